@@ -1,0 +1,177 @@
+"""What does a storage driver promise? The contract, and `open_driver(url)`.
+
+A driver keeps three sorts of content, named as in Prosody's datamanager and addressed by `(user, host, store)`:
+
+* keyval: one table per key (`load`, `store`, `update`); an empty table is the same as no table;
+* list: ordered items of any value (`list_load`, `list_append`, `list_store`); an empty list is the same as none;
+* archive: stanzas with an id, a time and a partner (`archive_append`, `archive_find`, `archive_count`, `archive_delete`).
+
+`user` is the localpart, or None for what belongs to the host itself. Names are stored as they are given: preparing them
+(nodeprep, nameprep) is the caller's business.
+
+A *value* is what JSON can say: str, int, float, bool, None, list, dict with str keys. A table that JSON has no word for (mixed keys) is
+a dict whose member `__array` holds what stands at 1…n, and whose member `__hash` is a flat list key, value, key, value, … of every
+entry with a key that is no string: the form in which Prosody's SQL storage and its data API write such tables.
+
+Every write is atomic and durable before the call returns, and safe between threads and processes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Value = Any
+"""str, int, float, bool, None, list[Value] or dict[str, Value]; the JSON model above."""
+Table = dict[str, Any] | list[Any]
+
+
+class StorageError(Exception):
+    """The storage refused or failed (full disk, read-only folder, lost database); nothing was changed."""
+
+
+class BadStorageURL(StorageError):
+    """`[storage] url` names no driver, or something the driver cannot open; the sentence says what would be right."""
+
+
+class BadValue(StorageError, ValueError):
+    """The value cannot be kept (not JSON's model, too deep, text that the format cannot hold)."""
+
+
+class ItemNotFound(StorageError, KeyError):
+    """`before` or `after` names an archive id that is not in this archive (XEP-0313 §4.3: item-not-found)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveItem:
+    """One archived stanza. `stanza` is XML text whose default namespace, undeclared, is `jabber:client`."""
+
+    id: str
+    when: float  # Unix time, seconds
+    with_: str  # bare JID of the partner, or ""
+    stanza: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveQuery:
+    """Which items of an archive: all given conditions must hold. Order is order of arrival."""
+
+    start: float | None = None  # Unix time, inclusive
+    end: float | None = None  # Unix time, inclusive
+    with_: str | None = None  # exact partner
+    before: str | None = None  # only what arrived before the item of this id
+    after: str | None = None  # only what arrived after the item of this id
+    ids: tuple[str, ...] | None = None
+    limit: int | None = None
+    newest_first: bool = False  # changes the order, and so which items `limit` keeps
+
+
+class Driver(ABC):
+    """The storage contract. Methods raise StorageError; `update`'s function may raise anything, and then nothing is written."""
+
+    # keyval
+    @abstractmethod
+    def load(self, user: str | None, host: str, store: str) -> Table | None:
+        """The table, or None where there is none (or an empty one)."""
+
+    @abstractmethod
+    def store(self, user: str | None, host: str, store: str, data: Table | None) -> None:
+        """Replace the table; None or an empty one removes it."""
+
+    @abstractmethod
+    def update(
+        self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]
+    ) -> Table | None:
+        """Load, `change`, store as one step that no other writer of this key comes between; the new table."""
+
+    # list
+    @abstractmethod
+    def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
+        """The items from `start` (0-based) up to, not including, `stop`; None where there is no list at all."""
+
+    @abstractmethod
+    def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
+        """Add one item at the end; costs the same on a long list as on a short one."""
+
+    @abstractmethod
+    def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
+        """Replace the whole list; no items removes it."""
+
+    # archive
+    @abstractmethod
+    def archive_append(
+        self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None
+    ) -> str:
+        """Keep a stanza; its id (a fresh, unguessable one without `key`). An item with the same id is replaced, and is last then."""
+
+    @abstractmethod
+    def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = ArchiveQuery()) -> Iterator[ArchiveItem]:
+        """The items that fit. Raises ItemNotFound for an unknown `before` or `after`."""
+
+    @abstractmethod
+    def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = ArchiveQuery()) -> int:
+        """How many items fit (`limit` is ignored)."""
+
+    @abstractmethod
+    def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = ArchiveQuery()) -> int:
+        """Remove the items that fit (`limit` and `newest_first` count); how many there were."""
+
+    # what is there
+    @abstractmethod
+    def users(self, host: str, store: str | None = None) -> Iterator[str]:
+        """Localparts with content in `store` (any store without it) at `host`, in no particular order."""
+
+    @abstractmethod
+    def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Literal["keyval", "list", "archive"]]]:
+        """Names of the stores with content of this user, each with its sort."""
+
+    @abstractmethod
+    def hosts(self) -> Iterator[str]:
+        """Hosts with any content."""
+
+    @abstractmethod
+    def purge(self, user: str, host: str) -> None:
+        """Remove everything of this user: keyval, lists and archives."""
+
+    # lifetime
+    @abstractmethod
+    def close(self) -> None:
+        """Give back files and connections; the driver is not used afterwards."""
+
+
+DRIVERS = {
+    "sqlite": "drivers.sqlite:SQLite",
+    "flatfile": "drivers.flatfile:FlatFile",
+    "jsonfile": "drivers.jsonfile:JSONFile",
+    "postgres": "drivers.postgres:Postgres",
+    "postgresql": "drivers.postgres:Postgres",
+}
+"""URL scheme → where the driver class is. Each class is called with the whole URL and the folder that relative paths are below."""
+
+
+def open_driver(url: str, base: Path) -> Driver:
+    """Open the storage that `url` names: `SCHEME:PATH` of the table above, or `package.module:Class:REST` of a third party.
+
+    Relative paths are below `base`. Raises BadStorageURL.
+    """
+    scheme, _, rest = url.partition(":")
+    target = DRIVERS.get(scheme)
+    if target is None:
+        name, _, rest = rest.partition(":")
+        target = f"{scheme}:{name}"
+        if "." not in scheme or not name.isidentifier():
+            known = ", ".join(sorted(DRIVERS))
+            raise BadStorageURL(f"{url!r} names no storage driver; write one of {known} and a path, or package.module:Class:…")
+    module, _, name = target.partition(":")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as e:
+        raise BadStorageURL(f"{url!r}: cannot load {target}: {e}") from e
+    driver = cls(rest, base)
+    if not isinstance(driver, Driver):
+        raise BadStorageURL(f"{url!r}: {target} is not a drivers.Driver")
+    return driver
