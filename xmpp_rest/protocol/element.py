@@ -1,0 +1,153 @@
+"""How does an XML element become text, and text an element? The one builder and the one serialiser of the project.
+
+An element is an `xml.etree.ElementTree.Element`. What stands in `jabber:client`, in `jabber:component:accept` or in no namespace has a bare
+tag; every other name is in Clark notation, `{namespace}name`. So `stanza.find("body")` works wherever the stanza came from.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from xmpp_rest.protocol.namespaces import CLIENT, COMPONENT, XML
+
+MAX_DEPTH = 64  # elements inside each other; no XEP comes near
+MAX_ATTRIBUTES = 64  # of one element
+
+_BARE = tuple(f"{{{ns}}}" for ns in (CLIENT, COMPONENT))
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2 Char
+_NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")  # Namespaces in XML §3, in ASCII
+
+
+class BadXML(ValueError):
+    """The XML cannot be taken, or must not go on a stream; the sentence says what is wrong with it."""
+
+
+@lru_cache(maxsize=2048)
+def _normal_name(name: str) -> str:
+    for prefix in _BARE:
+        if name.startswith(prefix):
+            return name[len(prefix) :]
+    return name
+
+
+class ElementBuilder:
+    """Parser target (ElementTree's protocol) that builds one element, normalises its names and refuses what XMPP forbids.
+
+    RFC 6120 §11.1: no comment, processing instruction, DTD or entity on a stream. Raises BadXML.
+    """
+
+    __slots__ = ("_depth", "_tree")
+
+    def __init__(self) -> None:
+        self._tree = TreeBuilder()
+        self._depth = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise BadXML(f"more than {MAX_DEPTH} elements inside each other")
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise BadXML(f"more than {MAX_ATTRIBUTES} attributes on one element")
+        self._tree.start(_normal_name(tag), attributes)
+
+    def end(self, tag: str) -> bool:
+        """Close the innermost element; whether it was the outermost one, so that `close` has the whole."""
+        self._tree.end(_normal_name(tag))
+        self._depth -= 1
+        return self._depth == 0
+
+    def data(self, text: str) -> None:
+        if self._depth:
+            self._tree.data(text)
+
+    def comment(self, text: str) -> None:
+        raise BadXML("a comment is not allowed in XMPP")
+
+    def pi(self, target: str, text: str | None = None) -> None:
+        raise BadXML("a processing instruction is not allowed in XMPP")
+
+    def close(self) -> Element:
+        return self._tree.close()
+
+
+_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_ATTRIBUTE = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+)
+
+
+def serialise(element: Element, namespace: str = CLIENT) -> str:
+    """The element as XML text for a place whose default namespace is `namespace`, without an XML declaration. Raises BadXML.
+
+    Whatever the element holds, the text is well-formed: a forbidden character or a bad name raises.
+    """
+    out: list[str] = []
+    _write(element, namespace, out)
+    text = "".join(out)
+    if bad := _FORBIDDEN.search(text):
+        raise BadXML(f"the character U+{ord(bad[0]):04X} is not allowed in XML")
+    return text
+
+
+@lru_cache(maxsize=2048)
+def _split(name: str) -> tuple[str, str]:
+    """(namespace, local name) of a Clark name, checked. Raises BadXML."""
+    namespace, brace, local = name[1:].partition("}") if name[:1] == "{" else (CLIENT, "}", name)
+    if not brace or not namespace or not (is_ncname(local) or _is_foreign_ncname(local)):
+        raise BadXML(f"{name!r} is not the name of an element or attribute")
+    return namespace, local
+
+
+def is_ncname(text: str) -> bool:
+    """Whether `text` is an ASCII name without a prefix (Namespaces in XML §3): what JSON may name an element."""
+    return bool(_NCNAME.fullmatch(text))
+
+
+def _is_foreign_ncname(text: str) -> bool:
+    """Whether a name beyond ASCII is one for the parsers of the servers, too: they are expat, as this one is."""
+    if text.isascii() or ":" in text or not text[0].isalpha():
+        return False
+    try:
+        expat.ParserCreate("utf-8").Parse(f"<{text}/>", True)
+    except expat.ExpatError:
+        return False
+    return True
+
+
+def _write(element: Element, default: str, out: list[str]) -> None:
+    namespace, name = _split(element.tag)
+    if namespace == XML:  # may not be a default namespace (Namespaces in XML §3): expat would end the whole stream
+        raise BadXML("an element must not be in the namespace of the prefix 'xml'")
+    out.append(f"<{name}")
+    if namespace != default:
+        out.append(f" xmlns='{namespace.translate(_ATTRIBUTE)}'")
+    if element.attrib:
+        _write_attributes(element.attrib, out)
+    if not len(element) and not element.text:
+        out.append("/>")
+        return
+    out.append(">")
+    if element.text:
+        out.append(element.text.translate(_TEXT))
+    for child in element:
+        _write(child, namespace, out)
+        if child.tail:
+            out.append(child.tail.translate(_TEXT))
+    out.append(f"</{name}>")
+
+
+def _write_attributes(attributes: dict[str, str], out: list[str]) -> None:
+    for n, (key, value) in enumerate(attributes.items()):
+        if key[:1] == "{":
+            namespace, name = _split(key)
+            if namespace == XML:
+                key = f"xml:{name}"
+            else:
+                out.append(f" xmlns:n{n}='{namespace.translate(_ATTRIBUTE)}'")
+                key = f"n{n}:{name}"
+        else:
+            _split(key)
+        out.append(f" {key}='{value.translate(_ATTRIBUTE)}'")

@@ -1,0 +1,65 @@
+"""What does an XMPP address say, and are two the same? (RFC 6122)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from xmpp_rest.protocol.prep import PrepError, nameprep, nodeprep, resourceprep
+
+
+class InvalidJID(ValueError):
+    """The text is no XMPP address; the sentence says which part is wrong and why."""
+
+
+class JID(NamedTuple):
+    """A prepared address `local@domain/resource`; equal addresses are equal values."""
+
+    local: str  # "" where there is none
+    domain: str
+    resource: str  # "" where there is none
+
+    @property
+    def bare(self) -> JID:
+        """The address without its resource (RFC 6120 §1.4)."""
+        return self._replace(resource="") if self.resource else self
+
+    def at(self, resource: str) -> JID:
+        """The full address of this account at `resource`. Raises InvalidJID."""
+        return self._replace(resource=_part(resource, "resource", resourceprep))
+
+    def __str__(self) -> str:
+        text = f"{self.local}@{self.domain}" if self.local else self.domain
+        return f"{text}/{self.resource}" if self.resource else text
+
+
+def _part(text: str, name: str, prepare: Callable[[str], str]) -> str:
+    try:
+        return prepare(text)
+    except PrepError as e:
+        raise InvalidJID(f"the {name} part is not valid: {e}") from e
+
+
+@lru_cache(maxsize=8192)
+def parse_jid(text: str) -> JID:
+    """The address that `text` spells, prepared. Raises InvalidJID.
+
+    Split in the order of RFC 6122 §2.1: the first `/` begins the resource, and only before it the first `@` ends the localpart.
+    """
+    head, slash, resource = text.partition("/")
+    local, at, domain = head.partition("@")
+    if not at:
+        local, domain = "", head
+    elif not local:
+        raise InvalidJID("the local part is not valid: it is empty")
+    return JID(
+        _part(local, "local", nodeprep) if at else "",
+        _part(domain, "domain", nameprep),
+        _part(resource, "resource", resourceprep) if slash else "",
+    )
+
+
+def local_jid(local: str, domain: str) -> JID:
+    """The bare address of `local` at `domain`, both prepared here; a `local` with `@` in it is refused, not split. Raises InvalidJID."""
+    return JID(_part(local, "local", nodeprep), _part(domain, "domain", nameprep), "")

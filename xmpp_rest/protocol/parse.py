@@ -1,0 +1,45 @@
+"""Which one element does an untrusted text hold? The parser for XML from HTTP bodies."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+from xmpp_rest.protocol.element import BadXML, ElementBuilder
+
+
+def _refuse_declaration(*_: Any) -> NoReturn:
+    raise BadXML("an XML declaration is not allowed in XMPP; begin with the element itself, in UTF-8")
+
+
+def parse_element(body: bytes) -> Element:
+    """The one element that `body` (UTF-8) consists of. Raises BadXML.
+
+    White space around the element is fine. A declaration, DTD, entity, comment or processing instruction (RFC 6120 §11.1), a
+    second element, or anything that is not well-formed is refused.
+    """
+    try:
+        body.decode()  # RFC 6120 §11.6: UTF-8 and nothing else; expat alone would also take UTF-16 with a byte order mark
+    except UnicodeDecodeError as e:
+        raise BadXML(f"not UTF-8: {e.reason} at byte {e.start}") from e
+    parser = DefusedXMLParser(target=ElementBuilder(), encoding="utf-8", forbid_dtd=True)  # type: ignore[no-untyped-call]
+    parser.parser.XmlDeclHandler = _refuse_declaration
+    try:
+        parser.feed(body)
+        element: Element = parser.close()
+    except ParseError as e:
+        raise BadXML(f"not well-formed: {e}") from e
+    except DefusedXmlException as e:
+        raise BadXML("a document type or entity is not allowed in XMPP") from e
+    return element
+
+
+def parse_text(text: str) -> Element:
+    """`parse_element` for a text. Raises BadXML."""
+    try:
+        return parse_element(text.encode())
+    except UnicodeEncodeError as e:
+        raise BadXML("it holds half of a surrogate pair") from e

@@ -1,0 +1,82 @@
+"""How is a message, presence or iq made, answered and refused? (RFC 6120 §8)"""
+
+from __future__ import annotations
+
+import secrets
+from xml.etree.ElementTree import Element, SubElement
+
+from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.namespaces import STANZA_ERRORS
+
+KINDS = ("message", "presence", "iq")
+
+
+def new_id() -> str:
+    """A fresh, unguessable stanza id: 24 characters out of letters, digits, `-` and `_`, as mod_rest makes them."""
+    return secrets.token_urlsafe(18)
+
+
+def make(kind: str, *payload: Element, **attributes: str | None) -> Element:
+    """A stanza of `kind` with these children; an attribute that is None or "" is left out. Write `from_` for `from`."""
+    stanza = Element(kind, {k.rstrip("_"): v for k, v in attributes.items() if v})
+    stanza.extend(payload)
+    return stanza
+
+
+def child(name: str, text: str = "", /, **attributes: str) -> Element:
+    """An element to put into a stanza, with text or attributes or both."""
+    element = Element(name, attributes)
+    element.text = text or None
+    return element
+
+
+def is_request(stanza: Element) -> bool:
+    """Whether this is an iq that must be answered (RFC 6120 §8.2.3)."""
+    return stanza.tag == "iq" and stanza.get("type") in ("get", "set")
+
+
+def is_answer(stanza: Element) -> bool:
+    """Whether this is an iq that answers one (RFC 6120 §8.2.3)."""
+    return stanza.tag == "iq" and stanza.get("type") in ("result", "error")
+
+
+def result(request: Element, payload: Element | None = None) -> Element:
+    """The iq that answers `request` with success (RFC 6120 §8.2.3)."""
+    answer = _answer(request, "result")
+    if payload is not None:
+        answer.append(payload)
+    return answer
+
+
+def refusal(stanza: Element, error: StanzaError) -> Element:
+    """The stanza of type error that answers `stanza` (RFC 6120 §8.3.1), which `may_be_refused`."""
+    answer = _answer(stanza, "error")
+    attributes = {"type": error.type}
+    if error.by:
+        attributes["by"] = error.by
+    element = SubElement(answer, "error", attributes)
+    SubElement(element, f"{{{STANZA_ERRORS}}}{error.condition}")
+    if error.text:
+        SubElement(element, f"{{{STANZA_ERRORS}}}text").text = error.text
+    return answer
+
+
+def may_be_refused(stanza: Element) -> bool:
+    """Whether an error may answer `stanza`: never an error or a result (RFC 6120 §8.3.1)."""
+    return stanza.get("type") not in ("error", "result")
+
+
+def _answer(stanza: Element, kind: str) -> Element:
+    return make(stanza.tag, type_=kind, id_=stanza.get("id"), from_=stanza.get("to"), to_=stanza.get("from"))
+
+
+def condition_of(stanza: Element) -> StanzaError:
+    """What the `<error/>` of a stanza of type error says; undefined-condition where it says nothing (RFC 6120 §8.3.2)."""
+    error = stanza.find("error")
+    if error is None:
+        return StanzaError("cancel", "undefined-condition")
+    prefix = f"{{{STANZA_ERRORS}}}"
+    names = [c.tag.removeprefix(prefix) for c in error if c.tag.startswith(prefix)]
+    condition = next((n for n in names if n != "text"), "undefined-condition")
+    text = error.findtext(f"{prefix}text") or ""
+    return StanzaError(error.get("type", "cancel"), condition, text, error.get("by", ""))
