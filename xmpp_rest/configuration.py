@@ -1,0 +1,163 @@
+"""Where do the settings come from? File, environment and secret files, put together and checked against the table."""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+from xmpp_rest.setting_types import domain_name
+from xmpp_rest.settings import CALLBACK, SECTIONS, Callback, Settings
+
+PREFIX = "XMPP_REST_"
+NOT_SETTINGS = {"XMPP_REST_CONFIG", "XMPP_REST_REQUIRE_LIVE"}
+MAX_SECRET = 65536  # bytes of a <key>_file
+
+
+class SettingsError(ValueError):
+    """Something is wrong with the configuration. Each of `problems` names where, what stands there and what would be right."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+Texts = dict[str, dict[str, tuple[str, str]]]
+"""section → key → (text, where it was found)."""
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the file at `path` (none: the defaults), the environment over it. Raises SettingsError, every problem in it."""
+    problems: list[str] = []
+    texts: Texts = {name: {} for name in SECTIONS}
+    if path is not None:
+        _read_file(path, texts, problems)
+    _read_environment(environ, texts, problems)
+    base = (path.parent if path else Path()).resolve()
+    for section, keys in texts.items():
+        _read_secret_files(section, keys, base, problems)
+    if problems:
+        raise SettingsError(problems)
+    return _settings(texts, base)
+
+
+def _table(section: str) -> dict[str, Field[Any]]:
+    return {f.name: f for f in fields(SECTIONS.get(section, Callback))}
+
+
+def _keys(section: str) -> list[str]:
+    return [k for name, f in _table(section).items() for k in ([name, f"{name}_file"] if f.metadata["secret"] else [name])]
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    words = list(words)
+    close = difflib.get_close_matches(word, words, 1)
+    return f"did you mean {close[0]}?" if close else f"write one of {', '.join(words)}"
+
+
+def _is_callback(section: str) -> bool:
+    return section.startswith(CALLBACK) and section[len(CALLBACK) :].replace("-", "").replace("_", "").isalnum()
+
+
+def _read_file(path: Path, texts: Texts, problems: list[str]) -> None:
+    # No interpolation: a secret may hold a percent sign.
+    ini = configparser.ConfigParser(interpolation=None, default_section="\0")
+    try:
+        with path.open(encoding="utf-8") as file:
+            ini.read_file(file)
+    except OSError as e:
+        raise SettingsError([f"{path}: cannot be read: {e.strerror}; name the file with --config or XMPP_REST_CONFIG"]) from e
+    except (configparser.Error, UnicodeDecodeError) as e:
+        raise SettingsError([f"{path}: {' '.join(str(e).split())}"]) from e
+    for section in ini.sections():
+        if section not in SECTIONS and not _is_callback(section):
+            problems.append(f"{path}: [{section}]: there is no such section; {_nearest(section, [*SECTIONS, 'callback.NAME'])}")
+            continue
+        found = texts.setdefault(section, {})
+        for key, value in ini.items(section):
+            if key in _keys(section):
+                found[key] = (value.strip(), f"{path}: [{section}] {key}")
+            else:
+                problems.append(f"{path}: [{section}] {key}: there is no such setting; {_nearest(key, _keys(section))}")
+
+
+def _read_environment(environ: Mapping[str, str], texts: Texts, problems: list[str]) -> None:
+    for name, value in sorted(environ.items()):
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        place = _place(name.removeprefix(PREFIX).lower())
+        if place is None:
+            problems.append(f"{name}: there is no such setting; write XMPP_REST_<SECTION>_<KEY>, both as in wsgi.ini")
+            continue
+        section, key = place
+        keys = texts.setdefault(section, {})
+        keys.pop(key.removesuffix("_file"), None)  # the environment outranks the file in either spelling
+        keys.pop(f"{key}_file", None)
+        keys[key] = (value.strip(), name)
+
+
+def _place(name: str) -> tuple[str, str] | None:
+    section, _, key = name.partition("_")
+    if section in SECTIONS:
+        return (section, key) if key in _keys(section) else None
+    if section != CALLBACK.rstrip("."):
+        return None
+    for known in sorted(_keys(CALLBACK), key=len, reverse=True):  # CALLBACK_BOT_CONTENT_TYPE: the longest key that fits
+        callback = key.removesuffix(f"_{known}")
+        if callback not in (key, ""):
+            return f"{CALLBACK}{callback}", known
+    return None
+
+
+def _read_secret_files(section: str, keys: dict[str, tuple[str, str]], base: Path, problems: list[str]) -> None:
+    for name, f in _table(section).items():
+        if not f.metadata["secret"] or f"{name}_file" not in keys:
+            continue
+        path, where = keys.pop(f"{name}_file")
+        if name in keys:
+            problems.append(f"{where}: {name} is set, too; keep one of the two")
+            continue
+        try:
+            with (base / path).open(encoding="utf-8") as file:
+                keys[name] = (file.read(MAX_SECRET).strip(), where)
+        except (OSError, UnicodeDecodeError) as e:
+            problems.append(f"{where}: {path!r} cannot be read ({e}); write the path of a text file that holds the secret alone")
+
+
+def _settings(texts: Texts, base: Path) -> Settings:
+    problems: list[str] = []
+    hosted = _hosted_domain(texts["gateway"])
+    read = {name: _section(name, keys, hosted, problems) for name, keys in texts.items()}
+    if problems:
+        raise SettingsError(problems)
+    callbacks = {name.removeprefix(CALLBACK): value for name, value in read.items() if name not in SECTIONS}
+    given = frozenset(f"{section}.{key}" for section, keys in texts.items() for key in keys)
+    return Settings(**{name: read[name] for name in SECTIONS}, callbacks=callbacks, base=str(base), given=given)
+
+
+def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:
+    """What `<domain>` stands for; the default also where the setting is wrong, which `_section` reports."""
+    default = str(_table("gateway")["domain"].metadata["default"])
+    try:
+        return domain_name(keys["domain"][0]) if "domain" in keys else default
+    except ValueError:
+        return default
+
+
+def _section(section: str, keys: dict[str, tuple[str, str]], hosted: str, problems: list[str]) -> Any:
+    values = {}
+    for name, f in _table(section).items():
+        written, where = keys.get(name, (f.metadata["default"], f"[{section}] {name}"))
+        if f.metadata["required"] and not written:
+            problems.append(f"[{section}] {name}: is missing; {f.metadata['doc']}")
+            continue
+        try:
+            values[name] = f.metadata["read"](written.replace("<domain>", hosted))
+        except ValueError as e:
+            shown = "(hidden)" if f.metadata["secret"] else repr(written)
+            problems.append(f"{where} = {shown}: {e}")
+    return None if problems else SECTIONS.get(section, Callback)(**values)

@@ -1,0 +1,43 @@
+"""Which failures does a service report, and what is each in HTTP and in XMPP?
+
+One table. A service raises `GatewayError(name)`; each API renders it in its own shape, and the /rest API as a stanza error.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One kind of failure: HTTP status (RFC 9110 §15), stanza error type and condition (RFC 6120 §8.3), sentence."""
+
+    status: int
+    type: str
+    condition: str
+    text: str
+
+
+ERRORS: dict[str, Row] = {
+    "link-down": Row(503, "wait", "remote-server-timeout", "The connection to the XMPP server is down; try again later"),
+    "outbox-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for the XMPP server; try again later"),
+    "iq-timeout": Row(500, "wait", "remote-server-timeout", "IQ stanza timed out"),
+    "iq-conflict": Row(500, "modify", "conflict", "IQ stanza id attribute already used"),
+    "iq-overload": Row(500, "wait", "resource-constraint", "Too many IQ stanzas wait for their answer; try again later"),
+    "storage-failed": Row(503, "wait", "internal-server-error", "The storage failed; nothing was changed"),
+    "account-exists": Row(409, "cancel", "conflict", "The account exists already"),
+    "account-unknown": Row(404, "cancel", "item-not-found", "There is no such account"),
+    "host-unknown": Row(404, "cancel", "item-not-found", "The domain is not hosted here"),
+    "bad-localpart": Row(400, "modify", "jid-malformed", "The user name is not valid"),
+    "bad-password": Row(400, "modify", "not-acceptable", "The password contains unacceptable characters"),
+}
+RETRY_AFTER = 5  # seconds that 503 asks for, RFC 9110 §10.2.3: about two attempts of the link
+
+
+class GatewayError(Exception):
+    """A failure of the table above, with a sentence of its own where there is more to say."""
+
+    def __init__(self, name: str, text: str = "") -> None:
+        self.name = name
+        self.row = ERRORS[name]
+        self.text = text or self.row.text
+        super().__init__(f"{name}: {self.text}")

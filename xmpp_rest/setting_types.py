@@ -1,0 +1,124 @@
+"""How is the text of a setting read? Each reader returns the value, or raises ValueError with what would be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.prep import PrepError, nameprep
+
+T = TypeVar("T")
+EVENTS = ("bare", "full", "host")
+CONTENT_TYPES = {"json": "application/json", "xml": "application/xmpp+xml"}
+
+
+def text(value: str) -> str:
+    return value
+
+
+def folder(value: str) -> str:
+    if not value:
+        raise ValueError("write the path of a folder")
+    return value
+
+
+def optional(read: Callable[[str], str]) -> Callable[[str], str]:
+    """A reader for which an empty value means: none."""
+    return lambda value: read(value) if value else ""
+
+
+def number(low: int, high: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[0-9]+", value) or not low <= int(value) <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) or not low <= float(value) <= high:
+            raise ValueError(f"write a number of seconds from {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"write one of {', '.join(words)}")
+        return value
+
+    return read
+
+
+def some_of(*words: str) -> Callable[[str], frozenset[str]]:
+    def read(value: str) -> frozenset[str]:
+        chosen = frozenset(split_list(value))
+        if not chosen or not chosen <= set(words):
+            raise ValueError(f"write one or more of {', '.join(words)}, separated by commas")
+        return chosen
+
+    return read
+
+
+def split_list(value: str) -> list[str]:
+    """What is separated by commas or blanks."""
+    return [part for part in re.split(r"[,\s]+", value) if part]
+
+
+def address(value: str) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError("write HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080")
+    return host, int(port)
+
+
+def domain_name(value: str) -> str:
+    try:
+        return nameprep(value)
+    except PrepError as e:
+        raise ValueError(f"write a domain such as gateway.example.net ({e})") from e
+
+
+def jid(value: str) -> JID:
+    try:
+        return parse_jid(value)
+    except InvalidJID as e:
+        raise ValueError(f"write an address such as romeo@montague.example ({e})") from e
+
+
+def jids(value: str) -> tuple[JID, ...]:
+    addresses = tuple(jid(part) for part in split_list(value))
+    if any(a.resource for a in addresses):
+        raise ValueError("write addresses without a resource")
+    if not addresses:
+        raise ValueError("write at least one address, such as romeo@montague.example")
+    return addresses
+
+
+def http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write a URL that begins with http:// or https://")
+    return value
+
+
+def bearer(value: str) -> str:
+    scheme, _, token = value.partition(" ")
+    if scheme.lower() != "bearer" or not re.fullmatch(r"[!-~]+", token):
+        raise ValueError("write `Bearer TOKEN`, the whole value of the Authorization field")
+    return f"Bearer {token}"
+
+
+def content_type(value: str) -> str:
+    full = CONTENT_TYPES.get(value, value)
+    if full not in CONTENT_TYPES.values():
+        raise ValueError(f"write one of {', '.join(CONTENT_TYPES.values())}")
+    return full

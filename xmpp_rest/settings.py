@@ -1,0 +1,152 @@
+"""Which settings are there, what may they be, and what are they now?
+
+One table, the dataclasses below: each field is a key of a section of `wsgi.ini`, with its default as it would be written, the
+function that reads it, and its sentence for the manual. A value comes from the environment (`XMPP_REST_<SECTION>_<KEY>`), else from
+the file, else the default; a secret may also stand in a file of its own (`<key>_file`). `<domain>` in a value stands for `[gateway]
+domain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.setting_types import (
+    EVENTS,
+    address,
+    bearer,
+    choice,
+    content_type,
+    domain_name,
+    folder,
+    http_url,
+    jids,
+    number,
+    optional,
+    seconds,
+    some_of,
+    text,
+)
+
+T = TypeVar("T")
+
+
+def setting(default: str, read: Callable[[str], T], doc: str, *, secret: bool = False, required: bool = False) -> T:
+    """One line of the table: the default as written, how it is read, what the manual says of it."""
+    metadata = {"default": default, "read": read, "doc": doc, "secret": secret, "required": required}
+    value: Any = field(metadata=metadata)
+    return value  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Server:
+    """The HTTP server."""
+
+    bind: tuple[str, int] = setting("127.0.0.1:8080", address, "Address and port to listen on. Put a proxy with TLS before anything but loopback.")
+    workers: int = setting("1", number(1, 64), "Processes. Only one of them can hold the link; see docs/running.md before raising it.")
+    threads: int = setting("64", number(2, 1024), "Threads of each process: how many requests, waiting ones included, are served at once.")
+    worker_class: str = setting("gthread", text, "gunicorn's worker class.")
+    data_dir: str = setting("data", folder, "Folder of everything the gateway keeps, relative to this file. Made when missing, mode 0700.")
+    public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if not http://<bind>; used in Location fields.")
+    proxies: int = setting("0", number(0, 9), "How many trusted proxies stand before it: their X-Forwarded-For and -Proto are believed.")
+    body_limit: int = setting("10485760", number(1024, 1 << 30), "Bytes of a request body that are read at the most, whatever the API.")
+    log_level: str = setting("info", choice("debug", "info", "warning", "error"), "How much is logged to standard error.")
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The XMPP entity that the gateway is."""
+
+    domain: str = setting("localhost", domain_name, "The hosted domain: its accounts are kept here.")
+    rooms_domain: str = setting("muclight.<domain>", optional(domain_name), "The domain of MUC Light rooms. Empty: none.")
+    conference_domain: str = setting("conference.<domain>", optional(domain_name), "The domain of rooms of XEP-0045. Empty: none.")
+
+
+@dataclass(frozen=True)
+class Link:
+    """The connection to the XMPP network."""
+
+    kind: str = setting("none", choice("none", "component"), "none: standalone. component: external component (XEP-0114) of an XMPP server.")
+    host: str = setting("127.0.0.1", text, "Where the server listens for components.")
+    port: int = setting("5347", number(1, 65535), "Its port for components.")
+    secret: str = setting("", text, "The secret that the server knows for the component.", secret=True)
+    connect_timeout: float = setting("10", seconds(0.1, 600), "Seconds for reaching the server.")
+    login_timeout: float = setting("15", seconds(0.1, 600), "Seconds for the stream's opening and the handshake.")
+    keepalive: float = setting("60", seconds(1, 3600), "Seconds of silence after which the link is tried; as long again and it counts as dead.")
+    retry_max: float = setting("30", seconds(1, 3600), "Seconds between two attempts at the most; a refused login waits twice as long.")
+    outbox_size: int = setting("10000", number(1, 10_000_000), "Stanzas that wait for the link at the most; further ones get 503.")
+    inbox_size: int = setting("1000", number(1, 1_000_000), "Received stanzas that wait for the gateway at the most; then the link is read no further.")
+    stanza_size_limit: int = setting("1048576", number(10_000, 1 << 30), "Bytes of a received stanza at the most; a larger one ends the stream.")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where accounts, rosters, archives and the rest are kept."""
+
+    url: str = setting("sqlite:gateway.sqlite", text, "Driver and place, relative to data_dir: sqlite:FILE, flatfile:FOLDER, jsonfile:FOLDER, postgres:…", secret=True)
+
+
+@dataclass(frozen=True)
+class Auth:
+    """Who may come in."""
+
+    admins: tuple[JID, ...] = setting("admin@<domain>", jids, "Administrators, separated by commas. The first is created at the first start.")
+    admin_password: str = setting("", text, "Its password then. Empty: a random one, printed once and kept in data_dir/admin-password.", secret=True)
+    password_hash: str = setting("SHA-1", choice("SHA-1", "SHA-256"), "Hash of new SCRAM records. SHA-1 is what Prosody and ejabberd read by default.")
+    iterations: int = setting("10000", number(4096, 10_000_000), "PBKDF2 iterations of new records.")
+    failures: int = setting("30", number(1, 1_000_000), "Wrong passwords for one account from one address in a minute; further attempts get 429.")
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The stanza API, /rest."""
+
+    credentials: str = setting("", optional(bearer), "A fixed `Bearer TOKEN` that stands for the gateway's domain itself. Empty: none.", secret=True)
+    iq_timeout: float = setting("120", seconds(0.1, 86400), "Seconds to wait for the answer to an iq, unless Prosody-Rest-Timeout says otherwise.")
+    iq_max_timeout: float = setting("300", seconds(0.1, 86400), "Seconds that Prosody-Rest-Timeout may ask for at the most.")
+    stanza_size_limit: int = setting("196608", number(1024, 1 << 28), "Bytes of a request body at the most.")
+    iq_waiting: int = setting("256", number(1, 100_000), "Requests that wait for the answer to an iq at the most; further ones get 500.")
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A URL that answers stanzas: one section `[callback.NAME]` each."""
+
+    url: str = setting("", http_url, "Where stanzas are POSTed. May hold user:password@ and {kind}, {type}, {to}, {from}.", secret=True, required=True)
+    address: tuple[JID, ...] = setting("<domain>", jids, "Bot addresses (bare JIDs), or a hosted domain for all of it that is no account; separated by commas.")
+    kinds: frozenset[str] = setting("message, presence, iq", some_of("message", "presence", "iq"), "Which stanzas.")
+    events: frozenset[str] = setting("bare, full, host", some_of(*EVENTS), "By the form of `to`: user@host, user@host/resource, host alone.")
+    content_type: str = setting("application/xmpp+xml", content_type, "How stanzas are written: application/xmpp+xml, or application/json (`json`).")
+    timeout: float = setting("30", seconds(0.1, 600), "Seconds for the whole answer.")
+    concurrency: int = setting("4", number(1, 256), "Requests at once; the stanzas of one sender are always sent one after the other.")
+    queue_size: int = setting("1000", number(1, 1_000_000), "Stanzas that wait at the most; further ones are refused with resource-constraint.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, read and checked. `base`: the folder that relative paths are below; `given`: what was set, as section.key."""
+
+    server: Server
+    gateway: Gateway
+    link: Link
+    storage: Storage
+    auth: Auth
+    rest: Rest
+    callbacks: dict[str, Callback]
+    base: str
+    given: frozenset[str]
+
+
+SECTIONS: dict[str, type] = {
+    "server": Server,
+    "gateway": Gateway,
+    "link": Link,
+    "storage": Storage,
+    "auth": Auth,
+    "rest": Rest,
+}
+CALLBACK = "callback."  # prefix of the sections that may stand more than once
+
+__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Gateway", "Link", "Rest", "Server", "Settings", "Storage"]
