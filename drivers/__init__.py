@@ -70,6 +70,10 @@ class ArchiveQuery:
     newest_first: bool = False  # changes the order, and so which items `limit` keeps
 
 
+EVERY_ITEM = ArchiveQuery()
+"""The query without conditions."""
+
+
 class Driver(ABC):
     """The storage contract. Methods raise StorageError; `update`'s function may raise anything, and then nothing is written."""
 
@@ -109,15 +113,15 @@ class Driver(ABC):
         """Keep a stanza; its id (a fresh, unguessable one without `key`). An item with the same id is replaced, and is last then."""
 
     @abstractmethod
-    def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = ArchiveQuery()) -> Iterator[ArchiveItem]:
+    def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
         """The items that fit. Raises ItemNotFound for an unknown `before` or `after`."""
 
     @abstractmethod
-    def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = ArchiveQuery()) -> int:
+    def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         """How many items fit (`limit` is ignored)."""
 
     @abstractmethod
-    def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = ArchiveQuery()) -> int:
+    def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         """Remove the items that fit (`limit` and `newest_first` count); how many there were."""
 
     # what is there
@@ -138,6 +142,10 @@ class Driver(ABC):
         """Remove everything of this user: keyval, lists and archives."""
 
     # lifetime
+    def check(self) -> None:
+        """Raise StorageError if the storage cannot be opened and read; what is missing is made."""
+        next(self.hosts(), None)
+
     @abstractmethod
     def close(self) -> None:
         """Give back files and connections; the driver is not used afterwards."""

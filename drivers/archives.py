@@ -1,0 +1,46 @@
+"""Which archive items and queries does every driver take?"""
+
+from __future__ import annotations
+
+import math
+
+from drivers import ArchiveItem, ArchiveQuery, BadValue
+from drivers.names import check_name, check_text
+from drivers.stanzas import stanza_table
+
+MAX_IDS = 10_000
+"""Ids in one query; databases limit the parameters of a statement."""
+TIMES = range(-(2**31), 2**31)
+"""Prosody's PostgreSQL column for times has 32 bits."""
+
+
+def checked_item(item: ArchiveItem) -> ArchiveItem:
+    """The item. Raises BadValue for an id, partner, time or stanza that some format could not keep."""
+    if not item.id:
+        raise BadValue("the id of an archive item must not be empty")
+    check_name("the id", item.id)
+    check_name("with", item.with_)
+    check_text("stanza", item.stanza)
+    check_time("when", item.when)
+    stanza_table(item.stanza)
+    return item
+
+
+def checked_query(query: ArchiveQuery) -> ArchiveQuery:
+    """The query. Raises BadValue."""
+    if query.limit is not None and query.limit < 0:
+        raise BadValue(f"limit is {query.limit}; it must not be negative")
+    if query.ids is not None and len(query.ids) > MAX_IDS:
+        raise BadValue(f"{len(query.ids)} ids are asked for at once; at most {MAX_IDS} can be")
+    for what, time in (("start", query.start), ("end", query.end)):
+        if time is not None and math.isnan(time):
+            raise BadValue(f"{what} must be a time in seconds")
+    for what, text in (("with", query.with_), ("before", query.before), ("after", query.after), *(("ids", i) for i in query.ids or ())):
+        check_name(what, text or "")
+    return query
+
+
+def check_time(what: str, time: float) -> None:
+    """Raise BadValue unless `time` is seconds since 1970 that every format can hold."""
+    if not math.isfinite(time) or math.floor(time) not in TIMES:
+        raise BadValue(f"{what} is {time}; it must be Unix time in seconds, from 1901 to 2038")

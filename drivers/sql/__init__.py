@@ -1,0 +1,1 @@
+"""The SQL storages: Prosody's `mod_storage_sql` tables, whatever the database."""

@@ -1,0 +1,111 @@
+"""How are archives read and written in `prosodyarchive`?
+
+Prosody's column `when` has whole seconds, and its code fails on a fraction; so the exact time stands in a table of ours, and counts
+as long as both agree on the second. Order of arrival is `sort_id`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from drivers import ArchiveItem, ArchiveQuery, ItemNotFound
+from drivers.names import Key
+from drivers.sql.session import Row, Session
+
+WHERE = 'a."host"=? AND a."user"=? AND a."store"=?'
+PLAIN = '"prosodyarchive" AS a'
+TIMED = f'{PLAIN} LEFT JOIN "xmpprest_time" AS t ON t."sort_id"=a."sort_id" AND t."at">=a."when" AND t."at"<a."when"+1'
+MOMENT = 'COALESCE(t."at", a."when")'
+ITEMS = f'SELECT a."key", {MOMENT}, a."with", a."value" FROM {TIMED} WHERE a."sort_id" IN (%s) ORDER BY a."sort_id"'  # noqa: S608
+POSITION = f'SELECT a."sort_id" FROM {PLAIN} WHERE {WHERE} AND a."key"=?'  # noqa: S608
+INSERT = (
+    'INSERT INTO "prosodyarchive" ("host", "user", "store", "key", "when", "with", "type", "value") '
+    "VALUES (?, ?, ?, ?, ?, ?, 'xml', ?)"
+)
+INSERT_TIME = f'INSERT INTO "xmpprest_time" ("sort_id", "at") SELECT a."sort_id", ? FROM {PLAIN} WHERE {WHERE} AND a."key"=?'  # noqa: S608
+DELETE = ('DELETE FROM "xmpprest_time" WHERE "sort_id"=?', 'DELETE FROM "prosodyarchive" WHERE "sort_id"=?')
+BATCH = 500
+"""Items read at a time: no connection is held, and little memory, while the reader is slow."""
+
+
+class Selection:
+    """The part of a statement that says which items: tables, conditions and their parameters."""
+
+    def __init__(self, session: Session, key: Key, query: ArchiveQuery) -> None:
+        """Raises ItemNotFound for an unknown `before` or `after`."""
+        self.tables = PLAIN
+        self.conditions = [WHERE]
+        self.parameters: list[Any] = [*key]
+        self._times(query)
+        if query.with_ is not None:
+            self._add('a."with"=?', query.with_)
+        if query.ids is not None:
+            self._add(f'a."key" IN ({marks(len(query.ids))})' if query.ids else "1=0", *query.ids)
+        if query.before is not None:
+            self._add('a."sort_id"<?', position(session, key, query.before))
+        if query.after is not None:
+            self._add('a."sort_id">?', position(session, key, query.after))
+
+    def _add(self, condition: str, *parameters: Any) -> None:
+        self.conditions.append(condition)
+        self.parameters += parameters
+
+    def _times(self, query: ArchiveQuery) -> None:
+        if query.start is not None or query.end is not None:
+            self.tables = TIMED
+        # the condition on the column alone lets the database use its index; the other one is exact
+        if query.start is not None:
+            self._add(f'a."when">=? AND {MOMENT}>=?', math.floor(query.start), query.start)
+        if query.end is not None:
+            self._add(f'a."when"<=? AND {MOMENT}<=?', math.floor(query.end), query.end)
+
+    @property
+    def text(self) -> str:
+        return f"FROM {self.tables} WHERE {' AND '.join(self.conditions)}"
+
+    def ids(self, session: Session, query: ArchiveQuery) -> list[int]:
+        """`sort_id` of every item that fits, in the order asked for; read from an index alone."""
+        order = "DESC" if query.newest_first else "ASC"
+        sql = f'SELECT a."sort_id" {self.text} ORDER BY a."sort_id" {order}'
+        if query.limit is None:
+            return [row[0] for row in session.rows(sql, *self.parameters)]
+        return [row[0] for row in session.rows(f"{sql} LIMIT ?", *self.parameters, query.limit)]
+
+    def count(self, session: Session) -> int:
+        return int(session.rows(f"SELECT COUNT(*) {self.text}", *self.parameters)[0][0])
+
+
+def marks(count: int) -> str:
+    """`?, ?, …`"""
+    return ", ".join("?" * count)
+
+
+def position(session: Session, key: Key, item: str) -> int:
+    """`sort_id` of the item with this id. Raises ItemNotFound."""
+    rows = session.rows(POSITION, *key, item)
+    if not rows:
+        raise ItemNotFound(f"there is no item {item!r} in this archive")
+    return int(rows[0][0])
+
+
+def items(session: Session, ids: list[int]) -> list[ArchiveItem]:
+    """The items of these `sort_id`s, in the order of the ids; what is gone by now is left out."""
+    rows: list[Row] = session.rows(ITEMS % marks(len(ids)), *ids)
+    found = [ArchiveItem(id=key, when=float(when), with_=with_, stanza=value) for key, when, with_, value in rows]
+    return found[::-1] if ids[0] > ids[-1] else found
+
+
+def append(session: Session, key: Key, item: ArchiveItem) -> None:
+    """Add an item; one with the same id goes."""
+    for (sort_id,) in session.rows(POSITION, *key, item.id):
+        delete(session, [sort_id])
+    session.run(INSERT, *key, item.id, math.floor(item.when), item.with_, item.stanza)
+    if item.when != math.floor(item.when):
+        session.run(INSERT_TIME, item.when, *key, item.id)
+
+
+def delete(session: Session, ids: list[int]) -> None:
+    """Remove the items of these `sort_id`s."""
+    for statement in DELETE:
+        session.many(statement, [(sort_id,) for sort_id in ids])

@@ -1,0 +1,63 @@
+"""Which hosts, users and stores have content, and how does all of a user's go away?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from drivers.names import Key
+from drivers.sql.session import Engine, Session
+
+Sort = Literal["keyval", "list", "archive"]
+TABLES: dict[str, Sort] = {"prosody": "keyval", "xmpprest_list": "list", "prosodyarchive": "archive"}
+BATCH = 1000
+# each SELECT walks an index from the last name on, and stops after one batch
+USERS = (
+    'SELECT "user" FROM (SELECT DISTINCT "user" FROM "{}" WHERE "host"=? AND "user">?{} ORDER BY "user" LIMIT {}) AS t'
+)
+DELETE_TIMES = 'DELETE FROM "xmpprest_time" WHERE "sort_id" IN (SELECT "sort_id" FROM "prosodyarchive" WHERE "host"=? AND "user"=?)'
+
+
+def users(engine: Engine, host: str, store: str | None) -> Iterator[str]:
+    """Localparts with content, one batch of names in memory at a time."""
+    condition = "" if store is None else ' AND "store"=?'
+    parameters = [] if store is None else [store]
+    selects = " UNION ".join(USERS.format(table, condition, BATCH) for table in TABLES)
+    last = ""  # the host's own content has the empty user and is none
+
+    def batch(session: Session) -> list[str]:
+        rows = session.rows(f"{selects} ORDER BY 1 LIMIT {BATCH}", *[host, last, *parameters] * len(TABLES))
+        return [user for (user,) in rows]
+
+    while names := engine.read(batch):
+        yield from names
+        last = names[-1]
+
+
+def stores(session: Session, host: str, user: str) -> list[tuple[str, Sort]]:
+    """Stores with content, each with its sort."""
+    select = 'SELECT DISTINCT "store" FROM "{}" WHERE "host"=? AND "user"=?'
+    return [(store, sort) for table, sort in TABLES.items() for (store,) in session.rows(select.format(table), host, user)]
+
+
+def hosts(session: Session) -> list[str]:
+    """Hosts with content: one step down the index per host, however many rows each has."""
+    found: dict[str, None] = {}
+    for table in TABLES:
+        host = _lowest(session, f'SELECT MIN("host") FROM "{table}"')  # noqa: S608
+        while host is not None:
+            found[host] = None
+            host = _lowest(session, f'SELECT MIN("host") FROM "{table}" WHERE "host">?', host)  # noqa: S608
+    return list(found)
+
+
+def _lowest(session: Session, sql: str, *parameters: str) -> str | None:
+    host: str | None = session.rows(sql, *parameters)[0][0]
+    return host
+
+
+def purge(session: Session, key: Key) -> None:
+    """Remove everything of a user."""
+    session.run(DELETE_TIMES, key.host, key.user)
+    for table in TABLES:
+        session.run(f'DELETE FROM "{table}" WHERE "host"=? AND "user"=?', key.host, key.user)  # noqa: S608

@@ -1,0 +1,108 @@
+"""How does the storage contract run on SQL tables? The same for every database; an engine makes the difference."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+
+from drivers import EVERY_ITEM, ArchiveItem, ArchiveQuery, Driver, Table, Value
+from drivers.archives import checked_item, checked_query
+from drivers.names import check_name, checked_key
+from drivers.sql import archive, contents, keyval, lists
+from drivers.sql.contents import Sort
+from drivers.sql.session import Engine, Session
+from drivers.values import canonical, canonical_table
+
+
+class SQLDriver(Driver):
+    """The contract over an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def load(self, user: str | None, host: str, store: str) -> Table | None:
+        key = checked_key(user, host, store)
+        return self._engine.read(lambda session: keyval.load(session, key))
+
+    def store(self, user: str | None, host: str, store: str, data: Table | None) -> None:
+        key, table = checked_key(user, host, store), canonical_table(data)
+        self._engine.write(key, lambda session: keyval.store(session, key, table))
+
+    def update(
+        self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]
+    ) -> Table | None:
+        key = checked_key(user, host, store)
+
+        def work(session: Session) -> Table | None:
+            table = canonical_table(change(keyval.load(session, key)))
+            keyval.store(session, key, table)
+            return table
+
+        return self._engine.write(key, work)
+
+    def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
+        key = checked_key(user, host, store)
+        return self._engine.read(lambda session: lists.load(session, key, max(0, start), stop))
+
+    def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
+        key, value = checked_key(user, host, store), canonical(item)
+        self._engine.write(key, lambda session: lists.append(session, key, value))
+
+    def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
+        key, values = checked_key(user, host, store), [canonical(item) for item in items]
+        self._engine.write(key, lambda session: lists.store(session, key, values))
+
+    def archive_append(
+        self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None
+    ) -> str:
+        place = checked_key(user, host, store)
+        item = checked_item(ArchiveItem(str(uuid.uuid4()) if key is None else key, when, with_, stanza))
+        self._engine.write(place, lambda session: archive.append(session, place, item))
+        return item.id
+
+    def archive_find(
+        self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM
+    ) -> Iterator[ArchiveItem]:
+        key = checked_key(user, host, store)
+        checked_query(query)
+        ids = self._engine.read(lambda session: archive.Selection(session, key, query).ids(session, query))
+        return self._items(ids)
+
+    def _items(self, ids: list[int]) -> Iterator[ArchiveItem]:
+        for i in range(0, len(ids), archive.BATCH):
+            batch = ids[i : i + archive.BATCH]
+            yield from self._engine.read(lambda session, batch=batch: archive.items(session, batch))  # type: ignore[misc]
+
+    def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
+        key = checked_key(user, host, store)
+        checked_query(query)
+        return self._engine.read(lambda session: archive.Selection(session, key, query).count(session))
+
+    def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
+        key = checked_key(user, host, store)
+        checked_query(query)
+
+        def work(session: Session) -> int:
+            ids = archive.Selection(session, key, query).ids(session, query)
+            archive.delete(session, ids)
+            return len(ids)
+
+        return self._engine.write(key, work)
+
+    def users(self, host: str, store: str | None = None) -> Iterator[str]:
+        check_name("host", host)
+        return contents.users(self._engine, host, store)
+
+    def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:
+        key = checked_key(user, host, "any")
+        return iter(self._engine.read(lambda session: contents.stores(session, key.host, key.user)))
+
+    def hosts(self) -> Iterator[str]:
+        return iter(self._engine.read(contents.hosts))
+
+    def purge(self, user: str, host: str) -> None:
+        key = checked_key(user, host, "any")
+        self._engine.write(key, lambda session: contents.purge(session, key))
+
+    def close(self) -> None:
+        self._engine.close()

@@ -1,0 +1,33 @@
+"""How are tables read and written in `prosody`?"""
+
+from __future__ import annotations
+
+from drivers import Table
+from drivers.names import Key
+from drivers.sql.rows import from_rows, to_rows
+from drivers.sql.session import Session
+
+WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
+SELECT = f'SELECT "key", "type", "value" FROM "prosody" {WHERE}'  # noqa: S608
+INSERT = 'INSERT INTO "prosody" ("host", "user", "store", "key", "type", "value") VALUES (?, ?, ?, ?, ?, ?)'
+DELETE = f'DELETE FROM "prosody" {WHERE} AND "key"=?'  # noqa: S608
+DELETE_ALL = f'DELETE FROM "prosody" {WHERE}'  # noqa: S608
+
+
+def load(session: Session, key: Key) -> Table | None:
+    """The table, or None."""
+    return from_rows((k, kind, value) for k, kind, value in session.rows(SELECT, *key))
+
+
+def store(session: Session, key: Key, table: Table | None) -> None:
+    """Replace the table (canonical, or None); rows that stay as they are are not written again, so a long roster stays cheap."""
+    new = to_rows(table) if table else {}
+    if not new:
+        session.run(DELETE_ALL, *key)
+        return
+    old = session.rows(SELECT, *key)
+    kept = {k for k, kind, value in old if new.get(k) == (kind, value)}
+    # the index is not unique: a key that stands there twice goes, and is written once
+    kept -= {k for k in kept if sum(row[0] == k for row in old) > 1} if len(kept) < len(old) else set()
+    session.many(DELETE, [(*key, k) for k in {row[0] for row in old} - kept])
+    session.many(INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in kept])

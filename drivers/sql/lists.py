@@ -1,0 +1,40 @@
+"""How are plain lists kept beside Prosody's tables?
+
+Prosody's SQL storage has no lists (it keeps them in files), so they have a table of ours, which Prosody never looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from drivers import Value
+from drivers.names import Key
+from drivers.sql.rows import json_text, json_value
+from drivers.sql.session import Session
+
+WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
+SELECT = f'SELECT "value" FROM "xmpprest_list" {WHERE} ORDER BY "id"'  # noqa: S608
+EXISTS = f'SELECT 1 FROM "xmpprest_list" {WHERE} LIMIT 1'  # noqa: S608
+INSERT = 'INSERT INTO "xmpprest_list" ("host", "user", "store", "value") VALUES (?, ?, ?, ?)'
+DELETE_ALL = f'DELETE FROM "xmpprest_list" {WHERE}'  # noqa: S608
+ENDLESS = 2**62
+
+
+def load(session: Session, key: Key, start: int, stop: int | None) -> list[Value] | None:
+    """The items from `start` up to `stop`; None where there is no list."""
+    limit = ENDLESS if stop is None else max(0, stop - start)
+    rows = session.rows(f"{SELECT} LIMIT ? OFFSET ?", *key, limit, start)
+    if not rows and not session.rows(EXISTS, *key):
+        return None
+    return [json_value(text, f"an item of the list {key.store!r}") for (text,) in rows]
+
+
+def append(session: Session, key: Key, item: Value) -> None:
+    """Add a canonical item."""
+    session.run(INSERT, *key, json_text(item))
+
+
+def store(session: Session, key: Key, items: Iterable[Value]) -> None:
+    """Replace the list by canonical items."""
+    session.run(DELETE_ALL, *key)
+    session.many(INSERT, [(*key, json_text(item)) for item in items])

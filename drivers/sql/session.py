@@ -1,0 +1,47 @@
+"""What do the SQL statements need from a database? A session to run them in, and an engine that opens sessions.
+
+Statements are written with `?` for parameters; an engine whose database wants another sign replaces it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from drivers.names import Key
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class Session(ABC):
+    """One connection, inside a transaction if it writes."""
+
+    @abstractmethod
+    def rows(self, sql: str, *parameters: Any) -> list[Row]:
+        """Every row that a query gives."""
+
+    @abstractmethod
+    def run(self, sql: str, *parameters: Any) -> int:
+        """Run a statement; how many rows it touched."""
+
+    @abstractmethod
+    def many(self, sql: str, rows: Iterable[Row]) -> None:
+        """Run a statement once per row of parameters."""
+
+
+class Engine(ABC):
+    """Opens sessions. Every error of the database leaves it as a StorageError, what `work` itself raises goes through."""
+
+    @abstractmethod
+    def read(self, work: Callable[[Session], T]) -> T:
+        """Run `work` where it may read. It may be run again, after a conflict."""
+
+    @abstractmethod
+    def write(self, key: Key, work: Callable[[Session], T]) -> T:
+        """Run `work` in a transaction that no other writer of `key` comes between; it is on disk at return. It may be run again."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the connections back."""

@@ -1,0 +1,53 @@
+"""Which tables and indexes does an SQLite storage have, and how is the file looked after?"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+
+from sqlite_utils import Database
+
+# to the letter what mod_storage_sql makes
+TABLES = {
+    "prosody": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "key" TEXT NOT NULL, '
+    '"type" TEXT NOT NULL, "value" TEXT NOT NULL',
+    "prosodyarchive": '"sort_id" INTEGER PRIMARY KEY AUTOINCREMENT, "host" TEXT NOT NULL, "user" TEXT NOT NULL, '
+    '"store" TEXT NOT NULL, "key" TEXT NOT NULL, "when" INTEGER NOT NULL, "with" TEXT NOT NULL, '
+    '"type" TEXT NOT NULL, "value" TEXT NOT NULL',
+    "xmpprest_list": '"id" INTEGER PRIMARY KEY AUTOINCREMENT, "host" TEXT NOT NULL, "user" TEXT NOT NULL, '
+    '"store" TEXT NOT NULL, "value" TEXT NOT NULL',
+    "xmpprest_time": '"sort_id" INTEGER PRIMARY KEY, "at" REAL NOT NULL',
+}
+INDEXES = {
+    "prosody_index": ("prosody", ["host", "user", "store", "key"], False),
+    "prosodyarchive_index": ("prosodyarchive", ["host", "user", "store", "key"], True),
+    "prosodyarchive_with_when": ("prosodyarchive", ["host", "user", "store", "with", "when"], False),
+    "prosodyarchive_when": ("prosodyarchive", ["host", "user", "store", "when"], False),
+    "prosodyarchive_sort": ("prosodyarchive", ["host", "user", "store", "sort_id"], False),
+    "xmpprest_list_index": ("xmpprest_list", ["host", "user", "store", "id"], False),
+}
+
+
+def ensure_schema(connection: sqlite3.Connection) -> None:
+    """Make what is missing, and turn the write-ahead log on. Instant on a file that has everything, however large."""
+    database = Database(connection)
+    if database.journal_mode != "wal":
+        # a read-only file, or one that another process is using, is served in the mode it is in: as durable, only slower
+        with suppress(sqlite3.OperationalError):
+            database.enable_wal()
+    if {*TABLES, *INDEXES}.issubset(_names(database)):
+        return
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        for name, columns in TABLES.items():
+            database.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')
+        for name, (table, fields, unique) in INDEXES.items():
+            database.table(table).create_index(fields, name, unique=unique, if_not_exists=True)
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+
+
+def _names(database: Database) -> list[str]:
+    return [name for (name,) in database.execute("SELECT name FROM sqlite_master").fetchall()]

@@ -1,0 +1,172 @@
+"""The SQLite driver: `sqlite:FILE`. One file, Prosody's `mod_storage_sql` tables, so a Prosody database opens as it is.
+
+Two tables are ours beside Prosody's, which never looks at them: `xmpprest_list` (plain lists, which Prosody keeps in files) and
+`xmpprest_time` (the fractions of a second of archive items; Prosody's own column has whole seconds).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from drivers import BadStorageURL, BadValue, StorageError
+from drivers.names import Key
+from drivers.sql.driver import SQLDriver
+from drivers.sql.session import Engine, Row, Session
+from drivers.sql.sqliteschema import ensure_schema
+
+T = TypeVar("T")
+BUSY = 30.0
+"""Seconds that a write waits for other writers, of this process and of others."""
+IDLE = 8
+"""Connections kept open for the next call."""
+
+SENTENCES = {
+    sqlite3.SQLITE_FULL: "there is no space left where the database is",
+    sqlite3.SQLITE_READONLY: "the database or its folder is read-only",
+    sqlite3.SQLITE_PERM: "the process may not write the database",
+    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened; its folder must exist and be writable",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged; restore it from a backup, or try sqlite3's .recover",
+    sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
+    sqlite3.SQLITE_BUSY: f"another process has held the database for {BUSY:.0f} s",
+    sqlite3.SQLITE_LOCKED: "the database is locked",
+    sqlite3.SQLITE_IOERR: "the disk refused to read or write",
+    sqlite3.SQLITE_TOOBIG: "the value is larger than SQLite takes",
+}
+
+
+class SQLite(SQLDriver):
+    """Storage in one SQLite file; see `docs/drivers.md`."""
+
+    def __init__(self, rest: str, base: Path) -> None:
+        """`rest` is a path, below `base` if relative. The file is opened, and made if need be, by the first call."""
+        if not rest or rest.startswith((":", "file:")):
+            raise BadStorageURL(f"'sqlite:{rest}' names no file; write sqlite:gateway.sqlite (threads cannot share a database in memory)")
+        path = base / rest
+        if path.is_dir():
+            raise BadStorageURL(f"'sqlite:{rest}' names the folder {path}; write the path of a file")
+        super().__init__(_Engine(path))
+
+
+class _Session(Session):
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, *parameters: Any) -> list[Row]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def run(self, sql: str, *parameters: Any) -> int:
+        return self._connection.execute(sql, parameters).rowcount
+
+    def many(self, sql: str, rows: Iterable[Row]) -> None:
+        self._connection.executemany(sql, rows)
+
+
+class _Pool:
+    """The connections of one process."""
+
+    def __init__(self) -> None:
+        self.idle: list[sqlite3.Connection] = []
+        # threads queue here instead of in SQLite, whose waiting is polling
+        self.writer = threading.Lock()
+
+
+class _Engine(Engine):
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # by process id: a connection must not be used, nor even closed, behind a fork (sqlite.org/howtocorrupt.html §2.6)
+        self._pools: dict[int, _Pool] = {}
+        self._ready = False
+        self._closed = False
+        self._writing = threading.local()
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        with self._errors(), self._connection() as connection:
+            return work(_Session(connection))
+
+    def write(self, key: Key, work: Callable[[Session], T]) -> T:
+        with self._errors(), self._turn(), self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(_Session(connection))
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return result
+
+    def close(self) -> None:
+        self._closed = True
+        pool = self._pool()
+        while pool.idle:
+            pool.idle.pop().close()
+
+    def _pool(self) -> _Pool:
+        return self._pools.get(os.getpid()) or self._pools.setdefault(os.getpid(), _Pool())
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the one writer of this process."""
+        if getattr(self._writing, "now", False):
+            raise StorageError("a function given to update() must not write to the same storage")
+        lock = self._pool().writer
+        if not lock.acquire(timeout=BUSY):
+            raise StorageError(f"{self._path}: other threads have been writing for {BUSY:.0f} s")
+        self._writing.now = True
+        try:
+            yield
+        finally:
+            self._writing.now = False
+            lock.release()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        pool = self._pool()
+        try:
+            connection = pool.idle.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            yield connection
+        finally:
+            if len(pool.idle) < IDLE and not self._closed:
+                pool.idle.append(connection)
+            else:
+                connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StorageError(f"{self._path}: the storage has been closed")
+        if not self._ready:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            # password hashes are in there: not for everybody's eyes, as SQLite would make it
+            os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o640))
+        connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            # FULL: in WAL mode NORMAL would not sync at commit, and the last writes were lost with the power
+            connection.execute("PRAGMA synchronous=FULL")
+            if not self._ready:
+                ensure_schema(connection)
+                self._ready = True
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as e:
+            code = getattr(e, "sqlite_errorcode", 0) & 0xFF
+            raise StorageError(f"{self._path}: {SENTENCES.get(code, 'SQLite refused')} ({e})") from e
+        except UnicodeEncodeError as e:
+            raise BadValue(f"the text contains half a surrogate pair at character {e.start}, which is no Unicode text") from e
+        except OSError as e:
+            raise StorageError(f"{self._path}: {e.strerror or e}") from e

@@ -1,0 +1,123 @@
+"""What does a value look like once it is stored? One form for all drivers, so that they answer alike.
+
+The rules are those of Lua tables, the poorest of the formats (Prosody's data API has the same ones):
+
+* an empty list and an empty table are the same thing, and come back as `{}`;
+* a whole float is an integer (`1.0` → `1`), an integer past 64 bits is a float;
+* `None` inside a table is an empty table; only a member of the outermost table may stay None, where the format has a word for it;
+* `__array` and `__hash` are unpacked, and used only where plain JSON has no word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from drivers import BadValue, Table, Value
+
+MAX_DEPTH = 127
+"""Tables within tables; past this Prosody's serialiser gives up."""
+INT64 = range(-(2**63), 2**63)
+WHOLE = 1e18
+"""From here on the serialiser writes whole floats with an exponent, and they stay floats."""
+
+Entries = dict[tuple[type, Any], tuple[Any, Any]]
+"""Entries of a table by key; the type stands in the key because in Python `True == 1`, in Lua not."""
+
+
+def canonical_table(data: Table | None) -> Table | None:
+    """The form in which a keyval table is kept; None for an empty one. Raises BadValue."""
+    if data is None:
+        return None
+    if not isinstance(data, (dict, list)):
+        raise BadValue(f"a store keeps a table, not {type(data).__name__}; put the value into one, or append it to a list")
+    nulls = [key for key, value in data.items() if value is None] if isinstance(data, dict) else []
+    table: Table = _table(data, 1)
+    if isinstance(table, dict):
+        table.update(dict.fromkeys((key for key in nulls if key in table), None))
+    return table or None
+
+
+def canonical(value: Value, depth: int = 0) -> Value:
+    """The form in which a value inside a list or table is kept. Raises BadValue."""
+    if isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, (int, float)):
+        return _number(value)
+    if value is None:
+        return {}
+    if isinstance(value, (dict, list, tuple)):
+        return _table(value, depth + 1)
+    raise BadValue(f"{type(value).__name__} cannot be stored; JSON's values can: text, numbers, true, false, null, arrays and objects")
+
+
+def _number(value: int | float) -> int | float:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < WHOLE else value
+    if value in INT64:
+        return value
+    try:
+        return float(value)
+    except OverflowError as e:
+        raise BadValue("a number is too large; numbers end at 1.7e308") from e
+
+
+def _table(value: dict[str, Any] | list[Any] | tuple[Any, ...], depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise BadValue(f"nested too deep; tables may stand in one another {MAX_DEPTH} deep")
+    if not isinstance(value, dict):
+        return [canonical(item, depth) for item in value] or {}
+    if "__array" in value or "__hash" in value:
+        return _mixed(value, depth)
+    for key in value:
+        if not isinstance(key, str):
+            raise BadValue(f"the key {key!r} is no text; entries with other keys belong into the member __hash")
+    return {str(key): canonical(item, depth) for key, item in value.items()}
+
+
+def _mixed(value: dict[str, Any], depth: int) -> Any:
+    array, flat = value.get("__array", []), value.get("__hash", [])
+    # an empty table is how an empty array reads back
+    if not isinstance(array, (list, tuple)) and array != {}:
+        raise BadValue("the member __array must be an array: what stands at 1, 2, 3 …")
+    if (not isinstance(flat, (list, tuple)) and flat != {}) or len(flat) % 2:
+        raise BadValue("the member __hash must be an array of key, value, key, value …")
+    pairs: list[tuple[Any, Any]] = [(key, item) for key, item in value.items() if key not in ("__array", "__hash")]
+    pairs += enumerate(array, 1)
+    pairs += [(flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
+    return from_entries((key, canonical(item, depth)) for key, item in pairs)
+
+
+def from_entries(pairs: Iterable[tuple[Any, Any]]) -> Any:
+    """A table out of its entries (a later one replaces an earlier one with the same key), in the JSON model."""
+    entries: Entries = {}
+    for raw, item in pairs:
+        key = _key(raw)
+        entries[type(key), key] = (key, item)
+    array: list[Any] = []
+    while (int, len(array) + 1) in entries:
+        array.append(entries.pop((int, len(array) + 1))[1])
+    strings = {key: item for (kind, key), (_, item) in entries.items() if kind is str}
+    flat = [part for (kind, _), pair in entries.items() if kind is not str for part in pair]
+    if not strings and not flat:
+        return array or {}
+    return strings | ({"__array": array} if array else {}) | ({"__hash": flat} if flat else {})
+
+
+def _key(key: Any) -> Any:
+    if isinstance(key, float):
+        key = _number(key)
+    if key is None or isinstance(key, (dict, list, tuple)) or key != key:
+        raise BadValue("keys in __hash are text, numbers, true or false")
+    return key
+
+
+def entries_of(table: Table) -> Iterable[tuple[Any, Any]]:
+    """The entries of a canonical table with their true keys: 1…n for an array, and what `__array` and `__hash` hold."""
+    if isinstance(table, list):
+        yield from enumerate(table, 1)
+        return
+    yield from enumerate(table.get("__array", ()), 1)
+    flat = table.get("__hash", ())
+    yield from zip(flat[::2], flat[1::2], strict=True)
+    yield from ((key, item) for key, item in table.items() if key not in ("__array", "__hash"))
