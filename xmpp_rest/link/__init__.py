@@ -1,0 +1,1 @@
+"""The connection to the XMPP network, and where each stanza goes."""

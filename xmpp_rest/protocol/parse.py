@@ -25,7 +25,7 @@ def parse_element(body: bytes) -> Element:
         body.decode()  # RFC 6120 §11.6: UTF-8 and nothing else; expat alone would also take UTF-16 with a byte order mark
     except UnicodeDecodeError as e:
         raise BadXML(f"not UTF-8: {e.reason} at byte {e.start}") from e
-    parser = DefusedXMLParser(target=ElementBuilder(), encoding="utf-8", forbid_dtd=True)  # type: ignore[no-untyped-call]
+    parser = DefusedXMLParser(target=ElementBuilder(), encoding="utf-8", forbid_dtd=True)
     parser.parser.XmlDeclHandler = _refuse_declaration
     try:
         parser.feed(body)

@@ -1,0 +1,118 @@
+"""Whom does an Authorization field name, and is it true? (RFC 9110 §11.6.2, RFC 7617, RFC 6750)"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from drivers import Driver
+from xmpp_rest.auth.passwords import Passwords, Record
+from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.protocol.jid import JID, local_jid, parse_jid
+
+MAX_HEADER = 8192  # bytes; a password has at most 1023
+
+
+class Outcome(Enum):
+    """Why there is no caller."""
+
+    MISSING = "missing"  # no Authorization field
+    WRONG = "wrong"  # it names nobody, or the password is wrong
+    THROTTLED = "throttled"  # too many wrong passwords lately
+
+
+class Kind(Enum):
+    """What stands behind the credentials."""
+
+    ACCOUNT = "account"
+    COMPONENT = "component"  # the fixed token of [rest] credentials: the gateway's domain itself
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a bare JID of an account, or the hosted domain for the component token."""
+
+    jid: JID
+    kind: Kind = Kind.ACCOUNT
+    admin: bool = False
+
+
+class Refused(NamedTuple):
+    """Why not, and for a throttled one when again (seconds)."""
+
+    outcome: Outcome
+    retry_after: int = 0
+
+
+class Authenticator:
+    """Checks the credentials of requests against the account records of the hosted domain."""
+
+    def __init__(
+        self, driver: Driver, passwords: Passwords, throttle: Throttle, *, domain: str, admins: tuple[JID, ...], token: str
+    ) -> None:
+        self._driver = driver
+        self._passwords = passwords
+        self._throttle = throttle
+        self._domain = domain
+        self._admins = frozenset(admins)
+        self._token = token.partition(" ")[2].encode()
+
+    def check(self, header: str | None, address: str) -> Caller | Refused:
+        """The caller whom the value of an Authorization field proves; `address` is the client's, for the throttle.
+
+        Scheme names are compared without case (RFC 9110 §11.1).
+        """
+        if not header:
+            return Refused(Outcome.MISSING)
+        if len(header) > MAX_HEADER:
+            return Refused(Outcome.WRONG)
+        scheme, _, rest = header.partition(" ")
+        match scheme.lower():
+            case "basic":
+                return self._basic(rest.strip(" "), address)
+            case "bearer":
+                return self._bearer(rest.strip(" "), address)
+        return Refused(Outcome.WRONG)
+
+    def _bearer(self, token: str, address: str) -> Caller | Refused:
+        key = ("", address)
+        if wait := self._throttle.wait(key):
+            return Refused(Outcome.THROTTLED, wait)
+        if self._token and hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._token):
+            return Caller(JID("", self._domain, ""), Kind.COMPONENT)
+        self._throttle.failed(key)
+        return Refused(Outcome.WRONG)
+
+    def _basic(self, encoded: str, address: str) -> Caller | Refused:
+        try:
+            name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+            if not colon:
+                return Refused(Outcome.WRONG)
+            jid = parse_jid(name).bare if "@" in name else local_jid(name, self._domain)
+        except (binascii.Error, ValueError):  # InvalidJID and UnicodeDecodeError are ValueErrors
+            return Refused(Outcome.WRONG)
+        return self.password(jid, password, address)
+
+    def password(self, jid: JID, password: str, address: str) -> Caller | Refused:
+        """The account of `jid`, if `password` opens it."""
+        key = (str(jid), address)
+        if wait := self._throttle.wait(key):
+            return Refused(Outcome.THROTTLED, wait)
+        record = self._record(jid)
+        if not self._passwords.check(record, password):
+            self._throttle.failed(key)
+            return Refused(Outcome.WRONG)
+        self._throttle.succeeded(key)
+        return Caller(jid, admin=jid in self._admins)
+
+    def _record(self, jid: JID) -> Record | None:
+        if jid.domain != self._domain or not jid.local:
+            return None
+        record = self._driver.load(jid.local, jid.domain, "accounts")
+        return record if isinstance(record, dict) else None
+
+

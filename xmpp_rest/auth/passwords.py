@@ -1,0 +1,108 @@
+"""How is a password kept and checked? As a SCRAM record in Prosody's form (spec data-api §5.1; RFC 5802 §3)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from collections import OrderedDict
+from threading import Lock
+from typing import Any, NamedTuple
+
+from xmpp_rest.protocol.prep import PrepError, saslprep
+
+Record = dict[str, Any]
+"""A table of the `accounts` store: `password`, or `salt`, `iteration_count`, `stored_key`, `server_key`; perhaps more."""
+
+HASHES = {"SHA-1": "sha1", "SHA-256": "sha256"}
+_HASH_BY_KEY_LENGTH = {40: "sha1", 64: "sha256"}  # hex digits; the record does not name its hash
+MAX_ITERATIONS = 10_000_000  # of a record that somebody else wrote
+
+
+class Keys(NamedTuple):
+    """What SCRAM keeps of a password, in lower-case hex."""
+
+    stored_key: str
+    server_key: str
+
+
+def derive(password: str, salt: str, iterations: int, digest: str) -> Keys:
+    """The keys of a prepared password. The salt is the text as stored, not decoded: that is what Prosody hashes."""
+    salted = hashlib.pbkdf2_hmac(digest, password.encode(), salt.encode(), iterations)
+    client_key = hmac.digest(salted, b"Client Key", digest)
+    stored = hashlib.new(digest, client_key).hexdigest()
+    return Keys(stored, hmac.digest(salted, b"Server Key", digest).hex())
+
+
+class Passwords:
+    """Makes and checks account records.
+
+    The first check of a password derives its keys (about 5 ms); later ones compare a keyed digest kept in memory with the record they were
+    derived for, so a changed record takes effect at once, whoever changed it.
+    """
+
+    REMEMBERED = 10_000  # checked passwords, about 300 bytes each
+
+    def __init__(self, hash_name: str, iterations: int) -> None:
+        self._digest = HASHES[hash_name]
+        self._iterations = iterations
+        self._key = secrets.token_bytes(32)
+        self._good: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = Lock()
+        self._decoy = self.record("decoy")
+
+    def record(self, password: str, old: Record | None = None) -> Record:
+        """A new record for `password` with a new salt; other members of `old` are kept, its iterations too if more. Raises PrepError."""
+        prepared = saslprep(password)
+        salt = str(uuid.uuid4())
+        kept = {k: v for k, v in (old or {}).items() if k != "password"}
+        before = kept.get("iteration_count")
+        iterations = max(self._iterations, min(before, MAX_ITERATIONS) if isinstance(before, int) else 0)
+        keys = derive(prepared, salt, iterations, self._digest)
+        return kept | {"salt": salt, "iteration_count": iterations, **keys._asdict()}
+
+    def check(self, record: Record | None, password: str) -> bool:
+        """Whether `password` opens the account of `record`. Without a record, False after the same time."""
+        try:
+            prepared = saslprep(password)
+        except PrepError:
+            return False
+        if record and isinstance(plain := record.get("password"), str) and plain:
+            return self._same_text(plain, prepared)
+        return self._check_hashed(record or self._decoy, prepared) and record is not None
+
+    @staticmethod
+    def _same_text(plain: str, prepared: str) -> bool:
+        try:
+            return hmac.compare_digest(saslprep(plain).encode(), prepared.encode())
+        except PrepError:
+            return False
+
+    def _check_hashed(self, record: Record, prepared: str) -> bool:
+        stored, server, salt, count = (record.get(k) for k in ("stored_key", "server_key", "salt", "iteration_count"))
+        if not (isinstance(stored, str) and isinstance(server, str) and isinstance(salt, str) and isinstance(count, int | float)):
+            return False
+        digest = _HASH_BY_KEY_LENGTH.get(len(stored))
+        if digest is None or not 1 <= count <= MAX_ITERATIONS:
+            return False
+        identity = f"{stored}:{server}:{salt}:{count}"
+        proof = hmac.digest(self._key, prepared.encode(), "sha256")
+        known = self._good.get(identity)
+        if known is not None and hmac.compare_digest(known, proof):
+            return True
+        keys = derive(prepared, salt, int(count), digest)
+        good = _same(keys.stored_key, stored) & _same(keys.server_key, server)
+        if good:
+            self._remember(identity, proof)
+        return good
+
+    def _remember(self, identity: str, proof: bytes) -> None:
+        with self._lock:
+            self._good[identity] = proof
+            if len(self._good) > self.REMEMBERED:
+                self._good.popitem(last=False)
+
+
+def _same(derived: str, stored: str) -> bool:
+    return hmac.compare_digest(derived.encode(), stored.lower().encode())

@@ -1,0 +1,50 @@
+"""May this address try another password for this account? (OWASP: at most so many failures in so long a time)"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from threading import Lock
+
+Key = tuple[str, str]  # account as it was named, address of the client
+
+
+class Throttle:
+    """Counts failures per account and address; after `failures` of them within `window` seconds, further attempts wait for its end."""
+
+    REMEMBERED = 20_000  # keys; the oldest are forgotten first, so that a flood of names cannot fill the memory
+
+    def __init__(self, failures: int, window: float = 60.0) -> None:
+        self._limit = failures
+        self._window = window
+        self._failed: OrderedDict[Key, tuple[int, float]] = OrderedDict()  # count, start of the window
+        self._lock = Lock()
+
+    def wait(self, key: Key) -> int:
+        """Seconds until `key` may try again, rounded up; 0: now."""
+        if key not in self._failed:  # nearly always
+            return 0
+        with self._lock:
+            count, since = self._failed.get(key, (0, 0.0))
+            left = since + self._window - time.monotonic()
+            if left <= 0:
+                self._failed.pop(key, None)
+                return 0
+            return int(left) + 1 if count >= self._limit else 0
+
+    def failed(self, key: Key) -> None:
+        """A wrong password was given."""
+        now = time.monotonic()
+        with self._lock:
+            count, since = self._failed.pop(key, (0, now))
+            if since + self._window <= now:
+                count, since = 0, now
+            self._failed[key] = (count + 1, since)
+            if len(self._failed) > self.REMEMBERED:
+                self._failed.popitem(last=False)
+
+    def succeeded(self, key: Key) -> None:
+        """The right password was given: the count begins anew."""
+        if key in self._failed:
+            with self._lock:
+                self._failed.pop(key, None)

@@ -1,0 +1,163 @@
+"""How does one hosted domain stay attached to its server? One component stream (XEP-0114), one thread that owns its socket."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.link.backoff import Backoff
+from xmpp_rest.link.errors import REMEDIES, LinkDown
+from xmpp_rest.link.login import log_in
+from xmpp_rest.link.outbox import Outbox
+from xmpp_rest.link.stream import StanzaStream
+from xmpp_rest.link.transport import Transport
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.namespaces import PING
+from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.settings import Link
+
+log = logging.getLogger(__name__)
+
+STEADY = 30.0  # seconds after which a stream counts as good, and the back-off begins anew
+TICK = 1.0  # seconds that Process waits at the most; a stop is noticed at once through the waker
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a stream is: `state` is connecting, online, waiting (for the next attempt) or stopped."""
+
+    state: str
+    since: float  # Unix time
+    reason: str = ""  # of the last failure, as in LinkDown
+    text: str = ""
+    retry_at: float | None = None  # Unix time
+    streams: int = 0  # how many were accepted since the start
+
+
+class Events(Protocol):
+    """Who wants to know what happens on a stream. Called by the stream's thread, which must not be held up."""
+
+    def received(self, domain: str, stanza: Element) -> None:
+        """A stanza came in on the stream of `domain`."""
+
+    def changed(self, domain: str, online: bool) -> None:
+        """The stream of `domain` went up or down."""
+
+    def congested(self) -> bool:
+        """Whether nothing more should be read for now."""
+
+
+class Component:
+    """Attaches `domain`. `start()` makes the thread, `stop()` ends it; its owner is the Uplink."""
+
+    def __init__(self, domain: str, settings: Link, events: Events) -> None:
+        self.domain = domain
+        self.outbox = Outbox(settings.outbox_size)
+        self.state = State("stopped", time.time())
+        self._settings = settings
+        self._events = events
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"link {domain}", daemon=True)
+        self._transport: Transport | None = None
+        self._ping = ""  # id of the keepalive that is under way
+        self._ping_sent = 0.0
+
+    @property
+    def online(self) -> bool:
+        """Whether stanzas are written at once."""
+        return self.state.state == "online"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the stream with its closing tag and wait for the thread (bounded)."""
+        self._stopping.set()
+        if transport := self._transport:
+            transport.wake()
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def _run(self) -> None:
+        backoff = Backoff(self._settings.retry_max)
+        while not self._stopping.is_set():
+            self._change("connecting")
+            started = time.monotonic()
+            try:
+                self._session()
+            except LinkDown as e:
+                if time.monotonic() - started > STEADY:
+                    backoff.reset()
+                self._wait(e, backoff.next(e.refused))
+            except Exception:
+                log.exception("%s: the stream failed unexpectedly", self.domain)
+                self._wait(LinkDown("internal-error", "see the log"), backoff.next(refused=True))
+        self._change("stopped")
+
+    def _wait(self, down: LinkDown, delay: float) -> None:
+        remedy = f"; {REMEDIES[down.reason]}" if down.refused else ""
+        level = logging.DEBUG if down.reason == self.state.reason else logging.WARNING  # once for each new reason
+        log.log(level, "link %s is down: %s%s; next attempt in %.1f s", self.domain, down, remedy, delay)
+        self._change("waiting", down, time.time() + delay)
+        self._stopping.wait(delay)
+
+    def _change(self, state: str, down: LinkDown | None = None, retry_at: float | None = None) -> None:
+        before = self.state
+        reason, text = (down.reason, down.text) if down else ("", "") if state == "online" else (before.reason, before.text)
+        self.state = State(state, time.time(), reason, text, retry_at, before.streams + (state == "online"))
+
+    def _session(self) -> None:
+        """One stream from connecting to its end. Raises LinkDown; returns when the component is stopped."""
+        s = self._settings
+        server = (s.host, s.port)
+        transport = Transport(s, self.outbox, self._events.congested)
+        self._transport = transport
+        try:
+            component = log_in(self.domain, s.secret, server, transport)
+            component.Dispatcher.Stream = StanzaStream(self._received, s.stanza_size_limit)
+            self._online()
+            component.Dispatcher.Stream.Parse(transport.logged_in())
+            self._serve(component, transport)
+        finally:
+            self._transport = None
+            self.outbox.put_back(transport.unwritten())
+            transport.close()
+            if self.online:
+                self._change("connecting")
+                self._events.changed(self.domain, False)
+
+    def _online(self) -> None:
+        log.info("link %s is up: %s:%d", self.domain, self._settings.host, self._settings.port)
+        self._ping = ""
+        self._change("online")
+        self._events.changed(self.domain, True)
+
+    def _serve(self, component: Any, transport: Transport) -> None:
+        while not self._stopping.is_set():
+            component.Process(TICK)
+            self._keep_alive(transport)
+        transport.send("</stream:stream>")
+        transport.pending_data(0)
+
+    def _keep_alive(self, transport: Transport) -> None:
+        """After `keepalive` seconds of silence send an iq to oneself; the server routes it back. As long again without a word: dead."""
+        now = time.monotonic()
+        if now - transport.last_heard < self._settings.keepalive:
+            return
+        if self._ping and self._ping_sent > transport.last_heard:
+            if now - self._ping_sent > self._settings.keepalive:
+                raise LinkDown("silent", f"nothing was heard for {now - transport.last_heard:.0f} s")
+            return
+        self._ping, self._ping_sent = new_id(), now
+        ping = make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._ping, from_=self.domain, to_=self.domain)
+        transport.send(serialise(ping))
+
+    def _received(self, stanza: Element) -> None:
+        if self._ping and stanza.get("id") == self._ping:
+            self._ping = ""
+            return
+        self._events.received(self.domain, stanza)

@@ -1,0 +1,118 @@
+"""Who waits for the answer to which iq? (RFC 6120 §8.2.3)"""
+
+from __future__ import annotations
+
+import threading
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.namespaces import MAM
+
+Key = tuple[str, JID | None, JID]  # id, who must answer (None: one's own account), who asked
+_RESULT = f"{{{MAM}}}result"
+
+
+class Waiter:
+    """One request that waits. `wait()` returns the answer and what was collected before it."""
+
+    def __init__(self, key: Key, queryid: str | None, collecting: bool) -> None:
+        self.key = key
+        self.queryid = queryid
+        self.collecting = collecting
+        self.collected: list[Element] = []
+        self._done = threading.Event()
+        self._answer: Element | None = None
+        self._error: GatewayError | None = None
+
+    def answer(self, stanza: Element) -> None:
+        self._answer = stanza
+        self._done.set()
+
+    def fail(self, error: GatewayError) -> None:
+        self._error = error
+        self._done.set()
+
+    def wait(self, seconds: float) -> Element:
+        """The iq of type result or error. Raises GatewayError: iq-timeout, or why there will be none."""
+        if not self._done.wait(seconds):
+            raise GatewayError("iq-timeout")
+        if self._answer is None:
+            raise self._error or GatewayError("iq-timeout")
+        return self._answer
+
+
+class Pending:
+    """The table of waiting requests. An answer counts if its id, its sender and its recipient are those of the request."""
+
+    MAX_COLLECTED = 10_000  # archive results for one request
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting: dict[Key, Waiter] = {}
+        self._collectors = 0
+        self._lock = threading.Lock()
+
+    def expect(self, iq: Element, sender: JID, to: JID | None) -> Waiter:
+        """Announce a request before it is sent. Raises GatewayError: iq-conflict, iq-overload.
+
+        `to` is None, or the sender's own bare address, for a query to one's own account, which may answer without `from`.
+        """
+        key = (iq.get("id", ""), None if to == sender.bare else to, sender)
+        query = iq.find(f"{{{MAM}}}query")
+        waiter = Waiter(key, query.get("queryid") if query is not None else None, query is not None)
+        with self._lock:
+            if key in self._waiting:
+                raise GatewayError("iq-conflict")
+            if len(self._waiting) >= self._size:
+                raise GatewayError("iq-overload")
+            self._waiting[key] = waiter
+            self._collectors += waiter.collecting
+        return waiter
+
+    def forget(self, waiter: Waiter) -> None:
+        """The request is over, answered or not."""
+        with self._lock:
+            if self._waiting.pop(waiter.key, None):
+                self._collectors -= waiter.collecting
+
+    def resolve(self, stanza: Element, sender: JID | None, to: JID) -> bool:
+        """Hand an iq of type result or error to whom it answers; whether somebody waited for it."""
+        own = sender is None or sender == to.bare
+        waiter = self._waiting.get((stanza.get("id", ""), None if own else sender, to))
+        if waiter is None:
+            return False
+        waiter.answer(stanza)
+        return True
+
+    def collect(self, message: Element, sender: JID | None, to: JID) -> bool:
+        """Keep an archive result (XEP-0313 §4.2) for the query it belongs to; whether there was one."""
+        if not self._collectors:  # nearly always
+            return False
+        result = message.find(_RESULT)
+        if result is None:
+            return False
+        own = sender is None or sender == to.bare
+        with self._lock:
+            for waiter in self._waiting.values():
+                fits = waiter.collecting and waiter.queryid == result.get("queryid")
+                _, archive, asker = waiter.key
+                if fits and asker == to and archive == (None if own else sender) and len(waiter.collected) < self.MAX_COLLECTED:
+                    waiter.collected.append(message)
+                    return True
+        return False
+
+    def fail_all(self, domain: str, hosted: frozenset[str], error: GatewayError) -> None:
+        """The stream of `domain` is down: who waits there for an answer of somebody not `hosted` is told at once."""
+        with self._lock:
+            waiters = [w for w in self._waiting.values() if w.key[2].domain == domain and w.key[1] and w.key[1].domain not in hosted]
+        for waiter in waiters:
+            waiter.fail(error)
+
+
+def jid_or_none(text: str | None) -> JID | None:
+    """The address in an attribute that came from a server; None where it is missing or not valid."""
+    try:
+        return parse_jid(text) if text else None
+    except InvalidJID:
+        return None

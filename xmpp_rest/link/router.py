@@ -1,0 +1,101 @@
+"""Where does this stanza go? To a waiting request, to a service of a hosted domain, or out on the link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.pending import Pending, Waiter, jid_or_none
+from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.stanza import is_answer, may_be_refused, refusal
+
+
+class Unhandled(Enum):
+    """What a handler returns for a stanza that is not its business."""
+
+    NOT_MINE = "not mine"
+
+
+NOT_MINE = Unhandled.NOT_MINE
+Handler = Callable[[Element, JID, JID], Element | None | Unhandled]
+"""(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not wait for anybody."""
+Send = Callable[[str, Element], None]
+"""(hosted domain, stanza): queue it for that domain's stream."""
+
+
+class Router:
+    """Asks the handlers that services subscribed, in their order. Holds no stanza and no thread of its own."""
+
+    def __init__(self, domains: frozenset[str], pending: Pending) -> None:
+        self.domains = domains
+        self._pending = pending
+        self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
+        self._out: Send | None = None
+
+    def subscribe(self, domain: str, handler: Handler) -> None:
+        """Ask `handler` about each stanza for an address at `domain`, after those that subscribed before. Called while building."""
+        self._handlers[domain].append(handler)
+
+    def attach(self, out: Send) -> None:
+        """There is a link: stanzas for other domains go to `out`."""
+        self._out = out
+
+    def send(self, stanza: Element) -> Element | None:
+        """Send a stanza of a hosted entity, with a prepared `from`; without `to` it is for the sender's own account.
+
+        The answer, where there is one at once: from a hosted recipient, or `remote-server-not-found` without a link. None: it was delivered,
+        or waits in the outbox. Raises BadXML and GatewayError: outbox-full, link-down.
+        """
+        sender = parse_jid(stanza.get("from", ""))
+        if sender.domain not in self.domains:
+            raise ValueError(f"{sender} is not at a hosted domain")
+        to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
+        if to.domain in self.domains:
+            return self.deliver(stanza, sender, to)
+        if self._out is None:
+            text = f"{to.domain} cannot be reached: the gateway has no link to the XMPP network"
+            return refusal(stanza, stanza_error("remote-server-not-found", text)) if may_be_refused(stanza) else None
+        self._out(sender.domain, stanza)
+        return None
+
+    def deliver(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+        """Hand a stanza to its recipient at a hosted domain; the answer, where there is one at once."""
+        if self.settle(stanza, sender, to):
+            return None
+        for handler in self._handlers[to.domain]:
+            answer = handler(stanza, sender, to)
+            if not isinstance(answer, Unhandled):
+                return answer
+        # RFC 6121 §8.5: nobody there. Presence is dropped, errors and results are never answered.
+        if stanza.tag == "presence" or not may_be_refused(stanza):
+            return None
+        return refusal(stanza, stanza_error("service-unavailable"))
+
+    def settle(self, stanza: Element, sender: JID | None, to: JID) -> bool:
+        """Whether a waiting request took the stanza: the answer to its iq, or an archive result that belongs to it."""
+        if is_answer(stanza):
+            return self._pending.resolve(stanza, sender, to)
+        return stanza.tag == "message" and self._pending.collect(stanza, sender, to)
+
+    def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
+        """Send an iq of type get or set and wait for its answer: the iq of type result or error, and archive results that came before it.
+
+        Raises GatewayError: iq-timeout, iq-conflict, iq-overload, link-down, outbox-full; and BadXML.
+        """
+        sender = parse_jid(iq.get("from", ""))
+        waiter = self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare)
+        try:
+            return self._send_and_wait(iq, waiter, seconds), waiter.collected
+        finally:
+            self._pending.forget(waiter)
+
+    def _send_and_wait(self, iq: Element, waiter: Waiter, seconds: float) -> Element:
+        answer = self.send(iq)
+        return answer if answer is not None else waiter.wait(seconds)
+
+    def stream_down(self, domain: str) -> None:
+        """The stream of `domain` ended: nobody waits for what it cannot bring any more."""
+        self._pending.fail_all(domain, self.domains, GatewayError("link-down", "The connection to the XMPP server broke off"))

@@ -1,0 +1,175 @@
+"""How do bytes get to the server and back? xmpppy's transport seam, filled with a socket that never blocks its owner.
+
+xmpppy's own socket drains the peer before it parses, blocks in `sendall`, uses `select` and never times out. This one is driven by xmpppy's
+`Process` loop: `pending_data` writes what waits, and says whether there is something to read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import xmpp
+
+from xmpp_rest.link.errors import LinkDown
+from xmpp_rest.link.outbox import Outbox
+from xmpp_rest.settings import Link
+
+READ_SIZE = 65536
+CONGESTED_PAUSE = 0.05  # seconds between two looks whether there is room for received stanzas again
+
+
+class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
+    """One connection to one server. Every method belongs to the thread that owns it, except `wake`."""
+
+    def __init__(self, settings: Link, outbox: Outbox, congested: Callable[[], bool]) -> None:
+        super().__init__((settings.host, settings.port), use_srv=False)
+        self._settings = settings
+        self._outbox = outbox
+        self._congested = congested  # while true, nothing is read, so that the server's TCP window fills
+        self._selector = selectors.DefaultSelector()
+        self._writing: list[bytes] = []  # whole stanzas, the first of them perhaps partly written
+        self._written = 0  # bytes of self._writing[0] that are gone
+        self._received = b""  # login phase: what follows the tag that xmpppy was given
+        self._login_until: float | None = None
+        self._waker, self._woken = socket.socketpair()
+        self.last_heard = time.monotonic()
+        self.failure: LinkDown | None = None  # xmpppy's auth() swallows what is raised inside it (client.py:327)
+
+    # xmpppy looks for these in the class itself (client.py:73)
+    def plugin(self, owner: Any) -> Any:
+        return super().plugin(owner)
+
+    def plugout(self) -> Any:
+        return super().plugout()
+
+    def _down(self, reason: str, text: str) -> LinkDown:
+        self.failure = LinkDown(reason, text)
+        return self.failure
+
+    def connect(self, server: tuple[str, int] | None = None) -> str:
+        """Open the socket; xmpppy wants a non-empty text. Raises LinkDown."""
+        host, port = server or self._server
+        try:
+            sock = socket.create_connection((host, port), self._settings.connect_timeout)
+        except OSError as e:
+            raise self._down("unreachable", f"{host}:{port}: {e.strerror or e}") from e
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: unacknowledged data means a dead peer
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._settings.keepalive * 1000))
+        sock.setblocking(False)
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._sock = sock
+        self._selector.register(sock, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._login_until = time.monotonic() + self._settings.login_timeout
+        return "ok"
+
+    def logged_in(self) -> bytes:
+        """The handshake is done: the outbox is written from now on. What the server sent behind it."""
+        self._login_until = None
+        rest, self._received = self._received, b""
+        self._outbox.attach(self.wake)
+        self.wake()
+        return rest
+
+    def wake(self) -> None:
+        """There is something in the outbox, or the owner should look up. Any thread may call this."""
+        with contextlib.suppress(BlockingIOError, OSError):  # full: it is awake; closed: nobody to wake
+            self._waker.send(b"\0")
+
+    def send(self, raw_data: Any, retry_timeout: float = 1) -> None:
+        """Append to what is written next: xmpppy's stream header and handshake, the keepalive, the closing tag."""
+        text = raw_data if isinstance(raw_data, str) else str(raw_data)
+        self._writing.append(text.encode())
+
+    def pending_data(self, timeout: float = 0) -> bool:
+        """Write what waits; whether there is something to read within `timeout` seconds. Raises LinkDown."""
+        if self._received:
+            return True
+        if self._login_until is not None and time.monotonic() > self._login_until:
+            raise self._down("login-timeout", f"no handshake within {self._settings.login_timeout:g} s")
+        self._write()
+        ready = self._select(timeout)
+        if any(key.fileobj is self._woken for key, _ in ready):
+            with contextlib.suppress(BlockingIOError):
+                self._woken.recv(4096)
+        if self._login_until is None and not self._writing:
+            self._writing = self._outbox.take()
+        if self._writing:
+            self._write()
+        return any(key.fileobj is self._sock and mask & selectors.EVENT_READ for key, mask in ready)
+
+    def _select(self, timeout: float) -> list[tuple[selectors.SelectorKey, int]]:
+        congested = self._congested()
+        events = (0 if congested else selectors.EVENT_READ) | (selectors.EVENT_WRITE if self._writing else 0)
+        if events:
+            self._selector.modify(self._sock, events)
+            return self._selector.select(min(timeout, CONGESTED_PAUSE) if congested else timeout)
+        time.sleep(CONGESTED_PAUSE)
+        return []
+
+    def _write(self) -> None:
+        while self._writing:
+            burst = b"".join(self._writing)[self._written :]
+            try:
+                sent = self._sock.send(burst)
+            except BlockingIOError:
+                return
+            except OSError as e:
+                raise self._down("disconnected", e.strerror or str(e)) from e
+            self._forget(sent)
+            if sent < len(burst):
+                return
+            if self._login_until is None:
+                self._writing = self._outbox.take()
+
+    def _forget(self, sent: int) -> None:
+        """Drop what is wholly written, so that `unwritten` never repeats it."""
+        sent += self._written
+        done = 0
+        while done < len(self._writing) and sent >= len(self._writing[done]):
+            sent -= len(self._writing[done])
+            done += 1
+        del self._writing[:done]
+        self._written = sent
+
+    def receive(self) -> bytes:
+        """What there is to read, never more than one system call's worth. Raises LinkDown at the end of the stream."""
+        data = self._received
+        if not data:
+            try:
+                data = self._sock.recv(READ_SIZE)
+            except BlockingIOError:
+                return b""
+            except OSError as e:
+                raise self._down("disconnected", e.strerror or str(e)) from e
+            if not data:
+                raise self._down("disconnected", "the server closed the connection")
+            self.last_heard = time.monotonic()
+        self._received = b""
+        if self._login_until is not None:
+            # One tag for each Process(): a stanza behind <handshake/> must reach our parser, not xmpppy's.
+            end = data.find(b">") + 1
+            if end:
+                data, self._received = data[:end], data[end:]
+        return data
+
+    def unwritten(self) -> list[bytes]:
+        """Whole stanzas of the outbox that were taken, but of which the last byte was not written."""
+        logged_in = self._login_until is None
+        return [s for s in self._writing if s.startswith(b"<") and not s.startswith((b"<?xml", b"</"))] if logged_in else []
+
+    def close(self) -> None:
+        """Give the sockets back. Called once, by the owner, whether the connection was ever up or not."""
+        self._outbox.attach(None)
+        self._selector.close()
+        for sock in (getattr(self, "_sock", None), self._waker, self._woken):
+            if isinstance(sock, socket.socket):
+                sock.close()
