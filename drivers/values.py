@@ -43,7 +43,7 @@ def canonical(value: Value, depth: int = 0) -> Value:
     if isinstance(value, (str, bool)):
         return value
     if isinstance(value, (int, float)):
-        return _number(value)
+        return number(value)
     if value is None:
         return {}
     if isinstance(value, (dict, list, tuple)):
@@ -51,7 +51,8 @@ def canonical(value: Value, depth: int = 0) -> Value:
     raise BadValue(f"{type(value).__name__} cannot be stored; JSON's values can: text, numbers, true, false, null, arrays and objects")
 
 
-def _number(value: int | float) -> int | float:
+def number(value: int | float) -> int | float:
+    """The number as it is kept: whole floats are integers, integers past 64 bits floats. Raises BadValue past the range of floats."""
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < WHOLE else value
     if value in INT64:
@@ -106,7 +107,7 @@ def from_entries(pairs: Iterable[tuple[Any, Any]]) -> Any:
 
 def _key(key: Any) -> Any:
     if isinstance(key, float):
-        key = _number(key)
+        key = number(key)
     if key is None or isinstance(key, (dict, list, tuple)) or key != key:
         raise BadValue("keys in __hash are text, numbers, true or false")
     return key

@@ -1,0 +1,242 @@
+"""What value does a Lua literal have? Tables, strings, numbers, booleans, nil; nothing is ever executed."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from drivers import Value
+from drivers.lua.errors import LuaError
+from drivers.lua.lexer import Token, token
+from drivers.values import from_entries, number
+
+MAX_DEPTH = 200
+"""Nesting; Lua itself refuses more (LUAI_MAXCCALLS)."""
+MAX_BODY = 16 * 2**20
+"""Bytes of an expression, unless the caller says otherwise."""
+KEYWORDS = frozenset(
+    b"and break do else elseif end false for function goto if in local nil not or repeat return then true until while".split()
+)
+CONSTANTS = {b"true": True, b"false": False, b"nil": None}
+SPECIAL = {1: math.inf, -1: -math.inf, 0: math.nan}
+"""What a division by zero gives: the only arithmetic that stands in data."""
+# the way the server writes a member; worth a short cut, as most of a file consists of it
+_MEMBER = re.compile(rb'[\n\t]*+\["([^"\\\r\n]*+)"\] = (?:"([^"\\\r\n]*+)";)?+')
+
+
+def parse(text: str | bytes, *, max_size: int = MAX_BODY) -> Value:
+    """The value of an expression (what stands behind `return`); None for nil.
+
+    Raises LuaError for anything but literals, and for more than `max_size` bytes.
+    """
+    source = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if len(source) > max_size:
+        raise LuaError(f"the text has {len(source)} bytes; at most {max_size} are read", b"", 0)
+    return _whole(_Parser(source, 0))
+
+
+def parse_file(source: bytes) -> Value:
+    """The value that a file returns: `return VALUE;`. Raises LuaError."""
+    start = len(source.partition(b"\n")[0]) if source.startswith((b"#", b"\xef\xbb\xbf#")) else 3 * source.startswith(b"\xef\xbb\xbf")
+    parser = _Parser(source, start)
+    parser.expect("name", b"return")
+    return _whole(parser)
+
+
+def parse_item(source: bytes, position: int) -> tuple[Value, int] | None:
+    """The value of the `item(…);` at or behind `position`, and where it ends; None where only spaces and comments are left."""
+    parser = _Parser(source, position)
+    if parser.now.kind == "end":
+        return None
+    parser.expect("name", b"item")
+    bare = parser.now.kind in ("string", "{")  # Lua lets a call with one of these go without parentheses
+    if not bare:
+        parser.expect("(")
+    value = parser.value(0)
+    end = parser.now.start if bare else parser.expect(")")
+    if bare:
+        end = parser.last
+    if parser.now.kind == ";":
+        end = parser.now.end
+    return value, end
+
+
+def _whole(parser: _Parser) -> Value:
+    value = parser.value(0)
+    while parser.accept(","):  # of several values the first counts
+        parser.value(0)
+    parser.accept(";")
+    if parser.now.kind != "end":
+        raise parser.error("the value is followed by something else")
+    return value
+
+
+class _Parser:
+    """A position in a source, and the token that stands there."""
+
+    def __init__(self, source: bytes, position: int) -> None:
+        self.source = source
+        self.last = position
+        self.now = token(source, position)
+
+    def error(self, sentence: str) -> LuaError:
+        return LuaError(sentence, self.source, self.now.start)
+
+    def step(self) -> Token:
+        was = self.now
+        self.last = was.end
+        self.now = token(self.source, was.end)
+        return was
+
+    def accept(self, kind: str) -> bool:
+        if self.now.kind != kind:
+            return False
+        self.step()
+        return True
+
+    def expect(self, kind: str, value: bytes | None = None) -> int:
+        """Step over a token that must be there; where it ended."""
+        if self.now.kind != kind or (value is not None and self.now.value != value):
+            raise self.error(f"expected {value.decode() if value else kind!r}, found {self.now.value.decode(errors='replace')!r}")
+        return self.step().end
+
+    def value(self, depth: int) -> Value:
+        kind = self.now.kind
+        if kind == "string":
+            return _text(self.step().value)
+        if kind == "{":
+            return self.table(depth + 1)
+        if kind == "name":
+            return self.constant()
+        if kind in ("number", "-", "("):
+            return self.quotient(depth)
+        raise self.error("expected a value: a table, string, number, true, false or nil")
+
+    def constant(self) -> Value:
+        if self.now.value not in CONSTANTS:
+            raise self.error(f"{self.now.value.decode()!r} is code; only literals are read")
+        return CONSTANTS[self.step().value]
+
+    def quotient(self, depth: int) -> Value:
+        value = self.operand(depth)
+        if not self.accept("/"):
+            return value
+        divisor = self.operand(depth)
+        if isinstance(value, bool) or value not in SPECIAL or isinstance(divisor, bool) or divisor != 0:
+            raise self.error("the only arithmetic in literals is 1/0, -1/0 and 0/0")
+        return SPECIAL[value]
+
+    def operand(self, depth: int) -> Value:
+        """A number, negated or not, or anything in parentheses."""
+        if depth > MAX_DEPTH:
+            raise self.error(f"nested more than {MAX_DEPTH} deep")
+        if self.accept("-"):
+            value = self.operand(depth + 1)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise self.error("only numbers can be negative")
+            return number(-value)
+        if self.accept("("):
+            value = self.value(depth + 1)
+            self.expect(")")
+            return value
+        if self.now.kind != "number":
+            raise self.error("expected a number")
+        return _number(self)
+
+    def table(self, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise self.error(f"tables nested more than {MAX_DEPTH} deep")
+        keyed: list[tuple[Any, Value]] = []
+        plain: list[Value] = []
+        # the token behind { is left alone until it is known not to be a member in the server's own form
+        position = self.now.end
+        while True:
+            position = self.members(position, keyed, depth)
+            if self.accept("}"):
+                return _assembled(keyed, plain)
+            self.field(keyed, plain, depth)
+            if self.now.kind not in (",", ";", "}"):
+                raise self.error("expected ; or } behind an entry of a table")
+            position = self.now.end if self.now.kind != "}" else -1
+
+    def members(self, position: int, keyed: list[tuple[Any, Value]], depth: int) -> int:
+        """Read the members from `position` on that stand in the server's own form; leaves the token behind them in `now`."""
+        if position < 0:
+            return position
+        while match := _MEMBER.match(self.source, position):
+            if match[2] is not None:
+                keyed.append((_text(match[1]), _text(match[2])))
+                position = match.end()
+                continue
+            self.now = token(self.source, match.end())
+            value = self.value(depth)
+            keyed.append((_text(match[1]), value))
+            if self.now.kind == "}":
+                return -1
+            if self.now.kind not in (",", ";"):
+                raise self.error("expected ; or } behind an entry of a table")
+            position = self.now.end
+        self.now = token(self.source, position)
+        return position
+
+    def field(self, keyed: list[tuple[Any, Value]], plain: list[Value], depth: int) -> None:
+        if self.accept("["):
+            key = self.value(depth)
+            self.expect("]")
+        elif self.now.kind == "name" and token(self.source, self.now.end).kind == "=":
+            key = self.name()
+        else:
+            plain.append(self.value(depth))
+            return
+        self.expect("=")
+        value = self.value(depth)
+        if key is None or key != key or isinstance(key, (dict, list)):
+            raise self.error("a key is a string, number, true or false")
+        keyed.append((key, value))
+
+    def name(self) -> str:
+        if self.now.value in KEYWORDS:
+            raise self.error(f"{self.now.value.decode()!r} is a word of the language; as a key it is written in brackets and quotes")
+        return self.step().value.decode()
+
+
+def _number(parser: _Parser) -> int | float:
+    text = parser.now.value.lower()
+    if re.match(rb"[0-9a-z_.]", parser.source[parser.now.end : parser.now.end + 1].lower()):
+        raise parser.error("a number is followed by letters")
+    parser.step()
+    if text.startswith(b"0x"):
+        if b"." in text or b"p" in text:
+            return number(_hex_float(text.decode()))
+        return (int(text, 16) + 2**63) % 2**64 - 2**63  # hexadecimal integers wrap around (Lua 5.4 manual §3.1)
+    if text.isdigit() and len(text) < 20:
+        return number(_decimal(int(text)))
+    return number(float(text))
+
+
+def _decimal(value: int) -> int | float:
+    return value if value < 2**63 else float(value)
+
+
+def _hex_float(text: str) -> float:
+    try:
+        return float.fromhex(text)
+    except OverflowError:
+        return math.inf
+
+
+def _text(value: bytes) -> str:
+    # bytes that are no UTF-8 survive a round trip as lone surrogates (PEP 383)
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _assembled(keyed: list[tuple[Any, Value]], plain: list[Value]) -> Any:
+    if not keyed and None not in plain:
+        return plain or {}
+    # nil is no entry; positions win over keys that say the same, as Lua sets them last
+    pairs = [*keyed, *enumerate(plain, 1)]
+    if not plain and all(type(key) is str for key, _ in keyed):
+        return {key: value for key, value in dict(keyed).items() if value is not None}
+    latest = {(type(key), key): (key, value) for key, value in pairs}
+    return from_entries((key, value) for key, value in latest.values() if value is not None)
