@@ -1,0 +1,40 @@
+"""Which callbacks does a class define?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+#: A callback of the class, to be called with the instance.
+Callback = Callable[[Any], Any]
+
+#: Those with a fixed name; provide, accept and range callbacks have names of the resource's own.
+CALLBACKS = frozenset(
+    {
+        "init", "service_available", "known_methods", "uri_too_long", "allowed_methods", "malformed_request",
+        "is_authorized", "forbidden", "rate_limited", "valid_content_headers", "valid_entity_length", "options",
+        "content_types_provided", "languages_provided", "charsets_provided", "ranges_provided", "variances",
+        "resource_exists", "generate_etag", "last_modified", "expires", "previously_existed", "moved_permanently",
+        "moved_temporarily", "allow_missing_post", "content_types_accepted", "is_conflict", "delete_resource",
+        "delete_completed", "range_satisfiable", "multiple_choices",
+    }
+)  # fmt: skip
+
+
+def defined_callbacks(cls: type, root: type) -> Mapping[str, Callback]:
+    """The callbacks that ``cls`` has from anywhere but ``root``, mixins included, to be called with the instance."""
+    attributes: dict[str, Any] = {}
+    for ancestor in reversed(cls.__mro__):
+        if ancestor is not root:
+            attributes.update(vars(ancestor))
+    return {name: bind(attributes[name]) for name in CALLBACKS & attributes.keys()}
+
+
+def bind(raw: Any) -> Callback:
+    """A class attribute as a function of the instance, whatever an instance attribute of that name may be."""
+    if isinstance(raw, FunctionType):
+        return raw
+    if hasattr(raw, "__get__"):
+        return lambda resource: raw.__get__(resource, type(resource))()
+    return lambda _resource: raw()

@@ -1,0 +1,185 @@
+"""Do the preconditions of the request hold? (steps C1 to C4, RFC 9110 §13)
+
+Werkzeug's ``is_resource_modified`` is no help here: it fails ``If-Match: *`` on a resource that exists, knows no
+``If-Unmodified-Since``, and looks at GET and HEAD only.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from .dates import as_utc, now, parse_http_date, write_http_date
+from .exchange import Exchange
+from .methods import READS
+
+_OPAQUE = '"[!#-~\x80-\U0010ffff]*"'
+_TAG = re.compile(f"(?:W/)?{_OPAQUE}")
+_STRONG = re.compile(_OPAQUE)
+_BARE = re.compile("[!#-~\x80-\U0010ffff]*")
+_SEPARATORS = re.compile("[ \t,]*")
+_BLANKS = re.compile("[ \t]*")
+
+_FIELDS = ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
+
+
+def preconditions(x: Exchange) -> int:
+    """C1 to C4 in the order of RFC 9110 §13.2.2: the status that ends the request, or 0 when all hold."""
+    if not any(field in x.environ for field in _FIELDS):
+        return 0
+    return if_match(x) or if_none_match(x)
+
+
+def if_match(x: Exchange) -> int:
+    """C1, RFC 9110 §13.1.1; If-Unmodified-Since counts without it only."""
+    field = x.environ.get("HTTP_IF_MATCH")
+    if field is None:
+        return if_unmodified_since(x)
+    wanted = parse_tags(field)
+    if wanted is None:
+        return 400
+    if "*" in wanted:
+        return 0
+    tag = current_tag(x)
+    return 0 if tag is not None and _STRONG.fullmatch(tag) and tag in wanted else 412
+
+
+def if_unmodified_since(x: Exchange) -> int:
+    """C2, RFC 9110 §13.1.4."""
+    date = parse_http_date(x.environ.get("HTTP_IF_UNMODIFIED_SINCE", ""))
+    if date is None:
+        return 0
+    modified = last_modified(x)
+    return 412 if modified is not None and modified > date else 0
+
+
+def if_none_match(x: Exchange) -> int:
+    """C3, RFC 9110 §13.1.2; If-Modified-Since counts without it only."""
+    field = x.environ.get("HTTP_IF_NONE_MATCH")
+    if field is None:
+        return if_modified_since(x)
+    wanted = parse_tags(field)
+    if wanted is None:
+        return 400
+    if not _weakly_matches(x, wanted):
+        return 0
+    return not_modified(x) if x.method in READS else 412
+
+
+def _weakly_matches(x: Exchange, wanted: frozenset[str]) -> bool:
+    if "*" in wanted:
+        return True
+    tag = current_tag(x)
+    return tag is not None and tag.removeprefix("W/") in {each.removeprefix("W/") for each in wanted}
+
+
+def if_modified_since(x: Exchange) -> int:
+    """C4, RFC 9110 §13.1.3."""
+    if x.method not in READS:
+        return 0
+    date = parse_http_date(x.environ.get("HTTP_IF_MODIFIED_SINCE", ""))
+    if date is None or date > now():
+        return 0
+    modified = last_modified(x)
+    return not_modified(x) if modified is not None and modified <= date else 0
+
+
+def not_modified(x: Exchange) -> int:
+    """304 with the fields that RFC 9110 §15.4.5 asks for."""
+    set_etag(x)
+    set_expires(x)
+    return 304
+
+
+def if_range(x: Exchange) -> bool:
+    """R1, RFC 9110 §13.1.5: whether the range still applies. A date is never known to be a strong validator."""
+    field = x.environ.get("HTTP_IF_RANGE")
+    if field is None:
+        return True
+    wanted = field.strip(" \t")
+    return _STRONG.fullmatch(wanted) is not None and wanted == current_tag(x)
+
+
+def parse_tags(field: str) -> frozenset[str] | None:
+    """The entity tags of a list as they are written, or {"*"}; None when malformed."""
+    if field.strip(" \t") == "*":
+        return frozenset("*")
+    tags = []
+    position = _end(_SEPARATORS, field, 0)
+    while position < len(field):
+        match = _TAG.match(field, position)
+        if match is None:
+            return None
+        tags.append(match[0])
+        position = _end(_BLANKS, field, match.end())
+        if position < len(field) and field[position] != ",":
+            return None
+        position = _end(_SEPARATORS, field, position)
+    return frozenset(tags) or None
+
+
+def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return position if match is None else match.end()
+
+
+# -- what the resource says of itself, each asked once
+
+
+def current_tag(x: Exchange) -> str | None:
+    """The entity tag as it is sent (RFC 9110 §8.8.3). Raises TypeError or ValueError when it is none."""
+    tag: str | None = x.remember("generate_etag", lambda x: _entity_tag(x.ask("generate_etag", None)))
+    return tag
+
+
+def _entity_tag(answer: object) -> str | None:
+    match answer:
+        case None:
+            return None
+        case str() if _TAG.fullmatch(answer):
+            tag = answer
+        case ("strong", str(bare)) if _BARE.fullmatch(bare):
+            tag = f'"{bare}"'
+        case ("weak", str(bare)) if _BARE.fullmatch(bare):
+            tag = f'W/"{bare}"'
+        case _:
+            raise ValueError(
+                f"generate_etag returned {answer!r}; give None, a quoted entity tag such as '\"1\"' or 'W/\"1\"',"
+                ' or ("strong", "1") or ("weak", "1"), without blanks and quotes inside'
+            )
+    # WSGI carries bytes as Latin-1 (PEP 3333): a tag past U+00FF goes as its UTF-8 bytes, and comes back so.
+    return tag if max(tag) <= "\xff" else tag.encode().decode("latin-1")
+
+
+def last_modified(x: Exchange) -> datetime | None:
+    """When the resource was last modified; a date in the future is now (RFC 9110 §8.8.2.1)."""
+    modified: datetime | None = x.remember("last_modified", _last_modified)
+    return modified
+
+
+def _last_modified(x: Exchange) -> datetime | None:
+    answer = x.ask("last_modified", None)
+    if answer is None:
+        return None
+    return min(as_utc(answer, "last_modified"), now().replace(microsecond=0))
+
+
+def set_etag(x: Exchange) -> None:
+    """G1."""
+    tag = current_tag(x)
+    if tag is not None:
+        x.fields["ETag"] = tag
+
+
+def set_last_modified(x: Exchange) -> None:
+    """G2."""
+    modified = last_modified(x)
+    if modified is not None:
+        x.fields["Last-Modified"] = write_http_date(modified, "last_modified")
+
+
+def set_expires(x: Exchange) -> None:
+    """G3; a str goes as it is: "0" means already expired (RFC 9111 §5.3)."""
+    answer = x.ask("expires", None)
+    if answer is not None:
+        x.fields["Expires"] = answer if isinstance(answer, str) else write_http_date(answer, "expires")

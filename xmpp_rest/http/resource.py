@@ -1,0 +1,93 @@
+"""Which status and header fields answer a request to a resource? The HTTP state machine, as one class.
+
+A class derived from :class:`Resource` answers questions about itself through callbacks; the machine asks them in a
+fixed order and makes one correct response of the answers. docs/resource.md has the diagram and the callbacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+from flask import Request, Response, request
+from werkzeug.local import LocalProxy
+
+from .callbacks import defined_callbacks
+from .exchange import Exchange
+from .machine import respond
+from .methods import REGISTERED_METHODS
+from .outcome import Created, SeeOther, Stop, SwitchHandler
+from .problem import render_problem
+from .ranges import Ranges
+from .start import steps_for
+
+__all__ = ["Created", "Resource", "SeeOther", "Stop", "SwitchHandler"]
+
+class Resource:
+    """A resource of HTTP. Derive from it, define the callbacks that differ from their defaults, route ``as_view``."""
+
+    #: Every method of the IANA registry: the router must let them through for the machine to answer 405 or 501.
+    route_methods: ClassVar[frozenset[str]] = REGISTERED_METHODS
+
+    request: Request
+    #: URL arguments of the matched rule.
+    args: dict[str, Any]
+    #: Extra members for the error body, such as ``detail``.
+    problem: dict[str, Any]
+    #: The negotiated media type, lower case, without parameters.
+    media_type: str | None = None
+    #: The parameters of the negotiated media type.
+    media_params: dict[str, str]
+    #: The negotiated language tag, spelled as the resource spells it.
+    language: str | None = None
+    #: The negotiated charset, spelled as the resource spells it.
+    charset: str | None = None
+    #: Whether ``resource_exists`` was true; False before it was asked.
+    exists: bool = False
+    #: The unit and the ranges that are asked for, once they are known to count.
+    range: Ranges | None = None
+
+    _exchange: Exchange
+
+    @property
+    def response(self) -> Response:
+        """The response under construction: add fields, set a body; the machine decides the status."""
+        return self._exchange.response
+
+    def set_body(self, value: object) -> None:
+        """Put a body on the response, by the rules for what a provide callback returns.
+
+        ``value`` is bytes, str, JSON under a JSON type, a Path or an iterator of bytes; None leaves the body as it is.
+        Raises TypeError for anything else.
+        """
+        if value is not None:
+            self._exchange.set_body(value)
+
+    def render_error(self, status: int) -> tuple[bytes | str, str]:
+        """The body of an error that no callback gave a body, and its content type: a problem document (RFC 9457)."""
+        return render_problem(status, self.problem)
+
+    @classmethod
+    def as_view(cls, name: str, *class_args: Any, **class_kwargs: Any) -> Callable[..., Response]:
+        """A view function for ``add_url_rule`` that makes one instance for each request and runs the machine.
+
+        The callbacks are those that the class has now; the arguments behind ``name`` go to its constructor.
+        """
+        defined = defined_callbacks(cls, Resource)
+        steps = steps_for(defined)
+
+        def view(**args: Any) -> Response:
+            resource = cls(*class_args, **class_kwargs)
+            resource.request = cast("LocalProxy[Request]", request)._get_current_object()
+            resource.args = args
+            resource.problem = {}
+            resource.media_params = {}
+            resource._exchange = x = Exchange(resource, defined)
+            return respond(x, steps)
+
+        view.__name__ = view.__qualname__ = name
+        view.__doc__ = cls.__doc__
+        view.__module__ = cls.__module__
+        # What Flask's router looks for on a view function.
+        view.__dict__.update(view_class=cls, methods=cls.route_methods, provide_automatic_options=False)
+        return view
