@@ -1,0 +1,87 @@
+"""How often does the gateway connect, and what does it do when the network fails? A TCP relay that counts and can be cut."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+from .child import LOOPBACK, free_port
+
+
+class Proxy:
+    """Relays a free loopback port to `target`. Owner: the test that made it.
+
+    `up = False` refuses new connections by closing them at once (they are counted); `cut()` breaks the open ones.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = free_port()
+        self.up = True
+        self.attempts: list[float] = []
+        """When (monotonic clock, seconds) each connection came in."""
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._listener = socket.create_server((LOOPBACK, self.port))
+        self._thread = threading.Thread(target=self._accept, name="proxy", daemon=True)
+
+    def start(self) -> None:
+        """Start to relay."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close everything."""
+        self.up = False
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+        self._thread.join(10)
+
+    def cut(self) -> None:
+        """Break every open connection."""
+        with self._lock:
+            connections = list(self._open)
+        for s in connections:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.attempts.append(time.monotonic())
+            threading.Thread(target=self._relay, args=(client,), daemon=True).start()
+
+    def _relay(self, client: socket.socket) -> None:
+        with client:
+            if not self.up:
+                return
+            try:
+                server = socket.create_connection((LOOPBACK, self.target), 5)
+            except OSError:
+                return
+            with server:
+                server.settimeout(None)
+                with self._lock:
+                    self._open |= {client, server}
+                back = threading.Thread(target=_copy, args=(server, client), daemon=True)
+                back.start()
+                _copy(client, server)
+                back.join()
+                with self._lock:
+                    self._open -= {client, server}
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    """Relay one direction until either side ends, then end both."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for s in source, sink:
+        with contextlib.suppress(OSError):
+            s.shutdown(socket.SHUT_RDWR)
