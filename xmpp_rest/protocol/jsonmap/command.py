@@ -1,0 +1,47 @@
+"""How does an ad-hoc command look in JSON? `command` (XEP-0050; §6)."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.jsonmap.content import OwnContent
+from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.forms import FORM_DATA, FULL_FORM
+from xmpp_rest.protocol.jsonmap.lines import attr, flag, obj, own, text
+from xmpp_rest.protocol.jsonmap.plan import Plan
+from xmpp_rest.protocol.namespaces import COMMANDS, DATA_FORMS
+
+LINES = (
+    attr("node"),
+    attr("action"),
+    attr("sessionid"),
+    attr("status"),
+    obj("actions", None, "actions", (attr("execute"), flag("next"), flag("prev"), flag("complete"))),
+    obj("note", None, "note", (attr("type"), text("text"))),
+    own("form", DATA_FORMS, "x", FULL_FORM),
+)
+DATA = own("data", DATA_FORMS, "x", FORM_DATA)
+_READ = Plan(LINES, COMMANDS)
+_WRITE = Plan((*LINES, DATA), COMMANDS)
+
+_INSTEAD = {"note": "actions", "data": "form"}  # the first counts only where the second is missing or false
+
+
+def _read(element: Element) -> Any:
+    command = _READ.read(element, {})
+    if "actions" in command:
+        command.pop("note", None)
+    return command
+
+
+def _write(element: Element, value: Any) -> None:
+    if isinstance(value, str):
+        value = {"node": value}
+    if not isinstance(value, dict):
+        raise MappingError("give an object such as {'node': 'uptime', 'action': 'execute'}, or the command's node as a string")
+    members = {k: v for k, v in value.items() if v is not False}
+    _WRITE.write(element, {k: v for k, v in members.items() if _INSTEAD.get(k) not in members})
+
+
+COMMAND = OwnContent(_read, _write)

@@ -1,0 +1,142 @@
+"""What does one child element hold, as one JSON value? Text, an attribute, an object, or items (§1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol
+from xml.etree.ElementTree import Element, SubElement
+
+from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.plan import Line, Plan, clark
+from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar
+
+ABSENT: Final = object()  # what reading gives where the element holds nothing; None is JSON's null
+
+Lines = tuple[Line, ...]
+
+
+class Bound(NamedTuple):
+    """A content in the namespace where it stands."""
+
+    read: Callable[[Element], Any]  # a JSON value or ABSENT
+    write: Callable[[Element, Any], None]  # fills the empty element; one of another type leaves it empty; raises MappingError
+
+
+class Content(Protocol):
+    """What an element may hold."""
+
+    def bind(self, namespace: str) -> Bound:
+        """The reader and writer for elements in `namespace`."""
+
+
+def own_text(element: Element) -> str | None:
+    """The text of an element; None if it has child elements, "" if it is empty."""
+    return None if len(element) else element.text or ""
+
+
+@dataclass(frozen=True)
+class TextContent:
+    """The element's text."""
+
+    scalar: Scalar = STRING
+
+    def bind(self, namespace: str) -> Bound:
+        to_value, to_text = self.scalar.read, self.scalar.write
+
+        def read(element: Element) -> Any:
+            if (text := own_text(element)) is None or (value := to_value(text)) is None:
+                return ABSENT
+            return value
+
+        def write(element: Element, value: Any) -> None:
+            element.text = to_text(value) or None
+
+        return Bound(read, write)
+
+
+@dataclass(frozen=True)
+class AttributeContent:
+    """One attribute of the element."""
+
+    attribute: str
+    scalar: Scalar = STRING
+
+    def bind(self, namespace: str) -> Bound:
+        def read(element: Element) -> Any:
+            if (text := element.get(self.attribute)) is None or (value := self.scalar.read(text)) is None:
+                return ABSENT
+            return value
+
+        def write(element: Element, value: Any) -> None:
+            if (text := self.scalar.write(value)) is not None:
+                element.set(self.attribute, text)
+
+        return Bound(read, write)
+
+
+@dataclass(frozen=True)
+class ObjectContent:
+    """Fields of their own, by a table (or a function that gives it, for a table that holds itself)."""
+
+    lines: Lines | Callable[[], Lines]
+    shorthand: str = ""  # the field that a plain string stands for
+
+    def bind(self, namespace: str) -> Bound:
+        plans: list[Plan] = []  # made at the first use, when the tables are complete
+
+        def plan() -> Plan:
+            if not plans:
+                plans.append(Plan(self.lines() if callable(self.lines) else self.lines, namespace))
+            return plans[0]
+
+        def read(element: Element) -> Any:
+            return plan().read(element, {})
+
+        def write(element: Element, value: Any) -> None:
+            if self.shorthand and isinstance(value, str):
+                value = {self.shorthand: value}
+            if isinstance(value, dict):
+                plan().write(element, value)
+
+        return Bound(read, write)
+
+
+@dataclass(frozen=True)
+class ItemsContent:
+    """Repeated children: an array, `[]` if there is none."""
+
+    tag: str
+    content: Content
+
+    def bind(self, namespace: str) -> Bound:
+        tag = clark(namespace, self.tag)
+        item = self.content.bind(namespace)
+
+        def read(element: Element) -> Any:
+            items = (item.read(child) for child in element if child.tag == tag)
+            return [i for i in items if i is not ABSENT]
+
+        return Bound(read, partial(write_items, tag=tag, write=item.write))
+
+
+@dataclass(frozen=True)
+class OwnContent:
+    """A mapping with a module of its own (§6)."""
+
+    read: Callable[[Element], Any]
+    write: Callable[[Element, Any], None]
+
+    def bind(self, namespace: str) -> Bound:
+        return Bound(self.read, self.write)
+
+
+def write_items(parent: Element, value: Any, tag: str, write: Callable[[Element, Any], None]) -> None:
+    """One child per item of the array `value`; nothing for anything else. Raises MappingError."""
+    for n, item in enumerate(value if isinstance(value, list | tuple) else ()):
+        try:
+            write(SubElement(parent, tag), item)
+        except MappingError as e:
+            e.within(f"[{n}]")
+            raise

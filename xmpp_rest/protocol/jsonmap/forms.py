@@ -1,0 +1,115 @@
+"""How does a data form look in JSON? The three shapes of XEP-0004: full form, schema form and form data (§6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement
+
+from xmpp_rest.protocol.jsonmap.content import ObjectContent, OwnContent, TextContent, own_text, write_items
+from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.lines import array, attr, child, flag
+from xmpp_rest.protocol.jsonmap.plan import Object, clark
+from xmpp_rest.protocol.jsonmap.scalars import STRING
+from xmpp_rest.protocol.namespaces import DATA_FORMS
+
+FIELD = (
+    attr("var"),
+    attr("type"),
+    attr("label"),
+    child("desc"),
+    flag("required"),
+    array("values", None, "value", TextContent()),
+    array("options", None, "option", (attr("label"), child("value"))),
+)
+FORM = (
+    attr("type"),
+    child("title"),
+    child("instructions"),
+    array("fields", None, "field", FIELD),
+)
+SCHEMA_FORM = ObjectContent(FORM)
+
+_SCHEMA = SCHEMA_FORM.bind(DATA_FORMS)
+_FIELD_TAG = clark(DATA_FORMS, "field")
+_VALUE_TAG = clark(DATA_FORMS, "value")
+_WRITE_VALUE = TextContent().bind(DATA_FORMS).write
+
+
+def _first(values: list[str]) -> str | None:
+    return values[0] if values else None
+
+
+_FULL_VALUE: dict[str | None, Callable[[list[str]], Any]] = {  # by the field's type; any other: the first value
+    "jid-multi": list,
+    "list-multi": list,
+    "text-multi": "\n".join,
+}
+_WITH_OPTIONS = ("list-single", "list-multi")
+
+
+def _full_field(field: Object) -> Object:
+    values, options = field.pop("values", []), field.pop("options", [])
+    if (value := _FULL_VALUE.get(field.get("type"), _first)(values)) is not None:
+        field["value"] = value
+    if field.get("type") in _WITH_OPTIONS:
+        field["options"] = options
+    return field
+
+
+def _read_full(element: Element) -> Any:
+    form = _SCHEMA.read(element)
+    form["fields"] = [_full_field(f) for f in form.get("fields", ())]
+    return form
+
+
+def _schema_field(field: Any, n: int) -> Object:
+    if not isinstance(field, dict):
+        raise MappingError("give an object such as {'var': 'name', 'value': 'text'}", f"fields[{n}]")
+    value = field.get("value")
+    values = value if isinstance(value, list | tuple) else [value] if isinstance(value, str) else []
+    return {**field, "values": values}
+
+
+def _write_full(element: Element, form: Any) -> None:
+    if not isinstance(form, dict):
+        raise MappingError("give a form as an object such as {'type': 'submit', 'fields': [{'var': 'name', 'value': 'text'}]}")
+    fields = form.get("fields", [])
+    if not isinstance(fields, list | tuple):
+        raise MappingError("give an array of objects such as {'var': 'name', 'value': 'text'}", "fields")
+    _SCHEMA.write(element, {**form, "fields": [_schema_field(f, n) for n, f in enumerate(fields)]})
+
+
+FULL_FORM = OwnContent(_read_full, _write_full)
+
+_DATA_VALUE: dict[str | None, Callable[[list[str]], Any]] = {  # by the field's type; any other: the first value, or null
+    None: list,
+    "list-single": list,
+    "list-multi": list,
+    "text-multi": "\n".join,
+    "boolean": lambda values: _first(values) in ("1", "true"),
+}
+
+
+def read_data(element: Element) -> Object:
+    """Field name → value of the form; of a repeated name the last counts, and a field without a name is left out."""
+    data = {}
+    for field in element.iterfind(_FIELD_TAG):
+        if (var := field.get("var")) is not None:
+            texts = [own_text(v) for v in field.iterfind(_VALUE_TAG)]
+            data[var] = _DATA_VALUE.get(field.get("type"), _first)([t for t in texts if t is not None])
+    return data
+
+
+def write_data(element: Element, data: Any) -> None:
+    """One field per member of the object `data`; nothing for anything else. Raises MappingError."""
+    for var, value in data.items() if isinstance(data, dict) else ():
+        try:
+            field = SubElement(element, _FIELD_TAG, {"var": STRING.write(str(var)) or ""})
+            write_items(field, [value] if isinstance(value, str) else value, _VALUE_TAG, _WRITE_VALUE)
+        except MappingError as e:
+            e.within(str(var))
+            raise
+
+
+FORM_DATA = OwnContent(read_data, write_data)

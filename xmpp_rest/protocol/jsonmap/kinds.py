@@ -1,0 +1,52 @@
+"""Which kind and type of stanza does an object mean that does not say so? (§2)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.stanza import KINDS
+
+KIND_OF_TYPE = {
+    **dict.fromkeys(("get", "set", "result"), "iq"),
+    **dict.fromkeys(("normal", "chat", "headline", "groupchat"), "message"),
+    **dict.fromkeys(
+        ("available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed"),
+        "presence",
+    ),
+}
+KIND_OF_FIELD = {  # the first of these that the object has decides
+    **dict.fromkeys(("disco", "items", "ping", "version", "command", "archive"), "iq"),
+    **dict.fromkeys(("body", "html", "replace", "state", "subject", "thread"), "message"),
+    **dict.fromkeys(("join", "priority", "show", "status"), "presence"),
+}
+_SETS = ("archive", "command")
+
+
+def given(obj: dict[str, Any], name: str) -> bool:
+    """Whether the object has such a field that is not false."""
+    return obj.get(name, False) is not False
+
+
+def kind_and_type(obj: dict[str, Any]) -> tuple[str, str | None]:
+    """The stanza's name, and its type attribute if it gets one. Raises MappingError for an unknown kind."""
+    stated, implied = _string(obj, "type"), None
+    if stated is None and any(given(obj, name) for name in _SETS):
+        implied = "set"
+    kind = _string(obj, "kind")
+    if kind is None:
+        kind = KIND_OF_TYPE.get(stated if stated is not None else implied or "") or _kind_by_field(obj)
+    if kind not in KINDS:
+        raise MappingError("give 'message', 'presence' or 'iq'", "kind")
+    if kind == "iq":
+        return kind, stated if stated is not None else implied or "get"
+    return kind, None if (kind, stated) == ("presence", "available") else stated
+
+
+def _string(obj: dict[str, Any], name: str) -> str | None:
+    value = obj.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _kind_by_field(obj: dict[str, Any]) -> str:
+    return next((kind for name, kind in KIND_OF_FIELD.items() if given(obj, name)), "message")

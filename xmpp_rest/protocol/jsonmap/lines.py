@@ -1,0 +1,210 @@
+"""Which kinds of lines do the tables have? One function per word of §1, and the few classes behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement
+
+from xmpp_rest.protocol.element import is_ncname
+from xmpp_rest.protocol.jsonmap import content
+from xmpp_rest.protocol.jsonmap.content import ABSENT, Content, Lines
+from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.plan import Line, Object, Plan, clark
+from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar
+
+
+@dataclass(frozen=True)
+class Attribute(Line):
+    """An attribute of the element itself."""
+
+    scalar: Scalar
+    attribute: str
+
+    def index(self, plan: Plan, namespace: str) -> None:
+        def put(element: Element, value: Any) -> None:
+            if (text := self.scalar.write(value)) is not None:
+                element.set(self.attribute, text)
+
+        plan.attributes[self.attribute] = (self.name, self.scalar.read)
+        plan.puts[self.name] = put
+
+
+@dataclass(frozen=True)
+class OwnText(Line):
+    """The text of the element itself."""
+
+    scalar: Scalar
+
+    def index(self, plan: Plan, namespace: str) -> None:
+        bound = content.TextContent(self.scalar).bind(namespace)
+        plan.texts.append(partial(_take, self.name, bound.read))
+        plan.puts[self.name] = bound.write
+
+
+@dataclass(frozen=True)
+class ChildLine(Line):
+    """What stands in a child element."""
+
+    mapping: str  # the word of §1
+    namespace: str | None  # None: that of the parent
+    tag: str
+
+    def clark(self, namespace: str) -> str:
+        """The tag of the child in a parent of `namespace`."""
+        return clark(self.namespace or namespace, self.tag)
+
+
+@dataclass(frozen=True)
+class One(ChildLine):
+    """The first such child."""
+
+    content: Content
+
+    def index(self, plan: Plan, namespace: str) -> None:
+        tag, bound = self.clark(namespace), self.content.bind(self.namespace or namespace)
+
+        def put(parent: Element, value: Any) -> None:
+            bound.write(SubElement(parent, tag), value)
+
+        plan.children.setdefault(tag, []).append((partial(_take, self.name, bound.read), False))
+        plan.puts[self.name] = put
+
+
+@dataclass(frozen=True)
+class Stranger(One):
+    """The first child in the namespace that no other line names; written under the tag of this line."""
+
+    def index(self, plan: Plan, namespace: str) -> None:
+        bound = self.content.bind(self.namespace or namespace)
+        plan.strangers[self.namespace or namespace] = partial(_take, self.name, bound.read)
+        plan.puts[self.name] = lambda parent, value: bound.write(SubElement(parent, self.clark(namespace)), value)
+
+
+@dataclass(frozen=True)
+class Many(ChildLine):
+    """All such children, in order."""
+
+    content: Content
+
+    def index(self, plan: Plan, namespace: str) -> None:
+        tag, bound = self.clark(namespace), self.content.bind(self.namespace or namespace)
+
+        def take(child: Element, into: Object) -> None:
+            if (item := bound.read(child)) is not ABSENT:
+                into.setdefault(self.name, []).append(item)
+
+        def put(parent: Element, value: Any) -> None:
+            if isinstance(value, str | int | float):  # a scalar for an array: §1, the element, but empty
+                SubElement(parent, tag)
+            content.write_items(parent, value, tag, bound.write)
+
+        plan.children.setdefault(tag, []).append((take, True))
+        plan.puts[self.name] = put
+
+
+@dataclass(frozen=True)
+class Flag(ChildLine):
+    """Whether there is such a child."""
+
+    def index(self, plan: Plan, namespace: str) -> None:
+        tag = self.clark(namespace)
+
+        def put(parent: Element, value: Any) -> None:
+            if value is True:
+                SubElement(parent, tag)
+
+        plan.children.setdefault(tag, []).append((partial(_take, self.name, lambda _: True), False))
+        plan.puts[self.name] = put
+
+
+@dataclass(frozen=True)
+class Named(ChildLine):
+    """The name of a child: of the first in `names` that is there."""
+
+    names: tuple[str, ...]
+
+    def index(self, plan: Plan, namespace: str) -> None:
+        own = self.namespace or namespace
+        rank = {name: n for n, name in enumerate(self.names)}
+
+        def take(name: str, _: Element, into: Object) -> None:
+            if rank[name] < rank.get(into.get(self.name, ""), len(rank)):
+                into[self.name] = name
+
+        def put(parent: Element, value: Any) -> None:
+            if not isinstance(value, str):
+                return
+            if not is_ncname(value):
+                raise MappingError(f"{value[:40]!r} cannot name an element; give a plain name such as '{self.names[0]}'")
+            SubElement(parent, clark(own, value))
+
+        for name in self.names:
+            plan.children.setdefault(clark(own, name), []).append((partial(take, name), False))
+        plan.puts[self.name] = put
+
+
+def _take(name: str, read: Callable[[Element], Any], element: Element, into: Object) -> None:
+    if (value := read(element)) is not ABSENT:
+        into[name] = value
+
+
+def attr(field: str, scalar: Scalar = STRING, attribute: str = "") -> Attribute:
+    """attr: an attribute of the parent element, called as the field unless named."""
+    return Attribute(field, scalar, attribute or field)
+
+
+def text(field: str) -> OwnText:
+    """text: the text of the element itself."""
+    return OwnText(field, STRING)
+
+
+def child(field: str, namespace: str | None = None, scalar: Scalar = STRING) -> One:
+    """child: the text of a child element."""
+    return One(field, "child", namespace, field, content.TextContent(scalar))
+
+
+def flag(field: str, namespace: str | None = None) -> Flag:
+    """flag: the presence of an empty child element."""
+    return Flag(field, "flag", namespace, field)
+
+
+def name(field: str, namespace: str, names: tuple[str, ...]) -> Named:
+    """name: the name of a child element."""
+    return Named(field, "name", namespace, "", names)
+
+
+def value(field: str, namespace: str, tag: str, attribute: str) -> One:
+    """value@a: one attribute of a child element."""
+    return One(field, f"value@{attribute}", namespace, tag, content.AttributeContent(attribute))
+
+
+def obj(field: str, namespace: str | None, tag: str, lines: Lines | Callable[[], Lines], shorthand: str = "") -> One:
+    """object: a child element with fields of its own."""
+    return One(field, "object", namespace, tag, content.ObjectContent(lines, shorthand))
+
+
+def array(field: str, namespace: str | None, tag: str, item: Content | Lines) -> Many:
+    """array: repeated child elements, whose items are objects by a table or another content."""
+    return Many(field, "array", namespace, tag, _item(item))
+
+
+def wrapped(field: str, namespace: str | None, tag: str, item_tag: str, item: Content | Lines) -> One:
+    """wrapped: one child element around repeated ones."""
+    return One(field, "wrapped", namespace, tag, content.ItemsContent(item_tag, _item(item)))
+
+
+def own(field: str, namespace: str, tag: str, hand_written: Content) -> One:
+    """hand-written (§6): a child element with a content of its own kind."""
+    return One(field, "own", namespace, tag, hand_written)
+
+
+def stranger(field: str, namespace: str, tag: str, hand_written: Content) -> Stranger:
+    """hand-written, and read from a child with any other name in the namespace."""
+    return Stranger(field, "own", namespace, tag, hand_written)
+
+
+def _item(item: Content | Lines) -> Content:
+    return content.ObjectContent(item) if isinstance(item, tuple) else item
