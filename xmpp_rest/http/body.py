@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from flask import Response
+
 #: The most that is read of a file at once, in bytes.
 BLOCK = 65536
 
@@ -127,3 +129,17 @@ def open_file(path: Path) -> Payload:
         file.close()
         return b""
     return FilePart(file, 0, length)
+
+
+def fill(response: Response, payload: Payload) -> None:
+    """Make ``payload`` the body of ``response``, in place of what was there, with its length if that is known."""
+    close(response.response)
+    if isinstance(payload, bytes):
+        response.set_data(payload)
+        return
+    response.response = payload
+    length = size(payload)
+    if length is None:
+        response.headers.remove("Content-Length")
+    else:
+        response.headers["Content-Length"] = str(length)

@@ -1,10 +1,10 @@
-"""Which callbacks does a class define?"""
+"""Which callbacks does a class define, and which steps of the machine does it need for them?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 #: A callback of the class, to be called with the instance.
 Callback = Callable[[Any], Any]
@@ -20,6 +20,21 @@ CALLBACKS = frozenset(
         "delete_completed", "range_satisfiable", "multiple_choices",
     }
 )  # fmt: skip
+
+
+class Step(NamedTuple):
+    """A step of the machine, and whether it does something for a class that does not define its callback.
+
+    ``decide`` has the name of the callback. It answers with the status that ends the request, or 0 to go on.
+    """
+
+    decide: Callable[[Any], int]
+    always: bool = False
+
+
+def needed(steps: Iterable[Step], defined: Collection[str]) -> tuple[Callable[[Any], int], ...]:
+    """The steps that matter for a class that defines these callbacks, in order."""
+    return tuple(step.decide for step in steps if step.always or step.decide.__name__ in defined)
 
 
 def defined_callbacks(cls: type, root: type) -> Mapping[str, Callback]:

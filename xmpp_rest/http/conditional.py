@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from werkzeug.http import http_date
+
+from .callbacks import Step
 from .dates import as_utc, now, parse_http_date, write_http_date
 from .exchange import Exchange
 from .methods import READS
@@ -25,7 +28,7 @@ _FIELDS = ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "H
 
 def preconditions(x: Exchange) -> int:
     """C1 to C4 in the order of RFC 9110 §13.2.2: the status that ends the request, or 0 when all hold."""
-    if not any(field in x.environ for field in _FIELDS):
+    if x.environ.keys().isdisjoint(_FIELDS):
         return 0
     return if_match(x) or if_none_match(x)
 
@@ -49,7 +52,7 @@ def if_unmodified_since(x: Exchange) -> int:
     date = parse_http_date(x.environ.get("HTTP_IF_UNMODIFIED_SINCE", ""))
     if date is None:
         return 0
-    modified = last_modified(x)
+    modified = modification_date(x)
     return 412 if modified is not None and modified > date else 0
 
 
@@ -80,14 +83,14 @@ def if_modified_since(x: Exchange) -> int:
     date = parse_http_date(x.environ.get("HTTP_IF_MODIFIED_SINCE", ""))
     if date is None or date > now():
         return 0
-    modified = last_modified(x)
+    modified = modification_date(x)
     return not_modified(x) if modified is not None and modified <= date else 0
 
 
 def not_modified(x: Exchange) -> int:
     """304 with the fields that RFC 9110 §15.4.5 asks for."""
-    set_etag(x)
-    set_expires(x)
+    generate_etag(x)
+    expires(x)
     return 304
 
 
@@ -128,7 +131,7 @@ def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 def current_tag(x: Exchange) -> str | None:
     """The entity tag as it is sent (RFC 9110 §8.8.3). Raises TypeError or ValueError when it is none."""
-    tag: str | None = x.remember("generate_etag", lambda x: _entity_tag(x.ask("generate_etag", None)))
+    tag: str | None = x.ask_once("generate_etag", _entity_tag)
     return tag
 
 
@@ -151,35 +154,38 @@ def _entity_tag(answer: object) -> str | None:
     return tag if max(tag) <= "\xff" else tag.encode().decode("latin-1")
 
 
-def last_modified(x: Exchange) -> datetime | None:
+def modification_date(x: Exchange) -> datetime | None:
     """When the resource was last modified; a date in the future is now (RFC 9110 §8.8.2.1)."""
-    modified: datetime | None = x.remember("last_modified", _last_modified)
+    modified: datetime | None = x.ask_once("last_modified", _clamped)
     return modified
 
 
-def _last_modified(x: Exchange) -> datetime | None:
-    answer = x.ask("last_modified", None)
-    if answer is None:
-        return None
-    return min(as_utc(answer, "last_modified"), now().replace(microsecond=0))
+def _clamped(answer: object) -> datetime | None:
+    return None if answer is None else min(as_utc(answer, "last_modified"), now().replace(microsecond=0))
 
 
-def set_etag(x: Exchange) -> None:
+def generate_etag(x: Exchange) -> int:
     """G1."""
     tag = current_tag(x)
     if tag is not None:
-        x.fields["ETag"] = tag
+        x.draft.set_field("ETag", tag)
+    return 0
 
 
-def set_last_modified(x: Exchange) -> None:
+def last_modified(x: Exchange) -> int:
     """G2."""
-    modified = last_modified(x)
+    modified = modification_date(x)
     if modified is not None:
-        x.fields["Last-Modified"] = write_http_date(modified, "last_modified")
+        x.draft.set_field("Last-Modified", http_date(modified))
+    return 0
 
 
-def set_expires(x: Exchange) -> None:
+def expires(x: Exchange) -> int:
     """G3; a str goes as it is: "0" means already expired (RFC 9111 §5.3)."""
     answer = x.ask("expires", None)
     if answer is not None:
-        x.fields["Expires"] = answer if isinstance(answer, str) else write_http_date(answer, "expires")
+        x.draft.set_field("Expires", answer if isinstance(answer, str) else write_http_date(answer, "expires"))
+    return 0
+
+
+STEPS = (Step(generate_etag), Step(last_modified), Step(expires))

@@ -13,36 +13,34 @@ from .conditional import preconditions
 from .exchange import Exchange
 from .finish import carry, finish, stop
 from .methods import WRITES
-from .negotiation import negotiate
 from .outcome import Stop, SwitchHandler
 from .read import read
 from .write import content_types_accepted, delete, missing, representation, write
 
 
-def respond(x: Exchange, steps: tuple[Callable[[Exchange], int], ...]) -> Response:
+def respond(x: Exchange) -> Response:
     """Run the machine; a callback may leave it early, any other exception is Flask's business."""
     try:
-        return finish(x, decide(x, steps))
+        return finish(x, decide(x))
     except Stop as left:
         return stop(x, left.response)
     except SwitchHandler as left:
-        switch = left
+        # Not the exception itself: with its traceback, which has this frame, it would make a reference cycle.
+        handler, args, kwargs = left.handler, left.handler_args, left.handler_kwargs
     except Exception:
-        x.drop_body()
+        x.draft.drop_body()
         raise
-    return carry(x, switch.handler(*switch.handler_args, **switch.handler_kwargs))
+    return carry(x, handler(*args, **kwargs))
 
 
-def decide(x: Exchange, steps: tuple[Callable[[Exchange], int], ...]) -> int:
-    """The status of the response: S, then N, then the chart of a resource that exists or of one that is missing."""
+def decide(x: Exchange) -> int:
+    """S0 to N7, then the chart of a resource that exists or of one that is missing."""
     x.ask("init", None)
-    for step in steps:
+    for step in x.plan.steps:
         if status := step(x):
             return status
-    if status := negotiate(x):
-        return status
-    x.resource.exists = bool(x.ask("resource_exists", True))
-    return existing(x) if x.resource.exists else missing(x)
+    x.resource.exists = exists = bool(x.ask("resource_exists", True))
+    return existing(x) if exists else missing(x)
 
 
 def existing(x: Exchange) -> int:

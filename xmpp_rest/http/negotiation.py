@@ -5,24 +5,16 @@ Each step answers with the status that ends the request, or 0 to go on.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from functools import lru_cache
 
+from .callbacks import Step
 from .choice import Charsets, Selection, choose_charset, choose_language, choose_type, needs_charsets
 from .exchange import Exchange
 from .fields import CACHE_SIZE, Malformed
 from .media import MediaType, quote, read_types, types_of
 
 DEFAULT_TYPES = ((("text", "html", "*"), "to_html"),)
-
-
-def negotiate(x: Exchange) -> int:
-    """N1 to N6; 0 when there is a representation to send."""
-    status = content_types_provided(x) or languages_provided(x) or charsets_provided(x)
-    if not status:
-        content_type(x)
-        ranges_provided(x)
-        variances(x)
-    return status
 
 
 def content_types_provided(x: Exchange) -> int:
@@ -39,14 +31,16 @@ def content_types_provided(x: Exchange) -> int:
     if selection is None:
         return 406
     if len(types) > 1:
-        x.varies.append("Accept")
+        x.varies = ("Accept",)
     _settle(x, types[selection.entry], selection)
     x.chosen = provided[selection.entry][1]
     return 0
 
 
 def _select(x: Exchange, frozen: tuple[object, ...]) -> Selection | None:
-    accept = x.environ.get("HTTP_ACCEPT", "")
+    accept = x.environ.get("HTTP_ACCEPT")
+    if not accept or accept == "*/*":
+        return choose_type(frozen, "", None)
     asks = "charset" in accept.lower() and needs_charsets(frozen, accept)
     return choose_type(frozen, accept, _provided_charsets(x) if asks else None)
 
@@ -58,17 +52,17 @@ def _settle(x: Exchange, entry: MediaType, selection: Selection) -> None:
     resource.charset = selection.charset
     x.entry = entry
     if selection.from_client:
-        _charset_varies(x)
+        _varies(x, "Accept-Charset", _provided_charsets(x) or ())
 
 
 def _provided_charsets(x: Exchange) -> Charsets | None:
-    names = x.ask_once("charsets_provided")
-    return None if names is None else tuple(names)
+    names: Charsets | None = x.ask_once("charsets_provided", lambda names: names if names is None else tuple(names))
+    return names
 
 
-def _charset_varies(x: Exchange) -> None:
-    if len(x.ask_once("charsets_provided")) > 1:
-        x.varies.append("Accept-Charset")
+def _varies(x: Exchange, name: str, offers: Sized) -> None:
+    if len(offers) > 1:
+        x.varies += (name,)
 
 
 def languages_provided(x: Exchange) -> int:
@@ -85,9 +79,8 @@ def languages_provided(x: Exchange) -> int:
     if language is None:
         return 406
     x.resource.language = language
-    x.fields["Content-Language"] = language
-    if len(tags) > 1:
-        x.varies.append("Accept-Language")
+    x.draft.set_field("Content-Language", language)
+    _varies(x, "Accept-Language", tags)
     return 0
 
 
@@ -106,38 +99,50 @@ def charsets_provided(x: Exchange) -> int:
         return 400
     if x.resource.charset is None:
         return 406
-    _charset_varies(x)
+    _varies(x, "Accept-Charset", names)
     return 0
 
 
-def content_type(x: Exchange) -> None:
-    """N4, RFC 9110 §8.3: an entry's own charset is among its parameters already."""
-    x.fields["Content-Type"] = _written(x.entry, x.resource.charset)
+def content_type(x: Exchange) -> int:
+    """N4, RFC 9110 §8.3."""
+    x.draft.set_field("Content-Type", _written(x.entry, x.resource.charset))
+    return 0
 
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _written(entry: MediaType, charset: str | None) -> str:
-    written = str(entry)
-    names_charset = any(name == "charset" for name, _ in entry.own_params)
-    if charset is None or entry.type != "text" or names_charset:
-        return written
-    return f"{written}; charset={quote(charset)}"
+    """An entry's own charset is among its parameters already; only text shows another one."""
+    own = any(name == "charset" for name, _ in entry.own_params)
+    if charset is None or own or entry.type != "text":
+        return str(entry)
+    return f"{entry}; charset={quote(charset)}"
 
 
-def ranges_provided(x: Exchange) -> None:
+def ranges_provided(x: Exchange) -> int:
     """N5, RFC 9110 §14.3."""
     provided = x.ask("ranges_provided", None)
-    if provided is None:
-        return
-    x.units = {unit.lower(): callback for unit, callback in provided}
-    x.fields["Accept-Ranges"] = ", ".join([unit for unit, _ in provided]) or "none"
+    if provided is not None:
+        x.units = {unit.lower(): callback for unit, callback in provided}
+        x.draft.set_field("Accept-Ranges", ", ".join([unit for unit, _ in provided]) or "none")
+    return 0
 
 
-def variances(x: Exchange) -> None:
+def variances(x: Exchange) -> int:
     """N6, RFC 9110 §12.5.5; what a callback put into Vary by itself stays."""
     names = [*x.varies, *x.ask("variances", ())]
-    if not names:
-        return
-    names += [name.strip() for field in x.fields.getlist("Vary") for name in field.split(",")]
-    distinct = {name.lower(): name for name in reversed(names) if name}
-    x.fields["Vary"] = "*" if "*" in distinct else ", ".join(reversed(distinct.values()))
+    if names:
+        written = (value for name, value in x.draft.fields() if name.lower() == "vary")
+        names += [name.strip() for value in written for name in value.split(",")]
+        distinct = {name.lower(): name for name in reversed(names) if name}
+        x.draft.set_field("Vary", "*" if "*" in distinct else ", ".join(reversed(distinct.values())))
+    return 0
+
+
+STEPS = (
+    Step(content_types_provided, always=True),
+    Step(languages_provided),
+    Step(charsets_provided),
+    Step(content_type, always=True),
+    Step(ranges_provided),
+    Step(variances, always=True),
+)

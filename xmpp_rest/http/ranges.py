@@ -67,8 +67,8 @@ def _parse_byte_range(member: str) -> ByteRange | None:
 def unsatisfiable(x: Exchange, content_range: str | None = None) -> int:
     """416, RFC 9110 §15.5.17; an error does not expire as the representation does."""
     if content_range is not None:
-        x.fields["Content-Range"] = content_range
-    x.drop_fields("Expires")
+        x.draft.set_field("Content-Range", content_range)
+    x.draft.drop_fields("Expires")
     return 416
 
 
@@ -109,17 +109,17 @@ def _content_range(unit: str, where: object) -> str:
 def cut(x: Exchange) -> int:
     """Byte ranges of what the provide callback returns; 0 when it is sent in full."""
     x.provide()
-    whole = x.take_body()
+    whole = x.draft.take_body()
     total = whole.length if isinstance(whole, FilePart) else len(whole) if isinstance(whole, bytes) else None
     if not total:
-        x.put_body(whole)
+        x.draft.put_body(whole)
         return 0
     spans = satisfiable(x.resource.range, total)
     if not spans:
         close(whole)
         return unsatisfiable(x, f"bytes */{total}")
     if len(spans) > 1 and sum(last - first + 1 for first, last in spans) > total:
-        x.put_body(whole)  # RFC 9110 §14.2: overlapping ranges are how such requests are abused
+        x.draft.put_body(whole)  # RFC 9110 §14.2: overlapping ranges are how such requests are abused
         return 0
     return send(x, [(f"bytes {first}-{last}/{total}", _slice(whole, first, last)) for first, last in spans])
 
@@ -147,14 +147,15 @@ def _slice(whole: object, first: int, last: int) -> Payload:
 def send(x: Exchange, parts: Sequence[tuple[str, Payload]]) -> int:
     """206 with one part, or with several as multipart/byteranges (RFC 9110 §14.6)."""
     if len(parts) == 1:
-        x.fields["Content-Range"], payload = parts[0]
-        x.put_body(payload)
+        content_range, payload = parts[0]
+        x.draft.set_field("Content-Range", content_range)
+        x.draft.put_body(payload)
         return 206
     boundary = secrets.token_hex(16)
-    label = x.fields.get("Content-Type")
-    x.drop_fields("Content-Range")
-    x.fields["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
-    x.put_body(Segments(list(_multipart(boundary, label, parts))))
+    label = x.draft.field("Content-Type")
+    x.draft.drop_fields("Content-Range")
+    x.draft.set_field("Content-Type", f"multipart/byteranges; boundary={boundary}")
+    x.draft.put_body(Segments(list(_multipart(boundary, label, parts))))
     return 206
 
 

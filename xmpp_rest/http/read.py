@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .conditional import set_etag, set_expires, set_last_modified
 from .exchange import Exchange
 from .ranges import ranged
 from .write import representation
@@ -10,9 +9,8 @@ from .write import representation
 
 def read(x: Exchange) -> int:
     """G1 to G6."""
-    set_etag(x)
-    set_last_modified(x)
-    set_expires(x)
+    for step in x.plan.fields:
+        step(x)
     if x.method == "GET" and x.units and "HTTP_RANGE" in x.environ:
         return ranged(x) or representation(x)
     x.provide()

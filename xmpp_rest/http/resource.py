@@ -12,14 +12,14 @@ from typing import Any, ClassVar, cast
 from flask import Request, Response, request
 from werkzeug.local import LocalProxy
 
-from .callbacks import defined_callbacks
+from .draft import Draft
 from .exchange import Exchange
 from .machine import respond
 from .methods import REGISTERED_METHODS
 from .outcome import Created, SeeOther, Stop, SwitchHandler
+from .plan import plan
 from .problem import render_problem
 from .ranges import Ranges
-from .start import steps_for
 
 __all__ = ["Created", "Resource", "SeeOther", "Stop", "SwitchHandler"]
 
@@ -28,6 +28,9 @@ class Resource:
 
     #: Every method of the IANA registry: the router must let them through for the machine to answer 405 or 501.
     route_methods: ClassVar[frozenset[str]] = REGISTERED_METHODS
+
+    #: Whether a Response may be filled without running its constructor, to save time; see construction.py.
+    shortcut: ClassVar[bool] = True
 
     request: Request
     #: URL arguments of the matched rule.
@@ -47,12 +50,12 @@ class Resource:
     #: The unit and the ranges that are asked for, once they are known to count.
     range: Ranges | None = None
 
-    _exchange: Exchange
+    _draft: Draft
 
     @property
     def response(self) -> Response:
         """The response under construction: add fields, set a body; the machine decides the status."""
-        return self._exchange.response
+        return self._draft.response
 
     def set_body(self, value: object) -> None:
         """Put a body on the response, by the rules for what a provide callback returns.
@@ -60,8 +63,7 @@ class Resource:
         ``value`` is bytes, str, JSON under a JSON type, a Path or an iterator of bytes; None leaves the body as it is.
         Raises TypeError for anything else.
         """
-        if value is not None:
-            self._exchange.set_body(value)
+        self._draft.write(value, self.media_type, self.charset)
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         """The body of an error that no callback gave a body, and its content type: a problem document (RFC 9457)."""
@@ -73,8 +75,7 @@ class Resource:
 
         The callbacks are those that the class has now; the arguments behind ``name`` go to its constructor.
         """
-        defined = defined_callbacks(cls, Resource)
-        steps = steps_for(defined)
+        known = plan(cls, Resource, shortcut=cls.shortcut)
 
         def view(**args: Any) -> Response:
             resource = cls(*class_args, **class_kwargs)
@@ -82,8 +83,8 @@ class Resource:
             resource.args = args
             resource.problem = {}
             resource.media_params = {}
-            resource._exchange = x = Exchange(resource, defined)
-            return respond(x, steps)
+            resource._draft = Draft()
+            return respond(Exchange(resource, known))
 
         view.__name__ = view.__qualname__ = name
         view.__doc__ = cls.__doc__

@@ -5,10 +5,9 @@ Each step answers with the status that ends the request, or 0 to go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import NamedTuple
 
+from .callbacks import Step
 from .dates import write_http_date
 from .exchange import Exchange
 from .methods import ALLOWED_METHODS, KNOWN_METHODS
@@ -32,7 +31,7 @@ def uri_too_long(x: Exchange) -> int:
 def allowed_methods(x: Exchange) -> int:
     """S4, RFC 9110 §15.5.6; Allow stays on every later response (§10.2.1)."""
     methods = x.ask("allowed_methods", ALLOWED_METHODS)
-    x.fields["Allow"] = ", ".join(methods)
+    x.draft.set_field("Allow", ", ".join(methods))
     return 0 if x.method in methods else 405
 
 
@@ -48,7 +47,7 @@ def is_authorized(x: Exchange) -> int:
         return 0
     if not isinstance(answer, str):
         raise TypeError(f"is_authorized must return True or a challenge such as 'Basic realm=\"x\"', not {answer!r}")
-    x.fields["WWW-Authenticate"] = answer
+    x.draft.set_field("WWW-Authenticate", answer)
     return 401
 
 
@@ -63,7 +62,7 @@ def rate_limited(x: Exchange) -> int:
     if answer is False or answer is None:
         return 0
     if answer is not True:
-        x.fields["Retry-After"] = _retry_after(answer)
+        x.draft.set_field("Retry-After", _retry_after(answer))
     return 429
 
 
@@ -77,7 +76,7 @@ def _retry_after(answer: object) -> str:
 
 def valid_content_headers(x: Exchange) -> int:
     """S9; RFC 9110 §14.5: a PUT with Content-Range that nobody looks at would store a part as the whole."""
-    if "valid_content_headers" in x.defined:
+    if "valid_content_headers" in x.plan.defined:
         return 0 if x.ask("valid_content_headers", True) else 501
     return 400 if x.method == "PUT" and "HTTP_CONTENT_RANGE" in x.environ else 0
 
@@ -95,13 +94,6 @@ def options(x: Exchange) -> int:
     return 200
 
 
-class Step(NamedTuple):
-    """A step, and whether it does something for a class that does not define its callback."""
-
-    decide: Callable[[Exchange], int]
-    always: bool = False
-
-
 STEPS = (
     Step(service_available),
     Step(known_methods, always=True),
@@ -115,8 +107,3 @@ STEPS = (
     Step(valid_entity_length),
     Step(options, always=True),
 )
-
-
-def steps_for(defined: Collection[str]) -> tuple[Callable[[Exchange], int], ...]:
-    """The steps that can end a request to a class that defines these callbacks, in order."""
-    return tuple(step.decide for step in STEPS if step.always or step.decide.__name__ in defined)

@@ -23,9 +23,9 @@ def content_types_accepted(x: Exchange) -> int:
         return 0
     names = ", ".join([str(entry) for entry in types if entry is not None])
     if names:
-        x.fields["Accept"] = names  # RFC 9110 §12.5.1
+        x.draft.set_field("Accept", names)  # RFC 9110 §12.5.1
         if x.method == "PATCH":
-            x.fields["Accept-Patch"] = names  # RFC 5789 §3.1
+            x.draft.set_field("Accept-Patch", names)  # RFC 5789 §3.1
     return 415
 
 
@@ -83,7 +83,7 @@ def _moved(x: Exchange, callback: str, status: int) -> int:
         return 0
     if not isinstance(uri, str):
         raise TypeError(f"{callback} must return a URI as str, or None, not {uri!r}")
-    x.fields["Location"] = uri
+    x.draft.set_field("Location", uri)
     return status
 
 
@@ -111,15 +111,15 @@ def write(x: Exchange) -> int:
 
 def _written(x: Exchange) -> int:
     """201 where a resource came to be (RFC 9110 §9.3.4, §9.3.3), else F1."""
-    created = not x.resource.exists and (x.method == "PUT" or "Location" in x.fields)
+    created = not x.resource.exists and (x.method == "PUT" or x.draft.field("Location") is not None)
     return 201 if created else success(x)
 
 
 def _referred(x: Exchange, answer: object) -> int:
     match answer:
-        case Created(uri=uri):
+        case Created(uri=str(uri)):
             status = 201
-        case SeeOther(uri=uri):
+        case SeeOther(uri=str(uri)):
             status = 303
         case str(uri):
             status = 303 if x.resource.exists else 201
@@ -127,13 +127,13 @@ def _referred(x: Exchange, answer: object) -> int:
             raise TypeError(
                 f"the accept callback of a POST must return True, False, Created, SeeOther or a URI, not {answer!r}"
             )
-    x.fields["Location"] = uri
+    x.draft.set_field("Location", uri)
     return status
 
 
 def success(x: Exchange) -> int:
     """F1."""
-    return representation(x) if x.has_body() else 204
+    return representation(x) if x.draft.has_body() else 204
 
 
 def representation(x: Exchange) -> int:
