@@ -31,7 +31,7 @@ Texts = dict[str, dict[str, tuple[str, str]]]
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of the file at `path` (none: the defaults), the environment over it. Raises SettingsError, every problem in it."""
+    """The settings of the file at `path` (none: the defaults) under the environment. Raises SettingsError, every problem in it."""
     problems: list[str] = []
     texts: Texts = {name: {} for name in SECTIONS}
     if path is not None:

@@ -10,9 +10,10 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.stanza import KINDS
+from xmpp_rest.protocol.stanza import KINDS, may_be_refused, refusal
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +64,14 @@ class Intake:
             except BadXML as e:
                 log.warning("a stanza from %s cannot be answered: %s", item[1], e)
             except Exception:
-                log.exception("a stanza from %s to %s could not be handled", item[1], item[2])
+                log.exception("the answer to a stanza from %s could not be sent", item[1])
 
     def _handle(self, stanza: Element, sender: JID, to: JID) -> None:
-        answer = self._router.deliver(stanza, sender, to)
+        try:
+            answer = self._router.deliver(stanza, sender, to)
+        except Exception:  # a full disk, say: the sender has to know that it was not taken
+            log.exception("a stanza from %s to %s could not be handled", sender, to)
+            failed = stanza.tag != "presence" and may_be_refused(stanza)
+            answer = refusal(stanza, StanzaError("wait", "internal-server-error")) if failed else None
         if answer is not None:
             self._router.send(answer)

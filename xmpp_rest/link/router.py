@@ -20,7 +20,7 @@ class Unhandled(Enum):
 
 
 NOT_MINE = Unhandled.NOT_MINE
-Handler = Callable[[Element, JID, JID], Element | None | Unhandled]
+Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
 """(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not wait for anybody."""
 Send = Callable[[str, Element], None]
 """(hosted domain, stanza): queue it for that domain's stream."""
@@ -46,8 +46,8 @@ class Router:
     def send(self, stanza: Element) -> Element | None:
         """Send a stanza of a hosted entity, with a prepared `from`; without `to` it is for the sender's own account.
 
-        The answer, where there is one at once: from a hosted recipient, or `remote-server-not-found` without a link. None: it was delivered,
-        or waits in the outbox. Raises BadXML and GatewayError: outbox-full, link-down.
+        The answer, where there is one at once: from a hosted recipient, or `remote-server-not-found` without a link. None: it was
+        delivered, or waits in the outbox. Raises BadXML and GatewayError: outbox-full, link-down.
         """
         sender = parse_jid(stanza.get("from", ""))
         if sender.domain not in self.domains:

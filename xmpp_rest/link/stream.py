@@ -70,7 +70,7 @@ class StanzaStream:
         if not self._open:
             return  # the stream header, which this parser was given in __init__
         if self._builder is None:
-            self._builder = ElementBuilder()
+            self._builder = ElementBuilder(COMPONENT)
         self._builder.start(_clark(name), {_clark(k): v for k, v in attributes.items()})
 
     def _end(self, name: str) -> None:

@@ -1,7 +1,7 @@
 """How does an XML element become text, and text an element? The one builder and the one serialiser of the project.
 
-An element is an `xml.etree.ElementTree.Element`. What stands in `jabber:client`, in `jabber:component:accept` or in no namespace has a bare
-tag; every other name is in Clark notation, `{namespace}name`. So `stanza.find("body")` works wherever the stanza came from.
+An element is an `xml.etree.ElementTree.Element`. What stands in `jabber:client`, in the namespace of the stream or in none has a bare tag;
+every other name is in Clark notation, `{namespace}name`. So `stanza.find("body")` works wherever the stanza came from.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from functools import lru_cache
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from xmpp_rest.protocol.namespaces import CLIENT, COMPONENT, XML
+from xmpp_rest.protocol.namespaces import CLIENT, XML
 
 MAX_DEPTH = 64  # elements inside each other; no XEP comes near
 MAX_ATTRIBUTES = 64  # of one element
 
-_BARE = tuple(f"{{{ns}}}" for ns in (CLIENT, COMPONENT))
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2 Char
 _NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")  # Namespaces in XML §3, in ASCII
 
@@ -25,12 +24,10 @@ class BadXML(ValueError):
     """The XML cannot be taken, or must not go on a stream; the sentence says what is wrong with it."""
 
 
-@lru_cache(maxsize=2048)
-def _normal_name(name: str) -> str:
-    for prefix in _BARE:
-        if name.startswith(prefix):
-            return name[len(prefix) :]
-    return name
+@lru_cache(maxsize=4096)
+def _normal_name(name: str, stream: str) -> str:
+    namespace, brace, local = name[1:].partition("}") if name[:1] == "{" else ("", "", name)
+    return local if not brace or namespace in (CLIENT, stream) else name
 
 
 class ElementBuilder:
@@ -39,9 +36,10 @@ class ElementBuilder:
     RFC 6120 §11.1: no comment, processing instruction, DTD or entity on a stream. Raises BadXML.
     """
 
-    __slots__ = ("_depth", "_tree")
+    __slots__ = ("_depth", "_stream", "_tree")
 
-    def __init__(self) -> None:
+    def __init__(self, stream: str = CLIENT) -> None:
+        self._stream = stream  # the default namespace of where the element comes from
         self._tree = TreeBuilder()
         self._depth = 0
 
@@ -51,11 +49,11 @@ class ElementBuilder:
             raise BadXML(f"more than {MAX_DEPTH} elements inside each other")
         if len(attributes) > MAX_ATTRIBUTES:
             raise BadXML(f"more than {MAX_ATTRIBUTES} attributes on one element")
-        self._tree.start(_normal_name(tag), attributes)
+        self._tree.start(_normal_name(tag, self._stream), attributes)
 
     def end(self, tag: str) -> bool:
         """Close the innermost element; whether it was the outermost one, so that `close` has the whole."""
-        self._tree.end(_normal_name(tag))
+        self._tree.end(_normal_name(tag, self._stream))
         self._depth -= 1
         return self._depth == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import isfinite
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -54,7 +55,11 @@ def _quoted(text: str) -> str:
 def _flat(value: Any) -> str | None:
     if value is True:
         return ""
-    return value if isinstance(value, str) else None if isinstance(value, bool) else write_number(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return write_number(value) if isfinite(value) else None
+    return str(value) if isinstance(value, int) and value is not False else None
 
 
 def form_encode(obj: dict[str, Any]) -> str:

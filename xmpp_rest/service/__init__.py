@@ -1,0 +1,1 @@
+"""What the entities of the hosted domain do, in XMPP's words. Every API is a thin layer over these."""

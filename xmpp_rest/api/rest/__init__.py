@@ -1,0 +1,36 @@
+"""The stanza API at /rest, compatible with Prosody's mod_rest (spec rest-api §1)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from xmpp_rest.api.rest.query import Query
+from xmpp_rest.api.rest.send import Echo, Send
+from xmpp_rest.gateway import Gateway
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The routes of /rest."""
+    routes = Blueprint("rest", __name__)
+    send = Send.as_view("send", gateway)
+    routes.add_url_rule("/rest", "slash", _to_slash, methods=["GET"])
+    routes.add_url_rule("/rest", view_func=send)
+    routes.add_url_rule("/rest/echo", view_func=Echo.as_view("echo", gateway))
+    routes.add_url_rule("/rest/<anything:path>", view_func=Query.as_view("query", gateway))
+    routes.after_request(_allow_origin)
+    return routes
+
+
+def _to_slash() -> BaseResponse:
+    """COMPAT mod_rest: answered before credentials are looked at."""
+    return redirect("/rest/", 301)
+
+
+def _allow_origin(response: Response) -> Response:
+    """The CORS fields that every answer carries."""
+    response.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
+    response.headers["Access-Control-Allow-Methods"] = "GET, OPTIONS, POST"
+    response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+    response.headers["Access-Control-Max-Age"] = "7200"
+    return response

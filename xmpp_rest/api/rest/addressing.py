@@ -1,0 +1,79 @@
+"""From whom and to whom does a stanza go, and is it one at all? The checks of mod_rest, in their order (spec rest-api §6, §7)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.auth.credentials import Caller, Kind
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.namespaces import XML_LANG
+from xmpp_rest.protocol.stanza import KINDS, new_id
+
+_KEPT = ("type", XML_LANG)
+
+
+class Rejected(Exception):
+    """The stanza must not be sent; `name` is the error of the table in errors.py."""
+
+    def __init__(self, name: str, reason: str = "") -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(name)
+
+
+class Addressed(NamedTuple):
+    """A stanza that may be sent, with its ends."""
+
+    stanza: Element
+    sender: JID
+    to: JID
+
+
+def address(stanza: Element, caller: Caller) -> Addressed:
+    """Check the stanza and give it its attributes: from, to and id by the rules, type and xml:lang as they are, nothing else.
+
+    Raises Rejected: xmlns, name, to, from, from_auth.
+    """
+    if stanza.tag[:1] == "{":
+        raise Rejected("xmlns")
+    if stanza.tag not in KINDS:
+        raise Rejected("name")
+    to = _recipient(stanza.get("to"), caller)
+    sender = _sender(stanza.get("from"), caller)
+    attributes = {"from": str(sender), "id": stanza.get("id") or new_id()}
+    if to is not None:
+        attributes["to"] = str(to)
+    stanza.attrib = attributes | {k: v for k, v in stanza.attrib.items() if k in _KEPT}
+    return Addressed(stanza, sender, sender.bare if to is None else to)
+
+
+def check_iq(stanza: Element) -> None:
+    """Refuse an iq that nobody could answer (RFC 6120 §8.2.3). Raises Rejected: iq_type, iq_tags."""
+    if stanza.tag == "iq":
+        if stanza.get("type") not in ("get", "set"):
+            raise Rejected("iq_type")
+        if len(stanza) != 1:
+            raise Rejected("iq_tags")
+
+
+def _recipient(written: str | None, caller: Caller) -> JID | None:
+    if written is None and caller.kind is not Kind.COMPONENT:
+        return None  # one's own account; a component has none
+    try:
+        return parse_jid(written or "")
+    except InvalidJID as e:
+        raise Rejected("to", str(e)) from e
+
+
+def _sender(written: str | None, caller: Caller) -> JID:
+    if written is None:
+        return caller.jid
+    try:
+        wanted = parse_jid(written)
+    except InvalidJID as e:
+        raise Rejected("from", str(e)) from e
+    # Every part that the authenticated address has must be the same: an account may choose its resource, a component any user of its domain.
+    if any(own and own != part for own, part in zip(caller.jid, wanted, strict=True)):
+        raise Rejected("from_auth")
+    return wanted

@@ -1,0 +1,110 @@
+"""What does /rest answer when something is wrong? mod_rest's table of errors, and their three forms (spec rest-api §10)."""
+
+from __future__ import annotations
+
+import html
+import json
+import secrets
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element, SubElement
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.codecs import XMPP_XML
+from xmpp_rest.protocol.conditions import reason_phrase
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.namespaces import STREAM_ERRORS, STREAMS
+
+JSON = "application/json"
+HTML = "text/html"
+SOURCE = "xmpp-rest"
+
+
+class Row(NamedTuple):
+    """HTTP status, error type, condition, text."""
+
+    status: int
+    type: str
+    condition: str
+    text: str
+
+
+ERRORS: dict[str, Row] = {
+    "noauthz": Row(401, "auth", "not-authorized", "No credentials provided"),
+    "unauthz": Row(403, "auth", "not-authorized", "Credentials not accepted"),
+    "from_auth": Row(403, "auth", "not-authorized", "Not authorized to send stanza with requested 'from'"),
+    "throttled": Row(429, "wait", "policy-violation", "Too many wrong credentials; try again later"),
+    "parse": Row(400, "modify", "not-well-formed", "Failed to parse payload"),
+    "size": Row(413, "modify", "resource-constraint", "Payload too large"),
+    "mediatype": Row(415, "cancel", "bad-format", "Unsupported media type"),
+    "xmlns": Row(422, "modify", "invalid-namespace", "'xmlns' attribute must be empty"),
+    "name": Row(422, "modify", "unsupported-stanza-type", "Invalid stanza, must be 'message', 'presence' or 'iq'."),
+    "to": Row(422, "modify", "improper-addressing", "Invalid destination JID"),
+    "from": Row(422, "modify", "invalid-from", "Invalid source JID"),
+    "iq_type": Row(422, "modify", "invalid-xml", "'iq' stanza must be of type 'get' or 'set'"),
+    "iq_tags": Row(422, "modify", "bad-format", "'iq' stanza must have exactly one child tag"),
+    "unwritable": Row(500, "cancel", "undefined-condition", "The stanza cannot be written in the requested format"),
+}
+OF_STATUS = {401: "noauthz", 403: "unauthz", 413: "size", 415: "mediatype", 429: "throttled"}
+"""Which error the state machine means when it ends a request with one of these."""
+
+
+class Failure(NamedTuple):
+    """An error to render. `own`: of the table above, with code and source inside, as mod_rest's own errors have them."""
+
+    status: int
+    type: str = ""
+    condition: str = ""  # "": a status with no error object behind it
+    text: str = ""
+    own: bool = False
+    context: dict[str, Any] | None = None
+
+
+def failure(name: str, **context: Any) -> Failure:
+    """The error of that name, with details for whoever debugs a client."""
+    row = ERRORS[name]
+    return Failure(row.status, row.type, row.condition, row.text, own=True, context=context)
+
+
+def failure_of_status(status: int, **context: Any) -> Failure:
+    """The error that the state machine's status stands for."""
+    return failure(OF_STATUS[status], **context) if status in OF_STATUS else Failure(status)
+
+
+def failure_of(error: GatewayError) -> Failure:
+    """A service's error."""
+    return Failure(error.row.status, error.row.type, error.row.condition, error.text)
+
+
+def render(error: Failure, accept: str) -> tuple[bytes, str]:
+    """Body and media type, in the form whose name comes first in the Accept field; JSON where it names none of the three."""
+    places = {form: accept.find(form) for form in (HTML, XMPP_XML, JSON)}
+    named = {form: place for form, place in places.items() if place >= 0}
+    form = min(named, key=named.__getitem__) if named else JSON
+    return _FORMS[form](error), form
+
+
+def _json(error: Failure) -> bytes:
+    body: dict[str, Any] = {"type": "error", "code": error.status}
+    if error.condition:
+        inner: dict[str, Any] = {"type": error.type, "condition": error.condition, "text": error.text}
+        if error.own:
+            inner |= {"code": error.status, "source": SOURCE}
+        body["error"] = inner | {"instance_id": secrets.token_urlsafe(9), "context": error.context or {}}
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _xml(error: Failure) -> bytes:
+    element = Element(f"{{{STREAMS}}}error")
+    if error.condition:
+        SubElement(element, f"{{{STREAM_ERRORS}}}{error.condition}")
+        SubElement(element, f"{{{STREAM_ERRORS}}}text").text = error.text
+    return serialise(element).encode()
+
+
+def _html(error: Failure) -> bytes:
+    title = html.escape(f"{error.status} {reason_phrase(error.status)}")
+    text = html.escape(error.text)
+    return f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n".encode()
+
+
+_FORMS = {HTML: _html, XMPP_XML: _xml, JSON: _json}

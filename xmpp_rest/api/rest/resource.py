@@ -1,0 +1,86 @@
+"""What do all resources of /rest have in common? Credentials, formats, errors (spec rest-api §2, §3, §10, §11)."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from flask import Response
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, render
+from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.resource import Resource, Stop
+from xmpp_rest.protocol.codecs import REPLY_TYPES
+
+WILDCARD = "*/*"
+
+
+def reply_types(accept: str, content_type: str) -> list[str]:
+    """The formats of a reply, the preferred one first: those named in Accept and then in Content-Type, by their place (COMPAT mod_rest)."""
+    fields = f"{accept},{content_type}".lower()
+    named = sorted((t for t in REPLY_TYPES if t in fields), key=fields.find)
+    return named + [t for t in REPLY_TYPES if t not in named]
+
+
+class RestResource(Resource):
+    """Base of the resources below /rest. `caller` is set once the credentials are good."""
+
+    caller: Caller
+    accept: str  # the Accept field as it was sent, in lower case
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.limit = gateway.settings.rest.stanza_size_limit
+        self._refused: Refused | None = None
+
+    def init(self) -> None:
+        self.gateway.start()
+        self.accept = str(self.request.environ.get("HTTP_ACCEPT", "")).lower()
+        # COMPAT mod_rest: an Accept that names none of the formats counts for nothing (RFC 9110 §12.4.1 allows that)
+        if self.accept and WILDCARD not in self.accept and not any(t in self.accept for t in REPLY_TYPES):
+            self.request.environ["HTTP_ACCEPT"] = WILDCARD
+
+    def is_authorized(self) -> bool | str:
+        if self.request.method == "OPTIONS":
+            return True
+        who = self.gateway.authenticator.check(self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
+        if isinstance(who, Caller):
+            self.caller = who
+            return True
+        self._refused = who
+        return self._challenge() if who.outcome is Outcome.MISSING else True
+
+    def _challenge(self) -> str:
+        realm = f'realm="{self.gateway.settings.gateway.domain}/rest"'
+        return f"Basic {realm}, Bearer {realm}"
+
+    def forbidden(self) -> bool:
+        return self._refused is not None and self._refused.outcome is Outcome.WRONG
+
+    def rate_limited(self) -> int | bool:
+        return self._refused.retry_after if self._refused else False
+
+    def valid_entity_length(self) -> bool:
+        return (self.request.content_length or 0) <= self.limit
+
+    def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
+        types = reply_types(self.accept, self.request.environ.get("CONTENT_TYPE", ""))
+        return [((*t.split("/"), "*"), "to_reply") for t in types]
+
+    def body(self) -> bytes:
+        """The request's body, of which Content-Length may have said nothing (RFC 9112 §6). Stops with 413."""
+        self.request.max_content_length = self.limit
+        try:
+            return self.request.get_data(cache=False)
+        except RequestEntityTooLarge:
+            self.fail(failure("size", limit=self.limit))
+
+    def render_error(self, status: int) -> tuple[bytes | str, str]:
+        context = {"type": self.request.content_type} if status == 415 and self.request.content_type else {}
+        return render(failure_of_status(status, **context), self.accept)
+
+    def fail(self, error: Failure, **fields: str) -> NoReturn:
+        """End the request with this error."""
+        body, content_type = render(error, self.accept)
+        raise Stop(Response(body, error.status, fields, content_type=content_type))

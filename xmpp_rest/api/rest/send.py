@@ -1,0 +1,115 @@
+"""`POST /rest`: how does a body become a stanza that is sent, and its outcome an answer? (spec rest-api §7, §8)"""
+
+from __future__ import annotations
+
+import math
+from typing import NoReturn
+from xml.etree.ElementTree import Element
+
+from flask import Response
+
+from drivers import StorageError
+from xmpp_rest.api.rest.addressing import Addressed, Rejected, address, check_iq
+from xmpp_rest.api.rest.errors import failure, failure_of
+from xmpp_rest.api.rest.resource import RestResource
+from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.http.resource import Stop
+from xmpp_rest.protocol.codecs import CODECS, Unreadable, media_type
+from xmpp_rest.protocol.element import BadXML
+
+TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
+
+
+class StanzaResource(RestResource):
+    """What reads a stanza from the body of a POST."""
+
+    def allowed_methods(self) -> list[str]:
+        return ["GET", "OPTIONS", "POST"]
+
+    def content_types_accepted(self) -> list[tuple[tuple[str, str, str], str]]:
+        return [((*t.split("/"), "*"), "from_body") for t in CODECS]
+
+    def from_body(self) -> bool:
+        """Read, check and address the stanza in the body; then do with it what this resource is for."""
+        kind = media_type(self.request.environ.get("CONTENT_TYPE"))
+        body = self.body()
+        try:
+            addressed = address(CODECS[kind].read(body), self.caller)
+        except Unreadable as e:
+            self.fail(failure("parse", error=str(e), type=kind, data=body.decode("utf-8", "replace")))
+        except Rejected as e:
+            self.fail(failure(e.name, **({"error": e.reason} if e.reason else {})))
+        return self.process(addressed)
+
+    def process(self, addressed: Addressed) -> bool:
+        """Every subclass says what it does with a good stanza."""
+        raise NotImplementedError
+
+    def reply(self, stanza: Element) -> bool:
+        """Answer with this stanza, in the negotiated format."""
+        write = CODECS[self.media_type or ""].write
+        try:
+            self.set_body(write(stanza) if write else None)
+        except (BadXML, ValueError) as e:
+            self.fail(failure("unwritable", error=str(e)))
+        return True
+
+
+class Send(StanzaResource):
+    """Sends the stanza: 202 for what was accepted, 200 with the answer to an iq, or with what came back at once."""
+
+    def process(self, addressed: Addressed) -> bool:
+        try:
+            check_iq(addressed.stanza)
+            return self._send(addressed)
+        except Rejected as e:
+            self.fail(failure(e.name))
+        except BadXML as e:
+            self.fail(failure("parse", error=str(e)))
+        except GatewayError as e:
+            self.fail(failure_of(e), **({"Retry-After": str(RETRY_AFTER)} if e.row.status == 503 else {}))
+        except StorageError as e:
+            self.fail(failure_of(GatewayError("storage-failed", f"The storage failed; nothing was kept: {e}")))
+
+    def _send(self, addressed: Addressed) -> bool:
+        stanza, sender, to = addressed
+        if stanza.tag == "iq":
+            answer, collected = self.gateway.sending.ask(stanza, self._timeout())
+            return self.reply(_together(collected, answer) if collected else answer)
+        refusal = self.gateway.sending.send(stanza, sender, to)
+        if refusal is not None:
+            return self.reply(refusal)
+        return self._accepted(stanza.attrib["id"])
+
+    def _accepted(self, identifier: str) -> NoReturn:
+        fields = {"Stanza-Id": identifier} if identifier.isascii() and identifier.isprintable() else {}
+        response = Response(status=202, headers=fields)
+        del response.headers["Content-Type"]
+        raise Stop(response)
+
+    def _timeout(self) -> float:
+        """Seconds to wait for the answer to an iq: the request's own, within the setting's bound."""
+        rest = self.gateway.settings.rest
+        try:
+            wanted = float(self.request.environ.get(TIMEOUT_FIELD, ""))
+        except ValueError:
+            wanted = math.nan
+        return min(max(wanted, 0.0) if math.isfinite(wanted) else rest.iq_timeout, rest.iq_max_timeout)
+
+
+class Echo(StanzaResource):
+    """`POST /rest/echo`: gives the stanza back as it would be sent (spec rest-api §9)."""
+
+    def process(self, addressed: Addressed) -> bool:
+        return self.reply(addressed.stanza)
+
+    def to_reply(self) -> NoReturn:
+        """COMPAT mod_rest: a GET has no body to give back."""
+        self.fail(failure("mediatype"))
+
+
+def _together(collected: list[Element], answer: Element) -> Element:
+    """Several answers in one body: archive results, then the iq that ends them."""
+    wrapper = Element("xmpp")
+    wrapper.extend([*collected, answer])
+    return wrapper

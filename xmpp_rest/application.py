@@ -1,0 +1,83 @@
+"""How do the parts become one WSGI application?"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from xmpp_rest.api import ops, rest
+from xmpp_rest.api.routing import Anything
+from xmpp_rest.configuration import load_settings
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.problem import render_problem
+from xmpp_rest.settings import Settings
+
+CONFIG = "XMPP_REST_CONFIG"
+HERE = Path(__file__).resolve().parent.parent  # where app.py and wsgi.ini are
+
+
+def find_config(given: str | None = None) -> Path | None:
+    """The configuration file: the one given, else the one that XMPP_REST_CONFIG names, else wsgi.ini beside app.py if it is there."""
+    named = given or os.environ.get(CONFIG)
+    if named:
+        return Path(named)
+    default = HERE / "wsgi.ini"
+    return default if default.exists() else None
+
+
+def build(settings: Settings) -> Flask:
+    """The application over these settings, not yet started: `app.extensions["gateway"].start()`, or its first request, starts it.
+
+    Raises StorageError.
+    """
+    gateway = Gateway(settings)
+    app = Flask("xmpp_rest", static_folder=None)
+    app.extensions["gateway"] = gateway
+    app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
+    app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
+    app.url_map.converters["anything"] = Anything
+    for dialect in (rest, ops):
+        app.register_blueprint(dialect.blueprint(gateway))
+    app.register_error_handler(HTTPException, _problem)
+    if settings.server.proxies:
+        n = settings.server.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    return app
+
+
+def _problem(error: HTTPException) -> Response | HTTPException:
+    """What no dialect answered, as a problem document (RFC 9457)."""
+    status = error.code or 500
+    if error.response is not None or status < 400:
+        return error
+    body, content_type = render_problem(status, {"instance": request.path})
+    response = Response(body, status, content_type=content_type)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+def set_up_logging(level: str) -> None:
+    """Log to standard error, unless the server that runs us has set up logging already."""
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+
+def create_app(config: str | None = None, *, start: bool = True) -> Flask:
+    """The WSGI application by the configuration file `config` (default: see `find_config`).
+
+    `start`: connect and serve stanzas at once in this process; with False at the first request, or when the server says so.
+    Raises SettingsError, StorageError.
+    """
+    settings = load_settings(find_config(config))
+    set_up_logging(settings.server.log_level)
+    app = build(settings)
+    if start:
+        app.extensions["gateway"].start()
+    return app

@@ -1,0 +1,108 @@
+"""What is one gateway made of, and in which order do its parts live? Settings in, running parts out."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from drivers import Driver, open_driver
+from xmpp_rest.auth.credentials import Authenticator
+from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.link.intake import Intake
+from xmpp_rest.link.pending import Pending
+from xmpp_rest.link.router import Router
+from xmpp_rest.link.uplink import Uplink
+from xmpp_rest.service.accounts import Accounts
+from xmpp_rest.service.administrator import ensure_administrator
+from xmpp_rest.service.callbacks import Callbacks
+from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
+from xmpp_rest.service.mailbox import Mailbox
+from xmpp_rest.service.sending import Sending
+from xmpp_rest.settings import Settings
+
+
+class Gateway:
+    """Everything behind the APIs. Built without a side effect beyond the data folder; threads and sockets begin with `start()`.
+
+    Owned by the Flask application; `start()` may be called by any request, and does its work once in each process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.data_dir = Path(settings.base) / settings.server.data_dir
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
+        self.passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
+        self.accounts = Accounts(self.driver, self.passwords, settings.gateway.domain)
+        self.authenticator = Authenticator(
+            self.driver,
+            self.passwords,
+            Throttle(settings.auth.failures),
+            domain=settings.gateway.domain,
+            admins=settings.auth.admins,
+            token=settings.rest.credentials,
+        )
+        self._lock = threading.Lock()
+        self._pid = 0  # of the process in which the parts below were started
+        self._build()
+
+    def _build(self) -> None:
+        """The parts with threads; made anew in a process that was forked off after `start()`."""
+        settings, domains = self.settings, self.domains
+        self.router = Router(frozenset(domains), Pending(settings.rest.iq_waiting))
+        self.mailbox = Mailbox(self.driver, self.accounts)
+        self.sending = Sending(self.router, self.mailbox)
+        self.callbacks = Callbacks(settings.callbacks, self.router)
+        self._intake = Intake(self.router, settings.link.inbox_size)
+        self.uplink = Uplink(domains, settings.link, self._intake) if settings.link.kind == "component" else None
+        if self.uplink:
+            self.router.attach(self.uplink.send)
+        self._subscribe()
+
+    @property
+    def domains(self) -> list[str]:
+        """The hosted domains, the gateway's own first; each has a stream of its own."""
+        g = self.settings.gateway
+        return list(dict.fromkeys(d for d in (g.domain, g.rooms_domain, g.conference_domain) if d))
+
+    def _subscribe(self) -> None:
+        """Who is asked first about a stanza: bots, accounts, the callback of the whole domain, and last what every entity answers."""
+        own, *others = self.domains
+        for domain in self.domains:
+            entity = Entity(GATEWAY if domain == own else COMPONENT, tuple(others) if domain == own else (), self.accounts.exists)
+            self.router.subscribe(domain, self.callbacks.handle_bot)
+            self.router.subscribe(domain, self.mailbox.handle)
+            self.router.subscribe(domain, self.callbacks.handle_domain)
+            self.router.subscribe(domain, entity.handle)
+
+    def prepare(self) -> None:
+        """Make sure that there is an administrator. Raises GatewayError, StorageError."""
+        ensure_administrator(self.accounts, self.settings.auth.admins, self.settings.auth.admin_password, self.data_dir)
+
+    def start(self) -> None:
+        """Begin to serve in this process; what was started already stays as it is."""
+        if self._pid == os.getpid():  # nearly always
+            return
+        with self._lock:
+            if self._pid == os.getpid():
+                return
+            if self._pid:
+                self._build()
+            self._pid = os.getpid()
+            self.prepare()
+            self._intake.start()
+            self.callbacks.start()
+            if self.uplink:
+                self.uplink.start()
+
+    def stop(self) -> None:
+        """End the link first, so that nothing comes in any more; then the rest."""
+        if self._pid == os.getpid():
+            self._pid = 0
+            if self.uplink:
+                self.uplink.stop()
+            self._intake.stop()
+            self.callbacks.stop()
+        self.driver.close()

@@ -1,0 +1,65 @@
+"""How is the application served? gunicorn, set up from wsgi.ini (notes: gunicorn reads no ini itself)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from xmpp_rest.application import build
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.settings import Settings
+
+GRACEFUL = 20  # seconds for requests that are under way when the server is told to stop
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    server = settings.server
+    host, port = server.bind
+    return {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": server.workers,
+        "threads": server.threads,
+        "worker_class": server.worker_class,
+        "graceful_timeout": GRACEFUL,
+        "timeout": 60,  # of the worker's heartbeat; requests may take longer
+        "loglevel": server.log_level,
+        "errorlog": "-",
+        "limit_request_line": 8190,  # a JID in the path may have 3071 bytes, three times that when percent-encoded
+        "http_parser": "python",  # the fast one lacks conformance fixes and gains nothing
+        "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
+        "post_worker_init": _start,
+        "worker_exit": _stop,
+    }
+
+
+def _gateway(worker: Any) -> Gateway:
+    gateway: Gateway = worker.app.callable.extensions["gateway"]
+    return gateway
+
+
+def _start(worker: Any) -> None:
+    """In the worker, after the fork and once the application is loaded: the link may connect."""
+    _gateway(worker).start()
+
+
+def _stop(_: Any, worker: Any) -> None:
+    """In the worker, after its connections have drained."""
+    if getattr(worker.app, "callable", None) is not None:
+        _gateway(worker).stop()
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn over one set of settings. `run()` serves until it is told to stop, and exits the process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in _options(self._settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return build(self._settings)

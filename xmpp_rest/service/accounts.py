@@ -1,0 +1,77 @@
+"""Which accounts are there, and how does one come and go?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from drivers import Driver, Table
+from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid
+from xmpp_rest.protocol.prep import PrepError
+
+ACCOUNTS = "accounts"
+
+
+class Accounts:
+    """The accounts of the hosted domain, kept in the `accounts` store."""
+
+    def __init__(self, driver: Driver, passwords: Passwords, domain: str) -> None:
+        self._driver = driver
+        self._passwords = passwords
+        self.domain = domain
+
+    def address(self, user: str, host: str) -> JID:
+        """The bare address of `user` at `host`, prepared. Raises GatewayError: host-unknown, bad-localpart."""
+        try:
+            jid = local_jid(user, host)
+        except InvalidJID as e:
+            raise GatewayError("bad-localpart", f"{user!r} is not a user name: {e}") from e
+        if jid.domain != self.domain:
+            raise GatewayError("host-unknown", f"{host} is not hosted here")
+        return jid
+
+    def exists(self, jid: JID) -> bool:
+        """Whether there is an account at this address, whatever its resource."""
+        return bool(jid.local) and jid.domain == self.domain and self._driver.load(jid.local, jid.domain, ACCOUNTS) is not None
+
+    def register(self, jid: JID, password: str) -> None:
+        """Make the account. Raises GatewayError: account-exists, bad-password. Of two calls at once exactly one succeeds."""
+        record = self._record(password)
+
+        def make(old: Table | None) -> Table:
+            if old is not None:
+                raise GatewayError("account-exists", f"{jid} is registered already")
+            return record
+
+        self._driver.update(jid.local, jid.domain, ACCOUNTS, make)
+
+    def set_password(self, jid: JID, password: str) -> None:
+        """Change the password; other members of the record stay. Raises GatewayError: account-unknown, bad-password."""
+
+        def change(old: Table | None) -> Table:
+            if not isinstance(old, dict):
+                raise GatewayError("account-unknown", f"{jid} is not registered")
+            return self._record(password, old)
+
+        self._driver.update(jid.local, jid.domain, ACCOUNTS, change)
+
+    def check_password(self, jid: JID, password: str) -> bool:
+        """Whether `password` opens the account; False also where there is none."""
+        record = self._driver.load(jid.local, jid.domain, ACCOUNTS) if jid.domain == self.domain else None
+        return self._passwords.check(record if isinstance(record, dict) else None, password)
+
+    def unregister(self, jid: JID) -> None:
+        """Remove the account and all that is kept of it; nothing happens where there is none."""
+        self._driver.purge(jid.local, jid.domain)
+
+    def users(self) -> Iterator[str]:
+        """The localparts of all accounts."""
+        return self._driver.users(self.domain, ACCOUNTS)
+
+    def _record(self, password: str, old: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            return self._passwords.record(password, old)
+        except PrepError as e:
+            raise GatewayError("bad-password", f"The password contains unacceptable characters: {e}") from e

@@ -1,0 +1,78 @@
+"""What does every entity answer? Service discovery, ping, version and last activity (XEP-0030, -0199, -0092, -0012)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from xml.etree.ElementTree import Element
+
+from xmpp_rest import __version__
+from xmpp_rest.link.router import NOT_MINE, Unhandled
+from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, PING, VERSION
+from xmpp_rest.protocol.stanza import child, is_request, refusal, result
+
+Identity = tuple[str, str, str]  # category, type, name (XEP-0030 §3.1)
+GATEWAY: Identity = ("gateway", "http", "xmpp-rest")
+COMPONENT: Identity = ("component", "generic", "xmpp-rest")  # a hosted domain without a service of its own
+ACCOUNT: Identity = ("account", "registered", "")
+Answer = Callable[[Element, JID], Element | None]
+
+
+class Entity:
+    """A router's handler, subscribed last: answers for a hosted domain itself and for the bare addresses of its accounts."""
+
+    def __init__(self, identity: Identity, items: tuple[str, ...], exists: Callable[[JID], bool]) -> None:
+        self._identity = identity
+        self._items = items  # addresses of what else is hosted, for disco#items
+        self._exists = exists
+        self._started = time.monotonic()
+        self._of_account: dict[str, Answer] = {
+            f"{{{DISCO_INFO}}}query": self._info,
+            f"{{{DISCO_ITEMS}}}query": self._disco_items,
+            f"{{{PING}}}ping": lambda _, __: None,
+        }
+        self._of_host: dict[str, Answer] = self._of_account | {
+            f"{{{LAST}}}query": self._last,
+            f"{{{VERSION}}}query": self._version,
+        }
+
+    def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
+        """Answer an iq of type get; NOT_MINE for all else, and for addresses where nobody is."""
+        if not is_request(stanza) or to.resource or (to.local and not self._exists(to)):
+            return NOT_MINE
+        if len(stanza) != 1:  # RFC 6120 §8.2.3
+            return refusal(stanza, stanza_error("bad-request", "an iq of type get or set has exactly one child"))
+        query = stanza[0]
+        answer = (self._of_account if to.local else self._of_host).get(query.tag)
+        if answer is None or stanza.get("type") != "get":
+            return NOT_MINE
+        if query.get("node"):  # XEP-0030 §3.2: no node is known here
+            return refusal(stanza, stanza_error("item-not-found"))
+        return result(stanza, answer(query, to))
+
+    def _info(self, query: Element, to: JID) -> Element:
+        category, kind, name = ACCOUNT if to.local else self._identity
+        named = {"name": name} if name else {}
+        features = self._of_account if to.local else self._of_host
+        answer = child(query.tag)
+        answer.append(child(f"{{{DISCO_INFO}}}identity", category=category, type=kind, **named))
+        answer.extend(child(f"{{{DISCO_INFO}}}feature", var=tag[1:].partition("}")[0]) for tag in sorted(features))
+        return answer
+
+    def _disco_items(self, query: Element, to: JID) -> Element:
+        answer = child(query.tag)
+        if not to.local:
+            answer.extend(child(f"{{{DISCO_ITEMS}}}item", jid=jid) for jid in self._items)
+        return answer
+
+    def _last(self, query: Element, _: JID) -> Element | None:
+        """Seconds since the start (XEP-0012 §4)."""
+        return child(query.tag, seconds=str(int(time.monotonic() - self._started)))
+
+    def _version(self, query: Element, _: JID) -> Element:
+        answer = child(query.tag)
+        answer.append(child(f"{{{VERSION}}}name", "xmpp-rest"))
+        answer.append(child(f"{{{VERSION}}}version", __version__))
+        return answer
