@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint venv clean help
+.PHONY: run test lint venv manual clean help
 
 help:            ## what there is to make
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -31,6 +31,10 @@ $(VENV)/.run: $(VENV)/bin/python requirements.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+manual: $(VENV)/.run ## write wsgi.ini and docs/settings.md anew from the table of settings
+	$(BIN)/python -m xmpp_rest.manual ini > wsgi.ini.new && mv wsgi.ini.new wsgi.ini
+	$(BIN)/python -m xmpp_rest.manual markdown > docs/settings.md
 
 clean:           ## remove the virtual environment and caches (never data/)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from drivers import StorageError
 from xmpp_rest import __version__
 from xmpp_rest.application import find_config, set_up_logging
-from xmpp_rest.check import describe, find_problems
+from xmpp_rest.check import describe, require_sense
 from xmpp_rest.configuration import SettingsError, load_settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
@@ -23,8 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         settings = load_settings(find_config(options.config))
-        if problems := find_problems(settings):
-            raise SettingsError(problems)
+        require_sense(settings)
         return COMMANDS[options.command or "serve"](settings)
     except SettingsError as e:
         for problem in e.problems:
@@ -43,8 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"xmpp-rest {__version__}")
     shared = argparse.ArgumentParser(add_help=False)
+    about = "the configuration (default: $XMPP_REST_CONFIG, or wsgi.ini beside app.py)"
     for p, default in ((parser, None), (shared, argparse.SUPPRESS)):
-        p.add_argument("--config", metavar="FILE", default=default, help="the configuration (default: XMPP_REST_CONFIG, or wsgi.ini beside app.py)")
+        p.add_argument("--config", metavar="FILE", default=default, help=about)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("serve", parents=[shared], help="serve until told to stop (the default)")
     commands.add_parser("check", parents=[shared], help="validate the configuration and say what it would do")

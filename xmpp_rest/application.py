@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from xmpp_rest.api import ops, rest
 from xmpp_rest.api.routing import Anything
+from xmpp_rest.check import require_sense
 from xmpp_rest.configuration import load_settings
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
@@ -76,6 +77,7 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
     Raises SettingsError, StorageError.
     """
     settings = load_settings(find_config(config))
+    require_sense(settings)
     set_up_logging(settings.server.log_level)
     app = build(settings)
     if start:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from xmpp_rest.configuration import SettingsError
 from xmpp_rest.settings import Settings
 
 
@@ -26,8 +27,13 @@ def describe(settings: Settings) -> Iterator[str]:
         yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
 
 
-def find_problems(settings: Settings) -> list[str]:
-    """What cannot work although every value by itself is right."""
+def require_sense(settings: Settings) -> None:
+    """Refuse what cannot work although every value by itself is right. Raises SettingsError."""
+    if problems := _problems(settings):
+        raise SettingsError(problems)
+
+
+def _problems(settings: Settings) -> list[str]:
     problems = []
     if settings.link.kind == "component" and not settings.link.secret:
         problems.append("[link] secret: is missing; write the secret that the XMPP server knows for the component, or set kind = none")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -49,6 +49,16 @@ CODECS: dict[str, Codec] = {
 }
 REPLY_TYPES = tuple(t for t, codec in CODECS.items() if codec.write)
 """Media types that a stanza can be written in, in the order of preference."""
+
+
+def any_parameters(types: Iterable[str]) -> list[tuple[str, str, str]]:
+    """Media types as the state machine's resources name them, each with whatever parameters."""
+    return [(*_split(t), "*") for t in types]
+
+
+def _split(media: str) -> tuple[str, str]:
+    main, _, sub = media.partition("/")
+    return main, sub
 
 
 def media_type(content_type: str | None) -> str:

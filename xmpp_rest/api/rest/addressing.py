@@ -73,7 +73,7 @@ def _sender(written: str | None, caller: Caller) -> JID:
         wanted = parse_jid(written)
     except InvalidJID as e:
         raise Rejected("from", str(e)) from e
-    # Every part that the authenticated address has must be the same: an account may choose its resource, a component any user of its domain.
+    # Every part that the authenticated address has must be the same: an account may choose its resource, a component its users.
     if any(own and own != part for own, part in zip(caller.jid, wanted, strict=True)):
         raise Rejected("from_auth")
     return wanted

@@ -11,7 +11,7 @@ from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, rende
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource, Stop
-from xmpp_rest.protocol.codecs import REPLY_TYPES
+from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters
 
 WILDCARD = "*/*"
 
@@ -66,7 +66,7 @@ class RestResource(Resource):
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         types = reply_types(self.accept, self.request.environ.get("CONTENT_TYPE", ""))
-        return [((*t.split("/"), "*"), "to_reply") for t in types]
+        return [(t, "to_reply") for t in any_parameters(types)]
 
     def body(self) -> bytes:
         """The request's body, of which Content-Length may have said nothing (RFC 9112 §6). Stops with 413."""

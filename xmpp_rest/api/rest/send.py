@@ -14,7 +14,7 @@ from xmpp_rest.api.rest.errors import failure, failure_of
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.protocol.codecs import CODECS, Unreadable, media_type
+from xmpp_rest.protocol.codecs import CODECS, Unreadable, any_parameters, media_type
 from xmpp_rest.protocol.element import BadXML
 
 TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
@@ -27,7 +27,7 @@ class StanzaResource(RestResource):
         return ["GET", "OPTIONS", "POST"]
 
     def content_types_accepted(self) -> list[tuple[tuple[str, str, str], str]]:
-        return [((*t.split("/"), "*"), "from_body") for t in CODECS]
+        return [(t, "from_body") for t in any_parameters(CODECS)]
 
     def from_body(self) -> bool:
         """Read, check and address the stanza in the body; then do with it what this resource is for."""
