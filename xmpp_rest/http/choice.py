@@ -34,12 +34,13 @@ class Offer(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The entry of ``content_types_provided`` by position, its parameters and the charset it settles."""
+    """The chosen entry of ``content_types_provided``, and its parameters without a charset that it settles."""
 
-    entry: int
+    position: int
+    entry: MediaType
     params: Params
-    charset: str | None
-    from_client: bool
+    charset: str | None = None
+    from_client: bool = False
     """Whether the client named the charset inside Accept; else the entry did."""
 
 
@@ -50,9 +51,10 @@ Specificity = Callable[[str, str], int | None]
 
 
 def choose_type(frozen: tuple[object, ...], accept: str, charsets: Charsets | None) -> Selection | None:
-    """The entry that an Accept field selects; None when none is acceptable. Raises Malformed.
+    """The entry that an Accept field selects; None when none is acceptable.
 
     ``charsets`` is what the resource provides, for a charset named inside Accept; None when it provides no list.
+    Raises Malformed for the field, another ValueError for an entry.
     """
     if len(accept) > CACHEABLE:
         return _choose_type(frozen, accept, charsets)
@@ -77,8 +79,8 @@ def needs_charsets(frozen: tuple[object, ...], accept: str) -> bool:
 
 
 def _choose_type(frozen: tuple[object, ...], accept: str, charsets: Charsets | None) -> Selection | None:
-    ranges = parse_accept(accept)
     entries = read_types(frozen)
+    ranges = parse_accept(accept)
     if not ranges:
         return _selection(0, entries[0], Offer(0, 0, entries[0].own_params), charsets)
     offers = [
@@ -121,15 +123,15 @@ def _variants(entry: MediaType, ranges: Iterable[MediaRange], charsets: Charsets
         yield Offer(weight, specificity, member.params, _named_charset(member) if entry.type == "text" else None)
 
 
-def _selection(index: int, entry: MediaType, offer: Offer, charsets: Charsets | None) -> Selection:
+def _selection(position: int, entry: MediaType, offer: Offer, charsets: Charsets | None) -> Selection:
     """The charset is taken out of the parameters where it settles the charset of a text."""
     named = next((value for name, value in entry.own_params if name == "charset"), None)
     if entry.type == "text" and named is not None:
-        return Selection(index, _without_charset(offer.params), named, from_client=False)
+        return Selection(position, entry, _without_charset(offer.params), named)
     if offer.charset is not None and charsets is not None:
         spelled = charsets[_lower(charsets).index(offer.charset)]
-        return Selection(index, _without_charset(offer.params), spelled, from_client=True)
-    return Selection(index, offer.params, None, from_client=False)
+        return Selection(position, entry, _without_charset(offer.params), spelled, from_client=True)
+    return Selection(position, entry, offer.params)
 
 
 def _covers(member: MediaRange, entry: MediaType) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 
 from . import body
-from .construction import construct, empty_response
+from .construction import construct, empty_response, with_exact_location
 
 
 class Draft:
@@ -44,9 +44,11 @@ class Draft:
         """The response as it is now, with ``status``; ``shortcut`` as in :func:`construct`."""
         response = self._response
         if response is None:
+            if "Location" in self._fields:
+                return with_exact_location(construct(self._fields, self._payload, status, shortcut=shortcut))
             return construct(self._fields, self._payload, status, shortcut=shortcut)
         response.status_code = status
-        return response
+        return with_exact_location(response)
 
     # -- header fields
 
@@ -74,7 +76,11 @@ class Draft:
 
     def write(self, value: object, media_type: str | None, charset: str | None) -> None:
         """Make the body out of what a callback returned; with None, what is there stays. Raises as :meth:`encode`."""
-        if value is not None:
+        if value is None:
+            return
+        if self._response is None and self._payload is None:
+            self._payload = body.encode(value, media_type or "", charset)
+        else:
             self.put_body(self.encode(value, media_type, charset))
 
     def encode(self, value: object, media_type: str | None, charset: str | None) -> body.Payload:

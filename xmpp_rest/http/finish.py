@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, current_app
 
-from .construction import UNTOUCHED, with_exact_location
+from .construction import UNTOUCHED
 from .exchange import Exchange
 from .methods import READS
 
@@ -39,8 +39,7 @@ def tidy(x: Exchange, status: int) -> Response:
             x.draft.drop_fields("Content-Language", "Content-Range")
     elif not (status == 200 and x.method in READS) and not x.draft.has_body():
         x.draft.drop_fields("Content-Type")
-    response = x.draft.finished(status, shortcut=x.plan.shortcut)
-    return response if x.draft.field("Location") is None else with_exact_location(response)
+    return x.draft.finished(status, shortcut=x.plan.shortcut)
 
 
 def stop(x: Exchange, given: Any) -> Response:

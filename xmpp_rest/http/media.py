@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from .fields import CACHE_SIZE, TOKEN, Params, parse_media_type
+from .fields import CACHE_SIZE, TOKEN, Malformed, Params, parse_media_type
 
 
 class MediaType(NamedTuple):
@@ -74,7 +74,7 @@ def types_of(entries: Sequence[tuple[Any, Any]]) -> tuple[object, ...]:
 
 def _read_type(entry: Any) -> MediaType:
     if isinstance(entry, str):
-        main, sub, params = parse_media_type(entry)
+        main, sub, params = _read_text(entry)
     else:
         main, sub, params = entry
         if not (_is_token(main) and _is_token(sub)):
@@ -84,6 +84,14 @@ def _read_type(entry: Any) -> MediaType:
     if "*" in (main, sub):
         raise ValueError(f"{entry!r} is a media range: a resource must name the types it deals in")
     return MediaType(main, sub, params)
+
+
+def _read_text(entry: str) -> tuple[str, str, Params]:
+    try:
+        return parse_media_type(entry)
+    except Malformed as error:
+        # Not the client's fault, which Malformed stands for.
+        raise ValueError(f"{entry!r} is no media type such as 'text/html;level=1'") from error
 
 
 def _is_token(value: object) -> bool:

@@ -12,7 +12,7 @@ from .callbacks import Step
 from .choice import Charsets, Selection, choose_charset, choose_language, choose_type, needs_charsets
 from .exchange import Exchange
 from .fields import CACHE_SIZE, Malformed
-from .media import MediaType, quote, read_types, types_of
+from .media import MediaType, quote, types_of
 
 DEFAULT_TYPES = ((("text", "html", "*"), "to_html"),)
 
@@ -21,8 +21,7 @@ def content_types_provided(x: Exchange) -> int:
     """N1 against Accept, RFC 9110 §12.5.1."""
     provided = x.ask("content_types_provided", DEFAULT_TYPES)
     frozen = types_of(provided)
-    types = read_types(frozen)
-    if not types:
+    if not frozen:
         return 406
     try:
         selection = _select(x, frozen)
@@ -30,10 +29,10 @@ def content_types_provided(x: Exchange) -> int:
         return 400
     if selection is None:
         return 406
-    if len(types) > 1:
+    if len(frozen) > 1:
         x.varies = ("Accept",)
-    _settle(x, types[selection.entry], selection)
-    x.chosen = provided[selection.entry][1]
+    _settle(x, selection)
+    x.chosen = provided[selection.position][1]
     return 0
 
 
@@ -45,14 +44,16 @@ def _select(x: Exchange, frozen: tuple[object, ...]) -> Selection | None:
     return choose_type(frozen, accept, _provided_charsets(x) if asks else None)
 
 
-def _settle(x: Exchange, entry: MediaType, selection: Selection) -> None:
+def _settle(x: Exchange, selection: Selection) -> None:
+    x.entry = selection.entry
     resource = x.resource
-    resource.media_type = entry.essence
-    resource.media_params = dict(selection.params)
-    resource.charset = selection.charset
-    x.entry = entry
-    if selection.from_client:
-        _varies(x, "Accept-Charset", _provided_charsets(x) or ())
+    resource.media_type = selection.entry.essence
+    if selection.params:
+        resource.media_params = dict(selection.params)
+    if selection.charset is not None:
+        resource.charset = selection.charset
+        if selection.from_client:
+            _varies(x, "Accept-Charset", _provided_charsets(x) or ())
 
 
 def _provided_charsets(x: Exchange) -> Charsets | None:
@@ -129,12 +130,13 @@ def ranges_provided(x: Exchange) -> int:
 
 def variances(x: Exchange) -> int:
     """N6, RFC 9110 §12.5.5; what a callback put into Vary by itself stays."""
-    names = [*x.varies, *x.ask("variances", ())]
-    if names:
+    if x.varies or "variances" in x.plan.defined:
+        names = [*x.varies, *x.ask("variances", ())]
         written = (value for name, value in x.draft.fields() if name.lower() == "vary")
         names += [name.strip() for value in written for name in value.split(",")]
         distinct = {name.lower(): name for name in reversed(names) if name}
-        x.draft.set_field("Vary", "*" if "*" in distinct else ", ".join(reversed(distinct.values())))
+        if distinct:
+            x.draft.set_field("Vary", "*" if "*" in distinct else ", ".join(reversed(distinct.values())))
     return 0
 
 
