@@ -44,3 +44,21 @@ def check_time(what: str, time: float) -> None:
     """Raise BadValue unless `time` is seconds since 1970 that every format can hold."""
     if not math.isfinite(time) or math.floor(time) not in TIMES:
         raise BadValue(f"{what} is {time}; it must be Unix time in seconds, from 1901 to 2038")
+
+
+class Conditions:
+    """The part of a query that one item alone can answer, for drivers that look at items one by one."""
+
+    def __init__(self, query: ArchiveQuery) -> None:
+        self._query = query
+        self._ids = None if query.ids is None else frozenset(query.ids)
+
+    def fit(self, item: str, when: float, with_: str) -> bool:
+        """Whether times, partner and ids fit (`before`, `after` and `limit` depend on other items)."""
+        query = self._query
+        return (
+            (query.with_ is None or with_ == query.with_)
+            and (query.start is None or when >= query.start)
+            and (query.end is None or when <= query.end)
+            and (self._ids is None or item in self._ids)
+        )

@@ -7,8 +7,10 @@ Two tables are ours beside Prosody's, which never looks at them: `xmpprest_list`
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from drivers.sql.sqliteschema import ensure_schema
 T = TypeVar("T")
 BUSY = 30.0
 """Seconds that a write waits for other writers, of this process and of others."""
+POLL = (0.0005, 0.004)  # seconds, shortest and longest
 IDLE = 8
 """Connections kept open for the next call."""
 
@@ -91,7 +94,7 @@ class _Engine(Engine):
 
     def write(self, key: Key, work: Callable[[Session], T]) -> T:
         with self._errors(), self._turn(), self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             try:
                 result = work(_Session(connection))
                 connection.execute("COMMIT")
@@ -100,6 +103,22 @@ class _Engine(Engine):
                     connection.execute("ROLLBACK")
                 raise
             return result
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Become the one writer of all processes. (SQLite itself waits in sleeps of up to 0.1 s, and the luckiest starve the rest.)"""
+        deadline = time.monotonic() + BUSY
+        connection.execute("PRAGMA busy_timeout=0")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as e:
+                    if e.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                time.sleep(random.uniform(*POLL))  # noqa: S311
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={BUSY * 1000:.0f}")
 
     def close(self) -> None:
         self._closed = True

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from drivers import Value
+from drivers.jsontext import json_text
 from drivers.names import Key
-from drivers.sql.rows import json_text, json_value
+from drivers.sql.rows import json_value
 from drivers.sql.session import Session
 
 WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'

@@ -7,16 +7,13 @@ keys, the empty key) shares one row with the empty key.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from typing import Any
 
-from drivers import BadValue, StorageError, Table, Value
+from drivers import StorageError, Table, Value
+from drivers.jsontext import json_text
 from drivers.stanzas import stanza_table
 from drivers.values import entries_of, from_entries
-
-INFINITY = {math.inf: "1e999", -math.inf: "-1e999"}
-"""Reads as infinity in Lua and in Python, and is JSON; the word `inf` is none of these."""
 
 TypedValue = tuple[str, str]  # type, value
 
@@ -49,13 +46,6 @@ def from_rows(rows: Iterable[tuple[str, str, str]]) -> Table | None:
     return table
 
 
-def json_text(value: Value) -> str:
-    """Compact JSON; infinities as 1e999. Raises BadValue for what is no number."""
-    if _has_special_float(value):
-        return _spell(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def json_value(text: str, where: str) -> Value:
     """Read JSON. Raises StorageError for what is none; `where` says what was being read."""
     try:
@@ -84,23 +74,3 @@ def _untyped(key: str, kind: str, text: str) -> Value:
     if kind == "xml":
         return stanza_table(text)
     raise StorageError(f"the row with the key {key!r} has the unknown type {kind!r}, or no such value")
-
-
-def _has_special_float(value: Value) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, dict):
-        return any(map(_has_special_float, value.values()))
-    return isinstance(value, list) and any(map(_has_special_float, value))
-
-
-def _spell(value: Value) -> str:
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_spell(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_spell, value)) + "]"
-    if isinstance(value, float) and math.isinf(value):
-        return INFINITY[value]
-    if value != value:
-        raise BadValue("0/0 is not a number and cannot be kept here; leave it out or write null")
-    return json_text(value)

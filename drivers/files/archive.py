@@ -1,0 +1,85 @@
+"""Which records of an archive file fit a query? One pass over the file, whatever is asked."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from drivers import ArchiveItem, ArchiveQuery, ItemNotFound
+from drivers.archives import Conditions
+from drivers.files import durable
+from drivers.files.format import Format, Head, Record
+from drivers.files.records import located, records
+
+
+class Place(NamedTuple):
+    """Where an archive item is: its position (from 1), and its bytes."""
+
+    position: int
+    offset: int
+    length: int
+
+
+def heads(descriptor: int | None, form: Format) -> Iterator[tuple[int, Record, Head]]:
+    """Position, record and head of every archive item; what is no stanza is passed over."""
+    for position, record in enumerate(records(descriptor, form) if descriptor is not None else (), 1):
+        head = form.head(record, position)
+        if head is not None:
+            yield position, record, head
+
+
+def find(descriptor: int | None, form: Format, query: ArchiveQuery) -> list[Place]:
+    """The places of the items that fit, in the order asked for; no descriptor is an empty archive. Raises ItemNotFound."""
+    conditions = Conditions(query)
+    missing = {query.before, query.after} - {None}
+    found: deque[Place] = deque(maxlen=query.limit if query.newest_first else None)
+    ended = full = False
+    for position, record, head in heads(descriptor, form):
+        missing.discard(head.id)
+        ended = ended or head.id == query.before
+        if head.id == query.after:
+            found.clear()
+            continue
+        full = not query.newest_first and query.limit is not None and len(found) >= query.limit
+        if not ended and not full and conditions.fit(head.id, head.when, head.with_):
+            found.append(Place(position, record.offset, len(record.data)))
+        if not missing and (ended or full):
+            break
+    for item in missing:
+        raise ItemNotFound(f"there is no item {item!r} in this archive")
+    return list(reversed(found)) if query.newest_first else list(found)
+
+
+class Items(Iterator[ArchiveItem]):
+    """The items at some places of a file, read one by one; what happens to the file meanwhile does not matter."""
+
+    def __init__(self, path: Path, descriptor: int | None, form: Format, places: list[Place]) -> None:
+        self._path, self._format, self._places = path, form, iter(places)
+        self._descriptor = os.dup(descriptor) if places and descriptor is not None else -1
+
+    def __next__(self) -> ArchiveItem:
+        place = next(self._places, None)
+        if place is None:
+            self.close()
+            raise StopIteration
+        with durable.storage_errors(self._path), located(self._path):
+            return self._format.archive_item(os.pread(self._descriptor, place.length, place.offset), place.position)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def without(descriptor: int, form: Format, gone: set[int]) -> Iterator[bytes]:
+    """The bytes of a file but for the records at some positions."""
+    for position, record in enumerate(records(descriptor, form), 1):
+        if position not in gone:
+            yield record.data if record.data.endswith(b"\n") else record.data + b"\n"

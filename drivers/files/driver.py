@@ -1,0 +1,177 @@
+"""How does the storage contract run on files? The same for every format."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from drivers import EVERY_ITEM, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Table, Value
+from drivers.archives import checked_item, checked_query
+from drivers.files import archive, durable, tree
+from drivers.files.format import Format
+from drivers.files.locking import Locks
+from drivers.files.paths import encoded_store, store_path
+from drivers.files.records import append, located, opened, records
+from drivers.names import Key, check_name, checked_key
+from drivers.values import canonical, canonical_table
+
+Sort = Literal["keyval", "list", "archive"]
+
+
+class FileDriver(Driver):
+    """The contract over a folder and a format."""
+
+    def __init__(self, scheme: str, rest: str, base: Path, form: Format) -> None:
+        if not rest:
+            raise BadStorageURL(f"'{scheme}:' names no folder; write {scheme}:data")
+        self._root = base / rest
+        if self._root.exists() and not self._root.is_dir():
+            raise BadStorageURL(f"'{scheme}:{rest}' names the file {self._root}; write the path of a folder")
+        self._format = form
+        self._locks = Locks(self._root)
+        self._suffixes = tuple(dict.fromkeys((form.keyval, form.list, form.archive)))
+
+    def _keyval_path(self, key: Key) -> Path:
+        return store_path(self._root, key, self._format.keyval)
+
+    def _list_path(self, key: Key) -> Path:
+        return store_path(self._root, key, self._format.list)
+
+    def _archive_path(self, key: Key) -> Path:
+        return store_path(self._root, key, self._format.archive)
+
+    # keyval
+    def load(self, user: str | None, host: str, store: str) -> Table | None:
+        return self._load(self._keyval_path(checked_key(user, host, store)))
+
+    def _load(self, path: Path) -> Table | None:
+        data = durable.read(path)
+        with located(path):
+            return self._format.table(data) if data else None
+
+    def store(self, user: str | None, host: str, store: str, data: Table | None) -> None:
+        key, table = checked_key(user, host, store), canonical_table(data)
+        with self._locks.held(key):
+            self._store(self._keyval_path(key), table)
+
+    def _store(self, path: Path, table: Table | None) -> None:
+        if table:
+            durable.replace(path, [self._format.table_bytes(table)])
+        else:
+            durable.remove(path)
+
+    def update(self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]) -> Table | None:
+        key = checked_key(user, host, store)
+        path = self._keyval_path(key)
+        with self._locks.held(key):
+            table = canonical_table(change(self._load(path)))
+            self._store(path, table)
+            return table
+
+    # list
+    def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
+        start = max(0, start)
+        stop = None if stop is None else max(start, stop)
+        with opened(self._list_path(checked_key(user, host, store))) as descriptor:
+            if descriptor is None:
+                return None
+            found = records(descriptor, self._format)
+            first = next(found, None)
+            if first is None:
+                return None
+            return [self._format.item(record.data) for record in itertools.islice(itertools.chain([first], found), start, stop)]
+
+    def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
+        key, data = checked_key(user, host, store), self._format.item_bytes(canonical(item))
+        with self._locks.held(key):
+            append(self._list_path(key), self._format, data)
+
+    def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
+        key, data = checked_key(user, host, store), [self._format.item_bytes(canonical(item)) for item in items]
+        with self._locks.held(key):
+            self._replace(self._list_path(key), data)
+
+    def _replace(self, path: Path, data: Iterable[bytes]) -> None:
+        chunks = iter(data)
+        first = next(chunks, None)
+        if first is None:
+            durable.remove(path)
+        else:
+            durable.replace(path, itertools.chain([first], chunks))
+
+    # archive
+    def archive_append(
+        self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None
+    ) -> str:
+        place = checked_key(user, host, store)
+        # as long as the server's own ids: 18 random bytes in base64
+        item = checked_item(ArchiveItem(secrets.token_urlsafe(18) if key is None else key, when, with_, stanza))
+        path, data = self._archive_path(place), self._format.archive_bytes(item)
+        with self._locks.held(place):
+            if key is None or not self._take_out(path, ArchiveQuery(ids=(key,)), [data]):
+                append(path, self._format, data)
+        return item.id
+
+    def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
+        path = self._archive_path(checked_key(user, host, store))
+        with opened(path) as descriptor:
+            places = archive.find(descriptor, self._format, checked_query(query))
+            return archive.Items(path, descriptor, self._format, places)
+
+    def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
+        query = dataclasses.replace(checked_query(query), limit=None)
+        with opened(self._archive_path(checked_key(user, host, store))) as descriptor:
+            return len(archive.find(descriptor, self._format, query))
+
+    def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
+        key = checked_key(user, host, store)
+        with self._locks.held(key):
+            return self._take_out(self._archive_path(key), checked_query(query), [])
+
+    def _take_out(self, path: Path, query: ArchiveQuery, more: list[bytes]) -> int:
+        """Remove what fits and, if that is anything, add `more` in the same step; how many went."""
+        with opened(path) as descriptor:
+            gone = {place.position for place in archive.find(descriptor, self._format, query)}
+            if descriptor is not None and gone:
+                self._replace(path, itertools.chain(archive.without(descriptor, self._format, gone), more))
+        return len(gone)
+
+    # what is there
+    def users(self, host: str, store: str | None = None) -> Iterator[str]:
+        check_name("host", host)
+        folders = tree.store_folders(self._root, host) if store is None else [encoded_store(store)]
+        return tree.users(self._root, host, folders, self._suffixes)
+
+    def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:
+        key = checked_key(user, host, "any")
+        for store, suffix, path in tree.files(self._root, key.host, key.user, self._suffixes):
+            sort = self._sort(suffix, path)
+            if sort is not None:
+                yield store, sort
+
+    def _sort(self, suffix: str, path: Path) -> Sort | None:
+        if suffix == self._format.keyval:
+            return "keyval"
+        with opened(path) as descriptor:
+            first = None if descriptor is None else next(records(descriptor, self._format), None)
+            if first is None:
+                return None
+            if self._format.list == self._format.archive:
+                return "list" if self._format.head(first, 1) is None else "archive"
+        return "list" if suffix == self._format.list else "archive"
+
+    def hosts(self) -> Iterator[str]:
+        return tree.hosts(self._root, self._suffixes)
+
+    def purge(self, user: str, host: str) -> None:
+        key = checked_key(user, host, "any")
+        for store, _, path in list(tree.files(self._root, key.host, key.user, self._suffixes)):
+            with self._locks.held(key._replace(store=store)):
+                durable.remove(path)
+
+    def close(self) -> None:
+        """Nothing is kept open between calls."""

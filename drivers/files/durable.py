@@ -1,0 +1,134 @@
+"""How does a change of a file reach the disk whole, or not at all?"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from drivers import StorageError
+
+FOLDER_MODE = 0o750  # as Prosody makes them
+FILE_MODE = 0o640
+WRITE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+SENTENCES = {
+    errno.ENOSPC: "there is no space left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would become larger than is allowed",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "the process may not use the file or its folder",
+    errno.EPERM: "the process may not use the file or its folder",
+    errno.ENAMETOOLONG: "the name is too long for a file; use an SQL storage for such names",
+    errno.ENOTDIR: "a file stands where a folder should be",
+    errno.EISDIR: "a folder stands where a file should be",
+    errno.ELOOP: "a symbolic link stands where a file should be",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
+    errno.EIO: "the disk refused to read or write",
+}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into a StorageError with a sentence."""
+    try:
+        yield
+    except OSError as e:
+        raise StorageError(f"{path}: {SENTENCES.get(e.errno or 0, 'the system refused')} ({e.strerror})") from e
+
+
+def read(path: Path) -> bytes | None:
+    """The content of a file; None where there is none."""
+    with storage_errors(path):
+        try:
+            return path.read_bytes()
+        except OSError as e:
+            if is_missing(e):
+                return None
+            raise
+
+
+def is_missing(error: OSError) -> bool:
+    """No such file: also where the name is too long for one to be there."""
+    return error.errno in (errno.ENOENT, errno.ENAMETOOLONG)
+
+
+def replace(path: Path, chunks: Iterable[bytes]) -> None:
+    """Replace the whole content of a file. The caller holds the lock, so the name of the scratch file is free (it is Prosody's)."""
+    scratch = path.with_name(path.name + "~")
+    with storage_errors(path):
+        make_folder(path.parent)
+        try:
+            _write_new(scratch, chunks)
+            os.replace(scratch, path)
+        except BaseException:
+            with suppress(OSError):
+                scratch.unlink()
+            raise
+        sync_folder(path.parent)
+
+
+def _write_new(path: Path, chunks: Iterable[bytes]) -> None:
+    descriptor = os.open(path, WRITE | os.O_TRUNC, FILE_MODE)
+    try:
+        for chunk in chunks:
+            write_all(descriptor, chunk)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def append(descriptor: int, data: bytes, size: int) -> None:
+    """Add `data` behind the first `size` bytes of an open file, which is cut there if it is longer or if the write fails."""
+    if os.fstat(descriptor).st_size != size:
+        os.ftruncate(descriptor, size)
+    os.lseek(descriptor, size, os.SEEK_SET)
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    except BaseException:
+        # where even this fails, the next append finds and removes the unfinished record
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write everything; a disk that fills up takes a part first, and refuses the next."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    with storage_errors(path):
+        try:
+            path.unlink()
+        except OSError as e:
+            if is_missing(e):
+                return
+            raise
+        sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    with suppress(FileExistsError):
+        path.mkdir(mode=FOLDER_MODE)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk: a new name is not there after a power cut otherwise, though its content is."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,177 @@
+"""How do Prosody's own files look? (datamanager and mod_storage_internal)"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from drivers import ArchiveItem, Table, Value
+from drivers.files.format import Damaged, Format, Head, Record, Unreadable
+from drivers.lua import LuaError, parse_file, parse_item, serialise
+from drivers.stanzas import stanza_table, stanza_text
+
+START = b"item("
+MERGED = 100
+"""Pieces that are tried as one record, for files written by hand."""
+_UNSURE = re.compile(rb"\[[\[=]|--|\\[\nz]")
+# members of the item itself have one tab before them, those of its attributes two; strings have no line breaks
+_HEAD = re.compile(rb'^\t\["(key|when|with)"\] = (?:"([ !#-\[\]-~]*)"|([0-9]+));$', re.MULTILINE)
+_FRACTION = re.compile(rb'^\t\t\["stamp"\] = "([0-9TZ:-]+\.[0-9]+Z)";$', re.MULTILINE)
+_TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class LuaFormat(Format):
+    """`.dat` and `.list`; lists and archives share a suffix, and an archive item is told by its members."""
+
+    keyval = "dat"
+    list = "list"
+    archive = "list"
+    boundary = b"\n" + START
+
+    def table(self, data: bytes) -> Table | None:
+        value = _read(parse_file, data)
+        if value is not None and not isinstance(value, (dict, list)):
+            raise Unreadable("the file returns no table")
+        return value or None
+
+    def table_bytes(self, table: Table) -> bytes:
+        return f"return {serialise(table)};\n".encode("ascii")
+
+    def item(self, record: bytes) -> Value:
+        return _item(record)
+
+    def item_bytes(self, item: Value) -> bytes:
+        return f"item({serialise(item)});\n".encode("ascii")
+
+    def head(self, record: Record, position: int) -> Head | None:
+        found = {name: (text, number) for name, text, number in _HEAD.findall(record.data)} if record.plain else {}
+        if len(found) < 3:
+            return _head(_item(record.data), position)
+        stamp = _FRACTION.search(record.data)
+        when = _exact(float(found[b"when"][1] or 0), stamp[1].decode() if stamp else "")
+        return Head(found[b"key"][0].decode(), when, found[b"with"][0].decode())
+
+    def archive_item(self, record: bytes, position: int) -> ArchiveItem:
+        table = _item(record)
+        head = _head(table, position)
+        if head is None:
+            raise Unreadable(f"item {position} is no stanza")
+        # COMPAT: very old items have a second stamp
+        attr = {key: value for key, value in table["attr"].items() if key not in ("stamp", "stamp_legacy")}
+        return ArchiveItem(head.id, head.when, head.with_, stanza_text(table | {"attr": attr}))
+
+    def archive_bytes(self, item: ArchiveItem) -> bytes:
+        table = stanza_table(item.stanza)
+        table["attr"]["stamp"] = _stamp(item.when)
+        # Prosody's code fails on a fraction in `when`, and leaves the one in `stamp` alone
+        return self.item_bytes(table | {"key": item.id, "when": math.floor(item.when), "with": item.with_})
+
+    def finished(self, line: bytes) -> bool:
+        return line == b"});\n" or (line.startswith(START) and line.endswith(b");\n"))
+
+    def records(self, pieces: Iterable[Record]) -> Iterator[Record]:
+        pending: Record | None = None
+        merged = 0
+        for piece in pieces:
+            if pending is None and _is_record(piece.data):
+                yield piece._replace(plain=True)
+                continue
+            pending = piece if pending is None else Record(pending.offset, pending.data + piece.data)
+            whole, pending = _whole_records(pending)
+            yield from whole
+            merged = 0 if pending is None or whole else merged + 1
+            if pending is not None and merged > MERGED:
+                raise Damaged(pending.offset, "an item that is not finished has others behind it")
+        if pending is not None:
+            _check_last(pending)
+
+
+def _is_record(data: bytes) -> bool:
+    """Whether this is surely one record as the server writes it: nothing in it could hide a line break in a string, or an end."""
+    ends = data.endswith(b"\n});\n") or (data.endswith(b");\n") and data.count(b"\n") == 1)
+    return ends and data.startswith(START) and not _UNSURE.search(data)
+
+
+def _whole_records(pending: Record) -> tuple[list[Record], Record | None]:
+    """Records by the full rules of the language, and the rest that is none yet."""
+    found, start = [], 0
+    try:
+        while item := parse_item(pending.data, start):
+            end = item[1] + (pending.data[item[1] : item[1] + 1] == b"\n")
+            found.append(Record(pending.offset + start, pending.data[start:end]))
+            start = end
+    except LuaError:
+        return found, Record(pending.offset + start, pending.data[start:])
+    return found, None
+
+
+def _check_last(pending: Record) -> None:
+    """Raise Damaged unless the rest of a file is nothing but one unfinished record."""
+    data, start = pending.data, 0
+    while (start := data.find(START, start + 1)) >= 0:
+        try:
+            item = parse_item(data, start)
+        except LuaError:
+            continue
+        # inside a string of an unfinished record there is no line break
+        if item is not None and data[item[1] : item[1] + 1] in (b"\n", b""):
+            raise Damaged(pending.offset, "an item that is not finished has others behind it")
+
+
+def _read(parser: Any, data: bytes) -> Value:
+    try:
+        return parser(data)
+    except LuaError as e:
+        raise Unreadable(str(e)) from e
+
+
+def _item(record: bytes) -> Any:
+    item = _read(lambda data: parse_item(data, 0), record)
+    return {} if item is None or item[0] is None else item[0]
+
+
+def _head(table: Any, position: int) -> Head | None:
+    """From the members of an archive item; an item without a key is known by its position, one without a time by its stamp."""
+    attr = table.get("attr") if isinstance(table, dict) else None
+    if not isinstance(attr, dict) or not isinstance(table.get("name"), str):
+        return None
+    when = table.get("when")
+    stamp = str(attr.get("stamp", ""))
+    if isinstance(when, bool) or not isinstance(when, (int, float)):
+        when = _seconds(stamp)
+    if when is None:
+        return None
+    return Head(str(table.get("key", position)), _exact(when, stamp), str(table.get("with", "")))
+
+
+def _stamp(when: float) -> str:
+    """XEP-0082 date and time, with as many digits as the time has."""
+    whole = math.floor(when)
+    digits = f"{when - whole:.7f}"[1:].rstrip("0.") if when != whole else ""
+    return f"{_EPOCH + timedelta(seconds=whole):%Y-%m-%dT%H:%M:%S}{digits}Z"
+
+
+def _seconds(stamp: str) -> float | None:
+    match = _TIME.fullmatch(stamp)
+    if match is None:
+        return None
+    zone = (match[8] or "Z").replace("Z", "+00:00")
+    try:
+        moment = datetime.fromisoformat(f"{match[1]}-{match[2]}-{match[3]}T{match[4]}:{match[5]}:{match[6]}{zone}")
+    except ValueError:
+        return None
+    whole = round((moment - _EPOCH).total_seconds())
+    # reading all digits at once is exact; behind a negative whole part they would count downwards
+    return float(f"{whole}{match[7] or ''}") if whole >= 0 else whole + float(match[7] or 0)
+
+
+def _exact(when: float, stamp: str) -> float:
+    """The time, with the fraction that its stamp has, if it is the same second."""
+    if "." not in stamp:
+        return float(when)
+    exact = _seconds(stamp)
+    return exact if exact is not None and math.floor(exact) == when else float(when)

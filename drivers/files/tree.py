@@ -1,0 +1,85 @@
+"""Which hosts, users and stores have files?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from drivers.files import durable
+from drivers.files.paths import GLOBAL, decoded, encoded, host_folder
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with durable.storage_errors(folder):
+        try:
+            with os.scandir(folder) as entries:
+                return list(entries)
+        except OSError as e:
+            if durable.is_missing(e):
+                return []
+            raise
+
+
+def hosts(root: Path, suffixes: Iterable[str]) -> Iterator[str]:
+    """Hosts with any content; an empty name for what belongs to none."""
+    for entry in _entries(root):
+        host = "" if entry.name == GLOBAL else decoded(entry.name)
+        if host is not None and entry.is_dir() and _has_content(Path(entry.path), tuple(suffixes)):
+            yield host
+
+
+def _has_content(folder: Path, suffixes: tuple[str, ...]) -> bool:
+    entries = _entries(folder)
+    if any(_owner(entry.name, suffixes) for entry in entries):
+        return True
+    return any(_owner(file.name, suffixes) for entry in entries if entry.is_dir() for file in _entries(Path(entry.path)))
+
+
+def _owner(name: str, suffixes: Iterable[str]) -> str | None:
+    """Whose file this is, or which store's; None for scratch files and strangers."""
+    stem, _, suffix = name.partition(".")
+    return decoded(stem) if suffix in suffixes else None
+
+
+def users(root: Path, host: str, store_folders: Iterable[str], suffixes: tuple[str, ...]) -> Iterator[str]:
+    """Users with a file in any of these stores."""
+    seen: set[str] = set()
+    for name in store_folders:
+        for entry in _entries(host_folder(root, host) / name):
+            user = _owner(entry.name, suffixes)
+            if user is not None and user not in seen:
+                seen.add(user)
+                yield user
+
+
+def store_folders(root: Path, host: str) -> list[str]:
+    """Folder names of the stores of a host's users."""
+    return [entry.name for entry in _entries(host_folder(root, host)) if decoded(entry.name) and entry.is_dir()]
+
+
+def files(root: Path, host: str, user: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str, Path]]:
+    """Store, suffix and path of every file of a user, or of the host itself for an empty one."""
+    folder = host_folder(root, host)
+    if not user:
+        for entry in _entries(folder):
+            store = _owner(entry.name, suffixes)
+            if store is not None:
+                yield store, entry.name.partition(".")[2], Path(entry.path)
+        return
+    name = encoded(user)
+    for store_folder in store_folders(root, host):
+        for suffix in suffixes:
+            path = folder / store_folder / f"{name}.{suffix}"
+            if _exists(path):
+                yield decoded(store_folder) or "", suffix, path
+
+
+def _exists(path: Path) -> bool:
+    with durable.storage_errors(path):
+        try:
+            return path.stat().st_size > 0
+        except OSError as e:
+            if durable.is_missing(e):
+                return False
+            raise

@@ -1,0 +1,21 @@
+"""What must every storage driver do? Subclass `DriverContract`, give it a `url`, and pytest runs the whole suite over your driver.
+
+    from contract import DriverContract
+
+    class TestMine(DriverContract):
+        @pytest.fixture
+        def url(self, tmp_path):
+            return "my_package.storage:Mine:data"   # opened below tmp_path; a new, empty storage for each test
+"""
+
+from __future__ import annotations
+
+from contract_archive import ArchiveContract
+from contract_contents import ContentsContract
+from contract_keyval import KeyvalContract
+from contract_list import ListContract
+from contract_writers import WritersContract
+
+
+class DriverContract(KeyvalContract, ListContract, ArchiveContract, ContentsContract, WritersContract):
+    """The whole contract of `drivers.Driver`."""

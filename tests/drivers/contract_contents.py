@@ -1,0 +1,91 @@
+"""Does a driver know what it keeps?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from contract_base import JULIET, ROMEO, StorageFixtures
+
+from drivers import Driver
+
+
+class ContentsContract(StorageFixtures):
+    @pytest.fixture
+    def several(self, driver: Driver) -> Driver:
+        driver.store(*JULIET, "accounts", {"password": "R0m30-forever"})
+        driver.store(*JULIET, "roster", {"romeo@montague.example": {"subscription": "both"}})
+        driver.list_append(*JULIET, "wishlist", "rope")
+        driver.archive_append(*JULIET, "archive", "<message/>", when=1.5)
+        driver.archive_append(*JULIET, "pep_http://jabber.org/protocol/nick", "<nick xmlns='n'/>", when=1, key="current")
+        driver.store(*ROMEO, "accounts", {"password": "x"})
+        driver.list_append("nurse", "capulet.example", "wishlist", 1)
+        driver.store(None, "capulet.example", "hostdata", {"a": 1})
+        driver.list_append(None, "capulet.example", "hostlist", 1)
+        driver.archive_append(None, "capulet.example", "muc_log", "<message/>", when=1)
+        driver.store(None, "", "everywhere", {"a": 1})
+        return driver
+
+    def test_hosts(self, several: Driver) -> None:
+        assert sorted(several.hosts()) == ["", "capulet.example", "montague.example"]
+
+    def test_users(self, several: Driver) -> None:
+        assert sorted(several.users("capulet.example")) == ["juliet", "nurse"]
+        assert sorted(several.users("capulet.example", "accounts")) == ["juliet"]
+        assert sorted(several.users("capulet.example", "wishlist")) == ["juliet", "nurse"]
+        assert sorted(several.users("capulet.example", "archive")) == ["juliet"]
+        assert sorted(several.users("capulet.example", "hostdata")) == []
+        assert sorted(several.users("verona.example")) == []
+        assert sorted(several.users("")) == []
+
+    def test_stores(self, several: Driver) -> None:
+        assert sorted(several.stores(*JULIET)) == [
+            ("accounts", "keyval"),
+            ("archive", "archive"),
+            ("pep_http://jabber.org/protocol/nick", "archive"),
+            ("roster", "keyval"),
+            ("wishlist", "list"),
+        ]
+        assert sorted(several.stores(None, "capulet.example")) == [("hostdata", "keyval"), ("hostlist", "list"), ("muc_log", "archive")]
+        assert list(several.stores(None, "")) == [("everywhere", "keyval")]
+        assert list(several.stores("tybalt", "capulet.example")) == []
+
+    def test_purge(self, several: Driver, opened: Callable[[], Driver]) -> None:
+        several.purge(*JULIET)
+        other = opened()
+        assert list(other.stores(*JULIET)) == []
+        assert other.load(*JULIET, "accounts") is None
+        assert other.list_load(*JULIET, "wishlist") is None
+        assert other.archive_count(*JULIET, "archive") == 0
+        assert sorted(other.users("capulet.example")) == ["nurse"]
+        assert other.load(*ROMEO, "accounts") == {"password": "x"}
+        assert len(list(other.stores(None, "capulet.example"))) == 3
+        several.purge(*JULIET)
+
+    def test_a_user_who_comes_back_starts_empty(self, several: Driver) -> None:
+        several.purge(*JULIET)
+        several.archive_append(*JULIET, "archive", "<message/>", when=2)
+        assert [item.when for item in several.archive_find(*JULIET, "archive")] == [2]
+
+    def test_many_users(self, driver: Driver) -> None:
+        users = {f"user{i}" for i in range(2100)}
+        for user in users:
+            driver.store(user, "capulet.example", "accounts", {"password": user})
+        assert set(driver.users("capulet.example")) == users
+        assert set(driver.users("capulet.example", "accounts")) == users
+        assert list(driver.hosts()) == ["capulet.example"]
+
+    def test_an_empty_storage(self, driver: Driver) -> None:
+        driver.check()
+        assert list(driver.hosts()) == []
+        assert list(driver.users("capulet.example")) == []
+        assert list(driver.stores(*JULIET)) == []
+        driver.purge(*JULIET)
+
+    def test_closing_twice(self, opened: Callable[[], Driver]) -> None:
+        driver = opened()
+        driver.store(*JULIET, "settings", {"a": 1})
+        driver.close()
+        driver.close()
+        assert opened().load(*JULIET, "settings") == {"a": 1}
+

@@ -1,0 +1,94 @@
+"""Does a driver keep lists?"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from contract_base import JULIET, ROMEO, StorageFixtures
+
+from drivers import BadValue, Driver
+
+ITEMS = [{"n": 1, "item": "rope"}, "just a string", 42, 2.5, True, False, [1, 2, 3], "", {}]
+ITEMS += ["line\nbreak item(1);\n", {"deep": {"__array": [1], "x": 1}}]
+SLICES = [(0, None), (0, 2), (1, 3), (9, None), (10, 20), (11, None), (500, None), (3, 3), (4, 2), (0, 0), (0, 500)]
+
+
+class ListContract(StorageFixtures):
+    def test_items_come_back_in_order(self, driver: Driver, opened: Callable[[], Driver]) -> None:
+        for item in ITEMS:
+            driver.list_append(*JULIET, "wishlist", item)
+        assert opened().list_load(*JULIET, "wishlist") == ITEMS
+
+    def test_no_list_is_none(self, driver: Driver) -> None:
+        assert driver.list_load(*JULIET, "wishlist") is None
+        assert driver.list_load(*JULIET, "wishlist", 5, 7) is None
+        assert driver.list_load("." * 1023, "capulet.example", "wishlist") is None
+
+    @pytest.mark.parametrize(("start", "stop"), SLICES)
+    def test_slices(self, driver: Driver, start: int, stop: int | None) -> None:
+        driver.list_store(*JULIET, "wishlist", ITEMS)
+        assert driver.list_load(*JULIET, "wishlist", start, stop) == ITEMS[start:stop]
+
+    def test_storing_replaces_the_whole_list(self, driver: Driver) -> None:
+        driver.list_append(*JULIET, "wishlist", "old")
+        driver.list_store(*JULIET, "wishlist", iter(ITEMS))
+        assert driver.list_load(*JULIET, "wishlist") == ITEMS
+        driver.list_append(*JULIET, "wishlist", "last")
+        assert driver.list_load(*JULIET, "wishlist") == [*ITEMS, "last"]
+
+    def test_an_empty_list_is_none(self, driver: Driver) -> None:
+        driver.list_store(*JULIET, "wishlist", [])
+        assert driver.list_load(*JULIET, "wishlist") is None
+        driver.list_append(*JULIET, "wishlist", 1)
+        driver.list_store(*JULIET, "wishlist", [])
+        assert driver.list_load(*JULIET, "wishlist") is None
+        assert list(driver.hosts()) == []
+
+    def test_null_is_an_empty_table(self, driver: Driver) -> None:
+        driver.list_append(*JULIET, "wishlist", None)
+        driver.list_append(*JULIET, "wishlist", [])
+        assert driver.list_load(*JULIET, "wishlist") == [{}, {}]
+
+    @pytest.mark.parametrize("item", [{1}, b"x", "\ud83d", {1: 2}], ids=repr)
+    def test_what_cannot_be_kept_is_refused_and_changes_nothing(self, driver: Driver, item: Any) -> None:
+        driver.list_append(*JULIET, "wishlist", 1)
+        with pytest.raises(BadValue):
+            driver.list_append(*JULIET, "wishlist", item)
+        with pytest.raises(BadValue):
+            driver.list_store(*JULIET, "wishlist", [1, 2, item])
+        assert driver.list_load(*JULIET, "wishlist") == [1]
+
+    def test_lists_are_apart_from_tables_and_each_other(self, driver: Driver) -> None:
+        driver.list_append(*JULIET, "a", "juliet")
+        driver.list_append(*ROMEO, "a", "romeo")
+        driver.list_append(None, "capulet.example", "a", "host")
+        driver.store(*JULIET, "a", {"table": True})
+        assert driver.list_load(*JULIET, "a") == ["juliet"]
+        assert driver.list_load(*ROMEO, "a") == ["romeo"]
+        assert driver.list_load(None, "capulet.example", "a") == ["host"]
+        driver.store(*JULIET, "a", None)
+        assert driver.list_load(*JULIET, "a") == ["juliet"]
+
+    def test_a_long_item(self, driver: Driver) -> None:
+        long = ["x" * 300_000, {"data": "y" * 300_000}, "z" * 300_000]
+        for item in long:
+            driver.list_append(*JULIET, "wishlist", item)
+        driver.list_append(*JULIET, "wishlist", 1)
+        assert driver.list_load(*JULIET, "wishlist") == [*long, 1]
+
+    def test_appending_to_a_long_list_costs_what_it_costs_on_a_short_one(self, driver: Driver) -> None:
+        driver.list_store(*JULIET, "short", [{"n": n} for n in range(10)])
+        driver.list_store(*JULIET, "long", [{"n": n} for n in range(100_000)])
+        seconds: dict[str, list[float]] = {"short": [], "long": []}
+        for n in range(40):
+            for store, taken in seconds.items():
+                began = time.perf_counter()
+                driver.list_append(*JULIET, store, {"n": n})
+                taken.append(time.perf_counter() - began)
+        # reading the 100,000 items takes a hundred times as long as one append
+        assert statistics.median(seconds["long"]) < 5 * statistics.median(seconds["short"]) + 0.002
+        assert driver.list_load(*JULIET, "long", 100_039) == [{"n": 39}]

@@ -1,0 +1,24 @@
+"""Do the drivers in the box fulfil the contract? (PostgreSQL: test_postgres.py)"""
+
+from __future__ import annotations
+
+import pytest
+from contract import DriverContract
+
+
+class TestSQLite(DriverContract):
+    @pytest.fixture
+    def url(self) -> str:
+        return "sqlite:gateway.sqlite"
+
+
+class TestFlatFile(DriverContract):
+    @pytest.fixture
+    def url(self) -> str:
+        return "flatfile:data"
+
+
+class TestJSONFile(DriverContract):
+    @pytest.fixture
+    def url(self) -> str:
+        return "jsonfile:data"
