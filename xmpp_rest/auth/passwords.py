@@ -50,7 +50,7 @@ class Passwords:
         self._key = secrets.token_bytes(32)
         self._good: OrderedDict[str, bytes] = OrderedDict()
         self._lock = Lock()
-        self._decoy = self.record("decoy")
+        self._decoy = self.record(secrets.token_urlsafe())  # so that an unknown account takes as long as a known one
 
     def record(self, password: str, old: Record | None = None) -> Record:
         """A new record for `password` with a new salt; other members of `old` are kept, its iterations too if more. Raises PrepError."""
@@ -70,7 +70,7 @@ class Passwords:
             return False
         if record and isinstance(plain := record.get("password"), str) and plain:
             return self._same_text(plain, prepared)
-        return self._check_hashed(record or self._decoy, prepared) and record is not None
+        return self._check_hashed(self._decoy if record is None else record, prepared) and record is not None
 
     @staticmethod
     def _same_text(plain: str, prepared: str) -> bool:

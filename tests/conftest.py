@@ -1,0 +1,65 @@
+"""What do most tests need? A gateway of their own, on its own data, and a client that talks HTTP to it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from xmpp_rest.application import build
+from xmpp_rest.configuration import load_settings
+from xmpp_rest.gateway import Gateway
+
+DOMAIN = "capulet.example"
+PASSWORD = "R0m30-forever"
+TOKEN = "Bearer hand-in-glove"
+USERS = ("juliet", "nurse")
+
+MakeApp = Callable[..., Flask]
+
+
+def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
+    """The Authorization field of RFC 7617."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Iterator[MakeApp]:
+    """Builds applications standing alone at DOMAIN; keywords are settings, `rest_iq_timeout="1"`."""
+    built: list[Flask] = []
+
+    def make(**given: str) -> Flask:
+        values = {"gateway_domain": DOMAIN, "auth_admin_password": PASSWORD, "auth_iterations": "4096", "rest_credentials": TOKEN}
+        values |= {"server_data_dir": str(tmp_path / f"data{len(built)}")} | given
+        app = build(load_settings(None, {f"XMPP_REST_{k.upper()}": v for k, v in values.items()}))
+        built.append(app)
+        return app
+
+    yield make
+    for app in built:
+        app.extensions["gateway"].stop()
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """The application with the accounts of USERS, all with PASSWORD."""
+    app = make_app()
+    gateway: Gateway = app.extensions["gateway"]
+    for user in USERS:
+        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
+    return app
+
+
+@pytest.fixture
+def gateway(app: Flask) -> Gateway:
+    gateway: Gateway = app.extensions["gateway"]
+    return gateway
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
