@@ -78,7 +78,7 @@ class Component:
         """End the stream with its closing tag and wait for the thread (bounded)."""
         self._stopping.set()
         if transport := self._transport:
-            transport.wake()
+            transport.abort()
         if self._thread.is_alive():
             self._thread.join(5)
 
@@ -99,6 +99,8 @@ class Component:
         self._change("stopped")
 
     def _wait(self, down: LinkDown, delay: float) -> None:
+        if self._stopping.is_set():
+            return
         remedy = f"; {REMEDIES[down.reason]}" if down.refused else ""
         level = logging.DEBUG if down.reason == self.state.reason else logging.WARNING  # once for each new reason
         log.log(level, "link %s is down: %s%s; next attempt in %.1f s", self.domain, down, remedy, delay)

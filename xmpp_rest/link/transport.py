@@ -38,6 +38,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self._login_until: float | None = None
         self._waker, self._woken = socket.socketpair()
         self.last_heard = time.monotonic()
+        self._aborted = False
         self.failure: LinkDown | None = None  # xmpppy's auth() swallows what is raised inside it (client.py:327)
 
     # xmpppy looks for these in the class itself (client.py:73)
@@ -79,6 +80,11 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self.wake()
         return rest
 
+    def abort(self) -> None:
+        """The component is being stopped: a login that is under way ends at once. Any thread may call this."""
+        self._aborted = True
+        self.wake()
+
     def wake(self) -> None:
         """There is something in the outbox, or the owner should look up. Any thread may call this."""
         with contextlib.suppress(BlockingIOError, OSError):  # full: it is awake; closed: nobody to wake
@@ -93,6 +99,8 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         """Write what waits; whether there is something to read within `timeout` seconds. Raises LinkDown."""
         if self._received:
             return True
+        if self._login_until is not None and self._aborted:
+            raise self._down("stopped", "the gateway stops")
         if self._login_until is not None and time.monotonic() > self._login_until:
             raise self._down("login-timeout", f"no handshake within {self._settings.login_timeout:g} s")
         self._write()

@@ -1,0 +1,293 @@
+"""Does a stream end in a clean way, whatever the server does, and begin again without a storm? (XEP-0114; RFC 6120 §4.9)"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+
+from tests.link.fake_server import ERROR, SECRET, Connection, FakeServer, Script
+from xmpp_rest.configuration import load_settings
+from xmpp_rest.link.component import Component
+from xmpp_rest.link.errors import OutboxFull
+from xmpp_rest.protocol.element import serialise
+
+DOMAIN = "gateway.example"
+
+
+class Recorder:
+    """Events that remembers."""
+
+    def __init__(self) -> None:
+        self.stanzas: queue.SimpleQueue[Element] = queue.SimpleQueue()
+        self.changes: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.full = False
+
+    def received(self, domain: str, stanza: Element) -> None:
+        self.stanzas.put(stanza)
+
+    def changed(self, domain: str, online: bool) -> None:
+        self.changes.put(online)
+
+    def congested(self) -> bool:
+        return self.full
+
+
+Start = Callable[..., tuple[Component, Recorder, FakeServer]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    running: list[tuple[Component, FakeServer]] = []
+
+    def begin(script: Script, **settings: Any) -> tuple[Component, Recorder, FakeServer]:
+        server = FakeServer(script)
+        link = replace(load_settings(None, {}).link, kind="component", port=server.port, secret=SECRET, **settings)
+        recorder = Recorder()
+        component = Component(DOMAIN, link, recorder)
+        component.start()
+        running.append((component, server))
+        return component, recorder, server
+
+    yield begin
+    for component, server in running:
+        component.stop()
+        server.close()
+
+
+def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def stay(connection: Connection) -> None:
+    connection.accept()
+    connection.read_until("never", 30)
+
+
+def test_login_and_both_directions(start: Start) -> None:
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        connection.send("<message from='a@b' to='bot@gateway.example'><body>one</body></message> \n <presence from='a@b'/>")
+        heard.put(connection.read_until("</message>"))
+        connection.read_until("never", 30)
+
+    component, recorder, _ = start(script)
+    component.outbox.put(b"<message><body>queued before the stream was up</body></message>")
+    assert serialise(recorder.stanzas.get(timeout=5)) == "<message from='a@b' to='bot@gateway.example'><body>one</body></message>"
+    assert recorder.stanzas.get(timeout=5).tag == "presence"
+    assert heard.get(timeout=5) == "<message><body>queued before the stream was up</body></message>"
+    assert component.online
+
+
+def test_stanzas_behind_the_handshake_in_pieces(start: Start) -> None:
+    """What shares a segment with <handshake/> must neither be lost nor answered by xmpppy."""
+
+    def script(connection: Connection) -> None:
+        connection.open()
+        connection.read_until("</handshake>")
+        for piece in ("<handshake/><iq type='get' id='1' fr", "om='a' to='b'><ping xmlns='urn:xm", "pp:ping'/></iq><message/>"):
+            connection.send(piece)
+            time.sleep(0.02)
+        connection.read_until("never", 30)
+
+    _, recorder, _ = start(script)
+    assert serialise(recorder.stanzas.get(timeout=5)) == "<iq type='get' id='1' from='a' to='b'><ping xmlns='urn:xmpp:ping'/></iq>"
+    assert recorder.stanzas.get(timeout=5).tag == "message"
+
+
+def refuse(condition: str) -> Script:
+    def script(connection: Connection) -> None:
+        connection.open()
+        connection.read_until("</handshake>")
+        connection.send(ERROR.format(condition))
+
+    return script
+
+
+def unknown_host(connection: Connection) -> None:
+    connection.open()
+    connection.send(ERROR.format("host-unknown"))
+
+
+def nothing(connection: Connection) -> None:
+    connection.read_until("never", 30)
+
+
+def header_only(connection: Connection) -> None:
+    connection.open()
+    connection.read_until("never", 30)
+
+
+def close_in_the_handshake(connection: Connection) -> None:
+    connection.open()
+    connection.read_until("</handshake>")
+
+
+def not_xmpp(connection: Connection) -> None:
+    connection.send("HTTP/1.1 400 Bad Request\r\n\r\n")
+    connection.read_until("never", 30)
+
+
+def after_login(text: str) -> Script:
+    def script(connection: Connection) -> None:
+        connection.accept()
+        connection.send(text)
+        connection.read_until("never", 30)
+
+    return script
+
+
+def hang_up(connection: Connection) -> None:
+    connection.accept()
+
+
+ENDS = {
+    "wrong secret": (refuse("not-authorized"), "not-authorized"),
+    "conflict": (refuse("conflict"), "conflict"),
+    "unknown host": (unknown_host, "host-unknown"),
+    "silent": (nothing, "login-timeout"),
+    "silent in the handshake": (header_only, "login-timeout"),
+    "closed at once": (lambda c: None, "disconnected"),
+    "closed in the handshake": (close_in_the_handshake, "disconnected"),
+    "not XMPP": (not_xmpp, "bad-xml"),
+    "end of stream": (after_login("</stream:stream>"), "closed"),
+    "end of file": (hang_up, "disconnected"),
+    "replaced": (after_login(ERROR.format("conflict")), "conflict"),
+    "broken XML": (after_login("<message><body></message>"), "bad-xml"),
+    "processing instruction": (after_login("<?x y?>"), "bad-xml"),
+    "comment": (after_login("<!-- x -->"), "bad-xml"),
+    "stanza without end": (after_login("<message><body>" + "x" * 70_000), "stanza-too-big"),
+    "too deep": (after_login("<message>" + "<x>" * 70), "bad-xml"),
+}
+
+
+@pytest.mark.parametrize(("script", "reason"), ENDS.values(), ids=list(ENDS))
+def test_every_end_is_noticed_and_named(start: Start, script: Script, reason: str) -> None:
+    component, _, server = start(script, login_timeout=0.4, stanza_size_limit=50_000)
+    until(lambda: component.state.state == "waiting")
+    assert component.state.reason == reason
+    assert component.state.retry_at is not None
+    assert server.connections == 1
+
+
+def test_a_refused_login_causes_no_storm(start: Start) -> None:
+    component, _, server = start(refuse("not-authorized"))
+    until(lambda: component.state.state == "waiting")
+    time.sleep(1.5)
+    assert server.connections == 1, "a refusal waits for seconds: somebody has to change a configuration"
+
+
+def test_a_broken_stream_comes_back_with_what_was_not_written(start: Start) -> None:
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        if server.connections > 1:
+            heard.put(connection.read_until("</message>"))
+            connection.read_until("never", 30)
+
+    component, recorder, server = start(script)
+    assert [recorder.changes.get(timeout=5) for _ in range(2)] == [True, False]
+    component.outbox.put(b"<message>kept</message>")
+    assert heard.get(timeout=5) == "<message>kept</message>"
+    assert component.state.streams == 2
+
+
+def test_silence_is_tried_and_then_counts_as_dead(start: Start) -> None:
+    component, _, _ = start(stay, keepalive=1.0)
+    until(lambda: component.state.state == "waiting", 8)
+    assert component.state.reason == "silent"
+
+
+def test_an_answered_keepalive_keeps_the_stream(start: Start) -> None:
+    pings: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        while True:
+            ping = connection.read_until("</iq>", 30)
+            pings.put(ping)
+            connection.send(ping)
+
+    component, recorder, _ = start(script, keepalive=1.0)
+    ping = pings.get(timeout=5)
+    assert "from='gateway.example' to='gateway.example'" in ping
+    pings.get(timeout=5)
+    assert component.online
+    assert recorder.stanzas.empty(), "its own ping is nobody else's business"
+
+
+def test_a_full_inbox_stops_reading_but_not_writing(start: Start) -> None:
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        connection.read_until("<go/>")
+        connection.send("<message/>")
+        heard.put(connection.read_until("</iq>"))
+        connection.read_until("never", 30)
+
+    component, recorder, _ = start(script)
+    until(lambda: component.online)
+    recorder.full = True
+    time.sleep(0.1)
+    component.outbox.put(b"<go/>")
+    component.outbox.put(b"<iq></iq>")
+    assert heard.get(timeout=5) == "<iq></iq>"
+    with pytest.raises(queue.Empty):
+        recorder.stanzas.get(timeout=0.3)
+    recorder.full = False
+    assert recorder.stanzas.get(timeout=5).tag == "message"
+
+
+def test_order_is_kept_through_a_slow_reader(start: Start) -> None:
+    """More than the socket's buffers hold: writes are partial, and nothing may be mixed or lost."""
+    bodies: list[str] = []
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        time.sleep(0.3)
+        while len(bodies) < 400:
+            bodies.append(connection.read_until("</message>"))
+        connection.read_until("never", 30)
+
+    component, _, _ = start(script)
+    sent = [f"<message>{n} {'x' * 20_000}</message>" for n in range(400)]
+    for message in sent:
+        component.outbox.put(message.encode())
+    until(lambda: len(bodies) == 400, 20)
+    assert bodies == sent
+
+
+def test_the_outbox_is_bounded(start: Start) -> None:
+    component, _, _ = start(nothing, outbox_size=2)
+    component.outbox.put(b"1")
+    component.outbox.put(b"2")
+    with pytest.raises(OutboxFull):
+        component.outbox.put(b"3")
+
+
+def test_a_stop_closes_the_stream(start: Start) -> None:
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        heard.put(connection.read_until("</stream:stream>"))
+
+    component, _, _ = start(script)
+    until(lambda: component.online)
+    started = time.monotonic()
+    component.stop()
+    assert heard.get(timeout=5).endswith("</stream:stream>")
+    assert time.monotonic() - started < 2
+    assert component.state.state == "stopped"
