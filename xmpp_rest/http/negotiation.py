@@ -132,12 +132,21 @@ def variances(x: Exchange) -> int:
     """N6, RFC 9110 §12.5.5; what a callback put into Vary by itself stays."""
     if x.varies or "variances" in x.plan.defined:
         names = [*x.varies, *x.ask("variances", ())]
-        written = (value for name, value in x.draft.fields() if name.lower() == "vary")
-        names += [name.strip() for value in written for name in value.split(",")]
-        distinct = {name.lower(): name for name in reversed(names) if name}
-        if distinct:
-            x.draft.set_field("Vary", "*" if "*" in distinct else ", ".join(reversed(distinct.values())))
+        if names:
+            x.draft.set_field("Vary", _merged([*names, *_written_names(x)]))
     return 0
+
+
+def _written_names(x: Exchange) -> list[str]:
+    fields = [value for name, value in x.draft.fields() if name.lower() == "vary"]
+    return [name for value in fields for each in value.split(",") if (name := each.strip(" \t"))]
+
+
+def _merged(names: list[str]) -> str:
+    distinct: dict[str, str] = {}
+    for name in names:
+        distinct.setdefault(name.lower(), name)
+    return "*" if "*" in distinct else ", ".join(distinct.values())
 
 
 STEPS = (

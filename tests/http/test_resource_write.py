@@ -1,0 +1,336 @@
+"""E1, M1 to M6, W1 to W3, F1, F2 and D1 to D3: what changes a resource, and where a missing one went."""
+
+from __future__ import annotations
+
+import pytest
+
+from xmpp_rest.http.resource import Created, SeeOther
+
+WRITES = ["PUT", "POST", "PATCH"]
+JSON = ("application", "json", "*")
+
+
+def accepted(*types):
+    return {"content_types_accepted": [(each, "accept") for each in types]}
+
+
+@pytest.mark.parametrize("method", WRITES)
+@pytest.mark.parametrize(
+    ("types", "content_type", "matches"),
+    [
+        (["text/plain"], "text/plain", True),
+        (["text/plain"], "TEXT/Plain", True),
+        (["text/plain"], " text/plain ", True),
+        (["text/plain"], "text/plain;", True),
+        (["text/plain"], "text/plain;charset=utf-8", False),
+        ([("text", "plain", [])], "text/plain;charset=utf-8", False),
+        (["text/plain;charset=utf-8"], "text/plain; charset=UTF-8", True),
+        (["text/plain;charset=UTF-8"], "text/plain; charset=utf-8", True),
+        (["text/plain;charset=utf-8"], 'text/plain; CHARSET="utf-8"', True),
+        (["text/plain;charset=utf-8"], "text/plain", False),
+        (["text/plain;a=X"], "text/plain;a=x", False),
+        (["text/plain;a=1;b=2"], "text/plain;b=2;a=1", True),
+        (["text/plain;a=1;b=2"], "text/plain;a=1", False),
+        (["text/plain;a=1"], "text/plain;a=1;b=2", False),
+        ([("text", "plain", {"a": "1"})], "text/plain;a=1", True),
+        ([JSON], "application/json", True),
+        ([JSON], "application/json;charset=utf-8;q=0", True),
+        ([JSON], "application/ld+json", False),
+        ([JSON], "application/*", False),
+        ([JSON], "*/*", False),
+        ([JSON], None, False),
+        ([JSON], "", False),
+        (["*"], None, True),
+        (["*"], "", True),
+        (["*"], "image/png", True),
+        (["*"], "bad", False),
+        (["*"], "text/plain, text/html", False),
+        (["*"], "text/plain;charset", False),
+        (["*"], "text/plain;a=b;c", False),
+        (["*"], "text/plain foo", False),
+        ([JSON], "bad", False),
+        ([], "text/plain", False),
+        (["multipart/form-data"], "multipart/form-data; boundary=x", True),
+        (["multipart/form-data;a=b"], "multipart/form-data; boundary=x; a=b", True),
+        (["text/plain"], "text/plain;boundary=x", False),
+    ],
+)
+def test_the_content_type_of_the_request(ask, method, types, content_type, matches):
+    response = ask(accepted(*types), method, data=b"x", content_type=content_type)
+    assert response.status_code == (204 if matches else 415)
+    missing = ask({**accepted(*types), "resource_exists": False}, method, data=b"x", content_type=content_type)
+    assert missing.status_code == (404 if method == "PATCH" else 415 if not matches else 201 if method == "PUT" else 204)
+
+
+@pytest.mark.parametrize("answers", [{"content_types_accepted": None}, {"content_types_accepted": []}])
+@pytest.mark.parametrize("method", WRITES)
+def test_nothing_is_accepted_by_default(ask, answers, method):
+    response = ask(answers, method, data=b"x", content_type="text/plain")
+    assert response.status_code == 415
+    assert not {"Accept", "Accept-Patch"} & set(response.headers.keys())
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_415_names_what_would_be_accepted(ask, method):
+    types = [JSON, "text/plain;charset=utf-8", "text/plain"]
+    response = ask(accepted(*types), method, data=b"x", content_type="image/png")
+    assert response.headers["Accept"] == "application/json, text/plain; charset=utf-8, text/plain"
+    assert response.headers.get("Accept-Patch") == (response.headers["Accept"] if method == "PATCH" else None)
+    assert ask(accepted("*", JSON), method, content_type="bad").headers["Accept"] == "application/json"
+    assert "Accept" not in ask(accepted("*"), method, content_type="bad").headers
+
+
+def test_the_first_entry_that_matches_is_called(ask):
+    answers = {
+        "content_types_accepted": [("text/plain", "one"), (("text", "plain", "*"), "two"), ("*", "three")],
+        "one": lambda self: self.set_body("one") or True,
+        "two": lambda self: self.set_body("two") or True,
+        "three": lambda self: self.set_body("three") or True,
+    }
+    for content_type, text in [("text/plain", "one"), ("text/plain;a=b", "two"), ("text/html", "three")]:
+        assert ask(answers, "POST", data=b"x", content_type=content_type).text == text
+
+
+@pytest.mark.parametrize("entry", ["text/*", "*/*", "bad", ("text", "*", "*"), None])
+def test_an_entry_that_is_no_media_type_is_a_programming_error(ask, entry):
+    assert ask(accepted("text/plain", entry), "PUT", content_type="text/plain").status_code == 500
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_content_type_matters_to_writes_only(ask, method):
+    answers = {"content_types_accepted": AssertionError()}
+    assert ask(answers, method, content_type="bad").status_code in (200, 204)
+
+
+def accept_with(value, location=None, body=None):
+    def accept(self):
+        if location:
+            self.response.headers["Location"] = location
+        if body:
+            self.set_body(body)
+        return value
+
+    return accept
+
+
+@pytest.mark.parametrize(
+    ("method", "exists", "value", "location", "status", "sent"),
+    [
+        ("PUT", True, True, None, 204, None),
+        ("POST", True, True, None, 204, None),
+        ("PATCH", True, True, None, 204, None),
+        ("PUT", False, True, None, 201, None),
+        ("POST", False, True, None, 204, None),
+        ("POST", False, True, "/new", 201, "/new"),
+        ("POST", True, True, "/new", 204, "/new"),
+        ("PUT", True, True, "/new", 204, "/new"),
+        ("PUT", False, True, "/new", 201, "/new"),
+        ("PUT", True, False, None, 400, None),
+        ("POST", True, False, None, 400, None),
+        ("PATCH", True, False, None, 400, None),
+        ("PUT", False, False, None, 400, None),
+        ("POST", False, False, None, 400, None),
+        ("POST", True, Created("/new"), None, 201, "/new"),
+        ("POST", False, Created("/new"), None, 201, "/new"),
+        ("POST", True, SeeOther("/new"), None, 303, "/new"),
+        ("POST", False, SeeOther("/new"), None, 303, "/new"),
+        ("POST", True, "/new", None, 303, "/new"),
+        ("POST", False, "/new", None, 201, "/new"),
+        ("PUT", True, "/new", None, 500, None),
+        ("PUT", False, "/new", None, 500, None),
+        ("PUT", False, Created("/new"), None, 500, None),
+        ("PUT", True, SeeOther("/new"), None, 500, None),
+        ("PATCH", True, "/new", None, 500, None),
+        ("PATCH", True, Created("/new"), None, 500, None),
+        ("POST", True, None, None, 500, None),
+        ("PUT", True, None, None, 500, None),
+        ("PUT", False, None, None, 500, None),
+        ("PATCH", True, None, None, 500, None),
+        ("POST", True, 1, None, 500, None),
+        ("POST", True, 0, None, 500, None),
+        ("POST", True, Created(None), None, 500, None),
+        ("POST", True, {"a": 1}, None, 500, None),
+        ("POST", True, Created("/a\r\nX: y"), None, 500, None),
+    ],
+)
+@pytest.mark.parametrize("body", [None, "done"])
+def test_what_an_accept_callback_returns(ask, method, exists, value, location, status, sent, body):
+    answers = {"accept": accept_with(value, location, body), "resource_exists": exists}
+    response = ask(answers, method, data=b"x")
+    if body and status == 204:
+        status = 200
+    assert (response.status_code, response.headers.get("Location")) == (status, sent)
+    if status == 500:
+        return
+    if body:
+        assert (response.text, response.content_type) == (body, "text/plain")
+    elif status == 400:
+        assert response.json["status"] == 400
+    else:
+        assert (response.data, response.content_type) == (b"", None)
+        assert response.headers.get("Content-Length") == (None if status == 204 else "0")
+
+
+@pytest.mark.parametrize("form", ["name", "callable", "missing", "number"])
+def test_an_accept_callback_is_a_callable_or_a_name(ask, form):
+    callbacks = {"name": "store", "callable": lambda: True, "missing": "nowhere", "number": 5}
+    answers = {"content_types_accepted": [("*", callbacks[form])], "store": True}
+    assert ask(answers, "PUT").status_code == (204 if form in ("name", "callable") else 500)
+
+
+def test_a_name_is_looked_up_when_it_is_needed(ask):
+    answers = {"content_types_accepted": [("*", "nowhere")], "is_conflict": True}
+    assert ask(answers, "PUT").status_code == 409
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_is_conflict_is_for_put(ask, exists):
+    answers = {"is_conflict": True, "accept": AssertionError(), "resource_exists": exists}
+    assert ask(answers, "PUT").status_code == 409
+    for method in ("POST", "PATCH"):
+        wanted = 404 if (method, exists) == ("PATCH", False) else 204
+        assert ask({"is_conflict": AssertionError(), "resource_exists": exists}, method).status_code == wanted
+    assert ask({"is_conflict": None, "resource_exists": exists}, "PUT").status_code == (204 if exists else 201)
+
+
+def test_415_comes_before_preconditions_and_409_after(ask):
+    answers = {"generate_etag": '"7"', "is_conflict": True, **accepted("text/plain")}
+    mismatch = {"If-Match": '"6"'}
+    assert ask(answers, "PUT", mismatch, content_type="image/png").status_code == 415
+    assert ask(answers, "PUT", mismatch, content_type="text/plain").status_code == 412
+    assert ask(answers, "PUT", content_type="text/plain").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("method", "answers", "status", "location"),
+    [
+        ("GET", {}, 404, None),
+        ("HEAD", {}, 404, None),
+        ("DELETE", {}, 404, None),
+        ("PATCH", {}, 404, None),
+        ("POST", {}, 204, None),
+        ("PUT", {}, 201, None),
+        ("GET", {"moved_permanently": "/new"}, 404, None),
+        ("GET", {"moved_temporarily": "/new"}, 404, None),
+        ("GET", {"previously_existed": True}, 410, None),
+        ("DELETE", {"previously_existed": True}, 410, None),
+        ("PATCH", {"previously_existed": True}, 410, None),
+        ("GET", {"previously_existed": True, "moved_permanently": "/new"}, 301, "/new"),
+        ("HEAD", {"previously_existed": True, "moved_permanently": "/new"}, 301, "/new"),
+        ("POST", {"previously_existed": True, "moved_permanently": "/new"}, 301, "/new"),
+        ("DELETE", {"previously_existed": True, "moved_permanently": "/new"}, 301, "/new"),
+        ("GET", {"previously_existed": True, "moved_temporarily": "/new"}, 307, "/new"),
+        ("GET", {"previously_existed": True, "moved_permanently": "/a", "moved_temporarily": "/b"}, 301, "/a"),
+        ("GET", {"previously_existed": True, "moved_permanently": False, "moved_temporarily": "/b"}, 307, "/b"),
+        ("GET", {"previously_existed": True, "moved_permanently": None, "moved_temporarily": False}, 410, None),
+        ("GET", {"previously_existed": True, "moved_permanently": True}, 500, None),
+        ("GET", {"previously_existed": True, "moved_permanently": "/a\r\nb"}, 500, None),
+        ("PUT", {"moved_permanently": "/new"}, 301, "/new"),
+        ("PUT", {"moved_permanently": False}, 201, None),
+        ("PUT", {"previously_existed": AssertionError(), "moved_temporarily": AssertionError()}, 201, None),
+        ("PUT", {"allow_missing_post": AssertionError()}, 201, None),
+        ("POST", {"allow_missing_post": False}, 404, None),
+        ("POST", {"allow_missing_post": None}, 404, None),
+        ("POST", {"allow_missing_post": True}, 204, None),
+        ("POST", {"allow_missing_post": False, "previously_existed": True}, 410, None),
+        ("POST", {"allow_missing_post": True, "previously_existed": True}, 204, None),
+        ("GET", {"allow_missing_post": AssertionError()}, 404, None),
+    ],
+)
+def test_a_missing_resource(ask, method, answers, status, location):
+    response = ask({"resource_exists": False, **answers}, method)
+    assert (response.status_code, response.headers.get("Location")) == (status, location)
+    if status in (301, 307):
+        assert (response.data, response.content_type, response.headers["Content-Length"]) == (b"", None, "0")
+
+
+@pytest.mark.parametrize(
+    "uri", ["/new", "new?x#y", "http://Montague.Example/%7Eromeo?", "xmpp:romeo@montague.example?message", "/a[1]?b[]=|",
+            "?", "#", "//other.example/a b"],
+)  # fmt: skip
+def test_a_location_is_sent_as_it_was_returned(ask, uri):
+    gone = {"resource_exists": False, "previously_existed": True, "moved_permanently": uri}
+    assert ask(gone).headers["Location"] == uri
+    assert ask({"accept": Created(uri)}, "POST").headers["Location"] == uri
+    assert ask({"accept": accept_with(True, uri)}, "POST").headers["Location"] == uri
+
+
+def test_a_location_that_is_no_uri_becomes_one(ask):
+    assert ask({"accept": Created("/Жульетта")}, "POST").headers["Location"].startswith("/%D0%96")
+
+
+def test_exists_is_known_after_it_was_asked(ask):
+    seen = []
+
+    def look(self):
+        seen.append(self.exists)
+        return True
+
+    ask({"service_available": look, "resource_exists": 1, "accept": look}, "PUT")
+    ask({"resource_exists": 0, "accept": look}, "PUT")
+    assert seen == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [
+        ({"delete_resource": False}, 500),
+        ({"delete_resource": None}, 500),
+        ({"delete_resource": True}, 204),
+        ({"delete_completed": True}, 204),
+        ({"delete_completed": False}, 202),
+        ({"delete_resource": False, "delete_completed": AssertionError()}, 500),
+    ],
+)
+def test_delete(ask, answers, status):
+    response = ask(answers, "DELETE")
+    assert response.status_code == status
+    assert response.content_type == ("application/problem+json" if status == 500 else None)
+
+
+def test_delete_fails_where_it_is_allowed_but_not_defined(ask):
+    from xmpp_rest.http.resource import Resource
+
+    cls = type("Kept", (Resource,), {"allowed_methods": lambda self: ["DELETE"]})
+    response = ask(cls, "DELETE")
+    assert (response.status_code, response.json["status"]) == (500, 500)
+
+
+@pytest.mark.parametrize(("completed", "status"), [(True, 200), (False, 202)])
+def test_delete_with_a_body(ask, completed, status):
+    def delete_resource(self):
+        self.set_body("gone")
+        return True
+
+    response = ask({"delete_resource": delete_resource, "delete_completed": completed}, "DELETE")
+    assert (response.status_code, response.text, response.content_type) == (status, "gone", "text/plain")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "REPORT"])
+def test_multiple_choices(ask, method):
+    def choose(self):
+        self.response.headers["Location"] = "/preferred"
+        return True
+
+    def change(self):
+        self.set_body("which?")
+        return True
+
+    answers = {"multiple_choices": choose, "to_text": "which?", "accept": change, "delete_resource": change,
+               "known_methods": [method], "allowed_methods": [method]}  # fmt: skip
+    response = ask(answers, method)
+    assert (response.status_code, response.headers["Location"]) == (300, "/preferred")
+    assert response.text == ("which?" if method not in ("HEAD", "REPORT") else "")
+
+
+def test_multiple_choices_is_not_asked_without_a_representation(ask):
+    for method in ("PUT", "POST", "PATCH", "DELETE", "OPTIONS"):
+        assert ask({"multiple_choices": AssertionError()}, method).status_code in (200, 204)
+    assert ask({"multiple_choices": AssertionError(), "resource_exists": False}, "PUT").status_code == 201
+
+
+def test_another_method_that_is_allowed_is_200(ask):
+    answers = {"known_methods": ["REPORT"], "allowed_methods": ["REPORT"], "to_text": AssertionError()}
+    response = ask(answers, "REPORT")
+    assert (response.status_code, response.data, response.content_type) == (200, b"", None)
+    assert ask({**answers, "resource_exists": False}, "REPORT").status_code == 404
