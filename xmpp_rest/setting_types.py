@@ -39,6 +39,15 @@ def number(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def api_version(value: str) -> int:
+    """A version of the command API; a release is compared as text (COMPAT ejabberd)."""
+    if re.fullmatch(r"[0-3]", value):
+        return int(value)
+    if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}(\.[0-9]+|-[0-9]+)?", value):
+        raise ValueError("write a number from 0 to 3, or a release such as 24.06")
+    return 2 if value >= "24.06" else int(value > "23.10")
+
+
 def seconds(low: float, high: float) -> Callable[[str], float]:
     def read(value: str) -> float:
         if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) or not low <= float(value) <= high:

@@ -16,6 +16,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.setting_types import (
     EVENTS,
     address,
+    api_version,
     bearer,
     choice,
     content_type,
@@ -111,6 +112,13 @@ class Rest:
 
 
 @dataclass(frozen=True)
+class Commands:
+    """The command API, /api."""
+
+    default_version: int = setting("3", api_version, "API version of a call that names none: 0 to 3, or the ejabberd release that clients were written for.")
+
+
+@dataclass(frozen=True)
 class Callback:
     """A URL that answers stanzas: one section `[callback.NAME]` each."""
 
@@ -134,6 +142,7 @@ class Settings:
     storage: Storage
     auth: Auth
     rest: Rest
+    commands: Commands
     callbacks: dict[str, Callback]
     base: str
     given: frozenset[str]
@@ -146,7 +155,8 @@ SECTIONS: dict[str, type] = {
     "storage": Storage,
     "auth": Auth,
     "rest": Rest,
+    "commands": Commands,
 }
 CALLBACK = "callback."  # prefix of the sections that may stand more than once
 
-__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Gateway", "Link", "Rest", "Server", "Settings", "Storage"]
+__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Commands", "Gateway", "Link", "Rest", "Server", "Settings", "Storage"]
