@@ -1,0 +1,46 @@
+"""The command API at /api, compatible with ejabberd's mod_http_api (spec commands-api §1)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g
+
+from xmpp_rest.api.commands.audit import record
+from xmpp_rest.api.commands.catalogue import load_catalogue
+from xmpp_rest.api.commands.families import COMMANDS
+from xmpp_rest.api.commands.registry import Registry
+from xmpp_rest.api.commands.resource import Call, Preflight
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.auth.rights import Rights
+from xmpp_rest.gateway import Gateway
+
+
+def registry() -> Registry:
+    """Every command that the gateway offers."""
+    return Registry(load_catalogue(), COMMANDS)
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The routes below /api that no other API has taken."""
+    routes = Blueprint("commands", __name__)
+    rights = Rights(gateway.settings.gateway.domain)
+    call = Call.as_view("call", Services.of(gateway), registry(), rights, gateway.settings.commands.default_version)
+    preflight = Preflight.as_view("preflight")
+    for rule in ("/api", "/api/<anything:path>"):
+        routes.add_url_rule(rule, view_func=call, methods=Call.route_methods - {"OPTIONS"})
+        routes.add_url_rule(rule, view_func=preflight, methods=["OPTIONS"])
+    routes.after_request(_allow_origin)
+    routes.after_request(_audit)
+    return routes
+
+
+def _allow_origin(response: Response) -> Response:
+    """The CORS fields that every answer carries."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Allow-Headers"] = "Content-Type, Authorization, X-Admin"
+    return response
+
+
+def _audit(response: Response) -> Response:
+    if isinstance(call := g.get("call"), Call):
+        record(call.asker, call.request.remote_addr or "", str(call.target), call.given, response.status_code)
+    return response

@@ -1,0 +1,82 @@
+"""How do the arguments of a request become those of a command? (spec commands-api §7)"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from xmpp_rest.api.commands.catalogue import Definition
+from xmpp_rest.api.commands.erlang import term
+from xmpp_rest.api.commands.errors import Failure, rejected
+from xmpp_rest.api.commands.types import Field, ListOf, Scalar, TupleOf, Type
+
+Given = list[tuple[str, Any]]
+"""Names and JSON values, in the order they came; a name may come twice."""
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,4000}")  # more digits than int() takes are no number of anything
+
+
+def take(definition: Definition, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The arguments of the definition, converted, in its order. Raises Failure for the first that is wrong, then for left-over names."""
+    renamed = [(definition.renamed.get(name, name), value) for name, value in given]
+    taken = {field.name: _take(field, renamed) for field in definition.args}
+    left = [name for name, _ in renamed if name not in taken]
+    if left:
+        raise rejected(f"Request have unknown arguments: [{','.join(left)}]")
+    return taken
+
+
+def _take(field: Field, given: Given) -> Any:
+    values = [value for name, value in given if name == field.name]
+    if len(values) > 1:
+        raise rejected(f"Request have duplicate argument: {field.name}")
+    if values:
+        return convert(values[0], field.type)
+    if isinstance(field.type, ListOf):
+        return []
+    raise rejected(f"Request have missing argument: {field.name}")
+
+
+def convert(value: Any, to: Type) -> Any:
+    """`value` as the type `to`: str, int, list or tuple. Raises Failure."""
+    match to:
+        case ListOf():
+            return _list(value, to)
+        case TupleOf():
+            return _tuple(value, to)
+        case Scalar(name="integer"):
+            return _integer(value, to)
+    if not isinstance(value, str):
+        raise _unfit(value, to)
+    return value
+
+
+def _unfit(value: Any, to: Type) -> Failure:
+    return rejected(f"Arg {term(value)} is not in format {to}")
+
+
+def _integer(value: Any, to: Type) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return int(value)
+    raise _unfit(value, to)
+
+
+def _list(value: Any, to: ListOf) -> list[Any]:
+    if isinstance(value, dict) and (pair := to.pair):
+        return [(key, convert(content, pair[1].type)) for key, content in value.items()]
+    # COMPAT ejabberd: one element may come without its brackets, as every value of a GET does.
+    return [convert(element, to.element.type) for element in (value if isinstance(value, list) else [value])]
+
+
+def _tuple(value: Any, to: TupleOf) -> tuple[Any, ...]:
+    if not isinstance(value, dict):
+        raise _unfit(value, to)
+    return tuple(convert(_member(value, field, to), field.type) for field in to.fields)
+
+
+def _member(value: Mapping[str, Any], field: Field, to: TupleOf) -> Any:
+    if value.get(field.name) is None:
+        raise rejected(f"Missing field {field.name} in tuple {to}")
+    return value[field.name]

@@ -1,0 +1,56 @@
+"""Which arguments does a request give? A JSON object in a POST, the query in a GET (spec commands-api §3)."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+from urllib.parse import unquote_plus
+
+from xmpp_rest.api.commands.arguments import Given
+from xmpp_rest.api.commands.errors import bad_request, rejected
+
+NO_ARGUMENTS = b"\n"  # COMPAT ejabberd: what `curl -d '\n'` and its own tools send for nothing
+
+
+def read_json(body: bytes) -> Given:
+    """The members of the object in `body`; of two with the same name the last one counts. Raises Failure."""
+    if not body:
+        raise rejected("Missing POST data")
+    if body == NO_ARGUMENTS:
+        return []
+    try:
+        value = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite)
+        if b"\\ud" in body.lower():  # perhaps half of a surrogate pair, which is no text (RFC 8259 §8.2)
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as e:
+        raise bad_request() from e
+    if not isinstance(value, dict):
+        raise bad_request()
+    return list(value.items())
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")  # RFC 8259 §6
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large")
+    return number
+
+
+def read_query(query: bytes) -> Given:
+    """The fields of a query string, all of them text. Raises Failure."""
+    try:
+        return [_field(part) for part in query.decode().split("&") if part]
+    except UnicodeDecodeError as e:
+        raise bad_request() from e
+
+
+def _field(part: str) -> tuple[str, Any]:
+    name, equals, value = part.partition("=")
+    if not equals:
+        raise bad_request()
+    return unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")

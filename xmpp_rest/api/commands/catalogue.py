@@ -1,0 +1,63 @@
+"""Which commands does the peer know, in which versions, and how is each of them declared?
+
+`catalogue.json` beside this file holds one declaration a line: facts about ejabberd 26.07 with summaries of our own. What the gateway
+offers is decided by the functions that are bound to declarations (`registry.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xmpp_rest.api.commands.types import Field, read_field
+
+CATALOGUE = Path(__file__).with_name("catalogue.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The declaration of a command from one API version on."""
+
+    name: str
+    version: int
+    args: tuple[Field, ...]
+    result: Field
+    renamed: Mapping[str, str]  # old argument name → new one
+    policy: str  # restricted, admin or user; decides nothing (spec commands-api §5)
+    tags: frozenset[str]
+    module: str
+    summary: str
+    internal: bool  # no front end may call it
+    cli_only: bool  # only the command line may call it
+
+    @property
+    def arg_names(self) -> tuple[str, ...]:
+        return tuple(a.name for a in self.args)
+
+
+def read_definition(row: Mapping[str, Any]) -> Definition:
+    """One entry of the catalogue. Raises KeyError, ValueError for what is none."""
+    args = tuple(map(read_field, row["args"]))
+    taken = {a.name for a in args}
+    return Definition(
+        name=row["name"],
+        version=row["version"],
+        args=args,
+        result=read_field(row["result"]),
+        # An old name that is an argument of its own stays one: muc_register_nick v3 could not be called otherwise.
+        renamed={r["old"]: r["new"] for r in row["args_rename"] if r["old"] not in taken},
+        policy=row["policy"],
+        tags=frozenset(row["tags"]),
+        module=row["module"],
+        summary=row["summary"],
+        internal=row.get("internal", False),
+        cli_only=row.get("cli_only", False),
+    )
+
+
+def load_catalogue(path: Path = CATALOGUE) -> tuple[Definition, ...]:
+    """Every declaration of the file."""
+    return tuple(map(read_definition, json.loads(path.read_text("utf-8"))))

@@ -1,0 +1,75 @@
+"""Accounts: make, remove, check (spec commands-api §12)."""
+
+from __future__ import annotations
+
+from xmpp_rest.api.commands.errors import Failure, failure, not_found, rejected
+from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+
+EXISTS, CANNOT_REGISTER = 10090, 10001
+REASONS = {"bad-localpart": "Malformed username", "bad-password": "The password contains unacceptable characters"}
+
+
+def account(services: Services, user: str, host: str) -> JID | None:
+    """The address, or None for what cannot be one of an account here; the peer treats that as an absent account."""
+    try:
+        return services.accounts.address(user, host)
+    except GatewayError:
+        return None
+
+
+@command("register")
+def register(services: Services, user: str, host: str, password: str) -> str:
+    try:
+        services.accounts.register(services.accounts.address(user, host), password)
+    except GatewayError as e:
+        raise _not_registered(e, f"{user}@{host}", services.node) from e
+    return f"User {user}@{host} successfully registered"
+
+
+def _not_registered(error: GatewayError, name: str, node: str) -> Failure:
+    if error.name == "account-exists":
+        return failure(409, EXISTS, f"User {name} already registered")
+    reason = REASONS.get(error.name, error.text)
+    return failure(500, CANNOT_REGISTER, f"Can't register user {name} at node {node}: {reason}")
+
+
+@command("unregister")
+def unregister(services: Services, user: str, host: str) -> str:
+    if jid := account(services, user, host):
+        services.accounts.unregister(jid)
+    return ""
+
+
+@command("check_account")
+def check_account(services: Services, user: str, host: str) -> bool:
+    jid = account(services, user, host)
+    return jid is not None and services.accounts.exists(jid)
+
+
+@command("check_password")
+def check_password(services: Services, user: str, host: str, password: str) -> bool:
+    jid = account(services, user, host)
+    return jid is not None and services.accounts.check_password(jid, password)
+
+
+@command("change_password")
+def change_password(services: Services, user: str, host: str, newpass: str) -> bool:
+    jid = account(services, user, host)
+    if jid is None or not services.accounts.exists(jid):
+        raise not_found("unknown_user")
+    try:
+        services.accounts.set_password(jid, newpass)
+    except GatewayError as e:
+        raise not_found("unknown_user") if e.name == "account-unknown" else rejected("invalid_password") from e
+    return True
+
+
+@command("registered_users")
+def registered_users(services: Services, host: str) -> list[str]:
+    return list(services.accounts.users())
+
+
+COMMANDS = (register, unregister, check_account, check_password, change_password, registered_users)

@@ -1,0 +1,69 @@
+"""Which function runs a command in a version? (spec commands-api §6, §15.1)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from xmpp_rest.api.commands.catalogue import Definition
+from xmpp_rest.api.commands.errors import internal_command, unknown_command
+
+Run = Callable[..., Any]
+"""Called with the services and the converted arguments in the order of the definition."""
+
+
+class Bound(NamedTuple):
+    """A function for the declaration of this name and version."""
+
+    name: str
+    version: int
+    run: Run
+
+
+def command(name: str, version: int = 0) -> Callable[[Run], Bound]:
+    """Mark a function as what runs the command that the catalogue declares under `name` and `version`."""
+    return lambda run: Bound(name, version, run)
+
+
+class Offer(NamedTuple):
+    """A declaration, and what runs it."""
+
+    definition: Definition
+    run: Run
+
+
+class Registry:
+    """Declarations put together with functions; nothing changes once it is made."""
+
+    def __init__(self, definitions: Iterable[Definition], bound: Iterable[Bound]) -> None:
+        """Raises ValueError for a function without declaration, or two for one."""
+        self._by_name: dict[str, list[Definition]] = {}
+        for d in sorted(definitions, key=lambda d: d.version):
+            self._by_name.setdefault(d.name, []).append(d)
+        self._run: dict[tuple[str, int], Run] = {}
+        for b in bound:
+            if (b.name, b.version) in self._run or b.version not in (d.version for d in self._by_name.get(b.name, ())):
+                raise ValueError(f"{b.name} v{b.version} is bound twice, or not declared")
+            self._run[b.name, b.version] = b.run
+        self.newest = max(d.version for ds in self._by_name.values() for d in ds)
+
+    def knows(self, name: str) -> bool:
+        """Whether any version of this command is declared, offered or not."""
+        return name in self._by_name
+
+    def find(self, name: str, version: int) -> Offer:
+        """The newest declaration up to `version`, and its function. Raises Failure: unknown_command, internal command."""
+        definition = next((d for d in reversed(self._by_name.get(name, ())) if d.version <= version), None)
+        if definition is None:
+            raise unknown_command()
+        if definition.internal:
+            raise internal_command()
+        run = self._run.get((name, definition.version))
+        if run is None:
+            raise unknown_command()
+        return Offer(definition, run)
+
+    def offers(self) -> list[Offer]:
+        """All that can be run, by name and version."""
+        keys = ((d.name, d.version) for _, ds in sorted(self._by_name.items()) for d in ds)
+        return [self.find(*key) for key in keys if key in self._run]

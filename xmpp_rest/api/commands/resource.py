@@ -1,0 +1,137 @@
+"""How does a request become the run of a command? The order of checks of the peer, on the state machine (spec commands-api §2)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Response, g
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from xmpp_rest.api.commands import errors
+from xmpp_rest.api.commands.arguments import Given, take
+from xmpp_rest.api.commands.body import read_json, read_query
+from xmpp_rest.api.commands.caller import asker
+from xmpp_rest.api.commands.catalogue import Definition
+from xmpp_rest.api.commands.path import Target, read_path
+from xmpp_rest.api.commands.registry import Offer, Registry
+from xmpp_rest.api.commands.results import render
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.auth.rights import HTTP, Asked, Asker, Rights
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.http.body import dump_json
+from xmpp_rest.http.resource import Resource, Stop
+
+METHODS = ["GET", "POST", "OPTIONS"]
+# COMPAT ejabberd: the answer is the outcome of a call and no representation, so there is nothing to negotiate or to compare.
+NOT_LOOKED_AT = (
+    "CONTENT_TYPE", "HTTP_ACCEPT", "HTTP_RANGE",
+    "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE",
+)  # fmt: skip
+HOST_OF = {"add_rosteritem": "localhost", "delete_rosteritem": "localhost"}  # there `host` is the contact's domain (spec §15.3)
+PREFLIGHT = {"Content-Type": "text/plain", "Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Max-Age": "86400"}
+log = logging.getLogger(__name__)
+
+
+class Call(Resource):
+    """One call of a command. Callbacks in the order in which the machine asks them."""
+
+    target: Target
+    given: Given
+    asker: Asker | None = None
+    offer: Offer
+    values: dict[str, Any]
+
+    def __init__(self, services: Services, registry: Registry, rights: Rights, default_version: int) -> None:
+        self.services = services
+        self.registry = registry
+        self.rights = rights
+        self.default_version = default_version
+
+    def init(self) -> None:
+        self.services.gateway.start()
+        self.target, self.given = read_path(self.args.get("path", "")), []
+        g.call = self  # for the audit
+        for name in NOT_LOOKED_AT:
+            self.request.environ.pop(name, None)
+
+    def known_methods(self) -> frozenset[str]:
+        return self.route_methods
+
+    def allowed_methods(self) -> list[str]:
+        if self.request.method not in METHODS:
+            raise errors.no_name()  # COMPAT ejabberd, where RFC 9110 §15.5.6 has 405
+        return METHODS
+
+    def malformed_request(self) -> bool:
+        if not self.target.name:
+            raise errors.no_name()
+        self.given = read_query(self.request.query_string) if self.request.method == "GET" else read_json(self._body())
+        return False
+
+    def _body(self) -> bytes:
+        try:
+            return self.request.get_data(cache=False)
+        except RequestEntityTooLarge as e:
+            raise errors.too_large(self.services.gateway.settings.server.body_limit) from e
+
+    def is_authorized(self) -> bool:
+        if not self.registry.knows(self.target.name):
+            raise errors.unknown_name()  # COMPAT ejabberd: before credentials are looked at
+        environ, authenticator = self.request.environ, self.services.gateway.authenticator
+        self.asker = asker(authenticator, environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
+        return True
+
+    def forbidden(self) -> bool:
+        """COMPAT ejabberd: version and arguments are judged before rights."""
+        self.offer = self.registry.find(self.target.name, self.version)
+        definition = self.offer.definition
+        self.values = take(definition, self.given)
+        if not self.rights.allow(self.asker or Asker(), asked(definition, self.values), HTTP):
+            raise errors.forbidden()
+        return False
+
+    @property
+    def version(self) -> int:
+        """The API version that counts."""
+        wanted = self.default_version if self.target.version is None else self.target.version
+        return min(wanted, self.registry.newest)
+
+    def content_types_provided(self) -> list[tuple[str, str]]:
+        return [("application/json", "run")]
+
+    def content_types_accepted(self) -> list[tuple[str, str]]:
+        return [("*", "run_posted")]
+
+    def run(self) -> bytes:
+        """The answer to a call that may be made. Raises Failure."""
+        definition, run = self.offer
+        try:
+            return dump_json(render(run(self.services, *self.values.values()), definition.result, self.version))
+        except Stop:
+            raise
+        except GatewayError as e:
+            raise errors.of_service(e) from e
+        except Exception as e:
+            log.exception("%s failed", definition.name)
+            raise errors.internal_error() from e  # never more than that (spec §16)
+
+    def run_posted(self) -> bool:
+        self.set_body(self.run())
+        return True
+
+
+class Preflight(Resource):
+    """OPTIONS: what a browser asks before it lets a page call (Fetch §3.2)."""
+
+    def allowed_methods(self) -> list[str]:
+        return METHODS
+
+    def options(self) -> None:
+        # COMPAT ejabberd: without a name 400, with the same header fields
+        raise Stop(Response(b"", 200 if read_path(self.args.get("path", "")).name else 400, PREFLIGHT))
+
+
+def asked(definition: Definition, values: dict[str, Any]) -> Asked:
+    """What the rights are asked about a command with these arguments."""
+    return Asked(definition.name, definition.tags, values.get(HOST_OF.get(definition.name, "host")))

@@ -1,0 +1,51 @@
+"""How does the result of a command become JSON? (spec commands-api §8)
+
+A command returns bool for a rescode (True: done), str, int, a list, and a tuple of its fields in the order of the definition.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xmpp_rest.api.commands.types import Field, ListOf, Scalar, TupleOf, Type
+
+_NAMED_IN_V0 = frozenset(("integer", "string", "binary", "atom"))
+
+
+def render(value: Any, result: Field, version: int) -> Any:
+    """The JSON value of a result; `version` is the one that was asked for."""
+    rendered = _render(value, result.type)
+    if version == 0 and isinstance(result.type, Scalar) and result.type.name in _NAMED_IN_V0:
+        return {result.name: rendered}
+    return rendered
+
+
+def _render(value: Any, shape: Type) -> Any:
+    match shape:
+        case ListOf():
+            return _list(value, shape)
+        case TupleOf(fields=fields):
+            return {field.name: _render(v, field.type) for field, v in zip(fields, value, strict=True)}
+        case Scalar(name="rescode"):
+            return 0 if value else 1
+    return value
+
+
+def _list(values: list[Any], shape: ListOf) -> Any:
+    if _is_object(shape):
+        return dict(values)
+    return [_render(value, shape.element.type) for value in sorted(values, key=_order)]
+
+
+def _is_object(shape: ListOf) -> bool:
+    """Whether the pairs of the list are shown as one JSON object."""
+    if not isinstance(shape.element.type, TupleOf) or len(fields := shape.element.type.fields) != 2:
+        return False
+    return tuple(f.name for f in fields) == ("name", "value") or fields[0].type == Scalar("atom")
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    """Integers before texts before what is composed."""
+    if isinstance(value, int):
+        return 0, value
+    return (1, value) if isinstance(value, str) else (2, tuple(map(_order, value)))
