@@ -38,7 +38,7 @@ def _archive_query(obj: Object, type_: str | None) -> Object:
     archive = obj.get("archive")
     if type_ != "set" or not isinstance(archive, dict) or given(archive, "form"):
         return obj
-    archive = dict(archive)
+    archive = {name: value for name, value in archive.items() if name != "form"}
     if any(given(archive, name) for name in FILTERS):
         archive["form"] = _form(archive)
     if any(given(archive, name) for name in PAGING):
