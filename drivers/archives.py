@@ -10,6 +10,8 @@ from drivers.stanzas import stanza_table
 
 MAX_IDS = 10_000
 """Ids in one query; databases limit the parameters of a statement."""
+FAR = 2**50
+"""Seconds; a query may ask for times that no item can have, but not for ones that no database can compare."""
 TIMES = range(-(2**31), 2**31)
 """Prosody's PostgreSQL column for times has 32 bits."""
 
@@ -33,8 +35,8 @@ def checked_query(query: ArchiveQuery) -> ArchiveQuery:
     if query.ids is not None and len(query.ids) > MAX_IDS:
         raise BadValue(f"{len(query.ids)} ids are asked for at once; at most {MAX_IDS} can be")
     for what, time in (("start", query.start), ("end", query.end)):
-        if time is not None and math.isnan(time):
-            raise BadValue(f"{what} must be a time in seconds")
+        if time is not None and not abs(time) < FAR:
+            raise BadValue(f"{what} is {time}; it must be Unix time in seconds")
     for what, text in (("with", query.with_), ("before", query.before), ("after", query.after), *(("ids", i) for i in query.ids or ())):
         check_name(what, text or "")
     return query

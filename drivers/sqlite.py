@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drivers import BadStorageURL, BadValue, StorageError
+from drivers import BadStorageURL, StorageError
 from drivers.names import Key
 from drivers.sql.driver import SQLDriver
 from drivers.sql.session import Engine, Row, Session
@@ -185,7 +185,5 @@ class _Engine(Engine):
         except sqlite3.Error as e:
             code = getattr(e, "sqlite_errorcode", 0) & 0xFF
             raise StorageError(f"{self._path}: {SENTENCES.get(code, 'SQLite refused')} ({e})") from e
-        except UnicodeEncodeError as e:
-            raise BadValue(f"the text contains half a surrogate pair at character {e.start}, which is no Unicode text") from e
         except OSError as e:
             raise StorageError(f"{self._path}: {e.strerror or e}") from e

@@ -12,6 +12,7 @@ from typing import Any
 
 from drivers import StorageError, Table, Value
 from drivers.jsontext import json_text
+from drivers.names import check_text
 from drivers.stanzas import stanza_table
 from drivers.values import entries_of, from_entries
 
@@ -22,7 +23,8 @@ def to_rows(table: Table) -> dict[str, TypedValue]:
     """Rows by key, for a canonical table. Raises BadValue."""
     rows, rest = {}, []
     for key, value in entries_of(table):
-        if isinstance(key, str) and key:
+        if isinstance(key, str) and key and "\0" not in key:
+            check_text("a key", key)
             rows[key] = _typed(value)
         else:
             rest.append((key, value))
@@ -55,7 +57,8 @@ def json_value(text: str, where: str) -> Value:
 
 
 def _typed(value: Value) -> TypedValue:
-    if isinstance(value, str):
+    if isinstance(value, str) and "\0" not in value:  # PostgreSQL has no U+0000 in text; in JSON it is written with ASCII signs
+        check_text("the value", value)
         return "string", value
     if isinstance(value, bool):
         return "boolean", "true" if value else "false"

@@ -1,6 +1,6 @@
 """What must every storage driver do? Subclass `DriverContract`, give it a `url`, and pytest runs the whole suite over your driver.
 
-    from contract import DriverContract
+    from tests.drivers.contract import DriverContract
 
     class TestMine(DriverContract):
         @pytest.fixture
@@ -10,11 +10,11 @@
 
 from __future__ import annotations
 
-from contract_archive import ArchiveContract
-from contract_contents import ContentsContract
-from contract_keyval import KeyvalContract
-from contract_list import ListContract
-from contract_writers import WritersContract
+from tests.drivers.contract_archive import ArchiveContract
+from tests.drivers.contract_contents import ContentsContract
+from tests.drivers.contract_keyval import KeyvalContract
+from tests.drivers.contract_list import ListContract
+from tests.drivers.contract_writers import WritersContract
 
 
 class DriverContract(KeyvalContract, ListContract, ArchiveContract, ContentsContract, WritersContract):

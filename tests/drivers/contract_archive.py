@@ -7,9 +7,9 @@ from typing import Any
 from xml.etree.ElementTree import canonicalize
 
 import pytest
-from contract_base import JULIET, ROMEO, StorageFixtures
 
 from drivers import ArchiveItem, ArchiveQuery, BadValue, Driver, ItemNotFound
+from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 
 STANZAS = {
     "chat": "<message id='1' to='a@b' type='chat' xml:lang='en' from='c@d/e'><body>Good pilgrim</body></message>",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from contract_base import JULIET, ROMEO, StorageFixtures
 
 from drivers import Driver
+from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 
 
 class ContentsContract(StorageFixtures):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract_base import JULIET, ROMEO, StorageFixtures
 
 from drivers import BadValue, Driver, StorageError
+from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 
 DEEP: dict[str, Any] = {}
 for _ in range(126):
@@ -18,6 +18,7 @@ DEEP["in"]["leaf"] = 1
 
 SAME = {
     "text": {"a": "", "b": "x", "c": "ключ ♥ 𝄞", "d": "line\nbreak\ttab\r\n", "e": "\x01\x1b\x7f\x80\u2028"},
+    "U+0000": {"a": "x\0y", "b\0": "c", "d": ["\0"]},
     "quotes": {"a": "\"'\\", "b": "]] --[[ item(1);\n", "c": "\\n\\065", "d": "%s {} $1 ?"},
     "numbers": {"zero": 0, "negative": -7, "big": 9007199254740993, "max": 2**63 - 1, "min": -(2**63) + 1},
     "floats": {"half": 0.5, "tenth": 0.1, "small": 1e-7, "large": 1.7e308, "tiny": 5e-324, "third": 1 / 3},

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract_base import JULIET, ROMEO, StorageFixtures
 
 from drivers import BadValue, Driver
+from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 
 ITEMS = [{"n": 1, "item": "rope"}, "just a string", 42, 2.5, True, False, [1, 2, 3], "", {}]
 ITEMS += ["line\nbreak item(1);\n", {"deep": {"__array": [1], "x": 1}}]

@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from contract_base import JULIET, StorageFixtures
-
 from drivers import Driver, open_driver
+from tests.drivers.contract_base import JULIET, StorageFixtures
 
 ROOT = Path(__file__).parents[2]
 WRITER = Path(__file__).parent / "writer.py"

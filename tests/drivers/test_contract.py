@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from contract import DriverContract
+
+from tests.drivers.contract import DriverContract
 
 
 class TestSQLite(DriverContract):

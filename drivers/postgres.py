@@ -1,0 +1,45 @@
+"""The PostgreSQL driver: `postgresql://USER@HOST/DATABASE`. Prosody's tables, for any engine that speaks PostgreSQL.
+
+Plain SQL only, as distributed engines know it: no advisory locks, LISTEN, triggers, extensions or server-side prepared statements; a
+transaction that the engine gives up for a conflict is run again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drivers import BadStorageURL
+
+try:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    from drivers.sql.postgresengine import PostgresEngine
+except ImportError as e:
+    raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install -r requirements-postgres.txt") from e
+
+from drivers.names import checked_key
+from drivers.sql.driver import SQLDriver
+
+CONNECT_TIMEOUT = 10
+"""Seconds, unless the URL has a `connect_timeout`."""
+
+
+class Postgres(SQLDriver):
+    """Storage in a PostgreSQL database; see `docs/drivers.md`."""
+
+    def __init__(self, rest: str, base: Path) -> None:
+        """`rest` is `//user@host/database` or `host=… dbname=…`, as libpq reads it. Connects at the first call."""
+        conninfo = f"postgresql:{rest}" if rest.startswith("//") else rest
+        try:
+            parameters = conninfo_to_dict(conninfo, connect_timeout=None)
+        except psycopg.ProgrammingError as e:
+            raise BadStorageURL(f"the URL of the PostgreSQL storage cannot be read: {e}") from e
+        parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
+        parameters.setdefault("application_name", "xmpp-rest")
+        self._postgres = PostgresEngine(parameters)
+        super().__init__(self._postgres)
+
+    def purge(self, user: str, host: str) -> None:
+        super().purge(user, host)
+        self._postgres.forget(checked_key(user, host, "any"))

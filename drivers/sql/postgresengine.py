@@ -1,0 +1,193 @@
+"""How are transactions run on PostgreSQL, one writer of a store at a time, and again after a conflict?"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from drivers import BadValue, StorageError
+from drivers.names import Key
+from drivers.sql.postgresschema import ensure_schema
+from drivers.sql.session import Engine, Row, Session
+
+T = TypeVar("T")
+Connection = psycopg.Connection[tuple[Any, ...]]
+BUSY = 30.0
+"""Seconds that a write waits for other writers of the same store, and that a transaction is run again after conflicts."""
+CONNECT = 5.0
+"""Seconds that a call waits for a connection."""
+POOL = 10
+"""Connections per process at most."""
+IDLE = 300.0  # seconds until an unused connection is closed
+PAUSE = (0.002, 0.05)  # seconds before a transaction is run again
+AGAIN = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: it is certain that nothing was written
+CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})
+
+LOCK = 'SELECT 1 FROM "xmpprest_lock" WHERE "host"=? AND "user"=? AND "store"=? FOR UPDATE'
+NEW_LOCK = 'INSERT INTO "xmpprest_lock" ("host", "user", "store") VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
+FORGET = 'DELETE FROM "xmpprest_lock" WHERE "host"=? AND "user"=?'
+
+SENTENCES = {
+    "25006": "the database is read-only",
+    "28": "the database refused the user or the password",
+    "3D": "there is no such database",
+    "42501": "the user may not read or write the tables",
+    "42": "the tables are not those of this storage",
+    "53100": "the database has no space left",
+    "53": "the database has run out of something",
+    "55P03": f"others have been writing the same store for {BUSY:.0f} s",
+    "57014": "the database took too long",
+    "57P": "the database is being shut down",
+    "08": "the database cannot be reached, or its connection was lost",
+}
+
+
+@lru_cache(maxsize=256)
+def _statement(sql: str) -> bytes:
+    return sql.replace("?", "%s").encode()
+
+
+class _Session(Session):
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, *parameters: Any) -> list[Row]:
+        return self._connection.execute(_statement(sql), parameters).fetchall()
+
+    def run(self, sql: str, *parameters: Any) -> int:
+        return self._connection.execute(_statement(sql), parameters).rowcount
+
+    def many(self, sql: str, rows: Iterable[Row]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_statement(sql), rows)
+
+
+class PostgresEngine(Engine):
+    """A pool of connections per process, opened by the first call."""
+
+    def __init__(self, parameters: dict[str, Any]) -> None:
+        self._conninfo = make_conninfo(**parameters)
+        self._name = f"PostgreSQL database {parameters.get('dbname', '')!r} at {parameters.get('host', 'localhost')}"
+        # by process id: a connection must not be used behind a fork
+        self._pools: dict[int, ConnectionPool[Connection]] = {}
+        self._opening: dict[int, threading.Lock] = {}
+        self._closed = False
+        self._writing = threading.local()
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        return self._again(lambda connection: work(_Session(connection)))
+
+    def write(self, key: Key, work: Callable[[Session], T]) -> T:
+        def locked(session: Session) -> T:
+            # more than once only if the row was made, and taken away by a purge, between the two statements
+            while not (session.rows(LOCK, *key) or session.run(NEW_LOCK, *key)):
+                continue
+            return work(session)
+
+        if getattr(self._writing, "now", False):
+            raise StorageError("a function given to update() must not write to the same storage")
+        self._writing.now = True
+        try:
+            return self._again(lambda connection: _transaction(connection, locked))
+        finally:
+            self._writing.now = False
+
+    def forget(self, key: Key) -> None:
+        """Remove the rows that a user's stores were locked by."""
+        self._again(lambda connection: _Session(connection).run(FORGET, key.host, key.user))
+
+    def close(self) -> None:
+        self._closed = True
+        pool = self._pools.pop(os.getpid(), None)
+        if pool is not None:
+            pool.close()
+
+    def _again(self, attempt: Callable[[Connection], T]) -> T:
+        """Run an attempt, and run it again after a conflict."""
+        deadline = time.monotonic() + BUSY
+        while True:
+            try:
+                with self._errors(), self._pool().connection() as connection:
+                    return attempt(connection)
+            except _Conflict as e:
+                if time.monotonic() > deadline:
+                    raise StorageError(f"{self._name}: others kept writing the same rows for {BUSY:.0f} s") from e
+            time.sleep(random.uniform(*PAUSE))  # noqa: S311
+
+    def _pool(self) -> ConnectionPool[Connection]:
+        pool = self._pools.get(os.getpid())
+        if pool is not None:
+            return pool
+        if self._closed:
+            raise StorageError(f"{self._name}: the storage has been closed")
+        with self._opening.setdefault(os.getpid(), threading.Lock()):
+            if os.getpid() not in self._pools:
+                self._ensure_schema()
+                self._pools[os.getpid()] = self._open()
+            return self._pools[os.getpid()]
+
+    def _open(self) -> ConnectionPool[Connection]:
+        return ConnectionPool(
+            self._conninfo,
+            kwargs={"autocommit": True, "prepare_threshold": None},
+            min_size=0,
+            max_size=POOL,
+            max_idle=IDLE,
+            timeout=CONNECT,
+            configure=_configure,
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+
+    def _ensure_schema(self) -> None:
+        # without the pool, which would try for as long as its timeout to reach a database that refuses
+        with psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
+            try:
+                _transaction(connection, ensure_schema)
+            except psycopg.Error as e:
+                if e.sqlstate not in CREATED_MEANWHILE:
+                    raise
+                _transaction(connection, ensure_schema)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeout as e:
+            raise StorageError(f"{self._name}: no connection could be had for {CONNECT:.0f} s") from e
+        except psycopg.DataError as e:
+            raise BadValue(f"{self._name} cannot keep the value: {e}") from e
+        except psycopg.Error as e:
+            if e.sqlstate in AGAIN:
+                raise _Conflict from e
+            raise StorageError(f"{self._name}: {_sentence(e.sqlstate or '08')} ({e})") from e
+
+
+class _Conflict(Exception):
+    """The engine gave a transaction up."""
+
+
+def _sentence(state: str) -> str:
+    return next((SENTENCES[state[:n]] for n in (5, 3, 2) if state[:n] in SENTENCES), "the database refused")
+
+
+def _configure(connection: Connection) -> None:
+    """Let no statement wait for ever."""
+    for setting in ("lock_timeout", "statement_timeout"):
+        with suppress(psycopg.Error):  # an engine that lacks one has its own limit
+            connection.execute(f"SET {setting} = {BUSY * 1000:.0f}".encode())
+
+
+def _transaction(connection: Connection, work: Callable[[Session], T]) -> T:
+    with connection.transaction():
+        return work(_Session(connection))

@@ -1,0 +1,80 @@
+"""A PostgreSQL of the tests' own: a fresh cluster in a temporary folder, reached by a Unix socket only."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TIMEOUT = 30.0
+
+
+def program(name: str) -> str | None:
+    """Path of a program of the server; Debian keeps them off the PATH."""
+    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(debian[-1]) if debian else shutil.which(name)
+
+
+class Cluster:
+    """Started by `start`, ended by `stop`. The server refuses to run as root, and runs as `postgres` then."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="xmpp-rest-pg-"))
+        self.user = "postgres" if os.getuid() == 0 else None
+        self.process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
+
+    def start(self, *settings: str) -> None:
+        data = self.folder / "data"
+        if not data.exists():
+            if self.user:
+                shutil.chown(self.folder, self.user)
+            self._run(program("initdb"), "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "-N")
+        options = ["listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off", "max_connections=200", *settings]
+        command = [program("postgres") or "", "-D", str(data), *itertools.chain(*(("-c", option) for option in options))]
+        log = (self.folder / "log").open("ab")
+        with log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as())
+        self._wait()
+
+    def _as(self) -> dict[str, object]:
+        return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
+
+    def _run(self, *command: object) -> None:
+        subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=60, cwd=self.folder, **self._as())
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while (code := subprocess.run([program("pg_isready") or "", "-h", self.folder], capture_output=True).returncode) != 0:
+            assert self.process is not None
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < deadline, f"pg_isready says {code}"
+            time.sleep(0.05)
+
+    def conninfo(self, database: str) -> str:
+        return f"host={self.folder} user=postgres dbname={database}"
+
+    def new_database(self) -> str:
+        """URL of an empty database."""
+        import psycopg
+
+        name = f"test{next(self._numbers)}"
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    def halt(self) -> None:
+        """End the server, as a power cut would end its connections."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(TIMEOUT)
+            self.process = None
+
+    def stop(self) -> None:
+        self.halt()
+        shutil.rmtree(self.folder)

@@ -1,0 +1,121 @@
+"""Does the PostgreSQL driver fulfil the contract, and survive what only a database server does?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers import BadStorageURL, Driver, StorageError, open_driver
+from tests.drivers.contract import DriverContract
+from tests.drivers.contract_base import JULIET
+from tests.drivers.postgrescluster import Cluster
+
+
+@pytest.mark.live
+class TestPostgres(DriverContract):
+    @pytest.fixture
+    def url(self, cluster: Cluster) -> str:
+        return cluster.new_database()
+
+    def test_the_tables_are_those_of_the_server(self, driver: Driver, url: str) -> None:
+        import psycopg
+
+        driver.check()
+        with psycopg.connect(url) as connection:
+            rows = connection.execute(
+                "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
+                "WHERE table_name IN ('prosody', 'prosodyarchive') ORDER BY table_name, ordinal_position"
+            ).fetchall()
+        text = ["host", "user", "store", "key", "type", "value"]
+        archive = [("sort_id", "bigint"), *((name, "text") for name in text[:4]), ("when", "integer"), ("with", "text"), ("type", "text")]
+        expected = [("prosody", name, "text", "NO") for name in text]
+        expected += [("prosodyarchive", name, kind, "NO") for name, kind in [*archive, ("value", "text")]]
+        assert rows == expected
+
+    def test_a_transaction_that_the_database_gives_up_is_run_again(self, driver: Driver) -> None:
+        import psycopg
+
+        tries = []
+
+        def change(table: Any) -> Any:
+            tries.append(table)
+            if len(tries) < 3:
+                raise psycopg.errors.SerializationFailure
+            return {"n": len(tries)}
+
+        assert driver.update(*JULIET, "settings", change) == {"n": 3}
+        assert driver.load(*JULIET, "settings") == {"n": 3}
+
+    def test_serializable_transactions_lose_nothing_either(self, url: str, tmp_path: Path) -> None:
+        strict = f"{url}&options=-cdefault_transaction_isolation%3Dserializable"
+        driver = open_driver(strict, tmp_path)
+        self.test_threads_lose_no_update(driver)
+        driver.close()
+
+    def test_purging_leaves_no_name_behind(self, driver: Driver, url: str) -> None:
+        import psycopg
+
+        driver.store(*JULIET, "settings", {"a": 1})
+        driver.archive_append(*JULIET, "archive", "<message/>", when=1.5)
+        driver.purge(*JULIET)
+        with psycopg.connect(url) as connection:
+            for table in ("prosody", "prosodyarchive", "xmpprest_list", "xmpprest_lock", "xmpprest_time"):
+                assert connection.execute(f"SELECT COUNT(*) FROM {table}".encode()).fetchone() == (0,)
+
+
+@pytest.mark.live
+def test_a_server_that_comes_and_goes(tmp_path: Path, cluster: Cluster) -> None:
+    own = Cluster()
+    try:
+        own.start()
+        driver = open_driver(own.new_database(), tmp_path)
+        driver.store(*JULIET, "settings", {"a": 1})
+        own.halt()
+        with pytest.raises(StorageError, match="PostgreSQL database 'test1'"):
+            driver.load(*JULIET, "settings")
+        own.start()
+        assert driver.load(*JULIET, "settings") == {"a": 1}
+        own.halt()
+        own.start("default_transaction_read_only=on")
+        assert driver.load(*JULIET, "settings") == {"a": 1}
+        with pytest.raises(StorageError, match="read-only"):
+            driver.store(*JULIET, "settings", {"a": 2})
+        driver.close()
+    finally:
+        own.stop()
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("postgresql://postgres@/nowhere?host={folder}", "does not exist"),
+        ("postgresql://tybalt@/postgres?host={folder}", "role .tybalt. does not exist"),
+        ("postgresql://postgres@/postgres?host={folder}/elsewhere", "cannot be reached"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_a_clear_error_at_once(cluster: Cluster, tmp_path: Path, url: str, sentence: str) -> None:
+    driver = open_driver(url.format(folder=cluster.folder), tmp_path)
+    with pytest.raises(StorageError, match=sentence):
+        driver.load(*JULIET, "settings")
+    driver.close()
+
+
+def test_a_url_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(BadStorageURL, match="cannot be read"):
+        open_driver("postgresql:no such thing", tmp_path)
+
+
+def test_without_psycopg_the_error_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from pathlib import Path\nfrom drivers import BadStorageURL, open_driver\n"
+        "try: open_driver('postgresql://localhost/x', Path('.'))\nexcept BadStorageURL as e: print(e)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=60)
+    assert "pip install -r requirements-postgres.txt" in done.stdout
