@@ -9,7 +9,7 @@ import pytest
 from xmpp_rest.http.resource import Resource
 
 ALL = "GET, HEAD, OPTIONS, PUT, POST, PATCH, DELETE"
-NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001
+NAIVE = datetime(2026, 1, 1)
 CET = timezone(timedelta(hours=1))
 
 

@@ -18,19 +18,29 @@ _ASCII_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators
 
 
 class FilePart:
-    """A stretch of an open file as an iterable of blocks; ``close`` closes the file."""
+    """A stretch of an open file as an iterable of blocks, which closes the file at the end.
+
+    The file is open from the start: one that is replaced meanwhile goes out as it was, with the length that was told.
+    """
 
     def __init__(self, file: BinaryIO, start: int, length: int) -> None:
         self.file = file
         self.start = start
         self.length = length
 
-    def __iter__(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes, and the file stays open for other parts of it."""
         self.file.seek(self.start)
         left = self.length
         while left > 0 and (block := self.file.read(min(BLOCK, left))):
             left -= len(block)
             yield block
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self.blocks()
+        finally:
+            self.close()
 
     def cut(self, first: int, last: int) -> FilePart:
         """The bytes from ``first`` to ``last``, both counted from the start of this part."""
@@ -49,11 +59,14 @@ class Segments:
         self.length = None if None in sizes else sum(filter(None, sizes))
 
     def __iter__(self) -> Iterator[bytes]:
-        for piece in self.pieces:
-            if isinstance(piece, bytes):
-                yield piece
-            else:
-                yield from piece
+        try:
+            for piece in self.pieces:
+                if isinstance(piece, bytes):
+                    yield piece
+                else:
+                    yield from piece.blocks() if isinstance(piece, FilePart) else piece
+        finally:
+            self.close()
 
     def close(self) -> None:
         for piece in self.pieces:

@@ -112,6 +112,16 @@ class Draft:
         response.headers.remove("Content-Length")
         return payload
 
+    def keep_length_only(self) -> None:
+        """Release a stream that will not be sent, as for HEAD, and keep the fields that describe it."""
+        if self._response is None and (self._payload is None or isinstance(self._payload, bytes)):
+            return
+        response = self.response
+        if not response.is_sequence:
+            body.close(response.response)
+            # Not a list: Werkzeug would measure it, and declare a length of 0.
+            response.response = iter(())
+
     def has_body(self) -> bool:
         """Whether some callback put at least one byte, or a stream."""
         if self._response is None:

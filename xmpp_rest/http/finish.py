@@ -39,6 +39,8 @@ def tidy(x: Exchange, status: int) -> Response:
             x.draft.drop_fields("Content-Language", "Content-Range")
     elif not (status == 200 and x.method in READS) and not x.draft.has_body():
         x.draft.drop_fields("Content-Type")
+    if x.method == "HEAD":
+        x.draft.keep_length_only()
     return x.draft.finished(status, shortcut=x.plan.shortcut)
 
 
