@@ -27,6 +27,14 @@ ERRORS: dict[str, Row] = {
     "account-exists": Row(409, "cancel", "conflict", "The account exists already"),
     "account-unknown": Row(404, "cancel", "item-not-found", "There is no such account"),
     "host-unknown": Row(404, "cancel", "item-not-found", "The domain is not hosted here"),
+    "bad-contact": Row(400, "modify", "jid-malformed", "This address cannot be a contact"),
+    "roster-full": Row(403, "wait", "resource-constraint", "The roster holds as many contacts as it may"),
+    "room-unknown": Row(404, "cancel", "item-not-found", "There is no such room"),
+    "room-exists": Row(409, "cancel", "conflict", "There is a room of that name already"),
+    "not-occupant": Row(403, "cancel", "item-not-found", "Only occupants of the room may do this"),  # XEP MUC Light §7.1
+    "not-owner": Row(403, "cancel", "not-allowed", "Only the owner of the room may do this"),  # §7.4
+    "bad-room-change": Row(400, "modify", "bad-request", "The room cannot be changed in this way"),
+    "room-full": Row(403, "wait", "resource-constraint", "The room holds as many occupants as it may"),
     "bad-localpart": Row(400, "modify", "jid-malformed", "The user name is not valid"),
     "bad-password": Row(400, "modify", "not-acceptable", "The password contains unacceptable characters"),
 }
