@@ -96,6 +96,31 @@ def domain_name(value: str) -> str:
         raise ValueError(f"write a domain such as gateway.example.net ({e})") from e
 
 
+def generation(value: str) -> int:
+    return int(choice("6", "3")(value))
+
+
+def url_prefix(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+        raise ValueError("write a path such as /api, without a slash at its end")
+    return value
+
+
+def origins(value: str) -> frozenset[str]:
+    """`*`, or origins as browsers send them (RFC 6454 §6.2)."""
+    chosen = frozenset(split_list(value))
+    for origin in chosen - {"*"}:
+        if not re.fullmatch(r"https?://[a-z0-9.\-\[\]:]+", origin):
+            raise ValueError("write origins such as https://app.example.net, in lower case and without a path, separated by commas; or *")
+    return chosen
+
+
+def header_text(value: str) -> str:
+    if not re.fullmatch(r'[ !#-\[\]-~]+', value):
+        raise ValueError("write printable ASCII without quotation marks and backslashes")
+    return value
+
+
 def jid(value: str) -> JID:
     try:
         return parse_jid(value)

@@ -22,13 +22,17 @@ from xmpp_rest.setting_types import (
     content_type,
     domain_name,
     folder,
+    generation,
+    header_text,
     http_url,
     jids,
     number,
     optional,
+    origins,
     seconds,
     some_of,
     text,
+    url_prefix,
 )
 
 T = TypeVar("T")
@@ -119,6 +123,30 @@ class Commands:
 
 
 @dataclass(frozen=True)
+class Client:
+    """The client API: messages, rooms, contacts and events."""
+
+    prefix: str = setting("/api", url_prefix, "The path that it stands below.")
+    generation: int = setting("6", generation, "6: answers as MongooseIM 6 gave them; 3: as its generations 2 to 5 did, with error bodies empty.")
+    realm: str = setting("mongooseim", header_text, "The realm that a 401 names.")
+    origins: frozenset[str] = setting("*", origins, "Web pages that browsers let in (CORS): origins such as https://app.example.net. *: any. Empty: none.")
+    body_limit: int = setting("1048576", number(1024, 1 << 28), "Bytes of a request body at the most.")
+    page_limit: int = setting("500", number(50, 10_000), "Messages of a history page at the most.")
+    sse_timestamp_unit: str = setting("us", choice("us", "ms"), "Unit of `timestamp` in events: us, as clients of this API know it, or ms as everywhere else.")
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Event streams, of every API. Each holds a thread: never more than three quarters of [server] threads are open at once."""
+
+    total: int = setting("48", number(1, 10_000), "Open streams in a process at the most; further ones get 503.")
+    per_account: int = setting("10", number(1, 10_000), "Open streams of one account at the most; further ones get 503.")
+    queue_size: int = setting("1000", number(1, 1_000_000), "Events that wait for a slow reader at the most; then its stream ends.")
+    heartbeat: float = setting("15", seconds(0.1, 300), "Seconds of silence after which a comment is sent, so that no intermediary cuts the stream.")
+    write_timeout: float = setting("30", seconds(0.1, 600), "Seconds that a reader may take nothing of what is sent; then its stream ends.")
+
+
+@dataclass(frozen=True)
 class Callback:
     """A URL that answers stanzas: one section `[callback.NAME]` each."""
 
@@ -143,6 +171,8 @@ class Settings:
     auth: Auth
     rest: Rest
     commands: Commands
+    client: Client
+    streams: Streams
     callbacks: dict[str, Callback]
     base: str
     given: frozenset[str]
@@ -156,7 +186,9 @@ SECTIONS: dict[str, type] = {
     "auth": Auth,
     "rest": Rest,
     "commands": Commands,
+    "client": Client,
+    "streams": Streams,
 }
 CALLBACK = "callback."  # prefix of the sections that may stand more than once
 
-__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Commands", "Gateway", "Link", "Rest", "Server", "Settings", "Storage"]
+__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Gateway", "Link", "Rest", "Server", "Settings", "Storage", "Streams"]

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from drivers import Driver
 from xmpp_rest.auth.passwords import Passwords, Record
 from xmpp_rest.auth.throttle import Throttle
-from xmpp_rest.protocol.jid import JID, local_jid, parse_jid
+from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 
+BANNED = "disabled"  # member of an account record: nobody may log in with it (COMPAT Prosody 13)
 MAX_HEADER = 8192  # bytes; a password has at most 1023
 
 
@@ -46,6 +47,23 @@ class Refused(NamedTuple):
 
     outcome: Outcome
     retry_after: int = 0
+
+
+def basic_pair(header: str | None) -> tuple[str, str] | None:
+    """User id and password of a Basic field; None where there is no field, another scheme, or nothing that can be decoded."""
+    if not header or len(header) > MAX_HEADER:
+        return None
+    scheme, _, rest = header.partition(" ")
+    return _pair(rest.strip(" ")) if scheme.lower() == "basic" else None
+
+
+def _pair(encoded: str) -> tuple[str, str] | None:
+    """RFC 7617 §2: UTF-8, parted by the first colon."""
+    try:
+        name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):  # UnicodeDecodeError is a ValueError
+        return None
+    return (name, password) if colon else None
 
 
 class Authenticator:
@@ -88,12 +106,13 @@ class Authenticator:
         return Refused(Outcome.WRONG)
 
     def _basic(self, encoded: str, address: str) -> Caller | Refused:
+        pair = _pair(encoded)
+        if pair is None:
+            return Refused(Outcome.WRONG)
+        name, password = pair
         try:
-            name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-            if not colon:
-                return Refused(Outcome.WRONG)
             jid = parse_jid(name).bare if "@" in name else local_jid(name, self._domain)
-        except (binascii.Error, ValueError):  # InvalidJID and UnicodeDecodeError are ValueErrors
+        except InvalidJID:
             return Refused(Outcome.WRONG)
         return self.password(jid, password, address)
 
@@ -113,6 +132,6 @@ class Authenticator:
         if jid.domain != self._domain or not jid.local:
             return None
         record = self._driver.load(jid.local, jid.domain, "accounts")
-        return record if isinstance(record, dict) else None
+        return record if isinstance(record, dict) and not record.get(BANNED) else None
 
 

@@ -1,0 +1,26 @@
+"""The client API at /api, compatible with MongooseIM's (spec client-api)."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from xmpp_rest.api.client.cors import allow_origin
+from xmpp_rest.api.client.resource import ClientResource
+from xmpp_rest.api.client.routing import Dispatcher, Route
+from xmpp_rest.gateway import Gateway
+
+ROUTES: tuple[Route, ...] = ()
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The routes of the client API; they outrank those of the command API, which has the rest below /api."""
+    settings = gateway.settings.client
+    dispatcher = Dispatcher(settings.prefix, ROUTES, gateway)
+    routes = Blueprint("client", __name__)
+    for family in dispatcher.families:
+        for rule in (f"{settings.prefix}/{family}", f"{settings.prefix}/{family}/<anything:tail>"):
+            routes.add_url_rule(
+                rule, family, dispatcher.view, methods=ClientResource.route_methods, provide_automatic_options=False
+            )
+    routes.after_request(allow_origin(settings.origins))
+    return routes

@@ -1,0 +1,178 @@
+"""What do all resources of the client API have in common? Credentials, JSON bodies, refusals, and the order of checks (spec client-api §1).
+
+The order of §1.7 is that of the state machine: method, credentials, `Accept`, content type; then comes `get`, `post`, `put` or `delete`
+of the resource, which looks at the path first, then at the query or body, then at what exists and who may.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
+
+from flask import Response
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from drivers import StorageError
+from xmpp_rest.api.client.refusal import JSON, Refusal
+from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
+from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.body import dump_json
+from xmpp_rest.http.methods import REGISTERED_METHODS
+from xmpp_rest.http.resource import Resource, Stop
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+TYPES = [(("application", "json", "*"), "to_json")]
+ACCEPTED = [(("application", "json", "*"), "from_json")]
+
+
+class Reply(NamedTuple):
+    """What `post`, `put` and `delete` answer with: a status, and a value for the JSON body."""
+
+    status: int
+    value: Any = None  # None: no body
+
+
+NO_CONTENT = Reply(204)
+
+
+class ClientResource(Resource):
+    """Base of the resources of the client API. `account` is the caller's bare JID, set once the credentials are good.
+
+    A subclass lists its `methods` as `Allow` has to show them, and defines `get() -> value`, `post() -> Reply` and so on. They raise
+    Refusal; GatewayError and StorageError are answered here.
+    """
+
+    methods: ClassVar[tuple[str, ...]]
+    account: JID
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.settings = gateway.settings.client
+        self._throttled: Refused | None = None
+
+    # -- the steps of the machine
+
+    def init(self) -> None:
+        self.gateway.start()
+        if not self.request.environ.get("CONTENT_TYPE"):
+            self.request.environ["CONTENT_TYPE"] = JSON  # spec §1.3: a body that says nothing of its type is JSON
+
+    def known_methods(self) -> frozenset[str]:
+        return REGISTERED_METHODS  # none is 501 here
+
+    def allowed_methods(self) -> tuple[str, ...]:
+        return self.methods
+
+    def is_authorized(self) -> bool | str:
+        if self.request.method == "OPTIONS":
+            return True
+        who = self._caller()
+        if isinstance(who, Caller):
+            self.account = who.jid
+            return True
+        if who.outcome is Outcome.THROTTLED:
+            self._throttled = who
+            return True
+        self._log(401, f"the credentials are {who.outcome.value}")
+        return f'Basic realm="{self.settings.realm}"'
+
+    def _caller(self) -> Caller | Refused:
+        """The account whose bare JID and password are given. Not the rule of the other APIs, where a user name alone is enough."""
+        pair = basic_pair(self.request.environ.get("HTTP_AUTHORIZATION"))
+        if pair is None:
+            return Refused(Outcome.MISSING)
+        try:
+            jid = parse_jid(pair[0]).bare
+        except InvalidJID:
+            return Refused(Outcome.WRONG)
+        return self.gateway.authenticator.password(jid, pair[1], self.request.remote_addr or "")
+
+    def rate_limited(self) -> int | bool:
+        return self._throttled.retry_after if self._throttled else False
+
+    def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
+        return TYPES
+
+    def content_types_accepted(self) -> list[tuple[tuple[str, str, str], str]]:
+        return ACCEPTED
+
+    def to_json(self) -> Any:
+        return self._do(self.get)
+
+    def from_json(self) -> NoReturn:
+        self._send(self._do(self.post if self.request.method == "POST" else self.put))
+
+    def delete_resource(self) -> NoReturn:
+        self._send(self._do(self.delete))
+
+    def render_error(self, status: int) -> tuple[bytes | str, str]:
+        """What the machine refuses by itself has no body (spec §1.6)."""
+        return b"", JSON
+
+    # -- what a subclass defines
+
+    def get(self) -> Any:
+        raise NotImplementedError
+
+    def post(self) -> Reply:
+        raise NotImplementedError
+
+    def put(self) -> Reply:
+        raise NotImplementedError
+
+    def delete(self) -> Reply:
+        raise NotImplementedError
+
+    # -- what a subclass uses
+
+    def fields(self) -> dict[str, Any]:
+        """The JSON object in the body. Raises Refusal for anything else (spec §1.4)."""
+        try:
+            value = json.loads(self._body().decode(), parse_constant=_no_constant)
+        except (ValueError, RecursionError) as e:
+            raise Refusal(400, "Invalid request body") from e
+        if not isinstance(value, dict):
+            raise Refusal(400, "Invalid request body")
+        return value
+
+    def _body(self) -> bytes:
+        self.request.max_content_length = self.settings.body_limit
+        try:
+            return self.request.get_data(cache=False)
+        except RequestEntityTooLarge as e:
+            raise Refusal(413, f"Request body larger than {self.settings.body_limit} bytes") from e
+
+    # -- how it ends
+
+    def _do(self, act: Callable[[], T]) -> T:
+        try:
+            return act()
+        except Refusal as e:
+            refusal = e
+        except GatewayError as e:
+            refusal = Refusal(e.row.status, e.text, retry_after=RETRY_AFTER if e.row.status == 503 else None)
+        except StorageError as e:
+            refusal = Refusal(503, f"The storage failed: {e}", retry_after=RETRY_AFTER)
+        self._log(refusal.status, refusal.text)
+        raise Stop(refusal.response(self.settings.generation))
+
+    def _log(self, status: int, reason: str) -> None:
+        """Why, on the server's side: an empty 401 alone tells its user little."""
+        log.info("%s %s from %s: %d %s", self.request.method, self.request.path, self.request.remote_addr, status, reason)
+
+    def _send(self, reply: Reply) -> NoReturn:
+        body = b"" if reply.value is None else dump_json(reply.value)
+        response = Response(body, reply.status, content_type=JSON)
+        if reply.value is None:
+            del response.headers["Content-Type"]
+        raise Stop(response)
+
+
+def _no_constant(name: str) -> NoReturn:
+    """RFC 8259 §6: NaN and Infinity are no JSON."""
+    raise ValueError(f"{name} is no JSON")
