@@ -29,8 +29,8 @@ class Resource:
     #: Every method of the IANA registry: the router must let them through for the machine to answer 405 or 501.
     route_methods: ClassVar[frozenset[str]] = REGISTERED_METHODS
 
-    #: Whether a Response may be filled without running its constructor, to save time; see construction.py.
-    shortcut: ClassVar[bool] = True
+    #: Whether a finished Response may be filled without running its constructor, to save time; see construction.py.
+    response_shortcut: ClassVar[bool] = True
 
     request: Request
     #: URL arguments of the matched rule.
@@ -75,7 +75,7 @@ class Resource:
 
         The callbacks are those that the class has now; the arguments behind ``name`` go to its constructor.
         """
-        known = plan(cls, Resource, shortcut=cls.shortcut)
+        known = plan(cls, Resource, shortcut=cls.response_shortcut)
 
         def view(**args: Any) -> Response:
             resource = cls(*class_args, **class_kwargs)

@@ -1,0 +1,303 @@
+"""as_view, what an instance has, and which callbacks count as defined."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import subprocess
+import sys
+import weakref
+from collections import Counter
+from functools import partial
+
+import pytest
+from flask import Blueprint, Flask, Request, Response, request
+
+import xmpp_rest.http.resource
+from xmpp_rest.http.callbacks import CALLBACKS
+from xmpp_rest.http.resource import Created, Resource, SeeOther, Stop, SwitchHandler
+
+
+class TestAsView:
+    def test_the_view_function(self):
+        class Thing(Resource):
+            """A thing."""
+
+        view = Thing.as_view("thing")
+        assert inspect.isfunction(view)
+        assert not inspect.iscoroutinefunction(view)
+        assert (view.__name__, view.__doc__, view.__module__) == ("thing", "A thing.", __name__)
+        assert view.view_class is Thing
+        assert view.provide_automatic_options is False
+        assert view.methods == Resource.route_methods
+
+    def test_passes_its_arguments_to_the_constructor(self, app):
+        class Thing(Resource):
+            def __init__(self, greeting, *, whom):
+                self.greeting, self.whom = greeting, whom
+
+            def to_html(self):
+                return f"{self.greeting} {self.whom} {self.args}"
+
+        app.add_url_rule("/<int:number>/<path:rest>", view_func=Thing.as_view("thing", "hello", whom="juliet"))
+        assert app.test_client().get("/5/a/b").text == "hello juliet {'number': 5, 'rest': 'a/b'}"
+
+    def test_makes_one_instance_for_each_request(self, app):
+        made = []
+
+        class Thing(Resource):
+            def __init__(self):
+                made.append(self)
+
+            to_html = str
+
+        app.add_url_rule("/", view_func=Thing.as_view("thing"))
+        for _ in range(3):
+            app.test_client().get("/")
+        assert len(set(map(id, made))) == 3
+
+    def test_works_in_a_blueprint(self, app):
+        blueprint = Blueprint("api", __name__, url_prefix="/api")
+        blueprint.add_url_rule("/<key>", view_func=type("T", (Resource,), {"to_html": lambda self: "x"}).as_view("t"))
+        app.register_blueprint(blueprint)
+        assert app.test_client().get("/api/1").text == "x"
+        assert app.test_client().options("/api/1").headers["Allow"] == "GET, HEAD, OPTIONS"
+
+    def test_one_view_may_serve_several_rules_and_applications(self):
+        view = type("T", (Resource,), {"to_html": lambda self: str(self.args)}).as_view("t")
+        for number in range(2):
+            app = Flask(f"app{number}")
+            app.add_url_rule("/a", view_func=view)
+            app.add_url_rule("/b/<x>", view_func=view)
+            assert app.test_client().get("/a").text == "{}"
+            assert app.test_client().get("/b/1").text == "{'x': '1'}"
+
+    def test_after_request_and_the_response_class_of_the_application_count(self, ask, app):
+        class Special(Response):
+            default_mimetype = "text/special"
+
+        app.response_class = Special
+        seen = []
+        app.after_request(lambda response: seen.append(type(response)) or response)
+
+        def touch(self):
+            self.response.headers["X-Touched"] = "1"
+
+        for answers in ({}, {"init": touch}, {"resource_exists": False}, {"init": touch, "to_text": None}):
+            response = ask(answers)
+            assert response.content_type in ("text/plain", "application/problem+json")
+        assert ask({}, "DELETE").content_type is None
+        assert seen == [Special] * 5
+
+    def test_leaves_no_reference_cycle(self, ask, define):
+        instances = []
+
+        def init(self):
+            instances.append(weakref.ref(self))
+
+        def touching(self):
+            self.response.headers["X-Touched"] = "1"
+            return "x"
+
+        def stopping(self):
+            raise Stop("x")
+
+        def switching(self):
+            raise SwitchHandler(lambda: "x")
+
+        gc.collect()
+        gc.disable()
+        try:
+            ask({"init": init})
+            ask({"init": init, "to_text": touching})
+            ask({"init": init, "resource_exists": False})
+            ask({"init": init, "forbidden": stopping})
+            ask({"init": init, "forbidden": switching})
+            assert [each() for each in instances] == [None] * 5
+        finally:
+            gc.enable()
+
+
+class TestTheInstance:
+    def test_from_the_start(self, ask):
+        seen = {}
+
+        def init(self):
+            seen.update(
+                request=type(self.request), same=self.request is request._get_current_object(), args=self.args,
+                problem=self.problem, media_type=self.media_type, language=self.language, charset=self.charset,
+                exists=self.exists, range=self.range, status=self.response.status_code,
+                content_type=self.response.content_type, response=isinstance(self.response, Response),
+            )  # fmt: skip
+
+        ask({"init": init}, key="juliet")
+        assert seen == {
+            "request": Request, "same": True, "args": {"key": "juliet"}, "problem": {}, "media_type": None,
+            "language": None, "charset": None, "exists": False, "range": None, "status": 200, "content_type": None,
+            "response": True,
+        }  # fmt: skip
+
+    def test_the_response_is_one_object(self, ask):
+        seen = []
+
+        def look(self):
+            seen.append(self.response)
+            return True
+
+        ask({"service_available": look, "resource_exists": look, "to_text": lambda self: look(self) and "x"})
+        assert len(set(map(id, seen))) == 1
+
+    def test_fields_of_the_machine_show_on_the_response(self, ask):
+        seen = []
+
+        def to_text(self):
+            seen.extend(self.response.headers)
+            return "x"
+
+        ask({"to_text": to_text, "generate_etag": '"1"', "languages_provided": ["en"]})
+        assert {("ETag", '"1"'), ("Content-Type", "text/plain"), ("Content-Language", "en")} <= set(seen)
+
+
+class TestDefined:
+    def test_a_mixin_counts_on_either_side(self, ask):
+        class Closed:
+            def service_available(self):
+                return False
+
+        assert ask(type("A", (Closed, Resource), {})).status_code == 503
+        assert ask(type("B", (Resource, Closed), {})).status_code == 503
+        assert ask(type("C", (type("D", (Resource,), {}), Closed), {})).status_code == 503
+
+    def test_the_nearest_class_wins(self, ask, define):
+        open_again = define(define(service_available=False), service_available=True)
+        assert ask(open_again).status_code == 200
+
+    def test_super_reaches_the_base(self, ask, define):
+        base = define(forbidden=True)
+
+        class Open(base):
+            def forbidden(self):
+                return not super().forbidden()
+
+        assert ask(Open).status_code == 200
+
+    @pytest.mark.parametrize(
+        "attribute",
+        [staticmethod(lambda: True), classmethod(lambda cls: issubclass(cls, Resource)), partial(bool, 1),
+         property(lambda self: lambda: True)],
+    )  # fmt: skip
+    def test_however_it_is_bound(self, ask, attribute):
+        cls = type("Defined", (Resource,), {"forbidden": attribute})
+        assert ask(cls).status_code == 403
+
+    def test_an_attribute_of_the_instance_has_no_effect(self, ask):
+        def init(self):
+            self.forbidden = lambda: True
+            self.service_available = lambda: False
+            self.resource_exists = lambda: True
+
+        assert ask({"init": init, "resource_exists": False}).status_code == 404
+
+    def test_the_class_at_the_time_of_as_view_counts(self, app, define):
+        cls = define(service_available=True)
+        app.add_url_rule("/", view_func=cls.as_view("thing"))
+        cls.forbidden = lambda self: True
+        del cls.service_available
+        assert app.test_client().get("/").status_code == 200
+
+    def test_no_callback_is_an_attribute_of_resource(self):
+        assert not [name for name in CALLBACKS if hasattr(Resource, name)]
+        assert len(CALLBACKS) == 31
+
+    def test_none_is_no_callback(self, ask):
+        assert ask(type("Broken", (Resource,), {"forbidden": None})).status_code == 500
+
+
+EVERYTHING = {
+    "known_methods": ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"],
+    "languages_provided": ["en"],
+    "charsets_provided": ["utf-8"],
+    "content_types_provided": [(("text", "plain", "*"), "to_text")],
+    "ranges_provided": [("bytes", "auto")],
+    "generate_etag": '"7"',
+    "variances": ["Cookie"],
+    "valid_content_headers": True,
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"If-Match": '"7"', "If-None-Match": '"6"', "Range": "bytes=0-1", "If-Range": '"7"'},
+        {"If-None-Match": '"7"'},
+        {"If-Unmodified-Since": "Fri, 01 Jan 2100 00:00:00 GMT", "If-Modified-Since": "Fri, 21 Sep 2012 20:36:14 GMT"},
+        {"Accept": "text/plain;charset=utf-8;a=b", "Accept-Charset": "utf-8", "Accept-Language": "en", "Range": "bytes=9-"},
+    ],
+)
+def test_a_callback_is_called_at_most_once(ask, define, method, exists, headers):
+    calls = Counter()
+    truths = {"service_available", "is_authorized", "valid_entity_length", "delete_resource", "delete_completed", "accept"}
+    base = define(**EVERYTHING)
+
+    def counted(name):
+        def callback(self):
+            calls[name] += 1
+            if name == "resource_exists":
+                return exists
+            inherited = getattr(super(cls, self), name, None)
+            return inherited() if inherited else name in truths or None
+
+        return callback
+
+    cls = type("Counted", (base,), {name: counted(name) for name in CALLBACKS | {"to_text", "accept"}})
+    assert ask(cls, method, headers).status_code < 500
+    assert set(calls.values()) == {1}
+
+
+class TestTheModule:
+    def test_exports(self):
+        assert set(xmpp_rest.http.resource.__all__) == {"Resource", "Stop", "SwitchHandler", "Created", "SeeOther"}
+        assert (Created("/a").uri, SeeOther("/b").uri) == ("/a", "/b")
+
+    def test_depends_on_flask_and_werkzeug_only(self):
+        script = (
+            "import sys, xmpp_rest.http.resource\n"
+            "print([name for name in sys.modules if name.startswith('xmpp_rest.') and "
+            "not name.startswith('xmpp_rest.http')])"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]"
+
+    def test_strictly_typed_users_are_served(self, tmp_path):
+        user = tmp_path / "user.py"
+        user.write_text(
+            "from flask import Flask\n"
+            "from xmpp_rest.http.resource import Created, Resource, Stop, SwitchHandler\n\n"
+            "class Thing(Resource):\n"
+            "    def __init__(self, name: str) -> None:\n"
+            "        self.name = name\n\n"
+            "    def allowed_methods(self) -> list[str]:\n"
+            "        return ['GET', 'POST']\n\n"
+            "    def forbidden(self) -> bool:\n"
+            "        if 'x' in self.request.args:\n"
+            "            raise Stop(('no', 403))\n"
+            "        if 'y' in self.args:\n"
+            "            raise SwitchHandler(lambda text: text, self.name)\n"
+            "        self.problem['detail'] = self.media_type or self.media_params.get('a', '')\n"
+            "        self.response.headers['X'] = self.language or self.charset or str(self.exists)\n"
+            "        return self.range is not None\n\n"
+            "    def accept(self) -> Created:\n"
+            "        self.set_body({'a': 1})\n"
+            "        return Created('/a')\n\n"
+            "    def render_error(self, status: int) -> tuple[str, str]:\n"
+            "        return str(status), 'text/plain'\n\n"
+            "app = Flask(__name__)\n"
+            "app.add_url_rule('/', view_func=Thing.as_view('thing', 'juliet'))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", str(user)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
