@@ -1,28 +1,68 @@
-"""How is a stanza written as a body of HTTP, and read from one? One line for each media type (spec rest-api §3, §11)."""
+"""How is a stanza written as a body of HTTP, and read from one? One line for each media type (spec rest-api §3, §4, §11)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.flat import form_decode, form_encode
+from xmpp_rest.protocol.jsonmap import BadAddress, MappingError, decode, decode_many, encode
+from xmpp_rest.protocol.objects import BadObject, read_cbor, read_json, write_cbor, write_json
 from xmpp_rest.protocol.parse import parse_element
-from xmpp_rest.protocol.stanza import child, make
+from xmpp_rest.protocol.path import BadPath, StanzaPath, amend, text_at
 
 XMPP_XML = "application/xmpp+xml"
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+CBOR = "application/cbor"
 TEXT = "text/plain"
 
 
 class Unreadable(ValueError):
-    """The body is not what its media type says; the sentence says why."""
+    """The body is not what its media type says, or no stanza; the sentence says why."""
+
+
+class Misaddressed(Unreadable):
+    """The stanza's `field` ("to" or "from") is no address."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        super().__init__(reason)
 
 
 class Codec(NamedTuple):
-    """Reads a body (raises Unreadable) and writes a stanza; None where the type serves one direction only."""
+    """Reads a body, by itself or at a path (both raise Unreadable); writes one stanza, or several. None: not for replies."""
 
     read: Callable[[bytes], Element]
-    write: Callable[[Element], bytes] | None
+    read_at: Callable[[bytes, StanzaPath], Element]
+    write: Callable[[Element], bytes] | None = None
+    write_many: Callable[[Sequence[Element]], bytes] | None = None
+
+
+def _stanza(obj: Any) -> Element:
+    try:
+        return encode(obj)
+    except BadAddress as e:
+        raise Misaddressed(e.field, str(e)) from e
+    except MappingError as e:
+        raise Unreadable(str(e)) from e
+
+
+def _object(read: Callable[[bytes], Any], body: bytes) -> Any:
+    try:
+        return read(body)
+    except (BadObject, MappingError) as e:
+        raise Unreadable(str(e)) from e
+
+
+def _fields(read: Callable[[bytes], Any], body: bytes) -> dict[str, Any]:
+    obj = _object(read, body)
+    if not isinstance(obj, dict):
+        raise Unreadable("the body is no object; write one such as {\"body\": \"Hi\"}")
+    return obj
 
 
 def _read_xml(body: bytes) -> Element:
@@ -36,19 +76,84 @@ def _write_xml(stanza: Element) -> bytes:
     return serialise(stanza).encode()
 
 
-def _read_text(body: bytes) -> Element:
+def _write_xml_many(stanzas: Sequence[Element]) -> bytes:
+    wrapper = Element("xmpp")
+    wrapper.extend(stanzas)
+    return serialise(wrapper).encode()
+
+
+def _text(body: bytes) -> str:
     try:
-        return make("message", child("body", body.decode()), type_="chat")
+        return body.decode()
     except UnicodeDecodeError as e:
         raise Unreadable(f"not UTF-8: {e.reason} at byte {e.start}") from e
 
 
+def _message(text: str) -> Element:
+    return _stanza({"kind": "message", "type": "chat", "body": text})
+
+
+def _read_text_at(body: bytes, path: StanzaPath) -> Element:
+    try:
+        return _stanza(text_at(_text(body), path))
+    except BadPath as e:
+        raise Unreadable(f"{e.reason}: {e}") from e
+
+
+def _form(body: bytes) -> dict[str, Any]:
+    return form_decode(_text(body))
+
+
+def _read_form(body: bytes) -> Element:
+    """COMPAT mod_rest: a body without any `=` is a text."""
+    if b"=" in body:
+        return _stanza(_object(_form, body))
+    try:
+        return _message(unquote(_text(body).replace("+", " "), errors="strict"))
+    except UnicodeDecodeError as e:
+        raise Unreadable("the form is not UTF-8; percent-encode UTF-8") from e
+
+
+def _read_form_at(body: bytes, path: StanzaPath) -> Element:
+    if body and b"=" not in body:
+        raise Unreadable("invalid-query: write name=value pairs, joined by &")
+    return _stanza(amend(_object(_form, body), path))
+
+
 CODECS: dict[str, Codec] = {
-    XMPP_XML: Codec(_read_xml, _write_xml),
-    TEXT: Codec(_read_text, None),
+    XMPP_XML: Codec(_read_xml, lambda body, _: _read_xml(body), _write_xml, _write_xml_many),
+    JSON: Codec(
+        lambda body: _stanza(_object(read_json, body)),
+        lambda body, path: _stanza(amend(_fields(read_json, body), path)),
+        lambda stanza: write_json(decode(stanza)),
+        lambda stanzas: write_json(decode_many(stanzas)),
+    ),
+    FORM: Codec(
+        _read_form,
+        _read_form_at,
+        lambda stanza: form_encode(decode(stanza)).encode(),
+        lambda _: b"",  # COMPAT mod_rest: several stanzas have no flat form
+    ),
+    TEXT: Codec(lambda body: _message(_text(body)), _read_text_at),
+    CBOR: Codec(
+        lambda body: _stanza(_object(read_cbor, body)),
+        lambda body, _: _stanza(_object(read_cbor, body)),
+        lambda stanza: write_cbor(decode(stanza)),
+        lambda stanzas: write_cbor(decode_many(stanzas)),
+    ),
 }
 REPLY_TYPES = tuple(t for t, codec in CODECS.items() if codec.write)
 """Media types that a stanza can be written in, in the order of preference."""
+
+
+def nothing_at(path: StanzaPath) -> Element:
+    """The stanza that a path makes without a body. Raises Unreadable."""
+    return _stanza(amend({}, path))
+
+
+def query_at(query: str, path: StanzaPath) -> Element:
+    """The iq that a path and a query string make. Raises Unreadable."""
+    return _read_form_at(query.encode(), path)
 
 
 def any_parameters(types: Iterable[str]) -> list[tuple[str, str, str]]:
@@ -64,3 +169,10 @@ def _split(media: str) -> tuple[str, str]:
 def media_type(content_type: str | None) -> str:
     """`type/subtype` of a Content-Type field in lower case; parameters are cut off (COMPAT mod_rest: also behind a blank)."""
     return (content_type or "").partition(";")[0].strip().partition(" ")[0].lower()
+
+
+def reply_types(accept: str, content_type: str) -> list[str]:
+    """The formats of a reply, the preferred one first: those named in Accept and then in Content-Type, by place (COMPAT mod_rest)."""
+    fields = f"{accept},{content_type}".lower()
+    named = sorted((t for t in REPLY_TYPES if t in fields), key=fields.find)
+    return named + [t for t in REPLY_TYPES if t not in named]

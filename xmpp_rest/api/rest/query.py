@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.send import Send
-
-_PATH = re.compile(r"[mpi][A-Za-z0-9]*/[A-Za-z0-9_-]+/.*", re.DOTALL)
+from xmpp_rest.protocol.codecs import CODECS, nothing_at, query_at
+from xmpp_rest.protocol.path import BadPath, StanzaPath, query_path, stanza_path
 
 
 class Query(Send):
-    """A stanza whose kind, type and recipient stand in the path; an XML body speaks for itself, and the path is passed over."""
+    """A stanza whose kind, type and recipient stand in the path, or an iq that a GET asks."""
 
-    def from_body(self) -> bool:
-        if not _PATH.fullmatch(self.args["path"]):
-            self._invalid_path()
-        return super().from_body()
+    def content_types_accepted(self) -> list[tuple[Any, str]]:
+        # Without a Content-Type there is no payload: the path says it all.
+        if not self.request.environ.get("CONTENT_TYPE"):
+            return [("*", "from_path")]
+        return [*super().content_types_accepted()]
 
-    def to_reply(self) -> NoReturn:
-        self._invalid_path()
+    def from_path(self) -> bool:
+        path = self._path(stanza_path)
+        return self.take(lambda: nothing_at(path))
 
-    def _invalid_path(self) -> NoReturn:
-        self.fail(failure("parse", error="invalid-path"))
+    def read(self, kind: str, body: bytes) -> Element:
+        return CODECS[kind].read_at(body, self._path(stanza_path))
+
+    def to_reply(self) -> None:
+        """A GET: the query in the path, its arguments in the query string."""
+        path = self._path(query_path)
+        query = self.request.query_string.decode("ascii", "replace")
+        self.take(lambda: query_at(query, path))
+
+    def _path(self, split: Callable[[str], StanzaPath]) -> StanzaPath:
+        try:
+            return split(self.args["path"])
+        except BadPath as e:
+            self.fail(failure("parse", error=e.reason, remedy=str(e)))

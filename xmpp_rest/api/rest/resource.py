@@ -11,16 +11,9 @@ from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, rende
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource, Stop
-from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters
+from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters, reply_types
 
 WILDCARD = "*/*"
-
-
-def reply_types(accept: str, content_type: str) -> list[str]:
-    """The formats of a reply, the preferred one first: those named in Accept and then in Content-Type, by their place (COMPAT mod_rest)."""
-    fields = f"{accept},{content_type}".lower()
-    named = sorted((t for t in REPLY_TYPES if t in fields), key=fields.find)
-    return named + [t for t in REPLY_TYPES if t not in named]
 
 
 class RestResource(Resource):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import NoReturn
 from xml.etree.ElementTree import Element
 
@@ -14,8 +16,9 @@ from xmpp_rest.api.rest.errors import failure, failure_of
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.protocol.codecs import CODECS, Unreadable, any_parameters, media_type
+from xmpp_rest.protocol.codecs import CODECS, XMPP_XML, Misaddressed, Unreadable, any_parameters, media_type
 from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.jsonmap import Unmappable
 
 TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
 
@@ -33,25 +36,42 @@ class StanzaResource(RestResource):
         """Read, check and address the stanza in the body; then do with it what this resource is for."""
         kind = media_type(self.request.environ.get("CONTENT_TYPE"))
         body = self.body()
+        return self.take(lambda: self.read(kind, body), type=kind, data=body)
+
+    def read(self, kind: str, body: bytes) -> Element:
+        """The stanza that the body is. Raises Unreadable."""
+        return CODECS[kind].read(body)
+
+    def take(self, read: Callable[[], Element], **context: str | bytes) -> bool:
+        """Address what `read` returns and process it; `context` is told to the client where it cannot be read."""
         try:
-            addressed = address(CODECS[kind].read(body), self.caller)
+            addressed = address(read(), self.caller)
+        except Misaddressed as e:
+            self.fail(failure(e.field, error=str(e)))
         except Unreadable as e:
-            self.fail(failure("parse", error=str(e), type=kind, data=body.decode("utf-8", "replace")))
+            shown = {k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in context.items()}
+            self.fail(failure("parse", error=str(e), **shown))
         except Rejected as e:
             self.fail(failure(e.name, **({"error": e.reason} if e.reason else {})))
         return self.process(addressed)
 
+    @abstractmethod
     def process(self, addressed: Addressed) -> bool:
-        """Every subclass says what it does with a good stanza."""
-        raise NotImplementedError
+        """Do with a good stanza what this resource is for; the answer is set, or Stop raised."""
 
-    def reply(self, stanza: Element) -> bool:
-        """Answer with this stanza, in the negotiated format."""
-        write = CODECS[self.media_type or ""].write
+    def reply(self, *stanzas: Element) -> bool:
+        """Answer with this stanza, or with several, in the negotiated format."""
+        codec = CODECS[self.media_type or XMPP_XML]
         try:
-            self.set_body(write(stanza) if write else None)
-        except (BadXML, ValueError) as e:
+            if len(stanzas) > 1 and codec.write_many:
+                body = codec.write_many(stanzas)
+            else:
+                body = codec.write(stanzas[0]) if codec.write else b""
+        except (BadXML, Unmappable) as e:
             self.fail(failure("unwritable", error=str(e)))
+        if not body:  # several stanzas as a form: 200 all the same, where the machine would say 204
+            raise Stop(Response(b"", 200, content_type=self.media_type))
+        self.set_body(body)
         return True
 
 
@@ -75,7 +95,7 @@ class Send(StanzaResource):
         stanza, sender, to = addressed
         if stanza.tag == "iq":
             answer, collected = self.gateway.sending.ask(stanza, self._timeout())
-            return self.reply(_together(collected, answer) if collected else answer)
+            return self.reply(*collected, answer)
         refusal = self.gateway.sending.send(stanza, sender, to)
         if refusal is not None:
             return self.reply(refusal)
@@ -106,10 +126,3 @@ class Echo(StanzaResource):
     def to_reply(self) -> NoReturn:
         """COMPAT mod_rest: a GET has no body to give back."""
         self.fail(failure("mediatype"))
-
-
-def _together(collected: list[Element], answer: Element) -> Element:
-    """Several answers in one body: archive results, then the iq that ends them."""
-    wrapper = Element("xmpp")
-    wrapper.extend([*collected, answer])
-    return wrapper
