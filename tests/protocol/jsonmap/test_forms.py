@@ -1,4 +1,4 @@
-"""How do data forms, service discovery, commands and archive queries read and write? (§6, and the shortcuts of §5)"""
+"""How do data forms, service discovery and commands read and write? (§6)"""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ BAD_FORMS = [
     ({"dataform": {"fields": "x"}}, "dataform.fields"),
     ({"dataform": {"fields": {"a": 1}}}, "dataform.fields"),
     ({"dataform": {"fields": [{}, "x"]}}, r"dataform.fields[1]"),
-    ({"dataform": {"fields": [{"value": ["a", "\u0007"]}]}}, "dataform.fields[0].values[1]"),
+    ({"dataform": {"fields": [{"value": ["a", "\u0007"]}]}}, "dataform.fields[0].value[1]"),
     ({"command": {"form": 5}}, "command.form"),
     ({"command": {"form": None}}, "command.form"),
     ({"command": {"data": {"k": "\u0000"}}}, "command.data.k[0]"),
@@ -262,45 +262,3 @@ def test_command_writes(value: Any, attributes: str, children: str) -> None:
 def test_command_reads_no_note_beside_actions() -> None:
     xml = f"<command xmlns='{COMMANDS}'>{NOTE_XML}<actions/></command>"
     assert read("iq", xml) == {"command": {"actions": {}}}
-
-
-def shortcut_form(**values: str) -> str:
-    names = ("with", "start", "end", "before-id", "after-id", "ids")
-    fields = "".join(f"<field var='{n}'>{values.get(n.replace('-', '_'), '')}</field>" for n in names)
-    form_type = "<field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>"
-    return f"<x xmlns='{FORM}' type='submit'>{form_type}{fields}</x>"
-
-
-def page(xml: str) -> str:
-    return f"<set xmlns='http://jabber.org/protocol/rsm'>{xml}</set>"
-
-
-SHORTCUTS = [
-    ({"with": "a@example.com"}, shortcut_form(**{"with": "<value>a@example.com</value>"})),
-    ({"start": ""}, shortcut_form(start="<value/>")),
-    ({"end": 5}, shortcut_form(end="<value/>")),
-    ({"before-id": "b", "after-id": "a"}, shortcut_form(before_id="<value>b</value>", after_id="<value>a</value>")),
-    ({"ids": ["x", "y"]}, shortcut_form(ids="<value>x</value><value>y</value>")),
-    ({"ids": "x,y,"}, shortcut_form(ids="<value>x</value><value>y</value>")),
-    ({"ids": ""}, shortcut_form()),
-    ({"ids": 5}, shortcut_form()),
-    ({"with": False}, ""),
-    ({"max": 5}, page("<max>5</max>")),
-    ({"max": "5", "after": "a", "before": ""}, page("<max>5</max><after>a</after><before/>")),
-    ({"max": "many", "before": ""}, page("<before/>")),
-    ({"max": 5, "page": {"index": 1}}, page("<max>5</max>")),
-    ({"page": {"index": 1}}, page("<index>1</index>")),
-    ({"form": {"type": "submit"}, "with": "a", "max": 5}, f"<x xmlns='{FORM}' type='submit'/>"),
-    ({"form": False, "max": 5}, page("<max>5</max>")),
-    ({}, ""),
-]
-
-
-@pytest.mark.parametrize(("archive", "xml"), SHORTCUTS)
-def test_archive_shortcuts(archive: dict[str, Any], xml: str) -> None:
-    writes("iq", {"archive": archive}, f"<query xmlns='urn:xmpp:mam:2'>{xml}</query>", "set")
-
-
-@pytest.mark.parametrize("type_", ["get", "result"])
-def test_no_shortcuts_but_in_a_set(type_: str) -> None:
-    writes("iq", {"archive": {"with": "a", "max": 5}}, "<query xmlns='urn:xmpp:mam:2'/>", type_)

@@ -164,3 +164,26 @@ def test_the_number_of_elements_is_bounded() -> None:
     encode({"stanza_ids": [{}] * (MAX_ELEMENTS - 1)})
     with pytest.raises(MappingError, match="more than 10000 elements"):
         encode({"stanza_ids": [{}] * MAX_ELEMENTS})
+
+
+CBOR = [  # what the model has no type for: names and values as CBOR may have them
+    {"kind": "message", 5: "x", None: "x", (1, 2): "x", b"body": "x"},
+    {"kind": "message", "body": b"x", "formdata": {5: "x", 10**5000: "\u0007", "k": {"x"}}},
+    {"kind": "iq", "disco": {"extensions": {5: {"k": "v"}, "t": {None: "v"}}}, 10**5000: 1},
+    {"kind": "iq", "archive": {"form": {"fields": ({"var": "a", "values": ("x",)},)}}},
+]
+
+
+@pytest.mark.parametrize("obj", CBOR)
+def test_other_types_are_of_the_wrong_type(obj: dict[Any, Any]) -> None:
+    assert parse_text(serialise(encode(obj))).tag == obj["kind"]
+
+
+def test_a_value_inside_itself_is_refused() -> None:
+    message: dict[str, Any] = {}
+    message["forwarded"] = {"message": message}
+    payload: list[Any] = []
+    payload.append(payload)
+    for obj in (message, {"payload": {"data": payload}}):
+        with pytest.raises(MappingError, match="too deep"):
+            encode(obj)

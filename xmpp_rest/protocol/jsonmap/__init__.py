@@ -45,7 +45,7 @@ def decode_many(stanzas: Iterable[Element]) -> dict[str, Any]:
 def encode(obj: Any) -> Element:
     """The stanza for a JSON object, which is not changed. Raises MappingError, and BadAddress for `to` and `from`."""
     if not isinstance(obj, dict) or not obj:
-        raise MappingError("give a JSON object with at least one field, such as {'to': 'juliet@capulet.example', 'body': 'Hi'}")
+        raise MappingError('give a JSON object with at least one field, such as {"to": "juliet@capulet.example", "body": "Hi"}')
     try:
         stanza = _encode(obj)
     except RecursionError as e:

@@ -39,7 +39,7 @@ def _write(element: Element, value: Any) -> None:
     if isinstance(value, str):
         value = {"node": value}
     if not isinstance(value, dict):
-        raise MappingError("give an object such as {'node': 'uptime', 'action': 'execute'}, or the command's node as a string")
+        raise MappingError('give an object such as {"node": "uptime", "action": "execute"}, or the node as a string')
     members = {k: v for k, v in value.items() if v is not False}
     _WRITE.write(element, {k: v for k, v in members.items() if _INSTEAD.get(k) not in members})
 

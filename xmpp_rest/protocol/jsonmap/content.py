@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, NamedTuple, Protocol
 from xml.etree.ElementTree import Element, SubElement
 
@@ -84,12 +84,9 @@ class ObjectContent:
     shorthand: str = ""  # the field that a plain string stands for
 
     def bind(self, namespace: str) -> Bound:
-        plans: list[Plan] = []  # made at the first use, when the tables are complete
-
+        @cache  # made at the first use, when the tables are complete
         def plan() -> Plan:
-            if not plans:
-                plans.append(Plan(self.lines() if callable(self.lines) else self.lines, namespace))
-            return plans[0]
+            return Plan(self.lines() if callable(self.lines) else self.lines, namespace)
 
         def read(element: Element) -> Any:
             return plan().read(element, {})

@@ -58,22 +58,21 @@ def _read_info(query: Element) -> Any:
     return info
 
 
-def _write_extensions(query: Element, extensions: Any) -> None:
-    for kind, data in extensions.items() if isinstance(extensions, dict) else ():
-        members = data if isinstance(data, dict) else {}
-        try:
-            write_data(
-                SubElement(query, _FORM_TAG), {_FORM_TYPE: str(kind), **{k: v for k, v in members.items() if k != _FORM_TYPE}}
-            )
-        except MappingError as e:
-            e.within(f"extensions.{kind}")
-            raise
+def _write_extension(query: Element, kind: str, data: Any) -> None:
+    members = data if isinstance(data, dict) else {}
+    try:
+        write_data(SubElement(query, _FORM_TAG), {_FORM_TYPE: kind, **members} | {_FORM_TYPE: kind})
+    except MappingError as e:
+        e.within(f"extensions.{kind}")
+        raise
 
 
 def _write_info(query: Element, value: Any) -> None:
     if isinstance(value, dict):
         _INFO.write(query, value)
-        _write_extensions(query, value.get("extensions"))
+        extensions = value.get("extensions")
+        for kind, data in extensions.items() if isinstance(extensions, dict) else ():
+            _write_extension(query, kind, data)
     else:
         _write_node(query, value)
 

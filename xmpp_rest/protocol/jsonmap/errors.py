@@ -6,19 +6,25 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.element import is_ncname
-from xmpp_rest.protocol.jsonmap.content import TextContent
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.fields import ADDRESSING, ERROR_TABLES
-from xmpp_rest.protocol.jsonmap.lines import attr, child
+from xmpp_rest.protocol.jsonmap.lines import attr, child, text
 from xmpp_rest.protocol.jsonmap.plan import Object, Plan, clark
-from xmpp_rest.protocol.jsonmap.scalars import STRING, write_number
+from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar, write_number
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
 
 _ERROR = Plan((attr("type"), attr("by"), child("text", STANZA_ERRORS)))
 _ADDRESSING = Plan(ADDRESSING)
 _PLANS = {kind: Plan(lines) for kind, lines in ERROR_TABLES.items()}
 _PREFIX = clark(STANZA_ERRORS, "")
-_TEXT = TextContent().bind(STANZA_ERRORS)
+
+
+def _write_code(value: Any) -> str | None:
+    return STRING.write(value) if isinstance(value, str) else write_number(value)
+
+
+_CODE = Scalar("string or number", STRING.read, _write_code)
+_OLDER = Plan((text("body"), attr("error_code", _CODE, "code")))
 
 
 def read_error(stanza: Element) -> Object:
@@ -57,11 +63,4 @@ def _write(element: Element, error: Object, sender: str | None) -> None:
 
 def write_older_error(stanza: Element, obj: Object) -> None:
     """Add the `<error>` of an object of type error without an `error` object: `body` is its text, `error_code` its code."""
-    element = SubElement(stanza, "error")
-    _TEXT.write(element, obj.get("body"))
-    if (code := _code(obj.get("error_code"))) is not None:
-        element.set("code", code)
-
-
-def _code(value: Any) -> str | None:
-    return STRING.write(value) if isinstance(value, str) else write_number(value)
+    _OLDER.write(SubElement(stanza, "error"), obj)

@@ -13,24 +13,28 @@ from xmpp_rest.protocol.jsonmap.plan import Object, clark
 from xmpp_rest.protocol.jsonmap.scalars import STRING
 from xmpp_rest.protocol.namespaces import DATA_FORMS
 
-FIELD = (
+_HEAD = (
+    attr("type"),
+    child("title"),
+    child("instructions"),
+)
+_FIELD = (
     attr("var"),
     attr("type"),
     attr("label"),
     child("desc"),
     flag("required"),
-    array("values", None, "value", TextContent()),
     array("options", None, "option", (attr("label"), child("value"))),
 )
 FORM = (
-    attr("type"),
-    child("title"),
-    child("instructions"),
-    array("fields", None, "field", FIELD),
+    *_HEAD,
+    array("fields", None, "field", (*_FIELD, array("values", None, "value", TextContent()))),
 )
-SCHEMA_FORM = ObjectContent(FORM)
-
-_SCHEMA = SCHEMA_FORM.bind(DATA_FORMS)
+FULL = (
+    *_HEAD,
+    array("fields", None, "field", (*_FIELD, array("value", None, "value", TextContent()))),
+)
+_FULL = ObjectContent(FULL).bind(DATA_FORMS)
 _FIELD_TAG = clark(DATA_FORMS, "field")
 _VALUE_TAG = clark(DATA_FORMS, "value")
 _WRITE_VALUE = TextContent().bind(DATA_FORMS).write
@@ -49,7 +53,7 @@ _WITH_OPTIONS = ("list-single", "list-multi")
 
 
 def _full_field(field: Object) -> Object:
-    values, options = field.pop("values", []), field.pop("options", [])
+    values, options = field.pop("value", []), field.pop("options", [])
     if (value := _FULL_VALUE.get(field.get("type"), _first)(values)) is not None:
         field["value"] = value
     if field.get("type") in _WITH_OPTIONS:
@@ -58,26 +62,25 @@ def _full_field(field: Object) -> Object:
 
 
 def _read_full(element: Element) -> Any:
-    form = _SCHEMA.read(element)
+    form = _FULL.read(element)
     form["fields"] = [_full_field(f) for f in form.get("fields", ())]
     return form
 
 
-def _schema_field(field: Any, n: int) -> Object:
+def _with_values(field: Any, n: int) -> Object:
     if not isinstance(field, dict):
-        raise MappingError("give an object such as {'var': 'name', 'value': 'text'}", f"fields[{n}]")
+        raise MappingError('give an object such as {"var": "name", "value": "text"}', f"fields[{n}]")
     value = field.get("value")
-    values = value if isinstance(value, list | tuple) else [value] if isinstance(value, str) else []
-    return {**field, "values": values}
+    return {**field, "value": value if isinstance(value, list | tuple) else [value] if isinstance(value, str) else []}
 
 
 def _write_full(element: Element, form: Any) -> None:
     if not isinstance(form, dict):
-        raise MappingError("give a form as an object such as {'type': 'submit', 'fields': [{'var': 'name', 'value': 'text'}]}")
+        raise MappingError('give a form as an object such as {"type": "submit", "fields": [{"var": "name", "value": "text"}]}')
     fields = form.get("fields", [])
     if not isinstance(fields, list | tuple):
-        raise MappingError("give an array of objects such as {'var': 'name', 'value': 'text'}", "fields")
-    _SCHEMA.write(element, {**form, "fields": [_schema_field(f, n) for n, f in enumerate(fields)]})
+        raise MappingError('give an array of objects such as {"var": "name", "value": "text"}', "fields")
+    _FULL.write(element, {**form, "fields": [_with_values(f, n) for n, f in enumerate(fields)]})
 
 
 FULL_FORM = OwnContent(_read_full, _write_full)
@@ -104,11 +107,13 @@ def read_data(element: Element) -> Object:
 def write_data(element: Element, data: Any) -> None:
     """One field per member of the object `data`; nothing for anything else. Raises MappingError."""
     for var, value in data.items() if isinstance(data, dict) else ():
+        if not isinstance(var, str):  # CBOR has other names, too
+            continue
         try:
-            field = SubElement(element, _FIELD_TAG, {"var": STRING.write(str(var)) or ""})
+            field = SubElement(element, _FIELD_TAG, {"var": STRING.write(var) or ""})
             write_items(field, [value] if isinstance(value, str) else value, _VALUE_TAG, _WRITE_VALUE)
         except MappingError as e:
-            e.within(str(var))
+            e.within(var)
             raise
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from xml.etree.ElementTree import Element
 
+from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.kinds import given
-from xmpp_rest.protocol.jsonmap.plan import Object
-from xmpp_rest.protocol.jsonmap.scalars import read_number
+from xmpp_rest.protocol.jsonmap.lines import attr
+from xmpp_rest.protocol.jsonmap.plan import Object, Plan
+from xmpp_rest.protocol.jsonmap.scalars import INTEGER, read_number
 from xmpp_rest.protocol.namespaces import MAM
 
 FILTERS = ("with", "start", "end", "before-id", "after-id", "ids")  # XEP-0313 §4.1
 PAGING = ("after", "before", "max")  # XEP-0059
+_SHORT = Plan((*(attr(name) for name in (*FILTERS, *PAGING) if name != "max"), attr("max", INTEGER)))
 
 
 def _values(name: str, archive: Object) -> list[Any]:
@@ -34,10 +38,20 @@ def _page(archive: Object) -> Object:
     return page
 
 
+def _check(archive: Object) -> None:
+    """Refuse what XML cannot hold under the name that the client gave it."""
+    try:
+        _SHORT.write(Element("archive"), archive)
+    except MappingError as e:
+        e.within("archive")
+        raise
+
+
 def _archive_query(obj: Object, type_: str | None) -> Object:
     archive = obj.get("archive")
     if type_ != "set" or not isinstance(archive, dict) or given(archive, "form"):
         return obj
+    _check(archive)
     archive = {name: value for name, value in archive.items() if name != "form"}
     if any(given(archive, name) for name in FILTERS):
         archive["form"] = _form(archive)
