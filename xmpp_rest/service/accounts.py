@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from drivers import Driver, Table
+from xmpp_rest.auth.credentials import BANNED
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid
@@ -58,9 +59,14 @@ class Accounts:
         self._driver.update(jid.local, jid.domain, ACCOUNTS, change)
 
     def check_password(self, jid: JID, password: str) -> bool:
-        """Whether `password` opens the account; False also where there is none."""
-        record = self._driver.load(jid.local, jid.domain, ACCOUNTS) if jid.domain == self.domain else None
-        return self._passwords.check(record if isinstance(record, dict) else None, password)
+        """Whether `password` opens the account; False also where there is none, or a ban on it."""
+        record = self.record(jid)
+        return self._passwords.check(record if record and not record.get(BANNED) else None, password)
+
+    def record(self, jid: JID) -> dict[str, Any] | None:
+        """The account record, or None where there is none."""
+        record = self._driver.load(jid.local, jid.domain, ACCOUNTS) if jid.local and jid.domain == self.domain else None
+        return record if isinstance(record, dict) else None
 
     def unregister(self, jid: JID) -> None:
         """Remove the account and all that is kept of it; nothing happens where there is none."""

@@ -52,6 +52,7 @@ def test_bad_passwords(run: Run, password: str) -> None:
 
 
 def test_of_simultaneous_registrations_exactly_one_succeeds(run: Run) -> None:
+    assert run("check_account", who("romeo")) == (200, 1)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: run("register", who("romeo", password=f"password {n}")), range(8)))
     assert sorted(a.status for a in answers) == [200] + [409] * 7

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from xmpp_rest import __version__
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
+from xmpp_rest.service.bans import Bans
+from xmpp_rest.service.last_activity import LastActivity
+from xmpp_rest.service.private_storage import PrivateStorage
+from xmpp_rest.service.rosters import Rosters
+from xmpp_rest.service.vcards import VCards
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +22,33 @@ class Services:
 
     gateway: Gateway
     accounts: Accounts
+    bans: Bans
+    last: LastActivity
+    private: PrivateStorage
+    rosters: Rosters
+    vcards: VCards
+    since: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, gateway: Gateway) -> Services:
-        return cls(gateway, gateway.accounts)
+        driver, accounts = gateway.driver, gateway.accounts
+        bans = Bans(driver, accounts.domain)
+        return cls(gateway, accounts, bans, LastActivity(driver), PrivateStorage(driver), Rosters(driver), VCards(driver))
+
+    @property
+    def domain(self) -> str:
+        """The hosted domain."""
+        return self.accounts.domain
 
     @property
     def node(self) -> str:
         """How texts name this server; the peer says `ejabberd@HOST`."""
-        return f"xmpp-rest@{self.accounts.domain}"
+        return f"xmpp-rest@{self.domain}"
 
     @property
     def version(self) -> str:
         return __version__
+
+    def address(self, user: str, host: str) -> JID:
+        """The address of an account, which need not exist. Raises GatewayError for what cannot be one here."""
+        return self.accounts.address(user, host)

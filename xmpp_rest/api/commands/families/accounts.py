@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+
 from xmpp_rest.api.commands.errors import Failure, failure, not_found, rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
@@ -9,6 +12,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 
 EXISTS, CANNOT_REGISTER = 10090, 10001
+HASHES = {name: name for name in sorted(hashlib.algorithms_available) if not name.startswith("shake")} | {"sha": "sha1"}
 REASONS = {"bad-localpart": "Malformed username", "bad-password": "The password contains unacceptable characters"}
 
 
@@ -23,9 +27,11 @@ def account(services: Services, user: str, host: str) -> JID | None:
 @command("register")
 def register(services: Services, user: str, host: str, password: str) -> str:
     try:
-        services.accounts.register(services.accounts.address(user, host), password)
+        jid = services.address(user, host)
+        services.accounts.register(jid, password)
     except GatewayError as e:
         raise _not_registered(e, f"{user}@{host}", services.node) from e
+    services.last.registered(jid)
     return f"User {user}@{host} successfully registered"
 
 
@@ -55,6 +61,19 @@ def check_password(services: Services, user: str, host: str, password: str) -> b
     return jid is not None and services.accounts.check_password(jid, password)
 
 
+@command("check_password_hash")
+def check_password_hash(services: Services, user: str, host: str, passwordhash: str, hashmethod: str) -> bool:
+    jid = account(services, user, host)
+    record = services.accounts.record(jid) if jid else None
+    password = record.get("password") if record else ""
+    if not isinstance(password, str) or (record and not password):
+        raise rejected("passwords_scrammed_command_cannot_work")
+    if hashmethod not in HASHES:
+        raise rejected("unkown_hash_method")  # COMPAT ejabberd: spelled so
+    digest = hashlib.new(HASHES[hashmethod], password.encode(), usedforsecurity=False).hexdigest().upper()
+    return record is not None and hmac.compare_digest(digest.encode(), passwordhash.encode())
+
+
 @command("change_password")
 def change_password(services: Services, user: str, host: str, newpass: str) -> bool:
     jid = account(services, user, host)
@@ -72,4 +91,4 @@ def registered_users(services: Services, host: str) -> list[str]:
     return list(services.accounts.users())
 
 
-COMMANDS = (register, unregister, check_account, check_password, change_password, registered_users)
+COMMANDS = (register, unregister, check_account, check_password, check_password_hash, change_password, registered_users)

@@ -1,0 +1,66 @@
+"""Bans (spec commands-api §10, §12)."""
+
+from __future__ import annotations
+
+import secrets
+
+from xmpp_rest.api.commands.families.accounts import account
+from xmpp_rest.api.commands.families.last import now, shown
+from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+
+DETAILS = ("reason", "bandate", "lastdate", "lastreason")
+
+
+@command("ban_account")
+def ban_account_v0(services: Services, user: str, host: str, reason: str) -> bool:
+    """Before v2 a ban was a password that nobody knows; what it was is lost."""
+    jid = account(services, user, host)
+    if jid is None or not services.accounts.exists(jid):
+        return False
+    lock = f"BANNED_ACCOUNT--{now()[:19]}--{secrets.token_urlsafe(24)}"
+    try:
+        _lock(services, jid, f"{lock}--{reason}")
+    except GatewayError as e:
+        if e.name != "bad-password":
+            return False  # it went in the meantime
+        _lock(services, jid, lock)  # a reason that no password can hold
+    return True
+
+
+def _lock(services: Services, jid: JID, password: str) -> None:
+    services.accounts.set_password(jid, password)
+
+
+@command("ban_account", 2)
+def ban_account(services: Services, user: str, host: str, reason: str) -> bool:
+    jid = account(services, user, host)
+    return jid is not None and services.bans.ban(jid, dict(zip(DETAILS, (reason, now(), *shown(services, jid)), strict=True)))
+
+
+@command("unban_account", 2)
+def unban_account(services: Services, user: str, host: str) -> bool:
+    jid = account(services, user, host)
+    return jid is not None and services.bans.unban(jid)
+
+
+@command("get_ban_details", 2)
+def get_ban_details(services: Services, user: str, host: str) -> list[tuple[str, str]]:
+    jid = account(services, user, host)
+    details = services.bans.details(jid) if jid else {}
+    return [(name, details[name]) for name in DETAILS if name in details]
+
+
+@command("list_banned")
+def list_banned(services: Services, host: str) -> list[str]:
+    return [str(jid) for jid in services.bans.banned()]
+
+
+@command("count_banned")
+def count_banned(services: Services, host: str) -> int:
+    return len(services.bans.banned())
+
+
+COMMANDS = (ban_account_v0, ban_account, unban_account, get_ban_details, list_banned, count_banned)

@@ -1,0 +1,35 @@
+"""Private storage (spec commands-api §12)."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.parse import parse_text
+
+QUERY = "{jabber:iq:private}query"  # XEP-0049
+
+
+@command("private_get")
+def private_get(services: Services, user: str, host: str, element: str, ns: str) -> str:
+    query = Element(QUERY)
+    try:
+        query.append(services.private.get(services.address(user, host), element, ns))
+    except BadXML as e:
+        raise rejected(str(e)) from e
+    return serialise(query)
+
+
+@command("private_set")
+def private_set(services: Services, user: str, host: str, element: str) -> bool:
+    try:
+        services.private.set(services.address(user, host), parse_text(element))
+    except BadXML:
+        return False  # COMPAT ejabberd: status 200 all the same
+    return True
+
+
+COMMANDS = (private_get, private_set)

@@ -1,0 +1,55 @@
+"""Which accounts may not come in, and why? A mark on the account record, as Prosody 13 disables accounts.
+
+The password stays, so that lifting the ban lets the old one work again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drivers import Driver, Table
+from xmpp_rest.auth.credentials import BANNED
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.accounts import ACCOUNTS
+
+DETAILS = f"{BANNED}_meta"
+
+
+class Bans:
+    """Bans of the accounts of `domain`."""
+
+    def __init__(self, driver: Driver, domain: str) -> None:
+        self._driver = driver
+        self.domain = domain
+
+    def ban(self, jid: JID, details: dict[str, str]) -> bool:
+        """Lock the account; False where there is none, or a ban already. Raises StorageError."""
+        return self._change(jid, False, lambda record: record | {BANNED: True, DETAILS: details})
+
+    def unban(self, jid: JID) -> bool:
+        """Open the account again; False where there is none, or no ban. Raises StorageError."""
+        return self._change(jid, True, lambda record: {k: v for k, v in record.items() if k not in (BANNED, DETAILS)})
+
+    def details(self, jid: JID) -> dict[str, str]:
+        """What was noted down with the ban; empty without one. Raises StorageError."""
+        record = self._driver.load(jid.local, jid.domain, ACCOUNTS)
+        details = record.get(DETAILS) if isinstance(record, dict) and record.get(BANNED) else None
+        return {k: str(v) for k, v in details.items()} if isinstance(details, dict) else {}
+
+    def banned(self) -> list[JID]:
+        """The banned accounts. Raises StorageError."""
+        users = ((user, self._driver.load(user, self.domain, ACCOUNTS)) for user in self._driver.users(self.domain, ACCOUNTS))
+        return [JID(user, self.domain, "") for user, record in users if isinstance(record, dict) and record.get(BANNED)]
+
+    def _change(self, jid: JID, banned: bool, change: Any) -> bool:
+        """Apply `change` where the account is there and its ban is as said; whether it was."""
+        done = False
+
+        def step(record: Table | None) -> Table | None:
+            nonlocal done
+            done = isinstance(record, dict) and bool(record.get(BANNED)) == banned
+            changed: Table | None = change(record) if done else record
+            return changed
+
+        self._driver.update(jid.local, jid.domain, ACCOUNTS, step)
+        return done

@@ -1,0 +1,46 @@
+"""What has an account put away for itself? (XEP-0049; the `private` store as Prosody keeps it: `NAME:NAMESPACE` → element)"""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from drivers import Driver, Table
+from drivers.stanzas import stanza_table, stanza_text
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.parse import parse_text
+
+PRIVATE = "private"  # the store
+
+
+def key(element: Element) -> str:
+    """What the element is kept under. Raises BadXML for one without a namespace of its own (XEP-0049 §3)."""
+    namespace, brace, name = element.tag[1:].partition("}")
+    if not brace:
+        raise BadXML("private data needs a namespace of its own")
+    return f"{name}:{namespace}"
+
+
+class PrivateStorage:
+    """The private data of accounts. Methods raise StorageError and BadXML."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def get(self, jid: JID, name: str, namespace: str) -> Element:
+        """The element of this name and namespace; an empty one where nothing is kept."""
+        wanted = Element(f"{{{namespace}}}{name}")
+        serialise(wanted)  # raises for what is no name
+        kept = self._driver.load(jid.local, jid.domain, PRIVATE)
+        table = kept.get(key(wanted)) if isinstance(kept, dict) else None
+        return parse_text(stanza_text(table)) if table else wanted
+
+    def set(self, jid: JID, element: Element) -> None:
+        """Keep the element in place of the one of its name; an empty one takes it away."""
+        name, table = key(element), stanza_table(serialise(element))
+
+        def step(kept: Table | None) -> Table:
+            others = {k: v for k, v in kept.items() if k != name} if isinstance(kept, dict) else {}
+            return others | {name: table} if table.get("__array") else others
+
+        self._driver.update(jid.local, jid.domain, PRIVATE, step)

@@ -1,0 +1,102 @@
+"""What does an account's vCard say? (XEP-0054; kept in the `vcard` store as Prosody keeps it: the table is the element)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from xml.etree.ElementTree import Element, SubElement
+
+from drivers import Driver, Table
+from drivers.stanzas import stanza_table, stanza_text
+from xmpp_rest.protocol.element import BadXML, is_ncname, serialise
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.parse import parse_text
+
+VCARD = "vcard"  # the store
+NAMESPACE = "vcard-temp"
+TEL = "TEL"  # XEP-0054 §3: kinds are empty elements beside the NUMBER
+
+
+def tag(name: str) -> str:
+    """The tag of a field. Raises BadXML for what is no name of one."""
+    if not is_ncname(name):
+        raise BadXML(f"{name!r} is no name of a vCard field; names are upper-case words such as FN")
+    return f"{{{NAMESPACE}}}{name}"
+
+
+class VCards:
+    """The vCards of accounts. Methods raise StorageError, and BadXML for names and texts that XML cannot hold."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def get(self, jid: JID) -> Element | None:
+        """The `<vCard/>`, or None where there is none."""
+        return _element(self._driver.load(jid.local, jid.domain, VCARD))
+
+    def store(self, jid: JID, card: Element) -> None:
+        """Replace the vCard."""
+        self._driver.store(jid.local, jid.domain, VCARD, stanza_table(serialise(card)))
+
+    def set_field(self, jid: JID, name: str, content: str) -> None:
+        """Give the field `name` this text; the other fields stay."""
+        field = Element(tag(name))
+        field.text = content
+
+        def change(card: Element) -> None:
+            for old in card.findall(field.tag):
+                card.remove(old)
+            card.append(field)
+
+        self._update(jid, change)
+
+    def set_values(self, jid: JID, name: str, subname: str, values: list[str]) -> None:
+        """Give the part `subname` of the field `name` these texts; other fields and other parts stay."""
+        field, part, number = tag(name), tag(subname), tag("NUMBER")
+
+        def change(card: Element) -> None:
+            (_set_numbers if name == TEL else _set_parts)(card, field, part, number, values)
+
+        self._update(jid, change)
+
+    def _update(self, jid: JID, change: Callable[[Element], None]) -> None:
+        def step(table: Table | None) -> Table:
+            card = _element(table)
+            card = Element(tag("vCard")) if card is None else card
+            change(card)
+            return stanza_table(serialise(card))
+
+        self._driver.update(jid.local, jid.domain, VCARD, step)
+
+
+def values(card: Element, name: str, subname: str = "") -> list[str]:
+    """The texts of a field, or of its part `subname`; for TEL the numbers of that kind. Raises BadXML for bad names."""
+    fields = card.findall(tag(name))
+    if not subname:
+        return ["".join(f.itertext()) if not len(f) else f.text or "" for f in fields]
+    part, number = tag(subname), tag("NUMBER")
+    if name == TEL:
+        return [f.findtext(number, "") for f in fields if f.find(part) is not None]
+    return [p.text or "" for f in fields for p in f.findall(part)]
+
+
+def _element(table: Table | None) -> Element | None:
+    return None if table is None else parse_text(stanza_text(table))
+
+
+def _set_parts(card: Element, field: str, part: str, _number: str, texts: list[str]) -> None:
+    found = card.find(field)
+    owner = SubElement(card, field) if found is None else found
+    for old in owner.findall(part):
+        owner.remove(old)
+    for text in texts:
+        SubElement(owner, part).text = text
+
+
+def _set_numbers(card: Element, field: str, kind: str, number: str, texts: list[str]) -> None:
+    for old in card.findall(field):
+        if old.find(kind) is not None:
+            card.remove(old)
+    for text in texts:
+        telephone = SubElement(card, field)
+        SubElement(telephone, kind)
+        SubElement(telephone, number).text = text
