@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from xmpp_rest.protocol.element import BadXML, serialise
-from xmpp_rest.protocol.jsonmap import MAX_ELEMENTS, MappingError, decode, encode
+from xmpp_rest.protocol.jsonmap import MAX_ELEMENTS, MappingError, decode, encode, scalars
 from xmpp_rest.protocol.jsonmap.scalars import BOOLEAN, INTEGER, NUMBER, STRING, forbidden
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import child
@@ -187,3 +187,10 @@ def test_a_value_inside_itself_is_refused() -> None:
     for obj in (message, {"payload": {"data": payload}}):
         with pytest.raises(MappingError, match="too deep"):
             encode(obj)
+
+
+def test_a_long_address_is_not_remembered() -> None:
+    before = scalars._prepared.cache_info().currsize
+    stanza = parse_text(f"<message from='{'a' * 100_000}@capulet.example'/>")
+    assert decode(stanza) == {"kind": "message"}
+    assert scalars._prepared.cache_info().currsize == before
