@@ -1,6 +1,6 @@
 """What does the state machine cost? CPU time per request against plain Flask, in one run.
 
-    python bench/resource.py [--rounds 400] [--batch 50]
+    python -m bench.resource [--rounds 400] [--batch 50]
 
 Every variant answers a GET with the same small JSON through direct WSGI calls. Short batches of all variants are
 interleaved, so that a busy machine slows all of them alike; the ratio of the minima is the number to watch, and must

@@ -122,6 +122,21 @@ class TestStream:
         method = "DELETE" if callback == "delete_resource" else "POST"
         assert ask({callback: change}, method).status_code == 200
 
+    def test_may_have_a_length_that_the_callback_knows(self, ask):
+        def to_text(self):
+            self.response.headers["Content-Length"] = "5"
+            return iter([b"hel", b"lo"])
+
+        response = ask({"to_text": to_text})
+        assert (response.headers["Content-Length"], response.text) == ("5", "hello")
+
+        def after_a_text(self):
+            self.set_body("a longer text")
+            return iter([b"hel", b"lo"])
+
+        assert "Content-Length" not in ask({"to_text": after_a_text}).headers
+        assert "Content-Length" not in ask({"to_text": after_a_text, "init": lambda self: self.response}).headers
+
     def test_that_is_replaced_is_closed(self, ask):
         closed = []
 

@@ -9,6 +9,7 @@ import sys
 import weakref
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import pytest
 from flask import Blueprint, Flask, Request, Response, request
@@ -16,6 +17,9 @@ from flask import Blueprint, Flask, Request, Response, request
 import xmpp_rest.http.resource
 from xmpp_rest.http.callbacks import CALLBACKS
 from xmpp_rest.http.resource import Created, Resource, SeeOther, Stop, SwitchHandler
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class TestAsView:
@@ -268,7 +272,7 @@ class TestTheModule:
             "print([name for name in sys.modules if name.startswith('xmpp_rest.') and "
             "not name.startswith('xmpp_rest.http')])"
         )
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
         assert done.stdout.strip() == "[]"
 
     def test_strictly_typed_users_are_served(self, tmp_path):
@@ -298,6 +302,6 @@ class TestTheModule:
             "app.add_url_rule('/', view_func=Thing.as_view('thing', 'juliet'))\n"
         )
         done = subprocess.run(
-            [sys.executable, "-m", "mypy", "--strict", str(user)], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "mypy", "--strict", str(user)], capture_output=True, text=True, check=False, cwd=ROOT
         )
         assert done.returncode == 0, done.stdout

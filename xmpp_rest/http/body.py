@@ -146,13 +146,15 @@ def open_file(path: Path) -> Payload:
 
 def fill(response: Response, payload: Payload) -> None:
     """Make ``payload`` the body of ``response``, in place of what was there, with its length if that is known."""
-    close(response.response)
+    replaced = response.response
+    close(replaced)
     if isinstance(payload, bytes):
         response.set_data(payload)
         return
     response.response = payload
     length = size(payload)
-    if length is None:
-        response.headers.remove("Content-Length")
-    else:
+    if length is not None:
         response.headers["Content-Length"] = str(length)
+    elif replaced:
+        # It was the length of what is gone; without that it is a callback's word for the length of its stream.
+        response.headers.remove("Content-Length")
