@@ -1,0 +1,10 @@
+"""For Phusion Passenger and hosting panels built on it: put this beside app.py and name it as the startup file."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from app import create_app  # noqa: E402
+
+application = create_app()
