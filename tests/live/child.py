@@ -80,6 +80,7 @@ class Child(ABC):
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that kill() reaches its children, too
             )
         deadline = time.monotonic() + self.start_timeout
         while not self.ready():
@@ -93,7 +94,9 @@ class Child(ABC):
         self._end(signal.SIGTERM, timeout)
 
     def kill(self) -> None:
-        """End it at once (SIGKILL): no goodbyes on its connections."""
+        """End it and its children at once (SIGKILL): no goodbyes on its connections."""
+        if self.running:
+            os.killpg(self.pid, signal.SIGKILL)
         self._end(signal.SIGKILL, 10.0)
 
     def _end(self, sign: signal.Signals, timeout: float) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from .callback import Callback
+from .child import free_port
 from .ejabberd import Ejabberd
+from .gateway import Gateway, Sections
 from .prosody import Prosody
+from .proxy import Proxy
 from .users import EventLoop, User
-from .xmppserver import XMPPServer
+from .xmppserver import GATEWAY, XMPPServer
 
 HERE = Path(__file__).parent
 SERVERS: tuple[type[XMPPServer], ...] = (Prosody, Ejabberd)
+ONE_STREAM: Sections = {"gateway": {"rooms_domain": "", "conference_domain": ""}}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,11 +31,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning:slixmpp"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the processes' own logs under a failure."""
+    report = yield
+    if report.failed and HERE in item.path.parents:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if hasattr(value, "tail"):
+                report.sections.append((f"log of {name}", value.tail()))
+    return report
+
+
 def require(program: str) -> None:
     """Skip where a program is missing, or fail under XMPP_REST_REQUIRE_LIVE=1."""
     if shutil.which(program) is None:
         give_up = pytest.fail if os.environ.get("XMPP_REST_REQUIRE_LIVE") == "1" else pytest.skip
-        give_up(f"{program} is not installed (on Debian: apt-get install prosody ejabberd nginx-light)")
+        give_up(f"{program} is not installed (on Debian: apt-get install prosody ejabberd)")
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +67,17 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     running.stop()
 
 
-@pytest.fixture
-def callback() -> Iterator[Callback]:
+@pytest.fixture(scope="module")
+def proxy(server: XMPPServer) -> Iterator[Proxy]:
+    """The way of the module's gateway to the server."""
+    relay = Proxy(server.component_port)
+    relay.start()
+    yield relay
+    relay.stop()
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Callback]:
     service = Callback()
     service.start()
     yield service
@@ -61,27 +85,65 @@ def callback() -> Iterator[Callback]:
 
 
 @pytest.fixture
-def juliet(event_loop_thread: EventLoop, server: XMPPServer) -> Iterator[User]:
-    user = User(event_loop_thread, server, "juliet")
+def callback(web: Callback) -> Callback:
+    """The module's callback service, as if nothing had happened before."""
+    web.answers.clear()
+    web.drain()
+    return web
+
+
+@pytest.fixture(scope="module")
+def gateway(proxy: Proxy, web: Callback, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway that is attached to the module's server, with an account `romeo` and some bots."""
+    running = Gateway(tmp_path_factory.mktemp("gateway"), proxy.port, bots(web))
+    running.start()
+    running.register("romeo")
+    running.wait_state("online")
+    yield running
+    running.stop()
+
+
+def bots(web: Callback) -> Sections:
+    """Callbacks for the addresses `bot`, `other` and so on of the gateway's domain."""
+    return {
+        "callback.bot": {"url": web.url("/bot"), "address": f"bot@{GATEWAY}"},
+        "callback.other": {"url": web.url("/other"), "address": f"other@{GATEWAY}"},
+        "callback.json": {"url": web.url("/json"), "address": f"json@{GATEWAY}", "content_type": "json"},
+        "callback.url": {"url": web.url("/url?{kind}&{type}&{to}&{from}"), "address": f"url@{GATEWAY}"},
+        "callback.picky": {"url": web.url("/picky"), "address": f"picky@{GATEWAY}", "kinds": "message", "events": "bare"},
+        "callback.gone": {"url": f"http://127.0.0.1:{free_port()}/", "address": f"gone@{GATEWAY}"},
+        "callback.late": {"url": web.url("/late"), "address": f"late@{GATEWAY}", "timeout": 0.5},
+    }
+
+
+@pytest.fixture
+def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Gateway]]:
+    """Gateways of a test's own: called with the port of the link and more settings."""
+    started: list[Gateway] = []
+
+    def start(link_port: int, sections: Sections = ONE_STREAM) -> Gateway:
+        gateway = Gateway(tmp_path_factory.mktemp("gateway"), link_port, sections)
+        started.append(gateway)
+        gateway.start()
+        return gateway
+
+    yield start
+    for gateway in started:
+        gateway.stop()
+
+
+def logged_in(loop: EventLoop, server: XMPPServer, name: str) -> Iterator[User]:
+    user = User(loop, server, name)
     user.connect()
     yield user
     user.close()
 
 
 @pytest.fixture
+def juliet(event_loop_thread: EventLoop, server: XMPPServer) -> Iterator[User]:
+    yield from logged_in(event_loop_thread, server, "juliet")
+
+
+@pytest.fixture
 def nurse(event_loop_thread: EventLoop, server: XMPPServer) -> Iterator[User]:
-    user = User(event_loop_thread, server, "nurse")
-    user.connect()
-    yield user
-    user.close()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the servers' own logs under a failure."""
-    report = yield
-    if report.failed and HERE in item.path.parents:
-        for name, value in getattr(item, "funcargs", {}).items():
-            if hasattr(value, "tail"):
-                report.sections.append((f"log of {name}", value.tail()))
-    return report
+    yield from logged_in(event_loop_thread, server, "nurse")

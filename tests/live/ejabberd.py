@@ -1,5 +1,8 @@
 """How do the tests run Debian's ejabberd for themselves alone?
 
+The gateway attaches each of its domains by a stream of its own. A listener that has one password and no list of `hosts` gives each stream
+its own domain; with `hosts`, every stream would carry all of them, in turn at random, and the order of messages would be lost.
+
 Erlang is started directly and without distribution: no node name, no cookie, and no epmd that would outlive the tests.
 """
 
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from .child import LOOPBACK
-from .xmppserver import CONFERENCE, DOMAIN, GATEWAY, PASSWORD, ROOMS, SECRET, USERS, XMPPServer
+from .xmppserver import CONFERENCE, DOMAIN, PASSWORD, SECRET, USERS, XMPPServer
 
 CONFIG = """
 hosts: ["{domain}"]
@@ -26,9 +29,7 @@ listen:
     ip: "{loopback}"
     module: ejabberd_service
     access: all
-    hosts:
-      "{gateway}": {{password: "{secret}"}}
-      "{rooms}": {{password: "{secret}"}}
+    password: "{secret}"
 auth_method: internal
 auth_password_format: plain
 disable_sasl_mechanisms: [digest-md5, x-oauth2]
@@ -59,6 +60,7 @@ class Ejabberd(XMPPServer):
     name: ClassVar[str] = "ejabberd"
     program: ClassVar[str] = "ejabberdctl"
     one_connection_per_component: ClassVar[bool] = False
+    any_component: ClassVar[bool] = True
 
     def command(self) -> list[str]:
         users = ", ".join(f'<<"{u}">>' for u in USERS)
@@ -89,7 +91,8 @@ class Ejabberd(XMPPServer):
         (self.folder / "spool").mkdir()
         text = CONFIG.format(
             loopback=LOOPBACK, c2s=self.c2s_port, component=self.component_port,
-            domain=DOMAIN, conference=CONFERENCE, gateway=GATEWAY, rooms=ROOMS, secret=SECRET,
+            domain=DOMAIN, conference=CONFERENCE,
+            secret=SECRET,
         )  # fmt: skip
         (self.folder / "ejabberd.yml").write_text(text)
 

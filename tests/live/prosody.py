@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from .child import LOOPBACK
-from .xmppserver import CONFERENCE, DOMAIN, GATEWAY, PASSWORD, ROOMS, SECRET, USERS, XMPPServer
+from .xmppserver import COMPONENTS, CONFERENCE, DOMAIN, PASSWORD, SECRET, USERS, XMPPServer
 
 CONFIG = """
 run_as_root = true -- only looked at where the tests themselves run as root, as they do in a container
@@ -38,11 +38,9 @@ VirtualHost "{domain}"
 Component "{conference}" "muc"
     muc_room_locking = false
     restrict_room_creation = false
-
-Component "{gateway}"
-    component_secret = "{secret}"
-
-Component "{rooms}"
+"""
+COMPONENT = """
+Component "{name}"
     component_secret = "{secret}"
 """
 
@@ -53,6 +51,7 @@ class Prosody(XMPPServer):
     name: ClassVar[str] = "prosody"
     program: ClassVar[str] = "prosody"
     one_connection_per_component: ClassVar[bool] = True
+    any_component: ClassVar[bool] = False
 
     def command(self) -> list[str]:
         return [shutil.which("prosody") or "prosody", "--config", f"{self.folder}/prosody.cfg.lua", "-F"]
@@ -65,8 +64,9 @@ class Prosody(XMPPServer):
             (self.folder / name).mkdir()
         text = CONFIG.format(
             folder=self.folder, loopback=LOOPBACK, c2s=self.c2s_port, component=self.component_port,
-            domain=DOMAIN, conference=CONFERENCE, gateway=GATEWAY, rooms=ROOMS, secret=SECRET,
-        )
+            domain=DOMAIN, conference=CONFERENCE,
+        )  # fmt: skip
+        text += "".join(COMPONENT.format(name=name, secret=SECRET) for name in COMPONENTS)
         (self.folder / "prosody.cfg.lua").write_text(text)
         accounts = self.folder / "data" / DOMAIN.replace(".", "%2e") / "accounts"
         accounts.mkdir(parents=True)

@@ -11,7 +11,8 @@ from .child import Child, answers, free_port
 DOMAIN = "capulet.example"
 CONFERENCE = "conference.capulet.example"
 GATEWAY = "gateway.capulet.example"
-ROOMS = "rooms.gateway.capulet.example"
+COMPONENTS = (GATEWAY, f"muclight.{GATEWAY}", f"conference.{GATEWAY}")
+"""What the gateway attaches unless it is told otherwise: its own domain and those of its rooms."""
 UNKNOWN = "nobody.capulet.example"
 """A domain that no server here has configured."""
 
@@ -31,6 +32,8 @@ class XMPPServer(Child):
     """What must be installed."""
     one_connection_per_component: ClassVar[bool]
     """Is a second connection of the same component refused (`conflict`)?"""
+    any_component: ClassVar[bool]
+    """Is a component welcome under any name, if only it knows the secret?"""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
