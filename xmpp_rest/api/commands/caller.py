@@ -29,5 +29,8 @@ def asker(authenticator: Authenticator, header: str | None, address: str) -> Ask
 
 def _names_account(header: str) -> bool:
     """Whether this is Basic with a user name that has a domain: the peer has several, and supplies none."""
-    given = Authorization.from_header(header)
+    try:
+        given = Authorization.from_header(header)
+    except ValueError:  # characters that no base64 has
+        return False
     return given is not None and given.type == "basic" and "@" in (given.username or "")

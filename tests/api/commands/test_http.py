@@ -1,0 +1,197 @@
+"""Do URLs, methods and header fields work as the peer's do? (spec commands-api §1, §3, §6)"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.api.commands.conftest import ADMIN
+from tests.conftest import DOMAIN, MakeApp
+from xmpp_rest.http.methods import REGISTERED_METHODS
+
+NO_NAME = {"status": "error", "code": 40, "message": "Missing command name."}
+CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "Content-Type, Authorization, X-Admin"}
+V0, NAMED = {"stat": 3}, {"name": "registeredusers"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("stats", 3),
+        ("stats/", 3),
+        ("stats/v1", 3),
+        ("stats/v3", 3),
+        ("stats/v99", 3),
+        ("stats/v" + "9" * 5000, 3),
+        ("stats/v0", V0),
+        ("stats/v00", V0),
+        ("stats/v+0", V0),
+        ("stats/v-0", V0),
+        ("stats/v0/", V0),
+        ("stats/v1/v0", V0),
+        ("stats/v0/v1", 3),
+        ("stats/v0/extra", V0),
+        ("stats/V0", 3),
+        ("stats/v", 3),
+        ("stats/vx", 3),
+        ("%73tats/%760", V0),
+        ("stats?name=bogus", 3),  # the query of a POST counts for nothing
+    ],
+)
+def test_path_and_version(client: FlaskClient, path: str, body: Any) -> None:
+    answer = client.post(f"/api/{path}", data=json.dumps(NAMED), headers=ADMIN)
+    assert (answer.status_code, answer.get_json()) == (200, body)
+
+
+@pytest.mark.parametrize(("written", "body"), [("0", V0), ("1", 3), ("23.10", V0), ("24.02", 3), ("24.06", 3)])
+def test_default_version(make_app: MakeApp, written: str, body: Any) -> None:
+    client = make_app(commands_default_version=written).test_client()
+    answer = client.post("/api/stats", data=json.dumps(NAMED), headers=ADMIN).get_json()
+    assert answer == ({"stat": 1} if body == V0 else 1)
+
+
+@pytest.mark.parametrize(("written", "status"), [("1", 400), ("24.02", 400), ("2", 200), ("24.06", 200), ("25.10", 200)])
+def test_default_version_decides_what_is_there(make_app: MakeApp, written: str, status: int) -> None:
+    client = make_app(commands_default_version=written).test_client()
+    body = json.dumps({"user": "juliet", "host": DOMAIN})
+    assert client.post("/api/get_ban_details", data=body, headers=ADMIN).status_code == status
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_no_name(client: FlaskClient, path: str, method: str) -> None:
+    answer = client.open(path, method=method)
+    assert (answer.status_code, answer.get_json()) == (400, NO_NAME)
+
+
+@pytest.mark.parametrize("method", sorted(REGISTERED_METHODS - {"GET", "POST", "OPTIONS"}))
+def test_other_methods_never_run_a_command(app: Flask, client: FlaskClient, method: str) -> None:
+    query = {"user": "juliet", "host": DOMAIN}
+    answer = client.open("/api/unregister", method=method, query_string=query, data=json.dumps(query), headers=ADMIN)
+    assert answer.status_code == 400
+    assert answer.get_json() == (None if method == "HEAD" else NO_NAME) if method != "HEAD" else answer.data == b""
+    gateway = app.extensions["gateway"]
+    assert gateway.accounts.exists(gateway.accounts.address("juliet", DOMAIN))
+
+
+@pytest.mark.parametrize(("path", "status"), [("stats", 200), ("stats/v1", 200), ("no_such_command", 200), ("", 400)])
+def test_preflight(client: FlaskClient, path: str, status: int) -> None:
+    answer = client.options(f"/api/{path}", headers={"Authorization": "Basic wrong", "Origin": "https://x.example"})
+    fields = CORS | {"Content-Type": "text/plain", "Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Max-Age": "86400"}
+    assert (answer.status_code, answer.data) == (status, b"")
+    assert {name: answer.headers.get(name) for name in fields} == fields
+
+
+@pytest.mark.parametrize(("path", "headers"), [("stats", ADMIN), ("stats", {}), ("nothing", {}), ("stats", {"Authorization": "x"})])
+def test_fields_of_every_answer(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
+    answer = client.get(f"/api/{path}?name=registeredusers", headers=headers)
+    assert {name: answer.headers.get(name) for name in CORS} == CORS
+    assert answer.headers["Content-Type"] == "application/json"
+    assert "WWW-Authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "nonsense of a type"},
+        {"Accept": "image/png"},
+        {"Accept-Charset": "latin1;q=0"},
+        {"If-None-Match": "*"},
+        {"If-Match": '"x"'},
+        {"Range": "bytes=0-1"},
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_fields_that_are_not_looked_at(client: FlaskClient, headers: dict[str, str], method: str) -> None:
+    answer = client.open(
+        "/api/stats", method=method, data=json.dumps(NAMED) if method == "POST" else None,
+        query_string=NAMED, headers=ADMIN | headers,
+    )  # fmt: skip
+    assert (answer.status_code, answer.get_json()) == (200, 3)
+
+
+BAD = "400 Bad Request"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "value"),
+    [
+        (b"{}", 200, [DOMAIN]),
+        (b" \r\n{ } \t", 200, [DOMAIN]),
+        (b"\n", 200, [DOMAIN]),
+        (b"\r\n", 400, BAD),
+        (b"\n\n", 400, BAD),
+        (b" ", 400, BAD),
+        (b"", 400, "Missing POST data"),
+        (b"{} {}", 400, BAD),
+        (b"[]", 400, BAD),
+        (b'"x"', 400, BAD),
+        (b"5", 400, BAD),
+        (b"null", 400, BAD),
+        (b"\xef\xbb\xbf{}", 400, BAD),
+        (b'{"a": "\xff"}', 400, BAD),
+        (b'{"a": "\\ud800"}', 400, BAD),
+        (b'{"a": NaN}', 400, BAD),
+        (b'{"a": 1e999}', 400, BAD),
+        (b'{"a": ' + b"1" * 5000 + b"}", 400, BAD),
+        (b"[" * 100_000, 400, BAD),
+        (b'{"a": ' * 5000 + b"1" + b"}" * 5000, 400, BAD),
+        (b'{"a": "\\ud83d\\ude00"}', 400, "Request have unknown arguments: [a]"),
+    ],
+)
+def test_bodies(client: FlaskClient, body: bytes, status: int, value: Any) -> None:
+    answer = client.post("/api/registered_vhosts", data=body, headers=ADMIN)
+    assert (answer.status_code, answer.get_json()) == (status, value)
+
+
+def test_the_last_of_two_equal_keys_counts(client: FlaskClient) -> None:
+    body = f'{{"user": 5, "host": "{DOMAIN}", "user": "juliet"}}'
+    assert client.post("/api/check_account", data=body, headers=ADMIN).get_json() == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "value"),
+    [
+        (f"user=juliet&host={DOMAIN}", 200, 0),
+        (f"user=j%75liet&host={DOMAIN}&", 200, 0),
+        (f"user=the+nurse&host={DOMAIN}", 200, 1),
+        ("", 400, "Request have missing argument: user"),
+        ("user", 400, BAD),
+        ("user=%FF", 400, BAD),
+        (f"user=a&host={DOMAIN}&host={DOMAIN}", 400, "Request have duplicate argument: host"),
+        (f"user=a&host={DOMAIN}&zzz=1&name=", 400, "Request have unknown arguments: [zzz,name]"),
+    ],
+)
+def test_queries(client: FlaskClient, query: str, status: int, value: Any) -> None:
+    answer = client.get(f"/api/check_account?{query}", headers=ADMIN)
+    assert (answer.status_code, answer.get_json()) == (status, value)
+
+
+def test_get_takes_integers_and_lists_of_one(client: FlaskClient) -> None:
+    assert client.get(f"/api/set_last?user=juliet&host={DOMAIN}&timestamp=-5&status=x", headers=ADMIN).get_json() == 0
+    assert client.get(f"/api/get_last?user=juliet&host={DOMAIN}", headers=ADMIN).get_json()["timestamp"] == "1969-12-31T23:59:55Z"
+    query = f"localuser=juliet&localhost={DOMAIN}&user=romeo&host=m.example&nick=&subs=to&groups=Friends"
+    assert client.get(f"/api/add_rosteritem?{query}", headers=ADMIN).get_json() == 0
+    assert client.get(f"/api/get_roster?user=juliet&host={DOMAIN}", headers=ADMIN).get_json()[0]["groups"] == ["Friends"]
+
+
+def test_body_that_is_too_large(make_app: MakeApp) -> None:
+    client = make_app(server_body_limit="1024").test_client()
+    answer = client.post("/api/registered_vhosts", data=b" " * 1025 + b"{}", headers=ADMIN)
+    assert (answer.status_code, answer.get_json()["status"]) == (413, "error")
+
+
+def test_too_many_wrong_passwords(make_app: MakeApp) -> None:
+    client = make_app(auth_failures="2").test_client()
+    wrong = {"Authorization": "Basic " + "YWRtaW5AY2FwdWxldC5leGFtcGxlOng="}
+    statuses = [client.get("/api/registered_vhosts", headers=wrong).status_code for _ in range(3)]
+    throttled = client.get("/api/registered_vhosts", headers=ADMIN)
+    assert (statuses, throttled.status_code) == ([401, 401, 429], 429)
+    assert int(throttled.headers["Retry-After"]) > 0
+    assert throttled.get_json()["status"] == "error"
