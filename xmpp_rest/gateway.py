@@ -17,8 +17,12 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.administrator import ensure_administrator
 from xmpp_rest.service.callbacks import Callbacks
+from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
 from xmpp_rest.service.mailbox import Mailbox
+from xmpp_rest.service.presence import Presences
+from xmpp_rest.service.roster import Roster
+from xmpp_rest.service.rosteriq import RosterQueries
 from xmpp_rest.service.sending import Sending
 from xmpp_rest.settings import Settings
 
@@ -55,6 +59,9 @@ class Gateway:
         self.mailbox = Mailbox(self.driver, self.accounts)
         self.sending = Sending(self.router, self.mailbox)
         self.callbacks = Callbacks(settings.callbacks, self.router)
+        bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
+        presences = Presences(self.driver, self.router)
+        self.contacts = Contacts(Roster(self.driver), presences, self.router, self.accounts, bots=bots)
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.uplink = Uplink(domains, settings.link, self._intake) if settings.link.kind == "component" else None
         if self.uplink:
@@ -73,6 +80,9 @@ class Gateway:
         for domain in self.domains:
             entity = Entity(GATEWAY if domain == own else COMPONENT, tuple(others) if domain == own else (), self.accounts.exists)
             self.router.subscribe(domain, self.callbacks.handle_bot)
+            if domain == own:
+                self.router.subscribe(domain, self.contacts.handle)
+                self.router.subscribe(domain, RosterQueries(self.contacts).handle)
             self.router.subscribe(domain, self.mailbox.handle)
             self.router.subscribe(domain, self.callbacks.handle_domain)
             self.router.subscribe(domain, entity.handle)

@@ -1,0 +1,73 @@
+"""How available do accounts say they are, and who is told? The presence that each resource sent last is in the store `presence`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from drivers import Driver, Table
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.protocol.stanza import make, new_id
+
+log = logging.getLogger(__name__)
+
+STORE = "presence"
+MAX_RESOURCES = 32  # of one account; the one that spoke longest ago gives way
+
+
+class Presences:
+    """Available presence by account. An account whose resources all said `unavailable`, or never said a thing, has none."""
+
+    def __init__(self, driver: Driver, router: Router) -> None:
+        self._driver = driver
+        self._router = router
+
+    def said(self, sender: JID, stanza: Element) -> None:
+        """Keep a presence that `sender` broadcast: without a type it is available, with `unavailable` forgotten. Raises StorageError."""
+        available = stanza.get("type") is None
+        text = serialise(stanza)
+
+        def change(table: Table | None) -> Table:
+            others = [row for row in _rows(table) if row["resource"] != sender.resource]
+            return [*others, {"resource": sender.resource, "stanza": text}][-MAX_RESOURCES:] if available else others
+
+        self._driver.update(sender.local, sender.domain, STORE, change)
+
+    def of(self, account: JID) -> list[Element]:
+        """The presence of every available resource, without `to`. Raises StorageError."""
+        rows = _rows(self._driver.load(account.local, account.domain, STORE))
+        return [parse_text(row["stanza"]) for row in rows]
+
+    def show(self, account: JID, to: JID) -> bool:
+        """Send the presence of every available resource to `to`; whether there is one."""
+        resources = self.of(account)
+        for presence in resources:
+            self.forward(presence, to)
+        return bool(resources)
+
+    def hide(self, account: JID, to: JID) -> None:
+        """Tell `to` that every available resource is gone (RFC 6121 §3.2.1, §3.3.3): it may not see them any more."""
+        for presence in self.of(account):
+            self.forward(make("presence", from_=presence.get("from"), type_="unavailable"), to)
+
+    def forward(self, presence: Element, to: JID) -> None:
+        """Send a copy to `to`. One that cannot go is dropped: the next one would have replaced it."""
+        try:
+            self._router.send(addressed(presence, to_=str(to)))
+        except GatewayError as e:
+            log.warning("presence of %s did not go to %s: %s", presence.get("from"), to, e)
+
+
+def addressed(presence: Element, **attributes: str) -> Element:
+    """A copy with these attributes (written as for `make`) and an id."""
+    own = {f"{name}_": value for name, value in presence.attrib.items()}
+    return make("presence", *presence, **{"id_": new_id(), **own, **attributes})
+
+
+def _rows(table: Table | None) -> list[dict[str, Any]]:
+    return table if isinstance(table, list) else []

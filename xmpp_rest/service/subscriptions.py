@@ -1,0 +1,77 @@
+"""What does a subscription request or its answer change between an account and a contact? (RFC 6121 §3 and appendix A)
+
+The nine states of appendix A.1 are two sides with three steps each: does the account see the contact's presence, and does the
+contact see the account's. Each of the eight stanzas moves one side and leaves the other alone, so the tables of A.2 and A.3 (nine
+rows each) are the eight rows below.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal, NamedTuple
+
+
+class Side(Enum):
+    """How far one direction of a subscription has come."""
+
+    NONE = "none"
+    ASKED = "asked"  # a request waits for its answer
+    YES = "yes"
+
+
+class State(NamedTuple):
+    """Both directions, seen from the account."""
+
+    to: Side = Side.NONE  # the account sees the contact's presence
+    from_: Side = Side.NONE  # the contact sees the account's presence
+
+    @property
+    def subscription(self) -> str:
+        """`none`, `to`, `from` or `both` (RFC 6121 §2.1.2.5)."""
+        return _SUBSCRIPTIONS[self.to is Side.YES, self.from_ is Side.YES]
+
+    @property
+    def ask(self) -> str:
+        """Whose request waits: `none`, `out` (the account's), `in` (the contact's) or `both`."""
+        return _ASKS[self.to is Side.ASKED, self.from_ is Side.ASKED]
+
+
+_SUBSCRIPTIONS = {(False, False): "none", (True, False): "to", (False, True): "from", (True, True): "both"}
+_ASKS = {(False, False): "none", (True, False): "out", (False, True): "in", (True, True): "both"}
+SUBSCRIPTIONS = {word: sides for sides, word in _SUBSCRIPTIONS.items()}
+"""Word → (does the account see the contact, does the contact see the account)."""
+
+STRANGER = State()
+
+
+class Row(NamedTuple):
+    """One table of the appendix: the side that moves, its steps, and whether the stanza goes on when nothing moved."""
+
+    side: Literal["to", "from_"]
+    steps: dict[Side, Side]
+    always: bool = False  # route (A.2) or deliver (A.3) it without a change of state, too
+
+
+_ASK = {Side.NONE: Side.ASKED}
+_GRANT = {Side.ASKED: Side.YES}
+_END = {Side.ASKED: Side.NONE, Side.YES: Side.NONE}
+
+OUTBOUND: dict[str, Row] = {  # A.2: the account sends it
+    "subscribe": Row("to", _ASK, always=True),
+    "unsubscribe": Row("to", _END, always=True),
+    "subscribed": Row("from_", _GRANT),
+    "unsubscribed": Row("from_", _END),
+}
+INBOUND: dict[str, Row] = {  # A.3: the account receives it
+    "subscribe": Row("from_", _ASK),
+    "unsubscribe": Row("from_", _END),
+    "subscribed": Row("to", _GRANT),
+    "unsubscribed": Row("to", _END),
+}
+KINDS = frozenset(OUTBOUND)
+
+
+def moved(state: State, row: Row) -> State:
+    """The state behind the stanza of this row."""
+    side: Side = getattr(state, row.side)
+    return state._replace(**{row.side: row.steps.get(side, side)})
