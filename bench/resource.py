@@ -58,7 +58,7 @@ def plain_with_fields(thing: str) -> ResponseReturnValue:
 
 
 def application(view: Callable[..., Any]) -> Application:
-    app = Flask("bench")
+    app = Flask(__name__)
     app.add_url_rule("/thing/<thing>", view_func=view)
     return app.wsgi_app
 

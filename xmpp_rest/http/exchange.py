@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from . import body
 
 if TYPE_CHECKING:
+    from .choice import Selection
     from .draft import Draft
-    from .media import MediaType
     from .plan import Plan
     from .resource import Resource
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Exchange:
     """One request: the resource that is asked, what it answered, and the draft of the response."""
 
-    entry: MediaType
+    selection: Selection
     """The entry of ``content_types_provided`` that negotiation chose (N1)."""
     chosen: Any = None
     """The provide or accept callback that negotiation chose."""

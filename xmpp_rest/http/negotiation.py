@@ -45,15 +45,12 @@ def _select(x: Exchange, frozen: tuple[object, ...]) -> Selection | None:
 
 
 def _settle(x: Exchange, selection: Selection) -> None:
-    x.entry = selection.entry
+    x.selection = selection
     resource = x.resource
     resource.media_type = selection.entry.essence
+    resource.charset = selection.charset
     if selection.params:
         resource.media_params = dict(selection.params)
-    if selection.charset is not None:
-        resource.charset = selection.charset
-        if selection.from_client:
-            _varies(x, "Accept-Charset", _provided_charsets(x) or ())
 
 
 def _provided_charsets(x: Exchange) -> Charsets | None:
@@ -87,26 +84,28 @@ def languages_provided(x: Exchange) -> int:
 
 def charsets_provided(x: Exchange) -> int:
     """N3 against Accept-Charset, RFC 9110 §12.5.2, unless the media type settled the charset."""
-    if x.resource.charset is not None:
+    if x.selection.charset is not None and not x.selection.from_client:
         return 0
     names = _provided_charsets(x)
     if names is None:
         return 0
     if not names:
         return 406
+    _varies(x, "Accept-Charset", names)
+    return 0 if x.selection.from_client else _accept_charset(x, names)
+
+
+def _accept_charset(x: Exchange, names: Charsets) -> int:
     try:
         x.resource.charset = choose_charset(names, x.environ.get("HTTP_ACCEPT_CHARSET", ""))
     except Malformed:
         return 400
-    if x.resource.charset is None:
-        return 406
-    _varies(x, "Accept-Charset", names)
-    return 0
+    return 406 if x.resource.charset is None else 0
 
 
 def content_type(x: Exchange) -> int:
     """N4, RFC 9110 §8.3."""
-    x.draft.set_field("Content-Type", _written(x.entry, x.resource.charset))
+    x.draft.set_field("Content-Type", _written(x.selection.entry, x.resource.charset))
     return 0
 
 

@@ -23,6 +23,7 @@ from .ranges import Ranges
 
 __all__ = ["Created", "Resource", "SeeOther", "Stop", "SwitchHandler"]
 
+
 class Resource:
     """A resource of HTTP. Derive from it, define the callbacks that differ from their defaults, route ``as_view``."""
 
