@@ -1,0 +1,57 @@
+"""Who is asking? HTTP authentication for resources; an API overrides what it does differently (RFC 9110 §11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.resource import Resource
+
+
+class Authenticated(Resource):
+    """A resource that knows its caller: steps S6 to S8 of the state machine.
+
+    A subclass that defines `forbidden` itself must ask this one first.
+    """
+
+    gateway: Gateway
+    caller: Caller
+    """Who asks; set once the credentials are good."""
+    open_methods: ClassVar[frozenset[str]] = frozenset({"OPTIONS"})
+    """Methods that need no credentials: a browser sends none with a preflight (Fetch §3.2.2)."""
+    status_of: ClassVar[Mapping[Outcome, int]] = {Outcome.MISSING: 401, Outcome.WRONG: 401, Outcome.THROTTLED: 429}
+    """What each way to have no caller is answered with: 401, 403 or 429."""
+
+    _refused: Refused | None = None
+
+    def authenticate(self, field: str | None) -> Caller | Refused:
+        """Whom the value of the Authorization field proves."""
+        return self.gateway.authenticator.check(field, self.request.remote_addr or "")
+
+    def challenge(self) -> str:
+        """The WWW-Authenticate field of a 401 (RFC 9110 §11.6.1)."""
+        return f'Basic realm="{self.gateway.settings.gateway.domain}"'
+
+    def admits(self, caller: Caller) -> bool:
+        """Whether this caller may come in; else 403."""
+        return True
+
+    def is_authorized(self) -> bool | str:
+        if self.request.method in self.open_methods:
+            return True
+        who = self.authenticate(self.request.environ.get("HTTP_AUTHORIZATION"))
+        if isinstance(who, Caller):
+            self.caller = who
+            return True
+        self._refused = who
+        return self.challenge() if self.status_of[who.outcome] == 401 else True
+
+    def forbidden(self) -> bool:
+        if self._refused is not None:
+            return self.status_of[self._refused.outcome] == 403
+        return self.request.method not in self.open_methods and not self.admits(self.caller)
+
+    def rate_limited(self) -> int | bool:
+        return self._refused.retry_after if self._refused is not None else False

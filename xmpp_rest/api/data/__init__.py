@@ -1,0 +1,52 @@
+"""The data API at /data, compatible with Prosody's mod_data_access (spec data-api §1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from xmpp_rest.api.data.listing import Listing
+from xmpp_rest.api.data.path import names_account
+from xmpp_rest.api.data.store import Store
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.resource import Resource
+from xmpp_rest.service.data import Data
+
+CORS = {
+    "Access-Control-Allow-Methods": "OPTIONS, GET, PUT, POST, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, Debug, ETag, Location",
+    "Access-Control-Max-Age": "7200",
+}
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The routes of /data."""
+    routes = Blueprint("data", __name__)
+    data = Data(gateway.driver, gateway.domains)
+    store = Store.as_view("store", gateway, data)
+    listing = Listing.as_view("listing", gateway, data)
+
+    def by_path(path: str) -> Any:
+        return (listing if request.method in ("GET", "HEAD") and names_account(path, data.hosts) else store)(path=path)
+
+    routes.add_url_rule("/data", "slash", _to_slash, methods=["GET"])
+    routes.add_url_rule(
+        "/data/<anything:path>", "path", by_path, methods=Resource.route_methods, provide_automatic_options=False
+    )
+    routes.after_request(_allow_origin)
+    return routes
+
+
+def _to_slash() -> BaseResponse:
+    """COMPAT mod_data_access: answered before credentials are looked at."""
+    return redirect("/data/", 301)
+
+
+def _allow_origin(response: Response) -> Response:
+    """The CORS fields that every answer carries."""
+    response.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
+    response.headers.update(CORS)
+    return response

@@ -1,0 +1,54 @@
+"""May this write go on, by its If-Match and If-None-Match? Judged where no other write can come between (RFC 9110 §13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drivers import Value
+from xmpp_rest.api.data.formats import entity_tags
+from xmpp_rest.http.conditional import parse_tags
+
+# In the order of RFC 9110 §13.2.2. There are no dates of modification here, so the other two fields never fail.
+FIELDS = {"HTTP_IF_MATCH": "If-Match", "HTTP_IF_NONE_MATCH": "If-None-Match"}
+Tags = frozenset[str]
+
+
+class MalformedTags(ValueError):
+    """The field of this name is no list of entity tags."""
+
+
+def take_conditions(environ: dict[str, Any]) -> dict[str, str]:
+    """The two fields out of a request, so that the state machine, which would judge them before the write, does not."""
+    return {name: value for field, name in FIELDS.items() if (value := environ.pop(field, None)) is not None}
+
+
+def failing(conditions: dict[str, str]) -> Callable[[Value | None], str | None]:
+    """Says which of the conditions what is in a store fails, None if none does. Raises MalformedTags."""
+    wanted = {name: _read(name, value) for name, value in conditions.items()}
+
+    def name_of(content: Value | None) -> str | None:
+        tags = entity_tags(content)
+        return next((name for name in wanted if not _HOLDS[name](wanted[name], tags)), None)
+
+    return name_of
+
+
+def _read(name: str, value: str) -> Tags:
+    tags = parse_tags(value)
+    if tags is None:
+        raise MalformedTags(name)
+    return tags
+
+
+def _matches(wanted: Tags, tags: Tags) -> bool:
+    """RFC 9110 §13.1.1, strong comparison: no tag here is weak."""
+    return bool(tags) if "*" in wanted else not wanted.isdisjoint(tags)
+
+
+def _none_matches(wanted: Tags, tags: Tags) -> bool:
+    """RFC 9110 §13.1.2, weak comparison."""
+    return not tags if "*" in wanted else tags.isdisjoint(tag.removeprefix("W/") for tag in wanted)
+
+
+_HOLDS: dict[str, Callable[[Tags, Tags], bool]] = {"If-Match": _matches, "If-None-Match": _none_matches}

@@ -1,0 +1,29 @@
+"""Which Authorization fields count at /data? Basic with a whole JID (spec data-api §1.2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+NOBODY = "Basic"
+"""A field that proves nothing."""
+
+
+def basic_with_domain(field: str | None) -> str | None:
+    """The field as other APIs have it, if it is one that counts here; else one that proves nothing; None stays None.
+
+    COMPAT mod_data_access: its documentation writes the credentials without the word Basic in front.
+    """
+    if not field:
+        return None
+    scheme, blank, credentials = field.strip(" ").partition(" ")
+    if not blank:
+        scheme, credentials = "basic", scheme
+    return f"Basic {credentials}" if scheme.lower() == "basic" and _names_domain(credentials) else NOBODY
+
+
+def _names_domain(credentials: str) -> bool:
+    try:
+        return b"@" in base64.b64decode(credentials.strip(" ")).partition(b":")[0]
+    except (binascii.Error, ValueError):  # not ASCII
+        return False

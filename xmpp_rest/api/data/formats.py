@@ -1,0 +1,108 @@
+"""How is a value written, and read? JSON and Lua table text (spec data-api §1.7, §3)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from drivers import Value
+from drivers.lua import LuaError, parse, serialise
+
+MAX_DIGITS = 30
+"""Of an integer; longer ones are past 64 bits anyway, and Python refuses to convert thousands of digits."""
+
+
+class Unreadable(ValueError):
+    """The body is not what its media type says; the sentence says why."""
+
+
+class Format(NamedTuple):
+    """Media type, a reader of bodies (raises Unreadable), a writer of values (raises BadValue for what storage cannot have written)."""
+
+    type: tuple[str, str]
+    read: Callable[[bytes], Value]
+    write: Callable[[Value], bytes]
+
+    @property
+    def media_type(self) -> str:
+        return "/".join(self.type)
+
+
+def _read_json(body: bytes) -> Value:
+    try:
+        # RFC 8259 §8.1: UTF-8; a byte order mark may be passed over
+        return json.loads(body.decode("utf-8-sig"), parse_int=_integer, parse_constant=_refuse)
+    except UnicodeDecodeError as e:
+        raise Unreadable(f"The body is not UTF-8: {e.reason} at byte {e.start}") from e
+    except RecursionError as e:
+        raise Unreadable("The body is nested too deep") from e
+    except ValueError as e:
+        raise Unreadable(f"The body is not JSON: {e}") from e
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
+
+
+def _refuse(literal: str) -> Value:
+    raise ValueError(f"{literal} is no JSON")
+
+
+def _read_lua(body: bytes) -> Value:
+    try:
+        value = parse(body)
+    except LuaError as e:
+        raise Unreadable(f"The body is not a Lua literal: {e}") from e
+    if value is None:  # COMPAT mod_data_access: `nil` is no value, JSON's null is one
+        raise Unreadable("The body is nil; write a table such as { a = 1 }")
+    return value
+
+
+def _write_json(value: Value) -> bytes:
+    text = _encode(_plain(value, _json_number))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # bytes that were no UTF-8 are lone surrogates here, which only escapes can carry (RFC 8259 §8.2)
+        return json.dumps(json.loads(text), separators=(",", ":")).encode()
+
+
+def _write_lua(value: Value) -> bytes:
+    return serialise(_plain(value, lambda number: number)).encode()
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def _json_number(number: float) -> float | None:
+    # COMPAT mod_data_access: up to 14 significant digits
+    return float(f"{number:.14g}") if math.isfinite(number) else None
+
+
+def _plain(value: Value, number: Callable[[float], Any]) -> Value:
+    """The value with members in order, so that equal contents are equal bodies, and its floats as `number` has them."""
+    if isinstance(value, dict):
+        return {key: _plain(value[key], number) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_plain(item, number) for item in value] or {}  # an empty table is neither, and written {}
+    return number(value) if isinstance(value, float) else value
+
+
+FORMATS = {
+    "json": Format(("application", "json"), _read_json, _write_json),
+    "lua": Format(("text", "x-lua"), _read_lua, _write_lua),
+}
+BY_MEDIA_TYPE = {form.media_type: form for form in FORMATS.values()}
+
+
+def entity_tag(body: bytes) -> str:
+    """The strong entity tag of a representation (RFC 9110 §8.8.3): equal for equal bodies only."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def entity_tags(content: Value | None) -> frozenset[str]:
+    """Those of all representations of what is in a store; none where there is nothing."""
+    return frozenset() if content is None else frozenset(entity_tag(form.write(content)) for form in FORMATS.values())

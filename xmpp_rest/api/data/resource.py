@@ -1,0 +1,77 @@
+"""What do the resources of /data have in common? Credentials and errors (spec data-api §1.2, §1.6)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from flask import Response
+
+from drivers import BadValue, StorageError
+from xmpp_rest.api.authentication import Authenticated
+from xmpp_rest.api.data.credentials import basic_with_domain
+from xmpp_rest.auth.credentials import Caller, Refused
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.problem import render_problem
+from xmpp_rest.http.resource import Stop
+from xmpp_rest.service.data import Data
+
+MAX_DEBUG = 500  # characters
+log = logging.getLogger(__name__)
+
+
+class DataResource(Authenticated):
+    """Base of the resources below /data."""
+
+    def __init__(self, gateway: Gateway, data: Data) -> None:
+        self.gateway = gateway
+        self.data = data
+
+    def init(self) -> None:
+        self.gateway.start()
+
+    def authenticate(self, field: str | None) -> Caller | Refused:
+        return super().authenticate(basic_with_domain(field))
+
+    def challenge(self) -> str:
+        return f'Basic realm="{self.gateway.settings.gateway.domain}/data_access"'
+
+    def admits(self, caller: Caller) -> bool:
+        if self.allowed_to(caller):
+            return True
+        self.problem["detail"] = "Only administrators may do this; others have the stores of their own account, on a domain hosted here"
+        return False
+
+    def allowed_to(self, caller: Caller) -> bool:
+        """Whether the caller may do this here. Every subclass says so; one may also end the request."""
+        raise NotImplementedError
+
+    def url(self, path: str) -> str:
+        """The URL of a path of the gateway as clients see it."""
+        return (self.gateway.settings.server.public_url or self.request.root_url).rstrip("/") + path
+
+    def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:
+        """End the request with this error."""
+        body, content_type = render_problem(status, {"detail": detail})
+        raise Stop(Response(body, status, fields, content_type=content_type))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """COMPAT mod_data_access: what the storage has to say is in a header field named Debug."""
+        try:
+            yield
+        except StorageError as e:
+            log.error("%s %s: %s", self.request.method, self.request.path, e)
+            debug = " ".join(str(e).split()).encode("ascii", "replace").decode()
+            self.refuse(500, "The storage failed; nothing was changed", Debug=debug[:MAX_DEBUG])
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """As `reading`, but a value that cannot be kept is the client's to change: 400."""
+        with self.reading():
+            try:
+                yield
+            except BadValue as e:
+                self.refuse(400, f"The body cannot be kept: {e}")
