@@ -38,6 +38,7 @@ VirtualHost "{domain}"
 Component "{conference}" "muc"
     muc_room_locking = false
     restrict_room_creation = false
+    muc_room_default_public = true
 """
 COMPONENT = """
 Component "{name}"
