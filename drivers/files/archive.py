@@ -11,7 +11,7 @@ from typing import NamedTuple
 from drivers import ArchiveItem, ArchiveQuery, ItemNotFound
 from drivers.archives import Conditions
 from drivers.files import durable
-from drivers.files.format import Format, Head, Record
+from drivers.files.format import Format, Head, Record, at_byte
 from drivers.files.records import located, records
 
 
@@ -26,7 +26,8 @@ class Place(NamedTuple):
 def heads(descriptor: int | None, form: Format) -> Iterator[tuple[int, Record, Head]]:
     """Position, record and head of every archive item; what is no stanza is passed over."""
     for position, record in enumerate(records(descriptor, form) if descriptor is not None else (), 1):
-        head = form.head(record, position)
+        with at_byte(record.offset):
+            head = form.head(record, position)
         if head is not None:
             yield position, record, head
 
@@ -65,7 +66,7 @@ class Items(Iterator[ArchiveItem]):
         if place is None:
             self.close()
             raise StopIteration
-        with durable.storage_errors(self._path), located(self._path):
+        with durable.storage_errors(self._path), located(self._path), at_byte(place.offset):
             return self._format.archive_item(os.pread(self._descriptor, place.length, place.offset), place.position)
 
     def close(self) -> None:

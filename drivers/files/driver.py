@@ -12,7 +12,7 @@ from typing import Literal
 from drivers import EVERY_ITEM, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Table, Value
 from drivers.archives import checked_item, checked_query
 from drivers.files import archive, durable, tree
-from drivers.files.format import Format
+from drivers.files.format import Format, Record, at_byte
 from drivers.files.locking import Locks
 from drivers.files.paths import encoded_store, store_path
 from drivers.files.records import append, located, opened, records
@@ -83,7 +83,11 @@ class FileDriver(Driver):
             first = next(found, None)
             if first is None:
                 return None
-            return [self._format.item(record.data) for record in itertools.islice(itertools.chain([first], found), start, stop)]
+            return [self._item(record) for record in itertools.islice(itertools.chain([first], found), start, stop)]
+
+    def _item(self, record: Record) -> Value:
+        with at_byte(record.offset):
+            return self._format.item(record.data)
 
     def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
         key, data = checked_key(user, host, store), self._format.item_bytes(canonical(item))

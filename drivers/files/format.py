@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from drivers import ArchiveItem, StorageError, Table, Value
@@ -14,10 +15,21 @@ class Unreadable(StorageError):
 
 
 class Damaged(Unreadable):
-    """There is something unreadable in a file of items, and something readable behind it."""
+    """There is something unreadable in a file of items, which is not just an unfinished item at its end."""
 
     def __init__(self, offset: int, why: str) -> None:
         super().__init__(f"damaged at byte {offset}: {why}")
+
+
+@contextmanager
+def at_byte(offset: int) -> Iterator[None]:
+    """Say where in the file it is that cannot be read."""
+    try:
+        yield
+    except Damaged:
+        raise
+    except Unreadable as e:
+        raise Damaged(offset, str(e)) from e
 
 
 class Record(NamedTuple):

@@ -93,11 +93,11 @@ def _place(descriptor: int, form: Format, data: bytes) -> tuple[int, bytes]:
         for record in records(descriptor, form):
             end = record.offset + len(record.data)
     except Damaged:
-        return size, b"\n" + data  # reading tells; what is there is not touched
+        end = size  # reading tells; what is there is not touched
     if os.pread(descriptor, size - end, end).strip() == b"":
         end = size
-    broken = end and os.pread(descriptor, 1, end - 1) == b"\n"
-    return end, data if broken or not end else b"\n" + data
+    inside_a_line = end and os.pread(descriptor, 1, end - 1) != b"\n"
+    return end, b"\n" + data if inside_a_line else data
 
 
 def _last_line(descriptor: int, size: int) -> bytes:
