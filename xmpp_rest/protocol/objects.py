@@ -51,22 +51,26 @@ def read_cbor(body: bytes) -> Any:
         raise BadObject(f"the body is no CBOR: {e}") from e
     if stream.read(1):
         raise BadObject("there is something behind the CBOR item")
-    _require_plain(value, 0)
+    _require_plain(value, 0, set())
     return value
 
 
-def _require_plain(value: Any, depth: int) -> None:
-    """Refuse tags' values, byte strings and sharing, which JSON has no word for (and which may be cyclic)."""
+def _require_plain(value: Any, depth: int, seen: set[int]) -> None:
+    """Refuse tags' values and byte strings, which JSON has no word for, and sharing, which would grow without bound in text."""
     if depth > MAX_DEPTH:
         raise BadObject("the CBOR is nested too deeply")
+    if isinstance(value, dict | list):
+        if id(value) in seen:
+            raise BadObject("the CBOR shares a value (tag 29); write it out")
+        seen.add(id(value))
     if isinstance(value, dict):
         for key, member in value.items():
             if not isinstance(key, str):
                 raise BadObject("the keys of a CBOR map must be text")
-            _require_plain(member, depth + 1)
+            _require_plain(member, depth + 1, seen)
     elif isinstance(value, list):
         for member in value:
-            _require_plain(member, depth + 1)
+            _require_plain(member, depth + 1, seen)
     elif value is not None and not isinstance(value, str | int | float | bool):
         raise BadObject(f"{type(value).__name__} has no place in a stanza; use text, numbers, booleans, arrays and maps")
 

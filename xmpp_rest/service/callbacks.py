@@ -10,6 +10,7 @@ from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.protocol.stanza import may_be_refused, refusal
 from xmpp_rest.service.callback_reply import reply_to
 from xmpp_rest.service.serial import SerialPool
@@ -72,6 +73,9 @@ class CallbackService:
     def _answer(self, stanza: Element, sender: JID) -> Element | None:
         try:
             response = self._webhook.post(stanza)
+        except Unmappable as e:  # anybody can send a broken JSON container
+            log.warning("callback %s: a stanza from %s has no JSON form: %s", self.name, sender, e)
+            return refusal(stanza, stanza_error("bad-request", str(e))) if may_be_refused(stanza) else None
         except (Unreachable, BadXML) as e:
             log.warning("callback %s: a stanza from %s was not delivered: %s", self.name, sender, e)
             unavailable = StanzaError("wait", "recipient-unavailable", str(e))

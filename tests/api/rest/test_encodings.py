@@ -23,6 +23,14 @@ XML, JSON, FORM, TEXT, CBOR = (
 )
 
 
+def shared(depth: int) -> Any:
+    """A value of a few bytes of CBOR that stands for 2**depth of them."""
+    value: Any = ["x"]
+    for _ in range(depth):
+        value = [value, value]
+    return {"payload": {"data": value}}
+
+
 @pytest.fixture
 def juliet(client: FlaskClient) -> FlaskClient:
     client.environ_base["HTTP_AUTHORIZATION"] = basic("juliet")["Authorization"]
@@ -123,6 +131,7 @@ def test_the_format_of_a_reply(juliet: FlaskClient, accept: str | None, kind: st
         (cbor2.dumps({"body": "x"}) + b"\x00", CBOR),
         (b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", CBOR),
         (b"\xd8\x1c\x81\xd8\x1d\x00", CBOR),
+        (cbor2.dumps(shared(30), value_sharing=True), CBOR),
         (b"\x81" * 100_000 + b"\x00", CBOR),
     ],
 )

@@ -1,0 +1,150 @@
+"""What was promised and is not done yet, even after a power cut? An append-only file that many threads commit together.
+
+One line for each record: a checksum, then JSON. `["+", number, text]` promises, `["-", number, …]` is done with. A promise is on disk
+before `append` returns; that something is done may be lost with the power: it is then done twice, as at-least-once means.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+COMPACT_AT = 4 << 20  # bytes of the file after which it is written anew, if most of it is done with
+
+
+class Journal:
+    """The promises of one file. Safe to be used by several threads; one process at a time owns it."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what an earlier process left. Raises OSError."""
+        self._path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._open: dict[int, str] = dict(_read(path))
+        self._next = max(self._open, default=0) + 1
+        self._lock = threading.Lock()  # the members above and below
+        self._commit = threading.Lock()  # held by the thread that writes for all
+        self._lines: list[bytes] = []
+        self._batch = 0  # of the lines that are being collected
+        self._committed = -1  # the last batch that is on disk
+        self._file = self._rewritten()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def promises(self) -> list[tuple[int, str]]:
+        """What is not done yet, oldest first."""
+        with self._lock:
+            return sorted(self._open.items())
+
+    def append(self, texts: Sequence[str]) -> list[int]:
+        """Promise these; their numbers, once they are on disk. Raises OSError, and then nothing was promised."""
+        with self._lock:
+            numbers = list(range(self._next, self._next + len(texts)))
+            self._next += len(texts)
+            self._lines.extend(_line(["+", n, text]) for n, text in zip(numbers, texts, strict=True))
+            batch = self._batch
+        self._sync(batch)
+        with self._lock:
+            self._open.update(zip(numbers, texts, strict=True))
+        return numbers
+
+    def done(self, numbers: Sequence[int]) -> None:
+        """These are done with; on disk with the next promise, or at the end."""
+        with self._lock:
+            for number in numbers:
+                self._open.pop(number, None)
+            self._lines.append(_line(["-", *numbers]))
+
+    def close(self) -> None:
+        """Write what is collected and give the file back."""
+        with self._lock:
+            batch = self._batch
+        self._sync(batch)
+        self._file.close()
+
+    def _sync(self, batch: int) -> None:
+        """Group commit: whoever gets the lock writes for all who came meanwhile; they find their batch done."""
+        with self._commit:
+            with self._lock:
+                if self._committed >= batch:
+                    return
+                lines, self._lines = self._lines, []
+                self._batch += 1
+            self._file.append(b"".join(lines))
+            self._committed = self._batch - 1
+            if self._file.size > COMPACT_AT:
+                self._compact()
+
+    def _compact(self) -> None:
+        with self._lock:
+            live = sum(len(text) for text in self._open.values())
+        if live < COMPACT_AT // 2:
+            self._file.close()
+            self._file = self._rewritten()
+
+    def _rewritten(self) -> _File:
+        """The file with what is open alone, replaced in one step."""
+        with self._lock:
+            lines = [_line(["+", n, text]) for n, text in sorted(self._open.items())]
+        scratch = self._path.with_suffix(".new")
+        file = _File(scratch)
+        file.append(b"".join(lines))
+        scratch.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return file
+
+
+class _File:
+    """An empty file that grows by whole appends."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self.size = 0
+
+    def append(self, data: bytes) -> None:
+        """Add `data` and wait until it is on disk; or nothing of it. Raises OSError."""
+        view, at = memoryview(data), self.size
+        try:
+            while view:
+                written = os.pwrite(self._fd, view, at)
+                at += written
+                view = view[written:]
+            os.fdatasync(self._fd)
+        except OSError:
+            os.ftruncate(self._fd, self.size)  # no half of it may be read later
+            raise
+        self.size = at
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _line(record: list[object]) -> bytes:
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _read(path: Path) -> Iterator[tuple[int, str]]:
+    """The promises that were not done with; a torn last line was never promised."""
+    if not path.exists():
+        return
+    found: dict[int, str] = {}
+    for line in path.read_bytes().split(b"\n"):
+        checksum, _, text = line.partition(b" ")
+        if not text or checksum != b"%08x" % zlib.crc32(text):
+            continue
+        sign, *rest = json.loads(text)
+        if sign == "+":
+            found[rest[0]] = rest[1]
+        else:
+            for number in rest:
+                found.pop(number, None)
+    yield from found.items()
