@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+import logging
+
+from flask import Blueprint, Response, g, request
+from flask.typing import ResponseReturnValue
 
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.catalogue import load_catalogue
+from xmpp_rest.api.commands.errors import internal_error
 from xmpp_rest.api.commands.families import COMMANDS
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.auth.rights import Rights
 from xmpp_rest.gateway import Gateway
+
+log = logging.getLogger(__name__)
 
 
 def registry() -> Registry:
@@ -28,9 +34,16 @@ def blueprint(gateway: Gateway) -> Blueprint:
     for rule in ("/api", "/api/<anything:path>"):
         routes.add_url_rule(rule, view_func=call, methods=Call.route_methods - {"OPTIONS"})
         routes.add_url_rule(rule, view_func=preflight, methods=["OPTIONS"])
+    routes.register_error_handler(Exception, _unexpected)
     routes.after_request(_allow_origin)
     routes.after_request(_audit)
     return routes
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    """What nobody foresaw: the log has all of it, the caller nothing (spec commands-api §16)."""
+    log.error("%r failed", request.path, exc_info=error)
+    return internal_error().answer
 
 
 def _allow_origin(response: Response) -> Response:

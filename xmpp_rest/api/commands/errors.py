@@ -19,7 +19,8 @@ class Failure(Stop):
 
     def __init__(self, status: int, body: Body, retry_after: int = 0) -> None:
         fields = {"Content-Type": "application/json"} | ({"Retry-After": str(retry_after)} if retry_after else {})
-        super().__init__((dump_json(body), status, fields))
+        self.answer = (dump_json(body), status, fields)
+        super().__init__(self.answer)
         self.status = status
         self.body = body
 

@@ -110,7 +110,8 @@ def _matching(services: Services, subs: str, asks: str, users: str, contacts: st
             continue
         for item in services.rosters.items(owner):
             # COMPAT ejabberd: what is stored with another word never matches
-            if item.subscription in SUBSCRIPTIONS and _is_one(item.subscription, subs) and _is_one(item.pending, asks) and _is_like(item.jid, contacts):
+            fits = item.subscription in SUBSCRIPTIONS and _is_one(item.subscription, subs) and _is_one(item.pending, asks)
+            if fits and _is_like(item.jid, contacts):
                 yield owner, item
 
 

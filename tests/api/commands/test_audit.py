@@ -1,0 +1,113 @@
+"""Is every call written down, on one line, without a secret? (spec commands-api §16)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drivers import StorageError
+from tests.api.commands.conftest import Run
+from tests.conftest import DOMAIN, PASSWORD, basic
+from xmpp_rest.api.commands.audit import hidden
+from xmpp_rest.gateway import Gateway
+
+LOGGER = "xmpp_rest.commands"
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level("DEBUG")
+    return caplog
+
+
+def lines(log: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in log.records if r.name == LOGGER]
+
+
+@pytest.mark.parametrize(
+    ("path", "args", "headers", "line"),
+    [
+        ("check_account", {"user": "juliet", "host": DOMAIN}, None, f'admin@{DOMAIN} from 127.0.0.1 called "check_account" ("user"="juliet" "host"="{DOMAIN}"): 200'),
+        ("stats/v0", {"name": "x"}, basic(f"juliet@{DOMAIN}"), f'juliet@{DOMAIN} from 127.0.0.1 called "stats/v0" ("name"="x"): 403'),
+        ("status", {}, {}, 'anonymous from 127.0.0.1 called "status" (): 403'),
+        ("status", {}, basic(f"admin@{DOMAIN}", "wrong"), 'unknown from 127.0.0.1 called "status" (): 401'),
+        ("a%09b", {}, {}, 'unknown from 127.0.0.1 called "a\\tb" (): 404'),
+        ("status", {"a\nb": "\u2028c"}, None, f'admin@{DOMAIN} from 127.0.0.1 called "status" ("a\\nb"="\\u2028c"): 400'),
+    ],
+)  # fmt: skip
+def test_one_line_a_call(run: Run, log: pytest.LogCaptureFixture, path: str, args: Any, headers: Any, line: str) -> None:
+    run(path, args, *([] if headers is None else [headers]))
+    assert lines(log) == [line]
+
+
+SECRET = "s3cr3t-of-juliet"
+
+
+@pytest.mark.parametrize(
+    ("path", "args"),
+    [
+        ("register", {"user": "romeo", "host": DOMAIN, "password": SECRET}),
+        ("register", {"user": "romeo", "host": DOMAIN, "password": [SECRET]}),
+        ("register", {"user": "a b", "host": DOMAIN, "password": SECRET}),
+        ("register", {"user": "romeo", "password": SECRET}),
+        ("change_password", {"user": "juliet", "host": DOMAIN, "newpass": SECRET}),
+        ("change_password", {"user": "juliet", "host": DOMAIN, "newpass": SECRET + "\u0007"}),
+        ("check_password_hash", {"user": "juliet", "host": DOMAIN, "passwordhash": SECRET, "hashmethod": "md5"}),
+        ("oauth_revoke_token", {"token": SECRET}),
+        ("oauth_add_client_password", {"client_id": "a", "client_name": "b", "secret": SECRET}),
+    ],
+)
+def test_secrets_stay_secret(run: Run, log: pytest.LogCaptureFixture, path: str, args: Any) -> None:
+    answer = run(path, args)
+    assert SECRET not in log.text
+    assert SECRET not in str(answer.body)
+    assert len(lines(log)) == 1
+
+
+def test_secrets_stay_secret_when_a_command_breaks(
+    run: Run, gateway: Gateway, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise OSError("the disk is on fire")
+
+    run("status")
+    monkeypatch.setattr(gateway.driver, "update", broken)
+    assert run("register", {"user": "romeo", "host": DOMAIN, "password": SECRET}) == (500, "internal_error")
+    assert "the disk is on fire" in log.text
+    assert SECRET not in log.text
+
+
+def test_credentials_that_cannot_be_checked(run: Run, gateway: Gateway, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise StorageError("the disk is on fire")
+
+    run("status")
+    monkeypatch.setattr(gateway.driver, "load", broken)
+    assert run("status") == (500, "internal_error")
+    assert lines(log)[-1] == 'unknown from 127.0.0.1 called "status" (): 500'
+
+
+def test_the_authorization_field_is_not_written_down(run: Run, log: pytest.LogCaptureFixture) -> None:
+    run("status")
+    field = basic(f"admin@{DOMAIN}")["Authorization"].split()[1]
+    assert field not in log.text
+    assert PASSWORD not in log.text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([{"name": "password", "value": "x"}, {"name": "title", "value": "y"}], [{"name": "password", "value": "hidden"}, {"name": "title", "value": "y"}]),
+        ({"password": "x", "title": "y"}, {"password": "hidden", "title": "y"}),
+        ([[{"token": ["x"]}]], [[{"token": "hidden"}]]),
+        ("x", "x"),
+    ],
+)  # fmt: skip
+def test_secrets_inside_other_values(value: Any, shown: Any) -> None:
+    assert hidden("options", value) == shown
+
+
+def test_long_values_are_cut(run: Run, log: pytest.LogCaptureFixture) -> None:
+    run("status", {"x" * 100_000: "y" * 100_000})
+    assert len(lines(log)[0]) < 1000
