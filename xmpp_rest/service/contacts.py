@@ -66,17 +66,18 @@ class Contacts:
         """What is between the two; None if nothing is. Raises StorageError."""
         return self._roster.contact(owner, jid)
 
+    def known(self, jid: JID) -> bool:
+        """Whether somebody may be at this address: at a hosted domain there must be an account or a bot."""
+        return jid.domain not in self._router.domains or jid.bare in self._bots or self._accounts.exists(jid)
+
     def add(self, owner: JID, jid: JID, name: str | None = None, groups: tuple[str, ...] | None = None) -> None:
         """Make a roster item, or change name and groups of the one that is there; None leaves them. Nothing is sent to the contact.
 
-        Raises GatewayError: account-unknown (nobody is at that address of a hosted domain), bad-contact, roster-full; StorageError.
+        Raises GatewayError: bad-contact, roster-full; StorageError.
         """
-        jid = jid.bare
-        if jid.domain in self._router.domains and jid not in self._bots and not self._accounts.exists(jid):
-            raise GatewayError("account-unknown", f"The user {jid} does not exist")
 
         def edit(old: Contact | None) -> Contact:
-            contact = replace(old, listed=True) if old else Contact(jid)
+            contact = replace(old, listed=True) if old else Contact(jid.bare)
             contact = contact if name is None else replace(contact, name=name)
             return contact if groups is None else replace(contact, groups=tuple(sorted(set(groups))))
 
@@ -87,6 +88,8 @@ class Contacts:
 
         Raises GatewayError: outbox-full (then all is as it was), bad-contact; StorageError.
         """
+        if self._roster.contact(owner, jid) is None:  # nearly every name that is no contact, at the cost of a look
+            return False
         change = self._roster.change(owner, jid, lambda _: None)
         if change.before is None:
             return False

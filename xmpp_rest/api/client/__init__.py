@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from xmpp_rest.api.client.contacts import Contacts
 from xmpp_rest.api.client.cors import allow_origin
 from xmpp_rest.api.client.resource import ClientResource
 from xmpp_rest.api.client.routing import Dispatcher, Route
 from xmpp_rest.gateway import Gateway
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES: tuple[Route, ...] = (
+    Route("/contacts", Contacts),
+    Route("/contacts/{jid}", Contacts),
+)
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

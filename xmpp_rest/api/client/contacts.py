@@ -1,0 +1,87 @@
+"""`/contacts` and `/contacts/{jid}`: the caller's roster with its subscriptions (spec client-api §7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xmpp_rest.api.client.jids import bare_address
+from xmpp_rest.api.client.refusal import Refusal
+from xmpp_rest.api.client.resource import NO_CONTENT, ClientResource, Reply
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import make
+
+ACTIONS = {"invite": "subscribe", "accept": "subscribed"}
+"""What a PUT asks for → the presence that says so (RFC 6121 §3.1)."""
+INVALID = "Invalid JID"
+
+
+class Contacts(ClientResource):
+    """Lists, adds, invites, accepts and removes contacts."""
+
+    methods = ("OPTIONS", "GET", "POST", "PUT", "DELETE")
+
+    def get(self) -> list[dict[str, str]]:
+        if "jid" in self.args:
+            raise Refusal(404, "JID provided but not supported")
+        contacts = self.gateway.contacts.all(self.account)
+        return [{"jid": str(c.jid), "subscription": c.state.subscription, "ask": c.state.ask} for c in contacts]
+
+    def post(self) -> Reply:
+        given = self.args | self.fields()
+        if "jid" not in given:
+            raise Refusal(400, "Missing JID")
+        jid = bare_address(given["jid"], INVALID)
+        # COMPAT MongooseIM: generation 3 never asks whether there is such an account
+        if self.settings.generation != 3 and not self.gateway.contacts.known(jid):
+            raise Refusal(404, f"The user {jid} does not exist")
+        self._add(jid)
+        return NO_CONTENT
+
+    def _add(self, jid: JID) -> None:
+        try:
+            self.gateway.contacts.add(self.account, jid)
+        except GatewayError as e:
+            if e.name != "bad-contact":
+                raise
+            raise Refusal(400, f"{INVALID}: {jid}") from e
+
+    def put(self) -> Reply:
+        jid = bare_address(self.args["jid"], INVALID) if "jid" in self.args else None
+        fields = self._fields_with_jid() if jid is None else self.fields()
+        jid = jid or bare_address(fields["jid"], INVALID)
+        if "action" not in fields:
+            raise Refusal(400, "Missing action")
+        action = fields["action"]
+        kind = ACTIONS.get(action) if isinstance(action, str) else None
+        if kind is None:
+            raise Refusal(400, "Invalid action", old_status=501)
+        if self.gateway.contacts.get(self.account, jid) is None:
+            raise Refusal(404, "Given contact does not exist")
+        self.gateway.contacts.ask(self.account, jid, make("presence", type_=kind))
+        return NO_CONTENT
+
+    def _fields_with_jid(self) -> dict[str, Any]:
+        """COMPAT MongooseIM: generation 3 took the JID from the body, too."""
+        try:
+            fields = self.fields()
+        except Refusal as e:
+            raise Refusal(400, "Missing JID") from e
+        if "jid" not in fields:
+            raise Refusal(400, "Missing JID")
+        return fields
+
+    def delete(self) -> Reply:
+        if "jid" in self.args:
+            jid = bare_address(self.args["jid"], INVALID)
+            if not self.gateway.contacts.remove(self.account, jid):
+                raise Refusal(404, f"Cannot remove {jid} contact that does not exist")
+            return NO_CONTENT
+        return Reply(200, {"not_deleted": [str(jid) for jid in self._listed() if not self.gateway.contacts.remove(self.account, jid)]})
+
+    def _listed(self) -> list[JID]:
+        """The addresses in `to_delete`, each once. One that is none keeps all of them."""
+        given = self.fields().get("to_delete")
+        if not isinstance(given, list) or not all(isinstance(jid, str) for jid in given):
+            raise Refusal(400, "Invalid list of JIDs")
+        return list(dict.fromkeys(bare_address(jid, INVALID) for jid in given))
