@@ -112,6 +112,11 @@ class Driver(ABC):
     ) -> str:
         """Keep a stanza; its id (a fresh, unguessable one without `key`). An item with the same id is replaced, and is last then."""
 
+    def archive_extend(self, user: str | None, host: str, store: str, items: Iterable[ArchiveItem]) -> None:
+        """Keep several items with their ids, in order; as `archive_append` for each, only quicker where a driver can."""
+        for item in items:
+            self.archive_append(user, host, store, item.stanza, when=item.when, with_=item.with_, key=item.id)
+
     @abstractmethod
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
         """The items that fit. Raises ItemNotFound for an unknown `before` or `after`."""

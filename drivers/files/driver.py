@@ -120,6 +120,18 @@ class FileDriver(Driver):
                 append(path, self._format, data)
         return item.id
 
+    def archive_extend(self, user: str | None, host: str, store: str, items: Iterable[ArchiveItem]) -> None:
+        place = checked_key(user, host, store)
+        records: dict[str, bytes] = {}
+        for item in items:
+            records.pop(item.id, None)  # the last of several with one id counts, and stands last
+            records[item.id] = self._format.archive_bytes(checked_item(item))
+        data = list(records.values())
+        path = self._archive_path(place)
+        with self._locks.held(place):
+            if data and not self._take_out(path, ArchiveQuery(ids=tuple(records)), data):
+                append(path, self._format, b"".join(data))
+
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
         path = self._archive_path(checked_key(user, host, store))
         with opened(path) as descriptor:

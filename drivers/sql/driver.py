@@ -60,6 +60,15 @@ class SQLDriver(Driver):
         self._engine.write(place, lambda session: archive.append(session, place, item))
         return item.id
 
+    def archive_extend(self, user: str | None, host: str, store: str, items: Iterable[ArchiveItem]) -> None:
+        place, checked = checked_key(user, host, store), [checked_item(item) for item in items]
+
+        def work(session: Session) -> None:
+            for item in checked:
+                archive.append(session, place, item)
+
+        self._engine.write(place, work)
+
     def archive_find(
         self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM
     ) -> Iterator[ArchiveItem]:

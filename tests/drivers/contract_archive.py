@@ -180,6 +180,18 @@ class ArchiveContract(StorageFixtures):
         assert same(found.stanza, message("new"))
         assert ids(filled, start=101, end=102) == ["c"]
 
+    def test_several_items_at_once(self, filled: Driver) -> None:
+        new = [ArchiveItem(item, when, "x@y", message(f"new {item}")) for item, when in (("g", 1), ("b", 2.5), ("h", 3), ("g", 4))]
+        filled.archive_extend(*JULIET, "archive", iter(new))
+        assert ids(filled) == [*"acdef", "b", "h", "g"]
+        found = list(filled.archive_find(*JULIET, "archive", ArchiveQuery(after="f")))
+        assert [(item.id, item.when, item.with_) for item in found] == [("b", 2.5, "x@y"), ("h", 3, "x@y"), ("g", 4, "x@y")]
+        filled.archive_extend(*ROMEO, "archive", [])
+        filled.archive_extend(*ROMEO, "archive", new[:1])
+        assert filled.archive_count(*ROMEO, "archive") == 1
+        with pytest.raises(BadValue):
+            filled.archive_extend(*ROMEO, "archive", [new[1], ArchiveItem("", 1, "", "<message/>")])
+
     def test_archives_are_apart(self, driver: Driver) -> None:
         places = [(*JULIET, "archive"), (*ROMEO, "archive"), (*JULIET, "pep_urn:x"), (None, "capulet.example", "muc_log")]
         for place in places:

@@ -1,0 +1,169 @@
+"""Does everything of one storage arrive in another, and nothing go wrong unnoticed?"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers import ArchiveItem, Driver, open_driver
+from drivers.migrate import Step, _contents, _plain, _plain_item, migrate
+from drivers.migratecommand import run_cli
+from tests.drivers.contract_base import JULIET, ROMEO
+from tests.drivers.postgrescluster import Cluster
+
+Open = Callable[[str], Driver]
+URLS = {"flatfile": "flatfile:data", "jsonfile": "jsonfile:json", "sqlite": "sqlite:x.sqlite"}
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Open:
+    return lambda url: open_driver(url, tmp_path)
+
+
+def content(driver: Driver) -> dict[Any, Any]:
+    """Everything there is, comparable."""
+    found: dict[Any, Any] = {}
+    for place, sort in _contents(driver):
+        if sort == "archive":
+            found[place, sort] = [_plain_item(item) for item in driver.archive_find(*place)]
+        else:
+            found[place, sort] = _plain(driver.load(*place) if sort == "keyval" else driver.list_load(*place))
+    return found
+
+
+def fill(driver: Driver) -> None:
+    driver.store(*JULIET, "accounts", {"password": "x", "__hash": [False, {"n": 1.5}]})
+    driver.list_store(*JULIET, "wishlist", [1, "two", {"three": [3]}])
+    driver.store(None, "capulet.example", "hostdata", {"a": {}})
+    driver.store(None, "", "everywhere", ["a"])
+    items = [ArchiveItem(f"id{i}", 1000.25 + i, "r@x", f"<message><body>{i}</body></message>") for i in range(1200)]
+    driver.archive_extend(*ROMEO, "archive", items)
+
+
+@pytest.mark.parametrize("target", URLS)
+@pytest.mark.parametrize("source", ["flatfile:prosody-data", "sqlite:prosody.sqlite"], ids=["files", "database"])
+def test_a_real_servers_data(opened: Open, prosody_data: Path, prosody_database: Path, source: str, target: str) -> None:
+    one, two = opened(source), opened(URLS[target])
+    report = migrate(one, two)
+    assert report.problems == []
+    assert content(two) == content(one)
+    assert sum(report.stores.values()) == report.stores["copied"] == len(content(one))
+
+
+@pytest.mark.parametrize("target", URLS)
+@pytest.mark.parametrize("source", URLS)
+def test_there_and_back(opened: Open, source: str, target: str) -> None:
+    one, two = opened(URLS[source]), opened(URLS[target].replace(":", ":copy/"))
+    fill(one)
+    assert migrate(one, two).stores == {"copied": 5}
+    assert content(two) == content(one)
+    assert migrate(two, one).stores == {"already there": 5}
+
+
+@pytest.mark.live
+def test_to_postgres_and_back(opened: Open, cluster: Cluster, prosody_data: Path) -> None:
+    one, two, three = opened("flatfile:prosody-data"), opened(cluster.new_database()), opened("flatfile:back")
+    try:
+        assert migrate(one, two).problems == migrate(two, three).problems == []
+        assert content(three) == content(one)
+    finally:
+        two.close()
+
+
+def test_a_dry_run_writes_nothing(opened: Open, tmp_path: Path) -> None:
+    one, two = opened("sqlite:x.sqlite"), opened("flatfile:data")
+    fill(one)
+    report = migrate(one, two, dry_run=True)
+    assert (report.stores, report.items["to copy"]) == ({"to copy": 5}, 1200 + 2 + 3 + 1 + 1)
+    assert not (tmp_path / "data").exists()
+    migrate(one, two)
+    assert migrate(one, two, dry_run=True).stores == {"already there": 5}
+
+
+def test_an_interrupted_migration_goes_on(opened: Open) -> None:
+    one, two = opened("sqlite:x.sqlite"), opened("flatfile:data")
+    fill(one)
+
+    def stop(step: Step) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        migrate(one, two, progress=stop)
+    two.archive_extend(*ROMEO, "archive", [item for i, item in enumerate(one.archive_find(*ROMEO, "archive")) if i < 700])
+    report = migrate(one, two)
+    assert report.problems == []
+    assert report.stores == {"already there": 1, "copied": 4}
+    assert content(two) == content(one)
+
+
+def test_what_differs_is_reported_and_replaced_only_if_asked_for(opened: Open) -> None:
+    one, two = opened("sqlite:x.sqlite"), opened("flatfile:data")
+    fill(one)
+    two.store(*JULIET, "accounts", {"password": "newer"})
+    two.list_append(*JULIET, "wishlist", "other")
+    two.archive_append(*ROMEO, "archive", "<message/>", when=5, key="other")
+    two.store("nurse", "capulet.example", "accounts", {"password": "kept"})
+    steps: list[Step] = []
+    report = migrate(one, two, progress=steps.append)
+    assert [step for step in steps if step.outcome == "differs"] == report.problems
+    assert {step.place.store for step in report.problems} == {"accounts", "wishlist", "archive"}
+    assert two.load(*JULIET, "accounts") == {"password": "newer"}
+    assert migrate(one, two, overwrite=True, dry_run=True).stores == {"to copy": 3, "already there": 2}
+    assert two.list_load(*JULIET, "wishlist") == ["other"]
+    assert migrate(one, two, overwrite=True).stores == {"copied": 3, "already there": 2}
+    assert two.load("nurse", "capulet.example", "accounts") == {"password": "kept"}
+    two.purge("nurse", "capulet.example")
+    assert content(two) == content(one)
+
+
+def test_a_store_that_fails_does_not_stop_the_others(opened: Open, tmp_path: Path) -> None:
+    one, two = opened("flatfile:data"), opened("sqlite:x.sqlite")
+    fill(one)
+    one.store("long" + "o" * 100, "capulet.example", "accounts", {"a": float("nan")})
+    (tmp_path / "data/capulet%2eexample/wishlist/juliet.list").write_text("item(1);\nitem(oops);\nitem(2);\n")
+    report = migrate(one, two)
+    assert report.stores == {"copied": 4, "failed": 2}
+    sentences = " ".join(step.sentence for step in report.problems)
+    assert "0/0 is not a number" in sentences
+    assert "juliet.list: damaged at byte 9" in sentences
+    assert str(report.problems[0].place).endswith("@capulet.example: accounts") or report.problems[0].place.store == "wishlist"
+
+
+def test_a_target_that_keeps_something_else_is_noticed(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = opened("sqlite:x.sqlite"), opened("flatfile:data")
+    fill(one)
+    monkeypatch.setattr(two, "store", lambda *arguments: None)
+    monkeypatch.setattr(two, "archive_extend", lambda *arguments: None)
+    report = migrate(one, two)
+    assert {step.place.store for step in report.problems} == {"accounts", "hostdata", "everywhere", "archive"}
+    assert all("reads back differently" in step.sentence or "read back differently" in step.sentence for step in report.problems)
+
+
+def test_the_command(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files, database = "flatfile:prosody-data", "sqlite:x.sqlite"
+    assert run_cli([files, database, "--dry-run"], tmp_path) == 0
+    assert capsys.readouterr().out == "to copy: 39 stores, 105 items\n"
+    assert run_cli([files, database], tmp_path) == 0
+    assert capsys.readouterr().out == "copied: 39 stores, 105 items\n"
+    with sqlite3.connect(tmp_path / "x.sqlite") as connection:
+        connection.execute("UPDATE prosody SET value='x' WHERE user='juliet' AND store='accounts'")
+    connection.close()
+    assert run_cli([files, database], tmp_path) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "already there: 38 stores, 104 items\ndiffers: 1 stores, 0 items\n"
+    assert printed.err == "juliet@capulet.example: accounts (keyval) differs: the target has other content\n"
+    assert run_cli([files, database, "--overwrite"], tmp_path) == 0
+    assert run_cli(["flatfile:nothing", "jsonfile:new"], tmp_path) == 0
+    assert capsys.readouterr().out.endswith("there is nothing to copy\n")
+
+
+@pytest.mark.parametrize("urls", [("nosuch:x", "sqlite:x"), ("sqlite:x", "sqlite:x"), ("flatfile:file", "sqlite:x"), ("sqlite:file/x", "sqlite:x")])
+def test_storages_that_cannot_be_opened(tmp_path: Path, urls: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert run_cli(list(urls), tmp_path) == 2
+    assert capsys.readouterr().err
+
