@@ -83,6 +83,13 @@ class Contacts:
 
         self._pushed(owner, self._roster.change(owner, jid, edit))
 
+    def put(self, owner: JID, jid: JID, contact: Contact | None) -> None:
+        """Make the roster say this of `jid` (None: nothing), whatever it said before. Nothing is sent to the contact.
+
+        Raises GatewayError: bad-contact, roster-full; StorageError.
+        """
+        self._pushed(owner, self._roster.change(owner, jid, lambda _: contact))
+
     def remove(self, owner: JID, jid: JID) -> bool:
         """End both subscriptions and forget the contact; False if there was nothing between the two.
 

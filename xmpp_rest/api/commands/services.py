@@ -12,7 +12,6 @@ from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.bans import Bans
 from xmpp_rest.service.last_activity import LastActivity
 from xmpp_rest.service.private_storage import PrivateStorage
-from xmpp_rest.service.rosters import Rosters
 from xmpp_rest.service.vcards import VCards
 
 
@@ -25,7 +24,6 @@ class Services:
     bans: Bans
     last: LastActivity
     private: PrivateStorage
-    rosters: Rosters
     vcards: VCards
     since: float = field(default_factory=time.monotonic)
 
@@ -33,7 +31,7 @@ class Services:
     def of(cls, gateway: Gateway) -> Services:
         driver, accounts = gateway.driver, gateway.accounts
         bans = Bans(driver, accounts.domain)
-        return cls(gateway, accounts, bans, LastActivity(driver), PrivateStorage(driver), Rosters(driver), VCards(driver))
+        return cls(gateway, accounts, bans, LastActivity(driver), PrivateStorage(driver), VCards(driver))
 
     @property
     def domain(self) -> str:

@@ -45,6 +45,7 @@ def _not_registered(error: GatewayError, name: str, node: str) -> Failure:
 @command("unregister")
 def unregister(services: Services, user: str, host: str) -> str:
     if jid := account(services, user, host):
+        services.gateway.contacts.remove_all(jid)
         services.accounts.unregister(jid)
     return ""
 

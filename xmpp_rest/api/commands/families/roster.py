@@ -10,12 +10,14 @@ from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
-from xmpp_rest.service.rosters import SUBSCRIPTIONS, Item
+from xmpp_rest.service.contact import Contact
+from xmpp_rest.service.subscriptions import SUBSCRIPTIONS, Side, State
 
 ANY = "any"
-# COMPAT ejabberd: what it says of contacts that a command has made
-PENDING = {"none": "undefined", "in": "in", "out": "out"}
-Pair = tuple[JID, Item]
+# COMPAT ejabberd: `undefined` is what it says of contacts that a command has made
+PENDING = {"none": "undefined", "in": "in", "out": "out", "both": "in"}
+SIDES = {True: Side.YES, False: Side.NONE}
+Pair = tuple[JID, Contact]
 
 
 def _owner(services: Services, user: str, host: str) -> JID:
@@ -25,9 +27,14 @@ def _owner(services: Services, user: str, host: str) -> JID:
         raise rejected("Invalid 'localuser'/'localserver'") from e
 
 
-def _contact(user: str, host: str) -> str:
+def _items(services: Services, owner: JID) -> list[Contact]:
+    _, items = services.gateway.contacts.items(owner)
+    return items
+
+
+def _contact(user: str, host: str) -> JID:
     try:
-        return str(local_jid(user, host) if user else parse_jid(host).bare)
+        return local_jid(user, host) if user else parse_jid(host).bare
     except InvalidJID as e:
         raise rejected("Invalid 'user'/'server'") from e
 
@@ -39,8 +46,13 @@ def add_rosteritem(
     owner, contact = _owner(services, localuser, localhost), _contact(user, host)
     if subs not in SUBSCRIPTIONS:
         raise rejected("Invalid subscription")
-    services.rosters.set(owner, Item(contact, nick, subs, tuple(groups)))
+    _put(services, owner, contact, nick, subs, groups)
     return True
+
+
+def _put(services: Services, owner: JID, jid: JID, nick: str, subs: str, groups: list[str]) -> None:
+    state = State(*(SIDES[sees] for sees in SUBSCRIPTIONS[subs]))
+    services.gateway.contacts.put(owner, jid, Contact(jid, state, nick, tuple(sorted(set(groups)))))
 
 
 @command("add_rosteritem")
@@ -54,29 +66,28 @@ def add_rosteritem_v0(
 
 @command("delete_rosteritem")
 def delete_rosteritem(services: Services, localuser: str, localhost: str, user: str, host: str) -> bool:
-    services.rosters.remove(_owner(services, localuser, localhost), _contact(user, host))
+    services.gateway.contacts.put(_owner(services, localuser, localhost), _contact(user, host), None)
     return True
 
 
 @command("get_roster")
 def get_roster(services: Services, user: str, host: str) -> list[tuple[str, str, str, str, list[str]]]:
-    items = services.rosters.items(services.address(user, host))
-    return [(i.jid, i.name, i.subscription, PENDING[i.pending], list(i.groups)) for i in items]
+    items = _items(services, services.address(user, host))
+    return [(str(i.jid), i.name, i.state.subscription, PENDING[i.state.ask], list(i.groups)) for i in items]
 
 
 @command("get_roster_count")
 def get_roster_count(services: Services, user: str, host: str) -> int:
-    return len(services.rosters.items(services.address(user, host)))
+    return len(_items(services, services.address(user, host)))
 
 
 @command("push_alltoall")
 def push_alltoall(services: Services, host: str, group: str) -> bool:
-    users = sorted(services.accounts.users())
+    users = [JID(user, services.domain, "") for user in sorted(services.accounts.users())]
     for owner in users:
         for contact in users:
             if contact != owner:
-                item = Item(f"{contact}@{services.domain}", contact, "both", (group,))
-                services.rosters.set(JID(owner, services.domain, ""), item)
+                _put(services, owner, contact, contact.local, "both", [group])
     return True
 
 
@@ -87,7 +98,7 @@ def _list(_: Services, pairs: Iterator[Pair]) -> list[Pair]:
 def _delete(services: Services, pairs: Iterator[Pair]) -> list[Pair]:
     found = list(pairs)
     for owner, item in found:
-        services.rosters.remove(owner, item.jid)
+        services.gateway.contacts.put(owner, item.jid, None)
     return found
 
 
@@ -101,17 +112,15 @@ def process_rosteritems(
     if action not in ACTIONS:
         raise internal_error()  # COMPAT ejabberd
     pairs = ACTIONS[action](services, _matching(services, subs, asks, users, contacts))
-    return [(str(owner), item.jid) for owner, item in pairs]
+    return [(str(owner), str(item.jid)) for owner, item in pairs]
 
 
 def _matching(services: Services, subs: str, asks: str, users: str, contacts: str) -> Iterator[Pair]:
-    for owner in services.rosters.owners(services.domain):
-        if not _is_like(str(owner), users):
-            continue
-        for item in services.rosters.items(owner):
-            # COMPAT ejabberd: what is stored with another word never matches
-            fits = item.subscription in SUBSCRIPTIONS and _is_one(item.subscription, subs) and _is_one(item.pending, asks)
-            if fits and _is_like(item.jid, contacts):
+    for user in services.accounts.users():
+        owner = JID(user, services.domain, "")
+        for item in _items(services, owner) if _is_like(str(owner), users) else ():
+            fits = _is_one(item.state.subscription, subs) and _is_one(item.state.ask, asks)
+            if fits and _is_like(str(item.jid), contacts):
                 yield owner, item
 
 
