@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, USERS, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, TOKEN, USERS, basic
+from xmpp_rest.application import build
+from xmpp_rest.configuration import load_settings
 from xmpp_rest.gateway import Gateway
 
 JULIET = f"juliet@{DOMAIN}"
@@ -19,13 +21,40 @@ LUA = "text/x-lua"
 Ask = Callable[..., TestResponse]
 
 
-@pytest.fixture(params=["sqlite:gateway.sqlite", "flatfile:tree"], ids=["sqlite", "flatfile"])
-def app(request: pytest.FixtureRequest, make_app: MakeApp) -> Flask:
-    app = make_app(storage_url=request.param)
+@pytest.fixture(scope="package", params=["sqlite:gateway.sqlite", "flatfile:tree"], ids=["sqlite", "flatfile"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """One application for each storage: deriving keys of passwords anew for every test would take most of the time."""
+    values = {
+        "GATEWAY_DOMAIN": DOMAIN,
+        "AUTH_ADMIN_PASSWORD": PASSWORD,
+        "AUTH_ITERATIONS": "4096",
+        "AUTH_FAILURES": "100000",
+        "REST_CREDENTIALS": TOKEN,
+        "STORAGE_URL": request.param,
+        "SERVER_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+    }
+    app = build(load_settings(None, {f"XMPP_REST_{k}": v for k, v in values.items()}))
     gateway: Gateway = app.extensions["gateway"]
+    gateway.start()
     for user in USERS:
-        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), "R0m30-forever")
-    return app
+        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
+    yield app
+    gateway.stop()
+
+
+@pytest.fixture
+def app(shared: Flask) -> Iterator[Flask]:
+    """The application with the accounts of USERS and nothing else; what a test changes is undone."""
+    driver = shared.extensions["gateway"].driver
+    records = {user: driver.load(user, DOMAIN, "accounts") for user in (*USERS, "admin")}
+    yield shared
+    for host in list(driver.hosts()):
+        for user in list(driver.users(host)):
+            if [*driver.stores(user, host)] != [("accounts", "keyval")] or user not in records:
+                driver.purge(user, host)
+    for user, record in records.items():
+        if driver.load(user, DOMAIN, "accounts") != record:
+            driver.store(user, DOMAIN, "accounts", record)
 
 
 def asker(app: Flask) -> Ask:

@@ -1,0 +1,182 @@
+"""Does anything that a client sends break /data? Every answer must be one that the API knows, and the account be none the worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from tests.api.data.conftest import ADMIN, JSON, JULIET, LUA, Ask, asker
+from tests.conftest import DOMAIN, MakeApp
+
+DEEP = 100_000
+BODIES: dict[str, tuple[str, bytes]] = {
+    "deep arrays": (JSON, b"[" * DEEP),
+    "deep arrays, closed": (JSON, b"[" * DEEP + b"]" * DEEP),
+    "deep objects": (JSON, b'{"a":' * DEEP + b"1" + b"}" * DEEP),
+    "deeper than storage goes": (JSON, b"[" * 200 + b"1" + b"]" * 200),
+    "deep Lua": (LUA, b"{" * DEEP),
+    "deep Lua, closed": (LUA, b"{" * DEEP + b"}" * DEEP),
+    "deep Lua parentheses": (LUA, b"{ a = " + b"(" * DEEP + b"1" + b")" * DEEP + b"}"),
+    "deep Lua minus": (LUA, b"{ a = " + b"- " * DEEP + b"1}"),
+    "deeper Lua than storage goes": (LUA, b"{" * 150 + b"1" + b"}" * 150),
+    "half a surrogate pair": (JSON, rb'{"a":"\ud800"}'),
+    "half a surrogate pair as a key": (JSON, rb'{"\ud800":1}'),
+    "a surrogate that stands for a byte": (JSON, rb'{"a":"\udcff"}'),
+    "invalid UTF-8": (JSON, b'{"a":"\xff"}'),
+    "overlong UTF-8": (JSON, b'{"a":"\xc0\xaf"}'),
+    "UTF-16": (JSON, '{"a":1}'.encode("utf-16")),
+    "invalid UTF-8 in Lua": (LUA, b"{ a = '\xff\xfe' }"),
+    "a surrogate in Lua": (LUA, rb"{ a = '\u{D800}' }"),
+    "a NUL in text": (JSON, rb'{"a":"\u0000"}'),
+    "a NUL in a key": (JSON, rb'{"\u0000":1}'),
+    "a NUL in the body": (JSON, b'{"a":1}\x00'),
+    "digits": (JSON, b'{"a":' + b"9" * 100_000 + b"}"),
+    "a huge exponent": (JSON, b'{"a":1e99999999999999999999}'),
+    "a tiny exponent": (JSON, b'{"a":1e-99999999999999999999}'),
+    "digits in Lua": (LUA, b"{ a = " + b"9" * 100_000 + b" }"),
+    "hex digits in Lua": (LUA, b"{ a = 0x" + b"f" * 100_000 + b" }"),
+    "a huge hex exponent": (LUA, b"{ a = 0x1p99999999999999 }"),
+    "a huge code point": (LUA, rb"{ a = '\u{7FFFFFFF}' }"),
+    "no code point": (LUA, rb"{ a = '\u{FFFFFFFFFFFFFFFF}' }"),
+    "__array of the wrong type": (JSON, b'{"__array":{"a":1}}'),
+    "__array of text": (JSON, b'{"__array":"text"}'),
+    "__hash of the wrong type": (JSON, b'{"__hash":true}'),
+    "__hash without a value": (JSON, b'{"__hash":[1]}'),
+    "__hash with a table as key": (JSON, b'{"__hash":[{},1]}'),
+    "__hash with null as key": (JSON, b'{"__hash":[null,1]}'),
+    "__hash with an infinite key": (JSON, b'{"__hash":[1e999,1]}'),
+    "__hash with keys that are the same": (JSON, b'{"__hash":[2,1,2.0,2,true,3],"__array":[1]}'),
+    "nested __hash": (JSON, b'{"a":{"__hash":[1,{"__hash":[false,{"__array":[1]}]}]}}'),
+    "members by the thousand": (JSON, b"{" + b",".join(b'"k%d":[]' % n for n in range(20_000)) + b"}"),
+    "the same member by the thousand": (JSON, b"{" + b",".join([b'"k":1'] * 20_000) + b"}"),
+    "a long key": (JSON, b'{"' + b"k" * 1_000_000 + b'":1}'),
+    "a loop": (LUA, b"(function() while true do end end)()"),
+    "a call": (LUA, b"os.execute('touch /tmp/x')"),
+    "string.rep": (LUA, b"('x'):rep(1e9)"),
+    "a bomb of concatenation": (LUA, b"{ a = 'x' .. 'x' }"),
+    "an unfinished long bracket": (LUA, b"{ a = [" + b"=" * 100_000 + b"[ }"),
+    "long brackets": (LUA, b"[=[" * 50_000),
+    "comments": (LUA, b"--[[" * 50_000),
+    "backslashes": (LUA, b'{ "' + b"\\" * 100_001 + b'" }'),
+    "commas": (LUA, b"{" + b"," * 1000 + b"}"),
+    "a key that is nil": (LUA, b"{ [nil] = 1 }"),
+    "a key that is not a number": (LUA, b"{ [0/0] = 1 }"),
+    "a table as key": (LUA, b"{ [{}] = 1 }"),
+    "an infinite key": (LUA, b"{ [1/0] = 1 }"),
+    "values behind a comma": (LUA, b"1," * 50_000 + b"1"),
+    "bytecode": (LUA, b"\x1bLua\x54\x00\x19\x93\r\n\x1a\n"),
+}
+
+
+@pytest.fixture
+def _none_the_worse(ask: Ask) -> Iterator[None]:
+    """The account's other store is read and written as before."""
+    ask("PUT", "/data/other", body='{"a":1}')
+    yield
+    assert ask("GET", "/data/other").data == b'{"a":1}'
+    assert ask("PUT", "/data/other", body='{"a":2}').status_code == 201
+
+
+@pytest.mark.usefixtures("_none_the_worse")
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body(ask: Ask, method: str, name: str) -> None:
+    sent_as, body = BODIES[name]
+    response = ask(method, "/data/settings", body=body, sent_as=sent_as)
+    assert response.status_code in (201, 400)
+    there = 200 if response.status_code == 201 else 404
+    for form in ("json", "lua"):
+        assert ask("GET", f"/data/settings/{form}").status_code == there
+    assert ask("DELETE", "/data/settings").status_code == 204
+
+
+REFUSED = [name for name in BODIES if name.startswith(("deep", "half", "invalid UTF-8", "a call", "a loop", "string.rep", "__array of"))]
+
+
+@pytest.mark.parametrize("name", [name for name in REFUSED if name != "invalid UTF-8 in Lua"])
+def test_a_body_that_is_refused_says_why(ask: Ask, name: str) -> None:
+    sent_as, body = BODIES[name]
+    response = ask("PUT", "/data/settings", body=body, sent_as=sent_as)
+    assert response.status_code == 400
+    assert 10 < len(response.json["detail"]) < 500
+
+
+PATHS = [
+    "/data/../data/settings",
+    "/data/..%2f..%2fetc/passwd",
+    "/data/....//....//settings",
+    f"/data/{DOMAIN}/../juliet/settings",
+    f"/data/{DOMAIN}/..%2fnurse/settings",
+    f"/data/{DOMAIN}/juliet%00/settings",
+    f"/data/{DOMAIN}/%2e%2e/settings",
+    "/data/_global/x/settings",
+    "/data/%00",
+    "/data/%0d%0aSet-Cookie:%20a=b",
+    "/data/settings%0d%0aX:%20y/json",
+    "/data/settings/json%0d%0aX:%20y",
+    "/data/" + "%FF" * 2000,
+    "/data/" + "/" * 5000 + "settings",
+    "/data/" + "a/" * 3000,
+    "/data/\\..\\..\\settings",
+    "/data/~/settings",
+    "/data/%F0%9F%8C%B9",
+    "/data/%ED%A0%80",
+    "/data/settings/" + "f" * 5000,
+    f"/data/{DOMAIN}/" + "u" * 5000 + "/settings",
+    f"/data/{DOMAIN}/%ED%A0%80/settings",
+    f"/data/{DOMAIN}/~/settings",
+    f"/data/{DOMAIN}/settings~/settings",
+    f"/data/{DOMAIN}/.locks/settings",
+    "/data/.locks/juliet/settings",
+]
+
+
+@pytest.mark.usefixtures("_none_the_worse")
+@pytest.mark.parametrize("user", [JULIET, ADMIN])
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path(ask: Ask, user: str, path: str) -> None:
+    for method in ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"):
+        response = ask(method, path, user=user, body='{"a":1}')
+        assert response.status_code in (200, 201, 204, 403, 404)
+        assert "Set-Cookie" not in response.headers
+        assert "X" not in response.headers
+
+
+FIELDS = [
+    {"Accept": "x" * 60_000},
+    {"Accept": ",".join(["text/x-lua;q=0.5"] * 2000)},
+    {"Content-Type": "application/json;" * 2000},
+    {"Content-Type": "\xff/\xff"},
+    {"If-Match": '"a",' * 20_000},
+    {"If-Match": '"\xff"'},
+    {"If-None-Match": "," * 60_000},
+    {"Range": "items=" + "0-0," * 20_000},
+    {"Range": "items=" + ",".join(f"{n}-{n}" for n in range(5000))},
+    {"If-Range": "\xff"},
+    {"Content-Encoding": "gzip"},
+    {"Transfer-Encoding": "identity"},
+    {"Origin": "null"},
+    {"Authorization": "Basic " + "=" * 60_000},
+    {"X-HTTP-Method-Override": "DELETE"},
+]
+
+
+@pytest.mark.usefixtures("_none_the_worse")
+@pytest.mark.parametrize("fields", FIELDS, ids=[f"{k}-{n}" for n, f in enumerate(FIELDS) for k in f])
+def test_a_field(ask: Ask, fields: dict[str, str]) -> None:
+    ask("POST", "/data/wishes", body="[1,2,3]")
+    for method in ("GET", "HEAD", "PUT", "POST", "DELETE"):
+        response = ask(method, "/data/wishes", body="[1]", fields=fields)
+        assert response.status_code in (200, 201, 204, 206, 304, 400, 401, 404, 412, 416)
+
+
+def test_a_body_that_is_too_large(make_app: MakeApp) -> None:
+    app: Flask = make_app(server_body_limit="2000")
+    ask = asker(app)
+    assert ask("PUT", "/data/settings", user=ADMIN, body=b'{"a":"' + b"x" * 1900 + b'"}').status_code == 201
+    response = ask("PUT", "/data/settings", user=ADMIN, body=b'{"a":"' + b"x" * 2000 + b'"}')
+    assert (response.status_code, response.mimetype) == (413, "application/problem+json")
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert ask("GET", "/data/settings", user=ADMIN).status_code == 200
