@@ -44,6 +44,7 @@ def build(settings: Settings) -> Flask:
     app.url_map.converters["anything"] = Anything
     for dialect in (rest, client, data, commands, ops):
         app.register_blueprint(dialect.blueprint(gateway))
+    app.before_request(gateway.start)
     app.register_error_handler(HTTPException, _problem)
     if settings.server.proxies:
         n = settings.server.proxies

@@ -16,14 +16,20 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.administrator import ensure_administrator
+from xmpp_rest.service.archive import Archive
 from xmpp_rest.service.callbacks import Callbacks
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
 from xmpp_rest.service.mailbox import Mailbox
+from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
+from xmpp_rest.service.mam import ArchiveQueries
+from xmpp_rest.service.outcomes import Outcomes
 from xmpp_rest.service.presence import Presences
 from xmpp_rest.service.roster import Roster
 from xmpp_rest.service.rosteriq import RosterQueries
 from xmpp_rest.service.sending import Sending
+from xmpp_rest.service.stamps import Stamps
+from xmpp_rest.service.streams import Streams
 from xmpp_rest.settings import Settings
 
 
@@ -56,17 +62,28 @@ class Gateway:
         """The parts with threads; made anew in a process that was forked off after `start()`."""
         settings, domains = self.settings, self.domains
         self.router = Router(frozenset(domains), Pending(settings.rest.iq_waiting))
-        self.mailbox = Mailbox(self.driver, self.accounts)
+        self.archive = Archive(self.driver)
+        self.streams = Streams(self.archive, settings.streams, settings.server.threads)
+        self.stamps = Stamps()
+        self.mailbox = Mailbox(self.archive, self.streams, self.accounts, self.stamps)
         self.sending = Sending(self.router, self.mailbox)
         self.callbacks = Callbacks(settings.callbacks, self.router)
         bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
         presences = Presences(self.driver, self.router)
         self.contacts = Contacts(Roster(self.driver), presences, self.router, self.accounts, bots=bots)
         self._intake = Intake(self.router, settings.link.inbox_size)
-        self.uplink = Uplink(domains, settings.link, self._intake) if settings.link.kind == "component" else None
-        if self.uplink:
-            self.router.attach(self.uplink.send)
+        self.outcomes = Outcomes()
+        self.router.observe(self.outcomes.heard)
+        self.uplink: Uplink | None = None
         self._subscribe()
+
+    def _open_uplink(self) -> None:
+        """The streams, and the outboxes on disk, of which one process at a time is the owner."""
+        link = self.settings.link
+        if link.kind == "component":
+            self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
+            self.router.attach(self.uplink.send)
+            self.uplink.start()
 
     @property
     def domains(self) -> list[str]:
@@ -78,11 +95,13 @@ class Gateway:
         """Who is asked first about a stanza: bots, accounts, the callback of the whole domain, and last what every entity answers."""
         own, *others = self.domains
         for domain in self.domains:
-            entity = Entity(GATEWAY if domain == own else COMPONENT, tuple(others) if domain == own else (), self.accounts.exists)
+            identity, items = (GATEWAY, tuple(others)) if domain == own else (COMPONENT, ())
+            entity = Entity(identity, items, self.accounts.exists, ARCHIVE_FEATURES)
             self.router.subscribe(domain, self.callbacks.handle_bot)
             if domain == own:
                 self.router.subscribe(domain, self.contacts.handle)
                 self.router.subscribe(domain, RosterQueries(self.contacts).handle)
+                self.router.subscribe(domain, ArchiveQueries(self.archive, self.router.send).handle)
             self.router.subscribe(domain, self.mailbox.handle)
             self.router.subscribe(domain, self.callbacks.handle_domain)
             self.router.subscribe(domain, entity.handle)
@@ -104,13 +123,13 @@ class Gateway:
             self.prepare()
             self._intake.start()
             self.callbacks.start()
-            if self.uplink:
-                self.uplink.start()
+            self._open_uplink()
 
     def stop(self) -> None:
         """End the link first, so that nothing comes in any more; then the rest."""
         if self._pid == os.getpid():
             self._pid = 0
+            self.streams.stop()
             if self.uplink:
                 self.uplink.stop()
             self._intake.stop()

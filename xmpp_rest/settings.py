@@ -81,6 +81,7 @@ class Link:
     login_timeout: float = setting("15", seconds(0.1, 600), "Seconds for the stream's opening and the handshake.")
     keepalive: float = setting("60", seconds(1, 3600), "Seconds of silence after which the link is tried; as long again and it counts as dead.")
     retry_max: float = setting("30", seconds(1, 3600), "Seconds between two attempts at the most; a refused login waits twice as long.")
+    outbox: str = setting("disk", choice("disk", "memory"), "Where messages wait that the server has not confirmed. disk: none is lost by a crash.")
     outbox_size: int = setting("10000", number(1, 10_000_000), "Stanzas that wait for the link at the most; further ones get 503.")
     inbox_size: int = setting("1000", number(1, 1_000_000), "Received stanzas that wait for the gateway at the most; then the link is read no further.")
     stanza_size_limit: int = setting("1048576", number(10_000, 1 << 30), "Bytes of a received stanza at the most; a larger one ends the stream.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import queue
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -15,6 +17,8 @@ from tests.link.fake_server import ERROR, SECRET, Connection, FakeServer, Script
 from xmpp_rest.configuration import load_settings
 from xmpp_rest.link.component import Component
 from xmpp_rest.link.errors import OutboxFull
+from xmpp_rest.link.journal import Journal
+from xmpp_rest.link.outbox import Entry, Label, Outbox
 from xmpp_rest.protocol.element import serialise
 
 DOMAIN = "gateway.example"
@@ -45,11 +49,11 @@ Start = Callable[..., tuple[Component, Recorder, FakeServer]]
 def start() -> Iterator[Start]:
     running: list[tuple[Component, FakeServer]] = []
 
-    def begin(script: Script, **settings: Any) -> tuple[Component, Recorder, FakeServer]:
+    def begin(script: Script, journal: Journal | None = None, **settings: Any) -> tuple[Component, Recorder, FakeServer]:
         server = FakeServer(script)
         link = replace(load_settings(None, {}).link, kind="component", port=server.port, secret=SECRET, **settings)
         recorder = Recorder()
-        component = Component(DOMAIN, link, recorder)
+        component = Component(DOMAIN, link, recorder, Outbox(link.outbox_size, journal))
         component.start()
         running.append((component, server))
         return component, recorder, server
@@ -67,6 +71,15 @@ def until(condition: Callable[[], bool], seconds: float = 5) -> None:
         time.sleep(0.005)
 
 
+def entry(data: bytes, lasting: bool = True) -> Entry:
+    return Entry(data, Label("a@b", "1"), lasting=lasting)
+
+
+def without_pings(text: str) -> str:
+    """What was sent besides the iqs to oneself."""
+    return re.sub(r"<iq [^>]*><ping xmlns='urn:xmpp:ping'/></iq>", "", text)
+
+
 def stay(connection: Connection) -> None:
     connection.accept()
     connection.read_until("never", 30)
@@ -82,7 +95,7 @@ def test_login_and_both_directions(start: Start) -> None:
         connection.read_until("never", 30)
 
     component, recorder, _ = start(script)
-    component.outbox.put(b"<message><body>queued before the stream was up</body></message>")
+    component.outbox.put([entry(b"<message><body>queued before the stream was up</body></message>")])
     assert serialise(recorder.stanzas.get(timeout=5)) == "<message from='a@b' to='bot@gateway.example'><body>one</body></message>"
     assert recorder.stanzas.get(timeout=5).tag == "presence"
     assert heard.get(timeout=5) == "<message><body>queued before the stream was up</body></message>"
@@ -198,7 +211,7 @@ def test_a_broken_stream_comes_back_with_what_was_not_written(start: Start) -> N
 
     component, recorder, server = start(script)
     assert [recorder.changes.get(timeout=5) for _ in range(2)] == [True, False]
-    component.outbox.put(b"<message>kept</message>")
+    component.outbox.put([entry(b"<message>kept</message>")])
     assert heard.get(timeout=5) == "<message>kept</message>"
     assert component.state.streams == 2
 
@@ -234,16 +247,16 @@ def test_a_full_inbox_stops_reading_but_not_writing(start: Start) -> None:
         connection.accept()
         connection.read_until("<go/>")
         connection.send("<message/>")
-        heard.put(connection.read_until("</iq>"))
+        heard.put(without_pings(connection.read_until("<last/>")))
         connection.read_until("never", 30)
 
     component, recorder, _ = start(script)
     until(lambda: component.online)
     recorder.full = True
     time.sleep(0.1)
-    component.outbox.put(b"<go/>")
-    component.outbox.put(b"<iq></iq>")
-    assert heard.get(timeout=5) == "<iq></iq>"
+    component.outbox.put([entry(b"<go/>")])
+    component.outbox.put([entry(b"<last/>")])
+    assert heard.get(timeout=5) == "<last/>"
     with pytest.raises(queue.Empty):
         recorder.stanzas.get(timeout=0.3)
     recorder.full = False
@@ -258,23 +271,23 @@ def test_order_is_kept_through_a_slow_reader(start: Start) -> None:
         connection.accept()
         time.sleep(0.3)
         while len(bodies) < 400:
-            bodies.append(connection.read_until("</message>"))
+            bodies.append(without_pings(connection.read_until("</message>")))
         connection.read_until("never", 30)
 
     component, _, _ = start(script)
     sent = [f"<message>{n} {'x' * 20_000}</message>" for n in range(400)]
     for message in sent:
-        component.outbox.put(message.encode())
+        component.outbox.put([entry(message.encode())])
     until(lambda: len(bodies) == 400, 20)
     assert bodies == sent
 
 
 def test_the_outbox_is_bounded(start: Start) -> None:
     component, _, _ = start(nothing, outbox_size=2)
-    component.outbox.put(b"1")
-    component.outbox.put(b"2")
+    component.outbox.put([entry(b"1")])
+    component.outbox.put([entry(b"2")])
     with pytest.raises(OutboxFull):
-        component.outbox.put(b"3")
+        component.outbox.put([entry(b"3")])
 
 
 def test_a_stop_closes_the_stream(start: Start) -> None:
@@ -291,3 +304,53 @@ def test_a_stop_closes_the_stream(start: Start) -> None:
     assert heard.get(timeout=5).endswith("</stream:stream>")
     assert time.monotonic() - started < 2
     assert component.state.state == "stopped"
+
+
+def echo_pings(connection: Connection) -> None:
+    """As a real server: route back what the component sends to itself, behind what came before it."""
+    connection.accept()
+    while True:
+        text = connection.read_until("</iq>", 30)
+        connection.send(text[text.rindex("<iq ") :])
+
+
+def test_what_the_server_has_processed_is_confirmed(start: Start, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "a.journal")
+    component, recorder, _ = start(echo_pings, journal)
+    for n in range(1000):
+        component.outbox.put([entry(b"<message>%d</message>" % n)])
+    until(lambda: len(component.outbox) == 0)
+    assert len(journal) == 0
+    assert recorder.stanzas.empty()
+
+
+def test_what_was_not_confirmed_is_sent_again_in_order_but_no_iq(start: Start, tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        for _ in range(3):
+            heard.append(without_pings(connection.read_until("</message>")))
+        if server.connections > 1:
+            connection.read_until("never", 30)
+
+    component, _, server = start(script, Journal(tmp_path / "a.journal"))
+    component.outbox.put([entry(b"<message>1</message>"), entry(b"<iq/>", lasting=False), entry(b"<message>2</message>"), entry(b"<message>3</message>")])
+    until(lambda: len(heard) == 6)
+    assert heard == ["<message>1</message>", "<iq/><message>2</message>", "<message>3</message>", *(f"<message>{n}</message>" for n in (1, 2, 3))]
+
+
+def test_what_was_accepted_outlives_the_process(start: Start, tmp_path: Path) -> None:
+    """An outbox over the journal that another process left sends what it found, before all else."""
+    left = Outbox(10, Journal(tmp_path / "a.journal"))
+    left.put([entry(b"<message>1</message>"), entry(b"<iq/>", lasting=False), entry(b"<message>2</message>")])
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        heard.put(connection.read_until("<message>3</message>"))
+        connection.read_until("never", 30)
+
+    component, _, _ = start(script, Journal(tmp_path / "a.journal"))
+    component.outbox.put([entry(b"<message>3</message>")])
+    assert without_pings(heard.get(timeout=5)) == "<message>1</message><message>2</message><message>3</message>"

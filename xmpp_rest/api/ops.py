@@ -18,10 +18,6 @@ class Health(Resource):
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
 
-    def service_available(self) -> bool:
-        self.gateway.start()
-        return True
-
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("application", "json", "*"), "to_json")]
 

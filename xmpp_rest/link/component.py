@@ -54,17 +54,18 @@ class Events(Protocol):
 class Component:
     """Attaches `domain`. `start()` makes the thread, `stop()` ends it; its owner is the Uplink."""
 
-    def __init__(self, domain: str, settings: Link, events: Events) -> None:
+    def __init__(self, domain: str, settings: Link, events: Events, outbox: Outbox) -> None:
         self.domain = domain
-        self.outbox = Outbox(settings.outbox_size)
+        self.outbox = outbox
         self.state = State("stopped", time.time())
         self._settings = settings
         self._events = events
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"link {domain}", daemon=True)
         self._transport: Transport | None = None
-        self._ping = ""  # id of the keepalive that is under way
+        self._ping = ""  # id of the iq to oneself that is under way
         self._ping_sent = 0.0
+        self._mark = 0  # of the outbox, when it was sent
 
     @property
     def online(self) -> bool:
@@ -126,8 +127,8 @@ class Component:
             self._serve(component, transport)
         finally:
             self._transport = None
-            self.outbox.put_back(transport.unwritten())
             transport.close()
+            self.outbox.stream_ended()
             if self.online:
                 self._change("connecting")
                 self._events.changed(self.domain, False)
@@ -141,25 +142,33 @@ class Component:
     def _serve(self, component: Any, transport: Transport) -> None:
         while not self._stopping.is_set():
             component.Process(TICK)
-            self._keep_alive(transport)
+            self._confirm(transport)
         transport.send("</stream:stream>")
         transport.pending_data(0)
 
-    def _keep_alive(self, transport: Transport) -> None:
-        """After `keepalive` seconds of silence send an iq to oneself; the server routes it back. As long again without a word: dead."""
+    def _confirm(self, transport: Transport) -> None:
+        """Send an iq to oneself, which the server routes back: behind stanzas that are to be confirmed, or after a long silence.
+
+        Raises LinkDown where nothing at all is heard although one is under way.
+        """
         now = time.monotonic()
-        if now - transport.last_heard < self._settings.keepalive:
+        silence = now - transport.last_heard
+        if self._ping:
+            waited = now - self._ping_sent
+            if min(waited, silence) > self._settings.keepalive:
+                raise LinkDown("silent", f"nothing was heard for {silence:.0f} s")
+            if waited < 2 * self._settings.keepalive:  # else: it was lost, though the stream lives (ejabberd with several streams)
+                return
+        elif self.outbox.mark == self.outbox.confirmed and silence < self._settings.keepalive:
             return
-        if self._ping and self._ping_sent > transport.last_heard:
-            if now - self._ping_sent > self._settings.keepalive:
-                raise LinkDown("silent", f"nothing was heard for {now - transport.last_heard:.0f} s")
-            return
-        self._ping, self._ping_sent = new_id(), now
+        self._ping, self._ping_sent, self._mark = new_id(), now, self.outbox.mark
         ping = make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._ping, from_=self.domain, to_=self.domain)
         transport.send(serialise(ping))
+        transport.wake()
 
     def _received(self, stanza: Element) -> None:
-        if self._ping and stanza.get("id") == self._ping:
+        if self._ping and stanza.get("id") == self._ping and stanza.tag == "iq" and stanza.get("from") == self.domain:
             self._ping = ""
+            self.outbox.confirm(self._mark)
             return
         self._events.received(self.domain, stanza)

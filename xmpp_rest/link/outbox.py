@@ -1,47 +1,136 @@
-"""Which stanzas wait to be written to one stream? Bounded, filled by any thread, emptied by the one that owns the socket."""
+"""Which stanzas wait for one stream, and which of them has the server processed? (XEP-0114 has no acknowledgements)
+
+A stanza is *accepted* (in the journal, waiting), *written* (given to the kernel), and *confirmed* once an iq that the component sent to
+itself behind it has come back. What was not confirmed when a stream ends goes out first on the next one, with the same id and in the same
+order: at least once, in order. An iq is worth nothing later and is dropped instead.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable
-from threading import Lock
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from typing import NamedTuple
 
 from xmpp_rest.link.errors import OutboxFull
+from xmpp_rest.link.journal import Journal
 
 BURST = 256  # stanzas written with one system call at the most
 
 
-class Outbox:
-    """First in, first out. What was taken but not wholly written comes back to the front (`put_back`), so that order is kept."""
+class Progress(Enum):
+    """How far a stanza has got."""
 
-    def __init__(self, size: int) -> None:
+    ACCEPTED = "accepted"
+    WRITTEN = "written"
+    CONFIRMED = "confirmed"
+
+
+class Label(NamedTuple):
+    """What a stanza is known by to whoever asks how far it got."""
+
+    sender: str  # bare JID
+    id: str
+
+
+class Entry(NamedTuple):
+    """One stanza on its way. `number` is the journal's; 0 for what is not kept."""
+
+    data: bytes
+    label: Label | None
+    number: int = 0
+    lasting: bool = True
+
+
+OnProgress = Callable[[Iterable[Entry], Progress], None]
+
+
+class Outbox:
+    """First in, first out. Filled by any thread; emptied by the thread that owns the stream. Holds at most `size` stanzas."""
+
+    def __init__(self, size: int, journal: Journal | None = None, on_progress: OnProgress | None = None) -> None:
         self._size = size
-        self._waiting: deque[bytes] = deque()
-        self._lock = Lock()
+        self._journal = journal
+        self._on_progress = on_progress or (lambda _entries, _progress: None)
+        self._waiting: deque[Entry] = deque()
+        self._unconfirmed: deque[Entry] = deque()  # taken by the stream, oldest first
+        self._taken = 0  # entries taken on this stream
+        self._confirmed = 0  # of them, known to be processed
+        self._lock = threading.Lock()
         self._wake: Callable[[], None] | None = None
+        for number, text in journal.promises() if journal is not None else ():
+            self._waiting.append(Entry(text.encode(), None, number))
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._unconfirmed)
 
     def attach(self, wake: Callable[[], None] | None) -> None:
         """Call `wake` whenever there is something new to write; None while no stream is up."""
         self._wake = wake
 
-    def put(self, stanza: bytes) -> None:
-        """Append a serialised stanza. Raises OutboxFull."""
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Append stanzas, all or none. Lasting ones are on disk when this returns. Raises OutboxFull, OSError."""
         with self._lock:
-            if len(self._waiting) >= self._size:
+            if len(self) + len(entries) > self._size:
                 raise OutboxFull
-            self._waiting.append(stanza)
+        kept = self._promise(entries)
+        with self._lock:
+            self._waiting.extend(kept)
         if wake := self._wake:
             wake()
 
-    def take(self) -> list[bytes]:
-        """Remove and return the next stanzas, at most BURST."""
-        with self._lock:
-            return [self._waiting.popleft() for _ in range(min(BURST, len(self._waiting)))]
+    def _promise(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        lasting = [e.data.decode() for e in entries if e.lasting]
+        if not lasting or self._journal is None:
+            return entries
+        numbers = iter(self._journal.append(lasting))
+        return [e._replace(number=next(numbers)) if e.lasting else e for e in entries]
 
-    def put_back(self, stanzas: list[bytes]) -> None:
-        """What the stream that just ended did not write goes out first on the next one."""
+    # what follows belongs to the thread that owns the stream
+
+    def take(self) -> list[Entry]:
+        """The next stanzas to write, at most BURST."""
+        if not self._waiting:
+            return []
         with self._lock:
-            self._waiting.extendleft(reversed(stanzas))
+            burst = [self._waiting.popleft() for _ in range(min(BURST, len(self._waiting)))]
+            self._unconfirmed.extend(burst)
+            self._taken += len(burst)
+        return burst
+
+    def wrote(self, entries: Sequence[Entry]) -> None:
+        """The kernel has these."""
+        self._on_progress(entries, Progress.WRITTEN)
+
+    @property
+    def mark(self) -> int:
+        """What to ask the confirmation of: how many stanzas this stream has taken. Equal to `confirmed`: there is nothing to ask."""
+        return self._taken
+
+    @property
+    def confirmed(self) -> int:
+        """How many of the taken ones are confirmed."""
+        return self._confirmed
+
+    def confirm(self, mark: int) -> None:
+        """The server has processed all that was taken before `mark` was read."""
+        with self._lock:
+            done = [self._unconfirmed.popleft() for _ in range(mark - self._confirmed)]
+            self._confirmed = max(mark, self._confirmed)
+        numbers = [e.number for e in done if e.number]
+        if numbers and self._journal is not None:
+            self._journal.done(numbers)
+        self._on_progress(done, Progress.CONFIRMED)
+
+    def stream_ended(self) -> None:
+        """What was not confirmed waits for the next stream, before all else."""
+        with self._lock:
+            self._waiting.extendleft(e for e in reversed(self._unconfirmed) if e.lasting)
+            self._unconfirmed.clear()
+            self._taken = self._confirmed = 0
+
+    def close(self) -> None:
+        """Give the journal back."""
+        if self._journal is not None:
+            self._journal.close()

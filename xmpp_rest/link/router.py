@@ -22,6 +22,8 @@ class Unhandled(Enum):
 NOT_MINE = Unhandled.NOT_MINE
 Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
 """(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not wait for anybody."""
+Observer = Callable[[Element, JID | None, JID], None]
+"""(stanza, sender, recipient): takes notice. Must be quick: it is called on the stream's thread."""
 Send = Callable[[str, Element], None]
 """(hosted domain, stanza): queue it for that domain's stream."""
 
@@ -33,11 +35,16 @@ class Router:
         self.domains = domains
         self._pending = pending
         self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
+        self._observers: list[Observer] = []
         self._out: Send | None = None
 
     def subscribe(self, domain: str, handler: Handler) -> None:
         """Ask `handler` about each stanza for an address at `domain`, after those that subscribed before. Called while building."""
         self._handlers[domain].append(handler)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of every stanza for a hosted domain, before anybody handles it. Called while building."""
+        self._observers.append(observer)
 
     def attach(self, out: Send) -> None:
         """There is a link: stanzas for other domains go to `out`."""
@@ -54,7 +61,7 @@ class Router:
             raise ValueError(f"{sender} is not at a hosted domain")
         to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
         if to.domain in self.domains:
-            return self.deliver(stanza, sender, to)
+            return None if self.settle(stanza, sender, to) else self.deliver(stanza, sender, to)
         if self._out is None:
             text = f"{to.domain} cannot be reached: the gateway has no link to the XMPP network"
             return refusal(stanza, stanza_error("remote-server-not-found", text)) if may_be_refused(stanza) else None
@@ -62,9 +69,7 @@ class Router:
         return None
 
     def deliver(self, stanza: Element, sender: JID, to: JID) -> Element | None:
-        """Hand a stanza to its recipient at a hosted domain; the answer, where there is one at once."""
-        if self.settle(stanza, sender, to):
-            return None
+        """Hand a stanza that `settle` left to its recipient at a hosted domain; the answer, where there is one at once."""
         for handler in self._handlers[to.domain]:
             answer = handler(stanza, sender, to)
             if not isinstance(answer, Unhandled):
@@ -75,7 +80,12 @@ class Router:
         return refusal(stanza, stanza_error("service-unavailable"))
 
     def settle(self, stanza: Element, sender: JID | None, to: JID) -> bool:
-        """Whether a waiting request took the stanza: the answer to its iq, or an archive result that belongs to it."""
+        """Tell the observers of a stanza for a hosted domain; whether a waiting request took it.
+
+        That is the answer to its iq, or an archive result that belongs to it.
+        """
+        for observer in self._observers:
+            observer(stanza, sender, to)
         if is_answer(stanza):
             return self._pending.resolve(stanza, sender, to)
         return stanza.tag == "message" and self._pending.collect(stanza, sender, to)

@@ -16,7 +16,7 @@ from typing import Any
 import xmpp
 
 from xmpp_rest.link.errors import LinkDown
-from xmpp_rest.link.outbox import Outbox
+from xmpp_rest.link.outbox import Entry, Outbox
 from xmpp_rest.settings import Link
 
 READ_SIZE = 65536
@@ -32,7 +32,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self._outbox = outbox
         self._congested = congested  # while true, nothing is read, so that the server's TCP window fills
         self._selector = selectors.DefaultSelector()
-        self._writing: list[bytes] = []  # whole stanzas, the first of them perhaps partly written
+        self._writing: list[Entry] = []  # whole stanzas, the first of them perhaps partly written
         self._written = 0  # bytes of self._writing[0] that are gone
         self._received = b""  # login phase: what follows the tag that xmpppy was given
         self._login_until: float | None = None
@@ -93,7 +93,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     def send(self, raw_data: Any, retry_timeout: float = 1) -> None:
         """Append to what is written next: xmpppy's stream header and handshake, the keepalive, the closing tag."""
         text = raw_data if isinstance(raw_data, str) else str(raw_data)
-        self._writing.append(text.encode())
+        self._writing.append(Entry(text.encode(), None, lasting=False))
 
     def pending_data(self, timeout: float = 0) -> bool:
         """Write what waits; whether there is something to read within `timeout` seconds. Raises LinkDown."""
@@ -125,7 +125,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
 
     def _write(self) -> None:
         while self._writing:
-            burst = b"".join(self._writing)[self._written :]
+            burst = b"".join([e.data for e in self._writing])[self._written :]
             try:
                 sent = self._sock.send(burst)
             except BlockingIOError:
@@ -139,14 +139,15 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
                 self._writing = self._outbox.take()
 
     def _forget(self, sent: int) -> None:
-        """Drop what is wholly written, so that `unwritten` never repeats it."""
+        """Drop what is wholly written."""
         sent += self._written
         done = 0
-        while done < len(self._writing) and sent >= len(self._writing[done]):
-            sent -= len(self._writing[done])
+        while done < len(self._writing) and sent >= len(self._writing[done].data):
+            sent -= len(self._writing[done].data)
             done += 1
-        del self._writing[:done]
+        written, self._writing = self._writing[:done], self._writing[done:]
         self._written = sent
+        self._outbox.wrote(written)
 
     def receive(self) -> bytes:
         """What there is to read, never more than one system call's worth. Raises LinkDown at the end of the stream."""
@@ -168,11 +169,6 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
             if end:
                 data, self._received = data[:end], data[end:]
         return data
-
-    def unwritten(self) -> list[bytes]:
-        """Whole stanzas of the outbox that were taken, but of which the last byte was not written."""
-        logged_in = self._login_until is None
-        return [s for s in self._writing if s.startswith(b"<") and not s.startswith((b"<?xml", b"</"))] if logged_in else []
 
     def close(self) -> None:
         """Give the sockets back. Called once, by the owner, whether the connection was ever up or not."""

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.component import Component, Events, State
 from xmpp_rest.link.errors import OutboxFull
+from xmpp_rest.link.journal import Journal
+from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.settings import Link
 
 
 class Uplink:
-    """The component streams of `domains`. Owned by the Gateway; `start()` and `stop()` are called once each."""
+    """The component streams of `domains`. Owned by the Gateway; `start()` and `stop()` are called once each.
 
-    def __init__(self, domains: list[str], settings: Link, events: Events) -> None:
-        self._components = {domain: Component(domain, settings, events) for domain in domains}
+    `folder` is where the outboxes are kept, unless they live in memory; `on_progress` hears of every stanza that gets further.
+    """
+
+    def __init__(self, domains: Iterable[str], settings: Link, events: Events, folder: Path, on_progress: OnProgress) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._components = {d: Component(d, settings, events, self._outbox(d, on_progress)) for d in domains}
+
+    def _outbox(self, domain: str, on_progress: OnProgress) -> Outbox:
+        journal = Journal(self._folder / f"{domain}.journal") if self._settings.outbox == "disk" else None
+        return Outbox(self._settings.outbox_size, journal, on_progress)
 
     def start(self) -> None:
         for component in self._components.values():
@@ -24,18 +37,33 @@ class Uplink:
     def stop(self) -> None:
         for component in self._components.values():
             component.stop()
+            component.outbox.close()
 
     def send(self, domain: str, stanza: Element) -> None:
-        """Queue a stanza for the stream of `domain`. Raises BadXML, GatewayError: outbox-full, and link-down for an iq while it is down."""
+        """Queue one stanza for the stream of `domain`: `send_all` of it."""
+        self.send_all(domain, (stanza,))
+
+    def send_all(self, domain: str, stanzas: Sequence[Element]) -> None:
+        """Queue stanzas, all or none; messages and presences are on disk when this returns.
+
+        Raises BadXML; GatewayError: outbox-full, storage-failed, and link-down for an iq while the stream is down.
+        """
         component = self._components[domain]
-        if stanza.tag == "iq" and not component.online:
+        if not component.online and any(s.tag == "iq" for s in stanzas):
             raise GatewayError("link-down")  # an iq is worth nothing later
-        data = serialise(stanza).encode()
+        entries = [_entry(stanza) for stanza in stanzas]
         try:
-            component.outbox.put(data)
+            component.outbox.put(entries)
         except OutboxFull:
             raise GatewayError("outbox-full") from None
+        except OSError as e:
+            raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
 
     def status(self) -> dict[str, tuple[State, int]]:
-        """domain → how its stream is, and how many stanzas wait for it."""
+        """domain → how its stream is, and how many stanzas wait for it or for its confirmation."""
         return {domain: (c.state, len(c.outbox)) for domain, c in self._components.items()}
+
+
+def _entry(stanza: Element) -> Entry:
+    sender = stanza.get("from", "").partition("/")[0]  # prepared: the first slash begins the resource
+    return Entry(serialise(stanza).encode(), Label(sender, stanza.get("id", "")), lasting=stanza.tag != "iq")

@@ -28,7 +28,6 @@ class RestResource(Resource):
         self._refused: Refused | None = None
 
     def init(self) -> None:
-        self.gateway.start()
         self.accept = str(self.request.environ.get("HTTP_ACCEPT", "")).lower()
         # COMPAT mod_rest: an Accept that names none of the formats counts for nothing (RFC 9110 §12.4.1 allows that)
         if self.accept and WILDCARD not in self.accept and not any(t in self.accept for t in REPLY_TYPES):

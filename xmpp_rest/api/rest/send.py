@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import NoReturn
@@ -18,9 +19,11 @@ from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import CODECS, XMPP_XML, Misaddressed, Unreadable, any_parameters, media_type
 from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.jsonmap import Unmappable
 
 TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
+_PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 
 class StanzaResource(RestResource):
@@ -92,14 +95,37 @@ class Send(StanzaResource):
             self.fail(failure_of(GatewayError("storage-failed", f"The storage failed; nothing was kept: {e}")))
 
     def _send(self, addressed: Addressed) -> bool:
-        stanza, sender, to = addressed
+        stanza, sender, _ = addressed
         if stanza.tag == "iq":
             answer, collected = self.gateway.sending.ask(stanza, self._timeout())
             return self.reply(*collected, answer)
-        refusal = self.gateway.sending.send(stanza, sender, to)
-        if refusal is not None:
-            return self.reply(refusal)
-        return self._accepted(stanza.attrib["id"])
+        identifier = stanza.attrib["id"]
+        refusal = self._accept(addressed, identifier) or self._wait_for_refusal(sender, identifier)
+        return self._accepted(identifier) if refusal is None else self.reply(refusal)
+
+    def _accept(self, addressed: Addressed, identifier: str) -> Element | None:
+        """Send a message or presence and remember what becomes of it; the refusal, if there is one at once."""
+        stanza, sender, to = addressed
+        outcomes = self.gateway.outcomes
+        outcomes.accepted(sender, identifier)
+        try:
+            refusal = self.gateway.sending.send(stanza, sender, to)
+        except Exception:
+            outcomes.forget(sender, identifier)
+            raise
+        if refusal is not None or to.domain in self.gateway.router.domains:
+            outcomes.processed(sender, identifier, refusal)
+        return refusal
+
+    def _wait_for_refusal(self, sender: JID, identifier: str) -> Element | None:
+        """`Prefer: wait=N` (RFC 7240 §4.3): give the server up to N seconds to refuse it; None when it did not."""
+        wanted = _PREFER_WAIT.search(self.request.environ.get("HTTP_PREFER", ""))
+        if wanted is None:
+            return None
+        seconds = min(float(wanted[1]), self.gateway.settings.rest.iq_max_timeout)
+        self.response.headers["Preference-Applied"] = f"wait={seconds:g}"
+        outcome = self.gateway.outcomes.wait(sender, identifier, seconds)
+        return outcome.refusal if outcome else None
 
     def _accepted(self, identifier: str) -> NoReturn:
         fields = {"Stanza-Id": identifier} if identifier.isascii() and identifier.isprintable() else {}

@@ -1,0 +1,96 @@
+"""`GET /rest/outcome/{id}` and `Prefer: wait` (design D4)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.conftest import DOMAIN, TOKEN, basic
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.parse import parse_element, parse_text
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def sent(gateway: Gateway) -> Iterator[list[str]]:
+    """A link that takes everything and tells the ids of it."""
+    ids: list[str] = []
+    gateway.start()
+    gateway.router.attach(lambda _, stanza: ids.append(stanza.attrib["id"]))
+    yield ids
+
+
+def send(client: FlaskClient, to: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    fields = {k.replace("_", "-"): v for k, v in headers.items()}
+    response = client.post("/rest", json={"to": to, "body": "x", "id": "m1"}, headers=basic("juliet") | fields)
+    return response.status_code, response.data, dict(response.headers)
+
+
+def refuse(gateway: Gateway, to: str = f"juliet@{DOMAIN}") -> None:
+    error = parse_text(f"<message type='error' id='m1' from='romeo@montague.example' to='{to}'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
+    gateway.router.settle(error, parse_jid("romeo@montague.example"), parse_jid(to))
+
+
+def test_a_hosted_recipient_has_it_at_once(client: FlaskClient) -> None:
+    assert send(client, f"nurse@{DOMAIN}")[0] == 202
+    outcome = client.get("/rest/outcome/m1", headers=basic("juliet")).json
+    assert outcome is not None
+    assert (outcome["id"], outcome["state"]) == ("m1", "confirmed")
+    assert outcome["since"].endswith("+00:00")
+
+
+def test_over_the_link_it_is_accepted_until_more_is_known(client: FlaskClient, gateway: Gateway, sent: list[str]) -> None:
+    assert send(client, "romeo@montague.example")[0] == 202
+    assert client.get("/rest/outcome/m1", headers=basic("juliet")).json["state"] == "accepted"  # type: ignore[index]
+    refuse(gateway)
+    outcome = client.get("/rest/outcome/m1", headers=basic("juliet")).json
+    assert outcome is not None
+    assert (outcome["state"], outcome["error"]) == ("refused", {"type": "cancel", "condition": "item-not-found"})
+
+
+def test_only_the_sender_may_ask(client: FlaskClient) -> None:
+    send(client, f"nurse@{DOMAIN}")
+    assert client.get("/rest/outcome/m1", headers=basic("nurse")).status_code == 404
+    assert client.get("/rest/outcome/m1").status_code == 401
+    assert client.get("/rest/outcome/m2", headers=basic("juliet")).status_code == 404
+    component = {"Authorization": TOKEN}
+    assert client.get("/rest/outcome/m1", headers=component).status_code == 404
+    assert client.get(f"/rest/outcome/m1?from=juliet@{DOMAIN}", headers=component).status_code == 200
+    assert client.get(f"/rest/outcome/m1?from=juliet@{DOMAIN}", headers=basic("nurse")).status_code == 404
+
+
+def test_what_was_not_taken_has_no_outcome(make_app: object) -> None:
+    app: Flask = make_app(link_kind="component", link_secret="x", link_port="1", link_outbox_size="1")  # type: ignore[operator]
+    client = app.test_client()
+    statuses = [
+        client.post("/rest", json={"to": "a@b", "body": "x", "id": str(n)}, headers=basic("admin")).status_code for n in range(3)
+    ]
+    assert statuses == [202, 503, 503]
+    assert [client.get(f"/rest/outcome/{n}", headers=basic("admin")).status_code for n in range(2)] == [200, 404]
+
+
+def test_an_iq_is_refused_at_once_while_the_link_is_down(make_app: object) -> None:
+    client = make_app(link_kind="component", link_secret="x", link_port="1").test_client()  # type: ignore[operator]
+    response = client.get("/rest/ping/montague.example", headers=basic("admin"))
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.json["error"]["condition"] == "remote-server-timeout"
+
+
+def test_prefer_wait_answers_with_the_refusal(client: FlaskClient, gateway: Gateway, sent: list[str]) -> None:
+    threading.Timer(0.1, refuse, [gateway]).start()
+    status, body, headers = send(client, "romeo@montague.example", Prefer="wait=10", Accept="application/xmpp+xml")
+    assert status == 200
+    assert parse_element(body).get("type") == "error"
+    assert headers["Preference-Applied"] == "wait=10"
+
+
+@pytest.mark.parametrize("prefer", ["wait=0", "respond-async", "wait=x", "await=5"])
+def test_without_a_refusal_in_time_it_was_accepted(client: FlaskClient, sent: list[str], prefer: str) -> None:
+    assert send(client, "romeo@montague.example", Prefer=prefer)[0] == 202

@@ -1,0 +1,123 @@
+"""Is what was promised still there after a crash, and only that?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from xmpp_rest.link import journal as module
+from xmpp_rest.link.journal import Journal
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox" / "a.journal"
+
+
+def test_promises_are_kept_until_done(path: Path) -> None:
+    journal = Journal(path)
+    numbers = journal.append(["a", "b\n", "ü\u2028"])
+    journal.done(numbers[1:2])
+    journal.close()
+    assert Journal(path).promises() == [(numbers[0], "a"), (numbers[2], "ü\u2028")]
+
+
+def test_only_the_owner_may_read_it(path: Path) -> None:
+    Journal(path).append(["secret"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("cut", range(2, 30))
+def test_a_torn_end_loses_nothing_that_was_promised(path: Path, cut: int) -> None:
+    journal = Journal(path)
+    journal.append(["first"])
+    size = path.stat().st_size
+    journal.append(["second, torn"])
+    with path.open("r+b") as file:
+        file.truncate(max(size, path.stat().st_size - cut))
+    again = Journal(path)
+    assert [text for _, text in again.promises()] == ["first"]
+    again.append(["third"])
+    assert [text for _, text in Journal(path).promises()] == ["first", "third"]
+
+
+def test_rubbish_is_passed_over(path: Path) -> None:
+    Journal(path).append(["kept"])
+    with path.open("ab") as file:
+        file.write(b"\x00" * 4096 + b"\ndeadbeef [\"+\",9,\"forged\"]\n\n")
+    assert [text for _, text in Journal(path).promises()] == ["kept"]
+
+
+def test_many_threads_commit_together(path: Path) -> None:
+    journal = Journal(path)
+    threads = [threading.Thread(target=lambda n=n: [journal.append([f"{n} {i}"]) for i in range(50)]) for n in range(8)]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    texts = [text for _, text in Journal(path).promises()]
+    assert sorted(texts) == sorted(f"{n} {i}" for n in range(8) for i in range(50))
+    for n in range(8):
+        assert [t for t in texts if t.startswith(f"{n} ")] == [f"{n} {i}" for i in range(50)]
+
+
+def test_a_done_journal_does_not_grow(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMPACT_AT", 20_000)
+    journal = Journal(path)
+    (kept,) = journal.append(["kept"])
+    for _ in range(500):
+        journal.done(journal.append(["x" * 100]))
+    assert path.stat().st_size < 40_000
+    journal.close()
+    assert Journal(path).promises() == [(kept, "kept")]
+
+
+def test_a_full_disk_promises_nothing_and_breaks_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(path)
+    journal.append(["before"])
+    pwrite = os.pwrite
+
+    def full(fd: int, data: bytes, at: int) -> int:
+        pwrite(fd, bytes(data)[:3], at)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        journal.append(["lost"])
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    journal.append(["after"])
+    assert [text for _, text in Journal(path).promises()] == ["before", "after"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from xmpp_rest.link.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+n = 0
+while True:
+    journal.append([str(n)])
+    print(n, flush=True)
+    n += 1
+"""
+
+
+def test_a_killed_process_keeps_its_word(path: Path) -> None:
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    assert writer.stdout is not None
+    said = [writer.stdout.readline() for _ in range(200)]
+    writer.send_signal(signal.SIGKILL)
+    said += writer.stdout.readlines()
+    writer.stdout.close()
+    writer.wait()
+    promised = [int(line) for line in said if line.endswith("\n")]
+    kept = [int(text) for _, text in Journal(path).promises()]
+    assert kept[: len(promised)] == promised
+    assert len(kept) - len(promised) <= 1

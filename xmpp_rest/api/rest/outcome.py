@@ -1,0 +1,48 @@
+"""`GET /rest/outcome/{id}`: what became of a stanza that the caller sent?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from xmpp_rest.api.rest.resource import RestResource
+from xmpp_rest.auth.credentials import Kind
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.service.outcomes import Outcome
+
+
+class OutcomeResource(RestResource):
+    """accepted, written, confirmed (the server has processed it), delivered (by its receipt), or refused, and why."""
+
+    outcome: Outcome | None = None
+
+    def allowed_methods(self) -> list[str]:
+        return ["GET", "HEAD", "OPTIONS"]
+
+    def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
+        return [(("application", "json", "*"), "to_json")]
+
+    def resource_exists(self) -> bool:
+        sender = self._sender()
+        self.outcome = self.gateway.outcomes.get(sender, self.args["id"]) if sender else None
+        return self.outcome is not None
+
+    def _sender(self) -> JID | None:
+        """The caller; with the component token, whom `?from=` names."""
+        named = self.request.args.get("from")
+        if self.caller.kind is not Kind.COMPONENT or named is None:
+            return self.caller.jid
+        try:
+            return parse_jid(named)
+        except InvalidJID:
+            return None
+
+    def to_json(self) -> dict[str, Any]:
+        outcome = self.outcome
+        assert outcome is not None
+        since = datetime.fromtimestamp(outcome.since, UTC).isoformat(timespec="milliseconds")
+        answer = {"id": self.args["id"], "state": outcome.state, "since": since}
+        if outcome.refusal is None:
+            return answer
+        return answer | {"error": {k: v for k, v in condition_of(outcome.refusal)._asdict().items() if v}}

@@ -1,0 +1,104 @@
+"""What became of a stanza? Its state for whoever sent it (design D4): accepted, written, confirmed, delivered, refused."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.link.outbox import Entry, Label, Progress
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import RECEIPTS
+
+_RECEIVED = f"{{{RECEIPTS}}}received"
+_RANK = {"accepted": 0, "written": 1, "confirmed": 2, "delivered": 3, "refused": 3}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How far a stanza got: `state`, since when (Unix time), and the stanza of type error that refused it."""
+
+    state: str = "accepted"
+    since: float = field(default_factory=time.time)
+    refusal: Element | None = None
+
+
+class Outcomes:
+    """The latest outcomes, in memory: at most REMEMBERED, the oldest are forgotten first. Safe to be used by several threads."""
+
+    REMEMBERED = 50_000
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Label, Outcome] = OrderedDict()
+        self._changed = threading.Condition()
+        self._waiting = 0
+
+    def accepted(self, sender: JID, identifier: str) -> None:
+        """A stanza was taken. What is heard of it from now on counts; an outcome that is ahead of this stays."""
+        label = Label(str(sender.bare), identifier)
+        with self._changed:
+            self._known.setdefault(label, Outcome())
+            if len(self._known) > self.REMEMBERED:
+                self._known.popitem(last=False)
+
+    def forget(self, sender: JID, identifier: str) -> None:
+        """It was not taken after all."""
+        with self._changed:
+            self._known.pop(Label(str(sender.bare), identifier), None)
+
+    def processed(self, sender: JID, identifier: str, refusal: Element | None = None) -> None:
+        """A hosted recipient took it, or refused it at once."""
+        self._settle(Label(str(sender.bare), identifier), "refused" if refusal is not None else "confirmed", refusal)
+
+    def get(self, sender: JID, identifier: str) -> Outcome | None:
+        """The outcome of the stanza that `sender` (whatever its resource) sent with this id, if it is remembered."""
+        return self._known.get(Label(str(sender.bare), identifier))
+
+    def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
+        """The link got further with these."""
+        with self._changed:
+            for entry in entries:
+                if entry.label is not None:
+                    self._advance(entry.label, progress.value)
+            self._tell()
+
+    def heard(self, stanza: Element, _sender: JID | None, to: JID) -> None:
+        """A stanza for a hosted entity: perhaps the refusal, or the receipt, of something it sent."""
+        if stanza.tag == "iq":
+            return
+        if stanza.get("type") == "error":
+            self._settle(Label(str(to.bare), stanza.get("id", "")), "refused", stanza)
+        elif stanza.tag == "message" and (received := stanza.find(_RECEIVED)) is not None:
+            self._settle(Label(str(to.bare), received.get("id", "")), "delivered", None)
+
+    def _settle(self, label: Label, state: str, refusal: Element | None) -> None:
+        with self._changed:
+            self._advance(label, state, refusal)
+            self._tell()
+
+    def _advance(self, label: Label, state: str, refusal: Element | None = None) -> None:
+        outcome = self._known.get(label)
+        if outcome is not None and _RANK[state] > _RANK[outcome.state]:
+            outcome.state, outcome.since, outcome.refusal = state, time.time(), refusal
+
+    def _tell(self) -> None:
+        if self._waiting:
+            self._changed.notify_all()
+
+    def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None:
+        """Wait until the server has processed the stanza or refused it, at most so long; the outcome as it is then."""
+        label = Label(str(sender.bare), identifier)
+        with self._changed:
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: self._decided(label), seconds)
+            finally:
+                self._waiting -= 1
+            return self._known.get(label)
+
+    def _decided(self, label: Label) -> bool:
+        outcome = self._known.get(label)
+        return outcome is None or _RANK[outcome.state] >= _RANK["confirmed"]
