@@ -23,6 +23,8 @@ ERRORS: dict[str, Row] = {
     "iq-timeout": Row(500, "wait", "remote-server-timeout", "IQ stanza timed out"),
     "iq-conflict": Row(500, "modify", "conflict", "IQ stanza id attribute already used"),
     "iq-overload": Row(500, "wait", "resource-constraint", "Too many IQ stanzas wait for their answer; try again later"),
+    "streams-full": Row(503, "wait", "resource-constraint", "Too many event streams are open; close one, or try again later"),
+    "event-unknown": Row(404, "cancel", "item-not-found", "There is no event of this id, or it is not kept any more"),
     "storage-failed": Row(503, "wait", "internal-server-error", "The storage failed; nothing was changed"),
     "account-exists": Row(409, "cancel", "conflict", "The account exists already"),
     "account-unknown": Row(404, "cancel", "item-not-found", "There is no such account"),

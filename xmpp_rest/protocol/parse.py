@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, NoReturn
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
@@ -43,3 +43,17 @@ def parse_text(text: str) -> Element:
         return parse_element(text.encode())
     except UnicodeEncodeError as e:
         raise BadXML("it holds half of a surrogate pair") from e
+
+
+def parse_stored(text: str) -> Element:
+    """The element that `serialise` wrote, or another server into its archive. Raises BadXML.
+
+    For text that no client sent as it stands: several times as fast as `parse_text`, which looks at every construct of XML.
+    """
+    parser = XMLParser(target=ElementBuilder())  # noqa: S314
+    try:
+        parser.feed(text)
+        element: Element = parser.close()
+    except (ParseError, UnicodeEncodeError) as e:
+        raise BadXML(f"not well-formed: {e}") from e
+    return element

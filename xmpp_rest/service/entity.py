@@ -23,7 +23,11 @@ Answer = Callable[[Element, JID], Element | None]
 class Entity:
     """A router's handler, subscribed last: answers for a hosted domain itself and for the bare addresses of its accounts."""
 
-    def __init__(self, identity: Identity, items: tuple[str, ...], exists: Callable[[JID], bool]) -> None:
+    def __init__(
+        self, identity: Identity, items: tuple[str, ...], exists: Callable[[JID], bool], of_accounts: tuple[str, ...] = ()
+    ) -> None:
+        """`of_accounts`: features of accounts that other handlers serve."""
+        self._of_accounts = of_accounts
         self._identity = identity
         self._items = items  # addresses of what else is hosted, for disco#items
         self._exists = exists
@@ -55,10 +59,11 @@ class Entity:
     def _info(self, query: Element, to: JID) -> Element:
         category, kind, name = ACCOUNT if to.local else self._identity
         named = {"name": name} if name else {}
-        features = self._of_account if to.local else self._of_host
+        served = self._of_account if to.local else self._of_host
+        features = {tag[1:].partition("}")[0] for tag in served} | set(self._of_accounts if to.local else ())
         answer = child(query.tag)
         answer.append(child(f"{{{DISCO_INFO}}}identity", category=category, type=kind, **named))
-        answer.extend(child(f"{{{DISCO_INFO}}}feature", var=tag[1:].partition("}")[0]) for tag in sorted(features))
+        answer.extend(child(f"{{{DISCO_INFO}}}feature", var=feature) for feature in sorted(features))
         return answer
 
     def _disco_items(self, query: Element, to: JID) -> Element:

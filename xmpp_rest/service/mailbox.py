@@ -1,54 +1,77 @@
-"""What happens to a stanza for a hosted account? Messages are kept in its archive (XEP-0313); nobody's are answered with an error."""
+"""What happens to a message for a hosted account, or from one? It is archived, and goes to the open streams (RFC 6121 §8.5)."""
 
 from __future__ import annotations
 
-import time
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from xml.etree.ElementTree import Element
 
-from drivers import Driver
 from xmpp_rest.link.router import NOT_MINE, Unhandled
-from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.stanza import may_be_refused, refusal
 from xmpp_rest.service.accounts import Accounts
-
-ARCHIVE = "archive"
-_KEPT_TYPES = frozenset(("chat", "normal"))  # XEP-0313 §5.1.2: what an archive should hold
-
-
-def worth_keeping(message: Element) -> bool:
-    """Whether a message belongs into an archive (XEP-0313 §5.1.2): chat or normal, with something that a person would miss."""
-    return message.get("type", "normal") in _KEPT_TYPES and len(message) > 0
+from xmpp_rest.service.archive import Archive
+from xmpp_rest.service.keeping import without_forged_ids, worth_keeping
+from xmpp_rest.service.stamps import Stamps
+from xmpp_rest.service.streams import Event, Streams
 
 
 class Mailbox:
-    """A router's handler for the accounts of the hosted domain."""
+    """A router's handler for the accounts of the hosted domain.
 
-    def __init__(self, driver: Driver, accounts: Accounts) -> None:
-        self._driver = driver
+    An account is reached whether somebody listens or not, so RFC 6121 §8.5 comes to this: chat and normal messages are kept and shown
+    (§8.5.2.1.1, §8.5.2.2.1), headlines, errors and what rooms say are shown to whoever listens now. No sender learns who listens.
+    """
+
+    def __init__(self, archive: Archive, streams: Streams, accounts: Accounts, stamps: Stamps) -> None:
+        self._archive = archive
+        self._streams = streams
         self._accounts = accounts
+        self._stamps = stamps
+        self._texts = _Texts()
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Take a message or presence for an account; iqs are the entity's business."""
         if not to.local or stanza.tag == "iq" or not self._accounts.exists(to):
             return NOT_MINE
+        owner = to.bare
         if stanza.tag == "message":
-            return self._message(stanza, sender, to)
-        return None
-
-    def _message(self, message: Element, sender: JID, to: JID) -> Element | None:
-        if message.get("type") == "groupchat":  # RFC 6121 §8.5.2.1.1: for an account without the room's occupant online
-            return refusal(message, stanza_error("service-unavailable")) if may_be_refused(message) else None
-        if worth_keeping(message):
-            self._keep(to, message, sender)
+            without_forged_ids(stanza, owner)
+        self._take(owner, stanza, sender)
         return None
 
     def sent(self, stanza: Element, sender: JID, to: JID) -> None:
-        """An account sent this: what it says belongs into the sender's archive, too."""
-        if stanza.tag == "message" and worth_keeping(stanza) and sender.domain == self._accounts.domain and sender.local:
-            self._keep(sender, stanza, to)
+        """An account sent this message: it belongs into the sender's own archive, too. Raises StorageError."""
+        hosted = sender.local and sender.domain == self._accounts.domain
+        if stanza.tag == "message" and hosted and sender.bare != to.bare:  # to oneself: received already
+            self._take(sender.bare, stanza, to, sent=True)
 
-    def _keep(self, owner: JID, message: Element, partner: JID) -> None:
-        text = serialise(message)
-        self._driver.archive_append(owner.local, owner.domain, ARCHIVE, text, when=time.time(), with_=str(partner.bare))
+    @contextmanager
+    def one_text(self, stanza: Element) -> Iterator[None]:
+        """The stanza is not changed in this context: it is written as text once for all archives it goes to. Raises BadXML."""
+        self._texts.stanza, self._texts.text = stanza, serialise(stanza)
+        try:
+            yield
+        finally:
+            self._texts.stanza = None
+
+    def _take(self, owner: JID, stanza: Element, partner: JID, *, sent: bool = False) -> None:
+        if stanza.tag == "message" and worth_keeping(stanza):
+            text = self._texts.of(stanza)
+            with self._streams.order(owner):
+                when = self._stamps.next()
+                identifier = self._archive.keep(owner, text, when, partner)
+                self._streams.publish(owner, Event(identifier, when, stanza, sent))
+        else:
+            self._streams.publish(owner, Event("", self._stamps.next(), stanza, sent))
+
+
+class _Texts(threading.local):
+    """The stanza that this thread is sending, and its text."""
+
+    stanza: Element | None = None
+    text: str = ""
+
+    def of(self, stanza: Element) -> str:
+        return self.text if stanza is self.stanza else serialise(stanza)

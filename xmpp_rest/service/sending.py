@@ -19,12 +19,22 @@ class Sending:
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, addressed and with an id. The answer where there is one at once; None: it was accepted.
 
-        Raises GatewayError: outbox-full; BadXML; StorageError.
+        Accepted messages are in the sender's archive when this returns. Raises GatewayError: outbox-full; BadXML; StorageError.
         """
-        answer = self._router.send(stanza)
-        if answer is None:
-            self._mailbox.sent(stanza, sender, to)
-        return answer
+        return self._send(stanza, sender, to, keep_refused=False)
+
+    def post(self, stanza: Element, sender: JID, to: JID) -> None:
+        """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""
+        refusal = self._send(stanza, sender, to, keep_refused=True)
+        if refusal is not None:
+            self._router.deliver(refusal, to, sender)
+
+    def _send(self, stanza: Element, sender: JID, to: JID, *, keep_refused: bool) -> Element | None:
+        with self._mailbox.one_text(stanza):
+            refusal = self._router.send(stanza)
+            if refusal is None or keep_refused:
+                self._mailbox.sent(stanza, sender, to)
+        return refusal
 
     def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
         """Send an iq and wait for its answer; archive results that belong to it come along. Raises GatewayError, BadXML."""

@@ -1,0 +1,27 @@
+"""How is a time written in XMPP? (XEP-0082)"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_DATETIME = re.compile(r"(-?[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_datetime(text: str) -> float:
+    """Unix time in seconds. Raises ValueError for what is no DateTime of XEP-0082 §3.2."""
+    match = _DATETIME.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text[:40]!r} is no time such as 1969-07-21T02:56:15Z")
+    seconds, fraction, zone = match.groups()
+    moment = datetime.fromisoformat(seconds + zone)
+    return (moment - _EPOCH).total_seconds() + float(fraction or 0)
+
+
+def write_datetime(when: float) -> str:
+    """Unix time in seconds as a DateTime in UTC, with microseconds where there are any."""
+    moment = datetime.fromtimestamp(round(when * 1_000_000) // 1_000_000, UTC)
+    micro = round(when * 1_000_000) % 1_000_000
+    fraction = f".{micro:06}" if micro else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"

@@ -1,0 +1,116 @@
+"""Who listens, and who hears what? The event streams that are open in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from drivers import ItemNotFound
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.archive import Archive, Wanted
+from xmpp_rest.service.stream import Event, Past, Stream, StreamEnded, archive_id
+from xmpp_rest.settings import Streams as Bounds
+
+__all__ = ["Event", "Stream", "StreamEnded", "Streams"]
+
+STRIPES = 256
+
+
+def everything(_: Event) -> bool:
+    return True
+
+
+class Streams:
+    """Hands events to the streams of their owner. Knows nothing of HTTP, and holds no thread of its own; `stop()` ends all streams.
+
+    `publish` may be called for what another process has archived, too: then the readers here get it.
+    """
+
+    def __init__(self, archive: Archive, bounds: Bounds, threads: int) -> None:
+        """`threads`: those that serve requests, of which at least a quarter is left to short ones."""
+        self._archive = archive
+        self._size = bounds.queue_size
+        self._total = max(1, min(bounds.total, threads - threads // 4))
+        self._per_owner = bounds.per_account
+        self._open: dict[JID, dict[Stream, Callable[[], bool]]] = {}
+        self.count = 0
+        """How many streams are open."""
+        self._lock = threading.Lock()
+        self._orders = [threading.Lock() for _ in range(STRIPES)]
+
+    def order(self, owner: JID) -> threading.Lock:
+        """Hold it while something is archived for `owner` and published, so that streams have the order of the archive."""
+        return self._orders[hash(owner) % STRIPES]
+
+    def publish(self, owner: JID, event: Event) -> None:
+        """Something reached `owner`, or was sent by it; with an id, it is archived already."""
+        for stream in tuple(self._open.get(owner, ())):
+            stream.push(event)
+
+    def open(
+        self,
+        owner: JID,
+        *,
+        after: str | None = None,
+        wanted: Callable[[Event], bool] = everything,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Stream:
+        """A stream of what happens to `owner` from now on, or behind the event whose id is `after`.
+
+        `wanted` chooses events; `gone` says whether the reader has left, and is asked when there is no room for another one.
+        Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
+        """
+        last, past = self._begin(owner, after)
+        stream = Stream(owner, past, last, wanted, self._size, self._closed)
+        with self._lock:
+            if self._full(owner):
+                self._drop_gone()
+            if self._full(owner):
+                raise GatewayError("streams-full")
+            # a copy: `publish` walks through the old one without the lock
+            self._open[owner] = {**self._open.get(owner, {}), stream: gone}
+            self.count += 1
+        return stream
+
+    def _begin(self, owner: JID, after: str | None) -> tuple[str, Past | None]:
+        """Read before the stream is open, so that every event of the stream is behind what its ids refer to."""
+        if after is None:
+            return self._archive.last_id(owner), None
+        last = archive_id(after)
+        try:
+            self._archive.page(owner, Wanted(after=last or None), 0)
+        except ItemNotFound as e:
+            raise GatewayError("event-unknown") from e
+        return last, Past(self._archive, owner, self.order(owner))
+
+    def _full(self, owner: JID) -> bool:
+        return len(self._open.get(owner, ())) >= self._per_owner or self.count >= self._total
+
+    def _drop_gone(self) -> None:
+        for readers in list(self._open.values()):
+            for stream, gone in readers.items():
+                if gone():
+                    stream.end("the reader has left")
+                    self._remove(stream)
+
+    def _closed(self, stream: Stream) -> None:
+        with self._lock:
+            self._remove(stream)
+
+    def _remove(self, stream: Stream) -> None:
+        readers = self._open.get(stream.owner, {})
+        if stream not in readers:
+            return
+        self.count -= 1
+        if others := {s: gone for s, gone in readers.items() if s is not stream}:
+            self._open[stream.owner] = others
+        else:
+            del self._open[stream.owner]
+
+    def stop(self) -> None:
+        """End all streams: the process ends."""
+        with self._lock:
+            for readers in self._open.values():
+                for stream in readers:
+                    stream.end("the gateway stops")
