@@ -30,16 +30,21 @@ class Bans:
         """Open the account again; False where there is none, or no ban. Raises StorageError."""
         return self._change(jid, True, lambda record: {k: v for k, v in record.items() if k not in (BANNED, DETAILS)})
 
+    def banned(self, jid: JID) -> bool:
+        """Whether the account is banned. Raises StorageError."""
+        record = self._driver.load(jid.local, jid.domain, ACCOUNTS) if jid.local else None
+        return isinstance(record, dict) and bool(record.get(BANNED))
+
     def details(self, jid: JID) -> dict[str, str]:
         """What was noted down with the ban; empty without one. Raises StorageError."""
         record = self._driver.load(jid.local, jid.domain, ACCOUNTS)
         details = record.get(DETAILS) if isinstance(record, dict) and record.get(BANNED) else None
         return {k: str(v) for k, v in details.items()} if isinstance(details, dict) else {}
 
-    def banned(self) -> list[JID]:
+    def all(self) -> list[JID]:
         """The banned accounts. Raises StorageError."""
-        users = ((user, self._driver.load(user, self.domain, ACCOUNTS)) for user in self._driver.users(self.domain, ACCOUNTS))
-        return [JID(user, self.domain, "") for user, record in users if isinstance(record, dict) and record.get(BANNED)]
+        users = (JID(user, self.domain, "") for user in self._driver.users(self.domain, ACCOUNTS))
+        return [jid for jid in users if self.banned(jid)]
 
     def _change(self, jid: JID, banned: bool, change: Any) -> bool:
         """Apply `change` where the account is there and its ban is as said; whether it was."""

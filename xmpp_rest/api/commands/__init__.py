@@ -28,8 +28,9 @@ def registry() -> Registry:
 def blueprint(gateway: Gateway) -> Blueprint:
     """The routes below /api that no other API has taken."""
     routes = Blueprint("commands", __name__)
-    rights = Rights(gateway.settings.gateway.domain)
-    call = Call.as_view("call", Services.of(gateway), registry(), rights, gateway.settings.commands.default_version)
+    settings, offered = gateway.settings, registry()
+    services, rights = Services.of(gateway, offered.names), Rights(settings.gateway.domain)
+    call = Call.as_view("call", services, offered, rights, settings.commands.default_version)
     preflight = Preflight.as_view("preflight")
     for rule in ("/api", "/api/<anything:path>"):
         routes.add_url_rule(rule, view_func=call, methods=Call.route_methods - {"OPTIONS"})

@@ -4,27 +4,42 @@ from __future__ import annotations
 
 from werkzeug.datastructures import Authorization
 
-from xmpp_rest.api.commands.errors import bad_token, throttled, unauthorized
-from xmpp_rest.auth.credentials import Authenticator, Caller, Kind, Outcome, Refused
+from xmpp_rest.api.commands.errors import Failure, bad_token, throttled, unauthorized
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.auth.credentials import Caller, Kind, Outcome
 from xmpp_rest.auth.rights import Asker
 
 TOKEN = "Bearer"  # COMPAT ejabberd: in this spelling only  # noqa: S105
 ANONYMOUS = Asker()
 
 
-def asker(authenticator: Authenticator, header: str | None, address: str) -> Asker:
+def asker(services: Services, header: str | None, address: str) -> Asker:
     """The caller whom the field proves; anonymous without one. Raises Failure for credentials that are wrong."""
     if header is None:
         return ANONYMOUS
-    token = header.split(" ", 1)[0] == TOKEN
-    if not token and not _names_account(header):
+    scheme, _, rest = header.partition(" ")
+    if scheme == TOKEN:
+        return _by_token(services, rest.strip(" ")) or _checked(services, header, address, bad_token())
+    if not _names_account(header):
         raise unauthorized()
-    who = authenticator.check(header, address)
-    if isinstance(who, Refused) and who.outcome is Outcome.THROTTLED:
-        raise throttled(who.retry_after)
+    return _checked(services, header, address, unauthorized())
+
+
+def _by_token(services: Services, text: str) -> Asker | None:
+    token = services.tokens.check(text)
+    if token is None or services.bans.banned(token.owner):
+        return None
+    return Asker(token.owner, token.owner in services.gateway.settings.auth.admins, token.scopes)
+
+
+def _checked(services: Services, header: str, address: str, refusal: Failure) -> Asker:
+    """What the authenticator of all APIs says, which also counts what is wrong."""
+    who = services.gateway.authenticator.check(header, address)
     if isinstance(who, Caller) and who.kind is Kind.ACCOUNT:
         return Asker(who.jid, who.admin)
-    raise bad_token() if token else unauthorized()
+    if not isinstance(who, Caller) and who.outcome is Outcome.THROTTLED:
+        raise throttled(who.retry_after)
+    raise refusal
 
 
 def _names_account(header: str) -> bool:

@@ -45,6 +45,7 @@ class Registry:
             if (b.name, b.version) in self._run or b.version not in (d.version for d in self._by_name.get(b.name, ())):
                 raise ValueError(f"{b.name} v{b.version} is bound twice, or not declared")
             self._run[b.name, b.version] = b.run
+        self.names = frozenset(self._by_name)
         self.newest = max(d.version for ds in self._by_name.values() for d in ds)
 
     def knows(self, name: str) -> bool:

@@ -76,8 +76,7 @@ class Call(Resource):
     def is_authorized(self) -> bool:
         if not self.registry.knows(self.target.name):
             raise errors.unknown_name()  # COMPAT ejabberd: before credentials are looked at
-        environ, authenticator = self.request.environ, self.services.gateway.authenticator
-        self.asker = asker(authenticator, environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
+        self.asker = asker(self.services, self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
         return True
 
     def forbidden(self) -> bool:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from xmpp_rest import __version__
+from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
@@ -25,13 +26,23 @@ class Services:
     last: LastActivity
     private: PrivateStorage
     vcards: VCards
+    tokens: Tokens
+    names: frozenset[str] = frozenset()  # of all commands; each is a scope that a token may have
     since: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def of(cls, gateway: Gateway) -> Services:
+    def of(cls, gateway: Gateway, names: frozenset[str]) -> Services:
         driver, accounts = gateway.driver, gateway.accounts
-        bans = Bans(driver, accounts.domain)
-        return cls(gateway, accounts, bans, LastActivity(driver), PrivateStorage(driver), VCards(driver))
+        return cls(
+            gateway=gateway,
+            accounts=accounts,
+            bans=Bans(driver, accounts.domain),
+            last=LastActivity(driver),
+            private=PrivateStorage(driver),
+            vcards=VCards(driver),
+            tokens=Tokens(driver, accounts.domain),
+            names=names,
+        )
 
     @property
     def domain(self) -> str:

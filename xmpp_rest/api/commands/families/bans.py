@@ -55,12 +55,12 @@ def get_ban_details(services: Services, user: str, host: str) -> list[tuple[str,
 
 @command("list_banned")
 def list_banned(services: Services, host: str) -> list[str]:
-    return [str(jid) for jid in services.bans.banned()]
+    return [str(jid) for jid in services.bans.all()]
 
 
 @command("count_banned")
 def count_banned(services: Services, host: str) -> int:
-    return len(services.bans.banned())
+    return len(services.bans.all())
 
 
 COMMANDS = (ban_account_v0, ban_account, unban_account, get_ban_details, list_banned, count_banned)

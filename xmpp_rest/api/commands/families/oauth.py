@@ -1,0 +1,57 @@
+"""Bearer tokens for this API (spec commands-api §13)."""
+
+from __future__ import annotations
+
+import time
+
+from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+
+SCOPES = frozenset(("ejabberd:user", "ejabberd:admin", "sasl_auth"))
+
+
+def _owner(text: str) -> JID:
+    try:
+        jid = parse_jid(text).bare
+    except InvalidJID as e:
+        raise rejected(f"Invalid JID: {text}") from e
+    return jid
+
+
+def _issue(services: Services, jid: str, ttl: int, scopes: list[str]) -> str:
+    owner = _owner(jid)
+    if not SCOPES | services.names >= set(scopes):
+        raise rejected("invalid_scope")
+    try:
+        return services.tokens.issue(owner, scopes, ttl)
+    except ValueError as e:
+        raise rejected(str(e)) from e
+
+
+@command("oauth_issue_token", 1)
+def oauth_issue_token(services: Services, jid: str, ttl: int, scopes: list[str]) -> tuple[str, list[str], str]:
+    return _issue(services, jid, ttl, scopes), scopes, f"{ttl} seconds"
+
+
+@command("oauth_issue_token")
+def oauth_issue_token_v0(services: Services, jid: str, ttl: int, scopes: str) -> tuple[str, str, str]:
+    names = [name for name in scopes.split(";") if name]
+    return _issue(services, jid, ttl, names), ";".join(names), f"{ttl} seconds"
+
+
+@command("oauth_list_tokens")
+def oauth_list_tokens(services: Services) -> list[tuple[str, str, str, str]]:
+    """Tokens are shown by their hash, which is all that is kept; `oauth_revoke_token` takes it, too."""
+    now = int(time.time())
+    return [(t.hash, str(t.owner), ";".join(sorted(t.scopes)), f"{t.expires - now} seconds") for t in services.tokens.all()]
+
+
+@command("oauth_revoke_token")
+def oauth_revoke_token(services: Services, token: str) -> str:
+    services.tokens.revoke(token)
+    return ""
+
+
+COMMANDS = (oauth_issue_token, oauth_issue_token_v0, oauth_list_tokens, oauth_revoke_token)

@@ -1,0 +1,84 @@
+"""What does a bearer token of the command API open, and for how long? (spec commands-api §13)
+
+A token is kept as the hash of its text, under that hash, so that a copy of the storage opens nothing and a look-up reads one record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import string
+import time
+from typing import NamedTuple
+
+from drivers import Driver
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+
+TOKENS = "oauth_token"  # the store; its user is the hash
+LENGTH = 32  # letters and digits: 190 bits
+KEPT = 86400  # seconds for which an expired token can still be seen
+MAX_TTL = 10**10  # seconds, three centuries
+_LETTERS = string.ascii_letters + string.digits
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class Token(NamedTuple):
+    """What is kept of a token: its hash in lower-case hex, whose it is, what it is for, and Unix time of its end."""
+
+    hash: str
+    owner: JID
+    scopes: frozenset[str]
+    expires: int
+
+
+class Tokens:
+    """The tokens issued at `domain`. Methods raise StorageError."""
+
+    def __init__(self, driver: Driver, domain: str) -> None:
+        self._driver = driver
+        self._domain = domain
+
+    def issue(self, owner: JID, scopes: list[str], seconds: int) -> str:
+        """A new token. Raises ValueError for a time that is too long."""
+        if not -MAX_TTL <= seconds <= MAX_TTL:
+            raise ValueError(f"a token lasts {MAX_TTL} seconds at the most")
+        self._forget_expired()
+        text = "".join(secrets.choice(_LETTERS) for _ in range(LENGTH))
+        record = {"owner": str(owner), "scopes": sorted(set(scopes)), "expires": int(time.time()) + seconds}
+        self._driver.store(_hash(text), self._domain, TOKENS, record)
+        return text
+
+    def check(self, text: str) -> Token | None:
+        """The token of this text, unless it is unknown or expired."""
+        token = self._load(_hash(text))
+        return token if token and token.expires > time.time() else None
+
+    def revoke(self, text: str) -> None:
+        """Take a token back, named by its text or by the hash that `all` shows; nothing happens where there is none."""
+        name = text if _HASH.fullmatch(text) else _hash(text)
+        self._driver.store(name, self._domain, TOKENS, None)
+
+    def all(self) -> list[Token]:
+        """Every token that is kept, expired ones included."""
+        found = [self._load(name) for name in self._driver.users(self._domain, TOKENS)]
+        return [token for token in found if token]
+
+    def _forget_expired(self) -> None:
+        for token in self.all():
+            if token.expires + KEPT < time.time():
+                self.revoke(token.hash)
+
+    def _load(self, name: str) -> Token | None:
+        record = self._driver.load(name, self._domain, TOKENS)
+        if not isinstance(record, dict):
+            return None
+        try:
+            owner = parse_jid(str(record["owner"]))
+            return Token(name, owner, frozenset(map(str, record.get("scopes") or ())), int(record["expires"]))
+        except (KeyError, TypeError, ValueError, InvalidJID):  # written by somebody else
+            return None
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
