@@ -13,6 +13,7 @@ from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.bans import Bans
 from xmpp_rest.service.last_activity import LastActivity
 from xmpp_rest.service.private_storage import PrivateStorage
+from xmpp_rest.service.shared_groups import SharedGroups
 from xmpp_rest.service.vcards import VCards
 
 
@@ -26,6 +27,7 @@ class Services:
     last: LastActivity
     private: PrivateStorage
     vcards: VCards
+    groups: SharedGroups
     tokens: Tokens
     names: frozenset[str] = frozenset()  # of all commands; each is a scope that a token may have
     since: float = field(default_factory=time.monotonic)
@@ -40,6 +42,7 @@ class Services:
             last=LastActivity(driver),
             private=PrivateStorage(driver),
             vcards=VCards(driver),
+            groups=SharedGroups(driver, accounts.domain),
             tokens=Tokens(driver, accounts.domain),
             names=names,
         )

@@ -46,6 +46,7 @@ def _not_registered(error: GatewayError, name: str, node: str) -> Failure:
 def unregister(services: Services, user: str, host: str) -> str:
     if jid := account(services, user, host):
         services.gateway.contacts.remove_all(jid)
+        services.groups.forget(jid)
         services.accounts.unregister(jid)
     return ""
 

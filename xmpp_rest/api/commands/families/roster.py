@@ -70,15 +70,28 @@ def delete_rosteritem(services: Services, localuser: str, localhost: str, user: 
     return True
 
 
+Row = tuple[str, str, str, str, list[str]]
+
+
+def _rows(services: Services, owner: JID) -> list[Row]:
+    """The contacts, and whom the account sees because of its shared groups."""
+    shared = services.groups.contacts(owner, services.accounts.users())
+    own = [(str(i.jid), i.name, i.state.subscription, PENDING[i.state.ask], list(i.groups)) for i in _items(services, owner)]
+    rows = {jid: (jid, nick, "both", PENDING["none"], labels) for jid, (nick, labels) in shared.items()}
+    for jid, nick, subscription, pending, groups in own:
+        also = rows.get(jid)
+        rows[jid] = (jid, nick, "both" if also else subscription, pending, sorted({*groups, *(also[4] if also else ())}))
+    return list(rows.values())
+
+
 @command("get_roster")
-def get_roster(services: Services, user: str, host: str) -> list[tuple[str, str, str, str, list[str]]]:
-    items = _items(services, services.address(user, host))
-    return [(str(i.jid), i.name, i.state.subscription, PENDING[i.state.ask], list(i.groups)) for i in items]
+def get_roster(services: Services, user: str, host: str) -> list[Row]:
+    return _rows(services, services.address(user, host))
 
 
 @command("get_roster_count")
 def get_roster_count(services: Services, user: str, host: str) -> int:
-    return len(_items(services, services.address(user, host)))
+    return len(_rows(services, services.address(user, host)))
 
 
 @command("push_alltoall")
