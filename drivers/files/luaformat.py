@@ -16,10 +16,10 @@ from drivers.stanzas import stanza_table, stanza_text
 START = b"item("
 MERGED = 100
 """Pieces that are tried as one record, for files written by hand."""
-_UNSURE = re.compile(rb"\[[\[=]|--|\\[\nz]")
+UNSURE = (b"[[", b"[=", b"--", b"\\\n", b"\\z")
+"""What could hide a line break in a string, or an end."""
 # members of the item itself have one tab before them, those of its attributes two; strings have no line breaks
-_HEAD = re.compile(rb'^\t\["(key|when|with)"\] = (?:"([ !#-\[\]-~]*)"|([0-9]+));$', re.MULTILINE)
-_FRACTION = re.compile(rb'^\t\t\["stamp"\] = "([0-9TZ:-]+\.[0-9]+Z)";$', re.MULTILINE)
+_LINES = tuple(b"\n" + line + b" = " for line in (b'\t["key"]', b'\t["when"]', b'\t["with"]', b'\t\t["stamp"]'))
 _TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,12 +48,8 @@ class LuaFormat(Format):
         return f"item({serialise(item)});\n".encode("ascii")
 
     def head(self, record: Record, position: int) -> Head | None:
-        found = {name: (text, number) for name, text, number in _HEAD.findall(record.data)} if record.plain else {}
-        if len(found) < 3:
-            return _head(_item(record.data), position)
-        stamp = _FRACTION.search(record.data)
-        when = _exact(float(found[b"when"][1] or 0), stamp[1].decode() if stamp else "")
-        return Head(found[b"key"][0].decode(), when, found[b"with"][0].decode())
+        head = _searched(record.data) if record.plain else None
+        return head or _head(_item(record.data), position)
 
     def archive_item(self, record: bytes, position: int) -> ArchiveItem:
         table = _item(record)
@@ -91,9 +87,9 @@ class LuaFormat(Format):
 
 
 def _is_record(data: bytes) -> bool:
-    """Whether this is surely one record as the server writes it: nothing in it could hide a line break in a string, or an end."""
+    """Whether this is surely one record as the server writes it."""
     ends = data.endswith(b"\n});\n") or (data.endswith(b");\n") and data.count(b"\n") == 1)
-    return ends and data.startswith(START) and not _UNSURE.search(data)
+    return ends and data.startswith(START) and not any(sign in data for sign in UNSURE)
 
 
 def _whole_records(pending: Record) -> tuple[list[Record], Record | None]:
@@ -120,6 +116,19 @@ def _check_last(pending: Record) -> None:
         # inside a string of an unfinished record there is no line break
         if item is not None and data[item[1] : item[1] + 1] in (b"\n", b""):
             raise Damaged(pending.offset, "an item that is not finished has others behind it")
+
+
+def _searched(record: bytes) -> Head | None:
+    """What a look at four lines tells; None where they are not of the simplest sort."""
+    key, when, with_, stamp = (_behind(record, start) for start in _LINES)
+    if not key or not with_ or not when.isdigit() or b"\\" in key or b"\\" in with_:
+        return None
+    return Head(key[1:-1].decode("ascii"), _exact(int(when), stamp[1:-1].decode("ascii")), with_[1:-1].decode("ascii"))
+
+
+def _behind(record: bytes, start: bytes) -> bytes:
+    found = record.find(start)
+    return record[found + len(start) : record.find(b";\n", found + 1)] if found >= 0 else b""
 
 
 def _read(parser: Any, data: bytes) -> Value:

@@ -53,7 +53,7 @@ def token(source: bytes, position: int) -> Token:
     if kind == "string":
         value = value[1:-1]
         if b"\\" in value:
-            value = _unescaped(value, source, start)
+            value = unescaped(value, source, start)
     return Token(kind, value, start, match.end())
 
 
@@ -84,7 +84,9 @@ def _long_end(source: bytes, position: int, level: bytes) -> tuple[int, int]:
     return close, close + len(bracket)
 
 
-def _unescaped(text: bytes, source: bytes, start: int) -> bytes:
+def unescaped(text: bytes, source: bytes, start: int) -> bytes:
+    """The bytes that a quoted string stands for. Raises LuaError, saying that it is at `start` in `source`."""
+
     def refuse(why: str) -> NoReturn:
         raise LuaError(why, source, start)
 

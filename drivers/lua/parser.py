@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from drivers import Value
+from drivers.lua.canonical import read_table
 from drivers.lua.errors import LuaError
 from drivers.lua.lexer import Token, token
 from drivers.values import from_entries, number
@@ -19,10 +20,9 @@ KEYWORDS = frozenset(
     b"and break do else elseif end false for function goto if in local nil not or repeat return then true until while".split()
 )
 CONSTANTS = {b"true": True, b"false": False, b"nil": None}
+RETURN, ITEM = b"return ", b"item("
 SPECIAL = {1: math.inf, -1: -math.inf, 0: math.nan}
 """What a division by zero gives: the only arithmetic that stands in data."""
-# the way the server writes a member; worth a short cut, as most of a file consists of it
-_MEMBER = re.compile(rb'[\n\t]*+\["([^"\\\r\n]*+)"\] = (?:"([^"\\\r\n]*+)";)?+')
 
 
 def parse(text: str | bytes, *, max_size: int = MAX_BODY) -> Value:
@@ -39,6 +39,8 @@ def parse(text: str | bytes, *, max_size: int = MAX_BODY) -> Value:
 def parse_file(source: bytes) -> Value:
     """The value that a file returns: `return VALUE;`. Raises LuaError."""
     start = len(source.partition(b"\n")[0]) if source.startswith((b"#", b"\xef\xbb\xbf#")) else 3 * source.startswith(b"\xef\xbb\xbf")
+    if source.startswith(RETURN) and (table := read_table(source, len(RETURN))) and not source[table[1] :].strip(b";\n"):
+        return table[0]
     parser = _Parser(source, start)
     parser.expect("name", b"return")
     return _whole(parser)
@@ -46,6 +48,9 @@ def parse_file(source: bytes) -> Value:
 
 def parse_item(source: bytes, position: int) -> tuple[Value, int] | None:
     """The value of the `item(…);` at or behind `position`, and where it ends; None where only spaces and comments are left."""
+    table = read_table(source, position + len(ITEM)) if source.startswith(ITEM, position) else None
+    if table and source.startswith(b");\n", table[1]):
+        return table[0], table[1] + 2
     parser = _Parser(source, position)
     if parser.now.kind == "end":
         return None
@@ -149,36 +154,12 @@ class _Parser:
             raise self.error(f"tables nested more than {MAX_DEPTH} deep")
         keyed: list[tuple[Any, Value]] = []
         plain: list[Value] = []
-        # the token behind { is left alone until it is known not to be a member in the server's own form
-        position = self.now.end
-        while True:
-            position = self.members(position, keyed, depth)
-            if self.accept("}"):
-                return _assembled(keyed, plain)
+        self.step()
+        while not self.accept("}"):
             self.field(keyed, plain, depth)
-            if self.now.kind not in (",", ";", "}"):
+            if not (self.accept(",") or self.accept(";") or self.now.kind == "}"):
                 raise self.error("expected ; or } behind an entry of a table")
-            position = self.now.end if self.now.kind != "}" else -1
-
-    def members(self, position: int, keyed: list[tuple[Any, Value]], depth: int) -> int:
-        """Read the members from `position` on that stand in the server's own form; leaves the token behind them in `now`."""
-        if position < 0:
-            return position
-        while match := _MEMBER.match(self.source, position):
-            if match[2] is not None:
-                keyed.append((_text(match[1]), _text(match[2])))
-                position = match.end()
-                continue
-            self.now = token(self.source, match.end())
-            value = self.value(depth)
-            keyed.append((_text(match[1]), value))
-            if self.now.kind == "}":
-                return -1
-            if self.now.kind not in (",", ";"):
-                raise self.error("expected ; or } behind an entry of a table")
-            position = self.now.end
-        self.now = token(self.source, position)
-        return position
+        return _assembled(keyed, plain)
 
     def field(self, keyed: list[tuple[Any, Value]], plain: list[Value], depth: int) -> None:
         if self.accept("["):

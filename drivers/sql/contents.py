@@ -36,24 +36,28 @@ def users(engine: Engine, host: str, store: str | None) -> Iterator[str]:
 
 def stores(session: Session, host: str, user: str) -> list[tuple[str, Sort]]:
     """Stores with content, each with its sort."""
-    select = 'SELECT DISTINCT "store" FROM "{}" WHERE "host"=? AND "user"=?'
-    return [(store, sort) for table, sort in TABLES.items() for (store,) in session.rows(select.format(table), host, user)]
+    found: list[tuple[str, Sort]] = []
+    for table, sort in TABLES.items():
+        select = f'SELECT MIN("store") FROM "{table}" WHERE "host"=? AND "user"=? AND "store">?'  # noqa: S608
+        found += [(store, sort) for store in _steps(session, select, host, user)]
+    return found
 
 
 def hosts(session: Session) -> list[str]:
-    """Hosts with content: one step down the index per host, however many rows each has."""
-    found: dict[str, None] = {}
+    """Hosts with content, the empty one for what belongs to none."""
+    found: set[str] = set()
     for table in TABLES:
-        host = _lowest(session, f'SELECT MIN("host") FROM "{table}"')  # noqa: S608
-        while host is not None:
-            found[host] = None
-            host = _lowest(session, f'SELECT MIN("host") FROM "{table}" WHERE "host">?', host)  # noqa: S608
+        if session.rows(f'SELECT 1 FROM "{table}" WHERE "host"=\'\' LIMIT 1'):  # noqa: S608
+            found.add("")
+        found.update(_steps(session, f'SELECT MIN("host") FROM "{table}" WHERE "host">?'))  # noqa: S608
     return list(found)
 
 
-def _lowest(session: Session, sql: str, *parameters: str) -> str | None:
-    host: str | None = session.rows(sql, *parameters)[0][0]
-    return host
+def _steps(session: Session, sql: str, *parameters: str) -> Iterator[str]:
+    """Names that the last column of an index has: one step down the index per name, however many rows each has."""
+    name = ""
+    while (name := session.rows(sql, *parameters, name)[0][0]) is not None:
+        yield name
 
 
 def purge(session: Session, key: Key) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from drivers import Table
 from drivers.names import Key
 from drivers.sql.rows import from_rows, to_rows
@@ -26,8 +28,8 @@ def store(session: Session, key: Key, table: Table | None) -> None:
         session.run(DELETE_ALL, *key)
         return
     old = session.rows(SELECT, *key)
-    kept = {k for k, kind, value in old if new.get(k) == (kind, value)}
+    times = Counter(row[0] for row in old)
     # the index is not unique: a key that stands there twice goes, and is written once
-    kept -= {k for k in kept if sum(row[0] == k for row in old) > 1} if len(kept) < len(old) else set()
-    session.many(DELETE, [(*key, k) for k in {row[0] for row in old} - kept])
+    kept = {k for k, kind, value in old if new.get(k) == (kind, value) and times[k] == 1}
+    session.many(DELETE, [(*key, k) for k in times.keys() - kept])
     session.many(INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in kept])

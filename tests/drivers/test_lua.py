@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from drivers import BadValue
 from drivers.lua import LuaError, parse, parse_file, parse_item, serialise
+from drivers.lua.canonical import read_table
 from drivers.values import canonical
 from tests.drivers.conftest import FIXTURES
 from tests.drivers.luadump import dump, run
@@ -247,6 +248,31 @@ def test_what_is_written_is_read_again(value: Any) -> None:
     assert dump(parse(serialise(value))) == dump(value)
 
 
+@given(values)
+def test_the_quick_reading_reads_the_same(value: Any) -> None:
+    text = serialise(value)
+    quick = read_table(text.encode(), 0)
+    assert quick is None or (dump(quick[0]), quick[1]) == (dump(parse(text)), len(text))
+    assert dump(parse_file(f"return {text};\n".encode())) == dump(value)
+    assert parse_item(f"item({text});\nitem(2);\n".encode(), 0) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{\n\t["a"] = 1\n}', '{\n\t["a"] = "\\q";\n}', "{\n\t1;\n", '{\n\t"a;\n}', "{\n\t1-2;\n}", '{\n\t["a"] = nil;\n}', "{\n\t--x\n}", "{ 1 }"],
+)
+def test_the_quick_reading_leaves_the_rest_to_the_parser(text: str) -> None:
+    assert read_table(text.encode(), 0) is None
+
+
+@given(st.text(alphabet='{}[]="\\;\n\t1-ae.(/0)', max_size=30))
+def test_the_quick_reading_takes_nothing_that_the_parser_refuses(text: str) -> None:
+    source = "{\n" + text + "\n}"
+    quick = read_table(source.encode(), 0)
+    if quick is not None:
+        assert dump(quick[0]) == dump(parse(source[: quick[1]]))
+
+
 @given(st.text(alphabet="{}[]()=;,'\"\\-/.0x1aenil \n\u00fc", max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
@@ -258,6 +284,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("prosody-data/*/*/*.dat")), ids=lambda p: "/".join(p.parts[-3:]))
 def test_a_servers_file_is_written_as_the_server_wrote_it(path: Path) -> None:
     text = path.read_text("ascii")
+    assert read_table(text.encode(), 7) is not None
     written = f"return {serialise(parse_file(text.encode()))};\n"
     # the order of string keys is arbitrary
     assert sorted(written.splitlines()) == sorted(text.splitlines())
