@@ -1,0 +1,27 @@
+"""Does docs/commands.md tell the truth? Its examples are sent, and its list of commands is compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.conftest import PASSWORD, MakeApp, basic
+from xmpp_rest.api.commands import registry
+
+TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text("utf-8")
+EXAMPLE = re.compile(r"^(GET|POST) (/api/\S+)(?: (.+))?\n(\d{3}) (.+)$", re.MULTILINE)
+
+
+def test_the_examples(make_app: MakeApp) -> None:
+    client = make_app(gateway_domain="localhost").test_client()
+    examples = EXAMPLE.findall(TEXT)
+    assert len(examples) > 15
+    for method, path, body, status, answer in examples:
+        got = client.open(path, method=method, data=body or None, headers=basic("admin@localhost", PASSWORD))
+        assert (got.status_code, got.get_json()) == (int(status), json.loads(answer)), f"{method} {path} {body}"
+
+
+def test_the_list_of_commands() -> None:
+    (table,) = re.findall(r"^## Commands\n(.+?)\nArguments", TEXT, re.MULTILINE | re.DOTALL)
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted({o.definition.name for o in registry().offers()})
