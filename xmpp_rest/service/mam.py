@@ -29,12 +29,19 @@ class Asked(NamedTuple):
     owner: JID
 
 
+def is_owner(asker: JID, owner: JID) -> bool:
+    """The archive of an account is nobody else's business."""
+    return asker.bare == owner
+
+
 class ArchiveQueries:
     """A router's handler. Results go to the asker by `send`, before the iq that ends them."""
 
-    def __init__(self, archive: Archive, send: Callable[[Element], object]) -> None:
+    def __init__(self, archive: Archive, send: Callable[[Element], object], may_ask: Callable[[JID, JID], bool] = is_owner) -> None:
+        """`may_ask`: whether an asker, full or bare, may read the archive of an owner."""
         self._archive = archive
         self._send = send
+        self._may_ask = may_ask
         self._answers: dict[str, Callable[[Asked], Element]] = {"form": self._form, "query": self._query, "metadata": self._metadata}
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
@@ -44,7 +51,7 @@ class ArchiveQueries:
         action = _ACTIONS.get((stanza.get("type", ""), stanza[0].tag))
         if action is None:
             return NOT_MINE
-        if sender.bare != to:  # XEP-0313 §9: nobody else's business
+        if not self._may_ask(sender, to):  # XEP-0313 §9
             return refusal(stanza, stanza_error("forbidden", "an archive answers its owner only"))
         try:
             return self._answers[action](Asked(stanza, sender, to))
