@@ -109,8 +109,9 @@ class Streams:
             del self._open[stream.owner]
 
     def stop(self) -> None:
-        """End all streams: the process ends."""
+        """End all streams, and let none begin: the process ends."""
         with self._lock:
+            self._total = 0
             for readers in self._open.values():
                 for stream in readers:
                     stream.end("the gateway stops")

@@ -6,11 +6,16 @@ from flask import Blueprint
 
 from xmpp_rest.api.client.contacts import Contacts
 from xmpp_rest.api.client.cors import allow_origin
+from xmpp_rest.api.client.events import Events
+from xmpp_rest.api.client.messages import Messages
 from xmpp_rest.api.client.resource import ClientResource
 from xmpp_rest.api.client.routing import Dispatcher, Route
 from xmpp_rest.gateway import Gateway
 
 ROUTES: tuple[Route, ...] = (
+    Route("/messages", Messages),
+    Route("/messages/{with}", Messages),
+    Route("/sse", Events),
     Route("/contacts", Contacts),
     Route("/contacts/{jid}", Contacts),
 )

@@ -15,13 +15,14 @@ from flask import Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import StorageError
+from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.methods import REGISTERED_METHODS
-from xmpp_rest.http.resource import Resource, Stop
+from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Reply(NamedTuple):
 NO_CONTENT = Reply(204)
 
 
-class ClientResource(Resource):
+class ClientResource(Authenticated):
     """Base of the resources of the client API. `account` is the caller's bare JID, set once the credentials are good.
 
     A subclass lists its `methods` as `Allow` has to show them, and defines `get() -> value`, `post() -> Reply` and so on. They raise
@@ -53,7 +54,6 @@ class ClientResource(Resource):
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.settings = gateway.settings.client
-        self._throttled: Refused | None = None
 
     # -- the steps of the machine
 
@@ -68,22 +68,16 @@ class ClientResource(Resource):
     def allowed_methods(self) -> tuple[str, ...]:
         return self.methods
 
-    def is_authorized(self) -> bool | str:
-        if self.request.method == "OPTIONS":
-            return True
-        who = self._caller()
+    def authenticate(self, field: str | None) -> Caller | Refused:
+        """The account whose bare JID and password are given. In other APIs a user name alone is enough; here it is a domain."""
+        who = self._account(basic_pair(field))
         if isinstance(who, Caller):
             self.account = who.jid
-            return True
-        if who.outcome is Outcome.THROTTLED:
-            self._throttled = who
-            return True
-        self._log(401, f"the credentials are {who.outcome.value}")
-        return f'Basic realm="{self.settings.realm}"'
+        else:
+            self._log(401, f"the credentials are {who.outcome.value}")
+        return who
 
-    def _caller(self) -> Caller | Refused:
-        """The account whose bare JID and password are given. Not the rule of the other APIs, where a user name alone is enough."""
-        pair = basic_pair(self.request.environ.get("HTTP_AUTHORIZATION"))
+    def _account(self, pair: tuple[str, str] | None) -> Caller | Refused:
         if pair is None:
             return Refused(Outcome.MISSING)
         try:
@@ -92,8 +86,8 @@ class ClientResource(Resource):
             return Refused(Outcome.WRONG)
         return self.gateway.authenticator.password(jid, pair[1], self.request.remote_addr or "")
 
-    def rate_limited(self) -> int | bool:
-        return self._throttled.retry_after if self._throttled else False
+    def challenge(self) -> str:
+        return f'Basic realm="{self.settings.realm}"'
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return TYPES
@@ -102,13 +96,13 @@ class ClientResource(Resource):
         return ACCEPTED
 
     def to_json(self) -> Any:
-        return self._do(self.get)
+        return self.answering(self.get)
 
     def from_json(self) -> NoReturn:
-        self._send(self._do(self.post if self.request.method == "POST" else self.put))
+        self._send(self.answering(self.post if self.request.method == "POST" else self.put))
 
     def delete_resource(self) -> NoReturn:
-        self._send(self._do(self.delete))
+        self._send(self.answering(self.delete))
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         """What the machine refuses by itself has no body (spec §1.6)."""
@@ -149,7 +143,8 @@ class ClientResource(Resource):
 
     # -- how it ends
 
-    def _do(self, act: Callable[[], T]) -> T:
+    def answering(self, act: Callable[[], T]) -> T:
+        """What `act` returns; what it refuses is the response."""
         try:
             return act()
         except Refusal as e:

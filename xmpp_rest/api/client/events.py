@@ -1,0 +1,135 @@
+"""`/api/sse`: what happens to a user, as it happens (spec client-api §8)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from drivers import StorageError
+from xmpp_rest.api.client.messageitem import message_item
+from xmpp_rest.api.client.resource import ClientResource
+from xmpp_rest.api.client.roomitem import room_item
+from xmpp_rest.api.client.values import microseconds, milliseconds
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.http.connection import Connection
+from xmpp_rest.http.sse import EndOfStream, EventStream, comment, event
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import InvalidJID, parse_jid
+from xmpp_rest.service.streams import Event, Stream, StreamEnded
+
+UNITS: dict[str, Callable[[float], int]] = {"us": microseconds, "ms": milliseconds}
+FIELDS = {
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",  # nginx: hand every event on at once
+}
+
+
+class Events(ClientResource):
+    """The stream of events of the caller.
+
+    With `resume` in the query, event ids are those of the archive, and `Last-Event-ID` (or `resume=ID`) brings what came since; without,
+    they are the counter of this API, and a Last-Event-ID says nothing.
+    """
+
+    methods = ("OPTIONS", "GET")
+
+    def init(self) -> None:
+        super().init()
+        self.request.environ["HTTP_ACCEPT"] = "*/*"  # spec §1.3: not looked at
+
+    def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
+        return [(("text", "event-stream", "*"), "to_stream")]
+
+    def to_stream(self) -> EventStream:
+        return self.answering(self._open)
+
+    def _open(self) -> EventStream:
+        connection = Connection(self.request.environ)
+        bounds = self.gateway.settings.streams
+        source = self._source(connection)
+        connection.bound_writes(bounds.write_timeout)
+        for name, value in FIELDS.items():
+            self.response.headers[name] = value
+        return EventStream(source, connection, bounds.heartbeat)
+
+    def _source(self, connection: Connection) -> Source:
+        resume = self.request.args.get("resume")
+        after = None if resume is None else self.request.headers.get("Last-Event-ID") or resume or None
+        write = Writer(self.settings.sse_timestamp_unit, counted=resume is None, xml="xml" in self.request.args)
+        try:
+            return Source(self._stream(connection, after), write)
+        except GatewayError as e:
+            if e.name != "event-unknown":
+                raise
+            return Source(self._stream(connection, None), write, comment("the event to resume behind is unknown: this is what comes now"))
+
+    def _stream(self, connection: Connection, after: str | None) -> Stream:
+        return self.gateway.streams.open(self.account, after=after, wanted=is_shown, gone=connection.gone)
+
+
+def is_shown(event: Event) -> bool:
+    """Whether the event is for a reader of this API: something said to the caller, or in a room (spec §8.1, §8.3)."""
+    return event.stanza.tag == "message" and event.stanza.get("type") in _ITEMS and not event.sent
+
+
+class Writer:
+    """Writes the events of one stream."""
+
+    def __init__(self, unit: str, *, counted: bool, xml: bool) -> None:
+        """`counted`: ids are a counter from 1; `xml`: the stanza stands beside its JSON."""
+        self._stamp = UNITS[unit]
+        self._counted = counted
+        self._xml = xml
+        self._count = 0
+
+    def write(self, happened: Event) -> bytes | None:
+        """The text of an event; None for one that says nothing to readers of this API."""
+        name, item_of = _ITEMS[happened.stanza.get("type", "")]
+        item = item_of(happened.stanza, happened.id, self._stamp(happened.when))
+        if item is None:
+            return None
+        if self._xml:
+            item["xml"] = serialise(happened.stanza)
+        self._count += 1
+        data = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+        return event(data, name=name, identifier=str(self._count) if self._counted else happened.id)
+
+
+class Source:
+    """The events of a stream, written; what an EventStream sends."""
+
+    def __init__(self, stream: Stream, writer: Writer, first: bytes | None = None) -> None:
+        self._stream = stream
+        self._writer = writer
+        self._first = first
+
+    def next(self, seconds: float) -> bytes | None:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        try:
+            happened = self._stream.next(seconds)
+        except (StreamEnded, StorageError) as e:
+            raise EndOfStream(str(e)) from e
+        return None if happened is None else self._writer.write(happened)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _room_event(stanza: Element, identifier: str, timestamp: int) -> dict[str, Any] | None:
+    item = room_item(stanza, identifier, timestamp)
+    try:
+        room = parse_jid(stanza.get("from", "")).local
+    except InvalidJID:
+        return None
+    return None if item is None else {"room": room} | item
+
+
+_ITEMS: dict[str, tuple[str, Callable[[Element, str, int], dict[str, Any] | None]]] = {
+    "chat": ("message", message_item),
+    "groupchat": ("room.message", _room_event),
+}
+"""Type of a message → name of the event and what writes its data."""

@@ -1,0 +1,52 @@
+"""Which page of an archive does a query string ask for? (spec client-api §1.5, §6)"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from flask import Request
+
+from xmpp_rest.api.client.refusal import Refusal
+from xmpp_rest.api.client.values import integer
+
+DEFAULT_LIMIT = 50
+LATEST = 2**31 * 1000  # milliseconds; no archive holds anything later
+_KNOWN = {"limit", "before"}
+_XML = re.compile(r"(^|,)\s*xml\s*($|[,;])", re.IGNORECASE)
+
+
+class Bounds(NamedTuple):
+    """How many items at most, and how old (Unix time in seconds, inclusive); None: however young."""
+
+    limit: int
+    end: float | None
+
+
+def bounds(request: Request, *, most: int | None = None, strict: bool = True) -> Bounds:
+    """The page that the query string asks for. Raises Refusal: 400.
+
+    `most`: a larger limit is refused; `strict`: so is a parameter that is neither limit nor before.
+    """
+    if strict and not _KNOWN.issuperset(request.args):
+        raise Refusal(400, "Invalid query string")
+    given = {name: request.args.getlist(name)[-1] for name in _KNOWN if name in request.args}
+    limit = integer(given["limit"], "Invalid limit") if "limit" in given else DEFAULT_LIMIT
+    if limit < 0 or (most is not None and limit > most):
+        raise Refusal(400, "Invalid limit")
+    if "before" not in given:
+        return Bounds(limit, None)
+    before = integer(given["before"], "Invalid value of 'before'")
+    if before <= 0:
+        return Bounds(0, None)
+    return Bounds(limit, just_before(before) if before < LATEST else None)
+
+
+def just_before(milliseconds: int) -> float:
+    """The last moment, in seconds, of which `values.milliseconds` makes less: items are stamped with whole microseconds."""
+    return (milliseconds * 1000 - 0.5) / 1_000_000
+
+
+def wants_xml(request: Request) -> bool:
+    """Whether `Prefer: xml` (RFC 7240) asks for the stanza beside its JSON."""
+    return bool(_XML.search(request.environ.get("HTTP_PREFER", "")))

@@ -1,0 +1,41 @@
+"""Which optional elements may a sent message have? (spec client-api §11: what other servers of this API only read)
+
+What is no text does not count, and is no error: those servers pass over these keys.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.jsonmap.scalars import forbidden
+from xmpp_rest.protocol.namespaces import PROPERTIES
+from xmpp_rest.protocol.stanza import child
+
+_PROPERTIES = f"{{{PROPERTIES}}}"
+
+
+def extensions(fields: dict[str, Any]) -> list[Element]:
+    """`<thread/>` for `thread` and `parent`, and Smack's `<properties/>` for `properties`."""
+    return [*_thread(fields), *_properties(fields.get("properties"))]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and not forbidden(value) else ""
+
+
+def _thread(fields: dict[str, Any]) -> list[Element]:
+    thread, parent = _text(fields.get("thread")), _text(fields.get("parent"))
+    return [child("thread", thread, **({"parent": parent} if parent else {}))] if thread else []
+
+
+def _properties(values: Any) -> list[Element]:
+    if not isinstance(values, dict):
+        return []
+    properties = child(f"{_PROPERTIES}properties")
+    for name, value in values.items():
+        if _text(name) and isinstance(value, str) and not forbidden(value):
+            row = child(f"{_PROPERTIES}property")
+            row.extend((child(f"{_PROPERTIES}name", name), child(f"{_PROPERTIES}value", value, type="string")))
+            properties.append(row)
+    return [properties]

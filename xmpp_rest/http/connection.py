@@ -1,0 +1,41 @@
+"""Is the client still there, and does it take what it is sent? The socket under a WSGI request, where the server tells of it."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+_SOCKETS = ("gunicorn.socket", "werkzeug.socket")
+_LEFT = getattr(select, "POLLRDHUP", 0) | getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
+
+
+class Connection:
+    """The connection of one request. Without a socket to look at, the client is never known to be gone."""
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        found = (environ.get(name) for name in _SOCKETS)
+        self._socket: socket.socket | None = next((s for s in found if hasattr(s, "fileno")), None)
+
+    def gone(self) -> bool:
+        """Whether the client has closed the connection. What it says on an open one is not read."""
+        if self._socket is None or not hasattr(select, "poll"):
+            return False
+        descriptor = self._socket.fileno()
+        if descriptor < 0:
+            return True
+        poll = select.poll()
+        poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
+        return any(event & _LEFT for _, event in poll.poll(0))
+
+    def bound_writes(self, seconds: float) -> None:
+        """Let a write fail that the client takes nothing of for so long; else it would hold its thread for ever."""
+        if self._socket is None:
+            return
+        if self._socket.gettimeout() is not None:
+            self._socket.settimeout(seconds)
+        elif hasattr(socket, "SO_SNDTIMEO"):  # reading stays as it is: without an end
+            timeout = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)

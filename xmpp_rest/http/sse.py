@@ -1,0 +1,79 @@
+"""How is a stream of events written? (WHATWG HTML §9.2, server-sent events)"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from xmpp_rest.http.connection import Connection
+
+TICK = 1.0  # seconds between two looks whether the client is still there
+_LINES = re.compile("\r\n|\r|\n")
+_BAD_FIELD = re.compile("[\r\n\0]")
+
+
+class EndOfStream(Exception):
+    """There will be no further event; the sentence says why."""
+
+
+class Source(Protocol):
+    """Where events come from, written by `event` already."""
+
+    def next(self, seconds: float) -> bytes | None:
+        """The next event; None if there was none for so long. Raises EndOfStream."""
+
+    def close(self) -> None:
+        """The reader is gone; may be called again."""
+
+
+def event(data: str, *, name: str = "", identifier: str = "") -> bytes:
+    """One event. Raises ValueError for a name or an id with a line break or NUL."""
+    lines = [f"{field}: {value}" for field, value in (("id", identifier), ("event", name)) if value]
+    if _BAD_FIELD.search(name + identifier):
+        raise ValueError("the name and the id of an event stand in one line each")
+    lines += [f"data: {line}" for line in _LINES.split(data)]
+    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
+
+
+def comment(text: str) -> bytes:
+    """A line that readers pass over."""
+    return f": {_LINES.sub(' ', text)}\n\n".encode("utf-8", "replace")
+
+
+class EventStream(Iterator[bytes]):
+    """The body of a WSGI response: events, and a comment whenever there was none for `heartbeat` seconds.
+
+    It ends when the source ends, with a comment that says why, or when the client is gone. The server closes it.
+    """
+
+    def __init__(self, source: Source, connection: Connection, heartbeat: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source = source
+        self._connection = connection
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._due = 0.0  # when to write something in any case; at once, so that the header fields go out
+        self._ended = False
+
+    def __next__(self) -> bytes:
+        if self._ended:
+            raise StopIteration
+        while (left := self._due - self._clock()) > 0:
+            if self._connection.gone():
+                raise StopIteration
+            try:
+                block = self._source.next(min(left, TICK))
+            except EndOfStream as e:
+                self._ended = True
+                return comment(str(e))
+            if block is not None:
+                return self._written(block)
+        return self._written(comment("ok"))
+
+    def _written(self, block: bytes) -> bytes:
+        self._due = self._clock() + self._heartbeat
+        return block
+
+    def close(self) -> None:
+        self._source.close()
