@@ -128,6 +128,10 @@ class Authenticator:
         self._throttle.succeeded(key)
         return Caller(jid, admin=jid in self._admins)
 
+    def lift(self, address: str) -> int:
+        """Forget the wrong passwords that came from `address`; for how many accounts there were any."""
+        return self._throttle.lift(address)
+
     def _record(self, jid: JID) -> Record | None:
         if jid.domain != self._domain or not jid.local:
             return None

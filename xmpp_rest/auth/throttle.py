@@ -43,6 +43,14 @@ class Throttle:
             if len(self._failed) > self.REMEMBERED:
                 self._failed.popitem(last=False)
 
+    def lift(self, address: str) -> int:
+        """Let `address` try again at once, whatever it tried; how many accounts it had failures for."""
+        with self._lock:
+            keys = [key for key in self._failed if key[1] == address]
+            for key in keys:
+                del self._failed[key]
+        return len(keys)
+
     def succeeded(self, key: Key) -> None:
         """The right password was given: the count begins anew."""
         if key in self._failed:

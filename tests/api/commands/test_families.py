@@ -10,7 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.commands.conftest import Run
-from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from xmpp_rest.api.commands import registry
+from xmpp_rest.api.commands.arguments import take
+from xmpp_rest.api.commands.errors import Failure
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
 
 JULIET = {"user": "juliet", "host": DOMAIN}
@@ -188,3 +193,37 @@ def test_check_password_hash(run: Run, gateway: Gateway, record: Any, args: dict
 
 def test_check_password_hash_of_nobody(run: Run) -> None:
     assert run("check_password_hash", NOBODY | {"passwordhash": "x", "hashmethod": "sha"}) == (200, 1)
+
+
+# the throttle
+
+
+@pytest.mark.parametrize(("address", "lifted"), [("127.0.0.1", 1), ("203.0.113.7", 0), ("::1", 0), ("nowhere", -1), ("", -1)])
+def test_unban_ip(run: Run, address: str, lifted: int) -> None:
+    assert run("status", {}, basic(f"juliet@{DOMAIN}", "wrong")).status == 401
+    assert run("unban_ip", {"address": address}) == (200, lifted)
+
+
+def test_a_lifted_address_may_try_again(make_app: MakeApp) -> None:
+    client = make_app(auth_failures="1").test_client()
+    wrong, right = basic(f"nobody@{DOMAIN}", "wrong"), basic(f"admin@{DOMAIN}")
+    statuses = [client.get("/api/status", headers=wrong).status_code for _ in range(2)]
+    assert client.get("/api/unban_ip?address=127.0.0.1", headers=right).get_json() == 1
+    assert [*statuses, client.get("/api/status", headers=wrong).status_code] == [401, 429, 401]
+
+
+# callers whom the rights do not ask about their host
+
+HOST_COMMANDS = {
+    "registered_users": {}, "stats_host": {"name": "registeredusers"}, "list_banned": {}, "push_alltoall": {"group": "x"}, "srg_list": {},
+    "srg_add": {"group": "x"}, "register": {"user": "romeo", "password": "x"}, "get_roster": {"user": "juliet"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOST_COMMANDS)
+def test_a_host_that_is_not_served(gateway: Gateway, name: str) -> None:
+    offered = registry()
+    offer = offered.find(name, 3)
+    values = take(offer.definition, [*HOST_COMMANDS[name].items(), ("host", "montague.example")])
+    with pytest.raises((GatewayError, Failure), match="not hosted"):
+        offer.run(Services.of(gateway, offered.names), *values.values())

@@ -61,6 +61,10 @@ class Services:
     def version(self) -> str:
         return __version__
 
+    def require_host(self, host: str) -> None:
+        """Raise GatewayError for a domain that is not hosted. Over HTTP rights have asked before, but not for every caller."""
+        self.accounts.address("host", host)
+
     def address(self, user: str, host: str) -> JID:
         """The address of an account, which need not exist. Raises GatewayError for what cannot be one here."""
         return self.accounts.address(user, host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 
 from xmpp_rest.api.commands.errors import Failure, failure, not_found, rejected
 from xmpp_rest.api.commands.registry import command
@@ -90,7 +91,17 @@ def change_password(services: Services, user: str, host: str, newpass: str) -> b
 
 @command("registered_users")
 def registered_users(services: Services, host: str) -> list[str]:
+    services.require_host(host)
     return list(services.accounts.users())
 
 
-COMMANDS = (register, unregister, check_account, check_password, check_password_hash, change_password, registered_users)
+@command("unban_ip")
+def unban_ip(services: Services, address: str) -> int:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return -1
+    return services.gateway.authenticator.lift(str(ip))
+
+
+COMMANDS = (register, unregister, check_account, check_password, check_password_hash, change_password, registered_users, unban_ip)

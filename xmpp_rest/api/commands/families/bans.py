@@ -11,6 +11,7 @@ from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 
+ALL = "all"  # hosts; over HTTP the rights refuse it (spec commands-api §12)
 DETAILS = ("reason", "bandate", "lastdate", "lastreason")
 
 
@@ -53,14 +54,20 @@ def get_ban_details(services: Services, user: str, host: str) -> list[tuple[str,
     return [(name, details[name]) for name in DETAILS if name in details]
 
 
+def _banned(services: Services, host: str) -> list[JID]:
+    if host != ALL:
+        services.require_host(host)
+    return services.bans.all()
+
+
 @command("list_banned")
 def list_banned(services: Services, host: str) -> list[str]:
-    return [str(jid) for jid in services.bans.all()]
+    return [str(jid) for jid in _banned(services, host)]
 
 
 @command("count_banned")
 def count_banned(services: Services, host: str) -> int:
-    return len(services.bans.all())
+    return len(_banned(services, host))
 
 
 COMMANDS = (ban_account_v0, ban_account, unban_account, get_ban_details, list_banned, count_banned)

@@ -96,6 +96,7 @@ def get_roster_count(services: Services, user: str, host: str) -> int:
 
 @command("push_alltoall")
 def push_alltoall(services: Services, host: str, group: str) -> bool:
+    services.require_host(host)
     users = [JID(user, services.domain, "") for user in sorted(services.accounts.users())]
     for owner in users:
         for contact in users:

@@ -56,6 +56,7 @@ def stats(services: Services, name: str) -> int:
 
 @command("stats_host")
 def stats_host(services: Services, name: str, host: str) -> int:
+    services.require_host(host)
     return _figure(OF_HOST, name, services)
 
 

@@ -8,18 +8,23 @@ from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.families.accounts import account
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.service.shared_groups import FLAGS, Group
+from xmpp_rest.service.shared_groups import FLAGS, Group, SharedGroups
 
 SEPARATOR = "\\n"  # COMPAT ejabberd: the two characters, in `display` before v1
 TEXTS = ("label", "description")
 RESERVED = frozenset(("", "__array", "__hash"))  # words of the storage
 
 
+def _groups(services: Services, host: str) -> SharedGroups:
+    services.require_host(host)
+    return services.groups
+
+
 @command("srg_create", 1)
 def srg_create(services: Services, group: str, host: str, label: str, description: str, display: list[str]) -> bool:
     if group in RESERVED:
         raise rejected("Invalid group name")
-    return services.groups.create(group, Group(label, description, tuple(dict.fromkeys(display))))
+    return _groups(services, host).create(group, Group(label, description, tuple(dict.fromkeys(display))))
 
 
 @command("srg_create")
@@ -36,18 +41,18 @@ def srg_add(services: Services, group: str, host: str) -> bool:
 
 @command("srg_delete")
 def srg_delete(services: Services, group: str, host: str) -> bool:
-    services.groups.delete(group)
+    _groups(services, host).delete(group)
     return True
 
 
 @command("srg_list")
 def srg_list(services: Services, host: str) -> list[str]:
-    return list(services.groups.all())
+    return list(_groups(services, host).all())
 
 
 @command("srg_get_info")
 def srg_get_info(services: Services, group: str, host: str) -> list[tuple[str, str]]:
-    found = services.groups.all().get(group)
+    found = _groups(services, host).all().get(group)
     if found is None:
         return []
     texts = [("label", found.label), ("description", found.description), ("displayed_groups", ", ".join(found.displayed))]
@@ -57,15 +62,15 @@ def srg_get_info(services: Services, group: str, host: str) -> list[tuple[str, s
 @command("srg_set_info")
 def srg_set_info(services: Services, group: str, host: str, key: str, value: str) -> bool:
     if key in TEXTS:
-        return services.groups.edit(group, lambda g, _: replace(g, **{key: value}))  # type: ignore[arg-type]
+        return _groups(services, host).edit(group, lambda g, _: replace(g, **{key: value}))  # type: ignore[arg-type]
     if key in FLAGS:
-        return services.groups.edit(group, lambda g, _: replace(g, flags=g.flags | {key} if value == "true" else g.flags - {key}))
+        return _groups(services, host).edit(group, lambda g, _: replace(g, flags=g.flags | {key} if value == "true" else g.flags - {key}))
     return True  # COMPAT ejabberd
 
 
 @command("srg_get_displayed")
 def srg_get_displayed(services: Services, group: str, host: str) -> list[str]:
-    found = services.groups.all().get(group)
+    found = _groups(services, host).all().get(group)
     return list(found.displayed) if found else []
 
 
@@ -74,7 +79,7 @@ def srg_add_displayed(services: Services, group: str, host: str, add: str) -> bo
     def change(g: Group, groups: dict[str, Group]) -> Group | None:
         return replace(g, displayed=tuple(dict.fromkeys((*g.displayed, add)))) if add in groups else None
 
-    return services.groups.edit(group, change)
+    return _groups(services, host).edit(group, change)
 
 
 @command("srg_del_displayed")
@@ -82,20 +87,20 @@ def srg_del_displayed(services: Services, group: str, host: str, del_: str) -> b
     def change(g: Group, _: dict[str, Group]) -> Group | None:
         return replace(g, displayed=tuple(d for d in g.displayed if d != del_)) if del_ in g.displayed else None
 
-    return services.groups.edit(group, change)
+    return _groups(services, host).edit(group, change)
 
 
 @command("srg_get_members")
 def srg_get_members(services: Services, group: str, host: str) -> list[str]:
-    found = services.groups.all().get(group)
+    found = _groups(services, host).all().get(group)
     return list(found.members) if found else []
 
 
 def _member(services: Services, user: str, host: str, grouphost: str, group: str, *, there: bool) -> bool:
-    services.address("x", grouphost)  # raises for a domain that is not hosted
+    groups = _groups(services, grouphost)
     if jid := account(services, user, host):
         name = {str(jid)}
-        services.groups.edit(group, lambda g, _: replace(g, members=g.members | name if there else g.members - name))
+        groups.edit(group, lambda g, _: replace(g, members=g.members | name if there else g.members - name))
     return True
 
 
