@@ -39,6 +39,7 @@ def build(settings: Settings) -> Flask:
     gateway = Gateway(settings)
     app = Flask("xmpp_rest", static_folder=None)
     app.extensions["gateway"] = gateway
+    app.extensions["ending"] = (gateway.end_waiting,)  # for http/worker.py
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything

@@ -125,6 +125,11 @@ class Gateway:
             self.callbacks.start()
             self._open_uplink()
 
+    def end_waiting(self) -> None:
+        """The server is about to stop: whoever streams or waits for an iq is told so now."""
+        self.streams.stop()
+        self.router.stop_waiting()
+
     def stop(self) -> None:
         """End the link first, so that nothing comes in any more; then the rest."""
         if self._pid == os.getpid():

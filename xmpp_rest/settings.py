@@ -52,7 +52,7 @@ class Server:
     bind: tuple[str, int] = setting("127.0.0.1:8080", address, "Address and port to listen on. Put a proxy with TLS before anything but loopback.")
     workers: int = setting("1", number(1, 64), "Processes. Only one of them can hold the link; see docs/running.md before raising it.")
     threads: int = setting("64", number(2, 1024), "Threads of each process: how many requests, waiting ones included, are served at once.")
-    worker_class: str = setting("gthread", text, "gunicorn's worker class.")
+    worker_class: str = setting("xmpp_rest.http.worker.Worker", text, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work, too.")
     data_dir: str = setting("data", folder, "Folder of everything the gateway keeps, relative to this file. Made when missing, mode 0700.")
     public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if not http://<bind>; used in Location fields.")
     proxies: int = setting("0", number(0, 9), "How many trusted proxies stand before it: their X-Forwarded-For and -Proto are believed.")
@@ -117,6 +117,13 @@ class Rest:
 
 
 @dataclass(frozen=True)
+class Data:
+    """The data API, /data."""
+
+    size_limit: int = setting("2097152", number(1024, 1 << 28), "Bytes of a request body at the most: 2 MiB of Lua text can take seconds to read.")
+
+
+@dataclass(frozen=True)
 class Commands:
     """The command API, /api."""
 
@@ -171,6 +178,7 @@ class Settings:
     storage: Storage
     auth: Auth
     rest: Rest
+    data: Data
     commands: Commands
     client: Client
     streams: Streams
@@ -186,10 +194,11 @@ SECTIONS: dict[str, type] = {
     "storage": Storage,
     "auth": Auth,
     "rest": Rest,
+    "data": Data,
     "commands": Commands,
     "client": Client,
     "streams": Streams,
 }
 CALLBACK = "callback."  # prefix of the sections that may stand more than once
 
-__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Gateway", "Link", "Rest", "Server", "Settings", "Storage", "Streams"]
+__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Data", "Gateway", "Link", "Rest", "Server", "Settings", "Storage", "Streams"]

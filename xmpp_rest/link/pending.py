@@ -109,6 +109,13 @@ class Pending:
         for waiter in waiters:
             waiter.fail(error)
 
+    def fail_everybody(self, error: GatewayError) -> None:
+        """Nobody will be answered any more."""
+        with self._lock:
+            waiters = list(self._waiting.values())
+        for waiter in waiters:
+            waiter.fail(error)
+
 
 def jid_or_none(text: str | None) -> JID | None:
     """The address in an attribute that came from a server; None where it is missing or not valid."""
