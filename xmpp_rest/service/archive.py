@@ -90,6 +90,14 @@ class Archive:
             return None
         return self._driver.archive_count(owner.local, owner.domain, self._store, wanted.query())
 
+    def remove(self, owner: JID, wanted: Wanted) -> int:
+        """Forget the items that are wanted; how many there were. The partner's resource does not count here."""
+        return self._driver.archive_delete(owner.local, owner.domain, self._store, wanted.query())
+
+    def owners(self, domain: str) -> list[JID]:
+        """Everybody at `domain` who has anything in an archive."""
+        return [JID(local, domain, "") for local in self._driver.users(domain, self._store)]
+
     def _walk(self, owner: JID, wanted: Wanted, batch: int, *, newest: bool) -> Iterator[Kept]:
         query = replace(wanted.query(), limit=batch, newest_first=newest)
         items = self._find(owner, query)

@@ -10,7 +10,8 @@ from drivers import Driver, Table
 from xmpp_rest.protocol.jid import JID
 
 GROUPS = "shared_roster_groups"  # the store
-FLAGS = ("all_users", "online_users")
+ALL = "all_users"
+FLAGS = (ALL, "online_users")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,10 @@ class SharedGroups:
 
         self._change(edit)
 
-    def contacts(self, jid: JID, users: Iterable[str]) -> dict[str, tuple[str, list[str]]]:
-        """Whom the account sees because of its groups: bare JID → (name, labels). `users`: the localparts of all accounts."""
+    def contacts(self, jid: JID, users: Callable[[], Iterable[str]]) -> dict[str, tuple[str, list[str]]]:
+        """Whom the account sees because of its groups: bare JID → (name, labels). `users` tells the localparts of all accounts."""
         groups, seen = self.all(), dict[str, tuple[str, list[str]]]()
-        everybody = {f"{user}@{self._domain}" for user in users}
+        everybody = {f"{user}@{self._domain}" for user in users()} if any(ALL in g.flags for g in groups.values()) else set()
         mine = [g for g in groups.values() if str(jid) in _members(g, everybody)]
         for shown in sorted({d for g in mine for d in g.displayed if d in groups}):
             for member in _members(groups[shown], everybody) - {str(jid)}:
@@ -105,7 +106,7 @@ class SharedGroups:
 
 
 def _members(group: Group, everybody: set[str]) -> set[str]:
-    return set(group.members) | (everybody if "all_users" in group.flags else set())
+    return set(group.members) | (everybody if ALL in group.flags else set())
 
 
 def _read(table: Table | None) -> Groups:

@@ -195,3 +195,8 @@ def test_too_many_wrong_passwords(make_app: MakeApp) -> None:
     assert (statuses, throttled.status_code) == ([401, 401, 429], 429)
     assert int(throttled.headers["Retry-After"]) > 0
     assert throttled.get_json()["status"] == "error"
+
+
+@pytest.mark.parametrize("path", ["messages", "contacts", "sse"])
+def test_the_client_api_keeps_its_paths(client: FlaskClient, path: str) -> None:
+    assert "WWW-Authenticate" in client.get(f"/api/{path}").headers

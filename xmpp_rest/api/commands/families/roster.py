@@ -75,7 +75,7 @@ Row = tuple[str, str, str, str, list[str]]
 
 def _rows(services: Services, owner: JID) -> list[Row]:
     """The contacts, and whom the account sees because of its shared groups."""
-    shared = services.groups.contacts(owner, services.accounts.users())
+    shared = services.groups.contacts(owner, services.accounts.users)
     own = [(str(i.jid), i.name, i.state.subscription, PENDING[i.state.ask], list(i.groups)) for i in _items(services, owner)]
     rows = {jid: (jid, nick, "both", PENDING["none"], labels) for jid, (nick, labels) in shared.items()}
     for jid, nick, subscription, pending, groups in own:
