@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from xmpp_rest.api.rest.outcome import OutcomeResource
 from xmpp_rest.api.rest.query import Query
 from xmpp_rest.api.rest.send import Echo, Send
+from xmpp_rest.api.rest.stream import StanzaStream
 from xmpp_rest.gateway import Gateway
 
 
@@ -18,6 +19,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes.add_url_rule("/rest", "slash", _to_slash, methods=["GET"])
     routes.add_url_rule("/rest", view_func=send)
     routes.add_url_rule("/rest/echo", view_func=Echo.as_view("echo", gateway))
+    routes.add_url_rule("/rest/stream", view_func=StanzaStream.as_view("stream", gateway))
     routes.add_url_rule("/rest/outcome/<anything:id>", view_func=OutcomeResource.as_view("outcome", gateway))
     routes.add_url_rule("/rest/<anything:path>", view_func=Query.as_view("query", gateway))
     routes.after_request(_allow_origin)

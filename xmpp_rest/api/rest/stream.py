@@ -1,0 +1,112 @@
+"""`GET /rest/stream`: the stanzas that reach an account, as they come (server-sent events, WHATWG HTML §9.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drivers import StorageError
+from xmpp_rest.api.rest.errors import failure, failure_of
+from xmpp_rest.api.rest.resource import RestResource
+from xmpp_rest.auth.credentials import Kind
+from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.http.connection import Connection
+from xmpp_rest.http.sse import EndOfStream, EventStream, comment, event
+from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.jsonmap import Unmappable
+from xmpp_rest.protocol.objects import write_json
+from xmpp_rest.service.streams import Event, Stream, StreamEnded
+
+FORMATS = {"json": JSON, "xml": XMPP_XML}
+FIELDS = {
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",  # nginx: hand every event on at once
+}
+
+
+class StanzaStream(RestResource):
+    """Each event is one stanza, named by its kind; its id is the archive's, and `Last-Event-ID` brings what came since.
+
+    `?format=xml` for XML in place of JSON. With the component token `?of=` names the account.
+    """
+
+    def init(self) -> None:
+        super().init()
+        self.request.environ["HTTP_ACCEPT"] = "*/*"  # `format` chooses; there is no other type
+
+    def allowed_methods(self) -> list[str]:
+        return ["GET", "OPTIONS"]
+
+    def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
+        return [(("text", "event-stream", "*"), "to_stream")]
+
+    def to_stream(self) -> EventStream:
+        if self.request.args.get("format", "json") not in FORMATS:
+            self.fail(failure("parse", error=f"format: write one of {', '.join(FORMATS)}"))
+        owner = self._owner()
+        connection = Connection(self.request.environ)
+        bounds = self.gateway.settings.streams
+        try:
+            source = self._source(owner, connection)
+        except GatewayError as e:
+            self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
+        except StorageError as e:
+            self.fail(failure_of(GatewayError("storage-failed", str(e))))
+        connection.bound_writes(bounds.write_timeout)
+        for name, value in FIELDS.items():
+            self.response.headers[name] = value
+        return EventStream(source, connection, bounds.heartbeat)
+
+    def _owner(self) -> JID:
+        """Whose stanzas: the caller's, or with the component token those of the account that `?of=` names."""
+        if self.caller.kind is not Kind.COMPONENT:
+            return self.caller.jid
+        try:
+            owner = parse_jid(self.request.args.get("of", "")).bare
+        except InvalidJID as e:
+            self.fail(failure("to", error=f"of: name an account of this domain ({e})"))
+        if not self.gateway.accounts.exists(owner):
+            self.fail(failure("to", error="of: there is no such account"))
+        return owner
+
+    def _source(self, owner: JID, connection: Connection) -> Source:
+        media = FORMATS[self.request.args.get("format", "json")]
+        after = self.request.headers.get("Last-Event-ID") or self.request.args.get("after") or None
+        try:
+            return Source(self._open(owner, connection, after), media)
+        except GatewayError as e:
+            if e.name != "event-unknown":
+                raise
+        return Source(self._open(owner, connection, None), media, comment("the event to resume behind is unknown: this is what comes now"))
+
+    def _open(self, owner: JID, connection: Connection, after: str | None) -> Stream:
+        return self.gateway.streams.open(owner, after=after, wanted=lambda e: not e.sent, gone=connection.gone)
+
+
+class Source:
+    """The events of a stream, written; what an EventStream sends."""
+
+    def __init__(self, stream: Stream, media: str, first: bytes | None = None) -> None:
+        self._stream = stream
+        self._write: Any = CODECS[media].write
+        self._first = first
+
+    def next(self, seconds: float) -> bytes | None:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        try:
+            happened = self._stream.next(seconds)
+        except (StreamEnded, StorageError) as e:
+            raise EndOfStream(str(e)) from e
+        return None if happened is None else self._written(happened)
+
+    def _written(self, happened: Event) -> bytes:
+        try:
+            data = self._write(happened.stanza).decode()
+        except Unmappable as e:  # anybody can send a broken JSON container; the id still counts
+            return event(write_json({"error": str(e)}).decode(), name="unmappable", identifier=happened.id)
+        return event(data, name=happened.stanza.tag, identifier=happened.id)
+
+    def close(self) -> None:
+        self._stream.close()
