@@ -76,6 +76,15 @@ def proxy(server: XMPPServer) -> Iterator[Proxy]:
     relay.stop()
 
 
+@pytest.fixture
+def relay(server: XMPPServer) -> Iterator[Proxy]:
+    """A way to the server of the test's own."""
+    proxy = Proxy(server.component_port)
+    proxy.start()
+    yield proxy
+    proxy.stop()
+
+
 @pytest.fixture(scope="module")
 def web() -> Iterator[Callback]:
     service = Callback()

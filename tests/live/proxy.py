@@ -13,13 +13,15 @@ from .child import LOOPBACK, free_port
 class Proxy:
     """Relays a free loopback port to `target`. Owner: the test that made it.
 
-    `up = False` refuses new connections by closing them at once (they are counted); `cut()` breaks the open ones.
+    `up = False` refuses new connections by closing them at once (they are counted); `cut()` breaks the open ones. While `swallow` is set,
+    what either side sends is accepted and lost, as in a network that fails without a word.
     """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.port = free_port()
         self.up = True
+        self.swallow = False
         self.attempts: list[float] = []
         """When (monotonic clock, seconds) each connection came in."""
         self._open: set[socket.socket] = set()
@@ -69,19 +71,19 @@ class Proxy:
                 server.settimeout(None)
                 with self._lock:
                     self._open |= {client, server}
-                back = threading.Thread(target=_copy, args=(server, client), daemon=True)
+                back = threading.Thread(target=self._copy, args=(server, client), daemon=True)
                 back.start()
-                _copy(client, server)
+                self._copy(client, server)
                 back.join()
                 with self._lock:
                     self._open -= {client, server}
 
-
-def _copy(source: socket.socket, sink: socket.socket) -> None:
-    """Relay one direction until either side ends, then end both."""
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for s in source, sink:
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        """Relay one direction until either side ends, then end both."""
         with contextlib.suppress(OSError):
-            s.shutdown(socket.SHUT_RDWR)
+            while data := source.recv(65536):
+                if not self.swallow:
+                    sink.sendall(data)
+        for s in source, sink:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)

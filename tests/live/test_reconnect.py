@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import urllib3
@@ -20,15 +20,6 @@ PING = "<ping xmlns='urn:xmpp:ping'/>"
 CALM = {"retry_max": 4}
 """Seconds; a refused login is tried again after 2 to 4 seconds, and then after 4 to 8."""
 Start = Callable[..., Gateway]
-
-
-@pytest.fixture
-def relay(server: XMPPServer) -> Iterator[Proxy]:
-    """A way to the server of the test's own."""
-    proxy = Proxy(server.component_port)
-    proxy.start()
-    yield proxy
-    proxy.stop()
 
 
 def down(gateway: Gateway) -> dict[str, object]:
