@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
 
 from tests.api.data.conftest import ADMIN, JSON, JULIET, LUA, Ask, asker
 from tests.conftest import DOMAIN, MakeApp
@@ -172,11 +171,22 @@ def test_a_field(ask: Ask, fields: dict[str, str]) -> None:
         assert response.status_code in (200, 201, 204, 206, 304, 400, 401, 404, 412, 416)
 
 
-def test_a_body_that_is_too_large(make_app: MakeApp) -> None:
-    app: Flask = make_app(server_body_limit="2000")
-    ask = asker(app)
+@pytest.mark.parametrize("setting", ["data_size_limit", "server_body_limit"])
+def test_a_body_that_is_too_large(make_app: MakeApp, setting: str) -> None:
+    ask = asker(make_app(**{setting: "2000"}))
     assert ask("PUT", "/data/settings", user=ADMIN, body=b'{"a":"' + b"x" * 1900 + b'"}').status_code == 201
-    response = ask("PUT", "/data/settings", user=ADMIN, body=b'{"a":"' + b"x" * 2000 + b'"}')
-    assert (response.status_code, response.mimetype) == (413, "application/problem+json")
-    assert response.headers["Access-Control-Allow-Origin"] == "*"
-    assert ask("GET", "/data/settings", user=ADMIN).status_code == 200
+    for method in ("PUT", "POST"):
+        response = ask(method, "/data/settings", user=ADMIN, body=b'{"a":"' + b"x" * 2000 + b'"}')
+        assert (response.status_code, response.mimetype) == (413, "application/problem+json")
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+    chunked = {"Transfer-Encoding": "chunked"}
+    big = b'{"a":"' + b"x" * 2000 + b'"}'
+    response = ask("PUT", "/data/settings", user=ADMIN, body=big, fields=chunked, environ_base={"wsgi.input_terminated": True})
+    assert response.status_code == 413, response.data
+    assert len(ask("GET", "/data/settings", user=ADMIN).data) == 1908
+
+
+@pytest.mark.parametrize("host", ["a b", "\xff", "", "a@b", "a/../b", "h:99999"])
+def test_a_host_that_is_none(ask: Ask, host: str) -> None:
+    response = ask("PUT", "/data/settings", body='{"a":1}', fields={"Host": host})
+    assert (response.status_code, response.headers["Location"]) == (201, f"/data/{DOMAIN}/juliet/settings")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from xmpp_rest.api.data.listing import Listing
 from xmpp_rest.api.data.path import names_account
-from xmpp_rest.api.data.store import Store
+from xmpp_rest.api.data.read import Read
+from xmpp_rest.api.data.store import READS, Store
+from xmpp_rest.api.data.write import Write
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 from xmpp_rest.service.data import Data
@@ -26,16 +26,17 @@ def blueprint(gateway: Gateway) -> Blueprint:
     """The routes of /data."""
     routes = Blueprint("data", __name__)
     data = Data(gateway.driver, gateway.domains)
-    store = Store.as_view("store", gateway, data)
-    listing = Listing.as_view("listing", gateway, data)
+    listing, store = Listing.as_view("listing", gateway, data), Store.as_view("store", gateway, data)
+    read, write = Read.as_view("read", gateway, data), Write.as_view("write", gateway, data)
+    by_method = {"GET": read, "HEAD": read, "PUT": write, "POST": write, "DELETE": write}
 
-    def by_path(path: str) -> Any:
-        return (listing if request.method in ("GET", "HEAD") and names_account(path, data.hosts) else store)(path=path)
+    def by_path(path: str) -> Response:
+        method = request.method
+        view = listing if method in READS and names_account(path, data.hosts) else by_method.get(method, store)
+        return view(path=path)
 
     routes.add_url_rule("/data", "slash", _to_slash, methods=["GET"])
-    routes.add_url_rule(
-        "/data/<anything:path>", "path", by_path, methods=Resource.route_methods, provide_automatic_options=False
-    )
+    routes.add_url_rule("/data/<anything:path>", "path", by_path, methods=Resource.route_methods, provide_automatic_options=False)
     routes.after_request(_allow_origin)
     return routes
 

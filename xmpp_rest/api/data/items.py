@@ -27,6 +27,11 @@ class Items(NamedTuple):
     first: int = 0
     total: int | None = None
 
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing of the array is missing."""
+        return self.first == 0 and self.total is not None
+
     def cut(self, first: int, last: int) -> list[Value]:
         return self.values[first - self.first : last + 1 - self.first]
 

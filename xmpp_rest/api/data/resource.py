@@ -50,7 +50,8 @@ class DataResource(Authenticated):
 
     def url(self, path: str) -> str:
         """The URL of a path of the gateway as clients see it."""
-        return (self.gateway.settings.server.public_url or self.request.root_url).rstrip("/") + path
+        here = self.request.root_url if self.request.host else self.request.script_root  # a Host that is no host counts for nothing
+        return (self.gateway.settings.server.public_url or here).rstrip("/") + path
 
     def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:
         """End the request with this error."""

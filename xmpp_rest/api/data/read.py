@@ -1,0 +1,94 @@
+"""How is a store read: in which format, and which part of it? (spec data-api §1.4)"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from drivers import Value
+from xmpp_rest.api.data import items
+from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, FORMATS, Format, entity_tag
+from xmpp_rest.api.data.store import Store
+from xmpp_rest.http.choice import choose_type
+from xmpp_rest.http.fields import Malformed
+
+OFFERS = tuple((*form.type, "*") for form in FORMATS.values())
+
+
+class Read(Store):
+    """GET and HEAD."""
+
+    @cached_property
+    def form(self) -> Format:
+        """The format in the path; else the one that Accept prefers, if it names that; else JSON."""
+        name = self.named.format
+        if name:
+            if name not in FORMATS:
+                self.refuse(404, f"There is no format {name!r}; write one of {', '.join(FORMATS)}")
+            return FORMATS[name]
+        try:
+            chosen = choose_type(OFFERS, self.accept, None)
+        except Malformed:
+            chosen = None
+        named = chosen is not None and chosen.entry.essence in self.accept.lower()
+        return BY_MEDIA_TYPE[chosen.entry.essence] if chosen and named else FORMATS["json"]
+
+    def content_types_provided(self) -> list[tuple[tuple[str, str, list[tuple[str, str]]], str]]:
+        return [((*self.form.type, [("charset", "utf-8")]), "representation")]
+
+    def variances(self) -> list[str]:
+        return [] if self.named.format else ["Accept"]
+
+    @cached_property
+    def content(self) -> Value | items.Items | None:
+        """What the store shows; of an array the part that is asked for, if that can be read without the rest."""
+        with self.reading():
+            table = self.data.table(self.named.place)
+            found = self._items() if table is None else table
+        return items.Items(found, 0, len(found)) if isinstance(found, list) else found
+
+    def _items(self) -> list[Value] | items.Items | None:
+        wanted = items.window(self.request.environ) if self.request.method == "GET" else None
+        if wanted is not None:
+            stop = None if wanted.length is None else wanted.start + wanted.length + 1
+            found = self.data.items(self.named.place, wanted.start, stop)
+            if found:
+                return items.taken(wanted, found)
+        return self.data.items(self.named.place)
+
+    def resource_exists(self) -> bool:
+        return self.content is not None
+
+    def ranges_provided(self) -> list[tuple[str, str]] | None:
+        return [(items.UNIT, "parts")] if isinstance(self.content, items.Items) else None
+
+    def generate_etag(self) -> str | None:
+        """None for a part that was read without the rest: a tag would cost as much as all of it."""
+        is_part = isinstance(self.content, items.Items) and not self.content.is_all
+        return None if is_part else entity_tag(self._body)
+
+    @cached_property
+    def _body(self) -> bytes:
+        return self._write(self.content.values if isinstance(self.content, items.Items) else self.content)
+
+    def _write(self, value: Value) -> bytes:
+        with self.reading():
+            return self.form.write(value)
+
+    def representation(self) -> bytes:
+        return self._body
+
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        assert self.range is not None
+        assert isinstance(self.content, items.Items)
+        return items.spans(self.content, items.asked(f"{items.UNIT}={self.range[1]}"))
+
+    def range_satisfiable(self) -> int | bool:
+        assert isinstance(self.content, items.Items)
+        return bool(self._spans) or (self.content.total or False)
+
+    def parts(self) -> list[tuple[tuple[int, int, int | None], bytes]]:
+        """The ranges that were asked for, each as an array of its own."""
+        content = self.content
+        assert isinstance(content, items.Items)
+        return [((first, last, content.total), self._write(content.cut(first, last))) for first, last in self._spans]

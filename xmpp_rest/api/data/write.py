@@ -1,0 +1,106 @@
+"""How is a store replaced, added to, removed? (spec data-api §1.5, §1.6)"""
+
+from __future__ import annotations
+
+from drivers import Value
+from xmpp_rest.api.data.conditions import MalformedTags, failing, take_conditions
+from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, Unreadable
+from xmpp_rest.api.data.path import url_path
+from xmpp_rest.api.data.store import Store
+from xmpp_rest.protocol.codecs import media_type
+from xmpp_rest.service.data import Check
+
+
+class Write(Store):
+    """PUT, POST and DELETE."""
+
+    def init(self) -> None:
+        super().init()
+        self.conditions = take_conditions(self.request.environ)
+
+    def valid_content_headers(self) -> bool:
+        """COMPAT mod_data_access: 400, where RFC 9110 §15.5.16 has 415."""
+        if self.request.method != "DELETE" and self._sent_as() not in BY_MEDIA_TYPE:
+            self.refuse(400, f"Content-Type must be one of {', '.join(BY_MEDIA_TYPE)}")
+        if self.request.method == "PUT" and "HTTP_CONTENT_RANGE" in self.request.environ:
+            self.refuse(400, "A store is replaced as a whole; leave Content-Range out")  # RFC 9110 §14.5
+        self.request.environ["CONTENT_TYPE"] = self._sent_as()  # parameters count for nothing, however they are written
+        return True
+
+    def _sent_as(self) -> str:
+        return media_type(self.request.environ.get("CONTENT_TYPE"))
+
+    @property
+    def _limit(self) -> int:
+        settings = self.gateway.settings
+        return min(settings.data.size_limit, settings.server.body_limit)
+
+    def valid_entity_length(self) -> bool:
+        if (self.request.content_length or 0) > self._limit:
+            self._too_large()
+        return True
+
+    def _too_large(self) -> None:
+        self.refuse(413, f"The body has more than {self._limit} bytes")
+
+    def content_types_accepted(self) -> list[tuple[str, str]]:
+        return [(t, "from_body") for t in BY_MEDIA_TYPE]
+
+    def resource_exists(self) -> bool:
+        """A PUT or POST always makes something (COMPAT mod_data_access: 201), and a DELETE always finds something to remove."""
+        return self.request.method == "DELETE"
+
+    def from_body(self) -> bool:
+        """Keep the body: a PUT as the table of the store, a POST as a new item of its list."""
+        value, place = self._value(), self.named.place
+        check = self._check()
+        with self.writing():
+            if self.request.method == "POST":
+                self.data.append(place, value, check)
+            else:
+                self.data.replace(place, value, check)
+        self.response.headers["Location"] = self.url(url_path(place))
+        return True
+
+    def delete_resource(self) -> bool:
+        check = self._check()
+        with self.writing():
+            self.data.remove(self.named.place, check)
+        return True
+
+    def _value(self) -> Value:
+        body = self._body()
+        if not body:
+            self.refuse(400, "The body is empty")
+        try:
+            value = BY_MEDIA_TYPE[self._sent_as()].read(body)
+        except Unreadable as e:
+            self.refuse(400, str(e))
+        if value is False:  # COMPAT mod_data_access
+            self.refuse(400, "The body is false, which cannot be kept")
+        if self.request.method == "PUT" and not (value is None or isinstance(value, (dict, list))):
+            self.refuse(400, "A store holds an object or an array; POST adds any other value to its list")
+        return value
+
+    def _body(self) -> bytes:
+        """What was sent, of whose length Content-Length may have said nothing (RFC 9112 §6)."""
+        self.request.max_content_length = self._limit + 1  # what is longer is cut there without a word
+        body = self.request.get_data(cache=False)
+        if len(body) > self._limit:
+            self._too_large()
+        return body
+
+    def _check(self) -> Check | None:
+        """None without conditions: then there is nothing to read before the write."""
+        if not self.conditions:
+            return None
+        try:
+            failing_of = failing(self.conditions)
+        except MalformedTags as e:
+            self.refuse(400, f'{e} is no list of entity tags; write "TAG", or *')
+
+        def check(content: Value | None) -> None:
+            if name := failing_of(content):
+                self.refuse(412, f"{name} does not hold for what is in the store now; nothing was changed")
+
+        return check
