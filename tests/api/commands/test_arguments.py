@@ -55,8 +55,18 @@ def test_erlang_notation(value: Any, text: str) -> None:
     assert term(value) == text
 
 
-def test_long_texts_are_cut() -> None:
-    assert len(term("ü" * 1_000_000)) < 20_000
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value", ["ü" * 1_000_000, ["a" * 1000] * 10_000, [1] * 1_000_000, {str(n): "x" * 1000 for n in range(10_000)}, nested(900), 10**4000]
+)
+def test_what_is_long_or_deep_is_cut(value: Any) -> None:
+    assert len(term(value)) <= 20_003
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,22 @@ def test_secrets_inside_other_values(value: Any, shown: Any) -> None:
     assert hidden("options", value) == shown
 
 
-def test_long_values_are_cut(run: Run, log: pytest.LogCaptureFixture) -> None:
-    run("status", {"x" * 100_000: "y" * 100_000})
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for n in range(depth):
+        value = [value] if n % 2 else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "value", ["y" * 100_000, ["y" * 100] * 10_000, {str(n): n for n in range(100_000)}, nested(400), [[["x"] * 30] * 30] * 30, 10**4000]
+)
+def test_long_and_deep_values_are_cut(run: Run, log: pytest.LogCaptureFixture, value: Any) -> None:
+    answer = run("registered_users", {"x" * 1000: 1, "host": value})
+    assert (answer.status, len(lines(log))) == (400, 1)
     assert len(lines(log)[0]) < 1000
+
+
+def test_many_arguments_are_cut(run: Run, log: pytest.LogCaptureFixture) -> None:
+    assert run("status", {f"argument {n}": "x" * 1000 for n in range(10_000)}).status == 400
+    assert len(lines(log)[0]) < 10_000

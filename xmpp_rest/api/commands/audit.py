@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from xmpp_rest.auth.rights import Asker
@@ -12,27 +13,33 @@ from xmpp_rest.auth.rights import Asker
 SECRETS = frozenset(("password", "newpass", "passwordhash", "secret", "token"))
 HIDDEN = "hidden"
 MAX_VALUE = 200  # characters of one argument
+MAX_ELEMENTS = 20  # of a list or object
+MAX_ARGUMENTS = 30  # no command has half as many
+MAX_DEPTH = 8
 log = logging.getLogger("xmpp_rest.commands")
 
 
 def record(asker: Asker | None, address: str, target: str, given: Iterable[tuple[str, Any]], status: int) -> None:
     """Log one call; `asker` is None where it was not found out."""
     who = "unknown" if asker is None else str(asker.jid or "anonymous")
-    shown = " ".join(f"{_text(name)}={_text(hidden(name, value))}" for name, value in given)
+    shown = " ".join(f"{_text(name)}={_text(hidden(name, value))}" for name, value in islice(given, MAX_ARGUMENTS))
     log.info("%s from %s called %s (%s): %d", who, address or "unknown", _text(target), shown, status)
 
 
-def hidden(name: str, value: Any) -> Any:
-    """`value` without what must not be written down, at whatever depth it stands."""
+def hidden(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
+    """`value` without what must not be written down, at whatever depth it stands; long and deep ones are cut."""
     if name in SECRETS:
         return HIDDEN
+    if isinstance(value, list | dict) and not depth:
+        return "…"
     if isinstance(value, list):
-        return [hidden("", element) for element in value]
+        return [hidden("", element, depth - 1) for element in value[:MAX_ELEMENTS]]
     if not isinstance(value, dict):
-        return value
-    if value.get("name") in SECRETS:  # an option such as {"name": "password", "value": …}
-        return value | {"value": HIDDEN}
-    return {key: hidden(key, element) for key, element in value.items()}
+        return value[:MAX_VALUE] if isinstance(value, str) else value
+    members = dict(islice(value.items(), MAX_ELEMENTS))
+    if str(members.get("name")) in SECRETS:  # an option such as {"name": "password", "value": …}
+        return {"name": members["name"], "value": HIDDEN}
+    return {key: hidden(key, element, depth - 1) for key, element in members.items()}
 
 
 def _text(value: Any) -> str:

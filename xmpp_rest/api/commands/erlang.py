@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 MAX_BYTES = 4096  # of a text; the message about it is four times as long
+MAX_ELEMENTS = 100  # of a list or map
+MAX_DEPTH = 16
+MAX_LENGTH = 20_000  # characters of the whole
+CUT = "..."  # as Erlang's ~P
 WORDS = {None: "null", True: "true", False: "false"}
 
 
 def term(value: Any) -> str:
-    """`value` in Erlang notation; very long texts are cut."""
+    """`value` in Erlang notation; what is very long or deep is cut."""
+    text = _term(value, MAX_DEPTH)
+    return text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + CUT
+
+
+def _term(value: Any, depth: int) -> str:
     match value:
         case None | bool():
             return WORDS[value]
@@ -18,11 +28,18 @@ def term(value: Any) -> str:
             return _binary(value)
         case float():
             return _float(value)
+        case list() | dict() if not depth:
+            return CUT
         case list():
-            return f"[{','.join(map(term, value))}]"
+            return f"[{','.join(_cut([_term(v, depth - 1) for v in value[: MAX_ELEMENTS + 1]]))}]"
         case dict():
-            return "#{" + ",".join(f"{_binary(k)} => {term(v)}" for k, v in sorted(value.items())) + "}"
+            members = sorted(value.items(), key=itemgetter(0))[: MAX_ELEMENTS + 1]
+            return "#{" + ",".join(_cut([f"{_binary(k)} => {_term(v, depth - 1)}" for k, v in members])) + "}"
     return str(value)
+
+
+def _cut(parts: list[str]) -> list[str]:
+    return parts if len(parts) <= MAX_ELEMENTS else [*parts[:MAX_ELEMENTS], CUT]
 
 
 def _binary(text: str) -> str:
