@@ -16,11 +16,10 @@ from drivers.stanzas import stanza_table, stanza_text
 START = b"item("
 MERGED = 100
 """Pieces that are tried as one record, for files written by hand."""
-UNSURE = (b"[[", b"[=", b"--", b"\\\n", b"\\z")
-"""What could hide a line break in a string, or an end."""
 # members of the item itself have one tab before them, those of its attributes two; strings have no line breaks
 _LINES = tuple(b"\n" + line + b" = " for line in (b'\t["key"]', b'\t["when"]', b'\t["with"]', b'\t\t["stamp"]'))
-_TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
+_TIME = re.compile(r"([0-9T:-]+)(\.\d+)?(?:Z|([+-]\d\d:?\d\d))?")
+_SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -89,7 +88,10 @@ class LuaFormat(Format):
 def _is_record(data: bytes) -> bool:
     """Whether this is surely one record as the server writes it."""
     ends = data.endswith(b"\n});\n") or (data.endswith(b");\n") and data.count(b"\n") == 1)
-    return ends and data.startswith(START) and not any(sign in data for sign in UNSURE)
+    if not ends or not data.startswith(START):
+        return False
+    # what could hide a line break in a string, or an end
+    return not (b"[[" in data or b"[=" in data or b"--" in data or b"\\\n" in data or b"\\z" in data)
 
 
 def _whole_records(pending: Record) -> tuple[list[Record], Record | None]:
@@ -168,14 +170,13 @@ def _seconds(stamp: str) -> float | None:
     match = _TIME.fullmatch(stamp)
     if match is None:
         return None
-    zone = (match[8] or "Z").replace("Z", "+00:00")
     try:
-        moment = datetime.fromisoformat(f"{match[1]}-{match[2]}-{match[3]}T{match[4]}:{match[5]}:{match[6]}{zone}")
+        moment = datetime.fromisoformat(f"{match[1]}{match[3] or '+00:00'}")
     except ValueError:
         return None
-    whole = round((moment - _EPOCH).total_seconds())
+    whole = (moment - _EPOCH) // _SECOND
     # reading all digits at once is exact; behind a negative whole part they would count downwards
-    return float(f"{whole}{match[7] or ''}") if whole >= 0 else whole + float(match[7] or 0)
+    return float(f"{whole}{match[2] or ''}") if whole >= 0 else whole + float(match[2] or 0)
 
 
 def _exact(when: float, stamp: str) -> float:

@@ -35,7 +35,8 @@ class Writers:
 
     def start(self, role: str, name: str, count: int) -> None:
         command = [sys.executable, str(WRITER), self.url, str(self.base), role, name, str(count)]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        environment = os.environ | {"PYTHONPATH": path}
         self.running[name] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, bufsize=0)
 
     def wait_for_the_first_write(self) -> None:
