@@ -53,23 +53,22 @@ class EventStream(Iterator[bytes]):
         self._connection = connection
         self._heartbeat = heartbeat
         self._clock = clock
-        self._due = 0.0  # when to write something in any case; at once, so that the header fields go out
+        self._due: float | None = None  # when to write something in any case
         self._ended = False
 
     def __next__(self) -> bytes:
-        if self._ended:
-            raise StopIteration
-        while (left := self._due - self._clock()) > 0:
-            if self._connection.gone():
-                raise StopIteration
+        if self._due is None:
+            return self._written(comment("ok"))  # at once: with it the header fields go out
+        while not self._ended and not self._connection.gone():
+            left = self._due - self._clock()
             try:
-                block = self._source.next(min(left, TICK))
+                block = self._source.next(max(0.0, min(left, TICK)))
             except EndOfStream as e:
                 self._ended = True
                 return comment(str(e))
-            if block is not None:
-                return self._written(block)
-        return self._written(comment("ok"))
+            if block is not None or left <= 0:
+                return self._written(block or comment("ok"))
+        raise StopIteration
 
     def _written(self, block: bytes) -> bytes:
         self._due = self._clock() + self._heartbeat

@@ -6,6 +6,7 @@ between segments; so the segments are taken from the URI as it was sent, which e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -16,6 +17,8 @@ from xmpp_rest.http.resource import Resource
 
 View = Callable[..., Response]
 _RAW = ("RAW_URI", "REQUEST_URI")  # gunicorn, werkzeug; mod_wsgi, uwsgi, Passenger
+
+_AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)  # RFC 9112 §3.2.2: the absolute form, for proxies
 
 
 class Route(NamedTuple):
@@ -77,7 +80,8 @@ def segments(request: Request) -> list[str]:
 def _raw_path(request: Request) -> str:
     """The path as it was sent, if the server tells and nobody has rewritten it since; else the decoded one, encoded again."""
     for name in _RAW:
-        raw = str(request.environ.get(name, "")).partition("?")[0].removeprefix(quote(request.root_path))
+        uri = _AUTHORITY.sub("", str(request.environ.get(name, "")))
+        raw = uri.partition("?")[0].removeprefix(quote(request.root_path))
         if unquote(raw, errors="replace") == request.path:
             return raw
     return quote(request.path)

@@ -1,0 +1,50 @@
+"""How do these tests read an event stream? Without a server, as the WSGI response gives it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from flask.testing import FlaskClient
+
+from tests.conftest import basic
+
+
+class Received(NamedTuple):
+    """One event."""
+
+    id: str
+    name: str
+    data: dict[str, Any]
+
+
+class Reader:
+    """One open stream. `blocks` are comments and events as they come."""
+
+    def __init__(self, client: FlaskClient, as_: str, path: str = "/api/sse", **headers: str) -> None:
+        self.response = client.get(path, headers=basic(as_) | headers)
+        assert self.response.status_code == 200, self.response.text
+        self.blocks: Iterator[bytes] = iter(self.response.response)  # type: ignore[arg-type]
+        self.first = next(self.blocks)
+
+    def next(self) -> Received:
+        """The next event; AssertionError if there is only a heartbeat."""
+        block = next(self.blocks)
+        assert not block.startswith(b":"), f"a comment instead of an event: {block!r}"
+        return parse(block)
+
+    def nothing(self) -> None:
+        """A heartbeat comes, and no event before it."""
+        assert next(self.blocks) == b": ok\n\n"
+
+    def close(self) -> None:
+        self.response.close()
+
+
+def parse(block: bytes) -> Received:
+    lines = block.decode().split("\n")
+    assert lines[3:] == ["", ""], block
+    (_, identifier), (_, name), (_, data) = pairs = [line.split(": ", 1) for line in lines[:3]]
+    assert [field for field, _ in pairs] == ["id", "event", "data"]
+    return Received(identifier, name, json.loads(data))
