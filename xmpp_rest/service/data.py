@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from drivers import Driver, Table, Value
 from xmpp_rest.auth.credentials import Caller
+from xmpp_rest.auth.tokens import TOKENS
 
 ROLES = "roles"
 ADMIN_ROLE = "prosody:admin"
-GUARDED = frozenset({ROLES, "auth_tokens"})
-"""Stores that say what an account may do. Whoever could write their own would be whoever they like."""
+GUARDED = frozenset({ROLES, TOKENS, "auth_tokens"})
+"""Stores that say who may do what, the last one to a Prosody on the same data. Whoever could write their own could be anybody."""
 
 Check = Callable[[Value | None], None]
 """Is given what is in the store (None: nothing), and raises if it must not be changed."""
