@@ -129,6 +129,20 @@ def test_a_class_may_add_a_private_method(ask, define):
     assert ask({}, "BREW").status_code == 405  # the router's own
 
 
+@pytest.mark.parametrize(
+    ("answers", "method", "status"),
+    [
+        ({}, "get", 501),
+        ({}, "head", 501),
+        ({"known_methods": ["GET", "get"], "allowed_methods": ["GET"]}, "get", 405),
+        ({"known_methods": ["get"]}, "GET", 501),
+        ({"allowed_methods": ["get"]}, "GET", 405),
+    ],
+)
+def test_methods_are_case_sensitive(ask, answers, method, status):
+    assert ask(answers, method).status_code == status
+
+
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
 def test_get_implies_nothing(ask, method):
     response = ask({"allowed_methods": ["GET"]}, method)

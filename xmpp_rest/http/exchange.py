@@ -32,7 +32,8 @@ class Exchange:
         self.plan = plan
         self.draft: Draft = resource._draft
         self.environ: dict[str, Any] = resource.request.environ
-        self.method: str = resource.request.method
+        # Not request.method: Werkzeug upper-cases it, and a method is case-sensitive (RFC 9110 §9.1).
+        self.method: str = self.environ["REQUEST_METHOD"]
         self._memory: dict[str, Any] = {}
 
     def ask(self, name: str, default: Any) -> Any:
