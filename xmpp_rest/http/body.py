@@ -69,7 +69,9 @@ class Segments:
             self.close()
 
     def close(self) -> None:
-        for piece in self.pieces:
+        """Release every piece, once: a server closes what it has iterated to the end."""
+        pieces, self.pieces = self.pieces, []
+        for piece in pieces:
             close(piece)
 
 

@@ -55,8 +55,13 @@ def stop(x: Exchange, given: Any) -> Response:
 
 
 def carry(x: Exchange, given: Any) -> Response:
-    """Anything a Flask view may return, with the header fields collected so far that it does not have itself."""
+    """Anything a Flask view may return, with the header fields collected so far that it does not have itself.
+
+    A body collected so far is not sent, and released.
+    """
     response = current_app.make_response(given)
+    if response is not x.draft.touched:
+        x.draft.drop_body()
     if response.status == UNTOUCHED:
         response.status_code = 200
     named = {name.lower() for name, _ in response.headers} | _NEVER_CARRIED

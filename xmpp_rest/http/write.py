@@ -1,15 +1,12 @@
-"""What becomes of PUT, POST, PATCH and DELETE, and of a resource that is missing? (steps E1, M, W, F, D)
-
-Each chart answers with the status of the response.
-"""
+"""Which callback takes the content of PUT, POST and PATCH, and what does its answer mean? (steps E1, W2 and W3, F)"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from .exchange import Exchange
 from .fields import Malformed, parse_media_type
-from .media import comparable, read_accepted, types_of
+from .media import MediaType, comparable, read_accepted, types_of
 from .outcome import Created, SeeOther
 
 
@@ -29,7 +26,7 @@ def content_types_accepted(x: Exchange) -> int:
     return 415
 
 
-def _first_match(types: Any, field: str) -> int | None:
+def _first_match(types: Sequence[MediaType | None], field: str) -> int | None:
     """The first entry that accepts a Content-Type field; None when it is missing or malformed and that matters."""
     if not field.strip(" \t"):
         return next((position for position, entry in enumerate(types) if entry is None), None)
@@ -47,52 +44,6 @@ def _first_match(types: Any, field: str) -> int | None:
         if same and (entry.params == "*" or comparable(entry.params) == given):
             return position
     return None
-
-
-# -- the resource is missing
-
-
-def missing(x: Exchange) -> int:
-    """M1 to M6 and W1."""
-    if x.method == "PUT":
-        return moved_permanently(x) or write_missing(x)
-    gone = 404
-    if x.ask("previously_existed", False):
-        gone = 410
-        moved = moved_permanently(x) or moved_temporarily(x)
-        if moved:
-            return moved
-    if x.method == "POST" and x.ask("allow_missing_post", True):
-        return write_missing(x)
-    return gone
-
-
-def moved_permanently(x: Exchange) -> int:
-    """M1 and M3, RFC 9110 §15.4.2."""
-    return _moved(x, "moved_permanently", 301)
-
-
-def moved_temporarily(x: Exchange) -> int:
-    """M4, RFC 9110 §15.4.8."""
-    return _moved(x, "moved_temporarily", 307)
-
-
-def _moved(x: Exchange, callback: str, status: int) -> int:
-    uri = x.ask(callback, None)
-    if uri is None or uri is False:
-        return 0
-    if not isinstance(uri, str):
-        raise TypeError(f"{callback} must return a URI as str, or None, not {uri!r}")
-    x.draft.set_field("Location", uri)
-    return status
-
-
-def write_missing(x: Exchange) -> int:
-    """W1, RFC 9110 §13.1.1: If-Match cannot hold, whatever it says, where there is no representation."""
-    return content_types_accepted(x) or (412 if "HTTP_IF_MATCH" in x.environ else write(x))
-
-
-# -- writing
 
 
 def write(x: Exchange) -> int:
@@ -124,9 +75,7 @@ def _referred(x: Exchange, answer: object) -> int:
         case str(uri):
             status = 303 if x.resource.exists else 201
         case _:
-            raise TypeError(
-                f"the accept callback of a POST must return True, False, Created, SeeOther or a URI, not {answer!r}"
-            )
+            raise TypeError(f"the accept callback of a POST must return True, False, Created, SeeOther or a URI, not {answer!r}")
     x.draft.set_field("Location", uri)
     return status
 
@@ -139,13 +88,3 @@ def success(x: Exchange) -> int:
 def representation(x: Exchange) -> int:
     """F2 and G6, RFC 9110 §15.4.1."""
     return 300 if x.ask("multiple_choices", False) else 200
-
-
-# -- DELETE
-
-
-def delete(x: Exchange) -> int:
-    """D1 to D3, RFC 9110 §9.3.5."""
-    if not x.ask("delete_resource", False):
-        return 500
-    return success(x) if x.ask("delete_completed", True) else 202
