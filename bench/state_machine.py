@@ -1,6 +1,6 @@
 """What does the state machine cost? CPU time per request against plain Flask, in one run.
 
-    python -m bench.resource [--rounds 400] [--batch 50]
+    python bench/state_machine.py [--rounds 400] [--batch 50]
 
 Every variant answers a GET with the same small JSON through direct WSGI calls. Short batches of all variants are
 interleaved, so that a busy machine slows all of them alike; the ratio of the minima is the number to watch, and must
@@ -12,14 +12,18 @@ from __future__ import annotations
 import argparse
 import gc
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 from werkzeug.test import EnvironBuilder
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from xmpp_rest.http.resource import Resource
 
