@@ -14,6 +14,7 @@ from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.administrator import ensure_administrator
 from xmpp_rest.service.archive import Archive
@@ -23,6 +24,12 @@ from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
 from xmpp_rest.service.mam import ArchiveQueries
+from xmpp_rest.service.muclight import MucLight
+from xmpp_rest.service.muclight_blocking import Blocking
+from xmpp_rest.service.muclight_entity import MucLightEntity
+from xmpp_rest.service.muclight_room import Rules
+from xmpp_rest.service.muclight_rooms import Rooms
+from xmpp_rest.service.muclight_voice import Voice
 from xmpp_rest.service.outcomes import Outcomes
 from xmpp_rest.service.presence import Presences
 from xmpp_rest.service.roster import Roster
@@ -66,16 +73,34 @@ class Gateway:
         self.streams = Streams(self.archive, settings.streams, settings.server.threads)
         self.stamps = Stamps()
         self.mailbox = Mailbox(self.archive, self.streams, self.accounts, self.stamps)
-        self.sending = Sending(self.router, self.mailbox)
-        self.callbacks = Callbacks(settings.callbacks, self.router)
         bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
         presences = Presences(self.driver, self.router)
-        self.contacts = Contacts(Roster(self.driver), presences, self.router, self.accounts, bots=bots)
+        self.contacts = Contacts(Roster(self.driver), presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
+        self.sending = Sending(self.router, self.mailbox, self.contacts)
+        self.callbacks = Callbacks(settings.callbacks, self.router)
+        self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
+        self.accounts.before_unregister = self._say_goodbye
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.outcomes = Outcomes()
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
         self._subscribe()
+
+    def _build_rooms(self) -> MucLight:
+        """The MUC Light rooms, which answer at their domain before anybody else does."""
+        domain = self.settings.gateway.rooms_domain
+        rooms, blocking = Rooms(self.driver, domain), Blocking(self.driver, domain)
+        voice = Voice(rooms, self.archive, self.stamps, self.router)
+        muclight = MucLight(rooms, blocking, self.archive, self.stamps, voice, Rules(**vars(self.settings.rooms)))
+        archive = ArchiveQueries(self.archive, self.router.send, muclight.may_ask)
+        self.router.subscribe(domain, MucLightEntity(muclight, blocking, archive.handle).handle)
+        return muclight
+
+    def _say_goodbye(self, account: JID) -> None:
+        """The account is about to be removed: end what others know of it, so that nobody who gets its name later comes into it."""
+        self.contacts.remove_all(account)
+        if self.muclight:
+            self.muclight.leave_all(account)
 
     def _open_uplink(self) -> None:
         """The streams, and the outboxes on disk, of which one process at a time is the owner."""

@@ -66,6 +66,10 @@ def choice(*words: str) -> Callable[[str], str]:
     return read
 
 
+def yes_or_no(value: str) -> bool:
+    return choice("yes", "no")(value) == "yes"
+
+
 def some_of(*words: str) -> Callable[[str], frozenset[str]]:
     def read(value: str) -> frozenset[str]:
         chosen = frozenset(split_list(value))

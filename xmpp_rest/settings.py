@@ -33,6 +33,7 @@ from xmpp_rest.setting_types import (
     some_of,
     text,
     url_prefix,
+    yes_or_no,
 )
 
 T = TypeVar("T")
@@ -144,6 +145,15 @@ class Client:
 
 
 @dataclass(frozen=True)
+class Rooms:
+    """MUC Light rooms: what their service may decide for itself. [gateway] rooms_domain says where they are."""
+
+    all_can_configure: bool = setting("no", yes_or_no, "yes: every occupant may change name and subject. no: the owner only.")
+    all_can_invite: bool = setting("no", yes_or_no, "yes: every occupant may add others, over XMPP. no: the owner only. The client API lets nobody else.")
+    max_occupants: int = setting("1000", number(1, 100_000), "Occupants of a room at the most.")
+
+
+@dataclass(frozen=True)
 class Streams:
     """Event streams, of every API. Each holds a thread: never more than three quarters of [server] threads are open at once."""
 
@@ -181,6 +191,7 @@ class Settings:
     data: Data
     commands: Commands
     client: Client
+    rooms: Rooms
     streams: Streams
     callbacks: dict[str, Callback]
     base: str
@@ -197,8 +208,9 @@ SECTIONS: dict[str, type] = {
     "data": Data,
     "commands": Commands,
     "client": Client,
+    "rooms": Rooms,
     "streams": Streams,
 }
 CALLBACK = "callback."  # prefix of the sections that may stand more than once
 
-__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Data", "Gateway", "Link", "Rest", "Server", "Settings", "Storage", "Streams"]
+__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Data", "Gateway", "Link", "Rest", "Rooms", "Server", "Settings", "Storage", "Streams"]

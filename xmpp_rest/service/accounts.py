@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from drivers import Driver, Table
@@ -15,6 +15,10 @@ from xmpp_rest.protocol.prep import PrepError
 ACCOUNTS = "accounts"
 
 
+def _nobody_minds(account: JID) -> None:
+    """Nobody else keeps anything about accounts."""
+
+
 class Accounts:
     """The accounts of the hosted domain, kept in the `accounts` store."""
 
@@ -22,6 +26,8 @@ class Accounts:
         self._driver = driver
         self._passwords = passwords
         self.domain = domain
+        self.before_unregister: Callable[[JID], None] = _nobody_minds
+        """Called with the address of an account that is about to be removed."""
 
     def address(self, user: str, host: str) -> JID:
         """The bare address of `user` at `host`, prepared. Raises GatewayError: host-unknown, bad-localpart."""
@@ -70,6 +76,8 @@ class Accounts:
 
     def unregister(self, jid: JID) -> None:
         """Remove the account and all that is kept of it; nothing happens where there is none."""
+        if self.exists(jid):
+            self.before_unregister(jid)
         self._driver.purge(jid.local, jid.domain)
 
     def users(self) -> Iterator[str]:

@@ -47,6 +47,10 @@ class Mailbox:
         if stanza.tag == "message" and hosted and sender.bare != to.bare:  # to oneself: received already
             self._take(sender.bare, stanza, to, sent=True)
 
+    def show(self, account: JID, stanza: Element) -> None:
+        """Show what the gateway itself has to say to whoever listens to the account now: the push of a roster item, say."""
+        self._streams.publish(account, Event("", self._stamps.next(), stanza))
+
     @contextmanager
     def one_text(self, stanza: Element) -> Iterator[None]:
         """The stanza is not changed in this context: it is written as text once for all archives it goes to. Raises BadXML."""

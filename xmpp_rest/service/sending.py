@@ -6,15 +6,17 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.mailbox import Mailbox
 
 
 class Sending:
     """Routes what a caller sends and keeps messages in the sender's own archive."""
 
-    def __init__(self, router: Router, mailbox: Mailbox) -> None:
+    def __init__(self, router: Router, mailbox: Mailbox, contacts: Contacts) -> None:
         self._router = router
         self._mailbox = mailbox
+        self._contacts = contacts
 
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, addressed and with an id. The answer where there is one at once; None: it was accepted.
@@ -30,6 +32,8 @@ class Sending:
             self._router.deliver(refusal, to, sender)
 
     def _send(self, stanza: Element, sender: JID, to: JID, *, keep_refused: bool) -> Element | None:
+        if self._contacts.outgoing(stanza, sender, to):
+            return None
         with self._mailbox.one_text(stanza):
             refusal = self._router.send(stanza)
             if refusal is None or keep_refused:

@@ -9,6 +9,9 @@ from xmpp_rest.api.client.cors import allow_origin
 from xmpp_rest.api.client.events import Events
 from xmpp_rest.api.client.messages import Messages
 from xmpp_rest.api.client.resource import ClientResource
+from xmpp_rest.api.client.roommessages import RoomMessages
+from xmpp_rest.api.client.rooms import RoomConfig, Rooms
+from xmpp_rest.api.client.roomusers import RoomUsers
 from xmpp_rest.api.client.routing import Dispatcher, Route
 from xmpp_rest.gateway import Gateway
 
@@ -16,6 +19,12 @@ ROUTES: tuple[Route, ...] = (
     Route("/messages", Messages),
     Route("/messages/{with}", Messages),
     Route("/sse", Events),
+    Route("/rooms", Rooms),
+    Route("/rooms/{id}", Rooms),
+    Route("/rooms/{id}/config", RoomConfig),
+    Route("/rooms/{id}/users", RoomUsers),
+    Route("/rooms/{id}/users/{user}", RoomUsers),
+    Route("/rooms/{id}/messages", RoomMessages),
     Route("/contacts", Contacts),
     Route("/contacts/{jid}", Contacts),
 )

@@ -1,0 +1,57 @@
+"""Who does not want to be added to which rooms, and by whom? (XEP Multi-User Chat Light §4.5)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from drivers import Driver, Table
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+
+BLOCKING = "muclight_blocking"  # by the user's bare address
+MAX_ITEMS = 1000
+
+
+class Blocked(NamedTuple):
+    """A room that one cannot be added to, or a user by whom."""
+
+    what: Literal["room", "user"]
+    jid: JID
+
+
+class Blocking:
+    """The blocking lists of everybody who uses the rooms. Every method raises StorageError."""
+
+    def __init__(self, driver: Driver, domain: str) -> None:
+        self._driver = driver
+        self._domain = domain
+
+    def items(self, user: JID) -> list[tuple[str, str]]:
+        """("room" or "user", address) of everything that `user` (bare address) denies."""
+        return _items(self._driver.load(str(user), self._domain, BLOCKING))
+
+    def change(self, user: JID, items: Mapping[Blocked, bool]) -> None:
+        """Deny those that map to True, and allow the others again. Raises GatewayError: bad-room-change for too many."""
+
+        def work(table: Table | None) -> Table:
+            denied = dict.fromkeys(_items(table))
+            for item, deny in items.items():
+                key = (item.what, str(item.jid))
+                denied.pop(key, None)
+                if deny:
+                    denied[key] = None
+            if len(denied) > MAX_ITEMS:
+                raise GatewayError("bad-room-change", f"a blocking list has {MAX_ITEMS} items at the most")
+            return [{"what": what, "jid": jid} for what, jid in denied]
+
+        self._driver.update(str(user), self._domain, BLOCKING, work)
+
+    def willing(self, users: Iterable[JID], room: JID, actor: JID) -> set[JID]:
+        """Those of `users` who let `actor` add them to `room`."""
+        refused = {("room", str(room)), ("user", str(actor))}
+        return {user for user in users if user == actor or refused.isdisjoint(self.items(user))}
+
+
+def _items(table: Table | None) -> list[tuple[str, str]]:
+    return [(row["what"], row["jid"]) for row in table] if isinstance(table, list) else []

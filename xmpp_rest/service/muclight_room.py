@@ -1,0 +1,159 @@
+"""What is a MUC Light room, and which changes does it allow? The rules of XEP Multi-User Chat Light §5.3 and §5.4; nothing is kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, InvalidJID
+from xmpp_rest.protocol.stanza import new_id
+
+OWNER, MEMBER, NONE = "owner", "member", "none"
+AFFILIATIONS = frozenset((OWNER, MEMBER, NONE))
+DEFAULTS = {"roomname": "Untitled", "subject": ""}
+"""The configuration of a room that says nothing."""
+FIELDS = frozenset((*DEFAULTS, "description"))
+"""Every field of the configuration."""
+
+
+class Change(NamedTuple):
+    """A new affiliation for one user (bare address)."""
+
+    user: JID
+    affiliation: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a service may decide for itself (XEP §8.2)."""
+
+    all_can_configure: bool = False
+    all_can_invite: bool = False
+    max_occupants: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room as it is stored. It has one owner at the most, and somebody in it."""
+
+    jid: JID
+    config: Mapping[str, str]
+    affiliations: Mapping[JID, str]
+    version: str
+    birth: str  # unlike that of any other room which had or will have this name
+
+    def affiliation(self, user: JID) -> str:
+        return self.affiliations.get(user, NONE)
+
+    def require(self, actor: JID, *, owner: bool = False) -> None:
+        """Raise GatewayError, not-occupant or not-owner, unless `actor` is in the room, or is its owner."""
+        if actor not in self.affiliations:
+            raise GatewayError("not-occupant")
+        if owner and self.affiliations[actor] != OWNER:
+            raise GatewayError("not-owner")
+
+
+def new_room(jid: JID, config: Mapping[str, str], affiliations: Mapping[JID, str]) -> Room:
+    """A room that is about to be made. Raises GatewayError: bad-room-change."""
+    require_nicknames(jid, affiliations)
+    return Room(jid, DEFAULTS | checked_config(config), affiliations, new_id(), new_id())
+
+
+def require_nicknames(room: JID, users: Iterable[JID]) -> None:
+    """Raise GatewayError, bad-room-change, for an address that cannot be a nickname (XEP §4.1).
+
+    As a resource it may be too long, or mix two directions of writing (RFC 3454 §6).
+    """
+    for user in users:
+        try:
+            room.at(str(user))
+        except InvalidJID as e:
+            raise GatewayError("bad-room-change", f"{user} cannot be in a room, where the address serves as a nickname: {e}") from e
+
+
+def checked_config(config: Mapping[str, str]) -> dict[str, str]:
+    """The configuration, if each of its fields is one. Raises GatewayError: bad-room-change."""
+    if unknown := config.keys() - FIELDS:
+        raise GatewayError("bad-room-change", f"a room has the fields {', '.join(sorted(FIELDS))}, and no {min(unknown)!r}")
+    return dict(config)
+
+
+def configured(room: Room, actor: JID, config: Mapping[str, str], rules: Rules) -> Room:
+    """The room with these fields changed; others stay. Raises GatewayError: not-occupant, not-owner, bad-room-change."""
+    room.require(actor, owner=not rules.all_can_configure)
+    changed = {**room.config, **checked_config(config)}
+    return room if changed == room.config else replace(room, config=changed, version=new_id())
+
+
+def first_affiliations(creator: JID, others: Sequence[Change], rules: Rules) -> dict[JID, str]:
+    """Who is in a new room: the creator as owner, unless another one is named (XEP §5.1).
+
+    Raises GatewayError: bad-room-change, room-full.
+    """
+    users = [change.user for change in others]
+    owners = [change for change in others if change.affiliation == OWNER]
+    if len(set(users)) != len(users) or creator in users or len(owners) > 1:
+        raise GatewayError("bad-room-change", "name everybody once, at most one owner among them, and not yourself")
+    if any(change.affiliation == NONE for change in others):
+        raise GatewayError("bad-room-change", "who is named at the creation of a room is its owner or a member")
+    return _bounded({creator: MEMBER if owners else OWNER} | dict(others), rules)
+
+
+def changed(room: Room, actor: JID, wanted: Sequence[Change], rules: Rules) -> tuple[Room | None, list[Change]]:
+    """The room after `actor` asked for these affiliations (None: nobody is left), and all that changed, a new owner first.
+
+    Raises GatewayError: not-occupant, not-owner, bad-room-change, room-full.
+    """
+    room.require(actor)
+    if len({change.user for change in wanted}) != len(wanted) or not wanted:
+        raise GatewayError("bad-room-change", "name somebody, and nobody twice")
+    if not _permitted(room, actor, wanted, rules):
+        raise GatewayError("not-owner")
+    if any(room.affiliation(change.user) == change.affiliation for change in wanted):
+        raise GatewayError("bad-room-change", "every change has to change something")
+    if sum(change.affiliation == OWNER for change in wanted) > 1:
+        raise GatewayError("bad-room-change", "a room has one owner at the most")
+    after = _with_one_owner(room, {**room.affiliations, **dict(wanted)})
+    changes = _difference(room, after, wanted)
+    if not changes:
+        raise GatewayError("bad-room-change", "somebody has to own the room")
+    if not after:
+        return None, changes
+    require_nicknames(room.jid, after.keys() - room.affiliations.keys())
+    if len(after) > len(room.affiliations):
+        _bounded(after, rules)
+    return replace(room, affiliations=after, version=new_id()), changes
+
+
+def _permitted(room: Room, actor: JID, wanted: Sequence[Change], rules: Rules) -> bool:
+    if room.affiliations[actor] == OWNER or list(wanted) == [(actor, NONE)]:
+        return True
+    strangers = all(change.user not in room.affiliations and change.affiliation == MEMBER for change in wanted)
+    return rules.all_can_invite and strangers
+
+
+def _with_one_owner(room: Room, wanted: Mapping[JID, str]) -> dict[JID, str]:
+    """Without those who leave. An owner who names another one steps down; with none named, it is the first in the order of addresses."""
+    after = {user: affiliation for user, affiliation in wanted.items() if affiliation != NONE}
+    old = next((user for user, affiliation in room.affiliations.items() if affiliation == OWNER), None)
+    owners = [user for user, affiliation in after.items() if affiliation == OWNER]
+    if old in owners and len(owners) > 1:
+        after[old] = MEMBER
+    if old is not None and not owners and after:
+        heirs = [user for user in after if user != old] or [old]
+        after[min(heirs, key=str)] = OWNER
+    return after
+
+
+def _difference(room: Room, after: Mapping[JID, str], wanted: Sequence[Change]) -> list[Change]:
+    users = dict.fromkeys([*(change.user for change in wanted), *room.affiliations])
+    changes = [Change(user, after.get(user, NONE)) for user in users if after.get(user, NONE) != room.affiliation(user)]
+    return sorted(changes, key=lambda change: change.affiliation != OWNER)
+
+
+def _bounded(affiliations: dict[JID, str], rules: Rules) -> dict[JID, str]:
+    if len(affiliations) > rules.max_occupants:
+        raise GatewayError("room-full", f"A room holds {rules.max_occupants} occupants at the most")
+    return affiliations
