@@ -20,6 +20,7 @@ from xmpp_rest.service.administrator import ensure_administrator
 from xmpp_rest.service.archive import Archive
 from xmpp_rest.service.callbacks import Callbacks
 from xmpp_rest.service.contacts import Contacts
+from xmpp_rest.service.dead_letters import DeadLetters
 from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
@@ -77,7 +78,8 @@ class Gateway:
         presences = Presences(self.driver, self.router)
         self.contacts = Contacts(Roster(self.driver), presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
         self.sending = Sending(self.router, self.mailbox, self.contacts)
-        self.callbacks = Callbacks(settings.callbacks, self.router)
+        dead = DeadLetters(self.driver, settings.gateway.domain)
+        self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks")
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
         self.accounts.before_unregister = self._say_goodbye
         self._intake = Intake(self.router, settings.link.inbox_size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,7 +14,12 @@ from xmpp_rest.protocol.prep import PrepError, nameprep
 
 T = TypeVar("T")
 EVENTS = ("bare", "full", "host")
-CONTENT_TYPES = {"json": "application/json", "xml": "application/xmpp+xml"}
+CONTENT_TYPES = {  # short name → media type that a stanza can be written in
+    "xml": "application/xmpp+xml",
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+    "cbor": "application/cbor",
+}
 
 
 def text(value: str) -> str:
@@ -158,5 +165,18 @@ def bearer(value: str) -> str:
 def content_type(value: str) -> str:
     full = CONTENT_TYPES.get(value, value)
     if full not in CONTENT_TYPES.values():
-        raise ValueError(f"write one of {', '.join(CONTENT_TYPES.values())}")
+        raise ValueError(f"write one of {', '.join(CONTENT_TYPES.values())}, or in short {', '.join(CONTENT_TYPES)}")
     return full
+
+
+def signing_secret(value: str) -> bytes:
+    """The key of Standard Webhooks signatures: `whsec_` and base64, or text as it stands."""
+    if not value.startswith("whsec_"):
+        return value.encode()
+    try:
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ValueError("write whsec_ and the secret in base64, or any other text, which is then the secret itself")
+    return key

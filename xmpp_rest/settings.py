@@ -30,6 +30,7 @@ from xmpp_rest.setting_types import (
     optional,
     origins,
     seconds,
+    signing_secret,
     some_of,
     text,
     url_prefix,
@@ -57,7 +58,7 @@ class Server:
     data_dir: str = setting("data", folder, "Folder of everything the gateway keeps, relative to this file. Made when missing, mode 0700.")
     public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if not http://<bind>; used in Location fields.")
     proxies: int = setting("0", number(0, 9), "How many trusted proxies stand before it: their X-Forwarded-For and -Proto are believed.")
-    body_limit: int = setting("10485760", number(1024, 1 << 30), "Bytes of a request body that are read at the most, whatever the API.")
+    body_limit: int = setting("10485760", number(1024, 1 << 30), "Bytes of a request body that are read at the most, whatever the API; but see batch_size_limit.")
     log_level: str = setting("info", choice("debug", "info", "warning", "error"), "How much is logged to standard error.")
 
 
@@ -114,6 +115,8 @@ class Rest:
     iq_timeout: float = setting("120", seconds(0.1, 86400), "Seconds to wait for the answer to an iq, unless Prosody-Rest-Timeout says otherwise.")
     iq_max_timeout: float = setting("300", seconds(0.1, 86400), "Seconds that Prosody-Rest-Timeout may ask for at the most.")
     stanza_size_limit: int = setting("196608", number(1024, 1 << 28), "Bytes of a request body at the most.")
+    batch_size_limit: int = setting("67108864", number(1024, 1 << 34), "Bytes of a batch (application/x-ndjson) at the most; stanza_size_limit holds for each line.")
+    batch_stanzas: int = setting("100000", number(1, 100_000_000), "Lines of a batch at the most.")
     iq_waiting: int = setting("256", number(1, 100_000), "Requests that wait for the answer to an iq at the most; further ones get 500.")
 
 
@@ -172,10 +175,15 @@ class Callback:
     address: tuple[JID, ...] = setting("<domain>", jids, "Bot addresses (bare JIDs), or a hosted domain for all of it that is no account; separated by commas.")
     kinds: frozenset[str] = setting("message, presence, iq", some_of("message", "presence", "iq"), "Which stanzas.")
     events: frozenset[str] = setting("bare, full, host", some_of(*EVENTS), "By the form of `to`: user@host, user@host/resource, host alone.")
-    content_type: str = setting("application/xmpp+xml", content_type, "How stanzas are written: application/xmpp+xml, or application/json (`json`).")
+    content_type: str = setting("application/xmpp+xml", content_type, "How stanzas are written, unless the URL asks for another format: `xml`, `json`, `form` or `cbor`.")
     timeout: float = setting("30", seconds(0.1, 600), "Seconds for the whole answer.")
     concurrency: int = setting("4", number(1, 256), "Requests at once; the stanzas of one sender are always sent one after the other.")
     queue_size: int = setting("1000", number(1, 1_000_000), "Stanzas that wait at the most; further ones are refused with resource-constraint.")
+    keep: str = setting("disk", choice("disk", "memory"), "Where messages and presences wait until they are answered. disk: none is lost by a crash.")
+    retries: int = setting("0", number(0, 100), "Further attempts after no connection, 429, 502, 503 or 504; the sender hears of the last one alone.")
+    retry_max: float = setting("300", seconds(0.1, 86400), "Seconds between two attempts at the most. They double from half a second; Retry-After counts.")
+    dead_letters: int = setting("1000", number(0, 100_000), "Undelivered stanzas that are kept, to be read and replayed at /rest/callbacks; the oldest go first.")
+    secret: bytes = setting("", signing_secret, "Signs requests (Standard Webhooks): whsec_ and base64, or text. Empty: no signature.", secret=True)
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,8 @@ def webhook(url: str, **settings: str) -> Webhook:
 def test_the_request(server: Server) -> None:
     server.handle_with = respond(200, b"<message/>", Content_Type="application/xmpp+xml", Content_Language="it")
     hook = webhook(f"http://ro%40meo:p%3Aw@127.0.0.1:{server.server_port}/hook?kind={{kind}}")
-    answer = hook.post(parse_text(STANZA))
-    assert answer == (200, "application/xmpp+xml", "it", b"<message/>")
+    answer = hook.post(parse_text(STANZA), "msg_1")
+    assert answer[:4] == (200, "application/xmpp+xml", "it", b"<message/>")
     ((method, path, headers, body),) = server.requests
     assert (method, path, body.decode()) == ("POST", "/hook?kind=message", STANZA)
     assert headers["Content-Type"] == "application/xmpp+xml"
@@ -102,7 +102,7 @@ def test_the_placeholders(stanza: str, url: str) -> None:
 
 def test_redirects_are_not_followed(server: Server) -> None:
     server.handle_with = respond(302, b"", Location="/elsewhere")
-    assert webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA)).status == 302
+    assert webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA), "msg_1").status == 302
     assert len(server.requests) == 1
 
 
@@ -110,14 +110,14 @@ def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(Unreachable, match="^connection refused$"):
-        webhook(f"http://127.0.0.1:{port}/secret").post(parse_text(STANZA))
+        webhook(f"http://127.0.0.1:{port}/secret").post(parse_text(STANZA), "msg_1")
 
 
 def test_no_answer_in_time(server: Server) -> None:
     server.handle_with = lambda request: time.sleep(2)
     started = time.monotonic()
     with pytest.raises(Unreachable, match="^timed out$"):
-        webhook(f"http://127.0.0.1:{server.server_port}/", timeout="0.3").post(parse_text(STANZA))
+        webhook(f"http://127.0.0.1:{server.server_port}/", timeout="0.3").post(parse_text(STANZA), "msg_1")
     assert time.monotonic() - started < 1.5
 
 
@@ -135,14 +135,14 @@ def test_an_answer_drop_by_drop(server: Server) -> None:
     server.handle_with = drip
     started = time.monotonic()
     with pytest.raises(Unreachable, match="timed out"):
-        webhook(f"http://127.0.0.1:{server.server_port}/", timeout="0.5").post(parse_text(STANZA))
+        webhook(f"http://127.0.0.1:{server.server_port}/", timeout="0.5").post(parse_text(STANZA), "msg_1")
     assert time.monotonic() - started < 1.5
 
 
 def test_an_answer_that_is_too_long(server: Server) -> None:
     server.handle_with = respond(200, b"x" * (MAX_ANSWER + 1))
     with pytest.raises(Unreachable, match="longer than"):
-        webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA))
+        webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA), "msg_1")
 
 
 def test_a_connection_that_breaks_off(server: Server) -> None:
@@ -156,4 +156,4 @@ def test_a_connection_that_breaks_off(server: Server) -> None:
 
     server.handle_with = cut
     with pytest.raises(Unreachable, match="broke off"):
-        webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA))
+        webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA), "msg_1")

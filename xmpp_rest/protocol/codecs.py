@@ -28,9 +28,14 @@ class Unreadable(ValueError):
 class Misaddressed(Unreadable):
     """The stanza's `field` ("to" or "from") is no address."""
 
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, reason: str, obj: Any) -> None:
         self.field = field
+        self._obj = obj
         super().__init__(reason)
+
+    def unaddressed(self) -> Element:
+        """The stanza without both, for whoever addresses it anew. Raises Unreadable."""
+        return _stanza({k: v for k, v in self._obj.items() if k not in ("to", "from")})
 
 
 class Codec(NamedTuple):
@@ -46,7 +51,7 @@ def _stanza(obj: Any) -> Element:
     try:
         return encode(obj)
     except BadAddress as e:
-        raise Misaddressed(e.field, str(e)) from e
+        raise Misaddressed(e.field, str(e), obj) from e
     except MappingError as e:
         raise Unreadable(str(e)) from e
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.protocol.codecs import CODECS, TEXT, Unreadable, media_type
+from xmpp_rest.protocol.codecs import CODECS, TEXT, Codec, Misaddressed, Unreadable, media_type
 from xmpp_rest.protocol.conditions import error_of_status
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.namespaces import RECEIPTS, XML_LANG
@@ -13,6 +13,7 @@ from xmpp_rest.protocol.stanza import child, is_request, make, may_be_refused, n
 
 _REQUEST = f"{{{RECEIPTS}}}request"
 _NOTHING_TO_SAY = (202, 204)
+_ABSENT = frozenset((429, 502, 503, 504))  # the service behind the URL did not take the stanza: it may later (RFC 9110 §15.6, RFC 6585 §4)
 
 
 class Response(NamedTuple):
@@ -22,13 +23,19 @@ class Response(NamedTuple):
     content_type: str | None
     language: str | None  # Content-Language
     body: bytes
+    retry_after: str | None = None
+    accept: str | None = None
 
 
 class Reply(NamedTuple):
-    """The stanza to send back, None for nothing; `unreadable` is why the body was passed over, for the log."""
+    """The stanza to send back, None for nothing; `unreadable` is why the body was passed over, for the log.
+
+    `failed`: nobody looked at the stanza, as far as the status can tell; another attempt may be worth it.
+    """
 
     stanza: Element | None
     unreadable: str = ""
+    failed: bool = False
 
 
 def wants_receipt(stanza: Element) -> bool:
@@ -40,7 +47,7 @@ def wants_receipt(stanza: Element) -> bool:
 def reply_to(stanza: Element, response: Response) -> Reply:
     """The first rule that fits; every branch is a row of the specification's table."""
     if not may_be_refused(stanza):
-        return Reply(None)  # row 1
+        return Reply(None, failed=response.status in _ABSENT)  # row 1
     if response.status in _NOTHING_TO_SAY:
         due = is_request(stanza) or wants_receipt(stanza)
         return Reply(_receipted(stanza, _empty(stanza)) if due else None)  # row 2; with an answer due, row 4
@@ -49,7 +56,8 @@ def reply_to(stanza: Element, response: Response) -> Reply:
         return Reply(_receipted(stanza, _addressed(stanza, body)))  # row 3
     if 200 <= response.status < 300:
         return Reply(_receipted(stanza, _empty(stanza)), unreadable)  # row 4
-    return Reply(refusal(stanza, error_of_status(response.status)), unreadable)  # row 5
+    error = refusal(stanza, error_of_status(response.status))
+    return Reply(error, unreadable, response.status in _ABSENT)  # row 5
 
 
 def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
@@ -61,7 +69,7 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
     if kind == TEXT and not 200 <= response.status < 300:
         return None, ""  # an error page in plain text is no message
     try:
-        reply = codec.read(response.body)
+        reply = _read(codec, response.body)
     except Unreadable as e:
         return None, str(e)
     if reply.tag != stanza.tag:
@@ -69,6 +77,13 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
     if kind == TEXT and response.language:
         reply.set(XML_LANG, response.language)
     return reply, ""
+
+
+def _read(codec: Codec, body: bytes) -> Element:
+    try:
+        return codec.read(body)
+    except Misaddressed as e:  # it goes to the sender, whatever it says
+        return e.unaddressed()
 
 
 def _addressed(stanza: Element, body: Element) -> Element:

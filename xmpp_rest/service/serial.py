@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import logging
-import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable
 
 log = logging.getLogger(__name__)
 
-Job = Callable[[], None]
+Job = Callable[[], float | None]
+"""Returns None when it is done with, or in how many seconds it wants to run again; the later jobs of its key wait for it."""
 
 
 class SerialPool:
@@ -21,11 +24,24 @@ class SerialPool:
 
     def __init__(self, name: str, threads: int, size: int) -> None:
         self._size = size
-        self._jobs: dict[Hashable, deque[Job]] = {}  # a key is here from its first job until its last has run
+        self._jobs: dict[Hashable, deque[Job]] = {}  # a key is here from its first job until its last is done with
+        self._ready: deque[Hashable] = deque()  # keys whose next job may run
+        self._later: list[tuple[float, int, Hashable]] = []  # a heap: when (monotonic), in which order, the key
+        self._numbers = itertools.count()
         self._waiting = 0
-        self._ready: queue.SimpleQueue[Hashable] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._stopped = False
+        self._changed = threading.Condition()  # guards all of the above
         self._threads = [threading.Thread(target=self._run, name=f"{name} {n}", daemon=True) for n in range(threads)]
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that do not run now, those to be run again among them."""
+        return self._waiting
+
+    @property
+    def retrying(self) -> int:
+        """Jobs that are to be run again."""
+        return len(self._later)
 
     def start(self) -> None:
         for thread in self._threads:
@@ -33,48 +49,91 @@ class SerialPool:
 
     def stop(self) -> None:
         """End when the running jobs are done, waiting for them a moment; waiting jobs are not begun."""
-        with self._lock:
-            self._jobs.clear()
-        for _ in self._threads:
-            self._ready.put(_END)
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(1)
 
-    def submit(self, key: Hashable, job: Job) -> bool:
-        """Queue a job; False if as many as may wait are waiting."""
-        with self._lock:
+    def claim(self) -> bool:
+        """Reserve a place for one job, which `put` or `give_up` must follow; False if as many as may wait are waiting."""
+        with self._changed:
             if self._waiting >= self._size:
                 return False
             self._waiting += 1
-            jobs = self._jobs.get(key)
-            if jobs is not None:
-                jobs.append(job)
-                return True
-            self._jobs[key] = deque((job,))
-        self._ready.put(key)
-        return True
+            return True
+
+    def give_up(self) -> None:
+        """The claimed place is not needed."""
+        with self._changed:
+            self._waiting -= 1
+
+    def put(self, key: Hashable, job: Job) -> None:
+        """Queue the job for which a place was claimed."""
+        with self._changed:
+            self._append(key, job)
+
+    def submit(self, key: Hashable, job: Job) -> bool:
+        """Claim a place and queue the job; False if there is none."""
+        claimed = self.claim()
+        if claimed:
+            self.put(key, job)
+        return claimed
+
+    def restore(self, key: Hashable, job: Job) -> None:
+        """Queue a job that was taken on earlier, however many wait."""
+        with self._changed:
+            self._waiting += 1
+            self._append(key, job)
+
+    def _append(self, key: Hashable, job: Job) -> None:
+        jobs = self._jobs.get(key)
+        if jobs is not None:
+            jobs.append(job)
+            return
+        self._jobs[key] = deque((job,))
+        self._ready.append(key)
+        self._changed.notify()
 
     def _run(self) -> None:
-        while (key := self._ready.get()) is not _END:
-            with self._lock:
-                jobs = self._jobs.get(key)
-                if jobs is None:  # stopped meanwhile
-                    continue
-                job = jobs.popleft()
-                self._waiting -= 1
+        while (taken := self._take()) is not None:
+            key, job = taken
             try:
-                job()
+                again = job()
             except Exception:
                 log.exception("a job of %s failed", key)
-            self._next(key)
+                again = None
+            self._settle(key, job, again)
 
-    def _next(self, key: Hashable) -> None:
-        with self._lock:
-            if not self._jobs.get(key):
-                self._jobs.pop(key, None)
-                return
-        self._ready.put(key)  # behind the others: no sender keeps a thread to himself
+    def _take(self) -> tuple[Hashable, Job] | None:
+        """The next job, as soon as there is one; None when stopped."""
+        with self._changed:
+            while not self._stopped:
+                pause = self._wake()
+                if self._ready:
+                    key = self._ready.popleft()
+                    self._waiting -= 1
+                    return key, self._jobs[key].popleft()
+                self._changed.wait(pause)
+        return None
 
+    def _wake(self) -> float | None:
+        """Make ready whose time has come; seconds until the next one's, None if there is none."""
+        now = time.monotonic()
+        while self._later and self._later[0][0] <= now:
+            self._ready.append(heapq.heappop(self._later)[2])
+            self._changed.notify()
+        return self._later[0][0] - now if self._later else None
 
-_END = object()
+    def _settle(self, key: Hashable, job: Job, again: float | None) -> None:
+        with self._changed:
+            if again is not None:
+                self._jobs[key].appendleft(job)
+                self._waiting += 1
+                heapq.heappush(self._later, (time.monotonic() + again, next(self._numbers), key))
+                self._changed.notify()  # an idle thread has to look at the clock anew
+            elif self._jobs[key]:
+                self._ready.append(key)  # behind the others: no sender keeps a thread to himself
+            else:
+                del self._jobs[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree.ElementTree import Element
 
@@ -10,13 +11,16 @@ import urllib3
 from urllib3.util import make_headers
 
 from xmpp_rest import __version__
-from xmpp_rest.protocol.codecs import CODECS
+from xmpp_rest.protocol.codecs import CODECS, REPLY_TYPES
 from xmpp_rest.protocol.namespaces import XML_LANG
+from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.callback_reply import Response
+from xmpp_rest.service.signing import webhook_fields
 from xmpp_rest.settings import Callback
 
 MAX_ANSWER = 1 << 20  # bytes of a body that are read
 CHUNK = 65536
+PROBE_TIMEOUT = 5.0  # seconds; what waits to be POSTed at the start waits for the probe
 _DEFAULT_TYPE = {"message": "normal", "presence": "available"}
 
 
@@ -54,46 +58,80 @@ def _split_escapes(quoted: str) -> list[str]:
     return parts
 
 
+class Probed(NamedTuple):
+    """What the URL answered to OPTIONS, and the format that its Accept field asks for (None: it names none that can be written)."""
+
+    status: int
+    content_type: str | None
+
+
 class Webhook:
     """The URL of one callback. Safe to be used by several threads."""
 
     def __init__(self, settings: Callback) -> None:
-        self._settings = settings
+        self.content_type = settings.content_type
+        """How stanzas are written; changed by a probe."""
+        self._timeout = settings.timeout
+        self._secret = settings.secret
         parts = urlsplit(settings.url)
         user, at, host = parts.netloc.rpartition("@")
         self._template = parts._replace(netloc=host).geturl() if at else settings.url
         self._headers = {
-            "Content-Type": settings.content_type,
             "Accept": ", ".join(CODECS),
             "User-Agent": f"xmpp-rest/{__version__}",
         } | (make_headers(basic_auth=unquote(user)) if at else {})
         self._pool = urllib3.PoolManager(num_pools=8, maxsize=settings.concurrency, retries=False)
 
-    def post(self, stanza: Element) -> Response:
-        """POST the stanza and read the answer within the callback's time. Raises Unreachable; redirects are not followed."""
-        deadline = time.monotonic() + self._settings.timeout
-        write = CODECS[self._settings.content_type].write
+    def post(self, stanza: Element, identifier: str) -> Response:
+        """POST the stanza and read the answer within the callback's time; redirects are not followed.
+
+        `identifier` is the same for each attempt. Raises Unreachable; and what writing the stanza raises: BadXML, Unmappable.
+        """
+        content_type = self.content_type
+        write = CODECS[content_type].write
         assert write is not None, "settings allow only types that can be written"
-        lang = stanza.get(XML_LANG)
+        body = write(stanza)
+        fields = {"Content-Type": content_type} | webhook_fields(self._secret, identifier, int(time.time()), body)
+        if lang := stanza.get(XML_LANG):
+            fields["Content-Language"] = lang
+        return self._request("POST", stanza, body, fields, self._timeout)
+
+    def probe(self, domain: str) -> Probed:
+        """Ask by OPTIONS what the URL likes to get, and keep to it; `domain` stands for the gateway. Raises Unreachable."""
+        meta = make("meta", type_="info", from_=domain, to_=domain)
+        answer = self._request("OPTIONS", meta, None, {}, min(self._timeout, PROBE_TIMEOUT))
+        chosen = first_named(answer.accept or "") if answer.status == 200 else None
+        self.content_type = chosen or self.content_type
+        return Probed(answer.status, chosen)
+
+    def _request(self, method: str, stanza: Element, body: bytes | None, fields: dict[str, str], timeout: float) -> Response:
+        deadline = time.monotonic() + timeout
         try:
             answer = self._pool.request(
-                "POST",
+                method,
                 expand(self._template, stanza),
-                body=write(stanza),
-                headers=self._headers | ({"Content-Language": lang} if lang else {}),
-                timeout=urllib3.Timeout(total=self._settings.timeout),
+                body=body,
+                headers=self._headers | fields,
+                timeout=urllib3.Timeout(total=timeout),
                 redirect=False,
                 preload_content=False,
             )
-            return Response(
-                answer.status, answer.headers.get("Content-Type"), answer.headers.get("Content-Language"), _read(answer, deadline)
-            )
+            read = _read(answer, deadline)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise Unreachable(_reason(e)) from e
+        named = (answer.headers.get(name) for name in ("Content-Type", "Content-Language", "Retry-After", "Accept"))
+        content_type, language, retry_after, accept = named
+        return Response(answer.status, content_type, language, read, retry_after, accept)
 
     def close(self) -> None:
         """Give the connections back."""
         self._pool.clear()
+
+
+def first_named(accept: str) -> str | None:
+    """The media type, of those that can be written, that comes first in an Accept field (COMPAT mod_rest: as a substring)."""
+    named = [t for t in REPLY_TYPES if t in accept.lower()]
+    return min(named, key=accept.lower().find, default=None)
 
 
 def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:

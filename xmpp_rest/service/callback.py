@@ -1,0 +1,155 @@
+"""How does a stanza wait for a callback's URL, and how does it get there at last? One `[callback.NAME]` section.
+
+What is promised, and when: a stanza of a hosted sender is on disk when `take` returns, for the sender is told that it is kept. One that
+came on the link is written down by a thread of its own a few milliseconds later, with all that came meanwhile: nobody was told anything,
+and the link goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import may_be_refused, refusal
+from xmpp_rest.service.carrier import Carrier
+from xmpp_rest.service.dead_letters import DeadLetters
+from xmpp_rest.service.delivery import Delivery, new_delivery
+from xmpp_rest.service.promises import Promise, Promises
+from xmpp_rest.service.serial import SerialPool
+from xmpp_rest.settings import Callback
+
+log = logging.getLogger(__name__)
+
+SWEEP = 10.0  # seconds between two looks for what a process that ended has left
+BURST = 256  # stanzas that are promised with one write at the most
+
+
+def event_of(to: JID) -> str:
+    """The form of an address, as mod_rest names it: full, bare or host."""
+    if not to.local:
+        return "host"
+    return "full" if to.resource else "bare"
+
+
+class CallbackService:
+    """The stanzas of one callback. Owned by `Callbacks`; `start()` and `stop()` are called once each."""
+
+    def __init__(self, name: str, settings: Callback, router: Router, dead: DeadLetters, folder: Path) -> None:
+        self.name = name
+        self.settings = settings
+        self.pool = SerialPool(f"callback {name}", settings.concurrency, settings.queue_size)
+        self.carrier = Carrier(name, settings, router, dead, self.take)
+        self._hosted = router.domains
+        self._promises = Promises(folder, name) if settings.keep == "disk" else None
+        self._coming: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=work, name=f"callback {name} {what}", daemon=True)
+            for what, work in (("probe", self._begin), ("journal", self._write_down))
+        ]
+
+    def start(self) -> None:
+        """What an earlier process left goes first. Raises OSError: the journal cannot be opened."""
+        for promise in self._promises.open() if self._promises else ():
+            self._restore(promise)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """What waits stays on disk; what is under way may end within a moment."""
+        self._stopped.set()
+        self._coming.put(None)
+        self._threads[1].join(1)
+        self.pool.stop()
+        self.carrier.close()
+        if self._promises:
+            self._promises.close()
+
+    def takes(self, stanza: Element, to: JID) -> bool:
+        """Whether kind and form of address are among those that were asked for."""
+        return stanza.tag in self.settings.kinds and event_of(to) in self.settings.events
+
+    def take(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+        """Queue the stanza for the URL, if it was asked for; otherwise, or when the queue is full, an error for its sender.
+
+        Raises GatewayError: storage-failed.
+        """
+        if not self.takes(stanza, to):
+            refused = stanza.tag != "presence" and may_be_refused(stanza)
+            return refusal(stanza, stanza_error("service-unavailable")) if refused else None
+        if not self.pool.claim():
+            log.warning("callback %s: the queue is full, a stanza from %s is refused", self.name, sender)
+            full = StanzaError("wait", "resource-constraint", "too many stanzas wait for this address")
+            return refusal(stanza, full) if may_be_refused(stanza) else None
+        delivery = new_delivery(stanza, sender, to)
+        if self._promises and sender.domain not in self._hosted:
+            self._coming.put(delivery)  # an iq, too: the order is kept
+        else:
+            self._accept((delivery,))
+        return None
+
+    def replay(self, delivery: Delivery) -> bool:
+        """Queue a dead letter again; False if there is no room. Raises GatewayError: storage-failed."""
+        claimed = self.pool.claim()
+        if claimed:
+            self._accept((delivery._replace(replayed=True),))
+        return claimed
+
+    def _accept(self, deliveries: Sequence[Delivery]) -> None:
+        """Promise these, for which a place is claimed, and queue them. Raises GatewayError: storage-failed."""
+        try:
+            promises = self._promises.make(deliveries) if self._promises else [(0, d) for d in deliveries]
+        except OSError as e:
+            for _ in deliveries:
+                self.pool.give_up()
+            raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
+        for number, delivery in promises:
+            self.pool.put(delivery.sender.bare, self.carrier.job(delivery, self._when_done(number)))
+
+    def _restore(self, promise: Promise) -> None:
+        number, delivery = promise
+        self.pool.restore(delivery.sender.bare, self.carrier.job(delivery, self._when_done(number)))
+
+    def _when_done(self, number: int) -> Callable[[], None]:
+        promises = self._promises
+        return (lambda: promises.done(number)) if promises else (lambda: None)
+
+    def _begin(self) -> None:
+        """A thread of its own, so that a URL that does not answer does not hold up the start."""
+        self.carrier.probe()
+        self.pool.start()
+
+    def _write_down(self) -> None:
+        """A thread of its own: promise what came on the link, all that came meanwhile at once; and what other processes left."""
+        while not self._stopped.is_set():
+            try:
+                coming = [self._coming.get(timeout=SWEEP)]
+            except queue.Empty:
+                self._take_over()
+                continue
+            while len(coming) < BURST and not self._coming.empty():
+                coming.append(self._coming.get())
+            self._accept_all([d for d in coming if d is not None])
+
+    def _accept_all(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            self._accept(deliveries)
+        except GatewayError as e:
+            log.error("callback %s: %d stanzas are refused: %s", self.name, len(deliveries), e)
+            for delivery in deliveries:
+                self.carrier.refuse(delivery, StanzaError("wait", "internal-server-error"))
+
+    def _take_over(self) -> None:
+        try:
+            for promise in self._promises.take_over() if self._promises else ():
+                self._restore(promise)
+        except OSError as e:
+            log.error("callback %s: what another process left cannot be taken over: %s", self.name, e)

@@ -1,0 +1,61 @@
+"""What is one stanza on its way to a callback's URL, and how is it written down until it is answered?"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.parse import parse_stored
+
+
+class Lost(ValueError):
+    """What was written down cannot be read any more; the sentence says why."""
+
+
+class Delivery(NamedTuple):
+    """A stanza for the URL. `id` names it to the URL's owner, the same for each attempt; `since`: Unix time at which it came."""
+
+    id: str
+    since: float
+    stanza: Element
+    sender: JID
+    to: JID
+    replayed: bool = False  # it was given up once: its sender has got an error
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it is worth something later: an iq is not, who asked has given up by then (RFC 6120 §8.2.3)."""
+        return self.stanza.tag != "iq"
+
+    def text(self) -> str:
+        """All of it, as a line of a journal. Raises BadXML."""
+        return json.dumps([self.id, self.since, self.replayed, serialise(self.stanza)], ensure_ascii=False)
+
+
+def new_delivery(stanza: Element, sender: JID, to: JID) -> Delivery:
+    """A stanza that came just now."""
+    return Delivery(f"msg_{secrets.token_urlsafe(18)}", time.time(), stanza, sender, to)
+
+
+def read_delivery(text: str) -> Delivery:
+    """What `Delivery.text` wrote. Raises Lost."""
+    try:
+        identifier, since, replayed, xml = json.loads(text)
+        return delivery_of(xml, identifier, since, replayed=replayed)
+    except (ValueError, TypeError) as e:
+        raise Lost(str(e)) from e
+
+
+def delivery_of(xml: str, identifier: str, since: float, *, replayed: bool) -> Delivery:
+    """The delivery of a stanza that is kept as text. Raises Lost."""
+    try:
+        stanza = parse_stored(xml)
+        ends = parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"])
+    except (BadXML, InvalidJID, KeyError) as e:
+        raise Lost(str(e)) from e
+    return Delivery(identifier, since, stanza, *ends, replayed)
