@@ -37,8 +37,6 @@ def _problems(settings: Settings) -> list[str]:
     problems = []
     if settings.link.kind == "component" and not settings.link.secret:
         problems.append("[link] secret: is missing; write the secret that the XMPP server knows for the component, or set kind = none")
-    if settings.link.kind == "component" and settings.server.workers > 1:
-        problems.append("[server] workers: must be 1 while [link] kind = component; raise [server] threads instead")
     domains = [d for d in (settings.gateway.domain, settings.gateway.rooms_domain, settings.gateway.conference_domain) if d]
     if len(set(domains)) < len(domains):
         problems.append("[gateway]: domain, rooms_domain and conference_domain must differ; leave the ones you do not need empty")

@@ -36,6 +36,7 @@ from xmpp_rest.service.presence import Presences
 from xmpp_rest.service.roster import Roster
 from xmpp_rest.service.rosteriq import RosterQueries
 from xmpp_rest.service.sending import Sending
+from xmpp_rest.service.siblings import Siblings
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Streams
 from xmpp_rest.settings import Settings
@@ -63,7 +64,8 @@ class Gateway:
             token=settings.rest.credentials,
         )
         self._lock = threading.Lock()
-        self._pid = 0  # of the process in which the parts below were started
+        self._pid = 0  # of the process in which the parts below are started
+        self._forked_from = 0  # of the process in which they were started before
         self._build()
 
     def _build(self) -> None:
@@ -77,15 +79,16 @@ class Gateway:
         bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
         presences = Presences(self.driver, self.router)
         self.contacts = Contacts(Roster(self.driver), presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
-        self.sending = Sending(self.router, self.mailbox, self.contacts)
+        self.outcomes = Outcomes()
+        self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes)
         dead = DeadLetters(self.driver, settings.gateway.domain)
         self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks")
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
         self.accounts.before_unregister = self._say_goodbye
         self._intake = Intake(self.router, settings.link.inbox_size)
-        self.outcomes = Outcomes()
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
+        self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own)
         self._subscribe()
 
     def _build_rooms(self) -> MucLight:
@@ -104,8 +107,12 @@ class Gateway:
         if self.muclight:
             self.muclight.leave_all(account)
 
-    def _open_uplink(self) -> None:
-        """The streams, and the outboxes on disk, of which one process at a time is the owner."""
+    def _own(self, owner: bool) -> None:
+        """This process owns the link from now on: the streams, the outboxes and the callbacks' journals. A process never gives it back."""
+        if not owner:
+            return
+        self._intake.start()
+        self.callbacks.start()
         link = self.settings.link
         if link.kind == "component":
             self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
@@ -144,13 +151,11 @@ class Gateway:
         with self._lock:
             if self._pid == os.getpid():
                 return
-            if self._pid:
+            if self._forked_from:
                 self._build()
-            self._pid = os.getpid()
             self.prepare()
-            self._intake.start()
-            self.callbacks.start()
-            self._open_uplink()
+            self.siblings.start()
+            self._pid = self._forked_from = os.getpid()
 
     def end_waiting(self) -> None:
         """The server is about to stop: whoever streams or waits for an iq is told so now."""
@@ -166,4 +171,5 @@ class Gateway:
                 self.uplink.stop()
             self._intake.stop()
             self.callbacks.stop()
+            self.siblings.stop()
         self.driver.close()

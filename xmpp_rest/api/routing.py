@@ -8,5 +8,5 @@ from werkzeug.routing import BaseConverter
 class Anything(BaseConverter):
     """`<anything:name>`: the rest of the path, slashes and nothing at all included."""
 
-    regex = ".*"
+    regex = "(?s:.*)"
     part_isolating = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -28,6 +29,16 @@ Send = Callable[[str, Element], None]
 """(hosted domain, stanza): queue it for that domain's stream."""
 
 
+class Away(Protocol):
+    """The process that does the routing for this one."""
+
+    def route(self, stanza: Element) -> Element | None:
+        """As `Router.send`."""
+
+    def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
+        """As `Router.ask`."""
+
+
 class Router:
     """Asks the handlers that services subscribed, in their order. Holds no stanza and no thread of its own."""
 
@@ -37,6 +48,7 @@ class Router:
         self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
         self._observers: list[Observer] = []
         self._out: Send | None = None
+        self.away: Away | None = None  # the process that owns the link, where that is another one
 
     def subscribe(self, domain: str, handler: Handler) -> None:
         """Ask `handler` about each stanza for an address at `domain`, after those that subscribed before. Called while building."""
@@ -56,6 +68,8 @@ class Router:
         The answer, where there is one at once: from a hosted recipient, or `remote-server-not-found` without a link. None: it was
         delivered, or waits in the outbox. Raises BadXML and GatewayError: outbox-full, link-down.
         """
+        if self.away is not None:
+            return self.away.route(stanza)
         sender = parse_jid(stanza.get("from", ""))
         if sender.domain not in self.domains:
             raise ValueError(f"{sender} is not at a hosted domain")
@@ -95,6 +109,8 @@ class Router:
 
         Raises GatewayError: iq-timeout, iq-conflict, iq-overload, link-down, outbox-full; and BadXML.
         """
+        if self.away is not None:
+            return self.away.ask(iq, seconds)
         sender = parse_jid(iq.get("from", ""))
         waiter = self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare)
         try:

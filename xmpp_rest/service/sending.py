@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.mailbox import Mailbox
+from xmpp_rest.service.outcomes import Outcome, Outcomes
+
+
+class Away(Protocol):
+    """The process that does the sending for this one; as the methods of Sending."""
+
+    def send(self, stanza: Element) -> Element | None: ...
+    def post(self, stanza: Element) -> None: ...
+    def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
+    def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None: ...
 
 
 class Sending:
     """Routes what a caller sends and keeps messages in the sender's own archive."""
 
-    def __init__(self, router: Router, mailbox: Mailbox, contacts: Contacts) -> None:
+    def __init__(self, router: Router, mailbox: Mailbox, contacts: Contacts, outcomes: Outcomes) -> None:
         self._router = router
         self._mailbox = mailbox
         self._contacts = contacts
+        self._outcomes = outcomes
+        self.away: Away | None = None  # the process that owns the link, where that is another one
 
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, addressed and with an id. The answer where there is one at once; None: it was accepted.
 
         Accepted messages are in the sender's archive when this returns. Raises GatewayError: outbox-full; BadXML; StorageError.
         """
-        return self._send(stanza, sender, to, keep_refused=False)
+        if self.away is not None:
+            return self.away.send(stanza)
+        identifier = stanza.get("id", "")
+        self._outcomes.accepted(sender, identifier)
+        try:
+            refusal = self._send(stanza, sender, to, keep_refused=False)
+        except Exception:
+            self._outcomes.forget(sender, identifier)
+            raise
+        if refusal is not None or to.domain in self._router.domains:
+            self._outcomes.processed(sender, identifier, refusal)
+        return refusal
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""
+        if self.away is not None:
+            self.away.post(stanza)
+            return
         refusal = self._send(stanza, sender, to, keep_refused=True)
         if refusal is not None:
             self._router.deliver(refusal, to, sender)
@@ -43,3 +70,11 @@ class Sending:
     def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
         """Send an iq and wait for its answer; archive results that belong to it come along. Raises GatewayError, BadXML."""
         return self._router.ask(iq, seconds)
+
+    def outcome(self, sender: JID, identifier: str) -> Outcome | None:
+        """What became of a stanza that was sent with `send`, if it is remembered."""
+        return self.away.outcome(sender, identifier) if self.away else self._outcomes.get(sender, identifier)
+
+    def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None:
+        """The outcome once the server has processed the stanza or refused it, or after so many seconds."""
+        return self.away.wait(sender, identifier, seconds) if self.away else self._outcomes.wait(sender, identifier, seconds)

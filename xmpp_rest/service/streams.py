@@ -37,6 +37,8 @@ class Streams:
         self.count = 0
         """How many streams are open."""
         self._lock = threading.Lock()
+        self.relay: Callable[[JID, Event], None] | None = None
+        """Publishes in all processes, where there are several."""
         self._orders = [threading.Lock() for _ in range(STRIPES)]
 
     def order(self, owner: JID) -> threading.Lock:
@@ -45,6 +47,14 @@ class Streams:
 
     def publish(self, owner: JID, event: Event) -> None:
         """Something reached `owner`, or was sent by it; with an id, it is archived already."""
+        (self.relay or self.hear)(owner, event)
+
+    def is_open(self, owner: JID) -> bool:
+        """Whether anybody listens to `owner` in this process."""
+        return owner in self._open
+
+    def hear(self, owner: JID, event: Event) -> None:
+        """Hand an event to who listens in this process."""
         for stream in tuple(self._open.get(owner, ())):
             stream.push(event)
 
@@ -108,10 +118,14 @@ class Streams:
         else:
             del self._open[stream.owner]
 
-    def stop(self) -> None:
-        """End all streams, and let none begin: the process ends."""
+    def restart(self, reason: str) -> None:
+        """End the streams that are open, so that their readers come back and resume."""
         with self._lock:
-            self._total = 0
             for readers in self._open.values():
                 for stream in readers:
-                    stream.end("the gateway stops")
+                    stream.end(reason)
+
+    def stop(self) -> None:
+        """End all streams, and let none begin: the process ends."""
+        self._total = 0
+        self.restart("the gateway stops")

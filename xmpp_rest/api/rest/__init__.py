@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
 from xmpp_rest.api.rest.outcome import OutcomeResource
 from xmpp_rest.api.rest.query import Query
 from xmpp_rest.api.rest.send import Echo, Send
@@ -21,6 +22,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes.add_url_rule("/rest/echo", view_func=Echo.as_view("echo", gateway))
     routes.add_url_rule("/rest/stream", view_func=StanzaStream.as_view("stream", gateway))
     routes.add_url_rule("/rest/outcome/<anything:id>", view_func=OutcomeResource.as_view("outcome", gateway))
+    routes.add_url_rule("/rest/callbacks", view_func=CallbackList.as_view("callbacks", gateway))
+    routes.add_url_rule("/rest/callbacks/<name>/dead", view_func=DeadLetterList.as_view("dead", gateway))
+    routes.add_url_rule("/rest/callbacks/<name>/replay", view_func=Replay.as_view("replay", gateway))
     routes.add_url_rule("/rest/<anything:path>", view_func=Query.as_view("query", gateway))
     routes.after_request(_allow_origin)
     return routes

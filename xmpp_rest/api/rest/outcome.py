@@ -25,7 +25,7 @@ class OutcomeResource(RestResource):
 
     def resource_exists(self) -> bool:
         sender = self._sender()
-        self.outcome = self.gateway.outcomes.get(sender, self.args["id"]) if sender else None
+        self.outcome = self.gateway.sending.outcome(sender, self.args["id"]) if sender else None
         return self.outcome is not None
 
     def _sender(self) -> JID | None:

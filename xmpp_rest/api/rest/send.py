@@ -95,27 +95,13 @@ class Send(StanzaResource):
             self.fail(failure_of(GatewayError("storage-failed", f"The storage failed; nothing was kept: {e}")))
 
     def _send(self, addressed: Addressed) -> bool:
-        stanza, sender, _ = addressed
+        stanza, sender, to = addressed
         if stanza.tag == "iq":
             answer, collected = self.gateway.sending.ask(stanza, self._timeout())
             return self.reply(*collected, answer)
         identifier = stanza.attrib["id"]
-        refusal = self._accept(addressed, identifier) or self._wait_for_refusal(sender, identifier)
+        refusal = self.gateway.sending.send(stanza, sender, to) or self._wait_for_refusal(sender, identifier)
         return self._accepted(identifier) if refusal is None else self.reply(refusal)
-
-    def _accept(self, addressed: Addressed, identifier: str) -> Element | None:
-        """Send a message or presence and remember what becomes of it; the refusal, if there is one at once."""
-        stanza, sender, to = addressed
-        outcomes = self.gateway.outcomes
-        outcomes.accepted(sender, identifier)
-        try:
-            refusal = self.gateway.sending.send(stanza, sender, to)
-        except Exception:
-            outcomes.forget(sender, identifier)
-            raise
-        if refusal is not None or to.domain in self.gateway.router.domains:
-            outcomes.processed(sender, identifier, refusal)
-        return refusal
 
     def _wait_for_refusal(self, sender: JID, identifier: str) -> Element | None:
         """`Prefer: wait=N` (RFC 7240 §4.3): give the server up to N seconds to refuse it; None when it did not."""
@@ -124,7 +110,7 @@ class Send(StanzaResource):
             return None
         seconds = min(float(wanted[1]), self.gateway.settings.rest.iq_max_timeout)
         self.response.headers["Preference-Applied"] = f"wait={seconds:g}"
-        outcome = self.gateway.outcomes.wait(sender, identifier, seconds)
+        outcome = self.gateway.sending.wait(sender, identifier, seconds)
         return outcome.refusal if outcome else None
 
     def _accepted(self, identifier: str) -> NoReturn:

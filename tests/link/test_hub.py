@@ -1,0 +1,156 @@
+"""Is there always exactly one owner, and can its peers reach it? (design D1)"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.hub import Hub
+
+
+class Process:
+    """What a process of the gateway does with its hub."""
+
+    def __init__(self, folder: Path) -> None:
+        self.roles: list[bool] = []
+        self.events: list[dict[str, Any]] = []
+        self.hub = Hub(
+            folder,
+            quick={"add": lambda a, b: a + b, "refuse": self._refuse, "fail": lambda: 1 / 0},
+            slow={"wait": lambda seconds: time.sleep(seconds)},
+            on_role=self.roles.append,
+            on_event=self.events.append,
+        )
+
+    def _refuse(self) -> None:
+        raise GatewayError("outbox-full", "full it is")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[[], Process]]:
+    made: list[Process] = []
+
+    def make() -> Process:
+        process = Process(tmp_path)
+        process.hub.start()
+        made.append(process)
+        return process
+
+    yield make
+    for process in made:
+        process.hub.stop()
+
+
+def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_one_owner_and_its_peers(make: Callable[[], Process]) -> None:
+    owner, *peers = [make() for _ in range(3)]
+    assert owner.hub.is_owner
+    assert owner.roles == [True]
+    assert [p.roles for p in peers] == [[False], [False]]
+    for process in (owner, *peers):
+        assert process.hub.call("add", 5, a=1, b=2) == 3
+
+
+def test_events_reach_every_peer_in_order(make: Callable[[], Process]) -> None:
+    owner, *peers = [make() for _ in range(3)]
+    until(lambda: owner.hub.has_peers)
+    peers[0].hub.call("add", 5, a=1, b=1)
+    peers[1].hub.call("add", 5, a=1, b=1)
+    for n in range(500):
+        owner.hub.broadcast({"n": n})
+    for peer in peers:
+        until(lambda: len(peer.events) == 500)
+        assert peer.events == [{"n": n} for n in range(500)]
+
+
+def test_errors_travel(make: Callable[[], Process]) -> None:
+    make()
+    peer = make()
+    with pytest.raises(GatewayError, match="full it is") as caught:
+        peer.hub.call("refuse", 5)
+    assert caught.value.row.status == 503
+    with pytest.raises(GatewayError, match="storage-failed"):
+        peer.hub.call("fail", 5)
+    with pytest.raises(GatewayError, match="link-down"):
+        peer.hub.call("wait", 0.1, seconds=2)
+
+
+def test_a_slow_call_holds_up_no_other(make: Callable[[], Process]) -> None:
+    make()
+    peer = make()
+    slow = [threading.Thread(target=peer.hub.call, args=("wait", 5), kwargs={"seconds": 0.5}) for _ in range(50)]
+    for thread in slow:
+        thread.start()
+    started = time.monotonic()
+    assert peer.hub.call("add", 5, a=1, b=1) == 2
+    assert time.monotonic() - started < 0.4
+    for thread in slow:
+        thread.join()
+
+
+def test_the_next_takes_over_when_the_owner_leaves(make: Callable[[], Process]) -> None:
+    owner, *peers = [make() for _ in range(3)]
+    owner.hub.stop()
+    until(lambda: sum(p.hub.is_owner for p in peers) == 1, 1)
+    for peer in peers:
+        assert peer.hub.call("add", 5, a=2, b=2) == 4
+
+
+def test_calls_under_way_fail_when_the_owner_leaves(make: Callable[[], Process]) -> None:
+    owner, peer = make(), make()
+    threading.Timer(0.1, owner.hub.stop).start()
+    started = time.monotonic()
+    with pytest.raises(GatewayError, match="link-down"):
+        peer.hub.call("wait", 5, seconds=3)
+    assert time.monotonic() - started < 2
+
+
+def own(folder: str, ready: Any) -> None:
+    process = Process(Path(folder))
+    process.hub.start()
+    ready.put(process.hub.is_owner)
+    time.sleep(30)
+
+
+def test_a_killed_owner_is_followed_within_a_second(tmp_path: Path, make: Callable[[], Process]) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Queue()
+    first = context.Process(target=own, args=(str(tmp_path), ready), daemon=True)
+    first.start()
+    assert ready.get(timeout=20)
+    peer = make()
+    assert not peer.hub.is_owner
+    assert first.pid is not None
+    killed = time.monotonic()
+    os.kill(first.pid, signal.SIGKILL)
+    until(lambda: peer.hub.is_owner, 1)
+    assert time.monotonic() - killed < 1
+    first.join()
+    ready.close()
+
+
+def test_the_socket_is_ours_alone_and_may_have_a_long_path(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    owner, peer = Process(folder), Process(folder)
+    owner.hub.start()
+    peer.hub.start()
+    assert (folder / "hub.sock").stat().st_mode & 0o777 == 0o600
+    assert peer.hub.call("add", 5, a=1, b=1) == 2
+    peer.hub.stop()
+    owner.hub.stop()

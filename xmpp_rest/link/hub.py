@@ -1,0 +1,239 @@
+"""Which of the gateway's processes owns the link, and how do the others reach it? (design D1)
+
+The first process to lock a file in the data folder is the owner and listens on a Unix socket; the others are its peers. They call it,
+and it tells them what happens. When the owner dies the kernel frees the lock, the peers notice the end of their connection, and one of
+them is next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from xmpp_rest.errors import ERRORS, GatewayError
+from xmpp_rest.link.hub_wire import Channel, Message, connect, listen
+
+log = logging.getLogger(__name__)
+
+LOCK, SOCKET = "owner.lock", "hub.sock"
+RETRY = 0.05  # seconds between two attempts of a peer to lock the file or to reach the owner
+ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
+QUICK_THREADS = 32
+STUCK = 5  # seconds that a peer may take nothing of what it is told; then it is cut off
+
+Handler = Callable[..., Any]
+
+
+class Hub:
+    """This process's place among its siblings. `start()` and `stop()` are called by the Gateway.
+
+    `quick` and `slow` are the calls that peers may make of the owner: by keyword, with JSON in and out; the slow ones may wait, each on a
+    thread of its own. `on_role` is told, in the hub's thread, whether this process owns the link from now on; `on_event` gets what the
+    owner broadcasts.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        quick: Mapping[str, Handler],
+        slow: Mapping[str, Handler],
+        on_role: Callable[[bool], None],
+        on_event: Callable[[Message], None],
+    ) -> None:
+        self._folder = folder
+        self._quick = quick
+        self._slow = slow
+        self._on_role = on_role
+        self._on_event = on_event
+        self._stopping = threading.Event()
+        self._settled = threading.Event()  # there is an owner that we are, or can call
+        self._owner: Channel | None = None
+        self._peers: dict[Channel, None] = {}
+        self._calls: dict[int, Future[Any]] = {}
+        self._number = 0
+        self._lock = threading.Lock()
+        self._listener: socket.socket | None = None
+        self._lock_file: int | None = None
+        self._pool = ThreadPoolExecutor(QUICK_THREADS, thread_name_prefix="hub call")
+        self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
+        self.is_owner = False
+
+    def start(self) -> None:
+        """Find a place; returns when there is one (bounded)."""
+        self._thread.start()
+        self._settled.wait(ROLE_TIMEOUT)
+
+    def stop(self) -> None:
+        """Leave: the peers elect another owner at once."""
+        self._stopping.set()
+        self._close_listener()
+        if owner := self._owner:
+            owner.close()
+        if self._thread.is_alive():
+            self._thread.join(5)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # a peer's side
+
+    def call(self, name: str, timeout: float, **arguments: Any) -> Any:
+        """Have the owner do something; what it returned. Raises the GatewayError that it raised, and link-down where there is no owner."""
+        if not self._settled.wait(ROLE_TIMEOUT) or (owner := self._owner) is None:
+            if self.is_owner:
+                return {**self._quick, **self._slow}[name](**arguments)
+            raise GatewayError("link-down", "The process that owns the link is not there; try again later")
+        answer: Future[Any] = Future()
+        with self._lock:
+            self._number += 1
+            number = self._number
+            self._calls[number] = answer
+        try:
+            owner.send({"call": name, "number": number, "arguments": arguments})
+            return answer.result(timeout)
+        except (OSError, TimeoutError) as e:
+            raise GatewayError("link-down", "The process that owns the link did not answer; try again later") from e
+        finally:
+            self._calls.pop(number, None)
+
+    def _serve_owner(self, owner: Channel) -> None:
+        """Take what the owner says until the connection ends."""
+        while (message := owner.receive()) is not None:
+            if "event" in message:
+                self._on_event(message["event"])
+                continue
+            if call := self._calls.get(message["number"]):
+                with contextlib.suppress(InvalidStateError):
+                    if "error" in message:
+                        call.set_exception(GatewayError(*message["error"]))
+                    else:
+                        call.set_result(message["result"])
+
+    def _fail_calls(self) -> None:
+        for call in list(self._calls.values()):
+            with contextlib.suppress(InvalidStateError):
+                call.set_exception(GatewayError("link-down", "The process that owns the link has ended; try again later"))
+
+    # the election
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if self._take_lock():
+                    self._own()
+                else:
+                    self._follow()
+            except Exception:
+                log.exception("the hub failed; it tries again")
+            self._settled.clear()
+            self._stopping.wait(RETRY)
+
+    def _take_lock(self) -> bool:
+        if self._lock_file is None:
+            self._lock_file = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _free_lock(self) -> None:
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def _follow(self) -> None:
+        """Be a peer of whoever holds the lock, until it is gone."""
+        try:
+            owner = connect(self._folder / SOCKET)
+        except OSError:  # it holds the lock, but does not listen yet
+            return
+        self._owner = owner
+        self._on_role(False)
+        self._settled.set()
+        try:
+            self._serve_owner(owner)
+        finally:
+            self._settled.clear()
+            self._owner = None
+            owner.close()
+            self._fail_calls()
+
+    def _own(self) -> None:
+        """Be the owner until `stop`."""
+        listener = self._listener = listen(self._folder / SOCKET)
+        try:
+            self.is_owner = True
+            self._on_role(True)
+            log.info("process %d owns the link", os.getpid())
+            self._settled.set()
+            self._accept(listener)
+        finally:
+            self.is_owner = False
+            self._close_listener()
+            for peer in list(self._peers):
+                peer.close()
+            self._free_lock()
+
+    def _close_listener(self) -> None:
+        if listener := self._listener:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+            listener.close()
+            self._listener = None
+
+    # the owner's side
+
+    def _accept(self, listener: socket.socket) -> None:
+        while not self._stopping.is_set():
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK, 0))
+            peer = Channel(sock)
+            self._peers[peer] = None
+            threading.Thread(target=self._serve_peer, args=(peer,), name="hub peer", daemon=True).start()
+
+    def _serve_peer(self, peer: Channel) -> None:
+        while (message := peer.receive()) is not None:
+            name = message["call"]
+            if name in self._slow:
+                threading.Thread(target=self._answer, args=(peer, self._slow[name], message), name=f"hub {name}", daemon=True).start()
+            else:
+                self._pool.submit(self._answer, peer, self._quick[name], message)
+        self._peers.pop(peer, None)
+        peer.close()
+
+    def _answer(self, peer: Channel, handler: Handler, message: Message) -> None:
+        answer: Message = {"number": message["number"]}
+        try:
+            answer["result"] = handler(**message["arguments"])
+        except GatewayError as e:
+            answer["error"] = [e.name, e.text]
+        except Exception as e:
+            log.exception("a call of another process failed")
+            answer["error"] = ["storage-failed", f"{ERRORS['storage-failed'].text}: {e}"]
+        with contextlib.suppress(OSError):  # the peer is gone
+            peer.send(answer)
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether a broadcast would reach anybody."""
+        return bool(self._peers)
+
+    def broadcast(self, event: Message) -> None:
+        """Tell all peers; the owner calls this."""
+        for peer in tuple(self._peers):
+            try:
+                peer.send({"event": event})
+            except OSError:
+                peer.close()

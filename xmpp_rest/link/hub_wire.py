@@ -1,0 +1,101 @@
+"""How do processes of one gateway talk? Length and JSON on a Unix socket; calls with answers, and events."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import threading
+from pathlib import Path
+from typing import Any
+
+_LENGTH = struct.Struct(">I")
+MAX_MESSAGE = 64 << 20  # bytes; the largest body of a request is smaller
+MAX_PATH = 100  # bytes of a Unix socket's address, less a little (sun_path is 108 on Linux)
+
+Message = dict[str, Any]
+
+
+class Channel:
+    """One connection. `send` may be called by any thread, `receive` by one."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._lock = threading.Lock()
+        self._file = sock.makefile("rb", 65536)
+
+    def send(self, message: Message) -> None:
+        """Raises OSError."""
+        data = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        with self._lock:
+            self._sock.sendall(_LENGTH.pack(len(data)) + data)
+
+    def receive(self) -> Message | None:
+        """The next message; None at the end of the connection, which is closed then."""
+        data = self._read()
+        if data is None:
+            self.close()
+            self._file.close()
+            return None
+        message: Message = json.loads(data)
+        return message
+
+    def _read(self) -> bytes | None:
+        try:
+            head = self._file.read(_LENGTH.size)
+            if len(head) < _LENGTH.size:
+                return None
+            (length,) = _LENGTH.unpack(head)
+            data = self._file.read(length) if length <= MAX_MESSAGE else b""
+        except (OSError, ValueError):  # closed by another thread
+            return None
+        return data if len(data) == length else None
+
+    def close(self) -> None:
+        """End the connection; a thread in `receive` gets None."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+
+
+def _address(path: Path) -> tuple[str, int | None]:
+    """What to bind or connect to, and a descriptor to close afterwards: a long path is reached through its folder (Linux)."""
+    if len(os.fsencode(path)) <= MAX_PATH:
+        return str(path), None
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    return f"/proc/self/fd/{folder}/{path.name}", folder
+
+
+def listen(path: Path) -> socket.socket:
+    """A listening socket that only this user may reach; one that is left over is replaced. Raises OSError."""
+    path.unlink(missing_ok=True)
+    address, folder = _address(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(address)
+        path.chmod(0o600)
+        sock.listen(64)
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        if folder is not None:
+            os.close(folder)
+    return sock
+
+
+def connect(path: Path) -> Channel:
+    """A channel to who listens at `path`. Raises OSError."""
+    address, folder = _address(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        if folder is not None:
+            os.close(folder)
+    return Channel(sock)

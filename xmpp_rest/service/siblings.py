@@ -1,0 +1,163 @@
+"""What does a process that does not own the link have the owner do? (design D1)
+
+Stanzas are routed, archived and answered in the owner alone, so that order, waiting iqs and rooms have one place. The other processes do
+the HTTP: credentials, formats, reading from the storage, and event streams, which the owner's broadcasts feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.link.hub import Handler, Hub
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.parse import parse_stored
+from xmpp_rest.service.outcomes import Outcome
+from xmpp_rest.service.sending import Sending
+from xmpp_rest.service.stream import Event
+from xmpp_rest.service.streams import Streams
+
+QUICK = 30.0  # seconds that a call which does not wait may take
+MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
+
+
+class Siblings:
+    """The processes of one gateway. Owned by the Gateway; `start()` returns once this process has its place among them.
+
+    `on_role` is told whether this process owns the link from now on.
+    """
+
+    def __init__(self, folder: Path, router: Router, sending: Sending, streams: Streams, on_role: Callable[[bool], None]) -> None:
+        self._router = router
+        self._sending = sending
+        self._streams = streams
+        self._on_role = on_role
+        quick: dict[str, Handler] = {"route": self._do_route, "send": self._do_send, "post": self._do_post, "publish": self._do_publish}
+        quick |= {"outcome": self._do_outcome}
+        slow: dict[str, Handler] = {"ask": self._do_ask, "wait": self._do_wait}
+        self._hub = Hub(folder, quick=quick, slow=slow, on_role=self._role, on_event=self._heard)
+
+    def start(self) -> None:
+        self._hub.start()
+
+    def stop(self) -> None:
+        self._hub.stop()
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this process owns the link."""
+        return self._hub.is_owner
+
+    def _role(self, owner: bool) -> None:
+        self._router.away = self._sending.away = None if owner else self
+        self._streams.relay = self._tell if owner else self.publish
+        if not owner:
+            self._streams.restart("another process owns the link now: resume")  # what was told meanwhile is in the archive
+        self._on_role(owner)
+
+    # asked by a peer, done by the owner
+
+    def route(self, stanza: Element) -> Element | None:
+        """`Router.send`, in the owner."""
+        return _element(self._hub.call("route", QUICK, stanza=serialise(stanza)))
+
+    def send(self, stanza: Element) -> Element | None:
+        """`Sending.send`, in the owner."""
+        return _element(self._hub.call("send", QUICK, stanza=serialise(stanza)))
+
+    def post(self, stanza: Element) -> None:
+        """`Sending.post`, in the owner."""
+        self._hub.call("post", QUICK, stanza=serialise(stanza))
+
+    def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
+        """`Router.ask`, in the owner."""
+        answer, *collected = self._hub.call("ask", seconds + MARGIN, stanza=serialise(iq), seconds=seconds)
+        return parse_stored(answer), [parse_stored(text) for text in collected]
+
+    def publish(self, owner: JID, event: Event) -> None:
+        """`Streams.publish`, in all processes."""
+        self._hub.call("publish", QUICK, event=_written(owner, event))
+
+    def outcome(self, sender: JID, identifier: str) -> Outcome | None:
+        """`Sending.outcome`, in the owner."""
+        return _outcome(self._hub.call("outcome", QUICK, sender=str(sender), identifier=identifier))
+
+    def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None:
+        """`Sending.wait`, in the owner."""
+        found = self._hub.call("wait", seconds + MARGIN, sender=str(sender), identifier=identifier, seconds=seconds)
+        return _outcome(found)
+
+    # done by the owner, for a peer
+
+    def _do_route(self, stanza: str) -> str | None:
+        return _text(self._router.send(parse_stored(stanza)))
+
+    def _do_send(self, stanza: str) -> str | None:
+        element = parse_stored(stanza)
+        return _text(self._sending.send(element, *_ends(element)))
+
+    def _do_post(self, stanza: str) -> None:
+        element = parse_stored(stanza)
+        self._sending.post(element, *_ends(element))
+
+    def _do_ask(self, stanza: str, seconds: float) -> list[str]:
+        answer, collected = self._router.ask(parse_stored(stanza), seconds)
+        return [serialise(answer), *map(serialise, collected)]
+
+    def _do_publish(self, event: dict[str, Any]) -> None:
+        owner, happened = _read(event)
+        self._tell(owner, happened)
+
+    def _do_outcome(self, sender: str, identifier: str) -> dict[str, Any] | None:
+        return _shown(self._sending.outcome(parse_jid(sender), identifier))
+
+    def _do_wait(self, sender: str, identifier: str, seconds: float) -> dict[str, Any] | None:
+        return _shown(self._sending.wait(parse_jid(sender), identifier, seconds))
+
+    # told by the owner
+
+    def _tell(self, owner: JID, event: Event) -> None:
+        self._streams.hear(owner, event)
+        if self._hub.has_peers:
+            self._hub.broadcast(_written(owner, event))
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        owner = parse_jid(message["owner"])
+        if self._streams.is_open(owner):  # nearly nobody listens: nothing is parsed for nobody
+            self._streams.hear(*_read(message))
+
+
+def _ends(stanza: Element) -> tuple[JID, JID]:
+    sender = parse_jid(stanza.attrib["from"])
+    return sender, parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
+
+
+def _text(element: Element | None) -> str | None:
+    return None if element is None else serialise(element)
+
+
+def _element(text: str | None) -> Element | None:
+    return None if text is None else parse_stored(text)
+
+
+def _written(owner: JID, event: Event) -> dict[str, Any]:
+    return {"owner": str(owner), "id": event.id, "when": event.when, "sent": event.sent, "stanza": serialise(event.stanza)}
+
+
+def _read(message: dict[str, Any]) -> tuple[JID, Event]:
+    stanza = parse_stored(message["stanza"])
+    return parse_jid(message["owner"]), Event(message["id"], message["when"], stanza, message["sent"])
+
+
+def _shown(outcome: Outcome | None) -> dict[str, Any] | None:
+    if outcome is None:
+        return None
+    return {"state": outcome.state, "since": outcome.since, "refusal": _text(outcome.refusal)}
+
+
+def _outcome(shown: dict[str, Any] | None) -> Outcome | None:
+    return None if shown is None else Outcome(shown["state"], shown["since"], _element(shown["refusal"]))
