@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 from drivers import Driver, open_driver
 from xmpp_rest.auth.credentials import Authenticator
@@ -88,7 +89,8 @@ class Gateway:
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
-        self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own)
+        offers = {"status": self._link_status}
+        self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
         self._subscribe()
 
     def _build_rooms(self) -> MucLight:
@@ -118,6 +120,10 @@ class Gateway:
             self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
             self.router.attach(self.uplink.send)
             self.uplink.start()
+
+    def _link_status(self) -> list[dict[str, Any]]:
+        """How the streams are; for the process that owns them."""
+        return self.uplink.status() if self.uplink else []
 
     @property
     def domains(self) -> list[str]:

@@ -213,7 +213,7 @@ def test_a_broken_stream_comes_back_with_what_was_not_written(start: Start) -> N
     assert [recorder.changes.get(timeout=5) for _ in range(2)] == [True, False]
     component.outbox.put([entry(b"<message>kept</message>")])
     assert heard.get(timeout=5) == "<message>kept</message>"
-    assert component.state.streams == 2
+    assert component.state.accepted == 2
 
 
 def test_silence_is_tried_and_then_counts_as_dead(start: Start) -> None:

@@ -50,25 +50,8 @@ class Status(Health):
         return {
             "version": __version__,
             "domain": settings.gateway.domain,
-            "link": {"kind": settings.link.kind, "streams": self._streams()},
+            "link": {"kind": settings.link.kind, "streams": self.gateway.siblings.have_done("status")},
         }
-
-    def _streams(self) -> list[dict[str, Any]]:
-        uplink = self.gateway.uplink
-        rows = uplink.status().items() if uplink else ()
-        return [
-            {
-                "domain": domain,
-                "state": state.state,
-                "since": state.since,
-                "reason": state.reason,
-                "text": state.text,
-                "retry_at": state.retry_at,
-                "accepted": state.streams,
-                "outbox": waiting,
-            }
-            for domain, (state, waiting) in rows
-        ]
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.backoff import Backoff
@@ -26,8 +25,7 @@ STEADY = 30.0  # seconds after which a stream counts as good, and the back-off b
 TICK = 1.0  # seconds that Process waits at the most; a stop is noticed at once through the waker
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """How a stream is: `state` is connecting, online, waiting (for the next attempt) or stopped."""
 
     state: str
@@ -35,7 +33,7 @@ class State:
     reason: str = ""  # of the last failure, as in LinkDown
     text: str = ""
     retry_at: float | None = None  # Unix time
-    streams: int = 0  # how many were accepted since the start
+    accepted: int = 0  # streams that were accepted since the start
 
 
 class Events(Protocol):
@@ -111,7 +109,7 @@ class Component:
     def _change(self, state: str, down: LinkDown | None = None, retry_at: float | None = None) -> None:
         before = self.state
         reason, text = (down.reason, down.text) if down else ("", "") if state == "online" else (before.reason, before.text)
-        self.state = State(state, time.time(), reason, text, retry_at, before.streams + (state == "online"))
+        self.state = State(state, time.time(), reason, text, retry_at, before.accepted + (state == "online"))
 
     def _session(self) -> None:
         """One stream from connecting to its end. Raises LinkDown; returns when the component is stopped."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.component import Component, Events, State
+from xmpp_rest.link.component import Component, Events
 from xmpp_rest.link.errors import OutboxFull
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox
@@ -59,9 +60,9 @@ class Uplink:
         except OSError as e:
             raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
 
-    def status(self) -> dict[str, tuple[State, int]]:
-        """domain → how its stream is, and how many stanzas wait for it or for its confirmation."""
-        return {domain: (c.state, len(c.outbox)) for domain, c in self._components.items()}
+    def status(self) -> list[dict[str, Any]]:
+        """How each stream is, and how many stanzas wait for it or for its confirmation; times are Unix times."""
+        return [{"domain": d, **c.state._asdict(), "outbox": len(c.outbox)} for d, c in self._components.items()]
 
 
 def _entry(stanza: Element) -> Entry:

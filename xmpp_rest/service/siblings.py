@@ -6,7 +6,7 @@ the HTTP: credentials, formats, reading from the storage, and event streams, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -28,16 +28,25 @@ MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
 class Siblings:
     """The processes of one gateway. Owned by the Gateway; `start()` returns once this process has its place among them.
 
-    `on_role` is told whether this process owns the link from now on.
+    `on_role` is told whether this process owns the link from now on. `offers`: what else the owner does for the others, by name, with
+    keyword arguments and results that are JSON; `have_done` asks for it.
     """
 
-    def __init__(self, folder: Path, router: Router, sending: Sending, streams: Streams, on_role: Callable[[bool], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        router: Router,
+        sending: Sending,
+        streams: Streams,
+        on_role: Callable[[bool], None],
+        offers: Mapping[str, Handler],
+    ) -> None:
         self._router = router
         self._sending = sending
         self._streams = streams
         self._on_role = on_role
         quick: dict[str, Handler] = {"route": self._do_route, "send": self._do_send, "post": self._do_post, "publish": self._do_publish}
-        quick |= {"outcome": self._do_outcome}
+        quick |= {"outcome": self._do_outcome, **offers}
         slow: dict[str, Handler] = {"ask": self._do_ask, "wait": self._do_wait}
         self._hub = Hub(folder, quick=quick, slow=slow, on_role=self._role, on_event=self._heard)
 
@@ -58,6 +67,10 @@ class Siblings:
         if not owner:
             self._streams.restart("another process owns the link now: resume")  # what was told meanwhile is in the archive
         self._on_role(owner)
+
+    def have_done(self, name: str, **arguments: Any) -> Any:
+        """Have the owner do one of the `offers`, which this process may be itself. Raises GatewayError."""
+        return self._hub.call(name, QUICK, **arguments)
 
     # asked by a peer, done by the owner
 
