@@ -141,7 +141,14 @@ class MucLight:
 
         Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change, room-full.
         """
-        self._affiliate(name, actor, lambda _: wanted, identifier)
+
+        def pick(room: Room) -> Sequence[Change]:
+            room.require(actor)
+            if not wanted:
+                raise GatewayError("bad-room-change", "name somebody")
+            return wanted
+
+        self._affiliate(name, actor, pick, identifier)
 
     def add(self, name: str, actor: JID, user: JID) -> None:
         """The owner adds a member; nothing happens where the user is in the room already. Raises as `affiliate`."""
