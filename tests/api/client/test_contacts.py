@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from tests.conftest import DOMAIN, MakeApp, basic
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 
@@ -324,6 +325,31 @@ def test_a_full_outbox(juliet: Api, gateway: Gateway) -> None:
     response = juliet("PUT", f"/{ROMEO}", {"action": "invite"})
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert juliet.list() == {ROMEO: ("none", "none")}
+
+
+# what happens elsewhere
+
+
+def test_subscriptions_over_rest_are_the_same_ones(juliet: Api, nurse: Api, gateway: Gateway, client: FlaskClient) -> None:
+    stream = gateway.streams.open(parse_jid(JULIET))
+    for user, to, kind in ((JULIET, NURSE, "subscribe"), (NURSE, JULIET, "subscribed")):
+        stanza = f"<presence type='{kind}' to='{to}'/>"
+        response = client.post("/rest", data=stanza, headers=basic(user) | {"Content-Type": "application/xmpp+xml"})
+        assert response.status_code == 202
+    assert (juliet.list(), nurse.list()) == ({NURSE: ("to", "none")}, {JULIET: ("from", "none")})
+    heard = [event.stanza for event in iter(lambda: stream.next(0.05), None)]
+    assert [stanza.tag for stanza in heard] == ["iq", "iq", "presence"]
+    pushes = [serialise(stanza[0][0]) for stanza in heard[:2]]
+    assert "ask='subscribe'" in pushes[0]
+    assert "subscription='to'" in pushes[1]
+
+
+def test_an_account_that_is_removed_ends_its_subscriptions(juliet: Api, nurse: Api, gateway: Gateway) -> None:
+    juliet.done("POST", "", {"jid": NURSE})
+    juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
+    nurse.done("PUT", f"/{JULIET}", {"action": "accept"})
+    gateway.accounts.unregister(parse_jid(JULIET))
+    assert nurse.list() == {JULIET: ("none", "none")}
 
 
 # generation 3
