@@ -11,6 +11,7 @@ from drivers import Driver, open_driver
 from xmpp_rest.auth.credentials import Authenticator
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.link.hub import Handler
 from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
@@ -89,7 +90,8 @@ class Gateway:
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
-        offers = {"status": self._link_status}
+        offers: dict[str, Handler] = {"status": self._link_status}
+        offers |= {"callbacks": self.callbacks.describe, "replay": self.callbacks.replay}
         self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
         self._subscribe()
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.botapp import BOT, MakeBot, eventually
 from tests.conftest import DOMAIN
 from tests.service.bot import bot, running
-from tests.service.conftest import BOT, MakeBot, eventually
 from tests.webservice import Answer, Service
 from xmpp_rest.protocol.stanza import condition_of
 

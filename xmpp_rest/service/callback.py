@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -23,12 +23,11 @@ from xmpp_rest.service.carrier import Carrier
 from xmpp_rest.service.dead_letters import DeadLetters
 from xmpp_rest.service.delivery import Delivery, new_delivery
 from xmpp_rest.service.promises import Promise, Promises
-from xmpp_rest.service.serial import SerialPool
+from xmpp_rest.service.serial import Job, SerialPool
 from xmpp_rest.settings import Callback
 
 log = logging.getLogger(__name__)
 
-SWEEP = 10.0  # seconds between two looks for what a process that ended has left
 BURST = 256  # stanzas that are promised with one write at the most
 
 
@@ -45,33 +44,30 @@ class CallbackService:
     def __init__(self, name: str, settings: Callback, router: Router, dead: DeadLetters, folder: Path) -> None:
         self.name = name
         self.settings = settings
+        self.dead = dead
         self.pool = SerialPool(f"callback {name}", settings.concurrency, settings.queue_size)
         self.carrier = Carrier(name, settings, router, dead, self.take)
         self._hosted = router.domains
-        self._promises = Promises(folder, name) if settings.keep == "disk" else None
+        self._promises = Promises(folder / f"{name}.journal" if settings.keep == "disk" else None)
         self._coming: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=work, name=f"callback {name} {what}", daemon=True)
-            for what, work in (("probe", self._begin), ("journal", self._write_down))
-        ]
+        self._probe = threading.Thread(target=self._begin, name=f"callback {name} probe", daemon=True)
+        self._writer = threading.Thread(target=self._write_down, name=f"callback {name} journal", daemon=True)
 
     def start(self) -> None:
         """What an earlier process left goes first. Raises OSError: the journal cannot be opened."""
-        for promise in self._promises.open() if self._promises else ():
-            self._restore(promise)
-        for thread in self._threads:
-            thread.start()
+        for promise in self._promises.open():
+            self.pool.restore(promise[1].sender.bare, self._job(promise))
+        self._probe.start()
+        self._writer.start()
 
     def stop(self) -> None:
         """What waits stays on disk; what is under way may end within a moment."""
-        self._stopped.set()
         self._coming.put(None)
-        self._threads[1].join(1)
+        if self._writer.is_alive():
+            self._writer.join(1)
         self.pool.stop()
         self.carrier.close()
-        if self._promises:
-            self._promises.close()
+        self._promises.close()
 
     def takes(self, stanza: Element, to: JID) -> bool:
         """Whether kind and form of address are among those that were asked for."""
@@ -90,10 +86,10 @@ class CallbackService:
             full = StanzaError("wait", "resource-constraint", "too many stanzas wait for this address")
             return refusal(stanza, full) if may_be_refused(stanza) else None
         delivery = new_delivery(stanza, sender, to)
-        if self._promises and sender.domain not in self._hosted:
-            self._coming.put(delivery)  # an iq, too: the order is kept
-        else:
+        if sender.domain in self._hosted:
             self._accept((delivery,))
+        else:
+            self._coming.put(delivery)  # an iq, too: the order is kept
         return None
 
     def replay(self, delivery: Delivery) -> bool:
@@ -106,21 +102,17 @@ class CallbackService:
     def _accept(self, deliveries: Sequence[Delivery]) -> None:
         """Promise these, for which a place is claimed, and queue them. Raises GatewayError: storage-failed."""
         try:
-            promises = self._promises.make(deliveries) if self._promises else [(0, d) for d in deliveries]
+            promises = self._promises.make(deliveries)
         except OSError as e:
             for _ in deliveries:
                 self.pool.give_up()
             raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
-        for number, delivery in promises:
-            self.pool.put(delivery.sender.bare, self.carrier.job(delivery, self._when_done(number)))
+        for promise in promises:
+            self.pool.put(promise[1].sender.bare, self._job(promise))
 
-    def _restore(self, promise: Promise) -> None:
+    def _job(self, promise: Promise) -> Job:
         number, delivery = promise
-        self.pool.restore(delivery.sender.bare, self.carrier.job(delivery, self._when_done(number)))
-
-    def _when_done(self, number: int) -> Callable[[], None]:
-        promises = self._promises
-        return (lambda: promises.done(number)) if promises else (lambda: None)
+        return self.carrier.job(delivery, lambda: self._promises.done(number))
 
     def _begin(self) -> None:
         """A thread of its own, so that a URL that does not answer does not hold up the start."""
@@ -128,16 +120,15 @@ class CallbackService:
         self.pool.start()
 
     def _write_down(self) -> None:
-        """A thread of its own: promise what came on the link, all that came meanwhile at once; and what other processes left."""
-        while not self._stopped.is_set():
-            try:
-                coming = [self._coming.get(timeout=SWEEP)]
-            except queue.Empty:
-                self._take_over()
-                continue
+        """A thread of its own: promise what came on the link, all that came meanwhile at once."""
+        while (first := self._coming.get()) is not None:
+            coming = [first]
             while len(coming) < BURST and not self._coming.empty():
-                coming.append(self._coming.get())
-            self._accept_all([d for d in coming if d is not None])
+                if (another := self._coming.get()) is None:
+                    self._coming.put(None)
+                    break
+                coming.append(another)
+            self._accept_all(coming)
 
     def _accept_all(self, deliveries: Sequence[Delivery]) -> None:
         try:
@@ -146,10 +137,5 @@ class CallbackService:
             log.error("callback %s: %d stanzas are refused: %s", self.name, len(deliveries), e)
             for delivery in deliveries:
                 self.carrier.refuse(delivery, StanzaError("wait", "internal-server-error"))
-
-    def _take_over(self) -> None:
-        try:
-            for promise in self._promises.take_over() if self._promises else ():
-                self._restore(promise)
-        except OSError as e:
-            log.error("callback %s: what another process left cannot be taken over: %s", self.name, e)
+        except Exception:  # the thread has to go on
+            log.exception("callback %s: %d stanzas are lost", self.name, len(deliveries))

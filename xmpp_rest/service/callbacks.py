@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
+from drivers import StorageError
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callback import CallbackService
 from xmpp_rest.service.dead_letters import DeadLetters
+from xmpp_rest.service.replaying import replay
 from xmpp_rest.settings import Callback
 
 
@@ -33,6 +37,23 @@ class Callbacks:
     def stop(self) -> None:
         for service in self.services.values():
             service.stop()
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """How each callback is, by its name: what it writes, and how many stanzas wait; true in the process that owns the link."""
+        return {
+            name: {"content_type": s.carrier.content_type, "waiting": s.pool.waiting, "retrying": s.pool.retrying}
+            for name, s in self.services.items()
+        }
+
+    def replay(self, callback: str, ids: Sequence[str] | None) -> list[str]:
+        """Queue dead letters again, those of these ids or all that there are now; the ids of those that were.
+
+        To be done in the process that owns the link. Raises GatewayError: storage-failed, queue-full.
+        """
+        try:
+            return replay(self.services[callback], ids)
+        except StorageError as e:
+            raise GatewayError("storage-failed", f"The storage failed: {e}") from e
 
     def handle_bot(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """A stanza for the address of a bot, with or without resource."""

@@ -59,9 +59,9 @@ class DeadLetters:
             except Lost as e:
                 log.error("dead letter %s of callback %s cannot be read: %s", item.id, callback, e)
 
-    def remove(self, callback: str, ids: Sequence[str]) -> int:
-        """Forget these; how many there were."""
-        return self._driver.archive_delete(None, self._host, _store(callback), ArchiveQuery(ids=tuple(ids)))
+    def remove(self, callback: str, ids: Sequence[str], before: float) -> None:
+        """Forget these, if they were given up by then (Unix time)."""
+        self._driver.archive_delete(None, self._host, _store(callback), ArchiveQuery(ids=tuple(ids), end=before))
 
 
 def _store(callback: str) -> str:

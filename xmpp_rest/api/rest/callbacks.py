@@ -1,0 +1,162 @@
+"""`/rest/callbacks`: how are the callbacks, what could they not deliver, and would they try it again? For administrators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drivers import ItemNotFound, StorageError
+from xmpp_rest.api.rest.errors import failure, failure_of
+from xmpp_rest.api.rest.resource import RestResource
+from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.protocol.codecs import JSON
+from xmpp_rest.protocol.datetimes import write_datetime
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jsonmap import Unmappable, decode
+from xmpp_rest.protocol.objects import BadObject, read_json
+from xmpp_rest.service.callback import CallbackService
+from xmpp_rest.service.dead_letters import DeadLetter
+
+PAGE = (100, 1000)  # dead letters of one answer: by default, at the most
+
+
+class CallbackResource(RestResource):
+    """Base of the three. `service` is the one that the path names."""
+
+    service: CallbackService
+
+    def allowed_methods(self) -> list[str]:
+        return ["GET", "HEAD", "OPTIONS"]
+
+    def forbidden(self) -> bool:
+        if super().forbidden():
+            return True
+        if self._refused is None and self.request.method != "OPTIONS" and not self.caller.admin:
+            self.fail(failure("admin"))
+        return False
+
+    def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
+        return [(("application", "json", "*"), "to_json")]
+
+    def resource_exists(self) -> bool:
+        service = self.gateway.callbacks.services.get(self.args["name"])
+        if service:
+            self.service = service
+        return service is not None
+
+    def allow_missing_post(self) -> bool:
+        return False
+
+    def to_json(self) -> dict[str, Any]:
+        try:
+            return self.show()
+        except ItemNotFound as e:
+            self.fail(failure("dead", error=str(e)))
+        except StorageError as e:
+            self.fail(failure_of(GatewayError("storage-failed", f"The storage failed: {e}")), **{"Retry-After": str(RETRY_AFTER)})
+        except GatewayError as e:
+            self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
+
+    def show(self) -> dict[str, Any]:
+        """The body. May raise StorageError, GatewayError."""
+        raise NotImplementedError
+
+
+class CallbackList(CallbackResource):
+    """`GET /rest/callbacks`"""
+
+    def resource_exists(self) -> bool:
+        return True
+
+    def show(self) -> dict[str, Any]:
+        now = self.gateway.siblings.have_done("callbacks")
+        services = self.gateway.callbacks.services
+        return {"callbacks": [_described(service) | now[name] for name, service in services.items()]}
+
+
+class DeadLetterList(CallbackResource):
+    """`GET /rest/callbacks/{name}/dead?max=100&after=ID`: oldest first."""
+
+    def show(self) -> dict[str, Any]:
+        found = self.service.dead.find(self.service.name, after=self.request.args.get("after") or None, limit=self._max())
+        letters = [_letter(letter) for letter in found]
+        return {"callback": self.service.name, "count": self.service.dead.count(self.service.name), "dead": letters}
+
+    def _max(self) -> int:
+        written = self.request.args.get("max", str(PAGE[0]))
+        if not (written.isascii() and written.isdigit() and 1 <= int(written[:9]) <= PAGE[1]):
+            self.fail(failure("parse", error=f"max={written[:20]!r}", remedy=f"write a whole number from 1 to {PAGE[1]}"))
+        return int(written)
+
+
+class Replay(CallbackResource):
+    """`POST /rest/callbacks/{name}/replay`: `{"ids": […]}`, or no body for all that there are now."""
+
+    def allowed_methods(self) -> list[str]:
+        return ["OPTIONS", "POST"]
+
+    def content_types_accepted(self) -> list[tuple[Any, str]]:
+        if not self.request.environ.get("CONTENT_TYPE"):
+            return [("*", "to_all")]
+        return [(("application", "json", "*"), "to_some")]
+
+    def to_all(self) -> bool:
+        if self.body():
+            self.fail(failure("mediatype"))
+        return self._replay(None)
+
+    def to_some(self) -> bool:
+        return self._replay(self._ids(self.body()))
+
+    def _replay(self, ids: list[str] | None) -> bool:
+        try:
+            replayed = self.gateway.siblings.have_done("replay", callback=self.service.name, ids=ids)
+            left = self.service.dead.count(self.service.name)
+        except GatewayError as e:
+            self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
+        except StorageError as e:
+            self.fail(failure_of(GatewayError("storage-failed", f"The storage failed: {e}")), **{"Retry-After": str(RETRY_AFTER)})
+        self.set_body({"callback": self.service.name, "replayed": replayed, "left": left})
+        return True
+
+    def _ids(self, body: bytes) -> list[str] | None:
+        try:
+            obj = read_json(body) if body else {}
+        except BadObject as e:
+            self.fail(failure("parse", error=str(e), type=JSON))
+        ids = obj.get("ids") if isinstance(obj, dict) and obj.keys() <= {"ids"} else ()
+        if ids is None:
+            return None
+        if not (isinstance(ids, list) and 0 < len(ids) <= PAGE[1] and all(isinstance(i, str) for i in ids)):
+            self.fail(failure("parse", error="no list of ids", remedy=f'write {{"ids": ["msg_…"]}}, at most {PAGE[1]}; {{}} for all'))
+        return ids
+
+
+def _described(service: CallbackService) -> dict[str, Any]:
+    settings = service.settings
+    return {
+        "name": service.name,
+        "address": [str(a) for a in settings.address],
+        "kinds": sorted(settings.kinds),
+        "events": sorted(settings.events),
+        "keep": settings.keep,
+        "dead": service.dead.count(service.name),
+    }
+
+
+def _letter(letter: DeadLetter) -> dict[str, Any]:
+    delivery = letter.delivery
+    try:
+        stanza = decode(delivery.stanza)
+    except Unmappable:
+        stanza = None
+    return {
+        "id": delivery.id,
+        "from": str(delivery.sender),
+        "to": str(delivery.to),
+        "since": write_datetime(delivery.since),
+        "given_up": write_datetime(letter.when),
+        "attempts": letter.attempts,
+        "reason": letter.reason,
+        "stanza": stanza,
+        "xml": serialise(delivery.stanza),
+    }
