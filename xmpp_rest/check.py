@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from xmpp_rest.api.commands import registry
 from xmpp_rest.configuration import SettingsError
 from xmpp_rest.settings import Settings
 
@@ -43,4 +44,13 @@ def _problems(settings: Settings) -> list[str]:
     for name, callback in settings.callbacks.items():
         if foreign := [str(a) for a in callback.address if a.domain not in domains]:
             problems.append(f"[callback.{name}] address: {', '.join(foreign)}: not at a hosted domain ({', '.join(domains)})")
-    return problems
+    return problems + list(_rights_problems(settings))
+
+
+def _rights_problems(settings: Settings) -> Iterator[str]:
+    """Commands and tags that rules name, and that there are none of."""
+    offered = registry()
+    for name, right in settings.rights.items():
+        for entry in (e.removeprefix("!") for e in right.what):
+            if entry != "*" and entry.removeprefix("[tag:").removesuffix("]") not in (offered.tags if entry[0] == "[" else offered.names):
+                yield f"[rights.{name}] what: {entry}: there is no such command or tag; `xmpp-restctl help commands` and `help tags` list them"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xmpp_rest.setting_types import domain_name
-from xmpp_rest.settings import CALLBACK, SECTIONS, Callback, Settings
+from xmpp_rest.settings import FAMILIES, SECTIONS, Settings, key_of, table_of
 
 PREFIX = "XMPP_REST_"
 NOT_SETTINGS = {"XMPP_REST_CONFIG", "XMPP_REST_REQUIRE_LIVE"}
@@ -46,7 +46,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) ->
 
 
 def _table(section: str) -> dict[str, Field[Any]]:
-    return {f.name: f for f in fields(SECTIONS.get(section, Callback))}
+    return {key_of(f): f for f in fields(table_of(section))}
 
 
 def _keys(section: str) -> list[str]:
@@ -59,8 +59,9 @@ def _nearest(word: str, words: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"write one of {', '.join(words)}"
 
 
-def _is_callback(section: str) -> bool:
-    return section.startswith(CALLBACK) and section[len(CALLBACK) :].replace("-", "").replace("_", "").isalnum()
+def _is_one_of_many(section: str) -> bool:
+    family, _, name = section.partition(".")
+    return family in FAMILIES and name.replace("-", "").replace("_", "").isalnum()
 
 
 def _read_file(path: Path, texts: Texts, problems: list[str]) -> None:
@@ -74,8 +75,9 @@ def _read_file(path: Path, texts: Texts, problems: list[str]) -> None:
     except (configparser.Error, UnicodeDecodeError) as e:
         raise SettingsError([f"{path}: {' '.join(str(e).split())}"]) from e
     for section in ini.sections():
-        if section not in SECTIONS and not _is_callback(section):
-            problems.append(f"{path}: [{section}]: there is no such section; {_nearest(section, [*SECTIONS, 'callback.NAME'])}")
+        if section not in SECTIONS and not _is_one_of_many(section):
+            known = [*SECTIONS, *(f"{family}.NAME" for family in FAMILIES)]
+            problems.append(f"{path}: [{section}]: there is no such section; {_nearest(section, known)}")
             continue
         found = texts.setdefault(section, {})
         for key, value in ini.items(section):
@@ -104,12 +106,12 @@ def _place(name: str) -> tuple[str, str] | None:
     section, _, key = name.partition("_")
     if section in SECTIONS:
         return (section, key) if key in _keys(section) else None
-    if section != CALLBACK.rstrip("."):
+    if section not in FAMILIES:
         return None
-    for known in sorted(_keys(CALLBACK), key=len, reverse=True):  # CALLBACK_BOT_CONTENT_TYPE: the longest key that fits
-        callback = key.removesuffix(f"_{known}")
-        if callback not in (key, ""):
-            return f"{CALLBACK}{callback}", known
+    for known in sorted(_keys(section), key=len, reverse=True):  # CALLBACK_BOT_CONTENT_TYPE: the longest key that fits
+        named = key.removesuffix(f"_{known}")
+        if named not in (key, ""):
+            return f"{section}.{named}", known
     return None
 
 
@@ -134,9 +136,10 @@ def _settings(texts: Texts, base: Path) -> Settings:
     read = {name: _section(name, keys, hosted, problems) for name, keys in texts.items()}
     if problems:
         raise SettingsError(problems)
-    callbacks = {name.removeprefix(CALLBACK): value for name, value in read.items() if name not in SECTIONS}
+    many = {family: {n.partition(".")[2]: v for n, v in read.items() if n.startswith(f"{family}.")} for family in FAMILIES}
     given = frozenset(f"{section}.{key}" for section, keys in texts.items() for key in keys)
-    return Settings(**{name: read[name] for name in SECTIONS}, callbacks=callbacks, base=str(base), given=given)
+    single = {name: read[name] for name in SECTIONS}
+    return Settings(**single, callbacks=many["callback"], rights=many["rights"], base=str(base), given=given)
 
 
 def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:
@@ -156,8 +159,8 @@ def _section(section: str, keys: dict[str, tuple[str, str]], hosted: str, proble
             problems.append(f"[{section}] {name}: is missing; {f.metadata['doc']}")
             continue
         try:
-            values[name] = f.metadata["read"](written.replace("<domain>", hosted))
+            values[f.name] = f.metadata["read"](written.replace("<domain>", hosted))
         except ValueError as e:
             shown = "(hidden)" if f.metadata["secret"] else repr(written)
             problems.append(f"{where} = {shown}: {e}")
-    return None if problems else SECTIONS.get(section, Callback)(**values)
+    return None if problems else table_of(section)(**values)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import Field, fields
 from typing import Any
 
-from xmpp_rest.settings import CALLBACK, SECTIONS, Callback
+from xmpp_rest.settings import FAMILIES, SECTIONS, key_of
 
 WIDTH = 118
+MANY = {"callback": "callback.bot", "rights": "rights.figures"}  # sections that may stand more than once, and the example that the file shows
 _INI_HEAD = """\
 # The configuration of xmpp-rest, and the manual of all its settings. Every setting stands here with its default; take away the `;`
 # before one to change it. Lines that begin with # or ; count for nothing; a value is the rest of its line, as it is written.
@@ -28,17 +29,16 @@ def _shown(f: Field[Any]) -> str:
 
 
 def _ini_setting(f: Field[Any]) -> Iterator[str]:
-    doc = str(f.metadata["doc"]) + (f" Secret: {f.name}_file works, too." if f.metadata["secret"] else "")
+    doc = str(f.metadata["doc"]) + (f" Secret: {key_of(f)}_file works, too." if f.metadata["secret"] else "")
     yield from textwrap.wrap(doc, WIDTH, initial_indent="# ", subsequent_indent="# ")
-    yield f";{f.name} = {_shown(f)}".rstrip()
+    yield f";{key_of(f)} = {_shown(f)}".rstrip()
 
 
 def _ini_section(name: str, section: type) -> Iterator[str]:
-    callback = section is Callback
     yield ""
     yield ""
     yield f"# {section.__doc__}"
-    yield f";[{CALLBACK}bot]" if callback else f"[{name}]"
+    yield f";[{MANY[name]}]" if name in MANY else f"[{name}]"
     for f in fields(section):
         yield ""
         yield from _ini_setting(f)
@@ -47,14 +47,14 @@ def _ini_section(name: str, section: type) -> Iterator[str]:
 def ini() -> str:
     """The text of wsgi.ini."""
     lines = [_INI_HEAD]
-    for name, section in (*SECTIONS.items(), (f"{CALLBACK}NAME", Callback)):
+    for name, section in (SECTIONS | FAMILIES).items():
         lines += _ini_section(name, section)
     return "\n".join(lines) + "\n"
 
 
 def _markdown_section(name: str, section: type) -> Iterator[str]:
     yield ""
-    yield f"## `[{name}]`"
+    yield f"## `[{name}.NAME]`" if name in MANY else f"## `[{name}]`"
     yield ""
     yield str(section.__doc__)
     yield ""
@@ -62,9 +62,9 @@ def _markdown_section(name: str, section: type) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for f in fields(section):
         default = f"`{_shown(f)}`" if _shown(f) else "required" if f.metadata["required"] else "empty"
-        secret = f" Secret: `{f.name}_file` works, too." if f.metadata["secret"] else ""
+        secret = f" Secret: `{key_of(f)}_file` works, too." if f.metadata["secret"] else ""
         doc = str(f.metadata["doc"]).replace("|", "\\|").replace("<", "&lt;")
-        yield f"| `{f.name}` | {default} | {doc}{secret} |"
+        yield f"| `{key_of(f)}` | {default} | {doc}{secret} |"
 
 
 def markdown() -> str:
@@ -76,7 +76,7 @@ def markdown() -> str:
         "A value comes from the environment (`XMPP_REST_<SECTION>_<KEY>`), else from `wsgi.ini`, else it is the default.",
         "`<domain>` in a value stands for `[gateway] domain`.",
     ]
-    for name, section in (*SECTIONS.items(), (f"{CALLBACK}NAME", Callback)):
+    for name, section in (SECTIONS | FAMILIES).items():
         lines += _markdown_section(name, section)
     return "\n".join(lines) + "\n"
 

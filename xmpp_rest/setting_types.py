@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import re
 from collections.abc import Callable
 from typing import TypeVar
@@ -105,6 +106,44 @@ def domain_name(value: str) -> str:
         return nameprep(value)
     except PrepError as e:
         raise ValueError(f"write a domain such as gateway.example.net ({e})") from e
+
+
+def callers(value: str) -> tuple[str, ...]:
+    """Who a rule is for: words, addresses with globs, networks."""
+    found = tuple(split_list(value))
+    for entry in found:
+        if entry not in ("admin", "account", "anonymous", "all") and not re.fullmatch(r"[^@/]+@[^@/]+", entry):
+            try:
+                ipaddress.ip_network(entry)
+            except ValueError as e:
+                known = "admin, account, anonymous, all, an address such as romeo@montague.example, or a network such as 192.0.2.0/24"
+                raise ValueError(f"{entry}: write {known} ({e})") from e
+    if not found:
+        raise ValueError("write at least one of admin, account, anonymous, all, an address or a network")
+    return found
+
+
+def commands(value: str) -> tuple[str, ...]:
+    """What a rule opens."""
+    found = tuple(split_list(value))
+    if wrong := [entry for entry in found if not re.fullmatch(r"!?(\*|[a-z0-9_]+|\[tag:[a-z0-9_]+\])", entry)]:
+        raise ValueError(f"{wrong[0]}: write names of commands, [tag:NAME] or *, each perhaps behind a !")
+    return found
+
+
+def front_ends(value: str) -> tuple[str, ...]:
+    """Where calls come from, by the names that the rights know (COMPAT ejabberd)."""
+    names = {"api": "mod_http_api", "ctl": "ejabberd_ctl", "mod_http_api": "mod_http_api", "ejabberd_ctl": "ejabberd_ctl"}
+    if wrong := [entry for entry in split_list(value) if entry not in names]:
+        raise ValueError(f"{wrong[0]}: write api, ctl, or both")
+    return tuple(names[entry] for entry in split_list(value))
+
+
+def scopes(value: str) -> frozenset[str]:
+    found = frozenset(split_list(value))
+    if wrong := [entry for entry in found if not re.fullmatch(r"[a-z0-9_:]+", entry)]:
+        raise ValueError(f"{wrong[0]}: write scopes such as ejabberd:user, or names of commands")
+    return found
 
 
 def generation(value: str) -> int:

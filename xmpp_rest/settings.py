@@ -9,7 +9,7 @@ domain`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from typing import Any, TypeVar
 
 from xmpp_rest.protocol.jid import JID
@@ -18,10 +18,13 @@ from xmpp_rest.setting_types import (
     address,
     api_version,
     bearer,
+    callers,
     choice,
+    commands,
     content_type,
     domain_name,
     folder,
+    front_ends,
     generation,
     header_text,
     http_url,
@@ -29,6 +32,7 @@ from xmpp_rest.setting_types import (
     number,
     optional,
     origins,
+    scopes,
     seconds,
     signing_secret,
     some_of,
@@ -187,6 +191,16 @@ class Callback:
 
 
 @dataclass(frozen=True)
+class Right:
+    """A rule that opens commands of /api: one section `[rights.NAME]` each. One rule that fits is enough; administrators have one already."""
+
+    who: tuple[str, ...] = setting("admin", callers, "For whom: admin, account (any), anonymous, all, addresses (`*@<domain>`, too) and networks (192.0.2.0/24), any of them.")
+    what: tuple[str, ...] = setting("", commands, "Which commands: names, [tag:NAME], or * for all; behind a ! they are taken away again from what the others add.", required=True)
+    from_: tuple[str, ...] = setting("", front_ends, "From where: api, ctl (the command line). Empty: both.")
+    scopes: frozenset[str] = setting("", scopes, "The rule is for tokens with one of these scopes, whose owner is among `who`. Empty: for callers without a token.")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings, read and checked. `base`: the folder that relative paths are below; `given`: what was set, as section.key."""
 
@@ -202,6 +216,7 @@ class Settings:
     rooms: Rooms
     streams: Streams
     callbacks: dict[str, Callback]
+    rights: dict[str, Right]
     base: str
     given: frozenset[str]
 
@@ -219,6 +234,21 @@ SECTIONS: dict[str, type] = {
     "rooms": Rooms,
     "streams": Streams,
 }
-CALLBACK = "callback."  # prefix of the sections that may stand more than once
+FAMILIES: dict[str, type] = {"callback": Callback, "rights": Right}
+"""Sections that may stand more than once, `[callback.NAME]`: the word before the dot."""
 
-__all__ = ["CALLBACK", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Data", "Gateway", "Link", "Rest", "Rooms", "Server", "Settings", "Storage", "Streams"]
+
+def key_of(f: Field[Any]) -> str:
+    """How a field is written in the file: `from_` is a word of Python's otherwise."""
+    return f.name.rstrip("_")
+
+
+def table_of(section: str) -> type:
+    """The dataclass of a section by its name."""
+    return SECTIONS.get(section) or FAMILIES[section.partition(".")[0]]
+
+
+__all__ = [
+    "FAMILIES", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Data", "Gateway", "Link", "Rest", "Right", "Rooms", "Server", "Settings", "Storage",
+    "Streams", "key_of", "table_of",
+]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xmpp_rest.auth.rights import ADMINISTRATORS, COMMAND_LINE, HTTP, Asked, Asker, Rights, Rule
+from xmpp_rest.auth.rights import COMMAND_LINE, HTTP, Asked, Asker, Rights, Rule, with_defaults
 from xmpp_rest.protocol.jid import parse_jid
 
 HERE, THERE = "capulet.example", "montague.example"
@@ -57,8 +57,40 @@ OPEN = Rule("open", ("all",), ("status", "[tag:accounts]", "!register"))
         (Rule("x", ("all",), ("!status", "*")), NOBODY, STATUS, HTTP, False),
         (Rule("x", ("all",), ("!status",)), NOBODY, LIST, HTTP, False),
         (Rule("x", ("all",), ("*",), (COMMAND_LINE,)), NOBODY, STATUS, HTTP, False),
+        (Rule("x", ("anonymous",), ("*",)), NOBODY, STATUS, HTTP, True),
+        (Rule("x", ("anonymous",), ("*",)), ORDINARY, STATUS, HTTP, False),
+        (Rule("x", (f"juliet@{HERE}",), ("*",)), ORDINARY, STATUS, HTTP, True),
+        (Rule("x", (f"*@{HERE.upper()}",), ("*",)), ORDINARY, STATUS, HTTP, True),
+        (Rule("x", (f"romeo@{HERE}",), ("*",)), ORDINARY, STATUS, HTTP, False),
+        (Rule("x", (f"*@{HERE}",), ("*",)), NOBODY, STATUS, HTTP, False),
+        (Rule("x", ("192.0.2.0/24",), ("*",)), NOBODY._replace(address="192.0.2.7"), STATUS, HTTP, True),
+        (Rule("x", ("192.0.2.0/24",), ("*",)), NOBODY._replace(address="::ffff:192.0.2.7"), STATUS, HTTP, True),
+        (Rule("x", ("192.0.2.0/24",), ("*",)), NOBODY._replace(address="192.0.3.7"), STATUS, HTTP, False),
+        (Rule("x", ("192.0.2.0/24",), ("*",)), NOBODY._replace(address=""), STATUS, HTTP, False),
+        (Rule("x", ("2001:db8::/32", "127.0.0.1"), ("*",)), ORDINARY._replace(address="2001:db8::1"), STATUS, HTTP, True),
+        (Rule("x", ("192.0.2.0/24",), ("*",)), ORDINARY._replace(address="192.0.2.7", scopes=TOKEN), STATUS, HTTP, False),
+        (Rule("x", ("all",), ("*",), (), frozenset(("status",))), ORDINARY._replace(scopes=frozenset(("status",))), STATUS, HTTP, True),
+        (Rule("x", ("all",), ("*",), (), frozenset(("status",))), ORDINARY._replace(scopes=frozenset(("stats",))), STATUS, HTTP, False),
+        (Rule("x", ("admin",), ("*",), (), frozenset(("status",))), ORDINARY._replace(scopes=frozenset(("status",))), STATUS, HTTP, False),
+        (Rule("x", ("all",), ("*",), (), frozenset(("status",))), NOBODY, STATUS, HTTP, False),
+        (Rule("x", ("all",), ("*",), (), frozenset(("get_roster",))), ORDINARY._replace(scopes=frozenset(("get_roster",))), LIST, HTTP, False),
         (Rule("x", ("all",), ("*",), (COMMAND_LINE,)), NOBODY, STATUS, COMMAND_LINE, True),
     ],
 )
 def test_rules(rule: Rule, asker: Asker, asked: Asked, front_end: str, allowed: bool) -> None:
-    assert Rights(HERE, [ADMINISTRATORS, rule]).allow(asker, asked, front_end) is allowed
+    assert Rights(HERE, with_defaults([rule])).allow(asker, asked, front_end) is allowed
+
+
+def test_a_rule_in_place_of_a_default() -> None:
+    rights = Rights(HERE, with_defaults([Rule("administrators", ("admin",), ("status",))]))
+    assert rights.allow(ADMIN, STATUS, HTTP)
+    assert not rights.allow(ADMIN, LIST, HTTP)
+
+
+@pytest.mark.parametrize(("asker", "asked"), [(NOBODY, LIST._replace(host=THERE)), (NOBODY, Asked("stop", ())), (ORDINARY, STATUS), (ADMIN, LIST)])
+def test_the_command_line_may_everything(asker: Asker, asked: Asked) -> None:
+    assert Rights(HERE).allow(asker, asked, COMMAND_LINE)
+
+
+def test_an_account_at_the_command_line_administers_nothing() -> None:
+    assert not Rights(HERE).allow(ORDINARY, LIST, COMMAND_LINE)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import NamedTuple
 
 from xmpp_rest.protocol.jid import JID
@@ -15,11 +18,12 @@ ADMIN_SCOPE = "ejabberd:admin"
 
 
 class Asker(NamedTuple):
-    """Who asks. `jid` is None for an anonymous caller; `scopes` are those of a token, None without one."""
+    """Who asks. `jid` is None for an anonymous caller; `scopes` are those of a token, None without one; `address` is the client's."""
 
     jid: JID | None = None
     admin: bool = False
     scopes: frozenset[str] | None = None
+    address: str = ""
 
 
 class Asked(NamedTuple):
@@ -30,16 +34,31 @@ class Asked(NamedTuple):
     host: str | None = None
 
 
-def _is_admin(asker: Asker) -> bool:
-    """A token shows only what its scopes say, and these only what its owner may."""
-    return asker.admin and (asker.scopes is None or ADMIN_SCOPE in asker.scopes)
-
-
 WHO: Mapping[str, Callable[[Asker], bool]] = {
-    "admin": _is_admin,
-    "account": lambda asker: asker.jid is not None and asker.scopes is None,
-    "all": lambda asker: asker.scopes is None,
+    "admin": lambda asker: asker.admin,
+    "account": lambda asker: asker.jid is not None,
+    "anonymous": lambda asker: asker.jid is None,
+    "all": lambda _: True,
 }
+
+
+def _is_one(who: str, asker: Asker) -> bool:
+    """Whether the caller is one of `who`: a word of WHO, an address with globs, or a network."""
+    if who in WHO:
+        return WHO[who](asker)
+    if "@" in who:
+        return asker.jid is not None and fnmatchcase(str(asker.jid.bare), who.lower())
+    return _is_in(asker.address, who)
+
+
+@lru_cache(maxsize=4096)
+def _is_in(address: str, network: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+        ip = getattr(ip, "ipv4_mapped", None) or ip  # a socket of both families names IPv4 so (RFC 4291 §2.5.5.2)
+        return ip in ipaddress.ip_network(network)
+    except ValueError:  # a Unix socket's client has no address
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +66,21 @@ class Rule:
     """Opens the commands `what` to any of the callers `who` at the front ends `via` (none: at all of them).
 
     `what`: `*`, a command's name, `[tag:NAME]`; behind a `!` it takes away from what the others add.
+    With `scopes` the rule is for those who come with a token that has one of them; without, for those who come without a token.
     """
 
     name: str
-    who: tuple[str, ...]  # keys of WHO
+    who: tuple[str, ...]  # keys of WHO, addresses, networks
     what: tuple[str, ...]
     via: tuple[str, ...] = ()
+    scopes: frozenset[str] = frozenset()
 
     def opens(self, asker: Asker, asked: Asked, front_end: str) -> bool:
-        return (not self.via or front_end in self.via) and any(WHO[w](asker) for w in self.who) and self._names(asked)
+        here = not self.via or front_end in self.via
+        return here and self._is_for(asker) and any(_is_one(w, asker) for w in self.who) and self._names(asked)
+
+    def _is_for(self, asker: Asker) -> bool:
+        return not self.scopes if asker.scopes is None else not self.scopes.isdisjoint(asker.scopes)
 
     def _names(self, asked: Asked) -> bool:
         added = any(_matches(w, asked) for w in self.what if not w.startswith("!"))
@@ -68,14 +93,24 @@ def _matches(what: str, asked: Asked) -> bool:
     return what in ("*", asked.name)
 
 
-ADMINISTRATORS = Rule("administrators", ("admin",), ("*", "!stop", "!start"))
-"""The one rule of the default: anonymous callers and ordinary accounts may run nothing."""
+DEFAULTS = (
+    Rule("administrators", ("admin",), ("*", "!stop", "!start")),
+    Rule("tokens", ("admin",), ("*", "!stop", "!start"), (), frozenset((ADMIN_SCOPE,))),
+    Rule("console", ("all",), ("*",), (COMMAND_LINE,)),
+)
+"""Over HTTP anonymous callers and ordinary accounts may run nothing. A rule of the same name stands in place of one of these."""
+
+
+def with_defaults(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules, and those of DEFAULTS that none of them replaces."""
+    own = list(rules)
+    return [*own, *(rule for rule in DEFAULTS if rule.name not in {r.name for r in own})]
 
 
 class Rights:
     """The rules of one gateway. `domain` is the hosted one, which administrators administer."""
 
-    def __init__(self, domain: str, rules: Iterable[Rule] = (ADMINISTRATORS,)) -> None:
+    def __init__(self, domain: str, rules: Iterable[Rule] = DEFAULTS) -> None:
         self._domain = domain
         self._rules = tuple(rules)
 

@@ -10,33 +10,32 @@ from xmpp_rest.auth.credentials import Caller, Kind, Outcome
 from xmpp_rest.auth.rights import Asker
 
 TOKEN = "Bearer"  # COMPAT ejabberd: in this spelling only  # noqa: S105
-ANONYMOUS = Asker()
 
 
 def asker(services: Services, header: str | None, address: str) -> Asker:
     """The caller whom the field proves; anonymous without one. Raises Failure for credentials that are wrong."""
     if header is None:
-        return ANONYMOUS
+        return Asker(address=address)
     scheme, _, rest = header.partition(" ")
     if scheme == TOKEN:
-        return _by_token(services, rest.strip(" ")) or _checked(services, header, address, bad_token())
+        return _by_token(services, rest.strip(" "), address) or _checked(services, header, address, bad_token())
     if not _names_account(header):
         raise unauthorized()
     return _checked(services, header, address, unauthorized())
 
 
-def _by_token(services: Services, text: str) -> Asker | None:
+def _by_token(services: Services, text: str, address: str) -> Asker | None:
     token = services.tokens.check(text)
     if token is None or services.bans.banned(token.owner):
         return None
-    return Asker(token.owner, token.owner in services.gateway.settings.auth.admins, token.scopes)
+    return Asker(token.owner, token.owner in services.gateway.settings.auth.admins, token.scopes, address)
 
 
 def _checked(services: Services, header: str, address: str, refusal: Failure) -> Asker:
     """What the authenticator of all APIs says, which also counts what is wrong."""
     who = services.gateway.authenticator.check(header, address)
     if isinstance(who, Caller) and who.kind is Kind.ACCOUNT:
-        return Asker(who.jid, who.admin)
+        return Asker(who.jid, who.admin, None, address)
     if not isinstance(who, Caller) and who.outcome is Outcome.THROTTLED:
         raise throttled(who.retry_after)
     raise refusal

@@ -46,6 +46,7 @@ class Registry:
                 raise ValueError(f"{b.name} v{b.version} is bound twice, or not declared")
             self._run[b.name, b.version] = b.run
         self.names = frozenset(self._by_name)
+        self.tags = frozenset(tag for ds in self._by_name.values() for d in ds for tag in d.tags)
         self.newest = max(d.version for ds in self._by_name.values() for d in ds)
 
     def knows(self, name: str) -> bool:
