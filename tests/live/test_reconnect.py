@@ -124,7 +124,7 @@ def refused(gateway: Gateway, reason: str, domain: str = GATEWAY) -> None:
     assert reason in gateway.log()
 
 
-def no_storm(relay: Proxy, seconds: float = 6.0) -> None:
+def no_storm(relay: Proxy, seconds: float = 4.0) -> None:
     """Refused logins are tried again rarely."""
     time.sleep(seconds)
     assert len(relay.attempts) <= 3, relay.attempts
