@@ -12,6 +12,7 @@ from typing import Any
 from drivers import ArchiveItem, ArchiveQuery, ItemNotFound
 from drivers.names import Key
 from drivers.sql.session import Row, Session
+from drivers.sql.timeline import NOWHERE, Bounds
 
 WHERE = 'a."host"=? AND a."user"=? AND a."store"=?'
 PLAIN = '"prosodyarchive" AS a'
@@ -32,12 +33,12 @@ BATCH = 500
 class Selection:
     """The part of a statement that says which items: tables, conditions and their parameters."""
 
-    def __init__(self, session: Session, key: Key, query: ArchiveQuery) -> None:
-        """Raises ItemNotFound for an unknown `before` or `after`."""
+    def __init__(self, session: Session, key: Key, query: ArchiveQuery, bounds: Bounds = NOWHERE) -> None:
+        """`bounds`: where the items between the query's times are known to be. Raises ItemNotFound for an unknown `before` or `after`."""
         self.tables = PLAIN
         self.conditions = [WHERE]
         self.parameters: list[Any] = [*key]
-        self._times(query)
+        self._times(query, bounds)
         if query.with_ is not None:
             self._add('a."with"=?', query.with_)
         if query.ids is not None:
@@ -51,14 +52,17 @@ class Selection:
         self.conditions.append(condition)
         self.parameters += parameters
 
-    def _times(self, query: ArchiveQuery) -> None:
+    def _times(self, query: ArchiveQuery, bounds: Bounds) -> None:
         if query.start is not None or query.end is not None:
             self.tables = TIMED
-        # the condition on the column alone lets the database use its index; the other one is exact
-        if query.start is not None:
-            self._add(f'a."when">=? AND {MOMENT}>=?', math.floor(query.start), query.start)
-        if query.end is not None:
-            self._add(f'a."when"<=? AND {MOMENT}<=?', math.floor(query.end), query.end)
+        for sign, time, bound, side in ((">=", query.start, bounds.above, ">"), ("<=", query.end, bounds.below, "<")):
+            if time is None:
+                continue
+            self._add(f"{MOMENT}{sign}?", time)
+            if bounds is NOWHERE:  # lets the database use its index by time
+                self._add(f'a."when"{sign}?', math.floor(time))
+            elif bound is not None:  # lets it use the one by arrival
+                self._add(f'a."sort_id"{side}?', bound)
 
     @property
     def text(self) -> str:

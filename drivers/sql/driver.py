@@ -11,6 +11,7 @@ from drivers.names import check_name, checked_key
 from drivers.sql import archive, contents, keyval, lists
 from drivers.sql.contents import Sort
 from drivers.sql.session import Engine, Session
+from drivers.sql.timeline import NOWHERE, Timeline
 from drivers.values import canonical, canonical_table
 
 
@@ -19,6 +20,7 @@ class SQLDriver(Driver):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._timeline = Timeline()
 
     def load(self, user: str | None, host: str, store: str) -> Table | None:
         key = checked_key(user, host, store)
@@ -74,7 +76,13 @@ class SQLDriver(Driver):
     ) -> Iterator[ArchiveItem]:
         key = checked_key(user, host, store)
         checked_query(query)
-        ids = self._engine.read(lambda session: archive.Selection(session, key, query).ids(session, query))
+
+        def work(session: Session) -> list[int]:
+            # a limit makes it worth the while to walk in the order of arrival
+            bounds = NOWHERE if query.limit is None else self._timeline.bounds(session, key, query)
+            return archive.Selection(session, key, query, bounds).ids(session, query)
+
+        ids = self._engine.read(work)
         return self._items(ids)
 
     def _items(self, ids: list[int]) -> Iterator[ArchiveItem]:
