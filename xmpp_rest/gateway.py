@@ -28,6 +28,7 @@ from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
 from xmpp_rest.service.mam import ArchiveQueries
 from xmpp_rest.service.muclight import MucLight
+from xmpp_rest.service.muclight_away import RoomsAway
 from xmpp_rest.service.muclight_blocking import Blocking
 from xmpp_rest.service.muclight_entity import MucLightEntity
 from xmpp_rest.service.muclight_room import Rules
@@ -86,12 +87,14 @@ class Gateway:
         dead = DeadLetters(self.driver, settings.gateway.domain)
         self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks")
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
+        self._rooms_away = RoomsAway(self.muclight, self._have_done) if self.muclight else None
         self.accounts.before_unregister = self._say_goodbye
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
         offers: dict[str, Handler] = {"status": self._link_status}
         offers |= {"callbacks": self.callbacks.describe, "replay": self.callbacks.replay}
+        offers |= self._rooms_away.offers if self._rooms_away else {}
         self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
         self._subscribe()
 
@@ -113,6 +116,8 @@ class Gateway:
 
     def _own(self, owner: bool) -> None:
         """This process owns the link from now on: the streams, the outboxes and the callbacks' journals. A process never gives it back."""
+        if self.muclight:
+            self.muclight.away = None if owner else self._rooms_away
         if not owner:
             return
         self._intake.start()
@@ -122,6 +127,9 @@ class Gateway:
             self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
             self.router.attach(self.uplink.send)
             self.uplink.start()
+
+    def _have_done(self, name: str, **arguments: Any) -> Any:
+        return self.siblings.have_done(name, **arguments)
 
     def _link_status(self) -> list[dict[str, Any]]:
         """How the streams are; for the process that owns them."""

@@ -1,7 +1,7 @@
 """What may people do with MUC Light rooms, and who hears of it? (XEP Multi-User Chat Light; spec client-api §3, §4)
 
-Users are bare addresses, rooms are named by their localpart. What one room does is archived and sent in one order, which is that of its
-changes as far as they come through this process.
+Users are bare addresses, rooms are named by their localpart. What one room does is archived and sent in one order, that of its changes: of
+several processes one makes them all.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -29,6 +30,16 @@ Pick = Callable[[Room], Sequence[Change]]
 """Which changes to ask for in the room as it is; raises GatewayError. May be called more than once."""
 
 
+class Away(Protocol):
+    """The process that changes the rooms for this one; as the methods of MucLight."""
+
+    def create(self, creator: JID, config: Mapping[str, str], others: Sequence[Change], name: str) -> str: ...
+    def configure(self, name: str, actor: JID, config: Mapping[str, str]) -> None: ...
+    def add(self, name: str, actor: JID, user: JID) -> None: ...
+    def remove(self, name: str, actor: JID, user: JID) -> None: ...
+    def say(self, name: str, sender: JID, message: Element) -> str: ...
+
+
 class MucLight:
     """The rooms of one domain. Methods raise StorageError, and GatewayError as they say."""
 
@@ -40,6 +51,7 @@ class MucLight:
         self._archive = archive
         self._stamps = stamps
         self._voice = voice
+        self.away: Away | None = None  # where another process owns the link
         self._orders = [threading.RLock() for _ in range(STRIPES)]
 
     # -- looking
@@ -75,13 +87,15 @@ class MucLight:
 
     def create(
         self, creator: JID, config: Mapping[str, str], others: Sequence[Change] = (), *, name: str = "", announce: str | None = None
-    ) -> Room:
-        """Make a room, with a name that nobody can guess unless there is one given.
+    ) -> str:
+        """Make a room, with a name that nobody can guess unless there is one given; its name.
 
         `announce`: the id of messages that tell everybody in the room, the creator included (XEP §5.1); without it the others hear of
         it as if they had been added to the room behind its making.
         Raises GatewayError: room-exists, bad-room-change, room-full.
         """
+        if self.away is not None:
+            return self.away.create(creator, config, others, name)
         address = JID(name or str(uuid.uuid4()), self.domain, "")
         willing = self._blocking.willing([change.user for change in others], address, creator)
         others = [change for change in others if change.user in willing]
@@ -99,7 +113,7 @@ class MucLight:
             told = others if announce is None else [Change(user, affiliation) for user, affiliation in room.affiliations.items()]
             if told:
                 self._voice.welcome(room, told, announce or new_id())
-        return room
+        return address.local
 
     def destroy(self, name: str, actor: JID, identifier: str) -> None:
         """End a room. Raises GatewayError: room-unknown, not-occupant, not-owner."""
@@ -123,6 +137,9 @@ class MucLight:
 
         Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change.
         """
+        if self.away is not None:
+            self.away.configure(name, actor, config)
+            return
         steps: list[tuple[Room, Room]] = []
 
         def edit(room: Room) -> Room:
@@ -152,6 +169,9 @@ class MucLight:
 
     def add(self, name: str, actor: JID, user: JID) -> None:
         """The owner adds a member; nothing happens where the user is in the room already. Raises as `affiliate`."""
+        if self.away is not None:
+            self.away.add(name, actor, user)
+            return
 
         def pick(room: Room) -> Sequence[Change]:
             room.require(actor, owner=True)
@@ -161,6 +181,9 @@ class MucLight:
 
     def remove(self, name: str, actor: JID, user: JID) -> None:
         """The owner removes somebody, or an occupant leaves; nothing happens where the user is not in the room. Raises as `affiliate`."""
+        if self.away is not None:
+            self.away.remove(name, actor, user)
+            return
 
         def pick(room: Room) -> Sequence[Change]:
             room.require(actor, owner=user != actor)
@@ -216,6 +239,8 @@ class MucLight:
 
     def say(self, name: str, sender: JID, message: Element) -> str:
         """Send a message to everybody in the room, the sender included; its id. Raises GatewayError: room-unknown, not-occupant."""
+        if self.away is not None:
+            return self.away.say(name, sender, message)
         with self._order(name):
             return self._voice.say(self.room(name, sender), sender, message)
 

@@ -54,8 +54,7 @@ class Rooms(RoomResource):
         with refusals():
             if name and rooms.exists(name):  # spec §1.7: before the values are looked at
                 raise GatewayError("room-exists")
-            room = rooms.create(self.account, configuration(fields), others, name=name)
-        return Reply(status, {"id": room.jid.local})
+            return Reply(status, {"id": rooms.create(self.account, configuration(fields), others, name=name)})
 
     def _participants(self, given: Any) -> list[Change]:
         """Who is in the room from the start (an extension, spec §11), each once, without the caller."""
