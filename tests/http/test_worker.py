@@ -26,6 +26,10 @@ ended = []
 def root():
     return str(len(request.get_data()))
 
+@app.route("/refuse", methods=["POST"])
+def refuse():
+    return "no", 403
+
 @app.route("/big")
 def big():
     return b"x" * 50_000_000
@@ -185,6 +189,13 @@ def test_a_large_body_comes_whole(server: Server) -> None:
         with server.connect() as sock:
             sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\nConnection: close\r\n\r\n" + body)
             assert answer(sock, b"3000000")
+
+
+def test_a_connection_outlives_a_body_that_nobody_reads(server: Server) -> None:
+    with server.connect() as sock:
+        for _ in range(3):
+            sock.sendall(b"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000)
+            assert b" 403 " in answer(sock, b"no")
 
 
 def test_requests_one_after_the_other_and_pipelined(server: Server) -> None:

@@ -26,6 +26,7 @@ HEAD_SECONDS = 15.0  # from the first byte to the end of the head
 BODY_SECONDS = 30.0  # for the body, and one more for each BODY_RATE bytes that came
 BODY_RATE = 1000  # bytes a second that a client should manage
 IO_SECONDS = 30.0  # for one write to get anywhere
+DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
 LINGER_SECONDS = 2.0  # for a client to take the end of an answer (RFC 9112 §9.6)
 NEXT_REQUEST_MS = 20  # how long a thread waits for the next request on its connection, if nobody else waits for a thread
 
@@ -217,6 +218,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             keep = super().handle(conn)
         conn.due_in(None)
         return keep
+
+    def _keepalive_after(self, conn: Connection, keepalive: Any) -> bool:
+        """Read what the application left of the body, so that the next request on the connection gets its answer.
+
+        gunicorn would stop after 64 KiB and close, though the answer said keep-alive.
+        """
+        if not keepalive:
+            return False
+        return bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_SECONDS, max_bytes=DRAIN_BYTES))
 
     def _idle(self) -> bool:
         return bool(self.tpool._work_queue.empty())

@@ -25,6 +25,8 @@ def parse_element(body: bytes) -> Element:
         body.decode()  # RFC 6120 §11.6: UTF-8 and nothing else; expat alone would also take UTF-16 with a byte order mark
     except UnicodeDecodeError as e:
         raise BadXML(f"not UTF-8: {e.reason} at byte {e.start}") from e
+    if b"\0" in body:  # no XML has one, but UTF-16 is full of them, and expat would take it for that
+        raise BadXML("the character U+0000 is not allowed in XML; write UTF-8")
     parser = DefusedXMLParser(target=ElementBuilder(), encoding="utf-8", forbid_dtd=True)
     parser.parser.XmlDeclHandler = _refuse_declaration
     try:

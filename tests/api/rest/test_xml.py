@@ -351,6 +351,8 @@ def test_the_slash_names_no_query(client: FlaskClient) -> None:
 def test_options_needs_no_credentials(client: FlaskClient, path: str) -> None:
     response = client.options(path, headers={"Origin": "https://capulet.example"})
     assert (response.status_code, response.data) == (200, b"")
+    assert {m.strip() for m in response.headers["Allow"].split(",")} == {"GET", "OPTIONS", "POST"}
+    assert "Content-Type" not in response.headers
     assert response.headers["Access-Control-Allow-Origin"] == "https://capulet.example"
 
 

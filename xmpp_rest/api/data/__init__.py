@@ -35,7 +35,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         view = listing if method in READS and names_account(path, data.hosts) else by_method.get(method, store)
         return view(path=path)
 
-    routes.add_url_rule("/data", "slash", _to_slash, methods=["GET"])
+    routes.add_url_rule("/data", "slash", _to_slash, methods=["GET"], provide_automatic_options=False)
     routes.add_url_rule("/data/<anything:path>", "path", by_path, methods=Resource.route_methods, provide_automatic_options=False)
     routes.after_request(_allow_origin)
     return routes

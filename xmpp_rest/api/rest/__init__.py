@@ -6,9 +6,10 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
+from xmpp_rest.api.rest.many import SendMany
 from xmpp_rest.api.rest.outcome import OutcomeResource
 from xmpp_rest.api.rest.query import Query
-from xmpp_rest.api.rest.send import Echo, Send
+from xmpp_rest.api.rest.send import Echo
 from xmpp_rest.api.rest.stream import StanzaStream
 from xmpp_rest.gateway import Gateway
 
@@ -16,8 +17,8 @@ from xmpp_rest.gateway import Gateway
 def blueprint(gateway: Gateway) -> Blueprint:
     """The routes of /rest."""
     routes = Blueprint("rest", __name__)
-    send = Send.as_view("send", gateway)
-    routes.add_url_rule("/rest", "slash", _to_slash, methods=["GET"])
+    send = SendMany.as_view("send", gateway)
+    routes.add_url_rule("/rest", "slash", _to_slash, methods=["GET"], provide_automatic_options=False)
     routes.add_url_rule("/rest", view_func=send)
     routes.add_url_rule("/rest/echo", view_func=Echo.as_view("echo", gateway))
     routes.add_url_rule("/rest/stream", view_func=StanzaStream.as_view("stream", gateway))
