@@ -52,5 +52,7 @@ def _rights_problems(settings: Settings) -> Iterator[str]:
     offered = registry()
     for name, right in settings.rights.items():
         for entry in (e.removeprefix("!") for e in right.what):
-            if entry != "*" and entry.removeprefix("[tag:").removesuffix("]") not in (offered.tags if entry[0] == "[" else offered.names):
-                yield f"[rights.{name}] what: {entry}: there is no such command or tag; `xmpp-restctl help commands` and `help tags` list them"
+            known = offered.tags if entry[0] == "[" else offered.names
+            if entry != "*" and entry.removeprefix("[tag:").removesuffix("]") not in known:
+                remedy = "`xmpp-restctl help commands` and `help tags` list them"
+                yield f"[rights.{name}] what: {entry}: there is no such command or tag; {remedy}"

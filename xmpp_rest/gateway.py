@@ -24,6 +24,7 @@ from xmpp_rest.service.callbacks import Callbacks
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.dead_letters import DeadLetters
 from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
+from xmpp_rest.service.last_activity import LastActivity
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
 from xmpp_rest.service.mam import ArchiveQueries
@@ -66,6 +67,8 @@ class Gateway:
             admins=settings.auth.admins,
             token=settings.rest.credentials,
         )
+        self.last = LastActivity(self.driver)
+        self.authenticator.seen = self.last.seen
         self._lock = threading.Lock()
         self._pid = 0  # of the process in which the parts below are started
         self._forked_from = 0  # of the process in which they were started before

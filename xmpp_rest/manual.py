@@ -11,7 +11,8 @@ from typing import Any
 from xmpp_rest.settings import FAMILIES, SECTIONS, key_of
 
 WIDTH = 118
-MANY = {"callback": "callback.bot", "rights": "rights.figures"}  # sections that may stand more than once, and the example that the file shows
+MANY = {"callback": "callback.bot", "rights": "rights.figures"}
+"""Sections that may stand more than once, and the example that the file shows."""
 _INI_HEAD = """\
 # The configuration of xmpp-rest, and the manual of all its settings. Every setting stands here with its default; take away the `;`
 # before one to change it. Lines that begin with # or ; count for nothing; a value is the rest of its line, as it is written.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
+from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 
@@ -21,14 +22,20 @@ class Authenticated(Resource):
     """Who asks; set once the credentials are good."""
     open_methods: ClassVar[frozenset[str]] = frozenset({"OPTIONS"})
     """Methods that need no credentials: a browser sends none with a preflight (Fetch §3.2.2)."""
-    status_of: ClassVar[Mapping[Outcome, int]] = {Outcome.MISSING: 401, Outcome.WRONG: 401, Outcome.THROTTLED: 429}
+    uses: ClassVar[Mapping[str, Use]] = {}
+    """What a method is about where that is not the account itself: tokens may be good for no more."""
+    status_of: ClassVar[Mapping[Outcome, int]] = {
+        Outcome.MISSING: 401, Outcome.WRONG: 401, Outcome.FORBIDDEN: 403, Outcome.THROTTLED: 429,
+    }  # fmt: skip
     """What each way to have no caller is answered with: 401, 403 or 429."""
 
     _refused: Refused | None = None
 
     def authenticate(self, field: str | None) -> Caller | Refused:
-        """Whom the value of the Authorization field proves."""
-        return self.gateway.authenticator.check(field, self.request.remote_addr or "")
+        """Whom the value of the Authorization field proves: an account, for the fixed token of /rest is for nothing else."""
+        use = self.uses.get(self.request.method, Use.ACCOUNT)
+        who = self.gateway.authenticator.check(field, self.request.remote_addr or "", use)
+        return Refused(Outcome.WRONG) if isinstance(who, Caller) and who.kind is not Kind.ACCOUNT else who
 
     def challenge(self) -> str:
         """The WWW-Authenticate field of a 401 (RFC 9110 §11.6.1)."""

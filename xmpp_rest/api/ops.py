@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from xmpp_rest import __version__
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 
@@ -32,15 +33,17 @@ class Status(Health):
     _caller: Caller | None = None
 
     def is_authorized(self) -> bool | str:
-        who = self.gateway.authenticator.check(self.request.headers.get("Authorization"), self.request.remote_addr or "")
+        who = self.gateway.authenticator.check(self.request.headers.get("Authorization"), self.request.remote_addr or "", Use.ADMINISTER)
         if isinstance(who, Caller):
             self._caller = who
             return True
         self._refused = who
-        return True if who.outcome is Outcome.THROTTLED else f'Basic realm="{self.gateway.settings.gateway.domain}"'
+        return True if who.outcome in (Outcome.THROTTLED, Outcome.FORBIDDEN) else f'Basic realm="{self.gateway.settings.gateway.domain}"'
 
     def forbidden(self) -> bool:
-        return self._refused is None and not (self._caller and self._caller.admin)
+        if self._refused:
+            return self._refused.outcome is Outcome.FORBIDDEN
+        return not (self._caller and self._caller.admin)
 
     def rate_limited(self) -> int | bool:
         return self._refused.retry_after if self._refused else False

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 from drivers import Driver
 from xmpp_rest.auth.passwords import Passwords, Record
+from xmpp_rest.auth.scopes import ACCOUNT_SCOPES, ADMIN_SCOPE, Use, matches, recipients
 from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.auth.tokens import Token, Tokens
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 
 BANNED = "disabled"  # member of an account record: nobody may log in with it (COMPAT Prosody 13)
@@ -23,6 +26,7 @@ class Outcome(Enum):
 
     MISSING = "missing"  # no Authorization field
     WRONG = "wrong"  # it names nobody, or the password is wrong
+    FORBIDDEN = "forbidden"  # the token is good, but not for this
     THROTTLED = "throttled"  # too many wrong passwords lately
 
 
@@ -35,11 +39,19 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a bare JID of an account, or the hosted domain for the component token."""
+    """Who asks: a bare JID of an account, or the hosted domain for the component token.
+
+    `recipients`: a token lets its bearer do nothing but send messages to these addresses (globs); None: there is no such limit.
+    """
 
     jid: JID
     kind: Kind = Kind.ACCOUNT
     admin: bool = False
+    recipients: tuple[str, ...] | None = None
+
+    def may_send_to(self, to: JID) -> bool:
+        """Whether a message may go there, as far as the credentials say."""
+        return self.recipients is None or matches(to, self.recipients)
 
 
 class Refused(NamedTuple):
@@ -57,6 +69,11 @@ def basic_pair(header: str | None) -> tuple[str, str] | None:
     return _pair(rest.strip(" ")) if scheme.lower() == "basic" else None
 
 
+def is_bearer(header: str | None) -> bool:
+    """Whether this is a field with a token (RFC 6750 §2.1)."""
+    return bool(header) and str(header).partition(" ")[0].lower() == "bearer"
+
+
 def _pair(encoded: str) -> tuple[str, str] | None:
     """RFC 7617 §2: UTF-8, parted by the first colon."""
     try:
@@ -64,6 +81,10 @@ def _pair(encoded: str) -> tuple[str, str] | None:
     except (binascii.Error, ValueError):  # UnicodeDecodeError is a ValueError
         return None
     return (name, password) if colon else None
+
+
+def _nobody_minds(account: JID) -> None:
+    """Nobody keeps account of who comes in."""
 
 
 class Authenticator:
@@ -78,9 +99,14 @@ class Authenticator:
         self._domain = domain
         self._admins = frozenset(admins)
         self._token = token.partition(" ")[2].encode()
+        self._tokens = Tokens(driver, domain)
+        self.seen: Callable[[JID], None] = _nobody_minds
+        """Told of every account that has come in."""
 
-    def check(self, header: str | None, address: str) -> Caller | Refused:
+    def check(self, header: str | None, address: str, use: Use = Use.ACCOUNT) -> Caller | Refused:
         """The caller whom the value of an Authorization field proves; `address` is the client's, for the throttle.
+
+        `use`: what the request is about, which the scopes of a token may not cover: then it is FORBIDDEN.
 
         Scheme names are compared without case (RFC 9110 §11.1).
         """
@@ -93,17 +119,29 @@ class Authenticator:
             case "basic":
                 return self._basic(rest.strip(" "), address)
             case "bearer":
-                return self._bearer(rest.strip(" "), address)
+                return self._bearer(rest.strip(" "), address, use)
         return Refused(Outcome.WRONG)
 
-    def _bearer(self, token: str, address: str) -> Caller | Refused:
+    def _bearer(self, text: str, address: str, use: Use) -> Caller | Refused:
         key = ("", address)
         if wait := self._throttle.wait(key):
             return Refused(Outcome.THROTTLED, wait)
-        if self._token and hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._token):
+        if self._token and hmac.compare_digest(text.encode("utf-8", "surrogateescape"), self._token):
             return Caller(JID("", self._domain, ""), Kind.COMPONENT)
+        token = self._tokens.check(text)
+        if token and self._record(token.owner):
+            self.seen(token.owner)
+            return self._by_token(token, use) or Refused(Outcome.FORBIDDEN)
         self._throttle.failed(key)
         return Refused(Outcome.WRONG)
+
+    def _by_token(self, token: Token, use: Use) -> Caller | None:
+        """The owner, so far as the scopes let the bearer be."""
+        admin = token.owner in self._admins and ADMIN_SCOPE in token.scopes
+        if not ACCOUNT_SCOPES.isdisjoint(token.scopes) or (admin and use is Use.ADMINISTER):
+            return Caller(token.owner, admin=admin)
+        globs = recipients(token.scopes)
+        return Caller(token.owner, recipients=globs) if globs and use is Use.SEND else None
 
     def _basic(self, encoded: str, address: str) -> Caller | Refused:
         pair = _pair(encoded)
@@ -126,6 +164,7 @@ class Authenticator:
             self._throttle.failed(key)
             return Refused(Outcome.WRONG)
         self._throttle.succeeded(key)
+        self.seen(jid)
         return Caller(jid, admin=jid in self._admins)
 
     def lift(self, address: str) -> int:

@@ -9,12 +9,12 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
+from xmpp_rest.auth.scopes import ADMIN_SCOPE
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.prep import PrepError, nameprep
 
 HTTP = "mod_http_api"  # the front ends by the names that rules give them
 COMMAND_LINE = "ejabberd_ctl"
-ADMIN_SCOPE = "ejabberd:admin"
 
 
 class Asker(NamedTuple):

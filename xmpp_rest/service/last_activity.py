@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import OrderedDict
+from threading import Lock
 from typing import NamedTuple
 
-from drivers import Driver
+from drivers import Driver, StorageError
 from xmpp_rest.protocol.jid import JID
 
+log = logging.getLogger(__name__)
+EVERY = 300  # seconds between two notes about an account that is busy: a write for each request would cost more than the request
+REMEMBERED = 10_000  # accounts, of each process
 LAST = "last"
 REGISTERED = "Registered but didn't login"
 
@@ -24,6 +30,8 @@ class LastActivity:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self._noted: OrderedDict[JID, float] = OrderedDict()  # account → monotonic time
+        self._lock = Lock()
 
     def get(self, jid: JID) -> Activity | None:
         """What is kept, or None. Raises StorageError."""
@@ -35,6 +43,22 @@ class LastActivity:
     def set(self, jid: JID, when: int, status: str) -> None:
         """Keep this as the last activity. Raises StorageError."""
         self._driver.store(jid.local, jid.domain, LAST, {"timestamp": when, "status": status})
+        with self._lock:
+            self._noted.pop(jid.bare, None)
+
+    def seen(self, jid: JID) -> None:
+        """The account has come in just now: noted down unless that was done lately. A storage that fails keeps nobody out."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._noted.get(jid, -EVERY) < EVERY:
+                return
+            self._noted[jid] = now
+            if len(self._noted) > REMEMBERED:
+                self._noted.popitem(last=False)
+        try:
+            self._driver.store(jid.local, jid.domain, LAST, {"timestamp": int(time.time()), "status": ""})
+        except StorageError as e:
+            log.warning("the last activity of %s is not noted: %s", jid, e)
 
     def registered(self, jid: JID) -> None:
         """The account was made just now."""

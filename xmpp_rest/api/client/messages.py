@@ -12,6 +12,7 @@ from xmpp_rest.api.client.outgoing import extensions
 from xmpp_rest.api.client.refusal import Refusal
 from xmpp_rest.api.client.resource import ClientResource, Reply
 from xmpp_rest.api.client.values import address, milliseconds, string
+from xmpp_rest.auth.scopes import Use
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make
@@ -22,6 +23,7 @@ class Messages(ClientResource):
     """The archive of the caller, with everybody or with one."""
 
     methods = ("OPTIONS", "GET", "POST")
+    uses = {"POST": Use.SEND}
 
     def post(self) -> Reply:
         """Send a chat message; the segment of the path counts for nothing."""
@@ -29,6 +31,7 @@ class Messages(ClientResource):
         if "to" not in fields:
             raise Refusal(400, "Missing recipient JID")
         to = address(fields["to"], "Invalid recipient JID")
+        self.require_recipient(to)
         if "body" not in fields:
             raise Refusal(400, "Missing message body")
         body = child("body", string(fields["body"], "Invalid message body"))

@@ -17,7 +17,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from drivers import StorageError
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal
-from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
+from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_bearer
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.body import dump_json
@@ -70,7 +70,7 @@ class ClientResource(Authenticated):
 
     def authenticate(self, field: str | None) -> Caller | Refused:
         """The account whose bare JID and password are given. In other APIs a user name alone is enough; here it is a domain."""
-        who = self._account(basic_pair(field))
+        who = super().authenticate(field) if is_bearer(field) else self._account(basic_pair(field))
         if isinstance(who, Caller):
             self.account = who.jid
         else:
@@ -155,6 +155,11 @@ class ClientResource(Authenticated):
             refusal = Refusal(503, f"The storage failed: {e}", retry_after=RETRY_AFTER)
         self._log(refusal.status, refusal.text)
         raise Stop(refusal.response(self.settings.generation))
+
+    def require_recipient(self, to: JID) -> None:
+        """Raise Refusal, 403, where the caller's token does not let send there."""
+        if not self.caller.may_send_to(to):
+            raise Refusal(403, f"This token may not send to {to}")
 
     def _log(self, status: int, reason: str) -> None:
         """Why, on the server's side: an empty 401 alone tells its user little."""

@@ -13,7 +13,9 @@ from xmpp_rest.api.client.resource import Reply
 from xmpp_rest.api.client.roomitem import MARKERS, room_item
 from xmpp_rest.api.client.roompath import OLD_INVALID, RoomResource, refusals
 from xmpp_rest.api.client.values import milliseconds, string
+from xmpp_rest.auth.scopes import Use
 from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CHAT_MARKERS
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.archive import Kept, Wanted
@@ -32,9 +34,11 @@ class RoomMessages(RoomResource):
     """The archive of a room, for its occupants."""
 
     methods = ("OPTIONS", "GET", "POST")
+    uses = {"POST": Use.SEND}
 
     def post(self) -> Reply:
         name = self.room_name(OLD_INVALID)
+        self.require_recipient(JID(name, self.rooms.domain, ""))
         try:
             payload = message_elements(self.fields())
         except Refusal as e:

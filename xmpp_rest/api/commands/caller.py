@@ -6,7 +6,7 @@ from werkzeug.datastructures import Authorization
 
 from xmpp_rest.api.commands.errors import Failure, bad_token, throttled, unauthorized
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.auth.credentials import Caller, Kind, Outcome
+from xmpp_rest.auth.credentials import BANNED, Caller, Kind, Outcome
 from xmpp_rest.auth.rights import Asker
 
 TOKEN = "Bearer"  # COMPAT ejabberd: in this spelling only  # noqa: S105
@@ -26,8 +26,13 @@ def asker(services: Services, header: str | None, address: str) -> Asker:
 
 def _by_token(services: Services, text: str, address: str) -> Asker | None:
     token = services.tokens.check(text)
-    if token is None or services.bans.banned(token.owner):
+    if token is None:
         return None
+    record = services.accounts.record(token.owner)
+    if record and record.get(BANNED):
+        return None
+    if record:
+        services.last.seen(token.owner)
     return Asker(token.owner, token.owner in services.gateway.settings.auth.admins, token.scopes, address)
 
 

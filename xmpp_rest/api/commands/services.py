@@ -39,7 +39,7 @@ class Services:
             gateway=gateway,
             accounts=accounts,
             bans=Bans(driver, accounts.domain),
-            last=LastActivity(driver),
+            last=gateway.last,
             private=PrivateStorage(driver),
             vcards=VCards(driver),
             groups=SharedGroups(driver, accounts.domain),

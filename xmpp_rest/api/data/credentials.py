@@ -1,4 +1,4 @@
-"""Which Authorization fields count at /data? Basic with a whole JID (spec data-api §1.2)."""
+"""Which Authorization fields count at /data? Basic with a whole JID (spec data-api §1.2), and the gateway's own tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOBODY = "Basic"
 """A field that proves nothing."""
 
 
-def basic_with_domain(field: str | None) -> str | None:
+def counting(field: str | None) -> str | None:
     """The field as other APIs have it, if it is one that counts here; else one that proves nothing; None stays None.
 
     COMPAT mod_data_access: its documentation writes the credentials without the word Basic in front.
@@ -19,6 +19,8 @@ def basic_with_domain(field: str | None) -> str | None:
     scheme, blank, credentials = field.strip(" ").partition(" ")
     if not blank:
         scheme, credentials = "basic", scheme
+    if blank and scheme.lower() == "bearer":
+        return field
     return f"Basic {credentials}" if scheme.lower() == "basic" and _names_domain(credentials) else NOBODY
 
 

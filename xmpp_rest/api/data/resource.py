@@ -11,9 +11,11 @@ from flask import Response
 
 from drivers import BadValue, StorageError
 from xmpp_rest.api.authentication import Authenticated
-from xmpp_rest.api.data.credentials import basic_with_domain
+from xmpp_rest.api.data.credentials import counting
 from xmpp_rest.auth.credentials import Caller, Refused
+from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.methods import REGISTERED_METHODS
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.service.data import Data
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 class DataResource(Authenticated):
     """Base of the resources below /data."""
 
+    uses = dict.fromkeys(REGISTERED_METHODS, Use.ADMINISTER)
+
     def __init__(self, gateway: Gateway, data: Data) -> None:
         self.gateway = gateway
         self.data = data
@@ -33,7 +37,7 @@ class DataResource(Authenticated):
         self.gateway.start()
 
     def authenticate(self, field: str | None) -> Caller | Refused:
-        return super().authenticate(basic_with_domain(field))
+        return super().authenticate(counting(field))
 
     def challenge(self) -> str:
         return f'Basic realm="{self.gateway.settings.gateway.domain}/data_access"'

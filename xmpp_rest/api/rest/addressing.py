@@ -33,7 +33,7 @@ class Addressed(NamedTuple):
 def address(stanza: Element, caller: Caller) -> Addressed:
     """Check the stanza and give it its attributes: from, to and id by the rules, type and xml:lang as they are, nothing else.
 
-    Raises Rejected: xmlns, name, to, from, from_auth.
+    Raises Rejected: xmlns, name, to, from, from_auth, scope.
     """
     if stanza.tag[:1] == "{":
         raise Rejected("xmlns")
@@ -45,7 +45,10 @@ def address(stanza: Element, caller: Caller) -> Addressed:
     if to is not None:
         attributes["to"] = str(to)
     stanza.attrib = attributes | {k: v for k, v in stanza.attrib.items() if k in _KEPT}
-    return Addressed(stanza, sender, sender.bare if to is None else to)
+    addressed = Addressed(stanza, sender, sender.bare if to is None else to)
+    if caller.recipients is not None and (stanza.tag != "message" or not caller.may_send_to(addressed.to)):
+        raise Rejected("scope")
+    return addressed
 
 
 def check_iq(stanza: Element) -> None:

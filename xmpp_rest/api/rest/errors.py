@@ -33,6 +33,7 @@ ERRORS: dict[str, Row] = {
     "unauthz": Row(403, "auth", "not-authorized", "Credentials not accepted"),
     "from_auth": Row(403, "auth", "not-authorized", "Not authorized to send stanza with requested 'from'"),
     "admin": Row(403, "auth", "forbidden", "Only administrators may do this"),
+    "scope": Row(403, "auth", "forbidden", "This token may send messages to certain addresses only, and this is none of them"),
     "throttled": Row(429, "wait", "policy-violation", "Too many wrong credentials; try again later"),
     "parse": Row(400, "modify", "not-well-formed", "Failed to parse payload"),
     "size": Row(413, "modify", "resource-constraint", "Payload too large"),

@@ -9,6 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, render
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource, Stop
 from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters, reply_types
@@ -36,19 +37,23 @@ class RestResource(Resource):
     def is_authorized(self) -> bool | str:
         if self.request.method == "OPTIONS":
             return True
-        who = self.gateway.authenticator.check(self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
+        who = self.gateway.authenticator.check(self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "", self.use())
         if isinstance(who, Caller):
             self.caller = who
             return True
         self._refused = who
         return self._challenge() if who.outcome is Outcome.MISSING else True
 
+    def use(self) -> Use:
+        """What the request is about: a token may be good for no more than sending messages."""
+        return Use.ACCOUNT
+
     def _challenge(self) -> str:
         realm = f'realm="{self.gateway.settings.gateway.domain}/rest"'
         return f"Basic {realm}, Bearer {realm}"
 
     def forbidden(self) -> bool:
-        return self._refused is not None and self._refused.outcome is Outcome.WRONG
+        return self._refused is not None and self._refused.outcome in (Outcome.WRONG, Outcome.FORBIDDEN)
 
     def rate_limited(self) -> int | bool:
         return self._refused.retry_after if self._refused else False

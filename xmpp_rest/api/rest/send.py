@@ -15,6 +15,7 @@ from drivers import StorageError
 from xmpp_rest.api.rest.addressing import Addressed, Rejected, address, check_iq
 from xmpp_rest.api.rest.errors import failure, failure_of
 from xmpp_rest.api.rest.resource import RestResource
+from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import CODECS, XMPP_XML, Misaddressed, Unreadable, any_parameters, media_type
@@ -80,6 +81,9 @@ class StanzaResource(RestResource):
 
 class Send(StanzaResource):
     """Sends the stanza: 202 for what was accepted, 200 with the answer to an iq, or with what came back at once."""
+
+    def use(self) -> Use:
+        return Use.SEND if self.request.method == "POST" else Use.ACCOUNT
 
     def process(self, addressed: Addressed) -> bool:
         try:

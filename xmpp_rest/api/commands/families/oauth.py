@@ -7,9 +7,9 @@ import time
 from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
-SCOPES = frozenset(("ejabberd:user", "ejabberd:admin", "sasl_auth"))
 
 
 def _owner(text: str) -> JID:
@@ -22,7 +22,7 @@ def _owner(text: str) -> JID:
 
 def _issue(services: Services, jid: str, ttl: int, scopes: list[str]) -> str:
     owner = _owner(jid)
-    if not SCOPES | services.names >= set(scopes):
+    if any(not (scope in GENERAL_SCOPES or scope in services.names or is_send_scope(scope)) for scope in scopes):
         raise rejected("invalid_scope")
     try:
         return services.tokens.issue(owner, scopes, ttl)
