@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 from drivers import BadStorageURL, StorageError
 from drivers.names import Key
 from drivers.sql.driver import SQLDriver
+from drivers.sql.groupcommit import Change, GroupCommit
 from drivers.sql.session import Engine, Row, Session
 from drivers.sql.sqliteschema import ensure_schema
 
@@ -73,10 +73,10 @@ class _Session(Session):
 class _Pool:
     """The connections of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, transact: Callable[[Sequence[Change[Any]]], None]) -> None:
         self.idle: list[sqlite3.Connection] = []
         # threads queue here instead of in SQLite, whose waiting is polling
-        self.writer = threading.Lock()
+        self.group = GroupCommit(transact, BUSY)
 
 
 class _Engine(Engine):
@@ -86,23 +86,34 @@ class _Engine(Engine):
         self._pools: dict[int, _Pool] = {}
         self._ready = False
         self._closed = False
-        self._writing = threading.local()
 
     def read(self, work: Callable[[Session], T]) -> T:
         with self._errors(), self._connection() as connection:
             return work(_Session(connection))
 
     def write(self, key: Key, work: Callable[[Session], T]) -> T:
-        with self._errors(), self._turn(), self._connection() as connection:
-            self._begin(connection)
-            try:
-                result = work(_Session(connection))
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            return result
+        with self._errors():
+            return self._pool().group.run(lambda connection: work(_Session(connection)))
+
+    def _transact(self, changes: Sequence[Change[Any]]) -> None:
+        """Make changes in one transaction; what goes wrong is for each of them to raise."""
+        try:
+            with self._connection() as connection:
+                self._begin(connection)
+                try:
+                    if len(changes) == 1:
+                        changes[0].run_alone(connection)
+                    else:
+                        for change in changes:
+                            change.run(connection)
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+        except BaseException as e:  # not lost: every thread that waits raises it
+            for change in changes:
+                change.fail(e)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Become the one writer of all processes. (SQLite itself waits in sleeps of up to 0.1 s, and the luckiest starve the rest.)"""
@@ -127,22 +138,7 @@ class _Engine(Engine):
             pool.idle.pop().close()
 
     def _pool(self) -> _Pool:
-        return self._pools.get(os.getpid()) or self._pools.setdefault(os.getpid(), _Pool())
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Be the one writer of this process."""
-        if getattr(self._writing, "now", False):
-            raise StorageError("a function given to update() must not write to the same storage")
-        lock = self._pool().writer
-        if not lock.acquire(timeout=BUSY):
-            raise StorageError(f"{self._path}: other threads have been writing for {BUSY:.0f} s")
-        self._writing.now = True
-        try:
-            yield
-        finally:
-            self._writing.now = False
-            lock.release()
+        return self._pools.get(os.getpid()) or self._pools.setdefault(os.getpid(), _Pool(self._transact))
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -21,7 +21,7 @@ INDEXES = {
     "prosodyarchive_with_when": '"prosodyarchive" ("host", "user", "store", "with", "when")',
     "prosodyarchive_when": '"prosodyarchive" ("host", "user", "store", "when")',
     "prosodyarchive_sort": '"prosodyarchive" ("host", "user", "store", "sort_id")',
-    "prosodyarchive_with_sort": '"prosodyarchive" ("host", "user", "store", "with", "sort_id")',
+    "xmpprest_archive_with_sort": '"prosodyarchive" ("host", "user", "store", "with", "sort_id")',
     "xmpprest_list_index": '"xmpprest_list" ("host", "user", "store", "id")',
 }
 UNIQUE = {"prosodyarchive_index": '"prosodyarchive" ("host", "user", "store", "key")'}

@@ -24,7 +24,7 @@ INDEXES = {
     "prosodyarchive_with_when": ("prosodyarchive", ["host", "user", "store", "with", "when"], False),
     "prosodyarchive_when": ("prosodyarchive", ["host", "user", "store", "when"], False),
     "prosodyarchive_sort": ("prosodyarchive", ["host", "user", "store", "sort_id"], False),
-    "prosodyarchive_with_sort": ("prosodyarchive", ["host", "user", "store", "with", "sort_id"], False),
+    "xmpprest_archive_with_sort": ("prosodyarchive", ["host", "user", "store", "with", "sort_id"], False),
     "xmpprest_list_index": ("xmpprest_list", ["host", "user", "store", "id"], False),
 }
 

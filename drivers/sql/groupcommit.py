@@ -1,0 +1,99 @@
+"""How do many threads share the price of one commit? Whoever gets the turn writes for all who wait.
+
+A commit waits for the disk, the same time for one change as for a hundred. So threads queue their changes; the one whose turn it is
+takes all that wait into one transaction, each behind a savepoint of its own, and commits once. Nobody returns before the commit that
+holds his change.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from drivers import StorageError
+
+T = TypeVar("T")
+MOST = 256  # changes in one transaction
+
+
+class Change(Generic[T]):
+    """One thread's change: what to do with the connection, and what came of it."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
+        self._work = work
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self.done = False
+
+    def run_alone(self, connection: sqlite3.Connection) -> None:
+        """Do it as the only change of its transaction, which comes to nothing if it raises."""
+        self._result = self._work(connection)
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Do it, or leave no trace of it in the transaction."""
+        connection.execute("SAVEPOINT change")
+        try:
+            self._result = self._work(connection)
+        except BaseException as e:
+            self._error = e
+            if connection.in_transaction:  # SQLite itself rolls back where the disk is full
+                connection.execute("ROLLBACK TO change")
+            else:
+                raise
+        connection.execute("RELEASE change")
+
+    def fail(self, error: BaseException) -> None:
+        """The transaction came to nothing."""
+        self._error = self._error or error
+
+    def result(self) -> T:
+        """What the work returned. Raises what it raised, or what the commit did."""
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]
+
+
+class GroupCommit:
+    """The queue of one process. `transact` runs changes in one transaction; it raises nothing and lets each change know."""
+
+    def __init__(self, transact: Callable[[Sequence[Change[Any]]], None], patience: float) -> None:
+        self._transact = transact
+        self._patience = patience
+        self._waiting: list[Change[Any]] = []
+        self._queue = threading.Lock()
+        self._turn = threading.Lock()
+        self._writer: int | None = None  # the thread that has the turn
+
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Have `work` done in a transaction that is committed when this returns. Raises what it raises, and StorageError."""
+        if self._writer == threading.get_ident():
+            raise StorageError("a function given to update() must not write to the same storage")
+        change = Change(work)
+        with self._queue:
+            self._waiting.append(change)
+        if not self._turn.acquire(timeout=self._patience):
+            self._withdraw(change)
+        try:
+            self._writer = threading.get_ident()
+            if not change.done:
+                self._write()
+        finally:
+            self._writer = None
+            self._turn.release()
+        return change.result()
+
+    def _write(self) -> None:
+        """Write for all who wait, oneself included."""
+        with self._queue:
+            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        self._transact(batch)
+        for change in batch:
+            change.done = True
+
+    def _withdraw(self, change: Change[Any]) -> None:
+        with self._queue:
+            if change in self._waiting:
+                self._waiting.remove(change)
+        raise StorageError(f"other threads have been writing for {self._patience:.0f} s")
