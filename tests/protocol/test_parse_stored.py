@@ -1,0 +1,30 @@
+"""Is archived text the element that it was? (protocol/parse.py)"""
+
+from __future__ import annotations
+
+import pytest
+
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.parse import parse_stored, parse_text
+
+TEXTS = [
+    "<message/>",
+    "<message from='a@b' to='c@d/e' type='chat' id='1'><body>hi &amp; &lt;bye&gt;</body></message>",
+    "<message xml:lang='it'><body>c'è 🍎</body><x xmlns='urn:x' a='1'><y/>tail</x> </message>",
+    "<message xmlns='jabber:client'><body>hi</body></message>",
+    "<message><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'><body>in</body></message></forwarded></message>",
+    "<message><body>it says jabber:client</body></message>",
+    "<message><x xmlns='urn:x' xmlns:n='urn:n' n:a='1'/></message>",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_it_is_what_the_strict_parser_makes_of_it(text: str) -> None:
+    assert serialise(parse_stored(text)) == serialise(parse_text(text))
+    assert [element.tag for element in parse_stored(text).iter()] == [element.tag for element in parse_text(text).iter()]
+
+
+@pytest.mark.parametrize("text", ["", "hi", "<message", "<message></body>", "<message/><message/>", "<a>\ud800</a>", "<a xmlns='jabber:client'>\ud800</a>"])
+def test_what_is_no_element(text: str) -> None:
+    with pytest.raises(BadXML):
+        parse_stored(text)
