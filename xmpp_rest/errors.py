@@ -38,6 +38,14 @@ ERRORS: dict[str, Row] = {
     "not-owner": Row(403, "cancel", "not-allowed", "Only the owner of the room may do this"),  # §7.4
     "bad-room-change": Row(400, "modify", "bad-request", "The room cannot be changed in this way"),
     "room-full": Row(403, "wait", "resource-constraint", "The room holds as many occupants as it may"),
+    "rooms-full": Row(503, "wait", "resource-constraint", "There are as many rooms as there may be"),
+    "room-crowded": Row(403, "wait", "resource-constraint", "The room has as many affiliations or subscribers as it may"),
+    "bad-room-name": Row(400, "modify", "jid-malformed", "This cannot be the name of a room"),
+    "bad-room-option": Row(400, "modify", "not-acceptable", "A room has no such option, or it cannot have this value"),
+    "bad-affiliation": Row(400, "modify", "bad-request", "An affiliation is one of owner, admin, member, outcast and none"),
+    "bad-nick": Row(400, "modify", "not-acceptable", "This cannot be a nick"),
+    "nick-taken": Row(409, "cancel", "conflict", "Somebody else has this nick"),
+    "subscriptions-off": Row(403, "cancel", "not-allowed", "The room allows no subscriptions"),
     "bad-localpart": Row(400, "modify", "jid-malformed", "The user name is not valid"),
     "bad-password": Row(400, "modify", "not-acceptable", "The password contains unacceptable characters"),
 }

@@ -28,6 +28,9 @@ from xmpp_rest.service.last_activity import LastActivity
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
 from xmpp_rest.service.mam import ArchiveQueries
+from xmpp_rest.service.muc.build import conference
+from xmpp_rest.service.muc.conference import Conference
+from xmpp_rest.service.muc.seam import perform
 from xmpp_rest.service.muclight import MucLight
 from xmpp_rest.service.muclight_away import RoomsAway
 from xmpp_rest.service.muclight_blocking import Blocking
@@ -91,12 +94,13 @@ class Gateway:
         self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks")
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
         self._rooms_away = RoomsAway(self.muclight, self._have_done) if self.muclight else None
+        self.conference = self._build_conference() if settings.gateway.conference_domain else None
         self.accounts.before_unregister = self._say_goodbye
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
         offers: dict[str, Handler] = {"status": self._link_status}
-        offers |= {"callbacks": self.callbacks.describe, "replay": self.callbacks.replay}
+        offers |= {"conference": self._of_conference, "callbacks": self.callbacks.describe, "replay": self.callbacks.replay}
         offers |= self._rooms_away.offers if self._rooms_away else {}
         self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
         self._subscribe()
@@ -111,16 +115,35 @@ class Gateway:
         self.router.subscribe(domain, MucLightEntity(muclight, blocking, archive.handle).handle)
         return muclight
 
+    def _build_conference(self) -> Conference:
+        """The rooms of XEP-0045, which answer at their domain before anybody else does."""
+        domain = self.settings.gateway.conference_domain
+        rooms = conference(self.driver, domain, self.router, self.archive, self.stamps)
+        self.router.subscribe(domain, rooms.handle)
+        return rooms
+
+    def _of_conference(self, method: str, arguments: list[Any]) -> Any:
+        """Done by the owner, for a peer."""
+        return perform(self.conference, method, arguments) if self.conference else None
+
+    def _ask_conference(self, method: str, arguments: list[Any]) -> Any:
+        """Done by a peer: it asks the owner."""
+        return self.siblings.have_done("conference", method=method, arguments=arguments)
+
     def _say_goodbye(self, account: JID) -> None:
         """The account is about to be removed: end what others know of it, so that nobody who gets its name later comes into it."""
         self.contacts.remove_all(account)
         if self.muclight:
             self.muclight.leave_all(account)
+        if self.conference:
+            self.conference.forget_user(str(account))
 
     def _own(self, owner: bool) -> None:
         """This process owns the link from now on: the streams, the outboxes and the callbacks' journals. A process never gives it back."""
         if self.muclight:
             self.muclight.away = None if owner else self._rooms_away
+        if self.conference:
+            self.conference.away = None if owner else self._ask_conference
         if not owner:
             return
         self._intake.start()
@@ -186,6 +209,8 @@ class Gateway:
         if self._pid == os.getpid():
             self._pid = 0
             self.streams.stop()
+            if self.conference and self.siblings.is_owner:
+                self.conference.close()
             if self.uplink:
                 self.uplink.stop()
             self._intake.stop()

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from itertools import chain
 
-from xmpp_rest.api.commands.families import accounts, archive, bans, last, oauth, private, roster, server, shared_groups, vcard
+from xmpp_rest.api.commands.families import (
+    accounts,
+    archive,
+    bans,
+    last,
+    muc_nicks,
+    muc_subscriptions,
+    oauth,
+    private,
+    rooms,
+    rooms_people,
+    roster,
+    server,
+    shared_groups,
+    vcard,
+)
 from xmpp_rest.api.commands.registry import Bound
 
-FAMILIES = (accounts, archive, bans, last, oauth, private, roster, server, shared_groups, vcard)
+FAMILIES = (
+    accounts, archive, bans, last, muc_nicks, muc_subscriptions, oauth, private, rooms, rooms_people, roster, server, shared_groups, vcard,
+)  # fmt: skip
 COMMANDS: tuple[Bound, ...] = tuple(chain.from_iterable(family.COMMANDS for family in FAMILIES))

@@ -1,0 +1,69 @@
+"""Which room service does a command mean, and what is said where it cannot do a thing? (spec commands-api §12)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
+from xmpp_rest.service.muc.conference import Conference
+
+ANY = "global"  # stands for all services, of which there is one
+NO_SERVICE = "Unknown host passed in 'service'"
+
+
+def conference(services: Services, service: str) -> Conference:
+    """The service of this name. Raises Failure where there is none."""
+    rooms = services.gateway.conference
+    if rooms is None or domain(service) != rooms.domain:
+        raise rejected(NO_SERVICE)
+    return rooms
+
+
+def conferences(services: Services, service: str) -> list[Conference]:
+    """The service of this name, or all. Raises Failure where there is none."""
+    if service == ANY:
+        return [services.gateway.conference] if services.gateway.conference else []
+    return [conference(services, service)]
+
+
+def domain(text: str) -> str:
+    """The domain as addresses have it; "" for what is none."""
+    try:
+        jid = parse_jid(text)
+    except InvalidJID:
+        return ""
+    return "" if jid.local or jid.resource else jid.domain
+
+
+@contextmanager
+def refusing(**texts: str) -> Iterator[None]:
+    """What the command says about errors of the service, by their name with `_` for `-`. Raises Failure."""
+    try:
+        yield
+    except GatewayError as e:
+        text = texts.get(e.name.replace("-", "_"))
+        if text is None:
+            raise
+        raise rejected(text) from e
+
+
+def address(text: str, complaint: str) -> JID:
+    """The address that the text spells; the complaint where it spells none. Raises Failure."""
+    try:
+        return parse_jid(text)
+    except InvalidJID as e:
+        raise rejected(complaint) from e
+
+
+def user_at(user: str, host: str, complaint: str) -> JID:
+    """The bare address of `user` at `host`, wherever that is. Raises Failure."""
+    try:
+        if not user:
+            raise rejected(complaint)
+        return local_jid(user, host)
+    except InvalidJID as e:
+        raise rejected(complaint) from e

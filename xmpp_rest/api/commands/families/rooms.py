@@ -1,0 +1,155 @@
+"""Rooms: make and unmake them, list them, set their options (spec commands-api §12)."""
+
+from __future__ import annotations
+
+import re
+
+from xmpp_rest.api.commands.errors import internal_error, rejected
+from xmpp_rest.api.commands.families.muc import conference, conferences, refusing
+from xmpp_rest.api.commands.families.rooms_options import Given, read
+from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.errors import GatewayError
+
+MAX_PATTERN = 1000  # characters of a regular expression
+ABSENT = "Room doesn't exists"  # COMPAT ejabberd: spelled so
+MAX_DAYS = 1_000_000  # further back than any clock
+
+
+@command("create_room")
+def create_room(services: Services, room: str, service: str, host: str) -> bool:
+    return _create(services, room, service, host, [])
+
+
+@command("create_room_with_opts")
+def create_room_with_opts(services: Services, room: str, service: str, host: str, options: list[tuple[str, str]]) -> bool:
+    return _create(services, room, service, host, options)
+
+
+def _create(services: Services, room: str, service: str, host: str, options: Given) -> bool:
+    services.require_host(host)
+    rooms = conference(services, service)
+    given = read(options)
+    texts = {"room_exists": "Room already exists", "bad_room_name": "Invalid value of room name"}
+    try:
+        with refusing(**texts):
+            rooms.create(room, given.options, given.affiliations, given.subscribers)
+    except GatewayError as e:
+        if e.name in ("bad-room-option", "bad-affiliation", "bad-nick"):
+            raise internal_error() from e  # COMPAT ejabberd
+        raise
+    return True
+
+
+@command("destroy_room")
+def destroy_room(services: Services, room: str, service: str) -> bool:
+    rooms = conference(services, service)
+    with refusing(room_unknown=ABSENT):
+        rooms.destroy(room, "", False)
+    return True
+
+
+# options
+
+
+@command("change_room_option")
+def change_room_option(services: Services, room: str, service: str, option: str, value: str) -> bool:
+    rooms = conference(services, service)
+    try:
+        with refusing(room_unknown="Room not found"):
+            rooms.set_option(room, option, value)
+    except GatewayError as e:
+        if e.name == "bad-room-option":
+            raise internal_error() from e  # COMPAT ejabberd
+        raise
+    return True
+
+
+@command("get_room_options")
+def get_room_options(services: Services, room: str, service: str) -> list[tuple[str, str]]:
+    rooms = conference(services, service)
+    try:
+        return list(rooms.options(room).items())
+    except GatewayError as e:
+        if e.name == "room-unknown":
+            return []
+        raise
+
+
+# lists
+
+
+@command("muc_online_rooms")
+def muc_online_rooms(services: Services, service: str) -> list[str]:
+    return [f"{name}@{rooms.domain}" for rooms in conferences(services, service) for name in rooms.names()]
+
+
+@command("muc_online_rooms_count")
+def muc_online_rooms_count(services: Services, service: str) -> int:
+    return sum(len(rooms.names()) for rooms in conferences(services, service))
+
+
+@command("muc_online_rooms_by_regex")
+def muc_online_rooms_by_regex(services: Services, service: str, regex: str) -> list[tuple[str, str, int]]:
+    found = conferences(services, service)
+    try:
+        re.compile(regex if len(regex) <= MAX_PATTERN else "(")
+    except (re.error, RecursionError, OverflowError) as e:
+        raise internal_error() from e  # COMPAT ejabberd
+    return [(f"{name}@{rooms.domain}", public, crowd) for rooms in found for name, public, crowd in rooms.matching(regex)]
+
+
+# rooms that nobody needs
+
+
+def _unused(services: Services, service: str, days: int, destroy: str = "") -> list[str]:
+    """Those unused for so many days; destroyed, where `destroy` is "loudly" or "quietly"."""
+    if days < 0:
+        raise rejected("Invalid number of days")
+    found = [(rooms, name) for rooms in conferences(services, service) for name in rooms.unused(min(days, MAX_DAYS))]
+    for rooms, name in found if destroy else ():
+        with refusing(room_unknown=ABSENT):
+            rooms.destroy(name, "", destroy == "quietly")
+    return [f"{name}@{rooms.domain}" for rooms, name in found]
+
+
+@command("rooms_unused_list")
+def rooms_unused_list(services: Services, service: str, days: int) -> list[str]:
+    return _unused(services, service, days)
+
+
+@command("rooms_unused_destroy")
+def rooms_unused_destroy(services: Services, service: str, days: int) -> list[str]:
+    return _unused(services, service, days, "loudly")
+
+
+@command("rooms_unused_destroy_skip_notifications")
+def rooms_unused_destroy_skip_notifications(services: Services, service: str, days: int) -> list[str]:
+    return _unused(services, service, days, "quietly")
+
+
+@command("rooms_empty_list")
+def rooms_empty_list(services: Services, service: str) -> list[str]:
+    return [f"{name}@{rooms.domain}" for rooms in conferences(services, service) for name in rooms.empty()]
+
+
+@command("rooms_empty_destroy")
+def rooms_empty_destroy_v0(services: Services, service: str) -> list[str]:
+    found = [(rooms, name) for rooms in conferences(services, service) for name in rooms.empty()]
+    for rooms, name in found:
+        with refusing(room_unknown=ABSENT):
+            rooms.destroy(name, "", False)
+    return [f"{name}@{rooms.domain}" for rooms, name in found]
+
+
+@command("rooms_empty_destroy", 2)
+def rooms_empty_destroy(services: Services, service: str) -> str:
+    destroyed: list[str] = rooms_empty_destroy_v0.run(services, service)
+    return f"Destroyed rooms: {len(destroyed)}"
+
+
+COMMANDS = (
+    create_room, create_room_with_opts, destroy_room, change_room_option, get_room_options, muc_online_rooms, muc_online_rooms_count,
+    muc_online_rooms_by_regex, rooms_unused_list, rooms_unused_destroy, rooms_unused_destroy_skip_notifications, rooms_empty_list,
+    rooms_empty_destroy_v0, rooms_empty_destroy,
+)  # fmt: skip

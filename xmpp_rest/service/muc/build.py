@@ -1,0 +1,56 @@
+"""How are the parts of the conference domain put together?"""
+
+from __future__ import annotations
+
+from drivers import Driver
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.archive import Archive
+from xmpp_rest.service.mam import ArchiveQueries
+from xmpp_rest.service.muc.admin import AdminQueries
+from xmpp_rest.service.muc.conference import Conference
+from xmpp_rest.service.muc.configuring import Configuration
+from xmpp_rest.service.muc.disco import Disco
+from xmpp_rest.service.muc.entering import Doors
+from xmpp_rest.service.muc.entity import MucEntity
+from xmpp_rest.service.muc.history import SHADOW, History
+from xmpp_rest.service.muc.inviting import Invitations
+from xmpp_rest.service.muc.moderation import Moderation
+from xmpp_rest.service.muc.nicks import Nicks
+from xmpp_rest.service.muc.owner import OwnerQueries
+from xmpp_rest.service.muc.relay import Relay
+from xmpp_rest.service.muc.requests import VoiceRequests
+from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.speaking import Speech
+from xmpp_rest.service.muc.subscribing import Subscriptions
+from xmpp_rest.service.muc.voice import Voice
+from xmpp_rest.service.stamps import Stamps
+
+
+def conference(driver: Driver, domain: str, router: Router, archive: Archive, stamps: Stamps) -> Conference:
+    """The rooms of `domain`; their handler is not subscribed yet."""
+    rooms = Rooms(driver, domain, History(archive, Archive(driver, SHADOW)), stamps.next)
+    voice, nicks = Voice(router.send), Nicks(driver, domain)
+    doors = Doors(rooms, voice, nicks)
+    configuration, moderation = Configuration(rooms, voice, doors), Moderation(rooms, voice, doors)
+    subscriptions = Subscriptions(rooms, voice, nicks)
+    speech = Speech(rooms, voice, doors, Invitations(rooms, voice), VoiceRequests(rooms, voice, moderation))
+    queries = (
+        Disco(rooms, nicks),
+        AdminQueries(rooms, moderation, doors),
+        OwnerQueries(rooms, configuration),
+        subscriptions,
+        nicks,
+    )
+
+    def may_ask(asker: JID, owner: JID) -> bool:
+        """Whether somebody may read the archive of a room: whoever could come in, or hears of it anyway."""
+        with rooms.held(owner.local) as room:
+            affiliation = room.affiliation(asker)
+            if room.is_present(asker.bare) or asker.bare in room.subscribers or affiliation in ("member", "admin", "owner"):
+                return True
+            return affiliation == "none" and not room.on("members_only") and not room.on("password_protected")
+
+    archives = ArchiveQueries(archive, router.send, may_ask)
+    entity = MucEntity(domain, doors, speech, Relay(rooms, voice), archives.handle, queries)
+    return Conference(rooms, voice, nicks, (doors, configuration, moderation, subscriptions), entity.handle)

@@ -1,0 +1,133 @@
+"""What does service discovery show of the rooms and their service? (XEP-0045 §6, XEP-0030, XEP-0128)"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import DATA_FORMS, DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC, PING, REGISTER, RSM, VERSION
+from xmpp_rest.protocol.stanza import child
+from xmpp_rest.service.muc.nicks import Nicks
+from xmpp_rest.service.muc.notices import MUCSUB, Refused
+from xmpp_rest.service.muc.room import Room
+from xmpp_rest.service.muc.rooms import Rooms
+
+NAME = "Chatrooms"
+PAGE = 200  # rooms in one answer
+RESERVED_NICK = "x-roomuser-item"  # node, XEP-0045 §7.12: which nick is reserved for the asker
+_FORM = f"{{{DATA_FORMS}}}"
+_INFO, _ITEMS = f"{{{DISCO_INFO}}}", f"{{{DISCO_ITEMS}}}"
+_SERVICE = (DISCO_INFO, DISCO_ITEMS, LAST, MUC, MUCSUB, PING, REGISTER, RSM, VERSION)
+_ROOM = (DISCO_INFO, DISCO_ITEMS, MUC, f"{MUC}#stable_id", f"{MUC}#self-ping-optimization", f"{MUC}#request")
+# option → the feature when it is true, and when it is false (XEP-0045 §15.3)
+_FEATURES = {
+    "public": ("muc_public", "muc_hidden"),
+    "members_only": ("muc_membersonly", "muc_open"),
+    "moderated": ("muc_moderated", "muc_unmoderated"),
+    "anonymous": ("muc_semianonymous", "muc_nonanonymous"),
+    "password_protected": ("muc_passwordprotected", "muc_unsecured"),
+    "persistent": ("muc_persistent", "muc_temporary"),
+}
+
+
+class Disco:
+    """Answers disco#info and disco#items. Raises Refused, GatewayError, StorageError."""
+
+    def __init__(self, rooms: Rooms, nicks: Nicks) -> None:
+        self._rooms = rooms
+        self._nicks = nicks
+
+    def service_info(self, iq: Element, asker: JID, name: str) -> Element:
+        _refuse_node(iq)
+        return _info(NAME, _SERVICE)
+
+    def service_items(self, iq: Element, asker: JID, name: str) -> Element:
+        """The public rooms, a page of them where they are many (XEP-0059)."""
+        _refuse_node(iq)
+        answer, names = child(f"{_ITEMS}query"), self._rooms.names()
+        after = iq[0].findtext(f"{{{RSM}}}set/{{{RSM}}}after", "")
+        first = bisect_right(names, after.partition("@")[0]) if after else 0
+        shown: list[str] = []
+        for at in names[first:]:
+            if len(shown) == PAGE:
+                break
+            if (item := self._item(at, asker)) is not None:
+                answer.append(item)
+                shown.append(item.get("jid", ""))
+        if after or len(shown) == PAGE:
+            answer.append(_page(shown))
+        return answer
+
+    def _item(self, name: str, asker: JID) -> Element | None:
+        try:
+            with self._rooms.held(name) as room:
+                if not room.on("public") and not room.is_present(asker.bare):
+                    return None
+                return child(f"{_ITEMS}item", jid=str(room.jid), name=f"{room.options['title'] or name} ({len(room.occupants)})")
+        except GatewayError:  # it has ended meanwhile
+            return None
+
+    def room_info(self, iq: Element, asker: JID, name: str) -> Element:
+        node = iq[0].get("node", "")
+        with self._rooms.held(name) as room:
+            if node == RESERVED_NICK:
+                return _info(self._nicks.of(asker.bare), (), node)
+            _refuse_node(iq)
+            features = [pair[not room.on(option)] for option, pair in _FEATURES.items()]
+            optional = [f for f, on in ((MAM, room.on("mam")), (MUCSUB, room.on("allow_subscription"))) if on]
+            answer = _info(room.options["title"] or name, (*_ROOM, *features, *optional))
+            answer.append(_details(room))
+            return answer
+
+    def room_items(self, iq: Element, asker: JID, name: str) -> Element:
+        """The occupants, where the list is public or the asker is one of them (§6.5)."""
+        _refuse_node(iq)
+        answer = child(f"{_ITEMS}query")
+        with self._rooms.held(name) as room:
+            if room.on("public_list") or room.is_present(asker.bare):
+                answer.extend(child(f"{_ITEMS}item", jid=f"{room.jid}/{o.nick}", name=o.nick) for o in room.occupants.values())
+        return answer
+
+
+def _info(name: str, features: tuple[str, ...], node: str = "") -> Element:
+    answer = child(f"{_INFO}query", **({"node": node} if node else {}))
+    named = {"name": name} if name else {}
+    answer.append(child(f"{_INFO}identity", category="conference", type="text", **named))
+    answer.extend(child(f"{_INFO}feature", var=feature) for feature in sorted(features))
+    return answer
+
+
+def _details(room: Room) -> Element:
+    """The form of XEP-0045 §15.5.4."""
+    form = child(f"{_FORM}x", type="result")
+    rows = {
+        "FORM_TYPE": f"{MUC}#roominfo",
+        "muc#roomconfig_roomname": room.options["title"],
+        "muc#roominfo_description": room.options["description"],
+        "muc#roominfo_lang": room.options["lang"],
+        "muc#roominfo_occupants": str(len(room.occupants)),
+        "muc#roominfo_subject": room.options["subject"],
+        "muc#roominfo_subjectmod": str(int(room.on("allow_change_subj"))),
+        "muc#roominfo_pubsub": room.options["pubsub"],
+        "muc#maxhistoryfetch": "20",
+    }
+    for var, value in rows.items():
+        field = child(f"{_FORM}field", var=var, **({"type": "hidden"} if var == "FORM_TYPE" else {}))
+        field.append(child(f"{_FORM}value", value))
+        form.append(field)
+    return form
+
+
+def _refuse_node(iq: Element) -> None:
+    if iq[0].get("node"):  # XEP-0030 §3.2
+        raise Refused("item-not-found", "there is no such node")
+
+
+def _page(addresses: list[str]) -> Element:
+    bounds = child(f"{{{RSM}}}set")
+    if addresses:
+        bounds.append(child(f"{{{RSM}}}first", addresses[0]))
+        bounds.append(child(f"{{{RSM}}}last", addresses[-1]))
+    return bounds

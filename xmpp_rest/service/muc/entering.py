@@ -1,0 +1,180 @@
+"""How does one come into a room, change there, and leave it? (XEP-0045 §7.2-§7.7, §7.14)"""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import MUC
+from xmpp_rest.protocol.stanza import make, new_id
+from xmpp_rest.service.muc.history import read_limits, shown
+from xmpp_rest.service.muc.nicks import Nicks
+from xmpp_rest.service.muc.notices import CREATED, FAILED, KICKED, LOGGED, RENAMED, SELF, Item, Refused, user_x
+from xmpp_rest.service.muc.room import Affiliation, Occupant, Room
+from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.voice import News, Voice
+
+_X = f"{{{MUC}}}x"
+MAX_SESSIONS = 32  # clients under one nick
+
+
+class Doors:
+    """Takes presence for rooms. Raises Refused, GatewayError, StorageError."""
+
+    def __init__(self, rooms: Rooms, voice: Voice, nicks: Nicks) -> None:
+        self._rooms = rooms
+        self._voice = voice
+        self._nicks = nicks
+
+    def presence(self, stanza: Element, sender: JID, to: JID) -> None:
+        """Presence of a client for `room/nick`."""
+        kind = stanza.get("type")
+        if kind == "unavailable" or kind == "error":
+            self._gone(stanza, sender, to, failed=kind == "error")
+            return
+        if kind is not None:  # subscriptions and probes are nothing that a room knows
+            return
+        if not to.resource:
+            raise Refused("jid-malformed", "enter a room under a nick: room@service/nick")
+        try:
+            with self._rooms.held(to.local) as room:
+                self._arrive(room, stanza, sender, to.resource)
+        except GatewayError as e:
+            if e.name != "room-unknown" or stanza.find(_X) is None:
+                raise
+            self._open(stanza, sender, to)
+
+    def _open(self, stanza: Element, sender: JID, to: JID) -> None:
+        """Nobody has been there yet: make the room, for whom the newcomer owns it (XEP-0045 §10.1)."""
+        self._require_free(None, sender, to.resource)
+        try:
+            self._rooms.make(to.local, {}, {sender.bare: Affiliation("owner")}, configured=False)
+        except GatewayError as e:
+            if e.name != "room-exists":  # else somebody was quicker
+                raise
+        with self._rooms.held(to.local) as room:
+            created = not room.configured and sender.bare in room.owners and not room.occupants
+            self._arrive(room, stanza, sender, to.resource, (CREATED,) if created else ())
+
+    def _arrive(self, room: Room, stanza: Element, sender: JID, nick: str, codes: tuple[str, ...] = ()) -> None:
+        occupant, entering = room.occupant(sender), stanza.find(_X)
+        if occupant is not None and occupant.nick != nick:
+            self._rename(room, occupant, sender, stanza, nick)
+        elif occupant is not None and entering is None:
+            _spoke(occupant, sender, stanza)
+            self._voice.announce(room, occupant, id_=stanza.get("id", ""))
+        elif occupant is None and entering is None:
+            self._desynchronised(room, sender, nick)
+        else:
+            self._enter(room, stanza, sender, nick, codes)
+
+    def _desynchronised(self, room: Room, sender: JID, nick: str) -> None:
+        """The client believes that it is in the room, and has to hear that it is not (XEP-0045 §15.6.2: 333, a technical problem)."""
+        x = user_x(Item("none", "none"), (SELF, KICKED, FAILED))
+        self._voice.deliver(make("presence", x, from_=f"{room.jid}/{nick}", to_=str(sender), type_="unavailable", id_=new_id()))
+
+    # -- coming in
+
+    def _enter(self, room: Room, stanza: Element, sender: JID, nick: str, codes: tuple[str, ...]) -> None:
+        known = room.occupant(sender)
+        if known is None:
+            self._may_enter(room, stanza, sender, nick)
+        occupant = room.occupants.get(nick)
+        if occupant is None:
+            occupant = Occupant(nick, sender.bare, room.default_role(room.affiliation(sender)), {})
+            room.occupants[nick] = occupant
+        self._voice.show_others(room, sender, occupant.role, occupant)
+        _spoke(occupant, sender, stanza)
+        room.used = self._rooms.clock()
+        logged = (LOGGED,) if room.on("logging") else ()
+        self._voice.announce(room, occupant, News(self_codes=(*codes, *logged)), id_=stanza.get("id", ""))
+        for message in shown(room, self._rooms.history.of(room), str(sender), read_limits(stanza.find(_X))):
+            self._voice.deliver(message)
+        self._voice.subject(room, sender)
+
+    def _may_enter(self, room: Room, stanza: Element, sender: JID, nick: str) -> None:
+        """The checks in the order of XEP-0045 §7.2."""
+        affiliation = room.affiliation(sender)
+        if affiliation == "outcast":
+            raise Refused("forbidden", "you are banned from this room")
+        if room.on("members_only") and affiliation == "none":
+            raise Refused("registration-required", "this room is for members only")
+        self._require_free(room, sender, nick)
+        admitted = affiliation in ("owner", "admin")
+        if not admitted and sum(1 for _ in room.sessions()) >= int(room.options["max_users"]):
+            raise Refused("service-unavailable", "the room is full", "wait")
+        given = stanza.findtext(f"{_X}/{{{MUC}}}password", "")
+        if room.on("password_protected") and affiliation != "owner" and given != room.options["password"]:
+            raise Refused("not-authorized", "a password is needed, and this is not it")
+        present = room.occupants.get(nick)
+        if present and len(present.sessions) >= MAX_SESSIONS:
+            raise Refused("resource-constraint", "too many clients share this nick")
+
+    def _require_free(self, room: Room | None, sender: JID, nick: str) -> None:
+        """Nobody else has the nick, neither here nor by registration."""
+        holders = (room.nick_holder(nick) if room else None, self._nicks.holder(nick))
+        if any(holder is not None and holder != sender.bare for holder in holders):
+            raise Refused("conflict", "somebody else has this nick")
+
+    # -- changing
+
+    def _rename(self, room: Room, occupant: Occupant, sender: JID, stanza: Element, nick: str) -> None:
+        """XEP-0045 §7.6."""
+        if occupant.role == "visitor" and not room.on("allow_visitor_nickchange"):
+            raise Refused("not-allowed", "visitors may not change their nick here")
+        self._require_free(room, sender, nick)
+        if nick in room.occupants:
+            raise Refused("conflict", "another client of yours has this nick")
+        self._voice.announce(room, occupant, News((RENAMED,), leaving=True, nick=nick))
+        del room.occupants[occupant.nick]
+        occupant.nick = nick
+        _spoke(occupant, sender, stanza)
+        room.occupants[nick] = occupant
+        self._voice.announce(room, occupant, id_=stanza.get("id", ""))
+
+    # -- leaving
+
+    def _gone(self, stanza: Element, sender: JID, to: JID, *, failed: bool) -> None:
+        if not self._rooms.exists(to.local):
+            return
+        with self._rooms.held(to.local) as room:
+            if room.occupant(sender) is None:
+                return
+            status = stanza.findtext("status", "")
+            self.leave(room, sender, News((KICKED, FAILED) if failed else (), leaving=True, status=status))
+            self.sweep(room)
+
+    def leave(self, room: Room, session: JID, news: News) -> None:
+        """One client leaves; the occupant stays while another client of the same nick is there."""
+        occupant = room.occupant(session)
+        if occupant is None:
+            return
+        if len(occupant.sessions) > 1:
+            self._voice.tell(room, occupant, session, news)
+            del occupant.sessions[session]
+            self._voice.announce(room, occupant)
+        else:
+            self.remove(room, occupant, news)
+
+    def remove(self, room: Room, occupant: Occupant, news: News) -> None:
+        """The occupant is not in the room any more, with all clients."""
+        self._voice.announce(room, occupant, news)
+        room.occupants.pop(occupant.nick, None)
+        room.used = self._rooms.clock()
+        if not room.occupants:
+            self._rooms.save(room)
+        self._rooms.left(room)
+
+    def sweep(self, room: Room) -> None:
+        """Remove the clients that turned out to be unreachable; telling of it may show that more of them are."""
+        while room.ghosts and not room.gone:
+            session, _ = room.ghosts.popitem()
+            self.leave(room, session, News((KICKED, FAILED), leaving=True))
+        room.ghosts.clear()
+
+
+def _spoke(occupant: Occupant, session: JID, presence: Element) -> None:
+    """This client's presence is the newest one of the occupant."""
+    occupant.sessions.pop(session, None)
+    occupant.sessions[session] = presence

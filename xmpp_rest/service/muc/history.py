@@ -1,0 +1,123 @@
+"""What was said in a room? Its archive, and the messages that newcomers are shown (XEP-0045 §7.2.13, XEP-0313)."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.datetimes import parse_datetime, write_datetime
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.namespaces import DELAY, HINTS, MUC, STANZA_ID
+from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.archive import EVERYTHING, Archive, Kept, Wanted
+from xmpp_rest.service.muc.room import HISTORY_SIZE, Room
+
+SHADOW = "muc_history"  # the store of what newcomers are shown of a persistent room that is not archived
+_NEVER = tuple(f"{{{HINTS}}}{hint}" for hint in ("no-store", "no-permanent-store"))
+
+
+class Limits(NamedTuple):
+    """How much of the history a newcomer asks for; None: no limit."""
+
+    stanzas: int | None = None
+    characters: int | None = None
+    since: float | None = None  # Unix time
+
+
+class History:
+    """Keeps what rooms say. Methods raise StorageError."""
+
+    def __init__(self, archive: Archive, shadow: Archive) -> None:
+        """`shadow`: the archive in the store SHADOW."""
+        self._archive = archive
+        self._shadow = shadow
+
+    def keep(self, room: Room, message: Element, when: float) -> str:
+        """Remember a message as it comes from the room, without `to`; its id in the archive, "" where it is not archived."""
+        if message.find("body") is None or any(message.find(hint) is not None for hint in _NEVER):
+            return ""
+        store = self._archive if room.on("mam") else self._shadow if room.persistent else None
+        identifier = store.keep(room.jid, serialise(message), when, room.jid) if store else new_id()
+        if room.history is not None:
+            if store is self._shadow and len(room.history) == HISTORY_SIZE:
+                store.remove(room.jid, Wanted(ids=(room.history[0].id,)))
+            room.history.append(Kept(identifier, when, message))
+        return identifier if store is self._archive else ""
+
+    def of(self, room: Room) -> deque[Kept]:
+        """What newcomers are shown, oldest first; read when it is first asked for, where the room came out of the storage."""
+        if room.history is None:
+            store = self._archive if room.on("mam") else self._shadow
+            page = store.page(room.jid, EVERYTHING, HISTORY_SIZE, newest=True, fits=lambda m: m.find("body") is not None)
+            room.history = deque(page.items, HISTORY_SIZE)
+        return room.history
+
+    def last_use(self, room: Room) -> float:
+        """When the room was last entered, left or spoken in (Unix time)."""
+        said = self.of(room)
+        return max(room.used, said[-1].when) if said else room.used
+
+    def forget(self, room: Room) -> None:
+        """The room ends: what was said in it is for nobody who makes another one of its name."""
+        for store in (self._archive, self._shadow):
+            if store.last_id(room.jid):
+                store.remove(room.jid, EVERYTHING)
+        room.history = None
+
+    def is_empty(self, room: Room) -> bool:
+        """Whether nothing is archived."""
+        return not self._archive.last_id(room.jid)
+
+
+def shown(room: Room, history: Iterable[Kept], to: str, limits: Limits) -> list[Element]:
+    """The messages of the history for a newcomer, oldest first (XEP-0045 §7.2.13)."""
+    messages = [_delayed(room, kept, to) for kept in history if limits.since is None or kept.when >= limits.since]
+    if limits.stanzas is not None:
+        messages = messages[len(messages) - limits.stanzas :] if limits.stanzas < len(messages) else messages
+    if limits.characters is not None:
+        messages = list(_newest(messages, limits.characters))[::-1]
+    return messages
+
+
+def _newest(messages: list[Element], characters: int) -> Iterator[Element]:
+    for message in reversed(messages):
+        characters -= len(serialise(message))
+        if characters < 0:
+            return
+        yield message
+
+
+def _delayed(room: Room, kept: Kept, to: str) -> Element:
+    said = kept.stanza
+    payload = list(said)
+    if room.on("mam") and said.find(f"{{{STANZA_ID}}}stanza-id") is None:
+        payload.append(child(f"{{{STANZA_ID}}}stanza-id", by=str(room.jid), id=kept.id))
+    payload.append(child(f"{{{DELAY}}}delay", **{"from": str(room.jid), "stamp": write_datetime(kept.when)}))
+    attributes = {f"{name}_": value for name, value in said.attrib.items()}
+    return make("message", *payload, **{**attributes, "to_": to})
+
+
+def read_limits(x: Element | None) -> Limits:
+    """What the `<history/>` of a newcomer asks for; attributes that cannot be read count for nothing."""
+    wanted = x.find(f"{{{MUC}}}history") if x is not None else None
+    if wanted is None:
+        return Limits()
+    since = _time(wanted.get("since"))
+    seconds = _number(wanted.get("seconds"))
+    if seconds is not None:
+        since = max(since or 0.0, time.time() - seconds)
+    return Limits(_number(wanted.get("maxstanzas")), _number(wanted.get("maxchars")), since)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else None
+
+
+def _time(text: str | None) -> float | None:
+    try:
+        return parse_datetime(text) if text else None
+    except ValueError:
+        return None

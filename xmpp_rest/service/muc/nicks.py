@@ -1,0 +1,103 @@
+"""Which nicks are reserved at the service, and for whom? (XEP-0077 at the service; ejabberd's muc_register_nick)"""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from drivers import Driver, Table
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.namespaces import DATA_FORMS, REGISTER
+from xmpp_rest.protocol.stanza import child
+from xmpp_rest.service.muc.notices import Refused
+
+STORE = "muc_registered"  # of the service itself
+MAX_NICKS = 100_000
+_QUERY = f"{{{REGISTER}}}"
+_FORM = f"{{{DATA_FORMS}}}"
+
+
+class Nicks:
+    """The reservations of one service. Methods raise StorageError."""
+
+    def __init__(self, driver: Driver, domain: str) -> None:
+        self._driver = driver
+        self._domain = domain
+
+    def all(self) -> list[tuple[JID, str]]:
+        """Who has which nick."""
+        return [(parse_jid(row["jid"]), str(row["nick"])) for row in _rows(self._driver.load(None, self._domain, STORE))]
+
+    def of(self, user: JID) -> str:
+        """The nick of a bare address, "" without one."""
+        return next((nick for jid, nick in self.all() if jid == user), "")
+
+    def holder(self, nick: str) -> JID | None:
+        """Who has reserved the nick."""
+        return next((jid for jid, taken in self.all() if taken == nick), None)
+
+    def reserve(self, nick: str, user: JID) -> None:
+        """Reserve a nick for a bare address in place of the one it had. Raises GatewayError: bad-nick, nick-taken."""
+        name = prepared(nick, self._domain)
+
+        def change(table: Table | None) -> Table:
+            rows = _rows(table)
+            if any(row["nick"] == name and row["jid"] != str(user) for row in rows):
+                raise GatewayError("nick-taken")
+            others = [row for row in rows if row["jid"] != str(user)]
+            if len(others) >= MAX_NICKS:
+                raise GatewayError("nick-taken", f"{MAX_NICKS} nicks are reserved, and there is no room for more")
+            return [*others, {"jid": str(user), "nick": name}]
+
+        self._driver.update(None, self._domain, STORE, change)
+
+    def release(self, user: JID) -> None:
+        """Give up the nick of a bare address; nothing happens where it has none."""
+        if self.of(user):
+            self._driver.update(None, self._domain, STORE, lambda table: [row for row in _rows(table) if row["jid"] != str(user)])
+
+    # -- over XMPP
+
+    def form(self, iq: Element, asker: JID) -> Element:
+        """What to fill in, and what is registered (XEP-0077 §3.1)."""
+        nick = self.of(asker.bare)
+        query = child(f"{_QUERY}query")
+        if nick:
+            query.append(child(f"{_QUERY}registered"))
+        query.append(child(f"{_QUERY}instructions", "Reserve a nick for the rooms of this service"))
+        query.append(child(f"{_QUERY}nick", nick))
+        fields = child(f"{_FORM}x", type="form")
+        field = child(f"{_FORM}field", var="nick", type="text-single", label="Nick")
+        field.append(child(f"{_FORM}value", nick))
+        fields.append(field)
+        query.append(fields)
+        return query
+
+    def submit(self, iq: Element, asker: JID) -> None:
+        """XEP-0077 §3.1.1, §3.2. Raises Refused."""
+        query = iq[0]
+        if query.find(f"{_QUERY}remove") is not None:
+            self.release(asker.bare)
+            return
+        values = [f.findtext(f"{_FORM}value", "") for f in query.iter(f"{_FORM}field") if f.get("var") == "nick"]
+        nick = values[0] if values else query.findtext(f"{_QUERY}nick", "")
+        try:
+            self.reserve(nick, asker.bare)
+        except GatewayError as e:
+            raise Refused("conflict" if e.name == "nick-taken" else "not-acceptable", e.text) from e
+
+
+def prepared(nick: str, domain: str) -> str:
+    """The nick as addresses have it. Raises GatewayError: bad-nick."""
+    try:
+        name = JID("", domain, "").at(nick).resource
+    except InvalidJID as e:
+        raise GatewayError("bad-nick", f"{nick[:100]!r} cannot be a nick: {e}") from e
+    if not name:
+        raise GatewayError("bad-nick")
+    return name
+
+
+def _rows(table: Table | None) -> list[dict[str, Any]]:
+    return table if isinstance(table, list) else []

@@ -1,0 +1,149 @@
+"""Which options does a room have, and how is each written? One table; values are texts, as commands show and take them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.stanza import child
+
+MAX_TEXT = 65536  # characters
+MAX_USERS = 100_000
+ROLES = ("moderator", "participant", "visitor")  # that presence_broadcast may name
+
+
+class Form(NamedTuple):
+    """How an option stands in the configuration form: variable, type of field (XEP-0004 §3.3), label, choices."""
+
+    var: str
+    type: str
+    label: str
+    choices: tuple[str, ...] = ()
+
+
+class Option(NamedTuple):
+    """Its value in a new room, how a value is read (ValueError for none), and its field in the form, if it has one."""
+
+    default: str
+    read: Callable[[str], str]
+    form: Form | None = None
+
+
+def _text(value: str) -> str:
+    if len(value) > MAX_TEXT:
+        raise ValueError("the text is too long")
+    try:
+        serialise(child("text", value))  # it will stand in stanzas
+    except (BadXML, UnicodeEncodeError) as e:
+        raise ValueError(str(e)) from e
+    return value
+
+
+def _number(low: int, high: int) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) or not low <= int(value) <= high:
+            raise ValueError(f"a number from {low} to {high} is needed")
+        return str(int(value))
+
+    return read
+
+
+def _word(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"one of {', '.join(words)} is needed")
+        return value
+
+    return read
+
+
+def split(text: str) -> list[str]:
+    """The parts of a value with several, separated by `;` or `,` (spec commands-api §11)."""
+    return [part for part in map(str.strip, re.split("[;,]", text)) if part]
+
+
+def _roles(value: str) -> str:
+    """As shown, `[moderator,visitor]`, or without brackets."""
+    inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    chosen = split(inner)
+    if not set(chosen) <= set(ROLES):
+        raise ValueError(f"some of {', '.join(ROLES)} are needed")
+    return f"[{','.join(role for role in ROLES if role in chosen)}]"
+
+
+def _flag(default: bool, var: str = "", label: str = "") -> Option:
+    form = Form(f"muc#roomconfig_{var}", "boolean", label) if var else None
+    return Option("true" if default else "false", _word("true", "false"), form)
+
+
+def _field(var: str, kind: str, label: str, choices: tuple[str, ...] = ()) -> Form:
+    return Form(f"muc#roomconfig_{var}", kind, label, choices)
+
+
+_WHOM = ("anyone", "participants", "moderators", "none")
+_FROM_VISITORS = ("anyone", "moderators", "nobody")
+OPTIONS: dict[str, Option] = {
+    "title": Option("", _text, _field("roomname", "text-single", "Title")),
+    "description": Option("", _text, _field("roomdesc", "text-single", "Description")),
+    "persistent": _flag(False, "persistentroom", "Keep the room when everybody has left"),
+    "public": _flag(True, "publicroom", "List the room"),
+    "public_list": _flag(True, "public_list", "Show the list of occupants to everybody"),
+    "password_protected": _flag(False, "passwordprotectedroom", "Ask for a password"),
+    "password": Option("", _text, _field("roomsecret", "text-private", "Password")),
+    "max_users": Option("200", _number(0, MAX_USERS), _field("maxusers", "text-single", "Occupants at the most")),
+    "anonymous": Option(
+        "true", _word("true", "false"), _field("whois", "list-single", "Who sees real addresses", ("moderators", "anyone"))
+    ),
+    "presence_broadcast": Option(
+        "[moderator,participant,visitor]", _roles, _field("presencebroadcast", "list-multi", "Whose presence is shown", ROLES)
+    ),
+    "members_only": _flag(False, "membersonly", "Members only"),
+    "moderated": _flag(True, "moderatedroom", "Visitors may not speak"),
+    "members_by_default": _flag(True, "members_by_default", "Newcomers are participants, not visitors"),
+    "allow_change_subj": _flag(True, "changesubject", "Participants may change the subject"),
+    "allowpm": Option("anyone", _word(*_WHOM), _field("allowpm", "list-single", "Who may send private messages", _WHOM)),
+    "allow_private_messages_from_visitors": Option(
+        "anyone",
+        _word(*_FROM_VISITORS),
+        _field("allow_private_messages_from_visitors", "list-single", "Whom visitors may send private messages", _FROM_VISITORS),
+    ),
+    "allow_query_users": _flag(True, "allow_query_users", "Occupants may query each other"),
+    "allow_user_invites": _flag(False, "allowinvites", "Occupants may invite others"),
+    "allow_visitor_status": _flag(True, "allow_visitor_status", "Visitors may say a status in their presence"),
+    "allow_visitor_nickchange": _flag(True, "allow_visitor_nickchange", "Visitors may change their nick"),
+    "allow_voice_requests": _flag(True, "allow_voice_requests", "Visitors may ask for voice"),
+    "voice_request_min_interval": Option(
+        "1800", _number(0, 10**9 - 1), _field("voice_request_min_interval", "text-single", "Seconds between requests for voice")
+    ),
+    "allow_subscription": _flag(False, "allow_subscription", "Allow subscriptions"),
+    "mam": _flag(True, "mam", "Archive messages"),
+    "logging": _flag(False, "enablelogging", "Occupants are told that the room is logged"),
+    "lang": Option("en", _text, _field("lang", "text-single", "Language")),
+    "pubsub": Option("", _text, _field("pubsub", "text-single", "Address of a pubsub node of the room")),
+    "subject": Option("", _text),
+    "subject_author": Option("", _text),
+    "vcard": Option("", _text),
+    "captcha_protected": _flag(False),
+    "enable_hats": _flag(True),
+}
+FIXED = {"captcha_whitelist": "{0,nil}", "vcard_xupdate": "undefined"}  # COMPAT ejabberd: shown, cannot be set
+DEFAULTS = {name: option.default for name, option in OPTIONS.items()}
+
+
+def read_option(name: str, value: str) -> str:
+    """The value in its one way of writing. Raises GatewayError: bad-room-option."""
+    option = OPTIONS.get(name)
+    if option is None:
+        raise GatewayError("bad-room-option", f"a room has no option {name[:100]!r}")
+    try:
+        return option.read(value)
+    except ValueError as e:
+        raise GatewayError("bad-room-option", f"{name}: {e}") from e
+
+
+def read_options(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Several options. Raises GatewayError: bad-room-option."""
+    return {name: read_option(name, value) for name, value in given}

@@ -1,0 +1,130 @@
+"""What do owners ask of a room by iq? The form of its configuration, and its end (XEP-0045 §10: muc#owner)"""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
+from xmpp_rest.protocol.stanza import child
+from xmpp_rest.service.muc.configuring import Configuration
+from xmpp_rest.service.muc.notices import OWNER, Refused
+from xmpp_rest.service.muc.options import OPTIONS, Form, read_option
+from xmpp_rest.service.muc.requests import read_form
+from xmpp_rest.service.muc.room import Room
+from xmpp_rest.service.muc.rooms import Rooms
+
+CONFIG = f"{MUC}#roomconfig"
+_FORM = f"{{{DATA_FORMS}}}"
+_BOOLEANS = {"1": "true", "0": "false"}
+_WHOIS = {"moderators": "true", "anyone": "false"}  # `whois` says who sees addresses, `anonymous` whether few do
+BY_VAR = {option.form.var: name for name, option in OPTIONS.items() if option.form}
+
+
+class OwnerQueries:
+    """Answers `<query xmlns='…muc#owner'/>`. Raises Refused, GatewayError, StorageError."""
+
+    def __init__(self, rooms: Rooms, configuration: Configuration) -> None:
+        self._rooms = rooms
+        self._configuration = configuration
+
+    def get(self, iq: Element, asker: JID, name: str) -> Element:
+        """The form, filled in as the room is (§10.2)."""
+        with self._rooms.held(name) as room:
+            _require_owner(room, asker)
+            answer = child(f"{OWNER}query")
+            answer.append(_form(room))
+            return answer
+
+    def set(self, iq: Element, asker: JID, name: str) -> None:
+        """Configure the room, or destroy it."""
+        form, destroy = iq[0].find(f"{_FORM}x"), iq[0].find(f"{OWNER}destroy")
+        with self._rooms.held(name) as room:
+            _require_owner(room, asker)
+            if destroy is not None:
+                reason, password = (destroy.findtext(f"{OWNER}{part}", "") for part in ("reason", "password"))
+                self._configuration.destroy(room, reason, destroy.get("jid", ""), password)
+            elif form is None:
+                raise Refused("bad-request", "send a form of type submit or cancel, or <destroy/>")
+            else:
+                self._form(room, form)
+
+    def _form(self, room: Room, form: Element) -> None:
+        if form.get("type") == "cancel":
+            if not room.configured:  # §10.1.3: it is not wanted after all
+                self._configuration.destroy(room)
+            return
+        if form.get("type") != "submit":
+            raise Refused("bad-request", "send a form of type submit or cancel")
+        options = _options(read_form(form))
+        after = room.options | options
+        if after["password_protected"] == "true" and not after["password"]:  # noqa: S105
+            raise Refused("not-acceptable", "a room that asks for a password needs one")
+        self._configuration.change(room, options)
+
+
+def _require_owner(room: Room, asker: JID) -> None:
+    if room.affiliation(asker) != "owner":
+        raise Refused("forbidden", "only owners may do this")
+
+
+def _options(fields: dict[str, list[str]]) -> dict[str, str]:
+    """The options that a submitted form sets; variables that are none count for nothing. Raises Refused."""
+    options = {}
+    for var, values in fields.items():
+        name = BY_VAR.get(var)
+        if name is None:
+            continue
+        try:
+            options[name] = read_option(name, _value(name, values))
+        except GatewayError as e:
+            raise Refused("not-acceptable", f"{var}: {e.text}") from e
+    return options
+
+
+def _value(name: str, values: list[str]) -> str:
+    kind = _field_of(name).type
+    if kind == "list-multi":
+        return ",".join(values)
+    text = "\n".join(values)
+    if name == "anonymous":
+        return _WHOIS.get(text, text)
+    return _BOOLEANS.get(text, text) if kind == "boolean" else text
+
+
+def _field_of(name: str) -> Form:
+    form = OPTIONS[name].form
+    if form is None:
+        raise KeyError(name)
+    return form
+
+
+def _form(room: Room) -> Element:
+    form = child(f"{_FORM}x", type="form")
+    form.append(child(f"{_FORM}title", f"Configuration of {room.jid}"))
+    hidden = child(f"{_FORM}field", type="hidden", var="FORM_TYPE")
+    hidden.append(child(f"{_FORM}value", CONFIG))
+    form.append(hidden)
+    form.extend(_field(_field_of(name), _shown(name, room.options[name])) for name in BY_VAR.values())
+    return form
+
+
+def _shown(name: str, value: str) -> list[str]:
+    if name == "anonymous":
+        return ["moderators" if value == "true" else "anyone"]
+    if name == "presence_broadcast":
+        return [role for role in value[1:-1].split(",") if role]
+    if _field_of(name).type == "boolean":
+        return ["1" if value == "true" else "0"]
+    return [value]
+
+
+def _field(form: Form, values: list[str]) -> Element:
+    field = child(f"{_FORM}field", var=form.var, type=form.type, label=form.label)
+    field.extend(child(f"{_FORM}value", value) for value in values)
+    for choice in form.choices:
+        option = child(f"{_FORM}option", label=choice)
+        option.append(child(f"{_FORM}value", choice))
+        field.append(option)
+    return field

@@ -1,0 +1,93 @@
+"""How does a visitor ask for voice, and a moderator grant it? (XEP-0045 §7.13, §8.6)"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
+from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.muc.moderation import Moderation
+from xmpp_rest.service.muc.notices import Refused
+from xmpp_rest.service.muc.room import Occupant, Room
+from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.voice import Voice
+
+REQUEST = f"{MUC}#request"
+MAX_REMEMBERED = 10_000  # who has asked when
+_FORM = f"{{{DATA_FORMS}}}"
+_TRUE = ("1", "true")
+
+
+class VoiceRequests:
+    """Takes the forms of requests and of decisions; called with the room held."""
+
+    def __init__(self, rooms: Rooms, voice: Voice, moderation: Moderation) -> None:
+        self._rooms = rooms
+        self._voice = voice
+        self._moderation = moderation
+        self._asked: OrderedDict[tuple[JID, JID], float] = OrderedDict()
+
+    def take(self, room: Room, stanza: Element, sender: JID) -> bool:
+        """Pass on a request, or do what a moderator decided; False for any other message. Raises Refused."""
+        form = stanza.find(f"{_FORM}x")
+        fields = read_form(form) if form is not None else {}
+        if fields.get("FORM_TYPE") != [REQUEST]:
+            return False
+        occupant = room.occupant(sender)
+        if occupant is None:
+            raise Refused("not-acceptable", "only occupants may ask for voice")
+        if "muc#request_allow" in fields:
+            self._decide(room, occupant, fields)
+        else:
+            self._ask(room, occupant)
+        return True
+
+    def _ask(self, room: Room, occupant: Occupant) -> None:
+        if not room.on("allow_voice_requests"):
+            raise Refused("forbidden", "nobody may ask for voice here")
+        if occupant.role != "visitor":
+            return
+        now, key = self._rooms.clock(), (room.jid, occupant.bare)
+        if now - self._asked.get(key, -1e12) < int(room.options["voice_request_min_interval"]):
+            raise Refused("resource-constraint", "you have asked a short time ago", "wait")
+        self._asked[key] = now
+        self._asked.move_to_end(key)
+        while len(self._asked) > MAX_REMEMBERED:
+            self._asked.popitem(last=False)
+        for session, moderator in room.sessions():
+            if moderator.role == "moderator":
+                form = _approval(occupant)
+                self._voice.deliver(make("message", form, from_=str(room.jid), to_=str(session), id_=new_id()))
+
+    def _decide(self, room: Room, moderator: Occupant, fields: dict[str, list[str]]) -> None:
+        if moderator.role != "moderator":
+            raise Refused("forbidden", "moderators decide about voice")
+        nick = "".join(fields.get("muc#roomnick", []))
+        asking = room.occupants.get(nick)
+        if "".join(fields["muc#request_allow"]) not in _TRUE or asking is None or asking.role != "visitor":
+            return
+        self._moderation.set_role(room, asking, "participant")
+
+
+def read_form(form: Element) -> dict[str, list[str]]:
+    """The values of each field of a form."""
+    return {f.get("var", ""): [v.text or "" for v in f.findall(f"{_FORM}value")] for f in form.findall(f"{_FORM}field")}
+
+
+def _approval(occupant: Occupant) -> Element:
+    form = child(f"{_FORM}x", type="form")
+    form.append(child(f"{_FORM}title", "Voice request"))
+    rows = (
+        ("FORM_TYPE", "hidden", "", REQUEST),
+        ("muc#role", "list-single", "Requested role", "participant"),
+        ("muc#jid", "jid-single", "User", str(next(reversed(occupant.sessions)))),
+        ("muc#roomnick", "text-single", "Nick", occupant.nick),
+        ("muc#request_allow", "boolean", "Grant voice?", "false"),
+    )
+    for var, kind, label, value in rows:
+        field = child(f"{_FORM}field", var=var, type=kind, **({"label": label} if label else {}))
+        field.append(child(f"{_FORM}value", value))
+        form.append(field)
+    return form
