@@ -25,6 +25,7 @@ from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.dead_letters import DeadLetters
 from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
 from xmpp_rest.service.last_activity import LastActivity
+from xmpp_rest.service.idempotency import Idempotency
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
 from xmpp_rest.service.mam import ArchiveQueries
@@ -72,6 +73,7 @@ class Gateway:
         )
         self.last = LastActivity(self.driver)
         self.authenticator.seen = self.last.seen
+        self.idempotency = Idempotency(self.driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
         self._lock = threading.Lock()
         self._pid = 0  # of the process in which the parts below are started
         self._forked_from = 0  # of the process in which they were started before

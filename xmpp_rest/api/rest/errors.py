@@ -45,6 +45,11 @@ ERRORS: dict[str, Row] = {
     "from": Row(422, "modify", "invalid-from", "Invalid source JID"),
     "iq_type": Row(422, "modify", "invalid-xml", "'iq' stanza must be of type 'get' or 'set'"),
     "iq_tags": Row(422, "modify", "bad-format", "'iq' stanza must have exactly one child tag"),
+    "idempotency_key": Row(400, "modify", "bad-request", "Malformed Idempotency-Key"),
+    "idempotency_batch": Row(400, "modify", "bad-request", "A batch cannot have an Idempotency-Key; give its stanzas ids instead"),
+    "idempotency_running": Row(409, "wait", "conflict", "The first request with this Idempotency-Key is still running"),
+    "idempotency_reused": Row(422, "modify", "conflict", "This Idempotency-Key came with another request before"),
+    "idempotency_unkept": Row(409, "cancel", "conflict", "The first answer was too long to be kept; nothing was sent again"),
     "unwritable": Row(500, "cancel", "undefined-condition", "The stanza cannot be written in the requested format"),
 }
 OF_STATUS = {401: "noauthz", 403: "unauthz", 413: "size", 415: "mediatype", 429: "throttled"}
@@ -86,13 +91,18 @@ def render(error: Failure, accept: str) -> tuple[bytes, str]:
     return _FORMS[form](error), form
 
 
+def error_object(error: Failure) -> dict[str, Any]:
+    """What is wrong, as JSON has it inside `error`."""
+    inner: dict[str, Any] = {"type": error.type, "condition": error.condition, "text": error.text}
+    if error.own:
+        inner |= {"code": error.status, "source": SOURCE}
+    return inner | {"instance_id": secrets.token_urlsafe(9), "context": error.context or {}}
+
+
 def _json(error: Failure) -> bytes:
     body: dict[str, Any] = {"type": "error", "code": error.status}
     if error.condition:
-        inner: dict[str, Any] = {"type": error.type, "condition": error.condition, "text": error.text}
-        if error.own:
-            inner |= {"code": error.status, "source": SOURCE}
-        body["error"] = inner | {"instance_id": secrets.token_urlsafe(9), "context": error.context or {}}
+        body["error"] = error_object(error)
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 

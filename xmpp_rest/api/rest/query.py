@@ -7,12 +7,12 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.rest.errors import failure
-from xmpp_rest.api.rest.send import Send
+from xmpp_rest.api.rest.once import SendOnce
 from xmpp_rest.protocol.codecs import CODECS, nothing_at, query_at
 from xmpp_rest.protocol.path import BadPath, StanzaPath, query_path, stanza_path
 
 
-class Query(Send):
+class Query(SendOnce):
     """A stanza whose kind, type and recipient stand in the path, or an iq that a GET asks."""
 
     def content_types_accepted(self) -> list[tuple[Any, str]]:

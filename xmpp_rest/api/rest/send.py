@@ -11,14 +11,13 @@ from xml.etree.ElementTree import Element
 
 from flask import Response
 
-from drivers import StorageError
-from xmpp_rest.api.rest.addressing import Addressed, Rejected, address, check_iq
-from xmpp_rest.api.rest.errors import failure, failure_of
+from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
+from xmpp_rest.api.rest.errors import failure
+from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.protocol.codecs import CODECS, XMPP_XML, Misaddressed, Unreadable, any_parameters, media_type
+from xmpp_rest.protocol.codecs import CODECS, XMPP_XML, any_parameters, media_type
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.jsonmap import Unmappable
@@ -50,13 +49,12 @@ class StanzaResource(RestResource):
         """Address what `read` returns and process it; `context` is told to the client where it cannot be read."""
         try:
             addressed = address(read(), self.caller)
-        except Misaddressed as e:
-            self.fail(failure(e.field, error=str(e)))
-        except Unreadable as e:
-            shown = {k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in context.items()}
-            self.fail(failure("parse", error=str(e), **shown))
-        except Rejected as e:
-            self.fail(failure(e.name, **({"error": e.reason} if e.reason else {})))
+        except REFUSED as e:
+            error = failure_for(e)
+            if error.condition == "not-well-formed":
+                shown = {k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in context.items()}
+                error = error._replace(context=(error.context or {}) | shown)
+            self.fail(error)
         return self.process(addressed)
 
     @abstractmethod
@@ -89,14 +87,9 @@ class Send(StanzaResource):
         try:
             check_iq(addressed.stanza)
             return self._send(addressed)
-        except Rejected as e:
-            self.fail(failure(e.name))
-        except BadXML as e:
-            self.fail(failure("parse", error=str(e)))
-        except GatewayError as e:
-            self.fail(failure_of(e), **({"Retry-After": str(RETRY_AFTER)} if e.row.status == 503 else {}))
-        except StorageError as e:
-            self.fail(failure_of(GatewayError("storage-failed", f"The storage failed; nothing was kept: {e}")))
+        except REFUSED as e:
+            error = failure_for(e)
+            self.fail(error, **fields_of(error))
 
     def _send(self, addressed: Addressed) -> bool:
         stanza, sender, to = addressed

@@ -1,0 +1,59 @@
+"""How is a long body read line by line, in constant memory, whatever the client sends?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+CHUNK = 65536
+
+
+class Bounds(NamedTuple):
+    """The most of everything: bytes of a line, lines, bytes of the body."""
+
+    line: int
+    lines: int
+    body: int
+
+
+class Line(NamedTuple):
+    """A line without its end. `number`: from 1. Without a text it is, or what follows would be, more than `exceeded` allows."""
+
+    number: int
+    text: bytes | None
+    exceeded: str = ""  # a field of Bounds; anything but `line` ends the reading
+
+
+def read_lines(stream: IO[bytes], bounds: Bounds) -> Iterator[Line]:
+    """The lines of a body, which end with LF or CR LF, the last one with the body; blank ones are left out.
+
+    Raises what reading the stream raises.
+    """
+    number, kept, dropped, total = 1, b"", False, 0
+    while chunk := stream.read(CHUNK):
+        total += len(chunk)
+        if total > bounds.body:
+            yield Line(number, None, "body")
+            return
+        *ended, rest = chunk.split(b"\n")
+        for piece in ended:
+            yield from _line(number, kept + piece, dropped, bounds)
+            number, kept, dropped = number + 1, b"", False
+            if number > bounds.lines + 1:
+                return
+        kept += rest
+        if len(kept) > bounds.line + 1:  # a CR may follow
+            kept, dropped = b"", True
+    yield from _line(number, kept, dropped, bounds)
+
+
+def _line(number: int, text: bytes, dropped: bool, bounds: Bounds) -> Iterator[Line]:
+    text = text.removesuffix(b"\r")
+    if not dropped and not text.strip(b" \t"):
+        return
+    if number > bounds.lines:
+        yield Line(number, None, "lines")
+    elif dropped or len(text) > bounds.line:
+        yield Line(number, None, "line")
+    else:
+        yield Line(number, text)

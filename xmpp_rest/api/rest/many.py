@@ -1,0 +1,63 @@
+"""`POST /rest` with `application/x-ndjson`: how does a body of many stanzas become an answer of as many lines?
+
+Everything is read before anything is answered: a client may send all of it before it reads. What waits for that is in a file.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO, NoReturn, cast
+
+from flask import Response
+
+from xmpp_rest.api.rest.batch import Answer, Batch, Patience
+from xmpp_rest.api.rest.errors import failure
+from xmpp_rest.api.rest.lines import Bounds, read_lines
+from xmpp_rest.api.rest.once import FIELD, SendOnce
+from xmpp_rest.http.body import FilePart, fill
+from xmpp_rest.http.resource import Stop
+from xmpp_rest.protocol.codecs import media_type
+
+NDJSON = "application/x-ndjson"
+GROUP = 32  # stanzas that are read before they are sent
+IN_MEMORY = 1 << 20  # bytes of answers, before they go to a file
+
+
+class SendMany(SendOnce):
+    """`POST /rest`: one stanza, or one on each line."""
+
+    def content_types_accepted(self) -> list[tuple[tuple[str, str, str], str]]:
+        return [*super().content_types_accepted(), (("application", "x-ndjson", "*"), "from_lines")]
+
+    def valid_entity_length(self) -> bool:
+        if media_type(self.request.environ.get("CONTENT_TYPE")) == NDJSON:
+            self.limit = self.gateway.settings.rest.batch_size_limit
+        return super().valid_entity_length()
+
+    def from_lines(self) -> NoReturn:
+        """Send what each line says; 200 with a line for each."""
+        if FIELD in self.request.environ:
+            self.fail(failure("idempotency_batch"))
+        answers = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the response closes it
+        try:
+            for answer in self._answers():
+                text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+                answers.write(text.encode("utf-8", "replace") + b"\n")
+        except BaseException:
+            answers.close()
+            raise
+        response = Response(content_type=NDJSON)
+        fill(response, FilePart(answers, 0, answers.tell()))
+        raise Stop(response)
+
+    def _answers(self) -> Iterator[Answer]:
+        settings = self.gateway.settings.rest
+        bounds = Bounds(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
+        self.request.max_content_length = self.limit + 1  # Werkzeug cuts a chunked body there without a word
+        lines = read_lines(self.request.stream, bounds)
+        batch = Batch(self.gateway.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout))
+        while group := list(islice(lines, GROUP)):
+            yield from batch.send(group)

@@ -1,0 +1,34 @@
+"""Which error of /rest is an exception that reading, addressing or sending a stanza may raise?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drivers import StorageError
+from xmpp_rest.api.rest.addressing import Rejected
+from xmpp_rest.api.rest.errors import Failure, failure, failure_of
+from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.protocol.codecs import Misaddressed, Unreadable
+from xmpp_rest.protocol.element import BadXML
+
+_KINDS: tuple[tuple[type[Exception], Callable[[Any], Failure]], ...] = (  # first match: Misaddressed is an Unreadable
+    (Misaddressed, lambda e: failure(e.field, error=str(e))),
+    (Unreadable, lambda e: failure("parse", error=str(e))),
+    (Rejected, lambda e: failure(e.name, **({"error": e.reason} if e.reason else {}))),
+    (BadXML, lambda e: failure("parse", error=str(e))),
+    (GatewayError, failure_of),
+    (StorageError, lambda e: failure_of(GatewayError("storage-failed", f"The storage failed; nothing was kept: {e}"))),
+)
+REFUSED = tuple(kind for kind, _ in _KINDS)
+"""What may be raised."""
+
+
+def failure_for(error: Exception) -> Failure:
+    """The error that one of REFUSED stands for."""
+    return next(make(error) for kind, make in _KINDS if isinstance(error, kind))
+
+
+def fields_of(error: Failure) -> dict[str, str]:
+    """The header fields that come with it: when to try again (RFC 9110 §15.6.4)."""
+    return {"Retry-After": str(RETRY_AFTER)} if error.status == 503 else {}
