@@ -1,0 +1,203 @@
+"""Do the files below deploy/ work as they are written? nginx before the gateway, other WSGI servers, the servers' snippets."""
+
+from __future__ import annotations
+
+import configparser
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import urllib3
+from urllib3.util import make_headers
+
+from .child import LOOPBACK, Child, answers, free_port
+from .conftest import require
+from .gateway import PASSWORD, ROOT, Gateway
+from .prosody import Prosody
+from .xmppserver import GATEWAY
+
+DEPLOY = ROOT / "deploy"
+ALONE = {"link": {"kind": "none"}, "server": {"proxies": 1}}
+
+
+class Nginx(Child):
+    """Debian's nginx with deploy/nginx.conf, on loopback and without TLS."""
+
+    def __init__(self, folder: Path, backend: int) -> None:
+        super().__init__(folder)
+        self.port = free_port()
+        site = (DEPLOY / "nginx.conf").read_text()
+        site = re.sub(r"^.*ssl_certificate.*\n", "", site, flags=re.MULTILINE)
+        site = site.replace("listen 443 ssl", f"listen {LOOPBACK}:{self.port}").replace("127.0.0.1:8080", f"{LOOPBACK}:{backend}")
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(
+            f"pid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{site}\n}}\n"
+        )
+
+    def command(self) -> list[str]:
+        return ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-g", "daemon off; master_process off;"]
+
+    def environment(self) -> Mapping[str, str]:
+        return {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
+
+    def ready(self) -> bool:
+        return answers(self.port)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    gateway = Gateway(tmp_path_factory.mktemp("alone"), 1, ALONE)
+    gateway.start()
+    gateway.register("romeo")
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def nginx(alone: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    os.environ["PATH"] += ":/usr/sbin"
+    require("nginx")
+    nginx = Nginx(tmp_path_factory.mktemp("nginx"), alone.port)
+    nginx.start()
+    yield nginx
+    nginx.stop()
+
+
+def test_nginx_hands_requests_on(alone: Gateway, nginx: Nginx) -> None:
+    http_ = urllib3.PoolManager(retries=False)
+    romeo = make_headers(basic_auth=f"romeo:{PASSWORD}")
+    url = f"http://{LOOPBACK}:{nginx.port}"
+    sent = http_.request("POST", f"{url}/rest", json={"to": f"admin@{GATEWAY}", "body": "x" * 100_000}, headers=romeo)
+    assert sent.status == 202
+    assert http_.request("GET", f"{url}/rest/ping/{GATEWAY}", headers=romeo).status == 200
+    assert http_.request("GET", f"{url}/rest/disco/romeo%40{GATEWAY}", headers=romeo).status == 200
+    assert http_.request("POST", f"{url}/rest", body=b"x" * 300_000, headers=romeo | {"Content-Type": "text/plain"}).status == 413
+    assert http_.request("POST", f"{url}/rest", body=b"x" * 11_000_000, headers=romeo).status == 413
+
+
+def test_nginx_lets_events_through_at_once(alone: Gateway, nginx: Nginx) -> None:
+    connection = http.client.HTTPConnection(LOOPBACK, nginx.port, timeout=10)
+    connection.request("GET", "/rest/stream", headers=make_headers(basic_auth=f"admin:{PASSWORD}"))
+    response = connection.getresponse()
+    assert response.status == 200
+    alone.post_json({"to": f"admin@{GATEWAY}", "body": "now"}, "romeo")
+    while not (line := response.readline()).startswith(b"data:"):
+        pass
+    assert json.loads(line[5:])["body"] == "now"
+    connection.close()
+    response.close()
+
+
+def test_behind_nginx_the_throttle_sees_the_client(alone: Gateway, nginx: Nginx) -> None:
+    """Thirty wrong passwords of one client lock out nobody else, though all come from the proxy's address."""
+    http_ = urllib3.PoolManager(retries=False)
+    url = f"http://{LOOPBACK}:{alone.port}/rest/ping/{GATEWAY}"
+    wrong, right = (make_headers(basic_auth=f"romeo:{p}") for p in ("guess", PASSWORD))
+    statuses = {http_.request("GET", url, headers=wrong | {"X-Forwarded-For": "192.0.2.1"}).status for _ in range(31)}
+    assert statuses == {403, 429}
+    assert http_.request("GET", url, headers=right | {"X-Forwarded-For": "192.0.2.1"}).status == 429
+    assert http_.request("GET", url, headers=right | {"X-Forwarded-For": "192.0.2.2"}).status == 200
+
+
+class Plain(Child):
+    """A gateway under a WSGI server that knows nothing of it."""
+
+    def __init__(self, folder: Path, command: list[str]) -> None:
+        super().__init__(folder)
+        self.port = free_port()
+        self._command = [part.format(port=self.port) for part in command]
+        ini = configparser.ConfigParser(interpolation=None)
+        ini.read_dict({"auth": {"admin_password": PASSWORD}})
+        with (folder / "wsgi.ini").open("w") as file:
+            ini.write(file)
+
+    def command(self) -> list[str]:
+        return self._command
+
+    def environment(self) -> Mapping[str, str]:
+        return {"XMPP_REST_CONFIG": str(self.folder / "wsgi.ini"), "PYTHONPATH": f"{ROOT}:{DEPLOY}"}
+
+    def ready(self) -> bool:
+        return answers(self.port)
+
+
+PASSENGER = """
+import socketserver, sys
+from wsgiref.simple_server import WSGIServer, make_server
+import passenger_wsgi
+
+class Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+make_server("127.0.0.1", int(sys.argv[1]), passenger_wsgi.application, Server).serve_forever()
+"""
+STARTS = {
+    "gunicorn": [sys.executable, "-m", "gunicorn", "--threads", "8", "--no-control-socket", "-b", "127.0.0.1:{port}", "app:create_app()"],
+    "gunicorn with two workers": [
+        *(sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "8", "--no-control-socket"),
+        *("-b", "127.0.0.1:{port}", "app:create_app()"),
+    ],
+    "gunicorn with a preloaded application": [
+        *(sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "8", "--preload", "--no-control-socket"),
+        *("-b", "127.0.0.1:{port}", "app:create_app()"),
+    ],
+    "passenger_wsgi.py": [sys.executable, "-c", PASSENGER, "{port}"],
+}
+
+
+@pytest.mark.parametrize("command", STARTS.values(), ids=list(STARTS))
+def test_other_wsgi_servers(tmp_path: Path, command: list[str]) -> None:
+    server = Plain(tmp_path / "plain", command)
+    server.start()
+    try:
+        http_ = urllib3.PoolManager(retries=False, timeout=20)
+        admin = make_headers(basic_auth=f"admin@localhost:{PASSWORD}")
+        url = f"http://{LOOPBACK}:{server.port}"
+        for n in range(6):
+            account = {"user": f"user{n}", "host": "localhost", "password": PASSWORD}
+            assert http_.request("POST", f"{url}/api/register", json=account, headers=admin).status == 200
+            user = make_headers(basic_auth=f"user{n}:{PASSWORD}")
+            assert http_.request("POST", f"{url}/rest", json={"to": "admin@localhost", "body": "x"}, headers=user).status == 202
+    finally:
+        server.stop()
+
+
+def test_the_snippet_for_prosody(tmp_path: Path) -> None:
+    """Prosody with the components of deploy/, and a gateway that attaches all three domains to it."""
+    require("prosody")
+    snippet = (DEPLOY / "prosody-component.cfg.lua").read_text()
+    server = Prosody(tmp_path / "prosody")
+    server.configure()
+    (server.folder / "configured").touch()
+    with (server.folder / "prosody.cfg.lua").open("a") as file:
+        file.write(re.sub(r"^component_(ports|interfaces).*\n", "", snippet, flags=re.MULTILINE))
+    server.start()
+    gateway = Gateway(
+        tmp_path / "gateway", server.component_port, {"gateway": {"domain": "gateway.example.net"}, "link": {"secret": "a secret of your own"}}
+    )
+    try:
+        gateway.start()
+        assert set(gateway.wait_state("online")) == {f"{sub}gateway.example.net" for sub in ("", "muclight.", "conference.")}
+    finally:
+        gateway.stop()
+        server.stop()
+
+
+def test_the_unit_for_systemd_names_what_is_there() -> None:
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(DEPLOY / "xmpp-rest.service")
+    command = unit["Service"]["ExecStart"].split()
+    assert command[0].endswith("/.venv/bin/xmpp-rest")
+    config = str(ROOT / "wsgi.ini")
+    checked = subprocess.run(
+        [sys.executable, "-m", "xmpp_rest", "--config", config, "check"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert command[1:] == ["--config", "/etc/xmpp-rest/wsgi.ini", "serve"]
