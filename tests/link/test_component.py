@@ -329,8 +329,7 @@ def test_what_was_not_confirmed_is_sent_again_in_order_but_no_iq(start: Start, t
 
     def script(connection: Connection) -> None:
         connection.accept()
-        for _ in range(3):
-            heard.append(without_pings(connection.read_until("</message>")))
+        heard.extend(without_pings(connection.read_until("</message>")) for _ in range(3))
         if server.connections > 1:
             connection.read_until("never", 30)
 

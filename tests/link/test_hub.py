@@ -74,7 +74,7 @@ def test_events_reach_every_peer_in_order(make: Callable[[], Process]) -> None:
     for n in range(500):
         owner.hub.broadcast({"n": n})
     for peer in peers:
-        until(lambda: len(peer.events) == 500)
+        until(lambda events=peer.events: len(events) == 500)  # type: ignore[misc]
         assert peer.events == [{"n": n} for n in range(500)]
 
 

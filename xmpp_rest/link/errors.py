@@ -18,7 +18,7 @@ class LinkDown(Exception):
 
 
 REMEDIES = {  # stream error condition (RFC 6120 §4.9.3) → what to do about it
-    "not-authorized": "the server knows another secret for this component, or (ejabberd) no component of this name: compare both with its configuration",
+    "not-authorized": "the server knows another secret for this component, or (ejabberd) no such component: compare its configuration",
     "host-unknown": "the server has no component of this name: add it there, or correct [gateway] in wsgi.ini",
     "conflict": "another connection holds this component's name: stop the other gateway, or give it a name of its own",
     "invalid-from": "the server does not let this component send from that domain",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -18,12 +17,12 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def sent(gateway: Gateway) -> Iterator[list[str]]:
+def sent(gateway: Gateway) -> list[str]:
     """A link that takes everything and tells the ids of it."""
     ids: list[str] = []
     gateway.start()
     gateway.router.attach(lambda _, stanza: ids.append(stanza.attrib["id"]))
-    yield ids
+    return ids
 
 
 def send(client: FlaskClient, to: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:

@@ -23,7 +23,7 @@ def with_recommendation(vector: dict[str, Any]) -> dict[str, Any]:
     return {**vector, **recommended} if recommended else vector
 
 
-@pytest.mark.parametrize("vector", [with_recommendation(v) for v in VECTORS if not v["name"] == "j2x/from-xml/archive-result"], ids=lambda v: v["name"])
+@pytest.mark.parametrize("vector", [with_recommendation(v) for v in VECTORS if v["name"] != "j2x/from-xml/archive-result"], ids=lambda v: v["name"])
 def test_echo(juliet: FlaskClient, vector: dict[str, Any]) -> None:
     headers = {"Accept": vector["accept"]} if vector["accept"] is not None else {}
     if vector["content_type"] is not None:
