@@ -27,6 +27,10 @@ class Doors:
         self._voice = voice
         self._nicks = nicks
 
+    def is_room(self, name: str) -> bool:
+        """Whether there is a room of that name."""
+        return self._rooms.exists(name)
+
     def presence(self, stanza: Element, sender: JID, to: JID) -> None:
         """Presence of a client for `room/nick`."""
         kind = stanza.get("type")

@@ -98,7 +98,9 @@ class MucEntity:
             return result(iq, answer(iq, sender, to.local))
         if not to.local:
             return NOT_MINE
-        taken = self._archive(iq, sender, to)
-        if not isinstance(taken, Unhandled):
-            return taken
-        raise Refused("feature-not-implemented", "a room does not know this query")
+        taken = self._archive(iq, sender, to) if self._doors.is_room(to.local) else None
+        if taken is None:
+            raise GatewayError("room-unknown")
+        if isinstance(taken, Unhandled):
+            raise Refused("feature-not-implemented", "a room does not know this query")
+        return taken
