@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from xmpp_rest.api.client.contacts import Contacts
 from xmpp_rest.api.client.cors import allow_origin
+from xmpp_rest.api.client.description import Description
 from xmpp_rest.api.client.events import Events
 from xmpp_rest.api.client.messages import Messages
 from xmpp_rest.api.client.resource import ClientResource
@@ -40,5 +41,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
             routes.add_url_rule(
                 rule, family, dispatcher.view, methods=ClientResource.route_methods, provide_automatic_options=False
             )
+    description = Description.as_view("description", settings)
+    routes.add_url_rule(f"{settings.prefix}-docs/openapi.json", view_func=description)
     routes.after_request(allow_origin(settings.origins))
     return routes
