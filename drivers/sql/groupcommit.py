@@ -3,10 +3,13 @@
 A commit waits for the disk, the same time for one change as for a hundred. So threads queue their changes; the one whose turn it is
 takes all that wait into one transaction, each behind a savepoint of its own, and commits once. Nobody returns before the commit that
 holds his change.
+
+So a change may run in another thread than the one that asked for it: with the context variables of the latter, and its exceptions go there.
 """
 
 from __future__ import annotations
 
+import contextvars
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -23,29 +26,33 @@ class Change(Generic[T]):
 
     def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
         self._work = work
+        self._thread = threading.get_ident()
+        self._context = contextvars.copy_context()
         self._result: T | None = None
         self._error: BaseException | None = None
         self.done = False
 
     def run_alone(self, connection: sqlite3.Connection) -> None:
         """Do it as the only change of its transaction, which comes to nothing if it raises."""
-        self._result = self._work(connection)
+        self._result = self._context.run(self._work, connection)
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Do it, or leave no trace of it in the transaction."""
         connection.execute("SAVEPOINT change")
         try:
-            self._result = self._work(connection)
+            self._result = self._context.run(self._work, connection)
         except BaseException as e:
             self._error = e
-            if connection.in_transaction:  # SQLite itself rolls back where the disk is full
-                connection.execute("ROLLBACK TO change")
-            else:
+            # SQLite itself rolls back where the disk is full; and what is no Exception may be meant for this thread (Ctrl-C)
+            if not connection.in_transaction or not isinstance(e, Exception):
                 raise
+            connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
 
     def fail(self, error: BaseException) -> None:
-        """The transaction came to nothing."""
+        """The transaction came to nothing. What interrupts a thread is for that thread alone to raise."""
+        if not isinstance(error, Exception) and self._thread != threading.get_ident():
+            error = StorageError("the thread that was writing for this one was interrupted")
         self._error = self._error or error
 
     def result(self) -> T:
@@ -77,7 +84,7 @@ class GroupCommit:
             self._withdraw(change)
         try:
             self._writer = threading.get_ident()
-            if not change.done:
+            while not change.done:  # with more than MOST before it, it is not in the first transaction
                 self._write()
         finally:
             self._writer = None
@@ -88,12 +95,19 @@ class GroupCommit:
         """Write for all who wait, oneself included."""
         with self._queue:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        self._transact(batch)
-        for change in batch:
-            change.done = True
+        try:
+            self._transact(batch)
+        finally:
+            for change in batch:
+                change.done = True
 
     def _withdraw(self, change: Change[Any]) -> None:
+        """Give up while nobody has begun with the change; otherwise its outcome is waited for, with the turn."""
         with self._queue:
-            if change in self._waiting:
+            waits = change in self._waiting
+            if waits:
                 self._waiting.remove(change)
-        raise StorageError(f"other threads have been writing for {self._patience:.0f} s")
+        if waits:
+            raise StorageError(f"other threads have been writing for {self._patience:.0f} s")
+        if not self._turn.acquire(timeout=self._patience):
+            raise StorageError(f"other threads have been writing for {2 * self._patience:.0f} s; the change may have been made")

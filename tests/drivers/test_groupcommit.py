@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from drivers import Driver, StorageError, open_driver
-from drivers.sql.groupcommit import GroupCommit
+from drivers.sql.groupcommit import MOST, GroupCommit
 
 
 @pytest.fixture
@@ -112,3 +114,126 @@ def test_patience_ends() -> None:
         group.run(lambda _: None)
     release.set()
     first.join()
+
+
+class Held:
+    """A group whose turn is taken by a thread, until `release`."""
+
+    def __init__(self, patience: float = 30) -> None:
+        self.database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.release, held = threading.Event(), threading.Event()
+        self.batches: list[int] = []
+
+        def transact(changes: Any) -> None:
+            self.batches.append(len(changes))
+            if len(self.batches) == 1:
+                held.set()
+                self.release.wait(10)
+            try:
+                self.database.execute("BEGIN")
+                for change in changes:
+                    change.run(self.database)
+                self.database.execute("COMMIT")
+            except BaseException as e:
+                self.database.execute("ROLLBACK")
+                for change in changes:
+                    change.fail(e)
+
+        self.group = GroupCommit(transact, patience)
+        self.first = threading.Thread(target=self.group.run, args=(lambda _: None,))
+        self.first.start()
+        held.wait(5)
+
+    def queue(self, works: list[Callable[[Any], Any]]) -> tuple[list[threading.Thread], list[Any]]:
+        """Threads that wait for the turn, and what becomes of their works."""
+        outcomes: list[Any] = [None] * len(works)
+
+        def run(n: int) -> None:
+            try:
+                outcomes[n] = self.group.run(works[n])
+            except BaseException as e:
+                outcomes[n] = e
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(len(works))]
+        for n, thread in enumerate(threads):
+            thread.start()
+            while len(self.group._waiting) < n + 1:
+                time.sleep(0.0005)
+        return threads, outcomes
+
+    def finish(self, threads: list[threading.Thread]) -> None:
+        self.release.set()
+        for thread in [self.first, *threads]:
+            thread.join(30)
+            assert not thread.is_alive()
+        self.database.close()
+
+
+def test_more_threads_than_one_transaction_takes() -> None:
+    held = Held()
+    threads, outcomes = held.queue([lambda _, n=n: n for n in range(MOST + 44)])  # type: ignore[misc]
+    held.finish(threads)
+    assert outcomes == list(range(MOST + 44))
+    assert held.batches[:2] == [1, MOST]
+
+
+def test_a_change_has_the_context_of_the_thread_that_asked_for_it() -> None:
+    name = contextvars.ContextVar("name", default="nobody")
+    held, seen = Held(), {}
+
+    def work(n: int) -> None:
+        name.set(f"thread {n}")
+        seen[n] = held.group.run(lambda _: name.get())
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    while len(held.group._waiting) < 8:
+        time.sleep(0.0005)
+    held.finish(threads)
+    assert seen == {n: f"thread {n}" for n in range(8)}
+
+
+def test_an_interruption_is_raised_where_it_happened_and_all_learn_that_nothing_was_written() -> None:
+    held = Held()
+    held.database.execute("CREATE TABLE t (n)")
+
+    def interrupted(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    def insert(database: Any) -> None:
+        database.execute("INSERT INTO t VALUES (1)")
+
+    threads, outcomes = held.queue([insert, interrupted, insert, insert])
+    held.release.set()
+    for thread in [held.first, *threads]:
+        thread.join(30)
+    assert held.database.execute("SELECT COUNT(*) FROM t").fetchone() == (0,)
+    held.finish(threads)
+    assert isinstance(outcomes.pop(1), KeyboardInterrupt)
+    # whoever was writing for all raises it, too
+    assert all(isinstance(outcome, (StorageError, KeyboardInterrupt)) for outcome in outcomes)
+    assert sum(isinstance(outcome, KeyboardInterrupt) for outcome in outcomes) <= 1
+
+
+def test_a_change_that_is_being_written_is_not_given_up() -> None:
+    """Its thread would report a failure, and it would be there all the same."""
+    held = Held(patience=0.5)
+    started = threading.Event()
+    outcomes: list[Any] = []
+
+    def slow(_: Any) -> str:
+        started.set()
+        time.sleep(0.7)
+        return "slow"
+
+    def run(work: Callable[[Any], str]) -> None:
+        outcomes.append(held.group.run(work))
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in (slow, lambda _: "quick")]
+    for n, thread in enumerate(threads, 1):
+        thread.start()
+        while len(held.group._waiting) < n:
+            time.sleep(0.0005)
+    held.finish(threads)
+    assert sorted(outcomes) == ["quick", "slow"]
