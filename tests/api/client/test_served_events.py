@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,14 @@ def test_nothing_is_lost_or_doubled_however_often_the_reader_comes_back(server: 
     assert connections > 20
     status, items = server.request("GET", "/api/messages?limit=240", JULIET)
     assert (status, [item["id"] for item in items]) == (200, seen)
+
+
+def test_streams_end_in_words_when_the_gateway_does(tmp_path: Path) -> None:
+    with serve(tmp_path) as server:
+        listener = Listener(server, JULIET)
+        began = time.monotonic()
+        server.process.terminate()
+        assert list(listener.blocks()) == [b": ok\n\n", b": the gateway stops\n\n"]
+        server.process.wait(15)
+        assert time.monotonic() - began < 10
+        listener.close()
