@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -19,13 +20,15 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.administrator import ensure_administrator
+from xmpp_rest.service.announcements import Announcements
 from xmpp_rest.service.archive import Archive
 from xmpp_rest.service.callbacks import Callbacks
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.dead_letters import DeadLetters
 from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
-from xmpp_rest.service.last_activity import LastActivity
 from xmpp_rest.service.idempotency import Idempotency
+from xmpp_rest.service.jobs import Jobs
+from xmpp_rest.service.last_activity import LastActivity
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
 from xmpp_rest.service.mam import ArchiveQueries
@@ -39,15 +42,25 @@ from xmpp_rest.service.muclight_entity import MucLightEntity
 from xmpp_rest.service.muclight_room import Rules
 from xmpp_rest.service.muclight_rooms import Rooms
 from xmpp_rest.service.muclight_voice import Voice
+from xmpp_rest.service.offline import Offline
 from xmpp_rest.service.outcomes import Outcomes
 from xmpp_rest.service.presence import Presences
 from xmpp_rest.service.roster import Roster
 from xmpp_rest.service.rosteriq import RosterQueries
 from xmpp_rest.service.sending import Sending
+from xmpp_rest.service.sessions import Sessions
 from xmpp_rest.service.siblings import Siblings
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Streams
 from xmpp_rest.settings import Settings
+
+LOGGERS = ("xmpp_rest", "drivers")
+
+
+def set_level(level: int) -> None:
+    """Log from this level on, in this process."""
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(level)
 
 
 class Gateway:
@@ -71,9 +84,9 @@ class Gateway:
             admins=settings.auth.admins,
             token=settings.rest.credentials,
         )
+        self.idempotency = Idempotency(self.driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
         self.last = LastActivity(self.driver)
         self.authenticator.seen = self.last.seen
-        self.idempotency = Idempotency(self.driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
         self._lock = threading.Lock()
         self._pid = 0  # of the process in which the parts below are started
         self._forked_from = 0  # of the process in which they were started before
@@ -95,6 +108,13 @@ class Gateway:
         dead = DeadLetters(self.driver, settings.gateway.domain)
         self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks")
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
+        self.sessions = Sessions(settings.gateway.domain, self.streams, presences, self.sending)
+        self.offline = Offline(self.driver, settings.gateway.domain, self.sessions.is_online)
+        self.mailbox.offline = self.offline.take
+        self.announcements = Announcements(self.driver, settings.gateway.domain, self.router)
+        self.sessions.opened = lambda stream: self._greet(stream.owner)
+        presences.came = self._greet
+        self.jobs = Jobs(self.driver, settings.gateway.domain)
         self._rooms_away = RoomsAway(self.muclight, self._have_done) if self.muclight else None
         self.conference = self._build_conference() if settings.gateway.conference_domain else None
         self.accounts.before_unregister = self._say_goodbye
@@ -103,9 +123,17 @@ class Gateway:
         self.uplink: Uplink | None = None
         offers: dict[str, Handler] = {"status": self._link_status}
         offers |= {"conference": self._of_conference, "callbacks": self.callbacks.describe, "replay": self.callbacks.replay}
+        offers |= self.sessions.offers
         offers |= self._rooms_away.offers if self._rooms_away else {}
         self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
+        self.siblings.orders |= {"end_stream": self.sessions.end_stream, "lift": self.authenticator.lift}
+        self.siblings.orders |= {"log_level": set_level, "forget": self.passwords.forget}
         self._subscribe()
+
+    def _greet(self, account: JID) -> None:
+        """The account has a session: what waited for one is over."""
+        self.offline.clear(account)
+        self.announcements.greet(account)
 
     def _build_rooms(self) -> MucLight:
         """The MUC Light rooms, which answer at their domain before anybody else does."""
@@ -163,6 +191,13 @@ class Gateway:
         """How the streams are; for the process that owns them."""
         return self.uplink.status() if self.uplink else []
 
+    def everywhere(self, name: str, **arguments: Any) -> Any:
+        """Have every process of the gateway do one of the siblings' orders; what it came to in this one. Raises GatewayError."""
+        done = self.siblings.orders[name](**arguments)
+        if self._pid == os.getpid():
+            self.siblings.order(name, **arguments)
+        return done
+
     @property
     def domains(self) -> list[str]:
         """The hosted domains, the gateway's own first; each has a stream of its own."""
@@ -199,6 +234,7 @@ class Gateway:
                 self._build()
             self.prepare()
             self.siblings.start()
+            self.sessions.others = self.siblings
             self._pid = self._forked_from = os.getpid()
 
     def end_waiting(self) -> None:
@@ -210,6 +246,7 @@ class Gateway:
         """End the link first, so that nothing comes in any more; then the rest."""
         if self._pid == os.getpid():
             self._pid = 0
+            self.sessions.others = None
             self.streams.stop()
             if self.conference and self.siblings.is_owner:
                 self.conference.close()

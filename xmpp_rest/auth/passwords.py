@@ -97,6 +97,11 @@ class Passwords:
             self._remember(identity, proof)
         return good
 
+    def forget(self) -> None:
+        """Check every password anew from now on."""
+        with self._lock:
+            self._good.clear()
+
     def _remember(self, identity: str, proof: bytes) -> None:
         with self._lock:
             self._good[identity] = proof

@@ -18,6 +18,9 @@ class Connection:
     def __init__(self, environ: Mapping[str, Any]) -> None:
         found = (environ.get(name) for name in _SOCKETS)
         self._socket: socket.socket | None = next((s for s in found if hasattr(s, "fileno")), None)
+        port = str(environ.get("REMOTE_PORT", ""))
+        self.peer = str(environ.get("REMOTE_ADDR", "")), int(port) if port.isascii() and port.isdigit() else 0
+        """Address and port of the client; "" and 0 where the server does not tell."""
 
     def gone(self) -> bool:
         """Whether the client has closed the connection. What it says on an open one is not read."""

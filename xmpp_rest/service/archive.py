@@ -90,9 +90,9 @@ class Archive:
             return None
         return self._driver.archive_count(owner.local, owner.domain, self._store, wanted.query())
 
-    def remove(self, owner: JID, wanted: Wanted) -> int:
-        """Forget the items that are wanted; how many there were. The partner's resource does not count here."""
-        return self._driver.archive_delete(owner.local, owner.domain, self._store, wanted.query())
+    def remove(self, owner: JID, wanted: Wanted, limit: int | None = None) -> int:
+        """Forget the items that are wanted, the oldest `limit` at the most; how many there were. The partner's resource does not count."""
+        return self._driver.archive_delete(owner.local, owner.domain, self._store, replace(wanted.query(), limit=limit))
 
     def owners(self, domain: str) -> list[JID]:
         """Everybody at `domain` who has anything in an archive."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from xml.etree.ElementTree import Element
 
@@ -15,6 +15,10 @@ from xmpp_rest.service.archive import Archive
 from xmpp_rest.service.keeping import without_forged_ids, worth_keeping
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Event, Streams
+
+
+def _nobody_minds(owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
+    """Nothing is kept for those who are offline."""
 
 
 class Mailbox:
@@ -30,6 +34,8 @@ class Mailbox:
         self._accounts = accounts
         self._stamps = stamps
         self._texts = _Texts()
+        self.offline: Callable[[JID, Element, JID, Callable[[Element], str]], None] = _nobody_minds
+        """Told of each message that reached an account, and how it is written as text."""
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Take a message or presence for an account; iqs are the entity's business."""
@@ -39,6 +45,8 @@ class Mailbox:
         if stanza.tag == "message":
             without_forged_ids(stanza, owner)
         self._take(owner, stanza, sender)
+        if stanza.tag == "message":
+            self.offline(owner, stanza, sender, self._texts.of)
         return None
 
     def sent(self, stanza: Element, sender: JID, to: JID) -> None:

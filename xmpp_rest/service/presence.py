@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 from drivers import Driver, Table
@@ -20,12 +23,28 @@ STORE = "presence"
 MAX_RESOURCES = 32  # of one account; the one that spoke longest ago gives way
 
 
+def _nobody_minds(account: JID) -> None:
+    """Nobody wants to know who is available."""
+
+
+class Available(NamedTuple):
+    """A resource that is available. `since`: Unix time, 0.0 where it was not noted."""
+
+    jid: JID
+    since: float
+    show: str  # available, away, chat, dnd, xa
+    text: str
+    priority: int
+
+
 class Presences:
     """Available presence by account. An account whose resources all said `unavailable`, or never said a thing, has none."""
 
     def __init__(self, driver: Driver, router: Router) -> None:
         self._driver = driver
         self._router = router
+        self.came: Callable[[JID], None] = _nobody_minds
+        """Told of an account that has said that it is available."""
 
     def said(self, sender: JID, stanza: Element) -> None:
         """Keep a presence that `sender` broadcast: without a type it is available, with `unavailable` forgotten. Raises StorageError."""
@@ -33,15 +52,29 @@ class Presences:
         text = serialise(stanza)
 
         def change(table: Table | None) -> Table:
-            others = [row for row in _rows(table) if row["resource"] != sender.resource]
-            return [*others, {"resource": sender.resource, "stanza": text}][-MAX_RESOURCES:] if available else others
+            rows = _rows(table)
+            others = [row for row in rows if row["resource"] != sender.resource]
+            since = next((row.get("since") for row in rows if row["resource"] == sender.resource), None) or time.time()
+            return [*others, {"resource": sender.resource, "stanza": text, "since": since}][-MAX_RESOURCES:] if available else others
 
         self._driver.update(sender.local, sender.domain, STORE, change)
+        if available:
+            self.came(sender.bare)
 
     def of(self, account: JID) -> list[Element]:
         """The presence of every available resource, without `to`. Raises StorageError."""
         rows = _rows(self._driver.load(account.local, account.domain, STORE))
         return [parse_text(row["stanza"]) for row in rows]
+
+    def rows(self, account: JID) -> list[Available]:
+        """The available resources. Raises StorageError."""
+        rows = _rows(self._driver.load(account.local, account.domain, STORE))
+        return [_available(account.bare._replace(resource=row["resource"]), row) for row in rows]
+
+    def everybody(self, domain: str) -> Iterator[Available]:
+        """The available resources of all accounts. Raises StorageError."""
+        for user in self._driver.users(domain, STORE):
+            yield from self.rows(JID(user, domain, ""))
 
     def show(self, account: JID, to: JID) -> bool:
         """Send the presence of every available resource to `to`; whether there is one."""
@@ -71,3 +104,12 @@ def addressed(presence: Element, **attributes: str) -> Element:
 
 def _rows(table: Table | None) -> list[dict[str, Any]]:
     return table if isinstance(table, list) else []
+
+
+def _available(jid: JID, row: dict[str, Any]) -> Available:
+    stanza = parse_text(row["stanza"])
+    priority = (stanza.findtext("priority") or "").strip()
+    number = int(priority) if re.fullmatch(r"[+-]?[0-9]{1,3}", priority) else 0  # RFC 6121 §4.7.2.3
+    since = row.get("since")
+    show = (stanza.findtext("show") or "").strip() or "available"
+    return Available(jid, float(since) if isinstance(since, int | float) else 0.0, show, stanza.findtext("status") or "", number)

@@ -17,6 +17,7 @@ class Away(Protocol):
 
     def send(self, stanza: Element) -> Element | None: ...
     def post(self, stanza: Element) -> None: ...
+    def receive(self, stanza: Element) -> Element | None: ...
     def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
     def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None: ...
 
@@ -57,6 +58,12 @@ class Sending:
         refusal = self._send(stanza, sender, to, keep_refused=True)
         if refusal is not None:
             self._router.deliver(refusal, to, sender)
+
+    def receive(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+        """Hand a stanza to a hosted address as if it had come over the link; the answer, where there is one at once. Raises BadXML."""
+        if self.away is not None:
+            return self.away.receive(stanza)
+        return None if self._router.settle(stanza, sender, to) else self._router.deliver(stanza, sender, to)
 
     def _send(self, stanza: Element, sender: JID, to: JID, *, keep_refused: bool) -> Element | None:
         if self._contacts.outgoing(stanza, sender, to):

@@ -46,7 +46,9 @@ class Siblings:
         self._streams = streams
         self._on_role = on_role
         quick: dict[str, Handler] = {"route": self._do_route, "send": self._do_send, "post": self._do_post, "publish": self._do_publish}
-        quick |= {"outcome": self._do_outcome, **offers}
+        quick |= {"outcome": self._do_outcome, "order": self._do_order, "receive": self._do_receive, **offers}
+        self.orders: dict[str, Handler] = {}
+        """What every process does when one of them says so, by name."""
         slow: dict[str, Handler] = {"ask": self._do_ask, "wait": self._do_wait}
         self._hub = Hub(folder, quick=quick, slow=slow, on_role=self._role, on_event=self._heard)
 
@@ -71,6 +73,14 @@ class Siblings:
     def have_done(self, name: str, **arguments: Any) -> Any:
         """Have the owner do one of the `offers`, which this process may be itself. Raises GatewayError."""
         return self._hub.call(name, QUICK, **arguments)
+
+    def order(self, name: str, **arguments: Any) -> None:
+        """Have every process do one of the `orders`. Raises GatewayError."""
+        self._hub.call("order", QUICK, order=name, arguments=arguments)
+
+    def receive(self, stanza: Element) -> Element | None:
+        """`Sending.receive`, in the owner."""
+        return _element(self._hub.call("receive", QUICK, stanza=serialise(stanza)))
 
     # asked by a peer, done by the owner
 
@@ -106,6 +116,14 @@ class Siblings:
 
     # done by the owner, for a peer
 
+    def _do_order(self, order: str, arguments: dict[str, Any]) -> None:
+        self.orders[order](**arguments)
+        self._hub.broadcast({"order": order, "arguments": arguments})
+
+    def _do_receive(self, stanza: str) -> str | None:
+        element = parse_stored(stanza)
+        return _text(self._sending.receive(element, *_ends(element)))
+
     def _do_route(self, stanza: str) -> str | None:
         return _text(self._router.send(parse_stored(stanza)))
 
@@ -139,6 +157,9 @@ class Siblings:
             self._hub.broadcast(_written(owner, event))
 
     def _heard(self, message: dict[str, Any]) -> None:
+        if "order" in message:
+            self.orders[message["order"]](**message["arguments"])
+            return
         owner = parse_jid(message["owner"])
         if self._streams.is_open(owner):  # nearly nobody listens: nothing is parsed for nobody
             self._streams.hear(*_read(message))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import threading
 import time
 from collections import deque
@@ -53,6 +54,11 @@ class Stream:
     ) -> None:
         """`past` is read behind the archive id `last` before anything that happens from now on; `size`: events that may wait."""
         self.owner = owner
+        self.resource = f"stream-{secrets.token_hex(4)}"
+        """By which commands name it."""
+        self.since = time.time()
+        self.peer: tuple[str, int] = ("", 0)
+        """Address and port of the client, where they are known."""
         self._past = past
         self._last = last
         self._wanted = wanted

@@ -21,6 +21,10 @@ def everything(_: Event) -> bool:
     return True
 
 
+def _nobody_minds(stream: Stream) -> None:
+    """Nobody wants to know which streams there are."""
+
+
 class Streams:
     """Hands events to the streams of their owner. Knows nothing of HTTP, and holds no thread of its own; `stop()` ends all streams.
 
@@ -37,6 +41,10 @@ class Streams:
         self.count = 0
         """How many streams are open."""
         self._lock = threading.Lock()
+        self.opened: Callable[[Stream], None] = _nobody_minds
+        """Called when a stream has been opened."""
+        self.closed: Callable[[Stream], None] = _nobody_minds
+        """Called when a stream is not there any more."""
         self.relay: Callable[[JID, Event], None] | None = None
         """Publishes in all processes, where there are several."""
         self._orders = [threading.Lock() for _ in range(STRIPES)]
@@ -65,14 +73,17 @@ class Streams:
         after: str | None = None,
         wanted: Callable[[Event], bool] = everything,
         gone: Callable[[], bool] = lambda: False,
+        peer: tuple[str, int] = ("", 0),
     ) -> Stream:
         """A stream of what happens to `owner` from now on, or behind the event whose id is `after`.
 
-        `wanted` chooses events; `gone` says whether the reader has left, and is asked when there is no room for another one.
+        `wanted` chooses events; `gone` says whether the reader has left, and is asked when there is no room for another one; `peer`: its
+        address and port.
         Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
         """
         last, past = self._begin(owner, after)
         stream = Stream(owner, past, last, wanted, self._size, self._closed)
+        stream.peer = peer
         with self._lock:
             if self._full(owner):
                 self._drop_gone()
@@ -81,7 +92,19 @@ class Streams:
             # a copy: `publish` walks through the old one without the lock
             self._open[owner] = {**self._open.get(owner, {}), stream: gone}
             self.count += 1
+        self.opened(stream)
         return stream
+
+    def all(self) -> list[Stream]:
+        """The streams that are open in this process."""
+        return [stream for readers in tuple(self._open.values()) for stream in readers]
+
+    def end(self, owner: JID, resource: str, reason: str) -> None:
+        """End the stream of this resource, if there is one; its place is free at once."""
+        for stream in tuple(self._open.get(owner, ())):
+            if stream.resource == resource:
+                stream.end(reason)
+                self._closed(stream)
 
     def _begin(self, owner: JID, after: str | None) -> tuple[str, Past | None]:
         """Read before the stream is open, so that every event of the stream is behind what its ids refer to."""
@@ -106,17 +129,20 @@ class Streams:
 
     def _closed(self, stream: Stream) -> None:
         with self._lock:
-            self._remove(stream)
+            removed = self._remove(stream)
+        if removed:
+            self.closed(stream)
 
-    def _remove(self, stream: Stream) -> None:
+    def _remove(self, stream: Stream) -> bool:
         readers = self._open.get(stream.owner, {})
         if stream not in readers:
-            return
+            return False
         self.count -= 1
         if others := {s: gone for s, gone in readers.items() if s is not stream}:
             self._open[stream.owner] = others
         else:
             del self._open[stream.owner]
+        return True
 
     def restart(self, reason: str) -> None:
         """End the streams that are open, so that their readers come back and resume."""

@@ -66,7 +66,7 @@ class Events(ClientResource):
             return Source(self._stream(connection, None), write, comment("the event to resume behind is unknown: this is what comes now"))
 
     def _stream(self, connection: Connection, after: str | None) -> Stream:
-        return self.gateway.streams.open(self.account, after=after, wanted=is_shown, gone=connection.gone)
+        return self.gateway.streams.open(self.account, after=after, wanted=is_shown, gone=connection.gone, peer=connection.peer)
 
 
 def is_shown(event: Event) -> bool:

@@ -80,7 +80,7 @@ class StanzaStream(RestResource):
         return Source(self._open(owner, connection, None), media, comment("the event to resume behind is unknown: this is what comes now"))
 
     def _open(self, owner: JID, connection: Connection, after: str | None) -> Stream:
-        return self.gateway.streams.open(owner, after=after, wanted=lambda e: not e.sent, gone=connection.gone)
+        return self.gateway.streams.open(owner, after=after, wanted=lambda e: not e.sent, gone=connection.gone, peer=connection.peer)
 
 
 class Source:

@@ -6,23 +6,29 @@ from itertools import chain
 
 from xmpp_rest.api.commands.families import (
     accounts,
+    announce,
     archive,
     bans,
     last,
+    messages,
     muc_nicks,
     muc_subscriptions,
     oauth,
+    offline,
+    old_users,
     private,
     rooms,
     rooms_people,
     roster,
     server,
+    sessions,
     shared_groups,
     vcard,
 )
 from xmpp_rest.api.commands.registry import Bound
 
 FAMILIES = (
-    accounts, archive, bans, last, muc_nicks, muc_subscriptions, oauth, private, rooms, rooms_people, roster, server, shared_groups, vcard,
+    accounts, announce, archive, bans, last, messages, muc_nicks, muc_subscriptions, oauth, offline, old_users, private, rooms,
+    rooms_people, roster, server, sessions, shared_groups, vcard,
 )  # fmt: skip
 COMMANDS: tuple[Bound, ...] = tuple(chain.from_iterable(family.COMMANDS for family in FAMILIES))

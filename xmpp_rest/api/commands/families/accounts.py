@@ -101,7 +101,8 @@ def unban_ip(services: Services, address: str) -> int:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return -1
-    return services.gateway.authenticator.lift(str(ip))
+    lifted: int = services.gateway.everywhere("lift", address=str(ip))
+    return lifted
 
 
 COMMANDS = (register, unregister, check_account, check_password, check_password_hash, change_password, registered_users, unban_ip)

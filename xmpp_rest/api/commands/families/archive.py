@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.api.commands.families.jobs import abort, before, start, status
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.protocol.jid import InvalidJID, parse_jid
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.service.archive import EVERYTHING, Wanted
 
-DAY = 86400  # seconds
-MAX_DAYS = 1_000_000  # further back than any clock
+TYPES = frozenset(("chat", "groupchat", "all"))
+JOB = "delete_old_mam_messages"
 REMOVED = "MAM archive removed"
 
 
@@ -44,13 +43,38 @@ def _domains(services: Services, kind: str) -> list[str]:
 
 @command("delete_old_mam_messages")
 def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool:
-    if days < 0:
-        raise rejected("Invalid number of days")
-    domains, archive = _domains(services, type_), services.gateway.archive
-    old = Wanted(end=time.time() - min(days, MAX_DAYS) * DAY)
-    for owner in (owner for domain in domains for owner in archive.owners(domain)):
+    archive, old = services.gateway.archive, Wanted(end=before(days))
+    for owner in _owners(services, type_):
         archive.remove(owner, old)
-    return type_ in ("chat", "groupchat", "all")
+    return type_ in TYPES
 
 
-COMMANDS = (get_mam_count, remove_mam_for_user, remove_mam_for_user_with_peer, delete_old_mam_messages)
+def _owners(services: Services, kind: str) -> list[JID]:
+    return [owner for domain in _domains(services, kind) for owner in services.gateway.archive.owners(domain)]
+
+
+@command("delete_old_mam_messages_batch")
+def delete_old_mam_messages_batch(services: Services, host: str, type_: str, days: int, batch_size: int, rate: int) -> str:
+    services.require_host(host)
+    if type_ not in TYPES:
+        raise rejected("Invalid type")
+    archive, old = services.gateway.archive, Wanted(end=before(days))
+    return start(services, JOB, lambda: _owners(services, type_), lambda owner, limit: archive.remove(owner, old, limit), batch_size, rate)
+
+
+@command("delete_old_mam_messages_status")
+def delete_old_mam_messages_status(services: Services, host: str) -> str:
+    services.require_host(host)
+    return status(services, JOB)
+
+
+@command("abort_delete_old_mam_messages")
+def abort_delete_old_mam_messages(services: Services, host: str) -> str:
+    services.require_host(host)
+    return abort(services, JOB)
+
+
+COMMANDS = (
+    get_mam_count, remove_mam_for_user, remove_mam_for_user_with_peer, delete_old_mam_messages, delete_old_mam_messages_batch,
+    delete_old_mam_messages_status, abort_delete_old_mam_messages,
+)  # fmt: skip

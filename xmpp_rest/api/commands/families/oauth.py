@@ -11,7 +11,6 @@ from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 
-
 def _owner(text: str) -> JID:
     try:
         jid = parse_jid(text).bare

@@ -32,4 +32,12 @@ def private_set(services: Services, user: str, host: str, element: str) -> bool:
     return True
 
 
-COMMANDS = (private_get, private_set)
+@command("bookmarks_to_pep")
+def bookmarks_to_pep(services: Services, user: str, host: str) -> str:
+    stored = services.private.get(services.address(user, host), "storage", "storage:bookmarks")
+    if not len(stored):
+        raise rejected("Cannot retrieve bookmarks from private XML storage")
+    raise rejected("There is no personal eventing (XEP-0163) that they could be moved to")
+
+
+COMMANDS = (private_get, private_set, bookmarks_to_pep)

@@ -12,7 +12,6 @@ from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 
 LEVELS = {"none": 60, "emergency": 56, "alert": 53, "critical": 50, "error": 40, "warning": 30, "notice": 25, "info": 20, "debug": 10}
-LOGGERS = ("xmpp_rest", "drivers")
 
 
 @command("registered_vhosts")
@@ -29,9 +28,8 @@ def _accounts(services: Services) -> int:
     return sum(1 for _ in services.accounts.users())
 
 
-def _sessions(_: Services) -> int:
-    """The hosted domain takes no clients in, so nobody is online."""
-    return 0
+def _sessions(services: Services) -> int:
+    return len(services.gateway.sessions.all())
 
 
 OF_HOST: Mapping[str, Callable[[Services], int]] = {"registeredusers": _accounts, "onlineusers": _sessions}
@@ -62,18 +60,37 @@ def stats_host(services: Services, name: str, host: str) -> int:
 
 @command("get_loglevel")
 def get_loglevel(_: Services) -> str:
-    level = logging.getLogger(LOGGERS[0]).getEffectiveLevel()
+    level = logging.getLogger("xmpp_rest").getEffectiveLevel()
     return next((word for word, number in LEVELS.items() if number <= level), "debug")
 
 
 @command("set_loglevel")
-def set_loglevel(_: Services, loglevel: str) -> bool:
-    """Of this process; others keep what they have."""
+def set_loglevel(services: Services, loglevel: str) -> bool:
+    """Of all processes, until they end."""
     if loglevel not in LEVELS:
         raise rejected("Invalid log level")
-    for name in LOGGERS:
-        logging.getLogger(name).setLevel(LEVELS[loglevel])
+    services.gateway.everywhere("log_level", level=LEVELS[loglevel])
     return True
 
 
-COMMANDS = (registered_vhosts, status, stats, stats_host, get_loglevel, set_loglevel)
+@command("incoming_s2s_number")
+def incoming_s2s_number(_: Services) -> int:
+    """The gateway is a component: servers talk to its server."""
+    return 0
+
+
+@command("outgoing_s2s_number")
+def outgoing_s2s_number(_: Services) -> int:
+    return 0
+
+
+@command("clear_cache")
+def clear_cache(services: Services) -> bool:
+    """What is kept in memory of passwords that were checked."""
+    services.gateway.everywhere("forget")
+    return True
+
+
+COMMANDS = (
+    registered_vhosts, status, stats, stats_host, get_loglevel, set_loglevel, incoming_s2s_number, outgoing_s2s_number, clear_cache,
+)  # fmt: skip

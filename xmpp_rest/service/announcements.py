@@ -1,0 +1,73 @@
+"""What does the gateway itself tell its accounts? Announcements, and a message of the day that each sees once (COMPAT ejabberd)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from drivers import Driver, StorageError, Table
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import child, make, new_id
+
+log = logging.getLogger(__name__)
+
+MOTD = "motd"  # of the host: what it says; of an account: which one it has seen
+
+
+class Announcement(NamedTuple):
+    """A message from the domain."""
+
+    subject: str
+    body: str
+
+
+class Announcements:
+    """The announcements of `domain`. Methods raise StorageError, GatewayError."""
+
+    def __init__(self, driver: Driver, domain: str, router: Router) -> None:
+        self._driver = driver
+        self._domain = domain
+        self._router = router
+
+    def send(self, announcement: Announcement, accounts: Iterable[JID], kind: str) -> None:
+        """Tell these accounts; `kind`: type of the message, "" for a normal one, which waits for who is offline."""
+        for account in accounts:
+            self._router.send(self._message(announcement, account, kind))
+
+    def motd(self) -> Announcement | None:
+        """The message of the day, if there is one."""
+        table = self._driver.load(None, self._domain, MOTD)
+        return Announcement(str(table.get("subject", "")), str(table.get("body", ""))) if isinstance(table, dict) else None
+
+    def set_motd(self, announcement: Announcement | None) -> None:
+        """Make this the message of the day; None: there is none any more."""
+        self._driver.store(None, self._domain, MOTD, {**announcement._asdict(), "id": new_id()} if announcement else None)
+
+    def greet(self, account: JID) -> None:
+        """The account has come online: it gets the message of the day, once. A failure keeps nobody out."""
+        try:
+            table = self._driver.load(None, self._domain, MOTD)
+            if isinstance(table, dict) and self._is_news(account, str(table.get("id", ""))):
+                self.send(Announcement(str(table.get("subject", "")), str(table.get("body", ""))), [account], "headline")
+        except (StorageError, GatewayError) as e:
+            log.warning("%s does not get the message of the day: %s", account, e)
+
+    def _is_news(self, account: JID, identifier: str) -> bool:
+        """Whether the account sees it for the first time, which is noted."""
+        news = False
+
+        def note(old: Table | None) -> Table:
+            nonlocal news
+            news = not (isinstance(old, dict) and old.get("seen") == identifier)
+            return {"seen": identifier}
+
+        self._driver.update(account.local, account.domain, MOTD, note)
+        return news
+
+    def _message(self, announcement: Announcement, to: JID, kind: str) -> Element:
+        payload = [child(name, text) for name, text in zip(("subject", "body"), announcement, strict=True) if text]
+        return make("message", *payload, type_=kind, id_=new_id(), from_=self._domain, to_=str(to))

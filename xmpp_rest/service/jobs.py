@@ -1,0 +1,122 @@
+"""Which long tasks run in the background, and how far are they? Noted in the storage, so that every process can tell and stop them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from drivers import Driver, StorageError, Table
+from xmpp_rest.errors import GatewayError
+
+log = logging.getLogger(__name__)
+
+STORE = "jobs"  # of the host
+PULSE = 5.0  # seconds between two signs of life of a job that waits
+DEAD = 30.0  # seconds without one after which it counts as gone with its process
+RUNNING, DONE, ABORTED, FAILED = "running", "done", "aborted", "failed"
+
+
+class Progress(NamedTuple):
+    """How far a job is: one of the four states, how many items it has removed, and what went wrong."""
+
+    state: str
+    done: int = 0
+    error: str = ""
+
+
+class Jobs:
+    """The jobs of one domain, by name; each has at most one at a time. Methods raise StorageError."""
+
+    def __init__(self, driver: Driver, domain: str) -> None:
+        self._driver = driver
+        self._domain = domain
+        self._threads: list[threading.Thread] = []
+
+    def start(self, name: str, step: Callable[[], int], pause: float) -> None:
+        """Call `step` until it has removed nothing, with so many seconds between. Raises GatewayError: job-running."""
+
+        def begin(old: Table | None) -> Table:
+            jobs = dict(old) if isinstance(old, dict) else {}
+            if _progress(jobs.get(name)).state == RUNNING:
+                raise GatewayError("job-running")
+            return jobs | {name: _row(RUNNING, 0)}
+
+        self._driver.update(None, self._domain, STORE, begin)
+        thread = threading.Thread(target=self._run, args=(name, step, pause), name=f"job {name}", daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
+
+    def progress(self, name: str) -> Progress | None:
+        """How the last job of this name is; None if there has been none."""
+        jobs = self._driver.load(None, self._domain, STORE)
+        row = jobs.get(name) if isinstance(jobs, dict) else None
+        return None if row is None else _progress(row)
+
+    def abort(self, name: str) -> bool:
+        """Stop the job before its next step; False if none runs."""
+        progress = self.progress(name)
+        if progress is None or progress.state != RUNNING:
+            return False
+        self._note(name, ABORTED, progress.done)
+        return True
+
+    def wait(self) -> None:
+        """Until the jobs of this process are over."""
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, name: str, step: Callable[[], int], pause: float) -> None:
+        count = 0
+        try:
+            while done := step():
+                count += done
+                if not self._note(name, RUNNING, count) or not self._pause(name, count, pause):
+                    return
+            self._note(name, DONE, count)
+        except Exception as e:
+            log.exception("the job %s failed after %d items", name, count)
+            self._fail(name, count, e)
+
+    def _fail(self, name: str, count: int, error: Exception) -> None:
+        try:
+            self._note(name, FAILED, count, str(error) or type(error).__name__)
+        except StorageError as e:
+            log.error("that the job %s failed is not noted: %s", name, e)
+
+    def _pause(self, name: str, count: int, seconds: float) -> bool:
+        """Wait, with signs of life; False once it is aborted."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, PULSE))
+            if not self._note(name, RUNNING, count):
+                return False
+        return True
+
+    def _note(self, name: str, state: str, count: int, error: str = "") -> bool:
+        """Write down how it is; False, and only the count changes, where the job was aborted."""
+        aborted = False
+
+        def change(old: Table | None) -> Table:
+            nonlocal aborted
+            jobs = dict(old) if isinstance(old, dict) else {}
+            aborted = state != ABORTED and jobs.get(name, {}).get("state") == ABORTED
+            return jobs | {name: _row(ABORTED if aborted else state, count, error)}
+
+        self._driver.update(None, self._domain, STORE, change)
+        return not aborted
+
+
+def _row(state: str, count: int, error: str = "") -> dict[str, Any]:
+    return {"state": state, "count": count, "error": error, "at": time.time()}
+
+
+def _progress(row: Any) -> Progress:
+    if not isinstance(row, dict):
+        return Progress(DONE)
+    progress = Progress(str(row.get("state", DONE)), int(row.get("count", 0)), str(row.get("error", "")))
+    if progress.state == RUNNING and time.time() - float(row.get("at", 0)) > DEAD:
+        return progress._replace(state=FAILED, error="its process has ended")
+    return progress
