@@ -21,6 +21,7 @@ ERRORS: dict[str, Row] = {
     "link-down": Row(503, "wait", "remote-server-timeout", "The connection to the XMPP server is down; try again later"),
     "outbox-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for the XMPP server; try again later"),
     "queue-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for this callback; try again later"),
+    "stanza-too-big": Row(413, "modify", "policy-violation", "The stanza is larger than servers take"),
     "iq-timeout": Row(500, "wait", "remote-server-timeout", "IQ stanza timed out"),
     "iq-conflict": Row(500, "modify", "conflict", "IQ stanza id attribute already used"),
     "iq-overload": Row(500, "wait", "resource-constraint", "Too many IQ stanzas wait for their answer; try again later"),

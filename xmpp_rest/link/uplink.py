@@ -47,12 +47,14 @@ class Uplink:
     def send_all(self, domain: str, stanzas: Sequence[Element]) -> None:
         """Queue stanzas, all or none; messages and presences are on disk when this returns.
 
-        Raises BadXML; GatewayError: outbox-full, storage-failed, and link-down for an iq while the stream is down.
+        Raises BadXML; GatewayError: outbox-full, stanza-too-big, storage-failed, and link-down for an iq while the stream is down.
         """
         component = self._components[domain]
         if not component.online and any(s.tag == "iq" for s in stanzas):
             raise GatewayError("link-down")  # an iq is worth nothing later
         entries = [_entry(stanza) for stanza in stanzas]
+        if any(len(e.data) > self._settings.send_limit for e in entries):  # it would end the stream for everybody
+            raise GatewayError("stanza-too-big", f"The stanza is larger than {self._settings.send_limit} bytes")
         try:
             component.outbox.put(entries)
         except OutboxFull:

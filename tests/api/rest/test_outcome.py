@@ -82,6 +82,14 @@ def test_an_iq_is_refused_at_once_while_the_link_is_down(make_app: object) -> No
     assert response.json["error"]["condition"] == "remote-server-timeout"
 
 
+def test_a_stanza_that_would_end_the_stream_is_refused(make_app: object) -> None:
+    """196,608 bytes of & are a million on the wire, and no server takes that."""
+    client = make_app(link_kind="component", link_secret="x", link_port="1").test_client()  # type: ignore[operator]
+    response = client.post("/rest", json={"to": "romeo@montague.example", "body": "&" * 190_000}, headers=basic("admin"))
+    assert response.status_code == 413
+    assert client.get("/status", headers=basic("admin")).json["link"]["streams"][0]["outbox"] == 0
+
+
 def test_prefer_wait_answers_with_the_refusal(client: FlaskClient, gateway: Gateway, sent: list[str]) -> None:
     threading.Timer(0.1, refuse, [gateway]).start()
     status, body, headers = send(client, "romeo@montague.example", Prefer="wait=10", Accept="application/xmpp+xml")
