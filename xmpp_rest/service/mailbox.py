@@ -44,9 +44,9 @@ class Mailbox:
         owner = to.bare
         if stanza.tag == "message":
             without_forged_ids(stanza, owner)
-        self._take(owner, stanza, sender)
+        text = self._take(owner, stanza, sender)
         if stanza.tag == "message":
-            self.offline(owner, stanza, sender, self._texts.of)
+            self.offline(owner, stanza, sender, lambda message: text or self._texts.of(message))
         return None
 
     def sent(self, stanza: Element, sender: JID, to: JID) -> None:
@@ -68,15 +68,17 @@ class Mailbox:
         finally:
             self._texts.stanza = None
 
-    def _take(self, owner: JID, stanza: Element, partner: JID, *, sent: bool = False) -> None:
+    def _take(self, owner: JID, stanza: Element, partner: JID, *, sent: bool = False) -> str:
+        """Archive it where it is worth it, and show it; its text, where it was written as one."""
         if stanza.tag == "message" and worth_keeping(stanza):
             text = self._texts.of(stanza)
             with self._streams.order(owner):
                 when = self._stamps.next()
                 identifier = self._archive.keep(owner, text, when, partner)
                 self._streams.publish(owner, Event(identifier, when, stanza, sent))
-        else:
-            self._streams.publish(owner, Event("", self._stamps.next(), stanza, sent))
+            return text
+        self._streams.publish(owner, Event("", self._stamps.next(), stanza, sent))
+        return ""
 
 
 class _Texts(threading.local):
