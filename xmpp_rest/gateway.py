@@ -176,12 +176,13 @@ class Gateway:
             self.conference.away = None if owner else self._ask_conference
         if not owner:
             return
-        self._intake.start()
-        self.callbacks.start()
         link = self.settings.link
-        if link.kind == "component":
+        if link.kind == "component":  # first, since the outbox may be unreadable; then nothing has begun, and the hub tries again
             self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
             self.router.attach(self.uplink.send)
+        self._intake.start()
+        self.callbacks.start()
+        if self.uplink:
             self.uplink.start()
 
     def _have_done(self, name: str, **arguments: Any) -> Any:

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 LOCK, SOCKET = "owner.lock", "hub.sock"
 RETRY = 0.05  # seconds between two attempts of a peer to lock the file or to reach the owner
+AFTER_FAILURE = 5.0  # seconds after an error that somebody has to look at
 ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
 QUICK_THREADS = 32
 STUCK = 5  # seconds that a peer may take nothing of what it is told; then it is cut off
@@ -132,7 +133,8 @@ class Hub:
                 else:
                     self._follow()
             except Exception:
-                log.exception("the hub failed; it tries again")
+                log.exception("the process could not take its place; it tries again in %.0f s", AFTER_FAILURE)
+                self._stopping.wait(AFTER_FAILURE)
             self._settled.clear()
             self._stopping.wait(RETRY)
 
