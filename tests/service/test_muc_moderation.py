@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from tests.service.muc_hall import JULIET, NURSE, ROMEO, ROOM, SERVICE, TYBALT, USER, Hall, codes, error, item
+from tests.service.muc_hall import JULIET, NURSE, ROMEO, SERVICE, TYBALT, USER, Hall, codes, error, item
 from xmpp_rest.protocol.element import serialise
 
 OWNERS = [["romeo@montague.example", "owner"]]
@@ -147,7 +147,7 @@ def test_an_affiliation_gives_a_role(hall: Hall, word: str, becomes: str) -> Non
     assert roles(hall)["Nurse"] == becomes
     if word != "member":
         (seen,) = hall.take(JULIET)
-        assert item(seen) == {k: v for k, v in (("affiliation", word), ("role", becomes))}
+        assert item(seen) == {"affiliation": word, "role": becomes}
 
 
 def test_the_last_owner_stays(hall: Hall) -> None:

@@ -76,6 +76,7 @@ class Rooms:
         with room.lock:
             if not room.gone:
                 self.save(room)
+                self._put_away(room)
 
     def save(self, room: Room) -> None:
         """Keep what has changed, if the room is to be kept."""
