@@ -39,10 +39,13 @@ class Misaddressed(Unreadable):
 
 
 class Codec(NamedTuple):
-    """Reads a body, by itself or at a path (both raise Unreadable); writes one stanza, or several. None: not for replies."""
+    """Reads a body, by itself or at a path (both raise Unreadable); writes one stanza, or several.
+
+    No `read_at`: the body speaks for itself, whatever the path (rest-api §4). No `write`: not for replies.
+    """
 
     read: Callable[[bytes], Element]
-    read_at: Callable[[bytes, StanzaPath], Element]
+    read_at: Callable[[bytes, StanzaPath], Element] | None = None
     write: Callable[[Element], bytes] | None = None
     write_many: Callable[[Sequence[Element]], bytes] | None = None
 
@@ -66,7 +69,7 @@ def _object(read: Callable[[bytes], Any], body: bytes) -> Any:
 def _fields(read: Callable[[bytes], Any], body: bytes) -> dict[str, Any]:
     obj = _object(read, body)
     if not isinstance(obj, dict):
-        raise Unreadable("the body is no object; write one such as {\"body\": \"Hi\"}")
+        raise Unreadable('the body is no object; write one such as {"body": "Hi"}')
     return obj
 
 
@@ -110,11 +113,11 @@ def _form(body: bytes) -> dict[str, Any]:
 
 
 def _read_form(body: bytes) -> Element:
-    """COMPAT mod_rest: a body without any `=` is a text."""
+    """COMPAT mod_rest: a body without any `=` is a text, percent-decoded; a `+` in it is a plus sign."""
     if b"=" in body:
         return _stanza(_object(_form, body))
     try:
-        return _message(unquote(_text(body).replace("+", " "), errors="strict"))
+        return _message(unquote(_text(body), errors="strict"))
     except UnicodeDecodeError as e:
         raise Unreadable("the form is not UTF-8; percent-encode UTF-8") from e
 
@@ -126,7 +129,7 @@ def _read_form_at(body: bytes, path: StanzaPath) -> Element:
 
 
 CODECS: dict[str, Codec] = {
-    XMPP_XML: Codec(_read_xml, lambda body, _: _read_xml(body), _write_xml, _write_xml_many),
+    XMPP_XML: Codec(_read_xml, write=_write_xml, write_many=_write_xml_many),
     JSON: Codec(
         lambda body: _stanza(_object(read_json, body)),
         lambda body, path: _stanza(amend(_fields(read_json, body), path)),
@@ -142,9 +145,8 @@ CODECS: dict[str, Codec] = {
     TEXT: Codec(lambda body: _message(_text(body)), _read_text_at),
     CBOR: Codec(
         lambda body: _stanza(_object(read_cbor, body)),
-        lambda body, _: _stanza(_object(read_cbor, body)),
-        lambda stanza: write_cbor(decode(stanza)),
-        lambda stanzas: write_cbor(decode_many(stanzas)),
+        write=lambda stanza: write_cbor(decode(stanza)),
+        write_many=lambda stanzas: write_cbor(decode_many(stanzas)),
     ),
 }
 REPLY_TYPES = tuple(t for t, codec in CODECS.items() if codec.write)

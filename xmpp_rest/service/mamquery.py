@@ -92,9 +92,12 @@ def _wanted(fields: Element | None) -> dict[str, Any]:
             continue
         if name not in FIELDS:
             raise BadQuery("feature-not-implemented", f"there is no field {name!r}; there are {', '.join(FIELDS)}")
+        values = [value.text or "" for value in field.findall(f"{_FORM}value")]
+        if not values:  # a field that is left empty asks for nothing, as the shortcuts of /rest leave them (json-mapping §5)
+            continue
         _, becomes, read = FIELDS[name]
         try:
-            wanted[becomes] = read([value.text or "" for value in field.findall(f"{_FORM}value")])
+            wanted[becomes] = read(values)
         except InvalidJID as e:
             raise BadQuery("jid-malformed", f"{name}: {e}") from e
         except ValueError as e:

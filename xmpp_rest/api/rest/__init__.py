@@ -27,7 +27,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes.add_url_rule("/rest/callbacks/<name>/dead", view_func=DeadLetterList.as_view("dead", gateway))
     routes.add_url_rule("/rest/callbacks/<name>/replay", view_func=Replay.as_view("replay", gateway))
     routes.add_url_rule("/rest/<anything:path>", view_func=Query.as_view("query", gateway))
-    routes.after_request(_allow_origin)
+    routes.after_app_request(_allow_origin)
     return routes
 
 
@@ -37,7 +37,9 @@ def _to_slash() -> BaseResponse:
 
 
 def _allow_origin(response: Response) -> Response:
-    """The CORS fields that every answer carries."""
+    """The CORS fields that every answer below /rest carries, also where no route takes the method."""
+    if request.path != "/rest" and not request.path.startswith("/rest/"):
+        return response
     response.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
     response.headers["Access-Control-Allow-Methods"] = "GET, OPTIONS, POST"
     response.headers["Access-Control-Allow-Headers"] = "Content-Type"

@@ -26,7 +26,8 @@ class Query(SendOnce):
         return self.take(lambda: nothing_at(path))
 
     def read(self, kind: str, body: bytes) -> Element:
-        return CODECS[kind].read_at(body, self._path(stanza_path))
+        codec = CODECS[kind]
+        return codec.read_at(body, self._path(stanza_path)) if codec.read_at else codec.read(body)
 
     def to_reply(self) -> None:
         """A GET: the query in the path, its arguments in the query string."""

@@ -29,6 +29,9 @@ class RestResource(Resource):
         self._refused: Refused | None = None
 
     def init(self) -> None:
+        sent, _, behind = str(self.request.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().partition(" ")
+        if behind:  # COMPAT mod_rest: what stands behind a blank is cut off, as parameters are
+            self.request.environ["CONTENT_TYPE"] = sent
         self.accept = str(self.request.environ.get("HTTP_ACCEPT", "")).lower()
         # COMPAT mod_rest: an Accept that names none of the formats counts for nothing (RFC 9110 §12.4.1 allows that)
         if self.accept and WILDCARD not in self.accept and not any(t in self.accept for t in REPLY_TYPES):
@@ -73,14 +76,26 @@ class RestResource(Resource):
         except RequestEntityTooLarge:
             self.fail(failure("size", limit=self.limit))
         if len(body) > self.limit:
-            self.fail(failure("size", limit=self.limit))
+            self.fail(failure("size", limit=self.limit))  # of what size the whole is, nobody has said
         return body
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
-        context = {"type": self.request.content_type} if status == 415 and self.request.content_type else {}
+        context = _CONTEXT[status](self) if status in _CONTEXT else {}
         return render(failure_of_status(status, **context), self.accept)
 
     def fail(self, error: Failure, **fields: str) -> NoReturn:
         """End the request with this error."""
         body, content_type = render(error, self.accept)
         raise Stop(Response(body, error.status, fields, content_type=content_type))
+
+
+def _type(resource: RestResource) -> dict[str, object]:
+    return {"type": resource.request.content_type} if resource.request.content_type else {}
+
+
+def _size(resource: RestResource) -> dict[str, object]:
+    return {"size": resource.request.content_length, "limit": resource.limit}
+
+
+_CONTEXT = {413: _size, 415: _type}
+"""What the error behind a status of the state machine tells of the request (spec rest-api §10)."""
