@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from drivers import BadStorageURL, StorageError
 from drivers.names import Key
+from drivers.sql.connections import Connections
 from drivers.sql.driver import SQLDriver
 from drivers.sql.groupcommit import Change, GroupCommit
 from drivers.sql.session import Engine, Row, Session
@@ -26,8 +27,6 @@ T = TypeVar("T")
 BUSY = 30.0
 """Seconds that a write waits for other writers, of this process and of others."""
 POLL = (0.0005, 0.004)  # seconds, shortest and longest
-IDLE = 8
-"""Connections kept open for the next call."""
 
 SENTENCES = {
     sqlite3.SQLITE_FULL: "there is no space left where the database is",
@@ -70,35 +69,26 @@ class _Session(Session):
         self._connection.executemany(sql, rows)
 
 
-class _Pool:
-    """The connections of one process."""
-
-    def __init__(self, transact: Callable[[Sequence[Change[Any]]], None]) -> None:
-        self.idle: list[sqlite3.Connection] = []
-        # threads queue here instead of in SQLite, whose waiting is polling
-        self.group = GroupCommit(transact, BUSY)
-
-
 class _Engine(Engine):
     def __init__(self, path: Path) -> None:
         self._path = path
-        # by process id: a connection must not be used, nor even closed, behind a fork (sqlite.org/howtocorrupt.html §2.6)
-        self._pools: dict[int, _Pool] = {}
+        self._connections = Connections(self._open)
+        # threads queue here instead of in SQLite, whose waiting is polling; by process id, as a lock that is held at a fork stays held
+        self._groups: dict[int, GroupCommit] = {}
         self._ready = False
-        self._closed = False
 
     def read(self, work: Callable[[Session], T]) -> T:
-        with self._errors(), self._connection() as connection:
+        with self._errors(), self._connections.borrowed() as connection:
             return work(_Session(connection))
 
     def write(self, key: Key, work: Callable[[Session], T]) -> T:
         with self._errors():
-            return self._pool().group.run(lambda connection: work(_Session(connection)))
+            return self._group().run(lambda connection: work(_Session(connection)))
 
     def _transact(self, changes: Sequence[Change[Any]]) -> None:
         """Make changes in one transaction; what goes wrong is for each of them to raise."""
         try:
-            with self._connection() as connection:
+            with self._connections.borrowed() as connection:
                 self._begin(connection)
                 try:
                     if len(changes) == 1:
@@ -132,31 +122,13 @@ class _Engine(Engine):
             connection.execute(f"PRAGMA busy_timeout={BUSY * 1000:.0f}")
 
     def close(self) -> None:
-        self._closed = True
-        pool = self._pool()
-        while pool.idle:
-            pool.idle.pop().close()
+        self._connections.close()
 
-    def _pool(self) -> _Pool:
-        return self._pools.get(os.getpid()) or self._pools.setdefault(os.getpid(), _Pool(self._transact))
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        pool = self._pool()
-        try:
-            connection = pool.idle.pop()
-        except IndexError:
-            connection = self._open()
-        try:
-            yield connection
-        finally:
-            if len(pool.idle) < IDLE and not self._closed:
-                pool.idle.append(connection)
-            else:
-                connection.close()
+    def _group(self) -> GroupCommit:
+        return self._groups.get(os.getpid()) or self._groups.setdefault(os.getpid(), GroupCommit(self._transact, BUSY))
 
     def _open(self) -> sqlite3.Connection:
-        if self._closed:
+        if self._connections.closed:
             raise StorageError(f"{self._path}: the storage has been closed")
         if not self._ready:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)

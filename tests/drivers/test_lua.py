@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers import BadValue
 from drivers.lua import LuaError, parse, parse_file, parse_item, serialise
 from drivers.lua.canonical import read_table
-from drivers.values import canonical
 from tests.drivers.conftest import FIXTURES
-from tests.drivers.luadump import dump, run
+from tests.drivers.luadump import dump
+from tests.drivers.luavalues import values
 
 LITERALS: dict[str, Any] = {
     "{ a = 1 }": {"a": 1},
@@ -127,17 +127,6 @@ REFUSED = [
     "{1} {2}",
     "\0",
 ]
-values = st.recursive(
-    st.booleans()
-    | st.integers(-(2**62), 2**62)
-    | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-    | st.sampled_from(["\udcff", 'item(1);\n["key"] = "x"', "]]--[["]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8).filter(lambda k: k[:2] != "__"), inner, max_size=4),
-    max_leaves=12,
-).map(canonical)
-
-
 @pytest.mark.parametrize(("text", "value"), LITERALS.items())
 def test_literals(text: str, value: Any) -> None:
     assert dump(parse(text)) == dump(value)
@@ -248,31 +237,6 @@ def test_what_is_written_is_read_again(value: Any) -> None:
     assert dump(parse(serialise(value))) == dump(value)
 
 
-@given(values)
-def test_the_quick_reading_reads_the_same(value: Any) -> None:
-    text = serialise(value)
-    quick = read_table(text.encode(), 0)
-    assert quick is None or (dump(quick[0]), quick[1]) == (dump(parse(text)), len(text))
-    assert dump(parse_file(f"return {text};\n".encode())) == dump(value)
-    assert parse_item(f"item({text});\nitem(2);\n".encode(), 0) is not None
-
-
-@pytest.mark.parametrize(
-    "text",
-    ['{\n\t["a"] = 1\n}', '{\n\t["a"] = "\\q";\n}', "{\n\t1;\n", '{\n\t"a;\n}', "{\n\t1-2;\n}", '{\n\t["a"] = nil;\n}', "{\n\t--x\n}", "{ 1 }"],
-)
-def test_the_quick_reading_leaves_the_rest_to_the_parser(text: str) -> None:
-    assert read_table(text.encode(), 0) is None
-
-
-@given(st.text(alphabet='{}[]="\\;\n\t1-ae.(/0)', max_size=30))
-def test_the_quick_reading_takes_nothing_that_the_parser_refuses(text: str) -> None:
-    source = "{\n" + text + "\n}"
-    quick = read_table(source.encode(), 0)
-    if quick is not None:
-        assert dump(quick[0]) == dump(parse(source[: quick[1]]))
-
-
 @given(st.text(alphabet="{}[]()=;,'\"\\-/.0x1aenil \n\u00fc", max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
@@ -288,36 +252,3 @@ def test_a_servers_file_is_written_as_the_server_wrote_it(path: Path) -> None:
     written = f"return {serialise(parse_file(text.encode()))};\n"
     # the order of string keys is arbitrary
     assert sorted(written.splitlines()) == sorted(text.splitlines())
-
-
-PROGRAM = """
-for line in io.lines(arg[1]) do
-  local text = line:gsub("%x%x", function (h) return string.char(tonumber(h, 16)) end)
-  local f = load("return " .. text, "=x", "t", {})
-  print(f and dump((f())) or "refused")
-end
-"""
-
-
-def _in_lua(lua: str, folder: Path, texts: list[bytes]) -> list[str]:
-    (folder / "texts").write_text("".join(text.hex() + "\n" for text in texts))
-    return run(lua, PROGRAM, folder / "texts")
-
-
-@pytest.mark.live
-def test_lua_reads_literals_alike(lua: str, tmp_path: Path) -> None:
-    texts = [text for text in LITERALS if not text.endswith(";") or text == "{ 1; 2; }"]
-    assert _in_lua(lua, tmp_path, [text.encode() for text in texts]) == [dump(parse(text)) for text in texts]
-
-
-@pytest.mark.live
-def test_lua_reads_what_is_written(lua: str, tmp_path: Path) -> None:
-    some: list[Any] = []
-
-    @settings(max_examples=200, database=None)
-    @given(values)
-    def collect(value: Any) -> None:
-        some.append(value)
-
-    collect()
-    assert _in_lua(lua, tmp_path, [serialise(value).encode() for value in some]) == [dump(value) for value in some]
