@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,74 @@ def test_a_full_disk_promises_nothing_and_breaks_nothing(path: Path, monkeypatch
     monkeypatch.setattr(os, "pwrite", pwrite)
     journal.append(["after"])
     assert [text for _, text in Journal(path).promises()] == ["before", "after"]
+
+
+def test_of_those_who_wait_for_one_write_none_is_told_a_lie(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(path)
+    (old,) = journal.append(["old"])
+    journal.done([old])
+    entered, go = threading.Event(), threading.Event()
+
+    def full(_: object) -> None:
+        entered.set()
+        assert go.wait(5)
+        raise OSError(28, "No space left on device")
+
+    fdatasync = os.fdatasync
+    told: list[str] = []
+
+    def promise(text: str) -> None:
+        try:
+            journal.append([text])
+            told.append(text)
+        except OSError:
+            pass
+
+    threads = [threading.Thread(target=promise, args=(str(n),)) for n in range(6)]
+    monkeypatch.setattr(os, "fdatasync", full)
+    threads[0].start()
+    assert entered.wait(5)
+    for thread in threads[1:]:
+        thread.start()
+    deadline = time.monotonic() + 5
+    while len(journal) < 6 and time.monotonic() < deadline:  # until they have written their lines, and wait
+        time.sleep(0.001)
+    go.set()
+    for thread in threads:
+        thread.join()
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    assert told == []
+    journal.append(["after"])
+    journal.close()
+    assert [text for _, text in Journal(path).promises()] == ["after"]
+
+
+def test_what_makes_the_file_too_long_is_kept_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMPACT_AT", 1000)
+    journal = Journal(path)
+    for n in range(100):
+        (number,) = journal.append([f"{n}" + "x" * 300])
+        assert f"{n}" + "x" * 300 in [text for _, text in module._read(path)], "promised, and on disk"
+        journal.done([number])
+
+
+def test_a_disk_that_is_full_while_the_file_is_written_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMPACT_AT", 1000)
+    journal = Journal(path)
+    replace = Path.replace
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        for _ in range(5):
+            with contextlib.suppress(OSError):
+                journal.done(journal.append(["x" * 400]))
+    assert Path.replace is replace
+    journal.append(["after"])
+    journal.close()
+    assert "after" in [text for _, text in Journal(path).promises()]
 
 
 WRITER = """

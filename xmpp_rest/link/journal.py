@@ -16,6 +16,16 @@ from pathlib import Path
 COMPACT_AT = 4 << 20  # bytes of the file after which it is written anew, if most of it is done with
 
 
+class _Batch:
+    """Lines that are written together, and what came of that."""
+
+    def __init__(self, done: list[bytes]) -> None:
+        self.promised: list[bytes] = []
+        self.done = done
+        self.settled = False
+        self.error: OSError | None = None
+
+
 class Journal:
     """The promises of one file. Safe to be used by several threads; one process at a time owns it."""
 
@@ -23,14 +33,14 @@ class Journal:
         """Read what an earlier process left. Raises OSError."""
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._open: dict[int, str] = dict(_read(path))
+        self._open: dict[int, str] = dict(_read(path))  # what is being written, too: a new file has to have it
         self._next = max(self._open, default=0) + 1
-        self._lock = threading.Lock()  # the members above and below
+        self._lock = threading.Lock()  # the members above, and what the batch holds
         self._commit = threading.Lock()  # held by the thread that writes for all
-        self._lines: list[bytes] = []
-        self._batch = 0  # of the lines that are being collected
-        self._committed = -1  # the last batch that is on disk
+        self._batch = _Batch([])
         self._file = self._rewritten()
+        self._sync_folder()
+        self._review_at = COMPACT_AT
 
     def __len__(self) -> int:
         return len(self._open)
@@ -45,11 +55,14 @@ class Journal:
         with self._lock:
             numbers = list(range(self._next, self._next + len(texts)))
             self._next += len(texts)
-            self._lines.extend(_line(["+", n, text]) for n, text in zip(numbers, texts, strict=True))
             batch = self._batch
-        self._sync(batch)
-        with self._lock:
+            batch.promised.extend(_line(["+", n, text]) for n, text in zip(numbers, texts, strict=True))
             self._open.update(zip(numbers, texts, strict=True))
+        try:
+            self._settle(batch)
+        except OSError:
+            self.done(numbers)
+            raise
         return numbers
 
     def done(self, numbers: Sequence[int]) -> None:
@@ -57,49 +70,69 @@ class Journal:
         with self._lock:
             for number in numbers:
                 self._open.pop(number, None)
-            self._lines.append(_line(["-", *numbers]))
+            self._batch.done.append(_line(["-", *numbers]))
 
     def close(self) -> None:
-        """Write what is collected and give the file back."""
+        """Write what is collected and give the file back. Raises OSError."""
         with self._lock:
             batch = self._batch
-        self._sync(batch)
-        self._file.close()
+        try:
+            self._settle(batch)
+        finally:
+            self._file.close()
 
-    def _sync(self, batch: int) -> None:
-        """Group commit: whoever gets the lock writes for all who came meanwhile; they find their batch done."""
+    def _settle(self, batch: _Batch) -> None:
+        """Group commit: whoever gets the lock writes for all who came meanwhile; they find their batch settled. Raises OSError."""
         with self._commit:
-            with self._lock:
-                if self._committed >= batch:
-                    return
-                lines, self._lines = self._lines, []
-                self._batch += 1
-            self._file.append(b"".join(lines))
-            self._committed = self._batch - 1
-            if self._file.size > COMPACT_AT:
-                self._compact()
+            if not batch.settled:  # then it is the one that is being collected: the lock keeps the order
+                self._write(batch)
+        if batch.error is not None:
+            raise OSError(batch.error.errno, batch.error.strerror) from batch.error
 
-    def _compact(self) -> None:
+    def _write(self, batch: _Batch) -> None:
+        with self._lock:
+            self._batch = _Batch([])
+        try:
+            self._file.append(b"".join(batch.promised + batch.done))
+            if self._file.size > self._review_at:
+                self._review()
+        except OSError as e:
+            batch.error = e
+            with self._lock:
+                self._batch.done[:0] = batch.done  # another attempt with the next ones
+        batch.settled = True
+
+    def _review(self) -> None:
+        """Write the file anew if most of it is done with; in any case come again when it has doubled."""
         with self._lock:
             live = sum(len(text) for text in self._open.values())
-        if live < COMPACT_AT // 2:
+        if live < self._file.size // 2:
+            new = self._rewritten()
             self._file.close()
-            self._file = self._rewritten()
+            self._file = new
+            self._sync_folder()
+        self._review_at = max(COMPACT_AT, 2 * self._file.size)
 
     def _rewritten(self) -> _File:
-        """The file with what is open alone, replaced in one step."""
+        """The file with what is open alone, replaced in one step. Raises OSError, and then the old one is as it was."""
         with self._lock:
             lines = [_line(["+", n, text]) for n, text in sorted(self._open.items())]
         scratch = self._path.with_suffix(".new")
         file = _File(scratch)
-        file.append(b"".join(lines))
-        scratch.replace(self._path)
+        try:
+            file.append(b"".join(lines))
+            scratch.replace(self._path)
+        except OSError:
+            file.close()
+            raise
+        return file
+
+    def _sync_folder(self) -> None:
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-        return file
 
 
 class _File:
