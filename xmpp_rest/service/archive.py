@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -17,6 +17,18 @@ from xmpp_rest.protocol.parse import parse_stored
 log = logging.getLogger(__name__)
 
 ARCHIVE = "archive"
+
+
+class Entry(NamedTuple):
+    """One stanza to be archived: its id in the archive, when it came (Unix time, seconds), whom it was exchanged with, its text."""
+
+    id: str
+    when: float
+    partner: JID
+    text: str
+
+    def item(self) -> ArchiveItem:
+        return ArchiveItem(self.id, self.when, str(self.partner.bare), self.text)
 
 
 class Kept(NamedTuple):
@@ -68,6 +80,10 @@ class Archive:
     def keep(self, owner: JID, text: str, when: float, partner: JID) -> str:
         """Add a stanza's text; its id in the archive."""
         return self._driver.archive_append(owner.local, owner.domain, self._store, text, when=when, with_=str(partner.bare))
+
+    def keep_all(self, owner: JID, entries: Iterable[Entry]) -> None:
+        """Add entries with their ids, in order; quicker than one by one."""
+        self._driver.archive_extend(owner.local, owner.domain, self._store, [entry.item() for entry in entries])
 
     def last_id(self, owner: JID) -> str:
         """The id of the item that came last; "" in an empty archive."""

@@ -12,6 +12,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.archive import Archive
+from xmpp_rest.service.archiving import Archiving
 from xmpp_rest.service.keeping import without_forged_ids, worth_keeping
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Event, Streams
@@ -29,7 +30,7 @@ class Mailbox:
     """
 
     def __init__(self, archive: Archive, streams: Streams, accounts: Accounts, stamps: Stamps) -> None:
-        self._archive = archive
+        self._archiving = Archiving(archive, streams, stamps)
         self._streams = streams
         self._accounts = accounts
         self._stamps = stamps
@@ -72,10 +73,7 @@ class Mailbox:
         """Archive it where it is worth it, and show it; its text, where it was written as one."""
         if stanza.tag == "message" and worth_keeping(stanza):
             text = self._texts.of(stanza)
-            with self._streams.order(owner):
-                when = self._stamps.next()
-                identifier = self._archive.keep(owner, text, when, partner)
-                self._streams.publish(owner, Event(identifier, when, stanza, sent))
+            self._archiving.take(owner, stanza, text, partner, sent=sent)
             return text
         self._streams.publish(owner, Event("", self._stamps.next(), stanza, sent))
         return ""

@@ -1,0 +1,135 @@
+"""Do many messages of one account get into its archive in order, with few commits, and none at another's cost?"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement
+
+import pytest
+
+from drivers import BadValue, Driver, StorageError, open_driver
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.archive import Archive, Entry, Wanted
+from xmpp_rest.service.archiving import Archiving
+from xmpp_rest.service.stamps import Stamps
+from xmpp_rest.service.stream import Event
+from xmpp_rest.service.streams import Streams
+from xmpp_rest.settings import Streams as Bounds
+
+ROMEO, JULIET = parse_jid("romeo@gateway.example"), parse_jid("juliet@capulet.example")
+BOUNDS = Bounds(total=10, per_account=10, queue_size=1000, heartbeat=15, write_timeout=30)
+COUNT = 40
+
+
+class Slow(Archive):
+    """Waits with the first message until all others are there; counts commits; refuses as it is told."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__(driver)
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+        self.commits: list[int] = []
+        self.refuse: Exception | None = None
+
+    def keep_all(self, owner: object, entries: Iterable[Entry]) -> None:
+        found = list(entries)
+        self.entered.set()
+        assert self.gate.wait(10)
+        self.commits.append(len(found))
+        if self.refuse is not None and any("bad" in entry.text for entry in found):
+            raise self.refuse
+        super().keep_all(ROMEO, found)
+
+
+class Heard(Streams):
+    """Remembers what it was to publish."""
+
+    def __init__(self, archive: Archive) -> None:
+        super().__init__(archive, BOUNDS, 64)
+        self.events: list[Event] = []
+
+    def publish(self, owner: object, event: Event) -> None:
+        self.events.append(event)
+
+
+class Desk:
+    """An archive, and threads that archive one message each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.driver = open_driver("sqlite:test.sqlite", folder)
+        self.archive = Slow(self.driver)
+        self.streams = Heard(self.archive)
+        self.archiving = Archiving(self.archive, self.streams, Stamps())
+        self.errors: dict[str, Exception] = {}
+
+    def take(self, body: str) -> None:
+        stanza = Element("message", {"from": str(ROMEO), "to": str(JULIET)})
+        SubElement(stanza, "body").text = body
+        try:
+            self.archiving.take(ROMEO, stanza, serialise(stanza), JULIET, sent=True)
+        except StorageError as e:
+            self.errors[body] = e
+
+    def take_at_once(self, bodies: list[str]) -> None:
+        """The first one has the turn while the others come, one after the other."""
+        threads = [threading.Thread(target=self.take, args=(body,)) for body in bodies]
+        for n, thread in enumerate(threads):
+            thread.start()
+            assert self.archive.entered.wait(10)
+            while len(self.archiving._waiting.get(ROMEO, ())) < n:
+                time.sleep(0.001)
+        self.archive.gate.set()
+        for thread in threads:
+            thread.join(10)
+
+    def kept(self) -> list[str]:
+        return [k.stanza.findtext("body") or "" for k in self.archive.page(ROMEO, Wanted(), 1000).items]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.driver.close()
+
+
+def test_those_who_wait_share_a_commit_and_keep_their_order(desk: Desk) -> None:
+    bodies = [str(n) for n in range(COUNT)]
+    desk.take_at_once(bodies)
+    assert desk.kept() == bodies
+    assert [event.stanza.findtext("body") for event in desk.streams.events] == bodies
+    assert desk.archive.commits == [1, COUNT - 1]
+    ids = [k.id for k in desk.archive.page(ROMEO, Wanted(), 1000).items]
+    assert [event.id for event in desk.streams.events] == ids
+    times = [event.when for event in desk.streams.events]
+    assert times == sorted(set(times))
+    assert not desk.archiving._waiting
+
+
+def test_one_that_the_storage_cannot_take_is_refused_alone(desk: Desk) -> None:
+    desk.archive.refuse = BadValue("no")
+    desk.take_at_once(["0", "1", "bad", "3"])
+    assert desk.kept() == ["0", "1", "3"]
+    assert desk.errors == {"bad": desk.archive.refuse}
+    assert len(desk.streams.events) == 3
+
+
+def test_a_storage_that_fails_is_told_to_all_and_nothing_is_shown(desk: Desk) -> None:
+    desk.archive.refuse = StorageError("full")
+    desk.take_at_once(["0", "1", "bad", "3"])
+    assert desk.kept() == ["0"]
+    assert set(desk.errors) == {"1", "bad", "3"}
+    assert len(desk.streams.events) == 1
+    desk.take("later")
+    assert desk.kept() == ["0", "later"]
+
+
+def test_many_at_once_are_archived_in_several_turns(desk: Desk) -> None:
+    bodies = [str(n) for n in range(150)]
+    desk.take_at_once(bodies)
+    assert desk.kept() == bodies
+    assert desk.archive.commits == [1, 64, 64, 21]
