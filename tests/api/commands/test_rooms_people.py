@@ -57,7 +57,7 @@ def test_affiliations(run: Run, word: str) -> None:
         ("get_room_affiliations/v0", {"name": "mantua", "service": SERVICE}, (400, "The room does not exist.")),
         ("get_room_affiliations", NONE | {"room": "a b"}, (400, "The room does not exist.")),
         ("get_room_history", NONE, (400, "The room does not exist.")),
-        ("get_subscribers", NONE, (400, "The room does not exist.")),
+        ("get_subscribers", NONE, (400, "The room does not exist")),
         ("get_room_occupants", NONE, (400, "room_not_found")),
         ("get_room_occupants/v0", {"name": "mantua", "service": SERVICE}, (400, "room_not_found")),
         ("get_room_occupants_number", NONE, (400, "room_not_found")),
@@ -191,8 +191,11 @@ def test_nicks(run: Run) -> None:
     assert run("muc_register_nick/v0", {"nick": "Sun", "jid": "a@b", "service": SERVICE}) == (400, "Nick already registered")
     assert run("muc_register_nick/v0", {"nick": "Sun", "jid": f"{J}/x", "host": SERVICE}) == (200, 0)
     assert run("muc_register_nick/v0", {"nick": "Moon", "jid": "@", "service": SERVICE}) == (400, "Invalid 'jid'")
-    assert run("muc_register_nick/v0", {"nick": "", "jid": "a@b", "service": SERVICE}) == (400, "Invalid 'nick'")
+    assert run("muc_register_nick/v0", {"nick": "\u0007", "jid": "a@b", "service": SERVICE}) == (400, "Invalid 'nick'")
     assert run("muc_get_registered_nicks", {"service": SERVICE}) == (200, [{"user": "juliet", "host": DOMAIN, "nick": "Sun"}])
+    assert run("muc_register_nick", v3 | {"nick": ""}) == (200, 0)
+    assert run("muc_get_registered_nick", v3) == (200, "")
+    run("muc_register_nick", v3 | {"nick": "Sun"})
     assert run("muc_unregister_nick", v3) == (200, 0)
     assert run("muc_unregister_nick/v0", {"jid": J, "service": SERVICE}) == (200, 0)
     assert run("muc_get_registered_nicks", {"service": SERVICE}) == (200, [])

@@ -7,19 +7,16 @@ from collections.abc import Mapping
 from xmpp_rest.service.muc.entering import Doors
 from xmpp_rest.service.muc.notices import (
     CONFIGURED,
-    LOGGED,
     MEMBERS_ONLY,
     NOW_ANONYMOUS,
     NOW_NON_ANONYMOUS,
-    UNLOGGED,
     destroyed,
 )
 from xmpp_rest.service.muc.room import Room
 from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.voice import News, Voice
 
-# option → status codes that tell it is "true" or "false" from now on
-_CODES = {"anonymous": (NOW_ANONYMOUS, NOW_NON_ANONYMOUS), "logging": (LOGGED, UNLOGGED)}
+_ANONYMITY = {"true": (NOW_ANONYMOUS,), "false": (NOW_NON_ANONYMOUS,)}
 _SILENT = frozenset(("subject", "subject_author"))  # told as a subject, not as a change of the configuration
 
 
@@ -40,8 +37,7 @@ class Configuration:
         if not changed:
             return
         if changed.keys() - _SILENT:
-            codes = [codes[changed[name] == "false"] for name, codes in _CODES.items() if name in changed]
-            self._voice.status(room, [CONFIGURED, *codes])
+            self._voice.status(room, [CONFIGURED, *_ANONYMITY.get(changed.get("anonymous", ""), ())])
         if "subject" in changed:
             self._voice.subject(room)
         if changed.get("members_only") == "true":

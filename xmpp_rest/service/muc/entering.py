@@ -10,7 +10,7 @@ from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import make, new_id
 from xmpp_rest.service.muc.history import read_limits, shown
 from xmpp_rest.service.muc.nicks import Nicks
-from xmpp_rest.service.muc.notices import CREATED, FAILED, KICKED, LOGGED, RENAMED, SELF, Item, Refused, user_x
+from xmpp_rest.service.muc.notices import CREATED, FAILED, KICKED, RENAMED, SELF, Item, Refused, user_x
 from xmpp_rest.service.muc.room import Affiliation, Occupant, Room
 from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.voice import News, Voice
@@ -91,8 +91,7 @@ class Doors:
         self._voice.show_others(room, sender, occupant.role, occupant)
         _spoke(occupant, sender, stanza)
         room.used = self._rooms.clock()
-        logged = (LOGGED,) if room.on("logging") else ()
-        self._voice.announce(room, occupant, News(self_codes=(*codes, *logged)), id_=stanza.get("id", ""))
+        self._voice.announce(room, occupant, News(self_codes=codes), id_=stanza.get("id", ""))
         for message in shown(room, self._rooms.history.of(room), str(sender), read_limits(stanza.find(_X))):
             self._voice.deliver(message)
         self._voice.subject(room, sender)

@@ -21,9 +21,9 @@ NODES = tuple(
     NODES_PREFIX + word for word in ("messages", "presence", "participants", "affiliations", "subject", "config", "system", "subscribers")
 )
 
-SELF, NON_ANONYMOUS, LOGGED, CREATED, NICK_GIVEN = "110", "100", "170", "201", "210"
+SELF, NON_ANONYMOUS, CREATED = "110", "100", "201"
 BANNED, RENAMED, KICKED, UNAFFILIATED, MEMBERS_ONLY, SHUTDOWN, FAILED = "301", "303", "307", "321", "322", "332", "333"
-CONFIGURED, UNLOGGED, NOW_NON_ANONYMOUS, NOW_ANONYMOUS = "104", "171", "172", "173"
+CONFIGURED, NOW_NON_ANONYMOUS, NOW_ANONYMOUS = "104", "172", "173"
 
 
 class Refused(Exception):

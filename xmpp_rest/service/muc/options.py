@@ -120,7 +120,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "allow_subscription": _flag(False, "allow_subscription", "Allow subscriptions"),
     "mam": _flag(True, "mam", "Archive messages"),
-    "logging": _flag(False, "enablelogging", "Occupants are told that the room is logged"),
+    "logging": Option("false", _word("false")),  # nobody writes logs of rooms here
     "lang": Option("en", _text, _field("lang", "text-single", "Language")),
     "pubsub": Option("", _text, _field("pubsub", "text-single", "Address of a pubsub node of the room")),
     "subject": Option("", _text),

@@ -11,8 +11,12 @@ BAD_JID = "Invalid 'jid'"
 
 
 def _register(services: Services, nick: str, jid: JID, service: str) -> bool:
+    rooms = conference(services, service)
     with refusing(nick_taken="Nick already registered", bad_nick="Invalid 'nick'"):
-        conference(services, service).reserve_nick(nick, str(jid.bare))
+        if nick:
+            rooms.reserve_nick(nick, str(jid.bare))
+        else:  # COMPAT ejabberd: no nick is a nick given up
+            rooms.release_nick(str(jid.bare))
     return True
 
 

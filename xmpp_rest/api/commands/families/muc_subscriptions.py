@@ -128,7 +128,7 @@ def _unsubscribe(rooms: Conference, room: str, user: JID) -> bool:
 @command("get_subscribers")
 def get_subscribers(services: Services, room: str, service: str) -> list[str]:
     rooms = conference(services, service)
-    with refusing(room_unknown="The room does not exist."):
+    with refusing(room_unknown=ABSENT):
         return rooms.subscribers(room)
 
 

@@ -13,6 +13,7 @@ from xmpp_rest.errors import GatewayError
 
 MAX_PATTERN = 1000  # characters of a regular expression
 ABSENT = "Room doesn't exists"  # COMPAT ejabberd: spelled so
+UNLOGGABLE = ("logging", "true")  # COMPAT ejabberd: not done where nobody writes logs of rooms
 MAX_DAYS = 1_000_000  # further back than any clock
 
 
@@ -30,14 +31,8 @@ def _create(services: Services, room: str, service: str, host: str, options: Giv
     services.require_host(host)
     rooms = conference(services, service)
     given = read(options)
-    texts = {"room_exists": "Room already exists", "bad_room_name": "Invalid value of room name"}
-    try:
-        with refusing(**texts):
-            rooms.create(room, given.options, given.affiliations, given.subscribers)
-    except GatewayError as e:
-        if e.name in ("bad-room-option", "bad-affiliation", "bad-nick"):
-            raise internal_error() from e  # COMPAT ejabberd
-        raise
+    with refusing(room_exists="Room already exists", bad_room_name="Invalid value of room name"):
+        rooms.create(room, given.options, given.affiliations, given.subscribers)
     return True
 
 
@@ -55,14 +50,18 @@ def destroy_room(services: Services, room: str, service: str) -> bool:
 @command("change_room_option")
 def change_room_option(services: Services, room: str, service: str, option: str, value: str) -> bool:
     rooms = conference(services, service)
+    done = (option, value) != UNLOGGABLE
     try:
         with refusing(room_unknown="Room not found"):
-            rooms.set_option(room, option, value)
+            if done:
+                rooms.set_option(room, option, value)
+            else:
+                rooms.options(room)  # is there such a room?
     except GatewayError as e:
         if e.name == "bad-room-option":
             raise internal_error() from e  # COMPAT ejabberd
         raise
-    return True
+    return done
 
 
 @command("get_room_options")

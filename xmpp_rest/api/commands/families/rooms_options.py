@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from xmpp_rest.api.commands.errors import internal_error
+from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.service.muc.notices import NODES, NODES_PREFIX
 from xmpp_rest.service.muc.options import split
@@ -24,7 +24,7 @@ class Wanted(NamedTuple):
 
 
 def read(given: Given) -> Wanted:
-    """The options, with two that are lists taken apart. Raises Failure, as the peer does for what it cannot read."""
+    """The options, with two that are lists taken apart. Raises Failure."""
     options = dict(given)
     affiliations = [_affiliation(part) for part in split(options.pop("affiliations", ""))]
     subscribers = [_subscriber(part) for part in split(options.pop("subscribers", ""))]
@@ -43,7 +43,7 @@ def _subscriber(part: str) -> list[Any]:
     nick, words = "".join(rest[:1]), rest[1:]
     nodes = [word if word in NODES else NODES_PREFIX + word for word in map(str.strip, words)]
     if not set(nodes) <= set(NODES):
-        raise internal_error()
+        raise rejected(f"Invalid subscriber: the nodes are {', '.join(node.removeprefix(NODES_PREFIX) for node in NODES)}")
     return [_address(address), nick, nodes]
 
 
@@ -51,4 +51,4 @@ def _address(text: str) -> str:
     try:
         return str(parse_jid(text.strip()).bare)
     except InvalidJID as e:
-        raise internal_error() from e
+        raise rejected(f"Invalid address: {e}") from e
