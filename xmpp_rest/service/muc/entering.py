@@ -41,25 +41,29 @@ class Doors:
             return
         if not to.resource:
             raise Refused("jid-malformed", "enter a room under a nick: room@service/nick")
+        while not self._came(stanza, sender, to):
+            self._open(sender, to)
+
+    def _came(self, stanza: Element, sender: JID, to: JID) -> bool:
+        """Whether there was a room to come into, or to be refused by."""
         try:
             with self._rooms.held(to.local) as room:
-                self._arrive(room, stanza, sender, to.resource)
+                created = not room.configured and not room.occupants and sender.bare in room.owners
+                self._arrive(room, stanza, sender, to.resource, (CREATED,) if created else ())
         except GatewayError as e:
             if e.name != "room-unknown" or stanza.find(_X) is None:
                 raise
-            self._open(stanza, sender, to)
+            return False
+        return True
 
-    def _open(self, stanza: Element, sender: JID, to: JID) -> None:
-        """Nobody has been there yet: make the room, for whom the newcomer owns it (XEP-0045 §10.1)."""
+    def _open(self, sender: JID, to: JID) -> None:
+        """Nobody has been there yet: make the room, which the newcomer owns (XEP-0045 §10.1)."""
         self._require_free(None, sender, to.resource)
         try:
             self._rooms.make(to.local, {}, {sender.bare: Affiliation("owner")}, configured=False)
         except GatewayError as e:
             if e.name != "room-exists":  # else somebody was quicker
                 raise
-        with self._rooms.held(to.local) as room:
-            created = not room.configured and sender.bare in room.owners and not room.occupants
-            self._arrive(room, stanza, sender, to.resource, (CREATED,) if created else ())
 
     def _arrive(self, room: Room, stanza: Element, sender: JID, nick: str, codes: tuple[str, ...] = ()) -> None:
         occupant, entering = room.occupant(sender), stanza.find(_X)

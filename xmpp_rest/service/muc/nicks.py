@@ -13,7 +13,7 @@ from xmpp_rest.protocol.stanza import child
 from xmpp_rest.service.muc.notices import Refused
 
 STORE = "muc_registered"  # of the service itself
-MAX_NICKS = 100_000
+MAX_NICKS = 10_000
 _QUERY = f"{{{REGISTER}}}"
 _FORM = f"{{{DATA_FORMS}}}"
 
@@ -27,15 +27,19 @@ class Nicks:
 
     def all(self) -> list[tuple[JID, str]]:
         """Who has which nick."""
-        return [(parse_jid(row["jid"]), str(row["nick"])) for row in _rows(self._driver.load(None, self._domain, STORE))]
+        return [(parse_jid(row["jid"]), str(row["nick"])) for row in self._rows()]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return _rows(self._driver.load(None, self._domain, STORE))
 
     def of(self, user: JID) -> str:
         """The nick of a bare address, "" without one."""
-        return next((nick for jid, nick in self.all() if jid == user), "")
+        address = str(user)
+        return next((str(row["nick"]) for row in self._rows() if row["jid"] == address), "")
 
     def holder(self, nick: str) -> JID | None:
         """Who has reserved the nick."""
-        return next((jid for jid, taken in self.all() if taken == nick), None)
+        return next((parse_jid(row["jid"]) for row in self._rows() if row["nick"] == nick), None)
 
     def reserve(self, nick: str, user: JID) -> None:
         """Reserve a nick for a bare address in place of the one it had. Raises GatewayError: bad-nick, nick-taken."""

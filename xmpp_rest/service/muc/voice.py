@@ -111,9 +111,10 @@ class Voice:
 
     def notify(self, room: Room, nodes: Sequence[str], stanza: Element) -> None:
         """Tell the subscribers to any of these nodes who are not in the room: it is an item of the first one that they subscribed to."""
+        present = {occupant.bare for occupant in room.occupants.values()} if room.subscribers else set()
         for user, subscriber in list(room.subscribers.items()):
             node = next((NODES_PREFIX + word for word in nodes if NODES_PREFIX + word in subscriber.nodes), None)
-            if node and not room.is_present(user):
+            if node and user not in present:
                 self.deliver(wrapped(room.jid, user, node, copied(stanza, to_=str(user))))
 
     def ended(self, room: Room, destroy: Element) -> None:
