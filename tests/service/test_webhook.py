@@ -94,10 +94,34 @@ def test_the_request(server: Server) -> None:
         ("<message from='a' to='b'/>", "/message/normal/b/a"),
         ("<presence from='a.~_-A' to='{from}'/>", "/presence/available/%7bfrom%7d/a.~_-A"),
         ("<iq from='a'/>", "/iq///a"),
+        ("<message type='..' from='a' to='b'/>", "/message/%2e%2e/b/a"),
+        ("<message type='../..' from='a' to='b'/>", "/message/..%2f../b/a"),
     ],
 )
 def test_the_placeholders(stanza: str, url: str) -> None:
     assert expand("/{kind}/{type}/{to}/{from}", parse_text(stanza)) == url
+
+
+def test_escapes_are_in_lower_case_on_the_wire(server: Server) -> None:
+    hook = webhook(f"http://127.0.0.1:{server.server_port}/{{type}}/{{to}}/{{from}}?from={{from}}")
+    hook.post(parse_text("<message from='juliet@capulet.example/É' to='bot@gateway.example' type='..'/>"), "msg_1")
+    sender = "juliet%40capulet.example%2f%c3%89"
+    assert server.requests[0][1] == f"/%2e%2e/bot%40gateway.example/{sender}?from={sender}"
+    hook.close()
+
+
+def test_connections_are_kept(server: Server) -> None:
+    peers = set()
+
+    def handle(request: BaseHTTPRequestHandler) -> None:
+        peers.add(request.client_address)
+        respond(200, b"Ciao")(request)
+
+    server.handle_with = handle
+    hook = webhook(f"http://127.0.0.1:{server.server_port}/")
+    assert [hook.post(parse_text(STANZA), "msg_1").body for _ in range(5)] == [b"Ciao"] * 5
+    assert len(peers) == 1
+    hook.close()
 
 
 def test_redirects_are_not_followed(server: Server) -> None:
@@ -125,14 +149,25 @@ def drip(request: BaseHTTPRequestHandler) -> None:
     request.send_response(200)
     request.send_header("Content-Length", "1000")
     request.end_headers()
+    drip_on(request)
+
+
+def drip_fields(request: BaseHTTPRequestHandler) -> None:
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drops: ")
+    drip_on(request)
+    request.wfile.write(b"\r\nContent-Length: 0\r\n\r\n")
+
+
+def drip_on(request: BaseHTTPRequestHandler) -> None:
     for _ in range(20):
         request.wfile.write(b"x")
         request.wfile.flush()
         time.sleep(0.1)
 
 
-def test_an_answer_drop_by_drop(server: Server) -> None:
-    server.handle_with = drip
+@pytest.mark.parametrize("handle", [drip, drip_fields])
+def test_an_answer_drop_by_drop(server: Server, handle: Handle) -> None:
+    server.handle_with = handle
     started = time.monotonic()
     with pytest.raises(Unreachable, match="timed out"):
         webhook(f"http://127.0.0.1:{server.server_port}/", timeout="0.5").post(parse_text(STANZA), "msg_1")

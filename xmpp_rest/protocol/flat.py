@@ -13,6 +13,7 @@ from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.jsonmap.lines import Flag, One
 from xmpp_rest.protocol.jsonmap.plan import Line
 from xmpp_rest.protocol.jsonmap.scalars import write_number
+from xmpp_rest.protocol.percent import lower_hex
 
 _TRUE = ("true", "1", "")  # what a form may say for true; form_encode says the last
 
@@ -47,9 +48,7 @@ def form_decode(text: str) -> dict[str, Any]:
 
 
 def _quoted(text: str) -> str:
-    # COMPAT mod_rest: hexadecimal digits in lower case, though RFC 3986 §2.1 would have them in upper case.
-    parts = quote(text, safe=" ", errors="replace").split("%")
-    return "%".join([parts[0], *(p[:2].lower() + p[2:] for p in parts[1:])]).replace(" ", "+")
+    return lower_hex(quote(text, safe=" ", errors="replace")).replace(" ", "+")
 
 
 def _flat(value: Any) -> str | None:

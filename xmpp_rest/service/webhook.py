@@ -13,9 +13,11 @@ from urllib3.util import make_headers
 from xmpp_rest import __version__
 from xmpp_rest.protocol.codecs import CODECS, REPLY_TYPES
 from xmpp_rest.protocol.namespaces import XML_LANG
+from xmpp_rest.protocol.percent import lower_hex
 from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.callback_reply import Response
 from xmpp_rest.service.signing import webhook_fields
+from xmpp_rest.service.webhook_connection import Connections
 from xmpp_rest.settings import Callback
 
 MAX_ANSWER = 1 << 20  # bytes of a body that are read
@@ -42,20 +44,8 @@ def expand(template: str, stanza: Element) -> str:
 
 
 def _encode(text: str) -> str:
-    quoted = quote(text, safe="")
-    return "".join(part.lower() if n % 2 else part for n, part in enumerate(_split_escapes(quoted)))
-
-
-def _split_escapes(quoted: str) -> list[str]:
-    """Plain text and percent escapes in turn."""
-    parts = [""]
-    while "%" in quoted:
-        plain, _, quoted = quoted.partition("%")
-        parts[-1] += plain
-        parts += [f"%{quoted[:2]}", ""]
-        quoted = quoted[2:]
-    parts[-1] += quoted
-    return parts
+    quoted = lower_hex(quote(text, safe=""))
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2e")  # a sender's `..` leads nowhere (RFC 3986 §5.2.4)
 
 
 class Probed(NamedTuple):
@@ -80,7 +70,7 @@ class Webhook:
             "Accept": ", ".join(CODECS),
             "User-Agent": f"xmpp-rest/{__version__}",
         } | (make_headers(basic_auth=unquote(user)) if at else {})
-        self._pool = urllib3.PoolManager(num_pools=8, maxsize=settings.concurrency, retries=False)
+        self._pool = Connections(settings.concurrency)
 
     def post(self, stanza: Element, identifier: str) -> Response:
         """POST the stanza and read the answer within the callback's time; redirects are not followed.
@@ -105,7 +95,6 @@ class Webhook:
         return Probed(answer.status, chosen)
 
     def _request(self, method: str, stanza: Element, body: bytes | None, fields: dict[str, str], timeout: float) -> Response:
-        deadline = time.monotonic() + timeout
         try:
             answer = self._pool.request(
                 method,
@@ -116,7 +105,7 @@ class Webhook:
                 redirect=False,
                 preload_content=False,
             )
-            read = _read(answer, deadline)
+            read = _read(answer)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise Unreachable(_reason(e)) from e
         named = (answer.headers.get(name) for name in ("Content-Type", "Content-Language", "Retry-After", "Accept"))
@@ -134,17 +123,14 @@ def first_named(accept: str) -> str | None:
     return min(named, key=accept.lower().find, default=None)
 
 
-def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The body; a URL that sends it drop by drop, or without end, is cut off."""
+def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The body; a URL that sends it without end is cut off. (One that sends it drop by drop, by the connection.)"""
     body = bytearray()
     while chunk := answer.read1(CHUNK):
         body += chunk
         if len(body) > MAX_ANSWER:
             answer.close()
             raise Unreachable(f"the answer is longer than {MAX_ANSWER} bytes")
-        if time.monotonic() > deadline:
-            answer.close()
-            raise Unreachable("timed out")
     answer.release_conn()
     return bytes(body)
 
