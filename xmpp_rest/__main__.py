@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from drivers import StorageError
+from drivers.migratecommand import run_cli
 from xmpp_rest import __version__
 from xmpp_rest.application import find_config, set_up_logging
 from xmpp_rest.check import describe, require_sense
 from xmpp_rest.configuration import SettingsError, load_settings
+from xmpp_rest.ctl import __main__ as restctl
+from xmpp_rest.ctl import send
+from xmpp_rest.ctl.token import token
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.settings import Settings
@@ -20,11 +25,14 @@ OK, FAILED, USAGE = 0, 1, 2  # exit codes
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
-    options = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    config = ["--config", words[1]] if words[:1] == ["--config"] and len(words) > 1 else []
+    name, *rest = words[len(config) :] or ["serve"]
+    if name in OWN_WORDS:
+        return OWN_WORDS[name](config, rest)
+    options = _parser().parse_args(words)
     try:
-        settings = load_settings(find_config(options.config))
-        require_sense(settings)
-        return COMMANDS[options.command or "serve"](settings)
+        return COMMANDS[options.command or "serve"].run(_settings(options.config), options)
     except SettingsError as e:
         for problem in e.problems:
             print(f"xmpp-rest: {problem}", file=sys.stderr)
@@ -32,6 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (StorageError, GatewayError, OSError) as e:
         print(f"xmpp-rest: {e}", file=sys.stderr)
         return FAILED
+
+
+def _settings(config: str | None) -> Settings:
+    settings = load_settings(find_config(config))
+    require_sense(settings)
+    return settings
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,18 +60,20 @@ def _parser() -> argparse.ArgumentParser:
     for p, default in ((parser, None), (shared, argparse.SUPPRESS)):
         p.add_argument("--config", metavar="FILE", default=default, help=about)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("serve", parents=[shared], help="serve until told to stop (the default)")
-    commands.add_parser("check", parents=[shared], help="validate the configuration and say what it would do")
+    for name, command in COMMANDS.items():
+        command.arguments(commands.add_parser(name, parents=[shared], help=command.help))
+    for name, text in HELP_OF_OWN_WORDS.items():
+        commands.add_parser(name, help=text, add_help=False)
     return parser
 
 
-def _check(settings: Settings) -> int:
+def _check(settings: Settings, _: argparse.Namespace) -> int:
     for line in describe(settings):
         print(f"would {line}")
     return OK
 
 
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, _: argparse.Namespace) -> int:
     set_up_logging(settings.server.log_level)
     gateway = Gateway(settings)  # what cannot work is said here, once, not by every worker
     gateway.prepare()
@@ -69,7 +85,50 @@ def _serve(settings: Settings) -> int:
     return OK
 
 
-COMMANDS = {"serve": _serve, "check": _check}
+def _nothing(_: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+class Command(NamedTuple):
+    """One command of `xmpp-rest`."""
+
+    run: Callable[[Settings, argparse.Namespace], int]
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None] = _nothing
+
+
+COMMANDS = {
+    "serve": Command(_serve, "serve until told to stop (the default)"),
+    "check": Command(_check, "validate the configuration and say what it would do"),
+    "send": Command(send.run, "send a message; the exit code tells what became of it", send.add_arguments),
+}
+
+
+def _ctl(config: list[str], words: list[str]) -> int:
+    return restctl.main([*config, *words])
+
+
+def _migrate(_: list[str], words: list[str]) -> int:
+    return run_cli(words)
+
+
+def _token(config: list[str], words: list[str]) -> int:
+    try:
+        printed = token(_settings(config[1] if config else None), words, "xmpp-rest token")
+    except (SettingsError, StorageError) as e:
+        print(f"xmpp-rest: {e}", file=sys.stderr)
+        return USAGE if isinstance(e, SettingsError) else FAILED
+    print(printed.text, end="")
+    return printed.code
+
+
+OWN_WORDS: dict[str, Callable[[list[str], list[str]], int]] = {"ctl": _ctl, "migrate": _migrate, "token": _token}
+"""Commands that read their words themselves; `--config FILE` stands before them."""
+HELP_OF_OWN_WORDS = {
+    "ctl": "run a command of /api; the same as xmpp-restctl",
+    "migrate": "copy a storage to another one",
+    "token": "make a token for scripts",
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,6 +14,7 @@ from xmpp_rest.api import client, commands, data, ops, rest
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.check import require_sense
 from xmpp_rest.configuration import load_settings
+from xmpp_rest.ctl.runner import command_line
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.settings import Settings
@@ -43,6 +44,7 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
+    command_line(gateway)
     for dialect in (rest, client, data, commands, ops):
         app.register_blueprint(dialect.blueprint(gateway))
     app.before_request(gateway.start)

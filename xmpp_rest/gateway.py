@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from drivers import Driver, open_driver
 from xmpp_rest.auth.credentials import Authenticator
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.hub import Handler
 from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.pending import Pending
@@ -87,6 +89,8 @@ class Gateway:
         self.idempotency = Idempotency(self.driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
         self.last = LastActivity(self.driver)
         self.authenticator.seen = self.last.seen
+        self.command: Callable[..., Any] | None = None
+        """Runs what the command line says; set by the API that knows commands."""
         self._lock = threading.Lock()
         self._pid = 0  # of the process in which the parts below are started
         self._forked_from = 0  # of the process in which they were started before
@@ -123,7 +127,7 @@ class Gateway:
         self.uplink: Uplink | None = None
         offers: dict[str, Handler] = {"status": self._link_status}
         offers |= {"conference": self._of_conference, "callbacks": self.callbacks.describe, "replay": self.callbacks.replay}
-        offers |= self.sessions.offers
+        offers |= self.sessions.offers | {"command": self._do_command}
         offers |= self._rooms_away.offers if self._rooms_away else {}
         self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
         self.siblings.orders |= {"end_stream": self.sessions.end_stream, "lift": self.authenticator.lift}
@@ -191,6 +195,12 @@ class Gateway:
     def _link_status(self) -> list[dict[str, Any]]:
         """How the streams are; for the process that owns them."""
         return self.uplink.status() if self.uplink else []
+
+    def _do_command(self, **line: Any) -> Any:
+        """Done by the owner for the command line."""
+        if self.command is None:
+            raise GatewayError("link-down", "The gateway is only just starting; try again")
+        return self.command(**line)
 
     def everywhere(self, name: str, **arguments: Any) -> Any:
         """Have every process of the gateway do one of the siblings' orders; what it came to in this one. Raises GatewayError."""

@@ -34,7 +34,7 @@ def _render(value: Any, shape: Type) -> Any:
 def _list(values: list[Any], shape: ListOf) -> Any:
     if _is_object(shape):
         return dict(values)
-    return [_render(value, shape.element.type) for value in sorted(values, key=_order)]
+    return [_render(value, shape.element.type) for value in sorted(values, key=order)]
 
 
 def _is_object(shape: ListOf) -> bool:
@@ -44,8 +44,8 @@ def _is_object(shape: ListOf) -> bool:
     return tuple(f.name for f in fields) == ("name", "value") or fields[0].type == Scalar("atom")
 
 
-def _order(value: Any) -> tuple[int, Any]:
+def order(value: Any) -> tuple[int, Any]:
     """Integers before texts before what is composed."""
     if isinstance(value, int):
         return 0, value
-    return (1, value) if isinstance(value, str) else (2, tuple(map(_order, value)))
+    return (1, value) if isinstance(value, str) else (2, tuple(map(order, value)))

@@ -1,0 +1,203 @@
+"""Does the command line print and exit as ejabberdctl does, whether a gateway runs or not? (spec commands-api §14)"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drivers import open_driver
+from tests.conftest import DOMAIN, PASSWORD
+from tests.ctl.conftest import Ran
+from xmpp_rest.ctl.__main__ import main
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.jid import parse_jid
+
+NODE = f"xmpp-rest@{DOMAIN}"
+SERVICE = f"conference.{DOMAIN}"
+
+
+@pytest.fixture
+def line(config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Runs a line in this process, which is quicker."""
+    monkeypatch.setenv("XMPP_REST_CONFIG", str(config))
+
+    def run(*words: str) -> Ran:
+        code = main(words)
+        return Ran(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_recorded_lines(request: pytest.FixtureRequest, running: bool) -> None:
+    """What was recorded, in its order; by processes where a gateway runs."""
+    if running:
+        request.getfixturevalue("gateway")
+    ctl = request.getfixturevalue("ctl" if running else "line")
+    at = DOMAIN
+    expected = [
+        (("register", "alice", at, "pw"), 0, f"User alice@{at} successfully registered\n"),
+        (("register", "alice", at, "pw"), 1, f"Error: conflict: User alice@{at} already registered\n"),
+        (("register", "a b", at, "pw"), 1, f"Error: cannot_register: Can't register user a b@{at} at node {NODE}: Malformed username\n"),
+        (("check_account", "nobody", at), 1, "Error: false\n"),
+        (("check-account", "alice", at), 0, ""),
+        (("get_vcard", "nobody", at, "FN"), 1, "error_no_vcard_found\n"),
+        (("change_password", "nobody", at, "pw"), 1, '{not_found,"unknown_user"}\n'),
+        (("get_room_affiliation", "none", SERVICE, "a@b"), 1, '{error,"The room does not exist."}\n'),
+        (("set_last", "alice", at, "123", "x"), 0, ""),
+        (("get_last", "alice", at), 0, "1970-01-01T00:02:03Z\tx\n"),
+        (("add_rosteritem", "alice", at, "testuser7", at, "NickUser77l", "gr1,gr2, gr3", "both"), 0, ""),
+        (("get_roster", "alice", at), 0, f"testuser7@{at}\tNickUser77l\tboth\tundefined\tgr1,gr2,gr3\n"),
+        (("--version", "0", "get_roster", "alice", at), 0, f"testuser7@{at}\tNickUser77l\tboth\tundefined\tgr1;gr2;gr3\n"),
+    ]
+    for words, code, out in expected:
+        assert ctl(*words)[:2] == (code, out), words
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "out"),
+    [
+        (["--version", "abc", "status"], 1, 'Invalid API version number: "abc"\n'),
+        (["get_roster", "admin", DOMAIN], 0, ""),
+        (["registered_vhosts"], 0, f"{DOMAIN}\n"),
+        (["stats", "registeredusers"], 0, "1\n"),
+        (["--version", "0", "stats", "registeredusers"], 0, "1\n"),
+        (["stats", "bogus"], 1, "Error: internal_error\n"),
+        (["list_banned", "all"], 0, ""),
+        (["count_banned", "all"], 0, "0\n"),
+        (["registered_users", "montague.example"], 1, None),
+        (["kick_user", "admin", DOMAIN], 0, "Kicked sessions: 0\n"),
+        (["--version", "1", "kick_user", "admin", DOMAIN], 0, "0\n"),
+        (["--version", "1", "ban_account", "nobody", DOMAIN, "x"], 1, "Error: false\n"),
+        (["--version", "1", "get_ban_details", "admin", DOMAIN], 1, "Error: unknown_command\n"),
+        (["backup", "x"], 1, "Error: unknown_command\n"),
+        (["echo", "x"], 1, "Error: frontend_cannot_call_an_internal_command\n"),
+        (["set_last", "admin", DOMAIN, "soon", "x"], 1, None),
+        (["unregister", "nobody", DOMAIN], 0, "\n"),
+        (["--auth", "admin", DOMAIN, PASSWORD, "registered_users", DOMAIN], 0, "admin\n"),
+        (["--auth", "admin", DOMAIN, "wrong", "registered_users", DOMAIN], 1, "Error: You are not authorized to call this command.\n"),
+        (["--auth", "juliet", DOMAIN, PASSWORD, "registered_vhosts"], 1, None),
+    ],
+)
+@pytest.mark.usefixtures("gateway")
+def test_lines(line: Callable[..., Ran], words: list[str], code: int, out: str | None) -> None:
+    ran = line(*words)
+    assert ran.code == code, ran
+    assert out is None or ran.out == out
+    assert code == 0 or ran.out + ran.err
+
+
+def test_an_account_may_what_it_may(line: Callable[..., Ran], gateway: Gateway) -> None:
+    gateway.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
+    auth = ("--auth", "juliet", DOMAIN, PASSWORD)
+    assert line(*auth, "registered_vhosts").code == 0
+    assert line(*auth, "registered_users", DOMAIN)[:2] == (
+        1, "Error: AccessRules: Account does not have the right to perform the operation.\n",
+    )  # fmt: skip
+
+
+def test_rooms_with_options_and_affiliations(line: Callable[..., Ran], gateway: Gateway) -> None:
+    options = "title:Verona,public:false,persistent:true"
+    assert line("create_room_with_opts", "verona", SERVICE, DOMAIN, options) == (0, "", "")
+    ran = line("get_room_options", "verona", SERVICE)
+    assert "title\tVerona\n" in ran.out
+    assert "public\tfalse\n" in ran.out
+    assert line("muc_online_rooms", "global").out == f"verona@{SERVICE}\n"
+
+
+def test_too_few_and_too_many_words(line: Callable[..., Ran]) -> None:
+    few = line("register", "alice", DOMAIN)
+    assert few.code == 2
+    assert few.out.startswith("  Command Name: register\n")
+    assert few.out.endswith("Error: the command 'register' requires 1 more argument.\n")
+    assert line("register", "alice").out.endswith("requires 2 more arguments.\n")
+    assert line("registered_vhosts", "a", "b").out.endswith("requires 2 less arguments.\n")
+    old = ("subscribe_room_many", "a@b:A,c@d:C", f"r@{SERVICE}", "urn:xmpp:mucsub:nodes:messages")
+    assert line(*old).code == 2
+    assert line("--version", "1", *old)[:2] == (1, '{error,"The room does not exist"}\n')
+
+
+def test_an_unknown_command(line: Callable[..., Ran]) -> None:
+    assert line("registr") == (1, "Error: unknown command 'registr'. Did you mean 'register'?\n", "")
+    assert re.fullmatch(r"Error: unknown command 'nosuch'\. Did you mean '\w+'\?\n", line("nosuch").out)
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--auth", "a", "b"], ["--config"]])
+def test_options_without_their_words(line: Callable[..., Ran], words: list[str]) -> None:
+    ran = line(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "behind it" in ran.err
+
+
+def test_no_command(line: Callable[..., Ran]) -> None:
+    ran = line()
+    assert ran.code == 3
+    assert ran.out.startswith("Usage: xmpp-restctl ")
+    assert "register USER HOST PASSWORD" in ran.out
+
+
+def test_help(line: Callable[..., Ran]) -> None:
+    for words in (["help"], ["--help"], ["-h"], ["help", "help"]):
+        assert line(*words)[:1] == (0,)
+        assert line(*words).out.startswith("Usage: ")
+    assert re.search(r"^accounts\n    .*register", line("help", "tags").out, re.MULTILINE)
+    assert "check_password_hash USER HOST PASSWORDHASH HASHMETHOD" in line("help", "commands").out
+    assert "get_roster USER HOST" in line("help", "roster").out
+    assert line("help", "get-roster").out.startswith("  Command Name: get_roster\n")
+    globbed = line("help", "get_r*").out
+    assert "get_roster" in globbed
+    assert "register" not in globbed
+    assert line("help", "x") == (0, "No tag or command matches 'x'\n", "")
+
+
+def test_help_shows_the_definition_of_the_version(line: Callable[..., Ran]) -> None:
+    assert "scopes::string\n" in line("--version", "0", "help", "oauth_issue_token").out
+    assert "scopes::[ " in line("help", "oauth_issue_token").out
+    assert line("--version", "1", "help", "unban_account").out == "No tag or command matches 'unban_account'\n"
+
+
+def test_what_is_about_the_process_needs_one(line: Callable[..., Ran], request: pytest.FixtureRequest) -> None:
+    assert line("status") == (3, "", "Error: The gateway does not run\n")
+    request.getfixturevalue("gateway")
+    assert line("status").out.startswith(f"The node {NODE} is started. Status: started\n")
+
+
+def test_a_storage_that_cannot_be_opened(line: Callable[..., Ran], config: Path) -> None:
+    config.write_text(config.read_text() + "[storage]\nurl = nothing:x\n")
+    assert line("registered_users", DOMAIN).code == 3
+
+
+def test_wrong_settings(line: Callable[..., Ran], config: Path) -> None:
+    config.write_text("[sever]\n")
+    ran = line("registered_users", DOMAIN)
+    assert ran.code == 3
+    assert "did you mean server?" in ran.err
+
+
+def test_calls_without_a_gateway_are_written_down(line: Callable[..., Ran], config: Path) -> None:
+    line("register", "alice", DOMAIN, "top-secret")
+    line("create_room_with_opts", "verona", SERVICE, DOMAIN, "password:top-secret,title:x")
+    text = (config.parent / "data" / "audit.log").read_text()
+    assert 'anonymous from the command line called "register" ("user"="alice"' in text
+    assert '"create_room_with_opts"' in text
+    assert "top-secret" not in text
+
+
+def test_calls_in_a_gateway_are_written_down(line: Callable[..., Ran], gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    line("check_password", "admin", DOMAIN, "top-secret")
+    assert [r.getMessage() for r in caplog.records if r.name == "xmpp_rest.commands"] == [
+        f'anonymous from the command line called "check_password" ("user"="admin" "host"="{DOMAIN}" "password"="hidden"): 200'
+    ]
+
+
+def test_a_job_runs_to_its_end_without_a_gateway(line: Callable[..., Ran], config: Path) -> None:
+    driver = open_driver("sqlite:gateway.sqlite", config.parent / "data") if (config.parent / "data").mkdir() is None else None
+    assert driver
+    driver.archive_append("juliet", DOMAIN, "offline", "<message/>", when=1.0)
+    driver.close()
+    assert line("delete_old_messages_batch", DOMAIN, "1", "10", "100000") == (0, "\n", "")
+    assert line("delete_old_messages_status", DOMAIN).out == "Operation was completed after deleting 1 messages\n"

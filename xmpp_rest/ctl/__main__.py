@@ -1,0 +1,116 @@
+"""`xmpp-restctl [--config FILE] [--version N] [--auth USER HOST PASSWORD] COMMAND [ARGUMENTS]` (spec commands-api §14)"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from drivers import StorageError
+from xmpp_rest.api.commands import registry, rights_of
+from xmpp_rest.api.commands.registry import Registry
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.application import find_config
+from xmpp_rest.check import require_sense
+from xmpp_rest.configuration import SettingsError, load_settings
+from xmpp_rest.ctl.gateway import alone, remote
+from xmpp_rest.ctl.helping import USAGE, Help
+from xmpp_rest.ctl.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed
+from xmpp_rest.ctl.runner import Runner
+from xmpp_rest.ctl.token import token
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.settings import Settings
+
+HELP = ("help", "--help", "-h")
+
+
+@dataclass
+class Line:
+    """What the words of the command line say."""
+
+    config: str | None = None
+    version: str | None = None
+    auth: list[str] | None = None
+    words: list[str] = field(default_factory=list)
+
+
+class BadLine(ValueError):
+    """An option lacks its value."""
+
+
+OPTIONS = {"--config": 1, "--version": 1, "--auth": 3}
+"""Options before the command, and how many words follow each."""
+
+
+def read_line(argv: Sequence[str]) -> Line:
+    """Options, then the command with its arguments as they stand. Raises BadLine."""
+    line, words = Line(), list(argv)
+    while words and words[0] in OPTIONS:
+        option, count = words[0], OPTIONS[words[0]]
+        given = words[1 : count + 1]
+        if len(given) < count:
+            raise BadLine(f"{option} needs {count} word{'s' if count > 1 else ''} behind it")
+        setattr(line, option[2:], given if count > 1 else given[0])
+        del words[: count + 1]
+    line.words = words
+    return line
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the process's exit code: 0 done, 1 failed, 2 wrong usage, 3 no command, or no gateway and no storage."""
+    try:
+        line = read_line(sys.argv[1:] if argv is None else argv)
+    except BadLine as e:
+        print(f"Error: {e}\n{USAGE}", file=sys.stderr)
+        return WRONG_USAGE
+    if line.version is not None and not (line.version.isascii() and line.version.isdigit()):
+        print(f'Invalid API version number: "{line.version}"')
+        return FAILED
+    offered = registry()
+    version = None if line.version is None else min(int(line.version[:9]), offered.newest)
+    return _command(line, offered, version)
+
+
+def _command(line: Line, offered: Registry, version: int | None) -> int:
+    about = Help(offered, version)
+    if not line.words:
+        print(about.usage(), end="")
+        return UNREACHABLE
+    name, *words = line.words
+    name = name if name in HELP else name.replace("-", "_")
+    if name in HELP:
+        print(about.about(words[0] if words else ""), end="")
+        return DONE
+    if name != "token" and not offered.knows(name):
+        print(f"Error: unknown command '{line.words[0]}'. Did you mean '{about.nearest(name)}'?")
+        return FAILED
+    try:
+        settings = load_settings(find_config(line.config))
+        require_sense(settings)
+        printed = token(settings, words) if name == "token" else _run(settings, offered, (name, version, words, line.auth))
+    except (SettingsError, StorageError, GatewayError, OSError) as e:
+        print(f"Error: {e.text if isinstance(e, GatewayError) else e}", file=sys.stderr)
+        return UNREACHABLE
+    print((about.of_command(name) + "\n" if printed.code == WRONG_USAGE else "") + printed.text, end="")
+    return printed.code
+
+
+ABOUT_THE_PROCESS = ("status", "get_loglevel", "set_loglevel", "clear_cache", "unban_ip")
+"""Commands that say or change nothing where no gateway runs."""
+Call = tuple[str, int | None, list[str], list[str] | None]
+
+
+def _run(settings: Settings, offered: Registry, call: Call) -> Printed:
+    """In the running gateway, if one runs. Raises StorageError, GatewayError, OSError."""
+    name, version, words, auth = call
+    with remote(settings) as running:
+        if running:
+            return Printed(*running.call("command", name=name, version=version, words=words, auth=auth))
+    if name in ABOUT_THE_PROCESS:
+        raise GatewayError("link-down", "The gateway does not run")
+    with alone(settings) as gateway:
+        return Runner(Services.of(gateway, offered.names), offered, rights_of(settings)).run(*call)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

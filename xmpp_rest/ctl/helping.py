@@ -1,0 +1,78 @@
+"""What does the help of the command line say? (spec commands-api §14)"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from xmpp_rest.api.commands.catalogue import Definition
+from xmpp_rest.api.commands.help import TOOL, help_text, usage
+from xmpp_rest.api.commands.registry import Registry
+
+USAGE = f"Usage: {TOOL} [--config FILE] [--version N] [--auth USER HOST PASSWORD] COMMAND [ARGUMENTS]"
+OVERVIEW = f"""\
+{USAGE}
+
+Runs a command in the running gateway, or on its storage when none runs. Lists are written a,b, tuples x:y.
+
+  {TOOL} help                 this page
+  {TOOL} help tags            the tags, and the commands of each
+  {TOOL} help commands        all commands
+  {TOOL} help TAG             the commands of a tag
+  {TOOL} help COMMAND         a command, its arguments and its result
+  {TOOL} help 'get_*'         the commands whose name matches
+  {TOOL} token JID            a token for scripts; see `{TOOL} token --help`
+"""
+
+
+class Help:
+    """The help about the commands of a registry, as a version sees them."""
+
+    def __init__(self, registry: Registry, version: int | None) -> None:
+        number = registry.newest if version is None else version
+        newest: dict[str, Definition] = {}
+        for offer in registry.offers():
+            if offer.definition.version <= number:
+                newest[offer.definition.name] = offer.definition
+        self._definitions = newest
+
+    def about(self, topic: str) -> str:
+        """The text for `help TOPIC`; an overview for ""."""
+        name = topic.replace("-", "_")
+        if topic in ("", "help"):
+            return OVERVIEW
+        if topic == "tags":
+            return "".join(f"{tag}\n    {', '.join(d.name for d in ds)}\n" for tag, ds in sorted(self._by_tag().items()))
+        if topic == "commands":
+            return self._lines(self._definitions.values())
+        if name in self._definitions:
+            return help_text(self._definitions[name])
+        return self._matching(topic, name)
+
+    def _matching(self, topic: str, pattern: str) -> str:
+        found = self._by_tag().get(topic) or [d for d in self._definitions.values() if fnmatchcase(d.name, pattern)]
+        return self._lines(found) or f"No tag or command matches '{topic}'\n"
+
+    def usage(self) -> str:
+        """What is printed where no command is given."""
+        return f"{USAGE}\n\nCommands:\n{self.about('commands')}"
+
+    def of_command(self, name: str) -> str:
+        """The help of one command; "" for one that is not offered."""
+        return help_text(self._definitions[name]) if name in self._definitions else ""
+
+    def nearest(self, name: str) -> str:
+        """The command that was perhaps meant."""
+        return difflib.get_close_matches(name, sorted(self._definitions), 1, 0.0)[0]
+
+    def _by_tag(self) -> dict[str, list[Definition]]:
+        tags: dict[str, list[Definition]] = {}
+        for definition in self._definitions.values():
+            for tag in definition.tags:
+                tags.setdefault(tag, []).append(definition)
+        return tags
+
+    @staticmethod
+    def _lines(definitions: Iterable[Definition]) -> str:
+        return "".join(f"  {usage(d).removeprefix(f'{TOOL} ')}\n      {d.summary}\n" for d in sorted(definitions, key=lambda d: d.name))
