@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from xmpp_rest.api import client, commands, data, ops, rest
+from xmpp_rest.api import client, commands, data, oauth, ops, rest
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.check import require_sense
 from xmpp_rest.configuration import load_settings
@@ -45,7 +45,7 @@ def build(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
     command_line(gateway)
-    for dialect in (rest, client, data, commands, ops):
+    for dialect in (rest, client, data, commands, oauth, ops):
         app.register_blueprint(dialect.blueprint(gateway))
     app.before_request(gateway.start)
     app.register_error_handler(HTTPException, _problem)

@@ -140,6 +140,13 @@ class Commands:
 
 
 @dataclass(frozen=True)
+class Oauth:
+    """Tokens that programs get for a password, at /oauth/token."""
+
+    expire: int = setting("3600", number(60, 10**9), "Seconds that such a token lasts, and at the most may be asked to last.")
+
+
+@dataclass(frozen=True)
 class Client:
     """The client API: messages, rooms, contacts and events."""
 
@@ -213,6 +220,7 @@ class Settings:
     rest: Rest
     data: Data
     commands: Commands
+    oauth: Oauth
     client: Client
     rooms: Rooms
     streams: Streams
@@ -231,6 +239,7 @@ SECTIONS: dict[str, type] = {
     "rest": Rest,
     "data": Data,
     "commands": Commands,
+    "oauth": Oauth,
     "client": Client,
     "rooms": Rooms,
     "streams": Streams,
@@ -250,6 +259,6 @@ def table_of(section: str) -> type:
 
 
 __all__ = [
-    "FAMILIES", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Data", "Gateway", "Link", "Rest", "Right", "Rooms", "Server", "Settings", "Storage",
+    "FAMILIES", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Data", "Gateway", "Link", "Oauth", "Rest", "Right", "Rooms", "Server", "Settings", "Storage",
     "Streams", "key_of", "table_of",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from xmpp_rest import __version__
+from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.protocol.jid import JID
@@ -29,6 +30,7 @@ class Services:
     vcards: VCards
     groups: SharedGroups
     tokens: Tokens
+    clients: Clients
     names: frozenset[str] = frozenset()  # of all commands; each is a scope that a token may have
     since: float = field(default_factory=time.monotonic)
 
@@ -44,6 +46,7 @@ class Services:
             vcards=VCards(driver),
             groups=SharedGroups(driver, accounts.domain),
             tokens=Tokens(driver, accounts.domain),
+            clients=Clients(driver, accounts.domain),
             names=names,
         )
 

@@ -53,4 +53,20 @@ def oauth_revoke_token(services: Services, token: str) -> str:
     return ""
 
 
-COMMANDS = (oauth_issue_token, oauth_issue_token_v0, oauth_list_tokens, oauth_revoke_token)
+@command("oauth_add_client_password")
+def oauth_add_client_password(services: Services, client_id: str, client_name: str, secret: str) -> str:
+    if not client_id or not secret:
+        raise rejected("A client needs a client_id and a secret")
+    services.clients.add(client_id, client_name, secret)
+    return ""
+
+
+@command("oauth_remove_client")
+def oauth_remove_client(services: Services, client_id: str) -> str:
+    services.clients.remove(client_id)
+    return ""
+
+
+COMMANDS = (
+    oauth_add_client_password, oauth_remove_client, oauth_issue_token, oauth_issue_token_v0, oauth_list_tokens, oauth_revoke_token,
+)  # fmt: skip

@@ -1,0 +1,118 @@
+"""Does /oauth/token give tokens for passwords, and say in the words of RFC 6749 §5 why not? (RFC 6749 §4.3, RFC 7009)"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from xmpp_rest.gateway import Gateway
+
+FORM = {"grant_type": "password", "username": f"juliet@{DOMAIN}", "password": PASSWORD}
+ADMIN = basic(f"admin@{DOMAIN}")
+
+
+def ask(client: FlaskClient, headers: dict[str, str] | None = None, **change: Any) -> tuple[int, Any]:
+    form = {k: v for k, v in (FORM | change).items() if v is not None}
+    response = client.post("/oauth/token", data=form, headers=headers)
+    assert (response.headers["Cache-Control"], response.headers["Pragma"]) == ("no-store", "no-cache")
+    assert response.content_type == "application/json"
+    return response.status_code, response.get_json()
+
+
+def test_a_token_acts_as_the_account(client: FlaskClient) -> None:
+    status, body = ask(client)
+    assert status == 200
+    assert body | {"access_token": ""} == {"access_token": "", "token_type": "bearer", "expires_in": 3600, "scope": "sasl_auth"}
+    headers = {"Authorization": f"Bearer {body['access_token']}"}
+    assert client.get("/api/contacts", headers=headers).status_code == 200
+    assert client.post("/oauth/revoke", data={"token": body["access_token"]}).status_code == 200
+    assert client.get("/api/contacts", headers=headers).status_code == 401
+    assert client.post("/oauth/revoke", data={"token": body["access_token"]}).status_code == 200
+
+
+def test_an_administrators_token_runs_commands(client: FlaskClient) -> None:
+    status, body = ask(client, username=f"ADMIN@{DOMAIN}/x", scope="ejabberd:admin registered_users", ttl="60")
+    assert (status, body["scope"], body["expires_in"]) == (200, "ejabberd:admin registered_users", 60)
+    headers = {"Authorization": f"Bearer {body['access_token']}"}
+    assert client.post("/api/registered_vhosts", data="{}", headers=headers).get_json() == [DOMAIN]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "error"),
+    [
+        ({"grant_type": None}, 400, "invalid_request"),
+        ({"grant_type": "client_credentials"}, 400, "unsupported_grant_type"),
+        ({"username": None}, 400, "invalid_request"),
+        ({"password": None}, 400, "invalid_request"),
+        ({"password": ""}, 400, "invalid_request"),
+        ({"username": ["a", "b"]}, 400, "invalid_request"),
+        ({"password": "wrong"}, 400, "invalid_grant"),
+        ({"username": f"nobody@{DOMAIN}"}, 400, "invalid_grant"),
+        ({"username": "romeo@montague.example"}, 400, "invalid_grant"),
+        ({"username": "@@"}, 400, "invalid_grant"),
+        ({"scope": "ejabberd:admin"}, 400, "invalid_scope"),
+        ({"scope": 'sasl_auth "x'}, 400, "invalid_scope"),
+        ({"scope": "send:"}, 400, "invalid_scope"),
+        ({"ttl": "soon"}, 400, "invalid_request"),
+        ({"ttl": "0"}, 400, "invalid_request"),
+        ({"client_id": "app"}, 401, "invalid_client"),
+        ({"client_id": "app", "client_secret": "x"}, 401, "invalid_client"),
+        ({"username": "juliet"}, 200, None),
+        ({"ttl": "999999999999"}, 200, None),
+        ({"scope": "send:nurse@* get_roster"}, 200, None),
+        ({"unknown": "x"}, 200, None),
+        ({"padding": "x" * 20_000}, 413, "invalid_request"),
+    ],
+)
+def test_forms(client: FlaskClient, change: dict[str, Any], status: int, error: str | None) -> None:
+    got, body = ask(client, **change)
+    assert (got, body.get("error")) == (status, error), body
+    assert (error is None) == ("access_token" in body)
+    assert all(" " <= c <= "~" and c not in '"\\' for c in body.get("error_description", ""))
+
+
+def test_other_methods_and_bodies(client: FlaskClient) -> None:
+    assert client.get("/oauth/token").status_code == 405
+    assert client.post("/oauth/token", json=FORM).status_code == 415
+    assert client.post("/oauth/revoke", data={"token_type_hint": "x"}).get_json()["error"] == "invalid_request"
+    assert client.post("/oauth/revoke", data={"token": "unknown"}).status_code == 200
+
+
+def test_registered_clients(client: FlaskClient, gateway: Gateway) -> None:
+    added = {"client_id": "app", "client_name": "The App", "secret": "s3cret"}
+    assert client.post("/api/oauth_add_client_password", json=added, headers=ADMIN).get_json() == ""
+    assert ask(client, client_id="app", client_secret="s3cret")[0] == 200
+    assert ask(client, basic("app", "s3cret"))[0] == 200
+    assert ask(client, basic("app", "wrong"))[0] == 401
+    assert ask(client, {"Authorization": "Bearer x"})[0] == 401
+    assert "s3cret" not in str(gateway.driver.load(None, DOMAIN, "oauth_client"))
+    assert client.post("/api/oauth_remove_client", json={"client_id": "app"}, headers=ADMIN).get_json() == ""
+    assert ask(client, client_id="app", client_secret="s3cret")[0] == 401
+    assert client.post("/api/oauth_add_client_password", json=added | {"secret": ""}, headers=ADMIN).status_code == 400
+
+
+def test_wrong_passwords_are_counted(make_app: MakeApp) -> None:
+    client = make_app(auth_failures="2").test_client()
+    statuses = [client.post("/oauth/token", data=FORM | {"password": "wrong"}) for _ in range(3)]
+    assert [r.status_code for r in statuses] == [400, 400, 429]
+    assert int(statuses[2].headers["Retry-After"]) > 0
+
+
+def test_the_time_is_bounded(make_app: MakeApp) -> None:
+    client = make_app(oauth_expire="100").test_client()
+    form = FORM | {"username": f"admin@{DOMAIN}"}
+    answers = [client.post("/oauth/token", data=form | ttl).get_json()["expires_in"] for ttl in ({}, {"ttl": "1000"}, {"ttl": "50"})]
+    assert answers == [100, 100, 50]
+
+
+def test_secrets_are_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    _, body = ask(client)
+    ask(client, password="top-secret", client_secret="also-secret")
+    text = caplog.text
+    assert 'juliet@capulet.example from 127.0.0.1 called "oauth/token"' in text
+    assert not any(secret in text for secret in (PASSWORD, body["access_token"], "top-secret", "also-secret"))

@@ -1,0 +1,176 @@
+"""How does a program get a token for a password, and give it back? `POST /oauth/token`, `/oauth/revoke` (RFC 6749 §4.3, RFC 7009)"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from flask import Blueprint, Response
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from drivers import StorageError
+from xmpp_rest.api.commands import registry
+from xmpp_rest.api.commands.audit import record
+from xmpp_rest.auth.clients import Clients
+from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
+from xmpp_rest.auth.rights import Asker
+from xmpp_rest.auth.scopes import ADMIN_SCOPE, GENERAL_SCOPES, is_send_scope
+from xmpp_rest.auth.tokens import Tokens
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.body import dump_json
+from xmpp_rest.http.resource import Resource, Stop
+from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
+
+log = logging.getLogger(__name__)
+FORM = ("application", "x-www-form-urlencoded", "*")
+UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1
+ACCOUNT = "sasl_auth"  # the scope where none is asked for
+MAX_BODY = 16_384  # bytes
+
+
+class OAuthResource(Resource):
+    """A form in, JSON out."""
+
+    def __init__(self, gateway: Gateway, names: frozenset[str]) -> None:
+        self.gateway = gateway
+        self.names = names  # of commands, each of which is a scope
+        domain = gateway.settings.gateway.domain
+        self.tokens, self.clients = Tokens(gateway.driver, domain), Clients(gateway.driver, domain)
+
+    def allowed_methods(self) -> list[str]:
+        return ["POST", "OPTIONS"]
+
+    def content_types_accepted(self) -> list[tuple[tuple[str, str, str], str]]:
+        return [(FORM, "from_form")]
+
+    def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
+        return [(("application", "json", "*"), "to_json")]
+
+    def to_json(self) -> NoReturn:
+        raise AssertionError("only POST is allowed")
+
+    def from_form(self) -> NoReturn:
+        form = self._form()
+        try:
+            self.check_client(form)
+            self.act(form)
+        except StorageError as e:
+            log.error("%s failed: %s", self.request.path, e)
+            self.fail(503, "server_error", "The storage failed; try again later", **{"Retry-After": "5"})
+
+    def act(self, form: Mapping[str, str]) -> NoReturn:
+        """Answer a form of a client that may ask."""
+        raise NotImplementedError
+
+    def _form(self) -> dict[str, str]:
+        self.request.max_content_length = MAX_BODY
+        try:
+            form = self.request.form
+        except RequestEntityTooLarge:
+            self.fail(413, "invalid_request", f"The form is larger than {MAX_BODY} bytes")
+        if repeated := [name for name in form if len(form.getlist(name)) > 1]:  # RFC 6749 §3.2
+            self.fail(400, "invalid_request", f"{_shown(repeated[0])} is there twice")
+        return {name: value for name, value in form.items() if value}
+
+    def check_client(self, form: Mapping[str, str]) -> None:
+        """A client that says who it is must prove it; one that does not is anybody's (RFC 6749 §2.3, §3.2.1)."""
+        header = self.request.headers.get("Authorization")
+        given = basic_pair(header) if header else None
+        if given is None and "client_id" in form:
+            given = form["client_id"], form.get("client_secret", "")
+        if (header or given) and not (given and self.clients.check(*given)):
+            challenge = {"WWW-Authenticate": f'Basic realm="{self.gateway.settings.gateway.domain}/oauth"'} if header else {}
+            self.fail(401, "invalid_client", "There is no such client, or its secret is wrong", **challenge)
+
+    def fail(self, status: int, error: str, text: str, **fields: str) -> NoReturn:
+        """End the request with an error of RFC 6749 §5.2."""
+        self.answer(status, {"error": error, "error_description": text}, **fields)
+
+    def answer(self, status: int, body: Mapping[str, Any], **fields: str) -> NoReturn:
+        """End the request."""
+        raise Stop(Response(dump_json(body), status, UNCACHED | fields, content_type="application/json"))
+
+
+class TokenResource(OAuthResource):
+    """The password grant."""
+
+    def act(self, form: Mapping[str, str]) -> NoReturn:
+        if "grant_type" not in form:
+            self.fail(400, "invalid_request", "grant_type is missing")
+        if form["grant_type"] != "password":
+            self.fail(400, "unsupported_grant_type", "The only grant here is password")
+        if missing := [name for name in ("username", "password") if name not in form]:
+            self.fail(400, "invalid_request", f"{missing[0]} is missing")
+        seconds = self._seconds(form.get("ttl"))
+        owner = self._owner(form)
+        scopes = self._scopes(form.get("scope", ACCOUNT).split(" "), owner)
+        token = self.tokens.issue(owner.jid, scopes, seconds)
+        self._audit(owner.jid, scopes, 200)
+        self.answer(200, {"access_token": token, "token_type": "bearer", "expires_in": seconds, "scope": " ".join(scopes)})
+
+    def _seconds(self, asked: str | None) -> int:
+        """COMPAT ejabberd: `ttl` asks for a time; the setting bounds it."""
+        bound = self.gateway.settings.oauth.expire
+        if asked is None:
+            return bound
+        if not (asked.isascii() and asked.isdigit()) or int(asked[:12]) == 0:
+            self.fail(400, "invalid_request", "ttl: write a number of seconds")
+        return min(int(asked[:12]), bound)
+
+    def _owner(self, form: Mapping[str, str]) -> Caller:
+        """The account that the password opens; a wrong one counts as everywhere else."""
+        name, address = form["username"], self.request.remote_addr or ""
+        try:
+            jid = parse_jid(name).bare if "@" in name else local_jid(name, self.gateway.settings.gateway.domain)
+        except InvalidJID:
+            self.fail(400, "invalid_grant", "username is no address")
+        who = self.gateway.authenticator.password(jid, form["password"], address)
+        if not isinstance(who, Caller):
+            self._refuse(jid, who)
+        return who
+
+    def _refuse(self, jid: JID, who: Refused) -> NoReturn:
+        self._audit(jid, [], 400)
+        if who.outcome is Outcome.THROTTLED:
+            wait = {"Retry-After": str(who.retry_after)}
+            self.fail(429, "invalid_grant", "Too many wrong passwords; try again later", **wait)
+        self.fail(400, "invalid_grant", "There is no such account, or its password is wrong")
+
+    def _scopes(self, asked: list[str], owner: Caller) -> list[str]:
+        scopes = sorted({scope for scope in asked if scope})
+        for scope in scopes:
+            known = scope in GENERAL_SCOPES or scope in self.names or is_send_scope(scope)
+            if not known or (scope == ADMIN_SCOPE and not owner.admin):
+                self.fail(400, "invalid_scope", f"{_shown(scope)} is no scope for this account")
+        return scopes
+
+    def _audit(self, jid: JID, scopes: list[str], status: int) -> None:
+        record(Asker(jid), self.request.remote_addr or "", "oauth/token", [("scope", " ".join(scopes))], status)
+
+
+class Revocation(OAuthResource):
+    """Whoever has a token may end it (RFC 7009 §2.1)."""
+
+    def act(self, form: Mapping[str, str]) -> NoReturn:
+        if "token" not in form:
+            self.fail(400, "invalid_request", "token is missing")
+        token = self.tokens.check(form["token"])
+        if token:
+            self.tokens.revoke(token.hash)
+            record(Asker(token.owner), self.request.remote_addr or "", "oauth/revoke", [], 200)
+        self.answer(200, {})  # also for what is no token: RFC 7009 §2.2
+
+
+def _shown(text: str) -> str:
+    """RFC 6749 §5.2: printable ASCII without quotation marks and backslashes."""
+    return "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in text[:100])
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The routes of /oauth."""
+    routes = Blueprint("oauth", __name__)
+    names = registry().names
+    routes.add_url_rule("/oauth/token", view_func=TokenResource.as_view("token", gateway, names))
+    routes.add_url_rule("/oauth/revoke", view_func=Revocation.as_view("revoke", gateway, names))
+    return routes
