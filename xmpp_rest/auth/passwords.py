@@ -87,7 +87,7 @@ class Passwords:
         if digest is None or not 1 <= count <= MAX_ITERATIONS:
             return False
         identity = f"{stored}:{server}:{salt}:{count}"
-        proof = hmac.digest(self._key, prepared.encode(), "sha256")
+        proof = hashlib.blake2b(prepared.encode(), key=self._key).digest()
         known = self._good.get(identity)
         if known is not None and hmac.compare_digest(known, proof):
             return True
