@@ -7,23 +7,18 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from drivers import StorageError
 from xmpp_rest.api.client.messageitem import message_item
 from xmpp_rest.api.client.resource import ClientResource
 from xmpp_rest.api.client.roomitem import room_item
 from xmpp_rest.api.client.values import microseconds, milliseconds
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.api.eventsource import FIELDS, EventSource, resume
 from xmpp_rest.http.connection import Connection
-from xmpp_rest.http.sse import EndOfStream, EventStream, comment, event
+from xmpp_rest.http.sse import EventStream, event
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
-from xmpp_rest.service.streams import Event, Stream, StreamEnded
+from xmpp_rest.service.streams import Event
 
 UNITS: dict[str, Callable[[float], int]] = {"us": microseconds, "ms": milliseconds}
-FIELDS = {
-    "Cache-Control": "no-cache",
-    "X-Accel-Buffering": "no",  # nginx: hand every event on at once
-}
 
 
 class Events(ClientResource):
@@ -54,19 +49,14 @@ class Events(ClientResource):
             self.response.headers[name] = value
         return EventStream(source, connection, bounds.heartbeat)
 
-    def _source(self, connection: Connection) -> Source:
-        resume = self.request.args.get("resume")
-        after = None if resume is None else self.request.headers.get("Last-Event-ID") or resume or None
-        write = Writer(self.settings.sse_timestamp_unit, counted=resume is None, xml="xml" in self.request.args)
-        try:
-            return Source(self._stream(connection, after), write)
-        except GatewayError as e:
-            if e.name != "event-unknown":
-                raise
-            return Source(self._stream(connection, None), write, comment("the event to resume behind is unknown: this is what comes now"))
-
-    def _stream(self, connection: Connection, after: str | None) -> Stream:
-        return self.gateway.streams.open(self.account, after=after, wanted=is_shown, gone=connection.gone, peer=connection.peer)
+    def _source(self, connection: Connection) -> EventSource:
+        resuming = self.request.args.get("resume")
+        after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
+        write = Writer(self.settings.sse_timestamp_unit, counted=resuming is None, xml="xml" in self.request.args).write
+        streams = self.gateway.streams
+        return resume(
+            lambda last: streams.open(self.account, after=last, wanted=is_shown, gone=connection.gone, peer=connection.peer), after, write
+        )
 
 
 def is_shown(event: Event) -> bool:
@@ -95,28 +85,6 @@ class Writer:
         self._count += 1
         data = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
         return event(data, name=name, identifier=str(self._count) if self._counted else happened.id)
-
-
-class Source:
-    """The events of a stream, written; what an EventStream sends."""
-
-    def __init__(self, stream: Stream, writer: Writer, first: bytes | None = None) -> None:
-        self._stream = stream
-        self._writer = writer
-        self._first = first
-
-    def next(self, seconds: float) -> bytes | None:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        try:
-            happened = self._stream.next(seconds)
-        except (StreamEnded, StorageError) as e:
-            raise EndOfStream(str(e)) from e
-        return None if happened is None else self._writer.write(happened)
-
-    def close(self) -> None:
-        self._stream.close()
 
 
 def _room_event(stanza: Element, identifier: str, timestamp: int) -> dict[str, Any] | None:

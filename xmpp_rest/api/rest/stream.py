@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from drivers import StorageError
+from xmpp_rest.api.eventsource import FIELDS, EventSource, Write, resume
 from xmpp_rest.api.rest.errors import failure, failure_of
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.credentials import Kind
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.connection import Connection
-from xmpp_rest.http.sse import EndOfStream, EventStream, comment, event
+from xmpp_rest.http.sse import EventStream, event
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.protocol.objects import write_json
-from xmpp_rest.service.streams import Event, Stream, StreamEnded
+from xmpp_rest.service.streams import Event
 
 FORMATS = {"json": JSON, "xml": XMPP_XML}
-FIELDS = {
-    "Cache-Control": "no-cache",
-    "X-Accel-Buffering": "no",  # nginx: hand every event on at once
-}
 
 
 class StanzaStream(RestResource):
@@ -69,44 +66,26 @@ class StanzaStream(RestResource):
             self.fail(failure("to", error="of: there is no such account"))
         return owner
 
-    def _source(self, owner: JID, connection: Connection) -> Source:
-        media = FORMATS[self.request.args.get("format", "json")]
+    def _source(self, owner: JID, connection: Connection) -> EventSource:
+        write = writer(FORMATS[self.request.args.get("format", "json")])
         after = self.request.headers.get("Last-Event-ID") or self.request.args.get("after") or None
+        streams = self.gateway.streams
+        return resume(
+            lambda last: streams.open(owner, after=last, wanted=lambda e: not e.sent, gone=connection.gone, peer=connection.peer),
+            after,
+            write,
+        )
+
+
+def writer(media: str) -> Write:
+    """What writes an event with its stanza as this type of content."""
+    encode: Any = CODECS[media].write
+
+    def write(happened: Event) -> bytes:
         try:
-            return Source(self._open(owner, connection, after), media)
-        except GatewayError as e:
-            if e.name != "event-unknown":
-                raise
-        return Source(self._open(owner, connection, None), media, comment("the event to resume behind is unknown: this is what comes now"))
-
-    def _open(self, owner: JID, connection: Connection, after: str | None) -> Stream:
-        return self.gateway.streams.open(owner, after=after, wanted=lambda e: not e.sent, gone=connection.gone, peer=connection.peer)
-
-
-class Source:
-    """The events of a stream, written; what an EventStream sends."""
-
-    def __init__(self, stream: Stream, media: str, first: bytes | None = None) -> None:
-        self._stream = stream
-        self._write: Any = CODECS[media].write
-        self._first = first
-
-    def next(self, seconds: float) -> bytes | None:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        try:
-            happened = self._stream.next(seconds)
-        except (StreamEnded, StorageError) as e:
-            raise EndOfStream(str(e)) from e
-        return None if happened is None else self._written(happened)
-
-    def _written(self, happened: Event) -> bytes:
-        try:
-            data = self._write(happened.stanza).decode()
+            data = encode(happened.stanza).decode()
         except Unmappable as e:  # anybody can send a broken JSON container; the id still counts
             return event(write_json({"error": str(e)}).decode(), name="unmappable", identifier=happened.id)
         return event(data, name=happened.stanza.tag, identifier=happened.id)
 
-    def close(self) -> None:
-        self._stream.close()
+    return write

@@ -1,0 +1,56 @@
+"""How does a stream of the account's events become server-sent events, whatever the dialect writes of each?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drivers import StorageError
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.http.sse import EndOfStream, comment
+from xmpp_rest.service.streams import Event, Stream, StreamEnded
+
+FIELDS = {
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",  # nginx: hand every event on at once
+}
+"""What the head of an answer with events says."""
+
+Write = Callable[[Event], bytes | None]
+"""The text of an event; None for one that says nothing to these readers."""
+
+_UNKNOWN = comment("the event to resume behind is unknown: this is what comes now")
+
+
+class EventSource:
+    """The events of a stream, written; what an EventStream sends, and closes."""
+
+    def __init__(self, stream: Stream, write: Write, first: bytes | None = None) -> None:
+        self._stream = stream
+        self._write = write
+        self._first = first
+
+    def next(self, seconds: float) -> bytes | None:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        try:
+            happened = self._stream.next(seconds)
+        except (StreamEnded, StorageError) as e:
+            raise EndOfStream(str(e)) from e
+        return None if happened is None else self._write(happened)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def resume(open_stream: Callable[[str | None], Stream], after: str | None, write: Write) -> EventSource:
+    """The events behind the one of the archive id `after`; where nobody knows that one, or without, those that come now.
+
+    Raises what `open_stream` raises: GatewayError and StorageError.
+    """
+    try:
+        return EventSource(open_stream(after), write)
+    except GatewayError as e:
+        if e.name != "event-unknown":
+            raise
+    return EventSource(open_stream(None), write, _UNKNOWN)
