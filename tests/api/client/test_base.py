@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from flask import Flask
@@ -41,7 +42,7 @@ def test_options_needs_no_credentials(client: FlaskClient, path: str, methods: s
 
 
 @pytest.mark.parametrize(("path", "methods"), ALLOWED.items())
-@pytest.mark.parametrize("method", ["PATCH", "TRACE", "PROPFIND", "HEAD"])
+@pytest.mark.parametrize("method", ["PATCH", "TRACE", "PROPFIND", "HEAD", "BREW"])
 def test_other_methods_are_not_allowed_whoever_asks(client: FlaskClient, path: str, methods: str, method: str) -> None:
     response = client.open(path, method=method)
     assert (response.status_code, response.data, response.headers["Allow"]) == (405, b"", methods)
@@ -166,7 +167,9 @@ def test_the_realm_can_be_set(make_app: MakeApp) -> None:
 # formats
 
 
-@pytest.mark.parametrize("accept", [None, "*/*", "application/*", "application/json", "text/html, application/json;q=0.1", "application/json; charset=utf-8"])
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", "application/*", "application/json", "text/html, application/json;q=0.1", "application/json; charset=utf-8"]
+)
 def test_json_is_acceptable(client: FlaskClient, accept: str | None) -> None:
     response = call(client, "GET", "/api/messages", headers={"Accept": accept} if accept else {})
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
@@ -219,6 +222,18 @@ def test_a_body_that_is_too_large(make_app: MakeApp, client: FlaskClient) -> Non
     response = call(small.test_client(), "POST", "/api/messages", json={"to": NURSE, "body": "x" * 2048})
     assert response.status_code == 413
     assert call(client, "POST", "/api/messages", json={"to": NURSE, "body": "x" * 2048}).status_code == 200
+
+
+@pytest.mark.parametrize(("size", "status"), [(2048, 200), (2049, 413), (100_000, 413)])
+def test_a_chunked_body_is_not_cut_at_the_limit(make_app: MakeApp, size: int, status: int) -> None:
+    """What stands before the limit is a whole message; nobody asked for that one."""
+    body = json.dumps({"to": NURSE, "body": "hi"}).encode().ljust(2048) + b" " * (size - 2048)
+    app = make_app(client_body_limit="2048")
+    gateway: Gateway = app.extensions["gateway"]
+    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    chunked = {"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
+    response = call(app.test_client(), "POST", "/api/messages", data=body, headers=chunked, environ_base={"wsgi.input_terminated": True})
+    assert response.status_code == status, response.text
 
 
 # which check comes first

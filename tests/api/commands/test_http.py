@@ -187,6 +187,16 @@ def test_body_that_is_too_large(make_app: MakeApp) -> None:
     assert (answer.status_code, answer.get_json()["status"]) == (413, "error")
 
 
+@pytest.mark.parametrize(("size", "status"), [(1024, 403), (1025, 413)])
+def test_a_chunked_body_is_not_cut_at_the_limit(make_app: MakeApp, size: int, status: int) -> None:
+    body = b'{"user": "juliet", "host": "capulet.example"}'.ljust(size)
+    client = make_app(server_body_limit="1024").test_client()
+    answer = client.post(
+        "/api/check_account", data=body, headers={"Transfer-Encoding": "chunked"}, environ_base={"wsgi.input_terminated": True}
+    )
+    assert answer.status_code == status, answer.text
+
+
 def test_too_many_wrong_passwords(make_app: MakeApp) -> None:
     client = make_app(auth_failures="2").test_client()
     wrong = {"Authorization": "Basic " + "YWRtaW5AY2FwdWxldC5leGFtcGxlOng="}

@@ -68,10 +68,15 @@ class Call(Resource):
         return False
 
     def _body(self) -> bytes:
+        limit = self.services.gateway.settings.server.body_limit
+        self.request.max_content_length = limit + 1  # Werkzeug cuts a chunked body there without a word
         try:
-            return self.request.get_data(cache=False)
+            body = self.request.get_data(cache=False)
         except RequestEntityTooLarge as e:
-            raise errors.too_large(self.services.gateway.settings.server.body_limit) from e
+            raise errors.too_large(limit) from e
+        if len(body) > limit:
+            raise errors.too_large(limit)
+        return body
 
     def is_authorized(self) -> bool:
         if not self.registry.knows(self.target.name):
