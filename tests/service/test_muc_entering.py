@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
+from tests.conftest import MakeApp
 from tests.service.muc_hall import JULIET, MUC, NURSE, ROMEO, ROOM, SERVICE, TYBALT, Hall, bodies, codes, error, from_nicks, item
 
 
@@ -290,3 +291,36 @@ def test_a_removed_account_is_in_no_room(hall: Hall) -> None:
     hall.gateway.accounts.unregister(juliet)
     assert [row[1] for row in hall.rooms.occupants("balcony")] == ["Romeo"]
     assert (hall.rooms.subscribers("balcony"), hall.rooms.affiliation("balcony", str(juliet)), hall.rooms.reserved_nicks()) == ([], "none", [])
+
+
+def test_nobody_is_in_too_many_rooms(hall: Hall) -> None:
+    for n in range(100):
+        assert hall.presence(ROMEO, room=f"room{n}@{SERVICE}") is None
+    assert error(hall.presence(ROMEO)) == ("wait", "resource-constraint")
+    assert "balcony" not in hall.rooms.names()
+    hall.rooms.destroy("room7", "", False)
+    assert hall.presence(ROMEO) is None
+    hall.leave(ROMEO)
+    assert hall.presence(ROMEO, room=f"room7@{SERVICE}") is None
+    assert error(hall.presence(ROMEO)) == ("wait", "resource-constraint")
+
+
+@pytest.mark.parametrize("driver", ["sqlite:gateway.sqlite", "flatfile:storage", "jsonfile:storage"])
+def test_what_every_driver_keeps(make_app: MakeApp, driver: str) -> None:
+    app = make_app(storage_url=driver)
+    hall = Hall(app)
+    hall.rooms.create("empty", {"persistent": "true"}, [], [])
+    hall.rooms.create("garden", {"persistent": "true", "title": "Ü"}, [["romeo@montague.example", "owner"]], [["a@b", "A", []]])
+    hall.rooms.affiliate("garden", "tybalt@verona.example", "outcast", "enough")
+    hall.rooms.reserve_nick("Romeo", "romeo@montague.example")
+    hall.enter(ROMEO, room=f"garden@{SERVICE}")
+    hall.say(ROMEO, "hark", room=f"garden@{SERVICE}")
+    hall.gateway._build()
+    after = Hall(app).rooms
+    assert (after.names(), after.affiliations("empty")) == (["empty", "garden"], [])
+    assert after.affiliations("garden") == [["romeo@montague.example", "owner", ""], ["tybalt@verona.example", "outcast", "enough"]]
+    assert (after.options("garden")["title"], after.subscriptions("a@b"), len(after.history("garden"))) == ("Ü", [["garden", "A", []]], 1)
+    assert after.reserved_nicks() == [["romeo@montague.example", "Romeo"]]
+    after.destroy("garden", "", False)
+    after.destroy("empty", "", False)
+    assert list(hall.gateway.driver.users(SERVICE)) == []

@@ -65,6 +65,7 @@ NURSE_ACCOUNT = "nurse@verona.example"
         (("subject",), "subject", [("subject", "message")]),
         (("messages",), "subject", [("messages", "message")]),
         (("presence",), "enter", [("presence", "presence")]),
+        (("participants",), "enter", [("participants", "presence")]),
         (("participants",), "leave", [("participants", "presence")]),
         (("affiliations",), "affiliate", [("affiliations", "message")]),
         (("config",), "configure", [("config", "message")]),

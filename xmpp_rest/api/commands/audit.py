@@ -22,7 +22,10 @@ log = logging.getLogger("xmpp_rest.commands")
 def record(asker: Asker | None, address: str, target: str, given: Iterable[tuple[str, Any]], status: int) -> None:
     """Log one call; `asker` is None where it was not found out."""
     who = "unknown" if asker is None else str(asker.jid or "anonymous")
-    shown = " ".join(f"{_text(name)}={_text(hidden(name, value))}" for name, value in islice(given, MAX_ARGUMENTS))
+    arguments = list(islice(given, MAX_ARGUMENTS))
+    if any(name == "option" and str(value) in SECRETS for name, value in arguments):  # change_room_option, of a room's password
+        arguments = [(name, HIDDEN if name == "value" else value) for name, value in arguments]
+    shown = " ".join(f"{_text(name)}={_text(hidden(name, value))}" for name, value in arguments)
     log.info("%s from %s called %s (%s): %d", who, address or "unknown", _text(target), shown, status)
 
 

@@ -5,10 +5,12 @@ Rooms are named by their localpart, users by their address as text. Methods rais
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from drivers import StorageError
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Handler
 from xmpp_rest.protocol.datetimes import write_datetime
@@ -25,6 +27,8 @@ from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.seam import Ask, offered
 from xmpp_rest.service.muc.subscribing import Subscriptions
 from xmpp_rest.service.muc.voice import News, Voice
+
+log = logging.getLogger(__name__)
 
 DAY = 86400  # seconds
 
@@ -217,11 +221,11 @@ class Conference:
     def close(self) -> None:
         """The gateway stops: nobody is left to believe that the room still hears them (XEP-0045 §7.14, status 332)."""
         for room in self._each(self._rooms.live()):
-            for occupant in list(room.occupants.values()):
-                for session in list(occupant.sessions):
-                    self._voice.tell(room, occupant, session, News((SHUTDOWN,), leaving=True))
-            room.occupants.clear()
-            self._rooms.save(room)
+            self._doors.vacate(room, News((SHUTDOWN,), leaving=True))
+            try:
+                self._rooms.save(room)
+            except StorageError as e:
+                log.warning("when %s was used last is not kept: %s", room.jid, e)
 
     def _each(self, names: list[str]) -> Iterator[Room]:
         """The rooms of these names that are still there, each held while it is looked at."""

@@ -54,9 +54,6 @@ class Configuration:
         element = destroyed(reason, alternate, password)
         if quietly:
             room.subscribers.clear()
-        for occupant in list(room.occupants.values()):
-            for session in list(occupant.sessions):
-                self._voice.tell(room, occupant, session, News(leaving=True, destroy=element))
-        room.occupants.clear()
+        self._doors.vacate(room, News(leaving=True, destroy=element))
         self._voice.ended(room, element)
         self._rooms.end(room)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -17,6 +18,7 @@ from xmpp_rest.service.muc.voice import News, Voice
 
 _X = f"{{{MUC}}}x"
 MAX_SESSIONS = 32  # clients under one nick
+MAX_VISITS = 100  # rooms that one user is in, each client counted
 
 
 class Doors:
@@ -26,6 +28,8 @@ class Doors:
         self._rooms = rooms
         self._voice = voice
         self._nicks = nicks
+        self._visits: dict[JID, int] = {}
+        self._counting = threading.Lock()
 
     def is_room(self, name: str) -> bool:
         """Whether there is a room of that name."""
@@ -59,6 +63,7 @@ class Doors:
     def _open(self, sender: JID, to: JID) -> None:
         """Nobody has been there yet: make the room, which the newcomer owns (XEP-0045 §10.1)."""
         self._require_free(None, sender, to.resource)
+        self._require_few_visits(sender.bare)
         try:
             self._rooms.make(to.local, {}, {sender.bare: Affiliation("owner")}, configured=False)
         except GatewayError as e:
@@ -88,14 +93,16 @@ class Doors:
         known = room.occupant(sender)
         if known is None:
             self._may_enter(room, stanza, sender, nick)
+            self._count(sender.bare, 1)
         occupant = room.occupants.get(nick)
+        alone = occupant is None
         if occupant is None:
             occupant = Occupant(nick, sender.bare, room.default_role(room.affiliation(sender)), {})
             room.occupants[nick] = occupant
         self._voice.show_others(room, sender, occupant.role, occupant)
         _spoke(occupant, sender, stanza)
         room.used = self._rooms.clock()
-        self._voice.announce(room, occupant, News(self_codes=codes), id_=stanza.get("id", ""))
+        self._voice.announce(room, occupant, News(self_codes=codes, entering=alone), id_=stanza.get("id", ""))
         for message in shown(room, self._rooms.history.of(room), str(sender), read_limits(stanza.find(_X))):
             self._voice.deliver(message)
         self._voice.subject(room, sender)
@@ -117,12 +124,17 @@ class Doors:
         present = room.occupants.get(nick)
         if present and len(present.sessions) >= MAX_SESSIONS:
             raise Refused("resource-constraint", "too many clients share this nick")
+        self._require_few_visits(sender.bare)
 
     def _require_free(self, room: Room | None, sender: JID, nick: str) -> None:
         """Nobody else has the nick, neither here nor by registration."""
         holders = (room.nick_holder(nick) if room else None, self._nicks.holder(nick))
         if any(holder is not None and holder != sender.bare for holder in holders):
             raise Refused("conflict", "somebody else has this nick")
+
+    def _require_few_visits(self, user: JID) -> None:
+        if self._visits.get(user, 0) >= MAX_VISITS:
+            raise Refused("resource-constraint", f"nobody is in more than {MAX_VISITS} rooms at once")
 
     # -- changing
 
@@ -160,6 +172,7 @@ class Doors:
         if len(occupant.sessions) > 1:
             self._voice.tell(room, occupant, session, news)
             del occupant.sessions[session]
+            self._count(occupant.bare, -1)
             self._voice.announce(room, occupant)
         else:
             self.remove(room, occupant, news)
@@ -167,11 +180,28 @@ class Doors:
     def remove(self, room: Room, occupant: Occupant, news: News) -> None:
         """The occupant is not in the room any more, with all clients."""
         self._voice.announce(room, occupant, news)
-        room.occupants.pop(occupant.nick, None)
+        self._take_out(room, occupant)
         room.used = self._rooms.clock()
         if not room.occupants:
             self._rooms.save(room)
         self._rooms.left(room)
+
+    def vacate(self, room: Room, news: News) -> None:
+        """Everybody leaves at once, and is told of oneself alone."""
+        for occupant in list(room.occupants.values()):
+            for session in list(occupant.sessions):
+                self._voice.tell(room, occupant, session, news)
+            self._take_out(room, occupant)
+
+    def _take_out(self, room: Room, occupant: Occupant) -> None:
+        if room.occupants.pop(occupant.nick, None) is not None:
+            self._count(occupant.bare, -len(occupant.sessions))
+
+    def _count(self, user: JID, by: int) -> None:
+        with self._counting:
+            self._visits[user] = self._visits.get(user, 0) + by
+            if self._visits[user] <= 0:
+                del self._visits[user]
 
     def sweep(self, room: Room) -> None:
         """Remove the clients that turned out to be unreachable; telling of it may show that more of them are."""

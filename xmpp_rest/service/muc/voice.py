@@ -29,6 +29,7 @@ class News(NamedTuple):
 
     codes: tuple[str, ...] = ()
     leaving: bool = False
+    entering: bool = False
     affiliation: str = ""  # other than that of the address
     nick: str = ""  # the new one
     reason: str = ""
@@ -61,7 +62,7 @@ class Voice:
 
     def _tell_of(self, room: Room, who: Occupant, news: News) -> None:
         shown = self.presence(room, who, "none", None, news)
-        self.notify(room, ("presence", "participants") if news.leaving or news.codes else ("presence",), shown)
+        self.notify(room, ("participants", "presence") if news.leaving or news.entering else ("presence",), shown)
 
     def tell(self, room: Room, who: Occupant, session: JID, news: News = NOTHING, id_: str = "") -> None:
         """Tell one of the occupant's own clients."""
