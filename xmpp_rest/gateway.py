@@ -54,6 +54,9 @@ from xmpp_rest.service.sessions import Sessions
 from xmpp_rest.service.siblings import Siblings
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Streams
+from xmpp_rest.service.vcardiq import FEATURES as VCARD_FEATURES
+from xmpp_rest.service.vcardiq import VCardQueries
+from xmpp_rest.service.vcards import VCards
 from xmpp_rest.settings import Settings
 
 LOGGERS = ("xmpp_rest", "drivers")
@@ -220,12 +223,13 @@ class Gateway:
         own, *others = self.domains
         for domain in self.domains:
             identity, items = (GATEWAY, tuple(others)) if domain == own else (COMPONENT, ())
-            entity = Entity(identity, items, self.accounts.exists, ARCHIVE_FEATURES)
+            entity = Entity(identity, items, self.accounts.exists, ARCHIVE_FEATURES + VCARD_FEATURES)
             self.router.subscribe(domain, self.callbacks.handle_bot)
             if domain == own:
                 self.router.subscribe(domain, self.contacts.handle)
                 self.router.subscribe(domain, RosterQueries(self.contacts).handle)
                 self.router.subscribe(domain, ArchiveQueries(self.archive, self.router.send).handle)
+                self.router.subscribe(domain, VCardQueries(VCards(self.driver), self.accounts.exists).handle)
             self.router.subscribe(domain, self.mailbox.handle)
             self.router.subscribe(domain, self.callbacks.handle_domain)
             self.router.subscribe(domain, entity.handle)
