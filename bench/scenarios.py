@@ -1,0 +1,89 @@
+"""What is measured against whom, and what should come out? Data alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bench.peers import DOMAIN, PLAIN, SINK
+from tests.live.xmppserver import GATEWAY
+
+XML, JSON = "application/xmpp+xml", "application/json"
+CHAT = f'<message to="friar@{SINK}" type="chat"><body>wisely and slow; they stumble that run fast %n</body></message>'
+PING = '<iq type="get" to="{}"><ping xmlns="urn:xmpp:ping"/></iq>'
+ECHO = f'{{"kind":"message","to":"friar@{SINK}","type":"chat","body":"wisely and slow %n","replace":"m1"}}'
+DOCUMENT = '{"theme":"dark","zoom":1.5,"folders":["inbox","sent"],"name":"Juliet","n":"%n"}'
+COMMAND = f'{{"type":"chat","from":"WHO@HOST","to":"friar@{SINK}","subject":"","body":"wisely and slow %n"}}'
+
+
+class Ask(NamedTuple):
+    """A request. `server` and `who` are names that bench/__main__.py knows."""
+
+    server: str
+    who: str
+    method: str
+    path: str
+    body: str = ""
+    kind: str = ""
+
+
+class Scenario(NamedTuple):
+    """Ours and, where there is one, the peer's; `target` is the ratio of the rates to reach."""
+
+    name: str
+    ours: Ask
+    theirs: Ask | None = None
+    target: float | None = None
+
+
+OURS, SOLO, MOD_REST, MOD_DATA, EJABBERD, FLOOR = "gateway", "one worker", "mod_rest", "mod_data_access", "ejabberd", "empty Flask view"
+
+
+def _message(server: str, who: str) -> Ask:
+    return Ask(server, who, "POST", "/rest", CHAT, XML)
+
+
+def _ping(server: str, who: str, to: str) -> Ask:
+    return Ask(server, who, "POST", "/rest", PING.format(to), XML)
+
+
+def _echo(server: str, who: str) -> Ask:
+    return Ask(server, who, "POST", "/rest/echo", ECHO, JSON)
+
+
+def _data(server: str, who: str, method: str, store: str) -> Ask:
+    return Ask(server, who, method, f"/data/{store}", *(() if method == "GET" else (DOCUMENT, JSON)))
+
+
+def _command(server: str, who: str, name: str, host: str) -> Ask:
+    sender = f"{'juliet' if host == DOMAIN else 'romeo'}@{host}"
+    body = COMMAND.replace("WHO@HOST", sender) if name == "send_message" else f'{{"host":"{host}"}}'
+    return Ask(server, who, "POST", f"/api/{name}", body, JSON)
+
+
+SCENARIOS = (
+    Scenario("an empty Flask view (the floor)", Ask(FLOOR, "nobody", "POST", "/", CHAT, XML)),
+    Scenario("message, hashed password", _message(OURS, "romeo"), _message(MOD_REST, "juliet"), 10),
+    Scenario("message, Bearer / plain", _message(OURS, "fixed"), _message(MOD_REST, "juliet, plain"), 1.0),
+    Scenario("iq ping, Bearer / plain", _ping(OURS, "fixed", DOMAIN), _ping(MOD_REST, "juliet, plain", PLAIN), 0.8),
+    Scenario("JSON echo, Bearer / plain", _echo(OURS, "fixed"), _echo(MOD_REST, "juliet, plain"), 1.2),
+    Scenario("/data PUT, hashed", _data(OURS, "romeo", "PUT", "settings"), _data(MOD_DATA, "juliet@", "PUT", "settings"), 2),
+    Scenario("/data GET, hashed", _data(OURS, "romeo", "GET", "settings"), _data(MOD_DATA, "juliet@", "GET", "settings"), 10),
+    Scenario("/data POST, hashed", _data(OURS, "romeo", "POST", "wishes"), _data(MOD_DATA, "juliet@", "POST", "wishes"), 1),
+    Scenario(
+        "registered_users, hashed", _command(OURS, "admin", "registered_users", GATEWAY),
+        _command(EJABBERD, "juliet@", "registered_users", DOMAIN),
+    ),
+    Scenario(
+        "send_message, hashed admin", _command(OURS, "admin", "send_message", GATEWAY),
+        _command(EJABBERD, "juliet@", "send_message", DOMAIN), 20,
+    ),
+    Scenario(
+        "send_message, token / no password check", _command(OURS, "issued", "send_message", GATEWAY),
+        _command(EJABBERD, "nobody", "send_message", DOMAIN), 0.7,
+    ),
+    Scenario("POST /api/messages, hashed", Ask(OURS, "romeo", "POST", "/api/messages", f'{{"to":"friar@{SINK}","body":"slow %n"}}', JSON)),
+    Scenario("GET /api/messages (a page of 10), hashed", Ask(OURS, "romeo", "GET", "/api/messages?limit=10")),
+    Scenario("message, hashed: 2 workers / 1", _message(OURS, "romeo"), _message(SOLO, "romeo, solo")),
+    Scenario("JSON echo: 2 workers / 1", _echo(OURS, "fixed"), _echo(SOLO, "fixed")),
+    Scenario("/data GET: 2 workers / 1", _data(OURS, "romeo", "GET", "settings"), _data(SOLO, "romeo, solo", "GET", "settings")),
+)  # fmt: skip
