@@ -37,6 +37,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self._received = b""  # login phase: what follows the tag that xmpppy was given
         self._login_until: float | None = None
         self._waker, self._woken = socket.socketpair()
+        self._woken_up = False
         self.last_heard = time.monotonic()
         self._aborted = False
         self.failure: LinkDown | None = None  # xmpppy's auth() swallows what is raised inside it (client.py:327)
@@ -87,6 +88,9 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
 
     def wake(self) -> None:
         """There is something in the outbox, or the owner should look up. Any thread may call this."""
+        if self._woken_up:  # it has not looked yet
+            return
+        self._woken_up = True
         with contextlib.suppress(BlockingIOError, OSError):  # full: it is awake; closed: nobody to wake
             self._waker.send(b"\0")
 
@@ -108,6 +112,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         if any(key.fileobj is self._woken for key, _ in ready):
             with contextlib.suppress(BlockingIOError):
                 self._woken.recv(4096)
+            self._woken_up = False  # before it looks: whatever is put from now on wakes it again
         if self._login_until is None and not self._writing:
             self._writing = self._outbox.take()
         if self._writing:
