@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
@@ -20,6 +21,9 @@ from xmpp_rest.service.streams import Streams
 log = logging.getLogger(__name__)
 
 SILENT = -1  # the priority of who has not said that it is available (COMPAT ejabberd)
+NAMELESS = "rest"  # how a presence without a resource is listed: clients of commands expect one everywhere
+UNKNOWN = "0.0.0.0"  # noqa: S104  # the address of a client that is not known; the same clients parse it
+CONNECTION = "http_bind"  # the peer's word that is nearest to what HTTP is here (XEP-0124)
 SHOWS = ("away", "chat", "dnd", "xa")  # RFC 6121 §4.7.2.1
 
 
@@ -27,7 +31,7 @@ class Session(NamedTuple):
     """One resource of an account. `since`: Unix time; `show`: one of SHOWS, available, or unavailable for one that has not said."""
 
     jid: JID
-    connection: str  # http: an event stream; presence: it said so
+    connection: str
     ip: str
     port: int
     since: float
@@ -54,6 +58,7 @@ class Sessions:
         self._presences = presences
         self._sending = sending
         self._elsewhere: dict[int, list[Session]] = {}  # process → its streams; in the owner
+        self._lock = threading.Lock()  # of the line above
         self.others: Others | None = None
         self.opened: Callable[[Stream], None] = _nothing
         """Called once a stream is open."""
@@ -77,7 +82,7 @@ class Sessions:
 
     def is_online(self, account: JID) -> bool:
         """Whether the account has a session; asked in the process that owns the link, for each message."""
-        elsewhere = any(s.jid.bare == account for sessions in self._elsewhere.values() for s in sessions)
+        elsewhere = any(s.jid.bare == account for sessions in tuple(self._elsewhere.values()) for s in sessions)
         return self._streams.is_open(account) or elsewhere or bool(self._presences.rows(account))
 
     def best(self, account: JID) -> Session | None:
@@ -88,8 +93,9 @@ class Sessions:
     def _merged(self, streams: Iterable[Session], said: Iterable[Available]) -> list[Session]:
         found = {session.jid: session for session in streams}
         for row in said:
-            old = found.get(row.jid) or Session(row.jid, "presence", "", 0, row.since)
-            found[row.jid] = old._replace(priority=row.priority, show=row.show, text=row.text)
+            jid = row.jid if row.jid.resource else row.jid._replace(resource=NAMELESS)
+            old = found.get(jid) or Session(jid, CONNECTION, UNKNOWN, 0, row.since)
+            found[jid] = old._replace(priority=row.priority, show=row.show, text=row.text)
         return sorted(found.values(), key=lambda s: str(s.jid))
 
     # -- what is done to them
@@ -99,23 +105,33 @@ class Sessions:
         count = 0
         for count, session in enumerate(sessions, 1):  # noqa: B007
             arguments = {"owner": str(session.jid.bare), "resource": session.jid.resource, "reason": reason}
-            if self.others is None:
-                self.end_stream(**arguments)
-            else:
+            self.end_stream(**arguments)
+            if self.others is not None:
                 self.others.order("end_stream", **arguments)
             if session.show != "unavailable":
                 self.say(session.jid, "unavailable", "", reason, 0)
         return count
 
     def end_stream(self, owner: str, resource: str, reason: str) -> None:
-        """End the stream of this resource, if it is one of this process."""
-        self._streams.end(parse_jid(owner), resource, reason)
+        """End the stream of this resource, if it is one of this process; in the owner it is not listed any more in any case."""
+        jid = parse_jid(owner)
+        with self._lock:
+            for pid, sessions in self._elsewhere.items():
+                self._elsewhere[pid] = [s for s in sessions if s.jid != jid._replace(resource=resource)]
+        self._streams.end(jid, resource, reason)
 
     def say(self, jid: JID, kind: str, show: str, text: str, priority: int) -> None:
         """Have a resource broadcast its presence; `kind`: "" for available, or unavailable."""
         said = {"show": show, "status": text, "priority": str(priority) if priority else ""}
         payload = [child(name, value) for name, value in said.items() if value]
-        self._sending.send(make("presence", *payload, from_=str(jid), type_=kind, id_=new_id()), jid, jid.bare)
+        sender = self.sender(jid)
+        self._sending.send(make("presence", *payload, from_=str(sender), type_=kind, id_=new_id()), sender, sender.bare)
+
+    def sender(self, jid: JID) -> JID:
+        """The address by which a session sends: without a resource, if that is how it said that it is available."""
+        if jid.resource != NAMELESS or any(row.jid.resource == NAMELESS for row in self._presences.rows(jid.bare)):
+            return jid
+        return jid.bare
 
     # -- the streams of other processes
 
@@ -126,14 +142,17 @@ class Sessions:
 
     def _listeners(self) -> list[list[Any]]:
         """Every open stream; in the owner."""
-        for pid in [pid for pid in self._elsewhere if not _lives(pid)]:
-            del self._elsewhere[pid]
+        with self._lock:
+            for pid in [pid for pid in self._elsewhere if not _lives(pid)]:
+                del self._elsewhere[pid]
+            others = list(self._elsewhere.values())
         mine = [_session_of(stream) for stream in self._streams.all()]
-        return [_written(s) for sessions in (mine, *self._elsewhere.values()) for s in sessions]
+        return [_written(s) for sessions in (mine, *others) for s in sessions]
 
     def _listening(self, pid: int, rows: list[list[Any]]) -> None:
         """A peer tells which streams it has; in the owner."""
-        self._elsewhere[pid] = [_read(row) for row in rows]
+        with self._lock:
+            self._elsewhere[pid] = [_read(row) for row in rows]
 
     def tell(self) -> None:
         """Tell the owner which streams are open here; nothing in the owner itself."""
@@ -174,7 +193,7 @@ def _lives(pid: int) -> bool:
 
 def _session_of(stream: Stream) -> Session:
     ip, port = stream.peer
-    return Session(stream.owner._replace(resource=stream.resource), "http", ip, port, stream.since)
+    return Session(stream.owner._replace(resource=stream.resource), CONNECTION, ip or UNKNOWN, port, stream.since)
 
 
 def _written(session: Session) -> list[Any]:

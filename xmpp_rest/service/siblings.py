@@ -6,6 +6,7 @@ the HTTP: credentials, formats, reading from the storage, and event streams, whi
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,8 @@ class Siblings:
 
     def _heard(self, message: dict[str, Any]) -> None:
         if "order" in message:
-            self.orders[message["order"]](**message["arguments"])
+            # not on this thread, which alone can hear what the owner answers to a call that the order makes
+            threading.Thread(target=self.orders[message["order"]], kwargs=message["arguments"], name="order", daemon=True).start()
             return
         owner = parse_jid(message["owner"])
         if self._streams.is_open(owner):  # nearly nobody listens: nothing is parsed for nobody

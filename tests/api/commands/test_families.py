@@ -156,7 +156,7 @@ def test_unknown_figures(run: Run, path: str, args: dict[str, str], name: str) -
 
 
 def test_status(run: Run) -> None:
-    text = rf"The node xmpp-rest@{DOMAIN} is started\. Status: started\nxmpp-rest [0-9.]+ is running in that node"
+    text = rf"The node xmpp-rest@{DOMAIN} is started\. Status: started\nxmpp-rest [0-9.]+ as ejabberd [0-9.]+ is running in that node"
     assert re.fullmatch(text, run("status").body)
 
 

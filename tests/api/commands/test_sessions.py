@@ -27,7 +27,7 @@ def test_a_resource_that_says_it_is_available(run: Run, client: FlaskClient) -> 
     say(client, show="away", status="brb", priority=3)
     (row,) = run("connected_users_info").body
     assert row | {"uptime": 0, "node": ""} == {
-        "jid": PHONE, "connection": "presence", "ip": "", "port": 0, "priority": 3, "node": "", "uptime": 0, "status": "away",
+        "jid": PHONE, "connection": "http_bind", "ip": "0.0.0.0", "port": 0, "priority": 3, "node": "", "uptime": 0, "status": "away",
         "resource": "phone", "statustext": "brb",
     }  # fmt: skip
     assert run("user_sessions_info", JULIET).body == [{k: v for k, v in row.items() if k != "jid"}]
@@ -110,6 +110,15 @@ def test_presence_of_a_stream_goes_with_it(run: Run, gateway: Gateway) -> None:
     assert run("set_presence", args) == (200, 0)
     assert run("get_presence", JULIET).body["show"] == "chat"
     stream.close()
+    assert run("connected_users") == (200, [])
+
+
+def test_a_presence_without_a_resource(run: Run, client: FlaskClient) -> None:
+    client.post("/rest", json={"kind": "presence", "show": "chat"}, headers=basic("juliet"))
+    assert run("connected_users").body == [f"juliet@{DOMAIN}/rest"]
+    assert run("set_presence", JULIET | {"resource": "rest", "type": "", "show": "dnd", "status": "", "priority": 1}) == (200, 0)
+    assert run("get_presence", JULIET).body == {"jid": f"juliet@{DOMAIN}/rest", "show": "dnd", "status": ""}
+    assert run("kick_session", JULIET | {"resource": "rest", "reason": ""}) == (200, 0)
     assert run("connected_users") == (200, [])
 
 

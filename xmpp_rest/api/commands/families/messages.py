@@ -89,6 +89,7 @@ def send_stanza_c2s(services: Services, user: str, host: str, resource: str, sta
     sender = next((s.jid for s in sessions if s.jid.resource == resource), None)
     if sender is None:
         raise rejected("no_session")
+    sender = services.gateway.sessions.sender(sender)
     element = _stanza(stanza)
     to = element.get("to")
     try:

@@ -11,6 +11,7 @@ from xmpp_rest.api.commands.errors import internal_error, rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 
+PEER = "26.07"  # the release whose commands these are
 LEVELS = {"none": 60, "emergency": 56, "alert": 53, "critical": 50, "error": 40, "warning": 30, "notice": 25, "info": 20, "debug": 10}
 
 
@@ -21,7 +22,9 @@ def registered_vhosts(services: Services) -> list[str]:
 
 @command("status")
 def status(services: Services) -> str:
-    return f"The node {services.node} is started. Status: started\nxmpp-rest {services.version} is running in that node"
+    """COMPAT ejabberd: clients take the word before `is running` for the version whose commands they may call."""
+    running = f"xmpp-rest {services.version} as ejabberd {PEER}"
+    return f"The node {services.node} is started. Status: started\n{running} is running in that node"
 
 
 def _accounts(services: Services) -> int:
