@@ -85,6 +85,7 @@ MISTAKES = {
     "[rest]\ncredentials = secret": ["[rest] credentials", "(hidden)", "Bearer TOKEN"],
     "[callback.bot]\nkinds = message": ["[callback.bot] url", "missing"],
     "[callback.bot]\nurl = ftp://x": ["[callback.bot] url", "http://"],
+    "[callback.bot]\nurl = http://x:99999/": ["[callback.bot] url", "Port"],
     "[callback.bot]\nurl = http://x\nevents = home": ["[callback.bot] events", "bare, full, host"],
     "[link]\nsecret_file = nowhere": ["[link] secret_file", "'nowhere'"],
     "[link]\nsecret = a\nsecret_file = nowhere": ["[link] secret_file", "keep one of the two"],

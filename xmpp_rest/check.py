@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
+from drivers import DRIVERS
 from xmpp_rest.api.commands import registry
 from xmpp_rest.configuration import SettingsError
 from xmpp_rest.settings import Settings
+
+WORKER_CLASSES = ("gthread", "gevent", "sync", "eventlet", "tornado")
+"""The names that gunicorn has for its own; any other is package.module.Class."""
 
 
 def describe(settings: Settings) -> Iterator[str]:
@@ -44,7 +49,27 @@ def _problems(settings: Settings) -> list[str]:
     for name, callback in settings.callbacks.items():
         if foreign := [str(a) for a in callback.address if a.domain not in domains]:
             problems.append(f"[callback.{name}] address: {', '.join(foreign)}: not at a hosted domain ({', '.join(domains)})")
-    return problems + list(_rights_problems(settings))
+    return [*problems, *_storage_problems(settings), *_worker_problems(settings), *_rights_problems(settings)]
+
+
+def _storage_problems(settings: Settings) -> Iterator[str]:
+    """Without opening it, and without the rest of the URL, which may hold a password."""
+    scheme, _, rest = settings.storage.url.partition(":")
+    if scheme not in DRIVERS and "." not in scheme:
+        yield f"[storage] url: {scheme!r} is no storage driver; write one of {', '.join(sorted(DRIVERS))}, a colon and the place"
+    elif not rest:
+        yield f"[storage] url: the place is missing; write {scheme}: and a path, such as sqlite:gateway.sqlite"
+
+
+def _worker_problems(settings: Settings) -> Iterator[str]:
+    written = settings.server.worker_class
+    module = written.rpartition(".")[0]
+    try:
+        found = find_spec(module) is not None if module else written in WORKER_CLASSES
+    except ImportError:  # not even its package is there
+        found = False
+    if not found:
+        yield f"[server] worker_class = {written!r}: there is no such worker; write xmpp_rest.http.worker.Worker, gthread or gevent"
 
 
 def _rights_problems(settings: Settings) -> Iterator[str]:

@@ -191,6 +191,7 @@ def http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("write a URL that begins with http:// or https://")
+    _ = parts.port  # raises ValueError, with a sentence, for one that is none
     return value
 
 
