@@ -3,7 +3,7 @@
 A driver keeps three sorts of content, named as in Prosody's datamanager and addressed by `(user, host, store)`:
 
 * keyval: one table per key (`load`, `store`, `update`); an empty table is the same as no table;
-* list: ordered items of any value (`list_load`, `list_append`, `list_store`); an empty list is the same as none;
+* list: ordered items of any value (`list_load`, `list_append`, `list_update`, `list_store`); an empty list is the same as none;
 * archive: stanzas with an id, a time and a partner (`archive_append`, `archive_find`, `archive_count`, `archive_delete`).
 
 `user` is the localpart, or None for what belongs to the host itself. Names are stored as they are given: preparing them
@@ -100,6 +100,12 @@ class Driver(ABC):
     @abstractmethod
     def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
         """Add one item at the end; costs the same on a long list as on a short one."""
+
+    @abstractmethod
+    def list_update(
+        self, user: str | None, host: str, store: str, change: Callable[[list[Value] | None], Iterable[Value] | None]
+    ) -> list[Value] | None:
+        """Load the list, `change`, store as one step that no other writer of this key comes between; the new list. As `update`."""
 
     @abstractmethod
     def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:

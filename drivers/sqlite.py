@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -76,8 +77,14 @@ class _Engine(Engine):
         # threads queue here instead of in SQLite, whose waiting is polling; by process id, as a lock that is held at a fork stays held
         self._groups: dict[int, GroupCommit] = {}
         self._ready = False
+        self._here = threading.local()
 
     def read(self, work: Callable[[Session], T]) -> T:
+        pid, connection = getattr(self._here, "writing", (0, None))
+        if connection is not None and pid == os.getpid():
+            # a function given to update() sees what has been changed before it in the same transaction
+            with self._errors():
+                return work(_Session(connection))
         with self._errors(), self._connections.borrowed() as connection:
             return work(_Session(connection))
 
@@ -90,6 +97,7 @@ class _Engine(Engine):
         try:
             with self._connections.borrowed() as connection:
                 self._begin(connection)
+                self._here.writing = (os.getpid(), connection)
                 try:
                     if len(changes) == 1:
                         changes[0].run_alone(connection)
@@ -101,6 +109,8 @@ class _Engine(Engine):
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                     raise
+                finally:
+                    del self._here.writing
         except BaseException as e:  # not lost: every thread that waits raises it
             for change in changes:
                 change.fail(e)

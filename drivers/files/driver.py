@@ -94,6 +94,15 @@ class FileDriver(Driver):
         with self._locks.held(key):
             append(self._list_path(key), self._format, data)
 
+    def list_update(
+        self, user: str | None, host: str, store: str, change: Callable[[list[Value] | None], Iterable[Value] | None]
+    ) -> list[Value] | None:
+        key = checked_key(user, host, store)
+        with self._locks.held(key):
+            items = [canonical(item) for item in change(self.list_load(user, host, store)) or ()]
+            self._replace(self._list_path(key), [self._format.item_bytes(item) for item in items])
+            return items or None
+
     def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
         key, data = checked_key(user, host, store), [self._format.item_bytes(canonical(item)) for item in items]
         with self._locks.held(key):

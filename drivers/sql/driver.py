@@ -50,6 +50,18 @@ class SQLDriver(Driver):
         key, value = checked_key(user, host, store), canonical(item)
         self._engine.write(key, lambda session: lists.append(session, key, value))
 
+    def list_update(
+        self, user: str | None, host: str, store: str, change: Callable[[list[Value] | None], Iterable[Value] | None]
+    ) -> list[Value] | None:
+        key = checked_key(user, host, store)
+
+        def work(session: Session) -> list[Value] | None:
+            items = [canonical(item) for item in change(lists.load(session, key, 0, None)) or ()]
+            lists.store(session, key, items)
+            return items or None
+
+        return self._engine.write(key, work)
+
     def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
         key, values = checked_key(user, host, store), [canonical(item) for item in items]
         self._engine.write(key, lambda session: lists.store(session, key, values))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from drivers import BadValue, Driver
+from drivers import BadValue, Driver, StorageError
 from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 
 ITEMS = [{"n": 1, "item": "rope"}, "just a string", 42, 2.5, True, False, [1, 2, 3], "", {}]
@@ -72,6 +73,51 @@ class ListContract(StorageFixtures):
         assert driver.list_load(None, "capulet.example", "a") == ["host"]
         driver.store(*JULIET, "a", None)
         assert driver.list_load(*JULIET, "a") == ["juliet"]
+
+    def test_update(self, driver: Driver, opened: Callable[[], Driver]) -> None:
+        seen: list[Any] = []
+
+        def change(items: list[Any] | None) -> list[Any]:
+            seen.append(items and [*items])
+            return [*(items or []), len(items or [])]
+
+        assert driver.list_update(*JULIET, "wishlist", change) == [0]
+        driver.list_append(*JULIET, "wishlist", {"n": 1.0})
+        assert driver.list_update(*JULIET, "wishlist", change) == [0, {"n": 1}, 2]
+        assert seen == [None, [0, {"n": 1}]]
+        assert opened().list_load(*JULIET, "wishlist") == [0, {"n": 1}, 2]
+        assert driver.list_update(*JULIET, "wishlist", lambda _: None) is None
+        driver.list_store(*JULIET, "wishlist", [1])
+        assert driver.list_update(*JULIET, "wishlist", lambda _: []) is None
+        assert driver.list_load(*JULIET, "wishlist") is None
+
+    def test_what_list_update_raises_goes_through_and_nothing_is_written(self, driver: Driver) -> None:
+        driver.list_append(*JULIET, "wishlist", 1)
+        with pytest.raises(ZeroDivisionError):
+            driver.list_update(*JULIET, "wishlist", lambda items: [1 // 0])
+        with pytest.raises(BadValue):
+            driver.list_update(*JULIET, "wishlist", lambda items: [{1, 2}])
+        with pytest.raises(StorageError, match="update"):
+            driver.list_update(*JULIET, "wishlist", lambda items: driver.list_append(*JULIET, "wishlist", 2))
+        assert driver.list_load(*JULIET, "wishlist") == [1]
+
+    def test_list_update_may_read_the_table(self, driver: Driver) -> None:
+        driver.store(*JULIET, "wishlist", {"a": 1})
+        driver.list_update(*JULIET, "wishlist", lambda _: [driver.load(*JULIET, "wishlist")])
+        assert driver.list_load(*JULIET, "wishlist") == [{"a": 1}]
+
+    def test_threads_lose_neither_updates_nor_what_is_appended(self, driver: Driver) -> None:
+        def work(n: int) -> None:
+            for _ in range(10):
+                driver.list_update(*JULIET, "wishlist", lambda items: [*(items or []), n])
+                driver.list_append(*JULIET, "wishlist", n)
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert sorted(driver.list_load(*JULIET, "wishlist") or []) == sorted([*range(6)] * 20)
 
     def test_a_long_item(self, driver: Driver) -> None:
         long = ["x" * 300_000, {"data": "y" * 300_000}, "z" * 300_000]

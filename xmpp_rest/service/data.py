@@ -80,15 +80,44 @@ class Data:
         self._driver.update(place.user, place.host, place.store, change)
 
     def append(self, place: Place, item: Value, check: Check | None = None) -> None:
-        """Add an item to the list; the table stays. Nothing that others append meanwhile is lost."""
-        if check is not None:
-            check(self.content(place))
-        self._driver.list_append(place.user, place.host, place.store, item)
+        """Add an item to the list; the table stays. No other change comes between `check` and this one; without it, appending is quick."""
+        if check is None:
+            self._driver.list_append(place.user, place.host, place.store, item)
+            return
+        checked = self._list_check(place, check)
+
+        def change(items: list[Value] | None) -> list[Value]:
+            checked(items)
+            return [*(items or ()), item]
+
+        self._driver.list_update(place.user, place.host, place.store, change)
 
     def remove(self, place: Place, check: Check | None = None) -> None:
-        """Remove table and list; nothing happens where there is neither."""
-        self.replace(place, None, check)
-        self._driver.list_store(place.user, place.host, place.store, [])
+        """Remove table and list; nothing happens where there is neither. No other change of what was checked comes in between."""
+        if check is None:
+            self.replace(place, None)
+            self._driver.list_store(place.user, place.host, place.store, [])
+            return
+        tables: list[bool] = []
+
+        def seen(content: Value | None) -> None:
+            check(content)
+            tables.append(self.table(place) is not None)
+
+        self.replace(place, None, seen)
+        # what was checked is gone if it was a table; a list is checked again, where it is removed
+        gone = tables[-1]
+        checked = self._list_check(place, check)
+        self._driver.list_update(place.user, place.host, place.store, lambda items: None if gone else checked(items))
+
+    def _list_check(self, place: Place, check: Check) -> Callable[[list[Value] | None], None]:
+        """The check, for where the list is being changed: what the store shows may be a table."""
+
+        def checked(items: list[Value] | None) -> None:
+            table = self.table(place)
+            check(items if table is None else table)
+
+        return checked
 
     def stores(self, place: Place) -> list[tuple[str, str]]:
         """The stores of the account, by name, each with its sort: keyval, list or archive."""

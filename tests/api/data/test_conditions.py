@@ -161,3 +161,38 @@ def test_of_many_who_make_it_one_succeeds(app: Flask) -> None:
     for thread in threads:
         thread.join(60)
     assert sorted(statuses) == [201, 412, 412, 412, 412, 412]
+
+
+@pytest.mark.parametrize("methods", [["POST"] * 6, ["POST", "DELETE", "PUT"] * 2], ids=["POST", "all"])
+def test_of_many_who_change_the_same_list_one_succeeds(app: Flask, methods: list[str]) -> None:
+    """All have seen the same; whatever one of them does, the others have not."""
+    for round_ in range(5):
+        asker(app)("DELETE", "/data/wishes")
+        asker(app)("POST", "/data/wishes", body=f'"first {round_}"')
+        seen = tag(asker(app), "/data/wishes")
+        statuses: list[int] = []
+        barrier = threading.Barrier(len(methods))
+
+        def change(method: str, seen: str = seen, statuses: list[int] = statuses, barrier: threading.Barrier = barrier) -> None:
+            ask = asker(app)
+            ask("GET", "/data/wishes")
+            barrier.wait()
+            body = None if method == "DELETE" else '{"by":"one"}'
+            statuses.append(ask(method, "/data/wishes", body=body, fields={"If-Match": seen}).status_code)
+
+        threads = [threading.Thread(target=change, args=(method,)) for method in methods]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert sorted(statuses)[0] in (201, 204)
+        assert sorted(statuses)[1:] == [412] * (len(methods) - 1)
+
+
+def test_a_delete_of_both_sorts_goes_by_what_is_seen(ask: Ask) -> None:
+    ask("POST", "/data/settings", body='"item"')
+    list_tag = tag(ask)
+    ask("PUT", "/data/settings", body='{"a":1}')
+    assert ask("DELETE", "/data/settings", fields={"If-Match": list_tag}).status_code == 412
+    assert ask("DELETE", "/data/settings", fields={"If-Match": tag(ask)}).status_code == 204
+    assert ask("GET", "/data/settings").status_code == 404
