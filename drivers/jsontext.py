@@ -1,18 +1,18 @@
-"""How is a value written as JSON? UTF-8 text; an infinity as `1e999`, which is JSON, and which Lua and Python read as one."""
+"""How is a value written as JSON? UTF-8 text; an infinity as `1e999`, which is JSON, and which Lua and Python read as one; 0/0 as null."""
 
 from __future__ import annotations
 
 import json
 import math
 
-from drivers import BadValue, Value
+from drivers import Value
 from drivers.names import check_text
 
 SPECIAL = {math.inf: "1e999", -math.inf: "-1e999"}
 
 
 def json_text(value: Value, indent: int | None = None) -> str:
-    """JSON, compact without `indent`. Raises BadValue for 0/0, and for text that is no Unicode."""
+    """JSON, compact without `indent`. Raises BadValue for text that is no Unicode."""
     separators = (",", ":") if indent is None else None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
@@ -29,7 +29,5 @@ def _spelt(value: Value) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(_spelt, value)) + "]"
     if isinstance(value, float) and not math.isfinite(value):
-        if value not in SPECIAL:
-            raise BadValue("0/0 is not a number and cannot be kept here; leave it out or write null")
-        return SPECIAL[value]
+        return SPECIAL.get(value, "null")
     return json.dumps(value, ensure_ascii=False)

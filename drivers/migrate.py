@@ -171,10 +171,10 @@ class _Copy:
 
 
 def _plain(value: Value) -> Any:
-    """A value without what formats are free to choose: the order of keys, and null or an empty table."""
+    """A value without what formats are free to choose: the order of keys, and null, 0/0 or an empty table."""
     if isinstance(value, (dict, list)):
         return {(type(key), key): _plain(item) for key, item in entries_of(value)}
-    return {} if value is None else (type(value), value)
+    return {} if value is None or value != value else (type(value), value)
 
 
 def _plain_item(item: ArchiveItem) -> tuple[Any, ...]:

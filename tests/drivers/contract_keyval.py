@@ -43,6 +43,7 @@ CHANGED = {
     "past 64 bits": ({"a": 2**64}, {"a": float(2**64)}),
     "tuple": ({"a": (1, 2)}, {"a": [1, 2]}),
 }
+NOT_NUMBERS = {"top": math.nan, "within": [1, math.nan, {"x": math.nan}]}
 REFUSED = {
     "text": "text",
     "number": 5,
@@ -166,6 +167,14 @@ class KeyvalContract(StorageFixtures):
             assert driver.load(name, "capulet.example", "a") is None
         else:
             assert driver.load(name, "capulet.example", "a") == {"k": 1}
+
+    def test_not_a_number_is_kept_or_null(self, driver: Driver, opened: Callable[[], Driver]) -> None:
+        driver.store(*JULIET, "settings", NOT_NUMBERS)
+        table: Any = opened().load(*JULIET, "settings")
+        first, within = table["within"][:2]
+        assert first == 1
+        for value in (table["top"], within, table["within"][2]["x"]):
+            assert value in (None, {}) or math.isnan(value)
 
     def test_update(self, driver: Driver, opened: Callable[[], Driver]) -> None:
         seen: list[Any] = []

@@ -123,14 +123,22 @@ def test_what_differs_is_reported_and_replaced_only_if_asked_for(opened: Open) -
 def test_a_store_that_fails_does_not_stop_the_others(opened: Open, tmp_path: Path) -> None:
     one, two = opened("flatfile:data"), opened("sqlite:x.sqlite")
     fill(one)
-    one.store("long" + "o" * 100, "capulet.example", "accounts", {"a": float("nan")})
+    one.store("long" + "o" * 100, "capulet.example", "accounts", {"a": "\udcff"})  # a byte that is no UTF-8
     (tmp_path / "data/capulet%2eexample/wishlist/juliet.list").write_text("item(1);\nitem(oops);\nitem(2);\n")
     report = migrate(one, two)
     assert report.stores == {"copied": 4, "failed": 2}
     sentences = " ".join(step.sentence for step in report.problems)
-    assert "0/0 is not a number" in sentences
+    assert "no Unicode text" in sentences
     assert "juliet.list: damaged at byte 9" in sentences
     assert str(report.problems[0].place).endswith("@capulet.example: accounts") or report.problems[0].place.store == "wishlist"
+
+
+@pytest.mark.parametrize("target", ["flatfile:other", "sqlite:x.sqlite"])
+def test_what_is_not_a_number_arrives_as_that_or_as_null(opened: Open, target: str) -> None:
+    one, two = opened("flatfile:data"), opened(target)
+    one.store(*JULIET, "numbers", {"a": float("nan"), "b": [1, float("nan")]})
+    assert migrate(one, two).stores == {"copied": 1}
+    assert migrate(one, two).stores == {"already there": 1}
 
 
 def test_a_target_that_keeps_something_else_is_noticed(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
