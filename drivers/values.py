@@ -114,11 +114,24 @@ def _key(key: Any) -> Any:
 
 
 def entries_of(table: Table) -> Iterable[tuple[Any, Any]]:
-    """The entries of a canonical table with their true keys: 1…n for an array, and what `__array` and `__hash` hold."""
+    """The entries of a table with their true keys: 1…n for an array, and what `__array` and `__hash` hold.
+
+    A table that another program wrote may have members of these two names that mean nothing of the sort: they are members like others.
+    """
     if isinstance(table, list):
         yield from enumerate(table, 1)
         return
-    yield from enumerate(table.get("__array", ()), 1)
-    flat = table.get("__hash", ())
-    yield from zip(flat[::2], flat[1::2], strict=True)
-    yield from ((key, item) for key, item in table.items() if key not in ("__array", "__hash"))
+    array, flat = table.get("__array"), table.get("__hash")
+    special = set()
+    if isinstance(array, list):
+        special.add("__array")
+        yield from enumerate(array, 1)
+    if isinstance(flat, list) and _is_flat(flat):
+        special.add("__hash")
+        yield from zip(flat[::2], flat[1::2], strict=True)
+    yield from ((key, item) for key, item in table.items() if key not in special)
+
+
+def _is_flat(item: list[Any]) -> bool:
+    """Whether this is key, value, key, value …"""
+    return len(item) % 2 == 0 and all(isinstance(key, (str, int, float)) for key in item[::2])

@@ -9,7 +9,8 @@ import pytest
 
 from drivers import ArchiveQuery, Driver, StorageError, open_driver
 from drivers.files.paths import decoded, encoded, encoded_store
-from drivers.lua import serialise
+from drivers.lua import parse, serialise
+from drivers.values import entries_of
 from tests.drivers.conftest import FIXTURES
 from tests.drivers.contract_archive import same
 from tests.drivers.contract_base import JULIET
@@ -253,6 +254,19 @@ def test_prosody_reads_our_files(flat: Driver, lua: str, tmp_path: Path) -> None
         flat.list_store(user, "capulet.example", "settings", ITEMS)
     lines = run(lua, READS, tmp_path / "data", cwd=tmp_path)
     assert sorted(lines) == sorted("\t".join(map(dump, (user, table, ITEMS))) for user, table in users.items())
+
+
+@pytest.mark.parametrize("value", ["2.5", "{ {}, 1 }", "{ 1 }", '"x"', "true"])
+@pytest.mark.parametrize("name", ["__array", "__hash"])
+def test_members_that_only_look_like_ours_are_members(flat: Driver, tmp_path: Path, name: str, value: str) -> None:
+    path = tmp_path / "data/capulet%2eexample/settings/juliet.dat"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'return {{ ["{name}"] = {value}, a = 1 }};')
+    table = flat.load("juliet", "capulet.example", "settings")
+    assert isinstance(table, dict)
+    assert table["a"] == 1
+    assert table[name] == parse(value)
+    assert dict(entries_of(table))["a"] == 1
 
 
 @pytest.mark.live
