@@ -91,10 +91,13 @@ class Connections:
     def before_fork(self) -> None:
         process = self._process()
         process.condition.acquire()
-        process.forking = True
-        if not process.condition.wait_for(lambda: process.lent <= process.lent_here(), PATIENCE):
-            log.warning("forked while %d calls to the storage were running", process.lent)
-        _close(process.idle)
+        try:
+            if not process.condition.wait_for(lambda: process.lent <= process.lent_here(), PATIENCE):
+                log.warning("forked while %d calls to the storage were running", process.lent)
+            _close(process.idle)
+        finally:
+            # not before the wait, in which another thread may fork and take the flag away
+            process.forking = True
 
     def after_fork(self) -> None:
         process = self._process()
