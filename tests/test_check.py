@@ -21,7 +21,9 @@ def test_storages_that_there_are(url: str) -> None:
     assert problems(STORAGE_URL=url) == []
 
 
-@pytest.mark.parametrize(("url", "remedy"), [("mongo://u:hidden@x/", "write one of flatfile"), ("sqlite", "sqlite:gateway.sqlite"), ("", "colon")])
+@pytest.mark.parametrize(
+    ("url", "remedy"), [("mongo://u:hidden@x/", "write one of flatfile"), ("sqlite", "sqlite:gateway.sqlite"), ("", "colon")]
+)
 def test_storages_that_there_are_not(url: str, remedy: str) -> None:
     (problem,) = problems(STORAGE_URL=url)
     assert problem.startswith("[storage] url: ")
