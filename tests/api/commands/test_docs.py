@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.conftest import PASSWORD, MakeApp, basic
 from xmpp_rest.api.commands import registry
+from xmpp_rest.check import require_sense
+from xmpp_rest.configuration import load_settings
 
 TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text("utf-8")
 EXAMPLE = re.compile(r"^(GET|POST) (/api/\S+)(?: (.+))?\n(\d{3}) (.+)$", re.MULTILINE)
@@ -25,3 +27,11 @@ def test_the_examples(make_app: MakeApp) -> None:
 def test_the_list_of_commands() -> None:
     (table,) = re.findall(r"^## Commands\n(.+?)\nArguments", TEXT, re.MULTILINE | re.DOTALL)
     assert sorted(re.findall(r"`(\w+)`", table)) == sorted({o.definition.name for o in registry().offers()})
+
+
+def test_the_rules(tmp_path: Path) -> None:
+    (rules,) = re.findall(r"^```ini\n(.+?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (tmp_path / "wsgi.ini").write_text(rules)
+    settings = load_settings(tmp_path / "wsgi.ini", {})
+    require_sense(settings)
+    assert sorted(settings.rights) == ["monitoring", "robots"]

@@ -18,7 +18,11 @@ def asker(services: Services, header: str | None, address: str) -> Asker:
         return Asker(address=address)
     scheme, _, rest = header.partition(" ")
     if scheme == TOKEN:
-        return _by_token(services, rest.strip(" "), address) or _checked(services, header, address, bad_token())
+        found = _by_token(services, rest.strip(" "), address)
+        if found is None:
+            _checked(services, header, address, bad_token())
+            raise bad_token()  # what has become good since is looked at when it is sent again
+        return found
     if not _names_account(header):
         raise unauthorized()
     return _checked(services, header, address, unauthorized())

@@ -9,6 +9,7 @@ from xmpp_rest.api.commands.families import (
     announce,
     archive,
     bans,
+    housekeeping,
     last,
     messages,
     muc_nicks,
@@ -28,7 +29,7 @@ from xmpp_rest.api.commands.families import (
 from xmpp_rest.api.commands.registry import Bound
 
 FAMILIES = (
-    accounts, announce, archive, bans, last, messages, muc_nicks, muc_subscriptions, oauth, offline, old_users, private, rooms,
-    rooms_people, roster, server, sessions, shared_groups, vcard,
+    accounts, announce, archive, bans, housekeeping, last, messages, muc_nicks, muc_subscriptions, oauth, offline, old_users,
+    private, rooms, rooms_people, roster, server, sessions, shared_groups, vcard,
 )  # fmt: skip
 COMMANDS: tuple[Bound, ...] = tuple(chain.from_iterable(family.COMMANDS for family in FAMILIES))

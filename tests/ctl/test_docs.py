@@ -1,0 +1,38 @@
+"""Does docs/command-line.md tell the truth? Its lines are run, in their order."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PASSWORD
+from xmpp_rest.ctl.__main__ import main
+
+PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
+LINE = re.compile(r"^\$ xmpp-restctl (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
+
+
+def test_the_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "wsgi.ini"
+    config.write_text(f"[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n")
+    monkeypatch.setenv("XMPP_REST_CONFIG", str(config))
+    (block,) = re.findall(r"^```console\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    lines = LINE.findall(block)
+    assert len(lines) > 8
+    for words, shown in lines:
+        main(shlex.split(words))
+        assert capsys.readouterr().out == shown, words
+
+
+def test_a_token(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "wsgi.ini"
+    config.write_text("[auth]\niterations = 4096\n")
+    monkeypatch.setenv("XMPP_REST_CONFIG", str(config))
+    main(["register", "juliet", "localhost", PASSWORD])
+    capsys.readouterr()
+    (words,) = re.findall(r"^\$ xmpp-restctl (token .+)$", PAGE, re.MULTILINE)
+    assert main(shlex.split(words)) == 0
+    assert re.fullmatch(r"[A-Za-z0-9]{32}\n", capsys.readouterr().out)
