@@ -155,7 +155,7 @@ class Gateway:
     def _build_conference(self) -> Conference:
         """The rooms of XEP-0045, which answer at their domain before anybody else does."""
         domain = self.settings.gateway.conference_domain
-        rooms = conference(self.driver, domain, self.router, self.archive, self.stamps)
+        rooms = conference(self.driver, domain, self.router, self.archive, self.stamps, self.settings.conference)
         self.router.subscribe(domain, rooms.handle)
         return rooms
 

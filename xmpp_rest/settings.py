@@ -169,6 +169,15 @@ class Rooms:
 
 
 @dataclass(frozen=True)
+class Conference:
+    """Rooms of XEP-0045. [gateway] conference_domain says where they are."""
+
+    persistent: bool = setting("no", yes_or_no, "yes: new rooms are kept when everybody has left, and when the gateway restarts.")
+    archive: bool = setting("yes", yes_or_no, "yes: what is said in new rooms is archived (their option `mam`).")
+    history_size: int = setting("20", number(0, 1000), "Messages that a newcomer is shown at the most.")
+
+
+@dataclass(frozen=True)
 class Streams:
     """Event streams, of every API. Each holds a thread: never more than three quarters of [server] threads are open at once."""
 
@@ -223,6 +232,7 @@ class Settings:
     oauth: Oauth
     client: Client
     rooms: Rooms
+    conference: Conference
     streams: Streams
     callbacks: dict[str, Callback]
     rights: dict[str, Right]
@@ -242,6 +252,7 @@ SECTIONS: dict[str, type] = {
     "oauth": Oauth,
     "client": Client,
     "rooms": Rooms,
+    "conference": Conference,
     "streams": Streams,
 }
 FAMILIES: dict[str, type] = {"callback": Callback, "rights": Right}

@@ -324,3 +324,20 @@ def test_what_every_driver_keeps(make_app: MakeApp, driver: str) -> None:
     after.destroy("garden", "", False)
     after.destroy("empty", "", False)
     assert list(hall.gateway.driver.users(SERVICE)) == []
+
+
+def test_the_settings(make_app: MakeApp) -> None:
+    hall = Hall(make_app(conference_persistent="yes", conference_archive="no", conference_history_size="2"))
+    hall.enter(ROMEO)
+    for n in range(5):
+        hall.say(ROMEO, f"line {n}")
+    hall.leave(ROMEO)
+    assert hall.rooms.names() == ["balcony"]
+    assert (hall.rooms.options("balcony")["mam"], hall.rooms.options("balcony")["persistent"]) == ("false", "true")
+    hall.presence(JULIET)
+    assert bodies(hall.take(JULIET)) == ["line 3", "line 4"]
+    none = Hall(make_app(conference_history_size="0"))
+    none.enter(ROMEO)
+    none.say(ROMEO, "hark")
+    none.presence(JULIET)
+    assert bodies(none.take(JULIET)) == none.rooms.history("balcony") == []

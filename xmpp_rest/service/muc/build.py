@@ -25,11 +25,14 @@ from xmpp_rest.service.muc.speaking import Speech
 from xmpp_rest.service.muc.subscribing import Subscriptions
 from xmpp_rest.service.muc.voice import Voice
 from xmpp_rest.service.stamps import Stamps
+from xmpp_rest.settings import Conference as Settings
 
 
-def conference(driver: Driver, domain: str, router: Router, archive: Archive, stamps: Stamps) -> Conference:
+def conference(driver: Driver, domain: str, router: Router, archive: Archive, stamps: Stamps, settings: Settings) -> Conference:
     """The rooms of `domain`; their handler is not subscribed yet."""
-    rooms = Rooms(driver, domain, History(archive, Archive(driver, SHADOW)), stamps.next)
+    defaults = {"persistent": str(settings.persistent).lower(), "mam": str(settings.archive).lower()}
+    history = History(archive, Archive(driver, SHADOW), settings.history_size)
+    rooms = Rooms(driver, domain, history, stamps.next, defaults)
     voice, nicks = Voice(router.send), Nicks(driver, domain)
     doors = Doors(rooms, voice, nicks)
     configuration, moderation = Configuration(rooms, voice, doors), Moderation(rooms, voice, doors)

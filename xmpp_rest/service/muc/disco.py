@@ -78,7 +78,7 @@ class Disco:
             features = [pair[not room.on(option)] for option, pair in _FEATURES.items()]
             optional = [f for f, on in ((MAM, room.on("mam")), (MUCSUB, room.on("allow_subscription"))) if on]
             answer = _info(room.options["title"] or name, (*_ROOM, *features, *optional))
-            answer.append(_details(room))
+            answer.append(_details(room, self._rooms.history.size))
             return answer
 
     def room_items(self, iq: Element, asker: JID, name: str) -> Element:
@@ -99,7 +99,7 @@ def _info(name: str, features: tuple[str, ...], node: str = "") -> Element:
     return answer
 
 
-def _details(room: Room) -> Element:
+def _details(room: Room, history: int) -> Element:
     """The form of XEP-0045 §15.5.4."""
     form = child(f"{_FORM}x", type="result")
     rows = {
@@ -111,7 +111,7 @@ def _details(room: Room) -> Element:
         "muc#roominfo_subject": room.options["subject"],
         "muc#roominfo_subjectmod": str(int(room.on("allow_change_subj"))),
         "muc#roominfo_pubsub": room.options["pubsub"],
-        "muc#maxhistoryfetch": "20",
+        "muc#maxhistoryfetch": str(history),
     }
     for var, value in rows.items():
         field = child(f"{_FORM}field", var=var, **({"type": "hidden"} if var == "FORM_TYPE" else {}))

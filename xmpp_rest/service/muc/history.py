@@ -13,7 +13,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import DELAY, HINTS, MUC, STANZA_ID
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.archive import EVERYTHING, Archive, Kept, Wanted
-from xmpp_rest.service.muc.room import HISTORY_SIZE, Room
+from xmpp_rest.service.muc.room import Room
 
 SHADOW = "muc_history"  # the store of what newcomers are shown of a persistent room that is not archived
 _NEVER = tuple(f"{{{HINTS}}}{hint}" for hint in ("no-store", "no-permanent-store"))
@@ -30,8 +30,9 @@ class Limits(NamedTuple):
 class History:
     """Keeps what rooms say. Methods raise StorageError."""
 
-    def __init__(self, archive: Archive, shadow: Archive) -> None:
-        """`shadow`: the archive in the store SHADOW."""
+    def __init__(self, archive: Archive, shadow: Archive, size: int) -> None:
+        """`shadow`: the archive in the store SHADOW; `size`: how many messages newcomers are shown at the most."""
+        self.size = size
         self._archive = archive
         self._shadow = shadow
 
@@ -42,7 +43,7 @@ class History:
         store = self._archive if room.on("mam") else self._shadow if room.persistent else None
         identifier = store.keep(room.jid, serialise(message), when, room.jid) if store else new_id()
         if room.history is not None:
-            if store is self._shadow and len(room.history) == HISTORY_SIZE:
+            if store is self._shadow and room.history and len(room.history) == self.size:
                 store.remove(room.jid, Wanted(ids=(room.history[0].id,)))
             room.history.append(Kept(identifier, when, message))
         return identifier if store is self._archive else ""
@@ -51,8 +52,8 @@ class History:
         """What newcomers are shown, oldest first; read when it is first asked for, where the room came out of the storage."""
         if room.history is None:
             store = self._archive if room.on("mam") else self._shadow
-            page = store.page(room.jid, EVERYTHING, HISTORY_SIZE, newest=True, fits=lambda m: m.find("body") is not None)
-            room.history = deque(page.items, HISTORY_SIZE)
+            page = store.page(room.jid, EVERYTHING, self.size, newest=True, fits=lambda m: m.find("body") is not None)
+            room.history = deque(page.items, self.size)
         return room.history
 
     def last_use(self, room: Room) -> float:

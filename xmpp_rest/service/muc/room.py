@@ -15,7 +15,6 @@ from xmpp_rest.service.muc.options import DEFAULTS
 
 AFFILIATIONS = ("outcast", "none", "member", "admin", "owner")  # §5.2, from the lowest
 ROLES = ("none", "visitor", "participant", "moderator")  # §5.1, from the lowest
-HISTORY_SIZE = 20  # messages for newcomers
 MAX_ENTRIES = 10_000  # affiliations of a room, or subscribers
 
 

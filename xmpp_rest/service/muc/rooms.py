@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.muc.history import History
 from xmpp_rest.service.muc.options import DEFAULTS
-from xmpp_rest.service.muc.room import HISTORY_SIZE, Affiliation, Room, Subscriber
+from xmpp_rest.service.muc.room import Affiliation, Room, Subscriber
 
 STORE = "muc"  # by the room's localpart
 MAX_ROOMS = 10_000  # in memory
@@ -26,11 +26,13 @@ MAX_ROOMS = 10_000  # in memory
 class Rooms:
     """The rooms of `domain`. Methods raise StorageError."""
 
-    def __init__(self, driver: Driver, domain: str, history: History, clock: Callable[[], float]) -> None:
+    def __init__(self, driver: Driver, domain: str, history: History, clock: Callable[[], float], defaults: Mapping[str, str]) -> None:
+        """`defaults`: options of new rooms that are not as the table has them."""
         self._driver = driver
         self.domain = domain
         self.history = history
         self.clock = clock
+        self._defaults = {**DEFAULTS, **defaults}
         self._live: dict[str, Room] = {}
         self._lock = threading.Lock()  # taken after a room's lock, never before
 
@@ -64,14 +66,14 @@ class Rooms:
     def make(self, name: str, options: dict[str, str], affiliations: dict[JID, Affiliation], *, configured: bool = True) -> None:
         """Make a room. Raises GatewayError: room-exists, rooms-full. Of two calls at once exactly one succeeds."""
         now = self.clock()
-        room = Room(JID(name, self.domain, ""), now, now, {**DEFAULTS, **options}, affiliations, configured=configured)
+        room = Room(JID(name, self.domain, ""), now, now, {**self._defaults, **options}, affiliations, configured=configured)
         with self._lock:
             if name in self._live or self._driver.load(name, self.domain, STORE) is not None:
                 raise GatewayError("room-exists")
             if len(self._live) >= MAX_ROOMS:
                 raise GatewayError("rooms-full")
             self.history.forget(room)  # of a room of this name that a crash kept from being removed whole
-            room.history = deque(maxlen=HISTORY_SIZE)
+            room.history = deque(maxlen=self.history.size)
             self._live[name] = room
         with room.lock:
             if not room.gone:
