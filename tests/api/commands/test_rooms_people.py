@@ -119,6 +119,12 @@ def test_invitations(run: Run, app: Flask, version: str, users: Any) -> None:
     assert (message.get("from"), x.attrib) == (AT, {"jid": AT, "reason": "Come in"})
 
 
+def test_an_account_finds_its_invitation(run: Run, app: Flask) -> None:
+    run("send_direct_invitation", ROOM | {"password": "", "reason": "Come in", "users": [J]})
+    (kept,) = Hall(app).gateway.driver.archive_find("juliet", DOMAIN, "archive")
+    assert f"jid='{AT}'" in kept.stanza
+
+
 # subscriptions
 
 

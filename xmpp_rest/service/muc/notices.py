@@ -80,7 +80,8 @@ def direct_invitation(room: JID, to: str, reason: str, password: str) -> Element
     """XEP-0249 §2."""
     attributes = {"jid": str(room), "reason": reason, "password": password}
     x = child(f"{{{CONFERENCE}}}x", **{k: v for k, v in attributes.items() if v})
-    return make("message", x, from_=str(room), to_=to, id_=new_id())
+    # a body is not said, but an archive should keep it: whoever is not online has to find it there
+    return make("message", x, child(f"{{{HINTS}}}store"), from_=str(room), to_=to, id_=new_id())
 
 
 def wrapped(room: JID, to: JID, node: str, stanza: Element) -> Element:

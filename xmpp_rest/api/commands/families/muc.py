@@ -67,3 +67,11 @@ def user_at(user: str, host: str, complaint: str) -> JID:
         return local_jid(user, host)
     except InvalidJID as e:
         raise rejected(complaint) from e
+
+
+def account_or_none(user: str, host: str) -> JID | None:
+    """The bare address of `user` at `host`, None for what is none: rooms know people of every server."""
+    try:
+        return local_jid(user, host) if user else None
+    except InvalidJID:
+        return None

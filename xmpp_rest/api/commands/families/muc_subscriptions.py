@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from xmpp_rest.api.commands.errors import rejected
-from xmpp_rest.api.commands.families.muc import address, conference, refusing, user_at
+from xmpp_rest.api.commands.families.muc import account_or_none, address, conference, refusing, user_at
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.muc.conference import Conference
 
@@ -134,15 +133,10 @@ def get_subscribers(services: Services, room: str, service: str) -> list[str]:
 
 @command("get_user_subscriptions")
 def get_user_subscriptions(services: Services, user: str, host: str) -> list[tuple[str, str, list[str]]]:
-    rooms = services.gateway.conference
-    try:
-        jid = services.address(user, host)
-    except GatewayError as e:
-        if e.name == "bad-localpart":  # nobody of that name subscribes to anything
-            return []
-        raise
-    found = rooms.subscriptions(str(jid)) if rooms else []
-    return [(f"{name}@{rooms.domain}", nick, nodes) for name, nick, nodes in found] if rooms else []
+    rooms, jid = services.gateway.conference, account_or_none(user, host)
+    if rooms is None or jid is None:  # nobody of that name subscribes to anything
+        return []
+    return [(f"{name}@{rooms.domain}", nick, nodes) for name, nick, nodes in rooms.subscriptions(str(jid))]
 
 
 COMMANDS = (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from xmpp_rest.api.commands.errors import rejected
-from xmpp_rest.api.commands.families.muc import address, conference, refusing, user_at
+from xmpp_rest.api.commands.families.muc import account_or_none, address, conference, refusing, user_at
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.muc.room import AFFILIATIONS
 
@@ -82,14 +81,10 @@ def get_room_occupants_number(services: Services, room: str, service: str) -> in
 
 @command("get_user_rooms")
 def get_user_rooms(services: Services, user: str, host: str) -> list[str]:
-    rooms = services.gateway.conference
-    try:
-        jid = services.address(user, host)
-    except GatewayError as e:
-        if e.name == "bad-localpart":  # nobody of that name is anywhere
-            return []
-        raise
-    return [f"{name}@{rooms.domain}" for name in rooms.occupied(str(jid))] if rooms else []
+    rooms, jid = services.gateway.conference, account_or_none(user, host)
+    if rooms is None or jid is None:  # nobody of that name is anywhere
+        return []
+    return [f"{name}@{rooms.domain}" for name in rooms.occupied(str(jid))]
 
 
 @command("get_room_history")
