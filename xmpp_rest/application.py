@@ -17,6 +17,7 @@ from xmpp_rest.configuration import load_settings
 from xmpp_rest.ctl.runner import command_line
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
+from xmpp_rest.http.request import WholeRequest
 from xmpp_rest.settings import Settings
 
 CONFIG = "XMPP_REST_CONFIG"
@@ -39,6 +40,7 @@ def build(settings: Settings) -> Flask:
     """
     gateway = Gateway(settings)
     app = Flask("xmpp_rest", static_folder=None)
+    app.request_class = WholeRequest
     app.extensions["gateway"] = gateway
     app.extensions["ending"] = (gateway.end_waiting,)  # for http/worker.py
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit

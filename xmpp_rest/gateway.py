@@ -113,7 +113,7 @@ class Gateway:
         self.outcomes = Outcomes()
         self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes)
         dead = DeadLetters(self.driver, settings.gateway.domain)
-        self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks")
+        self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks", self.accounts.exists)
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
         self.sessions = Sessions(settings.gateway.domain, self.streams, presences, self.sending)
         self.offline = Offline(self.driver, settings.gateway.domain, self.sessions.is_online)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -20,10 +20,13 @@ from xmpp_rest.settings import Callback
 class Callbacks:
     """All callbacks. Bots have an address of their own and come before accounts; a whole domain's callback comes after them.
 
-    Owned by the Gateway; `start()` and `stop()` are called once each. `folder` is where is kept what waits.
+    Owned by the Gateway; `start()` and `stop()` are called once each. `folder` is where is kept what waits; `exists` tells accounts.
     """
 
-    def __init__(self, callbacks: Mapping[str, Callback], router: Router, dead: DeadLetters, folder: Path) -> None:
+    def __init__(
+        self, callbacks: Mapping[str, Callback], router: Router, dead: DeadLetters, folder: Path, exists: Callable[[JID], bool]
+    ) -> None:
+        self._exists = exists
         self.dead = dead
         self.services = {name: CallbackService(name, settings, router, dead, folder) for name, settings in callbacks.items()}
         services = reversed(self.services.values())
@@ -61,6 +64,8 @@ class Callbacks:
         return service.take(stanza, sender, to) if service else NOT_MINE
 
     def handle_domain(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """A stanza for a domain that has a callback, where nobody took it; what was not asked for is left to the entity."""
+        """A stanza for a domain that has a callback, where nobody took it; an account's, or not asked for, it is left to the entity."""
         service = self._by_address.get(JID("", to.domain, ""))
-        return service.take(stanza, sender, to) if service and service.takes(stanza, to) else NOT_MINE
+        if service is None or not service.takes(stanza, to) or (to.local and self._exists(to.bare)):
+            return NOT_MINE
+        return service.take(stanza, sender, to)
