@@ -143,7 +143,8 @@ class Commands:
 class Oauth:
     """Tokens that programs get for a password, at /oauth/token."""
 
-    expire: int = setting("3600", number(60, 10**9), "Seconds that such a token lasts, and at the most may be asked to last.")
+    expire: int = setting("3600", number(60, 10**9), "Seconds that such a token lasts where the program asks for no time.")
+    expire_max: int = setting("31536000", number(60, 10**9), "Seconds that it may be asked to last (`ttl` in the form) at the most.")
 
 
 @dataclass(frozen=True)

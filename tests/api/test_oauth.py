@@ -65,6 +65,7 @@ def test_an_administrators_token_runs_commands(client: FlaskClient) -> None:
         ({"ttl": "999999999999"}, 200, None),
         ({"scope": "send:nurse@* get_roster"}, 200, None),
         ({"unknown": "x"}, 200, None),
+        ({"scope": "ejabberd:user,sasl_auth", "ttl": "31536000"}, 200, None),
         ({"padding": "x" * 20_000}, 413, "invalid_request"),
     ],
 )
@@ -103,10 +104,10 @@ def test_wrong_passwords_are_counted(make_app: MakeApp) -> None:
 
 
 def test_the_time_is_bounded(make_app: MakeApp) -> None:
-    client = make_app(oauth_expire="100").test_client()
+    client = make_app(oauth_expire="100", oauth_expire_max="900").test_client()
     form = FORM | {"username": f"admin@{DOMAIN}"}
     answers = [client.post("/oauth/token", data=form | ttl).get_json()["expires_in"] for ttl in ({}, {"ttl": "1000"}, {"ttl": "50"})]
-    assert answers == [100, 100, 50]
+    assert answers == [100, 900, 50]
 
 
 def test_secrets_are_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:

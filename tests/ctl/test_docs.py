@@ -35,4 +35,8 @@ def test_a_token(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     capsys.readouterr()
     (words,) = re.findall(r"^\$ xmpp-restctl (token .+)$", PAGE, re.MULTILINE)
     assert main(shlex.split(words)) == 0
-    assert re.fullmatch(r"[A-Za-z0-9]{32}\n", capsys.readouterr().out)
+    token = capsys.readouterr().out.strip()
+    assert re.fullmatch(r"[A-Za-z0-9]{32}", token)
+    audit = (tmp_path / "data" / "audit.log").read_text()
+    assert 'called "token" ("jid"="juliet@localhost" "scopes"=["send:ops@*"] "ttl"=2592000): 200' in audit
+    assert token not in audit

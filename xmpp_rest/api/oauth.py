@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -27,6 +28,7 @@ FORM = ("application", "x-www-form-urlencoded", "*")
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1
 ACCOUNT = "sasl_auth"  # the scope where none is asked for
 MAX_BODY = 16_384  # bytes
+_SEPARATOR = re.compile("[ ,]")  # RFC 6749 §3.3 knows the blank; ProcessOne's client hands on commas
 
 
 class OAuthResource(Resource):
@@ -104,19 +106,19 @@ class TokenResource(OAuthResource):
             self.fail(400, "invalid_request", f"{missing[0]} is missing")
         seconds = self._seconds(form.get("ttl"))
         owner = self._owner(form)
-        scopes = self._scopes(form.get("scope", ACCOUNT).split(" "), owner)
+        scopes = self._scopes(_SEPARATOR.split(form.get("scope", ACCOUNT)), owner)
         token = self.tokens.issue(owner.jid, scopes, seconds)
         self._audit(owner.jid, scopes, 200)
         self.answer(200, {"access_token": token, "token_type": "bearer", "expires_in": seconds, "scope": " ".join(scopes)})
 
     def _seconds(self, asked: str | None) -> int:
-        """COMPAT ejabberd: `ttl` asks for a time; the setting bounds it."""
-        bound = self.gateway.settings.oauth.expire
+        """COMPAT ejabberd: `ttl` asks for a time; a setting bounds it."""
+        settings = self.gateway.settings.oauth
         if asked is None:
-            return bound
+            return settings.expire
         if not (asked.isascii() and asked.isdigit()) or int(asked[:12]) == 0:
             self.fail(400, "invalid_request", "ttl: write a number of seconds")
-        return min(int(asked[:12]), bound)
+        return min(int(asked[:12]), settings.expire_max)
 
     def _owner(self, form: Mapping[str, str]) -> Caller:
         """The account that the password opens; a wrong one counts as everywhere else."""

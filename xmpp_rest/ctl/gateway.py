@@ -59,19 +59,30 @@ def alone(settings: Settings) -> Iterator[Gateway]:
     gateway = Gateway(settings)
     if settings.link.kind != "none":
         gateway.router.attach(_not_running)
-    audit = logging.FileHandler(gateway.data_dir / AUDIT, encoding="utf-8", delay=True)
+    try:
+        with audited(settings):
+            yield gateway
+            gateway.jobs.wait()
+    finally:
+        gateway.stop()
+
+
+@contextmanager
+def audited(settings: Settings) -> Iterator[None]:
+    """What is recorded in this context goes to a file in the data folder, and nowhere else."""
+    audit = logging.FileHandler(Path(settings.base) / settings.server.data_dir / AUDIT, encoding="utf-8", delay=True)
     audit.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("xmpp_rest.commands")
+    level, logger.propagate = logger.level, False
     logger.addHandler(audit)
     logger.setLevel(logging.INFO)
-    logger.propagate = False
     try:
-        yield gateway
-        gateway.jobs.wait()
+        yield
     finally:
         logger.removeHandler(audit)
+        logger.setLevel(level)
+        logger.propagate = True
         audit.close()
-        gateway.stop()
 
 
 def _not_running(domain: str, stanza: Element) -> NoReturn:

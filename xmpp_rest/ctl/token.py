@@ -10,9 +10,13 @@ from pathlib import Path
 
 from drivers import open_driver
 from xmpp_rest.api.commands import registry
+from xmpp_rest.api.commands.audit import record
+from xmpp_rest.auth.rights import Asker
 from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope, send_scope
 from xmpp_rest.auth.tokens import Tokens
+from xmpp_rest.ctl.gateway import audited
 from xmpp_rest.ctl.output import DONE, FAILED, WRONG_USAGE, Printed
+from xmpp_rest.ctl.runner import PLACE
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.service.accounts import ACCOUNTS
@@ -43,7 +47,10 @@ def _issue(settings: Settings, owner: JID, scopes: list[str], seconds: int) -> s
     with closing(open_driver(settings.storage.url, folder)) as driver:
         if owner.domain != settings.gateway.domain or driver.load(owner.local, owner.domain, ACCOUNTS) is None:
             raise GatewayError("account-unknown", f"{owner} has no account here, so nobody could use a token of it")
-        return Tokens(driver, settings.gateway.domain).issue(owner, scopes, seconds)
+        text = Tokens(driver, settings.gateway.domain).issue(owner, scopes, seconds)
+    with audited(settings):
+        record(Asker(), PLACE, "token", [("jid", str(owner)), ("scopes", scopes), ("ttl", seconds)], 200)
+    return text
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
