@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from xmpp_rest.api import client, commands, data, oauth, ops, rest
+from xmpp_rest.api.commands import audit
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.check import require_sense
 from xmpp_rest.configuration import load_settings
@@ -74,6 +75,7 @@ def set_up_logging(level: str) -> None:
     """Log to standard error, unless the server that runs us has set up logging already."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("urllib3").setLevel(logging.WARNING)
+    audit.log.setLevel(logging.INFO)  # however little else is logged: every administrative call leaves a line
 
 
 def create_app(config: str | None = None, *, start: bool = True) -> Flask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from drivers import StorageError
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, PASSWORD, basic
 from xmpp_rest.api.commands.audit import hidden
+from xmpp_rest.application import set_up_logging
 from xmpp_rest.gateway import Gateway
 
 LOGGER = "xmpp_rest.commands"
@@ -127,3 +129,18 @@ def test_long_and_deep_values_are_cut(run: Run, log: pytest.LogCaptureFixture, v
 def test_many_arguments_are_cut(run: Run, log: pytest.LogCaptureFixture) -> None:
     assert run("status", {f"argument {n}": "x" * 1000 for n in range(10_000)}).status == 400
     assert len(lines(log)[0]) < 10_000
+
+
+def test_a_line_however_little_is_logged(run: Run, log: pytest.LogCaptureFixture) -> None:
+    logger, parent = logging.getLogger(LOGGER), logging.getLogger("xmpp_rest")
+    levels = logger.level, parent.level
+    try:
+        set_up_logging("error")
+        run("set_loglevel", {"loglevel": "none"})
+        log.clear()
+        run("registered_vhosts")
+        assert len(lines(log)) == 1
+    finally:
+        logger.setLevel(levels[0])
+        parent.setLevel(levels[1])
+        logging.getLogger("drivers").setLevel(logging.NOTSET)
