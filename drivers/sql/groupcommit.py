@@ -42,12 +42,18 @@ class Change(Generic[T]):
         try:
             self._result = self._context.run(self._work, connection)
         except BaseException as e:
+            if self._interrupts(e):
+                raise
             self._error = e
-            # SQLite itself rolls back where the disk is full; and what is no Exception may be meant for this thread (Ctrl-C)
-            if not connection.in_transaction or not isinstance(e, Exception):
+            if not connection.in_transaction:  # SQLite itself rolls back where the disk is full
                 raise
             connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
+
+    def _interrupts(self, error: BaseException) -> bool:
+        """Whether this may have come from a signal, which only the main thread hears of, while it was doing another one's work."""
+        main = threading.main_thread().ident
+        return not isinstance(error, Exception) and threading.get_ident() == main != self._thread
 
     def fail(self, error: BaseException) -> None:
         """The transaction came to nothing. What interrupts a thread is for that thread alone to raise."""
