@@ -250,51 +250,6 @@ def test_a_day_later_it_is_new(client: FlaskClient, gateway: Gateway, monkeypatc
     assert said(gateway) == 2
 
 
-def test_a_request_that_a_crash_cut_off(client: FlaskClient, gateway: Gateway) -> None:
-    keys = gateway.idempotency
-    juliet = gateway.accounts.address("juliet", DOMAIN)
-    assert isinstance(keys.begin(juliet, "k", "r"), idempotency.Claim)
-    with pytest.raises(idempotency.StillRunning):
-        keys.begin(juliet, "k", "r")
-    keys._lease = 0
-    assert isinstance(keys.begin(juliet, "k", "r"), idempotency.Claim)
-
-
-def test_who_comes_too_late_changes_nothing(gateway: Gateway) -> None:
-    keys = gateway.idempotency
-    juliet = gateway.accounts.address("juliet", DOMAIN)
-    keys._lease = 0
-    late, early = keys.begin(juliet, "k", "r"), keys.begin(juliet, "k", "r")
-    assert isinstance(late, idempotency.Claim)
-    assert isinstance(early, idempotency.Claim)
-    keys.release(late)
-    keys.finish(late, idempotency.Answer(500, [], b""))
-    keys.finish(early, idempotency.Answer(202, [("Stanza-Id", "x")], b"body"))
-    assert keys.begin(juliet, "k", "r") == (202, [("Stanza-Id", "x")], b"body")
-
-
-def test_bounded(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idempotency, "SHARDS", 1)
-    monkeypatch.setattr(idempotency, "MAX_ANSWERS", 3)
-    monkeypatch.setattr(idempotency, "MAX_BYTES", 100)
-    keys = gateway.idempotency
-    juliet = gateway.accounts.address("juliet", DOMAIN)
-
-    def answer(key: str, body: bytes) -> None:
-        claim = keys.begin(juliet, key, "r")
-        assert isinstance(claim, idempotency.Claim)
-        keys.finish(claim, idempotency.Answer(200, [], body))
-
-    for n in range(5):
-        answer(f"{n}", b"")
-    assert len(gateway.driver.load("juliet", DOMAIN, "idempotency_0") or ()) == 3
-    answer("long", b"x" * 60)
-    answer("longer", b"x" * 60)
-    table = gateway.driver.load("juliet", DOMAIN, "idempotency_0")
-    assert isinstance(table, dict)
-    assert sum(len(e["body"]) for e in table.values()) <= 100
-
-
 def test_an_answer_too_long_to_be_kept(client: FlaskClient, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "MAX_BODY", 10)
     assert post(client, PING).status_code == 200
