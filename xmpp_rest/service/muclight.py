@@ -51,6 +51,7 @@ class MucLight:
         self._archive = archive
         self._stamps = stamps
         self._voice = voice
+        self.returned = voice.returned
         self.away: Away | None = None  # where another process owns the link
         self._orders = [threading.RLock() for _ in range(STRIPES)]
 

@@ -44,6 +44,10 @@ class MucLightEntity:
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Answer, pass on or refuse; NOT_MINE for iqs of other namespaces."""
+        if stanza.tag == "message" and stanza.get("type") == "error":
+            self._rooms.returned.come_back(stanza, sender)
+            return None
+        self._rooms.returned.heard(sender)
         if stanza.tag == "presence" or not may_be_refused(stanza) or is_answer(stanza):  # XEP §7.2
             return None
         if sender.domain == self._rooms.domain:  # no room speaks in another one: two of them would never end

@@ -18,6 +18,7 @@ from xmpp_rest.protocol.namespaces import CHAT_MARKERS, MUC_LIGHT, STANZA_ID, XM
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service import muclight_notices as notices
 from xmpp_rest.service.archive import Archive
+from xmpp_rest.service.muclight_returned import Returned
 from xmpp_rest.service.muclight_room import NONE, Change, Room
 from xmpp_rest.service.muclight_rooms import Rooms
 from xmpp_rest.service.stamps import Stamps
@@ -36,6 +37,7 @@ class Voice:
         self._archive = archive
         self._stamps = stamps
         self._router = router
+        self.returned = Returned(self._post, router.domains)
 
     def say(self, room: Room, sender: JID, message: Element) -> str:
         """Pass on what an occupant says, to the sender as well; the message's id.
@@ -110,6 +112,10 @@ class Voice:
         self._send(make("message", *payload, from_=str(room.jid), to_=str(user), type_="groupchat", id_=identifier))
 
     def _send(self, message: Element) -> None:
+        self.returned.note(message)
+        self._post(message)
+
+    def _post(self, message: Element) -> None:
         """Somebody who cannot be reached keeps nobody else from hearing it; the archive has it."""
         try:
             self._router.send(message)
