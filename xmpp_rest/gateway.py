@@ -13,6 +13,7 @@ from drivers import Driver, open_driver
 from xmpp_rest.auth.credentials import Authenticator
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.hub import Handler
 from xmpp_rest.link.intake import Intake
@@ -90,6 +91,7 @@ class Gateway:
             token=settings.rest.credentials,
         )
         self.idempotency = Idempotency(self.driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
+        self.tokens = Tokens(self.driver, settings.gateway.domain)
         self.last = LastActivity(self.driver)
         self.authenticator.seen = self.last.seen
         self.command: Callable[..., Any] | None = None
@@ -169,6 +171,7 @@ class Gateway:
 
     def _say_goodbye(self, account: JID) -> None:
         """The account is about to be removed: end what others know of it, so that nobody who gets its name later comes into it."""
+        self.tokens.revoke_all(account)
         self.contacts.remove_all(account)
         if self.muclight:
             self.muclight.leave_all(account)
@@ -186,7 +189,7 @@ class Gateway:
         link = self.settings.link
         if link.kind == "component":  # first, since the outbox may be unreadable; then nothing has begun, and the hub tries again
             self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
-            self.router.attach(self.uplink.send)
+            self.router.attach(self.uplink.send, self.uplink.send_all)
         self._intake.start()
         self.callbacks.start()
         if self.uplink:

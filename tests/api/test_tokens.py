@@ -110,6 +110,15 @@ def test_globs_that_are_none(glob: str) -> None:
         send_scope(glob)
 
 
+def test_tokens_go_with_their_account(client: FlaskClient, gateway: Gateway, token: object) -> None:
+    """Whoever registers the name later is somebody else."""
+    headers = token(f"juliet@{DOMAIN}", "ejabberd:user")  # type: ignore[operator]
+    juliet = parse_jid(f"juliet@{DOMAIN}")
+    gateway.accounts.unregister(juliet)
+    gateway.accounts.register(juliet, "another")
+    assert client.get("/data/accounts", headers=headers).status_code == 401
+
+
 def test_coming_in_is_noted(client: FlaskClient, gateway: Gateway, token: object) -> None:
     juliet = parse_jid(f"juliet@{DOMAIN}")
     assert gateway.last.get(juliet) is None

@@ -59,6 +59,12 @@ class Tokens:
         name = text if _HASH.fullmatch(text) else _hash(text)
         self._driver.store(name, self._domain, TOKENS, None)
 
+    def revoke_all(self, owner: JID) -> None:
+        """Take back every token of this account."""
+        for token in self.all():
+            if token.owner == owner:
+                self.revoke(token.hash)
+
     def all(self) -> list[Token]:
         """Every token that is kept, expired ones included."""
         found = [self._load(name) for name in self._driver.users(self._domain, TOKENS)]
