@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ GUESSES = (  # checks that take the API for something else
     "use_after_free",  # OPTIONS of what was removed is 200
     "ensure_resource_availability",  # POST /rooms/{id} makes a room of another name
 )
-SCHEMATHESIS = os.environ.get("SCHEMATHESIS") or shutil.which("st")
+BESIDE = Path(sys.executable).with_name("st")  # a virtual environment need not be activated
+SCHEMATHESIS = os.environ.get("SCHEMATHESIS") or (str(BESIDE) if BESIDE.exists() else shutil.which("st"))
 
 
 @pytest.fixture
