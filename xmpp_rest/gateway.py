@@ -189,7 +189,7 @@ class Gateway:
         link = self.settings.link
         if link.kind == "component":  # first, since the outbox may be unreadable; then nothing has begun, and the hub tries again
             self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
-            self.router.attach(self.uplink.send)
+            self.router.attach(self.uplink.send, self.uplink.send_all)
         self._intake.start()
         self.callbacks.start()
         if self.uplink:

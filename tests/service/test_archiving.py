@@ -14,7 +14,7 @@ from drivers import BadValue, Driver, StorageError, open_driver
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.archive import Archive, Entry, Wanted
-from xmpp_rest.service.archiving import Archiving
+from xmpp_rest.service.archiving import Archiving, Letter
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.stream import Event
 from xmpp_rest.service.streams import Streams
@@ -69,10 +69,9 @@ class Desk:
     def take(self, body: str) -> None:
         stanza = Element("message", {"from": str(ROMEO), "to": str(JULIET)})
         SubElement(stanza, "body").text = body
-        try:
-            self.archiving.take(ROMEO, stanza, serialise(stanza), JULIET, sent=True)
-        except StorageError as e:
-            self.errors[body] = e
+        (error,) = self.archiving.take_all(ROMEO, [Letter(stanza, serialise(stanza), JULIET, sent=True)])
+        if error is not None:
+            self.errors[body] = error
 
     def take_at_once(self, bodies: list[str]) -> None:
         """The first one has the turn while the others come, one after the other."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 from xml.etree.ElementTree import Element
@@ -27,6 +27,8 @@ Observer = Callable[[Element, JID | None, JID], None]
 """(stanza, sender, recipient): takes notice. Must be quick: it is called on the stream's thread."""
 Send = Callable[[str, Element], None]
 """(hosted domain, stanza): queue it for that domain's stream."""
+SendAll = Callable[[str, Sequence[Element]], None]
+"""(hosted domain, stanzas): queue all of them, or none."""
 
 
 class Away(Protocol):
@@ -48,6 +50,7 @@ class Router:
         self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
         self._observers: list[Observer] = []
         self._out: Send | None = None
+        self._out_all: SendAll | None = None
         self.away: Away | None = None  # the process that owns the link, where that is another one
 
     def subscribe(self, domain: str, handler: Handler) -> None:
@@ -58,9 +61,20 @@ class Router:
         """Tell `observer` of every stanza for a hosted domain, before anybody handles it. Called while building."""
         self._observers.append(observer)
 
-    def attach(self, out: Send) -> None:
-        """There is a link: stanzas for other domains go to `out`."""
-        self._out = out
+    def attach(self, out: Send, out_all: SendAll | None = None) -> None:
+        """There is a link: stanzas for other domains go to `out`, or several at once to `out_all`."""
+        self._out, self._out_all = out, out_all
+
+    @property
+    def takes_many(self) -> bool:
+        """Whether there is a link that `send_out` can use."""
+        return self._out_all is not None
+
+    def send_out(self, domain: str, stanzas: Sequence[Element]) -> None:
+        """Send messages of hosted entities at `domain`, all of them for other domains: all or none. Raises as `send`."""
+        if self._out_all is None:
+            raise GatewayError("link-down")
+        self._out_all(domain, stanzas)
 
     def send(self, stanza: Element) -> Element | None:
         """Send a stanza of a hosted entity, with a prepared `from`; without `to` it is for the sender's own account.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from drivers import BadValue, StorageError
@@ -19,7 +20,7 @@ from xmpp_rest.service.streams import Event, Streams
 MOST = 64  # messages that one thread archives at once: somebody waits for it, too
 
 
-class _Message:
+class Letter:
     """One message on its way into the archive, and what came of it."""
 
     def __init__(self, stanza: Element, text: str, partner: JID, *, sent: bool) -> None:
@@ -37,20 +38,20 @@ class Archiving:
         self._archive = archive
         self._streams = streams
         self._stamps = stamps
-        self._waiting: dict[JID, list[_Message]] = {}
+        self._waiting: dict[JID, list[Letter]] = {}
         self._lock = threading.Lock()
 
-    def take(self, owner: JID, stanza: Element, text: str, partner: JID, *, sent: bool) -> None:
-        """Archive a message for `owner`; it is in the archive when this returns. Raises StorageError, and then it is not."""
-        message = _Message(stanza, text, partner, sent=sent)
-        with self._lock:
-            message.entry = message.entry._replace(when=self._stamps.next())
-            self._waiting.setdefault(owner, []).append(message)
-        with self._streams.order(owner):
-            while not message.settled:  # with more than MOST before it, it is not among the first
-                self._settle(owner)
-        if message.error is not None:
-            raise message.error
+    def take_all(self, owner: JID, messages: Sequence[Letter]) -> list[Exception | None]:
+        """Archive messages for `owner`, in their order; they are in the archive when this returns. What went wrong with each."""
+        if messages:
+            with self._lock:
+                for message in messages:
+                    message.entry = message.entry._replace(when=self._stamps.next())
+                self._waiting.setdefault(owner, []).extend(messages)
+            with self._streams.order(owner):
+                while not messages[-1].settled:  # with more than MOST before it, it is not among the first
+                    self._settle(owner)
+        return [message.error for message in messages]
 
     def _settle(self, owner: JID) -> None:
         """Archive what waits; with the owner's turn."""
@@ -65,7 +66,7 @@ class Archiving:
             for message in messages:
                 message.settled = True
 
-    def _keep(self, owner: JID, messages: list[_Message]) -> None:
+    def _keep(self, owner: JID, messages: list[Letter]) -> None:
         """Archive and show these with one commit; if the storage does not take one of them, that is none of the others' business."""
         try:
             self._archive.keep_all(owner, [m.entry for m in messages])

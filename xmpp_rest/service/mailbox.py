@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from xml.etree.ElementTree import Element
 
@@ -12,7 +12,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.archive import Archive
-from xmpp_rest.service.archiving import Archiving
+from xmpp_rest.service.archiving import Archiving, Letter
 from xmpp_rest.service.keeping import without_forged_ids, worth_keeping
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Event, Streams
@@ -56,6 +56,16 @@ class Mailbox:
         if stanza.tag == "message" and hosted and sender.bare != to.bare:  # to oneself: received already
             self._take(sender.bare, stanza, to, sent=True)
 
+    def all_sent(self, sender: JID, messages: Sequence[tuple[Element, JID]]) -> list[Exception | None]:
+        """As `sent` for messages of one account to these recipients; what went wrong with each."""
+        hosted = sender.local and sender.domain == self._accounts.domain
+        letters = [Letter(m, serialise(m), to, sent=True) for m, to in messages if worth_keeping(m)] if hosted else []
+        errors = dict(zip(map(id, (letter.stanza for letter in letters)), self._archiving.take_all(sender, letters), strict=True))
+        for message, _ in messages:
+            if hosted and id(message) not in errors:
+                self._streams.publish(sender, Event("", self._stamps.next(), message, True))
+        return [errors.get(id(message)) for message, _ in messages]
+
     def show(self, account: JID, stanza: Element) -> None:
         """Show what the gateway itself has to say to whoever listens to the account now: the push of a roster item, say."""
         self._streams.publish(account, Event("", self._stamps.next(), stanza))
@@ -73,7 +83,9 @@ class Mailbox:
         """Archive it where it is worth it, and show it; its text, where it was written as one."""
         if stanza.tag == "message" and worth_keeping(stanza):
             text = self._texts.of(stanza)
-            self._archiving.take(owner, stanza, text, partner, sent=sent)
+            for error in self._archiving.take_all(owner, [Letter(stanza, text, partner, sent=sent)]):
+                if error is not None:
+                    raise error
             return text
         self._streams.publish(owner, Event("", self._stamps.next(), stanza, sent))
         return ""

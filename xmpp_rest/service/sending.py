@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.outcomes import Outcome, Outcomes
+from xmpp_rest.service.together import Outgoing, Result, Together
 
 
 class Away(Protocol):
     """The process that does the sending for this one; as the methods of Sending."""
 
     def send(self, stanza: Element) -> Element | None: ...
+    def send_many(self, stanzas: Sequence[Element]) -> list[Result]: ...
     def post(self, stanza: Element) -> None: ...
     def receive(self, stanza: Element) -> Element | None: ...
     def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
@@ -30,6 +35,7 @@ class Sending:
         self._mailbox = mailbox
         self._contacts = contacts
         self._outcomes = outcomes
+        self._together = Together(router, mailbox, outcomes, self.send)
         self.away: Away | None = None  # the process that owns the link, where that is another one
 
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
@@ -49,6 +55,17 @@ class Sending:
         if refusal is not None or to.domain in self._router.domains:
             self._outcomes.processed(sender, identifier, refusal)
         return refusal
+
+    def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+        """As `send` for each of them, in order, with fewer waits for the disk; what `send` would have raised is among the results."""
+        if self.away is None:
+            return self._together(stanzas)
+        try:
+            return self.away.send_many([outgoing.stanza for outgoing in stanzas])
+        except GatewayError as e:  # the process that owns the link has just ended
+            return [e for _ in stanzas]
+        except BadXML:  # one of them
+            return list(self._together.alone(stanzas))
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""

@@ -6,12 +6,14 @@ the HTTP: credentials, formats, reading from the storage, and event streams, whi
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.errors import ERRORS, GatewayError
 from xmpp_rest.link.hub import Handler, Hub
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
@@ -21,6 +23,9 @@ from xmpp_rest.service.outcomes import Outcome
 from xmpp_rest.service.sending import Sending
 from xmpp_rest.service.stream import Event
 from xmpp_rest.service.streams import Streams
+from xmpp_rest.service.together import Outgoing, Result
+
+log = logging.getLogger(__name__)
 
 QUICK = 30.0  # seconds that a call which does not wait may take
 MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
@@ -47,6 +52,7 @@ class Siblings:
         self._streams = streams
         self._on_role = on_role
         quick: dict[str, Handler] = {"route": self._do_route, "send": self._do_send, "post": self._do_post, "publish": self._do_publish}
+        quick["send_many"] = self._do_send_many
         quick |= {"outcome": self._do_outcome, "order": self._do_order, "receive": self._do_receive, **offers}
         self.orders: dict[str, Handler] = {}
         """What every process does when one of them says so, by name."""
@@ -93,6 +99,10 @@ class Siblings:
         """`Sending.send`, in the owner."""
         return _element(self._hub.call("send", QUICK, stanza=serialise(stanza)))
 
+    def send_many(self, stanzas: Sequence[Element]) -> list[Result]:
+        """`Sending.send_many`, in the owner."""
+        return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=[serialise(stanza) for stanza in stanzas])]
+
     def post(self, stanza: Element) -> None:
         """`Sending.post`, in the owner."""
         self._hub.call("post", QUICK, stanza=serialise(stanza))
@@ -131,6 +141,10 @@ class Siblings:
     def _do_send(self, stanza: str) -> str | None:
         element = parse_stored(stanza)
         return _text(self._sending.send(element, *_ends(element)))
+
+    def _do_send_many(self, stanzas: list[str]) -> list[list[str]]:
+        elements = [parse_stored(stanza) for stanza in stanzas]
+        return [_shown_result(result) for result in self._sending.send_many([Outgoing(e, *_ends(e)) for e in elements])]
 
     def _do_post(self, stanza: str) -> None:
         element = parse_stored(stanza)
@@ -178,6 +192,22 @@ def _text(element: Element | None) -> str | None:
 
 def _element(text: str | None) -> Element | None:
     return None if text is None else parse_stored(text)
+
+
+def _shown_result(result: Result) -> list[str]:
+    """[]: accepted; the text of an answer; or name and text of an error."""
+    if isinstance(result, GatewayError):
+        return [result.name, result.text]
+    if isinstance(result, Exception):
+        log.error("a stanza of another process could not be sent", exc_info=result)
+        return ["storage-failed", f"{ERRORS['storage-failed'].text}: {result}"]
+    return [] if result is None else [serialise(result)]
+
+
+def _result(shown: list[str]) -> Result:
+    if len(shown) > 1:
+        return GatewayError(*shown)
+    return parse_stored(shown[0]) if shown else None
 
 
 def _written(owner: JID, event: Event) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
@@ -16,6 +17,7 @@ from xmpp_rest.protocol.codecs import CODECS, JSON
 from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.sending import Sending
+from xmpp_rest.service.together import Outgoing, Result
 
 Answer = dict[str, Any]
 
@@ -38,9 +40,22 @@ class Batch:
 
     def send(self, group: Sequence[Line]) -> Iterator[Answer]:
         """Send the stanzas of some lines; an answer for each."""
-        read = [(line, self._read(line)) for line in group]
-        for line, result in read:
-            yield {"line": line.number} | (_error(result) if isinstance(result, Failure) else self._send(result))
+        read = [(line.number, self._read(line)) for line in group]
+        for together, run in groupby(read, lambda item: _may_go_together(item[1])):
+            items = list(run)
+            results = [result for _, result in items]
+            answers = self._say_all([r for r in results if not isinstance(r, Failure)]) if together else map(self._alone, results)
+            for (number, _), answer in zip(items, answers, strict=True):
+                yield {"line": number} | answer
+
+    def _alone(self, result: Addressed | Failure) -> Answer:
+        return _error(result) if isinstance(result, Failure) else self._send(result)
+
+    def _say_all(self, messages: Sequence[Addressed]) -> Iterator[Answer]:
+        """Messages and presences that follow one another wait for the disk together."""
+        results = self._sending.send_many([Outgoing(*addressed) for addressed in messages])
+        for addressed, result in zip(messages, results, strict=True):
+            yield self._answered(addressed, lambda result=result: self._said(result))  # type: ignore[misc]
 
     def _read(self, line: Line) -> Addressed | Failure:
         if line.text is None:
@@ -53,19 +68,24 @@ class Batch:
         return addressed
 
     def _send(self, addressed: Addressed) -> Answer:
+        return self._answered(addressed, lambda: self._ask(addressed))
+
+    def _answered(self, addressed: Addressed, outcome: Callable[[], Answer]) -> Answer:
         identifier = {"id": addressed.stanza.attrib["id"]}
         try:
-            return identifier | (self._ask(addressed) if addressed.stanza.tag == "iq" else self._say(addressed))
+            return identifier | outcome()
         except Unmappable as e:
             return identifier | _error(failure("unwritable", error=str(e)))
         except REFUSED as e:
             return identifier | _error(failure_for(e))
 
-    def _say(self, addressed: Addressed) -> Answer:
-        refusal = self._sending.send(*addressed)
-        if refusal is None:
+    @staticmethod
+    def _said(result: Result) -> Answer:
+        if isinstance(result, Exception):
+            raise result
+        if result is None:
             return {"outcome": "accepted"}
-        error = condition_of(refusal)
+        error = condition_of(result)
         return {"outcome": "refused", "error": {k: v for k, v in error._asdict().items() if v}}
 
     def _ask(self, addressed: Addressed) -> Answer:
@@ -78,6 +98,10 @@ class Batch:
         finally:
             self._left -= time.monotonic() - started
         return {"outcome": "answered", "answer": decode_many([*collected, answer]) if collected else decode(answer)}
+
+
+def _may_go_together(result: Addressed | Failure) -> bool:
+    return not isinstance(result, Failure) and result.stanza.tag != "iq"
 
 
 def _error(error: Failure) -> Answer:

@@ -22,7 +22,7 @@ from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import media_type
 
 NDJSON = "application/x-ndjson"
-GROUP = 32  # stanzas that are read before they are sent
+GROUP = 64  # stanzas that are read before they are sent
 IN_MEMORY = 1 << 20  # bytes of answers, before they go to a file
 
 

@@ -1,0 +1,115 @@
+"""Are many stanzas sent in order, with few waits for the disk, and each with an outcome of its own?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement
+
+import pytest
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.service.archive import Wanted
+from xmpp_rest.service.together import Outgoing
+
+FAR = "friar@montague.example"
+
+
+class Link:
+    """Takes stanzas as an uplink does, while there is room."""
+
+    def __init__(self, room: int = 1000) -> None:
+        self.room = room
+        self.calls: list[list[str]] = []
+
+    def send(self, domain: str, stanza: Element) -> None:
+        self.send_all(domain, [stanza])
+
+    def send_all(self, domain: str, stanzas: Sequence[Element]) -> None:
+        if len(stanzas) > self.room:
+            raise GatewayError("outbox-full")
+        self.room -= len(stanzas)
+        self.calls.append([stanza.findtext("body") or stanza.tag for stanza in stanzas])
+
+
+@pytest.fixture
+def juliet(gateway: Gateway) -> JID:
+    return gateway.accounts.address("juliet", gateway.settings.gateway.domain)
+
+
+def attached(gateway: Gateway, room: int = 1000) -> Link:
+    link = Link(room)
+    gateway.router.attach(link.send, link.send_all)
+    return link
+
+
+def outgoing(sender: JID, body: str, to: str = FAR, tag: str = "message") -> Outgoing:
+    stanza = Element(tag, {"from": str(sender), "to": to, "id": body, **({"type": "chat"} if tag == "message" else {})})
+    if tag == "message":
+        SubElement(stanza, "body").text = body
+    return Outgoing(stanza, sender, parse_jid(to))
+
+
+def archived(gateway: Gateway, owner: JID) -> list[str]:
+    return [kept.stanza.findtext("body") or "" for kept in gateway.archive.page(owner, Wanted(), 100).items]
+
+
+def test_messages_that_leave_share_one_call(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway)
+    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
+    assert results == [None] * 5
+    assert link.calls == [["0", "1", "2", "3", "4"]]
+    assert archived(gateway, juliet) == ["0", "1", "2", "3", "4"]
+    assert gateway.sending.outcome(juliet, "3")
+
+
+def test_what_is_in_between_keeps_its_place(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway)
+    here = f"nobody@{juliet.domain}"
+    order = [outgoing(juliet, "a"), outgoing(juliet, "b"), outgoing(juliet, "c", here), outgoing(juliet, "p", tag="presence"), outgoing(juliet, "d")]
+    results = gateway.sending.send_many(order)
+    assert link.calls == [["a", "b"], ["presence"], ["d"]]
+    assert isinstance(results[2], Element)
+    assert results[2].get("type") == "error"
+    assert [r for i, r in enumerate(results) if i != 2] == [None] * 4
+
+
+def test_where_not_all_fit_the_first_ones_go(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway, room=3)
+    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
+    assert link.calls == [["0"], ["1"], ["2"]]
+    assert results[:3] == [None] * 3
+    assert [getattr(r, "name", None) for r in results[3:]] == ["outbox-full"] * 2
+    assert archived(gateway, juliet) == ["0", "1", "2"]
+    assert gateway.sending.outcome(juliet, "4") is None
+
+
+def test_without_a_link_each_is_refused(gateway: Gateway, juliet: JID) -> None:
+    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(3)])
+    assert all(isinstance(r, Element) and r.get("type") == "error" for r in results)
+
+
+class Gone:
+    """Another process, which has just ended; it still writes what is sent alone."""
+
+    def send_many(self, stanzas: Sequence[Element]) -> list[object]:
+        for stanza in stanzas:
+            serialise(stanza)
+        raise GatewayError("link-down")
+
+    def send(self, stanza: Element) -> None:
+        serialise(stanza)
+
+
+def test_where_the_owner_has_ended_each_is_told(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.sending, "away", Gone())
+    results = gateway.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "2")])
+    assert [getattr(r, "name", None) for r in results] == ["link-down"] * 2
+
+
+def test_one_that_cannot_be_written_is_none_of_the_others_business(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.sending, "away", Gone())
+    results = gateway.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")])
+    assert [type(r) for r in results] == [type(None), BadXML, type(None)]
