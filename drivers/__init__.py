@@ -184,13 +184,14 @@ def open_driver(url: str, base: Path) -> Driver:
         target = f"{scheme}:{name}"
         if "." not in scheme or not name.isidentifier():
             known = ", ".join(sorted(DRIVERS))
-            raise BadStorageURL(f"{url!r} names no storage driver; write one of {known} and a path, or package.module:Class:…")
+            # not the whole URL: it may hold a password
+            raise BadStorageURL(f"{scheme!r} names no storage driver; write one of {known} and a path, or package.module:Class:…")
     module, _, name = target.partition(":")
     try:
         cls = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as e:
-        raise BadStorageURL(f"{url!r}: cannot load {target}: {e}") from e
+        raise BadStorageURL(f"cannot load the storage driver {target}: {e}") from e
     driver = cls(rest, base)
     if not isinstance(driver, Driver):
-        raise BadStorageURL(f"{url!r}: {target} is not a drivers.Driver")
+        raise BadStorageURL(f"{target} is not a drivers.Driver")
     return driver

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers import StorageError, open_driver
+from drivers import BadStorageURL, StorageError, open_driver
 from tests.drivers.conftest import give_up
 from tests.drivers.contract_base import JULIET
 
@@ -23,7 +23,7 @@ FULL = "no space left|larger than is allowed|disk refused"
 WRITER = """
 import sys
 from pathlib import Path
-from drivers import StorageError, open_driver
+from drivers import BadStorageURL, StorageError, open_driver
 driver = open_driver(sys.argv[1], Path(sys.argv[2]))
 written = 0
 def attempt(call, *arguments, **options):
@@ -167,3 +167,10 @@ def test_a_storage_that_vanishes_is_made_again(url: str, tmp_path: Path) -> None
     driver.store(*JULIET, "settings", {"a": 2})
     driver.list_append(*JULIET, "list", 1)
     assert driver.load(*JULIET, "settings") == {"a": 2}
+
+
+@pytest.mark.parametrize("url", ["mysql://juliet:hush@capulet.example/db", "no.such:Driver:hush", "drivers:Driver:hush", "pathlib.x:Path:hush"])
+def test_what_cannot_be_opened_is_named_without_its_password(url: str, tmp_path: Path) -> None:
+    with pytest.raises(BadStorageURL) as caught:
+        open_driver(url, tmp_path)
+    assert "hush" not in str(caught.value)
