@@ -12,7 +12,7 @@ import pytest
 
 import drivers.sqlite
 from drivers import ArchiveQuery, BadStorageURL, Driver, StorageError, open_driver
-from tests.drivers.conftest import FIXTURES
+from tests.drivers.conftest import FIXTURES, give_up
 from tests.drivers.contract_base import JULIET
 from tests.drivers.luadump import dump, run
 
@@ -188,7 +188,7 @@ for line in io.lines(arg[1]) do print(dump(json.decode(line))) end
 @pytest.mark.live
 def test_prosody_reads_our_json(lua: str, tmp_path: Path) -> None:
     if not Path("/usr/lib/prosody/util/json.lua").exists():
-        pytest.skip("Prosody is not installed")
+        give_up("Prosody is not installed (on Debian: apt-get install prosody)")
     values: list[Any] = [
         {"a": [1, 2.5, "ü♥\U0001d11e\n\"\\\x00\x7f"], "b": {}, "inf": float("inf"), "down": [float("-inf")]},
         {"__array": ["x", {"y": True}], "__hash": [False, {"version": 6}, 10, "ten"], "name": "n"},
