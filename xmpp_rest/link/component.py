@@ -21,6 +21,7 @@ from xmpp_rest.settings import Link
 
 log = logging.getLogger(__name__)
 
+CONFIRM_EVERY = 0.01  # seconds between two iqs to oneself: one confirms whatever was written before it
 STEADY = 30.0  # seconds after which a stream counts as good, and the back-off begins anew
 TICK = 1.0  # seconds that Process waits at the most; a stop is noticed at once through the waker
 
@@ -139,10 +140,16 @@ class Component:
 
     def _serve(self, component: Any, transport: Transport) -> None:
         while not self._stopping.is_set():
-            component.Process(TICK)
+            component.Process(self._patience())
             self._confirm(transport)
         transport.send("</stream:stream>")
         transport.pending_data(0)
+
+    def _patience(self) -> float:
+        """Seconds to wait for something to happen: not past the time at which a confirmation is to be asked for."""
+        if self._ping or self.outbox.mark == self.outbox.confirmed:
+            return TICK
+        return max(0.0, self._ping_sent + CONFIRM_EVERY - time.monotonic())
 
     def _confirm(self, transport: Transport) -> None:
         """Send an iq to oneself, which the server routes back: behind stanzas that are to be confirmed, or after a long silence.
@@ -157,7 +164,7 @@ class Component:
                 raise LinkDown("silent", f"nothing was heard for {silence:.0f} s")
             if waited < 2 * self._settings.keepalive:  # else: it was lost, though the stream lives (ejabberd with several streams)
                 return
-        elif self.outbox.mark == self.outbox.confirmed and silence < self._settings.keepalive:
+        elif now < self._ping_sent + CONFIRM_EVERY or (self.outbox.mark == self.outbox.confirmed and silence < self._settings.keepalive):
             return
         self._ping, self._ping_sent, self._mark = new_id(), now, self.outbox.mark
         ping = make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._ping, from_=self.domain, to_=self.domain)

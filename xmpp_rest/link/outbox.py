@@ -95,8 +95,9 @@ class Outbox:
             return []
         with self._lock:
             burst = [self._waiting.popleft() for _ in range(min(BURST, len(self._waiting)))]
-            self._unconfirmed.extend(burst)
-            self._taken += len(burst)
+            if self._unconfirmed or any(e.lasting for e in burst):  # nobody asks whether an iq was processed: its answer tells
+                self._unconfirmed.extend(burst)
+                self._taken += len(burst)
         return burst
 
     def wrote(self, entries: Sequence[Entry]) -> None:
