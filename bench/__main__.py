@@ -101,7 +101,7 @@ def run(folder: Path, options: argparse.Namespace) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=3, help="for each measurement")
+    parser.add_argument("--seconds", type=int, default=3, help="for each measurement")
     parser.add_argument("--rounds", type=int, default=2, help="of each scenario, peers in turn; the best counts")
     parser.add_argument("--workers", type=int, default=2, help="of the gateway and of the floor")
     parser.add_argument("--only", default="", help=f"scenarios with this in their name; {FLOWS}: batch, link, callbacks and event streams")
