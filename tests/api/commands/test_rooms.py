@@ -187,6 +187,18 @@ def test_bad_expressions(run: Run, regex: str) -> None:
     assert run("muc_online_rooms_by_regex", {"service": SERVICE, "regex": regex}) == (500, "internal_error")
 
 
+@pytest.mark.parametrize("regex", ["(a+)+b", "(?:a|a)*b", "(a?){30}b", ".*" * 30 + "b", "a?" * 30 + "b", "((a*))+b", r"(a|\)){1,}b"])
+def test_expressions_that_would_take_ages(run: Run, regex: str) -> None:
+    run("create_room", NEW | {"room": "a" * 40})
+    assert run("muc_online_rooms_by_regex", {"service": SERVICE, "regex": regex}) == (500, "internal_error")
+
+
+@pytest.mark.parametrize("regex", ["^a+$", "(a|b)a", "(?i)^A{3}", "(?:aa){2}", ".*a.*a", "[+*(]?a", r"(?P<x>a+)\+?$", "(a+)?"])
+def test_expressions_that_are_quick(run: Run, regex: str) -> None:
+    run("create_room", NEW | {"room": "a" * 40})
+    assert len(run("muc_online_rooms_by_regex", {"service": SERVICE, "regex": regex}).body) == 1
+
+
 # rooms that nobody needs
 
 

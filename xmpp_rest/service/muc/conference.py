@@ -6,7 +6,6 @@ Rooms are named by their localpart, users by their address as text. Methods rais
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +21,7 @@ from xmpp_rest.service.muc.moderation import AffiliationChange, Moderation
 from xmpp_rest.service.muc.nicks import Nicks, prepared
 from xmpp_rest.service.muc.notices import SHUTDOWN, direct_invitation
 from xmpp_rest.service.muc.options import FIXED, read_options
+from xmpp_rest.service.muc.pattern import search
 from xmpp_rest.service.muc.room import AFFILIATIONS, Affiliation, Room, Subscriber
 from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.seam import Ask, offered
@@ -83,8 +83,7 @@ class Conference:
     @offered
     def matching(self, pattern: str) -> list[list[Any]]:
         """Rooms in whose name the regular expression is found: name, value of `public`, number of occupants. Raises re.error."""
-        expression = re.compile(pattern)
-        names = [name for name in self._rooms.names() if expression.search(name)]
+        names = search(pattern, self._rooms.names())
         return [[room.jid.local, room.options["public"], _crowd(room)] for room in self._each(names)]
 
     @offered

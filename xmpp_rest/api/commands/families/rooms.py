@@ -10,6 +10,7 @@ from xmpp_rest.api.commands.families.rooms_options import Given, read
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.service.muc.pattern import search
 
 MAX_PATTERN = 1000  # characters of a regular expression
 ABSENT = "Room doesn't exists"  # COMPAT ejabberd: spelled so
@@ -92,7 +93,8 @@ def muc_online_rooms_count(services: Services, service: str) -> int:
 def muc_online_rooms_by_regex(services: Services, service: str, regex: str) -> list[tuple[str, str, int]]:
     found = conferences(services, service)
     try:
-        re.compile(regex if len(regex) <= MAX_PATTERN else "(")
+        for rooms in found:
+            search(regex if len(regex) <= MAX_PATTERN else "(", rooms.names())
     except (re.error, RecursionError, OverflowError) as e:
         raise internal_error() from e  # COMPAT ejabberd
     return [(f"{name}@{rooms.domain}", public, crowd) for rooms in found for name, public, crowd in rooms.matching(regex)]

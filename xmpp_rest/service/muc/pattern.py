@@ -1,0 +1,49 @@
+"""Is a regular expression found in these names without trying for ages?
+
+Python's `re` tries all the ways to match, holds the interpreter while it does, and cannot be stopped: `(a+)+b` would keep a process from
+everybody else. So the tries that an expression may need at the worst are estimated before it is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+MAX_TRIES = 1_000_000_000  # of the estimate, which is well above what is needed in truth
+TOKEN = re.compile(
+    r"""(?P<literal>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])          # an escape or a set of characters: nothing in it repeats
+      | (?P<open>\((?:\?(?:P?<\w+>|<[=!]|[a-zA-Z-]*[:=!>)])?)?)
+      | (?P<close>\))
+      | (?P<many>[*+][?+]?|\{\d*,?\d*\}[?+]?)
+      | (?P<either>[|?])""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def search(pattern: str, names: Sequence[str]) -> list[str]:
+    """The names in which the expression is found. Raises re.error, also for one that could take too long for these names."""
+    expression = re.compile(pattern)
+    repeats, choices = _ways(pattern)
+    if sum((len(name) + 1) ** (repeats + 1) for name in names) << choices > MAX_TRIES:
+        raise re.error("too many ways to match; use fewer repetitions", pattern)
+    return [name for name in names if expression.search(name)]
+
+
+def _ways(pattern: str) -> tuple[int, int]:
+    """How many parts repeat, and how many choices there are. Raises re.error where what repeats can itself match in several ways."""
+    repeats = choices = 0
+    opened: list[int] = []  # what had been counted where each open group began
+    ended, inside = -1, 0  # where the last group ended, and what was counted within it
+    for token in TOKEN.finditer(pattern):
+        kind, text = token.lastgroup, token[0]
+        if kind == "open" and not text.endswith(")"):
+            opened.append(repeats + choices)
+        elif kind == "close" and opened:
+            ended, inside = token.end(), repeats + choices - opened.pop()
+        elif kind == "many":
+            if inside and ended == token.start():
+                raise re.error("a group repeats that has repetitions or alternatives", pattern, token.start())
+            repeats += "*" in text or "," in text or text.startswith("+")
+        elif kind == "either":
+            choices += 1
+    return repeats, choices
