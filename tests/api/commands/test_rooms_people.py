@@ -159,6 +159,14 @@ def test_subscriptions_that_are_refused(run: Run, changes: dict[str, str], text:
     assert run("subscribe_room/v1", {"user": J, "nick": "Sun", "room": AT} | changes) == (400, text)
 
 
+@pytest.mark.parametrize("room", ["", "two words", "@"])
+def test_rooms_that_cannot_be(run: Run, room: str) -> None:
+    juliet = {"user": "juliet", "host": DOMAIN, "room": room, "service": SERVICE}
+    malformed = (400, "Malformed room JID")
+    assert run("subscribe_room", juliet | {"nick": "Sun", "nodes": []}) == malformed
+    assert run("unsubscribe_room", juliet) == malformed
+
+
 def test_a_nick_in_use(run: Run, app: Flask) -> None:
     allow(run)
     Hall(app).enter(ROMEO, room=AT)

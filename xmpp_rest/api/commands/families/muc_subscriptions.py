@@ -56,13 +56,12 @@ def _require_nick(nick: str) -> None:
 def subscribe_room(services: Services, user: str, host: str, nick: str, room: str, service: str, nodes: list[str]) -> list[str]:
     _require_nick(nick)
     rooms = conference(services, service)
-    _require_room(room)
+    _require_room(rooms, room)
     return _subscribe(rooms, room, user_at(user, host, BAD_USER), nick, nodes)
 
 
-def _require_room(room: str) -> None:
-    if not room:
-        raise rejected(BAD_ROOM)
+def _require_room(rooms: Conference, room: str) -> None:
+    user_at(room, rooms.domain, BAD_ROOM)
 
 
 @command("subscribe_room", 1)
@@ -108,7 +107,7 @@ def subscribe_room_many_v0(services: Services, users: list[tuple[str, ...]], roo
 @command("unsubscribe_room", 3)
 def unsubscribe_room(services: Services, user: str, host: str, room: str, service: str) -> bool:
     rooms = conference(services, service)
-    _require_room(room)
+    _require_room(rooms, room)
     return _unsubscribe(rooms, room, user_at(user, host, BAD_USER))
 
 
