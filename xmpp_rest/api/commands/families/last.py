@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.protocol.jid import JID
 
 SECONDS = range(-62135596800, 253402300800)  # the years 1 to 9999
@@ -36,6 +37,7 @@ def get_last(services: Services, user: str, host: str) -> tuple[str, str]:
 def set_last(services: Services, user: str, host: str, timestamp: int, status: str) -> bool:
     if timestamp not in SECONDS:
         raise rejected("Invalid timestamp")
+    require_sendable(status)
     services.last.set(services.address(user, host), timestamp, status)
     return True
 

@@ -9,6 +9,7 @@ from xmpp_rest.api.commands.families.muc import conference, conferences, refusin
 from xmpp_rest.api.commands.families.rooms_options import Given, read
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.muc.pattern import search
 
@@ -32,6 +33,7 @@ def _create(services: Services, room: str, service: str, host: str, options: Giv
     services.require_host(host)
     rooms = conference(services, service)
     given = read(options)
+    require_sendable(*given.options.values(), *(nick for _, nick, _ in given.subscribers))
     with refusing(room_exists="Room already exists", bad_room_name="Invalid value of room name"):
         rooms.create(room, given.options, given.affiliations, given.subscribers)
     return True
@@ -51,6 +53,7 @@ def destroy_room(services: Services, room: str, service: str) -> bool:
 @command("change_room_option")
 def change_room_option(services: Services, room: str, service: str, option: str, value: str) -> bool:
     rooms = conference(services, service)
+    require_sendable(value)
     done = (option, value) != UNLOGGABLE
     try:
         with refusing(room_unknown="Room not found"):

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from xmpp_rest.api.commands.errors import internal_error, rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 from xmpp_rest.service.contact import Contact
@@ -46,6 +47,7 @@ def add_rosteritem(
     owner, contact = _owner(services, localuser, localhost), _contact(user, host)
     if subs not in SUBSCRIPTIONS:
         raise rejected("Invalid subscription")
+    require_sendable(nick, *groups)
     _put(services, owner, contact, nick, subs, groups)
     return True
 

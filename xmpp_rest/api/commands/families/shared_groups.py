@@ -8,6 +8,7 @@ from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.families.accounts import account
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.service.shared_groups import FLAGS, Group, SharedGroups
 
 SEPARATOR = "\\n"  # COMPAT ejabberd: the two characters, in `display` before v1
@@ -24,6 +25,7 @@ def _groups(services: Services, host: str) -> SharedGroups:
 def srg_create(services: Services, group: str, host: str, label: str, description: str, display: list[str]) -> bool:
     if group in RESERVED:
         raise rejected("Invalid group name")
+    require_sendable(group, label, description)
     return _groups(services, host).create(group, Group(label, description, tuple(dict.fromkeys(display))))
 
 
@@ -61,6 +63,7 @@ def srg_get_info(services: Services, group: str, host: str) -> list[tuple[str, s
 
 @command("srg_set_info")
 def srg_set_info(services: Services, group: str, host: str, key: str, value: str) -> bool:
+    require_sendable(value)
     if key in TEXTS:
         return _groups(services, host).edit(group, lambda g, _: replace(g, **{key: value}))  # type: ignore[arg-type]
     if key in FLAGS:

@@ -1,0 +1,18 @@
+"""Can these texts be sent to XMPP users? What could not must not be stored: it would be in the way of every answer that holds it."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.protocol.element import BadXML, serialise
+
+
+def require_sendable(*texts: str) -> None:
+    """Raises Failure for texts with a character that XML 1.0 §2.2 has not."""
+    element = Element("{jabber:client}body")
+    element.text = "".join(texts)
+    try:
+        serialise(element)
+    except BadXML as e:
+        raise rejected(str(e)) from e
