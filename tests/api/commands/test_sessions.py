@@ -98,6 +98,7 @@ def test_set_presence(run: Run, client: FlaskClient) -> None:
     assert run("set_presence/v0", args | {"priority": "5"}) == (200, 0)
     assert run("status_list", {"status": "dnd"}).body == [{"jid": PHONE, "priority": 5, "status": "busy"}]
     assert run("set_presence", args | {"priority": 500}) == (400, "Invalid priority")
+    assert run("set_presence", args | {"priority": 1, "status": "a\x00b"}) == (400, "the character U+0000 is not allowed in XML")
     assert run("set_presence", args | {"priority": 1, "show": "asleep"}) == (400, "Invalid show")
     assert run("set_presence", args | {"priority": 1, "type": "unavailable"}) == (200, 0)
     assert run("num_resources", JULIET).body == 0

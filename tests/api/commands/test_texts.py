@@ -26,6 +26,7 @@ ROOM = {"room": "verona", "service": SERVICE}
         ("srg_create", GROUP | {"label": BAD}),
         ("srg_set_info", {"group": "capulets", "host": DOMAIN, "key": "label", "value": BAD}),
         ("set_last", JULIET | {"timestamp": 5, "status": BAD}),
+        ("kick_session", JULIET | {"resource": "rest", "reason": BAD}),
         ("change_room_option", ROOM | {"option": "title", "value": BAD}),
         ("create_room_with_opts", ROOM | {"room": "mantua", "host": DOMAIN, "options": {"title": BAD}}),
     ],

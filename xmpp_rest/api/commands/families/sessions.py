@@ -6,6 +6,7 @@ from xmpp_rest.api.commands.errors import internal_error, rejected
 from xmpp_rest.api.commands.families.accounts import account
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.sessions import SHOWS, Session, uptime
 
@@ -76,6 +77,7 @@ def resource_num(services: Services, user: str, host: str, num: int) -> str:
 
 @command("kick_session")
 def kick_session(services: Services, user: str, host: str, resource: str, reason: str) -> bool:
+    require_sendable(reason)
     services.gateway.sessions.kick([s for s in _of(services, user, host) if s.jid.resource == resource], f"conflict: {reason}")
     return True
 
@@ -118,6 +120,7 @@ def set_presence(services: Services, user: str, host: str, resource: str, type_:
         raise rejected("Invalid show")
     if priority not in range(-128, 128):
         raise rejected("Invalid priority")
+    require_sendable(status)
     kind, shown = "unavailable" if type_ == "unavailable" else "", show if show in SHOWS else ""
     services.gateway.sessions.say(jid, kind, shown, status, priority)
     return True
