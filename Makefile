@@ -11,8 +11,8 @@ help:            ## what there is to make
 run: venv        ## serve on 127.0.0.1:8080 by wsgi.ini
 	$(BIN)/python app.py
 
-test: $(VENV)/.dev ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## all tests, a file at a time on each processor
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## ruff and mypy
 	$(BIN)/ruff check .
