@@ -24,7 +24,7 @@ class Authenticated(Resource):
     """Methods that need no credentials: a browser sends none with a preflight (Fetch §3.2.2)."""
     uses: ClassVar[Mapping[str, Use]] = {}
     """What a method is about where that is not the account itself: tokens may be good for no more."""
-    status_of: ClassVar[Mapping[Outcome, int]] = {
+    status_of: ClassVar[dict[Outcome, int]] = {
         Outcome.MISSING: 401, Outcome.WRONG: 401, Outcome.FORBIDDEN: 403, Outcome.THROTTLED: 429,
     }  # fmt: skip
     """What each way to have no caller is answered with: 401, 403 or 429."""

@@ -7,14 +7,15 @@ from typing import Any
 from flask import Blueprint
 
 from xmpp_rest import __version__
-from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.api.authentication import Authenticated
+from xmpp_rest.auth.credentials import Caller
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 
 
 class Health(Resource):
-    """Whether the process answers and reaches its storage; says nothing else, so it needs no credentials."""
+    """Whether the process answers; says nothing else, so it needs no credentials."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -26,27 +27,14 @@ class Health(Resource):
         return {"status": "ok"}
 
 
-class Status(Health):
+class Status(Authenticated, Health):
     """How the streams are, and why one is not up."""
 
-    _refused: Refused | None = None
-    _caller: Caller | None = None
+    open_methods = frozenset()
+    uses = dict.fromkeys(("GET", "HEAD", "OPTIONS"), Use.ADMINISTER)
 
-    def is_authorized(self) -> bool | str:
-        who = self.gateway.authenticator.check(self.request.headers.get("Authorization"), self.request.remote_addr or "", Use.ADMINISTER)
-        if isinstance(who, Caller):
-            self._caller = who
-            return True
-        self._refused = who
-        return True if who.outcome in (Outcome.THROTTLED, Outcome.FORBIDDEN) else f'Basic realm="{self.gateway.settings.gateway.domain}"'
-
-    def forbidden(self) -> bool:
-        if self._refused:
-            return self._refused.outcome is Outcome.FORBIDDEN
-        return not (self._caller and self._caller.admin)
-
-    def rate_limited(self) -> int | bool:
-        return self._refused.retry_after if self._refused else False
+    def admits(self, caller: Caller) -> bool:
+        return caller.admin
 
     def to_json(self) -> dict[str, Any]:
         settings = self.gateway.settings

@@ -7,26 +7,26 @@ from typing import NoReturn
 from flask import Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, render
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
-from xmpp_rest.http.resource import Resource, Stop
+from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters, reply_types
 
 WILDCARD = "*/*"
 
 
-class RestResource(Resource):
-    """Base of the resources below /rest. `caller` is set once the credentials are good."""
+class RestResource(Authenticated):
+    """Base of the resources below /rest."""
 
-    caller: Caller
+    status_of = Authenticated.status_of | {Outcome.WRONG: 403}  # COMPAT mod_rest: 401 only where there are none
     accept: str  # the Accept field as it was sent, in lower case
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.limit = gateway.settings.rest.stanza_size_limit
-        self._refused: Refused | None = None
 
     def init(self) -> None:
         sent, _, behind = str(self.request.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().partition(" ")
@@ -37,29 +37,17 @@ class RestResource(Resource):
         if self.accept and WILDCARD not in self.accept and not any(t in self.accept for t in REPLY_TYPES):
             self.request.environ["HTTP_ACCEPT"] = WILDCARD
 
-    def is_authorized(self) -> bool | str:
-        if self.request.method == "OPTIONS":
-            return True
-        who = self.gateway.authenticator.check(self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "", self.use())
-        if isinstance(who, Caller):
-            self.caller = who
-            return True
-        self._refused = who
-        return self._challenge() if who.outcome is Outcome.MISSING else True
+    def authenticate(self, field: str | None) -> Caller | Refused:
+        """An account, or the component itself: here the fixed token is good."""
+        return self.gateway.authenticator.check(field, self.request.remote_addr or "", self.use())
 
     def use(self) -> Use:
         """What the request is about: a token may be good for no more than sending messages."""
         return Use.ACCOUNT
 
-    def _challenge(self) -> str:
+    def challenge(self) -> str:
         realm = f'realm="{self.gateway.settings.gateway.domain}/rest"'
         return f"Basic {realm}, Bearer {realm}"
-
-    def forbidden(self) -> bool:
-        return self._refused is not None and self._refused.outcome in (Outcome.WRONG, Outcome.FORBIDDEN)
-
-    def rate_limited(self) -> int | bool:
-        return self._refused.retry_after if self._refused else False
 
     def valid_entity_length(self) -> bool:
         return (self.request.content_length or 0) <= self.limit
