@@ -66,11 +66,16 @@ def test_one_owner_and_its_peers(make: Callable[[], Process]) -> None:
         assert process.hub.call("add", 5, a=1, b=2) == 3
 
 
+def test_a_peer_hears_what_is_told_from_its_start_on(make: Callable[[], Process]) -> None:
+    owner = make()
+    for n in range(20):
+        peer = make()
+        owner.hub.broadcast({"n": n})
+        until(lambda events=peer.events, n=n: events == [{"n": n}])  # type: ignore[misc]
+
+
 def test_events_reach_every_peer_in_order(make: Callable[[], Process]) -> None:
     owner, *peers = [make() for _ in range(3)]
-    until(lambda: owner.hub.has_peers)
-    peers[0].hub.call("add", 5, a=1, b=1)
-    peers[1].hub.call("add", 5, a=1, b=1)
     for n in range(500):
         owner.hub.broadcast({"n": n})
     for peer in peers:

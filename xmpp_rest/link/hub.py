@@ -29,6 +29,7 @@ RETRY = 0.05  # seconds between two attempts of a peer to lock the file or to re
 AFTER_FAILURE = 5.0  # seconds after an error that somebody has to look at
 ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
 QUICK_THREADS = 32
+WELCOME = {"number": 0}  # answers no call: whoever hears it, or an event before it, hears every event from there on
 STUCK = 5  # seconds that a peer may take nothing of what it is told; then it is cut off
 
 Handler = Callable[..., Any]
@@ -105,18 +106,21 @@ class Hub:
         finally:
             self._calls.pop(number, None)
 
-    def _serve_owner(self, owner: Channel) -> None:
-        """Take what the owner says until the connection ends."""
-        while (message := owner.receive()) is not None:
-            if "event" in message:
-                self._on_event(message["event"])
-                continue
-            if call := self._calls.get(message["number"]):
-                with contextlib.suppress(InvalidStateError):
-                    if "error" in message:
-                        call.set_exception(GatewayError(*message["error"]))
-                    else:
-                        call.set_result(message["result"])
+    def _serve_owner(self, owner: Channel, message: Message | None) -> None:
+        """Take what the owner says, from `message` on, until the connection ends."""
+        while message is not None:
+            self._take(message)
+            message = owner.receive()
+
+    def _take(self, message: Message) -> None:
+        if "event" in message:
+            self._on_event(message["event"])
+        elif call := self._calls.get(message["number"]):
+            with contextlib.suppress(InvalidStateError):
+                if "error" in message:
+                    call.set_exception(GatewayError(*message["error"]))
+                else:
+                    call.set_result(message["result"])
 
     def _fail_calls(self) -> None:
         for call in list(self._calls.values()):
@@ -158,11 +162,12 @@ class Hub:
             owner = connect(self._folder / SOCKET)
         except OSError:  # it holds the lock, but does not listen yet
             return
-        self._owner = owner
-        self._on_role(False)
-        self._settled.set()
+        self._owner = owner  # `stop` may close it from here on
         try:
-            self._serve_owner(owner)
+            if first := owner.receive():
+                self._on_role(False)
+                self._settled.set()
+                self._serve_owner(owner, first)
         finally:
             self._settled.clear()
             self._owner = None
@@ -203,6 +208,8 @@ class Hub:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK, 0))
             peer = Channel(sock)
             self._peers[peer] = None
+            with contextlib.suppress(OSError):  # the peer is gone
+                peer.send(WELCOME)
             threading.Thread(target=self._serve_peer, args=(peer,), name="hub peer", daemon=True).start()
 
     def _serve_peer(self, peer: Channel) -> None:
