@@ -118,6 +118,7 @@ class Gateway:
         self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks", self.accounts.exists)
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
         self.sessions = Sessions(settings.gateway.domain, self.streams, presences, self.sending)
+        self.contacts.listened = lambda account: bool(self.sessions.of(account))
         self.offline = Offline(self.driver, settings.gateway.domain, self.sessions.is_online)
         self.mailbox.offline = self.offline.take
         self.announcements = Announcements(self.driver, settings.gateway.domain, self.router)

@@ -56,6 +56,16 @@ def test_an_item_in_every_detail(driver: Driver) -> None:
     assert roster.contact(JULIET, ROMEO) == Contact(ROMEO, State(Side.ASKED), "Romeo", ("Friends", "Lovers"), approved=True)
 
 
+def test_many_changes_are_one_step(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    roster = Roster(driver)
+    changes = roster.change_all(JULIET, {ROMEO: lambda _: Contact(ROMEO), NURSE: lambda old: old})
+    assert [(c.before, c.after, c.version) for c in changes] == [(None, Contact(ROMEO), 1), (None, None, 1)]
+    monkeypatch.setattr(module, "MAX_CONTACTS", 1)
+    with pytest.raises(GatewayError, match="at the most"):
+        roster.change_all(JULIET, {ROMEO: lambda _: Contact(ROMEO, name="Romeo"), NURSE: lambda _: Contact(NURSE)})
+    assert roster.items(JULIET) == (1, [Contact(ROMEO)])
+
+
 def test_a_request_of_a_stranger_is_no_item(driver: Driver) -> None:
     roster = Roster(driver)
     stranger = Contact(ROMEO, State(from_=Side.ASKED), listed=False, request=REQUEST)

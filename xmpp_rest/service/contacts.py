@@ -6,7 +6,7 @@ A change is kept first and sent then: the answer may come while the request is s
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
@@ -18,7 +18,7 @@ from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.contact import Contact, as_item, item_of, received, sent
 from xmpp_rest.service.presence import Presences, addressed
-from xmpp_rest.service.roster import Change, Roster
+from xmpp_rest.service.roster import Change, Edit, Roster
 from xmpp_rest.service.subscriptions import KINDS, OUTBOUND, STRANGER, Side, State
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,11 @@ _BROADCAST = (None, "unavailable")
 
 def _nobody_listens(account: JID, iq: Element) -> None:
     """No stream is open."""
+
+
+def _perhaps(account: JID) -> bool:
+    """Nobody knows who listens."""
+    return True
 
 
 class Contacts:
@@ -51,6 +56,8 @@ class Contacts:
         self._accounts = accounts
         self._bots = bots  # hosted addresses that are no accounts, and may be contacts
         self._push = push
+        self.listened: Callable[[JID], bool] = _perhaps
+        """Whether anybody listens to the account; saves the pushes of many changes where nobody does."""
 
     # -- what an account asks for
 
@@ -89,6 +96,13 @@ class Contacts:
         Raises GatewayError: bad-contact, roster-full; StorageError.
         """
         self._pushed(owner, self._roster.change(owner, jid, lambda _: contact))
+
+    def put_all(self, owner: JID, contacts: Iterable[Contact]) -> None:
+        """As `put` for each of them, with one write: all of them or none. Raises as `put`."""
+        changes = self._roster.change_all(owner, {contact.jid: _always(contact) for contact in contacts})
+        if self.listened(owner):  # asked behind the write: who comes later reads what is there now
+            for change in changes:
+                self._pushed(owner, change)
 
     def remove(self, owner: JID, jid: JID) -> bool:
         """End both subscriptions and forget the contact; False if there was nothing between the two.
@@ -217,6 +231,10 @@ class Contacts:
             gone = before or after
             query.append(item_of(after) if after else child(f"{{{ROSTER}}}item", jid=str(gone and gone.jid), subscription="remove"))
             self._push(owner, make("iq", query, type_="set", id_=new_id(), to_=str(owner)))
+
+
+def _always(contact: Contact) -> Edit:
+    return lambda _: contact
 
 
 def _states(change: Change) -> tuple[State, State]:

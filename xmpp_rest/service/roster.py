@@ -6,7 +6,7 @@ as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from drivers import Driver, Table
@@ -60,24 +60,32 @@ class Roster:
         `edit` must not write to the storage; what it raises goes through, and nothing is changed then.
         Raises GatewayError: bad-contact, roster-full; StorageError.
         """
-        jid = jid.bare
-        if str(jid) in _RESERVED:
-            raise GatewayError("bad-contact", f"{jid} cannot be a contact: the storage uses that word for something else")
-        change = Change(None, None, 0)
+        (change,) = self.change_all(owner, {jid.bare: edit})
+        return change
+
+    def change_all(self, owner: JID, edits: Mapping[JID, Edit]) -> list[Change]:
+        """As `change` for each of these bare addresses, in one step: all of them or none."""
+        for jid in edits:
+            if str(jid) in _RESERVED:
+                raise GatewayError("bad-contact", f"{jid} cannot be a contact: the storage uses that word for something else")
+        changes: list[Change] = []
 
         def work(table: Table | None) -> Table:
-            nonlocal change
             entries = _entries(table)
-            before = _contact(entries, jid)
-            after = edit(before)
-            if after != before:
-                _refuse_too_many(entries, before, after)
-                _write(entries, jid, after)
-            change = Change(before, after, _version(entries))
+            changes[:] = [_change(entries, jid, edit) for jid, edit in edits.items()]  # a driver may try again
             return entries
 
         self._driver.update(owner.local, owner.domain, ROSTER, work)
-        return change
+        return changes
+
+
+def _change(entries: Entries, jid: JID, edit: Edit) -> Change:
+    before = _contact(entries, jid)
+    after = edit(before)
+    if after != before:
+        _refuse_too_many(entries, before, after)
+        _write(entries, jid, after)
+    return Change(before, after, _version(entries))
 
 
 def _entries(table: Table | None) -> Entries:

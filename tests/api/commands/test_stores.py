@@ -9,6 +9,7 @@ import pytest
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.jid import parse_jid
 
 JULIET = {"user": "juliet", "host": DOMAIN}
 LOCAL = {"localuser": "juliet", "localhost": DOMAIN}
@@ -182,6 +183,33 @@ def test_everybody_knows_everybody(run: Run) -> None:
     assert run("push_alltoall", {"host": DOMAIN, "group": "All"}) == (200, 0)
     names = [(row["nick"], row["subscription"], row["groups"]) for row in run("get_roster", JULIET).body]
     assert names == [("admin", "both", ["All"]), ("nurse", "both", ["All"])]
+
+
+def test_who_listens_hears_of_everybody(run: Run, gateway: Gateway) -> None:
+    listening = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}"))
+    run("push_alltoall", {"host": DOMAIN, "group": "All"})
+    pushes = [event.stanza for event in iter(lambda: listening.next(0.05), None)]
+    assert [(p.tag, p[0][0].get("jid")) for p in pushes] == [("iq", f"admin@{DOMAIN}"), ("iq", f"nurse@{DOMAIN}")]
+    run("push_alltoall", {"host": DOMAIN, "group": "All"})
+    assert listening.next(0.05) is None  # nothing changed
+
+
+def test_each_roster_is_written_once(run: Run, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    update = gateway.driver.update
+
+    def counted(user: str | None, host: str, store: str, change: Any) -> Any:
+        written.extend([str(user)] if store == "roster" else [])
+        return update(user, host, store, change)
+
+    monkeypatch.setattr(gateway.driver, "update", counted)
+    assert run("push_alltoall", {"host": DOMAIN, "group": "All"}) == (200, 0)
+    assert sorted(written) == ["admin", "juliet", "nurse"]
+
+
+def test_a_group_that_cannot_be_sent(run: Run) -> None:
+    assert run("push_alltoall", {"host": DOMAIN, "group": "\x07"}).status == 400
+    assert run("get_roster", JULIET) == (200, [])
 
 
 ALL = {"subs": "any", "asks": "any", "users": "any", "contacts": "any"}

@@ -48,13 +48,13 @@ def add_rosteritem(
     if subs not in SUBSCRIPTIONS:
         raise rejected("Invalid subscription")
     require_sendable(nick, *groups)
-    _put(services, owner, contact, nick, subs, groups)
+    services.gateway.contacts.put(owner, contact, _item(contact, nick, subs, groups))
     return True
 
 
-def _put(services: Services, owner: JID, jid: JID, nick: str, subs: str, groups: list[str]) -> None:
+def _item(jid: JID, nick: str, subs: str, groups: list[str]) -> Contact:
     state = State(*(SIDES[sees] for sees in SUBSCRIPTIONS[subs]))
-    services.gateway.contacts.put(owner, jid, Contact(jid, state, nick, tuple(sorted(set(groups)))))
+    return Contact(jid, state, nick, tuple(sorted(set(groups))))
 
 
 @command("add_rosteritem")
@@ -99,11 +99,10 @@ def get_roster_count(services: Services, user: str, host: str) -> int:
 @command("push_alltoall")
 def push_alltoall(services: Services, host: str, group: str) -> bool:
     services.require_host(host)
-    users = [JID(user, services.domain, "") for user in sorted(services.accounts.users())]
-    for owner in users:
-        for contact in users:
-            if contact != owner:
-                _put(services, owner, contact, contact.local, "both", [group])
+    require_sendable(group)
+    items = [_item(JID(user, services.domain, ""), user, "both", [group]) for user in sorted(services.accounts.users())]
+    for owner in items:
+        services.gateway.contacts.put_all(owner.jid, [item for item in items if item is not owner])
     return True
 
 
