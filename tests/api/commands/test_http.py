@@ -62,13 +62,13 @@ def test_default_version_decides_what_is_there(make_app: MakeApp, written: str, 
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/"])
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "BREW"])
 def test_no_name(client: FlaskClient, path: str, method: str) -> None:
     answer = client.open(path, method=method)
     assert (answer.status_code, answer.get_json()) == (400, NO_NAME)
 
 
-@pytest.mark.parametrize("method", sorted(REGISTERED_METHODS - {"GET", "POST", "OPTIONS"}))
+@pytest.mark.parametrize("method", sorted(REGISTERED_METHODS - {"GET", "POST", "OPTIONS"} | {"BREW"}))
 def test_other_methods_never_run_a_command(app: Flask, client: FlaskClient, method: str) -> None:
     query = {"user": "juliet", "host": DOMAIN}
     answer = client.open("/api/unregister", method=method, query_string=query, data=json.dumps(query), headers=ADMIN)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from flask import Blueprint
-from flask.blueprints import BlueprintSetupState
-from werkzeug.routing import Rule
 
 from xmpp_rest.api.client.contacts import Contacts
 from xmpp_rest.api.client.cors import allow_origin
@@ -16,7 +12,8 @@ from xmpp_rest.api.client.messages import Messages
 from xmpp_rest.api.client.roommessages import RoomMessages
 from xmpp_rest.api.client.rooms import RoomConfig, Rooms
 from xmpp_rest.api.client.roomusers import RoomUsers
-from xmpp_rest.api.client.routing import Dispatcher, Route, View
+from xmpp_rest.api.client.routing import Dispatcher, Route
+from xmpp_rest.api.routing import any_method
 from xmpp_rest.gateway import Gateway
 
 ROUTES: tuple[Route, ...] = (
@@ -41,19 +38,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes = Blueprint("client", __name__)
     for family in dispatcher.families:
         for rule in (f"{settings.prefix}/{family}", f"{settings.prefix}/{family}/<anything:tail>"):
+            # spec §1.8 wants our 405, not Flask's
             routes.record(any_method(rule, family, dispatcher.view))
     description = Description.as_view("description", settings)
     routes.add_url_rule(f"{settings.prefix}-docs/openapi.json", view_func=description)
     routes.after_request(allow_origin(settings.origins))
     return routes
-
-
-def any_method(rule: str, name: str, view: View) -> Callable[[BlueprintSetupState], None]:
-    """What adds a URL rule that the router applies to methods nobody has registered, too: spec §1.8 wants our 405, not Flask's."""
-
-    def add(state: BlueprintSetupState) -> None:
-        endpoint = f"{state.name}.{name}"
-        state.app.url_map.add(Rule(rule, endpoint=endpoint, methods=None))
-        state.app.view_functions[endpoint] = view
-
-    return add

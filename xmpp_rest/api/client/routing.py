@@ -7,15 +7,15 @@ between segments; so the segments are taken from the URI as it was sent, which e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from flask import Request, Response, request
 
+from xmpp_rest.api.routing import View
 from xmpp_rest.http.resource import Resource
 
-View = Callable[..., Response]
 _RAW = ("RAW_URI", "REQUEST_URI")  # gunicorn, werkzeug; mod_wsgi, uwsgi, Passenger
 
 _AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)  # RFC 9112 §3.2.2: the absolute form, for proxies

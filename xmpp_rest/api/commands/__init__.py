@@ -14,6 +14,7 @@ from xmpp_rest.api.commands.families import COMMANDS
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.routing import any_method
 from xmpp_rest.auth.rights import Rights, Rule, with_defaults
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.settings import Settings
@@ -40,8 +41,8 @@ def blueprint(gateway: Gateway) -> Blueprint:
     call = Call.as_view("call", services, offered, rights, settings.commands.default_version)
     preflight = Preflight.as_view("preflight")
     for rule in ("/api", "/api/<anything:path>"):
-        routes.add_url_rule(rule, view_func=call, methods=Call.route_methods - {"OPTIONS"})
         routes.add_url_rule(rule, view_func=preflight, methods=["OPTIONS"])
+        routes.record(any_method(rule, "call", call))
     routes.register_error_handler(Exception, _unexpected)
     routes.after_request(_allow_origin)
     routes.after_request(_audit)

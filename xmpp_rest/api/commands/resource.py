@@ -54,7 +54,7 @@ class Call(Resource):
             self.request.environ.pop(name, None)
 
     def known_methods(self) -> frozenset[str]:
-        return self.route_methods
+        return self.route_methods | {self.request.method}  # none is 501 here
 
     def allowed_methods(self) -> list[str]:
         if self.request.method not in METHODS:
