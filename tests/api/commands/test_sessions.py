@@ -127,3 +127,9 @@ def test_the_best_session_is_that_of_the_highest_priority(run: Run, client: Flas
     say(client, priority=1)
     say(client, "tablet", priority=9, show="xa")
     assert run("get_presence", JULIET).body == {"jid": f"juliet@{DOMAIN}/tablet", "show": "xa", "status": ""}
+
+
+def test_the_words_of_a_client(run: Run) -> None:
+    assert run("user_resources", {"user": "juliet", "server": DOMAIN}) == (200, [])
+    both = {"user": "juliet", "server": DOMAIN, "host": DOMAIN}
+    assert run("user_resources", both) == (400, "Request have duplicate argument: host")

@@ -14,6 +14,8 @@ from typing import Any
 
 from xmpp_rest.api.commands.types import Field, read_field
 
+# COMPAT EjabberdAPI, ProcessOne's Go client: it says `server` here, too, where only its other commands take that
+RENAMED_BY_CLIENTS = {"user_resources": {"server": "host"}}
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 
 
@@ -48,7 +50,7 @@ def read_definition(row: Mapping[str, Any]) -> Definition:
         args=args,
         result=read_field(row["result"]),
         # An old name that is an argument of its own stays one: muc_register_nick v3 could not be called otherwise.
-        renamed={r["old"]: r["new"] for r in row["args_rename"] if r["old"] not in taken},
+        renamed={r["old"]: r["new"] for r in row["args_rename"] if r["old"] not in taken} | RENAMED_BY_CLIENTS.get(row["name"], {}),
         policy=row["policy"],
         tags=frozenset(row["tags"]),
         module=row["module"],
