@@ -33,6 +33,7 @@ ERRORS: dict[str, Row] = {
     "host-unknown": Row(404, "cancel", "item-not-found", "The domain is not hosted here"),
     "bad-contact": Row(400, "modify", "jid-malformed", "This address cannot be a contact"),
     "roster-full": Row(403, "wait", "resource-constraint", "The roster holds as many contacts as it may"),
+    "blocked": Row(403, "cancel", "not-acceptable", "A privacy list of the account denies this"),
     "job-running": Row(409, "wait", "conflict", "Operation in progress"),
     "room-unknown": Row(404, "cancel", "item-not-found", "There is no such room"),
     "room-exists": Row(409, "cancel", "conflict", "There is a room of that name already"),

@@ -48,6 +48,10 @@ from xmpp_rest.service.muclight_voice import Voice
 from xmpp_rest.service.offline import Offline
 from xmpp_rest.service.outcomes import Outcomes
 from xmpp_rest.service.presence import Presences
+from xmpp_rest.service.privacy import PrivacyLists
+from xmpp_rest.service.privacy_guard import Guard
+from xmpp_rest.service.privacyiq import FEATURES as PRIVACY_FEATURES
+from xmpp_rest.service.privacyiq import PrivacyQueries
 from xmpp_rest.service.roster import Roster
 from xmpp_rest.service.rosteriq import RosterQueries
 from xmpp_rest.service.sending import Sending
@@ -110,10 +114,15 @@ class Gateway:
         self.stamps = Stamps()
         self.mailbox = Mailbox(self.archive, self.streams, self.accounts, self.stamps)
         bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
-        presences = Presences(self.driver, self.router)
-        self.contacts = Contacts(Roster(self.driver), presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
+        presences, roster = Presences(self.driver, self.router), Roster(self.driver)
+        self._lists = PrivacyLists(self.driver)
+        self._guard = Guard(settings.gateway.domain, self._lists, roster)
+        self.privacy = PrivacyQueries(self._lists, self.mailbox.show)
+        self._lists.changed, presences.may_go = self._forget_lists, self._guard.may_go
+        self.contacts = Contacts(roster, presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
         self.outcomes = Outcomes()
         self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes)
+        self.sending.guard = self._guard
         dead = DeadLetters(self.driver, settings.gateway.domain)
         self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks", self.accounts.exists)
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
@@ -137,13 +146,16 @@ class Gateway:
         offers |= self._rooms_away.offers if self._rooms_away else {}
         self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
         self.siblings.orders |= {"end_stream": self.sessions.end_stream, "lift": self.authenticator.lift}
-        self.siblings.orders |= {"log_level": set_level, "forget": self.passwords.forget}
+        self.siblings.orders |= {"log_level": set_level, "forget": self.passwords.forget, "privacy": self._lists.forget}
         self._subscribe()
 
     def _greet(self, account: JID) -> None:
         """The account has a session: what waited for one is over."""
         self.offline.clear(account)
         self.announcements.greet(account)
+
+    def _forget_lists(self, account: JID) -> None:
+        self.everywhere("privacy", account=str(account))
 
     def _build_rooms(self) -> MucLight:
         """The MUC Light rooms, which answer at their domain before anybody else does."""
@@ -227,10 +239,13 @@ class Gateway:
         own, *others = self.domains
         for domain in self.domains:
             identity, items = (GATEWAY, tuple(others)) if domain == own else (COMPONENT, ())
-            entity = Entity(identity, items, self.accounts.exists, ARCHIVE_FEATURES + VCARD_FEATURES)
+            features = PRIVACY_FEATURES if domain == own else ()
+            entity = Entity(identity, items, self.accounts.exists, ARCHIVE_FEATURES + VCARD_FEATURES, features)
             self.router.subscribe(domain, self.callbacks.handle_bot)
             if domain == own:
+                self.router.subscribe(domain, self._guard.handle)
                 self.router.subscribe(domain, self.contacts.handle)
+                self.router.subscribe(domain, self.privacy.handle)
                 self.router.subscribe(domain, RosterQueries(self.contacts).handle)
                 self.router.subscribe(domain, ArchiveQueries(self.archive, self.router.send).handle)
                 self.router.subscribe(domain, VCardQueries(VCards(self.driver), self.accounts.exists).handle)

@@ -13,6 +13,7 @@ LAST = "jabber:iq:last"  # XEP-0012
 MAM = "urn:xmpp:mam:2"  # XEP-0313
 MUC = "http://jabber.org/protocol/muc"  # XEP-0045
 MUC_LIGHT = "urn:xmpp:muclight:0"  # XEP Multi-User Chat Light (ProtoXEP)
+PRIVACY = "jabber:iq:privacy"  # XEP-0016
 PING = "urn:xmpp:ping"  # XEP-0199
 RECEIPTS = "urn:xmpp:receipts"  # XEP-0184
 ROSTER = "jabber:iq:roster"  # RFC 6121 §2.1

@@ -134,9 +134,11 @@ class Contacts:
         """Send a presence of type subscribe, subscribed, unsubscribe or unsubscribed to a contact (RFC 6121 A.2).
 
         `approve`: `subscribed` where nothing was asked approves in advance (§3.4).
-        Raises GatewayError: outbox-full (then all is as it was), bad-contact, roster-full; StorageError.
+        Raises GatewayError: blocked, outbox-full (then all is as it was), bad-contact, roster-full; StorageError.
         """
         kind = stanza.attrib["type"]
+        if not self._presences.may_go(stanza, owner, jid):
+            raise GatewayError("blocked")
         change = self._roster.change(owner, jid, lambda old: sent(old, jid.bare, kind, approve))
         before, after = _states(change)
         if before != after or OUTBOUND[kind].always:

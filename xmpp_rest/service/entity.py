@@ -24,10 +24,16 @@ class Entity:
     """A router's handler, subscribed last: answers for a hosted domain itself and for the bare addresses of its accounts."""
 
     def __init__(
-        self, identity: Identity, items: tuple[str, ...], exists: Callable[[JID], bool], of_accounts: tuple[str, ...] = ()
+        self,
+        identity: Identity,
+        items: tuple[str, ...],
+        exists: Callable[[JID], bool],
+        of_accounts: tuple[str, ...] = (),
+        of_domain: tuple[str, ...] = (),
     ) -> None:
-        """`of_accounts`: features of accounts that other handlers serve."""
+        """`of_accounts`, `of_domain`: features of accounts, and of the domain itself, that other handlers serve."""
         self._of_accounts = of_accounts
+        self._of_domain = of_domain
         self._identity = identity
         self._items = items  # addresses of what else is hosted, for disco#items
         self._exists = exists
@@ -60,7 +66,7 @@ class Entity:
         category, kind, name = ACCOUNT if to.local else self._identity
         named = {"name": name} if name else {}
         served = self._of_account if to.local else self._of_host
-        features = {tag[1:].partition("}")[0] for tag in served} | set(self._of_accounts if to.local else ())
+        features = {tag[1:].partition("}")[0] for tag in served} | set(self._of_accounts if to.local else self._of_domain)
         answer = child(query.tag)
         answer.append(child(f"{{{DISCO_INFO}}}identity", category=category, type=kind, **named))
         answer.extend(child(f"{{{DISCO_INFO}}}feature", var=feature) for feature in sorted(features))

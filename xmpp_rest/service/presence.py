@@ -13,7 +13,7 @@ from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import make, new_id
 
@@ -21,6 +21,11 @@ log = logging.getLogger(__name__)
 
 STORE = "presence"
 MAX_RESOURCES = 32  # of one account; the one that spoke longest ago gives way
+
+
+def _always(presence: Element, account: JID, to: JID) -> bool:
+    """Nobody has anything against it."""
+    return True
 
 
 def _nobody_minds(account: JID) -> None:
@@ -45,6 +50,8 @@ class Presences:
         self._router = router
         self.came: Callable[[JID], None] = _nobody_minds
         """Told of an account that has said that it is available."""
+        self.may_go: Callable[[Element, JID, JID], bool] = _always
+        """Whether a presence of an account may go to somebody, as far as the account itself has said."""
 
     def said(self, sender: JID, stanza: Element) -> None:
         """Keep a presence that `sender` broadcast: without a type it is available, with `unavailable` forgotten. Raises StorageError."""
@@ -90,6 +97,8 @@ class Presences:
 
     def forward(self, presence: Element, to: JID) -> None:
         """Send a copy to `to`. One that cannot go is dropped: the next one would have replaced it."""
+        if not self.may_go(presence, parse_jid(presence.get("from", "")), to):
+            return
         try:
             self._router.send(addressed(presence, to_=str(to)))
         except GatewayError as e:

@@ -9,10 +9,11 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import BadXML
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.outcomes import Outcome, Outcomes
+from xmpp_rest.service.privacy_guard import Guard
 from xmpp_rest.service.together import Outgoing, Result, Together
 
 
@@ -35,7 +36,8 @@ class Sending:
         self._mailbox = mailbox
         self._contacts = contacts
         self._outcomes = outcomes
-        self._together = Together(router, mailbox, outcomes, self.send)
+        self._together = Together(router, mailbox, outcomes, self.send, self._watched)
+        self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
         self.away: Away | None = None  # the process that owns the link, where that is another one
 
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
@@ -82,7 +84,12 @@ class Sending:
             return self.away.receive(stanza)
         return None if self._router.settle(stanza, sender, to) else self._router.deliver(stanza, sender, to)
 
+    def _watched(self, sender: JID) -> bool:
+        return self.guard is not None and self.guard.watches(sender)
+
     def _send(self, stanza: Element, sender: JID, to: JID, *, keep_refused: bool) -> Element | None:
+        if self.guard and (refusal := self.guard.refuse(stanza, sender, to)) is not None:
+            return refusal
         if self._contacts.outgoing(stanza, sender, to):
             return None
         with self._mailbox.one_text(stanza):
@@ -93,7 +100,9 @@ class Sending:
 
     def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
         """Send an iq and wait for its answer; archive results that belong to it come along. Raises GatewayError, BadXML."""
-        return self._router.ask(iq, seconds)
+        sender = parse_jid(iq.get("from", ""))
+        refusal = self.guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare)))) if self.guard else None
+        return self._router.ask(iq, seconds) if refusal is None else (refusal, [])
 
     def outcome(self, sender: JID, identifier: str) -> Outcome | None:
         """What became of a stanza that was sent with `send`, if it is remembered."""

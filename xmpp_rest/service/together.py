@@ -26,13 +26,21 @@ Result = Element | Exception | None
 
 
 class Together:
-    """Sends stanzas in their order; `send` is how one of them is sent alone."""
+    """Sends stanzas in their order; `send` is how one of them is sent alone, and `watched` whose are judged one by one."""
 
-    def __init__(self, router: Router, mailbox: Mailbox, outcomes: Outcomes, send: Callable[[Element, JID, JID], Element | None]) -> None:
+    def __init__(
+        self,
+        router: Router,
+        mailbox: Mailbox,
+        outcomes: Outcomes,
+        send: Callable[[Element, JID, JID], Element | None],
+        watched: Callable[[JID], bool],
+    ) -> None:
         self._router = router
         self._mailbox = mailbox
         self._outcomes = outcomes
         self._send = send
+        self._watched = watched
 
     def __call__(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         """A result for each."""
@@ -47,7 +55,7 @@ class Together:
         """Whose archive and stream it takes if it is a message that leaves the gateway; None for what is sent alone."""
         stanza, sender, to = outgoing
         leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.takes_many
-        return sender.bare if leaves else None
+        return sender.bare if leaves and not self._watched(sender) else None
 
     def alone(self, members: Sequence[Outgoing]) -> Iterator[Result]:
         """A result for each of these, which share nothing."""

@@ -1,7 +1,8 @@
-"""Private storage (spec commands-api §12)."""
+"""Private storage and privacy lists (spec commands-api §12)."""
 
 from __future__ import annotations
 
+import logging
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.commands.errors import rejected
@@ -9,7 +10,9 @@ from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.protocol.privacy import PrivacyError
 
+log = logging.getLogger(__name__)
 QUERY = "{jabber:iq:private}query"  # XEP-0049
 
 
@@ -40,4 +43,16 @@ def bookmarks_to_pep(services: Services, user: str, host: str) -> str:
     raise rejected("There is no personal eventing (XEP-0163) that they could be moved to")
 
 
-COMMANDS = (private_get, private_set, bookmarks_to_pep)
+@command("privacy_set")
+def privacy_set(services: Services, user: str, host: str, xmlquery: str) -> bool:
+    """What the account could say itself, in an iq of type set (XEP-0016)."""
+    owner = services.address(user, host)
+    try:
+        services.gateway.privacy.set(owner, parse_text(xmlquery))
+    except (BadXML, PrivacyError) as e:
+        log.info("the privacy lists of %s stay as they are: %s", owner, e)
+        return False
+    return True
+
+
+COMMANDS = (private_get, private_set, bookmarks_to_pep, privacy_set)

@@ -1,0 +1,135 @@
+"""What does a privacy list say, and what does it let pass? (XEP-0016) Nothing is kept here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.namespaces import PRIVACY
+from xmpp_rest.protocol.stanza import child
+
+MESSAGE, IQ, PRESENCE_IN, PRESENCE_OUT = "message", "iq", "presence-in", "presence-out"
+WAYS = (MESSAGE, IQ, PRESENCE_IN, PRESENCE_OUT)
+"""What a rule may be limited to (XEP-0016 §2.1): what comes in, and presence that goes out."""
+OTHER = ""
+"""Everything else, outgoing messages and iqs and all about subscriptions; only rules without a limit cover it."""
+ITEM = f"{{{PRIVACY}}}item"
+_WAY_OF = {f"{{{PRIVACY}}}{way}": way for way in WAYS}
+ACTIONS = {"allow": True, "deny": False}
+SUBSCRIPTIONS = ("both", "to", "from", "none")
+MAX_ITEMS = 1000
+MAX_ORDER = 2**32 - 1  # xs:unsignedInt
+MAX_VALUE = 3071  # bytes of an address (RFC 6122 §2.1)
+
+
+class PrivacyError(ValueError):
+    """A privacy query is refused with this stanza error condition (RFC 6120 §8.3.3); the sentence says why."""
+
+    def __init__(self, condition: str, text: str) -> None:
+        super().__init__(text)
+        self.condition = condition
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One rule. `kind`: jid, group, subscription, or "" for everybody; `ways`: those of WAYS that it covers, none for everything."""
+
+    order: int
+    allow: bool
+    kind: str = ""
+    value: str = ""
+    ways: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Whom the account communicates with, and what its roster says of it."""
+
+    jid: JID
+    subscription: str = "none"
+    groups: Collection[str] = ()
+
+
+def _is_at(value: str, peer: Peer) -> bool:
+    """XEP-0016 §2.1: user@domain/resource, user@domain, domain/resource, or a domain with everybody there and below it."""
+    jid = peer.jid
+    return value in (str(jid), str(jid.bare), jid.domain) or jid.domain.endswith(f".{value}")
+
+
+MATCHES: Mapping[str, Callable[[str, Peer], bool]] = {
+    "": lambda _, __: True,
+    "jid": _is_at,
+    "group": lambda value, peer: value in peer.groups,
+    "subscription": lambda value, peer: value == peer.subscription,
+}
+
+
+def allows(items: Iterable[Item], peer: Peer, way: str) -> bool:
+    """Whether the list lets this pass between the account and `peer`: the first item in order that fits decides, and none forbids it."""
+    for item in items:
+        if (not item.ways or way in item.ways) and MATCHES[item.kind](item.value, peer):
+            return item.allow
+    return True
+
+
+def in_order(items: Iterable[Item]) -> tuple[Item, ...]:
+    return tuple(sorted(items, key=lambda item: item.order))
+
+
+def read_list(element: Element) -> tuple[Item, ...]:
+    """The items of a `<list/>`, in order. Raises PrivacyError for those that are none (XEP-0016 §2.1)."""
+    if any(item.tag != ITEM for item in element):
+        raise PrivacyError("bad-request", "a list holds items, and nothing else")
+    if len(element) > MAX_ITEMS:
+        raise PrivacyError("not-acceptable", f"a list holds {MAX_ITEMS} items at the most")
+    items = in_order(map(_read_item, element))
+    if len({item.order for item in items}) < len(items):
+        raise PrivacyError("bad-request", "two items have the same order")
+    return items
+
+
+def _read_item(element: Element) -> Item:
+    order, action = element.get("order", ""), element.get("action", "")
+    if not re.fullmatch("[0-9]{1,10}", order) or int(order) > MAX_ORDER:
+        raise PrivacyError("bad-request", f"order: write a number from 0 to {MAX_ORDER}")
+    if action not in ACTIONS:
+        raise PrivacyError("bad-request", "action: write allow or deny")
+    ways = frozenset(_WAY_OF.get(part.tag, "") for part in element)
+    if "" in ways:
+        raise PrivacyError("bad-request", f"an item is limited to {', '.join(WAYS)} by elements of these names, and holds nothing else")
+    kind = element.get("type", "")
+    return Item(int(order), ACTIONS[action], kind, _read_value(kind, element.get("value", "")), ways)
+
+
+def _read_value(kind: str, value: str) -> str:
+    if kind not in MATCHES:
+        raise PrivacyError("bad-request", "type: write jid, group or subscription, or leave it away for everybody")
+    if len(value.encode()) > MAX_VALUE:
+        raise PrivacyError("not-acceptable", f"value: {MAX_VALUE} bytes at the most")
+    if kind == "subscription" and value not in SUBSCRIPTIONS:
+        raise PrivacyError("bad-request", f"value: write one of {', '.join(SUBSCRIPTIONS)} for a subscription")
+    if kind == "group" and not value:
+        raise PrivacyError("bad-request", "value: write the name of a group")
+    if kind != "jid":
+        return value if kind else ""
+    try:
+        return str(parse_jid(value))
+    except InvalidJID as e:
+        raise PrivacyError("bad-request", f"value: {e}") from e
+
+
+def write_list(name: str, items: Iterable[Item] = ()) -> Element:
+    """The `<list/>` of these items."""
+    element = child(f"{{{PRIVACY}}}list", name=name)
+    element.extend(map(_write_item, items))
+    return element
+
+
+def _write_item(item: Item) -> Element:
+    about = {"type": item.kind, "value": item.value} if item.kind else {}
+    element = child(ITEM, **about, action="allow" if item.allow else "deny", order=str(item.order))
+    element.extend(child(f"{{{PRIVACY}}}{way}") for way in WAYS if way in item.ways)
+    return element

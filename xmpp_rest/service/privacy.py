@@ -1,0 +1,160 @@
+"""Which privacy lists has an account, and which one counts? The `privacy` store, in the form of Prosody's mod_privacy (XEP-0016).
+
+A table: `default`, the name of the list that counts, and `lists`, from name to `{"name": …, "items": […]}`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from drivers import Driver, Table
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.privacy import ACTIONS, MATCHES, WAYS, Item, PrivacyError, in_order
+
+log = logging.getLogger(__name__)
+
+STORE = "privacy"
+MAX_LISTS = 50
+MAX_NAME = 1023  # bytes
+FRESH = 1.0  # seconds that what was read counts: somebody else may write to the storage, too
+REMEMBERED = 10_000  # accounts
+_RESERVED = frozenset(("", "__array", "__hash"))  # the storage uses these words for something else
+Items = tuple[Item, ...]
+
+
+def _nobody_minds(account: JID) -> None:
+    """Nobody else remembers lists."""
+
+
+class PrivacyLists:
+    """The privacy lists of the hosted accounts. Methods raise StorageError."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._counting: dict[JID, tuple[float, Items]] = {}  # account → when it was read, the default list
+        self.changed: Callable[[JID], None] = _nobody_minds
+        """Told of an account whose lists have changed, so that every process may forget them."""
+
+    def names(self, account: JID) -> tuple[str, list[str]]:
+        """The name of the default list, "" for none, and the names of all."""
+        table = _table(self._driver.load(account.local, account.domain, STORE))
+        return _default(table), sorted(_lists(table))
+
+    def items(self, account: JID, name: str) -> Items | None:
+        """The items of one list; None if there is none of that name."""
+        return _lists(_table(self._driver.load(account.local, account.domain, STORE))).get(name)
+
+    def counting(self, account: JID) -> Items:
+        """The items of the default list; empty where there is none. Remembered for FRESH seconds, unless `forget` says otherwise."""
+        now = time.monotonic()
+        when, items = self._counting.get(account, (-FRESH, ()))
+        if now - when < FRESH:
+            return items
+        table = _table(self._driver.load(account.local, account.domain, STORE))
+        items = _lists(table).get(_default(table), ())
+        if len(self._counting) >= REMEMBERED:
+            self._counting.clear()
+        self._counting[account] = now, items
+        return items
+
+    def forget(self, account: str) -> None:
+        """Read the lists of this account anew when they are next asked for."""
+        self._counting.pop(parse_jid(account), None)
+
+    def put(self, account: JID, name: str, items: Items) -> None:
+        """Make a list, or replace the one of that name. Raises PrivacyError."""
+        if name in _RESERVED or len(name.encode()) > MAX_NAME:
+            raise PrivacyError("not-acceptable", f"name: write a text of up to {MAX_NAME} bytes")
+
+        def change(table: dict[str, Any], lists: dict[str, Any]) -> None:
+            if name not in lists and len(lists) >= MAX_LISTS:
+                raise PrivacyError("resource-constraint", f"an account has {MAX_LISTS} lists at the most; remove some first")
+            table["lists"] = lists | {name: {"name": name, "items": list(map(_row, items))}}
+
+        self._change(account, change)
+
+    def remove(self, account: JID, name: str) -> None:
+        """Remove a list. Raises PrivacyError for one that is not there, and for the default."""
+
+        def change(table: dict[str, Any], lists: dict[str, Any]) -> None:
+            _require(lists, name)
+            if name == _default(table):
+                raise PrivacyError("conflict", "the list is the default one; choose another default first, or none")
+            table["lists"] = {n: content for n, content in lists.items() if n != name}
+
+        self._change(account, change)
+
+    def choose(self, account: JID, name: str | None) -> None:
+        """Make this list the one that counts; None: no list does. Raises PrivacyError for one that is not there."""
+
+        def change(table: dict[str, Any], lists: dict[str, Any]) -> None:
+            if name is None:
+                table.pop("default", None)
+                return
+            _require(lists, name)
+            table["default"] = name
+
+        self._change(account, change)
+
+    def _change(self, account: JID, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
+        def work(old: Table | None) -> Table | None:
+            table = dict(_table(old))
+            change(table, _raw_lists(table))
+            return table if _raw_lists(table) else None
+
+        self._driver.update(account.local, account.domain, STORE, work)
+        self.forget(str(account))
+        try:
+            self.changed(account)
+        except GatewayError as e:
+            log.info("other processes notice in %g s that a privacy list of %s has changed: %s", FRESH, account, e)
+
+
+def _require(lists: dict[str, Any], name: str) -> None:
+    if name not in lists:
+        raise PrivacyError("item-not-found", "there is no list of that name")
+
+
+def _table(stored: Table | None) -> dict[str, Any]:
+    return stored if isinstance(stored, dict) else {}
+
+
+def _default(table: dict[str, Any]) -> str:
+    name = table.get("default")
+    return name if isinstance(name, str) else ""
+
+
+def _raw_lists(table: dict[str, Any]) -> dict[str, Any]:
+    lists = table.get("lists")
+    return {name: content for name, content in lists.items() if name not in _RESERVED} if isinstance(lists, dict) else {}
+
+
+def _lists(table: dict[str, Any]) -> dict[str, Items]:
+    return {name: _items(content) for name, content in _raw_lists(table).items()}
+
+
+def _items(content: Any) -> Items:
+    """In order; what others have written and nobody can understand is left out."""
+    rows = content.get("items") if isinstance(content, dict) else None
+    return in_order(item for row in (rows if isinstance(rows, list) else ()) if (item := _item(row)) is not None)
+
+
+def _item(row: Any) -> Item | None:
+    if not isinstance(row, dict) or row.get("action") not in ACTIONS or not isinstance(row.get("order"), int | float):
+        return None
+    kind, value = row.get("type") or "", row.get("value") or ""
+    if kind not in MATCHES or not isinstance(value, str):
+        return None
+    ways = frozenset(way for way in WAYS if row.get(way) is True)
+    return Item(int(row["order"]), ACTIONS[row["action"]], kind, value, ways)
+
+
+def _row(item: Item) -> dict[str, Any]:
+    """As mod_privacy writes it."""
+    about = {"type": item.kind, "value": item.value} if item.kind else {}
+    row: dict[str, Any] = {"action": "allow" if item.allow else "deny", "order": item.order}
+    return about | row | {way: way in item.ways for way in WAYS}
