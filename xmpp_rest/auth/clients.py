@@ -1,14 +1,22 @@
-"""Which programs may ask for tokens with their users' passwords under a name of their own? (RFC 6749 §2.2, §2.3.1)"""
+"""Which programs may ask for tokens under a name of their own, and how do they prove it? (RFC 6749 §2.2)
+
+Those of the password grant have a secret (§2.3.1); those of the implicit grant have a URI that users are sent back to (§3.1.2.2).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
+from urllib.parse import urlsplit
 
 from drivers import Driver
 
 CLIENTS = "oauth_client"  # the store, of the host
+_URI = re.compile(r"[a-z][a-z0-9+.\-]*:[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")  # RFC 3986 §4.3
+_AUTHORITY = re.compile(r"[a-z0-9.\-:\[\]]*")
+_EVIL = frozenset(("javascript", "data", "vbscript", "file", "about", "blob"))  # no program is behind these
 ITERATIONS = 10_000  # PBKDF2
 
 
@@ -25,6 +33,20 @@ class Clients:
         row = {"name": name, "salt": salt, "secret": _hash(secret, salt)}
         self._driver.update(None, self._domain, CLIENTS, lambda old: {**_table(old), identifier: row})
 
+    def add_implicit(self, identifier: str, name: str, redirect_uri: str) -> None:
+        """Register a client of the implicit grant, or change it. Raises ValueError for what is no URI to be sent back to."""
+        if not _is_redirect(redirect_uri):
+            raise ValueError("redirect_uri: write a whole URI without a fragment, such as https://app.example.net/back (RFC 6749 §3.1.2)")
+        row = {"name": name, "redirect_uri": redirect_uri}
+        self._driver.update(None, self._domain, CLIENTS, lambda old: {**_table(old), identifier: row})
+
+    def implicit(self, identifier: str) -> tuple[str, str] | None:
+        """Name and redirection URI of a client of the implicit grant; None if there is no such client."""
+        row = _table(self._driver.load(None, self._domain, CLIENTS)).get(identifier)
+        if not isinstance(row, dict) or not isinstance(row.get("redirect_uri"), str):
+            return None
+        return str(row.get("name", "")), row["redirect_uri"]
+
     def remove(self, identifier: str) -> None:
         """Forget a client; nothing happens where there is none."""
         self._driver.update(None, self._domain, CLIENTS, lambda old: {k: v for k, v in _table(old).items() if k != identifier})
@@ -34,6 +56,13 @@ class Clients:
         row = _table(self._driver.load(None, self._domain, CLIENTS)).get(identifier)
         salt, kept = (str(row.get("salt", "")), str(row.get("secret", ""))) if isinstance(row, dict) else ("", "")
         return hmac.compare_digest(_hash(secret, salt), kept) and bool(kept)
+
+
+def _is_redirect(uri: str) -> bool:
+    parts = urlsplit(uri)
+    wants_host = parts.scheme in ("http", "https")
+    good = _URI.fullmatch(uri) and _AUTHORITY.fullmatch(parts.netloc) and parts.scheme not in _EVIL
+    return bool(good) and bool(parts.netloc or not wants_host)
 
 
 def _table(stored: object) -> dict[str, object]:

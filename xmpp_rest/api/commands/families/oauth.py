@@ -61,6 +61,17 @@ def oauth_add_client_password(services: Services, client_id: str, client_name: s
     return ""
 
 
+@command("oauth_add_client_implicit")
+def oauth_add_client_implicit(services: Services, client_id: str, client_name: str, redirect_uri: str) -> str:
+    if not client_id:
+        raise rejected("A client needs a client_id")
+    try:
+        services.clients.add_implicit(client_id, client_name, redirect_uri)
+    except ValueError as e:
+        raise rejected(str(e)) from e
+    return ""
+
+
 @command("oauth_remove_client")
 def oauth_remove_client(services: Services, client_id: str) -> str:
     services.clients.remove(client_id)
@@ -68,5 +79,6 @@ def oauth_remove_client(services: Services, client_id: str) -> str:
 
 
 COMMANDS = (
-    oauth_add_client_password, oauth_remove_client, oauth_issue_token, oauth_issue_token_v0, oauth_list_tokens, oauth_revoke_token,
+    oauth_add_client_password, oauth_add_client_implicit, oauth_remove_client,
+    oauth_issue_token, oauth_issue_token_v0, oauth_list_tokens, oauth_revoke_token,
 )  # fmt: skip

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
-from flask import Blueprint, Response
+from flask import Response
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import StorageError
-from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
@@ -71,9 +71,13 @@ class OAuthResource(Resource):
             form = self.request.form
         except RequestEntityTooLarge:
             self.fail(413, "invalid_request", f"The form is larger than {MAX_BODY} bytes")
-        if repeated := [name for name in form if len(form.getlist(name)) > 1]:  # RFC 6749 §3.2
+        return self.read(form)
+
+    def read(self, fields: MultiDict[str, str]) -> dict[str, str]:
+        """The fields that say something (RFC 6749 §3.2)."""
+        if repeated := [name for name in fields if len(fields.getlist(name)) > 1]:
             self.fail(400, "invalid_request", f"{_shown(repeated[0])} is there twice")
-        return {name: value for name, value in form.items() if value}
+        return {name: value for name, value in fields.items() if value}
 
     def check_client(self, form: Mapping[str, str]) -> None:
         """A client that says who it is must prove it; one that does not is anybody's (RFC 6749 §2.3, §3.2.1)."""
@@ -94,22 +98,23 @@ class OAuthResource(Resource):
         raise Stop(Response(dump_json(body), status, UNCACHED | fields, content_type="application/json"))
 
 
-class TokenResource(OAuthResource):
-    """The password grant."""
+class Granting(OAuthResource):
+    """Makes tokens for passwords."""
 
-    def act(self, form: Mapping[str, str]) -> NoReturn:
-        if "grant_type" not in form:
-            self.fail(400, "invalid_request", "grant_type is missing")
-        if form["grant_type"] != "password":
-            self.fail(400, "unsupported_grant_type", "The only grant here is password")
+    default_scope = ACCOUNT
+    place: ClassVar[str]
+    """How the log names it."""
+
+    def grant(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """A token for the password in the form, with the members of RFC 6749 §4.2.2 and §5.1."""
         if missing := [name for name in ("username", "password") if name not in form]:
             self.fail(400, "invalid_request", f"{missing[0]} is missing")
         seconds = self._seconds(form.get("ttl"))
         owner = self._owner(form)
-        scopes = self._scopes(_SEPARATOR.split(form.get("scope", ACCOUNT)), owner)
+        scopes = self._scopes(_SEPARATOR.split(form.get("scope", self.default_scope)), owner)
         token = self.tokens.issue(owner.jid, scopes, seconds)
         self._audit(owner.jid, scopes, 200)
-        self.answer(200, {"access_token": token, "token_type": "bearer", "expires_in": seconds, "scope": " ".join(scopes)})
+        return {"access_token": token, "token_type": "bearer", "expires_in": seconds, "scope": " ".join(scopes)}
 
     def _seconds(self, asked: str | None) -> int:
         """COMPAT ejabberd: `ttl` asks for a time; a setting bounds it."""
@@ -148,7 +153,20 @@ class TokenResource(OAuthResource):
         return scopes
 
     def _audit(self, jid: JID, scopes: list[str], status: int) -> None:
-        record(Asker(jid), self.request.remote_addr or "", "oauth/token", [("scope", " ".join(scopes))], status)
+        record(Asker(jid), self.request.remote_addr or "", self.place, [("scope", " ".join(scopes))], status)
+
+
+class TokenResource(Granting):
+    """The password grant."""
+
+    place = "oauth/token"
+
+    def act(self, form: Mapping[str, str]) -> NoReturn:
+        if "grant_type" not in form:
+            self.fail(400, "invalid_request", "grant_type is missing")
+        if form["grant_type"] != "password":
+            self.fail(400, "unsupported_grant_type", "The only grant here is password")
+        self.answer(200, self.grant(form))
 
 
 class Revocation(OAuthResource):
@@ -167,12 +185,3 @@ class Revocation(OAuthResource):
 def _shown(text: str) -> str:
     """RFC 6749 §5.2: printable ASCII without quotation marks and backslashes."""
     return "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in text[:100])
-
-
-def blueprint(gateway: Gateway) -> Blueprint:
-    """The routes of /oauth."""
-    routes = Blueprint("oauth", __name__)
-    names = registry().names
-    routes.add_url_rule("/oauth/token", view_func=TokenResource.as_view("token", gateway, names))
-    routes.add_url_rule("/oauth/revoke", view_func=Revocation.as_view("revoke", gateway, names))
-    return routes
