@@ -12,7 +12,6 @@ import contextlib
 import errno
 import heapq
 import itertools
-import select
 import socket
 import threading
 import time
@@ -22,29 +21,15 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from werkzeug.exceptions import ClientDisconnected
 
+from xmpp_rest.http.client_socket import ClientSocket
+
 HEAD_SECONDS = 15.0  # from the first byte to the end of the head
 BODY_SECONDS = 30.0  # for the body, and one more for each BODY_RATE bytes that came
 BODY_RATE = 1000  # bytes a second that a client should manage
 IO_SECONDS = 30.0  # for one write to get anywhere
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
 LINGER_SECONDS = 2.0  # for a client to take the end of an answer (RFC 9112 §9.6)
-NEXT_REQUEST_MS = 20  # how long a thread waits for the next request on its connection, if nobody else waits for a thread
-
-
-class _Socket(socket.socket):
-    """A client that takes too long looks like one that is gone; gunicorn logs that quietly."""
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        try:
-            return super().recv(size, flags)
-        except TimeoutError as e:
-            raise ConnectionResetError(errno.ECONNRESET, "the client took too long to send") from e
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        try:
-            super().sendall(data, flags)
-        except TimeoutError as e:
-            raise ConnectionResetError(errno.ECONNRESET, "the client took too long to read") from e
+NEXT_REQUEST = 0.02  # seconds that a thread waits for the next request on its connection, if nobody else waits for a thread
 
 
 class Reaper:
@@ -80,8 +65,9 @@ class Connection(TConn):  # type: ignore[misc]
     """One client. `deadline` is when its thread is to be freed; None while the application has the word."""
 
     def __init__(self, reaper: Reaper, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
-        wrapped = _Socket(fileno=sock.detach())
-        super().__init__(cfg, wrapped, client, server)
+        # under TLS it is OpenSSL that reads, which knows nothing of this
+        client_socket = sock if cfg.is_ssl else ClientSocket(sock, patience=NEXT_REQUEST, write=IO_SECONDS)
+        super().__init__(cfg, client_socket, client, server)
         self.reaper = reaper
         self.deadline: float | None = None
         self._watched = False
@@ -89,7 +75,8 @@ class Connection(TConn):  # type: ignore[misc]
     def init(self) -> None:
         """Called before each request, with the socket blocking."""
         super().init()
-        self.sock.settimeout(IO_SECONDS)
+        if self.cfg.is_ssl:
+            self.sock.settimeout(IO_SECONDS)
         self.due_in(HEAD_SECONDS)
 
     def due_in(self, seconds: float | None) -> None:
@@ -112,12 +99,16 @@ class Connection(TConn):  # type: ignore[misc]
         self.sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in recv
 
     def has_next(self) -> bool:
-        """Whether the next request is there, or comes within NEXT_REQUEST_MS."""
-        if self.parser.unreader.buf.getvalue():
+        """Whether the next request is there, or comes within NEXT_REQUEST; or the client has closed."""
+        unreader = self.parser.unreader
+        if unreader.buf.getvalue():
             return True
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        return bool(poll.poll(NEXT_REQUEST_MS))
+        if not isinstance(self.sock, ClientSocket):
+            return False
+        begun = self.sock.next_request(unreader.mxchunk)
+        if begun:
+            unreader.unread(begun)
+        return begun is not None  # the parser looks for itself that there is no more
 
     def close(self, graceful: bool = False) -> None:
         self.deadline = None
@@ -163,15 +154,17 @@ class _Body:
         self._conn = conn
         self._left = length
         self._until = time.monotonic() + BODY_SECONDS
+        self.over = length == 0
+        """Whether the whole of it has been read."""
         conn.due_in(BODY_SECONDS if length != 0 else None)
 
     def _came(self, data: bytes, asked: int | None) -> bytes:
         self._until += len(data) / BODY_RATE
         if self._left is not None:
             self._left -= len(data)
-        over = not data if self._left is None else self._left <= 0
         if asked != 0:
-            self._conn.due_in(None if over else self._until - time.monotonic())
+            self.over = not data if self._left is None else self._left <= 0
+            self._conn.due_in(None if self.over else self._until - time.monotonic())
         return data
 
     def __getattr__(self, name: str) -> Any:
@@ -226,7 +219,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """
         if not keepalive:
             return False
-        return bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_SECONDS, max_bytes=DRAIN_BYTES))
+        body = conn.parser.mesg.body
+        if not isinstance(body, _Body) or body.over:
+            return True
+        try:
+            return bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_SECONDS, max_bytes=DRAIN_BYTES))
+        except ClientDisconnected:  # it has its answer
+            return False
 
     def _idle(self) -> bool:
         return bool(self.tpool._work_queue.empty())
@@ -239,7 +238,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             req.body = _Body(req.body, conn, None if chunked else length)
         else:
             conn.due_in(None)
-        return super().handle_request(req, conn)
+        with self._whole_head(conn.sock):
+            return super().handle_request(req, conn)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _whole_head(sock: socket.socket) -> Iterator[None]:
+        """gunicorn sends the head by itself: let it go together with what follows."""
+        if not isinstance(sock, ClientSocket):
+            yield
+            return
+        sock.hold()
+        try:
+            yield
+        finally:
+            sock.flush()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Told to stop: what waits or streams ends now, so that the rest can end in time.
