@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, request
@@ -19,6 +20,7 @@ from xmpp_rest.ctl.runner import command_line
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import WholeRequest
+from xmpp_rest.reload import follow, reload
 from xmpp_rest.settings import Settings
 
 CONFIG = "XMPP_REST_CONFIG"
@@ -47,6 +49,7 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
+    gateway.reload, gateway.orders["reload"] = partial(reload, gateway), partial(follow, gateway)
     command_line(gateway)
     for dialect in (rest, client, data, commands, oauth, ops):
         app.register_blueprint(dialect.blueprint(gateway))

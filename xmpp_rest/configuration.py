@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) ->
         _read_secret_files(section, keys, base, problems)
     if problems:
         raise SettingsError(problems)
-    return _settings(texts, base)
+    absolute = path.absolute() if path else None
+    return _settings(texts, base, lambda: load_settings(absolute, environ))
 
 
 def _table(section: str) -> dict[str, Field[Any]]:
@@ -130,7 +131,7 @@ def _read_secret_files(section: str, keys: dict[str, tuple[str, str]], base: Pat
             problems.append(f"{where}: {path!r} cannot be read ({e}); write the path of a text file that holds the secret alone")
 
 
-def _settings(texts: Texts, base: Path) -> Settings:
+def _settings(texts: Texts, base: Path, again: Callable[[], Settings]) -> Settings:
     problems: list[str] = []
     hosted = _hosted_domain(texts["gateway"])
     read = {name: _section(name, keys, hosted, problems) for name, keys in texts.items()}
@@ -139,7 +140,7 @@ def _settings(texts: Texts, base: Path) -> Settings:
     many = {family: {n.partition(".")[2]: v for n, v in read.items() if n.startswith(f"{family}.")} for family in FAMILIES}
     given = frozenset(f"{section}.{key}" for section, keys in texts.items() for key in keys)
     single = {name: read[name] for name in SECTIONS}
-    return Settings(**single, callbacks=many["callback"], rights=many["rights"], base=str(base), given=given)
+    return Settings(**single, callbacks=many["callback"], rights=many["rights"], base=str(base), given=given, again=again)
 
 
 def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:

@@ -20,6 +20,7 @@ from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
+from xmpp_rest.live_settings import Merged
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.administrator import ensure_administrator
@@ -100,6 +101,10 @@ class Gateway:
         self.authenticator.seen = self.last.seen
         self.command: Callable[..., Any] | None = None
         """Runs what the command line says; set by the API that knows commands."""
+        self.reload: Callable[[], Merged] | None = None
+        """Reads the configuration again and puts in force what can be; raises SettingsError. Set where it is known how."""
+        self.orders: dict[str, Handler] = {}
+        """What else every process does when one of them says so. Complete before `start()`."""
         self._lock = threading.Lock()
         self._pid = 0  # of the process in which the parts below are started
         self._forked_from = 0  # of the process in which they were started before
@@ -267,6 +272,7 @@ class Gateway:
             if self._forked_from:
                 self._build()
             self.prepare()
+            self.siblings.orders |= self.orders
             self.siblings.start()
             self.sessions.others = self.siblings
             self._pid = self._forked_from = os.getpid()

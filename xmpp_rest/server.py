@@ -9,6 +9,7 @@ from gunicorn.app.base import BaseApplication
 
 from xmpp_rest.application import build
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.reload import refreshed
 from xmpp_rest.settings import Settings
 
 GRACEFUL = 20  # seconds for requests that are under way when the server is told to stop
@@ -62,4 +63,4 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return build(self._settings)
+        return build(refreshed(self._settings))

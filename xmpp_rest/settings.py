@@ -220,7 +220,10 @@ class Right:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, read and checked. `base`: the folder that relative paths are below; `given`: what was set, as section.key."""
+    """All settings, read and checked. `base`: the folder that relative paths are below; `given`: what was set, as section.key.
+
+    `again` reads them once more from where they came from; it raises SettingsError.
+    """
 
     server: Server
     gateway: Gateway
@@ -239,6 +242,7 @@ class Settings:
     rights: dict[str, Right]
     base: str
     given: frozenset[str]
+    again: Callable[[], Settings] = field(repr=False, compare=False)
 
 
 SECTIONS: dict[str, type] = {

@@ -97,11 +97,16 @@ class Authenticator:
         self._passwords = passwords
         self._throttle = throttle
         self._domain = domain
-        self._admins = frozenset(admins)
-        self._token = token.partition(" ")[2].encode()
+        self.configure(admins, token, throttle.limit)
         self._tokens = Tokens(driver, domain)
         self.seen: Callable[[JID], None] = _nobody_minds
         """Told of every account that has come in."""
+
+    def configure(self, admins: tuple[JID, ...], token: str, failures: int) -> None:
+        """Who administers, what the fixed token is, and how many wrong passwords there may be, from now on."""
+        self._admins = frozenset(admins)
+        self._token = token.partition(" ")[2].encode()
+        self._throttle.limit = failures
 
     def check(self, header: str | None, address: str, use: Use = Use.ACCOUNT) -> Caller | Refused:
         """The caller whom the value of an Authorization field proves; `address` is the client's, for the throttle.

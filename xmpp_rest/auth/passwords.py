@@ -45,12 +45,16 @@ class Passwords:
     REMEMBERED = 10_000  # checked passwords, about 300 bytes each
 
     def __init__(self, hash_name: str, iterations: int) -> None:
-        self._digest = HASHES[hash_name]
-        self._iterations = iterations
+        self.configure(hash_name, iterations)
         self._key = secrets.token_bytes(32)
         self._good: OrderedDict[str, bytes] = OrderedDict()
         self._lock = Lock()
         self._decoy = self.record(secrets.token_urlsafe())  # so that an unknown account takes as long as a known one
+
+    def configure(self, hash_name: str, iterations: int) -> None:
+        """How new records are made from now on; those that are there stay good."""
+        self._digest = HASHES[hash_name]
+        self._iterations = iterations
 
     def record(self, password: str, old: Record | None = None) -> Record:
         """A new record for `password` with a new salt; other members of `old` are kept, its iterations too if more. Raises PrepError."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from xmpp_rest.auth.scopes import ADMIN_SCOPE
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.prep import PrepError, nameprep
+from xmpp_rest.settings import Settings
 
 HTTP = "mod_http_api"  # the front ends by the names that rules give them
 COMMAND_LINE = "ejabberd_ctl"
@@ -125,3 +126,9 @@ class Rights:
             return asker.admin and nameprep(host) == self._domain
         except PrepError:
             return False
+
+
+def rights_of(settings: Settings) -> Rights:
+    """The rules of the settings, and those that stand without them. Cheap: made for each call, so that settings may change."""
+    own = [Rule(name, r.who, r.what, r.from_, r.scopes) for name, r in settings.rights.items()]
+    return Rights(settings.gateway.domain, with_defaults(own))

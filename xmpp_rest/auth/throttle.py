@@ -15,7 +15,7 @@ class Throttle:
     REMEMBERED = 20_000  # keys; the oldest are forgotten first, so that a flood of names cannot fill the memory
 
     def __init__(self, failures: int, window: float = 60.0) -> None:
-        self._limit = failures
+        self.limit = failures
         self._window = window
         self._failed: OrderedDict[Key, tuple[int, float]] = OrderedDict()  # count, start of the window
         self._lock = Lock()
@@ -30,7 +30,7 @@ class Throttle:
             if left <= 0:
                 self._failed.pop(key, None)
                 return 0
-            return int(left) + 1 if count >= self._limit else 0
+            return int(left) + 1 if count >= self.limit else 0
 
     def failed(self, key: Key) -> None:
         """A wrong password was given."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from drivers import StorageError
-from xmpp_rest.api.commands import registry, rights_of
+from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.application import find_config
@@ -95,7 +95,7 @@ def _command(line: Line, offered: Registry, version: int | None) -> int:
     return printed.code
 
 
-ABOUT_THE_PROCESS = ("status", "get_loglevel", "set_loglevel", "clear_cache", "unban_ip")
+ABOUT_THE_PROCESS = ("status", "get_loglevel", "set_loglevel", "clear_cache", "unban_ip", "reload_config")
 """Commands that say or change nothing where no gateway runs."""
 Call = tuple[str, int | None, list[str], list[str] | None]
 
@@ -109,7 +109,7 @@ def _run(settings: Settings, offered: Registry, call: Call) -> Printed:
     if name in ABOUT_THE_PROCESS:
         raise GatewayError("link-down", "The gateway does not run")
     with alone(settings) as gateway:
-        return Runner(Services.of(gateway, offered.names), offered, rights_of(settings)).run(*call)
+        return Runner(Services.of(gateway, offered.names), offered).run(*call)
 
 
 if __name__ == "__main__":

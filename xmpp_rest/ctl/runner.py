@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from drivers import StorageError
-from xmpp_rest.api.commands import errors, registry, rights_of
+from xmpp_rest.api.commands import errors, registry
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.errors import Failure
 from xmpp_rest.api.commands.registry import Offer, Registry
@@ -15,7 +15,7 @@ from xmpp_rest.api.commands.resource import asked
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.types import ListOf, TupleOf, Type
 from xmpp_rest.auth.credentials import Caller
-from xmpp_rest.auth.rights import COMMAND_LINE, Asker, Rights
+from xmpp_rest.auth.rights import COMMAND_LINE, Asker, rights_of
 from xmpp_rest.ctl.output import FAILED, WRONG_USAGE, Printed, of_failure, of_result
 from xmpp_rest.ctl.words import WrongNumber, values
 from xmpp_rest.errors import GatewayError
@@ -29,10 +29,9 @@ PLACE = "the command line"
 class Runner:
     """Runs commands for the command line."""
 
-    def __init__(self, services: Services, registry: Registry, rights: Rights) -> None:
+    def __init__(self, services: Services, registry: Registry) -> None:
         self._services = services
         self._registry = registry
-        self._rights = rights
 
     def run(self, name: str, version: int | None, words: Sequence[str], auth: Sequence[str] | None) -> Printed:
         """Run one command; `auth`: user, host and password of the account in whose name, if in anybody's."""
@@ -61,7 +60,7 @@ class Runner:
     def _call(self, offer: Offer, version: int, words: Sequence[str], asker: Asker) -> Printed:
         definition = offer.definition
         arguments = values(definition, words)
-        if not self._rights.allow(asker, asked(definition, arguments), COMMAND_LINE):
+        if not rights_of(self._services.gateway.settings).allow(asker, asked(definition, arguments), COMMAND_LINE):
             raise errors.forbidden()
         try:
             return of_result(offer.run(self._services, *arguments.values()), definition, version)
@@ -106,4 +105,4 @@ def _named(word: str, to: Type) -> Any:
 def command_line(gateway: Gateway) -> None:
     """Let the gateway serve the command line once it runs."""
     offered = registry()
-    gateway.command = Runner(Services.of(gateway, offered.names), offered, rights_of(gateway.settings)).for_a_peer
+    gateway.command = Runner(Services.of(gateway, offered.names), offered).for_a_peer

@@ -15,9 +15,7 @@ from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.routing import any_method
-from xmpp_rest.auth.rights import Rights, Rule, with_defaults
 from xmpp_rest.gateway import Gateway
-from xmpp_rest.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +25,11 @@ def registry() -> Registry:
     return Registry(load_catalogue(), COMMANDS)
 
 
-def rights_of(settings: Settings) -> Rights:
-    """The rules of the settings, and those that stand without them."""
-    own = [Rule(name, r.who, r.what, r.from_, r.scopes) for name, r in settings.rights.items()]
-    return Rights(settings.gateway.domain, with_defaults(own))
-
-
 def blueprint(gateway: Gateway) -> Blueprint:
     """The routes below /api that no other API has taken."""
     routes = Blueprint("commands", __name__)
-    settings, offered = gateway.settings, registry()
-    services, rights = Services.of(gateway, offered.names), rights_of(settings)
-    call = Call.as_view("call", services, offered, rights, settings.commands.default_version)
+    offered = registry()
+    call = Call.as_view("call", Services.of(gateway, offered.names), offered)
     preflight = Preflight.as_view("preflight")
     for rule in ("/api", "/api/<anything:path>"):
         routes.add_url_rule(rule, view_func=preflight, methods=["OPTIONS"])

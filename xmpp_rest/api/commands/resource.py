@@ -16,7 +16,7 @@ from xmpp_rest.api.commands.path import Target, read_path
 from xmpp_rest.api.commands.registry import Offer, Registry
 from xmpp_rest.api.commands.results import render
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.auth.rights import HTTP, Asked, Asker, Rights
+from xmpp_rest.auth.rights import HTTP, Asked, Asker, rights_of
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.resource import Resource, Stop
@@ -40,11 +40,10 @@ class Call(Resource):
     offer: Offer
     values: dict[str, Any]
 
-    def __init__(self, services: Services, registry: Registry, rights: Rights, default_version: int) -> None:
+    def __init__(self, services: Services, registry: Registry) -> None:
         self.services = services
         self.registry = registry
-        self.rights = rights
-        self.default_version = default_version
+        self.settings = services.gateway.settings
 
     def init(self) -> None:
         self.services.gateway.start()
@@ -89,14 +88,14 @@ class Call(Resource):
         self.offer = self.registry.find(self.target.name, self.version)
         definition = self.offer.definition
         self.values = take(definition, self.given)
-        if not self.rights.allow(self.asker or Asker(), asked(definition, self.values), HTTP):
+        if not rights_of(self.settings).allow(self.asker or Asker(), asked(definition, self.values), HTTP):
             raise errors.forbidden()
         return False
 
     @property
     def version(self) -> int:
         """The API version that counts."""
-        wanted = self.default_version if self.target.version is None else self.target.version
+        wanted = self.settings.commands.default_version if self.target.version is None else self.target.version
         return min(wanted, self.registry.newest)
 
     def content_types_provided(self) -> list[tuple[str, str]]:

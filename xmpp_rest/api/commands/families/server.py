@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from xmpp_rest.api.commands.errors import internal_error, rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.configuration import SettingsError
 
 PEER = "26.07"  # the release whose commands these are
 LEVELS = {"none": 60, "emergency": 56, "alert": 53, "critical": 50, "error": 40, "warning": 30, "notice": 25, "info": 20, "debug": 10}
@@ -76,6 +77,21 @@ def set_loglevel(services: Services, loglevel: str) -> bool:
     return True
 
 
+@command("reload_config")
+def reload_config(services: Services) -> bool:
+    """In all processes. What is in force only after a restart is named, and then the rest is in force all the same."""
+    if services.gateway.reload is None:
+        raise rejected("No gateway runs: the next one reads the configuration when it starts")
+    try:
+        waiting = services.gateway.reload().waiting
+    except SettingsError as e:
+        raise rejected(f"Nothing was changed: {e}") from e
+    services.gateway.everywhere("reload")
+    if waiting:
+        raise rejected(f"These need a restart: {', '.join(waiting)}. All else is in force")
+    return True
+
+
 @command("incoming_s2s_number")
 def incoming_s2s_number(_: Services) -> int:
     """The gateway is a component: servers talk to its server."""
@@ -95,5 +111,6 @@ def clear_cache(services: Services) -> bool:
 
 
 COMMANDS = (
-    registered_vhosts, status, stats, stats_host, get_loglevel, set_loglevel, incoming_s2s_number, outgoing_s2s_number, clear_cache,
+    registered_vhosts, status, stats, stats_host, get_loglevel, set_loglevel, reload_config, incoming_s2s_number,
+    outgoing_s2s_number, clear_cache,
 )  # fmt: skip

@@ -1,0 +1,54 @@
+"""Which settings can change while the gateway runs, and what is in force when the configuration has changed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from xmpp_rest.settings import SECTIONS, Settings, key_of
+
+LIVE = {
+    "server": {"log_level", "public_url"},
+    "auth": {"admins", "failures", "iterations", "password_hash"},
+    "rest": {"batch_size_limit", "batch_stanzas", "credentials", "iq_timeout", "stanza_size_limit"},
+    "data": {"size_limit"},
+    "commands": {"default_version"},
+    "oauth": {"expire", "expire_max"},
+    "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
+    "streams": {"heartbeat", "write_timeout"},
+}
+"""Section → keys that are read anew for each request, or that reload.py puts in place. So are all sections `[rights.NAME]`."""
+
+
+class Merged(NamedTuple):
+    """Settings of which those in LIVE are new and the others old; which ones changed, as `[section] key`."""
+
+    settings: Settings
+    applied: list[str]
+    waiting: list[str]  # for a restart
+
+
+def merge(old: Settings, new: Settings) -> Merged:
+    """What of `new` can be in force without a restart."""
+    changed = list(_changed(old, new))
+    parts: dict[str, Any] = {"rights": new.rights}
+    for section, keys in LIVE.items():
+        table = getattr(new, section)
+        taken = {f.name: getattr(table, f.name) for f in fields(SECTIONS[section]) if key_of(f) in keys}
+        parts[section] = replace(getattr(old, section), **taken)
+    applied = [name for name, live in changed if live]
+    return Merged(replace(old, **parts), applied, [name for name, live in changed if not live])
+
+
+def _changed(old: Settings, new: Settings) -> Iterator[tuple[str, bool]]:
+    """What differs, and whether that can be in force at once."""
+    for section, table in SECTIONS.items():
+        before, after = getattr(old, section), getattr(new, section)
+        for f in fields(table):
+            if getattr(before, f.name) != getattr(after, f.name):
+                yield f"[{section}] {key_of(f)}", key_of(f) in LIVE.get(section, ())
+    for family, live, olds, news in (("callback", False, old.callbacks, new.callbacks), ("rights", True, old.rights, new.rights)):
+        for name in sorted({*olds, *news}):
+            if olds.get(name) != news.get(name):
+                yield f"[{family}.{name}]", live
