@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Value = Any
 """str, int, float, bool, None, list[Value] or dict[str, Value]; the JSON model above."""
@@ -74,6 +74,15 @@ EVERY_ITEM = ArchiveQuery()
 """The query without conditions."""
 
 
+class Addition(NamedTuple):
+    """Items for one archive, in their order."""
+
+    user: str | None
+    host: str
+    store: str
+    items: Sequence[ArchiveItem]
+
+
 class Driver(ABC):
     """The storage contract. Methods raise StorageError; `update`'s function may raise anything, and then nothing is written."""
 
@@ -122,6 +131,18 @@ class Driver(ABC):
         """Keep several items with their ids, in order; as `archive_append` for each, only quicker where a driver can."""
         for item in items:
             self.archive_append(user, host, store, item.stanza, when=item.when, with_=item.with_, key=item.id)
+
+    def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
+        """As `archive_extend` for each of them, only quicker where a driver can; what that raised, or None."""
+        errors: list[Exception | None] = []
+        for addition in additions:
+            try:
+                self.archive_extend(*addition)
+            except Exception as e:
+                errors.append(e)
+            else:
+                errors.append(None)
+        return errors
 
     @abstractmethod
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:

@@ -6,6 +6,7 @@ Two tables are ours beside Prosody's, which never looks at them: `xmpprest_list`
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sqlite3
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,6 +65,11 @@ class _Session(Session):
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
         return self._connection.execute(sql, parameters).fetchall()
 
+    def texts(self, sql: str, columns: Sequence[str], *parameters: Any) -> list[Row]:
+        # one row out of SQLite instead of many: at each the interpreter lock is given away, and under load got back late
+        (text,) = self._connection.execute(_gathered(sql, columns), parameters).fetchone()
+        return [tuple(row) for row in json.loads(text)]
+
     def run(self, sql: str, *parameters: Any) -> int:
         return self._connection.execute(sql, parameters).rowcount
 
@@ -70,13 +77,40 @@ class _Session(Session):
         self._connection.executemany(sql, rows)
 
 
+@lru_cache(maxsize=16)
+def _gathered(sql: str, columns: Sequence[str]) -> str:
+    """The statement that gives all rows of another as one JSON text."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"SELECT json_group_array(json_array({names})) FROM ({sql})"  # noqa: S608
+
+
+def _busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    """Commit. In a file without a write-ahead log that has to wait for readers, as SQLite does it: no new ones come in meanwhile."""
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as e:
+        if not _busy(e):
+            raise
+        connection.execute(f"PRAGMA busy_timeout={BUSY * 1000:.0f}")
+        try:
+            connection.execute("COMMIT")
+        finally:
+            connection.execute("PRAGMA busy_timeout=0")
+
+
 class _Engine(Engine):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connections = Connections(self._open)
+        self._writers = Connections(lambda: self._open(waits=False))
         # threads queue here instead of in SQLite, whose waiting is polling; by process id, as a lock that is held at a fork stays held
         self._groups: dict[int, GroupCommit] = {}
         self._ready = False
+        self._opening = threading.Lock()
         self._here = threading.local()
 
     def read(self, work: Callable[[Session], T]) -> T:
@@ -92,10 +126,24 @@ class _Engine(Engine):
         with self._errors():
             return self._group().run(lambda connection: work(_Session(connection)))
 
+    def write_all(self, works: Sequence[tuple[Key, Callable[[Session], T]]]) -> list[T | Exception]:
+        def bound(work: Callable[[Session], T]) -> Callable[[sqlite3.Connection], T]:
+            return lambda connection: work(_Session(connection))
+
+        def result(change: Change[T]) -> T | Exception:
+            try:
+                with self._errors():
+                    return change.result()
+            except Exception as e:
+                return e
+
+        with self._errors():
+            return [result(change) for change in self._group().run_all([bound(work) for _, work in works])]
+
     def _transact(self, changes: Sequence[Change[Any]]) -> None:
         """Make changes in one transaction; what goes wrong is for each of them to raise."""
         try:
-            with self._connections.borrowed() as connection:
+            with self._writers.borrowed() as connection:
                 self._begin(connection)
                 self._here.writing = (os.getpid(), connection)
                 try:
@@ -104,7 +152,7 @@ class _Engine(Engine):
                     else:
                         for change in changes:
                             change.run(connection)
-                    connection.execute("COMMIT")
+                    _commit(connection)
                 except BaseException:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
@@ -115,29 +163,28 @@ class _Engine(Engine):
             for change in changes:
                 change.fail(e)
 
-    def _begin(self, connection: sqlite3.Connection) -> None:
+    @staticmethod
+    def _begin(connection: sqlite3.Connection) -> None:
         """Become the one writer of all processes. (SQLite itself waits in sleeps of up to 0.1 s, and the luckiest starve the rest.)"""
         deadline = time.monotonic() + BUSY
-        connection.execute("PRAGMA busy_timeout=0")
-        try:
-            while True:
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                    return
-                except sqlite3.OperationalError as e:
-                    if e.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                        raise
-                time.sleep(random.uniform(*POLL))  # noqa: S311
-        finally:
-            connection.execute(f"PRAGMA busy_timeout={BUSY * 1000:.0f}")
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as e:
+                if not _busy(e) or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(*POLL))  # noqa: S311
 
     def close(self) -> None:
         self._connections.close()
+        self._writers.close()
 
     def _group(self) -> GroupCommit:
         return self._groups.get(os.getpid()) or self._groups.setdefault(os.getpid(), GroupCommit(self._transact, BUSY))
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, *, waits: bool = True) -> sqlite3.Connection:
+        """`waits`: whether SQLite waits for others by itself; a writer does so in its own way, and asks for all it needs at the start."""
         if self._connections.closed:
             raise StorageError(f"{self._path}: the storage has been closed")
         if not self._ready:
@@ -148,13 +195,22 @@ class _Engine(Engine):
         try:
             # FULL: in WAL mode NORMAL would not sync at commit, and the last writes were lost with the power
             connection.execute("PRAGMA synchronous=FULL")
-            if not self._ready:
-                ensure_schema(connection)
-                self._ready = True
+            if not waits:  # without a write-ahead log, a spill would have to wait for readers
+                connection.execute("PRAGMA cache_spill=OFF")
+            self._make_ready(connection)
+            if not waits:
+                connection.execute("PRAGMA busy_timeout=0")
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _make_ready(self, connection: sqlite3.Connection) -> None:
+        """One thread at a time: the write-ahead log cannot be turned on while others use the file."""
+        with self._opening:
+            if not self._ready:
+                ensure_schema(connection)
+                self._ready = True
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

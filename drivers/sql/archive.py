@@ -7,6 +7,7 @@ as long as both agree on the second. Order of arrival is `sort_id`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from drivers import ArchiveItem, ArchiveQuery, ItemNotFound
@@ -20,6 +21,7 @@ TIMED = f'{PLAIN} LEFT JOIN "xmpprest_time" AS t ON t."sort_id"=a."sort_id" AND 
 MOMENT = 'COALESCE(t."at", a."when")'
 ITEMS = f'SELECT a."key", {MOMENT}, a."with", a."value" FROM {TIMED} WHERE a."sort_id" IN (%s) ORDER BY a."sort_id"'  # noqa: S608
 POSITION = f'SELECT a."sort_id" FROM {PLAIN} WHERE {WHERE} AND a."key"=?'  # noqa: S608
+TAKEN = f'SELECT a."sort_id" FROM {PLAIN} WHERE {WHERE} AND a."key" IN (%s)'  # noqa: S608
 INSERT = (
     'INSERT INTO "prosodyarchive" ("host", "user", "store", "key", "when", "with", "type", "value") '
     "VALUES (?, ?, ?, ?, ?, ?, 'xml', ?)"
@@ -100,13 +102,18 @@ def items(session: Session, ids: list[int]) -> list[ArchiveItem]:
     return found[::-1] if ids[0] > ids[-1] else found
 
 
-def append(session: Session, key: Key, item: ArchiveItem) -> None:
-    """Add an item; one with the same id goes."""
-    for (sort_id,) in session.rows(POSITION, *key, item.id):
-        delete(session, [sort_id])
-    session.run(INSERT, *key, item.id, math.floor(item.when), item.with_, item.stanza)
-    if item.when != math.floor(item.when):
-        session.run(INSERT_TIME, item.when, *key, item.id)
+def extend(session: Session, key: Key, items: Sequence[ArchiveItem]) -> None:
+    """Add items in their order; one with the same id goes."""
+    for i in range(0, len(items), BATCH):
+        last: dict[str, ArchiveItem] = {}
+        for item in items[i : i + BATCH]:
+            last.pop(item.id, None)
+            last[item.id] = item
+        if taken := session.rows(TAKEN % marks(len(last)), *key, *last):
+            delete(session, [sort_id for (sort_id,) in taken])
+        session.many(INSERT, [(*key, item.id, math.floor(item.when), item.with_, item.stanza) for item in last.values()])
+        if timed := [(item.when, *key, item.id) for item in last.values() if item.when != math.floor(item.when)]:
+            session.many(INSERT_TIME, timed)
 
 
 def delete(session: Session, ids: list[int]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from drivers import EVERY_ITEM, ArchiveItem, ArchiveQuery, Driver, Table, Value
+from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadValue, Driver, Table, Value
 from drivers.archives import checked_item, checked_query
-from drivers.names import check_name, checked_key
+from drivers.names import Key, check_name, checked_key
 from drivers.sql import archive, contents, keyval, lists
 from drivers.sql.contents import Sort
 from drivers.sql.session import Engine, Session
@@ -71,17 +71,23 @@ class SQLDriver(Driver):
     ) -> str:
         place = checked_key(user, host, store)
         item = checked_item(ArchiveItem(str(uuid.uuid4()) if key is None else key, when, with_, stanza))
-        self._engine.write(place, lambda session: archive.append(session, place, item))
+        self._engine.write(place, lambda session: archive.extend(session, place, [item]))
         return item.id
 
     def archive_extend(self, user: str | None, host: str, store: str, items: Iterable[ArchiveItem]) -> None:
         place, checked = checked_key(user, host, store), [checked_item(item) for item in items]
+        self._engine.write(place, lambda session: archive.extend(session, place, checked))
 
-        def work(session: Session) -> None:
-            for item in checked:
-                archive.append(session, place, item)
-
-        self._engine.write(place, work)
+    def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
+        errors: dict[int, Exception | None] = {}
+        works: list[tuple[Key, Callable[[Session], None]]] = []
+        for n, addition in enumerate(additions):
+            try:
+                works.append(_extension(addition))
+            except BadValue as e:
+                errors[n] = e
+        written = iter(self._engine.write_all(works))
+        return [errors[n] if n in errors else next(written) for n in range(len(additions))]
 
     def archive_find(
         self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM
@@ -135,3 +141,9 @@ class SQLDriver(Driver):
 
     def close(self) -> None:
         self._engine.close()
+
+
+def _extension(addition: Addition) -> tuple[Key, Callable[[Session], None]]:
+    """What to do with which archive. Raises BadValue."""
+    place, items = checked_key(addition.user, addition.host, addition.store), [checked_item(item) for item in addition.items]
+    return place, lambda session: archive.extend(session, place, items)

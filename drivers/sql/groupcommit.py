@@ -81,21 +81,27 @@ class GroupCommit:
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Have `work` done in a transaction that is committed when this returns. Raises what it raises, and StorageError."""
+        return self.run_all([work])[0].result()
+
+    def run_all(self, works: Sequence[Callable[[sqlite3.Connection], T]]) -> list[Change[T]]:
+        """Have all of `works` done, each by itself or not at all; they are settled when this returns. Raises StorageError."""
         if self._writer == threading.get_ident():
             raise StorageError("a function given to update() must not write to the same storage")
-        change = Change(work)
+        changes = [Change(work) for work in works]
+        if not changes:
+            return changes
         with self._queue:
-            self._waiting.append(change)
+            self._waiting += changes
         if not self._turn.acquire(timeout=self._patience):
-            self._withdraw(change)
+            self._withdraw(changes)
         try:
             self._writer = threading.get_ident()
-            while not change.done:  # with more than MOST before it, it is not in the first transaction
+            while not changes[-1].done:  # with more than MOST before it, it is not in the first transaction
                 self._write()
         finally:
             self._writer = None
             self._turn.release()
-        return change.result()
+        return changes
 
     def _write(self) -> None:
         """Write for all who wait, oneself included."""
@@ -107,12 +113,12 @@ class GroupCommit:
             for change in batch:
                 change.done = True
 
-    def _withdraw(self, change: Change[Any]) -> None:
-        """Give up while nobody has begun with the change; otherwise its outcome is waited for, with the turn."""
+    def _withdraw(self, changes: Sequence[Change[Any]]) -> None:
+        """Give up while nobody has begun with the changes; otherwise their outcome is waited for, with the turn."""
         with self._queue:
-            waits = change in self._waiting
+            waits = all(change in self._waiting for change in changes)
             if waits:
-                self._waiting.remove(change)
+                self._waiting = [change for change in self._waiting if change not in changes]
         if waits:
             raise StorageError(f"other threads have been writing for {self._patience:.0f} s")
         if not self._turn.acquire(timeout=self._patience):

@@ -10,6 +10,7 @@ from drivers.sql.rows import from_rows, to_rows
 from drivers.sql.session import Session
 
 WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
+COLUMNS = ("key", "type", "value")
 SELECT = f'SELECT "key", "type", "value" FROM "prosody" {WHERE}'  # noqa: S608
 INSERT = 'INSERT INTO "prosody" ("host", "user", "store", "key", "type", "value") VALUES (?, ?, ?, ?, ?, ?)'
 DELETE = f'DELETE FROM "prosody" {WHERE} AND "key"=?'  # noqa: S608
@@ -18,7 +19,7 @@ DELETE_ALL = f'DELETE FROM "prosody" {WHERE}'  # noqa: S608
 
 def load(session: Session, key: Key) -> Table | None:
     """The table, or None."""
-    return from_rows((k, kind, value) for k, kind, value in session.rows(SELECT, *key))
+    return from_rows((k, kind, value) for k, kind, value in session.texts(SELECT, COLUMNS, *key))
 
 
 def store(session: Session, key: Key, table: Table | None) -> None:
@@ -27,7 +28,7 @@ def store(session: Session, key: Key, table: Table | None) -> None:
     if not new:
         session.run(DELETE_ALL, *key)
         return
-    old = session.rows(SELECT, *key)
+    old = session.texts(SELECT, COLUMNS, *key)
     times = Counter(row[0] for row in old)
     # the index is not unique: a key that stands there twice goes, and is written once
     kept = {k for k, kind, value in old if new.get(k) == (kind, value) and times[k] == 1}

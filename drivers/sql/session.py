@@ -6,7 +6,7 @@ Statements are written with `?` for parameters; an engine whose database wants a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from drivers.names import Key
@@ -21,6 +21,10 @@ class Session(ABC):
     @abstractmethod
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """Every row that a query gives."""
+
+    def texts(self, sql: str, columns: Sequence[str], *parameters: Any) -> list[Row]:
+        """As `rows`, for a query that gives these columns and text in all of them; cheaper where every row has a price."""
+        return self.rows(sql, *parameters)
 
     @abstractmethod
     def run(self, sql: str, *parameters: Any) -> int:
@@ -41,6 +45,16 @@ class Engine(ABC):
     @abstractmethod
     def write(self, key: Key, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction that no other writer of `key` comes between; it is on disk at return. It may be run again."""
+
+    def write_all(self, works: Sequence[tuple[Key, Callable[[Session], T]]]) -> list[T | Exception]:
+        """As `write` for each of them; what it returned or raised. With fewer waits for the disk, where that can be."""
+        results: list[T | Exception] = []
+        for key, work in works:
+            try:
+                results.append(self.write(key, work))
+            except Exception as e:
+                results.append(e)
+        return results
 
     @abstractmethod
     def close(self) -> None:

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import canonicalize
 
 import pytest
 
-from drivers import ArchiveItem, ArchiveQuery, BadValue, Driver, ItemNotFound
+from drivers import Addition, ArchiveItem, ArchiveQuery, BadValue, Driver, ItemNotFound
 from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 
 STANZAS = {
@@ -191,6 +191,17 @@ class ArchiveContract(StorageFixtures):
         assert filled.archive_count(*ROMEO, "archive") == 1
         with pytest.raises(BadValue):
             filled.archive_extend(*ROMEO, "archive", [new[1], ArchiveItem("", 1, "", "<message/>")])
+
+    def test_several_archives_at_once(self, filled: Driver) -> None:
+        new = [ArchiveItem(item, when, "x@y", message(f"new {item}")) for item, when in (("g", 1), ("b", 2.5))]
+        bad = ArchiveItem("x", 1, "", "<message>")
+        places = [(*JULIET, "archive"), (*ROMEO, "archive"), (*ROMEO, "archive"), (*ROMEO, "other"), (*JULIET, "archive")]
+        items = [new, [bad, new[0]], new[1:], [], [ArchiveItem("h", 3, "", message("h"))]]
+        errors = filled.archive_extend_all([Addition(*place, some) for place, some in zip(places, items, strict=True)])
+        assert [type(error) for error in errors] == [type(None), BadValue, *[type(None)] * 3]
+        assert ids(filled) == [*"acdef", "g", "b", "h"]
+        assert [item.id for item in filled.archive_find(*ROMEO, "archive")] == ["b"]
+        assert filled.archive_extend_all([]) == []
 
     def test_archives_are_apart(self, driver: Driver) -> None:
         places = [(*JULIET, "archive"), (*ROMEO, "archive"), (*JULIET, "pep_urn:x"), (None, "capulet.example", "muc_log")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -207,3 +208,26 @@ def test_the_fixture_is_left_alone() -> None:
     with sqlite3.connect(f"file:{FIXTURES / 'prosody.sqlite'}?mode=ro", uri=True) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
+
+
+def test_without_a_log_a_commit_waits_for_readers(tmp_path: Path) -> None:
+    first = open_driver("sqlite:gateway.sqlite", tmp_path)
+    first.check()
+    first.close()
+    other = sqlite3.connect(tmp_path / "gateway.sqlite", isolation_level=None, check_same_thread=False)
+    assert other.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM prosody").fetchall()  # while it reads, the mode cannot be changed
+    driver = open_driver("sqlite:gateway.sqlite", tmp_path)
+    later = threading.Timer(0.5, other.execute, ("ROLLBACK",))
+    try:
+        driver.check()
+        later.start()
+        driver.store(*JULIET, "settings", {"a": 1})
+        assert not later.is_alive()
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert driver.load(*JULIET, "settings") == {"a": 1}
+    finally:
+        later.join()
+        driver.close()
+        other.close()
