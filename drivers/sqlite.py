@@ -29,6 +29,8 @@ from drivers.sql.sqliteschema import ensure_schema
 T = TypeVar("T")
 BUSY = 30.0
 """Seconds that a write waits for other writers, of this process and of others."""
+ROWS = 64
+"""Rows in one statement at the most; SQLite takes 32,766 parameters."""
 POLL = (0.0005, 0.004)  # seconds, shortest and longest
 
 SENTENCES = {
@@ -75,6 +77,12 @@ class _Session(Session):
 
     def many(self, sql: str, rows: Iterable[Row]) -> None:
         self._connection.executemany(sql, rows)
+
+    def insert(self, into: str, values: str, rows: Sequence[Row]) -> None:
+        # as in `texts`: one statement, that is
+        for i in range(0, len(rows), ROWS):
+            some = rows[i : i + ROWS]
+            self._connection.execute(f"{into} VALUES {', '.join([values] * len(some))}", [v for row in some for v in row])
 
 
 @lru_cache(maxsize=16)
@@ -137,8 +145,10 @@ class _Engine(Engine):
             except Exception as e:
                 return e
 
-        with self._errors():
+        try:
             return [result(change) for change in self._group().run_all([bound(work) for _, work in works])]
+        except StorageError as e:  # none of them was begun
+            return [e for _ in works]
 
     def _transact(self, changes: Sequence[Change[Any]]) -> None:
         """Make changes in one transaction; what goes wrong is for each of them to raise."""
@@ -191,7 +201,7 @@ class _Engine(Engine):
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             # password hashes are in there: not for everybody's eyes, as SQLite would make it
             os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o640))
-        connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256)
         try:
             # FULL: in WAL mode NORMAL would not sync at commit, and the last writes were lost with the power
             connection.execute("PRAGMA synchronous=FULL")

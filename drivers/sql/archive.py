@@ -23,10 +23,9 @@ ITEMS = f'SELECT a."key", {MOMENT}, a."with", a."value" FROM {TIMED} WHERE a."so
 POSITION = f'SELECT a."sort_id" FROM {PLAIN} WHERE {WHERE} AND a."key"=?'  # noqa: S608
 TAKEN = f'SELECT a."sort_id" FROM {PLAIN} WHERE {WHERE} AND a."key" IN (%s)'  # noqa: S608
 INSERT = (
-    'INSERT INTO "prosodyarchive" ("host", "user", "store", "key", "when", "with", "type", "value") '
-    "VALUES (?, ?, ?, ?, ?, ?, 'xml', ?)"
-)
-INSERT_TIME = f'INSERT INTO "xmpprest_time" ("sort_id", "at") SELECT a."sort_id", ? FROM {PLAIN} WHERE {WHERE} AND a."key"=?'  # noqa: S608
+    'INSERT INTO "prosodyarchive" ("host", "user", "store", "key", "when", "with", "type", "value")', "(?, ?, ?, ?, ?, ?, 'xml', ?)",
+)  # fmt: skip
+INSERT_TIME = ('INSERT INTO "xmpprest_time" ("sort_id", "at")', f"(({POSITION}), ?)")
 DELETE = ('DELETE FROM "xmpprest_time" WHERE "sort_id"=?', 'DELETE FROM "prosodyarchive" WHERE "sort_id"=?')
 BATCH = 500
 """Items read at a time: no connection is held, and little memory, while the reader is slow."""
@@ -111,9 +110,9 @@ def extend(session: Session, key: Key, items: Sequence[ArchiveItem]) -> None:
             last[item.id] = item
         if taken := session.rows(TAKEN % marks(len(last)), *key, *last):
             delete(session, [sort_id for (sort_id,) in taken])
-        session.many(INSERT, [(*key, item.id, math.floor(item.when), item.with_, item.stanza) for item in last.values()])
-        if timed := [(item.when, *key, item.id) for item in last.values() if item.when != math.floor(item.when)]:
-            session.many(INSERT_TIME, timed)
+        session.insert(*INSERT, [(*key, item.id, math.floor(item.when), item.with_, item.stanza) for item in last.values()])
+        if timed := [(*key, item.id, item.when) for item in last.values() if item.when != math.floor(item.when)]:
+            session.insert(*INSERT_TIME, timed)
 
 
 def delete(session: Session, ids: list[int]) -> None:

@@ -12,7 +12,7 @@ from drivers.sql.session import Session
 WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
 COLUMNS = ("key", "type", "value")
 SELECT = f'SELECT "key", "type", "value" FROM "prosody" {WHERE}'  # noqa: S608
-INSERT = 'INSERT INTO "prosody" ("host", "user", "store", "key", "type", "value") VALUES (?, ?, ?, ?, ?, ?)'
+INSERT = ('INSERT INTO "prosody" ("host", "user", "store", "key", "type", "value")', "(?, ?, ?, ?, ?, ?)")
 DELETE = f'DELETE FROM "prosody" {WHERE} AND "key"=?'  # noqa: S608
 DELETE_ALL = f'DELETE FROM "prosody" {WHERE}'  # noqa: S608
 
@@ -33,4 +33,4 @@ def store(session: Session, key: Key, table: Table | None) -> None:
     # the index is not unique: a key that stands there twice goes, and is written once
     kept = {k for k, kind, value in old if new.get(k) == (kind, value) and times[k] == 1}
     session.many(DELETE, [(*key, k) for k in times.keys() - kept])
-    session.many(INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in kept])
+    session.insert(*INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in kept])

@@ -16,7 +16,7 @@ from drivers.sql.session import Session
 WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
 SELECT = f'SELECT "value" FROM "xmpprest_list" {WHERE} ORDER BY "id"'  # noqa: S608
 EXISTS = f'SELECT 1 FROM "xmpprest_list" {WHERE} LIMIT 1'  # noqa: S608
-INSERT = 'INSERT INTO "xmpprest_list" ("host", "user", "store", "value") VALUES (?, ?, ?, ?)'
+INSERT = ('INSERT INTO "xmpprest_list" ("host", "user", "store", "value")', "(?, ?, ?, ?)")
 DELETE_ALL = f'DELETE FROM "xmpprest_list" {WHERE}'  # noqa: S608
 ENDLESS = 2**62
 
@@ -32,10 +32,10 @@ def load(session: Session, key: Key, start: int, stop: int | None) -> list[Value
 
 def append(session: Session, key: Key, item: Value) -> None:
     """Add a canonical item."""
-    session.run(INSERT, *key, json_text(item))
+    session.insert(*INSERT, [(*key, json_text(item))])
 
 
 def store(session: Session, key: Key, items: Iterable[Value]) -> None:
     """Replace the list by canonical items."""
     session.run(DELETE_ALL, *key)
-    session.many(INSERT, [(*key, json_text(item)) for item in items])
+    session.insert(*INSERT, [(*key, json_text(item)) for item in items])

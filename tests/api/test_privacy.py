@@ -25,7 +25,7 @@ XML = {"Content-Type": "application/xmpp+xml", "Accept": "application/xmpp+xml"}
 def sent(gateway: Gateway) -> list[Element]:
     """What goes out on a link."""
     out: list[Element] = []
-    gateway.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas: out.extend(stanzas))
+    gateway.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     return out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
@@ -25,9 +27,10 @@ class Link:
         self.calls: list[list[str]] = []
 
     def send(self, domain: str, stanza: Element) -> None:
-        self.send_all(domain, [stanza])
+        self.send_all(domain, [stanza], [serialise(stanza)])
 
-    def send_all(self, domain: str, stanzas: Sequence[Element]) -> None:
+    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        assert texts == [serialise(stanza) for stanza in stanzas]
         if len(stanzas) > self.room:
             raise GatewayError("outbox-full")
         self.room -= len(stanzas)
@@ -91,25 +94,64 @@ def test_without_a_link_each_is_refused(gateway: Gateway, juliet: JID) -> None:
     assert all(isinstance(r, Element) and r.get("type") == "error" for r in results)
 
 
-class Gone:
-    """Another process, which has just ended; it still writes what is sent alone."""
+class Other:
+    """Another process, which takes what it is sent, or has just ended."""
 
-    def send_many(self, stanzas: Sequence[Element]) -> list[object]:
-        for stanza in stanzas:
-            serialise(stanza)
-        raise GatewayError("link-down")
+    def __init__(self, *, gone: bool = False) -> None:
+        self.gone = gone
+        self.texts: list[str] = []
 
-    def send(self, stanza: Element) -> None:
-        serialise(stanza)
+    def send_many(self, texts: Sequence[str]) -> list[object]:
+        if self.gone:
+            raise GatewayError("link-down")
+        self.texts += texts
+        return [None for _ in texts]
 
 
 def test_where_the_owner_has_ended_each_is_told(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway.sending, "away", Gone())
+    monkeypatch.setattr(gateway.sending, "away", Other(gone=True))
     results = gateway.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "2")])
     assert [getattr(r, "name", None) for r in results] == ["link-down"] * 2
 
 
 def test_one_that_cannot_be_written_is_none_of_the_others_business(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway.sending, "away", Gone())
+    other = Other()
+    monkeypatch.setattr(gateway.sending, "away", other)
+    order = [outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")]
+    results = gateway.sending.send_many(order)
+    assert [type(r) for r in results] == [type(None), BadXML, type(None)]
+    assert other.texts == [serialise(order[0].stanza), serialise(order[2].stanza)]
+
+
+def test_one_that_cannot_be_written_here(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway)
     results = gateway.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")])
     assert [type(r) for r in results] == [type(None), BadXML, type(None)]
+    assert link.calls == [["1"], ["3"]]
+    assert gateway.sending.outcome(juliet, "\x01") is None
+
+
+def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway)
+    romeo = gateway.accounts.address("romeo", juliet.domain)
+    gateway.accounts.register(romeo, "secret")
+    entered, gate = threading.Event(), threading.Event()
+
+    def slow(domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        entered.set()
+        assert gate.wait(10)
+        link.send_all(domain, stanzas, texts)
+
+    gateway.router.attach(link.send, slow)
+    order = [outgoing(sender, str(n)) for n in range(4) for sender in (juliet, romeo)]
+    threads = [threading.Thread(target=gateway.sending.send, args=o[:3]) for o in order]
+    for n, thread in enumerate(threads):
+        thread.start()
+        assert entered.wait(10)
+        while len(gateway.sending._together._turns._waiting) < n:
+            time.sleep(0.001)
+    gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert link.calls == [["0"], ["0", "1", "1", "2", "2", "3", "3"]]
+    assert archived(gateway, juliet) == archived(gateway, romeo) == ["0", "1", "2", "3"]

@@ -27,8 +27,8 @@ Observer = Callable[[Element, JID | None, JID], None]
 """(stanza, sender, recipient): takes notice. Must be quick: it is called on the stream's thread."""
 Send = Callable[[str, Element], None]
 """(hosted domain, stanza): queue it for that domain's stream."""
-SendAll = Callable[[str, Sequence[Element]], None]
-"""(hosted domain, stanzas): queue all of them, or none."""
+SendAll = Callable[[str, Sequence[Element], Sequence[str]], None]
+"""(hosted domain, stanzas, the same as text): queue all of them, or none."""
 
 
 class Away(Protocol):
@@ -70,11 +70,14 @@ class Router:
         """Whether there is a link that `send_out` can use."""
         return self._out_all is not None
 
-    def send_out(self, domain: str, stanzas: Sequence[Element]) -> None:
-        """Send messages of hosted entities at `domain`, all of them for other domains: all or none. Raises as `send`."""
+    def send_out(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        """Send messages of hosted entities at `domain`, all of them for other domains: all or none. Raises as `send`.
+
+        `texts`: each of them as `serialise` writes it.
+        """
         if self._out_all is None:
             raise GatewayError("link-down")
-        self._out_all(domain, stanzas)
+        self._out_all(domain, stanzas, texts)
 
     def send(self, stanza: Element) -> Element | None:
         """Send a stanza of a hosted entity, with a prepared `from`; without `to` it is for the sender's own account.

@@ -41,18 +41,18 @@ class Uplink:
             component.outbox.close()
 
     def send(self, domain: str, stanza: Element) -> None:
-        """Queue one stanza for the stream of `domain`: `send_all` of it."""
-        self.send_all(domain, (stanza,))
+        """Queue one stanza for the stream of `domain`: `send_all` of it. Raises BadXML."""
+        self.send_all(domain, (stanza,), (serialise(stanza),))
 
-    def send_all(self, domain: str, stanzas: Sequence[Element]) -> None:
-        """Queue stanzas, all or none; messages and presences are on disk when this returns.
+    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        """Queue stanzas, all or none; messages and presences are on disk when this returns. `texts`: as `serialise` writes them.
 
-        Raises BadXML; GatewayError: outbox-full, stanza-too-big, storage-failed, and link-down for an iq while the stream is down.
+        Raises GatewayError: outbox-full, stanza-too-big, storage-failed, and link-down for an iq while the stream is down.
         """
         component = self._components[domain]
         if not component.online and any(s.tag == "iq" for s in stanzas):
             raise GatewayError("link-down")  # an iq is worth nothing later
-        entries = [_entry(stanza) for stanza in stanzas]
+        entries = [_entry(stanza, text) for stanza, text in zip(stanzas, texts, strict=True)]
         if any(len(e.data) > self._settings.send_limit for e in entries):  # it would end the stream for everybody
             raise GatewayError("stanza-too-big", f"The stanza is larger than {self._settings.send_limit} bytes")
         try:
@@ -67,6 +67,6 @@ class Uplink:
         return [{"domain": d, **c.state._asdict(), "outbox": len(c.outbox)} for d, c in self._components.items()]
 
 
-def _entry(stanza: Element) -> Entry:
+def _entry(stanza: Element, text: str) -> Entry:
     sender = stanza.get("from", "").partition("/")[0]  # prepared: the first slash begins the resource
-    return Entry(serialise(stanza).encode(), Label(sender, stanza.get("id", "")), lasting=stanza.tag != "iq")
+    return Entry(text.encode(), Label(sender, stanza.get("id", "")), lasting=stanza.tag != "iq")

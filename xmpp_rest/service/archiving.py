@@ -1,34 +1,33 @@
-"""How do many messages of one account get into its archive, in order, and yet with one commit for all that come at once?
+"""How do many messages get into the archives, in order, and yet with one commit for all that come at once?
 
-Threads queue their messages; whoever gets the account's turn archives and shows all that wait. So one account that sends over many
-connections waits for the disk as seldom as many accounts do.
+Threads leave their messages; whoever has the turn archives and shows all that wait. So accounts that send at once, and one that sends over
+many connections, wait for the disk together.
 """
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from drivers import BadValue, StorageError
+from drivers import BadValue
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.archive import Archive, Entry
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Event, Streams
+from xmpp_rest.service.turns import Turns
 
 MOST = 64  # messages that one thread archives at once: somebody waits for it, too
 
 
 class Letter:
-    """One message on its way into the archive, and what came of it."""
+    """One message on its way into the archive of `owner`."""
 
-    def __init__(self, stanza: Element, text: str, partner: JID, *, sent: bool) -> None:
+    def __init__(self, owner: JID, stanza: Element, text: str, partner: JID, *, sent: bool) -> None:
+        self.owner = owner
         self.stanza = stanza
         self.entry = Entry(str(uuid.uuid4()), 0.0, partner, text)
         self.sent = sent
-        self.settled = False
-        self.error: Exception | None = StorageError("the thread that was writing for this one was interrupted")
 
 
 class Archiving:
@@ -38,49 +37,38 @@ class Archiving:
         self._archive = archive
         self._streams = streams
         self._stamps = stamps
-        self._waiting: dict[JID, list[Letter]] = {}
-        self._lock = threading.Lock()
+        self._turns: Turns[Letter, Exception | None] = Turns(self._take, MOST, self._stamp)
 
-    def take_all(self, owner: JID, messages: Sequence[Letter]) -> list[Exception | None]:
-        """Archive messages for `owner`, in their order; they are in the archive when this returns. What went wrong with each."""
-        if messages:
-            with self._lock:
-                for message in messages:
-                    message.entry = message.entry._replace(when=self._stamps.next())
-                self._waiting.setdefault(owner, []).extend(messages)
-            with self._streams.order(owner):
-                while not messages[-1].settled:  # with more than MOST before it, it is not among the first
-                    self._settle(owner)
-        return [message.error for message in messages]
+    def take_all(self, messages: Sequence[Letter]) -> Sequence[Exception | None]:
+        """Archive messages, in their order; they are in the archives when this returns. What went wrong with each."""
+        return self._turns.run(messages) if messages else ()
 
-    def _settle(self, owner: JID) -> None:
-        """Archive what waits; with the owner's turn."""
-        with self._lock:
-            waiting = self._waiting.pop(owner)
-            messages, rest = waiting[:MOST], waiting[MOST:]
-            if rest:
-                self._waiting[owner] = rest
-        try:
-            self._keep(owner, messages)
-        finally:
-            for message in messages:
-                message.settled = True
+    def _stamp(self, messages: Sequence[Letter]) -> None:
+        for message in messages:
+            message.entry = message.entry._replace(when=self._stamps.next())
 
-    def _keep(self, owner: JID, messages: list[Letter]) -> None:
+    def _take(self, messages: list[Letter]) -> list[Exception | None]:
+        letters: dict[JID, list[Letter]] = {}
+        for message in messages:
+            letters.setdefault(message.owner, []).append(message)
+        with self._streams.orders(letters):
+            errors = self._keep(letters)
+        return [errors[id(message)] for message in messages]
+
+    def _keep(self, letters: dict[JID, list[Letter]]) -> dict[int, Exception | None]:
         """Archive and show these with one commit; if the storage does not take one of them, that is none of the others' business."""
-        try:
-            self._archive.keep_all(owner, [m.entry for m in messages])
-        except BadValue as e:  # raised before anything is written
-            if len(messages) == 1:
-                messages[0].error = e
-            else:
-                for message in messages:
-                    self._keep(owner, [message])
-            return
-        except Exception as e:
-            for message in messages:
-                message.error = e
-            return
+        errors: dict[int, Exception | None] = {}
+        kept = self._archive.keep_all({owner: [m.entry for m in some] for owner, some in letters.items()})
+        for (owner, some), error in zip(letters.items(), kept, strict=True):
+            if isinstance(error, BadValue) and len(some) > 1:  # raised before anything is written
+                for one in some:
+                    errors |= self._keep({owner: [one]})
+                continue
+            errors |= dict.fromkeys(map(id, some), error)
+            if error is None:
+                self._show(owner, some)
+        return errors
+
+    def _show(self, owner: JID, messages: list[Letter]) -> None:
         for m in messages:
-            m.error = None
             self._streams.publish(owner, Event(m.entry.id, m.entry.when, m.stanza, m.sent))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.router import NOT_MINE, Unhandled
@@ -20,6 +21,15 @@ from xmpp_rest.service.streams import Event, Streams
 
 def _nobody_minds(owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
     """Nothing is kept for those who are offline."""
+
+
+class Said(NamedTuple):
+    """A message that somebody sent, also as text, and to whom."""
+
+    sender: JID
+    stanza: Element
+    text: str
+    to: JID
 
 
 class Mailbox:
@@ -56,15 +66,16 @@ class Mailbox:
         if stanza.tag == "message" and hosted and sender.bare != to.bare:  # to oneself: received already
             self._take(sender.bare, stanza, to, sent=True)
 
-    def all_sent(self, sender: JID, messages: Sequence[tuple[Element, JID]]) -> list[Exception | None]:
-        """As `sent` for messages of one account to these recipients; what went wrong with each."""
-        hosted = sender.local and sender.domain == self._accounts.domain
-        letters = [Letter(m, serialise(m), to, sent=True) for m, to in messages if worth_keeping(m)] if hosted else []
-        errors = dict(zip(map(id, (letter.stanza for letter in letters)), self._archiving.take_all(sender, letters), strict=True))
-        for message, _ in messages:
-            if hosted and id(message) not in errors:
-                self._streams.publish(sender, Event("", self._stamps.next(), message, True))
-        return [errors.get(id(message)) for message, _ in messages]
+    def all_sent(self, messages: Sequence[Said]) -> list[Exception | None]:
+        """As `sent` for messages to other domains; what went wrong with each."""
+        mine = [said for said in messages if said.sender.local and said.sender.domain == self._accounts.domain]
+        kept = [said for said in mine if worth_keeping(said.stanza)]
+        letters = {id(said): Letter(said.sender.bare, said.stanza, said.text, said.to, sent=True) for said in kept}
+        errors = dict(zip(letters, self._archiving.take_all(list(letters.values())), strict=True))
+        for said in mine:
+            if id(said) not in letters:
+                self._streams.publish(said.sender.bare, Event("", self._stamps.next(), said.stanza, True))
+        return [errors.get(id(said)) for said in messages]
 
     def show(self, account: JID, stanza: Element) -> None:
         """Show what the gateway itself has to say to whoever listens to the account now: the push of a roster item, say."""
@@ -83,7 +94,7 @@ class Mailbox:
         """Archive it where it is worth it, and show it; its text, where it was written as one."""
         if stanza.tag == "message" and worth_keeping(stanza):
             text = self._texts.of(stanza)
-            for error in self._archiving.take_all(owner, [Letter(stanza, text, partner, sent=sent)]):
+            for error in self._archiving.take_all([Letter(owner, stanza, text, partner, sent=sent)]):
                 if error is not None:
                     raise error
             return text

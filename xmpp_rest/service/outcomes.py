@@ -38,11 +38,16 @@ class Outcomes:
 
     def accepted(self, sender: JID, identifier: str) -> None:
         """A stanza was taken. What is heard of it from now on counts; an outcome that is ahead of this stays."""
-        label = Label(str(sender.bare), identifier)
+        self.all_accepted([(sender, identifier)])
+
+    def all_accepted(self, stanzas: Iterable[tuple[JID, str]]) -> None:
+        """As `accepted` for each sender and id."""
+        labels = [Label(str(sender.bare), identifier) for sender, identifier in stanzas]
         with self._changed:
-            self._known.setdefault(label, Outcome())
-            if len(self._known) > self.REMEMBERED:
-                self._known.popitem(last=False)
+            for label in labels:
+                self._known.setdefault(label, Outcome())
+                if len(self._known) > self.REMEMBERED:
+                    self._known.popitem(last=False)
 
     def forget(self, sender: JID, identifier: str) -> None:
         """It was not taken after all."""

@@ -8,20 +8,20 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
-from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.outcomes import Outcome, Outcomes
 from xmpp_rest.service.privacy_guard import Guard
-from xmpp_rest.service.together import Outgoing, Result, Together
+from xmpp_rest.service.together import MOST, Outgoing, Result, Together
+from xmpp_rest.service.turns import Turns
 
 
 class Away(Protocol):
     """The process that does the sending for this one; as the methods of Sending."""
 
-    def send(self, stanza: Element) -> Element | None: ...
-    def send_many(self, stanzas: Sequence[Element]) -> list[Result]: ...
+    def send_many(self, texts: Sequence[str]) -> list[Result]: ...
     def post(self, stanza: Element) -> None: ...
     def receive(self, stanza: Element) -> Element | None: ...
     def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
@@ -36,7 +36,8 @@ class Sending:
         self._mailbox = mailbox
         self._contacts = contacts
         self._outcomes = outcomes
-        self._together = Together(router, mailbox, outcomes, self.send, self._watched)
+        self._together = Together(router, mailbox, outcomes, self._send_alone, self._watched)
+        self._abroad: Turns[Outgoing, Result] = Turns(self._send_away, MOST)
         self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
         self.away: Away | None = None  # the process that owns the link, where that is another one
 
@@ -45,8 +46,15 @@ class Sending:
 
         Accepted messages are in the sender's archive when this returns. Raises GatewayError: outbox-full; BadXML; StorageError.
         """
-        if self.away is not None:
-            return self.away.send(stanza)
+        outgoing = Outgoing(stanza, sender, to)
+        if self.away is None and not self._together.shares(outgoing):
+            return self._send_alone(stanza, sender, to)
+        (result,) = self.send_many([outgoing])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _send_alone(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         identifier = stanza.get("id", "")
         self._outcomes.accepted(sender, identifier)
         try:
@@ -60,19 +68,27 @@ class Sending:
 
     def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         """As `send` for each of them, in order, with fewer waits for the disk; what `send` would have raised is among the results."""
+        return self._together(stanzas) if self.away is None else list(self._abroad.run(stanzas))
+
+    def _send_away(self, stanzas: list[Outgoing]) -> list[Result]:
+        """In the process that owns the link; should it be this one by now, here."""
         if self.away is None:
             return self._together(stanzas)
+        written = [_written(outgoing) for outgoing in stanzas]
+        texts = [outgoing.text for outgoing in written if isinstance(outgoing, Outgoing)]
         try:
-            return self.away.send_many([outgoing.stanza for outgoing in stanzas])
+            results = iter(self.away.send_many(texts))
         except GatewayError as e:  # the process that owns the link has just ended
-            return [e for _ in stanzas]
-        except BadXML:  # one of them
-            return list(self._together.alone(stanzas))
+            results = iter([e for _ in texts])
+        return [next(results) if isinstance(outgoing, Outgoing) else outgoing for outgoing in written]
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""
         if self.away is not None:
             self.away.post(stanza)
+            return
+        if self._together.shares(Outgoing(stanza, sender, to)):  # nobody can refuse it at once
+            self.send(stanza, sender, to)
             return
         refusal = self._send(stanza, sender, to, keep_refused=True)
         if refusal is not None:
@@ -111,3 +127,11 @@ class Sending:
     def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None:
         """The outcome once the server has processed the stanza or refused it, or after so many seconds."""
         return self.away.wait(sender, identifier, seconds) if self.away else self._outcomes.wait(sender, identifier, seconds)
+
+
+def _written(outgoing: Outgoing) -> Outgoing | BadXML:
+    """With its text; or why it has none."""
+    try:
+        return outgoing if outgoing.text else outgoing._replace(text=serialise(outgoing.stanza))
+    except BadXML as e:
+        return e

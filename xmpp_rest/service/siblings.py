@@ -51,7 +51,7 @@ class Siblings:
         self._sending = sending
         self._streams = streams
         self._on_role = on_role
-        quick: dict[str, Handler] = {"route": self._do_route, "send": self._do_send, "post": self._do_post, "publish": self._do_publish}
+        quick: dict[str, Handler] = {"route": self._do_route, "post": self._do_post, "publish": self._do_publish}
         quick["send_many"] = self._do_send_many
         quick |= {"outcome": self._do_outcome, "order": self._do_order, "receive": self._do_receive, **offers}
         self.orders: dict[str, Handler] = {}
@@ -95,13 +95,9 @@ class Siblings:
         """`Router.send`, in the owner."""
         return _element(self._hub.call("route", QUICK, stanza=serialise(stanza)))
 
-    def send(self, stanza: Element) -> Element | None:
-        """`Sending.send`, in the owner."""
-        return _element(self._hub.call("send", QUICK, stanza=serialise(stanza)))
-
-    def send_many(self, stanzas: Sequence[Element]) -> list[Result]:
+    def send_many(self, texts: Sequence[str]) -> list[Result]:
         """`Sending.send_many`, in the owner."""
-        return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=[serialise(stanza) for stanza in stanzas])]
+        return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=texts)]
 
     def post(self, stanza: Element) -> None:
         """`Sending.post`, in the owner."""
@@ -138,13 +134,9 @@ class Siblings:
     def _do_route(self, stanza: str) -> str | None:
         return _text(self._router.send(parse_stored(stanza)))
 
-    def _do_send(self, stanza: str) -> str | None:
-        element = parse_stored(stanza)
-        return _text(self._sending.send(element, *_ends(element)))
-
     def _do_send_many(self, stanzas: list[str]) -> list[list[str]]:
-        elements = [parse_stored(stanza) for stanza in stanzas]
-        return [_shown_result(result) for result in self._sending.send_many([Outgoing(e, *_ends(e)) for e in elements])]
+        elements = [(parse_stored(text), text) for text in stanzas]
+        return [_shown_result(result) for result in self._sending.send_many([Outgoing(e, *_ends(e), text) for e, text in elements])]
 
     def _do_post(self, stanza: str) -> None:
         element = parse_stored(stanza)

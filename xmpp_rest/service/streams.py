@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from drivers import ItemNotFound
 from xmpp_rest.errors import GatewayError
@@ -52,6 +53,14 @@ class Streams:
     def order(self, owner: JID) -> threading.Lock:
         """Hold it while something is archived for `owner` and published, so that streams have the order of the archive."""
         return self._orders[hash(owner) % STRIPES]
+
+    @contextmanager
+    def orders(self, owners: Iterable[JID]) -> Iterator[None]:
+        """Hold the `order` of all of these."""
+        with ExitStack() as held:
+            for stripe in sorted({hash(owner) % STRIPES for owner in owners}):
+                held.enter_context(self._orders[stripe])
+            yield
 
     def publish(self, owner: JID, event: Event) -> None:
         """Something reached `owner`, or was sent by it; with an id, it is archived already."""

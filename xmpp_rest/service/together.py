@@ -1,4 +1,4 @@
-"""How are many stanzas sent with few waits for the disk? Those for other domains that follow one another share their commits."""
+"""How are many stanzas sent with few waits for the disk? Messages for other domains share their commits, whoever sends them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.mailbox import Mailbox
+from xmpp_rest.service.mailbox import Mailbox, Said
 from xmpp_rest.service.outcomes import Outcomes
+from xmpp_rest.service.turns import Turns
+
+MOST = 64  # stanzas of several senders that one thread sends at once: somebody waits for it, too
 
 
 class Outgoing(NamedTuple):
-    """A message or presence, addressed and with an id."""
+    """A message or presence, addressed and with an id. `text`: the stanza as `serialise` writes it, if somebody has done so already."""
 
     stanza: Element
     sender: JID
     to: JID
+    text: str = ""
 
 
 Result = Element | Exception | None
@@ -41,38 +46,50 @@ class Together:
         self._outcomes = outcomes
         self._send = send
         self._watched = watched
+        self._turns: Turns[Outgoing, Result] = Turns(self._turn, MOST)
 
     def __call__(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         """A result for each."""
-        return list(self._results(stanzas))
-
-    def _results(self, stanzas: Sequence[Outgoing]) -> Iterator[Result]:
-        for source, group in groupby(stanzas, self._source):
+        results: list[Result] = []
+        for shares, group in groupby(stanzas, self.shares):
             members = list(group)
-            yield from self.alone(members) if source is None or len(members) == 1 else self._group(source, members)
+            results += self._turns.run(members) if shares else self._alone(members)
+        return results
 
-    def _source(self, outgoing: Outgoing) -> JID | None:
-        """Whose archive and stream it takes if it is a message that leaves the gateway; None for what is sent alone."""
-        stanza, sender, to = outgoing
+    def shares(self, outgoing: Outgoing) -> bool:
+        """Whether it is a message that leaves the gateway, and so can be sent with others."""
+        stanza, sender, to, _ = outgoing
         leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.takes_many
-        return sender.bare if leaves and not self._watched(sender) else None
+        return leaves and not self._watched(sender)
 
-    def alone(self, members: Sequence[Outgoing]) -> Iterator[Result]:
+    def _alone(self, members: Sequence[Outgoing]) -> Iterator[Result]:
         """A result for each of these, which share nothing."""
-        for member in members:
+        for stanza, sender, to, _ in members:
             try:
-                yield self._send(*member)
+                yield self._send(stanza, sender, to)
             except Exception as e:  # the caller's to raise, or to tell
                 yield e
 
-    def _group(self, source: JID, members: Sequence[Outgoing]) -> Iterator[Result]:
-        for stanza, sender, _ in members:
-            self._outcomes.accepted(sender, stanza.get("id", ""))
+    def _turn(self, members: list[Outgoing]) -> list[Result]:
+        """Send messages that leave the gateway, of any senders."""
+        results: dict[int, Result] = {}
+        for domain in dict.fromkeys(member.sender.domain for member in members):
+            places = [n for n, member in enumerate(members) if member.sender.domain == domain]
+            results |= zip(places, self._leave(domain, [members[n] for n in places]), strict=True)
+        return [results[n] for n in range(len(members))]
+
+    def _leave(self, domain: str, members: list[Outgoing]) -> Sequence[Result]:
+        self._outcomes.all_accepted((m.sender, m.stanza.get("id", "")) for m in members)
         try:
-            self._router.send_out(source.domain, [stanza for stanza, _, _ in members])
-        except Exception:  # all or none: as many as there is room for, and each with an error of its own
-            for stanza, sender, _ in members:
-                self._outcomes.forget(sender, stanza.get("id", ""))
-            yield from self.alone(members)
-            return
-        yield from self._mailbox.all_sent(source, [(stanza, to) for stanza, _, to in members])
+            texts = [m.text or serialise(m.stanza) for m in members]
+            self._router.send_out(domain, [m.stanza for m in members], texts)
+        except Exception as e:  # all or none
+            for m in members:
+                self._outcomes.forget(m.sender, m.stanza.get("id", ""))
+            return [e] if len(members) == 1 else self._apart(domain, members)
+        said = [Said(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)]
+        return self._mailbox.all_sent(said)
+
+    def _apart(self, domain: str, members: list[Outgoing]) -> list[Result]:
+        """As many as there is room for, and each with an error of its own."""
+        return [result for member in members for result in self._leave(domain, [member])]
