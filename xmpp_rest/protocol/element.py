@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TypeGuard
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
@@ -102,6 +103,11 @@ def _split(name: str) -> tuple[str, str]:
 def is_ncname(text: str) -> bool:
     """Whether `text` is an ASCII name without a prefix (Namespaces in XML §3): what JSON may name an element."""
     return bool(_NCNAME.fullmatch(text))
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether this is a text that XML can carry, as a name of something or between tags (XML 1.0 §2.2)."""
+    return isinstance(value, str) and not _FORBIDDEN.search(value)
 
 
 def _is_foreign_ncname(text: str) -> bool:

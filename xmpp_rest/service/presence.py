@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
-from xmpp_rest.protocol.element import serialise
-from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import make, new_id
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 STORE = "presence"
 MAX_RESOURCES = 32  # of one account; the one that spoke longest ago gives way
+MAX_TIME = 2**40  # Unix time far in the future
 
 
 def _always(presence: Element, account: JID, to: JID) -> bool:
@@ -61,7 +62,7 @@ class Presences:
         def change(table: Table | None) -> Table:
             rows = _rows(table)
             others = [row for row in rows if row["resource"] != sender.resource]
-            since = next((row.get("since") for row in rows if row["resource"] == sender.resource), None) or time.time()
+            since = next((_since(row) for row in rows if row["resource"] == sender.resource), 0.0) or time.time()
             return [*others, {"resource": sender.resource, "stanza": text, "since": since}][-MAX_RESOURCES:] if available else others
 
         self._driver.update(sender.local, sender.domain, STORE, change)
@@ -70,13 +71,16 @@ class Presences:
 
     def of(self, account: JID) -> list[Element]:
         """The presence of every available resource, without `to`. Raises StorageError."""
-        rows = _rows(self._driver.load(account.local, account.domain, STORE))
-        return [parse_text(row["stanza"]) for row in rows]
+        return [presence for presence, _ in self._kept(account)]
 
     def rows(self, account: JID) -> list[Available]:
         """The available resources. Raises StorageError."""
+        return [_available(presence, since) for presence, since in self._kept(account)]
+
+    def _kept(self, account: JID) -> list[tuple[Element, float]]:
+        """What every resource said last, and since when it is available."""
         rows = _rows(self._driver.load(account.local, account.domain, STORE))
-        return [_available(account.bare._replace(resource=row["resource"]), row) for row in rows]
+        return [(presence, _since(row)) for row in rows if (presence := _presence(account.bare, row)) is not None]
 
     def everybody(self, domain: str) -> Iterator[Available]:
         """The available resources of all accounts. Raises StorageError."""
@@ -112,13 +116,31 @@ def addressed(presence: Element, **attributes: str) -> Element:
 
 
 def _rows(table: Table | None) -> list[dict[str, Any]]:
-    return table if isinstance(table, list) else []
+    rows = table[-MAX_RESOURCES:] if isinstance(table, list) else []
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("resource"), str) and isinstance(row.get("stanza"), str)]
 
 
-def _available(jid: JID, row: dict[str, Any]) -> Available:
-    stanza = parse_text(row["stanza"])
-    priority = (stanza.findtext("priority") or "").strip()
-    number = int(priority) if re.fullmatch(r"[+-]?[0-9]{1,3}", priority) else 0  # RFC 6121 §4.7.2.3
+def _presence(account: JID, row: dict[str, Any]) -> Element | None:
+    """What a resource said; None for anything else. The account itself may write to its store, so it says nothing in another's name."""
+    try:
+        jid = parse_jid(f"{account}/{row['resource']}") if row["resource"] else account
+        said = parse_text(row["stanza"])
+    except (InvalidJID, BadXML) as e:
+        log.info("the store %s of %s holds no presence: %s", STORE, account, e)
+        return None
+    if said.tag != "presence" or said.get("type") is not None:
+        return None
+    said.set("from", str(jid))
+    return said
+
+
+def _since(row: dict[str, Any]) -> float:
     since = row.get("since")
-    show = (stanza.findtext("show") or "").strip() or "available"
-    return Available(jid, float(since) if isinstance(since, int | float) else 0.0, show, stanza.findtext("status") or "", number)
+    return float(since) if isinstance(since, int | float) and 0 <= since < MAX_TIME else 0.0
+
+
+def _available(said: Element, since: float) -> Available:
+    priority = (said.findtext("priority") or "").strip()
+    number = int(priority) if re.fullmatch(r"[+-]?[0-9]{1,3}", priority) else 0  # RFC 6121 §4.7.2.3
+    show = (said.findtext("show") or "").strip() or "available"
+    return Available(parse_jid(said.attrib["from"]), since, show, said.findtext("status") or "", number)

@@ -12,8 +12,9 @@ from typing import Any
 
 from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID, parse_jid
-from xmpp_rest.protocol.privacy import ACTIONS, MATCHES, WAYS, Item, PrivacyError, in_order
+from xmpp_rest.protocol.privacy import ACTIONS, MATCHES, MAX_ITEMS, MAX_ORDER, WAYS, Item, PrivacyError, in_order
 
 log = logging.getLogger(__name__)
 
@@ -125,12 +126,12 @@ def _table(stored: Table | None) -> dict[str, Any]:
 
 def _default(table: dict[str, Any]) -> str:
     name = table.get("default")
-    return name if isinstance(name, str) else ""
+    return name if is_text(name) else ""
 
 
 def _raw_lists(table: dict[str, Any]) -> dict[str, Any]:
     lists = table.get("lists")
-    return {name: content for name, content in lists.items() if name not in _RESERVED} if isinstance(lists, dict) else {}
+    return {name: content for name, content in lists.items() if name not in _RESERVED and is_text(name)} if isinstance(lists, dict) else {}
 
 
 def _lists(table: dict[str, Any]) -> dict[str, Items]:
@@ -138,19 +139,19 @@ def _lists(table: dict[str, Any]) -> dict[str, Items]:
 
 
 def _items(content: Any) -> Items:
-    """In order; what others have written and nobody can understand is left out."""
+    """In order; what others have written and nobody can understand is left out: the account itself may write to its store."""
     rows = content.get("items") if isinstance(content, dict) else None
-    return in_order(item for row in (rows if isinstance(rows, list) else ()) if (item := _item(row)) is not None)
+    return in_order(item for row in (rows[:MAX_ITEMS] if isinstance(rows, list) else ()) if (item := _item(row)) is not None)
 
 
 def _item(row: Any) -> Item | None:
-    if not isinstance(row, dict) or row.get("action") not in ACTIONS or not isinstance(row.get("order"), int | float):
+    order, action, kind, value = map(row.get, ("order", "action", "type", "value")) if isinstance(row, dict) else (None,) * 4
+    if not isinstance(order, int | float) or not 0 <= order <= MAX_ORDER or not isinstance(action, str) or action not in ACTIONS:
         return None
-    kind, value = row.get("type") or "", row.get("value") or ""
-    if kind not in MATCHES or not isinstance(value, str):
+    if not isinstance(kind or "", str) or (kind or "") not in MATCHES or not is_text(value or ""):
         return None
     ways = frozenset(way for way in WAYS if row.get(way) is True)
-    return Item(int(row["order"]), ACTIONS[row["action"]], kind, value, ways)
+    return Item(int(order), ACTIONS[action], kind or "", value or "", ways)
 
 
 def _row(item: Item) -> dict[str, Any]:

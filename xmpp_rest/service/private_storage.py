@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from xml.etree.ElementTree import Element
 
-from drivers import Driver, Table
+from drivers import Driver, StorageError, Table
 from drivers.stanzas import stanza_table, stanza_text
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_text
+
+log = logging.getLogger(__name__)
 
 PRIVATE = "private"  # the store
 
@@ -33,7 +36,13 @@ class PrivateStorage:
         serialise(wanted)  # raises for what is no name
         kept = self._driver.load(jid.local, jid.domain, PRIVATE)
         table = kept.get(key(wanted)) if isinstance(kept, dict) else None
-        return parse_text(stanza_text(table)) if table else wanted
+        if not table:
+            return wanted
+        try:
+            return parse_text(stanza_text(table))
+        except (StorageError, BadXML) as e:  # the account itself may write to its store
+            log.info("the store %s of %s holds no element for %s: %s", PRIVATE, jid, key(wanted), e)
+            return wanted
 
     def set(self, jid: JID, element: Element) -> None:
         """Keep the element in place of the one of its name; an empty one takes it away."""

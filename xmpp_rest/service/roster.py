@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.service.contact import Contact
 from xmpp_rest.service.subscriptions import SUBSCRIPTIONS, Side, State
@@ -125,18 +126,19 @@ def _contacts(entries: Entries) -> list[Contact]:
 
 
 def _contact(entries: Entries, jid: JID) -> Contact | None:
+    """What the table says; what is written there and makes no sense is left out, as the account itself may write to its store."""
     item, request = entries.get(str(jid)), _meta(entries)["pending"].get(str(jid))
     if not isinstance(item, dict):
         return Contact(jid, State(from_=Side.ASKED), listed=False, request=request) if request else None
-    to, from_ = SUBSCRIPTIONS.get(item.get("subscription", "none"), (False, False))
+    to, from_ = SUBSCRIPTIONS.get(str(item.get("subscription")), (False, False))
     asked = Side.ASKED if item.get("ask") == "subscribe" else Side.NONE
     state = State(Side.YES if to else asked, Side.YES if from_ else Side.ASKED if request else Side.NONE)
     groups = item.get("groups")
     return Contact(
         jid,
         state,
-        name=item["name"] if isinstance(item.get("name"), str) else "",
-        groups=tuple(sorted(set(groups) - _RESERVED_KEYS)) if isinstance(groups, dict) else (),
+        name=item["name"] if is_text(item.get("name")) else "",
+        groups=tuple(sorted(filter(is_text, set(groups) - _RESERVED_KEYS))) if isinstance(groups, dict) else (),
         approved=item.get("approved") == "true",
         request=request or True,
     )

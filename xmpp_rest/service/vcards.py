@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from xml.etree.ElementTree import Element, SubElement
 
-from drivers import Driver, Table
+from drivers import Driver, StorageError, Table
 from drivers.stanzas import stanza_table, stanza_text
 from xmpp_rest.protocol.element import BadXML, is_ncname, serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_text
+
+log = logging.getLogger(__name__)
 
 VCARD = "vcard"  # the store
 NAMESPACE = "vcard-temp"
@@ -31,7 +34,7 @@ class VCards:
 
     def get(self, jid: JID) -> Element | None:
         """The `<vCard/>`, or None where there is none."""
-        return _element(self._driver.load(jid.local, jid.domain, VCARD))
+        return _element(jid, self._driver.load(jid.local, jid.domain, VCARD))
 
     def store(self, jid: JID, card: Element) -> None:
         """Replace the vCard."""
@@ -60,7 +63,7 @@ class VCards:
 
     def _update(self, jid: JID, change: Callable[[Element], None]) -> None:
         def step(table: Table | None) -> Table:
-            card = _element(table)
+            card = _element(jid, table)
             card = Element(tag("vCard")) if card is None else card
             change(card)
             return stanza_table(serialise(card))
@@ -79,8 +82,16 @@ def values(card: Element, name: str, subname: str = "") -> list[str]:
     return [p.text or "" for f in fields for p in f.findall(part)]
 
 
-def _element(table: Table | None) -> Element | None:
-    return None if table is None else parse_text(stanza_text(table))
+def _element(jid: JID, table: Table | None) -> Element | None:
+    """What is no vCard counts as none: the account itself may write to its store, and nobody else is to suffer from that."""
+    if table is None:
+        return None
+    try:
+        card = parse_text(stanza_text(table))
+    except (StorageError, BadXML) as e:
+        log.info("the store %s of %s holds no vCard: %s", VCARD, jid, e)
+        return None
+    return card if card.tag == tag("vCard") else None
 
 
 def _set_parts(card: Element, field: str, part: str, _number: str, texts: list[str]) -> None:
