@@ -120,6 +120,7 @@ def floor(folder: Path, workers: int) -> Small:
     """The empty view, served as the gateway is."""
     port = free_port()
     options = ["--workers", str(workers), "--threads", "64", "-k", "xmpp_rest.http.worker.Worker", "--no-control-socket"]
+    options += ["-c", "python:xmpp_rest.http.affinity"]
     return Small(folder, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", *options, "--log-level", "warning", "bench.empty:app", port=port)
 
 

@@ -9,6 +9,7 @@ from gunicorn.app.base import BaseApplication
 
 from xmpp_rest.application import build
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.http import affinity
 from xmpp_rest.reload import refreshed
 from xmpp_rest.settings import Settings
 
@@ -32,6 +33,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
         "post_worker_init": _start,
         "worker_exit": _stop,
+        **({"pre_fork": affinity.pre_fork, "post_fork": affinity.post_fork} if server.pin_workers else {}),
     }
 
 

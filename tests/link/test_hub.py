@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,15 @@ class Process:
             folder,
             quick={"add": lambda a, b: a + b, "refuse": self._refuse, "fail": lambda: 1 / 0},
             slow={"wait": lambda seconds: time.sleep(seconds)},
+            later={"promise": self._promise},
             on_role=self.roles.append,
             on_event=self.events.append,
         )
+
+    def _promise(self, tell: Callable[[Any], None], value: int, seconds: float) -> None:
+        if value < 0:
+            raise GatewayError("iq-conflict")
+        threading.Timer(seconds, tell, (value or GatewayError("iq-timeout"),)).start()
 
     def _refuse(self) -> None:
         raise GatewayError("outbox-full", "full it is")
@@ -93,6 +100,43 @@ def test_errors_travel(make: Callable[[], Process]) -> None:
         peer.hub.call("fail", 5)
     with pytest.raises(GatewayError, match="link-down"):
         peer.hub.call("wait", 0.1, seconds=2)
+
+
+def test_what_is_promised_comes_later_and_holds_up_nobody(make: Callable[[], Process]) -> None:
+    processes = [make(), make()]
+    for process in processes:
+        with ThreadPoolExecutor(50) as pool:
+            waiting = [pool.submit(process.hub.call, "promise", 5, value=n, seconds=0.5) for n in range(1, 51)]
+            started = time.monotonic()
+            assert process.hub.call("add", 5, a=1, b=1) == 2
+            assert time.monotonic() - started < 0.4
+            assert [promise.result() for promise in waiting] == list(range(1, 51))
+        for value, error in ((0, "iq-timeout"), (-1, "iq-conflict")):
+            with pytest.raises(GatewayError) as caught:
+                process.hub.call("promise", 5, value=value, seconds=0)
+            assert caught.value.name == error
+        with pytest.raises(GatewayError, match="link-down"):
+            process.hub.call("promise", 0.1, value=1, seconds=1)
+
+
+def test_a_large_answer_comes_whole_however_late(make: Callable[[], Process]) -> None:
+    owner, peer = make(), make()
+    text = "x" * 5_000_000
+    owner.hub._later = {"large": lambda tell, times: [tell(text) for _ in range(times)]}
+    assert peer.hub.call("large", 10, times=1) == text
+
+
+def test_who_does_not_listen_is_not_told(make: Callable[[], Process]) -> None:
+    owner, deaf, hearing = make(), make(), make()
+    assert not owner.hub.has_listeners
+    hearing.hub.listen()
+    assert owner.hub.has_listeners
+    owner.hub.tell({"n": 1})
+    owner.hub.broadcast({"n": 2})
+    until(lambda: hearing.events == [{"n": 1}, {"n": 2}])
+    until(lambda: deaf.events == [{"n": 2}])
+    owner.hub.listen()
+    assert owner.events == []
 
 
 def test_a_slow_call_holds_up_no_other(make: Callable[[], Process]) -> None:

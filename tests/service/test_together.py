@@ -101,11 +101,11 @@ class Other:
         self.gone = gone
         self.texts: list[str] = []
 
-    def send_many(self, texts: Sequence[str]) -> list[object]:
+    def send_many(self, stanzas: Sequence[Outgoing]) -> list[object]:
         if self.gone:
             raise GatewayError("link-down")
-        self.texts += texts
-        return [None for _ in texts]
+        self.texts += [outgoing.text for outgoing in stanzas]
+        return [None for _ in stanzas]
 
 
 def test_where_the_owner_has_ended_each_is_told(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:

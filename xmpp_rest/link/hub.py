@@ -14,9 +14,10 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from xmpp_rest.errors import ERRORS, GatewayError
@@ -29,6 +30,7 @@ RETRY = 0.05  # seconds between two attempts of a peer to lock the file or to re
 AFTER_FAILURE = 5.0  # seconds after an error that somebody has to look at
 ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
 QUICK_THREADS = 32
+LISTEN = "listen"  # a call of the hub's own
 WELCOME = {"number": 0}  # answers no call: whoever hears it, or an event before it, hears every event from there on
 STUCK = 5  # seconds that a peer may take nothing of what it is told; then it is cut off
 
@@ -38,9 +40,9 @@ Handler = Callable[..., Any]
 class Hub:
     """This process's place among its siblings. `start()` and `stop()` are called by the Gateway.
 
-    `quick` and `slow` are the calls that peers may make of the owner: by keyword, with JSON in and out; the slow ones may wait, each on a
-    thread of its own. `on_role` is told, in the hub's thread, whether this process owns the link from now on; `on_event` gets what the
-    owner broadcasts.
+    `quick`, `slow` and `later` are the calls that peers may make of the owner: by keyword, with JSON in and out. Slow ones may wait, each
+    on a thread of its own. Later ones must not: they get first what they have to call with the result, or the exception, once there is one.
+    `on_role` is told, in the hub's thread, whether this process owns the link from now on; `on_event` gets what the owner tells.
     """
 
     def __init__(
@@ -49,18 +51,20 @@ class Hub:
         *,
         quick: Mapping[str, Handler],
         slow: Mapping[str, Handler],
+        later: Mapping[str, Handler] = MappingProxyType({}),
         on_role: Callable[[bool], None],
         on_event: Callable[[Message], None],
     ) -> None:
         self._folder = folder
         self._quick = quick
         self._slow = slow
+        self._later = later
         self._on_role = on_role
         self._on_event = on_event
         self._stopping = threading.Event()
         self._settled = threading.Event()  # there is an owner that we are, or can call
         self._owner: Channel | None = None
-        self._peers: dict[Channel, None] = {}
+        self._peers: dict[Channel, bool] = {}  # and whether it wants to hear what happens
         self._calls: dict[int, Future[Any]] = {}
         self._number = 0
         self._lock = threading.Lock()
@@ -91,15 +95,34 @@ class Hub:
         """Have the owner do something; what it returned. Raises the GatewayError that it raised, and link-down where there is no owner."""
         if not self._settled.wait(ROLE_TIMEOUT) or (owner := self._owner) is None:
             if self.is_owner:
-                return {**self._quick, **self._slow}[name](**arguments)
+                return self._do(name, timeout, arguments)
             raise GatewayError("link-down", "The process that owns the link is not there; try again later")
+        return self._ask(owner, {"call": name, "arguments": arguments}, timeout)
+
+    def listen(self) -> None:
+        """Hear from now on what happens (`tell`), as long as the owner is the same. Raises GatewayError."""
+        if self._settled.wait(ROLE_TIMEOUT) and (owner := self._owner) is not None:
+            self._ask(owner, {"call": LISTEN, "arguments": {}}, ROLE_TIMEOUT)
+
+    def _do(self, name: str, timeout: float, arguments: dict[str, Any]) -> Any:
+        """A call of the owner's own."""
+        if name not in self._later:
+            return {**self._quick, **self._slow}[name](**arguments)
+        answer: Future[Any] = Future()
+        self._later[name](lambda result: _settle(answer, result), **arguments)
+        try:
+            return answer.result(timeout)
+        except TimeoutError as e:
+            raise GatewayError("link-down", "There was no answer; try again later") from e
+
+    def _ask(self, owner: Channel, message: Message, timeout: float) -> Any:
         answer: Future[Any] = Future()
         with self._lock:
             self._number += 1
             number = self._number
             self._calls[number] = answer
         try:
-            owner.send({"call": name, "number": number, "arguments": arguments})
+            owner.send(message | {"number": number})
             return answer.result(timeout)
         except (OSError, TimeoutError) as e:
             raise GatewayError("link-down", "The process that owns the link did not answer; try again later") from e
@@ -207,42 +230,91 @@ class Hub:
                 return
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK, 0))
             peer = Channel(sock)
-            self._peers[peer] = None
+            self._peers[peer] = False
             with contextlib.suppress(OSError):  # the peer is gone
                 peer.send(WELCOME)
             threading.Thread(target=self._serve_peer, args=(peer,), name="hub peer", daemon=True).start()
 
     def _serve_peer(self, peer: Channel) -> None:
         while (message := peer.receive()) is not None:
-            name = message["call"]
-            if name in self._slow:
-                threading.Thread(target=self._answer, args=(peer, self._slow[name], message), name=f"hub {name}", daemon=True).start()
-            else:
-                self._pool.submit(self._answer, peer, self._quick[name], message)
+            self._serve(peer, message)
         self._peers.pop(peer, None)
         peer.close()
 
+    def _serve(self, peer: Channel, message: Message) -> None:
+        name = message["call"]
+        if name == LISTEN:
+            self._peers[peer] = True
+            self._tell(peer, message, None)
+        elif name in self._later:
+            self._answer_later(peer, self._later[name], message)
+        elif name in self._slow:
+            threading.Thread(target=self._answer, args=(peer, self._slow[name], message), name=f"hub {name}", daemon=True).start()
+        else:
+            self._pool.submit(self._answer, peer, self._quick[name], message)
+
     def _answer(self, peer: Channel, handler: Handler, message: Message) -> None:
-        answer: Message = {"number": message["number"]}
         try:
-            answer["result"] = handler(**message["arguments"])
-        except GatewayError as e:
-            answer["error"] = [e.name, e.text]
+            result = handler(**message["arguments"])
         except Exception as e:
-            log.exception("a call of another process failed")
-            answer["error"] = ["storage-failed", f"{ERRORS['storage-failed'].text}: {e}"]
+            result = e
+        self._tell(peer, message, result)
+
+    def _answer_later(self, peer: Channel, handler: Handler, message: Message) -> None:
+        try:
+            handler(lambda result: self._tell_now(peer, message, result), **message["arguments"])
+        except Exception as e:
+            self._tell_now(peer, message, e)
+
+    @staticmethod
+    def _tell(peer: Channel, message: Message, result: Any) -> None:
         with contextlib.suppress(OSError):  # the peer is gone
-            peer.send(answer)
+            peer.send(_shown(message, result))
+
+    def _tell_now(self, peer: Channel, message: Message, result: Any) -> None:
+        """As `_tell`, on a thread that must not be held up."""
+        with contextlib.suppress(OSError, RuntimeError):  # the peer is gone; or this process ends
+            if not peer.send_now(_shown(message, result)):
+                self._pool.submit(self._tell, peer, message, result)
 
     @property
-    def has_peers(self) -> bool:
-        """Whether a broadcast would reach anybody."""
-        return bool(self._peers)
+    def has_listeners(self) -> bool:
+        """Whether `tell` would reach anybody."""
+        return any(self._peers.values())
+
+    def tell(self, event: Message) -> None:
+        """Tell the peers that listen; the owner calls this."""
+        self._broadcast(event, [peer for peer, listens in tuple(self._peers.items()) if listens])
 
     def broadcast(self, event: Message) -> None:
         """Tell all peers; the owner calls this."""
-        for peer in tuple(self._peers):
+        self._broadcast(event, tuple(self._peers))
+
+    @staticmethod
+    def _broadcast(event: Message, peers: Iterable[Channel]) -> None:
+        for peer in peers:
             try:
                 peer.send({"event": event})
             except OSError:
                 peer.close()
+
+
+def _shown(message: Message, result: Any) -> Message:
+    """The answer to a call, whose result may be the exception that it raised."""
+    answer: Message = {"number": message["number"]}
+    if isinstance(result, GatewayError):
+        answer["error"] = [result.name, result.text]
+    elif isinstance(result, Exception):
+        log.error("a call of another process failed", exc_info=result)
+        answer["error"] = ["storage-failed", f"{ERRORS['storage-failed'].text}: {result}"]
+    else:
+        answer["result"] = result
+    return answer
+
+
+def _settle(answer: Future[Any], result: Any) -> None:
+    with contextlib.suppress(InvalidStateError):
+        if isinstance(result, Exception):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -13,33 +14,42 @@ Key = tuple[str, JID | None, JID]  # id, who must answer (None: one's own accoun
 _RESULT = f"{{{MAM}}}result"
 
 
-class Waiter:
-    """One request that waits. `wait()` returns the answer and what was collected before it."""
+Then = Callable[[Element | GatewayError], None]
 
-    def __init__(self, key: Key, queryid: str | None, collecting: bool) -> None:
+
+class Waiter:
+    """One request that waits: a thread in `wait()`, or `then`, which is called once with the answer, or with why there is none.
+
+    What came along is in `collected` by then.
+    """
+
+    def __init__(self, key: Key, queryid: str | None, collecting: bool, then: Then | None) -> None:
         self.key = key
         self.queryid = queryid
         self.collecting = collecting
         self.collected: list[Element] = []
+        self._then = then
         self._done = threading.Event()
-        self._answer: Element | None = None
-        self._error: GatewayError | None = None
+        self._settling = threading.Lock()
+        self._outcome: Element | GatewayError | None = None
 
-    def answer(self, stanza: Element) -> None:
-        self._answer = stanza
-        self._done.set()
-
-    def fail(self, error: GatewayError) -> None:
-        self._error = error
-        self._done.set()
+    def settle(self, outcome: Element | GatewayError) -> None:
+        """There is an answer, or there will be none; the first time counts."""
+        with self._settling:
+            if self._outcome is not None:
+                return
+            self._outcome = outcome
+        if self._then is None:
+            self._done.set()
+        else:
+            self._then(outcome)
 
     def wait(self, seconds: float) -> Element:
         """The iq of type result or error. Raises GatewayError: iq-timeout, or why there will be none."""
-        if not self._done.wait(seconds):
-            raise GatewayError("iq-timeout")
-        if self._answer is None:
-            raise self._error or GatewayError("iq-timeout")
-        return self._answer
+        self._done.wait(seconds)
+        if isinstance(self._outcome, Element):
+            return self._outcome
+        raise self._outcome or GatewayError("iq-timeout")
 
 
 class Pending:
@@ -53,14 +63,14 @@ class Pending:
         self._collectors = 0
         self._lock = threading.Lock()
 
-    def expect(self, iq: Element, sender: JID, to: JID | None) -> Waiter:
+    def expect(self, iq: Element, sender: JID, to: JID | None, then: Then | None = None) -> Waiter:
         """Announce a request before it is sent. Raises GatewayError: iq-conflict, iq-overload.
 
         `to` is None, or the sender's own bare address, for a query to one's own account, which may answer without `from`.
         """
         key = (iq.get("id", ""), None if to == sender.bare else to, sender)
         query = iq.find(f"{{{MAM}}}query")
-        waiter = Waiter(key, query.get("queryid") if query is not None else None, query is not None)
+        waiter = Waiter(key, query.get("queryid") if query is not None else None, query is not None, then)
         with self._lock:
             if key in self._waiting:
                 raise GatewayError("iq-conflict")
@@ -82,7 +92,7 @@ class Pending:
         waiter = self._waiting.get((stanza.get("id", ""), None if own else sender, to))
         if waiter is None:
             return False
-        waiter.answer(stanza)
+        waiter.settle(stanza)
         return True
 
     def collect(self, message: Element, sender: JID | None, to: JID) -> bool:
@@ -107,14 +117,14 @@ class Pending:
         with self._lock:
             waiters = [w for w in self._waiting.values() if w.key[2].domain == domain and w.key[1] and w.key[1].domain not in hosted]
         for waiter in waiters:
-            waiter.fail(error)
+            waiter.settle(error)
 
     def fail_everybody(self, error: GatewayError) -> None:
         """Nobody will be answered any more."""
         with self._lock:
             waiters = list(self._waiting.values())
         for waiter in waiters:
-            waiter.fail(error)
+            waiter.settle(error)
 
 
 def jid_or_none(text: str | None) -> JID | None:

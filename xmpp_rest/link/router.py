@@ -8,6 +8,7 @@ from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.alarms import Alarms
 from xmpp_rest.link.pending import Pending, Waiter, jid_or_none
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
@@ -29,6 +30,10 @@ Send = Callable[[str, Element], None]
 """(hosted domain, stanza): queue it for that domain's stream."""
 SendAll = Callable[[str, Sequence[Element], Sequence[str]], None]
 """(hosted domain, stanzas, the same as text): queue all of them, or none."""
+
+
+AskThen = Callable[[Element | GatewayError, list[Element]], None]
+"""(the iq of type result or error, or why there is none; archive results that came before it)"""
 
 
 class Away(Protocol):
@@ -138,6 +143,29 @@ class Router:
     def _send_and_wait(self, iq: Element, waiter: Waiter, seconds: float) -> Element:
         answer = self.send(iq)
         return answer if answer is not None else waiter.wait(seconds)
+
+    def ask_then(self, iq: Element, seconds: float, alarms: Alarms, then: AskThen) -> None:
+        """As `ask`, in the process that owns the link, without waiting: `then` gets what came, or the GatewayError, on any thread.
+
+        It must not wait for anybody. Raises GatewayError and BadXML as `ask` does, for what is wrong before the iq is sent.
+        """
+        sender = parse_jid(iq.get("from", ""))
+
+        def settled(outcome: Element | GatewayError) -> None:
+            self._pending.forget(waiter)
+            alarms.cancel(alarm)
+            then(outcome, waiter.collected)
+
+        waiter = self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, settled)
+        alarm = alarms.after(seconds, lambda: waiter.settle(GatewayError("iq-timeout")))
+        try:
+            answer = self.send(iq)
+        except Exception:
+            self._pending.forget(waiter)
+            alarms.cancel(alarm)
+            raise
+        if answer is not None:
+            waiter.settle(answer)
 
     def stream_down(self, domain: str) -> None:
         """The stream of `domain` ended: nobody waits for what it cannot bring any more."""

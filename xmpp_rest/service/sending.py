@@ -21,8 +21,7 @@ from xmpp_rest.service.turns import Turns
 class Away(Protocol):
     """The process that does the sending for this one; as the methods of Sending."""
 
-    def send_many(self, texts: Sequence[str]) -> list[Result]: ...
-    def post(self, stanza: Element) -> None: ...
+    def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]: ...
     def receive(self, stanza: Element) -> Element | None: ...
     def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
     def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None: ...
@@ -36,7 +35,7 @@ class Sending:
         self._mailbox = mailbox
         self._contacts = contacts
         self._outcomes = outcomes
-        self._together = Together(router, mailbox, outcomes, self._send_alone, self._watched)
+        self._together = Together(router, mailbox, outcomes, self._alone, self._watched)
         self._abroad: Turns[Outgoing, Result] = Turns(self._send_away, MOST)
         self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
         self.away: Away | None = None  # the process that owns the link, where that is another one
@@ -46,15 +45,21 @@ class Sending:
 
         Accepted messages are in the sender's archive when this returns. Raises GatewayError: outbox-full; BadXML; StorageError.
         """
-        outgoing = Outgoing(stanza, sender, to)
+        return self._one(Outgoing(stanza, sender, to))
+
+    def _one(self, outgoing: Outgoing) -> Element | None:
         if self.away is None and not self._together.shares(outgoing):
-            return self._send_alone(stanza, sender, to)
+            return self._alone(outgoing)
         (result,) = self.send_many([outgoing])
         if isinstance(result, Exception):
             raise result
         return result
 
-    def _send_alone(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+    def _alone(self, outgoing: Outgoing) -> Element | None:
+        stanza, sender, to = outgoing[:3]
+        if outgoing.posted:
+            self._post_alone(stanza, sender, to)
+            return None
         identifier = stanza.get("id", "")
         self._outcomes.accepted(sender, identifier)
         try:
@@ -75,21 +80,18 @@ class Sending:
         if self.away is None:
             return self._together(stanzas)
         written = [_written(outgoing) for outgoing in stanzas]
-        texts = [outgoing.text for outgoing in written if isinstance(outgoing, Outgoing)]
+        good = [outgoing for outgoing in written if isinstance(outgoing, Outgoing)]
         try:
-            results = iter(self.away.send_many(texts))
+            results = iter(self.away.send_many(good))
         except GatewayError as e:  # the process that owns the link has just ended
-            results = iter([e for _ in texts])
+            results = iter([e for _ in good])
         return [next(results) if isinstance(outgoing, Outgoing) else outgoing for outgoing in written]
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""
-        if self.away is not None:
-            self.away.post(stanza)
-            return
-        if self._together.shares(Outgoing(stanza, sender, to)):  # nobody can refuse it at once
-            self.send(stanza, sender, to)
-            return
+        self._one(Outgoing(stanza, sender, to, posted=True))
+
+    def _post_alone(self, stanza: Element, sender: JID, to: JID) -> None:
         refusal = self._send(stanza, sender, to, keep_refused=True)
         if refusal is not None:
             self._router.deliver(refusal, to, sender)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import ERRORS, GatewayError
+from xmpp_rest.link.alarms import Alarms
 from xmpp_rest.link.hub import Handler, Hub
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
@@ -22,12 +24,13 @@ from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.outcomes import Outcome
 from xmpp_rest.service.sending import Sending
 from xmpp_rest.service.stream import Event
-from xmpp_rest.service.streams import Streams
+from xmpp_rest.service.streams import MOVED, Streams
 from xmpp_rest.service.together import Outgoing, Result
 
 log = logging.getLogger(__name__)
 
 QUICK = 30.0  # seconds that a call which does not wait may take
+ASIDE = 16  # threads for iqs of peers to hosted addresses
 MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
 
 
@@ -51,19 +54,28 @@ class Siblings:
         self._sending = sending
         self._streams = streams
         self._on_role = on_role
-        quick: dict[str, Handler] = {"route": self._do_route, "post": self._do_post, "publish": self._do_publish}
+        quick: dict[str, Handler] = {"route": self._do_route, "publish": self._do_publish}
         quick["send_many"] = self._do_send_many
         quick |= {"outcome": self._do_outcome, "order": self._do_order, "receive": self._do_receive, **offers}
         self.orders: dict[str, Handler] = {}
         """What every process does when one of them says so, by name."""
-        slow: dict[str, Handler] = {"ask": self._do_ask, "wait": self._do_wait}
-        self._hub = Hub(folder, quick=quick, slow=slow, on_role=self._role, on_event=self._heard)
+        slow: dict[str, Handler] = {"wait": self._do_wait}
+        later: dict[str, Handler] = {"ask": self._do_ask}
+        self._alarms = Alarms()
+        self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="ask")
+        self._hub = Hub(folder, quick=quick, slow=slow, later=later, on_role=self._role, on_event=self._heard)
+        self._reign = 0  # how often the role has changed
+        self._listening = -1  # the reign in which the owner was asked to tell what happens
+        self._ears = threading.Lock()
+        streams.joining = self._listen
 
     def start(self) -> None:
         self._hub.start()
 
     def stop(self) -> None:
         self._hub.stop()
+        self._alarms.stop()
+        self._aside.shutdown(wait=False, cancel_futures=True)
 
     @property
     def is_owner(self) -> bool:
@@ -71,11 +83,21 @@ class Siblings:
         return self._hub.is_owner
 
     def _role(self, owner: bool) -> None:
+        self._reign += 1
         self._router.away = self._sending.away = None if owner else self
         self._streams.relay = self._tell if owner else self.publish
         if not owner:
-            self._streams.restart("another process owns the link now: resume")  # what was told meanwhile is in the archive
+            self._streams.restart(MOVED)
         self._on_role(owner)
+
+    def _listen(self) -> int:
+        """Somebody is about to listen in this process, which has to hear of everything from now on; which reign this is good for."""
+        with self._ears:
+            reign = self._reign
+            if self._listening != reign and not self.is_owner:
+                self._hub.listen()
+            self._listening = reign
+            return reign
 
     def have_done(self, name: str, **arguments: Any) -> Any:
         """Have the owner do one of the `offers`, which this process may be itself. Raises GatewayError."""
@@ -95,13 +117,10 @@ class Siblings:
         """`Router.send`, in the owner."""
         return _element(self._hub.call("route", QUICK, stanza=serialise(stanza)))
 
-    def send_many(self, texts: Sequence[str]) -> list[Result]:
-        """`Sending.send_many`, in the owner."""
-        return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=texts)]
-
-    def post(self, stanza: Element) -> None:
-        """`Sending.post`, in the owner."""
-        self._hub.call("post", QUICK, stanza=serialise(stanza))
+    def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+        """`Sending.send_many`, in the owner, for stanzas that have their text."""
+        written = [[outgoing.text, outgoing.posted] for outgoing in stanzas]
+        return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=written)]
 
     def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
         """`Router.ask`, in the owner."""
@@ -134,17 +153,28 @@ class Siblings:
     def _do_route(self, stanza: str) -> str | None:
         return _text(self._router.send(parse_stored(stanza)))
 
-    def _do_send_many(self, stanzas: list[str]) -> list[list[str]]:
-        elements = [(parse_stored(text), text) for text in stanzas]
-        return [_shown_result(result) for result in self._sending.send_many([Outgoing(e, *_ends(e), text) for e, text in elements])]
+    def _do_send_many(self, stanzas: list[tuple[str, bool]]) -> list[list[str]]:
+        elements = [(parse_stored(text), text, posted) for text, posted in stanzas]
+        results = self._sending.send_many([Outgoing(e, *_ends(e), text, posted) for e, text, posted in elements])
+        return [_shown_result(result) for result in results]
 
-    def _do_post(self, stanza: str) -> None:
-        element = parse_stored(stanza)
-        self._sending.post(element, *_ends(element))
+    def _do_ask(self, tell: Callable[[list[str] | Exception], None], stanza: str, seconds: float) -> None:
+        iq = parse_stored(stanza)
+        _, to = _ends(iq)
 
-    def _do_ask(self, stanza: str, seconds: float) -> list[str]:
-        answer, collected = self._router.ask(parse_stored(stanza), seconds)
-        return [serialise(answer), *map(serialise, collected)]
+        def then(outcome: Element | GatewayError, collected: list[Element]) -> None:
+            tell(outcome if isinstance(outcome, GatewayError) else [serialise(outcome), *map(serialise, collected)])
+
+        def ask() -> None:
+            try:
+                self._router.ask_then(iq, seconds, self._alarms, then)
+            except Exception as e:  # the caller's to raise
+                tell(e)
+
+        if to.domain in self._router.domains:  # what answers it here may take its time
+            self._aside.submit(ask)
+        else:
+            ask()
 
     def _do_publish(self, event: dict[str, Any]) -> None:
         owner, happened = _read(event)
@@ -160,8 +190,8 @@ class Siblings:
 
     def _tell(self, owner: JID, event: Event) -> None:
         self._streams.hear(owner, event)
-        if self._hub.has_peers:
-            self._hub.broadcast(_written(owner, event))
+        if self._hub.has_listeners:
+            self._hub.tell(_written(owner, event))
 
     def _heard(self, message: dict[str, Any]) -> None:
         if "order" in message:

@@ -16,6 +16,7 @@ from xmpp_rest.settings import Streams as Bounds
 __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 
 STRIPES = 256
+MOVED = "another process owns the link now: resume"  # what was told meanwhile is in the archive
 
 
 def everything(_: Event) -> bool:
@@ -46,6 +47,8 @@ class Streams:
         """Called when a stream has been opened."""
         self.closed: Callable[[Stream], None] = _nobody_minds
         """Called when a stream is not there any more."""
+        self.joining: Callable[[], int] = lambda: 0
+        """Called before a stream is opened, and behind it: this process hears of everything as long as the number is the same."""
         self.relay: Callable[[JID, Event], None] | None = None
         """Publishes in all processes, where there are several."""
         self._orders = [threading.Lock() for _ in range(STRIPES)]
@@ -90,6 +93,7 @@ class Streams:
         address and port.
         Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
         """
+        joined = self.joining()
         last, past = self._begin(owner, after)
         stream = Stream(owner, past, last, wanted, self._size, self._closed)
         stream.peer = peer
@@ -101,6 +105,8 @@ class Streams:
             # a copy: `publish` walks through the old one without the lock
             self._open[owner] = {**self._open.get(owner, {}), stream: gone}
             self.count += 1
+        if self.joining() != joined:
+            stream.end(MOVED)
         self.opened(stream)
         return stream
 

@@ -18,12 +18,16 @@ MOST = 64  # stanzas of several senders that one thread sends at once: somebody 
 
 
 class Outgoing(NamedTuple):
-    """A message or presence, addressed and with an id. `text`: the stanza as `serialise` writes it, if somebody has done so already."""
+    """A message or presence, addressed and with an id.
+
+    `text`: the stanza as `serialise` writes it, if somebody has done so already. `posted`: see `Sending.post`.
+    """
 
     stanza: Element
     sender: JID
     to: JID
     text: str = ""
+    posted: bool = False
 
 
 Result = Element | Exception | None
@@ -38,7 +42,7 @@ class Together:
         router: Router,
         mailbox: Mailbox,
         outcomes: Outcomes,
-        send: Callable[[Element, JID, JID], Element | None],
+        send: Callable[[Outgoing], Element | None],
         watched: Callable[[JID], bool],
     ) -> None:
         self._router = router
@@ -58,15 +62,15 @@ class Together:
 
     def shares(self, outgoing: Outgoing) -> bool:
         """Whether it is a message that leaves the gateway, and so can be sent with others."""
-        stanza, sender, to, _ = outgoing
+        stanza, sender, to = outgoing[:3]
         leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.takes_many
         return leaves and not self._watched(sender)
 
     def _alone(self, members: Sequence[Outgoing]) -> Iterator[Result]:
         """A result for each of these, which share nothing."""
-        for stanza, sender, to, _ in members:
+        for member in members:
             try:
-                yield self._send(stanza, sender, to)
+                yield self._send(member)
             except Exception as e:  # the caller's to raise, or to tell
                 yield e
 
