@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from flask import Flask
@@ -33,7 +34,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
         "post_worker_init": _start,
         "worker_exit": _stop,
-        **({"pre_fork": affinity.pre_fork, "post_fork": affinity.post_fork} if server.pin_workers else {}),
+        **({"pre_fork": _place, "post_fork": affinity.post_fork} if server.pin_workers else {"pre_fork": _freeze}),
     }
 
 
@@ -42,9 +43,22 @@ def _gateway(worker: Any) -> Gateway:
     return gateway
 
 
+def _freeze(*_: Any) -> None:
+    """What there is by now stays: the collector need not look at it again, nor write to the memory that the processes share."""
+    gc.collect()
+    gc.freeze()
+
+
+def _place(arbiter: Any, worker: Any) -> None:
+    """In the parent, before the fork."""
+    _freeze()
+    affinity.pre_fork(arbiter, worker)
+
+
 def _start(worker: Any) -> None:
     """In the worker, after the fork and once the application is loaded: the link may connect."""
     _gateway(worker).start()
+    _freeze()
 
 
 def _stop(_: Any, worker: Any) -> None:

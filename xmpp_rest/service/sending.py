@@ -48,9 +48,12 @@ class Sending:
         return self._one(Outgoing(stanza, sender, to))
 
     def _one(self, outgoing: Outgoing) -> Element | None:
-        if self.away is None and not self._together.shares(outgoing):
+        if self.away is not None and outgoing.to.domain in self._router.domains:
+            (result,) = self._send_away([outgoing])  # of these the owner does several at once
+        elif self.away is not None or self._together.shares(outgoing):
+            (result,) = self.send_many([outgoing])
+        else:
             return self._alone(outgoing)
-        (result,) = self.send_many([outgoing])
         if isinstance(result, Exception):
             raise result
         return result
