@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from drivers import open_driver
 from tests.conftest import DOMAIN, PASSWORD
-from tests.ctl.conftest import Ran
+from tests.ctl.conftest import ROOT, Ran
 from xmpp_rest.ctl.__main__ import main
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -201,3 +204,36 @@ def test_a_job_runs_to_its_end_without_a_gateway(line: Callable[..., Ran], confi
     driver.close()
     assert line("delete_old_messages_batch", DOMAIN, "1", "10", "100000") == (0, "\n", "")
     assert line("delete_old_messages_status", DOMAIN).out == "Operation was completed after deleting 1 messages\n"
+
+
+@pytest.mark.parametrize("words", [("registered_users", "\udcff"), ("\udcff",), ("--auth", "a", "b", "\udcff", "status"), ("token", "\udcff")])
+@pytest.mark.usefixtures("gateway")
+def test_words_that_are_no_text(line: Callable[..., Ran], words: tuple[str, ...]) -> None:
+    ran = line(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "'\\udcff' is not UTF-8" in ran.err
+
+
+def test_a_reader_who_has_seen_enough() -> None:
+    command = [sys.executable, "-m", "xmpp_rest.ctl", "help", "commands"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stderr
+        child.stdout.close()
+        assert (child.stderr.read(), child.wait(60)) == (b"", 0)
+
+
+def test_letters_that_the_terminal_has_not(config: Path) -> None:
+    environ = os.environ | {"XMPP_REST_CONFIG": str(config), "PYTHONIOENCODING": "ascii"}
+    for words, out in ((("set_vcard", "admin", DOMAIN, "FN", "\u2603"), b""), (("get_vcard", "admin", DOMAIN, "FN"), b"\\u2603\n")):
+        ran = subprocess.run([sys.executable, "-m", "xmpp_rest.ctl", *words], cwd=ROOT, env=environ, capture_output=True, timeout=60)
+        assert (ran.returncode, ran.stdout) == (0, out), ran.stderr
+
+
+def test_a_room_that_would_be_gone_at_once(line: Callable[..., Ran]) -> None:
+    for words in (("create_room", "verona", SERVICE, DOMAIN), ("create_room_with_opts", "verona", SERVICE, DOMAIN, "title:x")):
+        ran = line(*words)
+        assert (ran.code, ran.out) == (3, "")
+        assert "a room that is not persistent lasts no longer than the gateway" in ran.err
+    assert line("create_room_with_opts", "verona", SERVICE, DOMAIN, "persistent:true") == (0, "", "")
+    assert line("muc_online_rooms", SERVICE).out == f"verona@{SERVICE}\n"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from drivers import StorageError
 from xmpp_rest.api.commands import registry
+from xmpp_rest.api.commands.families.rooms import is_kept
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.application import find_config
@@ -15,7 +16,7 @@ from xmpp_rest.check import require_sense
 from xmpp_rest.configuration import SettingsError, load_settings
 from xmpp_rest.ctl.gateway import alone, remote
 from xmpp_rest.ctl.helping import USAGE, Help
-from xmpp_rest.ctl.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed
+from xmpp_rest.ctl.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed, write
 from xmpp_rest.ctl.runner import Runner
 from xmpp_rest.ctl.token import token
 from xmpp_rest.errors import GatewayError
@@ -35,7 +36,7 @@ class Line:
 
 
 class BadLine(ValueError):
-    """An option lacks its value."""
+    """An option lacks its value, or a word is no text."""
 
 
 OPTIONS = {"--config": 1, "--version": 1, "--auth": 3}
@@ -45,6 +46,8 @@ OPTIONS = {"--config": 1, "--version": 1, "--auth": 3}
 def read_line(argv: Sequence[str]) -> Line:
     """Options, then the command with its arguments as they stand. Raises BadLine."""
     line, words = Line(), list(argv)
+    if bad := next((word for word in words if not _is_text(word)), None):
+        raise BadLine(f"{bad!a} is not UTF-8")
     while words and words[0] in OPTIONS:
         option, count = words[0], OPTIONS[words[0]]
         given = words[1 : count + 1]
@@ -56,6 +59,14 @@ def read_line(argv: Sequence[str]) -> Line:
     return line
 
 
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # bytes that are no text: PEP 383
+        return False
+    return True
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code: 0 done, 1 failed, 2 wrong usage, 3 no command, or no gateway and no storage."""
     try:
@@ -64,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Error: {e}\n{USAGE}", file=sys.stderr)
         return WRONG_USAGE
     if line.version is not None and not (line.version.isascii() and line.version.isdigit()):
-        print(f'Invalid API version number: "{line.version}"')
+        write(f'Invalid API version number: "{line.version}"\n')
         return FAILED
     offered = registry()
     version = None if line.version is None else min(int(line.version[:9]), offered.newest)
@@ -74,15 +85,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(line: Line, offered: Registry, version: int | None) -> int:
     about = Help(offered, version)
     if not line.words:
-        print(about.usage(), end="")
+        write(about.usage())
         return UNREACHABLE
     name, *words = line.words
     name = name if name in HELP else name.replace("-", "_")
     if name in HELP:
-        print(about.about(words[0] if words else ""), end="")
+        write(about.about(words[0] if words else ""))
         return DONE
     if name != "token" and not offered.knows(name):
-        print(f"Error: unknown command '{line.words[0]}'. Did you mean '{about.nearest(name)}'?")
+        write(f"Error: unknown command '{line.words[0]}'. Did you mean '{about.nearest(name)}'?\n")
         return FAILED
     try:
         settings = load_settings(find_config(line.config))
@@ -91,12 +102,13 @@ def _command(line: Line, offered: Registry, version: int | None) -> int:
     except (SettingsError, StorageError, GatewayError, OSError) as e:
         print(f"Error: {e.text if isinstance(e, GatewayError) else e}", file=sys.stderr)
         return UNREACHABLE
-    print((about.of_command(name) + "\n" if printed.code == WRONG_USAGE else "") + printed.text, end="")
+    write((about.of_command(name) + "\n" if printed.code == WRONG_USAGE else "") + printed.text)
     return printed.code
 
 
 ABOUT_THE_PROCESS = ("status", "get_loglevel", "set_loglevel", "clear_cache", "unban_ip", "reload_config")
 """Commands that say or change nothing where no gateway runs."""
+MAKING_ROOMS = ("create_room", "create_room_with_opts")
 Call = tuple[str, int | None, list[str], list[str] | None]
 
 
@@ -109,7 +121,11 @@ def _run(settings: Settings, offered: Registry, call: Call) -> Printed:
     if name in ABOUT_THE_PROCESS:
         raise GatewayError("link-down", "The gateway does not run")
     with alone(settings) as gateway:
-        return Runner(Services.of(gateway, offered.names), offered).run(*call)
+        services = Services.of(gateway, offered.names)
+        printed = Runner(services, offered).run(*call)
+        if name in MAKING_ROOMS and printed.code == DONE and not is_kept(services, words[0], words[1]):
+            raise GatewayError("link-down", "The gateway does not run, and a room that is not persistent lasts no longer than the gateway")
+        return printed
 
 
 if __name__ == "__main__":

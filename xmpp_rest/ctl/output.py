@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from typing import Any, NamedTuple
 
 from xmpp_rest.api.commands.catalogue import Definition
@@ -20,6 +22,15 @@ class Printed(NamedTuple):
 
     code: int
     text: str
+
+
+def write(text: str) -> None:
+    """Print this: what the terminal has no letters for is escaped; a reader who has seen enough ends nothing but the reading."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more when it ends
 
 
 def of_result(value: Any, definition: Definition, version: int) -> Printed:

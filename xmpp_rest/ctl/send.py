@@ -57,9 +57,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _through(gateway: Remote, message: Element, sender: JID, seconds: float) -> int:
-    refusal = gateway.call("send", stanza=serialise(message))
-    if refusal is not None:
-        return _refused(parse_stored(refusal))
+    (result,) = gateway.call("send_many", stanzas=[[serialise(message), False]])
+    if len(result) > 1:
+        raise GatewayError(*result)
+    if result:
+        return _refused(parse_stored(result[0]))
     outcome = gateway.call("wait", sender=str(sender), identifier=message.get("id"), seconds=seconds)
     if outcome and outcome["refusal"]:
         return _refused(parse_stored(outcome["refusal"]))

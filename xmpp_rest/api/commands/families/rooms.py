@@ -39,6 +39,11 @@ def _create(services: Services, room: str, service: str, host: str, options: Giv
     return True
 
 
+def is_kept(services: Services, room: str, service: str) -> bool:
+    """Whether this room is there, and stays when the gateway ends."""
+    return conference(services, service).options(room)["persistent"] == "true"
+
+
 @command("destroy_room")
 def destroy_room(services: Services, room: str, service: str) -> bool:
     rooms = conference(services, service)
