@@ -202,6 +202,19 @@ def test_a_wrong_configuration_changes_nothing(app: Flask, config: Path, text: s
     assert app.extensions["gateway"].settings is before
 
 
+def test_another_domain_shuts_nobody_out(app: Flask, config: Path) -> None:
+    """Administrators and rights that are written with `<domain>` go with the domain: to the next start."""
+    text = BEGINNING.replace(DOMAIN, "montague.example") + "[commands]\ndefault_version = 0\n[rights.romeo]\nwho = romeo@<domain>\nwhat = status\n"
+    config.write_text(text)
+    status, body = reload(app)
+    assert status == 400
+    for name in ("[gateway] domain", "[auth] admins", "[rights.romeo]"):
+        assert name in body
+    assert app.test_client().post("/api/stats", data='{"name":"registeredusers"}', headers=ADMIN).get_json() == {"stat": 2}
+    config.write_text(BEGINNING)
+    assert reload(app) == (200, 0)
+
+
 def test_a_file_that_is_gone(app: Flask, config: Path) -> None:
     config.unlink()
     assert reload(app)[0] == 400

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -29,11 +29,17 @@ class Merged(NamedTuple):
     waiting: list[str]  # for a restart
 
 
+OF_THE_DOMAIN = {"auth": {"admins"}}
+"""Those of them, with the rights, that speak of accounts at the domain: they come in force with it, lest its administrators be shut out."""
+
+
 def merge(old: Settings, new: Settings) -> Merged:
     """What of `new` can be in force without a restart."""
-    changed = list(_changed(old, new))
-    parts: dict[str, Any] = {"rights": new.rights}
-    for section, keys in LIVE.items():
+    moves = old.gateway.domain != new.gateway.domain
+    lives = {section: keys - OF_THE_DOMAIN.get(section, set()) if moves else keys for section, keys in LIVE.items()}
+    changed = list(_changed(old, new, lives, rights=not moves))
+    parts: dict[str, Any] = {} if moves else {"rights": new.rights}
+    for section, keys in lives.items():
         table = getattr(new, section)
         taken = {f.name: getattr(table, f.name) for f in fields(SECTIONS[section]) if key_of(f) in keys}
         parts[section] = replace(getattr(old, section), **taken)
@@ -41,14 +47,14 @@ def merge(old: Settings, new: Settings) -> Merged:
     return Merged(replace(old, **parts), applied, [name for name, live in changed if not live])
 
 
-def _changed(old: Settings, new: Settings) -> Iterator[tuple[str, bool]]:
-    """What differs, and whether that can be in force at once."""
+def _changed(old: Settings, new: Settings, lives: Mapping[str, set[str]], *, rights: bool) -> Iterator[tuple[str, bool]]:
+    """What differs, and whether that can be in force at once: the keys of `lives`, and perhaps the rights."""
     for section, table in SECTIONS.items():
         before, after = getattr(old, section), getattr(new, section)
         for f in fields(table):
             if getattr(before, f.name) != getattr(after, f.name):
-                yield f"[{section}] {key_of(f)}", key_of(f) in LIVE.get(section, ())
-    for family, live, olds, news in (("callback", False, old.callbacks, new.callbacks), ("rights", True, old.rights, new.rights)):
+                yield f"[{section}] {key_of(f)}", key_of(f) in lives.get(section, ())
+    for family, live, olds, news in (("callback", False, old.callbacks, new.callbacks), ("rights", rights, old.rights, new.rights)):
         for name in sorted({*olds, *news}):
             if olds.get(name) != news.get(name):
                 yield f"[{family}.{name}]", live
