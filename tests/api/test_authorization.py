@@ -166,6 +166,8 @@ def test_uris_to_be_sent_back_to(client: FlaskClient, uri: str) -> None:
 @pytest.mark.parametrize(
     "uri",
     [
+        "feed:javascript:alert(1)", "view-source:https://a.example/", "filesystem:https://a.example/", "https://a.example:b/", "https://:443/",
+        "https://a.example:99999/", "https://[zz]/", "https://a.example:443:1/", "https://a[::1]/",
         "", "/back", "https://", "https:///x", "http:back", "javascript:alert(1)", "data:text/html,x", "https://a.example/#x", "https://a.example/ x",
         "https://a.example;script-src/", "https://juliet@a.example/", "https://a.example/\r\nX: y", "https://[a/", 'https://a.example/"', "https://ä.example",
     ],

@@ -15,8 +15,9 @@ from drivers import Driver
 
 CLIENTS = "oauth_client"  # the store, of the host
 _URI = re.compile(r"[a-z][a-z0-9+.\-]*:[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")  # RFC 3986 §4.3
-_AUTHORITY = re.compile(r"[a-z0-9.\-:\[\]]*")
-_EVIL = frozenset(("javascript", "data", "vbscript", "file", "about", "blob"))  # no program is behind these
+_AUTHORITY = re.compile(r"([a-z0-9.\-]+|\[[0-9a-f:.]+\])?(:[0-9]{1,5})?")
+# no program is behind these; some wrap another URI
+_EVIL = frozenset(["about", "blob", "data", "feed", "file", "filesystem", "jar", "javascript", "vbscript", "view-source", "wyciwyg"])
 ITERATIONS = 10_000  # PBKDF2
 
 
@@ -59,10 +60,14 @@ class Clients:
 
 
 def _is_redirect(uri: str) -> bool:
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018  # raises for one that there cannot be
+    except ValueError:
+        return False
     wants_host = parts.scheme in ("http", "https")
     good = _URI.fullmatch(uri) and _AUTHORITY.fullmatch(parts.netloc) and parts.scheme not in _EVIL
-    return bool(good) and bool(parts.netloc or not wants_host)
+    return bool(good) and bool(parts.hostname or not wants_host)
 
 
 def _table(stored: object) -> dict[str, object]:

@@ -6,16 +6,21 @@ A token is kept as the hash of its text, under that hash, so that a copy of the 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 import string
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
-from drivers import Driver
+from drivers import Driver, Table
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 TOKENS = "oauth_token"  # the store; its user is the hash
+TOKENS_OF = "oauth_tokens"  # a store of each account: the hashes of its tokens, in the order in which they were issued
+MAX_TOKENS = 1000  # of one account; the one that ends first gives way
+SWEEP = 60  # seconds between two searches for tokens that are long expired: each reads them all
 LENGTH = 32  # letters and digits: 190 bits
 KEPT = 86400  # seconds for which an expired token can still be seen
 MAX_TTL = 10**10  # seconds, three centuries
@@ -38,6 +43,7 @@ class Tokens:
     def __init__(self, driver: Driver, domain: str) -> None:
         self._driver = driver
         self._domain = domain
+        self._swept = -math.inf  # monotonic time
 
     def issue(self, owner: JID, scopes: list[str], seconds: int) -> str:
         """A new token. Raises ValueError for a time that is too long."""
@@ -47,7 +53,34 @@ class Tokens:
         text = "".join(secrets.choice(_LETTERS) for _ in range(LENGTH))
         record = {"owner": str(owner), "scopes": sorted(set(scopes)), "expires": int(time.time()) + seconds}
         self._driver.store(_hash(text), self._domain, TOKENS, record)
+        if owner.local and owner.domain == self._domain:  # others do not come in with one
+            self._make_room(owner, _hash(text))
         return text
+
+    def _make_room(self, owner: JID, newest: str) -> None:
+        """Note the account's newest token. Anybody with a password can ask for tokens: they are not to fill the storage."""
+        names = self._note(owner, lambda names: [*names, newest])
+        if len(names) <= MAX_TOKENS:
+            return
+        now = time.time()
+        alive = [token for name in names if (token := self._load(name)) and token.owner == owner and token.expires > now]
+        ending = sorted((token for token in alive if token.hash != newest), key=lambda token: token.expires)
+        for token in ending[: max(0, len(alive) - MAX_TOKENS)]:
+            self.revoke(token.hash)
+            alive.remove(token)
+        gone = set(names) - {token.hash for token in alive}
+        self._note(owner, lambda names: [name for name in names if name not in gone])
+
+    def _note(self, owner: JID, change: Callable[[list[str]], list[str]]) -> list[str]:
+        """Change the list of the account's tokens; what it is then."""
+        noted: list[str] = []
+
+        def work(old: Table | None) -> Table:
+            noted[:] = change([name for name in old if isinstance(name, str)] if isinstance(old, list) else [])
+            return list(noted)
+
+        self._driver.update(owner.local, owner.domain, TOKENS_OF, work)
+        return noted
 
     def check(self, text: str) -> Token | None:
         """The token of this text, unless it is unknown or expired."""
@@ -71,6 +104,9 @@ class Tokens:
         return [token for token in found if token]
 
     def _forget_expired(self) -> None:
+        if time.monotonic() - self._swept < SWEEP:
+            return
+        self._swept = time.monotonic()
         for token in self.all():
             if token.expires + KEPT < time.time():
                 self.revoke(token.hash)

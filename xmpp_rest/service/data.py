@@ -7,12 +7,15 @@ from typing import NamedTuple
 
 from drivers import Driver, Table, Value
 from xmpp_rest.auth.credentials import Caller
-from xmpp_rest.auth.tokens import TOKENS
+from xmpp_rest.auth.tokens import TOKENS, TOKENS_OF
 
 ROLES = "roles"
 ADMIN_ROLE = "prosody:admin"
-GUARDED = frozenset({ROLES, TOKENS, "auth_tokens"})
-"""Stores that say who may do what, the last one to a Prosody on the same data. Whoever could write their own could be anybody."""
+GUARDED = frozenset({ROLES, TOKENS, TOKENS_OF, "auth_tokens"})
+"""Stores that say who may do what, the last one to a Prosody on the same data. Whoever could write their own could be anybody.
+
+TOKENS_OF says how many tokens there are, which is bounded.
+"""
 
 Check = Callable[[Value | None], None]
 """Is given what is in the store (None: nothing), and raises if it must not be changed."""

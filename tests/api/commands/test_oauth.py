@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN
+from xmpp_rest.auth import tokens
 from xmpp_rest.gateway import Gateway
 
 ADMIN = f"admin@{DOMAIN}"
@@ -60,10 +61,27 @@ def test_expired_tokens(run: Run) -> None:
     assert int(row["expires_in"].removesuffix(" seconds")) <= -5
 
 
-def test_long_expired_tokens_are_forgotten(run: Run) -> None:
+def test_long_expired_tokens_are_forgotten(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     issue(run, ttl=-90_000)
     issue(run)
-    assert len(run("oauth_list_tokens").body) == 1
+    assert len(run("oauth_list_tokens").body) == 2  # not looked for each time
+    monkeypatch.setattr(tokens, "SWEEP", 0)
+    issue(run)
+    assert len(run("oauth_list_tokens").body) == 2
+
+
+def test_the_token_that_ends_first_gives_way(run: Run, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 3)
+    expired, long = issue(run, ttl=-5), issue(run, ttl=9000)
+    revoked = issue(run, ttl=80)
+    run("oauth_revoke_token", {"token": revoked["Authorization"].split()[1]})
+    short, middle = issue(run, ttl=60), issue(run, ttl=600)
+    others = issue(run, jid=f"juliet@{DOMAIN}", ttl=5), issue(run, jid="romeo@montague.example", ttl=5)
+    assert [run("registered_vhosts", {}, token).status for token in (expired, long, revoked, short, middle)] == [401, 200, 401, 200, 200]
+    newest = issue(run, ttl=10)
+    assert [run("registered_vhosts", {}, token).status for token in (long, short, middle, newest)] == [200, 401, 200, 200]
+    assert len(gateway.driver.load("admin", DOMAIN, "oauth_tokens") or ()) == 3
+    assert run("registered_vhosts", {}, others[0]).status == 403
 
 
 @pytest.mark.parametrize("by_hash", [True, False])

@@ -135,7 +135,7 @@ def test_another_role_does_not(ask: Ask, role: str) -> None:
     assert ask("GET", f"/data/{DOMAIN}/nurse/settings").status_code == 403
 
 
-@pytest.mark.parametrize("store", ["roles", "auth_tokens", "oauth_token"])
+@pytest.mark.parametrize("store", ["roles", "auth_tokens", "oauth_token", "oauth_tokens"])
 def test_nobody_gives_rights_to_themselves(ask: Ask, store: str) -> None:
     assert ask("PUT", f"/data/{store}", body='{"prosody:admin":true}').status_code == 403
     assert ask("POST", f"/data/{store}", body='{"prosody:admin":true}').status_code == 403

@@ -45,7 +45,7 @@ class Services:
             private=PrivateStorage(driver),
             vcards=VCards(driver),
             groups=SharedGroups(driver, accounts.domain),
-            tokens=Tokens(driver, accounts.domain),
+            tokens=gateway.tokens,
             clients=Clients(driver, accounts.domain),
             names=names,
         )

@@ -17,7 +17,6 @@ from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
 from xmpp_rest.auth.rights import Asker
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, GENERAL_SCOPES, is_send_scope
-from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.resource import Resource, Stop
@@ -38,7 +37,7 @@ class OAuthResource(Resource):
         self.gateway = gateway
         self.names = names  # of commands, each of which is a scope
         domain = gateway.settings.gateway.domain
-        self.tokens, self.clients = Tokens(gateway.driver, domain), Clients(gateway.driver, domain)
+        self.tokens, self.clients = gateway.tokens, Clients(gateway.driver, domain)
 
     def allowed_methods(self) -> list[str]:
         return ["POST", "OPTIONS"]
