@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -129,3 +130,16 @@ def test_the_manual_taken_at_its_word_changes_nothing(tmp_path: Path) -> None:
         if f.name in SECTIONS:
             assert getattr(given, f.name) == getattr(default, f.name)
     assert given.given == {f"{name}.{f.name}" for name, section in SECTIONS.items() for f in fields(section)}
+
+
+@pytest.mark.parametrize(("usable", "expected"), [({0}, 1), ({1, 3}, 2), (set(range(16)), 4)])
+def test_as_many_processes_as_processors(monkeypatch: pytest.MonkeyPatch, usable: set[int], expected: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: usable, raising=False)
+    assert load_settings(None, {}).server.workers == expected
+    assert load_settings(None, {"XMPP_REST_SERVER_WORKERS": "3"}).server.workers == 3
+
+
+@pytest.mark.parametrize("value", ["0", "65", "all", "-1", ""])
+def test_a_number_of_processes_that_is_none(value: str) -> None:
+    with pytest.raises(SettingsError, match="from 1 to 64, or auto"):
+        load_settings(None, {"XMPP_REST_SERVER_WORKERS": value})

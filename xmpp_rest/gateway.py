@@ -60,6 +60,7 @@ from xmpp_rest.service.sessions import Sessions
 from xmpp_rest.service.siblings import Siblings
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Streams
+from xmpp_rest.service.tries import share_tries
 from xmpp_rest.service.vcardiq import FEATURES as VCARD_FEATURES
 from xmpp_rest.service.vcardiq import VCardQueries
 from xmpp_rest.service.vcards import VCards
@@ -87,14 +88,11 @@ class Gateway:
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
         self.passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
         self.accounts = Accounts(self.driver, self.passwords, settings.gateway.domain)
+        self._throttle = Throttle(settings.auth.failures)
         self.authenticator = Authenticator(
-            self.driver,
-            self.passwords,
-            Throttle(settings.auth.failures),
-            domain=settings.gateway.domain,
-            admins=settings.auth.admins,
-            token=settings.rest.credentials,
-        )
+            self.driver, self.passwords, self._throttle,
+            domain=settings.gateway.domain, admins=settings.auth.admins, token=settings.rest.credentials,
+        )  # fmt: skip
         self.idempotency = Idempotency(self.driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
         self.tokens = Tokens(self.driver, settings.gateway.domain)
         self.last = LastActivity(self.driver)
@@ -150,8 +148,9 @@ class Gateway:
         offers |= self.sessions.offers | {"command": self._do_command}
         offers |= self._rooms_away.offers if self._rooms_away else {}
         self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
-        self.siblings.orders |= {"end_stream": self.sessions.end_stream, "lift": self.authenticator.lift}
+        self.siblings.orders |= {"end_stream": self.sessions.end_stream, "drop_gone": self.streams.drop_gone}
         self.siblings.orders |= {"log_level": set_level, "forget": self.passwords.forget, "privacy": self._lists.forget}
+        self.siblings.orders |= share_tries(self._throttle, self.siblings) | {"lift": self.authenticator.lift}
         self._subscribe()
 
     def _greet(self, account: JID) -> None:

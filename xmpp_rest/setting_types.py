@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from typing import TypeVar
@@ -43,6 +44,22 @@ def number(low: int, high: int) -> Callable[[str], int]:
         if not re.fullmatch(r"[0-9]+", value) or not low <= int(value) <= high:
             raise ValueError(f"write a whole number from {low} to {high}")
         return int(value)
+
+    return read
+
+
+def processes(most: int) -> Callable[[str], int]:
+    """A number of processes; auto: one for each processor that may be used, up to `most`."""
+    fixed = number(1, 64)
+
+    def read(value: str) -> int:
+        if value == "auto":
+            usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            return min(usable, most)
+        try:
+            return fixed(value)
+        except ValueError as e:
+            raise ValueError(f"{e}, or auto") from None
 
     return read
 

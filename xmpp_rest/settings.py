@@ -32,6 +32,7 @@ from xmpp_rest.setting_types import (
     number,
     optional,
     origins,
+    processes,
     scopes,
     seconds,
     signing_secret,
@@ -56,7 +57,7 @@ class Server:
     """The HTTP server."""
 
     bind: tuple[str, int] = setting("127.0.0.1:8080", address, "Address and port to listen on. Put a proxy with TLS before anything but loopback.")
-    workers: int = setting("1", number(1, 64), "Processes. One of them holds the link, and the others reach it through a socket in data_dir: docs/running.md.")
+    workers: int = setting("auto", processes(4), "Processes; auto: as many as processors, up to 4. One of them holds the link, and the others reach it: docs/running.md.")
     threads: int = setting("64", number(2, 1024), "Threads of each process: how many requests, waiting ones included, are served at once.")
     pin_workers: bool = setting("yes", yes_or_no, "yes: each process stays on one processor (Linux). Its threads cannot use two, and lose much by moving between them.")
     worker_class: str = setting("xmpp_rest.http.worker.Worker", text, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work, too.")

@@ -250,6 +250,29 @@ def test_what_another_process_archives_is_neither_lost_nor_doubled(house: House)
     assert silent(stream)
 
 
+def test_what_was_read_pages_ago_is_not_told_again(house: House) -> None:
+    first = house.say("first")
+    other = [house.keep(str(n)) for n in range(250)]
+    stream = house.streams.open(JULIET, after=first)
+    assert bodies(read(stream, 250)) == [str(n) for n in range(250)]
+    house.say("live")
+    assert bodies(read(stream, 1)) == ["live"]
+    for event in other:
+        house.streams.publish(JULIET, event)
+    assert silent(stream)
+
+
+def test_what_the_reader_has_seen_elsewhere_is_not_told_again(house: House) -> None:
+    """It resumes in a process that has not yet heard of what another one has shown it."""
+    seen = [house.keep(str(n)) for n in range(10)]
+    stream = house.streams.open(JULIET, after=seen[-1].id)
+    for event in seen[5:]:
+        house.streams.publish(JULIET, event)
+    assert silent(stream)
+    house.say("live")
+    assert bodies(read(stream, 1)) == ["live"]
+
+
 def test_news_that_comes_while_the_replay_looks_for_the_last_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = house.streams.open(JULIET, after=house.say("first"))
     page, late = house.archive.page, []

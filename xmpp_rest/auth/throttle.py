@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 
 Key = tuple[str, str]  # account as it was named, address of the client
+
+
+def _alone(key: Key, right: bool) -> None:
+    """There is no other process."""
 
 
 class Throttle:
@@ -19,6 +24,8 @@ class Throttle:
         self._window = window
         self._failed: OrderedDict[Key, tuple[int, float]] = OrderedDict()  # count, start of the window
         self._lock = Lock()
+        self.told: Callable[[Key, bool], None] = _alone
+        """Told of each password that counts: for whom, and whether it was right."""
 
     def wait(self, key: Key) -> int:
         """Seconds until `key` may try again, rounded up; 0: now."""
@@ -34,6 +41,11 @@ class Throttle:
 
     def failed(self, key: Key) -> None:
         """A wrong password was given."""
+        self.count_failure(key)
+        self.told(key, False)
+
+    def count_failure(self, key: Key) -> None:
+        """As `failed`; but nobody is told."""
         now = time.monotonic()
         with self._lock:
             count, since = self._failed.pop(key, (0, now))
@@ -53,6 +65,12 @@ class Throttle:
 
     def succeeded(self, key: Key) -> None:
         """The right password was given: the count begins anew."""
-        if key in self._failed:
-            with self._lock:
-                self._failed.pop(key, None)
+        if self.forgive(key):
+            self.told(key, True)
+
+    def forgive(self, key: Key) -> bool:
+        """As `succeeded`; but nobody is told. Whether there was anything to forgive."""
+        if key not in self._failed:  # nearly always
+            return False
+        with self._lock:
+            return self._failed.pop(key, None) is not None

@@ -278,6 +278,11 @@ class Hub:
                 self._pool.submit(self._tell, peer, message, result)
 
     @property
+    def has_company(self) -> bool:
+        """Whether there is another process: an owner, or a peer."""
+        return self._owner is not None or bool(self._peers)
+
+    @property
     def has_listeners(self) -> bool:
         """Whether `tell` would reach anybody."""
         return any(self._peers.values())

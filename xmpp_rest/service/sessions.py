@@ -20,6 +20,7 @@ from xmpp_rest.service.streams import Streams
 
 log = logging.getLogger(__name__)
 
+LOOK = 0.2  # seconds
 SILENT = -1  # the priority of who has not said that it is available (COMPAT ejabberd)
 NAMELESS = "rest"  # how a presence without a resource is listed: clients of commands expect one everywhere
 UNKNOWN = "0.0.0.0"  # noqa: S104  # the address of a client that is not known; the same clients parse it
@@ -63,11 +64,12 @@ class Sessions:
         self.opened: Callable[[Stream], None] = _nothing
         """Called once a stream is open."""
         streams.opened, streams.closed = self._opened, self._closed
+        streams.elsewhere, streams.elsewhere_now = self._count_elsewhere, self._count_elsewhere_now
 
     @property
     def offers(self) -> dict[str, Callable[..., Any]]:
         """What the owner of the link does for the other processes."""
-        return {"listening": self._listening, "listeners": self._listeners}
+        return {"listening": self._listening, "listeners": self._listeners, "listeners_but": self._listeners_but}
 
     # -- who is online
 
@@ -148,6 +150,32 @@ class Sessions:
             others = list(self._elsewhere.values())
         mine = [_session_of(stream) for stream in self._streams.all()]
         return [_written(s) for sessions in (mine, *others) for s in sessions]
+
+    def _count_elsewhere(self, account: JID) -> int:
+        """How many streams the account has in other processes."""
+        if self.others is None:
+            return 0
+        if self.others.is_owner:
+            return self._listeners_but(os.getpid(), str(account))
+        return int(self.others.have_done("listeners_but", pid=os.getpid(), account=str(account)))
+
+    def _count_elsewhere_now(self, account: JID) -> int:
+        """The same, once the others have looked whose readers have left; they are given LOOK seconds."""
+        before = count = self._count_elsewhere(account)
+        if self.others is not None:
+            self.others.order("drop_gone")
+            end = time.monotonic() + LOOK
+            while count >= before and time.monotonic() < end:
+                time.sleep(LOOK / 20)
+                count = self._count_elsewhere(account)
+        return count
+
+    def _listeners_but(self, pid: int, account: str) -> int:
+        """How many streams the account has in other processes than `pid`; in the owner."""
+        mine = [] if pid == os.getpid() else [str(stream.owner) for stream in self._streams.all()]
+        with self._lock:
+            others = [str(s.jid.bare) for other, sessions in self._elsewhere.items() if other != pid and _lives(other) for s in sessions]
+        return [*mine, *others].count(account)
 
     def _listening(self, pid: int, rows: list[list[Any]]) -> None:
         """A peer tells which streams it has; in the owner."""

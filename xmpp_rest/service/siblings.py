@@ -82,6 +82,11 @@ class Siblings:
         """Whether this process owns the link."""
         return self._hub.is_owner
 
+    @property
+    def several(self) -> bool:
+        """Whether there is another process."""
+        return self._hub.has_company
+
     def _role(self, owner: bool) -> None:
         self._reign += 1
         self._router.away = self._sending.away = None if owner else self

@@ -7,7 +7,8 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -17,6 +18,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.archive import Archive, Kept, Wanted
 
 PAGE = 100  # archived events that are read at a time
+REPLAYED = 1000  # of them that are known when they are told of, too
 _UNKEPT = re.compile(r"(.*)~[0-9]+", re.DOTALL)
 
 
@@ -61,12 +63,13 @@ class Stream:
         """Address and port of the client, where they are known."""
         self._past = past
         self._last = last
+        self._seen = frozenset(past.before) if past else frozenset()
         self._wanted = wanted
         self._size = size
         self._close = close
         self._unkept = 0  # events without an id of their own behind `last`
         self._behind = False  # something was archived since the past was looked at
-        self._replayed: frozenset[str] = frozenset()  # ids of the last page of the past
+        self._replayed: dict[str, None] = {}  # ids of the last REPLAYED events out of the past, the latest last
         self._queue: deque[Event] = deque()
         self._end = ""
         self._changed = threading.Condition()
@@ -76,7 +79,7 @@ class Stream:
         if not self._wanted(event):
             return
         with self._changed:
-            if self._end or event.id in self._replayed:
+            if self._end or event.id in self._replayed or event.id in self._seen:
                 return
             if event.id and self._past:
                 self._behind = True  # it will be read from there
@@ -111,7 +114,7 @@ class Stream:
             self._last = event.id
             if self._wanted(event):
                 return event
-        self._replayed = past.read(self._last) or self._replayed
+        self._remember(past.read(self._last))
         if not past.rest:
             self._go_live(past)
         return None
@@ -121,10 +124,15 @@ class Stream:
         with past.order:  # no thread of this process is between archiving and pushing
             self._behind = False
             ids = past.read(self._last)
+            self._remember(ids)
             with self._changed:
-                self._replayed = ids or self._replayed
                 if not ids and not self._behind:
                     self._past = None
+
+    def _remember(self, ids: Iterable[str]) -> None:
+        """What was read may still be told: where another process archives, the telling comes later."""
+        replayed = self._replayed | dict.fromkeys(ids)
+        self._replayed = dict(islice(replayed.items(), max(0, len(replayed) - REPLAYED), None))
 
     def _live(self, seconds: float) -> Event | None:
         deadline = time.monotonic() + seconds
@@ -147,7 +155,8 @@ class Stream:
 class Past:
     """What is archived for one owner, a page at a time."""
 
-    def __init__(self, archive: Archive, owner: JID, order: threading.Lock) -> None:
+    def __init__(self, archive: Archive, owner: JID, order: threading.Lock, before: Iterable[str] = ()) -> None:
+        self.before = before  # ids of what the reader has seen: of these, too, the telling may come later
         self.order = order  # is held while something is archived for the owner and pushed
         self.rest: deque[Event] = deque()  # of the page
         self._archive = archive
@@ -157,14 +166,14 @@ class Past:
         while self.rest:
             yield self.rest.popleft()
 
-    def read(self, last: str) -> frozenset[str]:
+    def read(self, last: str) -> list[str]:
         """Read the page behind the item `last`; the ids of what is there. Raises StreamEnded, StorageError."""
         try:
             page = self._archive.page(self._owner, Wanted(after=last or None), PAGE)
         except ItemNotFound:
             raise StreamEnded("the messages behind the last event have been removed") from None
         self.rest = deque(_event(self._owner, kept) for kept in page.items)
-        return frozenset(event.id for event in self.rest)
+        return [event.id for event in self.rest]
 
 
 def _event(owner: JID, kept: Kept) -> Event:

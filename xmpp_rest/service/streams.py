@@ -16,6 +16,7 @@ from xmpp_rest.settings import Streams as Bounds
 __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 
 STRIPES = 256
+LATE = 50  # events before the one that a reader resumes behind that may still have to reach this process
 MOVED = "another process owns the link now: resume"  # what was told meanwhile is in the archive
 
 
@@ -47,6 +48,10 @@ class Streams:
         """Called when a stream has been opened."""
         self.closed: Callable[[Stream], None] = _nobody_minds
         """Called when a stream is not there any more."""
+        self.elsewhere: Callable[[JID], int] = lambda _owner: 0
+        """How many streams the owner has in other processes."""
+        self.elsewhere_now: Callable[[JID], int] = lambda _owner: 0
+        """The same, once the other processes have looked who has left."""
         self.joining: Callable[[], int] = lambda: 0
         """Called before a stream is opened, and behind it: this process hears of everything as long as the number is the same."""
         self.relay: Callable[[JID, Event], None] | None = None
@@ -97,10 +102,13 @@ class Streams:
         last, past = self._begin(owner, after)
         stream = Stream(owner, past, last, wanted, self._size, self._closed)
         stream.peer = peer
+        elsewhere = self.elsewhere(owner)
+        if elsewhere and self._full(owner, elsewhere):
+            elsewhere = self.elsewhere_now(owner)
         with self._lock:
-            if self._full(owner):
+            if self._full(owner, elsewhere):
                 self._drop_gone()
-            if self._full(owner):
+            if self._full(owner, elsewhere):
                 raise GatewayError("streams-full")
             # a copy: `publish` walks through the old one without the lock
             self._open[owner] = {**self._open.get(owner, {}), stream: gone}
@@ -127,20 +135,30 @@ class Streams:
             return self._archive.last_id(owner), None
         last = archive_id(after)
         try:
-            self._archive.page(owner, Wanted(after=last or None), 0)
+            before = self._archive.page(owner, Wanted(before=last), LATE, newest=True).items if last else []
         except ItemNotFound as e:
             raise GatewayError("event-unknown") from e
-        return last, Past(self._archive, owner, self.order(owner))
+        return last, Past(self._archive, owner, self.order(owner), [*(kept.id for kept in before), last])
 
-    def _full(self, owner: JID) -> bool:
-        return len(self._open.get(owner, ())) >= self._per_owner or self.count >= self._total
+    def _full(self, owner: JID, elsewhere: int) -> bool:
+        return len(self._open.get(owner, ())) + elsewhere >= self._per_owner or self.count >= self._total
 
-    def _drop_gone(self) -> None:
+    def drop_gone(self) -> None:
+        """End the streams whose readers have left."""
+        with self._lock:
+            gone = self._drop_gone()
+        for stream in gone:
+            self.closed(stream)
+
+    def _drop_gone(self) -> list[Stream]:
+        dropped = []
         for readers in list(self._open.values()):
             for stream, gone in readers.items():
                 if gone():
                     stream.end("the reader has left")
                     self._remove(stream)
+                    dropped.append(stream)
+        return dropped
 
     def _closed(self, stream: Stream) -> None:
         with self._lock:
