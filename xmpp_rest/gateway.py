@@ -15,7 +15,7 @@ from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.hub import Handler
+from xmpp_rest.link.hub_peers import Handler
 from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router

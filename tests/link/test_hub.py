@@ -122,7 +122,7 @@ def test_what_is_promised_comes_later_and_holds_up_nobody(make: Callable[[], Pro
 def test_a_large_answer_comes_whole_however_late(make: Callable[[], Process]) -> None:
     owner, peer = make(), make()
     text = "x" * 5_000_000
-    owner.hub._later = {"large": lambda tell, times: [tell(text) for _ in range(times)]}
+    owner.hub._peers._later = {"large": lambda tell, times: [tell(text) for _ in range(times)]}
     assert peer.hub.call("large", 10, times=1) == text
 
 

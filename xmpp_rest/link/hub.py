@@ -12,15 +12,15 @@ import fcntl
 import logging
 import os
 import socket
-import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from xmpp_rest.errors import ERRORS, GatewayError
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.hub_peers import LISTEN, Handler, Peers
 from xmpp_rest.link.hub_wire import Channel, Message, connect, listen
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,6 @@ LOCK, SOCKET = "owner.lock", "hub.sock"
 RETRY = 0.05  # seconds between two attempts of a peer to lock the file or to reach the owner
 AFTER_FAILURE = 5.0  # seconds after an error that somebody has to look at
 ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
-QUICK_THREADS = 32
-LISTEN = "listen"  # a call of the hub's own
-WELCOME = {"number": 0}  # answers no call: whoever hears it, or an event before it, hears every event from there on
-STUCK = 5  # seconds that a peer may take nothing of what it is told; then it is cut off
-
-Handler = Callable[..., Any]
 
 
 class Hub:
@@ -56,21 +50,17 @@ class Hub:
         on_event: Callable[[Message], None],
     ) -> None:
         self._folder = folder
-        self._quick = quick
-        self._slow = slow
-        self._later = later
+        self._peers = Peers(quick, slow, later)
         self._on_role = on_role
         self._on_event = on_event
         self._stopping = threading.Event()
         self._settled = threading.Event()  # there is an owner that we are, or can call
         self._owner: Channel | None = None
-        self._peers: dict[Channel, bool] = {}  # and whether it wants to hear what happens
         self._calls: dict[int, Future[Any]] = {}
         self._number = 0
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._lock_file: int | None = None
-        self._pool = ThreadPoolExecutor(QUICK_THREADS, thread_name_prefix="hub call")
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
         self.is_owner = False
 
@@ -87,7 +77,7 @@ class Hub:
             owner.close()
         if self._thread.is_alive():
             self._thread.join(5)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._peers.stop()
 
     # a peer's side
 
@@ -95,7 +85,7 @@ class Hub:
         """Have the owner do something; what it returned. Raises the GatewayError that it raised, and link-down where there is no owner."""
         if not self._settled.wait(ROLE_TIMEOUT) or (owner := self._owner) is None:
             if self.is_owner:
-                return self._do(name, timeout, arguments)
+                return self._peers.do(name, timeout, arguments)
             raise GatewayError("link-down", "The process that owns the link is not there; try again later")
         return self._ask(owner, {"call": name, "arguments": arguments}, timeout)
 
@@ -103,17 +93,6 @@ class Hub:
         """Hear from now on what happens (`tell`), as long as the owner is the same. Raises GatewayError."""
         if self._settled.wait(ROLE_TIMEOUT) and (owner := self._owner) is not None:
             self._ask(owner, {"call": LISTEN, "arguments": {}}, ROLE_TIMEOUT)
-
-    def _do(self, name: str, timeout: float, arguments: dict[str, Any]) -> Any:
-        """A call of the owner's own."""
-        if name not in self._later:
-            return {**self._quick, **self._slow}[name](**arguments)
-        answer: Future[Any] = Future()
-        self._later[name](lambda result: _settle(answer, result), **arguments)
-        try:
-            return answer.result(timeout)
-        except TimeoutError as e:
-            raise GatewayError("link-down", "There was no answer; try again later") from e
 
     def _ask(self, owner: Channel, message: Message, timeout: float) -> Any:
         answer: Future[Any] = Future()
@@ -209,8 +188,7 @@ class Hub:
         finally:
             self.is_owner = False
             self._close_listener()
-            for peer in list(self._peers):
-                peer.close()
+            self._peers.close()
             self._free_lock()
 
     def _close_listener(self) -> None:
@@ -228,54 +206,7 @@ class Hub:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK, 0))
-            peer = Channel(sock)
-            self._peers[peer] = False
-            with contextlib.suppress(OSError):  # the peer is gone
-                peer.send(WELCOME)
-            threading.Thread(target=self._serve_peer, args=(peer,), name="hub peer", daemon=True).start()
-
-    def _serve_peer(self, peer: Channel) -> None:
-        while (message := peer.receive()) is not None:
-            self._serve(peer, message)
-        self._peers.pop(peer, None)
-        peer.close()
-
-    def _serve(self, peer: Channel, message: Message) -> None:
-        name = message["call"]
-        if name == LISTEN:
-            self._peers[peer] = True
-            self._tell(peer, message, None)
-        elif name in self._later:
-            self._answer_later(peer, self._later[name], message)
-        elif name in self._slow:
-            threading.Thread(target=self._answer, args=(peer, self._slow[name], message), name=f"hub {name}", daemon=True).start()
-        else:
-            self._pool.submit(self._answer, peer, self._quick[name], message)
-
-    def _answer(self, peer: Channel, handler: Handler, message: Message) -> None:
-        try:
-            result = handler(**message["arguments"])
-        except Exception as e:
-            result = e
-        self._tell(peer, message, result)
-
-    def _answer_later(self, peer: Channel, handler: Handler, message: Message) -> None:
-        try:
-            handler(lambda result: self._tell_now(peer, message, result), **message["arguments"])
-        except Exception as e:
-            self._tell_now(peer, message, e)
-
-    @staticmethod
-    def _tell(peer: Channel, message: Message, result: Any) -> None:
-        with contextlib.suppress(OSError):  # the peer is gone
-            peer.send(_shown(message, result))
-
-    def _tell_now(self, peer: Channel, message: Message, result: Any) -> None:
-        """As `_tell`, on a thread that must not be held up."""
-        with contextlib.suppress(OSError, RuntimeError):  # the peer is gone; or this process ends
-            if not peer.send_now(_shown(message, result)):
-                self._pool.submit(self._tell, peer, message, result)
+            self._peers.admit(sock)
 
     @property
     def has_company(self) -> bool:
@@ -285,41 +216,12 @@ class Hub:
     @property
     def has_listeners(self) -> bool:
         """Whether `tell` would reach anybody."""
-        return any(self._peers.values())
+        return self._peers.listen
 
     def tell(self, event: Message) -> None:
         """Tell the peers that listen; the owner calls this."""
-        self._broadcast(event, [peer for peer, listens in tuple(self._peers.items()) if listens])
+        self._peers.tell(event)
 
     def broadcast(self, event: Message) -> None:
         """Tell all peers; the owner calls this."""
-        self._broadcast(event, tuple(self._peers))
-
-    @staticmethod
-    def _broadcast(event: Message, peers: Iterable[Channel]) -> None:
-        for peer in peers:
-            try:
-                peer.send({"event": event})
-            except OSError:
-                peer.close()
-
-
-def _shown(message: Message, result: Any) -> Message:
-    """The answer to a call, whose result may be the exception that it raised."""
-    answer: Message = {"number": message["number"]}
-    if isinstance(result, GatewayError):
-        answer["error"] = [result.name, result.text]
-    elif isinstance(result, Exception):
-        log.error("a call of another process failed", exc_info=result)
-        answer["error"] = ["storage-failed", f"{ERRORS['storage-failed'].text}: {result}"]
-    else:
-        answer["result"] = result
-    return answer
-
-
-def _settle(answer: Future[Any], result: Any) -> None:
-    with contextlib.suppress(InvalidStateError):
-        if isinstance(result, Exception):
-            answer.set_exception(result)
-        else:
-            answer.set_result(result)
+        self._peers.tell_all(event)

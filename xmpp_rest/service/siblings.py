@@ -16,7 +16,8 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import ERRORS, GatewayError
 from xmpp_rest.link.alarms import Alarms
-from xmpp_rest.link.hub import Handler, Hub
+from xmpp_rest.link.hub import Hub
+from xmpp_rest.link.hub_peers import Handler
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid

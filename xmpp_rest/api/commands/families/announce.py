@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element
-
-from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.announcements import Announcement
 
 
 def _announcement(services: Services, host: str, subject: str, body: str) -> Announcement:
     services.require_host(host)
-    try:
-        serialise(_element(body or subject))
-    except BadXML as e:
-        raise rejected(str(e)) from e
+    require_sendable(subject, body)
     return Announcement(subject, body)
-
-
-def _element(text: str) -> Element:
-    element = Element("body")
-    element.text = text
-    return element
 
 
 @command("announce_send_all")

@@ -6,6 +6,7 @@ from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.families.muc import account_or_none, address, conference, refusing, user_at
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.muc.room import AFFILIATIONS
 
@@ -101,6 +102,7 @@ def get_room_history(services: Services, room: str, service: str) -> list[tuple[
 def send_direct_invitation(services: Services, room: str, service: str, password: str, reason: str, users: list[str]) -> bool:
     rooms = conference(services, service)
     invited = [str(address(user, "Malformed user JID")) for user in users]
+    require_sendable(password, reason)
     password, reason = ("" if text in NOTHING else text for text in (password, reason))
     with refusing(room_unknown=NOT_FOUND):
         rooms.invite(room, invited, password, reason)

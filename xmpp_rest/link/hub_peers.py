@@ -1,0 +1,154 @@
+"""What does the process that owns the link do for the others? Their calls, and the telling of what happens (design D1)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from typing import Any
+
+from xmpp_rest.errors import ERRORS, GatewayError
+from xmpp_rest.link.hub_wire import Channel, Message
+
+log = logging.getLogger(__name__)
+
+QUICK_THREADS = 32
+STUCK = 5  # seconds that a peer may take nothing of what it is told; then it is cut off
+LISTEN = "listen"  # a call of the hub's own
+WELCOME = {"number": 0}  # answers no call: whoever hears it, or an event before it, hears every event from there on
+
+Handler = Callable[..., Any]
+
+
+class Peers:
+    """The processes that are connected to this one, the owner. Owned by the Hub, whose docstring says what the three kinds of calls are."""
+
+    def __init__(self, quick: Mapping[str, Handler], slow: Mapping[str, Handler], later: Mapping[str, Handler]) -> None:
+        self._quick = quick
+        self._slow = slow
+        self._later = later
+        self._peers: dict[Channel, bool] = {}  # and whether it wants to hear what happens
+        self._pool = ThreadPoolExecutor(QUICK_THREADS, thread_name_prefix="hub call")
+
+    def __bool__(self) -> bool:
+        return bool(self._peers)
+
+    def stop(self) -> None:
+        """No further call is begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """End all connections."""
+        for peer in tuple(self._peers):
+            peer.close()
+
+    def admit(self, sock: socket.socket) -> None:
+        """Serve a process that has connected, on a thread of its own."""
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK, 0))
+        peer = Channel(sock)
+        self._peers[peer] = False
+        _give(peer, WELCOME)
+        threading.Thread(target=self._serve, args=(peer,), name="hub peer", daemon=True).start()
+
+    def do(self, name: str, timeout: float, arguments: dict[str, Any]) -> Any:
+        """A call of the owner's own. Raises what the handler does, and link-down where it promised a result that did not come."""
+        if name not in self._later:
+            return {**self._quick, **self._slow}[name](**arguments)
+        answer: Future[Any] = Future()
+        self._later[name](lambda result: _settle(answer, result), **arguments)
+        try:
+            return answer.result(timeout)
+        except TimeoutError as e:
+            raise GatewayError("link-down", "There was no answer; try again later") from e
+
+    # what they call
+
+    def _serve(self, peer: Channel) -> None:
+        while (message := peer.receive()) is not None:
+            self._begin(peer, message)
+        self._peers.pop(peer, None)
+        peer.close()
+
+    def _begin(self, peer: Channel, message: Message) -> None:
+        name = message["call"]
+        if name == LISTEN:
+            self._peers[peer] = True
+            _give(peer, _shown(message, None))
+        elif name in self._later:
+            self._promise(peer, self._later[name], message)
+        elif name in self._slow:
+            threading.Thread(target=self._answer, args=(peer, self._slow[name], message), name=f"hub {name}", daemon=True).start()
+        else:
+            self._pool.submit(self._answer, peer, self._quick[name], message)
+
+    @staticmethod
+    def _answer(peer: Channel, handler: Handler, message: Message) -> None:
+        try:
+            result = handler(**message["arguments"])
+        except Exception as e:
+            result = e
+        _give(peer, _shown(message, result))
+
+    def _promise(self, peer: Channel, handler: Handler, message: Message) -> None:
+        try:
+            handler(lambda result: self._give_now(peer, _shown(message, result)), **message["arguments"])
+        except Exception as e:
+            self._give_now(peer, _shown(message, e))
+
+    def _give_now(self, peer: Channel, answer: Message) -> None:
+        """On a thread that must not be held up."""
+        with contextlib.suppress(OSError, RuntimeError):  # the peer is gone; or this process ends
+            if not peer.send_now(answer):
+                self._pool.submit(_give, peer, answer)
+
+    # what they are told
+
+    @property
+    def listen(self) -> bool:
+        """Whether any of them wants to hear what happens."""
+        return any(tuple(self._peers.values()))
+
+    def tell(self, event: Message) -> None:
+        """Tell those that listen."""
+        self._tell(event, [peer for peer, listens in tuple(self._peers.items()) if listens])
+
+    def tell_all(self, event: Message) -> None:
+        """Tell each of them."""
+        self._tell(event, tuple(self._peers))
+
+    @staticmethod
+    def _tell(event: Message, peers: Iterable[Channel]) -> None:
+        for peer in peers:
+            _give(peer, {"event": event})
+
+
+def _give(peer: Channel, message: Message) -> None:
+    try:
+        peer.send(message)
+    except OSError:  # it is gone, or takes nothing; half a message may be on its way
+        peer.close()
+
+
+def _shown(message: Message, result: Any) -> Message:
+    """The answer to a call, whose result may be the exception that it raised."""
+    answer: Message = {"number": message["number"]}
+    if isinstance(result, GatewayError):
+        answer["error"] = [result.name, result.text]
+    elif isinstance(result, Exception):
+        log.error("a call of another process failed", exc_info=result)
+        answer["error"] = ["storage-failed", f"{ERRORS['storage-failed'].text}: {result}"]
+    else:
+        answer["result"] = result
+    return answer
+
+
+def _settle(answer: Future[Any], result: Any) -> None:
+    with contextlib.suppress(InvalidStateError):
+        if isinstance(result, Exception):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)
