@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, basic
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.streams import StreamEnded
@@ -89,6 +90,45 @@ def test_kicking_everybody(run: Run, client: FlaskClient) -> None:
     say(client)
     say(client, "tablet")
     assert run("kick_users", HOST) == (200, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "why"),
+    [
+        ("ban_account", {"reason": "Spam"}, "conflict: Spam"),
+        ("ban_account/v0", {"reason": "Spam"}, "conflict: Spam"),
+        ("ban_account", {"reason": "\x07"}, "conflict: banned"),
+        ("unregister", {}, "the account has been removed"),
+    ],
+)
+def test_who_may_not_come_in_any_more_is_thrown_out(
+    run: Run, client: FlaskClient, gateway: Gateway, path: str, more: dict[str, str], why: str
+) -> None:
+    nurse = {"localuser": "nurse", "localhost": DOMAIN, "user": "juliet", "host": DOMAIN, "nick": "", "groups": [], "subs": "both"}
+    run("add_rosteritem", nurse)
+    run("add_rosteritem", nurse | {"localuser": "juliet", "user": "nurse"})
+    say(client)
+    stream, watching = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}")), gateway.streams.open(parse_jid(f"nurse@{DOMAIN}"))
+    assert run(path, JULIET | more).status == 200
+    assert [jid for jid in run("connected_users").body if jid.startswith("juliet@")] == []
+    with pytest.raises(StreamEnded, match=why):
+        list(iter(lambda: stream.next(0.1), None))
+    seen = [event.stanza.get("type") for event in iter(lambda: watching.next(0.1), None)]
+    assert "unavailable" in seen
+
+
+def test_a_ban_holds_although_nobody_can_be_told(run: Run, client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(client)
+    streams = [gateway.streams.open(parse_jid(f"juliet@{DOMAIN}")) for _ in range(2)]
+
+    def full(*_: object) -> None:
+        raise GatewayError("outbox-full")
+
+    monkeypatch.setattr(gateway.sending, "send", full)
+    assert run("ban_account", JULIET | {"reason": "Spam"}) == (200, 0)
+    for stream in streams:
+        with pytest.raises(StreamEnded):
+            stream.next(1)
 
 
 def test_set_presence(run: Run, client: FlaskClient) -> None:

@@ -9,8 +9,8 @@ from xmpp_rest.api.commands.families.ending import end_sessions
 from xmpp_rest.api.commands.families.last import now, shown
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID
 
 ALL = "all"  # hosts; over HTTP the rights refuse it (spec commands-api §12)
@@ -20,7 +20,6 @@ DETAILS = ("reason", "bandate", "lastdate", "lastreason")
 @command("ban_account")
 def ban_account_v0(services: Services, user: str, host: str, reason: str) -> bool:
     """Before v2 a ban was a password that nobody knows; what it was is lost."""
-    require_sendable(reason)
     jid = account(services, user, host)
     if jid is None or not services.accounts.exists(jid):
         return False
@@ -31,8 +30,13 @@ def ban_account_v0(services: Services, user: str, host: str, reason: str) -> boo
         if e.name != "bad-password":
             return False  # it went in the meantime
         _lock(services, jid, lock)  # a reason that no password can hold
-    end_sessions(services, jid, f"conflict: {reason}")
+    end_sessions(services, jid, _why(reason))
     return True
+
+
+def _why(reason: str) -> str:
+    """What the sessions are told: the reason, if XMPP can carry it."""
+    return f"conflict: {reason}" if is_text(reason) else "conflict: banned"
 
 
 def _lock(services: Services, jid: JID, password: str) -> None:
@@ -41,11 +45,10 @@ def _lock(services: Services, jid: JID, password: str) -> None:
 
 @command("ban_account", 2)
 def ban_account(services: Services, user: str, host: str, reason: str) -> bool:
-    require_sendable(reason)
     jid = account(services, user, host)
     if jid is None or not services.bans.ban(jid, dict(zip(DETAILS, (reason, now(), *shown(services, jid)), strict=True))):
         return False
-    end_sessions(services, jid, f"conflict: {reason}")
+    end_sessions(services, jid, _why(reason))
     return True
 
 
