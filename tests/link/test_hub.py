@@ -119,6 +119,12 @@ def test_what_is_promised_comes_later_and_holds_up_nobody(make: Callable[[], Pro
             process.hub.call("promise", 0.1, value=1, seconds=1)
 
 
+def test_a_call_of_another_version_is_answered(make: Callable[[], Process]) -> None:
+    make()
+    with pytest.raises(GatewayError, match="of another version"):
+        make().hub.call("yesterdays", 5)
+
+
 def test_a_large_answer_comes_whole_however_late(make: Callable[[], Process]) -> None:
     owner, peer = make(), make()
     text = "x" * 5_000_000

@@ -82,8 +82,11 @@ class Peers:
             self._promise(peer, self._later[name], message)
         elif name in self._slow:
             threading.Thread(target=self._answer, args=(peer, self._slow[name], message), name=f"hub {name}", daemon=True).start()
-        else:
+        elif name in self._quick:
             self._pool.submit(self._answer, peer, self._quick[name], message)
+        else:
+            text = f"The process that owns the link knows no call {name!r}: restart it, for it is of another version"
+            _give(peer, _shown(message, GatewayError("link-down", text)))
 
     @staticmethod
     def _answer(peer: Channel, handler: Handler, message: Message) -> None:
