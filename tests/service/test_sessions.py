@@ -6,13 +6,16 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
 
 from tests.conftest import DOMAIN, PASSWORD
 from xmpp_rest.configuration import load_settings
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.namespaces import XML
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.streams import StreamEnded
 
@@ -102,3 +105,21 @@ def test_a_job_is_known_everywhere(pair: tuple[Gateway, Gateway]) -> None:
     progress = peer.jobs.progress("tidy")
     assert progress is not None
     assert (progress.state, progress.done) == ("done", 3)
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_an_answer_that_cannot_be_written_ends_nothing(pair: tuple[Gateway, Gateway], asked: int) -> None:
+    """The parser of the stream takes more than may be written: an element in the namespace of the prefix `xml`, say."""
+    owner, romeo = pair[0], parse_jid("romeo@montague.example/orchard")
+
+    def answer(domain: str, iq: Element) -> None:
+        strange = make("iq", Element(f"{{{XML}}}strange"), type_="result", id_=iq.get("id"), from_=str(romeo), to_=iq.get("from"))
+        assert owner.router.settle(strange, romeo, parse_jid(iq.attrib["from"]))
+
+    owner.router.attach(answer)
+    iq = make("iq", child("{urn:xmpp:ping}ping"), type_="get", id_="1", from_=str(JULIET), to_=str(romeo))
+    if asked:
+        with pytest.raises(GatewayError, match="prefix 'xml'"):
+            pair[asked].sending.ask(iq, 5)
+    else:
+        assert pair[asked].sending.ask(iq, 5)[0].get("type") == "result"

@@ -19,7 +19,7 @@ from xmpp_rest.link.alarms import Alarms
 from xmpp_rest.link.hub import Hub
 from xmpp_rest.link.hub_peers import Handler
 from xmpp_rest.link.router import Router
-from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.outcomes import Outcome
@@ -169,7 +169,10 @@ class Siblings:
         _, to = _ends(iq)
 
         def then(outcome: Element | GatewayError, collected: list[Element]) -> None:
-            tell(outcome if isinstance(outcome, GatewayError) else [serialise(outcome), *map(serialise, collected)])
+            try:
+                tell(outcome if isinstance(outcome, GatewayError) else [serialise(outcome), *map(serialise, collected)])
+            except BadXML as e:  # on the stream's thread, which must not end for what somebody has answered
+                tell(e)
 
         def ask() -> None:
             try:
