@@ -143,15 +143,18 @@ class Gateway:
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
-        offers: dict[str, Handler] = {"status": self._link_status}
-        offers |= {"conference": self._of_conference, "callbacks": self.callbacks.describe, "replay": self.callbacks.replay}
-        offers |= self.sessions.offers | {"command": self._do_command}
-        offers |= self._rooms_away.offers if self._rooms_away else {}
-        self.siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
-        self.siblings.orders |= {"end_stream": self.sessions.end_stream, "drop_gone": self.streams.drop_gone}
-        self.siblings.orders |= {"log_level": set_level, "forget": self.passwords.forget, "privacy": self._lists.forget}
-        self.siblings.orders |= share_tries(self._throttle, self.siblings) | {"lift": self.authenticator.lift}
+        self.siblings = self._build_siblings()
         self._subscribe()
+
+    def _build_siblings(self) -> Siblings:
+        offers: dict[str, Handler] = {"status": self._link_status, "conference": self._of_conference, "command": self._do_command}
+        offers |= {"callbacks": self.callbacks.describe, "replay": self.callbacks.replay, **self.sessions.offers}
+        offers |= self._rooms_away.offers if self._rooms_away else {}
+        siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
+        siblings.orders |= {"end_stream": self.sessions.end_stream, "drop_gone": self.streams.drop_gone, "log_level": set_level}
+        siblings.orders |= {"forget": self.passwords.forget, "lift": self.authenticator.lift, "privacy": self._lists.forget}
+        siblings.orders |= share_tries(self._throttle, siblings)
+        return siblings
 
     def _greet(self, account: JID) -> None:
         """The account has a session: what waited for one is over."""

@@ -1,4 +1,4 @@
-"""How are many deadlines watched by one thread?"""
+"""How are many deadlines watched by one thread? (The worker has the same for itself: `http` stands alone.)"""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ class Hub:
     @property
     def has_listeners(self) -> bool:
         """Whether `tell` would reach anybody."""
-        return self._peers.listen
+        return self._peers.have_listeners
 
     def tell(self, event: Message) -> None:
         """Tell the peers that listen; the owner calls this."""

@@ -111,7 +111,7 @@ class Peers:
     # what they are told
 
     @property
-    def listen(self) -> bool:
+    def have_listeners(self) -> bool:
         """Whether any of them wants to hear what happens."""
         return any(tuple(self._peers.values()))
 

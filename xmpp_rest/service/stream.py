@@ -63,13 +63,13 @@ class Stream:
         """Address and port of the client, where they are known."""
         self._past = past
         self._last = last
-        self._seen = frozenset(past.before) if past else frozenset()
         self._wanted = wanted
         self._size = size
         self._close = close
         self._unkept = 0  # events without an id of their own behind `last`
         self._behind = False  # something was archived since the past was looked at
-        self._replayed: dict[str, None] = {}  # ids of the last REPLAYED events out of the past, the latest last
+        # ids of the last REPLAYED events that the reader has had out of the past, the latest last
+        self._replayed = dict.fromkeys(past.before) if past else {}
         self._queue: deque[Event] = deque()
         self._end = ""
         self._changed = threading.Condition()
@@ -79,7 +79,7 @@ class Stream:
         if not self._wanted(event):
             return
         with self._changed:
-            if self._end or event.id in self._replayed or event.id in self._seen:
+            if self._end or event.id in self._replayed:
                 return
             if event.id and self._past:
                 self._behind = True  # it will be read from there
