@@ -57,6 +57,16 @@ def event_loop_thread() -> Iterator[EventLoop]:
     loop.stop()
 
 
+@pytest.fixture(scope="module")
+def prosody_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prosody]:
+    """For modules that run against one server: Prosody, which restarts within a second."""
+    require(Prosody.program)
+    running = Prosody(tmp_path_factory.mktemp("prosody") / "server")
+    running.start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture(scope="module", params=SERVERS, ids=lambda cls: cls.name)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[XMPPServer]:
     """A running server of each kind; the tests of a module share it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ONE_STREAM, require
+from .conftest import ONE_STREAM
 from .counting import RECEIVER, Receiver, batches, check, insisting
 from .gateway import Gateway
 from .prosody import Prosody
@@ -25,13 +25,8 @@ EACH = 300
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XMPPServer]:
-    """Prosody alone, which restarts within a second."""
-    require(Prosody.program)
-    running = Prosody(tmp_path_factory.mktemp("prosody") / "server")
-    running.start()
-    yield running
-    running.stop()
+def server(prosody_alone: Prosody) -> XMPPServer:
+    return prosody_alone
 
 
 @pytest.fixture

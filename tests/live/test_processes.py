@@ -18,7 +18,7 @@ from urllib3.util import make_headers
 
 from .callback import Callback
 from .child import LOOPBACK, free_port
-from .conftest import ONE_STREAM, bots, require
+from .conftest import ONE_STREAM, bots
 from .counting import insist
 from .gateway import PASSWORD, ROOT, TOKEN, Gateway
 from .prosody import Prosody
@@ -86,12 +86,8 @@ class _SecondWaitress(Waitress):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XMPPServer]:
-    require(Prosody.program)
-    running = Prosody(tmp_path_factory.mktemp("prosody") / "server")
-    running.start()
-    yield running
-    running.stop()
+def server(prosody_alone: Prosody) -> XMPPServer:
+    return prosody_alone
 
 
 @pytest.fixture(scope="module", params=[Three, PlainGunicorn, Waitress], ids=["three workers", "plain gunicorn", "waitress twice"])

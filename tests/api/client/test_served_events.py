@@ -52,9 +52,8 @@ def test_who_leaves_makes_room_at_once(server: Served) -> None:
             listener.close()
 
 
-def test_streams_are_in_nobodys_way(server: Served, workers: int) -> None:
-    if workers > 1:
-        pytest.skip("`total` counts for each process")
+@pytest.mark.parametrize("workers", [1], indirect=True)  # `total` counts for each process
+def test_streams_are_in_nobodys_way(server: Served) -> None:
     listeners = [Listener(server, user) for user in (JULIET, NURSE) for _ in range(12)]
     assert [listener.status for listener in listeners] == [200] * 24
     refused = Listener(server, NURSE)
