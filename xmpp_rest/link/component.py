@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 CONFIRM_EVERY = 0.01  # seconds between two iqs to oneself: one confirms whatever was written before it
 STEADY = 30.0  # seconds after which a stream counts as good, and the back-off begins anew
+DRAIN = 0.5  # seconds that a stop waits for what is under way to be confirmed, so that the next stream need not send it again
 TICK = 1.0  # seconds that Process waits at the most; a stop is noticed at once through the waker
 
 
@@ -75,7 +76,7 @@ class Component:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the stream with its closing tag and wait for the thread (bounded)."""
+        """End the stream with its closing tag, once all is confirmed, and wait for the thread (both bounded)."""
         self._stopping.set()
         if transport := self._transport:
             transport.abort()
@@ -139,16 +140,19 @@ class Component:
         self._events.changed(self.domain, True)
 
     def _serve(self, component: Any, transport: Transport) -> None:
-        while not self._stopping.is_set():
+        until: float | None = None
+        while until is None or (len(self.outbox) and time.monotonic() < until):
             component.Process(self._patience())
             self._confirm(transport)
+            if until is None and self._stopping.is_set():
+                until = time.monotonic() + DRAIN
         transport.send("</stream:stream>")
         transport.pending_data(0)
 
     def _patience(self) -> float:
         """Seconds to wait for something to happen: not past the time at which a confirmation is to be asked for."""
-        if self._ping or self.outbox.mark == self.outbox.confirmed:
-            return TICK
+        if self._ping or not self.outbox.unsettled:
+            return DRAIN if self._stopping.is_set() else TICK
         return max(0.0, self._ping_sent + CONFIRM_EVERY - time.monotonic())
 
     def _confirm(self, transport: Transport) -> None:
@@ -164,7 +168,7 @@ class Component:
                 raise LinkDown("silent", f"nothing was heard for {silence:.0f} s")
             if waited < 2 * self._settings.keepalive:  # else: it was lost, though the stream lives (ejabberd with several streams)
                 return
-        elif now < self._ping_sent + CONFIRM_EVERY or (self.outbox.mark == self.outbox.confirmed and silence < self._settings.keepalive):
+        elif now < self._ping_sent + CONFIRM_EVERY or not (self.outbox.unsettled or silence >= self._settings.keepalive):
             return
         self._ping, self._ping_sent, self._mark = new_id(), now, self.outbox.mark
         ping = make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._ping, from_=self.domain, to_=self.domain)

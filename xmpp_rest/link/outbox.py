@@ -1,8 +1,9 @@
 """Which stanzas wait for one stream, and which of them has the server processed? (XEP-0114 has no acknowledgements)
 
 A stanza is *accepted* (in the journal, waiting), *written* (given to the kernel), and *confirmed* once an iq that the component sent to
-itself behind it has come back. What was not confirmed when a stream ends goes out first on the next one, with the same id and in the same
-order: at least once, in order. An iq is worth nothing later and is dropped instead.
+itself behind it has come back: the server has processed it. It is *settled* with the second such iq, for a server that has routed a message
+keeps it in memory until it next looks at the recipient's socket. What was not settled when a stream ends goes out first on the next one,
+with the same id and in the same order: at least once, in order. An iq is worth nothing later and is dropped instead.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Outbox:
         self._on_progress = on_progress or (lambda _entries, _progress: None)
         self._waiting: deque[Entry] = deque()
         self._unconfirmed: deque[Entry] = deque()  # taken by the stream, oldest first
+        self._unsettled: list[Entry] = []  # confirmed once, oldest first; older than what is not confirmed
         self._taken = 0  # entries taken on this stream
         self._confirmed = 0  # of them, known to be processed
         self._lock = threading.Lock()
@@ -63,7 +65,7 @@ class Outbox:
             self._waiting.append(Entry(text.encode(), None, number))
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._unconfirmed)
+        return len(self._waiting) + len(self._unconfirmed) + len(self._unsettled)
 
     def attach(self, wake: Callable[[], None] | None) -> None:
         """Call `wake` whenever there is something new to write; None while no stream is up."""
@@ -106,28 +108,32 @@ class Outbox:
 
     @property
     def mark(self) -> int:
-        """What to ask the confirmation of: how many stanzas this stream has taken. Equal to `confirmed`: there is nothing to ask."""
+        """What to ask the confirmation of: how many stanzas this stream has taken."""
         return self._taken
 
     @property
-    def confirmed(self) -> int:
-        """How many of the taken ones are confirmed."""
-        return self._confirmed
+    def unsettled(self) -> bool:
+        """Whether there is anything that a confirmation would tell."""
+        return self._taken != self._confirmed or bool(self._unsettled)
 
     def confirm(self, mark: int) -> None:
-        """The server has processed all that was taken before `mark` was read."""
+        """The server has processed all that was taken before `mark` was read, and has got rid of what was confirmed before."""
         with self._lock:
-            done = [self._unconfirmed.popleft() for _ in range(mark - self._confirmed)]
+            settled = self._unsettled
+            confirmed = [self._unconfirmed.popleft() for _ in range(mark - self._confirmed)]
+            self._unsettled = [e for e in confirmed if e.lasting]
             self._confirmed = max(mark, self._confirmed)
-        numbers = [e.number for e in done if e.number]
+        numbers = [e.number for e in settled if e.number]
         if numbers and self._journal is not None:
             self._journal.done(numbers)
-        self._on_progress(done, Progress.CONFIRMED)
+        self._on_progress(confirmed, Progress.CONFIRMED)
 
     def stream_ended(self) -> None:
-        """What was not confirmed waits for the next stream, before all else."""
+        """What was not settled waits for the next stream, before all else."""
         with self._lock:
-            self._waiting.extendleft(e for e in reversed(self._unconfirmed) if e.lasting)
+            again = [*self._unsettled, *(e for e in self._unconfirmed if e.lasting)]
+            self._waiting.extendleft(reversed(again))
+            self._unsettled.clear()
             self._unconfirmed.clear()
             self._taken = self._confirmed = 0
 
