@@ -9,6 +9,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench import flows, peers
@@ -44,14 +45,15 @@ class Run:
         return hammer(target, self.stage.pids[ask.server], self.seconds) if ask and target else None
 
     def scenario(self, scenario: Scenario) -> Row:
-        ours, theirs = best((lambda: self._ask(scenario.ours), lambda: self._ask(scenario.theirs)), self.rounds)
+        asks = (scenario.ours, scenario.theirs, scenario.floor)
+        ours, theirs, floor = best([partial(self._ask, ask) for ask in asks], self.rounds)
         assert ours is not None
-        return Row(scenario.name, ours, scenario.theirs.server if scenario.theirs else "", theirs, scenario.target)
+        return Row(scenario.name, ours, scenario.theirs.server if scenario.theirs else "", theirs, scenario.target, floor)
 
-    def compare(self, name: str, peer: str, ours: Measure, theirs: Measure, target: float | None) -> Row:
-        mine, other = best((ours, theirs), self.rounds)
+    def compare(self, name: str, peer: str, ours: Measure, theirs: Measure, target: float | None, floor: Measure = lambda: None) -> Row:
+        mine, other, least = best((ours, theirs, floor), self.rounds)
         assert mine is not None
-        return Row(name, mine, peer, other, target)
+        return Row(name, mine, peer, other, target, least)
 
     def flows(self, one_by_one: Measured | None) -> Iterator[Row]:
         stage, seconds = self.stage, self.seconds
@@ -59,8 +61,9 @@ class Run:
         link = stage.prosody.component_port
         bearer = stage.credentials["fixed"]
         yield self.compare(
-            "batch of 10,000, stanzas", f"{MOD_REST}, one by one", lambda: flows.batch(port, bearer, pids), lambda: one_by_one, 8
-        )
+            "batch of 10,000, stanzas", f"{MOD_REST}, one by one", lambda: flows.batch(port, bearer, pids), lambda: one_by_one, 8,
+            lambda: flows.one_way(link, stage.pids["sink"]),
+        )  # fmt: skip
         yield self.compare(
             "link, stanzas in and out", "a bare socket component",
             lambda: flows.pings(link, GATEWAY, pids, seconds), lambda: flows.pings(link, peers.ECHO, stage.pids["echo"], seconds), 0.8,

@@ -40,6 +40,21 @@ def batch(port: int, headers: Mapping[str, str], pids: Sequence[int]) -> Measure
     return Measured(BATCH / seconds, *clock.each(BATCH), bad=bad + BATCH - len(answers))
 
 
+def one_way(port: int, pids: Sequence[int]) -> Measured:
+    """A batch's messages, written by a bare component as fast as the server takes them; the answer to an iq behind them tells the end."""
+    said = "<body>wisely and slow; they stumble that run fast</body>"
+    stanza = f"<message type='chat' from='u@{FLOOD}' to='friar@{SINK}' id='{{}}'>{said}</message>"
+    data = "".join(stanza.format(n) for n in range(BATCH)) + PING.format(source=FLOOD, target=FLOOD).replace("{n}", "1")
+    with attach_again(port, FLOOD, SECRET) as s:
+        s.settimeout(60)
+        clock, start, answer = Clock(pids), time.monotonic(), b""
+        s.sendall(data.encode())
+        while b"ping" not in answer:
+            answer += s.recv(65536)
+        seconds = time.monotonic() - start
+    return Measured(BATCH / seconds, *clock.each(BATCH))
+
+
 def pings(port: int, target: str, pids: Sequence[int], seconds: float) -> Measured:
     """Stanzas through a component, in and out: pings that a bare component sends, and the answers."""
     return _flood(port, PING.format(source=FLOOD, target=target), PONG, pids, seconds, 200, stanzas=2)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from bench.barest import DOMAINS as BAREST
 from tests.live.child import Child, answers, free_port
 from tests.live.ejabberd import Ejabberd
 from tests.live.gateway import ROOT
@@ -56,7 +57,12 @@ class BenchProsody(Prosody):
             head = re.sub(rf"(?m)^{setting} = .*$", "", head)
         head += PROSODY.format(http=self.http_port, plugins=self.plugins, folder=self.folder)
         rest = re.sub(rf'^( "{DOMAIN}")', r'\1\n    modules_enabled = { "rest", "data_access" }', rest) if self.plugins else rest
-        text = head + host + rest + "".join(f'Component "{d}"\n    component_secret = "{SECRET}"\n' for d in (SINK, ECHO, FLOOD, SOLO))
+        text = (
+            head
+            + host
+            + rest
+            + "".join(f'Component "{d}"\n    component_secret = "{SECRET}"\n' for d in (SINK, ECHO, FLOOD, SOLO, *BAREST))
+        )
         if self.plugins:
             text += PROSODY_HOSTS.format(plain=PLAIN, bot=BOT, callback=self.callback_port)
             accounts = self.folder / "data" / PLAIN.replace(".", "%2e") / "accounts"
@@ -101,27 +107,28 @@ api_permissions:
 class Small(Child):
     """One of the little programs beside this file, or the floor."""
 
-    def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
+    def __init__(self, folder: Path, *arguments: str, port: int = 0, **environment: str) -> None:
         super().__init__(folder)
         self.arguments = arguments
         self.port = port
+        self._environment = environment
 
     def command(self) -> list[str]:
         return [sys.executable, *self.arguments]
 
     def environment(self) -> Mapping[str, str]:
-        return {"PYTHONPATH": str(ROOT)}
+        return {"PYTHONPATH": str(ROOT), **self._environment}
 
     def ready(self) -> bool:
         return answers(self.port) if self.port else self.running
 
 
-def floor(folder: Path, workers: int) -> Small:
-    """The empty view, served as the gateway is."""
+def floor(folder: Path, workers: int, app: str, **environment: str) -> Small:
+    """A Flask application that does next to nothing, served as the gateway is."""
     port = free_port()
     options = ["--workers", str(workers), "--threads", "64", "-k", "xmpp_rest.http.worker.Worker", "--no-control-socket"]
     options += ["-c", "python:xmpp_rest.http.affinity"]
-    return Small(folder, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", *options, "--log-level", "warning", "bench.empty:app", port=port)
+    return Small(folder, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", *options, "--log-level", "warning", app, port=port, **environment)
 
 
 def plugins() -> str:

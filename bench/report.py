@@ -11,17 +11,21 @@ from typing import NamedTuple
 
 from bench.load import Measured
 
-HEAD = ("scenario", "ours /s", "peer", "peer /s", "ratio", "target", "", "CPU µs ours", "peer", "p50 / p99 ms ours", "peer")
+HEAD = (
+    "scenario", "ours /s", "peer", "peer /s", "ratio", "target", "", "floor /s", "its ratio", "CPU µs ours", "peer", "floor",
+    "p50 / p99 ms ours", "peer",
+)  # fmt: skip
 
 
 class Row(NamedTuple):
-    """One scenario's results; without `theirs`, there is no peer, or it is not there."""
+    """One scenario's results; without `theirs`, there is no peer, or it is not there. `floor`: the least that does as much."""
 
     name: str
     ours: Measured
     peer: str = ""
     theirs: Measured | None = None
     target: float | None = None
+    floor: Measured | None = None
 
 
 def table(rows: list[Row]) -> str:
@@ -33,13 +37,19 @@ def table(rows: list[Row]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     ours, theirs = row.ours, row.theirs
     ratio = ours.rate / theirs.rate if theirs else None
+    bound = row.floor.rate / theirs.rate if row.floor and theirs else None
     verdict = "" if ratio is None or row.target is None else "met" if ratio >= row.target else "**missed**"
     name = row.name + (f" ({ours.bad} bad answers)" if ours.bad else "")
     peer = row.peer + (f" ({theirs.bad} bad answers)" if theirs and theirs.bad else "")
     return (
-        name, f"{ours.rate:,.0f}", peer or "–", f"{theirs.rate:,.0f}" if theirs else "", f"{ratio:.2f}" if ratio else "",
-        f"{row.target:g}" if row.target else "", verdict, _cpu(ours), _cpu(theirs), _latency(ours), _latency(theirs),
+        name, _rate(ours), peer or "–", _rate(theirs), f"{ratio:.2f}" if ratio else "",
+        f"{row.target:g}" if row.target else "", verdict, _rate(row.floor), f"{bound:.2f}" if bound else "",
+        _cpu(ours), _cpu(theirs), _cpu(row.floor), _latency(ours), _latency(theirs),
     )  # fmt: skip
+
+
+def _rate(measured: Measured | None) -> str:
+    return f"{measured.rate:,.0f}" if measured else ""
 
 
 def _cpu(measured: Measured | None) -> str:

@@ -27,15 +27,17 @@ class Ask(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """Ours and, where there is one, the peer's; `target` is the ratio of the rates to reach."""
+    """Ours and, where there is one, the peer's; `target` is the ratio of the rates to reach. `floor`: the least that does as much."""
 
     name: str
     ours: Ask
     theirs: Ask | None = None
     target: float | None = None
+    floor: Ask | None = None
 
 
-OURS, SOLO, MOD_REST, MOD_DATA, EJABBERD, FLOOR = "gateway", "one worker", "mod_rest", "mod_data_access", "ejabberd", "empty Flask view"
+OURS, SOLO, MOD_REST, MOD_DATA, EJABBERD = "gateway", "one worker", "mod_rest", "mod_data_access", "ejabberd"
+FLOOR, BAREST = "empty Flask view", "least Flask application"
 
 
 def _message(server: str, who: str) -> Ask:
@@ -60,11 +62,15 @@ def _command(server: str, who: str, name: str, host: str) -> Ask:
     return Ask(server, who, "POST", f"/api/{name}", body, JSON)
 
 
+LEAST_MESSAGE = Ask(BAREST, "fixed", "POST", "/message", CHAT, XML)
+LEAST_IQ = Ask(BAREST, "fixed", "POST", "/iq", PING.format(DOMAIN), XML)
+
 SCENARIOS = (
     Scenario("an empty Flask view (the floor)", Ask(FLOOR, "nobody", "POST", "/", CHAT, XML)),
-    Scenario("message, hashed password", _message(OURS, "romeo"), _message(MOD_REST, "juliet"), 10),
-    Scenario("message, Bearer / plain", _message(OURS, "fixed"), _message(MOD_REST, "juliet, plain"), 1.0),
-    Scenario("iq ping, Bearer / plain", _ping(OURS, "fixed", DOMAIN), _ping(MOD_REST, "juliet, plain", PLAIN), 0.8),
+    Scenario("a Flask view and a bare socket", Ask(BAREST, "nobody", "POST", "/bare", CHAT, XML), _message(MOD_REST, "juliet, plain")),
+    Scenario("message, hashed password", _message(OURS, "romeo"), _message(MOD_REST, "juliet"), 10, LEAST_MESSAGE),
+    Scenario("message, Bearer / plain", _message(OURS, "fixed"), _message(MOD_REST, "juliet, plain"), 1.0, LEAST_MESSAGE),
+    Scenario("iq ping, Bearer / plain", _ping(OURS, "fixed", DOMAIN), _ping(MOD_REST, "juliet, plain", PLAIN), 0.8, LEAST_IQ),
     Scenario("JSON echo, Bearer / plain", _echo(OURS, "fixed"), _echo(MOD_REST, "juliet, plain"), 1.2),
     Scenario("/data PUT, hashed", _data(OURS, "romeo", "PUT", "settings"), _data(MOD_DATA, "juliet@", "PUT", "settings"), 2),
     Scenario("/data GET, hashed", _data(OURS, "romeo", "GET", "settings"), _data(MOD_DATA, "juliet@", "GET", "settings"), 10),
@@ -75,11 +81,11 @@ SCENARIOS = (
     ),
     Scenario(
         "send_message, hashed admin", _command(OURS, "admin", "send_message", GATEWAY),
-        _command(EJABBERD, "juliet@", "send_message", DOMAIN), 20,
+        _command(EJABBERD, "juliet@", "send_message", DOMAIN), 20, LEAST_MESSAGE,
     ),
     Scenario(
         "send_message, token / no password check", _command(OURS, "issued", "send_message", GATEWAY),
-        _command(EJABBERD, "nobody", "send_message", DOMAIN), 0.7,
+        _command(EJABBERD, "nobody", "send_message", DOMAIN), 0.7, LEAST_MESSAGE,
     ),
     Scenario("POST /api/messages, hashed", Ask(OURS, "romeo", "POST", "/api/messages", f'{{"to":"friar@{SINK}","body":"slow %n"}}', JSON)),
     Scenario("GET /api/messages (a page of 10), hashed", Ask(OURS, "romeo", "GET", "/api/messages?limit=10")),

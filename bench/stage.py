@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench import peers
 from bench.load import Target
-from bench.scenarios import EJABBERD, FLOOR, MOD_DATA, MOD_REST, OURS, SOLO, Ask
+from bench.scenarios import BAREST, EJABBERD, FLOOR, MOD_DATA, MOD_REST, OURS, SOLO, Ask
 from tests.live.child import Child, free_port
 from tests.live.gateway import PASSWORD, TOKEN, Gateway, Sections
 from tests.live.xmppserver import DOMAIN, GATEWAY, SECRET
@@ -83,8 +83,11 @@ class Stage:
             self._run(ejabberd)
             self._know(EJABBERD, ejabberd.http_port, ejabberd)
             self._small("bare.py", "sink", str(ejabberd.component_port), peers.SINK, SECRET)
-        floor = peers.floor(self._folder / "floor", self._workers)
+        floor = peers.floor(self._folder / "floor", self._workers, "bench.empty:app")
         self._know(FLOOR, floor.port, self._run(floor))
+        environment = {"BENCH_LINK": str(self.prosody.component_port), "BENCH_FOLDER": str(self._folder / "barest")}
+        barest = peers.floor(self._folder / "barest", self._workers, "bench.barest:create_app()", **environment)
+        self._know(BAREST, barest.port, self._run(barest), prosody)
         self._start_gateways()
 
     def _start_gateways(self) -> None:
