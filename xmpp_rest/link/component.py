@@ -1,4 +1,4 @@
-"""How does one hosted domain stay attached to its server? One component stream (XEP-0114), one thread that owns its socket."""
+"""How does one hosted domain stay attached to its server? One component stream (XEP-0114), one thread that owns its socket and reads it."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ class Component:
         self._ping = ""  # id of the iq to oneself that is under way
         self._ping_sent = 0.0
         self._mark = 0  # of the outbox, when it was sent
+        self._resting = False  # whether the thread waits for nothing but the server
 
     @property
     def online(self) -> bool:
@@ -117,7 +118,7 @@ class Component:
         """One stream from connecting to its end. Raises LinkDown; returns when the component is stopped."""
         s = self._settings
         server = (s.host, s.port)
-        transport = Transport(s, self.outbox, self._events.congested)
+        transport = Transport(s, self.outbox, self._events.congested, self._behind)
         self._transport = transport
         try:
             component = log_in(self.domain, s.secret, server, transport)
@@ -151,8 +152,10 @@ class Component:
 
     def _patience(self) -> float:
         """Seconds to wait for something to happen: not past the time at which a confirmation is to be asked for."""
+        self._resting = True  # before it looks: whoever writes from now on wakes it, if it should look again
         if self._ping or not self.outbox.unsettled:
             return DRAIN if self._stopping.is_set() else TICK
+        self._resting = False
         return max(0.0, self._ping_sent + CONFIRM_EVERY - time.monotonic())
 
     def _confirm(self, transport: Transport) -> None:
@@ -160,24 +163,39 @@ class Component:
 
         Raises LinkDown where nothing at all is heard although one is under way.
         """
-        now = time.monotonic()
-        silence = now - transport.last_heard
-        if self._ping:
-            waited = now - self._ping_sent
-            if min(waited, silence) > self._settings.keepalive:
-                raise LinkDown("silent", f"nothing was heard for {silence:.0f} s")
-            if waited < 2 * self._settings.keepalive:  # else: it was lost, though the stream lives (ejabberd with several streams)
+        with transport.writing:
+            now = time.monotonic()
+            silence = now - transport.last_heard
+            if self._ping:
+                waited = now - self._ping_sent
+                if min(waited, silence) > self._settings.keepalive:
+                    raise LinkDown("silent", f"nothing was heard for {silence:.0f} s")
+                if waited < 2 * self._settings.keepalive:  # else: it was lost, though the stream lives (ejabberd with several streams)
+                    return
+            elif now < self._ping_sent + CONFIRM_EVERY or not (self.outbox.unsettled or silence >= self._settings.keepalive):
                 return
-        elif now < self._ping_sent + CONFIRM_EVERY or not (self.outbox.unsettled or silence >= self._settings.keepalive):
-            return
-        self._ping, self._ping_sent, self._mark = new_id(), now, self.outbox.mark
-        ping = make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._ping, from_=self.domain, to_=self.domain)
-        transport.send(serialise(ping))
+            transport.send(self._new_ping(now))
         transport.wake()
+
+    def _behind(self) -> bytes:
+        """The same iq for whoever writes stanzas, if it is time for one; else the thread of the stream sees to it in time."""
+        if self._ping or not self.outbox.unsettled:
+            return b""
+        now = time.monotonic()
+        if now >= self._ping_sent + CONFIRM_EVERY:
+            return self._new_ping(now).encode()
+        if self._resting and (transport := self._transport):
+            transport.wake()
+        return b""
+
+    def _new_ping(self, now: float) -> str:
+        """An iq to oneself that confirms all that was taken out of the outbox before. Called with `writing` held."""
+        self._ping, self._ping_sent, self._mark = new_id(), now, self.outbox.mark
+        return serialise(make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._ping, from_=self.domain, to_=self.domain))
 
     def _received(self, stanza: Element) -> None:
         if self._ping and stanza.get("id") == self._ping and stanza.tag == "iq" and stanza.get("from") == self.domain:
-            self._ping = ""
-            self.outbox.confirm(self._mark)
+            mark, self._ping = self._mark, ""  # in this order: from here on the next one may be written
+            self.outbox.confirm(mark)
             return
         self._events.received(self.domain, stanza)

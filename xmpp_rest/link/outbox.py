@@ -60,16 +60,21 @@ class Outbox:
         self._taken = 0  # entries taken on this stream
         self._confirmed = 0  # of them, known to be processed
         self._lock = threading.Lock()
-        self._wake: Callable[[], None] | None = None
+        self._flush: Callable[[], None] | None = None
         for number, text in journal.promises() if journal is not None else ():
             self._waiting.append(Entry(text.encode(), None, number))
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._unconfirmed) + len(self._unsettled)
 
-    def attach(self, wake: Callable[[], None] | None) -> None:
-        """Call `wake` whenever there is something new to write; None while no stream is up."""
-        self._wake = wake
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._waiting)
+
+    def attach(self, flush: Callable[[], None] | None) -> None:
+        """Call `flush` whenever there is something new to write; None while no stream is up."""
+        self._flush = flush
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Append stanzas, all or none. Lasting ones are on disk when this returns. Raises OutboxFull, OSError."""
@@ -79,8 +84,8 @@ class Outbox:
         kept = self._promise(entries)
         with self._lock:
             self._waiting.extend(kept)
-        if wake := self._wake:
-            wake()
+        if flush := self._flush:
+            flush()
 
     def _promise(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         lasting = [e.data.decode() for e in entries if e.lasting]
@@ -89,7 +94,7 @@ class Outbox:
         numbers = iter(self._journal.append(lasting))
         return [e._replace(number=next(numbers)) if e.lasting else e for e in entries]
 
-    # what follows belongs to the thread that owns the stream
+    # what follows belongs to whoever writes to the stream, one at a time
 
     def take(self) -> list[Entry]:
         """The next stanzas to write, at most BURST."""

@@ -1,7 +1,8 @@
 """How do bytes get to the server and back? xmpppy's transport seam, filled with a socket that never blocks its owner.
 
 xmpppy's own socket drains the peer before it parses, blocks in `sendall`, uses `select` and never times out. This one is driven by xmpppy's
-`Process` loop: `pending_data` writes what waits, and says whether there is something to read.
+`Process` loop: `pending_data` says whether there is something to read. Whoever puts stanzas into the outbox writes them, too, by `flush`:
+waking the owner for it costs more than writing does. What the kernel does not take at once is left to the owner.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -24,14 +26,20 @@ CONGESTED_PAUSE = 0.05  # seconds between two looks whether there is room for re
 
 
 class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
-    """One connection to one server. Every method belongs to the thread that owns it, except `wake`."""
+    """One connection to one server. Every method belongs to the thread that owns it, except `flush`, `wake` and `abort`.
 
-    def __init__(self, settings: Link, outbox: Outbox, congested: Callable[[], bool]) -> None:
+    `behind`: what is to follow stanzas that were just taken out of the outbox; called with `writing` held.
+    """
+
+    def __init__(self, settings: Link, outbox: Outbox, congested: Callable[[], bool], behind: Callable[[], bytes]) -> None:
         super().__init__((settings.host, settings.port), use_srv=False)
         self._settings = settings
         self._outbox = outbox
         self._congested = congested  # while true, nothing is read, so that the server's TCP window fills
+        self._behind = behind
         self._selector = selectors.DefaultSelector()
+        self.writing = threading.Lock()  # what is written, in which order, and the end of that; held by nobody who waits
+        self._up = False  # logged in, and not closed
         self._writing: list[Entry] = []  # whole stanzas, the first of them perhaps partly written
         self._written = 0  # bytes of self._writing[0] that are gone
         self._received = b""  # login phase: what follows the tag that xmpppy was given
@@ -77,7 +85,8 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         """The handshake is done: the outbox is written from now on. What the server sent behind it."""
         self._login_until = None
         rest, self._received = self._received, b""
-        self._outbox.attach(self.wake)
+        self._up = True
+        self._outbox.attach(self.flush)
         self.wake()
         return rest
 
@@ -94,6 +103,21 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         with contextlib.suppress(BlockingIOError, OSError):  # full: it is awake; closed: nobody to wake
             self._waker.send(b"\0")
 
+    def flush(self) -> None:
+        """Write what waits in the outbox, if nobody else does, and as far as the kernel takes it at once. Any thread may call this."""
+        while self._up and self._outbox.waits and self.writing.acquire(blocking=False):
+            try:
+                if self._writing:  # the owner waits for the kernel
+                    return
+                self._write()
+            except LinkDown:  # the owner finds that out by itself, and says so
+                self.wake()
+                return
+            finally:
+                self.writing.release()
+            if self._writing:
+                self.wake()
+
     def send(self, raw_data: Any, retry_timeout: float = 1) -> None:
         """Append to what is written next: xmpppy's stream header and handshake, the keepalive, the closing tag."""
         text = raw_data if isinstance(raw_data, str) else str(raw_data)
@@ -107,17 +131,15 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
             raise self._down("stopped", "the gateway stops")
         if self._login_until is not None and time.monotonic() > self._login_until:
             raise self._down("login-timeout", f"no handshake within {self._settings.login_timeout:g} s")
-        self._write()
+        self._write_on()
         ready = self._select(timeout)
         if any(key.fileobj is self._woken for key, _ in ready):
             with contextlib.suppress(BlockingIOError):
                 self._woken.recv(4096)
             self._woken_up = False  # before it looks: whatever is put from now on wakes it again
-        if self._login_until is None and not self._writing:
-            self._writing = self._outbox.take()
-        if self._writing:
-            self._write()
-        return any(key.fileobj is self._sock and mask & selectors.EVENT_READ for key, mask in ready)
+            self._write_on()
+        readable = any(key.fileobj is self._sock and mask & selectors.EVENT_READ for key, mask in ready)
+        return readable and not self._congested()  # it may have become so while this waited
 
     def _select(self, timeout: float) -> list[tuple[selectors.SelectorKey, int]]:
         congested = self._congested()
@@ -128,7 +150,19 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         time.sleep(CONGESTED_PAUSE)
         return []
 
+    def _write_on(self) -> None:
+        with self.writing:
+            self._write()
+
+    def _next(self) -> list[Entry]:
+        """What is to be written next, once nothing is under way."""
+        burst = self._outbox.take() if self._login_until is None else []
+        if burst and (following := self._behind()):
+            burst.append(Entry(following, None, lasting=False))
+        return burst
+
     def _write(self) -> None:
+        self._writing = self._writing or self._next()
         while self._writing:
             burst = b"".join([e.data for e in self._writing])[self._written :]
             try:
@@ -140,8 +174,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
             self._forget(sent)
             if sent < len(burst):
                 return
-            if self._login_until is None:
-                self._writing = self._outbox.take()
+            self._writing = self._next()
 
     def _forget(self, sent: int) -> None:
         """Drop what is wholly written."""
@@ -177,7 +210,9 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
 
     def close(self) -> None:
         """Give the sockets back. Called once, by the owner, whether the connection was ever up or not."""
-        self._outbox.attach(None)
+        with self.writing:
+            self._up = False
+            self._outbox.attach(None)
         self._selector.close()
         for sock in (getattr(self, "_sock", None), self._waker, self._woken):
             if isinstance(sock, socket.socket):
