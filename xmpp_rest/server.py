@@ -10,7 +10,7 @@ from gunicorn.app.base import BaseApplication
 
 from xmpp_rest.application import build
 from xmpp_rest.gateway import Gateway
-from xmpp_rest.http import affinity
+from xmpp_rest.http import affinity, shares
 from xmpp_rest.reload import refreshed
 from xmpp_rest.settings import Settings
 
@@ -34,7 +34,9 @@ def _options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
         "post_worker_init": _start,
         "worker_exit": _stop,
-        **({"pre_fork": _place, "post_fork": affinity.post_fork} if server.pin_workers else {"pre_fork": _freeze}),
+        "pre_fork": _place if server.pin_workers else _share,
+        "child_exit": shares.child_exit,
+        **({"post_fork": affinity.post_fork} if server.pin_workers else {}),
     }
 
 
@@ -49,9 +51,15 @@ def _freeze(*_: Any) -> None:
     gc.freeze()
 
 
-def _place(arbiter: Any, worker: Any) -> None:
+def _share(arbiter: Any, worker: Any) -> None:
     """In the parent, before the fork."""
     _freeze()
+    shares.pre_fork(arbiter, worker)
+
+
+def _place(arbiter: Any, worker: Any) -> None:
+    """As `_share`; and the worker is to have a processor."""
+    _share(arbiter, worker)
     affinity.pre_fork(arbiter, worker)
 
 

@@ -22,6 +22,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from werkzeug.exceptions import ClientDisconnected
 
 from xmpp_rest.http.client_socket import ClientSocket
+from xmpp_rest.http.shares import ABSENT, Shares
 
 HEAD_SECONDS = 15.0  # from the first byte to the end of the head
 BODY_SECONDS = 30.0  # for the body, and one more for each BODY_RATE bytes that came
@@ -29,6 +30,7 @@ BODY_RATE = 1000  # bytes a second that a client should manage
 IO_SECONDS = 30.0  # for one write to get anywhere
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
 LINGER_SECONDS = 2.0  # for a client to take the end of an answer (RFC 9112 §9.6)
+YIELD = 0.005  # seconds that a worker which has more connections than another lets that one go first
 NEXT_REQUEST = 0.02  # seconds that a thread waits for the next request on its connection, if nobody else waits for a thread
 
 
@@ -187,14 +189,38 @@ class _Body:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, with deadlines."""
+    """gunicorn's threaded worker, with deadlines, and with an eye on how many connections the others have (shares.py)."""
+
+    shares: Shares | None = None
+    slot = 0
+    _yields_until = 0.0  # monotonic time; 0.0: it has yielded nothing since it last took a connection
 
     def init_process(self) -> None:
         self.reaper = Reaper()
         self.reaper.start()
         super().init_process()
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        left = self._yields_until - time.monotonic()
+        self._tell()
+        super().wait_for_and_dispatch_events(min(timeout, left) if left > 0 else timeout)
+
+    def _tell(self) -> None:
+        if self.shares is not None:
+            self.shares.tell(self.slot, self.nr_conns if self.alive else ABSENT)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Told before each wait; not to enable what is yielded to others."""
+        if not enabled or time.monotonic() >= self._yields_until:
+            super().set_accept_enabled(enabled)
+
     def accept(self, listener: socket.socket) -> None:
+        """Take a connection; but let others that have fewer go first, once for each, and not for long."""
+        if self.shares is not None and not self._yields_until and self.nr_conns > self.shares.fewest():
+            self._yields_until = time.monotonic() + YIELD
+            self.set_accept_enabled(False)
+            return
+        self._yields_until = 0.0
         try:
             sock, address = listener.accept()
         except OSError as e:
@@ -202,6 +228,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
+        self._tell()
         self.enqueue_req(Connection(self.reaper, self.cfg, sock, address, listener.getsockname()))
 
     def handle(self, conn: Connection) -> Any:
