@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -130,3 +131,93 @@ def _checked(run: Callable[[int], None], failures: list[BaseException]) -> Calla
             failures.append(e)
 
     return checked
+
+
+class Aside:
+    """Threads for who left none; counts them."""
+
+    def __init__(self) -> None:
+        self.threads: list[threading.Thread] = []
+
+    def __call__(self, lead: Callable[[], None]) -> None:
+        self.threads.append(threading.Thread(target=lead))
+        self.threads[-1].start()
+
+
+def left(work: Work, aside: Aside, group: list[int], came: queue.SimpleQueue[object]) -> None:
+    work.turns.run_then(group, came.put, aside)
+
+
+def test_who_does_not_wait_is_told_by_a_thread_from_elsewhere() -> None:
+    work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
+    work.gate.set()
+    left(work, aside, [1, 2], came)
+    assert came.get(timeout=10) == [2, 4]
+    assert len(aside.threads) == 1
+
+
+def test_who_waits_works_for_those_who_do_not() -> None:
+    work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
+    waiting = threading.Thread(target=lambda: came.put(("own", work.turns.run([1]))))
+    waiting.start()
+    assert work.entered.wait(10)
+    left(work, aside, [2], came)
+    left(work, aside, [3], came)
+    second = threading.Thread(target=lambda: came.put(("own", work.turns.run([4]))))
+    second.start()
+    while len(work.turns._waiting) < 3:
+        time.sleep(0.001)
+    work.gate.set()
+    results = [came.get(timeout=10) for _ in range(4)]
+    assert work.calls == [[1], [2, 3, 4]]
+    assert sorted(map(repr, results)) == sorted(map(repr, [("own", [2]), ("own", [8]), [4], [6]]))
+    assert aside.threads == [], "the thread that waited was there"
+    assert not work.turns._taken
+
+
+def test_the_turn_goes_on_where_nobody_waits_any_longer() -> None:
+    work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
+    thread = threading.Thread(target=lambda: came.put(work.turns.run([1])))
+    thread.start()
+    assert work.entered.wait(10)
+    left(work, aside, [2], came)
+    work.gate.set()
+    assert [came.get(timeout=10), came.get(timeout=10)] in ([[2], [4]], [[4], [2]])
+    assert len(aside.threads) == 1
+
+
+def test_a_thread_behind_more_than_a_turn_takes_leads_until_its_own_is_done() -> None:
+    work, aside, came = Work(most=2), Aside(), queue.SimpleQueue[object]()
+    first = threading.Thread(target=lambda: came.put(work.turns.run([1])))
+    first.start()
+    assert work.entered.wait(10)
+    for group in ([2, 3], [4, 5]):
+        left(work, aside, group, came)
+    second = threading.Thread(target=lambda: came.put(work.turns.run([6])))
+    second.start()
+    while len(work.turns._waiting) < 3:
+        time.sleep(0.001)
+    left(work, aside, [7], came)
+    work.gate.set()
+    assert sorted(repr(came.get(timeout=10)) for _ in range(5)) == ["[12]", "[14]", "[2]", "[4, 6]", "[8, 10]"]
+    assert work.calls == [[1], [2, 3], [4, 5], [6, 7]]
+    assert aside.threads == []
+
+
+def test_who_does_not_wait_hears_of_a_failure_and_may_fail_himself(caplog: pytest.LogCaptureFixture) -> None:
+    work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
+    work.gate.set()
+    work.fail = ValueError("no luck")
+    left(work, aside, [13], came)
+    assert came.get(timeout=10) is work.fail
+
+    def clumsy(results: object) -> None:
+        came.put(results)
+        raise RuntimeError("dropped")
+
+    work.turns.run_then([1], clumsy, aside)
+    assert came.get(timeout=10) == [2]
+    for thread in aside.threads:
+        thread.join(10)
+    assert "dropped" in caplog.text
+    assert work.turns.run([2]) == [4]

@@ -15,7 +15,7 @@ from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.outcomes import Outcome, Outcomes
 from xmpp_rest.service.privacy_guard import Guard
 from xmpp_rest.service.together import MOST, Outgoing, Result, Together
-from xmpp_rest.service.turns import Turns
+from xmpp_rest.service.turns import Elsewhere, Then, Turns
 
 
 class Away(Protocol):
@@ -77,6 +77,10 @@ class Sending:
     def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         """As `send` for each of them, in order, with fewer waits for the disk; what `send` would have raised is among the results."""
         return self._together(stanzas) if self.away is None else list(self._abroad.run(stanzas))
+
+    def send_many_then(self, stanzas: Sequence[Outgoing], then: Then[Result], elsewhere: Elsewhere) -> None:
+        """As `send_many` in the process that owns the link, for a thread that must not wait: see Turns.run_then. Raises StorageError."""
+        self._together.then(stanzas, then, elsewhere)
 
     def _send_away(self, stanzas: list[Outgoing]) -> list[Result]:
         """In the process that owns the link; should it be this one by now, here."""

@@ -31,7 +31,7 @@ from xmpp_rest.service.together import Outgoing, Result
 log = logging.getLogger(__name__)
 
 QUICK = 30.0  # seconds that a call which does not wait may take
-ASIDE = 16  # threads for iqs of peers to hosted addresses
+ASIDE = 32  # threads for what peers have done that takes its time
 MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
 
 
@@ -56,14 +56,13 @@ class Siblings:
         self._streams = streams
         self._on_role = on_role
         quick: dict[str, Handler] = {"route": self._do_route, "publish": self._do_publish}
-        quick["send_many"] = self._do_send_many
         quick |= {"outcome": self._do_outcome, "order": self._do_order, "receive": self._do_receive, **offers}
         self.orders: dict[str, Handler] = {}
         """What every process does when one of them says so, by name."""
         slow: dict[str, Handler] = {"wait": self._do_wait}
-        later: dict[str, Handler] = {"ask": self._do_ask}
+        later: dict[str, Handler] = {"ask": self._do_ask, "send_many": self._do_send_many}
         self._alarms = Alarms()
-        self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="ask")
+        self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="aside")
         self._hub = Hub(folder, quick=quick, slow=slow, later=later, on_role=self._role, on_event=self._heard)
         self._reign = 0  # how often the role has changed
         self._listening = -1  # the reign in which the owner was asked to tell what happens
@@ -159,10 +158,16 @@ class Siblings:
     def _do_route(self, stanza: str) -> str | None:
         return _text(self._router.send(parse_stored(stanza)))
 
-    def _do_send_many(self, stanzas: list[tuple[str, bool]]) -> list[list[str]]:
+    def _do_send_many(self, tell: Callable[[list[list[str]] | Exception], None], stanzas: list[tuple[str, bool]]) -> None:
         elements = [(parse_stored(text), text, posted) for text, posted in stanzas]
-        results = self._sending.send_many([Outgoing(e, *_ends(e), text, posted) for e, text, posted in elements])
-        return [_shown_result(result) for result in results]
+
+        def then(results: Sequence[Result] | Exception) -> None:
+            try:
+                tell(results if isinstance(results, Exception) else [_shown_result(result) for result in results])
+            except BadXML as e:
+                tell(e)
+
+        self._sending.send_many_then([Outgoing(e, *_ends(e), text, posted) for e, text, posted in elements], then, self._put_aside)
 
     def _do_ask(self, tell: Callable[[list[str] | Exception], None], stanza: str, seconds: float) -> None:
         iq = parse_stored(stanza)
@@ -184,6 +189,12 @@ class Siblings:
             self._aside.submit(ask)
         else:
             ask()
+
+    def _put_aside(self, work: Callable[[], None]) -> None:
+        try:
+            self._aside.submit(work)
+        except RuntimeError:  # the process ends: what was taken is done all the same
+            work()
 
     def _do_publish(self, event: dict[str, Any]) -> None:
         owner, happened = _read(event)

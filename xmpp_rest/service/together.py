@@ -12,7 +12,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.mailbox import Mailbox, Said
 from xmpp_rest.service.outcomes import Outcomes
-from xmpp_rest.service.turns import Turns
+from xmpp_rest.service.turns import Elsewhere, Then, Turns
 
 MOST = 64  # stanzas of several senders that one thread sends at once: somebody waits for it, too
 
@@ -59,6 +59,20 @@ class Together:
             members = list(group)
             results += self._turns.run(members) if shares else self._alone(members)
         return results
+
+    def then(self, stanzas: Sequence[Outgoing], then: Then[Result], elsewhere: Elsewhere) -> None:
+        """As a call, for a thread that must not wait. Raises StorageError."""
+        if all(map(self.shares, stanzas)):
+            self._turns.run_then(stanzas, then, elsewhere)
+        else:
+            elsewhere(lambda: self._tell(stanzas, then))
+
+    def _tell(self, stanzas: Sequence[Outgoing], then: Then[Result]) -> None:
+        try:
+            results: Sequence[Result] | Exception = self(stanzas)
+        except Exception as e:
+            results = e
+        then(results)
 
     def shares(self, outgoing: Outgoing) -> bool:
         """Whether it is a message that leaves the gateway, and so can be sent with others."""

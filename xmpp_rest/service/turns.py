@@ -1,26 +1,36 @@
 """How do many threads share one piece of work? Each leaves what it wants done, and whoever has the turn does it for all who wait.
 
 A wait for the disk then counts once for all who came meanwhile, and a thread that waits is woken once, when everything is done for it:
-with the interpreter lock, waking is what is dear. (The storage and the outbox do the same for their files.)
+with the interpreter lock, waking is what is dear. (The storage and the outbox do the same for their files.) Who has no thread to wait with
+leaves a function to be called instead.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 R = TypeVar("R")
+Then = Callable[[Sequence[R] | Exception], None]
+"""Gets the results, or what the work raised. Must not wait for anybody."""
+Elsewhere = Callable[[Callable[[], None]], object]
+"""Has a function called on a thread that may work."""
 
 
 class _Place(Generic[T, R]):
-    """One thread in the queue. It sleeps in `woken` until its results are there, or the turn is its own."""
+    """One that waits in the queue: a thread, which sleeps in `woken` until its results are there or the turn is its own; or a function."""
 
-    def __init__(self, items: Sequence[T]) -> None:
+    def __init__(self, items: Sequence[T], then: Then[R] | None = None, elsewhere: Elsewhere | None = None) -> None:
         self.items = items
+        self.then = then
+        self.elsewhere = elsewhere
         self.results: Sequence[R] | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.woken = threading.Lock()
         self.woken.acquire()
 
@@ -28,12 +38,22 @@ class _Place(Generic[T, R]):
     def done(self) -> bool:
         return self.results is not None or self.error is not None
 
+    def tell(self) -> None:
+        """It is done."""
+        if self.then is None:
+            self.woken.release()
+            return
+        try:
+            self.then(self.error or self.results or ())
+        except Exception:
+            log.exception("the results of a turn could not be told")
+
 
 class Turns(Generic[T, R]):
-    """A queue before `work`, which gets what several threads left, in the order they came, and gives a result for each item.
+    """A queue before `work`, which gets what several left, in the order they came, and gives a result for each item.
 
-    `most`: items after which nothing more is taken into a turn. `entering`: called with the items of a thread in the order of the
-    queue; it must be quick. What `work` raises, all whose items it had raise; so its results should hold what concerns one item alone.
+    `most`: items after which nothing more is taken into a turn. `entering`: called with what one leaves in the order of the queue; it must
+    be quick. What `work` raises, all whose items it had get; so its results should hold what concerns one item alone.
     """
 
     def __init__(
@@ -52,20 +72,29 @@ class Turns(Generic[T, R]):
         if self._leader == threading.get_ident():
             return self._work(list(items))
         place = _Place[T, R](items)
-        with self._lock:
-            self._entering(items)
-            self._waiting.append(place)
-            waits, self._taken = self._taken, True
-        if waits:
+        if not self._enter(place):
             place.woken.acquire()
-        if not place.done:
-            self._lead()
+        while not place.done:
+            self._lead(place)
         if place.error is not None:
             raise place.error
         return place.results if place.results is not None else ()
 
-    def _lead(self) -> None:
-        """Work for who waits, oneself first; then the next one has the turn."""
+    def run_then(self, items: Sequence[T], then: Then[R], elsewhere: Elsewhere) -> None:
+        """As `run`, for a thread that must not wait: `then` is called by whoever works, which `elsewhere` finds if no thread waits."""
+        if self._enter(_Place[T, R](items, then, elsewhere)):
+            elsewhere(self._lead)
+
+    def _enter(self, place: _Place[T, R]) -> bool:
+        """Whether the turn is the one's own who enters."""
+        with self._lock:
+            self._entering(place.items)
+            self._waiting.append(place)
+            free, self._taken = not self._taken, True
+        return free
+
+    def _lead(self, mine: _Place[T, R] | None = None) -> None:
+        """Work for the first of those who wait; then the first thread that waits has the turn, which is perhaps this one again."""
         with self._lock:
             places = self._take()
         self._leader = threading.get_ident()
@@ -74,18 +103,28 @@ class Turns(Generic[T, R]):
             self._hand_out(places, results)
         except Exception as e:
             _fail(places, e)
-        except BaseException as e:  # what interrupts this thread is for it alone to raise
-            _fail(places[1:], RuntimeError("the thread that was working for this one was interrupted"))
-            places[0].error = e
+        except BaseException:  # what interrupts this thread is for it alone to raise
+            _fail(places, RuntimeError("the thread that was working for this one was interrupted"))
+            with self._lock:
+                self._waiting = [place for place in self._waiting if place is not mine]
+            raise
         finally:
             self._leader = None
-            with self._lock:
-                following = self._waiting[0] if self._waiting else None
-                self._taken = following is not None
-            for place in places[1:]:
-                place.woken.release()
-            if following is not None:
-                following.woken.release()
+            for place in places:
+                if place is not mine:
+                    place.tell()
+            self._pass_on(mine)
+
+    def _pass_on(self, mine: _Place[T, R] | None) -> None:
+        with self._lock:
+            self._taken = bool(self._waiting)
+            following = next((place for place in self._waiting if place.elsewhere is None), next(iter(self._waiting), None))
+        if following is None or following is mine:
+            return
+        if following.elsewhere is None:
+            following.woken.release()
+        else:
+            following.elsewhere(self._lead)
 
     def _take(self) -> list[_Place[T, R]]:
         """Those whose items make a turn, and at least the first."""
