@@ -11,7 +11,9 @@ import pytest
 from tests.http.worker_server import Server, answer
 
 TEXT = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"  # whoever loses the place takes it for a request
+TEXTS = {"none": b"", "large": TEXT * 3000}
 BODIES = {
+    "large": b"Content-Length: %d\r\n\r\n%s" % (len(TEXTS["large"]), TEXTS["large"]),
     "length": b"Content-Length: %d\r\n\r\n%s" % (len(TEXT), TEXT),
     "chunks": b"Transfer-Encoding: chunked\r\n\r\n4\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (TEXT[:4], len(TEXT) - 4, TEXT[4:]),
     "trailer": b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\nX-Sum: 1\r\n\r\n" % (len(TEXT), TEXT),
@@ -20,7 +22,8 @@ BODIES = {
 READERS = {
     "all": ("/", lambda text: b"%d" % len(text)),
     "nothing": ("/refuse", lambda text: b"no"),
-    "a part": ("/part", lambda text: text[:2]),
+    "a part": ("/part/2", lambda text: text[:2]),
+    "more than comes with the head": ("/part/10000", lambda text: text[:10000]),
     "lines": ("/lines", lambda text: b"|".join(line.strip() for line in text.splitlines())),
 }
 CASES = list(itertools.product(BODIES, READERS))
@@ -30,8 +33,7 @@ IDS = [f"{body}, read: {reader}" for body, reader in CASES]
 def request(body: str, reader: str) -> tuple[bytes, bytes]:
     """The request, and how its answer ends."""
     path, answered = READERS[reader]
-    text = b"" if body == "none" else TEXT
-    return b"POST %s HTTP/1.1\r\nHost: x\r\n%s" % (path.encode(), BODIES[body]), b"\r\n\r\n" + answered(text)
+    return b"POST %s HTTP/1.1\r\nHost: x\r\n%s" % (path.encode(), BODIES[body]), b"\r\n\r\n" + answered(TEXTS.get(body, TEXT))
 
 
 def rest(sock: socket.socket) -> bytes:

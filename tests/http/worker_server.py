@@ -27,9 +27,9 @@ def root():
 def refuse():
     return "no", 403
 
-@app.route("/part", methods=["POST"])
-def part():
-    return request.stream.read(2)
+@app.route("/part/<int:size>", methods=["POST"])
+def part(size):
+    return request.stream.read(size)
 
 @app.route("/slow", methods=["POST"])
 def slow():
