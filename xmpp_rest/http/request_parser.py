@@ -23,7 +23,7 @@ class Parser(RequestParser):  # type: ignore[misc]
         self.mesg_class = partial(_Request, _Earlier())
 
     def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
-        """gunicorn asks twice after each request, and sets timeouts: that is for those that there is something to wait for."""
+        """gunicorn asks twice after each request, and sets timeouts for it: in vain where nothing is to be waited for."""
         if self.mesg is None or not is_here(self.mesg.body, self.unreader):
             return bool(super().finish_body(deadline, max_bytes))
         while self.mesg.body.reader.read(65536):

@@ -2,8 +2,8 @@
 
 gunicorn 27's own gives a connection a thread as soon as a byte has come, and waits for the rest without end; it closes gracefully in
 the loop that accepts, up to two seconds each. Here every request has a deadline for its head and one for its body, an unread answer too,
-and closing is the business of a thread of its own. This leans on gunicorn's internals: its version is pinned, and tests/http/test_worker.py
-holds them.
+and closing is the business of a thread of its own. This leans on gunicorn's internals: its version is pinned, and tests/http hold them:
+test_worker.py, test_request_body.py and test_request_parser.py.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def run(self) -> None:
-        # gunicorn asks for some twenty-five settings during each request, each found only after a look-up of an attribute has failed
+        # gunicorn asks for some twenty-five settings during each request, each found only after a look-up of an attribute has failed.
+        # From here on the settings are as they are; a reload makes new workers.
         self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
         super().run()
 
