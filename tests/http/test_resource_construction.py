@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 
-from xmpp_rest.http.construction import construct
+from xmpp_rest.http.construction import InHand, construct
 from xmpp_rest.http.resource import Created
 
 
@@ -24,11 +24,63 @@ def test_the_shortcut_leaves_what_the_constructor_leaves(status, fields, payload
     with Flask("test").app_context():
         short = construct(fields, payload, status, shortcut=True)
         long = construct(fields, payload, status, shortcut=False)
-    assert type(short) is type(long) is Response
+    assert (type(short), type(long)) == (Response if payload is None else InHand, Response)
     assert state(short) == state(long)
     environ = {"REQUEST_METHOD": "GET"}
     assert list(short.get_wsgi_headers(environ)) == list(long.get_wsgi_headers(environ))
     assert (short.status, short.data, short.is_sequence) == (long.status, long.data, long.is_sequence)
+
+
+def grown(response):
+    response.headers.add("Vary", "Accept")
+
+
+def placed(response):
+    response.headers["Location"] = "/new?"
+
+
+def copied(response):
+    response.headers["Content-Location"] = "/é"
+
+
+def measured_anew(response):
+    del response.headers["Content-Length"]
+    response.response = [b"longer", b" than before"]
+
+
+def replaced(response):
+    response.set_data("quite another body")
+
+
+def emptied(response):
+    response.status_code = 204
+
+
+def not_modified(response):
+    response.status_code = 304
+    response.headers["Content-Encoding"] = "gzip"
+
+
+def streamed(response):
+    response.response = iter([b"a", b"b"])
+    response.headers["content-length"] = "2"
+
+
+CHANGES = [grown, placed, copied, measured_anew, replaced, emptied, not_modified, streamed]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_what_is_changed_afterwards_is_sent_as_werkzeug_would(change, method):
+    fields = {"Allow": "GET", "Content-Type": "text/plain"}
+    sent = []
+    with Flask("test").test_request_context(method=method):
+        for shortcut in (True, False):
+            response = construct(fields, b"hello", 200, shortcut=shortcut)
+            change(response)
+            body = b"".join(response(request.environ, lambda status, headers: sent.append((status, headers))))
+            sent.append(body)
+    assert sent[:2] == sent[2:]
 
 
 @pytest.mark.parametrize("shortcut", [True, False])

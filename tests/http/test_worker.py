@@ -3,111 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-APP = """
-import time
-from flask import Flask, Response, request
-from xmpp_rest.http import worker
-worker.HEAD_SECONDS = worker.BODY_SECONDS = worker.IO_SECONDS = 1.0
-
-app = Flask(__name__)
-ended = []
-
-@app.route("/", methods=["GET", "POST"])
-def root():
-    return str(len(request.get_data()))
-
-@app.route("/refuse", methods=["POST"])
-def refuse():
-    return "no", 403
-
-@app.route("/big")
-def big():
-    return b"x" * 50_000_000
-
-@app.route("/stream")
-def stream():
-    def ticks():
-        while not ended:
-            yield b"tick\\n"
-            time.sleep(0.05)
-        yield b"end\\n"
-    return Response(ticks())
-
-app.extensions["ending"] = (lambda: ended.append(True),)
-"""
-THREADS = 4
-
-
-class Server:
-    """gunicorn with our worker, one process of THREADS threads."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "slowapp.py").write_text(APP)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self.log = (folder / "log").open("w+")
-        root = Path(__file__).parents[2]
-        command = [sys.executable, "-m", "gunicorn", "-k", "xmpp_rest.http.worker.Worker", "--threads", str(THREADS), "--no-control-socket"]
-        command += ["-b", f"127.0.0.1:{self.port}", "--graceful-timeout", "10", "--pythonpath", f"{folder},{root}", "slowapp:app"]
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd=root)
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                assert self.get() == "0"
-                return
-            time.sleep(0.05)
-        raise AssertionError(self.output())
-
-    def output(self) -> str:
-        self.log.seek(0)
-        return self.log.read()
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), 10)
-
-    def get(self, path: str = "/") -> str:
-        with self.connect() as sock:
-            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-            answer = b""
-            while data := sock.recv(65536):
-                answer += data
-        return answer.partition(b"\r\n\r\n")[2].decode()
-
-    def stop(self) -> float:
-        """Seconds that a graceful stop took."""
-        started = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
-        return time.monotonic() - started
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("worker"))
-    yield server
-    if server.process.poll() is None:
-        server.stop()
-    text = server.output()
-    server.log.close()
-    assert "Traceback" not in text, text
-
-
-def answer(sock: socket.socket, end: bytes) -> bytes:
-    """What comes, up to `end`: head and body travel separately."""
-    data = b""
-    while not data.endswith(end):
-        data += sock.recv(65536)
-    return data
+from tests.http.worker_server import THREADS, Server, answer
 
 
 def closed(sock: socket.socket, seconds: float = 4) -> bool:
@@ -236,4 +138,29 @@ def test_streams_end_when_the_server_stops(tmp_path: Path) -> None:
         while data := sock.recv(65536):
             rest += data
         assert b"end\n" in rest
+    server.log.close()
+
+
+SECURE = b"GET /seen HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n\r\n"
+
+
+def test_the_scheme_is_that_of_each_request(server: Server) -> None:
+    with server.connect() as sock:
+        for sent, end in ((SECURE, b"https -"), (SECURE, b"https -"), (SECURE.replace(b"https", b"http"), b"http -")):
+            sock.sendall(sent)
+            answer(sock, b"\r\n\r\n" + end)
+        for number in (b"1", b"2"):  # the same length, but not the same
+            sock.sendall(b"GET /seen HTTP/1.1\r\nHost: x\r\nX-Number: " + number + b"\r\n\r\n")
+            answer(sock, b"\r\n\r\nhttp " + number)
+
+
+def test_settings_hold_for_every_request(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--limit-request-fields", "20", "--forwarded-allow-ips", "192.0.2.1")
+    with server.connect() as sock:
+        for _ in range(2):
+            sock.sendall(SECURE)
+            answer(sock, b"\r\n\r\nhttp -")
+        sock.sendall(b"GET / HTTP/1.1\r\n" + b"X-A: b\r\n" * 21 + b"\r\n")
+        assert b" 431 " in sock.recv(65536)
+    server.stop()
     server.log.close()

@@ -24,6 +24,24 @@ SAME = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("character", "in_text", "in_value"),
+    [
+        ("&", "&amp;", "&amp;"), ("<", "&lt;", "&lt;"), (">", "&gt;", "&gt;"), ("'", "'", "&apos;"), ('"', '"', '"'),
+        ("\r", "&#13;", "&#13;"), ("\n", "\n", "&#10;"), ("\t", "\t", "&#9;"), ("x", "x", "x"), ("é", "é", "é"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("around", ["{}", "wisely {} and slow", "{0}{0}"])
+def test_each_character_is_escaped_where_it_must_be(character: str, in_text: str, in_value: str, around: str) -> None:
+    element, child = Element("x", {"a": around.format(character)}), Element("y")
+    element.text = child.tail = around.format(character)
+    element.append(child)
+    text = around.format(in_text)
+    assert serialise(element) == f"<x a='{around.format(in_value)}'>{text}<y/>{text}</x>"
+    namespace = Element(f"{{{around.format(character)}}}z")
+    assert serialise(namespace) == f"<z xmlns='{around.format(in_value)}'/>"
+
+
 @pytest.mark.parametrize("text", SAME)
 def test_what_is_read_is_written_again(text: str) -> None:
     assert serialise(parse_text(text)) == text

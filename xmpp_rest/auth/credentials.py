@@ -97,6 +97,7 @@ class Authenticator:
         self._passwords = passwords
         self._throttle = throttle
         self._domain = domain
+        self._component = Caller(JID("", domain, ""), Kind.COMPONENT)
         self.configure(admins, token, throttle.limit)
         self._tokens = Tokens(driver, domain)
         self.seen: Callable[[JID], None] = _nobody_minds
@@ -132,7 +133,7 @@ class Authenticator:
         if wait := self._throttle.wait(key):
             return Refused(Outcome.THROTTLED, wait)
         if self._token and hmac.compare_digest(text.encode("utf-8", "surrogateescape"), self._token):
-            return Caller(JID("", self._domain, ""), Kind.COMPONENT)
+            return self._component
         token = self._tokens.check(text)
         if token and self._record(token.owner):
             self.seen(token.owner)

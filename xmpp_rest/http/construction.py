@@ -19,6 +19,19 @@ UNTOUCHED = "200 Ok"
 
 _STATUS_LINES = {status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()}
 _LINE_BREAK = re.compile(r"[\r\n]")
+_WITHOUT_LENGTH = frozenset((*range(100, 200), 204, 304))  # RFC 9110 §8.6
+_REWRITTEN = frozenset(("location", "content-location"))
+
+
+class InHand(Response):
+    """A response with its body in hand, that is sent as it stands wherever Werkzeug would find nothing to correct."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        """The fields to be sent; Werkzeug makes a copy of them first, and checks each once more."""
+        names = {name.lower() for name, _ in self.headers}
+        if self.status_code in _WITHOUT_LENGTH or "content-length" not in names or not names.isdisjoint(_REWRITTEN):
+            return super().get_wsgi_headers(environ)
+        return self.headers
 
 
 def response_class() -> type[Response]:
@@ -56,7 +69,7 @@ def _assembled(fields: Mapping[str, str], payload: bytes, status: int) -> Respon
         raise ValueError("Header values must not contain newline characters.")
     headers = Headers()
     headers._list = [*fields.items(), ("Content-Length", str(len(payload)))]
-    response = Response.__new__(Response)
+    response = InHand.__new__(InHand)
     response.headers = headers
     response._status = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response._status_code = status

@@ -62,7 +62,8 @@ class Weighted(NamedTuple):
 _T = TypeVar("_T")
 
 
-def _cached(parse: Callable[[str], _T]) -> Callable[[str], _T]:
+def cached(parse: Callable[[str], _T]) -> Callable[[str], _T]:
+    """Remember what a pure function makes of the text of a field."""
     remembered = lru_cache(maxsize=CACHE_SIZE)(parse)
 
     def look_up(text: str) -> _T:
@@ -71,7 +72,7 @@ def _cached(parse: Callable[[str], _T]) -> Callable[[str], _T]:
     return look_up
 
 
-@_cached
+@cached
 def parse_accept(text: str) -> tuple[MediaRange, ...]:
     """The media ranges of an Accept field (RFC 9110 §12.5.1). Raises Malformed."""
     ranges = []
@@ -83,7 +84,7 @@ def parse_accept(text: str) -> tuple[MediaRange, ...]:
     return tuple(ranges)
 
 
-@_cached
+@cached
 def parse_media_type(text: str) -> tuple[str, str, Params]:
     """Type, subtype and parameters of one media type (RFC 9110 §8.3.1). Raises Malformed."""
     match = _RANGE.match(text.strip(" \t"))

@@ -137,6 +137,8 @@ def variances(x: Exchange) -> int:
 
 
 def _written_names(x: Exchange) -> list[str]:
+    if x.draft.touched is None:  # only a callback writes the field before this step
+        return []
     fields = [value for name, value in x.draft.fields() if name.lower() == "vary"]
     return [name for value in fields for each in value.split(",") if (name := each.strip(" \t"))]
 

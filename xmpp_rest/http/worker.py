@@ -2,8 +2,8 @@
 
 gunicorn 27's own gives a connection a thread as soon as a byte has come, and waits for the rest without end; it closes gracefully in
 the loop that accepts, up to two seconds each. Here every request has a deadline for its head and one for its body, an unread answer too,
-and closing is the business of a thread of its own. This leans on gunicorn's internals: its version is pinned, and tests/http/test_worker.py
-holds them.
+and closing is the business of a thread of its own. This leans on gunicorn's internals: its version is pinned, and tests/http hold them:
+test_worker.py, test_request_body.py and test_request_parser.py.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from werkzeug.exceptions import ClientDisconnected
 
 from xmpp_rest.http.client_socket import ClientSocket
+from xmpp_rest.http.request_body import TimedBody, is_here
+from xmpp_rest.http.request_parser import Parser
 from xmpp_rest.http.shares import ABSENT, Shares
 
 HEAD_SECONDS = 15.0  # from the first byte to the end of the head
-BODY_SECONDS = 30.0  # for the body, and one more for each BODY_RATE bytes that came
-BODY_RATE = 1000  # bytes a second that a client should manage
 IO_SECONDS = 30.0  # for one write to get anywhere
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
 LINGER_SECONDS = 2.0  # for a client to take the end of an answer (RFC 9112 §9.6)
@@ -67,8 +68,9 @@ class Connection(TConn):  # type: ignore[misc]
     """One client. `deadline` is when its thread is to be freed; None while the application has the word."""
 
     def __init__(self, reaper: Reaper, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+        self.tls = bool(cfg.is_ssl)
         # under TLS it is OpenSSL that reads, which knows nothing of this
-        client_socket = sock if cfg.is_ssl else ClientSocket(sock, patience=NEXT_REQUEST, write=IO_SECONDS)
+        client_socket = sock if self.tls else ClientSocket(sock, patience=NEXT_REQUEST, write=IO_SECONDS)
         super().__init__(cfg, client_socket, client, server)
         self.reaper = reaper
         self.deadline: float | None = None
@@ -76,8 +78,12 @@ class Connection(TConn):  # type: ignore[misc]
 
     def init(self) -> None:
         """Called before each request, with the socket blocking."""
-        super().init()
-        if self.cfg.is_ssl:
+        if not self.initialized:
+            super().init()
+            self.parser: Any  # that of HTTP/1, unless it is set up otherwise
+            if type(self.parser) is RequestParser:
+                self.parser = Parser(self.parser)
+        if self.tls:
             self.sock.settimeout(IO_SECONDS)
         self.due_in(HEAD_SECONDS)
 
@@ -105,7 +111,7 @@ class Connection(TConn):  # type: ignore[misc]
         unreader = self.parser.unreader
         if unreader.buf.getvalue():
             return True
-        if not isinstance(self.sock, ClientSocket):
+        if self.tls:
             return False
         begun = self.sock.next_request(unreader.mxchunk)
         if begun:
@@ -139,55 +145,6 @@ class Connection(TConn):  # type: ignore[misc]
         self.sock.close()
 
 
-@contextlib.contextmanager
-def _disconnecting() -> Iterator[None]:
-    """A body that breaks off is the client's error, 400, and none that an application should log."""
-    try:
-        yield
-    except OSError as e:
-        raise ClientDisconnected("the request's body broke off") from e
-
-
-class _Body:
-    """A request's body that moves the deadline as it comes, and lifts it at its end."""
-
-    def __init__(self, body: Any, conn: Connection, length: int | None) -> None:
-        self._body = body
-        self._conn = conn
-        self._left = length
-        self._until = time.monotonic() + BODY_SECONDS
-        self.over = length == 0
-        """Whether the whole of it has been read."""
-        conn.due_in(BODY_SECONDS if length != 0 else None)
-
-    def _came(self, data: bytes, asked: int | None) -> bytes:
-        self._until += len(data) / BODY_RATE
-        if self._left is not None:
-            self._left -= len(data)
-        if asked != 0:
-            self.over = not data if self._left is None else self._left <= 0
-            self._conn.due_in(None if self.over else self._until - time.monotonic())
-        return data
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._body, name)  # gunicorn looks whether reading it `failed`
-
-    def read(self, size: int | None = None) -> bytes:
-        with _disconnecting():
-            return self._came(self._body.read(size), size)
-
-    def readline(self, size: int | None = None) -> bytes:
-        with _disconnecting():
-            return self._came(self._body.readline(size), size)
-
-    def readlines(self, _hint: int | None = None) -> list[bytes]:
-        return list(self)
-
-    def __iter__(self) -> Any:
-        while line := self.readline():
-            yield line
-
-
 class Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker, with deadlines, and with an eye on how many connections the others have (shares.py)."""
 
@@ -199,6 +156,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.reaper = Reaper()
         self.reaper.start()
         super().init_process()
+
+    def run(self) -> None:
+        # gunicorn asks for some twenty-five settings during each request, each found only after a look-up of an attribute has failed.
+        # From here on the settings are as they are; a reload makes new workers.
+        self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
+        super().run()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         left = self._yields_until - time.monotonic()
@@ -246,9 +209,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """
         if not keepalive:
             return False
-        body = conn.parser.mesg.body
-        if not isinstance(body, _Body) or body.over:
-            return True
         try:
             return bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_SECONDS, max_bytes=DRAIN_BYTES))
         except ClientDisconnected:  # it has its answer
@@ -258,28 +218,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return bool(self.tpool._work_queue.empty())
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
-        """The head is complete: from here on the body has its own deadline, and the application none."""
-        length = next((int(value) for name, value in req.headers if name == "CONTENT-LENGTH"), None)
-        chunked = any(name == "TRANSFER-ENCODING" for name, _ in req.headers)
-        if length or chunked:
-            req.body = _Body(req.body, conn, None if chunked else length)
-        else:
-            conn.due_in(None)
-        with self._whole_head(conn.sock):
-            return super().handle_request(req, conn)
+        """The head is complete: from here on the body has its own deadline, and the application none.
 
-    @staticmethod
-    @contextlib.contextmanager
-    def _whole_head(sock: socket.socket) -> Iterator[None]:
-        """gunicorn sends the head by itself: let it go together with what follows."""
-        if not isinstance(sock, ClientSocket):
-            yield
-            return
-        sock.hold()
+        gunicorn sends the head of the answer by itself: it is let go together with what follows.
+        """
+        if is_here(req.body, req.unreader):
+            conn.due_in(None)
+        else:
+            req.body = TimedBody(req.body, req.unreader, conn.due_in)
+        if conn.tls:
+            return super().handle_request(req, conn)
+        conn.sock.hold()
         try:
-            yield
+            return super().handle_request(req, conn)
         finally:
-            sock.flush()
+            conn.sock.flush()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Told to stop: what waits or streams ends now, so that the rest can end in time.

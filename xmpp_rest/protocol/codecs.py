@@ -178,8 +178,8 @@ def media_type(content_type: str | None) -> str:
     return (content_type or "").partition(";")[0].strip().partition(" ")[0].lower()
 
 
-def reply_types(accept: str, content_type: str) -> list[str]:
-    """The formats of a reply, the preferred one first: those named in Accept and then in Content-Type, by place (COMPAT mod_rest)."""
-    fields = f"{accept},{content_type}".lower()
+def reply_types(fields: str) -> list[str]:
+    """The formats of a reply, preferred ones first: those named in `fields`, Accept and then Content-Type (COMPAT mod_rest: by place)."""
+    fields = fields.lower()
     named = sorted((t for t in REPLY_TYPES if t in fields), key=fields.find)
     return named + [t for t in REPLY_TYPES if t not in named]

@@ -72,7 +72,9 @@ class ElementBuilder:
         return self._tree.close()
 
 
+_IN_TEXT = re.compile("[&<>\r]")
 _TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_ATTRIBUTE = re.compile("[&<>'\r\n\t]")
 _ATTRIBUTE = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 )
@@ -121,13 +123,24 @@ def _is_foreign_ncname(text: str) -> bool:
     return True
 
 
+# Most texts hold nothing to escape, and to look for it takes a fifth of the time of a translation.
+
+
+def _text(text: str) -> str:
+    return text.translate(_TEXT) if _IN_TEXT.search(text) else text
+
+
+def _value(text: str) -> str:
+    return text.translate(_ATTRIBUTE) if _IN_ATTRIBUTE.search(text) else text
+
+
 def _write(element: Element, default: str, out: list[str]) -> None:
     namespace, name = _split(element.tag)
     if namespace == XML:  # may not be a default namespace (Namespaces in XML §3): expat would end the whole stream
         raise BadXML("an element must not be in the namespace of the prefix 'xml'")
     out.append(f"<{name}")
     if namespace != default:
-        out.append(f" xmlns='{namespace.translate(_ATTRIBUTE)}'")
+        out.append(f" xmlns='{_value(namespace)}'")
     if element.attrib:
         _write_attributes(element.attrib, out)
     if not len(element) and not element.text:
@@ -135,11 +148,11 @@ def _write(element: Element, default: str, out: list[str]) -> None:
         return
     out.append(">")
     if element.text:
-        out.append(element.text.translate(_TEXT))
+        out.append(_text(element.text))
     for child in element:
         _write(child, namespace, out)
         if child.tail:
-            out.append(child.tail.translate(_TEXT))
+            out.append(_text(child.tail))
     out.append(f"</{name}>")
 
 
@@ -150,8 +163,8 @@ def _write_attributes(attributes: dict[str, str], out: list[str]) -> None:
             if namespace == XML:
                 key = f"xml:{name}"
             else:
-                out.append(f" xmlns:n{n}='{namespace.translate(_ATTRIBUTE)}'")
+                out.append(f" xmlns:n{n}='{_value(namespace)}'")
                 key = f"n{n}:{name}"
         else:
             _split(key)
-        out.append(f" {key}='{value.translate(_ATTRIBUTE)}'")
+        out.append(f" {key}='{_value(value)}'")

@@ -11,7 +11,7 @@ def allow_origin(origins: frozenset[str]) -> Callable[[Response], Response]:
     """What adds the CORS fields to every answer to a page of these origins; `*` stands for any."""
 
     def add(response: Response) -> Response:
-        origin = request.headers.get("Origin")
+        origin = request.environ.get("HTTP_ORIGIN")
         if origin and ("*" in origins or origin in origins):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Credentials"] = "true"

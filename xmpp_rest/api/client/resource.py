@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
-from flask import Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import StorageError
@@ -21,7 +20,8 @@ from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.body import dump_json
-from xmpp_rest.http.methods import REGISTERED_METHODS
+from xmpp_rest.http.construction import construct
+from xmpp_rest.http.request import read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
@@ -63,7 +63,7 @@ class ClientResource(Authenticated):
             self.request.environ["CONTENT_TYPE"] = JSON  # spec §1.3: a body that says nothing of its type is JSON
 
     def known_methods(self) -> frozenset[str]:
-        return REGISTERED_METHODS | {self.request.method}  # spec §1.8: none is 501 here
+        return frozenset((self.request.method,))  # spec §1.8: none is 501 here
 
     def allowed_methods(self) -> tuple[str, ...]:
         return self.methods
@@ -136,14 +136,10 @@ class ClientResource(Authenticated):
 
     def _body(self) -> bytes:
         limit = self.settings.body_limit
-        self.request.max_content_length = limit + 1  # Werkzeug cuts a chunked body there without a word
         try:
-            body = self.request.get_data(cache=False)
+            return read_body(self.request, limit)
         except RequestEntityTooLarge as e:
             raise Refusal(413, f"Request body larger than {limit} bytes") from e
-        if len(body) > limit:
-            raise Refusal(413, f"Request body larger than {limit} bytes")
-        return body
 
     # -- how it ends
 
@@ -171,10 +167,8 @@ class ClientResource(Authenticated):
 
     def _send(self, reply: Reply) -> NoReturn:
         body = b"" if reply.value is None else dump_json(reply.value)
-        response = Response(body, reply.status, content_type=JSON)
-        if reply.value is None:
-            del response.headers["Content-Type"]
-        raise Stop(response)
+        fields = {} if reply.value is None else {"Content-Type": JSON}
+        raise Stop(construct(fields, body, reply.status, shortcut=self.response_shortcut))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -14,10 +14,13 @@ from xmpp_rest.api.commands.families import COMMANDS
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.cors import let_in
 from xmpp_rest.api.routing import any_method
 from xmpp_rest.gateway import Gateway
 
 log = logging.getLogger(__name__)
+
+_CORS = (("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Admin"),)
 
 
 def registry() -> Registry:
@@ -48,9 +51,7 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
 
 def _allow_origin(response: Response) -> Response:
     """The CORS fields that every answer carries."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Allow-Headers"] = "Content-Type, Authorization, X-Admin"
-    return response
+    return let_in(response, "*", _CORS)
 
 
 def _audit(response: Response) -> Response:

@@ -19,6 +19,7 @@ from xmpp_rest.api.commands.services import Services
 from xmpp_rest.auth.rights import HTTP, Asked, Asker, rights_of
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.body import dump_json
+from xmpp_rest.http.request import read_body
 from xmpp_rest.http.resource import Resource, Stop
 
 METHODS = ["GET", "POST", "OPTIONS"]
@@ -53,7 +54,7 @@ class Call(Resource):
             self.request.environ.pop(name, None)
 
     def known_methods(self) -> frozenset[str]:
-        return self.route_methods | {self.request.method}  # none is 501 here
+        return frozenset((self.request.method,))  # none is 501 here
 
     def allowed_methods(self) -> list[str]:
         if self.request.method not in METHODS:
@@ -68,14 +69,10 @@ class Call(Resource):
 
     def _body(self) -> bytes:
         limit = self.services.gateway.settings.server.body_limit
-        self.request.max_content_length = limit + 1  # Werkzeug cuts a chunked body there without a word
         try:
-            body = self.request.get_data(cache=False)
+            return read_body(self.request, limit)
         except RequestEntityTooLarge as e:
             raise errors.too_large(limit) from e
-        if len(body) > limit:
-            raise errors.too_large(limit)
-        return body
 
     def is_authorized(self) -> bool:
         if not self.registry.knows(self.target.name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from xmpp_rest.api.cors import let_in
 from xmpp_rest.api.data.listing import Listing
 from xmpp_rest.api.data.path import names_account
 from xmpp_rest.api.data.read import Read
@@ -48,6 +49,4 @@ def _to_slash() -> BaseResponse:
 
 def _allow_origin(response: Response) -> Response:
     """The CORS fields that every answer carries."""
-    response.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
-    response.headers.update(CORS)
-    return response
+    return let_in(response, request.environ.get("HTTP_ORIGIN", "*"), CORS.items())

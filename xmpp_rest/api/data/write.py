@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
+from werkzeug.exceptions import RequestEntityTooLarge
+
 from drivers import Value
 from xmpp_rest.api.data.conditions import MalformedTags, failing, take_conditions
 from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, Unreadable
 from xmpp_rest.api.data.path import url_path
 from xmpp_rest.api.data.store import Store
+from xmpp_rest.http.request import read_body
 from xmpp_rest.protocol.codecs import media_type
 from xmpp_rest.service.data import Check
 
@@ -40,7 +45,7 @@ class Write(Store):
             self._too_large()
         return True
 
-    def _too_large(self) -> None:
+    def _too_large(self) -> NoReturn:
         self.refuse(413, f"The body has more than {self._limit} bytes")
 
     def content_types_accepted(self) -> list[tuple[str, str]]:
@@ -84,11 +89,10 @@ class Write(Store):
 
     def _body(self) -> bytes:
         """What was sent, of whose length Content-Length may have said nothing (RFC 9112 §6)."""
-        self.request.max_content_length = self._limit + 1  # what is longer is cut there without a word
-        body = self.request.get_data(cache=False)
-        if len(body) > self._limit:
+        try:
+            return read_body(self.request, self._limit)
+        except RequestEntityTooLarge:
             self._too_large()
-        return body
 
     def _check(self) -> Check | None:
         """None without conditions: then there is nothing to read before the write."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from xmpp_rest.api.cors import let_in
 from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
 from xmpp_rest.api.rest.many import SendMany
 from xmpp_rest.api.rest.outcome import OutcomeResource
@@ -12,6 +13,12 @@ from xmpp_rest.api.rest.query import Query
 from xmpp_rest.api.rest.send import Echo
 from xmpp_rest.api.rest.stream import StanzaStream
 from xmpp_rest.gateway import Gateway
+
+_CORS = (
+    ("Access-Control-Allow-Methods", "GET, OPTIONS, POST"),
+    ("Access-Control-Allow-Headers", "Content-Type"),
+    ("Access-Control-Max-Age", "7200"),
+)
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
@@ -38,10 +45,7 @@ def _to_slash() -> BaseResponse:
 
 def _allow_origin(response: Response) -> Response:
     """The CORS fields that every answer below /rest carries, also where no route takes the method."""
-    if request.path != "/rest" and not request.path.startswith("/rest/"):
-        return response
-    response.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
-    response.headers["Access-Control-Allow-Methods"] = "GET, OPTIONS, POST"
-    response.headers["Access-Control-Allow-Headers"] = "Content-Type"
-    response.headers["Access-Control-Max-Age"] = "7200"
+    path = request.path
+    if path == "/rest" or path.startswith("/rest/"):
+        return let_in(response, request.environ.get("HTTP_ORIGIN", "*"), _CORS)
     return response

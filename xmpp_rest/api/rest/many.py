@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO, NoReturn, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
 from flask import Response
 
@@ -17,11 +17,13 @@ from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.lines import Bounds, read_lines
 from xmpp_rest.api.rest.once import FIELD, SendOnce
+from xmpp_rest.api.rest.send import ACCEPTED
 from xmpp_rest.http.body import FilePart, fill
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import media_type
 
 NDJSON = "application/x-ndjson"
+ACCEPTED_MANY = (*ACCEPTED, (("application", "x-ndjson", "*"), "from_lines"))
 GROUP = 64  # stanzas that are read before they are sent
 IN_MEMORY = 1 << 20  # bytes of answers, before they go to a file
 
@@ -29,8 +31,8 @@ IN_MEMORY = 1 << 20  # bytes of answers, before they go to a file
 class SendMany(SendOnce):
     """`POST /rest`: one stanza, or one on each line."""
 
-    def content_types_accepted(self) -> list[tuple[tuple[str, str, str], str]]:
-        return [*super().content_types_accepted(), (("application", "x-ndjson", "*"), "from_lines")]
+    def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
+        return ACCEPTED_MANY
 
     def valid_entity_length(self) -> bool:
         if media_type(self.request.environ.get("CONTENT_TYPE")) == NDJSON:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -11,15 +11,17 @@ from xmpp_rest.api.rest.once import SendOnce
 from xmpp_rest.protocol.codecs import CODECS, nothing_at, query_at
 from xmpp_rest.protocol.path import BadPath, StanzaPath, query_path, stanza_path
 
+FROM_PATH = (("*", "from_path"),)
+
 
 class Query(SendOnce):
     """A stanza whose kind, type and recipient stand in the path, or an iq that a GET asks."""
 
-    def content_types_accepted(self) -> list[tuple[Any, str]]:
+    def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
         # Without a Content-Type there is no payload: the path says it all.
         if not self.request.environ.get("CONTENT_TYPE"):
-            return [("*", "from_path")]
-        return [*super().content_types_accepted()]
+            return FROM_PATH
+        return super().content_types_accepted()
 
     def from_path(self) -> bool:
         path = self._path(stanza_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 from flask import Response
@@ -12,6 +13,8 @@ from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, rende
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.fields import cached
+from xmpp_rest.http.request import read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters, reply_types
 
@@ -52,20 +55,15 @@ class RestResource(Authenticated):
     def valid_entity_length(self) -> bool:
         return (self.request.content_length or 0) <= self.limit
 
-    def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
-        types = reply_types(self.accept, self.request.environ.get("CONTENT_TYPE", ""))
-        return [(t, "to_reply") for t in any_parameters(types)]
+    def content_types_provided(self) -> Sequence[tuple[tuple[str, str, str], str]]:
+        return _provided(f"{self.accept},{self.request.environ.get('CONTENT_TYPE', '')}")
 
     def body(self) -> bytes:
         """The request's body, of which Content-Length may have said nothing (RFC 9112 §6). Stops with 413."""
-        self.request.max_content_length = self.limit + 1  # Werkzeug cuts a chunked body there without a word
         try:
-            body = self.request.get_data(cache=False)
+            return read_body(self.request, self.limit)
         except RequestEntityTooLarge:
-            self.fail(failure("size", limit=self.limit))
-        if len(body) > self.limit:
             self.fail(failure("size", limit=self.limit))  # of what size the whole is, nobody has said
-        return body
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         context = _CONTEXT[status](self) if status in _CONTEXT else {}
@@ -75,6 +73,11 @@ class RestResource(Authenticated):
         """End the request with this error."""
         body, content_type = render(error, self.accept)
         raise Stop(Response(body, error.status, fields, content_type=content_type))
+
+
+@cached
+def _provided(fields: str) -> Sequence[tuple[tuple[str, str, str], str]]:
+    return tuple((t, "to_reply") for t in any_parameters(reply_types(fields)))
 
 
 def _type(resource: RestResource) -> dict[str, object]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 from xml.etree.ElementTree import Element
 
 from flask import Response
@@ -16,12 +16,14 @@ from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.scopes import Use
+from xmpp_rest.http.construction import construct
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import CODECS, XMPP_XML, any_parameters, media_type
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.jsonmap import Unmappable
 
+ACCEPTED = tuple((t, "from_body") for t in any_parameters(CODECS))
 TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
 _PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
@@ -32,8 +34,8 @@ class StanzaResource(RestResource):
     def allowed_methods(self) -> list[str]:
         return ["GET", "OPTIONS", "POST"]
 
-    def content_types_accepted(self) -> list[tuple[tuple[str, str, str], str]]:
-        return [(t, "from_body") for t in any_parameters(CODECS)]
+    def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
+        return ACCEPTED
 
     def from_body(self) -> bool:
         """Read, check and address the stanza in the body; then do with it what this resource is for."""
@@ -112,9 +114,7 @@ class Send(StanzaResource):
 
     def _accepted(self, identifier: str) -> NoReturn:
         fields = {"Stanza-Id": identifier} if identifier.isascii() and identifier.isprintable() else {}
-        response = Response(status=202, headers=fields)
-        del response.headers["Content-Type"]
-        raise Stop(response)
+        raise Stop(construct(fields, b"", 202, shortcut=self.response_shortcut))
 
     def _timeout(self) -> float:
         """Seconds to wait for the answer to an iq: the request's own, within the setting's bound."""
