@@ -80,3 +80,11 @@ def test_a_length_that_says_nothing(length: str) -> None:
     terminated = request(io.BytesIO(b"wisely"), length, **{"wsgi.input_terminated": True})
     assert read_body(terminated, LIMIT) == b"wisely"
     assert read_body(request(io.BytesIO(b"wisely"), length), LIMIT) == b""
+
+
+@pytest.mark.parametrize("length", [None, "", "0", "15", " 15", "+15", "-1", "1_5", "x", "9" * 5000])
+@pytest.mark.parametrize("coding", [None, "chunked", "Chunked", "gzip, chunked", "gzip", ""])
+def test_the_length_is_the_one_that_werkzeug_reads(length: str | None, coding: str | None) -> None:
+    given = {"CONTENT_LENGTH": length, "HTTP_TRANSFER_ENCODING": coding}
+    environ = {"REQUEST_METHOD": "POST", **{name: value for name, value in given.items() if value is not None}}
+    assert WholeRequest(environ).content_length == Request(environ).content_length

@@ -6,10 +6,17 @@ from typing import Any
 
 from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import get_content_length
 
 
 class WholeRequest(Request):
     """A request whose body is as long as it said, or an error (RFC 9112 §8)."""
+
+    @cached_property
+    def content_length(self) -> int | None:
+        """As Werkzeug reads it, without the detour over `headers`; None where nobody knows, 0 for what is no length."""
+        return get_content_length(self.environ)
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """The body. Raises ClientDisconnected, a BadRequest, where it is shorter than Content-Length."""
