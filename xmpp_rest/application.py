@@ -20,6 +20,7 @@ from xmpp_rest.ctl.runner import command_line
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import WholeRequest
+from xmpp_rest.http.synchronous import Synchronous
 from xmpp_rest.reload import follow, reload
 from xmpp_rest.settings import Settings
 
@@ -42,7 +43,7 @@ def build(settings: Settings) -> Flask:
     Raises StorageError.
     """
     gateway = Gateway(settings)
-    app = Flask("xmpp_rest", static_folder=None)
+    app = Synchronous("xmpp_rest", static_folder=None)
     app.request_class = WholeRequest
     app.extensions["gateway"] = gateway
     app.extensions["ending"] = (gateway.end_waiting,)  # for http/worker.py
