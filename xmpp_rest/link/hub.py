@@ -14,7 +14,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,12 +21,14 @@ from typing import Any
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.hub_peers import LISTEN, Handler, Peers
 from xmpp_rest.link.hub_wire import Channel, Message, connect, listen
+from xmpp_rest.link.once import Once
 
 log = logging.getLogger(__name__)
 
 LOCK, SOCKET = "owner.lock", "hub.sock"
 RETRY = 0.05  # seconds between two attempts of a peer to lock the file or to reach the owner
 AFTER_FAILURE = 5.0  # seconds after an error that somebody has to look at
+NO_ANSWER = "The process that owns the link did not answer; try again later"
 ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
 
 
@@ -56,7 +57,7 @@ class Hub:
         self._stopping = threading.Event()
         self._settled = threading.Event()  # there is an owner that we are, or can call
         self._owner: Channel | None = None
-        self._calls: dict[int, Future[Any]] = {}
+        self._calls: dict[int, Once[Message]] = {}  # and the messages that answer them
         self._number = 0
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -95,18 +96,23 @@ class Hub:
             self._ask(owner, {"call": LISTEN, "arguments": {}}, ROLE_TIMEOUT)
 
     def _ask(self, owner: Channel, message: Message, timeout: float) -> Any:
-        answer: Future[Any] = Future()
+        call = Once[Message]()
         with self._lock:
             self._number += 1
             number = self._number
-            self._calls[number] = answer
+            self._calls[number] = call
         try:
             owner.send(message | {"number": number})
-            return answer.result(timeout)
-        except (OSError, TimeoutError) as e:
-            raise GatewayError("link-down", "The process that owns the link did not answer; try again later") from e
+            answer = call.wait(timeout)
+        except OSError as e:
+            raise GatewayError("link-down", NO_ANSWER) from e
         finally:
             self._calls.pop(number, None)
+        if answer is None:
+            raise GatewayError("link-down", NO_ANSWER)
+        if "error" in answer:
+            raise GatewayError(*answer["error"])
+        return answer["result"]
 
     def _serve_owner(self, owner: Channel, message: Message | None) -> None:
         """Take what the owner says, from `message` on, until the connection ends."""
@@ -118,16 +124,11 @@ class Hub:
         if "event" in message:
             self._on_event(message["event"])
         elif call := self._calls.get(message["number"]):
-            with contextlib.suppress(InvalidStateError):
-                if "error" in message:
-                    call.set_exception(GatewayError(*message["error"]))
-                else:
-                    call.set_result(message["result"])
+            call.give(message)
 
     def _fail_calls(self) -> None:
         for call in list(self._calls.values()):
-            with contextlib.suppress(InvalidStateError):
-                call.set_exception(GatewayError("link-down", "The process that owns the link has ended; try again later"))
+            call.give({"error": ["link-down", "The process that owns the link has ended; try again later"]})
 
     # the election
 

@@ -8,11 +8,12 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from xmpp_rest.errors import ERRORS, GatewayError
 from xmpp_rest.link.hub_wire import Channel, Message
+from xmpp_rest.link.once import Once
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +59,15 @@ class Peers:
         """A call of the owner's own. Raises what the handler does, and link-down where it promised a result that did not come."""
         if name not in self._later:
             return {**self._quick, **self._slow}[name](**arguments)
-        answer: Future[Any] = Future()
-        self._later[name](lambda result: _settle(answer, result), **arguments)
-        try:
-            return answer.result(timeout)
-        except TimeoutError as e:
-            raise GatewayError("link-down", "There was no answer; try again later") from e
+        answer = Once[tuple[Any]]()  # which may be None
+        self._later[name](lambda result: answer.give((result,)), **arguments)
+        given = answer.wait(timeout)
+        if given is None:
+            raise GatewayError("link-down", "There was no answer; try again later")
+        (result,) = given
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     # what they call
 
@@ -147,11 +151,3 @@ def _shown(message: Message, result: Any) -> Message:
     else:
         answer["result"] = result
     return answer
-
-
-def _settle(answer: Future[Any], result: Any) -> None:
-    with contextlib.suppress(InvalidStateError):
-        if isinstance(result, Exception):
-            answer.set_exception(result)
-        else:
-            answer.set_result(result)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.once import Once
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import MAM
 
@@ -29,27 +30,21 @@ class Waiter:
         self.collecting = collecting
         self.collected: list[Element] = []
         self._then = then
-        self._done = threading.Event()
-        self._settling = threading.Lock()
-        self._outcome: Element | GatewayError | None = None
+        self._outcome = Once[Element | GatewayError]()
 
     def settle(self, outcome: Element | GatewayError) -> None:
         """There is an answer, or there will be none; the first time counts."""
-        with self._settling:
-            if self._outcome is not None:
-                return
-            self._outcome = outcome
-        if self._then is None:
-            self._done.set()
-        else:
+        if self._outcome.give(outcome) and self._then is not None:
             self._then(outcome)
 
     def wait(self, seconds: float) -> Element:
         """The iq of type result or error. Raises GatewayError: iq-timeout, or why there will be none."""
-        self._done.wait(seconds)
-        if isinstance(self._outcome, Element):
-            return self._outcome
-        raise self._outcome or GatewayError("iq-timeout")
+        outcome = self._outcome.wait(seconds)
+        if outcome is None:
+            raise GatewayError("iq-timeout")
+        if isinstance(outcome, GatewayError):
+            raise outcome
+        return outcome
 
 
 class Pending:
