@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -49,11 +50,13 @@ Start = Callable[..., tuple[Component, Recorder, FakeServer]]
 def start() -> Iterator[Start]:
     running: list[tuple[Component, FakeServer]] = []
 
-    def begin(script: Script, journal: Journal | None = None, **settings: Any) -> tuple[Component, Recorder, FakeServer]:
+    def begin(
+        script: Script, journal: Journal | None = None, outbox: Outbox | None = None, **settings: Any
+    ) -> tuple[Component, Recorder, FakeServer]:
         server = FakeServer(script)
         link = replace(load_settings(None, {}).link, kind="component", port=server.port, secret=SECRET, **settings)
         recorder = Recorder()
-        component = Component(DOMAIN, link, recorder, Outbox(link.outbox_size, journal))
+        component = Component(DOMAIN, link, recorder, outbox if outbox is not None else Outbox(link.outbox_size, journal))
         component.start()
         running.append((component, server))
         return component, recorder, server
@@ -280,6 +283,82 @@ def test_order_is_kept_through_a_slow_reader(start: Start) -> None:
         component.outbox.put([entry(message.encode())])
     until(lambda: len(bodies) == 400, 20)
     assert bodies == sent
+
+
+class Delayed(Outbox):
+    """An outbox in which something happens at the moment that a test is about."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+        self.before_taking: Callable[[], None] | None = None
+        self.after_taking_nothing: Callable[[], None] | None = None
+
+    @property
+    def waits(self) -> bool:
+        happens, self.before_taking = self.before_taking, None
+        if happens:
+            happens()
+        return super().waits
+
+    def take(self) -> list[Entry]:
+        burst = super().take()
+        if not burst and (happens := self.after_taking_nothing):
+            self.after_taking_nothing = None
+            happens()
+        return burst
+
+
+def test_nothing_is_taken_for_a_stream_that_has_just_ended(start: Start) -> None:
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+    over = threading.Event()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        if server.connections == 1:
+            over.wait(5)
+            return
+        heard.put(connection.read_until("</message>"))
+        connection.read_until("never", 30)
+
+    def end() -> None:
+        over.set()
+        until(lambda: not component.online)
+
+    outbox = Delayed()
+    component, _, server = start(script, outbox=outbox, retry_max=1)
+    until(lambda: component.online and outbox._flush is not None)
+    outbox.before_taking = end
+    outbox.put([entry(b"<message>kept</message>")])
+    assert heard.get(timeout=5) == "<message>kept</message>"
+
+
+def test_what_is_put_while_the_thread_of_the_stream_writes_is_not_left_until_its_next_look(start: Start) -> None:
+    heard: queue.SimpleQueue[float] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        connection.read_until("</message>")
+        heard.put(time.monotonic())
+        connection.read_until("never", 30)
+
+    def look_again() -> None:  # as it does once before it waits
+        outbox.after_taking_nothing = put
+
+    def put() -> None:
+        thread = threading.Thread(target=outbox.put, args=([entry(b"<message></message>")],))
+        thread.start()
+        thread.join(5)
+
+    outbox = Delayed()
+    component, _, _ = start(script, outbox=outbox)
+    until(lambda: component.online and outbox._flush is not None)
+    time.sleep(0.1)
+    began = time.monotonic()
+    outbox.after_taking_nothing = look_again
+    transport = component._transport
+    assert transport is not None
+    transport.wake()
+    assert heard.get(timeout=5) - began < 0.5
 
 
 def test_the_outbox_is_bounded(start: Start) -> None:

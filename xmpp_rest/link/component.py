@@ -147,7 +147,8 @@ class Component:
             self._confirm(transport)
             if until is None and self._stopping.is_set():
                 until = time.monotonic() + DRAIN
-        transport.send("</stream:stream>")
+        with transport.writing:
+            transport.send("</stream:stream>")
         transport.pending_data(0)
 
     def _patience(self) -> float:

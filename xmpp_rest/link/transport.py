@@ -107,7 +107,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         """Write what waits in the outbox, if nobody else does, and as far as the kernel takes it at once. Any thread may call this."""
         while self._up and self._outbox.waits and self.writing.acquire(blocking=False):
             try:
-                if self._writing:  # the owner waits for the kernel
+                if self._writing or not self._up:  # the owner waits for the kernel; or has closed meanwhile, and nothing is to be taken
                     return
                 self._write()
             except LinkDown:  # the owner finds that out by itself, and says so
@@ -153,6 +153,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     def _write_on(self) -> None:
         with self.writing:
             self._write()
+        self.flush()  # what was put meanwhile by those who found the lock taken
 
     def _next(self) -> list[Entry]:
         """What is to be written next, once nothing is under way."""
