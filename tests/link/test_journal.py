@@ -172,6 +172,19 @@ def test_a_disk_that_is_full_while_the_file_is_written_anew(path: Path, monkeypa
     assert "after" in [text for _, text in Journal(path).promises()]
 
 
+def test_what_is_promised_after_the_end_is_refused_and_touches_no_other_file(path: Path) -> None:
+    journal = Journal(path)
+    journal.append(["kept"])
+    journal.close()
+    other = path.with_name("other")
+    with other.open("wb") as file:  # it gets the number of the journal's own
+        file.write(b"x")
+        file.flush()
+        with pytest.raises(OSError):
+            journal.append(["late"])
+    assert other.read_bytes() == b"x"
+
+
 WRITER = """
 import sys
 from pathlib import Path

@@ -170,6 +170,7 @@ class _File:
 
     def close(self) -> None:
         os.close(self._fd)
+        self._fd = -1  # the number may be another file's soon, and somebody may still append
 
 
 def _line(record: list[object]) -> bytes:
