@@ -192,9 +192,11 @@ class Siblings:
 
     def _put_aside(self, work: Callable[[], None]) -> None:
         try:
-            self._aside.submit(work)
+            begun = self._aside.submit(work)
         except RuntimeError:  # the process ends: what was taken is done all the same
             work()
+            return
+        begun.add_done_callback(lambda done: work() if done.cancelled() else None)
 
     def _do_publish(self, event: dict[str, Any]) -> None:
         owner, happened = _read(event)
