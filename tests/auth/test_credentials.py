@@ -115,3 +115,17 @@ def test_the_throttle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(50):
         throttle.failed((str(n), ""))
     assert len(throttle._failed) == 10
+
+
+def test_what_was_good_is_looked_at_again_without_counting(gateway: Gateway) -> None:
+    """A changed password, a token that was taken back, a ban: what goes on for long has to end; nobody tried anything wrong."""
+    juliet, check = parse_jid(f"juliet@{DOMAIN}"), gateway.authenticator
+    password, token = f"Basic {b64(f'juliet:{PASSWORD}')}", "Bearer " + gateway.tokens.issue(juliet, ["sasl_auth"], 60)
+    assert [check.holds(field) for field in (password, token, TOKEN)] == [True, True, True]
+    gateway.tokens.revoke(token.partition(" ")[2])
+    gateway.accounts.set_password(juliet, "another")
+    for _ in range(50):
+        assert not check.holds(password)
+        assert not check.holds(token)
+    assert isinstance(check.check(f"Basic {b64('juliet:another')}", ""), Caller)
+    assert [check.holds(field) for field in (None, "", "Basic", "Basic !", "Bearer", "Digest x")] == [False] * 6

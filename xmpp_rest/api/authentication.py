@@ -55,6 +55,10 @@ class Authenticated(Resource):
         self._refused = who
         return self.challenge() if self.status_of[who.outcome] == 401 else True
 
+    def still_admitted(self) -> bool:
+        """Whether the credentials that the request came with are good even now: what goes on for long should look. Raises StorageError."""
+        return self.gateway.authenticator.holds(self.request.environ.get("HTTP_AUTHORIZATION"))
+
     def forbidden(self) -> bool:
         if self._refused is not None:
             return self.status_of[self._refused.outcome] == 403

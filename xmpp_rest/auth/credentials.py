@@ -132,14 +132,19 @@ class Authenticator:
         key = ("", address)
         if wait := self._throttle.wait(key):
             return Refused(Outcome.THROTTLED, wait)
+        who = self._bearer_now(text, use)
+        if isinstance(who, Refused) and who.outcome is Outcome.WRONG:
+            self._throttle.failed(key)
+        return who
+
+    def _bearer_now(self, text: str, use: Use) -> Caller | Refused:
         if self._token and hmac.compare_digest(text.encode("utf-8", "surrogateescape"), self._token):
             return self._component
         token = self._tokens.check(text)
-        if token and self._record(token.owner):
-            self.seen(token.owner)
-            return self._by_token(token, use) or Refused(Outcome.FORBIDDEN)
-        self._throttle.failed(key)
-        return Refused(Outcome.WRONG)
+        if token is None or not self._record(token.owner):
+            return Refused(Outcome.WRONG)
+        self.seen(token.owner)
+        return self._by_token(token, use) or Refused(Outcome.FORBIDDEN)
 
     def _by_token(self, token: Token, use: Use) -> Caller | None:
         """The owner, so far as the scopes let the bearer be."""
@@ -155,10 +160,13 @@ class Authenticator:
             return Refused(Outcome.WRONG)
         name, password = pair
         try:
-            jid = parse_jid(name).bare if "@" in name else local_jid(name, self._domain)
+            return self.password(self._named(name), password, address)
         except InvalidJID:
             return Refused(Outcome.WRONG)
-        return self.password(jid, password, address)
+
+    def _named(self, name: str) -> JID:
+        """The account that a user id of Basic means. Raises InvalidJID."""
+        return parse_jid(name).bare if "@" in name else local_jid(name, self._domain)
 
     def password(self, jid: JID, password: str, address: str) -> Caller | Refused:
         """The account of `jid`, if `password` opens it."""
@@ -172,6 +180,14 @@ class Authenticator:
         self._throttle.succeeded(key)
         self.seen(jid)
         return Caller(jid, admin=jid in self._admins)
+
+    def holds(self, header: str | None, use: Use = Use.ACCOUNT) -> bool:
+        """Whether credentials that were good are so still, for what outlasts its request. Counts no failure. Raises StorageError."""
+        scheme, _, rest = (header or "").partition(" ")
+        if scheme.lower() == "bearer":
+            return isinstance(self._bearer_now(rest.strip(" "), use), Caller)
+        pair = _pair(rest.strip(" "))
+        return pair is not None and self._passwords.check(self._record(self._named(pair[0])), pair[1])
 
     def lift(self, address: str) -> int:
         """Forget the wrong passwords that came from `address`; for how many accounts there were any."""

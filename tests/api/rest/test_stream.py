@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from tests.conftest import DOMAIN, TOKEN, basic
+from xmpp_rest.api.eventsource import EventSource
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
@@ -177,3 +178,27 @@ def test_streams_are_bounded(make_app: object) -> None:
     assert (first.status_code, second.status_code) == (200, 503)
     assert int(second.headers["Retry-After"]) > 0
     first.close()
+
+
+def end_of(reader: Reader) -> str:
+    """The last comment of a stream that is over."""
+    return reader.response.read().decode().strip().rsplit("\n\n", 1)[-1]
+
+
+def test_a_stream_ends_with_the_token_it_was_opened_with(server: BaseWSGIServer, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EventSource, "RECHECK", 0.05)
+    nurse = parse_jid(f"nurse@{DOMAIN}")
+    kept, revoked = (gateway.tokens.issue(nurse, ["sasl_auth"], 60) for _ in range(2))
+    brief = gateway.tokens.issue(nurse, ["sasl_auth"], 2)
+    readers = [Reader(server, headers={"Authorization": f"Bearer {token}"}) for token in (kept, revoked, brief)]
+    gateway.tokens.revoke(revoked)
+    assert [end_of(reader) for reader in readers[1:]] == [": the credentials are no longer good"] * 2
+    gateway.streams.stop()
+    assert end_of(readers[0]) == ": the gateway stops"
+
+
+def test_a_stream_ends_when_the_password_is_changed(server: BaseWSGIServer, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EventSource, "RECHECK", 0.05)
+    reader = Reader(server)
+    gateway.accounts.set_password(parse_jid(f"nurse@{DOMAIN}"), "another")
+    assert end_of(reader) == ": the credentials are no longer good"

@@ -55,7 +55,10 @@ class Events(ClientResource):
         write = Writer(self.settings.sse_timestamp_unit, counted=resuming is None, xml="xml" in self.request.args).write
         streams = self.gateway.streams
         return resume(
-            lambda last: streams.open(self.account, after=last, wanted=is_shown, gone=connection.gone, peer=connection.peer), after, write
+            lambda last: streams.open(self.account, after=last, wanted=is_shown, gone=connection.gone, peer=connection.peer),
+            after,
+            write,
+            self.still_admitted,
         )
 
 

@@ -74,6 +74,7 @@ class StanzaStream(RestResource):
             lambda last: streams.open(owner, after=last, wanted=lambda e: not e.sent, gone=connection.gone, peer=connection.peer),
             after,
             write,
+            self.still_admitted,
         )
 
 
