@@ -385,6 +385,34 @@ def test_a_stop_closes_the_stream(start: Start) -> None:
     assert component.state.state == "stopped"
 
 
+def test_nothing_follows_the_closing_tag(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        try:
+            connection.read_until("never")
+        except EOFError as e:
+            heard.put(str(e))
+
+    component, _, _ = start(script)
+    until(lambda: component.online and component.outbox._flush is not None)
+    transport = component._transport
+    assert transport is not None
+    send = transport.send
+
+    def send_and_put(text: str) -> None:
+        send(text)
+        thread = threading.Thread(target=component.outbox.put, args=([entry(b"<message/>")],))
+        thread.start()
+        thread.join(5)
+
+    monkeypatch.setattr(transport, "send", send_and_put)
+    component.stop()
+    assert heard.get(timeout=5) == "</stream:stream>"
+    assert len(component.outbox) == 1
+
+
 def echo_pings(connection: Connection) -> None:
     """As a real server: route back what the component sends to itself, behind what came before it."""
     connection.accept()

@@ -147,8 +147,7 @@ class Component:
             self._confirm(transport)
             if until is None and self._stopping.is_set():
                 until = time.monotonic() + DRAIN
-        with transport.writing:
-            transport.send("</stream:stream>")
+        transport.end()
         transport.pending_data(0)
 
     def _patience(self) -> float:

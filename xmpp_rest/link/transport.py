@@ -39,7 +39,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self._behind = behind
         self._selector = selectors.DefaultSelector()
         self.writing = threading.Lock()  # what is written, in which order, and the end of that; held by nobody who waits
-        self._up = False  # logged in, and not closed
+        self._up = False  # logged in, and not ended
         self._writing: list[Entry] = []  # whole stanzas, the first of them perhaps partly written
         self._written = 0  # bytes of self._writing[0] that are gone
         self._received = b""  # login phase: what follows the tag that xmpppy was given
@@ -123,6 +123,12 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         text = raw_data if isinstance(raw_data, str) else str(raw_data)
         self._writing.append(Entry(text.encode(), None, lasting=False))
 
+    def end(self) -> None:
+        """Append the closing tag, behind which nothing more is taken out of the outbox (RFC 6120 §4.4)."""
+        with self.writing:
+            self._up = False
+            self.send("</stream:stream>")
+
     def pending_data(self, timeout: float = 0) -> bool:
         """Write what waits; whether there is something to read within `timeout` seconds. Raises LinkDown."""
         if self._received:
@@ -157,7 +163,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
 
     def _next(self) -> list[Entry]:
         """What is to be written next, once nothing is under way."""
-        burst = self._outbox.take() if self._login_until is None else []
+        burst = self._outbox.take() if self._up else []
         if burst and (following := self._behind()):
             burst.append(Entry(following, None, lasting=False))
         return burst
