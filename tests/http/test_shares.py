@@ -118,6 +118,26 @@ def test_connections_that_come_at_once_are_spread(served: Served) -> None:
     assert sum(fewer) >= ROUNDS * CONNECTIONS * 3 // 7, fewer  # without sharing it is some 50 of 160
 
 
+def test_who_is_far_ahead_yields_one_after_the_other(served: Served) -> None:
+    def one() -> tuple[int, http.client.HTTPConnection]:
+        connection = served.connection()
+        return served.ask(connection), connection
+
+    came = [one() for _ in range(2 * CONNECTIONS)]
+    ahead = came[0][0]
+    for worker, connection in came:
+        if worker != ahead:
+            connection.close()
+    time.sleep(0.2)
+    for _ in range(CONNECTIONS):
+        came.append(one())
+        time.sleep(0.02)
+    behind = sum(worker != ahead for worker, _ in came[2 * CONNECTIONS :])
+    for _, connection in came:
+        connection.close()
+    assert behind >= CONNECTIONS - 2, f"{behind} of {CONNECTIONS}"
+
+
 def test_a_worker_that_hangs_holds_up_nobody(served: Served) -> None:
     stuck, other = served.workers
     os.kill(stuck, signal.SIGSTOP)

@@ -164,9 +164,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().run()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        left = self._yields_until - time.monotonic()
+        yielded, offered = self._yields_until, self._accepting
+        if yielded and self.alive:  # not past the time at which `run` takes connections again; then a look whether it is still there
+            timeout = min(timeout, max(0.0, yielded - time.monotonic()))
         self._tell()
-        super().wait_for_and_dispatch_events(min(timeout, left) if left > 0 else timeout)
+        super().wait_for_and_dispatch_events(timeout)
+        if offered and self._yields_until == yielded:  # another has taken it: the next one is yielded, too
+            self._yields_until = 0.0
 
     def _tell(self) -> None:
         if self.shares is not None:
