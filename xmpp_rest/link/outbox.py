@@ -48,7 +48,7 @@ OnProgress = Callable[[Iterable[Entry], Progress], None]
 
 
 class Outbox:
-    """First in, first out. Filled by any thread; emptied by the thread that owns the stream. Holds at most `size` stanzas."""
+    """First in, first out. Filled by any thread, emptied by whoever writes. At most `size` stanzas wait, or are not confirmed."""
 
     def __init__(self, size: int, journal: Journal | None = None, on_progress: OnProgress | None = None) -> None:
         self._size = size
@@ -79,7 +79,7 @@ class Outbox:
     def put(self, entries: Sequence[Entry]) -> None:
         """Append stanzas, all or none. Lasting ones are on disk when this returns. Raises OutboxFull, OSError."""
         with self._lock:
-            if len(self) + len(entries) > self._size:
+            if len(self._waiting) + len(self._unconfirmed) + len(entries) > self._size:  # what is only unsettled is as good as gone
                 raise OutboxFull
         kept = self._promise(entries)
         with self._lock:
