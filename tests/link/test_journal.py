@@ -180,7 +180,7 @@ def test_what_is_promised_after_the_end_is_refused_and_touches_no_other_file(pat
     with other.open("wb") as file:  # it gets the number of the journal's own
         file.write(b"x")
         file.flush()
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="being stopped"):
             journal.append(["late"])
     assert other.read_bytes() == b"x"
 

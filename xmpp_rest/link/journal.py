@@ -7,6 +7,7 @@ before `append` returns; that something is done may be lost with the power: it i
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import threading
@@ -147,6 +148,8 @@ class _File:
 
     def append(self, data: bytes) -> None:
         """Add `data` and wait until it is on disk; or nothing of it. Raises OSError."""
+        if self._fd < 0:
+            raise OSError(errno.EBADF, "the gateway is being stopped")
         view, at = memoryview(data), self.size
         try:
             self._reserve(at + len(data))
