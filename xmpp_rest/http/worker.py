@@ -165,8 +165,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         yielded, offered = self._yields_until, self._accepting
-        if yielded and self.alive:  # not past the time at which `run` takes connections again; then a look whether it is still there
-            timeout = min(timeout, max(0.0, yielded - time.monotonic()))
+        left = yielded - time.monotonic()
+        if yielded and self.alive and (left > 0 or offered):
+            # not past the time at which `run` takes connections again; then a look whether it is still there
+            timeout = min(timeout, max(0.0, left))
         self._tell()
         super().wait_for_and_dispatch_events(timeout)
         if offered and self._yields_until == yielded:  # another has taken it: the next one is yielded, too
