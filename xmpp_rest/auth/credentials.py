@@ -181,12 +181,11 @@ class Authenticator:
         self.seen(jid)
         return Caller(jid, admin=jid in self._admins)
 
-    def holds(self, header: str | None, use: Use = Use.ACCOUNT) -> bool:
-        """Whether credentials that were good are so still, for what outlasts its request. Counts no failure. Raises StorageError."""
-        scheme, _, rest = (header or "").partition(" ")
-        if scheme.lower() == "bearer":
-            return isinstance(self._bearer_now(rest.strip(" "), use), Caller)
-        pair = _pair(rest.strip(" "))
+    def holds(self, header: str | None) -> bool:
+        """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""
+        if header and is_bearer(header):
+            return isinstance(self._bearer_now(header.partition(" ")[2].strip(" "), Use.ACCOUNT), Caller)
+        pair = basic_pair(header)
         return pair is not None and self._passwords.check(self._record(self._named(pair[0])), pair[1])
 
     def lift(self, address: str) -> int:

@@ -96,7 +96,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self.wake()
 
     def wake(self) -> None:
-        """There is something in the outbox, or the owner should look up. Any thread may call this."""
+        """Something is left for the owner to write, or it should look up. Any thread may call this."""
         if self._woken_up:  # it has not looked yet
             return
         self._woken_up = True
@@ -119,7 +119,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
                 self.wake()
 
     def send(self, raw_data: Any, retry_timeout: float = 1) -> None:
-        """Append to what is written next: xmpppy's stream header and handshake, the keepalive, the closing tag."""
+        """Append to what is written next: what xmpppy logs in with; from then on, with `writing` held, an iq or the closing tag."""
         text = raw_data if isinstance(raw_data, str) else str(raw_data)
         self._writing.append(Entry(text.encode(), None, lasting=False))
 
