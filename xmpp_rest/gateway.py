@@ -15,6 +15,7 @@ from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.hub_peers import Handler
 from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.pending import Pending
@@ -83,6 +84,7 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.incidents = Incidents()
         self.data_dir = Path(settings.base) / settings.server.data_dir
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
