@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xmpp_rest.check import describe, require_sense
+from xmpp_rest.check import describe, remarks, require_sense
 from xmpp_rest.configuration import SettingsError, load_settings
 
 
@@ -22,13 +22,61 @@ def test_storages_that_there_are(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "remedy"), [("mongo://u:hidden@x/", "write one of flatfile"), ("sqlite", "sqlite:gateway.sqlite"), ("", "colon")]
+    ("url", "remedy"), [
+        ("mongo://u:hidden@x/", "write one of flatfile"),
+        ("sqlite", "sqlite:gateway.sqlite"),
+        ("", "colon"),
+        ("gateway.sqlite", "write sqlite:gateway.sqlite"),
+        ("/var/lib/prosody", "write flatfile:/var/lib/prosody"),
+        ("sqlite3:gateway.sqlite", "did you mean sqlite?"),
+        ("postgrsql://u:hidden@x/", "did you mean postgresql?"),
+        ("sqlite://gateway.sqlite", "without //"),
+        ("sqlite:gateway.sqlite ;here", "without a comment"),
+    ],
 )
 def test_storages_that_there_are_not(url: str, remedy: str) -> None:
     (problem,) = problems(STORAGE_URL=url)
     assert problem.startswith("[storage] url: ")
     assert remedy in problem
     assert "u:hidden" not in problem
+
+
+@pytest.mark.parametrize(
+    ("admins", "remedy"),
+    [
+        ("admin", "write that of an account, such as admin@gw.example"),
+        ("gw.example", "such as admin@gw.example"),
+        ("boss@other.example", "nobody could administer; write boss@gw.example"),
+        ("a@muclight.gw.example b@x", "write a@gw.example"),
+        ("admin@gw.example, root", "such as root@gw.example"),
+    ],
+)
+def test_administrators_that_could_not_administer(admins: str, remedy: str) -> None:
+    (problem,) = problems(GATEWAY_DOMAIN="gw.example", AUTH_ADMINS=admins)
+    assert problem.startswith("[auth] admins: ")
+    assert remedy in problem
+
+
+@pytest.mark.parametrize("admins", ["admin@gw.example", "admin@<domain>", "a@gw.example, b@gw.example", "a@gw.example b@other.example"])
+def test_administrators_that_can(admins: str) -> None:
+    assert problems(GATEWAY_DOMAIN="gw.example", AUTH_ADMINS=admins) == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"LINK_SECRET": "x"}, "[link] secret: is set, but kind is none"),
+        ({"LINK_HOST": "xmpp.example.net"}, "[link] host: is set, but kind is none"),
+        ({"AUTH_ADMINS": "admin@localhost, boss@other.example"}, "[auth] admins: boss@other.example"),
+        ({"LINK_SECRET": "x", "LINK_KIND": "none"}, ""),
+        ({"LINK_SECRET": "x", "LINK_KIND": "component"}, ""),
+        ({}, ""),
+    ],
+)
+def test_remarks(environ: dict[str, str], says: str) -> None:
+    found = list(remarks(load_settings(None, {f"XMPP_REST_{k}": v for k, v in environ.items()})))
+    assert bool(found) == bool(says)
+    assert all(line.startswith(says) for line in found)
 
 
 @pytest.mark.parametrize("name", ["gthread", "gevent", "xmpp_rest.http.worker.Worker", "gunicorn.workers.gthread.ThreadWorker"])

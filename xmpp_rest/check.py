@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -49,16 +51,54 @@ def _problems(settings: Settings) -> list[str]:
     for name, callback in settings.callbacks.items():
         if foreign := [str(a) for a in callback.address if a.domain not in domains]:
             problems.append(f"[callback.{name}] address: {', '.join(foreign)}: not at a hosted domain ({', '.join(domains)})")
-    return [*problems, *_storage_problems(settings), *_worker_problems(settings), *_rights_problems(settings)]
+    return [*problems, *_admin_problems(settings), *_storage_problems(settings), *_worker_problems(settings), *_rights_problems(settings)]
+
+
+def _admin_problems(settings: Settings) -> Iterator[str]:
+    """An administrator logs in as an account of the hosted domain: of the others, nobody could administer."""
+    domain = settings.gateway.domain
+    for jid in settings.auth.admins:
+        if not jid.local:
+            account = f"{'admin' if jid.domain == domain else jid}@{domain}"
+            yield f"[auth] admins: {jid}: is the address of a domain; write that of an account, such as {account}"
+    named = [jid for jid in settings.auth.admins if jid.local]
+    if named and not any(jid.domain == domain for jid in named):
+        shown = ", ".join(map(str, named))
+        yield f"[auth] admins: {shown}: not at the hosted domain, so nobody could administer; write {named[0].local}@{domain}"
+
+
+def remarks(settings: Settings) -> Iterator[str]:
+    """What can be meant as it is, but seldom is."""
+    link = [key for key in ("secret", "host", "port") if f"link.{key}" in settings.given]
+    if link and "link.kind" not in settings.given:
+        meaning = "is set, but kind is none, so the gateway stands alone"
+        yield f"[link] {link[0]}: {meaning}; write kind = component, or kind = none if that is meant"
+    hosted = [jid for jid in settings.auth.admins if jid.domain == settings.gateway.domain]
+    for jid in settings.auth.admins:
+        if hosted and jid.domain != settings.gateway.domain:
+            yield f"[auth] admins: {jid}: not at the hosted domain, so it administers nothing; write {jid.local}@{settings.gateway.domain}"
+
+
+MEANT = {"postgres": "postgresql", "sqlite3": "sqlite", "lite": "sqlite", "json": "jsonfile", "file": "flatfile", "internal": "flatfile"}
+"""Words for drivers that people know from elsewhere."""
 
 
 def _storage_problems(settings: Settings) -> Iterator[str]:
     """Without opening it, and without the rest of the URL, which may hold a password."""
-    scheme, _, rest = settings.storage.url.partition(":")
-    if scheme not in DRIVERS and "." not in scheme:
-        yield f"[storage] url: {scheme!r} is no storage driver; write one of {', '.join(sorted(DRIVERS))}, a colon and the place"
+    url = settings.storage.url
+    scheme, colon, rest = url.partition(":")
+    known = ", ".join(sorted(DRIVERS))
+    if not colon and scheme not in DRIVERS and re.fullmatch(r"[\w./-]+", url):
+        yield f"[storage] url: there is no driver before the place; write {'sqlite' if Path(url).suffix else 'flatfile'}:{url}"
+    elif scheme not in DRIVERS and "." not in scheme:
+        meant = MEANT.get(scheme) or next(iter(get_close_matches(scheme, DRIVERS, 1)), "")
+        remedy = f"did you mean {meant}?" if meant else f"write one of {known}, a colon and the place"
+        yield f"[storage] url: {scheme!r} is no storage driver; {remedy}"
     elif not rest:
         yield f"[storage] url: the place is missing; write {scheme}: and a path, such as sqlite:gateway.sqlite"
+    elif scheme in ("sqlite", "flatfile", "jsonfile") and (re.match(r"//[^/]", rest) or re.search(r"(?:^|\s)[;#]|^['\"]", rest)):
+        remedy = f"write {scheme}:gateway, or {scheme}:/path/of/it, without // and without a comment behind it"
+        yield f"[storage] url: the place is a path alone; {remedy}"
 
 
 def _worker_problems(settings: Settings) -> Iterator[str]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import configparser
 import difflib
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
+from xmpp_rest.inifile import Entry, Problem, read_ini
 from xmpp_rest.setting_types import domain_name
 from xmpp_rest.settings import FAMILIES, SECTIONS, Settings, key_of, table_of
 
 PREFIX = "XMPP_REST_"
 NOT_SETTINGS = {"XMPP_REST_CONFIG", "XMPP_REST_REQUIRE_LIVE"}
-MAX_SECRET = 65536  # bytes of a <key>_file
+MAX_SECRET = 65536  # characters of a <key>_file
+COMMENT_BEHIND = re.compile(r"(?:^|\s)[;#]+\s+\S")
+QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
 
 class SettingsError(ValueError):
@@ -60,47 +63,95 @@ def _nearest(word: str, words: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"write one of {', '.join(words)}"
 
 
+def _nearest_key(section: str, key: str) -> str:
+    """What may have been meant by a key that the section does not have."""
+    name, *rest = key.split()
+    if rest and name in _keys(section):  # `bind 127.0.0.1:8080`: the colon counts as =
+        return f"write {name}, = and the value"
+    if homes := [f"[{other}]" for other in SECTIONS if key in _keys(other)]:
+        return f"it belongs below {' or '.join(homes)}"
+    return _nearest(key.replace("-", "_"), _keys(section))
+
+
 def _is_one_of_many(section: str) -> bool:
     family, _, name = section.partition(".")
     return family in FAMILIES and name.replace("-", "").replace("_", "").isalnum()
 
 
-def _read_file(path: Path, texts: Texts, problems: list[str]) -> None:
-    # No interpolation: a secret may hold a percent sign.
-    ini = configparser.ConfigParser(interpolation=None, default_section="\0")
+def _read_text(path: Path) -> str:
+    remedy = "name the file with --config or XMPP_REST_CONFIG"
     try:
-        with path.open(encoding="utf-8") as file:
-            ini.read_file(file)
+        return path.read_text(encoding="utf-8-sig")
     except OSError as e:
-        raise SettingsError([f"{path}: cannot be read: {e.strerror}; name the file with --config or XMPP_REST_CONFIG"]) from e
-    except (configparser.Error, UnicodeDecodeError) as e:
-        raise SettingsError([f"{path}: {' '.join(str(e).split())}"]) from e
-    for section in ini.sections():
-        if section not in SECTIONS and not _is_one_of_many(section):
-            known = [*SECTIONS, *(f"{family}.NAME" for family in FAMILIES)]
-            problems.append(f"{path}: [{section}]: there is no such section; {_nearest(section, known)}")
-            continue
-        found = texts.setdefault(section, {})
-        for key, value in ini.items(section):
-            if key in _keys(section):
-                found[key] = (value.strip(), f"{path}: [{section}] {key}")
-            else:
-                problems.append(f"{path}: [{section}] {key}: there is no such setting; {_nearest(key, _keys(section))}")
+        raise SettingsError([f"{path}: cannot be read: {e.strerror}; {remedy}"]) from e
+    except UnicodeDecodeError as e:
+        raise SettingsError([f"{path}: is not UTF-8 text (byte {e.start}); save it as UTF-8, or {remedy}"]) from e
+
+
+def _read_file(path: Path, texts: Texts, problems: list[str]) -> None:
+    file = read_ini(_read_text(path))
+    problems += [f"{path}, line {problem.line}:{_where(problem)} {problem.sentence}" for problem in file.problems]
+    known = {name for name in file.sections if name in SECTIONS or _is_one_of_many(name)}
+    for section in file.sections:
+        if section not in known:
+            places = [*SECTIONS, *(f"{family}.NAME" for family in FAMILIES)]
+            problems.append(f"{path}: [{section}]: there is no such section; {_nearest(section.lower(), places)}")
+        else:
+            texts.setdefault(section, {})
+    for entry in (e for e in file.entries if e.section in known):
+        where = f"{path}: [{entry.section}] {entry.key}"
+        if entry.key not in _keys(entry.section):
+            place = f"{where.removesuffix(entry.key)}{entry.key.split()[0]}"
+            problems.append(f"{place}: there is no such setting; {_nearest_key(entry.section, entry.key)}")
+        elif sentence := _misplaced(entry):
+            problems.append(f"{where}: {sentence}")
+        else:
+            texts[entry.section][entry.key] = (entry.value, where)
+
+
+def _where(problem: Problem) -> str:
+    """Section and key, as far as they can be told: below a secret a word that is no key may be part of it."""
+    section = "" if problem.section is None else f" [{problem.section}]"
+    keys = {key for name in (*SECTIONS, *(f"{family}.name" for family in FAMILIES)) for key in _keys(name)}
+    shown = problem.word in keys or f"{problem.above}_file" not in keys
+    return f"{section} {problem.word}:" if problem.word and shown else f"{section}:" if section else ""
+
+
+def _misplaced(entry: Entry) -> str:
+    """What stands in a value that was not meant to be part of it; empty if nothing does."""
+    if COMMENT_BEHIND.search(entry.value):
+        secret = f"{entry.key}_file"
+        apart = f"; a value that has ; or # in it can come from a file: {secret}" if secret in _keys(entry.section) else ""
+        return f"a comment needs a line of its own, as a value is the rest of its line{apart}"
+    for line in entry.value.splitlines()[1:]:
+        key = line.partition("=")[0].strip().lower()
+        if "=" in line and key in _keys(entry.section):
+            return f"the line below it ({key} = …) is indented, and so part of this value; take away the blanks before it"
+    return ""
 
 
 def _read_environment(environ: Mapping[str, str], texts: Texts, problems: list[str]) -> None:
     for name, value in sorted(environ.items()):
-        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+        if not name.upper().startswith(PREFIX) or name in NOT_SETTINGS:
             continue
-        place = _place(name.removeprefix(PREFIX).lower())
+        place = _place(name.removeprefix(PREFIX).lower()) if name.startswith(PREFIX) else None
         if place is None:
-            problems.append(f"{name}: there is no such setting; write XMPP_REST_<SECTION>_<KEY>, both as in wsgi.ini")
+            problems.append(f"{name}: there is no such setting; {_nearest_variable(name.upper())}")
             continue
         section, key = place
         keys = texts.setdefault(section, {})
         keys.pop(key.removesuffix("_file"), None)  # the environment outranks the file in either spelling
         keys.pop(f"{key}_file", None)
         keys[key] = (value.strip(), name)
+
+
+def _nearest_variable(name: str) -> str:
+    known = [*NOT_SETTINGS, *(f"{PREFIX}{section}_{key}".upper() for section in SECTIONS for key in _keys(section))]
+    for family in FAMILIES:
+        named = re.match(rf"{PREFIX}{family.upper()}_([A-Z0-9]+)_", name)
+        known += [f"{PREFIX}{family}_{named[1] if named else 'NAME'}_{key}".upper() for key in _keys(f"{family}.name")]
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]}?" if close else "write XMPP_REST_<SECTION>_<KEY>, both as in wsgi.ini"
 
 
 def _place(name: str) -> tuple[str, str] | None:
@@ -126,9 +177,14 @@ def _read_secret_files(section: str, keys: dict[str, tuple[str, str]], base: Pat
             continue
         try:
             with (base / path).open(encoding="utf-8") as file:
-                keys[name] = (file.read(MAX_SECRET).strip(), where)
-        except (OSError, UnicodeDecodeError) as e:
-            problems.append(f"{where}: {path!r} cannot be read ({e}); write the path of a text file that holds the secret alone")
+                secret = file.read(MAX_SECRET + 1).strip()
+            if not secret or len(secret) > MAX_SECRET:
+                raise ValueError("it is empty" if not secret else f"it has more than {MAX_SECRET} characters")  # noqa: TRY301
+            keys[name] = (secret, where)
+        except (OSError, ValueError) as e:
+            reason = "it is no UTF-8 text" if isinstance(e, UnicodeError) else getattr(e, "strerror", None) or str(e)
+            remedy = "write the path of a text file that this user may read and that holds the secret alone"
+            problems.append(f"{where} = {path!r}: cannot be read: {reason}; {remedy}")
 
 
 def _settings(texts: Texts, base: Path, again: Callable[[], Settings]) -> Settings:
@@ -152,6 +208,13 @@ def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:
         return default
 
 
+def _hint(written: str) -> str:
+    """What else may be wrong with a value that could not be read."""
+    if re.search(r"\s[;#]", written):
+        return "; a comment needs a line of its own"
+    return "; take away the quotation marks" if QUOTED.fullmatch(written) else ""
+
+
 def _section(section: str, keys: dict[str, tuple[str, str]], hosted: str, problems: list[str]) -> Any:
     values = {}
     for name, f in _table(section).items():
@@ -163,5 +226,5 @@ def _section(section: str, keys: dict[str, tuple[str, str]], hosted: str, proble
             values[f.name] = f.metadata["read"](written.replace("<domain>", hosted))
         except ValueError as e:
             shown = "(hidden)" if f.metadata["secret"] else repr(written)
-            problems.append(f"{where} = {shown}: {e}")
+            problems.append(f"{where} = {shown}: {e}{_hint(written)}")
     return None if problems else table_of(section)(**values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import ipaddress
 import os
 import re
@@ -28,9 +29,35 @@ def text(value: str) -> str:
     return value
 
 
+def _bare(value: str, what: str) -> str:
+    """A text of which nothing was meant to be a comment or a quotation mark."""
+    if not value or re.search(r"[\0\n]|(?:^|\s)[;#]", value) or value[0] in "'\"":
+        raise ValueError(f"write {what}")
+    return value
+
+
 def folder(value: str) -> str:
-    if not value:
-        raise ValueError("write the path of a folder")
+    return _bare(value, "the path of a folder")
+
+
+def host_name(value: str) -> str:
+    """Where a server is: a name, or an address with or without brackets."""
+    bare = value.removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        pass
+    example = "a name or address alone, such as 127.0.0.1 or xmpp.example.net"
+    if re.fullmatch(r"[^/:]+:[0-9]+|\[.*\]:[0-9]+", value):
+        raise ValueError(f"write {example}; port is a key of its own: port = {value.rpartition(':')[2]}")
+    if not re.fullmatch(r"[^\s/:@;#'\"\[\]]+", value):
+        raise ValueError(f"write {example}, without port, scheme and path")
+    return value
+
+
+def class_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", value):
+        raise ValueError("write xmpp_rest.http.worker.Worker, gthread or gevent")
     return value
 
 
@@ -41,7 +68,7 @@ def optional(read: Callable[[str], str]) -> Callable[[str], str]:
 
 def number(low: int, high: int) -> Callable[[str], int]:
     def read(value: str) -> int:
-        if not re.fullmatch(r"[0-9]+", value) or not low <= int(value) <= high:
+        if not re.fullmatch(r"[0-9]{1,18}", value) or not low <= int(value) <= high:
             raise ValueError(f"write a whole number from {low} to {high}")
         return int(value)
 
@@ -75,7 +102,7 @@ def api_version(value: str) -> int:
 
 def seconds(low: float, high: float) -> Callable[[str], float]:
     def read(value: str) -> float:
-        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) or not low <= float(value) <= high:
+        if not re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", value) or not low <= float(value) <= high:
             raise ValueError(f"write a number of seconds from {low:g} to {high:g}")
         return float(value)
 
@@ -85,7 +112,9 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
 def choice(*words: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in words:
-            raise ValueError(f"write one of {', '.join(words)}")
+            close = difflib.get_close_matches(value.lower(), [w.lower() for w in words], 1)
+            meant = next((f" (did you mean {w}?)" for w in words if [w.lower()] == close), "")
+            raise ValueError(f"write one of {', '.join(words)}{meant}")
         return value
 
     return read
@@ -99,7 +128,8 @@ def some_of(*words: str) -> Callable[[str], frozenset[str]]:
     def read(value: str) -> frozenset[str]:
         chosen = frozenset(split_list(value))
         if not chosen or not chosen <= set(words):
-            raise ValueError(f"write one or more of {', '.join(words)}, separated by commas")
+            wrong = "".join(f"{word!r}: " for word in sorted(chosen - set(words))[:1])
+            raise ValueError(f"{wrong}write one or more of {', '.join(words)}, separated by commas")
         return chosen
 
     return read
@@ -113,8 +143,8 @@ def split_list(value: str) -> list[str]:
 def address(value: str) -> tuple[str, int]:
     host, colon, port = value.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise ValueError("write HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080")
+    if not colon or not re.fullmatch(r"[^\s/@'\";#\[\]]+", host) or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError("write HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080; a port is at most 65535")
     return host, int(port)
 
 
@@ -192,23 +222,26 @@ def jid(value: str) -> JID:
     try:
         return parse_jid(value)
     except InvalidJID as e:
-        raise ValueError(f"write an address such as romeo@montague.example ({e})") from e
+        raise ValueError(f"{value!r}: write an address such as romeo@montague.example ({e})") from e
 
 
 def jids(value: str) -> tuple[JID, ...]:
     addresses = tuple(jid(part) for part in split_list(value))
-    if any(a.resource for a in addresses):
-        raise ValueError("write addresses without a resource")
+    if wrong := [a for a in addresses if a.resource]:
+        raise ValueError(f"{wrong[0]}: write addresses without a resource, such as {wrong[0].bare}")
     if not addresses:
         raise ValueError("write at least one address, such as romeo@montague.example")
     return addresses
 
 
 def http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("write a URL that begins with http:// or https://")
-    _ = parts.port  # raises ValueError, with a sentence, for one that is none
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as e:  # the value is not part of the sentence: it may hold a password
+        raise ValueError("write a URL that begins with http:// or https://, whose port, if it has one, is at most 65535") from e
+    if parts.scheme not in ("http", "https") or not host or re.search(r"\s", value):
+        raise ValueError("write a URL that begins with http:// or https://, without blanks")
     return value
 
 

@@ -20,6 +20,7 @@ from xmpp_rest.setting_types import (
     bearer,
     callers,
     choice,
+    class_name,
     commands,
     content_type,
     domain_name,
@@ -27,6 +28,7 @@ from xmpp_rest.setting_types import (
     front_ends,
     generation,
     header_text,
+    host_name,
     http_url,
     jids,
     number,
@@ -60,7 +62,7 @@ class Server:
     workers: int = setting("auto", processes(4), "Processes; auto: as many as processors, up to 4. One of them holds the link, and the others reach it: docs/running.md.")
     threads: int = setting("64", number(2, 1024), "Threads of each process: how many requests, waiting ones included, are served at once.")
     pin_workers: bool = setting("yes", yes_or_no, "yes: each process stays on one processor (Linux). Its threads cannot use two, and lose much by moving between them.")
-    worker_class: str = setting("xmpp_rest.http.worker.Worker", text, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work, too.")
+    worker_class: str = setting("xmpp_rest.http.worker.Worker", class_name, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work, too.")
     data_dir: str = setting("data", folder, "Folder of everything the gateway keeps, relative to this file. Made when missing, mode 0700.")
     public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if not http://<bind>; used in Location fields.")
     proxies: int = setting("0", number(0, 9), "How many trusted proxies stand before it: their X-Forwarded-For and -Proto are believed.")
@@ -82,7 +84,7 @@ class Link:
     """The connection to the XMPP network."""
 
     kind: str = setting("none", choice("none", "component"), "none: standalone. component: external component (XEP-0114) of an XMPP server.")
-    host: str = setting("127.0.0.1", text, "Where the server listens for components.")
+    host: str = setting("127.0.0.1", host_name, "Where the server listens for components.")
     port: int = setting("5347", number(1, 65535), "Its port for components.")
     secret: str = setting("", text, "The secret that the server knows for the component.", secret=True)
     connect_timeout: float = setting("10", seconds(0.1, 600), "Seconds for reaching the server.")

@@ -1,0 +1,99 @@
+"""Reads the lines of a configuration file, each setting with the line it stands in, and finds every line that is none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+SECTION = re.compile(r"\[\s*(?P<name>[^\]]+?)\s*\](?P<rest>.*)")
+SETTING = re.compile(r"(?P<key>[^=:]*?)\s*[=:]\s*(?P<value>.*)")
+COMMENT = ("#", ";")
+REMEDY = "write KEY = VALUE; a comment begins with # or ;"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One setting as it is written."""
+
+    section: str
+    key: str  # in lower case
+    value: str  # lines that are indented below it are part of it
+    line: int
+
+
+class Problem(NamedTuple):
+    """A line that cannot be read. `word`: what it begins with; `above`: the key before it, whose value it may belong to."""
+
+    line: int
+    section: str | None
+    word: str
+    sentence: str
+    above: str = ""
+
+
+@dataclass(slots=True)
+class IniFile:
+    """What a file says."""
+
+    sections: dict[str, int] = field(default_factory=dict)  # name → line
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_ini(text: str) -> IniFile:
+    """Read all lines of `text`. No value is ever part of a sentence, for it may be a secret."""
+    file = IniFile()
+    section: str | None = None
+    last: Entry | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        content = line.strip()
+        if not content or content.startswith(COMMENT):
+            continue
+        if match := SECTION.fullmatch(content):
+            section, last = _section(file, match, number), None
+        elif content.startswith("["):
+            section, last = content[1:].strip(), None  # whose settings are left out, lest they be called wrong, too
+            file.problems.append(Problem(number, None, "", "the ] of a section is missing; write [server], for example"))
+        elif line[0].isspace() and last:
+            last.value += f"\n{content}"
+        else:
+            last = _setting(file, section, content, number)
+    return file
+
+
+def _section(file: IniFile, match: re.Match[str], number: int) -> str:
+    name, rest = match["name"], match["rest"].strip()
+    if rest and not rest.startswith(COMMENT):
+        file.problems.append(Problem(number, name, "", "something stands behind it; put that on a line of its own"))
+    if name in file.sections:
+        sentence = f"stands twice, first in line {file.sections[name]}; put all its settings below one of the two"
+        file.problems.append(Problem(number, name, "", sentence))
+    file.sections.setdefault(name, number)
+    return name
+
+
+def _setting(file: IniFile, section: str | None, content: str, number: int) -> Entry | None:
+    match = SETTING.fullmatch(content)
+    if not match:
+        above = " and no section above" if section is None else ""
+        sentence = f"there is no = in it{above}; {REMEDY}"
+    elif not match["key"]:
+        sentence = f"nothing stands before the =; {REMEDY}"
+    elif section is None:
+        sentence = "no section stands above it; write the one that it belongs to, such as [server], on a line above"
+    else:
+        return _kept(file, Entry(section, match["key"].lower(), match["value"], number))
+    above = file.entries[-1].key if file.entries else ""
+    file.problems.append(Problem(number, section, re.split(r"[\s=:]", content)[0].lower(), sentence, above))
+    return None
+
+
+def _kept(file: IniFile, entry: Entry) -> Entry:
+    for other in file.entries:
+        if (other.section, other.key) == (entry.section, entry.key):
+            sentence = f"stands twice, first in line {other.line}; keep one of the two"
+            file.problems.append(Problem(entry.line, entry.section, entry.key, sentence))
+            return entry
+    file.entries.append(entry)
+    return entry
