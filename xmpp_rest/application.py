@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from xmpp_rest.api import client, commands, data, oauth, ops, rest
+from xmpp_rest.api import client, commands, cors, data, oauth, ops, rest
 from xmpp_rest.api.commands import audit
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.check import require_sense
@@ -23,6 +23,8 @@ from xmpp_rest.http.request import WholeRequest
 from xmpp_rest.http.synchronous import Synchronous
 from xmpp_rest.reload import follow, reload
 from xmpp_rest.settings import Settings
+
+log = logging.getLogger(__name__)
 
 CONFIG = "XMPP_REST_CONFIG"
 HERE = Path(__file__).resolve().parent.parent  # where app.py and wsgi.ini are
@@ -54,6 +56,7 @@ def build(settings: Settings) -> Flask:
     command_line(gateway)
     for dialect in (rest, client, data, commands, oauth, ops):
         app.register_blueprint(dialect.blueprint(gateway))
+    cors.install(app, lambda: gateway.settings.server.origins)
     app.before_request(gateway.start)
     app.register_error_handler(HTTPException, _problem)
     if settings.server.proxies:
@@ -91,6 +94,8 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
     settings = load_settings(find_config(config))
     require_sense(settings)
     set_up_logging(settings.server.log_level)
+    for notice in settings.notices:
+        log.warning("%s", notice)
     app = build(settings)
     if start:
         app.extensions["gateway"].start()

@@ -17,6 +17,8 @@ from xmpp_rest.settings import FAMILIES, SECTIONS, Settings, key_of, table_of
 PREFIX = "XMPP_REST_"
 NOT_SETTINGS = {"XMPP_REST_CONFIG", "XMPP_REST_REQUIRE_LIVE"}
 MAX_SECRET = 65536  # characters of a <key>_file
+MOVED = {("client", "origins"): ("server", "origins")}
+"""Settings that are read under their old section and key, with a notice: old place → new one."""
 COMMENT_BEHIND = re.compile(r"(?:^|\s)[;#]+\s+\S")
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
@@ -36,17 +38,18 @@ Texts = dict[str, dict[str, tuple[str, str]]]
 def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of the file at `path` (none: the defaults) under the environment. Raises SettingsError, every problem in it."""
     problems: list[str] = []
+    notices: list[str] = []
     texts: Texts = {name: {} for name in SECTIONS}
     if path is not None:
-        _read_file(path, texts, problems)
-    _read_environment(environ, texts, problems)
+        _read_file(path, texts, problems, notices)
+    _read_environment(environ, texts, problems, notices)
     base = (path.parent if path else Path()).resolve()
     for section, keys in texts.items():
         _read_secret_files(section, keys, base, problems)
     if problems:
         raise SettingsError(problems)
     absolute = path.absolute() if path else None
-    return _settings(texts, base, lambda: load_settings(absolute, environ))
+    return _settings(texts, base, notices, lambda: load_settings(absolute, environ))
 
 
 def _table(section: str) -> dict[str, Field[Any]]:
@@ -88,7 +91,16 @@ def _read_text(path: Path) -> str:
         raise SettingsError([f"{path}: is not UTF-8 text (byte {e.start}); save it as UTF-8, or {remedy}"]) from e
 
 
-def _read_file(path: Path, texts: Texts, problems: list[str]) -> None:
+def _moved(section: str, key: str, where: str, notices: list[str]) -> tuple[str, str]:
+    """Where a setting belongs."""
+    if (section, key) not in MOVED:
+        return section, key
+    new_section, new_key = MOVED[section, key]
+    notices.append(f"{where} is now [{new_section}] {new_key}, for all APIs; it counts still, but write it there")
+    return new_section, new_key
+
+
+def _read_file(path: Path, texts: Texts, problems: list[str], notices: list[str]) -> None:
     file = read_ini(_read_text(path))
     problems += [f"{path}, line {problem.line}:{_where(problem)} {problem.sentence}" for problem in file.problems]
     known = {name for name in file.sections if name in SECTIONS or _is_one_of_many(name)}
@@ -98,15 +110,19 @@ def _read_file(path: Path, texts: Texts, problems: list[str]) -> None:
             problems.append(f"{path}: [{section}]: there is no such section; {_nearest(section.lower(), places)}")
         else:
             texts.setdefault(section, {})
+    written = {(entry.section, entry.key) for entry in file.entries}
     for entry in (e for e in file.entries if e.section in known):
         where = f"{path}: [{entry.section}] {entry.key}"
-        if entry.key not in _keys(entry.section):
+        section, key = _moved(entry.section, entry.key, where, notices)
+        if key not in _keys(section):
             place = f"{where.removesuffix(entry.key)}{entry.key.split()[0]}"
             problems.append(f"{place}: there is no such setting; {_nearest_key(entry.section, entry.key)}")
         elif sentence := _misplaced(entry):
             problems.append(f"{where}: {sentence}")
+        elif section != entry.section and (section, key) in written:
+            problems.append(f"{where}: [{section}] {key} is set, too; keep that one")
         else:
-            texts[entry.section][entry.key] = (entry.value, where)
+            texts[section][key] = (entry.value, where)
 
 
 def _where(problem: Problem) -> str:
@@ -130,7 +146,7 @@ def _misplaced(entry: Entry) -> str:
     return ""
 
 
-def _read_environment(environ: Mapping[str, str], texts: Texts, problems: list[str]) -> None:
+def _read_environment(environ: Mapping[str, str], texts: Texts, problems: list[str], notices: list[str]) -> None:
     for name, value in sorted(environ.items()):
         if not name.upper().startswith(PREFIX) or name in NOT_SETTINGS:
             continue
@@ -138,7 +154,7 @@ def _read_environment(environ: Mapping[str, str], texts: Texts, problems: list[s
         if place is None:
             problems.append(f"{name}: there is no such setting; {_nearest_variable(name.upper())}")
             continue
-        section, key = place
+        section, key = _moved(*place, name, notices)
         keys = texts.setdefault(section, {})
         keys.pop(key.removesuffix("_file"), None)  # the environment outranks the file in either spelling
         keys.pop(f"{key}_file", None)
@@ -157,7 +173,7 @@ def _nearest_variable(name: str) -> str:
 def _place(name: str) -> tuple[str, str] | None:
     section, _, key = name.partition("_")
     if section in SECTIONS:
-        return (section, key) if key in _keys(section) else None
+        return (section, key) if key in _keys(section) or (section, key) in MOVED else None
     if section not in FAMILIES:
         return None
     for known in sorted(_keys(section), key=len, reverse=True):  # CALLBACK_BOT_CONTENT_TYPE: the longest key that fits
@@ -187,7 +203,7 @@ def _read_secret_files(section: str, keys: dict[str, tuple[str, str]], base: Pat
             problems.append(f"{where} = {path!r}: cannot be read: {reason}; {remedy}")
 
 
-def _settings(texts: Texts, base: Path, again: Callable[[], Settings]) -> Settings:
+def _settings(texts: Texts, base: Path, notices: list[str], again: Callable[[], Settings]) -> Settings:
     problems: list[str] = []
     hosted = _hosted_domain(texts["gateway"])
     read = {name: _section(name, keys, hosted, problems) for name, keys in texts.items()}
@@ -196,7 +212,8 @@ def _settings(texts: Texts, base: Path, again: Callable[[], Settings]) -> Settin
     many = {family: {n.partition(".")[2]: v for n, v in read.items() if n.startswith(f"{family}.")} for family in FAMILIES}
     given = frozenset(f"{section}.{key}" for section, keys in texts.items() for key in keys)
     single = {name: read[name] for name in SECTIONS}
-    return Settings(**single, callbacks=many["callback"], rights=many["rights"], base=str(base), given=given, again=again)
+    rest: dict[str, Any] = {"base": str(base), "given": given, "again": again, "notices": tuple(notices)}
+    return Settings(**single, callbacks=many["callback"], rights=many["rights"], **rest)
 
 
 def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:

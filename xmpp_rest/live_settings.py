@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from xmpp_rest.settings import SECTIONS, Settings, key_of
 
 LIVE = {
-    "server": {"log_level", "public_url"},
+    "server": {"log_level", "origins", "public_url"},
     "auth": {"admins", "failures", "iterations", "password_hash"},
     "rest": {"batch_size_limit", "batch_stanzas", "credentials", "iq_timeout", "stanza_size_limit"},
     "data": {"size_limit"},

@@ -204,10 +204,10 @@ def url_prefix(value: str) -> str:
 
 
 def origins(value: str) -> frozenset[str]:
-    """`*`, or origins as browsers send them (RFC 6454 §6.2)."""
+    """`*`, or origins as browsers send them (RFC 6454 §6.2), those of apps and extensions, too (capacitor://localhost)."""
     chosen = frozenset(split_list(value))
     for origin in chosen - {"*"}:
-        if not re.fullmatch(r"https?://[a-z0-9.\-\[\]:]+", origin):
+        if not re.fullmatch(r"[a-z][a-z0-9+.\-]*://[a-z0-9._\-\[\]:]+", origin):
             raise ValueError("write origins such as https://app.example.net, in lower case and without a path, separated by commas; or *")
     return chosen
 

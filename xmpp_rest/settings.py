@@ -66,6 +66,7 @@ class Server:
     data_dir: str = setting("data", folder, "Folder of everything the gateway keeps, relative to this file. Made when missing, mode 0700.")
     public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if not http://<bind>; used in Location fields.")
     proxies: int = setting("0", number(0, 9), "How many trusted proxies stand before it: their X-Forwarded-For and -Proto are believed.")
+    origins: frozenset[str] = setting("*", origins, "Web pages that browsers let use the APIs (CORS): origins such as https://app.example.net. *: any, but none with passwords that browsers keep. Empty: none.")
     body_limit: int = setting("10485760", number(1024, 1 << 30), "Bytes of a request body that are read at the most, whatever the API; but see batch_size_limit.")
     log_level: str = setting("info", choice("debug", "info", "warning", "error"), "How much is logged to standard error.")
 
@@ -158,7 +159,6 @@ class Client:
     prefix: str = setting("/api", url_prefix, "The path that it stands below.")
     generation: int = setting("6", generation, "6: answers as MongooseIM 6 gave them; 3: as its generations 2 to 5 did, with error bodies empty.")
     realm: str = setting("mongooseim", header_text, "The realm that a 401 names.")
-    origins: frozenset[str] = setting("*", origins, "Web pages that browsers let in (CORS): origins such as https://app.example.net. *: any. Empty: none.")
     body_limit: int = setting("1048576", number(1024, 1 << 28), "Bytes of a request body at the most.")
     page_limit: int = setting("500", number(50, 10_000), "Messages of a history page at the most.")
     sse_timestamp_unit: str = setting("us", choice("us", "ms"), "Unit of `timestamp` in events: us, as clients of this API know it, or ms as everywhere else.")
@@ -226,7 +226,7 @@ class Right:
 class Settings:
     """All settings, read and checked. `base`: the folder that relative paths are below; `given`: what was set, as section.key.
 
-    `again` reads them once more from where they came from; it raises SettingsError.
+    `again` reads them once more from where they came from; it raises SettingsError. `notices`: what was read although it is out of date.
     """
 
     server: Server
@@ -247,6 +247,7 @@ class Settings:
     base: str
     given: frozenset[str]
     again: Callable[[], Settings] = field(repr=False, compare=False)
+    notices: tuple[str, ...] = field(default=(), compare=False)
 
 
 SECTIONS: dict[str, type] = {

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
+from flask import Response
+
+from xmpp_rest.api.foreign import REFUSAL, SAFE, is_misused
 from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
-from xmpp_rest.http.resource import Resource
+from xmpp_rest.http.problem import render_problem
+from xmpp_rest.http.resource import Resource, Stop
 
 
 class Authenticated(Resource):
@@ -45,9 +49,20 @@ class Authenticated(Resource):
         """Whether this caller may come in; else 403."""
         return True
 
+    def changes(self) -> bool:
+        """Whether the request would change anything, by its method (RFC 9110 §9.2.1)."""
+        return self.request.method not in SAFE
+
+    def refuse_foreign(self) -> NoReturn:
+        """End a request that a foreign page has caused: 403."""
+        body, content_type = render_problem(403, {"detail": REFUSAL})
+        raise Stop(Response(body, 403, content_type=content_type))
+
     def is_authorized(self) -> bool | str:
         if self.request.method in self.open_methods:
             return True
+        if is_misused(self.request.environ, self.gateway.settings) and self.changes():
+            self.refuse_foreign()  # before the password is looked at: the page cannot tell whether one is remembered
         who = self.authenticate(self.request.environ.get("HTTP_AUTHORIZATION"))
         if isinstance(who, Caller):
             self.caller = who

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint
 
 from xmpp_rest.api.client.contacts import Contacts
-from xmpp_rest.api.client.cors import allow_origin
 from xmpp_rest.api.client.description import Description
 from xmpp_rest.api.client.events import Events
 from xmpp_rest.api.client.messages import Messages
@@ -42,5 +41,4 @@ def blueprint(gateway: Gateway) -> Blueprint:
             routes.record(any_method(rule, family, dispatcher.view))
     description = Description.as_view("description", settings)
     routes.add_url_rule(f"{settings.prefix}-docs/openapi.json", view_func=description)
-    routes.after_request(allow_origin(settings.origins))
     return routes

@@ -16,6 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from drivers import StorageError
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal
+from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_bearer
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.gateway import Gateway
@@ -85,6 +86,10 @@ class ClientResource(Authenticated):
         except InvalidJID:
             return Refused(Outcome.WRONG)
         return self.gateway.authenticator.password(jid, pair[1], self.request.remote_addr or "")
+
+    def refuse_foreign(self) -> NoReturn:
+        self._log(403, "a page of another origin has caused it")
+        raise Stop(Refusal(403, REFUSAL).response(self.settings.generation))
 
     def challenge(self) -> str:
         return f'Basic realm="{self.settings.realm}"'

@@ -14,13 +14,10 @@ from xmpp_rest.api.commands.families import COMMANDS
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.api.cors import let_in
 from xmpp_rest.api.routing import any_method
 from xmpp_rest.gateway import Gateway
 
 log = logging.getLogger(__name__)
-
-_CORS = (("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Admin"),)
 
 
 def registry() -> Registry:
@@ -38,7 +35,6 @@ def blueprint(gateway: Gateway) -> Blueprint:
         routes.add_url_rule(rule, view_func=preflight, methods=["OPTIONS"])
         routes.record(any_method(rule, "call", call))
     routes.register_error_handler(Exception, _unexpected)
-    routes.after_request(_allow_origin)
     routes.after_request(_audit)
     return routes
 
@@ -47,11 +43,6 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
     """What nobody foresaw: the log has all of it, the caller nothing (spec commands-api §16)."""
     log.error("%r failed", request.path, exc_info=error)
     return internal_error().answer
-
-
-def _allow_origin(response: Response) -> Response:
-    """The CORS fields that every answer carries."""
-    return let_in(response, "*", _CORS)
 
 
 def _audit(response: Response) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.resource import Stop
@@ -53,6 +54,16 @@ def bad_token() -> Failure:
 
 def forbidden() -> Failure:
     return failure(403, 32, "AccessRules: Account does not have the right to perform the operation.")
+
+
+def foreign() -> Failure:
+    """Of our own: the peer lets every page act."""
+    return failure(403, 32, REFUSAL)
+
+
+def change_by_get() -> Failure:
+    """Of our own, to browsers alone: any page can make them GET (RFC 9110 §9.2.1)."""
+    return failure(403, 32, "This command changes something: a browser may call it by POST only.")
 
 
 def bad_request() -> Failure:

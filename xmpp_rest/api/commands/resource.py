@@ -12,10 +12,13 @@ from xmpp_rest.api.commands.arguments import Given, take
 from xmpp_rest.api.commands.body import read_json, read_query
 from xmpp_rest.api.commands.caller import asker
 from xmpp_rest.api.commands.catalogue import Definition
+from xmpp_rest.api.commands.harmless import READS
 from xmpp_rest.api.commands.path import Target, read_path
 from xmpp_rest.api.commands.registry import Offer, Registry
 from xmpp_rest.api.commands.results import render
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.foreign import SAFE, is_foreign, is_from_browser
+from xmpp_rest.auth.credentials import is_bearer
 from xmpp_rest.auth.rights import HTTP, Asked, Asker, rights_of
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.body import dump_json
@@ -77,8 +80,19 @@ class Call(Resource):
     def is_authorized(self) -> bool:
         if not self.registry.knows(self.target.name):
             raise errors.unknown_name()  # COMPAT ejabberd: before credentials are looked at
+        self._require_no_foreign_page()
         self.asker = asker(self.services, self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
         return True
+
+    def _require_no_foreign_page(self) -> None:
+        """Nobody's page may change anything by what a browser adds, or by where it is: rules may open commands to networks."""
+        environ = self.request.environ
+        if self.target.name in READS:
+            return
+        if self.request.method in SAFE and is_from_browser(environ):
+            raise errors.change_by_get()
+        if is_foreign(environ, self.settings) and not is_bearer(environ.get("HTTP_AUTHORIZATION")):
+            raise errors.foreign()
 
     def forbidden(self) -> bool:
         """COMPAT ejabberd: version and arguments are judged before rights."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from xmpp_rest.api.cors import let_in
 from xmpp_rest.api.data.listing import Listing
 from xmpp_rest.api.data.path import names_account
 from xmpp_rest.api.data.read import Read
@@ -14,13 +13,6 @@ from xmpp_rest.api.data.write import Write
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 from xmpp_rest.service.data import Data
-
-CORS = {
-    "Access-Control-Allow-Methods": "OPTIONS, GET, PUT, POST, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range",
-    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, Debug, ETag, Location",
-    "Access-Control-Max-Age": "7200",
-}
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
@@ -38,15 +30,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     routes.add_url_rule("/data", "slash", _to_slash, methods=["GET"], provide_automatic_options=False)
     routes.add_url_rule("/data/<anything:path>", "path", by_path, methods=Resource.route_methods, provide_automatic_options=False)
-    routes.after_request(_allow_origin)
     return routes
 
 
 def _to_slash() -> BaseResponse:
     """COMPAT mod_data_access: answered before credentials are looked at."""
     return redirect("/data/", 301)
-
-
-def _allow_origin(response: Response) -> Response:
-    """The CORS fields that every answer carries."""
-    return let_in(response, request.environ.get("HTTP_ORIGIN", "*"), CORS.items())

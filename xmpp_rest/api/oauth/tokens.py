@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import StorageError
 from xmpp_rest.api.commands.audit import record
+from xmpp_rest.api.foreign import REFUSAL, is_misused
 from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
 from xmpp_rest.auth.rights import Asker
@@ -80,6 +81,8 @@ class OAuthResource(Resource):
 
     def check_client(self, form: Mapping[str, str]) -> None:
         """A client that says who it is must prove it; one that does not is anybody's (RFC 6749 §2.3, §3.2.1)."""
+        if is_misused(self.request.environ, self.gateway.settings):
+            self.fail(403, "access_denied", REFUSAL)
         header = self.request.headers.get("Authorization")
         given = basic_pair(header) if header else None
         if given is None and "client_id" in form:

@@ -8,6 +8,7 @@ import secrets
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
+from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.codecs import XMPP_XML
 from xmpp_rest.protocol.conditions import reason_phrase
@@ -34,6 +35,7 @@ ERRORS: dict[str, Row] = {
     "from_auth": Row(403, "auth", "not-authorized", "Not authorized to send stanza with requested 'from'"),
     "admin": Row(403, "auth", "forbidden", "Only administrators may do this"),
     "scope": Row(403, "auth", "forbidden", "This token may send messages to certain addresses only, and this is none of them"),
+    "foreign": Row(403, "auth", "forbidden", REFUSAL),
     "throttled": Row(429, "wait", "policy-violation", "Too many wrong credentials; try again later"),
     "parse": Row(400, "modify", "not-well-formed", "Failed to parse payload"),
     "size": Row(413, "modify", "resource-constraint", "Payload too large"),

@@ -11,6 +11,7 @@ from xmpp_rest.api.rest.once import SendOnce
 from xmpp_rest.protocol.codecs import CODECS, nothing_at, query_at
 from xmpp_rest.protocol.path import BadPath, StanzaPath, query_path, stanza_path
 
+CHANGING = frozenset({"command"})  # the one query that a GET makes an iq of type set and that is no mere search
 FROM_PATH = (("*", "from_path"),)
 
 
@@ -22,6 +23,10 @@ class Query(SendOnce):
         if not self.request.environ.get("CONTENT_TYPE"):
             return FROM_PATH
         return super().content_types_accepted()
+
+    def changes(self) -> bool:
+        """A GET that runs an ad-hoc command may do anything (XEP-0050 §4)."""
+        return super().changes() or self.args["path"].partition("/")[0] in CHANGING
 
     def from_path(self) -> bool:
         path = self._path(stanza_path)

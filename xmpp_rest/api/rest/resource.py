@@ -52,6 +52,9 @@ class RestResource(Authenticated):
         realm = f'realm="{self.gateway.settings.gateway.domain}/rest"'
         return f"Basic {realm}, Bearer {realm}"
 
+    def refuse_foreign(self) -> NoReturn:
+        self.fail(failure("foreign"))
+
     def valid_entity_length(self) -> bool:
         return (self.request.content_length or 0) <= self.limit
 
