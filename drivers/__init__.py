@@ -31,7 +31,15 @@ Table = dict[str, Any] | list[Any]
 
 
 class StorageError(Exception):
-    """The storage refused or failed (full disk, read-only folder, lost database); nothing was changed."""
+    """The storage refused or failed (full disk, read-only folder, lost database); nothing was changed.
+
+    The text is for the log, and names files and databases. `told` is what clients may be told of it; a driver that says nothing of that
+    has the text told if no path can be in it.
+    """
+
+    def __init__(self, text: str = "", *, told: str = "") -> None:
+        super().__init__(text)
+        self.told = told or (text if "/" not in text and "\\" not in text else "")
 
 
 class BadStorageURL(StorageError):

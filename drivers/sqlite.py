@@ -196,7 +196,7 @@ class _Engine(Engine):
     def _open(self, *, waits: bool = True) -> sqlite3.Connection:
         """`waits`: whether SQLite waits for others by itself; a writer does so in its own way, and asks for all it needs at the start."""
         if self._connections.closed:
-            raise StorageError(f"{self._path}: the storage has been closed")
+            raise StorageError(f"{self._path}: the storage has been closed", told="the storage has been closed")
         if not self._ready:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             # password hashes are in there: not for everybody's eyes, as SQLite would make it
@@ -228,6 +228,7 @@ class _Engine(Engine):
             yield
         except sqlite3.Error as e:
             code = getattr(e, "sqlite_errorcode", 0) & 0xFF
-            raise StorageError(f"{self._path}: {SENTENCES.get(code, 'SQLite refused')} ({e})") from e
+            sentence = SENTENCES.get(code, "SQLite refused")
+            raise StorageError(f"{self._path}: {sentence} ({e})", told=sentence) from e
         except OSError as e:
-            raise StorageError(f"{self._path}: {e.strerror or e}") from e
+            raise StorageError(f"{self._path}: {e.strerror or e}", told=e.strerror or "") from e

@@ -5,7 +5,10 @@ One table. A service raises `GatewayError(name)`; each API renders it in its own
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
+
+log = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
@@ -53,6 +56,16 @@ ERRORS: dict[str, Row] = {
     "bad-password": Row(400, "modify", "not-acceptable", "The password contains unacceptable characters"),
 }
 RETRY_AFTER = 5  # seconds that 503 asks for, RFC 9110 §10.2.3: about two attempts of the link
+
+
+def of_storage(error: Exception, said: str = "The storage failed") -> str:
+    """What clients are told of a StorageError: `said`, and the reason as far as it is theirs to know; all of it is logged.
+
+    No path of a file, whatever the driver.
+    """
+    log.error("%s: %s", said, error)
+    told = str(getattr(error, "told", ""))
+    return f"{said}: {told}" if told else f"{said}; the log says why"
 
 
 class GatewayError(Exception):

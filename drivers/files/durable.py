@@ -37,7 +37,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as e:
-        raise StorageError(f"{path}: {SENTENCES.get(e.errno or 0, 'the system refused')} ({e.strerror})") from e
+        sentence = SENTENCES.get(e.errno or 0, "the system refused")
+        raise StorageError(f"{path}: {sentence} ({e.strerror})", told=sentence) from e
 
 
 def read(path: Path) -> bytes | None:

@@ -79,7 +79,8 @@ class Locks:
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, durable.FILE_MODE)
 
     def _too_long(self, key: Key) -> StorageError:
-        return StorageError(f"{self._root}: others have been writing the store {key.store!r} for {BUSY:.0f} s")
+        sentence = f"others have been writing the store {key.store!r} for {BUSY:.0f} s"
+        return StorageError(f"{self._root}: {sentence}", told=sentence)
 
 
 def _try_flock(descriptor: int) -> bool:

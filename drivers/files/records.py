@@ -44,7 +44,7 @@ def located(path: Path) -> Iterator[None]:
     try:
         yield
     except Unreadable as e:
-        raise StorageError(f"{path}: {e}") from e
+        raise StorageError(f"{path}: {e}", told="a file of the storage cannot be read") from e
 
 
 def records(descriptor: int, form: Format) -> Iterator[Record]:

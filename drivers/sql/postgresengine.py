@@ -121,7 +121,8 @@ class PostgresEngine(Engine):
                     return attempt(connection)
             except _Conflict as e:
                 if time.monotonic() > deadline:
-                    raise StorageError(f"{self._name}: others kept writing the same rows for {BUSY:.0f} s") from e
+                    sentence = f"others kept writing the same rows for {BUSY:.0f} s"
+                    raise StorageError(f"{self._name}: {sentence}", told=sentence) from e
             time.sleep(random.uniform(*PAUSE))  # noqa: S311
 
     def _pool(self) -> ConnectionPool[Connection]:
@@ -129,7 +130,7 @@ class PostgresEngine(Engine):
         if pool is not None:
             return pool
         if self._closed:
-            raise StorageError(f"{self._name}: the storage has been closed")
+            raise StorageError(f"{self._name}: the storage has been closed", told="the storage has been closed")
         with self._opening.setdefault(os.getpid(), threading.Lock()):
             if os.getpid() not in self._pools:
                 self._ensure_schema()
@@ -164,13 +165,15 @@ class PostgresEngine(Engine):
         try:
             yield
         except PoolTimeout as e:
-            raise StorageError(f"{self._name}: no connection could be had for {CONNECT:.0f} s") from e
+            sentence = f"no connection could be had for {CONNECT:.0f} s"
+            raise StorageError(f"{self._name}: {sentence}", told=sentence) from e
         except psycopg.DataError as e:
-            raise BadValue(f"{self._name} cannot keep the value: {e}") from e
+            raise BadValue(f"the database cannot keep the value: {e}") from e
         except psycopg.Error as e:
             if e.sqlstate in AGAIN:
                 raise _Conflict from e
-            raise StorageError(f"{self._name}: {_sentence(e.sqlstate or '08')} ({e})") from e
+            sentence = _sentence(e.sqlstate or "08")
+            raise StorageError(f"{self._name}: {sentence} ({e})", told=sentence) from e
 
 
 class _Conflict(Exception):

@@ -157,7 +157,13 @@ def test_an_administrator_may_give_that_right(verona: FlaskClient, caplog: pytes
     assert PASSWORD not in caplog.text
 
 
-@pytest.mark.parametrize("uri", ["http://localhost:8000/", "https://[::1]:8443/x?y=z", "com.example.app:/back", "example.verona://back"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://localhost:8000/", "http://127.0.0.1/", "http://127.9.8.7:1/x", "http://[::1]:8000/", "https://[::1]:8443/x?y=z",
+        "https://app.example/", "com.example.app:/back", "example.verona://back", "net.example.a-b+c:x",
+    ],
+)  # fmt: skip
 def test_uris_to_be_sent_back_to(client: FlaskClient, uri: str) -> None:
     assert register(client, redirect_uri=uri) == (200, "")
     assert show(client, redirect_uri=uri).status_code == 200
@@ -168,6 +174,9 @@ def test_uris_to_be_sent_back_to(client: FlaskClient, uri: str) -> None:
     [
         "feed:javascript:alert(1)", "view-source:https://a.example/", "filesystem:https://a.example/", "https://a.example:b/", "https://:443/",
         "https://a.example:99999/", "https://[zz]/", "https://a.example:443:1/", "https://a[::1]/",
+        "http://app.example/", "http://127.0.0.1.evil.example/", "http://localhost.evil.example/", "http://128.0.0.1/", "http://[::2]/",
+        "http://2130706433/", "myapp:/back", "app:x", "ftp://a.example/", "ws://localhost/", "file:///etc/passwd", "blob:https://a.example/x",
+        "com.example.app:/back#x", "about:blank", ".app:/x", "com.:/x", "//a.example/", "intent://a#x", "mailto:a@b.c", "urn:ietf:wg:oauth:2.0:oob",
         "", "/back", "https://", "https:///x", "http:back", "javascript:alert(1)", "data:text/html,x", "https://a.example/#x", "https://a.example/ x",
         "https://a.example;script-src/", "https://juliet@a.example/", "https://a.example/\r\nX: y", "https://[a/", 'https://a.example/"', "https://ä.example",
     ],
@@ -176,6 +185,13 @@ def test_what_is_no_uri_to_be_sent_back_to(client: FlaskClient, uri: str) -> Non
     status, text = register(client, redirect_uri=uri)
     assert (status, isinstance(text, str)) == (400, True)
     assert show(client, redirect_uri=uri).status_code == 400
+
+
+def test_nobody_is_sent_to_what_was_registered_when_more_was_taken(client: FlaskClient, gateway: Gateway) -> None:
+    row = {"name": "x", "redirect_uri": "javascript:alert(1)"}
+    gateway.driver.store(None, DOMAIN, "oauth_client", {"verona": row})
+    for answer in (show(client, redirect_uri=row["redirect_uri"]), fill(client, redirect_uri=row["redirect_uri"])):
+        assert (answer.status_code, "Location" in answer.headers) == (400, False)
 
 
 def test_a_client_needs_a_name_and_can_go(verona: FlaskClient) -> None:

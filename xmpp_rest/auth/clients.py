@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
 from urllib.parse import urlsplit
@@ -16,8 +17,8 @@ from drivers import Driver
 CLIENTS = "oauth_client"  # the store, of the host
 _URI = re.compile(r"[a-z][a-z0-9+.\-]*:[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")  # RFC 3986 §4.3
 _AUTHORITY = re.compile(r"([a-z0-9.\-]+|\[[0-9a-f:.]+\])?(:[0-9]{1,5})?")
-# no program is behind these; some wrap another URI
-_EVIL = frozenset(["about", "blob", "data", "feed", "file", "filesystem", "jar", "javascript", "vbscript", "view-source", "wyciwyg"])
+_PRIVATE = re.compile(r"[a-z][a-z0-9+\-]*(\.[a-z0-9+\-]+)+")  # RFC 8252 §7.1: a domain name reversed, so with a dot
+REDIRECTS = "https, http on the loopback address, or an app's own scheme with a dot in it, such as com.example.app:/back; no fragment"
 ITERATIONS = 10_000  # PBKDF2
 
 
@@ -37,14 +38,14 @@ class Clients:
     def add_implicit(self, identifier: str, name: str, redirect_uri: str) -> None:
         """Register a client of the implicit grant, or change it. Raises ValueError for what is no URI to be sent back to."""
         if not _is_redirect(redirect_uri):
-            raise ValueError("redirect_uri: write a whole URI without a fragment, such as https://app.example.net/back (RFC 6749 §3.1.2)")
+            raise ValueError(f"redirect_uri: write a whole URI such as https://app.example.net/back: {REDIRECTS}")
         row = {"name": name, "redirect_uri": redirect_uri}
         self._driver.update(None, self._domain, CLIENTS, lambda old: {**_table(old), identifier: row})
 
     def implicit(self, identifier: str) -> tuple[str, str] | None:
-        """Name and redirection URI of a client of the implicit grant; None if there is no such client."""
+        """Name and redirection URI of a client of the implicit grant; None if there is no such client, or its URI is none to be sent to."""
         row = _table(self._driver.load(None, self._domain, CLIENTS)).get(identifier)
-        if not isinstance(row, dict) or not isinstance(row.get("redirect_uri"), str):
+        if not isinstance(row, dict) or not isinstance(row.get("redirect_uri"), str) or not _is_redirect(row["redirect_uri"]):
             return None
         return str(row.get("name", "")), row["redirect_uri"]
 
@@ -60,14 +61,27 @@ class Clients:
 
 
 def _is_redirect(uri: str) -> bool:
+    """Whether a user may be sent back there: RFC 9700 §2.1, RFC 8252 §7.1 and §7.3."""
     try:
         parts = urlsplit(uri)
         parts.port  # noqa: B018  # raises for one that there cannot be
     except ValueError:
         return False
-    wants_host = parts.scheme in ("http", "https")
-    good = _URI.fullmatch(uri) and _AUTHORITY.fullmatch(parts.netloc) and parts.scheme not in _EVIL
-    return bool(good) and bool(parts.hostname or not wants_host)
+    if not (_URI.fullmatch(uri) and _AUTHORITY.fullmatch(parts.netloc)):
+        return False
+    match parts.scheme:
+        case "https":
+            return bool(parts.hostname)
+        case "http":
+            return _is_loopback(parts.hostname or "")
+    return bool(_PRIVATE.fullmatch(parts.scheme))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _table(stored: object) -> dict[str, object]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from xmpp_rest.errors import ERRORS, GatewayError
+from xmpp_rest.errors import ERRORS, GatewayError, of_storage
 from xmpp_rest.link.hub_wire import Channel, Message
 from xmpp_rest.link.once import Once
 
@@ -147,7 +147,7 @@ def _shown(message: Message, result: Any) -> Message:
         answer["error"] = [result.name, result.text]
     elif isinstance(result, Exception):
         log.error("a call of another process failed", exc_info=result)
-        answer["error"] = ["storage-failed", f"{ERRORS['storage-failed'].text}: {result}"]
+        answer["error"] = ["storage-failed", of_storage(result, ERRORS["storage-failed"].text)]
     else:
         answer["result"] = result
     return answer

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, of_storage
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callback import CallbackService
@@ -56,7 +56,7 @@ class Callbacks:
         try:
             return replay(self.services[callback], ids)
         except StorageError as e:
-            raise GatewayError("storage-failed", f"The storage failed: {e}") from e
+            raise GatewayError("storage-failed", of_storage(e)) from e
 
     def handle_bot(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """A stanza for the address of a bot, with or without resource."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.errors import ERRORS, GatewayError
+from xmpp_rest.errors import ERRORS, GatewayError, of_storage
 from xmpp_rest.link.alarms import Alarms
 from xmpp_rest.link.hub import Hub
 from xmpp_rest.link.hub_peers import Handler
@@ -244,7 +244,7 @@ def _shown_result(result: Result) -> list[str]:
         return [result.name, result.text]
     if isinstance(result, Exception):
         log.error("a stanza of another process could not be sent", exc_info=result)
-        return ["storage-failed", f"{ERRORS['storage-failed'].text}: {result}"]
+        return ["storage-failed", of_storage(result, ERRORS["storage-failed"].text)]
     return [] if result is None else [serialise(result)]
 
 

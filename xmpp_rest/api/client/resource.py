@@ -18,7 +18,7 @@ from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal
 from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_bearer
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.construction import construct
@@ -157,7 +157,7 @@ class ClientResource(Authenticated):
         except GatewayError as e:
             refusal = Refusal(e.row.status, e.text, retry_after=RETRY_AFTER if e.row.status == 503 else None)
         except StorageError as e:
-            refusal = Refusal(503, f"The storage failed: {e}", retry_after=RETRY_AFTER)
+            refusal = Refusal(503, of_storage(e), retry_after=RETRY_AFTER)
         self._log(refusal.status, refusal.text)
         raise Stop(refusal.response(self.settings.generation))
 

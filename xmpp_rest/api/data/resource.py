@@ -69,7 +69,7 @@ class DataResource(Authenticated):
             yield
         except StorageError as e:
             log.error("%s %s: %s", self.request.method, self.request.path, e)
-            debug = " ".join(str(e).split()).encode("ascii", "replace").decode()
+            debug = " ".join((e.told or str(e)).split()).encode("ascii", "replace").decode()
             self.refuse(500, "The storage failed; nothing was changed", Debug=debug[:MAX_DEBUG])
 
     @contextmanager

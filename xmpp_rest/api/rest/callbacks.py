@@ -7,7 +7,7 @@ from typing import Any
 from drivers import ItemNotFound, StorageError
 from xmpp_rest.api.rest.errors import failure, failure_of
 from xmpp_rest.api.rest.resource import RestResource
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
 from xmpp_rest.protocol.codecs import JSON
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
@@ -52,7 +52,7 @@ class CallbackResource(RestResource):
         except ItemNotFound as e:
             self.fail(failure("dead", error=str(e)))
         except StorageError as e:
-            self.fail(failure_of(GatewayError("storage-failed", f"The storage failed: {e}")), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail(failure_of(GatewayError("storage-failed", of_storage(e))), **{"Retry-After": str(RETRY_AFTER)})
         except GatewayError as e:
             self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
 
@@ -114,7 +114,7 @@ class Replay(CallbackResource):
         except GatewayError as e:
             self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
         except StorageError as e:
-            self.fail(failure_of(GatewayError("storage-failed", f"The storage failed: {e}")), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail(failure_of(GatewayError("storage-failed", of_storage(e))), **{"Retry-After": str(RETRY_AFTER)})
         self.set_body({"callback": self.service.name, "replayed": replayed, "left": left})
         return True
 

@@ -16,7 +16,7 @@ from drivers import StorageError
 from xmpp_rest.api.rest.addressing import Addressed
 from xmpp_rest.api.rest.errors import Failure, failure, failure_of
 from xmpp_rest.api.rest.send import Send
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import media_type
 from xmpp_rest.service.idempotency import Answer, Claim, OtherRequest, StillRunning
@@ -84,7 +84,7 @@ class SendOnce(Send):
         except StillRunning:
             self.fail(failure("idempotency_running"), **{"Retry-After": str(RETRY_AFTER)})
         except StorageError as e:
-            error = GatewayError("storage-failed", f"The storage failed; nothing was sent: {e}")
+            error = GatewayError("storage-failed", of_storage(e, "The storage failed; nothing was sent"))
             self.fail(failure_of(error), **{"Retry-After": str(RETRY_AFTER)})
         if not isinstance(begun, Claim):
             self._replay(begun)

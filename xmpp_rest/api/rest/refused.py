@@ -8,7 +8,7 @@ from typing import Any
 from drivers import StorageError
 from xmpp_rest.api.rest.addressing import Rejected
 from xmpp_rest.api.rest.errors import Failure, failure, failure_of
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
 from xmpp_rest.protocol.codecs import Misaddressed, Unreadable
 from xmpp_rest.protocol.element import BadXML
 
@@ -18,7 +18,7 @@ _KINDS: tuple[tuple[type[Exception], Callable[[Any], Failure]], ...] = (  # firs
     (Rejected, lambda e: failure(e.name, **({"error": e.reason} if e.reason else {}))),
     (BadXML, lambda e: failure("parse", error=str(e))),
     (GatewayError, failure_of),
-    (StorageError, lambda e: failure_of(GatewayError("storage-failed", f"The storage failed; nothing was kept: {e}"))),
+    (StorageError, lambda e: failure_of(GatewayError("storage-failed", of_storage(e, "The storage failed; nothing was kept")))),
 )
 REFUSED = tuple(kind for kind, _ in _KINDS)
 """What may be raised."""

@@ -9,7 +9,7 @@ from xmpp_rest.api.eventsource import FIELDS, EventSource, Write, resume
 from xmpp_rest.api.rest.errors import failure, failure_of
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.credentials import Kind
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
 from xmpp_rest.http.connection import Connection
 from xmpp_rest.http.sse import EventStream, event
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML
@@ -48,7 +48,7 @@ class StanzaStream(RestResource):
         except GatewayError as e:
             self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
         except StorageError as e:
-            self.fail(failure_of(GatewayError("storage-failed", str(e))))
+            self.fail(failure_of(GatewayError("storage-failed", of_storage(e))))
         connection.bound_writes(bounds.write_timeout)
         for name, value in FIELDS.items():
             self.response.headers[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -85,7 +86,8 @@ def reload_config(services: Services) -> bool:
     try:
         waiting = services.gateway.reload().waiting
     except SettingsError as e:
-        raise rejected(f"Nothing was changed: {e}") from e
+        shown = str(e).replace(services.gateway.settings.base + os.sep, "")  # which file it is, not where
+        raise rejected(f"Nothing was changed: {shown}") from e
     services.gateway.everywhere("reload")
     if waiting:
         raise rejected(f"These need a restart: {', '.join(waiting)}. All else is in force")
