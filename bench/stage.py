@@ -91,7 +91,7 @@ class Stage:
         self._start_gateways()
 
     def _start_gateways(self) -> None:
-        bot = {"callback.bot": {"url": f"http://127.0.0.1:{self.answering}/", "address": f"bot@{GATEWAY}"}}
+        bot = {"callback.bot": {"url": f"http://127.0.0.1:{self.answering}/", "address": f"bot@{GATEWAY}", "reply_rate": 10_000}}
         ours = self.gateway("gateway", {"server": {"workers": self._workers}, **bot})
         self._know(OURS, ours.port, ours, self.prosody)
         asked = {"jid": f"admin@{GATEWAY}", "ttl": 86400, "scopes": ["ejabberd:admin"]}

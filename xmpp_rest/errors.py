@@ -43,6 +43,7 @@ ERRORS: dict[str, Row] = {
     "not-occupant": Row(403, "cancel", "item-not-found", "Only occupants of the room may do this"),  # XEP MUC Light §7.1
     "not-owner": Row(403, "cancel", "not-allowed", "Only the owner of the room may do this"),  # §7.4
     "bad-room-change": Row(400, "modify", "bad-request", "The room cannot be changed in this way"),
+    "bot-kept-out": Row(403, "auth", "forbidden", "Only an administrator may bring a bot into a room"),
     "room-full": Row(403, "wait", "resource-constraint", "The room holds as many occupants as it may"),
     "rooms-full": Row(503, "wait", "resource-constraint", "There are as many rooms as there may be"),
     "room-crowded": Row(403, "wait", "resource-constraint", "The room has as many affiliations or subscribers as it may"),

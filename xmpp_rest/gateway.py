@@ -129,7 +129,10 @@ class Gateway:
         self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes)
         self.sending.guard = self._guard
         dead = DeadLetters(self.driver, settings.gateway.domain)
-        self.callbacks = Callbacks(settings.callbacks, self.router, dead, self.data_dir / "callbacks", self.accounts.exists)
+        self.callbacks = Callbacks(
+            settings.callbacks, self.router, dead, self.data_dir / "callbacks",
+            exists=self.accounts.exists, is_admin=self.authenticator.is_admin, incidents=self.incidents,
+        )  # fmt: skip
         self.muclight = self._build_rooms() if settings.gateway.rooms_domain else None
         self.sessions = Sessions(settings.gateway.domain, self.streams, presences, self.sending)
         self.contacts.listened = lambda account: bool(self.sessions.of(account))
@@ -171,7 +174,7 @@ class Gateway:
         domain = self.settings.gateway.rooms_domain
         rooms, blocking = Rooms(self.driver, domain), Blocking(self.driver, domain)
         voice = Voice(rooms, self.archive, self.stamps, self.router)
-        muclight = MucLight(rooms, blocking, self.archive, self.stamps, voice, Rules(**vars(self.settings.rooms)))
+        muclight = MucLight(rooms, blocking, self.archive, self.stamps, voice, Rules(**vars(self.settings.rooms)), self.callbacks.may_bring)
         archive = ArchiveQueries(self.archive, self.router.send, muclight.may_ask)
         self.router.subscribe(domain, MucLightEntity(muclight, blocking, archive.handle).handle)
         return muclight
@@ -179,7 +182,7 @@ class Gateway:
     def _build_conference(self) -> Conference:
         """The rooms of XEP-0045, which answer at their domain before anybody else does."""
         domain = self.settings.gateway.conference_domain
-        rooms = conference(self.driver, domain, self.router, self.archive, self.stamps, self.settings.conference)
+        rooms = conference(self.driver, domain, self.router, self.archive, self.stamps, self.settings.conference, self.callbacks.may_bring)
         self.router.subscribe(domain, rooms.handle)
         return rooms
 

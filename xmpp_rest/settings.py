@@ -208,6 +208,8 @@ class Callback:
     keep: str = setting("disk", choice("disk", "memory"), "Where messages and presences wait until they are answered. disk: none is lost by a crash.")
     retries: int = setting("0", number(0, 100), "Further attempts after no connection, 429, 502, 503 or 504; the sender hears of the last one alone.")
     retry_max: float = setting("300", seconds(0.1, 86400), "Seconds between two attempts at the most. They double from half a second; Retry-After counts.")
+    reply_rate: int = setting("20", number(1, 1_000_000), "Replies to one sender within a second; further ones wait, so that two programs do not answer each other without end.")
+    rooms: str = setting("admins", choice("admins", "anyone"), "Who may bring the bot into a room: administrators alone, or anyone who may add people to the room.")
     dead_letters: int = setting("1000", number(0, 100_000), "Undelivered stanzas that are kept, to be read and replayed at /rest/callbacks; the oldest go first.")
     secret: bytes = setting("", signing_secret, "Signs requests (Standard Webhooks): whsec_ and base64, or text. Empty: no signature.", secret=True)
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import may_be_refused, refusal
-from xmpp_rest.service.carrier import Carrier
+from xmpp_rest.service.carrier import UNFORESEEN, Carrier
 from xmpp_rest.service.dead_letters import DeadLetters
 from xmpp_rest.service.delivery import Delivery, new_delivery
 from xmpp_rest.service.promises import Promise, Promises
@@ -41,12 +42,13 @@ def event_of(to: JID) -> str:
 class CallbackService:
     """The stanzas of one callback. Owned by `Callbacks`; `start()` and `stop()` are called once each."""
 
-    def __init__(self, name: str, settings: Callback, router: Router, dead: DeadLetters, folder: Path) -> None:
+    def __init__(self, name: str, settings: Callback, router: Router, dead: DeadLetters, folder: Path, incidents: Incidents) -> None:
         self.name = name
         self.settings = settings
         self.dead = dead
         self.pool = SerialPool(f"callback {name}", settings.concurrency, settings.queue_size)
-        self.carrier = Carrier(name, settings, router, dead, self.take)
+        self.carrier = Carrier(name, settings, router, dead, self.take, incidents)
+        self._incidents = incidents
         self._hosted = router.domains
         self._promises = Promises(folder / f"{name}.journal" if settings.keep == "disk" else None)
         self._coming: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
@@ -76,8 +78,10 @@ class CallbackService:
     def take(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Queue the stanza for the URL, if it was asked for; otherwise, or when the queue is full, an error for its sender.
 
-        Raises GatewayError: storage-failed.
+        What the bot itself said in a room is dropped. Raises GatewayError: storage-failed.
         """
+        if self.carrier.reflections.heard(stanza, sender, to):
+            return None
         if not self.takes(stanza, to):
             refused = stanza.tag != "presence" and may_be_refused(stanza)
             return refusal(stanza, stanza_error("service-unavailable")) if refused else None
@@ -86,11 +90,21 @@ class CallbackService:
             full = StanzaError("wait", "resource-constraint", "too many stanzas wait for this address")
             return refusal(stanza, full) if may_be_refused(stanza) else None
         delivery = new_delivery(stanza, sender, to)
-        if sender.domain in self._hosted:
-            self._accept((delivery,))
-        else:
+        if sender.domain not in self._hosted:
             self._coming.put(delivery)  # an iq, too: the order is kept
+            return None
+        try:
+            self._accept((delivery,))
+        except GatewayError:
+            raise
+        except Exception:
+            self._report(sender)
+            return refusal(stanza, UNFORESEEN) if may_be_refused(stanza) else None
         return None
+
+    def _report(self, sender: JID) -> None:
+        message = "callback %s: a stanza from %s cannot be queued"
+        self._incidents.report(log, "callback-job", message, self.name, sender, level=logging.ERROR, trace=True)
 
     def replay(self, delivery: Delivery) -> bool:
         """Queue a dead letter again; False if there is no room. Raises GatewayError: storage-failed."""
@@ -100,13 +114,18 @@ class CallbackService:
         return claimed
 
     def _accept(self, deliveries: Sequence[Delivery]) -> None:
-        """Promise these, for which a place is claimed, and queue them. Raises GatewayError: storage-failed."""
+        """Promise these, for which a place is claimed, and queue them; or none, and the places are free again.
+
+        Raises GatewayError, storage-failed; and whatever writing them down raises.
+        """
         try:
             promises = self._promises.make(deliveries)
-        except OSError as e:
+        except Exception as e:
             for _ in deliveries:
                 self.pool.give_up()
-            raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
+            if isinstance(e, OSError):
+                raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
+            raise
         for promise in promises:
             self.pool.put(promise[1].sender.bare, self._job(promise))
 
@@ -131,11 +150,25 @@ class CallbackService:
             self._accept_all(coming)
 
     def _accept_all(self, deliveries: Sequence[Delivery]) -> None:
+        """Queue these, or refuse them; raises nothing, for the thread has to go on."""
         try:
             self._accept(deliveries)
         except GatewayError as e:
             log.error("callback %s: %d stanzas are refused: %s", self.name, len(deliveries), e)
             for delivery in deliveries:
-                self.carrier.refuse(delivery, StanzaError("wait", "internal-server-error"))
-        except Exception:  # the thread has to go on
-            log.exception("callback %s: %d stanzas are lost", self.name, len(deliveries))
+                self.carrier.refuse(delivery, StanzaError("wait", "internal-server-error"), e.text)
+        except Exception:
+            self._accept_each(deliveries)
+
+    def _accept_each(self, deliveries: Sequence[Delivery]) -> None:
+        """One of these cannot be written down, which is no reason to refuse the others."""
+        if len(deliveries) == 1:
+            self._report(deliveries[0].sender)
+            self.carrier.refuse(deliveries[0], UNFORESEEN, "it could not be queued")
+            return
+        for n, delivery in enumerate(deliveries):
+            if not self.pool.claim():
+                for left in deliveries[n:]:
+                    self.carrier.refuse(left, StanzaError("wait", "resource-constraint"), "too many stanzas wait for this address")
+                return
+            self._accept_all((delivery,))

@@ -6,12 +6,13 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.codecs import CODECS, TEXT, Codec, Misaddressed, Unreadable, media_type
-from xmpp_rest.protocol.conditions import error_of_status
+from xmpp_rest.protocol.conditions import StanzaError, error_of_status
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.protocol.namespaces import RECEIPTS, XML_LANG
+from xmpp_rest.protocol.namespaces import MUC_USER, PUBSUB_EVENT, RECEIPTS, XML_LANG
 from xmpp_rest.protocol.stanza import child, is_request, make, may_be_refused, new_id, refusal, result
 
 _REQUEST = f"{{{RECEIPTS}}}request"
+_ANNOUNCED = (f"{{{MUC_USER}}}x", f"{{{PUBSUB_EVENT}}}event")  # XEP-0045: of a room to its occupants; XEP-0060, and ejabberd's subscribers
 _NOTHING_TO_SAY = (202, 204)
 _ABSENT = frozenset((429, 502, 503, 504))  # the service behind the URL did not take the stanza: it may later (RFC 9110 §15.6, RFC 6585 §4)
 
@@ -25,43 +26,70 @@ class Response(NamedTuple):
     body: bytes
     retry_after: str | None = None
     accept: str | None = None
+    unreadable: str = ""  # why there is no body, though one came
 
 
 class Reply(NamedTuple):
     """The stanza to send back, None for nothing; `unreadable` is why the body was passed over, for the log.
 
-    `failed`: nobody looked at the stanza, as far as the status can tell; another attempt may be worth it.
+    `failed`: nobody looked at the stanza, as far as the status can tell; another attempt may be worth it. `empty`: the stanza says
+    nothing and is not due.
     """
 
     stanza: Element | None
     unreadable: str = ""
     failed: bool = False
+    empty: bool = False
 
 
 def wants_receipt(stanza: Element) -> bool:
-    """Whether a message asks for a delivery receipt (XEP-0184 §5.1)."""
-    asks = stanza.tag == "message" and stanza.get("type") != "error" and bool(stanza.get("id"))
+    """Whether a message asks for a delivery receipt (XEP-0184 §5.1, §5.3: not in a room)."""
+    asks = stanza.tag == "message" and stanza.get("type") not in ("error", "groupchat") and bool(stanza.get("id"))
     return asks and stanza.find(_REQUEST) is not None
+
+
+def is_announcement(stanza: Element) -> bool:
+    """Whether a room or a node tells it to many, none of whom is asked for anything.
+
+    Nothing is answered by itself: an empty reply would come back as the next announcement, and a room removes who sends it errors.
+    """
+    if stanza.tag == "iq":
+        return False
+    return stanza.get("type") == "groupchat" or any(stanza.find(tag) is not None for tag in _ANNOUNCED)
+
+
+def error_for(stanza: Element, error: StanzaError) -> Element | None:
+    """The error that tells the sender of a stanza; None where nobody is to be told."""
+    return refusal(stanza, error) if may_be_refused(stanza) and not is_announcement(stanza) else None
 
 
 def reply_to(stanza: Element, response: Response) -> Reply:
     """The first rule that fits; every branch is a row of the specification's table."""
     if not may_be_refused(stanza):
         return Reply(None, failed=response.status in _ABSENT)  # row 1
+    due = is_request(stanza) or wants_receipt(stanza)
     if response.status in _NOTHING_TO_SAY:
-        due = is_request(stanza) or wants_receipt(stanza)
         return Reply(_receipted(stanza, _empty(stanza)) if due else None)  # row 2; with an answer due, row 4
     body, unreadable = _body(stanza, response)
     if body is not None:
-        return Reply(_receipted(stanza, _addressed(stanza, body)))  # row 3
+        reply = _addressed(stanza, body)
+        unwanted = reply.get("type") == "error" and is_announcement(stanza)
+        return Reply(None if unwanted else _receipted(stanza, reply))  # row 3
     if 200 <= response.status < 300:
-        return Reply(_receipted(stanza, _empty(stanza)), unreadable)  # row 4
-    error = refusal(stanza, error_of_status(response.status))
-    return Reply(error, unreadable, response.status in _ABSENT)  # row 5
+        silent = not due and (is_announcement(stanza) or _says_nothing(stanza))
+        return Reply(None if silent else _receipted(stanza, _empty(stanza)), unreadable, empty=not due)  # row 4
+    return Reply(error_for(stanza, error_of_status(response.status)), unreadable, response.status in _ABSENT)  # row 5
+
+
+def _says_nothing(stanza: Element) -> bool:
+    """Whether a message has no text: a chat state, a receipt, an empty reply. Two callbacks would answer each other's for ever."""
+    return stanza.tag == "message" and stanza.find("body") is None
 
 
 def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
     """The stanza in the body, if it is one of the same kind; and what is wrong with it otherwise."""
+    if response.unreadable:
+        return None, response.unreadable
     kind = media_type(response.content_type)
     codec = CODECS.get(kind)
     if not response.body or codec is None:
@@ -113,10 +141,7 @@ def _copy_id(stanza: Element, reply: Element) -> None:
 def _empty(stanza: Element) -> Element:
     if stanza.tag == "iq":
         return result(stanza)
-    reply = make(stanza.tag, from_=stanza.get("to"), to_=stanza.get("from"), type_=stanza.get("type"), id_=new_id())
-    if reply.get("type") == "groupchat":
-        reply.set("to", str(parse_jid(stanza.attrib["from"]).bare))
-    return reply
+    return make(stanza.tag, from_=stanza.get("to"), to_=stanza.get("from"), type_=stanza.get("type"), id_=new_id())
 
 
 def _receipted(stanza: Element, reply: Element) -> Element:

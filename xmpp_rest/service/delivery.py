@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
+
+_IDENTIFIER = re.compile(r"[!-~]{1,200}")  # it becomes the value of a header field
 
 
 class Lost(ValueError):
@@ -47,15 +50,17 @@ def read_delivery(text: str) -> Delivery:
     try:
         identifier, since, replayed, xml = json.loads(text)
         return delivery_of(xml, identifier, since, replayed=replayed)
-    except (ValueError, TypeError) as e:
+    except (ValueError, TypeError, RecursionError) as e:
         raise Lost(str(e)) from e
 
 
-def delivery_of(xml: str, identifier: str, since: float, *, replayed: bool) -> Delivery:
+def delivery_of(xml: str, identifier: object, since: float, *, replayed: bool) -> Delivery:
     """The delivery of a stanza that is kept as text. Raises Lost."""
+    if not (isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier)):
+        raise Lost(f"{identifier!r:.60} is no id of a delivery")
     try:
         stanza = parse_stored(xml)
         ends = parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"])
-    except (BadXML, InvalidJID, KeyError) as e:
+    except (BadXML, InvalidJID, KeyError, RecursionError) as e:
         raise Lost(str(e)) from e
     return Delivery(identifier, since, stanza, *ends, replayed)

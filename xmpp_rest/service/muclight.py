@@ -26,6 +26,8 @@ from xmpp_rest.service.stamps import Stamps
 log = logging.getLogger(__name__)
 
 STRIPES = 64
+MayBring = Callable[[JID, JID], bool]
+"""(who asks, whom): whether that one may be made an occupant by that one."""
 Pick = Callable[[Room], Sequence[Change]]
 """Which changes to ask for in the room as it is; raises GatewayError. May be called more than once."""
 
@@ -43,7 +45,16 @@ class Away(Protocol):
 class MucLight:
     """The rooms of one domain. Methods raise StorageError, and GatewayError as they say."""
 
-    def __init__(self, rooms: Rooms, blocking: Blocking, archive: Archive, stamps: Stamps, voice: Voice, rules: Rules) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        blocking: Blocking,
+        archive: Archive,
+        stamps: Stamps,
+        voice: Voice,
+        rules: Rules,
+        may_bring: MayBring = lambda _actor, _user: True,
+    ) -> None:
         self.domain = rooms.domain
         self.rules = rules
         self._rooms = rooms
@@ -51,6 +62,7 @@ class MucLight:
         self._archive = archive
         self._stamps = stamps
         self._voice = voice
+        self._may_bring = may_bring
         self.returned = voice.returned
         self.away: Away | None = None  # where another process owns the link
         self._orders = [threading.RLock() for _ in range(STRIPES)]
@@ -93,10 +105,11 @@ class MucLight:
 
         `announce`: the id of messages that tell everybody in the room, the creator included (XEP §5.1); without it the others hear of
         it as if they had been added to the room behind its making.
-        Raises GatewayError: room-exists, bad-room-change, room-full.
+        Raises GatewayError: room-exists, bad-room-change, room-full, bot-kept-out.
         """
         if self.away is not None:
             return self.away.create(creator, config, others, name)
+        self._require_admissible(creator, [change.user for change in others])
         address = JID(name or str(uuid.uuid4()), self.domain, "")
         willing = self._blocking.willing([change.user for change in others], address, creator)
         others = [change for change in others if change.user in willing]
@@ -157,7 +170,7 @@ class MucLight:
     def affiliate(self, name: str, actor: JID, wanted: Sequence[Change], identifier: str) -> None:
         """Change affiliations by the rules of XEP §5.4.
 
-        Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change, room-full.
+        Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change, room-full, bot-kept-out.
         """
 
         def pick(room: Room) -> Sequence[Change]:
@@ -208,10 +221,17 @@ class MucLight:
                 return
             changed(room, actor, wanted, self.rules)  # refuse what can be refused, before anything is written
             newcomers = [user for user, _ in wanted if user not in room.affiliations]
+            self._require_admissible(actor, newcomers)
             willing = self._blocking.willing(newcomers, room.jid, actor)
             unwilling = set(newcomers) - willing  # XEP §4.5: skipped without a word
             if any(user not in unwilling for user, _ in wanted):
                 self._change(room, actor, lambda now: [c for c in pick(now) if c.user not in unwilling], willing, identifier)
+
+    def _require_admissible(self, actor: JID, newcomers: Sequence[JID]) -> None:
+        """Raise GatewayError, bot-kept-out, if `actor` may not bring one of these into a room."""
+        for user in newcomers:
+            if not self._may_bring(actor, user):
+                raise GatewayError("bot-kept-out", f"{user} is a bot, which only an administrator may bring into a room")
 
     def _change(self, room: Room, actor: JID, pick: Pick, newcomers: set[JID], identifier: str) -> None:
         name = room.jid.local

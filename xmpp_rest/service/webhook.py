@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree.ElementTree import Element
 
 import urllib3
-from urllib3.util import make_headers
 
 from xmpp_rest import __version__
+from xmpp_rest.encodings import BadEncoding, TooLong, UnknownEncoding, codings, decode
 from xmpp_rest.protocol.codecs import CODECS, REPLY_TYPES
+from xmpp_rest.protocol.languages import language_tag
 from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.percent import lower_hex
 from xmpp_rest.protocol.stanza import make
@@ -48,6 +50,10 @@ def _encode(text: str) -> str:
     return quoted if quoted.strip(".") else quoted.replace(".", "%2e")  # a sender's `..` leads nowhere (RFC 3986 §5.2.4)
 
 
+def _basic(user_and_password: str) -> str:
+    return f"Basic {base64.b64encode(user_and_password.encode()).decode()}"  # RFC 7617 §2.1
+
+
 class Probed(NamedTuple):
     """What the URL answered to OPTIONS, and the format that its Accept field asks for (None: it names none that can be written)."""
 
@@ -69,7 +75,7 @@ class Webhook:
         self._headers = {
             "Accept": ", ".join(CODECS),
             "User-Agent": f"xmpp-rest/{__version__}",
-        } | (make_headers(basic_auth=unquote(user)) if at else {})
+        } | ({"Authorization": _basic(unquote(user))} if at else {})
         self._pool = Connections(settings.concurrency)
 
     def post(self, stanza: Element, identifier: str) -> Response:
@@ -82,7 +88,7 @@ class Webhook:
         assert write is not None, "settings allow only types that can be written"
         body = write(stanza)
         fields = {"Content-Type": content_type} | webhook_fields(self._secret, identifier, int(time.time()), body)
-        if lang := stanza.get(XML_LANG):
+        if lang := language_tag(stanza.get(XML_LANG)):  # from a stranger: anything else is no value of a field
             fields["Content-Language"] = lang
         return self._request("POST", stanza, body, fields, self._timeout)
 
@@ -104,13 +110,18 @@ class Webhook:
                 timeout=urllib3.Timeout(total=timeout),
                 redirect=False,
                 preload_content=False,
+                decode_content=False,
             )
             read = _read(answer)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise Unreachable(_reason(e)) from e
         named = (answer.headers.get(name) for name in ("Content-Type", "Content-Language", "Retry-After", "Accept"))
         content_type, language, retry_after, accept = named
-        return Response(answer.status, content_type, language, read, retry_after, accept)
+        response = Response(answer.status, content_type, language_tag(language), b"", retry_after, accept)
+        try:
+            return response._replace(body=decode(read, codings(answer.headers.get("Content-Encoding")), MAX_ANSWER))
+        except (UnknownEncoding, BadEncoding, TooLong) as e:  # nobody asked for it; the status holds
+            return response._replace(unreadable=str(e))
 
     def close(self) -> None:
         """Give the connections back."""

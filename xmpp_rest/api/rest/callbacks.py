@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from drivers import ItemNotFound, StorageError
@@ -16,6 +17,7 @@ from xmpp_rest.protocol.objects import BadObject, read_json
 from xmpp_rest.service.callback import CallbackService
 from xmpp_rest.service.dead_letters import DeadLetter
 
+log = logging.getLogger(__name__)
 PAGE = (100, 1000)  # dead letters of one answer: by default, at the most
 
 
@@ -148,6 +150,9 @@ def _letter(letter: DeadLetter) -> dict[str, Any]:
     try:
         stanza = decode(delivery.stanza)
     except Unmappable:
+        stanza = None
+    except Exception:  # perhaps it is here for that very reason; the XML is there to be read
+        log.exception("dead letter %s has no JSON", delivery.id)
         stanza = None
     return {
         "id": delivery.id,

@@ -22,13 +22,21 @@ from xmpp_rest.service.muc.relay import Relay
 from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.speaking import Speech
-from xmpp_rest.service.muc.subscribing import Subscriptions
+from xmpp_rest.service.muc.subscribing import MayBring, Subscriptions
 from xmpp_rest.service.muc.voice import Voice
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.settings import Conference as Settings
 
 
-def conference(driver: Driver, domain: str, router: Router, archive: Archive, stamps: Stamps, settings: Settings) -> Conference:
+def conference(
+    driver: Driver,
+    domain: str,
+    router: Router,
+    archive: Archive,
+    stamps: Stamps,
+    settings: Settings,
+    may_bring: MayBring = lambda _actor, _user: True,
+) -> Conference:
     """The rooms of `domain`; their handler is not subscribed yet."""
     defaults = {"persistent": str(settings.persistent).lower(), "mam": str(settings.archive).lower()}
     history = History(archive, Archive(driver, SHADOW), settings.history_size)
@@ -36,7 +44,7 @@ def conference(driver: Driver, domain: str, router: Router, archive: Archive, st
     voice, nicks = Voice(router.send), Nicks(driver, domain)
     doors = Doors(rooms, voice, nicks)
     configuration, moderation = Configuration(rooms, voice, doors), Moderation(rooms, voice, doors)
-    subscriptions = Subscriptions(rooms, voice, nicks)
+    subscriptions = Subscriptions(rooms, voice, nicks, may_bring)
     speech = Speech(rooms, voice, doors, Invitations(rooms, voice), VoiceRequests(rooms, voice, moderation))
     queries = (
         Disco(rooms, nicks),

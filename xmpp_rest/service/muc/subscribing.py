@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -15,12 +15,15 @@ from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.voice import Voice
 
 _SUB = f"{{{MUCSUB}}}"
+MayBring = Callable[[JID, JID], bool]
+"""(who asks, for whom): whether that one may be subscribed by that one."""
 
 
 class Subscriptions:
     """Subscribes and answers iqs about it. Raises Refused, GatewayError, StorageError."""
 
-    def __init__(self, rooms: Rooms, voice: Voice, nicks: Nicks) -> None:
+    def __init__(self, rooms: Rooms, voice: Voice, nicks: Nicks, may_bring: MayBring) -> None:
+        self._may_bring = may_bring
         self._rooms = rooms
         self._voice = voice
         self._nicks = nicks
@@ -63,6 +66,8 @@ class Subscriptions:
         nodes = [event.get("node", "") for event in query.findall(f"{_SUB}event")]
         with self._rooms.held(name) as room:
             user = self._user(room, query, asker)
+            if not self._may_bring(asker, user):
+                raise Refused("forbidden", "only an administrator may bring a bot into a room")
             if room.affiliation(user) == "outcast" or (room.on("members_only") and room.affiliation(user) == "none"):
                 raise Refused("forbidden", "you may not enter this room")
             protected = room.on("password_protected") and not room.is_admin(asker)

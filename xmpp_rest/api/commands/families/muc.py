@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from xmpp_rest.api.commands.errors import rejected
+from flask import g, has_app_context
+
+from xmpp_rest.api.commands.errors import forbidden, rejected
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
@@ -49,6 +51,17 @@ def refusing(**texts: str) -> Iterator[None]:
         if text is None:
             raise
         raise rejected(text) from e
+
+
+def require_no_bot(services: Services, users: Iterable[JID]) -> None:
+    """A bot comes into a room by administrators alone, whoever else may run the command. Raises Failure, 403."""
+    call = g.get("call") if has_app_context() else None
+    asker = call.asker if call is not None else None
+    if call is None or (asker and asker.admin):  # the command line is an administrator's
+        return
+    actor = asker.jid if asker and asker.jid else JID("", "", "")
+    if not all(services.gateway.callbacks.may_bring(actor, user) for user in users):
+        raise forbidden()
 
 
 def address(text: str, complaint: str) -> JID:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from xmpp_rest.api.commands.errors import rejected
-from xmpp_rest.api.commands.families.muc import account_or_none, address, conference, refusing, user_at
+from xmpp_rest.api.commands.families.muc import account_or_none, address, conference, refusing, require_no_bot, user_at
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID
@@ -42,7 +42,8 @@ def _service(services: Services, where: JID) -> Conference:
     return rooms
 
 
-def _subscribe(rooms: Conference, room: str, user: JID, nick: str, nodes: list[str]) -> list[str]:
+def _subscribe(services: Services, rooms: Conference, room: str, user: JID, nick: str, nodes: list[str]) -> list[str]:
+    require_no_bot(services, (user,))
     with refusing(**TEXTS):
         return rooms.subscribe(room, str(user.bare), nick, nodes)
 
@@ -57,7 +58,7 @@ def subscribe_room(services: Services, user: str, host: str, nick: str, room: st
     _require_nick(nick)
     rooms = conference(services, service)
     _require_room(rooms, room)
-    return _subscribe(rooms, room, user_at(user, host, BAD_USER), nick, nodes)
+    return _subscribe(services, rooms, room, user_at(user, host, BAD_USER), nick, nodes)
 
 
 def _require_room(rooms: Conference, room: str) -> None:
@@ -68,7 +69,7 @@ def _require_room(rooms: Conference, room: str) -> None:
 def subscribe_room_v1(services: Services, user: str, nick: str, room: str, nodes: list[str]) -> list[str]:
     _require_nick(nick)
     where, jid = _read(room, user)
-    return _subscribe(_service(services, where), where.local, jid, nick, nodes)
+    return _subscribe(services, _service(services, where), where.local, jid, nick, nodes)
 
 
 @command("subscribe_room")

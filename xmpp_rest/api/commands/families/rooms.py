@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from xmpp_rest.api.commands.errors import internal_error, rejected
-from xmpp_rest.api.commands.families.muc import conference, conferences, refusing
+from xmpp_rest.api.commands.families.muc import conference, conferences, refusing, require_no_bot
 from xmpp_rest.api.commands.families.rooms_options import Given, read
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.muc.pattern import search
 
 MAX_PATTERN = 1000  # characters of a regular expression
@@ -34,6 +35,7 @@ def _create(services: Services, room: str, service: str, host: str, options: Giv
     rooms = conference(services, service)
     given = read(options)
     require_sendable(*given.options.values(), *(nick for _, nick, _ in given.subscribers))
+    require_no_bot(services, [parse_jid(user) for user, _, _ in given.subscribers])
     with refusing(room_exists="Room already exists", bad_room_name="Invalid value of room name"):
         rooms.create(room, given.options, given.affiliations, given.subscribers)
     return True
