@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import drivers
+from drivers import Driver
 from xmpp_rest.application import build
 from xmpp_rest.configuration import load_settings
 from xmpp_rest.gateway import Gateway
@@ -20,11 +23,19 @@ TOKEN = "Bearer hand-in-glove"
 USERS = ("juliet", "nurse")
 
 MakeApp = Callable[..., Flask]
+OpenDriver = Callable[[str, Path], Driver]
 
 
 def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
     """The Authorization field of RFC 7617."""
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+@pytest.fixture
+def open_driver() -> Iterator[OpenDriver]:
+    """Opens storages as `drivers.open_driver` does, and closes them when the test is over."""
+    with ExitStack() as stack:
+        yield lambda url, base: stack.enter_context(closing(drivers.open_driver(url, base)))
 
 
 @pytest.fixture

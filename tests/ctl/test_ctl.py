@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers import open_driver
-from tests.conftest import DOMAIN, PASSWORD
+from tests.conftest import DOMAIN, PASSWORD, OpenDriver
 from tests.ctl.conftest import ROOT, Ran
 from xmpp_rest.ctl.__main__ import main
 from xmpp_rest.gateway import Gateway
@@ -197,7 +196,7 @@ def test_calls_in_a_gateway_are_written_down(line: Callable[..., Ran], gateway: 
     ]
 
 
-def test_a_job_runs_to_its_end_without_a_gateway(line: Callable[..., Ran], config: Path) -> None:
+def test_a_job_runs_to_its_end_without_a_gateway(line: Callable[..., Ran], config: Path, open_driver: OpenDriver) -> None:
     driver = open_driver("sqlite:gateway.sqlite", config.parent / "data") if (config.parent / "data").mkdir() is None else None
     assert driver
     driver.archive_append("juliet", DOMAIN, "offline", "<message/>", when=1.0)

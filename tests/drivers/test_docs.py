@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers import DRIVERS, BadStorageURL, open_driver
+from drivers import DRIVERS, BadStorageURL
+from tests.conftest import OpenDriver
 from tests.drivers.contract import DriverContract
 
 PAGE = Path(__file__).parents[2] / "docs" / "drivers.md"
@@ -46,6 +47,6 @@ def test_every_scheme_is_on_the_page(scheme: str) -> None:
     "url",
     ["", "x", "mysql:x", "sqlite3:x", "example.nothing:OneFile:x", "example.onefile:Nothing:x", "example.onefile", "pathlib:Path:x", "os.path:join:x"],
 )
-def test_what_names_no_driver(url: str, tmp_path: Path) -> None:
+def test_what_names_no_driver(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
     with pytest.raises(BadStorageURL):
         open_driver(url, tmp_path)

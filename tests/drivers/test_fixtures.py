@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from drivers import Driver, open_driver
+from drivers import Driver
+from tests.conftest import OpenDriver
 from tests.drivers.contract_archive import same
 
 # what a user types; the third has characters that SASLprep maps (RFC 4013)
@@ -31,12 +32,12 @@ HASHES = {40: "sha1", 64: "sha256"}
 
 
 @pytest.fixture(params=["flatfile:prosody-data", "sqlite:prosody.sqlite"], ids=["flatfile", "sqlite"])
-def driver(request: pytest.FixtureRequest, tmp_path: Path, prosody_data: Path, prosody_database: Path) -> Driver:
+def driver(request: pytest.FixtureRequest, tmp_path: Path, prosody_data: Path, prosody_database: Path, open_driver: OpenDriver) -> Driver:
     return open_driver(request.param, tmp_path)
 
 
 @pytest.fixture
-def both(tmp_path: Path, prosody_data: Path, prosody_database: Path) -> tuple[Driver, Driver]:
+def both(tmp_path: Path, prosody_data: Path, prosody_database: Path, open_driver: OpenDriver) -> tuple[Driver, Driver]:
     return open_driver("flatfile:prosody-data", tmp_path), open_driver("sqlite:prosody.sqlite", tmp_path)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from drivers import ArchiveQuery, Driver, StorageError, open_driver
+from drivers import ArchiveQuery, Driver, StorageError
 from drivers.files.paths import decoded, encoded, encoded_store
 from drivers.lua import parse, serialise
 from drivers.values import entries_of
+from tests.conftest import OpenDriver
 from tests.drivers.conftest import FIXTURES
 from tests.drivers.contract_archive import same
 from tests.drivers.contract_base import JULIET
@@ -28,7 +29,7 @@ PATHS = {
 
 
 @pytest.fixture
-def flat(tmp_path: Path) -> Driver:
+def flat(tmp_path: Path, open_driver: OpenDriver) -> Driver:
     return open_driver("flatfile:data", tmp_path)
 
 
@@ -82,7 +83,7 @@ def test_what_files_contain(flat: Driver, list_file: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("prosody-data/*/*/*.list")), ids=lambda p: "/".join(p.parts[-3:]))
-def test_a_servers_list_is_written_as_the_server_wrote_it(path: Path, tmp_path: Path) -> None:
+def test_a_servers_list_is_written_as_the_server_wrote_it(path: Path, tmp_path: Path, open_driver: OpenDriver) -> None:
     source, target = open_driver(f"flatfile:{FIXTURES}/prosody-data", tmp_path), open_driver("flatfile:copy", tmp_path)
     user, store, host = (str(decoded(name)) for name in (path.stem, path.parts[-2], path.parts[-3]))
     for item in source.archive_find(user, host, store):

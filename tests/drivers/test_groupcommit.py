@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from drivers import Driver, StorageError, open_driver
+from drivers import Driver, StorageError
 from drivers.sql.groupcommit import MOST, Change, GroupCommit
+from tests.conftest import OpenDriver
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Driver:
+def driver(tmp_path: Path, open_driver: OpenDriver) -> Driver:
     driver = open_driver("sqlite:group.sqlite", tmp_path)
     driver.store("juliet", "capulet.example", "warm", {"up": 1})
     return driver
@@ -38,7 +39,7 @@ def together(works: list[Callable[[], Any]]) -> None:
         assert not thread.is_alive()
 
 
-def test_every_write_of_many_threads_is_there(driver: Driver, tmp_path: Path) -> None:
+def test_every_write_of_many_threads_is_there(driver: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:
     def work(n: int) -> None:
         for i in range(20):
             driver.list_append(f"user{n}", "capulet.example", "list", i)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers import ArchiveItem, Driver, open_driver
+from drivers import ArchiveItem, Driver
 from drivers.migrate import Step, _contents, _plain, _plain_item, migrate
 from drivers.migratecommand import run_cli
+from tests.conftest import OpenDriver
 from tests.drivers.contract_base import JULIET, ROMEO
 from tests.drivers.postgrescluster import Cluster
 
@@ -20,7 +22,7 @@ URLS = {"flatfile": "flatfile:data", "jsonfile": "jsonfile:json", "sqlite": "sql
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Open:
+def opened(tmp_path: Path, open_driver: OpenDriver) -> Open:
     return lambda url: open_driver(url, tmp_path)
 
 
@@ -157,7 +159,7 @@ def test_the_command(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().out == "to copy: 39 stores, 105 items\n"
     assert run_cli([files, database], tmp_path) == 0
     assert capsys.readouterr().out == "copied: 39 stores, 105 items\n"
-    with sqlite3.connect(tmp_path / "x.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "x.sqlite")) as connection, connection:
         connection.execute("UPDATE prosody SET value='x' WHERE user='juliet' AND store='accounts'")
     connection.close()
     assert run_cli([files, database], tmp_path) == 1

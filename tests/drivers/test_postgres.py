@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from drivers import BadStorageURL, Driver, StorageError, open_driver
+from drivers import BadStorageURL, Driver, StorageError
+from tests.conftest import OpenDriver
 from tests.drivers.contract import DriverContract
 from tests.drivers.contract_base import JULIET
 from tests.drivers.postgrescluster import Cluster
@@ -50,7 +51,7 @@ class TestPostgres(DriverContract):
         assert driver.update(*JULIET, "settings", change) == {"n": 3}
         assert driver.load(*JULIET, "settings") == {"n": 3}
 
-    def test_serializable_transactions_lose_nothing_either(self, url: str, tmp_path: Path) -> None:
+    def test_serializable_transactions_lose_nothing_either(self, url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
         strict = f"{url}&options=-cdefault_transaction_isolation%3Dserializable"
         driver = open_driver(strict, tmp_path)
         self.test_threads_lose_no_update(driver)
@@ -68,7 +69,7 @@ class TestPostgres(DriverContract):
 
 
 @pytest.mark.live
-def test_a_server_that_comes_and_goes(tmp_path: Path, cluster: Cluster) -> None:
+def test_a_server_that_comes_and_goes(tmp_path: Path, cluster: Cluster, open_driver: OpenDriver) -> None:
     own = Cluster()
     try:
         own.start()
@@ -98,14 +99,14 @@ def test_a_server_that_comes_and_goes(tmp_path: Path, cluster: Cluster) -> None:
         ("postgresql://postgres@/postgres?host={folder}/elsewhere", "cannot be reached"),
     ],
 )
-def test_a_database_that_cannot_be_had_is_a_clear_error_at_once(cluster: Cluster, tmp_path: Path, url: str, sentence: str) -> None:
+def test_a_database_that_cannot_be_had_is_a_clear_error_at_once(cluster: Cluster, tmp_path: Path, url: str, sentence: str, open_driver: OpenDriver) -> None:
     driver = open_driver(url.format(folder=cluster.folder), tmp_path)
     with pytest.raises(StorageError, match=sentence):
         driver.load(*JULIET, "settings")
     driver.close()
 
 
-def test_a_url_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_url_that_cannot_be_read(tmp_path: Path, open_driver: OpenDriver) -> None:
     with pytest.raises(BadStorageURL, match="cannot be read"):
         open_driver("postgresql:no such thing", tmp_path)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from drivers import BadStorageURL, StorageError, open_driver
+from tests.conftest import OpenDriver
 from tests.drivers.conftest import give_up
 from tests.drivers.contract_base import JULIET
 
@@ -75,7 +76,7 @@ def check(url: str, folder: Path, written: int) -> None:
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_a_file_that_may_not_grow(url: str, tmp_path: Path) -> None:
+def test_a_file_that_may_not_grow(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
     sentences, written = fill(url, tmp_path, limit=1_000_000)
     assert len(sentences) == 5
     assert written > 20
@@ -109,7 +110,7 @@ def test_a_full_disk(url: str, small_disk: Path) -> None:
 
 @pytest.mark.live
 @pytest.mark.parametrize("url", URLS)
-def test_a_read_only_disk(url: str, small_disk: Path) -> None:
+def test_a_read_only_disk(url: str, small_disk: Path, open_driver: OpenDriver) -> None:
     driver = open_driver(url, small_disk)
     driver.store(*JULIET, "settings", {"a": 1})
     driver.list_append(*JULIET, "list", 1)
@@ -131,7 +132,7 @@ def test_a_read_only_disk(url: str, small_disk: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["sqlite:file/x.sqlite", "flatfile:file/data", "jsonfile:file/data"])
-def test_a_path_below_a_file(url: str, tmp_path: Path) -> None:
+def test_a_path_below_a_file(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
     (tmp_path / "file").write_text("")
     driver = open_driver(url, tmp_path)
     with pytest.raises(StorageError, match="file"):
@@ -146,7 +147,7 @@ def test_a_path_below_a_file(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["flatfile:data", "jsonfile:data"])
-def test_a_folder_where_a_file_should_be(url: str, tmp_path: Path) -> None:
+def test_a_folder_where_a_file_should_be(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
     driver = open_driver(url, tmp_path)
     driver.store(*JULIET, "settings", {"a": 1})
     (path,) = (tmp_path / "data").glob("capulet*/settings/juliet.*")
@@ -159,7 +160,7 @@ def test_a_folder_where_a_file_should_be(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["flatfile:data", "jsonfile:data"])
-def test_a_storage_that_vanishes_is_made_again(url: str, tmp_path: Path) -> None:
+def test_a_storage_that_vanishes_is_made_again(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
     driver = open_driver(url, tmp_path)
     driver.store(*JULIET, "settings", {"a": 1})
     shutil.rmtree(tmp_path / "data")
@@ -170,7 +171,7 @@ def test_a_storage_that_vanishes_is_made_again(url: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("url", ["mysql://juliet:hush@capulet.example/db", "no.such:Driver:hush", "drivers:Driver:hush", "pathlib.x:Path:hush"])
-def test_what_cannot_be_opened_is_named_without_its_password(url: str, tmp_path: Path) -> None:
+def test_what_cannot_be_opened_is_named_without_its_password(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
     with pytest.raises(BadStorageURL) as caught:
         open_driver(url, tmp_path)
     assert "hush" not in str(caught.value)

@@ -6,13 +6,15 @@ import json
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import drivers.sqlite
-from drivers import ArchiveQuery, BadStorageURL, Driver, StorageError, open_driver
+from drivers import ArchiveQuery, BadStorageURL, Driver, StorageError
+from tests.conftest import OpenDriver
 from tests.drivers.conftest import FIXTURES, give_up
 from tests.drivers.contract_base import JULIET
 from tests.drivers.luadump import dump, run
@@ -21,18 +23,18 @@ ROWS = 'SELECT "key", "type", "value" FROM prosody WHERE host=? AND user=? AND s
 
 
 @pytest.fixture
-def copy(prosody_database: Path) -> Driver:
+def copy(prosody_database: Path, open_driver: OpenDriver) -> Driver:
     return open_driver("sqlite:prosody.sqlite", prosody_database.parent)
 
 
 def schema(path: Path) -> set[tuple[str, str]]:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
     connection.close()
     return {(name, " ".join(sql.replace("IF NOT EXISTS ", "").split())) for name, sql in rows}
 
 
-def test_the_schema_is_prosodys(copy: Driver, tmp_path: Path) -> None:
+def test_the_schema_is_prosodys(copy: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:
     theirs = schema(tmp_path / "prosody.sqlite")
     copy.check()
     open_driver("sqlite:new.sqlite", tmp_path).check()
@@ -42,7 +44,7 @@ def test_the_schema_is_prosodys(copy: Driver, tmp_path: Path) -> None:
         assert all(name.startswith("xmpprest_") for name, _ in ours - theirs)
 
 
-def test_rows_are_written_as_prosody_writes_them(copy: Driver, tmp_path: Path) -> None:
+def test_rows_are_written_as_prosody_writes_them(copy: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:
     target = open_driver("sqlite:new.sqlite", tmp_path)
     theirs, ours = (sqlite3.connect(tmp_path / name) for name in ("prosody.sqlite", "new.sqlite"))
     compared = 0
@@ -65,7 +67,7 @@ def _row(key: str, kind: str, value: str) -> tuple[str, Any]:
 
 def test_storing_what_is_there_writes_nothing(copy: Driver, tmp_path: Path) -> None:
     roster = copy.load(*JULIET, "roster")
-    with sqlite3.connect(tmp_path / "prosody.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "prosody.sqlite")) as connection, connection:
         before = connection.execute("SELECT rowid, * FROM prosody WHERE store='roster' AND user='juliet'").fetchall()
         copy.store(*JULIET, "roster", roster)
         copy.update(*JULIET, "roster", lambda table: {**table, "new@x": {"groups": {}}})  # type: ignore[dict-item]
@@ -77,13 +79,13 @@ def test_storing_what_is_there_writes_nothing(copy: Driver, tmp_path: Path) -> N
 
 
 def test_a_key_that_stands_there_twice_is_written_once(copy: Driver, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "prosody.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "prosody.sqlite")) as connection, connection:
         for value in ("dark", "light"):
             connection.execute("INSERT INTO prosody VALUES ('capulet.example', 'juliet', 'settings', 'theme', 'string', ?)", (value,))
     connection.close()
     table: Any = copy.load(*JULIET, "settings")
     copy.store(*JULIET, "settings", {"theme": "dark"})
-    with sqlite3.connect(tmp_path / "prosody.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "prosody.sqlite")) as connection, connection:
         rows = connection.execute(ROWS, ("capulet.example", "juliet", "settings")).fetchall()
     connection.close()
     assert table["theme"] == "light"
@@ -92,7 +94,7 @@ def test_a_key_that_stands_there_twice_is_written_once(copy: Driver, tmp_path: P
 
 def test_times_stay_whole_seconds_for_prosody(copy: Driver, tmp_path: Path) -> None:
     item = copy.archive_append(*JULIET, "archive", "<message/>", when=1795294688.75)
-    with sqlite3.connect(tmp_path / "prosody.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "prosody.sqlite")) as connection, connection:
         query = 'SELECT "when", typeof("when"), type FROM prosodyarchive WHERE key=?'
         assert connection.execute(query, (item,)).fetchall() == [(1795294688, "integer", "xml")]
         # a server that changes the time of an item knows nothing of the fraction kept elsewhere
@@ -106,7 +108,7 @@ XML_ROW = "INSERT INTO prosody VALUES ('capulet.example', 'juliet', 'odd', 'k', 
 
 
 def test_a_row_of_type_xml_is_an_element(copy: Driver, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "prosody.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "prosody.sqlite")) as connection, connection:
         connection.execute(XML_ROW, ("xml", "<vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>"))
     connection.close()
     table: Any = copy.load(*JULIET, "odd")
@@ -115,7 +117,7 @@ def test_a_row_of_type_xml_is_an_element(copy: Driver, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "value"), [("json", "{"), ("number", "x"), ("boolean", "x"), ("blob", "x"), ("xml", "<a>")])
 def test_a_damaged_row_is_an_error(copy: Driver, tmp_path: Path, kind: str, value: str) -> None:
-    with sqlite3.connect(tmp_path / "prosody.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "prosody.sqlite")) as connection, connection:
         connection.execute(XML_ROW, (kind, value))
     connection.close()
     with pytest.raises(StorageError):
@@ -149,7 +151,7 @@ def test_waiting_for_another_writer_ends(copy: Driver, tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("content", [b"no database at all, but long enough to have a header" * 9, b"SQLite format 3\0" + b"x" * 500], ids=["text", "torn"])
-def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, open_driver: OpenDriver) -> None:
     (tmp_path / "x.sqlite").write_bytes(content)
     driver = open_driver("sqlite:x.sqlite", tmp_path)
     with pytest.raises(StorageError, match=r"x\.sqlite: the (file is no SQLite database|database is damaged)"):
@@ -158,13 +160,13 @@ def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("url", ["sqlite:", "sqlite::memory:", "sqlite:file:x?mode=memory", "sqlite:folder"])
-def test_what_names_no_file(tmp_path: Path, url: str) -> None:
+def test_what_names_no_file(tmp_path: Path, url: str, open_driver: OpenDriver) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(BadStorageURL):
         open_driver(url, tmp_path)
 
 
-def test_a_new_file_is_not_for_everybody(tmp_path: Path) -> None:
+def test_a_new_file_is_not_for_everybody(tmp_path: Path, open_driver: OpenDriver) -> None:
     driver = open_driver("sqlite:below/x.sqlite", tmp_path)
     driver.store(*JULIET, "accounts", {"password": "x"})
     modes = {path.name: path.stat().st_mode & 0o007 for path in [tmp_path / "below", *(tmp_path / "below").iterdir()]}
@@ -187,7 +189,7 @@ for line in io.lines(arg[1]) do print(dump(json.decode(line))) end
 
 
 @pytest.mark.live
-def test_prosody_reads_our_json(lua: str, tmp_path: Path) -> None:
+def test_prosody_reads_our_json(lua: str, tmp_path: Path, open_driver: OpenDriver) -> None:
     if not Path("/usr/lib/prosody/util/json.lua").exists():
         give_up("Prosody is not installed (on Debian: apt-get install prosody)")
     values: list[Any] = [
@@ -197,7 +199,7 @@ def test_prosody_reads_our_json(lua: str, tmp_path: Path) -> None:
     ]
     driver = open_driver("sqlite:x.sqlite", tmp_path)
     driver.list_store(*JULIET, "list", values)
-    with sqlite3.connect(tmp_path / "x.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "x.sqlite")) as connection, connection:
         lines = [row[0] for row in connection.execute("SELECT value FROM xmpprest_list ORDER BY id")]
     connection.close()
     (tmp_path / "lines").write_text("\n".join(lines))
@@ -205,12 +207,12 @@ def test_prosody_reads_our_json(lua: str, tmp_path: Path) -> None:
 
 
 def test_the_fixture_is_left_alone() -> None:
-    with sqlite3.connect(f"file:{FIXTURES / 'prosody.sqlite'}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{FIXTURES / 'prosody.sqlite'}?mode=ro", uri=True)) as connection, connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
 
 
-def test_without_a_log_a_commit_waits_for_readers(tmp_path: Path) -> None:
+def test_without_a_log_a_commit_waits_for_readers(tmp_path: Path, open_driver: OpenDriver) -> None:
     first = open_driver("sqlite:gateway.sqlite", tmp_path)
     first.check()
     first.close()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers import Driver, open_driver
+from drivers import Driver
+from tests.conftest import OpenDriver
 from tests.drivers.contract_base import JULIET
 
 MEMBERS = {f"key{n}": "x" * 500 for n in range(50)}
@@ -33,11 +34,11 @@ def forked(work: Callable[[], None]) -> int:
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Driver:
+def driver(tmp_path: Path, open_driver: OpenDriver) -> Driver:
     return open_driver("sqlite:x.sqlite", tmp_path)
 
 
-def test_the_parent_may_close_while_the_child_writes(driver: Driver, tmp_path: Path) -> None:
+def test_the_parent_may_close_while_the_child_writes(driver: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:
     driver.store(*JULIET, "parent", MEMBERS)
     told, tell = os.pipe()
     wrote, write = os.pipe()
@@ -68,7 +69,7 @@ def test_the_parent_may_close_while_the_child_writes(driver: Driver, tmp_path: P
         os.close(descriptor)
 
 
-def test_a_child_that_ends_in_the_ordinary_way_disturbs_nobody(driver: Driver, tmp_path: Path) -> None:
+def test_a_child_that_ends_in_the_ordinary_way_disturbs_nobody(driver: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:
     driver.store(*JULIET, "parent", MEMBERS)
 
     def child() -> None:
@@ -85,7 +86,7 @@ def test_a_child_that_ends_in_the_ordinary_way_disturbs_nobody(driver: Driver, t
     other.close()
 
 
-def test_forks_in_the_middle_of_writes_lose_nothing(driver: Driver, tmp_path: Path) -> None:
+def test_forks_in_the_middle_of_writes_lose_nothing(driver: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:
     done = threading.Event()
     written = [0] * 4
 
@@ -116,7 +117,7 @@ def test_forks_in_the_middle_of_writes_lose_nothing(driver: Driver, tmp_path: Pa
     other.close()
 
 
-def test_a_fork_behind_a_storage_that_is_gone(tmp_path: Path) -> None:
+def test_a_fork_behind_a_storage_that_is_gone(tmp_path: Path, open_driver: OpenDriver) -> None:
     open_driver("sqlite:gone.sqlite", tmp_path).check()
     gc.collect()
     assert os.waitstatus_to_exitcode(os.waitpid(forked(lambda: None), 0)[1]) == 0

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from drivers import ArchiveQuery, Driver, open_driver
+from drivers import ArchiveQuery, Driver
 from drivers.archives import Conditions
 from drivers.sql import timeline
+from tests.conftest import OpenDriver
 
 OWNER = ("juliet", "capulet.example", "archive")
 SHAPES = {  # how far, in seconds, the clock goes on from item to item
@@ -24,7 +25,7 @@ SHAPES = {  # how far, in seconds, the clock goes on from item to item
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Driver]:
+def driver(tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
     driver = open_driver("sqlite:x.sqlite", tmp_path)
     yield driver
     driver.close()

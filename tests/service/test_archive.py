@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from drivers import Driver, ItemNotFound, open_driver
+from drivers import Driver, ItemNotFound
+from tests.conftest import OpenDriver
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.archive import EVERYTHING, Archive, Page, Wanted
 
@@ -18,7 +19,7 @@ COUNT = 25
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Driver]:
+def driver(tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
     driver = open_driver("sqlite:x.sqlite", tmp_path)
     yield driver
     driver.close()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers import Driver, StorageError, open_driver
+from drivers import Driver, StorageError
+from tests.conftest import OpenDriver
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service import muclight_rooms
@@ -24,7 +25,7 @@ AWKWARD = [parse_jid(text) for text in ("__hash", "__array", "montague.example",
 
 
 @pytest.fixture(params=["sqlite:r.sqlite", "jsonfile:r", "flatfile:r"])
-def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
+def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
     driver = open_driver(request.param, tmp_path)
     yield driver
     driver.close()

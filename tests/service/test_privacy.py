@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers import Driver, open_driver
+from drivers import Driver
+from tests.conftest import OpenDriver
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.privacy import Item, PrivacyError
@@ -29,7 +30,7 @@ ROWS = [
 
 
 @pytest.fixture(params=["sqlite:p.sqlite", "flatfile:p"])
-def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
+def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
     driver = open_driver(request.param, tmp_path)
     yield driver
     driver.close()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from drivers import Driver, open_driver
+from drivers import Driver
+from tests.conftest import OpenDriver
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service import roster as module
@@ -26,7 +27,7 @@ REQUEST = {"name": "presence", "attr": {"type": "subscribe", "from": str(ROMEO)}
 
 
 @pytest.fixture(params=["sqlite:r.sqlite", "jsonfile:r", "flatfile:r"])
-def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
+def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
     driver = open_driver(request.param, tmp_path)
     yield driver
     driver.close()
@@ -110,7 +111,7 @@ def test_what_is_not_known_here_stays(driver: Driver) -> None:
     assert "pending" not in kept
 
 
-def test_a_roster_that_prosody_wrote(tmp_path: Path) -> None:
+def test_a_roster_that_prosody_wrote(tmp_path: Path, open_driver: OpenDriver) -> None:
     driver = open_driver(f"flatfile:{FIXTURES / 'prosody-data'}", tmp_path)
     contacts = {str(c.jid): c for c in Roster(driver).contacts(JULIET)}
     assert contacts
@@ -157,7 +158,7 @@ def test_bounds(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     put(roster, Contact(ROMEO, name="still changes"))
 
 
-def test_a_hundred_changes_at_once_are_all_kept(tmp_path: Path) -> None:
+def test_a_hundred_changes_at_once_are_all_kept(tmp_path: Path, open_driver: OpenDriver) -> None:
     driver = open_driver("sqlite:r.sqlite", tmp_path)
     roster = Roster(driver)
 

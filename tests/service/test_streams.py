@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from drivers import Driver, open_driver
+from drivers import Driver
+from tests.conftest import OpenDriver
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import child, make
@@ -53,7 +54,7 @@ class House:
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Iterator[Driver]:
+def driver(tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
     driver = open_driver("sqlite:x.sqlite", tmp_path)
     yield driver
     driver.close()

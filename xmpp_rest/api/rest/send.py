@@ -99,7 +99,9 @@ class Send(StanzaResource):
             answer, collected = self.gateway.sending.ask(stanza, self._timeout())
             return self.reply(*collected, answer)
         identifier = stanza.attrib["id"]
-        refusal = self.gateway.sending.send(stanza, sender, to) or self._wait_for_refusal(sender, identifier)
+        refusal = self.gateway.sending.send(stanza, sender, to)
+        if refusal is None:
+            refusal = self._wait_for_refusal(sender, identifier)
         return self._accepted(identifier) if refusal is None else self.reply(refusal)
 
     def _wait_for_refusal(self, sender: JID, identifier: str) -> Element | None:
