@@ -66,6 +66,7 @@ from xmpp_rest.service.vcardiq import FEATURES as VCARD_FEATURES
 from xmpp_rest.service.vcardiq import VCardQueries
 from xmpp_rest.service.vcards import VCards
 from xmpp_rest.settings import Settings
+from xmpp_rest.waits import Waits
 
 LOGGERS = ("xmpp_rest", "drivers")
 
@@ -115,7 +116,8 @@ class Gateway:
         settings, domains = self.settings, self.domains
         self.router = Router(frozenset(domains), Pending(settings.rest.iq_waiting))
         self.archive = Archive(self.driver)
-        self.streams = Streams(self.archive, settings.streams, settings.server.threads)
+        self.waits = Waits(settings.server.threads, settings.server.waits_per_account)
+        self.streams = Streams(self.archive, settings.streams, self.waits)
         self.stamps = Stamps()
         self.mailbox = Mailbox(self.archive, self.streams, self.accounts, self.stamps)
         bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
@@ -126,7 +128,7 @@ class Gateway:
         self._lists.changed, presences.may_go = self._forget_lists, self._guard.may_go
         self.contacts = Contacts(roster, presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
         self.outcomes = Outcomes()
-        self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes)
+        self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes, self.waits)
         self.sending.guard = self._guard
         dead = DeadLetters(self.driver, settings.gateway.domain)
         self.callbacks = Callbacks(
@@ -155,7 +157,7 @@ class Gateway:
         offers: dict[str, Handler] = {"status": self._link_status, "conference": self._of_conference, "command": self._do_command}
         offers |= {"callbacks": self.callbacks.describe, "replay": self.callbacks.replay, **self.sessions.offers}
         offers |= self._rooms_away.offers if self._rooms_away else {}
-        siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self._own, offers)
+        siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self.waits, self._own, offers)
         siblings.orders |= {"end_stream": self.sessions.end_stream, "drop_gone": self.streams.drop_gone, "log_level": set_level}
         siblings.orders |= {"forget": self.passwords.forget, "lift": self.authenticator.lift, "privacy": self._lists.forget}
         siblings.orders |= share_tries(self._throttle, siblings)

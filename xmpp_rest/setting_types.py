@@ -91,6 +91,19 @@ def processes(most: int) -> Callable[[str], int]:
     return read
 
 
+def number_or_auto(least: int, most: int) -> Callable[[str], int]:
+    """An integer within these bounds; auto: 0, which leaves it to whoever needs the number."""
+    fixed = number(least, most)
+
+    def read(value: str) -> int:
+        try:
+            return 0 if value == "auto" else fixed(value)
+        except ValueError as e:
+            raise ValueError(f"{e}, or auto") from None
+
+    return read
+
+
 def api_version(value: str) -> int:
     """A version of the command API; a release is compared as text (COMPAT ejabberd)."""
     if re.fullmatch(r"[0-3]", value):

@@ -32,6 +32,7 @@ from xmpp_rest.setting_types import (
     http_url,
     jids,
     number,
+    number_or_auto,
     optional,
     origins,
     processes,
@@ -61,6 +62,7 @@ class Server:
     bind: tuple[str, int] = setting("127.0.0.1:8080", address, "Address and port to listen on. Put a proxy with TLS before anything but loopback.")
     workers: int = setting("auto", processes(4), "Processes; auto: as many as processors, up to 4. One of them holds the link, and the others reach it: docs/running.md.")
     threads: int = setting("64", number(2, 1024), "Threads of each process: how many requests, waiting ones included, are served at once.")
+    waits_per_account: int = setting("auto", number_or_auto(1, 1024), "Requests of one account that may wait at once in a process, for the answer to an iq or with `Prefer: wait`; further ones get 503. auto: half of `threads`. All accounts together, event streams included: three quarters.")
     pin_workers: bool = setting("yes", yes_or_no, "yes: each process stays on one processor (Linux). Its threads cannot use two, and lose much by moving between them.")
     worker_class: str = setting("xmpp_rest.http.worker.Worker", class_name, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work, too.")
     data_dir: str = setting("data", folder, "Folder of everything the gateway keeps, relative to this file. Made when missing, mode 0700.")

@@ -11,6 +11,7 @@ from xmpp_rest.link.outbox import Entry, Label, Progress
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.outcomes import Outcomes
+from xmpp_rest.waits import Wait
 
 JULIET = parse_jid("juliet@gateway.example")
 ROMEO = parse_jid("romeo@montague.example")
@@ -66,17 +67,17 @@ def test_nobody_elses_stanza(outcomes: Outcomes) -> None:
 def test_waiting_ends_with_the_decision(outcomes: Outcomes) -> None:
     threading.Timer(0.05, lambda: outcomes.heard(REFUSAL, ROMEO, JULIET)).start()
     started = time.monotonic()
-    outcome = outcomes.wait(JULIET, "1", 10)
+    outcome = outcomes.wait(JULIET, "1", Wait(10))
     assert outcome is not None
     assert outcome.refusal is REFUSAL
     assert time.monotonic() - started < 5
 
 
 def test_waiting_ends_with_the_time(outcomes: Outcomes) -> None:
-    outcome = outcomes.wait(JULIET, "1", 0.05)
+    outcome = outcomes.wait(JULIET, "1", Wait(0.05))
     assert outcome is not None
     assert outcome.state == "accepted"
-    assert outcomes.wait(JULIET, "unknown", 10) is None
+    assert outcomes.wait(JULIET, "unknown", Wait(10)) is None
 
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

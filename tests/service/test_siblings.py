@@ -12,6 +12,7 @@ from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.service import siblings
 from xmpp_rest.service.siblings import Siblings
+from xmpp_rest.waits import Waits
 
 
 class Blank:
@@ -21,7 +22,7 @@ class Blank:
 def test_what_no_thread_has_begun_when_the_process_stops_is_done_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise those who queue behind it for their turn would wait for ever."""
     monkeypatch.setattr(siblings, "ASIDE", 1)
-    place = Siblings(tmp_path, Router(frozenset(), Pending(1)), cast(Any, Blank()), cast(Any, Blank()), lambda _: None, {})
+    place = Siblings(tmp_path, Router(frozenset(), Pending(1)), cast(Any, Blank()), cast(Any, Blank()), Waits(4), lambda _: None, {})
     begun, gate, done = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:

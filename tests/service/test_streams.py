@@ -20,6 +20,7 @@ from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.stream import PAGE, archive_id
 from xmpp_rest.service.streams import Event, Stream, StreamEnded, Streams
 from xmpp_rest.settings import Streams as Bounds
+from xmpp_rest.waits import Waits
 
 JULIET, NURSE, ROMEO = map(parse_jid, ("juliet@capulet.example", "nurse@capulet.example", "romeo@montague.example"))
 
@@ -30,7 +31,7 @@ class House:
     def __init__(self, driver: Driver, **bounds: Any) -> None:
         values = {"total": 20, "per_account": 5, "queue_size": 1000, "heartbeat": 15, "write_timeout": 30} | bounds
         self.archive = Archive(driver)
-        self.streams = Streams(self.archive, Bounds(**values), threads=64)
+        self.streams = Streams(self.archive, Bounds(**values), Waits(64))
         self.stamps = Stamps()
 
     def say(self, body: str, *, owner: Any = JULIET) -> str:
@@ -322,9 +323,9 @@ def test_the_bounds_of_open_streams(driver: Driver) -> None:
     assert house.streams.open(JULIET)
 
 
-@pytest.mark.parametrize(("threads", "total", "allowed"), [(8, 100, 6), (64, 10, 10), (2, 5, 2), (1, 5, 1)])
+@pytest.mark.parametrize(("threads", "total", "allowed"), [(8, 100, 6), (64, 10, 10), (2, 5, 1), (1, 5, 1)])
 def test_threads_are_left_for_short_requests(driver: Driver, threads: int, total: int, allowed: int) -> None:
-    streams = Streams(Archive(driver), Bounds(total=total, per_account=100, queue_size=1, heartbeat=1, write_timeout=1), threads)
+    streams = Streams(Archive(driver), Bounds(total=total, per_account=100, queue_size=1, heartbeat=1, write_timeout=1), Waits(threads))
     opened = [streams.open(JULIET) for _ in range(allowed)]
     with pytest.raises(GatewayError, match="streams-full"):
         streams.open(JULIET)

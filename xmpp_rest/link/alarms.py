@@ -40,15 +40,21 @@ class Alarms:
 
     def after(self, seconds: float, act: Callable[[], None]) -> Alarm:
         """Call `act` in so many seconds, in the thread of the alarms: it must be quick."""
-        when, alarm = time.monotonic() + seconds, Alarm(act)
+        alarm = Alarm(act)
+        self.set(alarm, seconds)
+        return alarm
+
+    def set(self, alarm: Alarm, seconds: float) -> None:
+        """As `after`, for an alarm that what it calls has to know."""
+        when = time.monotonic() + seconds
         with self._changed:
             heapq.heappush(self._due, (when, next(self._numbers), alarm))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="alarms", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="alarms", daemon=True)
+                thread.start()  # may fail where there are too many; then the next one tries again
+                self._thread = thread
             elif self._due[0][0] == when:
                 self._changed.notify()
-        return alarm
 
     def cancel(self, alarm: Alarm) -> None:
         """Do not call; what it holds is free at once."""

@@ -8,6 +8,7 @@ them is next.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -19,15 +20,19 @@ from types import MappingProxyType
 from typing import Any
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.hub_peers import LISTEN, Handler, Peers
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.hub_peers import FORGET, LISTEN, Handler, Peers
 from xmpp_rest.link.hub_wire import Channel, Message, connect, listen
 from xmpp_rest.link.once import Once
+from xmpp_rest.waits import Gone, Wait, there
 
 log = logging.getLogger(__name__)
 
 LOCK, SOCKET = "owner.lock", "hub.sock"
 RETRY = 0.05  # seconds between two attempts of a peer to lock the file or to reach the owner
 AFTER_FAILURE = 5.0  # seconds after an error that somebody has to look at
+AFTER_REFUSAL = 0.1  # seconds after a peer that there was no descriptor for
+CLOSED = (errno.EBADF, errno.EINVAL)  # of accept(): somebody has closed the listener
 NO_ANSWER = "The process that owns the link did not answer; try again later"
 ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
 
@@ -35,8 +40,9 @@ ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
 class Hub:
     """This process's place among its siblings. `start()` and `stop()` are called by the Gateway.
 
-    `quick`, `slow` and `later` are the calls that peers may make of the owner: by keyword, with JSON in and out. Slow ones may wait, each
-    on a thread of its own. Later ones must not: they get first what they have to call with the result, or the exception, once there is one.
+    `quick` and `later` are the calls that peers may make of the owner: by keyword, with JSON in and out. Later ones must not wait: they
+    get first what they have to call with the result, or the exception, once there is one, and may return what ends this when nobody waits
+    for it any more.
     `on_role` is told, in the hub's thread, whether this process owns the link from now on; `on_event` gets what the owner tells.
     """
 
@@ -45,13 +51,13 @@ class Hub:
         folder: Path,
         *,
         quick: Mapping[str, Handler],
-        slow: Mapping[str, Handler],
         later: Mapping[str, Handler] = MappingProxyType({}),
         on_role: Callable[[bool], None],
         on_event: Callable[[Message], None],
     ) -> None:
         self._folder = folder
-        self._peers = Peers(quick, slow, later)
+        self._peers = Peers(quick, later)
+        self._incidents = Incidents()
         self._on_role = on_role
         self._on_event = on_event
         self._stopping = threading.Event()
@@ -82,20 +88,23 @@ class Hub:
 
     # a peer's side
 
-    def call(self, name: str, timeout: float, **arguments: Any) -> Any:
-        """Have the owner do something; what it returned. Raises the GatewayError that it raised, and link-down where there is no owner."""
+    def call(self, name: str, timeout: float, gone: Gone = there, /, **arguments: Any) -> Any:
+        """Have the owner do something; what it returned. Raises the GatewayError that it raised, and link-down where there is no owner.
+
+        `gone`: whether nobody wants the answer any more; then client-gone is raised, and the owner told.
+        """
         if not self._settled.wait(ROLE_TIMEOUT) or (owner := self._owner) is None:
             if self.is_owner:
-                return self._peers.do(name, timeout, arguments)
+                return self._peers.do(name, Wait(timeout, gone), arguments)
             raise GatewayError("link-down", "The process that owns the link is not there; try again later")
-        return self._ask(owner, {"call": name, "arguments": arguments}, timeout)
+        return self._ask(owner, {"call": name, "arguments": arguments}, Wait(timeout, gone))
 
     def listen(self) -> None:
         """Hear from now on what happens (`tell`), as long as the owner is the same. Raises GatewayError."""
         if self._settled.wait(ROLE_TIMEOUT) and (owner := self._owner) is not None:
-            self._ask(owner, {"call": LISTEN, "arguments": {}}, ROLE_TIMEOUT)
+            self._ask(owner, {"call": LISTEN, "arguments": {}}, Wait(ROLE_TIMEOUT))
 
-    def _ask(self, owner: Channel, message: Message, timeout: float) -> Any:
+    def _ask(self, owner: Channel, message: Message, wait: Wait) -> Any:
         call = Once[Message]()
         with self._lock:
             self._number += 1
@@ -103,13 +112,15 @@ class Hub:
             self._calls[number] = call
         try:
             owner.send(message | {"number": number})
-            answer = call.wait(timeout)
+            answer = call.wait(*wait)
+            if answer is None:
+                owner.send({"call": FORGET, "of": number})
         except OSError as e:
             raise GatewayError("link-down", NO_ANSWER) from e
         finally:
             self._calls.pop(number, None)
         if answer is None:
-            raise GatewayError("link-down", NO_ANSWER)
+            raise GatewayError("client-gone") if wait.gone() else GatewayError("link-down", NO_ANSWER)
         if "error" in answer:
             raise GatewayError(*answer["error"])
         return answer["result"]
@@ -117,7 +128,10 @@ class Hub:
     def _serve_owner(self, owner: Channel, message: Message | None) -> None:
         """Take what the owner says, from `message` on, until the connection ends."""
         while message is not None:
-            self._take(message)
+            try:
+                self._take(message)
+            except Exception:  # one event that cannot be told must not cost all the others
+                log.exception("what the process that owns the link says could not be taken")
             message = owner.receive()
 
     def _take(self, message: Message) -> None:
@@ -205,8 +219,12 @@ class Hub:
         while not self._stopping.is_set():
             try:
                 sock, _ = listener.accept()
-            except OSError:
-                return
+            except OSError as e:
+                if self._stopping.is_set() or e.errno in CLOSED:
+                    return
+                self._incidents.report(log, "hub-accept", "another process cannot be let in for now: %s", e)
+                self._stopping.wait(AFTER_REFUSAL)
+                continue
             self._peers.admit(sock)
 
     @property

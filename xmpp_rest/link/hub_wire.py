@@ -52,12 +52,13 @@ class Channel:
     def receive(self) -> Message | None:
         """The next message; None at the end of the connection, which is closed then."""
         data = self._read()
-        if data is None:
-            self.close()
-            self._file.close()
-            return None
-        message: Message = json.loads(data)
-        return message
+        if data is not None:
+            with contextlib.suppress(ValueError, RecursionError):  # else: whoever sends that is none of ours
+                message: Message = json.loads(data)
+                return message
+        self.close()
+        self._file.close()
+        return None
 
     def _read(self) -> bytes | None:
         try:

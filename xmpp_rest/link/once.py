@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Generic, TypeVar
 
+from xmpp_rest.waits import Gone, there
+
 T = TypeVar("T")
+LOOK = 0.5  # seconds between two looks whether the client of a request that waits is still there
 
 
 class Once(Generic[T]):
@@ -26,7 +30,10 @@ class Once(Generic[T]):
         self._given.release()
         return True
 
-    def wait(self, seconds: float) -> T | None:
-        """What was given, or None if nothing is within so many seconds."""
-        self._given.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+    def wait(self, seconds: float, gone: Gone = there) -> T | None:
+        """What was given; None if nothing is in time, or before the client has gone."""
+        until = time.monotonic() + min(max(seconds, 0.0), threading.TIMEOUT_MAX)
+        while not self._given.acquire(timeout=min(max(until - time.monotonic(), 0.0), LOOK)):
+            if time.monotonic() >= until or gone():
+                break
         return self.value

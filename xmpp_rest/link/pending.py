@@ -10,12 +10,13 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.once import Once
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import MAM
+from xmpp_rest.waits import Wait
 
 Key = tuple[str, JID | None, JID]  # id, who must answer (None: one's own account), who asked
 _RESULT = f"{{{MAM}}}result"
 
 
-Then = Callable[[Element | GatewayError], None]
+Then = Callable[[Element | Exception], None]
 
 
 class Waiter:
@@ -30,19 +31,19 @@ class Waiter:
         self.collecting = collecting
         self.collected: list[Element] = []
         self._then = then
-        self._outcome = Once[Element | GatewayError]()
+        self._outcome = Once[Element | Exception]()
 
-    def settle(self, outcome: Element | GatewayError) -> None:
+    def settle(self, outcome: Element | Exception) -> None:
         """There is an answer, or there will be none; the first time counts."""
         if self._outcome.give(outcome) and self._then is not None:
             self._then(outcome)
 
-    def wait(self, seconds: float) -> Element:
-        """The iq of type result or error. Raises GatewayError: iq-timeout, or why there will be none."""
-        outcome = self._outcome.wait(seconds)
+    def wait(self, wait: Wait) -> Element:
+        """The iq of type result or error. Raises GatewayError: iq-timeout, client-gone, or why there will be none."""
+        outcome = self._outcome.wait(*wait)
         if outcome is None:
-            raise GatewayError("iq-timeout")
-        if isinstance(outcome, GatewayError):
+            raise GatewayError("client-gone" if wait.gone() else "iq-timeout")
+        if isinstance(outcome, Exception):
             raise outcome
         return outcome
 

@@ -8,11 +8,12 @@ from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.alarms import Alarms
-from xmpp_rest.link.pending import Pending, Waiter, jid_or_none
+from xmpp_rest.link.alarms import Alarm, Alarms
+from xmpp_rest.link.pending import Pending, Then, Waiter, jid_or_none
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.stanza import is_answer, may_be_refused, refusal
+from xmpp_rest.waits import Wait
 
 
 class Unhandled(Enum):
@@ -32,8 +33,10 @@ SendAll = Callable[[str, Sequence[Element], Sequence[str]], None]
 """(hosted domain, stanzas, the same as text): queue all of them, or none."""
 
 
-AskThen = Callable[[Element | GatewayError, list[Element]], None]
+AskThen = Callable[[Element | Exception, list[Element]], None]
 """(the iq of type result or error, or why there is none; archive results that came before it)"""
+Elsewhere = Callable[[Callable[[], None]], object]
+"""Has a function called on a thread that may work."""
 
 
 class Away(Protocol):
@@ -42,7 +45,7 @@ class Away(Protocol):
     def route(self, stanza: Element) -> Element | None:
         """As `Router.send`."""
 
-    def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
         """As `Router.ask`."""
 
 
@@ -126,46 +129,54 @@ class Router:
             return self._pending.resolve(stanza, sender, to)
         return stanza.tag == "message" and self._pending.collect(stanza, sender, to)
 
-    def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
         """Send an iq of type get or set and wait for its answer: the iq of type result or error, and archive results that came before it.
 
-        Raises GatewayError: iq-timeout, iq-conflict, iq-overload, link-down, outbox-full; and BadXML.
+        Raises GatewayError: iq-timeout, iq-conflict, iq-overload, client-gone, link-down, outbox-full; and BadXML.
         """
         if self.away is not None:
-            return self.away.ask(iq, seconds)
-        sender = parse_jid(iq.get("from", ""))
-        waiter = self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare)
+            return self.away.ask(iq, wait)
+        waiter = self._expect(iq)
         try:
-            return self._send_and_wait(iq, waiter, seconds), waiter.collected
+            answer = self.send(iq)
+            return answer if answer is not None else waiter.wait(wait), waiter.collected
         finally:
             self._pending.forget(waiter)
 
-    def _send_and_wait(self, iq: Element, waiter: Waiter, seconds: float) -> Element:
-        answer = self.send(iq)
-        return answer if answer is not None else waiter.wait(seconds)
-
-    def ask_then(self, iq: Element, seconds: float, alarms: Alarms, then: AskThen) -> None:
-        """As `ask`, in the process that owns the link, without waiting: `then` gets what came, or the GatewayError, on any thread.
-
-        It must not wait for anybody. Raises GatewayError and BadXML as `ask` does, for what is wrong before the iq is sent.
-        """
+    def _expect(self, iq: Element, then: Then | None = None) -> Waiter:
         sender = parse_jid(iq.get("from", ""))
+        return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, then)
 
-        def settled(outcome: Element | GatewayError) -> None:
+    def ask_then(self, iq: Element, seconds: float, alarms: Alarms, then: AskThen, elsewhere: Elsewhere) -> Callable[[], None]:
+        """As `ask`, in the process that owns the link, without waiting: `then` gets what came, or the exception, on any thread.
+
+        It must not wait for anybody. `elsewhere` has the iq sent where a hosted entity answers it, which may take its time. What is
+        returned ends the wait, as a client that goes does. Raises GatewayError, if nothing was begun: iq-conflict, iq-overload.
+        """
+
+        def settled(outcome: Element | Exception) -> None:
             self._pending.forget(waiter)
             alarms.cancel(alarm)
             then(outcome, waiter.collected)
 
-        waiter = self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, settled)
-        alarm = alarms.after(seconds, lambda: waiter.settle(GatewayError("iq-timeout")))
-        try:
-            answer = self.send(iq)
-        except Exception:
-            self._pending.forget(waiter)
-            alarms.cancel(alarm)
-            raise
-        if answer is not None:
-            waiter.settle(answer)
+        def send() -> None:
+            try:
+                answer = self.send(iq)
+            except Exception as e:  # the caller's to raise
+                waiter.settle(e)
+            else:
+                if answer is not None:
+                    waiter.settle(answer)
+
+        waiter = self._expect(iq, settled)
+        alarm = Alarm(lambda: waiter.settle(GatewayError("iq-timeout")))
+        alarms.set(alarm, seconds)
+        to = jid_or_none(iq.get("to"))
+        if to is None or to.domain in self.domains:
+            elsewhere(send)
+        else:
+            send()
+        return lambda: waiter.settle(GatewayError("client-gone"))
 
     def stream_down(self, domain: str) -> None:
         """The stream of `domain` ended: nobody waits for what it cannot bring any more."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.link.once import Once
 from xmpp_rest.link.outbox import Entry, Label, Progress
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import RECEIPTS
+from xmpp_rest.waits import Wait
 
 _RECEIVED = f"{{{RECEIPTS}}}received"
 _RANK = {"accepted": 0, "written": 1, "confirmed": 2, "delivered": 3, "refused": 3}
@@ -33,8 +35,8 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._known: OrderedDict[Label, Outcome] = OrderedDict()
-        self._changed = threading.Condition()
-        self._waiting = 0
+        self._watched: dict[Label, list[Callable[[], None]]] = {}
+        self._lock = threading.Lock()
 
     def accepted(self, sender: JID, identifier: str) -> None:
         """A stanza was taken. What is heard of it from now on counts; an outcome that is ahead of this stays."""
@@ -43,7 +45,7 @@ class Outcomes:
     def all_accepted(self, stanzas: Iterable[tuple[JID, str]]) -> None:
         """As `accepted` for each sender and id."""
         labels = [Label(str(sender.bare), identifier) for sender, identifier in stanzas]
-        with self._changed:
+        with self._lock:
             for label in labels:
                 self._known.setdefault(label, Outcome())
                 if len(self._known) > self.REMEMBERED:
@@ -51,7 +53,7 @@ class Outcomes:
 
     def forget(self, sender: JID, identifier: str) -> None:
         """It was not taken after all."""
-        with self._changed:
+        with self._lock:
             self._known.pop(Label(str(sender.bare), identifier), None)
 
     def processed(self, sender: JID, identifier: str, refusal: Element | None = None) -> None:
@@ -64,11 +66,13 @@ class Outcomes:
 
     def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
         """The link got further with these."""
-        with self._changed:
-            for entry in entries:
-                if entry.label is not None:
-                    self._advance(entry.label, progress.value)
-            self._tell()
+        labels = [entry.label for entry in entries if entry.label is not None]
+        with self._lock:
+            for label in labels:
+                self._advance(label, progress.value)
+            decided = self._decided(labels)
+        for tell in decided:
+            tell()
 
     def heard(self, stanza: Element, _sender: JID | None, to: JID) -> None:
         """A stanza for a hosted entity: perhaps the refusal, or the receipt, of something it sent."""
@@ -80,30 +84,56 @@ class Outcomes:
             self._settle(Label(str(to.bare), received.get("id", "")), "delivered", None)
 
     def _settle(self, label: Label, state: str, refusal: Element | None) -> None:
-        with self._changed:
+        with self._lock:
             self._advance(label, state, refusal)
-            self._tell()
+            decided = self._decided((label,))
+        for tell in decided:
+            tell()
 
     def _advance(self, label: Label, state: str, refusal: Element | None = None) -> None:
         outcome = self._known.get(label)
         if outcome is not None and _RANK[state] > _RANK[outcome.state]:
             outcome.state, outcome.since, outcome.refusal = state, time.time(), refusal
 
-    def _tell(self) -> None:
-        if self._waiting:
-            self._changed.notify_all()
+    def _decided(self, labels: Iterable[Label]) -> list[Callable[[], None]]:
+        """Who is to be told, now that these have got further."""
+        if not self._watched:  # nearly always
+            return []
+        return [tell for label in labels if self._is_decided(label) for tell in self._watched.pop(label, ())]
 
-    def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None:
-        """Wait until the server has processed the stanza or refused it, at most so long; the outcome as it is then."""
-        label = Label(str(sender.bare), identifier)
-        with self._changed:
-            self._waiting += 1
-            try:
-                self._changed.wait_for(lambda: self._decided(label), seconds)
-            finally:
-                self._waiting -= 1
-            return self._known.get(label)
-
-    def _decided(self, label: Label) -> bool:
+    def _is_decided(self, label: Label) -> bool:
         outcome = self._known.get(label)
         return outcome is None or _RANK[outcome.state] >= _RANK["confirmed"]
+
+    def watch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> bool:
+        """Call `tell` once the server has processed the stanza or refused it; False: that is so already, or it is not known.
+
+        It is called on the stream's thread, and must be quick.
+        """
+        label = Label(str(sender.bare), identifier)
+        with self._lock:
+            if self._is_decided(label):
+                return False
+            self._watched.setdefault(label, []).append(tell)
+        return True
+
+    def unwatch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> None:
+        """Do not call it any more."""
+        label = Label(str(sender.bare), identifier)
+        with self._lock:
+            if others := [t for t in self._watched.get(label, ()) if t is not tell]:
+                self._watched[label] = others
+            else:
+                self._watched.pop(label, None)
+
+    def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
+        """Wait until the server has processed the stanza or refused it; the outcome as it is then."""
+        decided = Once[bool]()
+
+        def tell() -> None:
+            decided.give(True)
+
+        if self.watch(sender, identifier, tell):
+            decided.wait(*wait)
+            self.unwatch(sender, identifier, tell)
+        return self.get(sender, identifier)

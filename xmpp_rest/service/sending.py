@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
@@ -16,6 +16,7 @@ from xmpp_rest.service.outcomes import Outcome, Outcomes
 from xmpp_rest.service.privacy_guard import Guard
 from xmpp_rest.service.together import MOST, Outgoing, Result, Together
 from xmpp_rest.service.turns import Elsewhere, Then, Turns
+from xmpp_rest.waits import Wait, Waits
 
 
 class Away(Protocol):
@@ -24,17 +25,18 @@ class Away(Protocol):
     def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]: ...
     def receive(self, stanza: Element) -> Element | None: ...
     def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
-    def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None: ...
+    def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None: ...
 
 
 class Sending:
     """Routes what a caller sends and keeps messages in the sender's own archive."""
 
-    def __init__(self, router: Router, mailbox: Mailbox, contacts: Contacts, outcomes: Outcomes) -> None:
+    def __init__(self, router: Router, mailbox: Mailbox, contacts: Contacts, outcomes: Outcomes, waits: Waits) -> None:
         self._router = router
         self._mailbox = mailbox
         self._contacts = contacts
         self._outcomes = outcomes
+        self._waits = waits
         self._together = Together(router, mailbox, outcomes, self._alone, self._watched)
         self._abroad: Turns[Outgoing, Result] = Turns(self._send_away, MOST)
         self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
@@ -49,7 +51,8 @@ class Sending:
 
     def _one(self, outgoing: Outgoing) -> Element | None:
         if self.away is not None and outgoing.to.domain in self._router.domains:
-            (result,) = self._send_away([outgoing])  # of these the owner does several at once
+            with self._waits.calling():
+                (result,) = self._send_away([outgoing])  # of these the owner does several at once
         elif self.away is not None or self._together.shares(outgoing):
             (result,) = self.send_many([outgoing])
         else:
@@ -76,7 +79,10 @@ class Sending:
 
     def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         """As `send` for each of them, in order, with fewer waits for the disk; what `send` would have raised is among the results."""
-        return self._together(stanzas) if self.away is None else list(self._abroad.run(stanzas))
+        if self.away is None:
+            return self._together(stanzas)
+        with self._waits.calling():
+            return list(self._abroad.run(stanzas))
 
     def send_many_then(self, stanzas: Sequence[Outgoing], then: Then[Result], elsewhere: Elsewhere) -> None:
         """As `send_many` in the process that owns the link, for a thread that must not wait: see Turns.run_then. Raises StorageError."""
@@ -123,19 +129,44 @@ class Sending:
                 self._mailbox.sent(stanza, sender, to)
         return refusal
 
-    def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
-        """Send an iq and wait for its answer; archive results that belong to it come along. Raises GatewayError, BadXML."""
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
+        """Send an iq and wait for its answer; archive results that belong to it come along.
+
+        Raises GatewayError: waits-full before anything is sent, and those of `Router.ask`; BadXML.
+        """
         sender = parse_jid(iq.get("from", ""))
-        refusal = self.guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare)))) if self.guard else None
-        return self._router.ask(iq, seconds) if refusal is None else (refusal, [])
+        with self._waits.holding(str(sender.bare)):
+            refusal = self.guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare)))) if self.guard else None
+            return self._router.ask(iq, wait) if refusal is None else (refusal, [])
+
+    def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
+        """As `send`; but the server is given time to refuse it. Raises GatewayError, waits-full, before anything is sent."""
+        with self._waits.holding(str(sender.bare)):
+            refusal = self.send(stanza, sender, to)
+            if refusal is None and (outcome := self._wait(sender, stanza.get("id", ""), wait)) is not None:
+                refusal = outcome.refusal
+            return refusal
+
+    def _wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
+        """The outcome once it is decided, or as it is when the wait is over. The stanza has been sent: nothing is raised."""
+        if self.away is None:
+            return self._outcomes.wait(sender, identifier, wait)
+        try:
+            return self.away.wait(sender, identifier, wait)
+        except GatewayError:  # the client has gone, or the process that owns the link has
+            return None
 
     def outcome(self, sender: JID, identifier: str) -> Outcome | None:
         """What became of a stanza that was sent with `send`, if it is remembered."""
         return self.away.outcome(sender, identifier) if self.away else self._outcomes.get(sender, identifier)
 
-    def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None:
-        """The outcome once the server has processed the stanza or refused it, or after so many seconds."""
-        return self.away.wait(sender, identifier, seconds) if self.away else self._outcomes.wait(sender, identifier, seconds)
+    def watch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> bool:
+        """See Outcomes.watch; in the process that owns the link."""
+        return self._outcomes.watch(sender, identifier, tell)
+
+    def unwatch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> None:
+        """See Outcomes.unwatch."""
+        self._outcomes.unwatch(sender, identifier, tell)
 
 
 def _written(outgoing: Outgoing) -> Outgoing | BadXML:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.errors import ERRORS, GatewayError, of_storage
-from xmpp_rest.link.alarms import Alarms
+from drivers import StorageError
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.alarms import Alarm, Alarms
 from xmpp_rest.link.hub import Hub
 from xmpp_rest.link.hub_peers import Handler
+from xmpp_rest.link.once import Once
 from xmpp_rest.link.router import Router
-from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.outcomes import Outcome
@@ -27,6 +29,7 @@ from xmpp_rest.service.sending import Sending
 from xmpp_rest.service.stream import Event
 from xmpp_rest.service.streams import MOVED, Streams
 from xmpp_rest.service.together import Outgoing, Result
+from xmpp_rest.waits import Wait, Waits
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +51,24 @@ class Siblings:
         router: Router,
         sending: Sending,
         streams: Streams,
+        waits: Waits,
         on_role: Callable[[bool], None],
         offers: Mapping[str, Handler],
     ) -> None:
         self._router = router
         self._sending = sending
         self._streams = streams
+        self._waits = waits
         self._on_role = on_role
         quick: dict[str, Handler] = {"route": self._do_route, "publish": self._do_publish}
         quick |= {"outcome": self._do_outcome, "order": self._do_order, "receive": self._do_receive, **offers}
         self.orders: dict[str, Handler] = {}
         """What every process does when one of them says so, by name."""
-        slow: dict[str, Handler] = {"wait": self._do_wait}
-        later: dict[str, Handler] = {"ask": self._do_ask, "send_many": self._do_send_many}
+        later: dict[str, Handler] = {"ask": self._do_ask, "send_many": self._do_send_many, "wait": self._do_wait}
+        quick, later = ({name: _naming(handler) for name, handler in calls.items()} for calls in (quick, later))
         self._alarms = Alarms()
         self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="aside")
-        self._hub = Hub(folder, quick=quick, slow=slow, later=later, on_role=self._role, on_event=self._heard)
+        self._hub = Hub(folder, quick=quick, later=later, on_role=self._role, on_event=self._heard)
         self._reign = 0  # how often the role has changed
         self._listening = -1  # the reign in which the owner was asked to tell what happens
         self._ears = threading.Lock()
@@ -106,44 +111,50 @@ class Siblings:
 
     def have_done(self, name: str, **arguments: Any) -> Any:
         """Have the owner do one of the `offers`, which this process may be itself. Raises GatewayError."""
-        return self._hub.call(name, QUICK, **arguments)
+        return self._call(name, **arguments)
+
+    def _call(self, name: str, **arguments: Any) -> Any:
+        if self.is_owner:
+            return self._hub.call(name, QUICK, **arguments)
+        with self._waits.calling():
+            return self._hub.call(name, QUICK, **arguments)
 
     def order(self, name: str, **arguments: Any) -> None:
         """Have every process do one of the `orders`. Raises GatewayError."""
-        self._hub.call("order", QUICK, order=name, arguments=arguments)
+        self._call("order", order=name, arguments=arguments)
 
     def receive(self, stanza: Element) -> Element | None:
         """`Sending.receive`, in the owner."""
-        return _element(self._hub.call("receive", QUICK, stanza=serialise(stanza)))
+        return _element(self._call("receive", stanza=serialise(stanza)))
 
     # asked by a peer, done by the owner
 
     def route(self, stanza: Element) -> Element | None:
         """`Router.send`, in the owner."""
-        return _element(self._hub.call("route", QUICK, stanza=serialise(stanza)))
+        return _element(self._call("route", stanza=serialise(stanza)))
 
     def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
-        """`Sending.send_many`, in the owner, for stanzas that have their text."""
+        """`Sending.send_many`, in the owner, for stanzas that have their text; the caller has a place among the `calling`."""
         written = [[outgoing.text, outgoing.posted] for outgoing in stanzas]
         return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=written)]
 
-    def ask(self, iq: Element, seconds: float) -> tuple[Element, list[Element]]:
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
         """`Router.ask`, in the owner."""
-        answer, *collected = self._hub.call("ask", seconds + MARGIN, stanza=serialise(iq), seconds=seconds)
+        answer, *collected = self._hub.call("ask", wait.seconds + MARGIN, wait.gone, stanza=serialise(iq), seconds=wait.seconds)
         return parse_stored(answer), [parse_stored(text) for text in collected]
 
     def publish(self, owner: JID, event: Event) -> None:
         """`Streams.publish`, in all processes."""
-        self._hub.call("publish", QUICK, event=_written(owner, event))
+        self._call("publish", event=_written(owner, event))
 
     def outcome(self, sender: JID, identifier: str) -> Outcome | None:
         """`Sending.outcome`, in the owner."""
-        return _outcome(self._hub.call("outcome", QUICK, sender=str(sender), identifier=identifier))
+        return _outcome(self._call("outcome", sender=str(sender), identifier=identifier))
 
-    def wait(self, sender: JID, identifier: str, seconds: float) -> Outcome | None:
+    def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
         """`Sending.wait`, in the owner."""
-        found = self._hub.call("wait", seconds + MARGIN, sender=str(sender), identifier=identifier, seconds=seconds)
-        return _outcome(found)
+        asked = {"sender": str(sender), "identifier": identifier, "seconds": wait.seconds}
+        return _outcome(self._hub.call("wait", wait.seconds + MARGIN, wait.gone, **asked))
 
     # done by the owner, for a peer
 
@@ -162,33 +173,16 @@ class Siblings:
         elements = [(parse_stored(text), text, posted) for text, posted in stanzas]
 
         def then(results: Sequence[Result] | Exception) -> None:
-            try:
-                tell(results if isinstance(results, Exception) else [_shown_result(result) for result in results])
-            except BadXML as e:
-                tell(e)
+            _tell(tell, lambda: results if isinstance(results, Exception) else [_shown_result(result) for result in results])
 
         self._sending.send_many_then([Outgoing(e, *_ends(e), text, posted) for e, text, posted in elements], then, self._put_aside)
 
-    def _do_ask(self, tell: Callable[[list[str] | Exception], None], stanza: str, seconds: float) -> None:
-        iq = parse_stored(stanza)
-        _, to = _ends(iq)
+    def _do_ask(self, tell: Callable[[list[str] | Exception], None], stanza: str, seconds: float) -> Callable[[], None]:
+        def then(outcome: Element | Exception, collected: list[Element]) -> None:
+            # on the stream's thread, which must not end for what somebody has answered
+            _tell(tell, lambda: outcome if isinstance(outcome, Exception) else [serialise(outcome), *map(serialise, collected)])
 
-        def then(outcome: Element | GatewayError, collected: list[Element]) -> None:
-            try:
-                tell(outcome if isinstance(outcome, GatewayError) else [serialise(outcome), *map(serialise, collected)])
-            except BadXML as e:  # on the stream's thread, which must not end for what somebody has answered
-                tell(e)
-
-        def ask() -> None:
-            try:
-                self._router.ask_then(iq, seconds, self._alarms, then)
-            except Exception as e:  # the caller's to raise
-                tell(e)
-
-        if to.domain in self._router.domains:  # what answers it here may take its time
-            self._aside.submit(ask)
-        else:
-            ask()
+        return self._router.ask_then(parse_stored(stanza), seconds, self._alarms, then, self._put_aside)
 
     def _put_aside(self, work: Callable[[], None]) -> None:
         try:
@@ -205,8 +199,23 @@ class Siblings:
     def _do_outcome(self, sender: str, identifier: str) -> dict[str, Any] | None:
         return _shown(self._sending.outcome(parse_jid(sender), identifier))
 
-    def _do_wait(self, sender: str, identifier: str, seconds: float) -> dict[str, Any] | None:
-        return _shown(self._sending.wait(parse_jid(sender), identifier, seconds))
+    def _do_wait(
+        self, tell: Callable[[dict[str, Any] | None], None], sender: str, identifier: str, seconds: float
+    ) -> Callable[[], None]:
+        jid, ended = parse_jid(sender), Once[bool]()
+
+        def end() -> None:
+            """It is decided, or takes too long, or nobody waits any more: whichever comes first."""
+            if ended.give(True):
+                self._sending.unwatch(jid, identifier, end)
+                self._alarms.cancel(alarm)
+                tell(_shown(self._sending.outcome(jid, identifier)))
+
+        alarm = Alarm(end)
+        self._alarms.set(alarm, seconds)
+        if not self._sending.watch(jid, identifier, end):
+            end()
+        return end
 
     # told by the owner
 
@@ -218,11 +227,43 @@ class Siblings:
     def _heard(self, message: dict[str, Any]) -> None:
         if "order" in message:
             # not on this thread, which alone can hear what the owner answers to a call that the order makes
-            threading.Thread(target=self.orders[message["order"]], kwargs=message["arguments"], name="order", daemon=True).start()
+            threading.Thread(target=self._obey, kwargs=message, name="order", daemon=True).start()
             return
         owner = parse_jid(message["owner"])
         if self._streams.is_open(owner):  # nearly nobody listens: nothing is parsed for nobody
             self._streams.hear(*_read(message))
+
+    def _obey(self, order: str, arguments: dict[str, Any]) -> None:
+        try:
+            self.orders[order](**arguments)
+        except Exception:  # the other processes have done it; this one goes on
+            log.exception("the order %r could not be carried out", order)
+
+
+def _naming(handler: Handler) -> Handler:
+    """The same, but trouble with the storage has the name that other processes know it by."""
+
+    def named(*tell: Any, **arguments: Any) -> Any:
+        try:
+            return handler(*tell, **arguments)
+        except StorageError as e:
+            raise _storage_failed(e) from e
+
+    return named
+
+
+def _storage_failed(error: StorageError) -> GatewayError:
+    log.error("what another process asked for failed: %s", error)
+    return GatewayError("storage-failed")
+
+
+def _tell(tell: Callable[[Any], None], result: Callable[[], Any]) -> None:
+    """Tell what `result` returns, or else why it cannot be told: the other process must not wait in vain."""
+    try:
+        told = result()
+    except Exception as e:
+        told = e
+    tell(_storage_failed(told) if isinstance(told, StorageError) else told)
 
 
 def _ends(stanza: Element) -> tuple[JID, JID]:
@@ -240,11 +281,13 @@ def _element(text: str | None) -> Element | None:
 
 def _shown_result(result: Result) -> list[str]:
     """[]: accepted; the text of an answer; or name and text of an error."""
-    if isinstance(result, GatewayError):
-        return [result.name, result.text]
+    if isinstance(result, StorageError):
+        result = _storage_failed(result)
     if isinstance(result, Exception):
-        log.error("a stanza of another process could not be sent", exc_info=result)
-        return ["storage-failed", of_storage(result, ERRORS["storage-failed"].text)]
+        if not isinstance(result, GatewayError):
+            log.error("a stanza of another process could not be sent", exc_info=result)
+            result = GatewayError("internal")
+        return [result.name, result.text]
     return [] if result is None else [serialise(result)]
 
 

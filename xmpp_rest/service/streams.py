@@ -12,6 +12,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.archive import Archive, Wanted
 from xmpp_rest.service.stream import Event, Past, Stream, StreamEnded, archive_id
 from xmpp_rest.settings import Streams as Bounds
+from xmpp_rest.waits import Waits
 
 __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 
@@ -34,11 +35,12 @@ class Streams:
     `publish` may be called for what another process has archived, too: then the readers here get it.
     """
 
-    def __init__(self, archive: Archive, bounds: Bounds, threads: int) -> None:
-        """`threads`: those that serve requests, of which at least a quarter is left to short ones."""
+    def __init__(self, archive: Archive, bounds: Bounds, waits: Waits) -> None:
+        """`waits`: each stream waits for what happens, and holds a thread meanwhile."""
         self._archive = archive
         self._size = bounds.queue_size
-        self._total = max(1, min(bounds.total, threads - threads // 4))
+        self._total = bounds.total
+        self._waits = waits
         self._per_owner = bounds.per_account
         self._open: dict[JID, dict[Stream, Callable[[], bool]]] = {}
         self.count = 0
@@ -108,7 +110,7 @@ class Streams:
         with self._lock:
             if self._full(owner, elsewhere):
                 self._drop_gone()
-            if self._full(owner, elsewhere):
+            if self._full(owner, elsewhere) or not self._waits.take():
                 raise GatewayError("streams-full")
             # a copy: `publish` walks through the old one without the lock
             self._open[owner] = {**self._open.get(owner, {}), stream: gone}
@@ -141,7 +143,8 @@ class Streams:
         return last, Past(self._archive, owner, self.order(owner), [*(kept.id for kept in before), last])
 
     def _full(self, owner: JID, elsewhere: int) -> bool:
-        return len(self._open.get(owner, ())) + elsewhere >= self._per_owner or self.count >= self._total
+        own = len(self._open.get(owner, ())) + elsewhere
+        return own >= self._per_owner or self.count >= self._total or self._waits.full
 
     def drop_gone(self) -> None:
         """End the streams whose readers have left."""
@@ -171,6 +174,7 @@ class Streams:
         if stream not in readers:
             return False
         self.count -= 1
+        self._waits.give_back()
         if others := {s: gone for s, gone in readers.items() if s is not stream}:
             self._open[stream.owner] = others
         else:

@@ -18,15 +18,17 @@ from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.sending import Sending
 from xmpp_rest.service.together import Outgoing, Result
+from xmpp_rest.waits import Gone, Wait
 
 Answer = dict[str, Any]
 
 
 class Patience(NamedTuple):
-    """Seconds to wait for one iq, and for all iqs of a batch together."""
+    """Seconds to wait for one iq, and for all iqs of a batch together; and whether the client has gone."""
 
     each: float
     together: float
+    gone: Gone
 
 
 class Batch:
@@ -36,7 +38,7 @@ class Batch:
         self._sending = sending
         self._caller = caller
         self._bounds = bounds
-        self._each, self._left = patience
+        self._each, self._left, self._gone = patience
 
     def send(self, group: Sequence[Line]) -> Iterator[Answer]:
         """Send the stanzas of some lines; an answer for each."""
@@ -94,7 +96,7 @@ class Batch:
             return _error(failure_of(GatewayError("iq-overload", "The iqs of one batch took too long; send the rest in another one")))
         started = time.monotonic()
         try:
-            answer, collected = self._sending.ask(addressed.stanza, min(self._each, self._left))
+            answer, collected = self._sending.ask(addressed.stanza, Wait(min(self._each, self._left), self._gone))
         finally:
             self._left -= time.monotonic() - started
         return {"outcome": "answered", "answer": decode_many([*collected, answer]) if collected else decode(answer)}

@@ -60,6 +60,6 @@ class SendMany(SendOnce):
         bounds = Bounds(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
         self.request.max_content_length = self.limit + 1  # Werkzeug cuts a chunked body there without a word
         lines = read_lines(self.request.stream, bounds)
-        batch = Batch(self.gateway.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout))
+        batch = Batch(self.gateway.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout, self.gone))
         while group := list(islice(lines, GROUP)):
             yield from batch.send(group)

@@ -16,12 +16,13 @@ from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.scopes import Use
+from xmpp_rest.http.connection import Connection
 from xmpp_rest.http.construction import construct
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import CODECS, XMPP_XML, any_parameters, media_type
 from xmpp_rest.protocol.element import BadXML
-from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.jsonmap import Unmappable
+from xmpp_rest.waits import Gone, Wait
 
 ACCEPTED = tuple((t, "from_body") for t in any_parameters(CODECS))
 TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
@@ -96,23 +97,25 @@ class Send(StanzaResource):
     def _send(self, addressed: Addressed) -> bool:
         stanza, sender, to = addressed
         if stanza.tag == "iq":
-            answer, collected = self.gateway.sending.ask(stanza, self._timeout())
+            answer, collected = self.gateway.sending.ask(stanza, Wait(self._timeout(), self.gone))
             return self.reply(*collected, answer)
-        identifier = stanza.attrib["id"]
-        refusal = self.gateway.sending.send(stanza, sender, to)
-        if refusal is None:
-            refusal = self._wait_for_refusal(sender, identifier)
-        return self._accepted(identifier) if refusal is None else self.reply(refusal)
+        seconds = self._wanted()
+        if seconds is None:
+            refusal = self.gateway.sending.send(stanza, sender, to)
+        else:
+            refusal = self.gateway.sending.send_and_wait(stanza, sender, to, Wait(seconds, self.gone))
+            self.response.headers["Preference-Applied"] = f"wait={seconds:g}"
+        return self._accepted(stanza.attrib["id"]) if refusal is None else self.reply(refusal)
 
-    def _wait_for_refusal(self, sender: JID, identifier: str) -> Element | None:
-        """`Prefer: wait=N` (RFC 7240 §4.3): give the server up to N seconds to refuse it; None when it did not."""
+    def _wanted(self) -> float | None:
+        """`Prefer: wait=N` (RFC 7240 §4.3): the seconds that the server is given to refuse the stanza; None: no such preference."""
         wanted = _PREFER_WAIT.search(self.request.environ.get("HTTP_PREFER", ""))
-        if wanted is None:
-            return None
-        seconds = min(float(wanted[1]), self.gateway.settings.rest.iq_max_timeout)
-        self.response.headers["Preference-Applied"] = f"wait={seconds:g}"
-        outcome = self.gateway.sending.wait(sender, identifier, seconds)
-        return outcome.refusal if outcome else None
+        return None if wanted is None else min(float(wanted[1]), self.gateway.settings.rest.iq_max_timeout)
+
+    @property
+    def gone(self) -> Gone:
+        """Tells whether the client has closed the connection."""
+        return Connection(self.request.environ).gone
 
     def _accepted(self, identifier: str) -> NoReturn:
         fields = {"Stanza-Id": identifier} if identifier.isascii() and identifier.isprintable() else {}
