@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import ERRORS, GatewayError, of_storage
 from xmpp_rest.link.alarms import Alarm, Alarms
 from xmpp_rest.link.hub import Hub
 from xmpp_rest.link.hub_peers import Handler
@@ -253,8 +253,7 @@ def _naming(handler: Handler) -> Handler:
 
 
 def _storage_failed(error: StorageError) -> GatewayError:
-    log.error("what another process asked for failed: %s", error)
-    return GatewayError("storage-failed")
+    return GatewayError("storage-failed", of_storage(error, ERRORS["storage-failed"].text))
 
 
 def _tell(tell: Callable[[Any], None], result: Callable[[], Any]) -> None:

@@ -245,7 +245,7 @@ def test_the_time_of_an_iq(app: Any, gateway: Gateway, juliet: FlaskClient, monk
     """The header, within the setting's bound; a header that is no number counts for nothing."""
     waits = []
     ask = gateway.sending.ask
-    monkeypatch.setattr(gateway.sending, "ask", lambda iq, seconds: waits.append(seconds) or ask(iq, seconds))
+    monkeypatch.setattr(gateway.sending, "ask", lambda iq, wait: waits.append(wait.seconds) or ask(iq, wait))
     for value in (None, "7", "0.5", "1e9", "x", "", "-3", "nan", "inf"):
         juliet.get(f"/rest/ping/{DOMAIN}", headers={"Prosody-Rest-Timeout": value} if value is not None else {})
     assert waits == [120, 7, 0.5, 300, 120, 120, 0, 120, 120]
