@@ -89,6 +89,8 @@ class Addition(NamedTuple):
     host: str
     store: str
     items: Sequence[ArchiveItem]
+    new: bool = False
+    """Whether the ids are known to be in no archive, being fresh and random: then nothing has to be looked up."""
 
 
 class Driver(ABC):
@@ -145,7 +147,7 @@ class Driver(ABC):
         errors: list[Exception | None] = []
         for addition in additions:
             try:
-                self.archive_extend(*addition)
+                self.archive_extend(addition.user, addition.host, addition.store, addition.items)
             except Exception as e:
                 errors.append(e)
             else:

@@ -79,8 +79,16 @@ class Items(Iterator[ArchiveItem]):
         self.close()
 
 
-def without(descriptor: int, form: Format, gone: set[int]) -> Iterator[bytes]:
-    """The bytes of a file but for the records at some positions."""
-    for position, record in enumerate(records(descriptor, form), 1):
-        if position not in gone:
-            yield record.data if record.data.endswith(b"\n") else record.data + b"\n"
+def copy_without(descriptor: int, form: Format, gone: set[int], target: int) -> int:
+    """Write a file, but for the records that begin at some bytes, to another; where the last record read ends."""
+    end = 0
+    for record in records(descriptor, form):
+        end = record.offset + len(record.data)
+        if record.offset not in gone:
+            durable.write_all(target, with_line_break(record.data))
+    return end
+
+
+def with_line_break(record: bytes) -> bytes:
+    """A record, so that another one may stand behind it."""
+    return record if record.endswith(b"\n") else record + b"\n"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
-from drivers import EVERY_ITEM, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Table, Value
+from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Table, Value
 from drivers.archives import checked_item, checked_query
-from drivers.files import archive, durable, tree
+from drivers.files import archive, durable, listindex, tree
+from drivers.files.appending import append
 from drivers.files.format import Format, Record, at_byte
 from drivers.files.locking import Locks
 from drivers.files.paths import encoded_store, store_path
-from drivers.files.records import append, located, opened, records
+from drivers.files.records import located, opened, records
+from drivers.files.rewriting import take_out
 from drivers.names import Key, check_name, checked_key
 from drivers.values import canonical, canonical_table
 
@@ -43,6 +46,20 @@ class FileDriver(Driver):
 
     def _archive_path(self, key: Key) -> Path:
         return store_path(self._root, key, self._format.archive)
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[int | None]:
+        """A descriptor of a file of items to read from, None where there is none."""
+        with opened(path) as descriptor:
+            if self._format.indexed and descriptor is not None:
+                listindex.remove_if_wrong(path, descriptor)
+            yield descriptor
+
+    @contextmanager
+    def _changing(self, path: Path) -> Iterator[None]:
+        """Change a file of items. The caller holds the lock."""
+        with listindex.removed(path) if self._format.indexed else nullcontext():
+            yield
 
     # keyval
     def load(self, user: str | None, host: str, store: str) -> Table | None:
@@ -76,7 +93,7 @@ class FileDriver(Driver):
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
         start = max(0, start)
         stop = None if stop is None else max(start, stop)
-        with opened(self._list_path(checked_key(user, host, store))) as descriptor:
+        with self._reading(self._list_path(checked_key(user, host, store))) as descriptor:
             if descriptor is None:
                 return None
             found = records(descriptor, self._format)
@@ -91,8 +108,9 @@ class FileDriver(Driver):
 
     def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
         key, data = checked_key(user, host, store), self._format.item_bytes(canonical(item))
-        with self._locks.held(key):
-            append(self._list_path(key), self._format, data)
+        path = self._list_path(key)
+        with self._locks.held(key), self._changing(path):
+            append(path, self._format, lambda _: data)
 
     def list_update(
         self, user: str | None, host: str, store: str, change: Callable[[list[Value] | None], Iterable[Value] | None]
@@ -108,13 +126,12 @@ class FileDriver(Driver):
         with self._locks.held(key):
             self._replace(self._list_path(key), data)
 
-    def _replace(self, path: Path, data: Iterable[bytes]) -> None:
-        chunks = iter(data)
-        first = next(chunks, None)
-        if first is None:
-            durable.remove(path)
-        else:
-            durable.replace(path, itertools.chain([first], chunks))
+    def _replace(self, path: Path, data: Sequence[bytes]) -> None:
+        with self._changing(path):
+            if data:
+                durable.replace(path, data)
+            else:
+                durable.remove(path)
 
     # archive
     def archive_append(
@@ -123,47 +140,76 @@ class FileDriver(Driver):
         place = checked_key(user, host, store)
         # as long as the server's own ids: 18 random bytes in base64
         item = checked_item(ArchiveItem(secrets.token_urlsafe(18) if key is None else key, when, with_, stanza))
-        path, data = self._archive_path(place), self._format.archive_bytes(item)
-        with self._locks.held(place):
-            if key is None or not self._take_out(path, ArchiveQuery(ids=(key,)), [data]):
-                append(path, self._format, data)
+        if key is None:
+            self._add(place, [item])
+        else:
+            self._put(place, [item])
         return item.id
 
     def archive_extend(self, user: str | None, host: str, store: str, items: Iterable[ArchiveItem]) -> None:
         place = checked_key(user, host, store)
-        records: dict[str, bytes] = {}
+        last: dict[str, ArchiveItem] = {}
         for item in items:
-            records.pop(item.id, None)  # the last of several with one id counts, and stands last
-            records[item.id] = self._format.archive_bytes(checked_item(item))
-        data = list(records.values())
+            last.pop(item.id, None)  # the last of several with one id counts, and stands last
+            last[item.id] = checked_item(item)
+        if last:
+            self._put(place, list(last.values()))
+
+    def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
+        errors: list[Exception | None] = []
+        for addition in additions:
+            try:
+                if addition.new:
+                    items = [checked_item(item) for item in addition.items]
+                    self._add(checked_key(addition.user, addition.host, addition.store), items)
+                else:
+                    self.archive_extend(addition.user, addition.host, addition.store, addition.items)
+            except Exception as e:
+                errors.append(e)
+            else:
+                errors.append(None)
+        return errors
+
+    def _add(self, place: Key, items: Sequence[ArchiveItem]) -> None:
+        """Add items whose ids are not there: nothing is read for it, however long the archive is."""
         path = self._archive_path(place)
-        with self._locks.held(place):
-            if data and not self._take_out(path, ArchiveQuery(ids=tuple(records)), data):
-                append(path, self._format, b"".join(data))
+        if items:
+            with self._locks.held(place), self._changing(path):
+                append(path, self._format, lambda last: b"".join(self._format.archive_bytes(item, last) for item in items))
+
+    def _put(self, place: Key, items: Sequence[ArchiveItem]) -> None:
+        """Add items; one with the same id goes."""
+        with self._locks.rewriting(place):
+            if not self._take_out(place, ArchiveQuery(ids=tuple(item.id for item in items)), items):
+                self._add(place, items)
 
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
         path = self._archive_path(checked_key(user, host, store))
-        with opened(path) as descriptor:
+        with self._reading(path) as descriptor:
             places = archive.find(descriptor, self._format, checked_query(query))
             return archive.Items(path, descriptor, self._format, places)
 
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         query = dataclasses.replace(checked_query(query), limit=None)
-        with opened(self._archive_path(checked_key(user, host, store))) as descriptor:
+        with self._reading(self._archive_path(checked_key(user, host, store))) as descriptor:
             return len(archive.find(descriptor, self._format, query))
 
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
-        key = checked_key(user, host, store)
-        with self._locks.held(key):
-            return self._take_out(self._archive_path(key), checked_query(query), [])
+        place = checked_key(user, host, store)
+        checked_query(query)
+        with self._locks.rewriting(place):
+            return self._take_out(place, query, [])
 
-    def _take_out(self, path: Path, query: ArchiveQuery, more: list[bytes]) -> int:
-        """Remove what fits and, if that is anything, add `more` in the same step; how many went."""
-        with opened(path) as descriptor:
-            gone = {place.position for place in archive.find(descriptor, self._format, query)}
-            if descriptor is not None and gone:
-                self._replace(path, itertools.chain(archive.without(descriptor, self._format, gone), more))
-        return len(gone)
+    def _take_out(self, place: Key, query: ArchiveQuery, more: Sequence[ArchiveItem]) -> int:
+        """Remove what fits and, if that is anything, add `more` in the same step; how many went. The caller keeps others from rewriting."""
+        path = self._archive_path(place)
+
+        @contextmanager
+        def changing() -> Iterator[None]:
+            with self._locks.held(place), self._changing(path):
+                yield
+
+        return take_out(path, self._format, query, more, changing)
 
     # what is there
     def users(self, host: str, store: str | None = None) -> Iterator[str]:
@@ -194,8 +240,9 @@ class FileDriver(Driver):
 
     def purge(self, user: str, host: str) -> None:
         key = checked_key(user, host, "any")
-        for store, _, path in list(tree.files(self._root, key.host, key.user, self._suffixes)):
-            with self._locks.held(key._replace(store=store)):
+        suffixes = (*self._suffixes, listindex.SUFFIX) if self._format.indexed else self._suffixes
+        for store, suffix, path in list(tree.files(self._root, key.host, key.user, suffixes)):
+            with self._locks.held(key._replace(store=store)), nullcontext() if suffix == self._format.keyval else self._changing(path):
                 durable.remove(path)
 
     def close(self) -> None:

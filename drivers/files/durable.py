@@ -58,42 +58,52 @@ def is_missing(error: OSError) -> bool:
 
 
 def replace(path: Path, chunks: Iterable[bytes]) -> None:
-    """Replace the whole content of a file. The caller holds the lock, so the name of the scratch file is free (it is Prosody's)."""
-    scratch = path.with_name(path.name + "~")
-    with storage_errors(path):
-        make_folder(path.parent)
-        try:
-            _write_new(scratch, chunks)
-            os.replace(scratch, path)
-        except BaseException:
-            with suppress(OSError):
-                scratch.unlink()
-            raise
-        sync_folder(path.parent)
-
-
-def _write_new(path: Path, chunks: Iterable[bytes]) -> None:
-    descriptor = os.open(path, WRITE | os.O_TRUNC, FILE_MODE)
-    try:
+    """Replace the whole content of a file. The caller holds the lock, so the name of the scratch file is free."""
+    with storage_errors(path), scratch(path, ".new") as (new, descriptor):
         for chunk in chunks:
             write_all(descriptor, chunk)
-        os.fsync(descriptor)
+        put(new, descriptor, path)
+
+
+@contextmanager
+def scratch(path: Path, suffix: str) -> Iterator[tuple[Path, int]]:
+    """An empty file beside another, to be written and `put` in its place; removed if this ends with an exception.
+
+    A program that shares the folder must not write a file of that name: Prosody's scratch files end with a tilde.
+    """
+    make_folder(path.parent)
+    new = path.with_name(path.name + suffix)
+    descriptor = os.open(new, WRITE | os.O_TRUNC, FILE_MODE)
+    try:
+        yield new, descriptor
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
     finally:
         os.close(descriptor)
 
 
-def append(descriptor: int, data: bytes, size: int) -> None:
-    """Add `data` behind the first `size` bytes of an open file, which is cut there if it is longer or if the write fails."""
-    if os.fstat(descriptor).st_size != size:
-        os.ftruncate(descriptor, size)
-    os.lseek(descriptor, size, os.SEEK_SET)
+def put(new: Path, descriptor: int, path: Path) -> None:
+    """Bring a file to the disk, and in the place of another."""
+    os.fsync(descriptor)
+    os.replace(new, path)
+    sync_folder(path.parent)
+
+
+def append(descriptor: int, data: bytes) -> None:
+    """Add `data` at the end of a file that was opened with O_APPEND; a part that was written before an error is taken back."""
+    view = memoryview(data)
     try:
-        write_all(descriptor, data)
+        while view:
+            view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
     except BaseException:
         # where even this fails, the next append finds and removes the unfinished record
         with suppress(OSError):
-            os.ftruncate(descriptor, size)
+            end = os.lseek(descriptor, 0, os.SEEK_CUR)  # behind what was written here
+            if (written := len(data) - len(view)) and end == os.fstat(descriptor).st_size:  # nobody else has added anything since
+                os.ftruncate(descriptor, end - written)
         raise
 
 

@@ -56,6 +56,8 @@ class Format(ABC):
     """File name suffix of tables."""
     list: str
     archive: str
+    indexed: bool = False
+    """Whether another program keeps an index of each file of items beside it (see listindex)."""
     boundary: bytes
     """Files of items are cut behind the first byte of this, to have pieces that hold one whole record each as a rule."""
 
@@ -84,8 +86,8 @@ class Format(ABC):
         """The archive item at a position (from 1)."""
 
     @abstractmethod
-    def archive_bytes(self, item: ArchiveItem) -> bytes:
-        """The record of an archive item."""
+    def archive_bytes(self, item: ArchiveItem, last: bytes) -> bytes:
+        """The record of an archive item; `last` is the record before it, b"" for none, whose writer has to read this one, too."""
 
     @abstractmethod
     def records(self, pieces: Iterable[Record]) -> Iterator[Record]:

@@ -44,7 +44,7 @@ class JSONFormat(Format):
         item = _archive_item(record)
         return ArchiveItem(item["id"], item["when"], item["with"], item["stanza"])
 
-    def archive_bytes(self, item: ArchiveItem) -> bytes:
+    def archive_bytes(self, item: ArchiveItem, last: bytes) -> bytes:
         return self.item_bytes({"id": item.id, "when": item.when, "with": item.with_, "stanza": item.stanza})
 
     def finished(self, line: bytes) -> bool:

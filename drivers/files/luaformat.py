@@ -12,12 +12,15 @@ from drivers import ArchiveItem, Table, Value
 from drivers.files.format import Damaged, Format, Head, Record, Unreadable
 from drivers.lua import LuaError, parse_file, parse_item, serialise
 from drivers.stanzas import stanza_table, stanza_text
+from drivers.values import number
 
 START = b"item("
 MERGED = 100
 """Pieces that are tried as one record, for files written by hand."""
 # members of the item itself have one tab before them, those of its attributes two; strings have no line breaks
 _LINES = tuple(b"\n" + line + b" = " for line in (b'\t["key"]', b'\t["when"]', b'\t["with"]', b'\t\t["stamp"]'))
+_WHEN = re.compile(rb"\d+(?:\.\d+)?")
+_FRACTION = re.compile(rb"""^\t\["when"\] = \d+\.""", re.MULTILINE)
 _TIME = re.compile(r"([0-9T:-]+)(\.\d+)?(?:Z|([+-]\d\d:?\d\d))?")
 _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,6 +32,7 @@ class LuaFormat(Format):
     keyval = "dat"
     list = "list"
     archive = "list"
+    indexed = True
     boundary = b"\n" + START
 
     def table(self, data: bytes) -> Table | None:
@@ -59,11 +63,13 @@ class LuaFormat(Format):
         attr = {key: value for key, value in table["attr"].items() if key not in ("stamp", "stamp_legacy")}
         return ArchiveItem(head.id, head.when, head.with_, stanza_text(table | {"attr": attr}))
 
-    def archive_bytes(self, item: ArchiveItem) -> bytes:
+    def archive_bytes(self, item: ArchiveItem, last: bytes) -> bytes:
         table = stanza_table(item.stanza)
         table["attr"]["stamp"] = _stamp(item.when)
-        # Prosody's code fails on a fraction in `when`, and leaves the one in `stamp` alone
-        return self.item_bytes(table | {"key": item.id, "when": math.floor(item.when), "with": item.with_})
+        # COMPAT Prosody 0.12: its code fails on a fraction in `when`, and leaves the one in `stamp` alone. Prosody 13 writes fractions,
+        # and searches by halving: behind one of those, a time that is cut to the second would go backwards
+        when = item.when if _FRACTION.search(last) else math.floor(item.when)
+        return self.item_bytes(table | {"key": item.id, "when": number(when), "with": item.with_})
 
     def finished(self, line: bytes) -> bool:
         return line == b"});\n" or (line.startswith(START) and line.endswith(b");\n"))
@@ -123,9 +129,9 @@ def _check_last(pending: Record) -> None:
 def _searched(record: bytes) -> Head | None:
     """What a look at four lines tells; None where they are not of the simplest sort."""
     key, when, with_, stamp = (_behind(record, start) for start in _LINES)
-    if not key or not with_ or not when.isdigit() or b"\\" in key or b"\\" in with_:
+    if not key or not with_ or not _WHEN.fullmatch(when) or b"\\" in key or b"\\" in with_:
         return None
-    return Head(key[1:-1].decode("ascii"), _exact(int(when), stamp[1:-1].decode("ascii")), with_[1:-1].decode("ascii"))
+    return Head(key[1:-1].decode("ascii"), _exact(float(when), stamp[1:-1].decode("ascii")), with_[1:-1].decode("ascii"))
 
 
 def _behind(record: bytes, start: bytes) -> bytes:

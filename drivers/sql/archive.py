@@ -1,7 +1,7 @@
 """How are archives read and written in `prosodyarchive`?
 
-Prosody's column `when` has whole seconds, and its code fails on a fraction; so the exact time stands in a table of ours, and counts
-as long as both agree on the second. Order of arrival is `sort_id`.
+Prosody's column `when` has whole seconds (only Prosody 13 on SQLite writes fractions there), and the code of 0.12 fails on others; so the
+exact time stands in a table of ours, and counts as long as both agree on the second. Order of arrival is `sort_id`.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class Selection:
             if time is None:
                 continue
             self._add(f"{MOMENT}{sign}?", time)
-            if bounds is NOWHERE:  # lets the database use its index by time
-                self._add(f'a."when"{sign}?', math.floor(time))
+            if bounds is NOWHERE:
+                # lets the database use its index by time; the column has whole seconds, or in SQLite the exact time, if Prosody 13 wrote it
+                self._add(f'a."when"{sign}?', math.floor(time) if sign == ">=" else math.ceil(time))
             elif bound is not None:  # lets it use the one by arrival
                 self._add(f'a."sort_id"{side}?', bound)
 

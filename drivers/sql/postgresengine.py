@@ -31,6 +31,8 @@ POOL = 10
 IDLE = 300.0  # seconds until an unused connection is closed
 PAUSE = (0.002, 0.05)  # seconds before a transaction is run again
 AGAIN = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: it is certain that nothing was written
+UNIQUE = frozenset({"prosody_unique_index", "prosodyarchive_index"})
+"""Indexes by which a row of somebody who takes no locks, such as a running Prosody, shows itself (23505, unique_violation)."""
 CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})
 
 LOCK = 'SELECT 1 FROM "xmpprest_lock" WHERE "host"=? AND "user"=? AND "store"=? FOR UPDATE'
@@ -170,7 +172,7 @@ class PostgresEngine(Engine):
         except psycopg.DataError as e:
             raise BadValue(f"the database cannot keep the value: {e}") from e
         except psycopg.Error as e:
-            if e.sqlstate in AGAIN:
+            if e.sqlstate in AGAIN or (e.sqlstate == "23505" and e.diag.constraint_name in UNIQUE):
                 raise _Conflict from e
             sentence = _sentence(e.sqlstate or "08")
             raise StorageError(f"{self._name}: {sentence} ({e})", told=sentence) from e

@@ -28,6 +28,9 @@ INDEXES = {
     "xmpprest_list_index": ("xmpprest_list", ["host", "user", "store", "id"], False),
 }
 
+REPLACED = {"prosody_index": "prosody_unique_index"}
+"""Indexes that are not wanted where there is another: Prosody 13 makes the latter, and drops the former at every start."""
+
 
 def ensure_schema(connection: sqlite3.Connection) -> None:
     """Make what is missing, and turn the write-ahead log on. Instant on a file that has everything, however large."""
@@ -36,13 +39,15 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
         # a read-only file, or one that another process is using, is served in the mode it is in: as durable, only slower
         with suppress(sqlite3.OperationalError):
             database.enable_wal()
-    if {*TABLES, *INDEXES}.issubset(_names(database)):
+    names = _names(database)
+    wanted = {name: index for name, index in INDEXES.items() if REPLACED.get(name) not in names}
+    if {*TABLES, *wanted} <= names:
         return
     database.execute("BEGIN IMMEDIATE")
     try:
         for name, columns in TABLES.items():
             database.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')
-        for name, (table, fields, unique) in INDEXES.items():
+        for name, (table, fields, unique) in wanted.items():
             database.table(table).create_index(fields, name, unique=unique, if_not_exists=True)
         database.execute("COMMIT")
     except BaseException:
@@ -50,5 +55,5 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _names(database: Database) -> list[str]:
-    return [name for (name,) in database.execute("SELECT name FROM sqlite_master").fetchall()]
+def _names(database: Database) -> set[str]:
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_master").fetchall()}

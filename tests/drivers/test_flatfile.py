@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,12 @@ def test_a_list_written_by_hand(flat: Driver, list_file: Path) -> None:
     assert [*items[:3], *items[4:]] == [*ODD_ITEMS, 7, 8]
 
 
+def leave(path: Path, content: bytes) -> None:
+    """A file as a crash left it some time ago."""
+    path.write_bytes(content)
+    os.utime(path, (0, 0))
+
+
 def test_an_unfinished_item_is_not_read_and_the_next_append_removes_it(flat: Driver, list_file: Path) -> None:
     for last in [*ITEMS, "x" * 9000]:
         flat.list_store(*JULIET, "wishlist", ITEMS)
@@ -129,7 +136,7 @@ def test_an_unfinished_item_is_not_read_and_the_next_append_removes_it(flat: Dri
         record = f"item({serialise(last)});\n".encode()
         for cut in {*range(min(len(record), 120)), len(record) - 3, len(record) - 2, len(record) - 1}:
             for torn in (record[:cut], record[:cut] + b"\0" * 7):
-                list_file.write_bytes(good + torn)
+                leave(list_file, good + torn)
                 # without its semicolon or line break an item is whole, and may have been written, though not acknowledged
                 whole = [last] if cut >= len(record) - 2 + torn.endswith(b"\0") else []
                 assert flat.list_load(*JULIET, "wishlist") == ITEMS + whole, torn
@@ -141,7 +148,7 @@ def test_an_unfinished_item_is_not_read_and_the_next_append_removes_it(flat: Dri
 def test_a_list_that_is_all_torn(flat: Driver, list_file: Path) -> None:
     flat.list_append(*JULIET, "wishlist", 1)
     for content in (b"", b"item(", b"\0\0\0", b"\n\n", b"-- nothing"):
-        list_file.write_bytes(content)
+        leave(list_file, content)
         assert flat.list_load(*JULIET, "wishlist") is None
         flat.list_append(*JULIET, "wishlist", 2)
         assert flat.list_load(*JULIET, "wishlist") == [2]
@@ -198,17 +205,19 @@ def test_scratch_files_and_strangers_are_no_content(flat: Driver, tmp_path: Path
 
 def test_a_leftover_scratch_file_is_in_nobodys_way(flat: Driver, list_file: Path) -> None:
     flat.store(*JULIET, "wishlist", {"a": 1})
-    scratch = list_file.with_name("juliet.dat~")
-    scratch.write_text("return { half")
+    scratch, prosodys = list_file.with_name("juliet.dat.new"), list_file.with_name("juliet.dat~")
+    for path in (scratch, prosodys):
+        path.write_text("return { half")
     assert flat.load(*JULIET, "wishlist") == {"a": 1}
     flat.store(*JULIET, "wishlist", {"a": 2})
     assert not scratch.exists()
+    assert prosodys.read_text() == "return { half"  # a running Prosody may be about to rename it
 
 
 def test_a_symbolic_link_is_not_followed(flat: Driver, list_file: Path, tmp_path: Path) -> None:
     flat.list_append(*JULIET, "wishlist", 1)
     (tmp_path / "secret").write_text("")
-    for name in ("romeo.list", "romeo.dat~"):
+    for name in ("romeo.list", "romeo.dat.new"):
         list_file.with_name(name).symlink_to(tmp_path / "secret")
     with pytest.raises(StorageError, match="symbolic link"):
         flat.list_append("romeo", "capulet.example", "wishlist", 1)

@@ -82,12 +82,12 @@ class Archive:
         return self._driver.archive_append(owner.local, owner.domain, self._store, text, when=when, with_=str(partner.bare))
 
     def keep_all(self, entries: Mapping[JID, Sequence[Entry]]) -> list[Exception | None]:
-        """Add entries with their ids to the archives of these owners, in order; what went wrong with each owner's.
+        """Add entries with their ids, fresh ones, to the archives of these owners, in order; what went wrong with each owner's.
 
         Raises nothing itself, and is quicker than one archive after the other.
         """
         return self._driver.archive_extend_all(
-            [Addition(owner.local, owner.domain, self._store, [e.item() for e in some]) for owner, some in entries.items()]
+            [Addition(owner.local, owner.domain, self._store, [e.item() for e in some], new=True) for owner, some in entries.items()]
         )
 
     def last_id(self, owner: JID) -> str:

@@ -1,0 +1,77 @@
+"""How is the index kept right that Prosody 13 makes of a list, `USER.lidx` beside `USER.list`?
+
+Prosody never checks an index against its list, and makes a missing one anew. So none is ever written here: whoever changes a list removes
+its index before, so that a crash in between leaves none that is wrong, and again afterwards, as a running Prosody may have made one
+meanwhile. An index is a row of native `size_t`: a magic number, then where each item of the list ends. Specification: docs/drivers.md.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from drivers import StorageError
+from drivers.files import durable
+
+SUFFIX = "lidx"
+MAGIC = 7767640
+_WIDTH = struct.calcsize("N")
+_ITEM = b"item"
+"""What Prosody takes for the beginning of an item, at the beginning of a line."""
+
+
+def path_of(path: Path) -> Path:
+    """The index of a list."""
+    return path.with_suffix(f".{SUFFIX}")
+
+
+@contextmanager
+def removed(path: Path) -> Iterator[None]:
+    """Change a list in this context: it has no index then, nor afterwards."""
+    if _remove(path):
+        with durable.storage_errors(path):
+            durable.sync_folder(path.parent)  # or else a power cut might bring the old index back beside the new list
+    try:
+        yield
+    finally:
+        with suppress(StorageError):  # what the first removal could do, this one can; and the list has been changed by now
+            _remove(path)
+
+
+def _remove(path: Path) -> bool:
+    index = path_of(path)
+    with durable.storage_errors(index):
+        try:
+            os.unlink(index)
+        except OSError as e:
+            if durable.is_missing(e):
+                return False
+            raise
+    return True
+
+
+def remove_if_wrong(path: Path, descriptor: int) -> None:
+    """Remove the index of an open list if it does not end where the list ends; costs one look at the last entry."""
+    with suppress(OSError):  # no index; or a folder that may be read only, where `check` tells of it
+        index = os.open(path_of(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(index).st_size
+            last = os.pread(index, _WIDTH, max(0, size - _WIDTH))
+        finally:
+            os.close(index)
+        if size < 2 * _WIDTH or size % _WIDTH or last != struct.pack("N", os.fstat(descriptor).st_size):
+            os.unlink(path_of(path))
+
+
+def is_right(path: Path) -> bool:
+    """Whether the index at `path` is the one that Prosody would make of its list now; reads both through. Raises OSError."""
+    with path.with_suffix(".list").open("rb") as items:
+        ends, offset = [MAGIC], 0
+        for line in items:
+            if offset and line.startswith(_ITEM):
+                ends.append(offset)
+            offset += len(line)
+    return path.read_bytes() == struct.pack(f"{len(ends) + 1}N", *ends, offset)
