@@ -69,8 +69,19 @@ class _Session(Session):
 
     def texts(self, sql: str, columns: Sequence[str], *parameters: Any) -> list[Row]:
         # one row out of SQLite instead of many: at each the interpreter lock is given away, and under load got back late
-        (text,) = self._connection.execute(_gathered(sql, columns), parameters).fetchone()
-        return [tuple(row) for row in json.loads(text)]
+        try:
+            (text,) = self._connection.execute(_gathered(sql, columns), parameters).fetchone()
+            return [tuple(row) for row in json.loads(text)]
+        except (sqlite3.OperationalError, ValueError):  # bytes that another program has put there, and that are no text
+            return self._odd_texts(sql, parameters)
+
+    def _odd_texts(self, sql: str, parameters: tuple[Any, ...]) -> list[Row]:
+        factory, self._connection.text_factory = self._connection.text_factory, bytes
+        try:
+            found = self._connection.execute(sql, parameters).fetchall()
+        finally:
+            self._connection.text_factory = factory
+        return [tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in row) for row in found]
 
     def run(self, sql: str, *parameters: Any) -> int:
         return self._connection.execute(sql, parameters).rowcount

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from drivers import Value
+from drivers import StorageError, Value
 from drivers.jsontext import json_text
 from drivers.names import Key
-from drivers.sql.rows import json_value
 from drivers.sql.session import Session
+from drivers.sql.typed import json_value
 
 WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
 SELECT = f'SELECT "value" FROM "xmpprest_list" {WHERE} ORDER BY "id"'  # noqa: S608
@@ -27,7 +27,14 @@ def load(session: Session, key: Key, start: int, stop: int | None) -> list[Value
     rows = session.rows(f"{SELECT} LIMIT ? OFFSET ?", *key, limit, start)
     if not rows and not session.rows(EXISTS, *key):
         return None
-    return [json_value(text, f"an item of the list {key.store!r}") for (text,) in rows]
+    return [_item(key, text) for (text,) in rows]
+
+
+def _item(key: Key, text: str) -> Value:
+    try:
+        return json_value(text)
+    except ValueError as e:
+        raise StorageError(f"an item of the list {key.store!r} is no JSON: {e}") from e
 
 
 def append(session: Session, key: Key, item: Value) -> None:

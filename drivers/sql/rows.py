@@ -6,17 +6,17 @@ keys, the empty key) shares one row with the empty key.
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Iterable
 from typing import Any
 
-from drivers import StorageError, Table, Value
+from drivers import Table
 from drivers.jsontext import json_text
 from drivers.names import check_text
-from drivers.stanzas import stanza_table
+from drivers.sql.typed import UNREADABLE, TypedValue, typed, untyped
 from drivers.values import entries_of, from_entries
 
-TypedValue = tuple[str, str]  # type, value
+log = logging.getLogger(__name__)
 
 
 def to_rows(table: Table) -> dict[str, TypedValue]:
@@ -25,7 +25,7 @@ def to_rows(table: Table) -> dict[str, TypedValue]:
     for key, value in entries_of(table):
         if isinstance(key, str) and key and "\0" not in key:
             check_text("a key", key)
-            rows[key] = _typed(value)
+            rows[key] = typed(value)
         else:
             rest.append((key, value))
     if rest:
@@ -34,11 +34,13 @@ def to_rows(table: Table) -> dict[str, TypedValue]:
 
 
 def from_rows(rows: Iterable[tuple[str, str, str]]) -> Table | None:
-    """The table that rows of key, type and value make; None for no rows. Raises StorageError for a row that no server wrote."""
+    """The table that rows of key, type and value make, without those that cannot be read; None where there are no others."""
     entries: list[tuple[Any, Any]] = []
     for key, kind, text in rows:
-        value = _untyped(key, kind, text)
-        if key:
+        value = untyped(kind, text)
+        if value is UNREADABLE:
+            log.debug("a row of the type %s with the key %r cannot be read, and counts as absent", kind, key)
+        elif key:
             entries.append((key, value))
         elif isinstance(value, (dict, list)):
             entries += entries_of(value)
@@ -46,34 +48,3 @@ def from_rows(rows: Iterable[tuple[str, str, str]]) -> Table | None:
         return None
     table: Table = from_entries(entries)
     return table
-
-
-def json_value(text: str, where: str) -> Value:
-    """Read JSON. Raises StorageError for what is none; `where` says what was being read."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as e:
-        raise StorageError(f"{where} is no JSON: {e}") from e
-
-
-def _typed(value: Value) -> TypedValue:
-    if isinstance(value, str) and "\0" not in value:  # PostgreSQL has no U+0000 in text; in JSON it is written with ASCII signs
-        check_text("the value", value)
-        return "string", value
-    if isinstance(value, bool):
-        return "boolean", "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return "number", json_text(value)
-    return "json", json_text(value)
-
-
-def _untyped(key: str, kind: str, text: str) -> Value:
-    if kind == "string":
-        return text
-    if kind in ("json", "number"):
-        return json_value(text, f"the row with the key {key!r}")
-    if kind == "boolean" and text in ("true", "false"):
-        return text == "true"
-    if kind == "xml":
-        return stanza_table(text)
-    raise StorageError(f"the row with the key {key!r} has the unknown type {kind!r}, or no such value")

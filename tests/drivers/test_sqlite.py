@@ -115,15 +115,6 @@ def test_a_row_of_type_xml_is_an_element(copy: Driver, tmp_path: Path) -> None:
     assert (table["k"]["name"], table["k"]["attr"]) == ("vCard", {"xmlns": "vcard-temp"})
 
 
-@pytest.mark.parametrize(("kind", "value"), [("json", "{"), ("number", "x"), ("boolean", "x"), ("blob", "x"), ("xml", "<a>")])
-def test_a_damaged_row_is_an_error(copy: Driver, tmp_path: Path, kind: str, value: str) -> None:
-    with closing(sqlite3.connect(tmp_path / "prosody.sqlite")) as connection, connection:
-        connection.execute(XML_ROW, (kind, value))
-    connection.close()
-    with pytest.raises(StorageError):
-        copy.load(*JULIET, "odd")
-
-
 def test_a_server_that_writes_beside_us_is_seen_and_sees(copy: Driver, tmp_path: Path) -> None:
     copy.check()
     server = sqlite3.connect(tmp_path / "prosody.sqlite", timeout=1)
