@@ -150,7 +150,7 @@ def test_what_is_read_for_each_request(
 
 
 def test_tokens_and_realm(app: Flask, config: Path) -> None:
-    change(config, oauth_expire="77", client_realm="verona", server_public_url="https://gateway.example.net")
+    change(config, oauth_expire="77", oauth_client_check="allow", client_realm="verona", server_public_url="https://gateway.example.net")
     assert reload(app) == (200, 0)
     form = {"grant_type": "password", "username": "juliet", "password": PASSWORD}
     assert app.test_client().post("/oauth/token", data=form).get_json()["expires_in"] == 77
@@ -243,7 +243,7 @@ def test_all_processes(app: Flask, make: Make, config: Path) -> None:
 def test_a_process_that_comes_later(config: Path, caplog: pytest.LogCaptureFixture) -> None:
     """gunicorn starts another worker in place of one that died, with the settings of its own start."""
     old = load_settings(config, {})
-    change(config, oauth_expire="77", server_threads="32")
+    change(config, oauth_expire="77", oauth_client_check="allow", server_threads="32")
     later = Server(old).load().extensions["gateway"]
     assert (later.settings.oauth.expire, later.settings.server.threads) == (77, 64)
     later.stop()

@@ -34,6 +34,7 @@ from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
 from xmpp_rest.service.idempotency import Idempotency
 from xmpp_rest.service.jobs import Jobs
 from xmpp_rest.service.last_activity import LastActivity
+from xmpp_rest.service.leaving import Leaving
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
 from xmpp_rest.service.mam import ArchiveQueries
@@ -58,6 +59,7 @@ from xmpp_rest.service.roster import Roster
 from xmpp_rest.service.rosteriq import RosterQueries
 from xmpp_rest.service.sending import Sending
 from xmpp_rest.service.sessions import Sessions
+from xmpp_rest.service.shared_groups import SharedGroups
 from xmpp_rest.service.siblings import Siblings
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Streams
@@ -68,6 +70,7 @@ from xmpp_rest.service.vcards import VCards
 from xmpp_rest.settings import Settings
 from xmpp_rest.waits import Waits
 
+log = logging.getLogger(__name__)
 LOGGERS = ("xmpp_rest", "drivers")
 
 
@@ -91,7 +94,7 @@ class Gateway:
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
         self.passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
         self.accounts = Accounts(self.driver, self.passwords, settings.gateway.domain)
-        self._throttle = Throttle(settings.auth.failures)
+        self._throttle = Throttle(settings.auth.failures, waiting=max(1, settings.server.threads // 8))
         self.authenticator = Authenticator(
             self.driver, self.passwords, self._throttle,
             domain=settings.gateway.domain, admins=settings.auth.admins, token=settings.rest.credentials,
@@ -146,7 +149,10 @@ class Gateway:
         self.jobs = Jobs(self.driver, settings.gateway.domain)
         self._rooms_away = RoomsAway(self.muclight, self._have_done) if self.muclight else None
         self.conference = self._build_conference() if settings.gateway.conference_domain else None
-        self.accounts.before_unregister = self._say_goodbye
+        groups = SharedGroups(self.driver, settings.gateway.domain)
+        leaving = Leaving(self.tokens, self.contacts, groups, self.sessions, self.muclight, self.conference)
+        self.accounts.before_unregister, self.accounts.after_unregister = leaving.before, leaving.after
+        self.accounts.password_changed = self._revoke
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
@@ -196,14 +202,10 @@ class Gateway:
         """Done by a peer: it asks the owner."""
         return self.siblings.have_done("conference", method=method, arguments=arguments)
 
-    def _say_goodbye(self, account: JID) -> None:
-        """The account is about to be removed: end what others know of it, so that nobody who gets its name later comes into it."""
-        self.tokens.revoke_all(account)
-        self.contacts.remove_all(account)
-        if self.muclight:
-            self.muclight.leave_all(account)
-        if self.conference:
-            self.conference.forget_user(str(account))
+    def _revoke(self, account: JID) -> None:
+        """The account has another password: what somebody got with the old one ends."""
+        count = self.tokens.revoke_all(account)
+        log.info("the password of %s was changed; %d token(s) of it were revoked", account, count)
 
     def _own(self, owner: bool) -> None:
         """This process owns the link from now on: the streams, the outboxes and the callbacks' journals. A process never gives it back."""

@@ -12,9 +12,9 @@ LIVE = {
     "server": {"log_level", "origins", "public_url"},
     "auth": {"admins", "failures", "iterations", "password_hash"},
     "rest": {"batch_size_limit", "batch_stanzas", "credentials", "iq_timeout", "stanza_size_limit"},
-    "data": {"size_limit"},
+    "data": {"account_limit", "members_limit", "size_limit", "store_limit", "stores_limit"},
     "commands": {"default_version"},
-    "oauth": {"expire", "expire_max"},
+    "oauth": {"client_check", "expire", "expire_max"},
     "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
     "streams": {"heartbeat", "write_timeout"},
 }

@@ -116,7 +116,7 @@ class Auth:
     admin_password: str = setting("", text, "Its password then. Empty: a random one, printed once and kept in data_dir/admin-password.", secret=True)
     password_hash: str = setting("SHA-1", choice("SHA-1", "SHA-256"), "Hash of new SCRAM records. SHA-1 is what Prosody and ejabberd read by default.")
     iterations: int = setting("10000", number(4096, 10_000_000), "PBKDF2 iterations of new records.")
-    failures: int = setting("30", number(1, 1_000_000), "Wrong passwords for one account from one address in a minute; further attempts get 429.")
+    failures: int = setting("30", number(1, 1_000_000), "Wrong passwords for one account from one address in a minute; further ones get 429 and are slowed, and the right one passes.")
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,10 @@ class Data:
     """The data API, /data."""
 
     size_limit: int = setting("2097152", number(1024, 1 << 28), "Bytes of a request body at the most: 2 MiB of Lua text can take seconds to read.")
+    store_limit: int = setting("16777216", number(65_536, 1 << 40), "Bytes of one store at the most, as far as they came through this API.")
+    account_limit: int = setting("67108864", number(65_536, 1 << 40), "Bytes of all stores of an account together at the most, likewise.")
+    stores_limit: int = setting("100", number(1, 1_000_000), "Stores of an account at the most, likewise.")
+    members_limit: int = setting("50000", number(100, 10_000_000), "Members of an object at the most: each is a row where SQL is the storage.")
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,10 @@ class Oauth:
     """Tokens that programs get for a password, at /oauth/token."""
 
     expire: int = setting("3600", number(60, 10**9), "Seconds that such a token lasts where the program asks for no time.")
+    client_check: str = setting(
+        "db", choice("db", "allow", "deny"),
+        "Which programs get a token for a password. db: clients registered with oauth_add_client_password. allow: any. deny: none.",
+    )  # fmt: skip
     expire_max: int = setting("31536000", number(60, 10**9), "Seconds that it may be asked to last (`ttl` in the form) at the most.")
 
 

@@ -24,18 +24,21 @@ CALLS = {
     "history": ("GET", "/api/messages", None),
     "contacts": ("GET", "/api/contacts", None),
     "rooms": ("GET", "/api/rooms", None),
-    "data": ("GET", "/data/accounts", None),
+    "data": ("GET", "/data/settings", None),
+    "credentials": ("GET", "/data/accounts", None),
     "other": ("GET", f"/data/{DOMAIN}/nurse/accounts", None),
     "status": ("GET", "/status", None),
     "command": ("POST", "/api/status", {}),
 }
-ADMINISTERING = {"other", "status", "command"}
+ADMINISTERING = {"credentials", "other", "status", "command"}
 ACCOUNT = set(CALLS) - ADMINISTERING
 SENDING = {"rest", "path", "messages"}
 
 
 @pytest.fixture
 def token(gateway: Gateway) -> object:
+    gateway.prepare()  # a token is for the account that is there
+
     def issue(owner: str, *scopes: str, seconds: int = 60) -> dict[str, str]:
         text = Tokens(gateway.driver, DOMAIN).issue(parse_jid(owner), list(scopes), seconds)
         return {"Authorization": f"Bearer {text}"}

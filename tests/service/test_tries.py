@@ -41,7 +41,8 @@ def attempt(gateway: Gateway, password: str) -> object:
 def test_they_count_together(pair: tuple[Gateway, Gateway], first: int) -> None:
     one, two = pair[first], pair[1 - first]
     assert [attempt(gateway, "wrong") for gateway in (one, two, one, two)] == [Outcome.WRONG] * 4
-    assert [attempt(gateway, PASSWORD) for gateway in (one, two)] == [Outcome.THROTTLED] * 2
+    assert [attempt(gateway, "wrong") for gateway in (one, two)] == [Outcome.THROTTLED] * 2
+    assert [attempt(gateway, PASSWORD) for gateway in (one, two)] == [Caller] * 2
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -53,9 +54,17 @@ def test_each_counts_once(pair: tuple[Gateway, Gateway], first: int) -> None:
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_right_one_begins_the_count_anew_everywhere(pair: tuple[Gateway, Gateway], first: int) -> None:
     one, two = pair[first], pair[1 - first]
-    for _ in range(3):
-        assert [attempt(one, "wrong") for _ in range(3)] == [Outcome.WRONG] * 3
-        assert attempt(two, PASSWORD) is Caller
+    assert [attempt(one, "wrong") for _ in range(3)] == [Outcome.WRONG] * 3
+    assert attempt(two, PASSWORD) is Caller
+    assert [attempt(one, "wrong") for _ in range(5)] == [Outcome.WRONG] * 4 + [Outcome.THROTTLED]
+
+
+def test_it_does_so_once_in_a_window(pair: tuple[Gateway, Gateway]) -> None:
+    """Else whoever shares an address with a client that comes in often could guess as often."""
+    for _ in range(2):
+        attempt(pair[0], "wrong")
+        assert attempt(pair[0], PASSWORD) is Caller
+    assert [attempt(pair[0], "wrong") for _ in range(4)] == [Outcome.WRONG] * 3 + [Outcome.THROTTLED]
 
 
 def test_a_process_alone_asks_nobody(pair: tuple[Gateway, Gateway]) -> None:

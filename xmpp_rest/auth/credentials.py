@@ -11,13 +11,14 @@ from enum import Enum
 from typing import NamedTuple
 
 from drivers import Driver
-from xmpp_rest.auth.passwords import Passwords, Record
+from xmpp_rest.auth.grants import Grants
+from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.auth.record import ACCOUNTS, BANNED, Record
 from xmpp_rest.auth.scopes import ACCOUNT_SCOPES, ADMIN_SCOPE, Use, matches, recipients
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Token, Tokens
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 
-BANNED = "disabled"  # member of an account record: nobody may log in with it (COMPAT Prosody 13)
 MAX_HEADER = 8192  # bytes; a password has at most 1023
 
 
@@ -41,13 +42,31 @@ class Kind(Enum):
 class Caller:
     """Who asks: a bare JID of an account, or the hosted domain for the component token.
 
+    `admin`: whether the caller is a configured administrator, and the credentials are good for that.
+    `scopes`: those of a token, None for a password.
     `recipients`: a token lets its bearer do nothing but send messages to these addresses (globs); None: there is no such limit.
     """
 
     jid: JID
     kind: Kind = Kind.ACCOUNT
     admin: bool = False
+    scopes: frozenset[str] | None = None
     recipients: tuple[str, ...] | None = None
+
+    @property
+    def by_token(self) -> bool:
+        """Whether the caller came with a token in place of the password."""
+        return self.scopes is not None
+
+    @property
+    def is_account(self) -> bool:
+        """Whether the credentials are good for what the account itself may."""
+        return self.scopes is None or not ACCOUNT_SCOPES.isdisjoint(self.scopes)
+
+    @property
+    def may_administer(self) -> bool:
+        """Whether the credentials are good for administration, if the account is an administrator's at all."""
+        return self.scopes is None or ADMIN_SCOPE in self.scopes
 
     def may_send_to(self, to: JID) -> bool:
         """Whether a message may go there, as far as the credentials say."""
@@ -100,6 +119,7 @@ class Authenticator:
         self._component = Caller(JID("", domain, ""), Kind.COMPONENT)
         self.configure(admins, token, throttle.limit)
         self._tokens = Tokens(driver, domain)
+        self._grants = Grants(driver, domain)
         self.seen: Callable[[JID], None] = _nobody_minds
         """Told of every account that has come in."""
 
@@ -128,31 +148,53 @@ class Authenticator:
                 return self._bearer(rest.strip(" "), address, use)
         return Refused(Outcome.WRONG)
 
-    def _bearer(self, text: str, address: str, use: Use) -> Caller | Refused:
-        key = ("", address)
-        if wait := self._throttle.wait(key):
-            return Refused(Outcome.THROTTLED, wait)
-        who = self._bearer_now(text, use)
-        if isinstance(who, Refused) and who.outcome is Outcome.WRONG:
-            self._throttle.failed(key)
-        return who
+    def is_admin(self, jid: JID) -> bool:
+        """Whether this bare address is one of the configured administrators."""
+        return jid in self._admins
 
-    def _bearer_now(self, text: str, use: Use) -> Caller | Refused:
+    def bearer(self, text: str, address: str) -> Token | Refused:
+        """The token of this text, if it is good now; else WRONG, or THROTTLED after too many that were not. Raises StorageError.
+
+        A good one is never refused for others that were wrong: nobody guesses it. Its owner may have no account.
+        """
+        good = self._token_now(text)
+        return good[0] if good else self._wrong_token(address)
+
+    def _token_now(self, text: str) -> tuple[Token, bool] | None:
+        """The token of this text, if it is good now, and whether its owner has an account."""
+        token = self._tokens.check(text) or self._grants.check(text)
+        if token is None:
+            return None
+        record = self._stored(token.owner)
+        if not token.is_of(record) or (record and record.get(BANNED)):
+            return None
+        if record:
+            self.seen(token.owner)
+        return token, record is not None
+
+    def _wrong_token(self, address: str) -> Refused:
+        wait = self._throttle.failed(("", address))
+        return Refused(Outcome.THROTTLED, wait) if wait else Refused(Outcome.WRONG)
+
+    def _bearer(self, text: str, address: str, use: Use) -> Caller | Refused:
+        return self._bearer_now(text, use) or self._wrong_token(address)
+
+    def _bearer_now(self, text: str, use: Use) -> Caller | Refused | None:
+        """Who comes with this token, FORBIDDEN if it is not for this, None for one that is not good."""
         if self._token and hmac.compare_digest(text.encode("utf-8", "surrogateescape"), self._token):
             return self._component
-        token = self._tokens.check(text)
-        if token is None or not self._record(token.owner):
-            return Refused(Outcome.WRONG)
-        self.seen(token.owner)
-        return self._by_token(token, use) or Refused(Outcome.FORBIDDEN)
+        good = self._token_now(text)
+        if good is None or not good[1]:
+            return None
+        return self._by_token(good[0], use) or Refused(Outcome.FORBIDDEN)
 
     def _by_token(self, token: Token, use: Use) -> Caller | None:
         """The owner, so far as the scopes let the bearer be."""
-        admin = token.owner in self._admins and ADMIN_SCOPE in token.scopes
-        if not ACCOUNT_SCOPES.isdisjoint(token.scopes) or (admin and use is Use.ADMINISTER):
-            return Caller(token.owner, admin=admin)
+        caller = Caller(token.owner, admin=token.owner in self._admins and ADMIN_SCOPE in token.scopes, scopes=token.scopes)
+        if caller.is_account or (caller.may_administer and use is Use.ADMINISTER):
+            return caller
         globs = recipients(token.scopes)
-        return Caller(token.owner, recipients=globs) if globs and use is Use.SEND else None
+        return Caller(token.owner, scopes=token.scopes, recipients=globs) if globs and use is Use.SEND else None
 
     def _basic(self, encoded: str, address: str) -> Caller | Refused:
         pair = _pair(encoded)
@@ -169,17 +211,26 @@ class Authenticator:
         return parse_jid(name).bare if "@" in name else local_jid(name, self._domain)
 
     def password(self, jid: JID, password: str, address: str) -> Caller | Refused:
-        """The account of `jid`, if `password` opens it."""
-        key = (str(jid), address)
-        if wait := self._throttle.wait(key):
-            return Refused(Outcome.THROTTLED, wait)
-        record = self._record(jid)
-        if not self._passwords.check(record, password):
-            self._throttle.failed(key)
-            return Refused(Outcome.WRONG)
-        self._throttle.succeeded(key)
+        """The account of `jid`, if `password` opens it.
+
+        After too many wrong ones each attempt has to wait for its turn, and only then is looked at: so the right one still opens the
+        account, and nobody can try many.
+        """
+        if refused := self.guess(str(jid), address, lambda: self._passwords.check(self._record(jid), password)):
+            return refused
         self.seen(jid)
         return Caller(jid, admin=jid in self._admins)
+
+    def guess(self, what: str, address: str, right: Callable[[], bool]) -> Refused | None:
+        """None if a secret that a person may have chosen is `right`, which is asked in turn after too many that were not."""
+        key = (what, address)
+        if wait := self._throttle.turn(key):
+            return Refused(Outcome.THROTTLED, wait)
+        if right():
+            self._throttle.succeeded(key)
+            return None
+        wait = self._throttle.failed(key)
+        return Refused(Outcome.THROTTLED, wait) if wait else Refused(Outcome.WRONG)
 
     def holds(self, header: str | None) -> bool:
         """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""
@@ -197,9 +248,13 @@ class Authenticator:
         return self._throttle.lift(address)
 
     def _record(self, jid: JID) -> Record | None:
+        record = self._stored(jid)
+        return None if record and record.get(BANNED) else record
+
+    def _stored(self, jid: JID) -> Record | None:
         if jid.domain != self._domain or not jid.local:
             return None
-        record = self._driver.load(jid.local, jid.domain, "accounts")
-        return record if isinstance(record, dict) and not record.get(BANNED) else None
+        record = self._driver.load(jid.local, jid.domain, ACCOUNTS)
+        return record if isinstance(record, dict) else None
 
 

@@ -8,12 +8,10 @@ import secrets
 import uuid
 from collections import OrderedDict
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from xmpp_rest.auth.record import Record
 from xmpp_rest.protocol.prep import PrepError, saslprep
-
-Record = dict[str, Any]
-"""A table of the `accounts` store: `password`, or `salt`, `iteration_count`, `stored_key`, `server_key`; perhaps more."""
 
 HASHES = {"SHA-1": "sha1", "SHA-256": "sha256"}
 _HASH_BY_KEY_LENGTH = {40: "sha1", 64: "sha256"}  # hex digits; the record does not name its hash

@@ -2,7 +2,7 @@
 
 | scope | opens |
 | --- | --- |
-| `ejabberd:user`, `sasl_auth` | everything that the account itself may: /rest, the client API, /data |
+| `ejabberd:user`, `sasl_auth` | what the account itself may: /rest, the client API, /data except for its credentials |
 | `ejabberd:admin` | what the owner may as an administrator: commands, /data of everybody, /status |
 | a command's name | that command, where a rule of the rights says so |
 | `send:GLOB` | messages to addresses that the glob matches, and nothing else |
@@ -18,7 +18,8 @@ from fnmatch import fnmatchcase
 from xmpp_rest.protocol.jid import JID
 
 ADMIN_SCOPE = "ejabberd:admin"
-ACCOUNT_SCOPES = frozenset(("ejabberd:user", "sasl_auth"))
+USER_SCOPE = "ejabberd:user"
+ACCOUNT_SCOPES = frozenset((USER_SCOPE, "sasl_auth"))
 GENERAL_SCOPES = ACCOUNT_SCOPES | {ADMIN_SCOPE}
 _SEND = re.compile(r"send:([^@\s;\"\\]+@)?[^@/\s;\"\\]+")  # RFC 6749 §3.3: no blanks, quotation marks, backslashes
 _PREFIX = "send:"

@@ -1,13 +1,33 @@
-"""May this address try another password for this account? (OWASP: at most so many failures in so long a time)"""
+"""How many wrong passwords an address may try for an account (OWASP: at most so many failures in so long a time).
+
+Nobody is locked out by somebody else's failures: after too many, what is tried next is not refused but has to wait for its turn, a second
+after the one before, and is then judged. The right password passes, at most PATIENCE seconds late; wrong ones cannot be tried faster.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from threading import Lock
+from typing import NamedTuple
 
-Key = tuple[str, str]  # account as it was named, address of the client
+Key = tuple[str, str]  # account as it was named, or what else is guessed; address of the client
+
+TURN = 1.0  # seconds between two attempts
+PATIENCE = 2.0  # seconds that an attempt waits for its turn at most; one that would have to wait longer is refused unseen
+
+
+class Failures(NamedTuple):
+    """The failures of one key in its window."""
+
+    wrong: int
+    since: float  # monotonic time at which the window began
+    forgiven: bool = False  # whether the right password has begun the count anew already
+    turn: float = 0.0  # monotonic time from which on the next attempt is judged, once there have been too many
 
 
 def _alone(key: Key, right: bool) -> None:
@@ -15,62 +35,119 @@ def _alone(key: Key, right: bool) -> None:
 
 
 class Throttle:
-    """Counts failures per account and address; after `failures` of them within `window` seconds, further attempts wait for its end."""
+    """Counts failures per account and network; after `failures` of them within `window` seconds, attempts are judged in turn.
 
-    REMEMBERED = 20_000  # keys; the oldest are forgotten first, so that a flood of names cannot fill the memory
+    `waiting`: how many attempts may wait for their turn at the same time, each in a thread.
+    """
 
-    def __init__(self, failures: int, window: float = 60.0) -> None:
+    REMEMBERED = 20_000  # keys, about 300 bytes each; the oldest are forgotten first, so that a flood of names cannot fill the memory
+
+    def __init__(self, failures: int, window: float = 60.0, *, waiting: int = 8) -> None:
         self.limit = failures
         self._window = window
-        self._failed: OrderedDict[Key, tuple[int, float]] = OrderedDict()  # count, start of the window
+        self._places = waiting
+        self._failed: OrderedDict[Key, Failures] = OrderedDict()
         self._lock = Lock()
         self.told: Callable[[Key, bool], None] = _alone
-        """Told of each password that counts: for whom, and whether it was right."""
+        """Told of each attempt that counts: for whom, and whether it was right."""
 
-    def wait(self, key: Key) -> int:
-        """Seconds until `key` may try again, rounded up; 0: now."""
-        if key not in self._failed:  # nearly always
+    def turn(self, named: Key) -> int:
+        """Wait until an attempt for this key may be judged: 0; or, where too many wait already, seconds after which to try again."""
+        if not self._failed:  # nearly always
             return 0
+        key = _key(named)
         with self._lock:
-            count, since = self._failed.get(key, (0, 0.0))
-            left = since + self._window - time.monotonic()
-            if left <= 0:
-                self._failed.pop(key, None)
+            entry, now = self._of(key), time.monotonic()
+            if entry is None or entry.wrong < self.limit:
                 return 0
-            return int(left) + 1 if count >= self.limit else 0
+            begin = max(entry.turn, now)
+            if begin > now and (begin - now > PATIENCE or not self._places):
+                return int(begin - now) + 1
+            self._failed[key] = entry._replace(turn=begin + TURN)
+            if begin == now:
+                return 0
+            self._places -= 1
+        try:
+            time.sleep(begin - now)
+        finally:
+            with self._lock:
+                self._places += 1
+        return 0
 
-    def failed(self, key: Key) -> None:
-        """A wrong password was given."""
-        self.count_failure(key)
+    def failed(self, named: Key) -> int:
+        """Something wrong was tried. 0; or, where there have been too many before, seconds after which to try again."""
+        key = _key(named)
+        wait = self._count(key)
         self.told(key, False)
+        return wait
 
-    def count_failure(self, key: Key) -> None:
-        """As `failed`; but nobody is told."""
-        now = time.monotonic()
-        with self._lock:
-            count, since = self._failed.pop(key, (0, now))
-            if since + self._window <= now:
-                count, since = 0, now
-            self._failed[key] = (count + 1, since)
-            if len(self._failed) > self.REMEMBERED:
-                self._failed.popitem(last=False)
+    def succeeded(self, named: Key) -> None:
+        """The right password was given: the count begins anew, once in a window, lest successes allow any number of failures."""
+        if not self._failed:  # nearly always
+            return
+        key = _key(named)
+        if self._forgive(key):
+            self.told(key, True)
+
+    def hear(self, key: Key, right: bool) -> None:
+        """Another process tells of an attempt."""
+        if right:
+            self._forgive(key)
+        else:
+            self._count(key)
 
     def lift(self, address: str) -> int:
         """Let `address` try again at once, whatever it tried; how many accounts it had failures for."""
+        network = network_of(address)
         with self._lock:
-            keys = [key for key in self._failed if key[1] == address]
+            keys = [key for key in self._failed if key[1] == network]
             for key in keys:
                 del self._failed[key]
         return len(keys)
 
-    def succeeded(self, key: Key) -> None:
-        """The right password was given: the count begins anew."""
-        if self.forgive(key):
-            self.told(key, True)
-
-    def forgive(self, key: Key) -> bool:
-        """As `succeeded`; but nobody is told. Whether there was anything to forgive."""
-        if key not in self._failed:  # nearly always
-            return False
+    def _count(self, key: Key) -> int:
+        now = time.monotonic()
         with self._lock:
-            return self._failed.pop(key, None) is not None
+            entry = self._of(key) or Failures(0, now)
+            over = entry.wrong >= self.limit
+            self._failed[key] = entry._replace(wrong=entry.wrong + 1, turn=max(entry.turn, now + TURN) if over else entry.turn)
+            self._failed.move_to_end(key)
+            if len(self._failed) > self.REMEMBERED:
+                self._failed.popitem(last=False)
+            return self._left(entry, now) if over else 0
+
+    def _forgive(self, key: Key) -> bool:
+        with self._lock:
+            entry = self._of(key)
+            if entry is None or entry.forgiven:
+                return False
+            self._failed[key] = Failures(0, entry.since, forgiven=True)
+            return True
+
+    def _of(self, key: Key) -> Failures | None:
+        """The failures of a key, if its window is not over."""
+        entry = self._failed.get(key)
+        if entry and entry.since + self._window <= time.monotonic():
+            del self._failed[key]
+            return None
+        return entry
+
+    def _left(self, entry: Failures, now: float) -> int:
+        return max(1, int(entry.since + self._window - now) + 1)
+
+
+def _key(named: Key) -> Key:
+    """Short, however long the name is, and the same for every address of a network."""
+    return hashlib.blake2b(named[0].encode("utf-8", "surrogatepass"), digest_size=12).hexdigest(), network_of(named[1])
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """What counts as one client: an IPv4 address, a /64 of IPv6 (RFC 6177 §2: what a site has at least); other text as it stands."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:  # a Unix socket's client has no address
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)

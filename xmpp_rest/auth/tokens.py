@@ -1,6 +1,8 @@
 """What does a bearer token of the command API open, and for how long? (spec commands-api §13)
 
 A token is kept as the hash of its text, under that hash, so that a copy of the storage opens nothing and a look-up reads one record.
+It is bound to the account as it was when the token was issued: to its credentials by a digest, and to the time. Whoever changes the
+password, or removes the account and makes another of that name, ends the token, whichever program does so.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from drivers import Driver, Table
+from xmpp_rest.auth.record import ACCOUNTS, Record, fingerprint, updated
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 TOKENS = "oauth_token"  # the store; its user is the hash
@@ -29,12 +32,24 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Token(NamedTuple):
-    """What is kept of a token: its hash in lower-case hex, whose it is, what it is for, and Unix time of its end."""
+    """What is kept of a token: its hash in lower-case hex, whose it is, what it is for, and Unix time of its end.
+
+    `issued`: Unix time. `account`: the fingerprint of the account's credentials at that time, "" where there was no account; None for a
+    token that is bound to the time alone.
+    """
 
     hash: str
     owner: JID
     scopes: frozenset[str]
-    expires: int
+    expires: float
+    issued: float = 0
+    account: str | None = None
+
+    def is_of(self, record: Record | None) -> bool:
+        """Whether this record of the owner's account, or that there is none, is what the token was issued for."""
+        bound = self.account is None or self.account == fingerprint(self.hash, record)
+        # COMPAT Prosody 13: a grant of the very second in which the account was updated is good
+        return bound and self.issued >= updated(record)
 
 
 class Tokens:
@@ -51,9 +66,14 @@ class Tokens:
             raise ValueError(f"a token lasts {MAX_TTL} seconds at the most")
         self._forget_expired()
         text = "".join(secrets.choice(_LETTERS) for _ in range(LENGTH))
-        record = {"owner": str(owner), "scopes": sorted(set(scopes)), "expires": int(time.time()) + seconds}
+        now, hosted = int(time.time()), bool(owner.local) and owner.domain == self._domain
+        account = self._driver.load(owner.local, owner.domain, ACCOUNTS) if hosted else None
+        record = {
+            "owner": str(owner), "scopes": sorted(set(scopes)), "expires": now + seconds,
+            "issued": now, "account": fingerprint(_hash(text), account if isinstance(account, dict) else None),
+        }  # fmt: skip
         self._driver.store(_hash(text), self._domain, TOKENS, record)
-        if owner.local and owner.domain == self._domain:  # others do not come in with one
+        if hosted:  # others do not come in with one
             self._make_room(owner, _hash(text))
         return text
 
@@ -92,11 +112,19 @@ class Tokens:
         name = text if _HASH.fullmatch(text) else _hash(text)
         self._driver.store(name, self._domain, TOKENS, None)
 
-    def revoke_all(self, owner: JID) -> None:
-        """Take back every token of this account."""
-        for token in self.all():
-            if token.owner == owner:
-                self.revoke(token.hash)
+    def revoke_all(self, owner: JID) -> int:
+        """Take back every token of this hosted account; how many there were."""
+        noted: list[str] = []
+
+        def take(names: list[str]) -> list[str]:
+            noted[:] = names
+            return []
+
+        self._note(owner, take)
+        tokens = [token for name in dict.fromkeys(noted) if (token := self._load(name)) and token.owner == owner]
+        for token in tokens:
+            self.revoke(token.hash)
+        return len(tokens)
 
     def all(self) -> list[Token]:
         """Every token that is kept, expired ones included."""
@@ -117,7 +145,9 @@ class Tokens:
             return None
         try:
             owner = parse_jid(str(record["owner"]))
-            return Token(name, owner, frozenset(map(str, record.get("scopes") or ())), int(record["expires"]))
+            scopes, account = frozenset(map(str, record.get("scopes") or ())), record.get("account")
+            issued = float(record.get("issued", 0))  # of a token of an older gateway: nobody knows
+            return Token(name, owner, scopes, int(record["expires"]), issued, None if account is None else str(account))
         except (KeyError, TypeError, ValueError, InvalidJID):  # written by somebody else
             return None
 

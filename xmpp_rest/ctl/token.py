@@ -11,6 +11,7 @@ from pathlib import Path
 from drivers import open_driver
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.audit import record
+from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.rights import Asker
 from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope, send_scope
 from xmpp_rest.auth.tokens import Tokens
@@ -19,7 +20,6 @@ from xmpp_rest.ctl.output import DONE, FAILED, WRONG_USAGE, Printed
 from xmpp_rest.ctl.runner import PLACE
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.service.accounts import ACCOUNTS
 from xmpp_rest.settings import Settings
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from drivers import Driver, Table
-from xmpp_rest.auth.credentials import BANNED
+from drivers import BadValue, Driver, Table
 from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.auth.record import ACCOUNTS, BANNED, created_now, has_other_password, rewritten, updated_now
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid
 from xmpp_rest.protocol.prep import PrepError
-
-ACCOUNTS = "accounts"
 
 
 def _nobody_minds(account: JID) -> None:
@@ -28,6 +26,10 @@ class Accounts:
         self.domain = domain
         self.before_unregister: Callable[[JID], None] = _nobody_minds
         """Called with the address of an account that is about to be removed."""
+        self.after_unregister: Callable[[JID], None] = _nobody_minds
+        """Called with the address of an account that has been removed."""
+        self.password_changed: Callable[[JID], None] = _nobody_minds
+        """Called with the address of an account that has got another password."""
 
     def address(self, user: str, host: str) -> JID:
         """The bare address of `user` at `host`, prepared. Raises GatewayError: host-unknown, bad-localpart."""
@@ -45,7 +47,7 @@ class Accounts:
 
     def register(self, jid: JID, password: str) -> None:
         """Make the account. Raises GatewayError: account-exists, bad-password. Of two calls at once exactly one succeeds."""
-        record = self._record(password)
+        record = created_now(self._record(password))
 
         def make(old: Table | None) -> Table:
             if old is not None:
@@ -60,9 +62,30 @@ class Accounts:
         def change(old: Table | None) -> Table:
             if not isinstance(old, dict):
                 raise GatewayError("account-unknown", f"{jid} is not registered")
-            return self._record(password, old)
+            return updated_now(self._record(password, old))
 
         self._driver.update(jid.local, jid.domain, ACCOUNTS, change)
+        self.password_changed(jid.bare)
+
+    def replace(self, user: str, record: Table, check: Callable[[Table | None], None]) -> None:
+        """Replace the record of `user`, or make one, if `check` raises nothing about what is there; no other change comes in between.
+
+        Raises BadValue for what is no record, and what `check` raises.
+        """
+        if not isinstance(record, dict):
+            raise BadValue("an account is an object, with a password or the members of a SCRAM record")
+        new, other = record, False
+
+        def change(old: Table | None) -> Table:
+            nonlocal other
+            check(old)
+            before = old if isinstance(old, dict) else None
+            other = before is not None and has_other_password(before, new)
+            return rewritten(before, new)
+
+        self._driver.update(user, self.domain, ACCOUNTS, change)
+        if other:
+            self.password_changed(JID(user, self.domain, ""))
 
     def check_password(self, jid: JID, password: str) -> bool:
         """Whether `password` opens the account; False also where there is none, or a ban on it."""
@@ -76,9 +99,12 @@ class Accounts:
 
     def unregister(self, jid: JID) -> None:
         """Remove the account and all that is kept of it; nothing happens where there is none."""
-        if self.exists(jid):
+        existed = self.exists(jid)
+        if existed:
             self.before_unregister(jid)
         self._driver.purge(jid.local, jid.domain)
+        if existed:
+            self.after_unregister(jid)
 
     def users(self) -> Iterator[str]:
         """The localparts of all accounts."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from drivers import Driver, Table
-from xmpp_rest.auth.credentials import BANNED
+from xmpp_rest.auth.record import ACCOUNTS, BANNED, updated_now
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.accounts import ACCOUNTS
 
 DETAILS = f"{BANNED}_meta"
+
+
+def _enabled(record: dict[str, Any]) -> dict[str, Any]:
+    return updated_now({key: value for key, value in record.items() if key not in (BANNED, DETAILS)})
 
 
 class Bans:
@@ -24,11 +27,11 @@ class Bans:
 
     def ban(self, jid: JID, details: dict[str, str]) -> bool:
         """Lock the account; False where there is none, or a ban already. Raises StorageError."""
-        return self._change(jid, False, lambda record: record | {BANNED: True, DETAILS: details})
+        return self._change(jid, False, lambda record: updated_now(record | {BANNED: True, DETAILS: details}))
 
     def unban(self, jid: JID) -> bool:
         """Open the account again; False where there is none, or no ban. Raises StorageError."""
-        return self._change(jid, True, lambda record: {k: v for k, v in record.items() if k not in (BANNED, DETAILS)})
+        return self._change(jid, True, _enabled)
 
     def banned(self, jid: JID) -> bool:
         """Whether the account is banned. Raises StorageError."""

@@ -1,60 +1,35 @@
-"""What is in a store of an account, who may see it, and how is it replaced, added to, removed? (spec data-api §1.3, §2)"""
+"""What is in a store of an account, and how is it replaced, added to, removed? (spec data-api §2)"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable
 
 from drivers import Driver, Table, Value
-from xmpp_rest.auth.credentials import Caller
-from xmpp_rest.auth.tokens import TOKENS, TOKENS_OF
-
-ROLES = "roles"
-ADMIN_ROLE = "prosody:admin"
-GUARDED = frozenset({ROLES, TOKENS, TOKENS_OF, "auth_tokens"})
-"""Stores that say who may do what, the last one to a Prosody on the same data. Whoever could write their own could be anybody.
-
-TOKENS_OF says how many tokens there are, which is bounded.
-"""
+from xmpp_rest.auth.record import ACCOUNTS
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.accounts import Accounts
+from xmpp_rest.service.data_rights import USAGE, Place
+from xmpp_rest.service.data_usage import Usage
 
 Check = Callable[[Value | None], None]
 """Is given what is in the store (None: nothing), and raises if it must not be changed."""
 
 
-class Place(NamedTuple):
-    """A store, or with an empty name all stores, of an account. Names are taken as they stand."""
-
-    host: str
-    user: str
-    store: str = ""
+def _anything(content: Value | None) -> None:
+    """Whatever is there may be changed."""
 
 
 class Data:
     """The stores of the hosted domains' accounts. A store has a table (keyval), or a list, or both.
 
-    Methods raise StorageError, and BadValue for what cannot be kept.
+    The table of `accounts` is the account itself: who writes it sets a password, who removes it removes the account and all that is kept
+    of it. Methods raise StorageError, BadValue for what cannot be kept, and OverLimit.
     """
 
-    def __init__(self, driver: Driver, domains: Iterable[str]) -> None:
+    def __init__(self, driver: Driver, accounts: Accounts, usage: Usage) -> None:
         self._driver = driver
-        self._domains = frozenset(domains)
-
-    def hosts(self, host: str) -> bool:
-        """Whether this domain is hosted here."""
-        return host in self._domains
-
-    def may(self, caller: Caller, place: Place, *, change: bool) -> bool:
-        """Whether the caller may see this store, or `change` it: one's own, or as administrator of the host."""
-        if place.host not in self._domains:
-            return False
-        own = (place.host, place.user) == (caller.jid.domain, caller.jid.local)
-        return (own and not (change and place.store in GUARDED)) or self._administers(caller, place.host)
-
-    def _administers(self, caller: Caller, host: str) -> bool:
-        if caller.admin:
-            return True
-        roles = self._driver.load(caller.jid.local, host, ROLES) if caller.jid.domain == host else None
-        return isinstance(roles, dict) and roles.get(ADMIN_ROLE) is True
+        self._accounts = accounts
+        self._usage = usage
 
     def table(self, place: Place) -> Table | None:
         """The table, None where there is none."""
@@ -69,21 +44,40 @@ class Data:
         table = self.table(place)
         return self.items(place) if table is None else table
 
-    def replace(self, place: Place, table: Table | None, check: Check | None = None) -> None:
-        """Replace the table, or remove it (None or empty); a list stays. No other change comes between `check` and this one."""
-        if check is None:
-            self._driver.store(place.user, place.host, place.store, table)
+    def replace(self, place: Place, table: Table | None, size: int, check: Check | None = None) -> None:
+        """Replace the table, or remove it (None or empty); a list stays. No other change comes between `check` and this one.
+
+        `size`: its bytes.
+        """
+        if self._is_account(place) and not table:
+            self._remove_account(place, check)
             return
-        checked = check  # what a closure sees of a parameter may be None again, says the type checker
+        with self._usage.replacing(place, table, size if table else 0):
+            self._replace(place, table, check)
 
-        def change(old: Table | None) -> Table | None:
-            checked(self.items(place) if old is None else old)
-            return table
+    def _replace(self, place: Place, table: Table | None, check: Check | None) -> None:
+        if self._is_account(place) and table:
+            self._accounts.replace(place.user, table, self._table_check(place, check or _anything))
+        elif check is None:
+            self._driver.store(place.user, place.host, place.store, table)
+        else:
+            checked = self._table_check(place, check)
 
-        self._driver.update(place.user, place.host, place.store, change)
+            def change(old: Table | None) -> Table | None:
+                checked(old)
+                return table
 
-    def append(self, place: Place, item: Value, check: Check | None = None) -> None:
-        """Add an item to the list; the table stays. No other change comes between `check` and this one; without it, appending is quick."""
+            self._driver.update(place.user, place.host, place.store, change)
+
+    def append(self, place: Place, item: Value, size: int, check: Check | None = None) -> None:
+        """Add an item, of `size` bytes, to the list; the table stays.
+
+        No other change comes between `check` and this one; without it, appending is quick.
+        """
+        with self._usage.appending(place, size):
+            self._append(place, item, check)
+
+    def _append(self, place: Place, item: Value, check: Check | None) -> None:
         if check is None:
             self._driver.list_append(place.user, place.host, place.store, item)
             return
@@ -97,21 +91,51 @@ class Data:
 
     def remove(self, place: Place, check: Check | None = None) -> None:
         """Remove table and list; nothing happens where there is neither. No other change of what was checked comes in between."""
-        if check is None:
-            self.replace(place, None)
-            self._driver.list_store(place.user, place.host, place.store, [])
+        if self._is_account(place):
+            self._remove_account(place, check)
             return
+        if check is None:
+            self._replace(place, None, None)
+            self._driver.list_store(place.user, place.host, place.store, [])
+        else:
+            self._remove_checked(place, check)
+        self._usage.removed(place)
+
+    def _remove_checked(self, place: Place, check: Check) -> None:
         tables: list[bool] = []
 
         def seen(content: Value | None) -> None:
             check(content)
             tables.append(self.table(place) is not None)
 
-        self.replace(place, None, seen)
+        self._replace(place, None, seen)
         # what was checked is gone if it was a table; a list is checked again, where it is removed
         gone = tables[-1]
         checked = self._list_check(place, check)
         self._driver.list_update(place.user, place.host, place.store, lambda items: None if gone else checked(items))
+
+    def _is_account(self, place: Place) -> bool:
+        return place.store == ACCOUNTS and place.host == self._accounts.domain
+
+    def _remove_account(self, place: Place, check: Check | None) -> None:
+        """As every account is removed; where there is none, nothing of that name is."""
+        if check is not None:
+            checked = self._table_check(place, check)
+
+            def seen(old: Table | None) -> Table | None:
+                checked(old)
+                return old
+
+            self._driver.update(place.user, place.host, place.store, seen)
+        account = JID(place.user, place.host, "")
+        if self._accounts.exists(account):
+            self._accounts.unregister(account)
+        else:
+            self._driver.list_store(place.user, place.host, place.store, [])
+
+    def _table_check(self, place: Place, check: Check) -> Callable[[Table | None], None]:
+        """The check, for where the table is being changed: what the store shows may be a list."""
+        return lambda table: check(self.items(place) if table is None else table)
 
     def _list_check(self, place: Place, check: Check) -> Callable[[list[Value] | None], None]:
         """The check, for where the list is being changed: what the store shows may be a table."""
@@ -124,4 +148,4 @@ class Data:
 
     def stores(self, place: Place) -> list[tuple[str, str]]:
         """The stores of the account, by name, each with its sort: keyval, list or archive."""
-        return sorted(self._driver.stores(place.user, place.host))
+        return sorted((store, sort) for store, sort in self._driver.stores(place.user, place.host) if store != USAGE)

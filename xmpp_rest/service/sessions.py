@@ -114,6 +114,17 @@ class Sessions:
                 self.say(session.jid, "unavailable", "", reason, 0)
         return count
 
+    def end_all(self, account: JID, reason: str) -> None:
+        """End all sessions of the account, even if nobody can be told that one is gone.
+
+        Raises StorageError, and GatewayError if no process says which sessions there are.
+        """
+        for session in self.of(account):
+            try:
+                self.kick([session], reason)
+            except GatewayError as e:
+                log.warning("nobody was told that %s is gone: %s", session.jid, e)
+
     def end_stream(self, owner: str, resource: str, reason: str) -> None:
         """End the stream of this resource, if it is one of this process; in the owner it is not listed any more in any case."""
         jid = parse_jid(owner)

@@ -30,7 +30,7 @@ def share_tries(throttle: Throttle, siblings: Siblings) -> dict[str, Callable[..
 
     def hear(origin: str, account: str, address: str, right: bool) -> None:
         if origin != mine:
-            (throttle.forgive if right else throttle.count_failure)((account, address))
+            throttle.hear((account, address), right)
 
     throttle.told = tell
     return {ORDER: hear}

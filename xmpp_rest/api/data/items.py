@@ -10,7 +10,7 @@ from xmpp_rest.http.ranges import Ranges, parse_range, satisfiable
 UNIT = "items"
 FURTHEST = 2**53  # no list is as long
 # With one of these the client compares the whole representation, which then must be known.
-_COMPARED = frozenset({"HTTP_IF_RANGE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"})
+COMPARED = frozenset({"HTTP_IF_RANGE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"})
 
 
 class Window(NamedTuple):
@@ -44,7 +44,7 @@ def asked(field: str) -> Ranges | None:
 def window(environ: dict[str, Any]) -> Window | None:
     """The stretch to read for a GET, if it asks for a single one counted from the front, and compares nothing."""
     field = environ.get("HTTP_RANGE", "")
-    if field.partition("=")[0].strip(" \t").lower() != UNIT or not environ.keys().isdisjoint(_COMPARED):
+    if field.partition("=")[0].strip(" \t").lower() != UNIT or not environ.keys().isdisjoint(COMPARED):
         return None
     ranges = asked(field)
     if ranges is None or len(ranges[1]) != 1 or not isinstance(only := ranges[1][0], tuple) or only[0] >= FURTHEST:

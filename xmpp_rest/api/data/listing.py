@@ -7,7 +7,7 @@ from typing import Any
 from xmpp_rest.api.data.path import is_store, read_account, url_path
 from xmpp_rest.api.data.resource import DataResource
 from xmpp_rest.auth.credentials import Caller
-from xmpp_rest.service.data import Place
+from xmpp_rest.service.data_rights import Place
 
 
 class Listing(DataResource):
@@ -18,13 +18,13 @@ class Listing(DataResource):
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS"]
 
-    def allowed_to(self, caller: Caller) -> bool:
+    def refusal(self, caller: Caller) -> str | None:
         account = read_account(self.args["path"])
         if account is None:
             self.refuse(404, "There can be no account of this name")
         self.account = account
         with self.reading():
-            return self.data.may(caller, account, change=False)
+            return self.rights.refusal(caller, account, change=False)
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("application", "json", "*"), "to_json")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from drivers import Value
@@ -11,6 +12,7 @@ from xmpp_rest.api.data.store import Store
 from xmpp_rest.http.choice import choose_type
 from xmpp_rest.http.fields import Malformed
 
+SHORT = 16  # items of a list that a HEAD reads; of a longer one it tells no more than that there is one (RFC 9110 §9.3.2)
 OFFERS = tuple((*form.type, "*") for form in FORMATS.values())
 
 
@@ -47,6 +49,9 @@ class Read(Store):
         return items.Items(found, 0, len(found)) if isinstance(found, list) else found
 
     def _items(self) -> list[Value] | items.Items | None:
+        if self.request.method == "HEAD" and not self._is_compared:
+            found = self.data.items(self.named.place, 0, SHORT + 1)
+            return items.Items(found, 0) if found and len(found) > SHORT else found  # of a long list it is known that it is there
         wanted = items.window(self.request.environ) if self.request.method == "GET" else None
         if wanted is not None:
             stop = None if wanted.length is None else wanted.start + wanted.length + 1
@@ -54,6 +59,11 @@ class Read(Store):
             if found:
                 return items.taken(wanted, found)
         return self.data.items(self.named.place)
+
+    @property
+    def _is_compared(self) -> bool:
+        """Whether a condition has to be judged, for which the entity tag must be known."""
+        return not self.request.environ.keys().isdisjoint(items.COMPARED)
 
     def resource_exists(self) -> bool:
         return self.content is not None
@@ -74,8 +84,10 @@ class Read(Store):
         with self.reading():
             return self.form.write(value)
 
-    def representation(self) -> bytes:
-        return self._body
+    def representation(self) -> bytes | Iterator[bytes]:
+        """For the HEAD of a long list a stream of unknown length, which is not sent."""
+        content = self.content
+        return iter(()) if isinstance(content, items.Items) and not content.is_all and self.request.method == "HEAD" else self._body
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:

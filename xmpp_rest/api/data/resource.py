@@ -19,6 +19,8 @@ from xmpp_rest.http.methods import REGISTERED_METHODS
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.service.data import Data
+from xmpp_rest.service.data_rights import DataRights
+from xmpp_rest.service.data_usage import OverLimit
 
 MAX_DEBUG = 500  # characters
 log = logging.getLogger(__name__)
@@ -29,9 +31,10 @@ class DataResource(Authenticated):
 
     uses = dict.fromkeys(REGISTERED_METHODS, Use.ADMINISTER)
 
-    def __init__(self, gateway: Gateway, data: Data) -> None:
+    def __init__(self, gateway: Gateway, data: Data, rights: DataRights) -> None:
         self.gateway = gateway
         self.data = data
+        self.rights = rights
 
     def init(self) -> None:
         self.gateway.start()
@@ -43,13 +46,13 @@ class DataResource(Authenticated):
         return f'Basic realm="{self.gateway.settings.gateway.domain}/data_access"'
 
     def admits(self, caller: Caller) -> bool:
-        if self.allowed_to(caller):
-            return True
-        self.problem["detail"] = "Only administrators may do this; others have the stores of their own account, on a domain hosted here"
-        return False
+        refusal = self.refusal(caller)
+        if refusal is not None:
+            self.problem["detail"] = refusal
+        return refusal is None
 
-    def allowed_to(self, caller: Caller) -> bool:
-        """Whether the caller may do this here. Every subclass says so; one may also end the request."""
+    def refusal(self, caller: Caller) -> str | None:
+        """Why the caller may not do this here; None: the caller may. Every subclass says so; one may also end the request."""
         raise NotImplementedError
 
     def url(self, path: str) -> str:
@@ -80,3 +83,5 @@ class DataResource(Authenticated):
                 yield
             except BadValue as e:
                 self.refuse(400, f"The body cannot be kept: {e}")
+            except OverLimit as e:
+                self.refuse(413, f"{e}; nothing was changed")

@@ -23,10 +23,10 @@ class Store(DataResource):
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE"]
 
-    def allowed_to(self, caller: Caller) -> bool:
+    def refusal(self, caller: Caller) -> str | None:
         named = read_path(self.args["path"], caller.jid)
         if named is None:
             self.refuse(404, "The path names no store; write /data/HOST/USER/STORE, and the store in letters and underscores")
         self.named = named
         with self.reading():
-            return self.data.may(caller, named.place, change=self.request.method not in READS)
+            return self.rights.refusal(caller, named.place, change=self.request.method not in READS)

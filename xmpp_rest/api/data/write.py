@@ -57,13 +57,14 @@ class Write(Store):
 
     def from_body(self) -> bool:
         """Keep the body: a PUT as the table of the store, a POST as a new item of its list."""
-        value, place = self._value(), self.named.place
+        body = self._body()
+        value, place = self._value(body), self.named.place
         check = self._check()
         with self.writing():
             if self.request.method == "POST":
-                self.data.append(place, value, check)
+                self.data.append(place, value, len(body), check)
             else:
-                self.data.replace(place, value, check)
+                self.data.replace(place, value, len(body), check)
         self.response.headers["Location"] = self.url(url_path(place))
         return True
 
@@ -73,8 +74,7 @@ class Write(Store):
             self.data.remove(self.named.place, check)
         return True
 
-    def _value(self) -> Value:
-        body = self._body()
+    def _value(self, body: bytes) -> Value:
         if not body:
             self.refuse(400, "The body is empty")
         try:

@@ -54,11 +54,14 @@ class Authorization(Granting):
 
     def to_html(self) -> NoReturn:
         form = self.read(self.request.args)
-        self.check_client(form)
+        self.require_client(form)
         self._check_type(form)
         self._show(200, "")
 
-    def check_client(self, form: Mapping[str, str]) -> None:
+    def require_client(self, form: Mapping[str, str]) -> None:
+        """A page is always a registered one, whatever `client_check` says: nobody is sent to just any URI with a token."""
+        if self.gateway.settings.oauth.client_check == "deny":
+            self.fail(400, "unauthorized_client", "No page gets a token here ([oauth] client_check = deny)")
         client = self.clients.implicit(form.get("client_id", ""))
         if client is None:
             self.fail(400, "unauthorized_client", "There is no such client: an administrator registers one with oauth_add_client_implicit")

@@ -54,8 +54,10 @@ class OAuthResource(Resource):
 
     def from_form(self) -> NoReturn:
         form = self._form()
+        if is_misused(self.request.environ, self.gateway.settings):
+            self.fail(403, "access_denied", REFUSAL)
         try:
-            self.check_client(form)
+            self.require_client(form)
             self.act(form)
         except StorageError as e:
             log.error("%s failed: %s", self.request.path, e)
@@ -79,17 +81,33 @@ class OAuthResource(Resource):
             self.fail(400, "invalid_request", f"{_shown(repeated[0])} is there twice")
         return {name: value for name, value in fields.items() if value}
 
-    def check_client(self, form: Mapping[str, str]) -> None:
-        """A client that says who it is must prove it; one that does not is anybody's (RFC 6749 §2.3, §3.2.1)."""
-        if is_misused(self.request.environ, self.gateway.settings):
-            self.fail(403, "access_denied", REFUSAL)
+    def require_client(self, form: Mapping[str, str]) -> None:
+        """End the request of a client that may not ask. One that says who it is must prove it (RFC 6749 §2.3, §3.2.1)."""
+        if self.names_client(form) and not self.is_client(form):
+            self.refuse_client("There is no such client, or its secret is wrong")
+
+    def names_client(self, form: Mapping[str, str]) -> bool:
+        """Whether the client says who it is."""
+        return "Authorization" in self.request.headers or "client_id" in form
+
+    def is_client(self, form: Mapping[str, str]) -> bool:
+        """Whether it is a registered one, and proves it: by Basic, or in the form."""
         header = self.request.headers.get("Authorization")
         given = basic_pair(header) if header else None
         if given is None and "client_id" in form:
             given = form["client_id"], form.get("client_secret", "")
-        if (header or given) and not (given and self.clients.check(*given)):
-            challenge = {"WWW-Authenticate": f'Basic realm="{self.gateway.settings.gateway.domain}/oauth"'} if header else {}
-            self.fail(401, "invalid_client", "There is no such client, or its secret is wrong", **challenge)
+        if given is None:
+            return False
+        who = self.gateway.authenticator.guess(f"client {given[0]}", self.request.remote_addr or "", lambda: self.clients.check(*given))
+        if isinstance(who, Refused) and who.outcome is Outcome.THROTTLED:
+            self.fail(429, "invalid_client", "Too many wrong secrets; try again later", **{"Retry-After": str(who.retry_after)})
+        return who is None
+
+    def refuse_client(self, text: str) -> NoReturn:
+        """End the request with an error of RFC 6749 §5.2."""
+        header = "Authorization" in self.request.headers
+        challenge = {"WWW-Authenticate": f'Basic realm="{self.gateway.settings.gateway.domain}/oauth"'} if header else {}
+        self.fail(401, "invalid_client", text, **challenge)
 
     def fail(self, status: int, error: str, text: str, **fields: str) -> NoReturn:
         """End the request with an error of RFC 6749 §5.2."""
@@ -162,6 +180,16 @@ class TokenResource(Granting):
     """The password grant."""
 
     place = "oauth/token"
+
+    def require_client(self, form: Mapping[str, str]) -> None:
+        """COMPAT ejabberd: `oauth_client_id_check`, where `allow` looks at no client at all."""
+        match self.gateway.settings.oauth.client_check:
+            case "deny":
+                self.refuse_client("No program gets a token for a password here ([oauth] client_check = deny)")
+            case "db" if not self.names_client(form):
+                self.refuse_client("client_id is missing: an administrator registers a client with oauth_add_client_password")
+            case "db":
+                super().require_client(form)
 
     def act(self, form: Mapping[str, str]) -> NoReturn:
         if "grant_type" not in form:

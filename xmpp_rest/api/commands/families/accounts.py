@@ -7,7 +7,6 @@ import hmac
 import ipaddress
 
 from xmpp_rest.api.commands.errors import Failure, failure, not_found, rejected
-from xmpp_rest.api.commands.families.ending import end_sessions
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
@@ -15,7 +14,6 @@ from xmpp_rest.protocol.jid import JID
 
 EXISTS, CANNOT_REGISTER = 10090, 10001
 HASHES = {name: name for name in sorted(hashlib.algorithms_available) if not name.startswith("shake")} | {"sha": "sha1"}
-GONE = "the account has been removed"
 REASONS = {"bad-localpart": "Malformed username", "bad-password": "The password contains unacceptable characters"}
 
 
@@ -48,11 +46,7 @@ def _not_registered(error: GatewayError, name: str, node: str) -> Failure:
 @command("unregister")
 def unregister(services: Services, user: str, host: str) -> str:
     if jid := account(services, user, host):
-        end_sessions(services, jid, GONE)
-        services.gateway.contacts.remove_all(jid)
-        services.groups.forget(jid)
         services.accounts.unregister(jid)
-        end_sessions(services, jid, GONE)  # a client may have come back meanwhile
     return ""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 
 from xmpp_rest.api.commands.families.accounts import account
-from xmpp_rest.api.commands.families.ending import end_sessions
 from xmpp_rest.api.commands.families.last import now, shown
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
@@ -30,7 +29,7 @@ def ban_account_v0(services: Services, user: str, host: str, reason: str) -> boo
         if e.name != "bad-password":
             return False  # it went in the meantime
         _lock(services, jid, lock)  # a reason that no password can hold
-    end_sessions(services, jid, _why(reason))
+    services.gateway.sessions.end_all(jid, _why(reason))
     return True
 
 
@@ -48,7 +47,8 @@ def ban_account(services: Services, user: str, host: str, reason: str) -> bool:
     jid = account(services, user, host)
     if jid is None or not services.bans.ban(jid, dict(zip(DETAILS, (reason, now(), *shown(services, jid)), strict=True))):
         return False
-    end_sessions(services, jid, _why(reason))
+    services.tokens.revoke_all(jid)
+    services.gateway.sessions.end_all(jid, _why(reason))
     return True
 
 

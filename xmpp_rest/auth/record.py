@@ -1,0 +1,67 @@
+"""The record of an account, as Prosody keeps it: its members besides the password, and what a token is bound to (spec data-api §5.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+from drivers import Value
+
+Record = dict[str, Any]
+"""A table of the `accounts` store: `password`, or `salt`, `iteration_count`, `stored_key`, `server_key`; perhaps more."""
+
+ACCOUNTS = "accounts"  # the store
+BANNED = "disabled"  # nobody may log in (COMPAT Prosody 13)
+CREATED, UPDATED = "created", "updated"  # whole Unix seconds (COMPAT Prosody 13)
+_KEYS = ("stored_key", "server_key", "salt")
+
+
+def created_now(record: Record) -> Record:
+    """The record of an account that is made at this moment."""
+    now = int(time.time())
+    return record | {CREATED: now, UPDATED: now}
+
+
+def updated_now(record: Record) -> Record:
+    """The record, whose password was changed, or which was disabled or enabled, at this moment: tokens issued before are void."""
+    return record | {UPDATED: int(time.time())}
+
+
+def rewritten(old: Record | None, new: Record) -> Record:
+    """What is kept where somebody writes `new` in place of `old`: its times are not the writer's to say.
+
+    `created` stays; `updated` changes with the password, and with disabling and enabling.
+    """
+    if old is None:
+        return {CREATED: int(time.time()), **updated_now(new)}
+    times = {key: old[key] for key in (CREATED, UPDATED) if key in old}
+    kept = {**new, **times}
+    return kept if _opens(old) == _opens(new) else updated_now(kept)
+
+
+def has_other_password(old: Record, new: Record) -> bool:
+    """Whether the password was changed."""
+    return _identity(old) != _identity(new)
+
+
+def updated(record: Record | None) -> float:
+    """When the account was last updated, as Unix time; 0 where the record does not say."""
+    when: Value = record.get(UPDATED) if record else None
+    return float(when) if isinstance(when, int | float) and not isinstance(when, bool) else 0.0
+
+
+def fingerprint(token: str, record: Record | None) -> str:
+    """What ties a token (its hash) to the credentials of its owner; "" where there is no account. Tells nothing of a password."""
+    return "" if record is None else hashlib.sha256(f"{token}:{_identity(record)}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _identity(record: Record) -> str:
+    password = record.get("password")
+    if isinstance(password, str) and password:  # COMPAT Prosody: it wins over the keys
+        return f"password:{password}"
+    return ":".join(str(record.get(key, "")) for key in _KEYS)
+
+
+def _opens(record: Record) -> tuple[str, bool]:
+    return _identity(record), bool(record.get(BANNED))

@@ -1,0 +1,115 @@
+"""Who may read and write which store of which account? One table of stores (spec data-api §1.3; decision 0017)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from drivers import Driver
+from xmpp_rest.auth.credentials import Caller
+from xmpp_rest.auth.grants import GRANTS
+from xmpp_rest.auth.record import ACCOUNTS
+from xmpp_rest.auth.roles import ROLES, ROLES_13, administers
+from xmpp_rest.auth.scopes import ADMIN_SCOPE
+from xmpp_rest.auth.tokens import TOKENS, TOKENS_OF
+from xmpp_rest.protocol.jid import JID
+
+USAGE = "data_usage"  # the store of what an account has in all others
+
+
+class Place(NamedTuple):
+    """A store, or with an empty name all stores, of an account. Names are taken as they stand."""
+
+    host: str
+    user: str
+    store: str = ""
+
+
+class Level(NamedTuple):
+    """What the owner of the account may do with a store, and what administrators by role may not. Configured administrators may all."""
+
+    reads: bool = True
+    writes: bool = True
+    by_token: bool = True
+    """Whether a token that acts as the account is enough."""
+    by_role: bool = True
+    """Whether an administrator by role may write it, whosever it is."""
+    secret: bool = False
+    """Whether who reads it could act as the account: that of a configured administrator is closed to administrators by role."""
+
+
+OWN = Level()
+CREDENTIALS = Level(by_token=False, secret=True)  # else a token would be as good as the password for ever
+GUARDED = Level(writes=False)  # says who may do what, or when somebody was there: whoever could write their own could be anybody
+TOKEN_STORE = Level(writes=False, by_token=False, secret=True)
+ALL_TOKENS = Level(writes=False, by_token=False, by_role=False, secret=True)  # who writes one comes in as any administrator
+INTERNAL = Level(reads=False, writes=False)  # read by the gateway as something that it has written itself
+
+STORES = {
+    ACCOUNTS: CREDENTIALS,
+    ROLES: GUARDED, ROLES_13: GUARDED, "last": GUARDED, "presence": GUARDED,
+    # COMPAT Prosody: who has been there, and who is about to be removed
+    "account_activity": GUARDED, "accounts_cleanup": GUARDED, "tombstones": GUARDED,
+    GRANTS: TOKEN_STORE, TOKENS_OF: TOKEN_STORE,
+    TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS,
+    USAGE: GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "shared_roster_groups": INTERNAL,
+    "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL,
+    "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
+}  # fmt: skip
+"""The stores that are not simply their owner's."""
+FAMILIES = {"callback_": INTERNAL, "idempotency_": INTERNAL}
+"""The same, for all stores whose names begin so."""
+
+
+def level_of(store: str) -> Level:
+    """The level of a store by its name."""
+    return STORES.get(store) or next((level for prefix, level in FAMILIES.items() if store.startswith(prefix)), OWN)
+
+
+class DataRights:
+    """What callers may do with the stores of the accounts of `domains`. `is_admin`: whether an address is a configured administrator's."""
+
+    def __init__(self, driver: Driver, domains: Collection[str], is_admin: Callable[[JID], bool]) -> None:
+        self._driver = driver
+        self._domains = frozenset(domains)
+        self._is_admin = is_admin
+
+    def hosts(self, host: str) -> bool:
+        """Whether this domain is hosted here."""
+        return host in self._domains
+
+    def refusal(self, caller: Caller, place: Place, *, change: bool) -> str | None:
+        """Why the caller may not read this store, or `change` it; None: the caller may. Raises StorageError."""
+        if place.host not in self._domains:
+            return "The domain is not hosted here"
+        if caller.admin:
+            return None
+        level = level_of(place.store)
+        if (place.host, place.user) == (caller.jid.domain, caller.jid.local):
+            if caller.is_account and (level.writes if change else level.reads) and (level.by_token or not caller.by_token):
+                return None
+            if change and not level.writes:
+                return f"The store {place.store!r} of one's own account is not one's own to write; another administrator may"
+            if not self._by_role(caller, place.host):
+                return _why_not_own(caller, place, level)
+        elif not self._by_role(caller, place.host):
+            return "Only administrators may do this; others have the stores of their own account, on a domain hosted here"
+        return self._not_by_role(place, level, change)
+
+    def _by_role(self, caller: Caller, host: str) -> bool:
+        return caller.may_administer and caller.jid.domain == host and administers(self._driver, caller.jid.local, host)
+
+    def _not_by_role(self, place: Place, level: Level, change: bool) -> str | None:
+        """Why an administrator by role may not: nobody becomes a configured one."""
+        if change and not level.by_role:
+            return f"Only configured administrators ([auth] admins) write the store {place.store!r}"
+        if (change or level.secret) and self._is_admin(JID(place.user, place.host, "")):
+            return "The account is a configured administrator's ([auth] admins), which an administrator by role does not administer"
+        return None
+
+
+def _why_not_own(caller: Caller, place: Place, level: Level) -> str:
+    if not level.reads:
+        return f"The store {place.store!r} is the gateway's own"
+    what = f"open the store {place.store!r}" if caller.is_account else "act as the account"
+    return f"This token does not {what}; use the password, or an administrator's token with the scope {ADMIN_SCOPE}"
