@@ -239,10 +239,6 @@ class Authenticator:
         pair = basic_pair(header)
         return pair is not None and self._passwords.check(self._record(self._named(pair[0])), pair[1])
 
-    def is_admin(self, jid: JID) -> bool:
-        """Whether this bare address is an administrator's."""
-        return jid in self._admins
-
     def lift(self, address: str) -> int:
         """Forget the wrong passwords that came from `address`; for how many accounts there were any."""
         return self._throttle.lift(address)
