@@ -188,6 +188,10 @@ class Driver(ABC):
         """Raise StorageError if the storage cannot be opened and read; what is missing is made."""
         next(self.hosts(), None)
 
+    def doubts(self) -> Iterator[str]:
+        """What another program that uses the storage would stumble over, a sentence each. Reads as much as it takes; changes nothing."""
+        return iter(())
+
     @abstractmethod
     def close(self) -> None:
         """Give back files and connections; the driver is not used afterwards."""

@@ -6,6 +6,7 @@ transaction that the engine gives up for a conflict is run again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from drivers import BadStorageURL
@@ -19,6 +20,7 @@ except ImportError as e:
     raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install -r requirements-postgres.txt") from e
 
 from drivers.names import checked_key
+from drivers.sql import twins
 from drivers.sql.driver import SQLDriver
 
 CONNECT_TIMEOUT = 10
@@ -39,6 +41,9 @@ class Postgres(SQLDriver):
         parameters.setdefault("application_name", "xmpp-rest")
         self._postgres = PostgresEngine(parameters)
         super().__init__(self._postgres)
+
+    def doubts(self) -> Iterator[str]:
+        return twins.sentences(self._postgres.look(twins.SELECT, "prosody"), "ctid")
 
     def purge(self, user: str, host: str) -> None:
         super().purge(user, host)

@@ -13,13 +13,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from drivers import BadStorageURL, StorageError
+from drivers.beside import prosody_with
 from drivers.names import Key
+from drivers.sql import twins
 from drivers.sql.connections import Connections
 from drivers.sql.driver import SQLDriver
 from drivers.sql.groupcommit import Change, GroupCommit
@@ -57,7 +59,21 @@ class SQLite(SQLDriver):
         path = base / rest
         if path.is_dir():
             raise BadStorageURL(f"'sqlite:{rest}' names the folder {path}; write the path of a file")
+        self._path = path
         super().__init__(_Engine(path))
+
+    def doubts(self) -> Iterator[str]:
+        if not self._path.exists():
+            return
+        if process := prosody_with(self._path):
+            why = "SQLite has one writer at a time, and Prosody does not wait for its turn, so that its writes fail"
+            yield f"{self._path}: a running Prosody (process {process}) uses the database: {why}; stop it, or share a PostgreSQL database"
+        try:
+            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                if connection.execute("SELECT 1 FROM sqlite_master WHERE name='prosody'").fetchone():
+                    yield from twins.sentences(connection.execute(twins.SELECT).fetchall(), "rowid")
+        except sqlite3.Error as e:
+            raise _storage_error(self._path, e) from e
 
 
 class _Session(Session):
@@ -101,6 +117,11 @@ def _gathered(sql: str, columns: Sequence[str]) -> str:
     """The statement that gives all rows of another as one JSON text."""
     names = ", ".join(f'"{name}"' for name in columns)
     return f"SELECT json_group_array(json_array({names})) FROM ({sql})"  # noqa: S608
+
+
+def _storage_error(path: Path, error: sqlite3.Error) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return StorageError(f"{path}: {SENTENCES.get(code, 'SQLite refused')} ({error})")
 
 
 def _busy(error: sqlite3.OperationalError) -> bool:

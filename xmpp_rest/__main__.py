@@ -12,6 +12,7 @@ from drivers.migratecommand import run_cli
 from xmpp_rest import __version__
 from xmpp_rest.application import find_config, set_up_logging
 from xmpp_rest.check import describe, require_sense
+from xmpp_rest.check_storage import storage_remarks
 from xmpp_rest.configuration import SettingsError, load_settings
 from xmpp_rest.ctl import __main__ as restctl
 from xmpp_rest.ctl import send
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 def _check(settings: Settings, _: argparse.Namespace) -> int:
     for line in describe(settings):
         print(f"would {line}")
+    for line in storage_remarks(settings):
+        print(f"note: {line}")
     return OK
 
 

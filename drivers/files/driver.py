@@ -245,5 +245,11 @@ class FileDriver(Driver):
             with self._locks.held(key._replace(store=store)), nullcontext() if suffix == self._format.keyval else self._changing(path):
                 durable.remove(path)
 
+    def doubts(self) -> Iterator[str]:
+        if self._format.indexed:
+            for path in sorted(self._root.glob(f"**/*.{listindex.SUFFIX}")):
+                if not listindex.is_right(path):
+                    yield f"{path}: is not the index of its list, and Prosody 13 does not show all of it; remove it, Prosody makes it anew"
+
     def close(self) -> None:
         """Nothing is kept open between calls."""

@@ -108,6 +108,12 @@ class PostgresEngine(Engine):
         """Remove the rows that a user's stores were locked by."""
         self._again(lambda connection: _Session(connection).run(FORGET, key.host, key.user))
 
+    def look(self, sql: str, table: str) -> list[Row]:
+        """The rows that a query of one table gives, where there is that table; makes none."""
+        with self._errors(), psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
+            session = _Session(connection)
+            return session.rows(sql) if session.rows("SELECT 1 WHERE to_regclass(?) IS NOT NULL", table) else []
+
     def close(self) -> None:
         self._closed = True
         pool = self._pools.pop(os.getpid(), None)

@@ -1,0 +1,25 @@
+"""Which members stand twice in `prosody`? Prosody 0.12 could leave such rows, as its index is not unique."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from drivers.sql.session import Row
+
+SELECT = (
+    'SELECT "host", "user", "store", "key", COUNT(*) FROM "prosody" '
+    'GROUP BY "host", "user", "store", "key" HAVING COUNT(*) > 1 ORDER BY 1, 2, 3, 4 LIMIT 11'
+)
+SHOWN = 10
+
+
+def sentences(rows: list[Row], row_id: str) -> Iterator[str]:
+    """What to say of the rows of SELECT; `row_id`: how the database calls the place of a row, later ones being larger."""
+    for host, user, store, key, count in rows[:SHOWN]:
+        owner = f"{user}@{host}" if user else host
+        yield f"{owner}: {store}: the member {key!r} stands in {count} rows, so Prosody 13 can change no table at all in this database"
+    if len(rows) > SHOWN:
+        yield "further members stand in several rows"
+    if rows:
+        kept = f'SELECT MAX({row_id}) FROM "prosody" GROUP BY "host", "user", "store", "key"'  # noqa: S608
+        yield f'rows of members that stand twice can be removed so: DELETE FROM "prosody" WHERE {row_id} NOT IN ({kept})'  # noqa: S608
