@@ -1,0 +1,83 @@
+"""Do valid credentials pass at every API, whatever else comes from their address, and are wrong ones slowed?"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import DOMAIN, PASSWORD, TOKEN, MakeApp, basic
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.jid import parse_jid
+
+ADMIN = f"admin@{DOMAIN}"
+LIMIT = 3
+PATHS = {"rest": "/rest/outcome/1", "client": "/api/contacts", "data": "/data/settings", "status": "/status", "command": "/api/registered_vhosts"}
+WRONG_TOKEN = {"Authorization": "Bearer wrong"}
+SCOPES = ["ejabberd:user", "ejabberd:admin"]
+
+
+@pytest.fixture
+def client(make_app: MakeApp) -> FlaskClient:
+    return make_app(auth_failures=str(LIMIT)).test_client()
+
+
+def ask(client: FlaskClient, path: str, fields: dict[str, str], address: str = "192.0.2.1") -> tuple[int, str | None]:
+    answer = client.get(path, headers=fields, environ_base={"REMOTE_ADDR": address})
+    return answer.status_code, answer.headers.get("Retry-After")
+
+
+@pytest.fixture
+def good(client: FlaskClient) -> dict[str, str]:
+    gateway: Gateway = client.application.extensions["gateway"]
+    gateway.start()
+    return {"Authorization": "Bearer " + gateway.tokens.issue(parse_jid(ADMIN), SCOPES, 60)}
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+def test_wrong_tokens_keep_nobody_out(client: FlaskClient, good: dict[str, str], path: str) -> None:
+    answers = [ask(client, path, WRONG_TOKEN) for _ in range(LIMIT + 30)]
+    assert {status for status, _ in answers[:LIMIT]} <= {401, 403}
+    assert all(status == 429 and int(wait or 0) > 0 for status, wait in answers[LIMIT:])
+    for other in PATHS.values():
+        assert ask(client, other, good)[0] in (200, 404)
+        assert ask(client, other, basic(ADMIN))[0] in (200, 404)
+    assert ask(client, PATHS["rest"], {"Authorization": TOKEN})[0] in (200, 404)
+    assert ask(client, path, WRONG_TOKEN)[0] == 429, "a valid one does not begin the count of the others anew"
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+def test_the_right_password_passes_after_wrong_ones(client: FlaskClient, good: dict[str, str], path: str) -> None:
+    wrong = basic(ADMIN, "wrong")
+    answers = [ask(client, path, wrong) for _ in range(LIMIT + 2)]
+    assert {status for status, _ in answers[:LIMIT]} <= {401, 403}
+    assert all(status == 429 and int(wait or 0) > 0 for status, wait in answers[LIMIT:])
+    assert ask(client, path, good)[0] in (200, 404)
+    assert ask(client, path, basic(ADMIN))[0] in (200, 404)
+
+
+def test_guessing_is_slowed_all_the_same(client: FlaskClient) -> None:
+    for _ in range(LIMIT + 1):
+        ask(client, PATHS["data"], basic(ADMIN, "wrong"))
+    began = time.monotonic()
+    for _ in range(3):
+        assert ask(client, PATHS["data"], basic(ADMIN, "wrong"))[0] == 429
+    assert time.monotonic() - began > 2.5, "a second each"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "another"),
+    [
+        ([f"2001:db8:1:2:{n:x}::1" for n in range(9)], "2001:db8:1:3::1"),
+        (["::ffff:192.0.2.7", "192.0.2.7", "::ffff:c000:207"] * 3, "::ffff:192.0.2.8"),
+    ],
+    ids=["a /64", "IPv4 however it is written"],
+)
+def test_what_counts_as_one_address(client: FlaskClient, good: dict[str, str], addresses: list[str], another: str) -> None:
+    statuses = [ask(client, PATHS["client"], WRONG_TOKEN, address)[0] for address in addresses]
+    assert statuses == [401] * LIMIT + [429] * (9 - LIMIT)
+    assert ask(client, PATHS["client"], WRONG_TOKEN, another)[0] == 401
+    lifted = client.post("/api/unban_ip", json={"address": addresses[-1]}, headers=basic(ADMIN, PASSWORD))
+    assert lifted.get_json() == 1
+    assert ask(client, PATHS["client"], WRONG_TOKEN, addresses[0])[0] == 401
