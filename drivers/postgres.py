@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from drivers import BadStorageURL
+from drivers import BadStorageURL, roles
 
 try:
     import psycopg
@@ -43,7 +43,8 @@ class Postgres(SQLDriver):
         super().__init__(self._postgres)
 
     def doubts(self) -> Iterator[str]:
-        return twins.sentences(self._postgres.look(twins.SELECT, "prosody"), "ctid")
+        yield from twins.sentences(self._postgres.look(twins.SELECT, "prosody"), "ctid")
+        yield from roles.sentences(self._postgres.look(roles.SELECT, "prosody"))
 
     def purge(self, user: str, host: str) -> None:
         super().purge(user, host)

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drivers import BadStorageURL, StorageError
+from drivers import BadStorageURL, StorageError, roles
 from drivers.beside import prosody_with
 from drivers.names import Key
 from drivers.sql import twins
@@ -72,6 +72,7 @@ class SQLite(SQLDriver):
             with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
                 if connection.execute("SELECT 1 FROM sqlite_master WHERE name='prosody'").fetchone():
                     yield from twins.sentences(connection.execute(twins.SELECT).fetchall(), "rowid")
+                    yield from roles.sentences(connection.execute(roles.SELECT).fetchall())
         except sqlite3.Error as e:
             raise _storage_error(self._path, e) from e
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
-from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Table, Value
+from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Table, Value, roles
 from drivers.archives import checked_item, checked_query
 from drivers.files import archive, durable, listindex, tree
 from drivers.files.appending import append
@@ -250,6 +250,7 @@ class FileDriver(Driver):
             for path in sorted(self._root.glob(f"**/*.{listindex.SUFFIX}")):
                 if not listindex.is_right(path):
                     yield f"{path}: is not the index of its list, and Prosody 13 does not show all of it; remove it, Prosody makes it anew"
+        yield from roles.sentences(roles.unseen(sorted(self.hosts()), self.users))
 
     def close(self) -> None:
         """Nothing is kept open between calls."""

@@ -95,6 +95,33 @@ def test_members_that_stand_twice_in_postgresql(cluster: Cluster, tmp_path: Path
     assert remarks(url, tmp_path) == []
 
 
+def with_roles(url: str, folder: Path, *, both: bool) -> None:
+    with closing(open_driver(url, folder)) as driver:
+        for user in ("juliet", "nurse"):
+            driver.store(user, "capulet.example", "roles", {"prosody:admin": True})
+        driver.store("romeo", "montague.example", "roles", {"prosody:admin": True})
+        if both:
+            driver.store("nurse", "capulet.example", "account_roles", {"_default": "prosody:member"})
+
+
+@pytest.mark.parametrize("url", ["sqlite:x.sqlite", "flatfile:files"])
+def test_roles_that_a_prosody_13_does_not_see_are_named(url: str, tmp_path: Path) -> None:
+    """Only where one has been: a host that has the old store alone is a Prosody 0.12's."""
+    with_roles(url, tmp_path / "data", both=False)
+    assert remarks(url, tmp_path) == []
+    with_roles(url, tmp_path / "data", both=True)
+    (remark,) = remarks(url, tmp_path)
+    assert remark.startswith("juliet@capulet.example: has roles and no account_roles")
+
+
+@pytest.mark.live
+def test_roles_in_postgresql(cluster: Cluster, tmp_path: Path) -> None:
+    url = cluster.new_database()
+    with_roles(url, tmp_path, both=True)
+    (remark,) = remarks(url, tmp_path)
+    assert remark.startswith("juliet@capulet.example: has roles and no account_roles")
+
+
 @contextmanager
 def process(name: str, opened: Path) -> Iterator[int]:
     """A running process of that name that has a file open."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from drivers import Driver, Table
 
 ROLES = "roles"  # of Prosody 0.12: role → true
@@ -26,13 +24,3 @@ def administers(driver: Driver, user: str, host: str) -> bool:
 
 def _by_old(roles: Table | None) -> bool:
     return isinstance(roles, dict) and roles.get(ADMIN_ROLE) is True
-
-
-def doubtful(driver: Driver, host: str) -> Iterator[str]:
-    """The accounts that have roles of 0.12 alone, on a host where others have those of 13, which does not read the former.
-
-    Raises StorageError.
-    """
-    judged = frozenset(driver.users(host, ROLES_13))
-    if judged:
-        yield from sorted(set(driver.users(host, ROLES)) - judged)
