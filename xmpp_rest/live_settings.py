@@ -13,7 +13,7 @@ LIVE = {
     "auth": {"admins", "failures", "iterations", "password_hash"},
     "rest": {"batch_size_limit", "batch_stanzas", "credentials", "iq_timeout", "stanza_size_limit"},
     "data": {"account_limit", "members_limit", "size_limit", "store_limit", "stores_limit"},
-    "commands": {"default_version"},
+    "commands": {"default_version", "fit_version"},
     "oauth": {"client_check", "expire", "expire_max"},
     "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
     "streams": {"heartbeat", "write_timeout"},

@@ -147,6 +147,7 @@ class Data:
 class Commands:
     """The command API, /api."""
 
+    fit_version: bool = setting("yes", yes_or_no, "yes: a call that names no version, and whose argument names only an older one has, is run as that one.")
     default_version: int = setting("3", api_version, "API version of a call that names none: 0 to 3, or the ejabberd release that clients were written for.")
 
 
@@ -189,6 +190,7 @@ class Conference:
 
     persistent: bool = setting("no", yes_or_no, "yes: new rooms are kept when everybody has left, and when the gateway restarts.")
     archive: bool = setting("yes", yes_or_no, "yes: what is said in new rooms is archived (their option `mam`).")
+    allow_subscription: bool = setting("no", yes_or_no, "yes: new rooms take subscriptions (MUC/Sub; their option of this name), as ejabberd's packages have it.")
     history_size: int = setting("20", number(0, 1000), "Messages that a newcomer is shown at the most.")
 
 

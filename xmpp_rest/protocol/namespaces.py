@@ -18,6 +18,7 @@ PRIVACY = "jabber:iq:privacy"  # XEP-0016
 PING = "urn:xmpp:ping"  # XEP-0199
 RECEIPTS = "urn:xmpp:receipts"  # XEP-0184
 ROSTER = "jabber:iq:roster"  # RFC 6121 §2.1
+TIME = "urn:xmpp:time"  # XEP-0202
 VERSION = "jabber:iq:version"  # XEP-0092
 
 XML_LANG = f"{{{XML}}}lang"

@@ -1,4 +1,4 @@
-"""What does every entity answer? Service discovery, ping, version and last activity (XEP-0030, -0199, -0092, -0012)."""
+"""What does every entity answer? Service discovery, ping, version, time and last activity (XEP-0030, -0199, -0092, -0202, -0012)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from xml.etree.ElementTree import Element
 from xmpp_rest import __version__
 from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, PING, VERSION
+from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, PING, TIME, VERSION
 from xmpp_rest.protocol.stanza import child, is_request, refusal, result
 
 Identity = tuple[str, str, str]  # category, type, name (XEP-0030 §3.1)
@@ -46,6 +47,7 @@ class Entity:
         self._of_host: dict[str, Answer] = self._of_account | {
             f"{{{LAST}}}query": self._last,
             f"{{{VERSION}}}query": self._version,
+            f"{{{TIME}}}time": self._time,
         }
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
@@ -81,6 +83,13 @@ class Entity:
     def _last(self, query: Element, _: JID) -> Element | None:
         """Seconds since the start (XEP-0012 §4)."""
         return child(query.tag, seconds=str(int(time.monotonic() - self._started)))
+
+    def _time(self, query: Element, _: JID) -> Element:
+        """XEP-0202 §3: the gateway thinks in UTC."""
+        answer = child(query.tag)
+        answer.append(child(f"{{{TIME}}}tzo", "+00:00"))
+        answer.append(child(f"{{{TIME}}}utc", write_datetime(int(time.time()))))
+        return answer
 
     def _version(self, query: Element, _: JID) -> Element:
         answer = child(query.tag)

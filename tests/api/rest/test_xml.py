@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from xml.etree.ElementTree import fromstring
 
@@ -143,11 +144,37 @@ def test_no_credentials(client: FlaskClient) -> None:
     assert f'Bearer realm="{DOMAIN}/rest"' in challenge
 
 
-@pytest.mark.parametrize("field", ["Basic !", "Bearer wrong", "Digest x", "Basic"])
-def test_wrong_credentials(client: FlaskClient, field: str) -> None:
+def b64(text: str | bytes) -> str:
+    return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
+
+
+WRONG = "Credentials not accepted"
+MALFORMED, UNPREPARED = "Credentials malformed", "Credentials failed stringprep"
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("Bearer wrong", WRONG), ("bearer wrong", WRONG), ("Bearer secret-token:x", WRONG), (f"Basic {b64('juliet:x')}", WRONG),
+        (f"basic {b64('nobody:x')}", WRONG), (f"Basic {b64(f'juliet@{DOMAIN}:x')}", WRONG), (f"Basic {b64(f'juliet@other.example:{PASSWORD}')}", WRONG),
+        (f"Basic {b64('juliet:')}", WRONG), ("Basic !", MALFORMED), ("Basic YQ", MALFORMED), (f"Basic {b64('juliet')}", MALFORMED),
+        ("Basic \xff", MALFORMED), (f"Basic {b64(':x')}", MALFORMED), (f"BASIC {b64('')} x", MALFORMED),
+        (f"Basic {b64('jul iet:x')}", UNPREPARED), (f"Basic {b64(b'juli' + bytes([255]) + b'et:x')}", UNPREPARED),
+        (f"Basic {b64('juliet:x' + chr(7))}", UNPREPARED), (f"Basic {b64(b'juliet:' + bytes([255]))}", UNPREPARED),
+        (f"Basic {b64('juliet@a b:x')}", UNPREPARED), (f"Basic {b64('j' * 1024 + ':x')}", UNPREPARED),
+    ],
+)  # fmt: skip
+def test_wrong_credentials(client: FlaskClient, field: str, text: str) -> None:
     response = post(client, "<message/>", headers={"Authorization": field})
-    assert_error(response, 403, "auth", "not-authorized", "Credentials not accepted")
+    assert_error(response, 403, "auth", "not-authorized", text)
     assert "WWW-Authenticate" not in response.headers
+
+
+@pytest.mark.parametrize("field", ["Digest x", "Basic", "Bearer", "Basic ", "Bearer  ", "hand-in-glove", "Negotiate YQ==", b64(f"juliet:{PASSWORD}"), " "])
+def test_what_is_no_credentials_at_all(client: FlaskClient, field: str) -> None:
+    response = post(client, "<message/>", headers={"Authorization": field})
+    assert_error(response, 401, "auth", "not-authorized", "No credentials provided")
+    assert f'Basic realm="{DOMAIN}/rest"' in response.headers["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize("name", ["juliet", f"juliet@{DOMAIN}", f"Juliet@{DOMAIN}/balcony"])
@@ -391,6 +418,6 @@ def test_too_many_wrong_passwords(make_app: object) -> None:
     client = make_app(auth_failures="2").test_client()  # type: ignore[operator]
     for _ in range(2):
         assert post(client, "<message/>", headers=basic("admin", "guess")).status_code == 403
-    response = post(client, "<message/>", headers=basic("admin", PASSWORD))
+    response = post(client, "<message/>", headers=basic("admin", "guess"))
     assert response.status_code == 429
     assert 0 < int(response.headers["Retry-After"]) <= 61

@@ -26,14 +26,16 @@ def registry() -> Registry:
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
-    """The routes below /api that no other API has taken."""
+    """The routes below /api that no other API has taken; and below /v0/api and so on, for clients that can set a base URL alone."""
     routes = Blueprint("commands", __name__)
     offered = registry()
     call = Call.as_view("call", Services.of(gateway, offered.names), offered)
     preflight = Preflight.as_view("preflight")
-    for rule in ("/api", "/api/<anything:path>"):
-        routes.add_url_rule(rule, view_func=preflight, methods=["OPTIONS"])
-        routes.record(any_method(rule, "call", call))
+    bases: dict[str, dict[str, int]] = {"/api": {}} | {f"/v{number}/api": {"base_version": number} for number in range(offered.newest + 1)}
+    for base, defaults in bases.items():
+        for rule in (base, f"{base}/<anything:path>"):
+            routes.add_url_rule(rule, view_func=preflight, methods=["OPTIONS"], defaults=defaults)
+            routes.record(any_method(rule, "call", call, defaults))
     routes.register_error_handler(Exception, _unexpected)
     routes.after_request(_audit)
     return routes

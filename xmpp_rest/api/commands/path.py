@@ -19,11 +19,14 @@ class Target(NamedTuple):
         return self.name if self.version is None else f"{self.name}/v{self.version}"
 
 
-def read_path(path: str) -> Target:
-    """What stands behind the prefix, percent-decoded; other elements than the first and the last version count for nothing."""
+def read_path(path: str, base: int | None = None) -> Target:
+    """What stands behind the prefix, percent-decoded; other elements than the first and the last version count for nothing.
+
+    `base` is the version that stands before the prefix, for who names none behind it.
+    """
     elements = [element for element in path.split("/") if element]
     versions = [match for element in elements[1:] if (match := _VERSION.fullmatch(element))]
-    return Target(elements[0] if elements else "", _number(versions[-1]) if versions else None)
+    return Target(elements[0] if elements else "", _number(versions[-1]) if versions else base)
 
 
 def _number(match: re.Match[str]) -> int:

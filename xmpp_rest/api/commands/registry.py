@@ -65,6 +65,10 @@ class Registry:
             raise unknown_command()
         return Offer(definition, run)
 
+    def older(self, name: str, version: int) -> list[Offer]:
+        """What can be run of this name in versions below `version`, the newest first."""
+        return [self.find(name, d.version) for d in reversed(self._by_name[name]) if d.version < version and (name, d.version) in self._run]
+
     def offers(self) -> list[Offer]:
         """All that can be run, by name and version."""
         keys = ((d.name, d.version) for _, ds in sorted(self._by_name.items()) for d in ds)

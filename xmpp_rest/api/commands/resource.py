@@ -12,6 +12,7 @@ from xmpp_rest.api.commands.arguments import Given, take
 from xmpp_rest.api.commands.body import read_json, read_query
 from xmpp_rest.api.commands.caller import asker
 from xmpp_rest.api.commands.catalogue import Definition
+from xmpp_rest.api.commands.fitting import best, fits
 from xmpp_rest.api.commands.harmless import READS
 from xmpp_rest.api.commands.path import Target, read_path
 from xmpp_rest.api.commands.registry import Offer, Registry
@@ -42,6 +43,7 @@ class Call(Resource):
     given: Given
     asker: Asker | None = None
     offer: Offer
+    version: int  # of the API: how the result looks
     values: dict[str, Any]
 
     def __init__(self, services: Services, registry: Registry) -> None:
@@ -51,7 +53,7 @@ class Call(Resource):
 
     def init(self) -> None:
         self.services.gateway.start()
-        self.target, self.given = read_path(self.args.get("path", "")), []
+        self.target, self.given = read_path(self.args.get("path", ""), self.args.get("base_version")), []
         g.call = self  # for the audit
         for name in NOT_LOOKED_AT:
             self.request.environ.pop(name, None)
@@ -96,18 +98,24 @@ class Call(Resource):
 
     def forbidden(self) -> bool:
         """COMPAT ejabberd: version and arguments are judged before rights."""
-        self.offer = self.registry.find(self.target.name, self.version)
+        self.offer = self._find()
         definition = self.offer.definition
         self.values = take(definition, self.given)
         if not rights_of(self.settings).allow(self.asker or Asker(), asked(definition, self.values), HTTP):
             raise errors.forbidden()
         return False
 
-    @property
-    def version(self) -> int:
-        """The API version that counts."""
+    def _find(self) -> Offer:
+        """The command in the version that counts."""
         wanted = self.settings.commands.default_version if self.target.version is None else self.target.version
-        return min(wanted, self.registry.newest)
+        self.version = min(wanted, self.registry.newest)
+        offer = self.registry.find(self.target.name, self.version)
+        if self.target.version is None and self.settings.commands.fit_version and not fits(offer.definition, self.given):
+            older = best(self.registry.older(self.target.name, offer.definition.version), self.given)
+            if older is not None:
+                self.version = older.definition.version
+                return older
+        return offer
 
     def content_types_provided(self) -> list[tuple[str, str]]:
         return [("application/json", "run")]

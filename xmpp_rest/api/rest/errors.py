@@ -32,6 +32,8 @@ class Row(NamedTuple):
 ERRORS: dict[str, Row] = {
     "noauthz": Row(401, "auth", "not-authorized", "No credentials provided"),
     "unauthz": Row(403, "auth", "not-authorized", "Credentials not accepted"),
+    "malformauthz": Row(403, "auth", "not-authorized", "Credentials malformed"),
+    "prepauthz": Row(403, "auth", "not-authorized", "Credentials failed stringprep"),
     "from_auth": Row(403, "auth", "not-authorized", "Not authorized to send stanza with requested 'from'"),
     "admin": Row(403, "auth", "forbidden", "Only administrators may do this"),
     "scope": Row(403, "auth", "forbidden", "This token may send messages to certain addresses only, and this is none of them"),

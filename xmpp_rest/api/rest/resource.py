@@ -9,14 +9,17 @@ from flask import Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from xmpp_rest.api.authentication import Authenticated
+from xmpp_rest.api.rest.authorization import fault
 from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, render
-from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.auth.component import is_secret, names_component
+from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.fields import cached
 from xmpp_rest.http.request import read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters, reply_types
+from xmpp_rest.protocol.jid import JID
 
 WILDCARD = "*/*"
 
@@ -25,6 +28,7 @@ class RestResource(Authenticated):
     """Base of the resources below /rest."""
 
     status_of = Authenticated.status_of | {Outcome.WRONG: 403}  # COMPAT mod_rest: 401 only where there are none
+    fault = ""  # which error of the table the credentials are
     accept: str  # the Accept field as it was sent, in lower case
 
     def __init__(self, gateway: Gateway) -> None:
@@ -41,8 +45,26 @@ class RestResource(Authenticated):
             self.request.environ["HTTP_ACCEPT"] = WILDCARD
 
     def authenticate(self, field: str | None) -> Caller | Refused:
-        """An account, or the component itself: here the fixed token is good."""
-        return self.gateway.authenticator.check(field, self.request.remote_addr or "", self.use())
+        """An account, or the component itself: here the fixed token is good, and the component's domain with its secret."""
+        who = self._component(field) or self.gateway.authenticator.check(field, self.request.remote_addr or "", self.use())
+        if isinstance(who, Refused) and who.outcome is Outcome.WRONG:
+            self.fault = fault(field or "", self.gateway.settings.gateway.domain)
+            return Refused(Outcome.MISSING) if self.fault == "noauthz" else who  # RFC 9110 §11.6.1
+        return who
+
+    def _component(self, field: str | None) -> Caller | Refused | None:
+        """The component, if the user name is its domain; None for any other."""
+        settings = self.gateway.settings
+        password = names_component(field, settings)
+        if password is None:
+            return None
+        domain = settings.gateway.domain
+        refused = self.gateway.authenticator.guess(domain, self.request.remote_addr or "", lambda: is_secret(password, settings))
+        return refused or Caller(JID("", domain, ""), Kind.COMPONENT)
+
+    def still_admitted(self) -> bool:
+        password = names_component(self.request.environ.get("HTTP_AUTHORIZATION"), self.gateway.settings)
+        return super().still_admitted() if password is None else is_secret(password, self.gateway.settings)
 
     def use(self) -> Use:
         """What the request is about: a token may be good for no more than sending messages."""
@@ -70,7 +92,8 @@ class RestResource(Authenticated):
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         context = _CONTEXT[status](self) if status in _CONTEXT else {}
-        return render(failure_of_status(status, **context), self.accept)
+        error = failure(self.fault, **context) if status == 403 and self.fault else failure_of_status(status, **context)
+        return render(error, self.accept)
 
     def fail(self, error: Failure, **fields: str) -> NoReturn:
         """End the request with this error."""

@@ -38,7 +38,8 @@ def conference(
     may_bring: MayBring = lambda _actor, _user: True,
 ) -> Conference:
     """The rooms of `domain`; their handler is not subscribed yet."""
-    defaults = {"persistent": str(settings.persistent).lower(), "mam": str(settings.archive).lower()}
+    flags = {"persistent": settings.persistent, "mam": settings.archive, "allow_subscription": settings.allow_subscription}
+    defaults = {name: str(flag).lower() for name, flag in flags.items()}
     history = History(archive, Archive(driver, SHADOW), settings.history_size)
     rooms = Rooms(driver, domain, history, stamps.next, defaults)
     voice, nicks = Voice(router.send), Nicks(driver, domain)

@@ -62,16 +62,11 @@ def change_room_option(services: Services, room: str, service: str, option: str,
     rooms = conference(services, service)
     require_sendable(value)
     done = (option, value) != UNLOGGABLE
-    try:
-        with refusing(room_unknown="Room not found"):
-            if done:
-                rooms.set_option(room, option, value)
-            else:
-                rooms.options(room)  # is there such a room?
-    except GatewayError as e:
-        if e.name == "bad-room-option":
-            raise internal_error() from e  # COMPAT ejabberd
-        raise
+    with refusing(room_unknown="Room not found"):
+        if done:
+            rooms.set_option(room, option, value)
+        else:
+            rooms.options(room)  # is there such a room?
     return done
 
 

@@ -17,16 +17,33 @@ PEER = "26.07"  # the release whose commands these are
 LEVELS = {"none": 60, "emergency": 56, "alert": 53, "critical": 50, "error": 40, "warning": 30, "notice": 25, "info": 20, "debug": 10}
 
 
+@command("list_cluster")
+def list_cluster(services: Services) -> list[str]:
+    """The processes of the gateway are one node."""
+    return [services.node]
+
+
+@command("list_cluster_detailed")
+def list_cluster_detailed(services: Services) -> list[tuple[str, str, str, int, int, int, str]]:
+    figures = [OF_SERVER[name](services) for name in ("onlineusersnode", "processes", "uptimeseconds")]
+    online, processes, uptime = figures
+    return [(services.node, "true", _status(services), online, processes, uptime, "none")]
+
+
 @command("registered_vhosts")
 def registered_vhosts(services: Services) -> list[str]:
     return [services.domain]
 
 
-@command("status")
-def status(services: Services) -> str:
+def _status(services: Services) -> str:
     """COMPAT ejabberd: clients take the word before `is running` for the version whose commands they may call."""
     running = f"xmpp-rest {services.version} as ejabberd {PEER}"
     return f"The node {services.node} is started. Status: started\n{running} is running in that node"
+
+
+@command("status")
+def status(services: Services) -> str:
+    return _status(services)
 
 
 def _accounts(services: Services) -> int:
@@ -113,6 +130,6 @@ def clear_cache(services: Services) -> bool:
 
 
 COMMANDS = (
-    registered_vhosts, status, stats, stats_host, get_loglevel, set_loglevel, reload_config, incoming_s2s_number,
-    outgoing_s2s_number, clear_cache,
+    list_cluster, list_cluster_detailed, registered_vhosts, status, stats, stats_host, get_loglevel, set_loglevel, reload_config,
+    incoming_s2s_number, outgoing_s2s_number, clear_cache,
 )  # fmt: skip
