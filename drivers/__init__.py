@@ -78,6 +78,8 @@ class ArchiveQuery:
     newest_first: bool = False  # changes the order, and so which items `limit` keeps
 
 
+NOTE = "xmpprest_note_"
+"""Beginning of the names of stores that hold notes, where a driver has no better place for them (`Driver.note`)."""
 EVERY_ITEM = ArchiveQuery()
 """The query without conditions."""
 
@@ -182,6 +184,16 @@ class Driver(ABC):
     @abstractmethod
     def purge(self, user: str, host: str) -> None:
         """Remove everything of this user: keyval, lists and archives."""
+
+    # about the storage itself
+    def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
+        """A small table about the storage itself, which is no content: not listed, not copied by a migration.
+
+        As `load` without `change`, as `update` with it.
+        """
+        if change is None:
+            return self.load(None, "", f"{NOTE}{name}")
+        return self.update(None, "", f"{NOTE}{name}", change)
 
     # lifetime
     def check(self) -> None:

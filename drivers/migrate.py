@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from drivers import ArchiveItem, Driver, StorageError, Value
+from drivers import NOTE, ArchiveItem, Driver, StorageError, Value
 from drivers.stanzas import stanza_table
 from drivers.values import entries_of
 
@@ -90,7 +90,8 @@ def _contents(source: Driver) -> Iterator[tuple[Place, Sort]]:
         owners: Iterable[str | None] = [None, *source.users(host)]
         for user in owners:
             for store, sort in source.stores(user, host):
-                yield Place(user, host, store), sort
+                if host or not store.startswith(NOTE):
+                    yield Place(user, host, store), sort
 
 
 def _step(copy: _Copy, sort: Sort) -> Step:

@@ -8,9 +8,12 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from drivers import BadStorageURL, StorageError, open_driver
+from drivers import BadStorageURL, Driver, StorageError, open_driver
+from drivers.lease import held
 from drivers.migrate import Report, Step, migrate
 
+BUSY = 75
+"""Exit code: EX_TEMPFAIL of sysexits.h."""
 EVERY = 1.0
 """Seconds between lines of progress."""
 
@@ -18,7 +21,7 @@ EVERY = 1.0
 def run_cli(argv: list[str], base: Path | None = None) -> int:
     """Run with the arguments behind `migrate`; relative paths are below `base`, the current folder by default.
 
-    The exit code: 0 all is there, 1 something failed or differs, 2 a storage cannot be opened or listed.
+    The exit code: 0 all is there, 1 something failed or differs, 2 a storage cannot be opened or listed, 75 a gateway uses TO.
     """
     arguments = _parser().parse_args(argv)
     folder = base or Path.cwd()
@@ -27,12 +30,24 @@ def run_cli(argv: list[str], base: Path | None = None) -> int:
         return 2
     try:
         with closing(open_driver(arguments.source, folder)) as source, closing(open_driver(arguments.target, folder)) as target:
+            if not arguments.dry_run and _in_use(source, target):
+                return BUSY
             report = migrate(source, target, dry_run=arguments.dry_run, overwrite=arguments.overwrite, progress=_Progress())
     except (BadStorageURL, StorageError) as e:
         print(e, file=sys.stderr)
         return 2
     _print(report)
     return 1 if report.problems else 0
+
+
+def _in_use(source: Driver, target: Driver) -> bool:
+    """Whether a gateway uses the target; said of both. Raises StorageError."""
+    used = list(held(target))
+    for domain, holding in used:
+        print(f"a gateway uses TO for {domain}: {holding.where}; stop it first, or it would write beside the copy", file=sys.stderr)
+    for domain, holding in held(source):
+        print(f"a gateway uses FROM for {domain}: {holding.where}; what it writes from now on may not be copied", file=sys.stderr)
+    return bool(used)
 
 
 def _parser() -> argparse.ArgumentParser:

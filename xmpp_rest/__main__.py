@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from drivers import StorageError
+from drivers.lease import Taken
 from drivers.migratecommand import run_cli
 from xmpp_rest import __version__
 from xmpp_rest.application import find_config, set_up_logging
@@ -22,6 +23,7 @@ from xmpp_rest.gateway import Gateway
 from xmpp_rest.settings import Settings
 
 OK, FAILED, USAGE = 0, 1, 2  # exit codes
+BUSY = 75  # EX_TEMPFAIL of sysexits.h: another gateway uses the storage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     except (StorageError, GatewayError, OSError) as e:
         print(f"xmpp-rest: {e}", file=sys.stderr)
-        return FAILED
+        return BUSY if isinstance(e, Taken) else FAILED
 
 
 def _settings(config: str | None) -> Settings:

@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from drivers.lease import RENEWAL, Taken
 from xmpp_rest.api import client, commands, cors, data, oauth, ops, rest
 from xmpp_rest.api.commands import audit
 from xmpp_rest.api.routing import Anything
@@ -57,12 +58,25 @@ def build(settings: Settings) -> Flask:
     for dialect in (rest, client, data, commands, oauth, ops):
         app.register_blueprint(dialect.blueprint(gateway))
     cors.install(app, lambda: gateway.settings.server.origins)
-    app.before_request(gateway.start)
+    app.before_request(partial(_require_storage, gateway))
     app.register_error_handler(HTTPException, _problem)
     if settings.server.proxies:
         n = settings.server.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     return app
+
+
+def _require_storage(gateway: Gateway) -> Response | None:
+    """Serve only as long as the storage is this gateway's; whatever the dialect, the answer is a problem document otherwise."""
+    try:
+        gateway.start()
+        gateway.keeper.require()
+    except Taken as e:
+        gateway.incidents.report(log, "storage-taken", "requests are refused: %s", e, level=logging.ERROR)
+        detail = "Another gateway uses the storage for this domain; the log says which"
+        body, content_type = render_problem(503, {"instance": request.path, "detail": detail})
+        return Response(body, 503, {"Retry-After": f"{RENEWAL:.0f}"}, content_type=content_type)
+    return None
 
 
 def _problem(error: HTTPException) -> Response | HTTPException:

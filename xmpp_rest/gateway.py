@@ -16,6 +16,7 @@ from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.keeper import Keeper
 from xmpp_rest.link.hub_peers import Handler
 from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.pending import Pending
@@ -109,6 +110,9 @@ class Gateway:
         """Reads the configuration again and puts in force what can be; raises SettingsError. Set where it is known how."""
         self.orders: dict[str, Handler] = {}
         """What else every process does when one of them says so. Complete before `start()`."""
+        self.keeper = Keeper(self.driver, self.data_dir, self.domains, self.incidents)
+        self.on_loss: Callable[[], None] = lambda: None
+        """Ends the server, which can serve nothing any more, as the lease of the storage is lost. Set by the server."""
         self._lock = threading.Lock()
         self._pid = 0  # of the process in which the parts below are started
         self._forked_from = 0  # of the process in which they were started before
@@ -156,6 +160,7 @@ class Gateway:
         self._intake = Intake(self.router, settings.link.inbox_size)
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
+        self._link_ended = False
         self.siblings = self._build_siblings()
         self._subscribe()
 
@@ -270,7 +275,8 @@ class Gateway:
             self.router.subscribe(domain, entity.handle)
 
     def prepare(self) -> None:
-        """Make sure that there is an administrator. Raises GatewayError, StorageError."""
+        """Take the storage's lease, and make sure that there is an administrator. Raises GatewayError, StorageError, Taken."""
+        self.keeper.claim()
         ensure_administrator(self.accounts, self.settings.auth.admins, self.settings.auth.admin_password, self.data_dir)
 
     def start(self) -> None:
@@ -281,11 +287,13 @@ class Gateway:
             if self._pid == os.getpid():
                 return
             if self._forked_from:
+                self.keeper = Keeper(self.driver, self.data_dir, self.domains, self.incidents)
                 self._build()
             self.prepare()
             self.siblings.orders |= self.orders
             self.siblings.start()
             self.sessions.others = self.siblings
+            self.keeper.start(self._lose)
             self._pid = self._forked_from = os.getpid()
 
     def end_waiting(self) -> None:
@@ -293,17 +301,33 @@ class Gateway:
         self.streams.stop()
         self.router.stop_waiting()
 
+    def _end_link(self) -> None:
+        with self._lock:
+            ended, self._link_ended = self._link_ended, True
+        if ended:
+            return
+        if self.uplink:
+            self.uplink.stop()
+        self._intake.stop()
+        self.callbacks.stop()
+
+    def _lose(self) -> None:
+        """Another gateway has the storage: change nothing in it any more. Requests are refused (application.py)."""
+        try:
+            self.end_waiting()
+            self._end_link()
+        finally:
+            self.on_loss()
+
     def stop(self) -> None:
         """End the link first, so that nothing comes in any more; then the rest."""
         if self._pid == os.getpid():
             self._pid = 0
             self.sessions.others = None
             self.streams.stop()
-            if self.conference and self.siblings.is_owner:
+            if self.conference and self.siblings.is_owner and not self.keeper.lost:
                 self.conference.close()
-            if self.uplink:
-                self.uplink.stop()
-            self._intake.stop()
-            self.callbacks.stop()
+            self._end_link()
+            self.keeper.stop(last=not self.siblings.several)
             self.siblings.stop()
         self.driver.close()

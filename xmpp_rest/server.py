@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -65,7 +68,9 @@ def _place(arbiter: Any, worker: Any) -> None:
 
 def _start(worker: Any) -> None:
     """In the worker, after the fork and once the application is loaded: the link may connect."""
-    _gateway(worker).start()
+    gateway = _gateway(worker)
+    gateway.on_loss = partial(os.kill, worker.ppid, signal.SIGTERM)  # of all workers
+    gateway.start()
     _freeze()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -16,12 +17,14 @@ from drivers.files import archive, durable, listindex, tree
 from drivers.files.appending import append
 from drivers.files.format import Format, Record, at_byte
 from drivers.files.locking import Locks
-from drivers.files.paths import encoded_store, store_path
+from drivers.files.paths import encoded, encoded_store, store_path
 from drivers.files.records import located, opened, records
 from drivers.files.rewriting import take_out
+from drivers.jsontext import json_text
 from drivers.names import Key, check_name, checked_key
 from drivers.values import canonical, canonical_table
 
+NOTES = ".notes"  # no encoded host begins with a dot
 Sort = Literal["keyval", "list", "archive"]
 
 
@@ -244,6 +247,20 @@ class FileDriver(Driver):
         for store, suffix, path in list(tree.files(self._root, key.host, key.user, suffixes)):
             with self._locks.held(key._replace(store=store)), nullcontext() if suffix == self._format.keyval else self._changing(path):
                 durable.remove(path)
+
+    def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
+        path = self._root / NOTES / f"{encoded(name)}.json"
+
+        def read() -> Table | None:
+            data = durable.read(path)
+            return json.loads(data) if data else None
+
+        if change is None:
+            return read()
+        with self._locks.held(Key("", "", f"{NOTES}/{name}")):
+            table = canonical_table(change(read()))
+            durable.replace(path, [json_text(table or {}).encode()])
+            return table
 
     def doubts(self) -> Iterator[str]:
         if self._format.indexed:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadValue, Driver, Table, Value
+from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, BadValue, Driver, Table, Value
 from drivers.archives import checked_item, checked_query
 from drivers.names import Key, check_name, checked_key
-from drivers.sql import archive, contents, keyval, lists
+from drivers.sql import archive, contents, keyval, lists, notes
 from drivers.sql.contents import Sort
 from drivers.sql.session import Engine, Session
 from drivers.sql.timeline import NOWHERE, Timeline
@@ -138,6 +138,11 @@ class SQLDriver(Driver):
     def purge(self, user: str, host: str) -> None:
         key = checked_key(user, host, "any")
         self._engine.write(key, lambda session: contents.purge(session, key))
+
+    def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
+        if change is None:
+            return self._engine.read(lambda session: notes.load(session, name))
+        return self._engine.write(Key("", "", f"{NOTE}{name}"), lambda session: notes.update(session, name, change))
 
     def close(self) -> None:
         self._engine.close()

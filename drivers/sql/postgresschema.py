@@ -1,4 +1,4 @@
-"""Which tables does a PostgreSQL storage have? Those that mod_storage_sql makes there, and three of ours."""
+"""Which tables does a PostgreSQL storage have? Those that mod_storage_sql makes there, and four of ours."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ TABLES = {
     "xmpprest_list": '"id" BIGSERIAL NOT NULL PRIMARY KEY, "host" TEXT NOT NULL, "user" TEXT NOT NULL, '
     '"store" TEXT NOT NULL, "value" TEXT NOT NULL',
     "xmpprest_time": '"sort_id" BIGINT NOT NULL PRIMARY KEY, "at" DOUBLE PRECISION NOT NULL',
+    "xmpprest_note": '"name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL',
     # a row to lock per store that is written: prosody has no unique index, and no row at all for what is not there yet
     "xmpprest_lock": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, PRIMARY KEY ("host", "user", "store")',
 }

@@ -17,6 +17,7 @@ TABLES = {
     "xmpprest_list": '"id" INTEGER PRIMARY KEY AUTOINCREMENT, "host" TEXT NOT NULL, "user" TEXT NOT NULL, '
     '"store" TEXT NOT NULL, "value" TEXT NOT NULL',
     "xmpprest_time": '"sort_id" INTEGER PRIMARY KEY, "at" REAL NOT NULL',
+    "xmpprest_note": '"name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL',
 }
 INDEXES = {
     "prosody_index": ("prosody", ["host", "user", "store", "key"], False),

@@ -14,8 +14,9 @@ from tests.drivers.contract_archive import ArchiveContract
 from tests.drivers.contract_contents import ContentsContract
 from tests.drivers.contract_keyval import KeyvalContract
 from tests.drivers.contract_list import ListContract
+from tests.drivers.contract_notes import NotesContract
 from tests.drivers.contract_writers import WritersContract
 
 
-class DriverContract(KeyvalContract, ListContract, ArchiveContract, ContentsContract, WritersContract):
+class DriverContract(KeyvalContract, ListContract, ArchiveContract, ContentsContract, NotesContract, WritersContract):
     """The whole contract of `drivers.Driver`."""

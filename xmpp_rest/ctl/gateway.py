@@ -55,11 +55,12 @@ def remote(settings: Settings) -> Iterator[Remote | None]:
 
 @contextmanager
 def alone(settings: Settings) -> Iterator[Gateway]:
-    """A gateway on the storage, without link, threads and HTTP. Raises StorageError."""
+    """A gateway on the storage, without link, threads and HTTP. Raises StorageError, Taken if one runs from another data folder."""
     gateway = Gateway(settings)
     if settings.link.kind != "none":
         gateway.router.attach(_not_running)
     try:
+        gateway.keeper.require_free()
         with audited(settings):
             yield gateway
             gateway.jobs.wait()

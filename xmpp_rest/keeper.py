@@ -1,0 +1,118 @@
+"""How does a gateway keep the lease of its storage, and how does it notice that it has lost it? (decision 0022)"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from drivers import Driver
+from drivers.lease import LIFE, RENEWAL, Lease, Taken
+from xmpp_rest.incidents import Incidents
+
+log = logging.getLogger(__name__)
+NODE = "node"  # in the data folder
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
+
+
+def node_of(data_dir: Path) -> str:
+    """What tells the gateway of this data folder from all others; "" where none was started yet.
+
+    A copy of the folder has the same file, so the folder's own number counts, too. Raises OSError.
+    """
+    try:
+        text = (data_dir / NODE).read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+    return f"{text}-{data_dir.stat().st_ino}"
+
+
+def make_node(data_dir: Path) -> str:
+    """As `node_of`; made if need be. Raises OSError."""
+    if not (data_dir / NODE).exists():
+        scratch = data_dir / f"{NODE}.{os.getpid()}"
+        scratch.write_text(f"{secrets.token_hex(8)}\n", encoding="ascii")
+        with contextlib.suppress(FileExistsError):  # of several processes one comes first
+            os.link(scratch, data_dir / NODE)
+        scratch.unlink()
+    return node_of(data_dir)
+
+
+class Keeper:
+    """The lease in one process: renews it on a thread, and remembers that it is lost."""
+
+    def __init__(self, driver: Driver, data_dir: Path, domains: Sequence[str], incidents: Incidents) -> None:
+        self._driver = driver
+        self._data_dir = data_dir
+        self._domains = domains
+        self._incidents = incidents
+        self._lease: Lease | None = None
+        self._stopping = threading.Event()
+        self._looking = threading.Lock()
+        self._looked = 0.0
+        self._lost: Taken | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether another gateway has the lease now."""
+        return self._lost is not None
+
+    def claim(self) -> None:
+        """Take the lease. Raises Taken, StorageError."""
+        where = f"that of {self._data_dir.resolve()} at {socket.gethostname()}"
+        self._lease = Lease(self._driver, make_node(self._data_dir), where, self._domains)
+        self._lease.claim()
+        self._looked = time.clock_gettime(_CLOCK)
+
+    def require_free(self) -> None:
+        """Raise Taken if another gateway has the lease, StorageError."""
+        Lease(self._driver, node_of(self._data_dir), "", self._domains).require_free()
+
+    def start(self, on_loss: Callable[[], None]) -> None:
+        """Renew the lease from now on. `on_loss` is called, on the thread, when it is lost."""
+        self._thread = threading.Thread(target=self._run, args=(on_loss,), name="lease", daemon=True)
+        self._thread.start()
+
+    def require(self) -> None:
+        """Raise Taken if the lease is lost. Looks at once if that has not been done for long, as in a process that was suspended."""
+        if self._lost is None and time.clock_gettime(_CLOCK) - self._looked > LIFE:
+            self._look()
+        if self._lost is not None:
+            raise self._lost
+
+    def stop(self, *, last: bool) -> None:
+        """End; `last`: no process of the gateway goes on, so the lease is free."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(5)
+        if last and self._lost is None and self._lease is not None:
+            try:
+                self._lease.release()
+            except Exception as e:
+                log.warning("the lease of the storage could not be given back, and ends by itself: %s", e)
+
+    def _run(self, on_loss: Callable[[], None]) -> None:
+        while not self._stopping.wait(RENEWAL):
+            self._look()
+            if self._lost is not None:
+                log.critical("the storage is lost, nothing is served any more: %s", self._lost)
+                on_loss()
+                return
+
+    def _look(self) -> None:
+        with self._looking:
+            try:
+                if self._lease is not None:
+                    self._lease.keep()
+            except Taken as e:
+                self._lost = e
+            except Exception as e:  # while the storage cannot be reached, nobody else can take it either
+                self._incidents.report(log, "lease-not-renewed", "the lease of the storage could not be renewed: %s", e)
+            self._looked = time.clock_gettime(_CLOCK)
