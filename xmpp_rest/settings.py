@@ -123,7 +123,7 @@ class Auth:
 class Rest:
     """The stanza API, /rest."""
 
-    credentials: str = setting("", optional(bearer), "A fixed `Bearer TOKEN` that stands for the gateway's domain itself. Empty: none.", secret=True)
+    credentials: str = setting("", optional(bearer), "A fixed `Bearer TOKEN` that stands for the gateway's domain itself; long and random, for the right one passes however many wrong ones come. Empty: none.", secret=True)
     iq_timeout: float = setting("120", seconds(0.1, 86400), "Seconds to wait for the answer to an iq, unless Prosody-Rest-Timeout says otherwise.")
     iq_max_timeout: float = setting("300", seconds(0.1, 86400), "Seconds that Prosody-Rest-Timeout may ask for at the most.")
     stanza_size_limit: int = setting("196608", number(1024, 1 << 28), "Bytes of a request body at the most.")

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
@@ -101,6 +102,23 @@ def test_a_removal_whose_condition_fails_changes_nothing(client: FlaskClient, to
     assert client.put(RECORD, data="null", content_type="application/json", headers=ADMIN | fields).status_code == 412
     assert client.put(RECORD, json={"password": "x"}, headers=ADMIN | fields).status_code == 412
     assert is_good(client, token)
+
+
+def test_a_removal_that_cannot_be_told_changes_nothing(
+    client: FlaskClient, gateway: Gateway, token: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise GatewayError("link-down")
+
+    monkeypatch.setattr(gateway.sessions, "of", refuse)
+    answer = client.delete(RECORD, headers=ADMIN)
+    assert (answer.status_code, answer.headers["Retry-After"].isdigit()) == (503, True)
+    assert is_good(client, token)
+
+
+def test_a_clock_that_is_ahead_voids_no_new_token(client: FlaskClient, gateway: Gateway) -> None:
+    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**(old or {}), "updated": int(time.time()) + 30})
+    assert is_good(client, {"Authorization": "Bearer " + gateway.tokens.issue(JULIET, ["ejabberd:user"], 60)})
 
 
 def test_who_is_not_there_is_not_removed(client: FlaskClient, gateway: Gateway) -> None:

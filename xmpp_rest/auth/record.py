@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from typing import Any
 
@@ -48,7 +49,7 @@ def has_other_password(old: Record, new: Record) -> bool:
 def updated(record: Record | None) -> float:
     """When the account was last updated, as Unix time; 0 where the record does not say."""
     when: Value = record.get(UPDATED) if record else None
-    return float(when) if isinstance(when, int | float) and not isinstance(when, bool) else 0.0
+    return float(when) if isinstance(when, int | float) and not isinstance(when, bool) and abs(when) < math.inf else 0.0
 
 
 def fingerprint(token: str, record: Record | None) -> str:

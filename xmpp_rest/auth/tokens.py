@@ -27,6 +27,7 @@ SWEEP = 60  # seconds between two searches for tokens that are long expired: eac
 LENGTH = 32  # letters and digits: 190 bits
 KEPT = 86400  # seconds for which an expired token can still be seen
 MAX_TTL = 10**10  # seconds, three centuries
+_FOREVER = 2**53  # Unix time
 _LETTERS = string.ascii_letters + string.digits
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -67,10 +68,12 @@ class Tokens:
         self._forget_expired()
         text = "".join(secrets.choice(_LETTERS) for _ in range(LENGTH))
         now, hosted = int(time.time()), bool(owner.local) and owner.domain == self._domain
-        account = self._driver.load(owner.local, owner.domain, ACCOUNTS) if hosted else None
+        kept = self._driver.load(owner.local, owner.domain, ACCOUNTS) if hosted else None
+        account = kept if isinstance(kept, dict) else None
+        issued = max(now, math.ceil(min(updated(account), _FOREVER)))  # another machine's clock may be ahead of this one's
         record = {
             "owner": str(owner), "scopes": sorted(set(scopes)), "expires": now + seconds,
-            "issued": now, "account": fingerprint(_hash(text), account if isinstance(account, dict) else None),
+            "issued": issued, "account": fingerprint(_hash(text), account),
         }  # fmt: skip
         self._driver.store(_hash(text), self._domain, TOKENS, record)
         if hosted:  # others do not come in with one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
@@ -57,13 +58,13 @@ STORES = {
     "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
 }  # fmt: skip
 """The stores that are not simply their owner's."""
-FAMILIES = {"callback_": INTERNAL, "idempotency_": INTERNAL}
-"""The same, for all stores whose names begin so."""
+FAMILIES = {re.compile(r"callback_.*_dead"): INTERNAL, re.compile(r"idempotency_[0-9a-f]"): INTERNAL}
+"""The same, for all stores with names of this form."""
 
 
 def level_of(store: str) -> Level:
     """The level of a store by its name."""
-    return STORES.get(store) or next((level for prefix, level in FAMILIES.items() if store.startswith(prefix)), OWN)
+    return STORES.get(store) or next((level for form, level in FAMILIES.items() if form.fullmatch(store)), OWN)
 
 
 class DataRights:

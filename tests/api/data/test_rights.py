@@ -20,7 +20,7 @@ READS, WRITES = ("GET", "HEAD"), ("PUT", "POST", "DELETE")
 BODIES: dict[str, str] = {"PUT": '{"prosody:admin":true,"_default":"prosody:operator"}', "POST": '{"a":1}'}
 ACCOUNT_TOKENS = (["ejabberd:user"], ["sasl_auth"], ["sasl_auth", "register", "send:*@*"])
 NARROW_TOKENS: tuple[list[str], ...] = ([], ["send:nurse@*"], ["register"], ["change_password"])
-OWN = ("settings", "vcard", "roster", "private", "Jobs", "roles_", "accounts_")
+OWN = ("settings", "callback_notes", "idempotency_notes", "vcard", "roster", "private", "Jobs", "roles_", "accounts_")
 GUARDED = ("roles", "account_roles", "last", "presence", "account_activity", "accounts_cleanup", "data_usage")
 TOKEN_STORES = ("auth_tokens", "oauth_tokens", "oauth_token", "oauth_client")
 INTERNAL = ("jobs", "motd", "shared_roster_groups", "muc", "muc_registered", "muclight", "muclight_rooms", "callback_x_dead", "idempotency_a")
@@ -86,6 +86,12 @@ def test_anothers(ask: Ask, bearer: Bearer) -> None:
         every(ask, of("nurse", store), basic(JULIET), False, False)
         for scopes in (*ACCOUNT_TOKENS, *NARROW_TOKENS, ["ejabberd:admin"], ["ejabberd:user", "ejabberd:admin"]):
             every(ask, of("nurse", store), bearer(JULIET, scopes), False, False)
+
+
+def test_there_is_no_other_method(ask: Ask) -> None:
+    for user in (JULIET, ADMIN):
+        for store in ("settings", "accounts", "roles", "oauth_token"):
+            assert ask("PATCH", of("juliet", store), user=user, body='{"password":"x"}').status_code == 405
 
 
 def test_ones_own_account_by_password_alone(ask: Ask, bearer: Bearer) -> None:

@@ -14,6 +14,7 @@ from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.data.credentials import counting
 from xmpp_rest.auth.credentials import Caller, Refused
 from xmpp_rest.auth.scopes import Use
+from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.methods import REGISTERED_METHODS
 from xmpp_rest.http.problem import render_problem
@@ -85,3 +86,5 @@ class DataResource(Authenticated):
                 self.refuse(400, f"The body cannot be kept: {e}")
             except OverLimit as e:
                 self.refuse(413, f"{e}; nothing was changed")
+            except GatewayError as e:  # who removes an account ends its sessions, in every process
+                self.refuse(e.row.status, e.text, **({"Retry-After": str(RETRY_AFTER)} if e.row.status == 503 else {}))
