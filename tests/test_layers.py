@@ -12,12 +12,12 @@ ROOT = Path(__file__).parent.parent
 ALLOWED = {  # layer → layers of the project that it may import
     "drivers": {"drivers"},
     "xmpp_rest.protocol": {"xmpp_rest.protocol"},
-    "xmpp_rest.http": {"xmpp_rest.http", "xmpp_rest.encodings"},
+    "xmpp_rest.http": {"xmpp_rest.http"},
     "xmpp_rest.link": {"xmpp_rest.link", "xmpp_rest.protocol", "xmpp_rest.settings", "xmpp_rest.errors", "xmpp_rest.incidents", "xmpp_rest.waits"},
     "xmpp_rest.auth": {"xmpp_rest.auth", "xmpp_rest.protocol", "xmpp_rest.settings", "xmpp_rest.errors", "xmpp_rest.incidents", "drivers"},
     "xmpp_rest.service": {
         *("xmpp_rest.service", "xmpp_rest.link", "xmpp_rest.auth", "xmpp_rest.protocol"),
-        *("xmpp_rest.settings", "xmpp_rest.errors", "xmpp_rest.incidents", "xmpp_rest.encodings", "xmpp_rest.waits", "xmpp_rest.__version__", "drivers"),
+        *("xmpp_rest.settings", "xmpp_rest.errors", "xmpp_rest.incidents", "xmpp_rest.http.encodings", "xmpp_rest.waits", "xmpp_rest.__version__", "drivers"),
     },
 }
 IMPURE = {"flask", "threading", "socket", "pathlib", "os", "subprocess", "urllib3", "sqlite3"}

@@ -106,7 +106,7 @@ def test_plain_text_of_an_error_status_is_no_message(status: int) -> None:
         ("<html/>", "text/html"),
         ("<message>", XML),
         ("<presence/>", XML),
-        ("<?xml version='1.0'?><message/>", XML),
+        ("<?xml version='1.1'?><message/>", XML),
         ("x", None),
         ("\x01", XML),
     ],

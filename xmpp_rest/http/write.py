@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .encodings import ACCEPTED, UnknownEncoding, coding_of
 from .exchange import Exchange
 from .fields import Malformed, parse_media_type
 from .media import MediaType, comparable, read_accepted, types_of
@@ -11,7 +12,12 @@ from .outcome import Created, SeeOther
 
 
 def content_types_accepted(x: Exchange) -> int:
-    """E1 and W1, RFC 9110 §15.5.16: choose the accept callback by the request's Content-Type."""
+    """E1 and W1, RFC 9110 §15.5.16: choose the accept callback by the request's Content-Type, and know its Content-Encoding."""
+    try:
+        coding_of(x.environ.get("HTTP_CONTENT_ENCODING"))
+    except UnknownEncoding:
+        x.draft.set_field("Accept-Encoding", ACCEPTED)  # RFC 9110 §12.5.3
+        return 415
     accepted = x.ask("content_types_accepted", None) or ()
     types = read_accepted(types_of(accepted))
     position = _first_match(types, x.environ.get("CONTENT_TYPE", ""))

@@ -1,14 +1,18 @@
-"""How do the bytes of JSON and CBOR become objects, and objects bytes, whatever a client sends? (RFC 8259, RFC 8949)"""
+"""Turns the bytes of JSON and CBOR into plain values, and values into bytes, whatever a client sends (RFC 8259, RFC 8949)."""
 
 from __future__ import annotations
 
-import io
 import json
+from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any, NoReturn
 
 import cbor2
 
-MAX_DEPTH = 64  # arrays and objects inside each other
+from xmpp_rest.protocol.cbor import BadCBOR
+from xmpp_rest.protocol.cbor import read_cbor as _read_cbor
+
+MAX_DEPTH = 128  # arrays and objects inside each other
 
 
 class BadObject(ValueError):
@@ -19,14 +23,24 @@ def _no_constant(name: str) -> NoReturn:
     raise BadObject(f"{name} is no JSON")
 
 
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):  # RFC 8259 §6: beyond what a double can hold
+        raise BadObject(f"the number {text[:40]} is too large")
+    return number
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def read_json(body: bytes) -> Any:
-    """The value of a JSON text in UTF-8. Raises BadObject."""
+def read_json(body: bytes, decoder: json.JSONDecoder = _JSON) -> Any:
+    """The value of a JSON text in UTF-8, perhaps behind a byte order mark (RFC 8259 §8.1). Raises BadObject.
+
+    Nesting is bounded, so that whoever walks over the value need not count. `decoder`: one of `json_decoder`.
+    """
     try:
-        return _JSON.decode(body.decode("utf-8-sig"))
+        value = decoder.decode(body.decode("utf-8-sig"))
     except BadObject:
         raise
     except UnicodeDecodeError as e:
@@ -35,6 +49,29 @@ def read_json(body: bytes) -> Any:
         raise BadObject("the JSON is nested too deeply") from e
     except ValueError as e:  # JSONDecodeError, or a number of too many digits
         raise BadObject(f"the body is no JSON: {e}") from e
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:  # else it cannot be that deep
+        _require_shallow(value)
+    return value
+
+
+def json_decoder(parse_int: Callable[[str], int | float]) -> json.JSONDecoder:
+    """A decoder for `read_json` that reads integers in this way, and as infinite what no double can hold."""
+    return json.JSONDecoder(parse_constant=_no_constant, parse_int=parse_int)
+
+
+def _require_shallow(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise BadObject("the JSON is nested too deeply")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def write_json(value: Any) -> bytes:
@@ -44,35 +81,10 @@ def write_json(value: Any) -> bytes:
 
 def read_cbor(body: bytes) -> Any:
     """The value of one CBOR item; only what JSON could say, too. Raises BadObject."""
-    stream = io.BytesIO(body)
     try:
-        value = cbor2.CBORDecoder(stream).decode()
-    except (cbor2.CBORDecodeError, RecursionError, ValueError, MemoryError, OverflowError, TypeError) as e:
+        return _read_cbor(body)
+    except BadCBOR as e:
         raise BadObject(f"the body is no CBOR: {e}") from e
-    if stream.read(1):
-        raise BadObject("there is something behind the CBOR item")
-    _require_plain(value, 0, set())
-    return value
-
-
-def _require_plain(value: Any, depth: int, seen: set[int]) -> None:
-    """Refuse tags' values and byte strings, which JSON has no word for, and sharing, which would grow without bound in text."""
-    if depth > MAX_DEPTH:
-        raise BadObject("the CBOR is nested too deeply")
-    if isinstance(value, dict | list):
-        if id(value) in seen:
-            raise BadObject("the CBOR shares a value (tag 29); write it out")
-        seen.add(id(value))
-    if isinstance(value, dict):
-        for key, member in value.items():
-            if not isinstance(key, str):
-                raise BadObject("the keys of a CBOR map must be text")
-            _require_plain(member, depth + 1, seen)
-    elif isinstance(value, list):
-        for member in value:
-            _require_plain(member, depth + 1, seen)
-    elif value is not None and not isinstance(value, str | int | float | bool):
-        raise BadObject(f"{type(value).__name__} has no place in a stanza; use text, numbers, booleans, arrays and maps")
 
 
 def write_cbor(value: Any) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
 from xml.etree.ElementTree import XML, Element, ParseError, XMLParser
 
 from defusedxml.common import DefusedXmlException
@@ -12,15 +11,19 @@ from xmpp_rest.protocol.element import BadXML, ElementBuilder
 from xmpp_rest.protocol.namespaces import CLIENT
 
 
-def _refuse_declaration(*_: Any) -> NoReturn:
-    raise BadXML("an XML declaration is not allowed in XMPP; begin with the element itself, in UTF-8")
+def _check_declaration(version: str, encoding: str | None, _standalone: int) -> None:
+    """COMPAT mod_rest: a declaration that says what is so anyway may stand before the element (XML 1.0 §2.8)."""
+    if version != "1.0":
+        raise BadXML(f"XML {version[:10]!r} is not known; write version='1.0', or no declaration")
+    if encoding is not None and encoding.lower() not in ("utf-8", "utf8"):
+        raise BadXML(f"the declaration names the encoding {encoding[:40]!r}; write UTF-8")
 
 
 def parse_element(body: bytes) -> Element:
     """The one element that `body` (UTF-8) consists of. Raises BadXML.
 
-    White space around the element is fine. A declaration, DTD, entity, comment or processing instruction (RFC 6120 §11.1), a
-    second element, or anything that is not well-formed is refused.
+    White space around the element is fine, and a declaration of XML 1.0 in UTF-8 before it. A DTD, entity, comment or processing
+    instruction (RFC 6120 §11.1), a second element, or anything that is not well-formed is refused.
     """
     try:
         body.decode()  # RFC 6120 §11.6: UTF-8 and nothing else; expat alone would also take UTF-16 with a byte order mark
@@ -29,7 +32,7 @@ def parse_element(body: bytes) -> Element:
     if b"\0" in body:  # no XML has one, but UTF-16 is full of them, and expat would take it for that
         raise BadXML("the character U+0000 is not allowed in XML; write UTF-8")
     parser = DefusedXMLParser(target=ElementBuilder(), encoding="utf-8", forbid_dtd=True)
-    parser.parser.XmlDeclHandler = _refuse_declaration
+    parser.parser.XmlDeclHandler = _check_declaration
     try:
         parser.feed(body)
         element: Element = parser.close()

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 import urllib3
 
 from xmpp_rest import __version__
-from xmpp_rest.encodings import BadEncoding, TooLong, UnknownEncoding, codings, decode
+from xmpp_rest.http.encodings import BadEncoding, TooLong, UnknownEncoding, coding_of, decode
 from xmpp_rest.protocol.codecs import CODECS, REPLY_TYPES
 from xmpp_rest.protocol.languages import language_tag
 from xmpp_rest.protocol.namespaces import XML_LANG
@@ -119,7 +119,7 @@ class Webhook:
         content_type, language, retry_after, accept = named
         response = Response(answer.status, content_type, language_tag(language), b"", retry_after, accept)
         try:
-            return response._replace(body=decode(read, codings(answer.headers.get("Content-Encoding")), MAX_ANSWER))
+            return response._replace(body=decode(read, coding_of(answer.headers.get("Content-Encoding")), MAX_ANSWER))
         except (UnknownEncoding, BadEncoding, TooLong) as e:  # nobody asked for it; the status holds
             return response._replace(unreadable=str(e))
 

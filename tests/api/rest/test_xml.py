@@ -201,7 +201,7 @@ def test_the_size_limit(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *(b"", b" ", b"hello", b"<message>", b"<message/><message/>", b"<message><body></message>", b"<?xml version='1.0'?><message/>"),
+        *(b"", b" ", b"hello", b"<message>", b"<message/><message/>", b"<message><body></message>", b"<?xml version='1.1'?><message/>"),
         *(b"<!DOCTYPE m><message/>", b"<!DOCTYPE m [<!ENTITY e 'x'>]><message>&e;</message>", b"<!-- x --><message/>", b"<message><?x?></message>"),
         *(b"<message><body>\x00</body></message>", b"<message><body>&#8;</body></message>", b"<message><body>\xff</body></message>"),
         *(b"<message>" + b"<x>" * 100 + b"</x>" * 100 + b"</message>", "<message/>".encode("utf-16")),

@@ -48,7 +48,7 @@ class Contacts(ClientResource):
 
     def put(self) -> Reply:
         jid = bare_address(self.args["jid"], INVALID) if "jid" in self.args else None
-        fields = self._fields_with_jid() if jid is None else self.fields()
+        fields = self._fields_with_jid() if jid is None else self._fields_or_action()
         jid = jid or bare_address(fields["jid"], INVALID)
         if "action" not in fields:
             raise Refusal(400, "Missing action")
@@ -60,6 +60,15 @@ class Contacts(ClientResource):
             raise Refusal(404, "Given contact does not exist")
         self.gateway.contacts.ask(self.account, jid, make("presence", type_=kind))
         return NO_CONTENT
+
+    def _fields_or_action(self) -> dict[str, Any]:
+        """COMPAT MongooseIM: its Swagger has the action alone for a body, as a JSON string."""
+        value = self.value()
+        if isinstance(value, str):
+            return {"action": value}
+        if not isinstance(value, dict):
+            raise Refusal(400, "Invalid request body")
+        return value
 
     def _fields_with_jid(self) -> dict[str, Any]:
         """COMPAT MongooseIM: generation 3 took the JID from the body, too."""

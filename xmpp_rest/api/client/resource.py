@@ -6,7 +6,6 @@ of the resource, which looks at the path first, then at the query or body, then 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
@@ -22,9 +21,10 @@ from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.construction import construct
-from xmpp_rest.http.request import read_body
+from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.objects import BadObject, read_json
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -129,12 +129,16 @@ class ClientResource(Authenticated):
 
     # -- what a subclass uses
 
+    def value(self) -> Any:
+        """The JSON value in the body. Raises Refusal for anything else (spec §1.4)."""
+        try:
+            return read_json(self._body())
+        except BadObject as e:
+            raise Refusal(400, "Invalid request body") from e
+
     def fields(self) -> dict[str, Any]:
         """The JSON object in the body. Raises Refusal for anything else (spec §1.4)."""
-        try:
-            value = json.loads(self._body().decode(), parse_constant=_no_constant)
-        except (ValueError, RecursionError) as e:
-            raise Refusal(400, "Invalid request body") from e
+        value = self.value()
         if not isinstance(value, dict):
             raise Refusal(400, "Invalid request body")
         return value
@@ -145,6 +149,8 @@ class ClientResource(Authenticated):
             return read_body(self.request, limit)
         except RequestEntityTooLarge as e:
             raise Refusal(413, f"Request body larger than {limit} bytes") from e
+        except BadCoding as e:
+            raise Refusal(400, str(e.description)) from e
 
     # -- how it ends
 
@@ -174,8 +180,3 @@ class ClientResource(Authenticated):
         body = b"" if reply.value is None else dump_json(reply.value)
         fields = {} if reply.value is None else {"Content-Type": JSON}
         raise Stop(construct(fields, body, reply.status, shortcut=self.response_shortcut))
-
-
-def _no_constant(name: str) -> NoReturn:
-    """RFC 8259 §6: NaN and Infinity are no JSON."""
-    raise ValueError(f"{name} is no JSON")

@@ -5,21 +5,24 @@ Objects say `{"status": "error", "code": …, "message": …}`; everything else 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.body import dump_json
+from xmpp_rest.http.encodings import ACCEPTED
 from xmpp_rest.http.resource import Stop
 
 Body = dict[str, Any] | str
+NONE: Mapping[str, str] = {}
 
 
 class Failure(Stop):
     """The answer to a call that came to nothing: HTTP status, JSON body, and seconds to wait before the next attempt."""
 
-    def __init__(self, status: int, body: Body, retry_after: int = 0) -> None:
-        fields = {"Content-Type": "application/json"} | ({"Retry-After": str(retry_after)} if retry_after else {})
+    def __init__(self, status: int, body: Body, retry_after: int = 0, more: Mapping[str, str] = NONE) -> None:
+        fields = {"Content-Type": "application/json"} | ({"Retry-After": str(retry_after)} if retry_after else {}) | dict(more)
         self.answer = (dump_json(body), status, fields)
         super().__init__(self.answer)
         self.status = status
@@ -68,6 +71,11 @@ def change_by_get() -> Failure:
 
 def bad_request() -> Failure:
     return Failure(400, "400 Bad Request")
+
+
+def unsupported(reason: str) -> Failure:
+    """Of our own: the peer calls what is compressed bad JSON."""
+    return Failure(415, reason, more={"Accept-Encoding": ACCEPTED})
 
 
 def too_large(limit: int) -> Failure:

@@ -23,7 +23,7 @@ from xmpp_rest.auth.credentials import is_bearer
 from xmpp_rest.auth.rights import HTTP, Asked, Asker, rights_of
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.body import dump_json
-from xmpp_rest.http.request import read_body
+from xmpp_rest.http.request import BadCoding, UnsupportedCoding, read_body
 from xmpp_rest.http.resource import Resource, Stop
 
 METHODS = ["GET", "POST", "OPTIONS"]
@@ -78,6 +78,10 @@ class Call(Resource):
             return read_body(self.request, limit)
         except RequestEntityTooLarge as e:
             raise errors.too_large(limit) from e
+        except UnsupportedCoding as e:
+            raise errors.unsupported(str(e.description)) from e
+        except BadCoding as e:
+            raise errors.bad_request() from e
 
     def is_authorized(self) -> bool:
         if not self.registry.knows(self.target.name):

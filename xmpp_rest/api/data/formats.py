@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from drivers import Value
 from drivers.lua import LuaError, parse, serialise
+from xmpp_rest.protocol.objects import BadObject, json_decoder, read_json
 
 MAX_DIGITS = 30
 """Of an integer; longer ones are past 64 bits anyway, and Python refuses to convert thousands of digits."""
@@ -33,22 +34,17 @@ class Format(NamedTuple):
 
 def _read_json(body: bytes) -> Value:
     try:
-        # RFC 8259 §8.1: UTF-8; a byte order mark may be passed over
-        return json.loads(body.decode("utf-8-sig"), parse_int=_integer, parse_constant=_refuse)
-    except UnicodeDecodeError as e:
-        raise Unreadable(f"The body is not UTF-8: {e.reason} at byte {e.start}") from e
-    except RecursionError as e:
-        raise Unreadable("The body is nested too deep") from e
-    except ValueError as e:
-        raise Unreadable(f"The body is not JSON: {e}") from e
+        value: Value = read_json(body, _DECODER)
+    except BadObject as e:
+        raise Unreadable(f"The body cannot be read: {e}") from e
+    return value
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
-def _refuse(literal: str) -> Value:
-    raise ValueError(f"{literal} is no JSON")
+_DECODER = json_decoder(_integer)
 
 
 def _read_lua(body: bytes) -> Value:

@@ -11,7 +11,7 @@ from xmpp_rest.api.data.conditions import MalformedTags, failing, take_condition
 from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, Unreadable
 from xmpp_rest.api.data.path import url_path
 from xmpp_rest.api.data.store import Store
-from xmpp_rest.http.request import read_body
+from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.protocol.codecs import media_type
 from xmpp_rest.service.data import Check
 
@@ -93,6 +93,8 @@ class Write(Store):
             return read_body(self.request, self._limit)
         except RequestEntityTooLarge:
             self._too_large()
+        except BadCoding as e:
+            self.refuse(400, str(e.description))
 
     def _check(self) -> Check | None:
         """None without conditions: then there is nothing to read before the write."""

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
+from urllib.parse import parse_qsl
 
 from flask import Response
 from werkzeug.datastructures import MultiDict
@@ -20,6 +21,7 @@ from xmpp_rest.auth.rights import Asker
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, GENERAL_SCOPES, is_send_scope
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.body import dump_json
+from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Resource, Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 
@@ -68,12 +70,13 @@ class OAuthResource(Resource):
         raise NotImplementedError
 
     def _form(self) -> dict[str, str]:
-        self.request.max_content_length = MAX_BODY
         try:
-            form = self.request.form
+            body = read_body(self.request, MAX_BODY)
         except RequestEntityTooLarge:
             self.fail(413, "invalid_request", f"The form is larger than {MAX_BODY} bytes")
-        return self.read(form)
+        except BadCoding as e:
+            self.fail(400, "invalid_request", _shown(str(e.description)))
+        return self.read(MultiDict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
 
     def read(self, fields: MultiDict[str, str]) -> dict[str, str]:
         """The fields that say something (RFC 6749 §3.2)."""

@@ -60,6 +60,8 @@ class Batch:
             yield self._answered(addressed, lambda result=result: self._said(result))  # type: ignore[misc]
 
     def _read(self, line: Line) -> Addressed | Failure:
+        if line.broken:
+            return failure("parse", error=line.broken)
         if line.text is None:
             return failure("size", exceeded=line.exceeded, limit=getattr(self._bounds, line.exceeded))
         try:

@@ -22,6 +22,7 @@ class Line(NamedTuple):
     number: int
     text: bytes | None
     exceeded: str = ""  # a field of Bounds; anything but `line` ends the reading
+    broken: str = ""  # why the body cannot be read from here on
 
 
 def read_lines(stream: IO[bytes], bounds: Bounds) -> Iterator[Line]:

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, BinaryIO, NoReturn, cast
 
-from flask import Response
+from flask import Request, Response
 
 from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
-from xmpp_rest.api.rest.lines import Bounds, read_lines
+from xmpp_rest.api.rest.lines import Bounds, Line, read_lines
 from xmpp_rest.api.rest.once import FIELD, SendOnce
 from xmpp_rest.api.rest.send import ACCEPTED
 from xmpp_rest.http.body import FilePart, fill
+from xmpp_rest.http.request import BadCoding, body_stream
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import media_type
 
@@ -48,6 +49,9 @@ class SendMany(SendOnce):
             for answer in self._answers():
                 text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
                 answers.write(text.encode("utf-8", "replace") + b"\n")
+        except BadCoding as e:
+            answers.close()
+            self.fail(failure("parse", error=e.description))
         except BaseException:
             answers.close()
             raise
@@ -58,8 +62,20 @@ class SendMany(SendOnce):
     def _answers(self) -> Iterator[Answer]:
         settings = self.gateway.settings.rest
         bounds = Bounds(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
-        self.request.max_content_length = self.limit + 1  # Werkzeug cuts a chunked body there without a word
-        lines = read_lines(self.request.stream, bounds)
+        lines = _whole_lines(self.request, bounds)
         batch = Batch(self.gateway.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout, self.gone))
         while group := list(islice(lines, GROUP)):
             yield from batch.send(group)
+
+
+def _whole_lines(request: Request, bounds: Bounds) -> Iterator[Line]:
+    """The lines of the body; raises BadCoding only where there is not a single one, for what was read is sent."""
+    number = 0
+    try:
+        for line in read_lines(body_stream(request, bounds.body), bounds):
+            number = line.number
+            yield line
+    except BadCoding as e:
+        if not number:
+            raise
+        yield Line(number + 1, None, broken=str(e.description))

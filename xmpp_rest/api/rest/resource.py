@@ -16,7 +16,7 @@ from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.fields import cached
-from xmpp_rest.http.request import read_body
+from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters, reply_types
 from xmpp_rest.protocol.jid import JID
@@ -84,11 +84,13 @@ class RestResource(Authenticated):
         return _provided(f"{self.accept},{self.request.environ.get('CONTENT_TYPE', '')}")
 
     def body(self) -> bytes:
-        """The request's body, of which Content-Length may have said nothing (RFC 9112 §6). Stops with 413."""
+        """The request's body, of which Content-Length may have said nothing (RFC 9112 §6). Stops with 413, or 400."""
         try:
             return read_body(self.request, self.limit)
         except RequestEntityTooLarge:
             self.fail(failure("size", limit=self.limit))  # of what size the whole is, nobody has said
+        except BadCoding as e:
+            self.fail(failure("parse", error=e.description))
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         context = _CONTEXT[status](self) if status in _CONTEXT else {}
