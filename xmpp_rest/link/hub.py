@@ -93,7 +93,7 @@ class Hub:
 
         `gone`: whether nobody wants the answer any more; then client-gone is raised, and the owner told.
         """
-        if not self._settled.wait(ROLE_TIMEOUT) or (owner := self._owner) is None:
+        if not self._has_owner() or (owner := self._owner) is None:
             if self.is_owner:
                 return self._peers.do(name, Wait(timeout, gone), arguments)
             raise GatewayError("link-down", "The process that owns the link is not there; try again later")
@@ -101,8 +101,12 @@ class Hub:
 
     def listen(self) -> None:
         """Hear from now on what happens (`tell`), as long as the owner is the same. Raises GatewayError."""
-        if self._settled.wait(ROLE_TIMEOUT) and (owner := self._owner) is not None:
+        if self._has_owner() and (owner := self._owner) is not None:
             self._ask(owner, {"call": LISTEN, "arguments": {}}, Wait(ROLE_TIMEOUT))
+
+    def _has_owner(self) -> bool:
+        """Whether there is an owner; waits for an election that is under way (bounded). A hub that does not run takes part in none."""
+        return self._settled.is_set() or (self._thread.is_alive() and self._settled.wait(ROLE_TIMEOUT))
 
     def _ask(self, owner: Channel, message: Message, wait: Wait) -> Any:
         call = Once[Message]()
