@@ -1,0 +1,173 @@
+"""Do accounts, roles and tokens mean to the gateway what they mean to a Prosody that runs on the same files?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.conftest import basic
+from xmpp_rest.application import build
+from xmpp_rest.configuration import load_settings
+
+from .conftest import require
+from .prosody import Prosody
+from .xmppserver import DOMAIN, PASSWORD
+
+ORDERS = """
+local fields = setmetatable({ module = module; users = require "core.usermanager" }, { __index = _G })
+local function take(path)
+    local file = io.open(path)
+    if not file then return end
+    local code = file:read("*a")
+    file:close()
+    os.remove(path)
+    local ok, result = pcall(load(code, "order", "t", fields))
+    local out = io.open(path .. ".tmp", "w")
+    out:write((ok and "" or "failed: ") .. tostring(result))
+    out:close()
+    os.rename(path .. ".tmp", path .. ".done")
+end
+module:add_timer(0.05, function () take(module:get_option_string("orders")); return 0.05 end)
+"""
+MINT = """
+local tokens = module:depends("tokenauth")
+local grant = tokens.create_grant("{jid}", "{jid}", 3600)
+return tokens.create_token("{jid}", grant, "prosody:registered", 3600)
+"""
+VALIDATE = 'local t = module:depends("tokenauth"); return t.get_token_info("{token}") and "good" or "void"'
+NEW = "another one"
+
+
+class Beside(Prosody):
+    """A Prosody that does to its accounts what a test says, in its own code."""
+
+    def configure(self) -> None:
+        super().configure()
+        plugins = self.folder / "plugins"
+        plugins.mkdir()
+        (plugins / "mod_orders.lua").write_text(ORDERS)
+        config = self.folder / "prosody.cfg.lua"
+        text = config.read_text().replace('"internal_plain"', '"internal_hashed"').replace('"roster",', '"roster", "orders", "tokenauth",')
+        config.write_text(f'plugin_paths = {{ "{plugins}" }}\norders = "{self.folder}/order"\n{text}')
+
+    def do(self, code: str) -> str:
+        """Run Lua in it; what it returned, as text."""
+        order, done = self.folder / "order", self.folder / "order.done"
+        done.unlink(missing_ok=True)
+        order.with_suffix(".new").write_text(code)
+        order.with_suffix(".new").rename(order)
+        deadline = time.monotonic() + 20
+        while not done.exists():
+            assert time.monotonic() < deadline, self.tail()
+            time.sleep(0.02)
+        result = done.read_text()
+        assert not result.startswith("failed: "), result
+        return result
+
+    def user(self, call: str, *arguments: str) -> str:
+        """Call a function of its user manager."""
+        return self.do(f"return users.{call}({', '.join(repr(argument) for argument in arguments)})")
+
+
+@pytest.fixture(scope="module")
+def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+    require(Beside.program)
+    running = Beside(tmp_path_factory.mktemp("beside") / "server")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def app(prosody: Beside, tmp_path: Path) -> Iterator[Flask]:
+    values = {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "SERVER_DATA_DIR": str(tmp_path / "data")}
+    values |= {"STORAGE_URL": f"flatfile:{prosody.folder}/data", "AUTH_ITERATIONS": "4096"}
+    app = build(load_settings(None, {f"XMPP_REST_{key}": value for key, value in values.items()}))
+    gateway = app.extensions["gateway"]
+    gateway.start()
+    yield app
+    gateway.stop()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def romeo(prosody: Beside, app: Flask) -> str:
+    """An account that Prosody has made."""
+    prosody.user("delete_user", "romeo", DOMAIN)
+    prosody.user("create_user", "romeo", PASSWORD, DOMAIN)
+    return f"romeo@{DOMAIN}"
+
+
+def token(client: FlaskClient, jid: str) -> dict[str, str]:
+    arguments = {"jid": jid, "ttl": 3600, "scopes": ["ejabberd:user"]}
+    answer = client.post("/api/oauth_issue_token", json=arguments, headers=basic(f"admin@{DOMAIN}", PASSWORD))
+    return {"Authorization": f"Bearer {answer.get_json()['token']}"}
+
+
+def status(client: FlaskClient, fields: dict[str, str], path: str = "/api/contacts") -> int:
+    return client.get(path, headers=fields).status_code
+
+
+def is_13(prosody: Beside) -> bool:
+    return prosody.do("return users.set_user_role ~= nil") == "true"
+
+
+def test_a_password_that_prosody_changes_ends_tokens(prosody: Beside, client: FlaskClient, romeo: str) -> None:
+    fields = token(client, romeo)
+    assert status(client, fields) == status(client, basic(romeo, PASSWORD)) == 200
+    prosody.user("set_password", "romeo", NEW, DOMAIN)
+    assert status(client, fields) == status(client, basic(romeo, PASSWORD)) == 401
+    assert status(client, basic(romeo, NEW)) == 200
+
+
+def test_an_account_that_prosody_removes_ends_tokens_for_good(prosody: Beside, client: FlaskClient, romeo: str) -> None:
+    fields = token(client, romeo)
+    prosody.user("delete_user", "romeo", DOMAIN)
+    assert status(client, fields) == 401
+    prosody.user("create_user", "romeo", PASSWORD, DOMAIN)
+    assert status(client, basic(romeo, PASSWORD)) == 200
+    assert status(client, fields) == 401
+
+
+def test_prosody_takes_the_password_that_we_have_set(prosody: Beside, client: FlaskClient, romeo: str) -> None:
+    arguments = {"user": "romeo", "host": DOMAIN, "newpass": NEW}
+    assert client.post("/api/change_password", json=arguments, headers=basic(f"admin@{DOMAIN}", PASSWORD)).status_code == 200
+    assert prosody.user("test_password", "romeo", DOMAIN, NEW) == "true"
+
+
+def test_roles_of_prosody_13(prosody: Beside, client: FlaskClient, romeo: str) -> None:
+    if not is_13(prosody):
+        pytest.skip("Prosody 0.12 has no such roles")
+    other, own = f"/data/{DOMAIN}/juliet/accounts", "/data/account_roles"
+    fields = basic(romeo, PASSWORD)
+    for role, expected in (("prosody:admin", 200), ("prosody:member", 403), ("prosody:operator", 200), ("prosody:registered", 403)):
+        prosody.user("set_user_role", "romeo", DOMAIN, role)
+        assert status(client, fields, other) == expected, role
+        body = {"_default": "prosody:operator"}
+        assert client.put(own, json=body, headers=fields).status_code == 403
+        assert prosody.do(f'return users.get_user_role("romeo", "{DOMAIN}").name') == role
+
+
+def test_tokens_of_prosody_13(prosody: Beside, client: FlaskClient, romeo: str) -> None:
+    if not is_13(prosody):
+        pytest.skip("Prosody 0.12 has no such tokens")
+    texts = [prosody.do(MINT.format(jid=romeo)) for _ in range(20)]  # of random bytes
+    fields = [{"Authorization": f"Bearer {text}"} for text in texts]
+    assert {status(client, one) for one in fields} == {200}
+    assert status(client, fields[0], "/data/accounts") == 403
+    minted = int(time.time())
+    while int(time.time()) == minted:  # a grant of the very second in which the account is updated is good
+        time.sleep(0.05)
+    arguments = {"user": "romeo", "host": DOMAIN, "newpass": NEW}
+    client.post("/api/change_password", json=arguments, headers=basic(f"admin@{DOMAIN}", PASSWORD))
+    assert {status(client, one) for one in fields} == {401}
+    assert {prosody.do(VALIDATE.format(token=text)) for text in texts} == {"void"}
