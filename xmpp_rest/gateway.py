@@ -46,6 +46,7 @@ from xmpp_rest.service.muclight import MucLight
 from xmpp_rest.service.muclight_away import RoomsAway
 from xmpp_rest.service.muclight_blocking import Blocking
 from xmpp_rest.service.muclight_entity import MucLightEntity
+from xmpp_rest.service.muclight_quotas import Quotas
 from xmpp_rest.service.muclight_room import Rules
 from xmpp_rest.service.muclight_rooms import Rooms
 from xmpp_rest.service.muclight_voice import Voice
@@ -187,7 +188,9 @@ class Gateway:
         domain = self.settings.gateway.rooms_domain
         rooms, blocking = Rooms(self.driver, domain), Blocking(self.driver, domain)
         voice = Voice(rooms, self.archive, self.stamps, self.router)
-        muclight = MucLight(rooms, blocking, self.archive, self.stamps, voice, Rules(**vars(self.settings.rooms)), self.callbacks.may_bring)
+        rules = Rules(**vars(self.settings.rooms))
+        quotas = Quotas(rooms, self.domains, rules)
+        muclight = MucLight(rooms, blocking, self.archive, self.stamps, voice, rules, quotas, self.callbacks.may_bring)
         archive = ArchiveQueries(self.archive, self.router.send, muclight.may_ask)
         self.router.subscribe(domain, MucLightEntity(muclight, blocking, archive.handle).handle)
         return muclight

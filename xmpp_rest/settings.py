@@ -182,6 +182,8 @@ class Rooms:
     all_can_configure: bool = setting("no", yes_or_no, "yes: every occupant may change name and subject. no: the owner only.")
     all_can_invite: bool = setting("no", yes_or_no, "yes: every occupant may add others, over XMPP. no: the owner only. The client API lets nobody else.")
     max_occupants: int = setting("1000", number(1, 100_000), "Occupants of a room at the most.")
+    per_owner: int = setting("1000", number(1, 10_000), "Rooms that one account owns at the most; further ones get 403.")
+    foreign_per_owner: int = setting("2000", number(0, 1_000_000), "Occupants of other servers in all rooms of one owner together, at the most.")
 
 
 @dataclass(frozen=True)

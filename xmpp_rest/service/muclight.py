@@ -18,6 +18,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import new_id
 from xmpp_rest.service.archive import Archive, Kept, Wanted
 from xmpp_rest.service.muclight_blocking import Blocking
+from xmpp_rest.service.muclight_quotas import Quotas
 from xmpp_rest.service.muclight_room import MEMBER, NONE, Change, Room, Rules, changed, configured, first_affiliations, new_room
 from xmpp_rest.service.muclight_rooms import Rooms
 from xmpp_rest.service.muclight_voice import Voice
@@ -53,6 +54,7 @@ class MucLight:
         stamps: Stamps,
         voice: Voice,
         rules: Rules,
+        quotas: Quotas,
         may_bring: MayBring = lambda _actor, _user: True,
     ) -> None:
         self.domain = rooms.domain
@@ -62,6 +64,7 @@ class MucLight:
         self._archive = archive
         self._stamps = stamps
         self._voice = voice
+        self._quotas = quotas
         self._may_bring = may_bring
         self.returned = voice.returned
         self.away: Away | None = None  # where another process owns the link
@@ -118,10 +121,12 @@ class MucLight:
             until = self._stamps.next()
             if self._rooms.load(address.local):
                 raise GatewayError("room-exists")
+            self._quotas.require(None, room)
             self._rooms.forget_history(address.local, until)  # of a room that a crash kept from being removed whole
             try:
                 self._rooms.note(room.affiliations, address.local)
                 self._rooms.make(room)
+                self._quotas.changed(None, room)
             finally:
                 self._rooms.settle(room.affiliations, address.local)
             told = others if announce is None else [Change(user, affiliation) for user, affiliation in room.affiliations.items()]
@@ -140,6 +145,7 @@ class MucLight:
         with self._order(name):
             until = self._stamps.next()
             self._rooms.change(name, edit)
+            self._quotas.changed(found[0], None)
             self._rooms.settle(found[0].affiliations, name)
             self._voice.farewell(found[0], identifier)
             self._rooms.forget_history(name, until)
@@ -224,7 +230,9 @@ class MucLight:
             self._require_admissible(actor, newcomers)
             willing = self._blocking.willing(newcomers, room.jid, actor)
             unwilling = set(newcomers) - willing  # XEP §4.5: skipped without a word
-            if any(user not in unwilling for user, _ in wanted):
+            if wanted := [change for change in wanted if change.user not in unwilling]:
+                if after := changed(room, actor, wanted, self.rules)[0]:
+                    self._quotas.require(room, after, wanted)
                 self._change(room, actor, lambda now: [c for c in pick(now) if c.user not in unwilling], willing, identifier)
 
     def _require_admissible(self, actor: JID, newcomers: Sequence[JID]) -> None:
@@ -251,6 +259,7 @@ class MucLight:
             gone = [user for user, affiliation in steps[0][2] if affiliation == NONE] if steps else []
             self._rooms.settle([*newcomers, *gone], name)
         before, after, changes = steps[0]
+        self._quotas.changed(before, after)
         if changes:
             self._voice.affiliated(before, after, changes, identifier)
         if after is None:

@@ -32,6 +32,8 @@ class Rules:
     all_can_configure: bool = False
     all_can_invite: bool = False
     max_occupants: int = 1000
+    per_owner: int = 1000
+    foreign_per_owner: int = 2000
 
 
 @dataclass(frozen=True, slots=True)

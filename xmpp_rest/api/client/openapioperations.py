@@ -34,7 +34,9 @@ NEVER: Answers = {}
 
 OF_TOKENS = {403: "The caller's token does not let send to this address."}
 OF_ROOMS = {404: "There are no rooms."}
-OF_NEW_ROOM = {403: "There is such a room already.", 404: "There are no rooms."}
+FULL = "the room would have too many occupants, or its owner too many rooms or occupants of other servers"
+OF_NAMELESS_ROOM = {403: f"Refused: {FULL}.", 404: "There are no rooms."}
+OF_NEW_ROOM = {403: f"There is such a room already; or {FULL}.", 404: "There are no rooms."}
 OF_ROOM = {403: "The caller is not in the room, or may not do this.", 404: "There is no such room."}
 OF_ACCOUNTS = {403: "The roster is full.", 404: "There is no such account."}
 OF_CONTACTS = {404: "There is no such contact."}
@@ -48,10 +50,10 @@ OPERATIONS = (
     Operation("post", "/messages/{with}", "Send a chat message; the path counts for nothing", SENT, "NewMessage", OF_TOKENS),
     Operation("get", "/sse", "What happens, as it happens: events `message` and `room.message`", NEVER, query=("resume", "xml")),
     Operation("get", "/rooms", "The caller's rooms", ROOMS, "", OF_ROOMS),
-    Operation("post", "/rooms", "Make a room", CREATED, "NewRoom", OF_ROOMS),
+    Operation("post", "/rooms", "Make a room", CREATED, "NewRoom", OF_NAMELESS_ROOM),
     Operation("put", "/rooms", "Nothing: a room with a name is made at its own path", NEVER, "NewRoom", OF_ROOMS),
     Operation("get", "/rooms/{id}", "A room and who is in it", ROOM, "", OF_ROOM),
-    Operation("post", "/rooms/{id}", "Make a room; the path counts for nothing", CREATED, "NewRoom", OF_ROOMS),
+    Operation("post", "/rooms/{id}", "Make a room; the path counts for nothing", CREATED, "NewRoom", OF_NAMELESS_ROOM),
     Operation("put", "/rooms/{id}", "Make a room of this name", CREATED, "NewRoom", OF_NEW_ROOM),
     Operation("put", "/rooms/{id}/config", "Change name and subject", DONE, "RoomConfig", OF_ROOM),
     Operation("post", "/rooms/{id}/users", "Add an occupant", DONE, "NewOccupant", OF_ROOM),
