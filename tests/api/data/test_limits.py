@@ -11,6 +11,7 @@ from flask import Flask
 
 from tests.api.data.conftest import ADMIN, JULIET, Ask, asker
 from tests.conftest import DOMAIN, PASSWORD, MakeApp
+from xmpp_rest.api.data.read import Read
 from xmpp_rest.gateway import Gateway
 
 KB = 1024
@@ -158,3 +159,22 @@ def test_a_head_of_a_list_reads_its_beginning(small: Flask, ask: Ask, monkeypatc
     assert head.headers["Accept-Ranges"] == whole.headers["Accept-Ranges"] == "items"
     assert ask("HEAD", "/data/wishes", fields={"If-None-Match": whole.headers["ETag"]}).status_code == 304
     assert ask("HEAD", "/data/nothing").status_code == 404
+
+
+LARGE = [{"text": "x" * 200_000}, {f"k{n}": n for n in range(9_000)}, {"a": [[n] for n in range(9_000)]}, list(range(9_000))]
+
+
+@pytest.mark.parametrize("table", [*LARGE, {"a": 1}, [1, 2], {"text": "x" * 10_000}], ids=lambda table: str(table)[:9])
+def test_a_head_writes_nothing_large_out(small: Flask, ask: Ask, monkeypatch: pytest.MonkeyPatch, table: Any) -> None:
+    small.extensions["gateway"].driver.store("juliet", DOMAIN, "settings", table)
+    whole = ask("GET", "/data/settings")
+    if table in LARGE:
+        monkeypatch.setattr(Read, "_write", None)
+    head = ask("HEAD", "/data/settings")
+    assert (head.status_code, head.content_type) == (200, whole.content_type)
+    if table in LARGE:
+        assert ("ETag" in head.headers, head.headers.get("Content-Length")) == (False, None)
+        monkeypatch.undo()
+    else:
+        assert (head.headers["ETag"], head.content_length) == (whole.headers["ETag"], len(whole.data))
+    assert ask("HEAD", "/data/settings", fields={"If-None-Match": whole.headers["ETag"]}).status_code == 304

@@ -6,12 +6,14 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, NamedTuple
 
 from drivers import Value
 from drivers.lua import LuaError, parse, serialise
 from xmpp_rest.protocol.objects import BadObject, json_decoder, read_json
 
+SMALL = 2000  # values, or pieces of text of eight characters
 MAX_DIGITS = 30
 """Of an integer; longer ones are past 64 bits anyway, and Python refuses to convert thousands of digits."""
 
@@ -85,6 +87,18 @@ def _plain(value: Value, number: Callable[[float], Any]) -> Value:
     if isinstance(value, list):
         return [_plain(item, number) for item in value] or {}  # an empty table is neither, and written {}
     return number(value) if isinstance(value, float) else value
+
+
+def is_small(value: Value) -> bool:
+    """Whether writing the value costs next to nothing. Looks at no more of it than that would cost."""
+    left, budget = [value], SMALL
+    while left and budget > 0:
+        item = left.pop()
+        budget -= len(item) // 8 + 1 if isinstance(item, str) else 1
+        if isinstance(item, dict | list):
+            budget -= len(item)
+            left += islice(item.values() if isinstance(item, dict) else item, SMALL)
+    return budget > 0
 
 
 FORMATS = {

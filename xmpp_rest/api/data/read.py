@@ -7,7 +7,7 @@ from functools import cached_property
 
 from drivers import Value
 from xmpp_rest.api.data import items
-from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, FORMATS, Format, entity_tag
+from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, FORMATS, Format, entity_tag, is_small
 from xmpp_rest.api.data.store import Store
 from xmpp_rest.http.choice import choose_type
 from xmpp_rest.http.fields import Malformed
@@ -71,10 +71,17 @@ class Read(Store):
     def ranges_provided(self) -> list[tuple[str, str]] | None:
         return [(items.UNIT, "parts")] if isinstance(self.content, items.Items) else None
 
+    @cached_property
+    def _is_unknown(self) -> bool:
+        """Whether the whole representation is left alone: it was not read, or writing it for a HEAD would cost more than the look did."""
+        content = self.content
+        if isinstance(content, items.Items) and not content.is_all:
+            return True
+        value = content.values if isinstance(content, items.Items) else content
+        return self.request.method == "HEAD" and not self._is_compared and not is_small(value)
+
     def generate_etag(self) -> str | None:
-        """None for a part that was read without the rest: a tag would cost as much as all of it."""
-        is_part = isinstance(self.content, items.Items) and not self.content.is_all
-        return None if is_part else entity_tag(self._body)
+        return None if self._is_unknown else entity_tag(self._body)
 
     @cached_property
     def _body(self) -> bytes:
@@ -85,9 +92,8 @@ class Read(Store):
             return self.form.write(value)
 
     def representation(self) -> bytes | Iterator[bytes]:
-        """For the HEAD of a long list a stream of unknown length, which is not sent."""
-        content = self.content
-        return iter(()) if isinstance(content, items.Items) and not content.is_all and self.request.method == "HEAD" else self._body
+        """For the HEAD of something large a stream of unknown length, which is not sent."""
+        return iter(()) if self._is_unknown and self.request.method == "HEAD" else self._body
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
