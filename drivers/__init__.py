@@ -196,6 +196,13 @@ class Driver(ABC):
         return self.update(None, "", f"{NOTE}{name}", change)
 
     # lifetime
+    def exists(self) -> bool:
+        """Whether this storage was made before. Asking makes nothing, and comes before any other call. Raises StorageError."""
+        return True
+
+    def read_only(self) -> None:  # noqa: B027  # not every driver can tell
+        """From now on nothing is written, not even by opening. For a storage that exists, before any other call but `exists`."""
+
     def check(self) -> None:
         """Raise StorageError if the storage cannot be opened and read; what is missing is made."""
         next(self.hosts(), None)
@@ -236,7 +243,7 @@ def open_driver(url: str, base: Path) -> Driver:
     module, _, name = target.partition(":")
     try:
         cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as e:
+    except (ImportError, AttributeError, ValueError) as e:
         raise BadStorageURL(f"cannot load the storage driver {target}: {e}") from e
     driver = cls(rest, base)
     if not isinstance(driver, Driver):

@@ -7,47 +7,72 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from drivers import BadStorageURL, Driver, StorageError, open_driver
 from drivers.lease import held
 from drivers.migrate import Report, Step, migrate
 
-BUSY = 75
-"""Exit code: EX_TEMPFAIL of sysexits.h."""
 EVERY = 1.0
 """Seconds between lines of progress."""
+FAILED, NO_SOURCE, GATEWAY_RUNS = 2, 66, 75  # the last two are EX_NOINPUT and EX_TEMPFAIL of sysexits.h
 
 
 def run_cli(argv: list[str], base: Path | None = None) -> int:
     """Run with the arguments behind `migrate`; relative paths are below `base`, the current folder by default.
 
-    The exit code: 0 all is there, 1 something failed or differs, 2 a storage cannot be opened or listed, 75 a gateway uses TO.
+    The exit code: 0 all is there, 1 something failed or differs, 2 a storage cannot be opened or listed, 66 there is no source,
+    75 a gateway uses one of the two.
     """
     arguments = _parser().parse_args(argv)
-    folder = base or Path.cwd()
+    folder = (base or Path.cwd()).absolute()
     if arguments.source == arguments.target:
-        print("FROM and TO are the same storage", file=sys.stderr)
-        return 2
+        return _say("FROM and TO are the same storage", code=FAILED)
     try:
         with closing(open_driver(arguments.source, folder)) as source, closing(open_driver(arguments.target, folder)) as target:
-            if not arguments.dry_run and _in_use(source, target):
-                return BUSY
-            report = migrate(source, target, dry_run=arguments.dry_run, overwrite=arguments.overwrite, progress=_Progress())
+            if not source.exists():
+                return _say(f"there is no storage {_shown(arguments.source)}: relative paths are below {folder}", code=NO_SOURCE)
+            source.read_only()
+            if arguments.dry_run and target.exists():
+                target.read_only()
+            if _in_use(source, target) and not arguments.dry_run:
+                return GATEWAY_RUNS
+            if arguments.dry_run:
+                report = _try(source, target, arguments.overwrite)
+            else:
+                report = migrate(source, target, overwrite=arguments.overwrite, progress=_Progress())
     except (BadStorageURL, StorageError) as e:
-        print(e, file=sys.stderr)
-        return 2
+        return _say(str(e), code=FAILED)
     _print(report)
     return 1 if report.problems else 0
 
 
 def _in_use(source: Driver, target: Driver) -> bool:
-    """Whether a gateway uses the target; said of both. Raises StorageError."""
-    used = list(held(target))
-    for domain, holding in used:
-        print(f"a gateway uses TO for {domain}: {holding.where}; stop it first, or it would write beside the copy", file=sys.stderr)
-    for domain, holding in held(source):
-        print(f"a gateway uses FROM for {domain}: {holding.where}; what it writes from now on may not be copied", file=sys.stderr)
+    """Whether a gateway uses one of the two, which is said. Raises StorageError."""
+    used = [("FROM", *entry) for entry in held(source)]
+    used += [("TO", *entry) for entry in held(target)] if target.exists() else []
+    for which, domain, holding in used:
+        _say(f"a gateway uses {which} for {domain}: {holding.where}; stop it first, lest what it writes meanwhile is missing", code=0)
     return bool(used)
+
+
+def _try(source: Driver, target: Driver, overwrite: bool) -> Report:
+    """What a migration would do. Nothing is written, not even by opening; a target that is not there yet is empty."""
+    if target.exists():
+        return migrate(source, target, dry_run=True, overwrite=overwrite, progress=_Progress())
+    with TemporaryDirectory() as folder, closing(open_driver("flatfile:nothing", Path(folder))) as nothing:
+        return migrate(source, nothing, dry_run=True, progress=_Progress())
+
+
+def _shown(url: str) -> str:
+    """A URL without what may be a password."""
+    scheme, _, rest = url.partition(":")
+    return url if scheme in ("sqlite", "flatfile", "jsonfile") else f"{scheme}:…{rest.rpartition('@')[2]}"
+
+
+def _say(sentence: str, *, code: int) -> int:
+    print(f"xmpp-rest migrate: {sentence}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +105,6 @@ class _Progress:
 
 def _print(report: Report) -> None:
     for outcome, stores in sorted(report.stores.items()):
-        print(f"{outcome}: {stores} stores, {report.items[outcome]} items")
+        print(f"{'would copy' if outcome == 'to copy' else outcome}: {stores} stores, {report.items[outcome]} items")
     if not report.stores:
         print("there is nothing to copy")

@@ -26,7 +26,7 @@ from drivers.sql.connections import Connections
 from drivers.sql.driver import SQLDriver
 from drivers.sql.groupcommit import Change, GroupCommit
 from drivers.sql.session import Engine, Row, Session
-from drivers.sql.sqliteschema import ensure_schema
+from drivers.sql.sqliteschema import ensure_schema, in_wal_mode, stand_in_for_missing
 
 T = TypeVar("T")
 BUSY = 30.0
@@ -151,6 +151,7 @@ class _Engine(Engine):
         # threads queue here instead of in SQLite, whose waiting is polling; by process id, as a lock that is held at a fork stays held
         self._groups: dict[int, GroupCommit] = {}
         self._ready = False
+        self._read_only = False
         self._opening = threading.Lock()
         self._here = threading.local()
 
@@ -219,6 +220,13 @@ class _Engine(Engine):
                     raise
             time.sleep(random.uniform(*POLL))  # noqa: S311
 
+    def exists(self) -> bool:
+        with self._errors():
+            return self._path.is_file() and self._path.stat().st_size > 0
+
+    def read_only(self) -> None:
+        self._read_only = True
+
     def close(self) -> None:
         self._connections.close()
         self._writers.close()
@@ -230,10 +238,12 @@ class _Engine(Engine):
         """`waits`: whether SQLite waits for others by itself; a writer does so in its own way, and asks for all it needs at the start."""
         if self._connections.closed:
             raise StorageError(f"{self._path}: the storage has been closed", told="the storage has been closed")
+        if self._read_only:
+            return self._open_to_read()
         if not self._ready:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # password hashes are in there: not for everybody's eyes, as SQLite would make it
-            os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o640))
+            os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256)
         try:
             # FULL: in WAL mode NORMAL would not sync at commit, and the last writes were lost with the power
@@ -243,6 +253,18 @@ class _Engine(Engine):
             self._make_ready(connection)
             if not waits:
                 connection.execute("PRAGMA busy_timeout=0")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        """A connection that changes nothing, and makes no file beside the database either unless its log has to be read."""
+        unused = in_wal_mode(self._path) and not self._path.with_name(f"{self._path.name}-wal").exists()
+        uri = f"{self._path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if unused else "")
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            stand_in_for_missing(connection)
         except BaseException:
             connection.close()
             raise

@@ -1,8 +1,9 @@
-"""`python -m xmpp_rest`, `xmpp-rest` and `python app.py`: which of the gateway's commands is meant?"""
+"""`python -m xmpp_rest`, `xmpp-rest` and `python app.py`: the commands of the gateway."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,37 +13,58 @@ from drivers.lease import Taken
 from drivers.migratecommand import run_cli
 from xmpp_rest import __version__
 from xmpp_rest.application import find_config, set_up_logging
-from xmpp_rest.check import describe, require_sense
+from xmpp_rest.check import describe, remarks, require_sense
 from xmpp_rest.check_storage import storage_remarks
 from xmpp_rest.configuration import SettingsError, load_settings
 from xmpp_rest.ctl import __main__ as restctl
 from xmpp_rest.ctl import send
+from xmpp_rest.ctl.gateway import place, say_place
 from xmpp_rest.ctl.token import token
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.exits import CannotStart, Exit
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.settings import Settings
+from xmpp_rest.starting import STARTING, explained, problems, require_start
 
-OK, FAILED, USAGE = 0, 1, 2  # exit codes
-BUSY = 75  # EX_TEMPFAIL of sysexits.h: another gateway uses the storage
+log = logging.getLogger(__name__)
+FLAGS = ("--offline", "--verbose", "-v")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    config = ["--config", words[1]] if words[:1] == ["--config"] and len(words) > 1 else []
-    name, *rest = words[len(config) :] or ["serve"]
-    if name in OWN_WORDS:
-        return OWN_WORDS[name](config, rest)
-    options = _parser().parse_args(words)
+    before = _options_before(words)
+    name, *rest = words[len(before) :] or ["serve"]
     try:
-        return COMMANDS[options.command or "serve"].run(_settings(options.config), options)
-    except SettingsError as e:
-        for problem in e.problems:
-            print(f"xmpp-rest: {problem}", file=sys.stderr)
-        return USAGE
-    except (StorageError, GatewayError, OSError) as e:
-        print(f"xmpp-rest: {e}", file=sys.stderr)
-        return BUSY if isinstance(e, Taken) else FAILED
+        if name in OWN_WORDS:
+            return OWN_WORDS[name](before, rest)
+        options = _parser().parse_args(words)
+        settings = _settings(options.config)
+        say_place(settings, "xmpp-rest", asked=options.verbose or getattr(options, "offline", False))
+        return COMMANDS[options.command or "serve"].run(settings, options)
+    except (SettingsError, CannotStart) as e:
+        return _say(*e.problems, code=e.code if isinstance(e, CannotStart) else Exit.CONFIG)
+    except (StorageError, GatewayError) as e:
+        code = Exit.TEMPFAIL if isinstance(e, Taken) else Exit.UNAVAILABLE
+        return _say(e.text if isinstance(e, GatewayError) else str(e), code=code)
+    except OSError as e:
+        return _say(str(e), code=Exit.OSERR)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+
+
+def _say(*problems: str, code: Exit) -> int:
+    for problem in problems:
+        print(f"xmpp-rest: {problem}", file=sys.stderr)
+    return code
+
+
+def _options_before(words: list[str]) -> list[str]:
+    """The options in front of the command."""
+    end = 0
+    while end < len(words) and (words[end] in FLAGS or words[end] == "--config"):
+        end += 2 if words[end] == "--config" else 1
+    return words[:end]
 
 
 def _settings(config: str | None) -> Settings:
@@ -60,8 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"xmpp-rest {__version__}")
     shared = argparse.ArgumentParser(add_help=False)
     about = "the configuration (default: $XMPP_REST_CONFIG, or wsgi.ini beside app.py)"
-    for p, default in ((parser, None), (shared, argparse.SUPPRESS)):
-        p.add_argument("--config", metavar="FILE", default=default, help=about)
+    says = "say which configuration and which data folder are used"
+    offline = "work on the storage although no gateway runs (send, token, ctl)"
+    for p, no_config, no in ((parser, None, False), (shared, argparse.SUPPRESS, argparse.SUPPRESS)):
+        p.add_argument("--config", metavar="FILE", default=no_config, help=about)
+        p.add_argument("-v", "--verbose", action="store_true", default=no, help=says)
+        p.add_argument("--offline", action="store_true", default=no, help=offline)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
         command.arguments(commands.add_parser(name, parents=[shared], help=command.help))
@@ -71,23 +97,32 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(settings: Settings, _: argparse.Namespace) -> int:
+    print(f"reads {settings.file or 'no file: the environment and the defaults count'}")
     for line in describe(settings):
         print(f"would {line}")
-    for line in storage_remarks(settings):
-        print(f"note: {line}")
-    return OK
+    for remark in (*remarks(settings), *storage_remarks(settings)):
+        print(f"xmpp-rest: remark: {remark}", file=sys.stderr)
+    found = list(problems(settings, beside=True))
+    return _say(*(sentence for problem in found for sentence in problem.problems), code=found[0].code if found else Exit.DONE)
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    require_start(settings)  # what cannot work is said here, once, not by every worker
     set_up_logging(settings.server.log_level)
-    gateway = Gateway(settings)  # what cannot work is said here, once, not by every worker
-    gateway.prepare()
-    gateway.stop()
+    try:
+        gateway = Gateway(settings)
+        gateway.prepare()
+        gateway.stop()
+    except STARTING as e:
+        raise explained(e, settings) from e
+    log.info("%s", place(settings))
+    for remark in remarks(settings):
+        log.warning("%s", remark)
 
     from xmpp_rest.server import Server  # gunicorn takes a while to import, and only this command needs it
 
     Server(settings).run()
-    return OK
+    return Exit.DONE
 
 
 def _nothing(_: argparse.ArgumentParser) -> None:
@@ -104,31 +139,30 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "serve": Command(_serve, "serve until told to stop (the default)"),
-    "check": Command(_check, "validate the configuration and say what it would do"),
+    "check": Command(_check, "validate the configuration, try what it needs, and say what it would do"),
     "send": Command(send.run, "send a message; the exit code tells what became of it", send.add_arguments),
 }
 
 
-def _ctl(config: list[str], words: list[str]) -> int:
-    return restctl.main([*config, *words])
+def _ctl(before: list[str], words: list[str]) -> int:
+    return restctl.main([*before, *words])
 
 
 def _migrate(_: list[str], words: list[str]) -> int:
     return run_cli(words)
 
 
-def _token(config: list[str], words: list[str]) -> int:
-    try:
-        printed = token(_settings(config[1] if config else None), words, "xmpp-rest token")
-    except (SettingsError, StorageError) as e:
-        print(f"xmpp-rest: {e}", file=sys.stderr)
-        return USAGE if isinstance(e, SettingsError) else FAILED
+def _token(before: list[str], words: list[str]) -> int:
+    options = _parser().parse_args(before)
+    settings = _settings(options.config)
+    say_place(settings, "xmpp-rest", asked=options.verbose or options.offline)
+    printed = token(settings, words, options.offline, "xmpp-rest token")
     print(printed.text, end="")
     return printed.code
 
 
 OWN_WORDS: dict[str, Callable[[list[str], list[str]], int]] = {"ctl": _ctl, "migrate": _migrate, "token": _token}
-"""Commands that read their words themselves; `--config FILE` stands before them."""
+"""Commands that read their words themselves; options stand before them."""
 HELP_OF_OWN_WORDS = {
     "ctl": "run a command of /api; the same as xmpp-restctl",
     "migrate": "copy a storage to another one",

@@ -15,15 +15,17 @@ from drivers.lease import RENEWAL, Taken
 from xmpp_rest.api import client, commands, cors, data, oauth, ops, rest
 from xmpp_rest.api.commands import audit
 from xmpp_rest.api.routing import Anything
-from xmpp_rest.check import require_sense
+from xmpp_rest.check import remarks, require_sense
 from xmpp_rest.configuration import load_settings
 from xmpp_rest.ctl.runner import command_line
+from xmpp_rest.exits import CannotStart
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import WholeRequest
 from xmpp_rest.http.synchronous import Synchronous
 from xmpp_rest.reload import follow, reload
 from xmpp_rest.settings import Settings
+from xmpp_rest.starting import STARTING, explained
 
 log = logging.getLogger(__name__)
 
@@ -103,14 +105,30 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
     """The WSGI application by the configuration file `config` (default: see `find_config`).
 
     `start`: connect and serve stanzas at once in this process; with False at the first request, or when the server says so.
-    Raises SettingsError, StorageError.
+    Raises CannotStart.
     """
-    settings = load_settings(find_config(config))
-    require_sense(settings)
-    set_up_logging(settings.server.log_level)
-    for notice in settings.notices:
-        log.warning("%s", notice)
-    app = build(settings)
-    if start:
-        app.extensions["gateway"].start()
+    settings = None
+    try:
+        settings = load_settings(find_config(config))
+        require_sense(settings)
+        set_up_logging(settings.server.log_level)
+        for remark in remarks(settings):
+            log.warning("%s", remark)
+        app = build(settings)
+        if start:
+            app.extensions["gateway"].start()
+    except STARTING as e:
+        raise _as_told(explained(e, settings)) from None
     return app
+
+
+def _as_told(error: CannotStart) -> Exception:
+    """Below gunicorn as an error whose sentence it shows without a traceback before it ends; `RuntimeError`: with --preload."""
+    if not os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/"):
+        return error
+    from gunicorn.errors import AppImportError
+
+    class Refused(AppImportError, RuntimeError):  # type: ignore[misc]
+        """What gunicorn is told."""
+
+    return Refused(f"xmpp-rest: {error}")

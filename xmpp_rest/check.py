@@ -33,7 +33,6 @@ def describe(settings: Settings) -> Iterator[str]:
     for name, callback in settings.callbacks.items():
         addresses = ", ".join(map(str, callback.address))
         yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
-    yield from settings.notices
 
 
 def require_sense(settings: Settings) -> None:
@@ -69,7 +68,8 @@ def _admin_problems(settings: Settings) -> Iterator[str]:
 
 
 def remarks(settings: Settings) -> Iterator[str]:
-    """What can be meant as it is, but seldom is."""
+    """What is out of date, and what can be meant as it is, but seldom is."""
+    yield from settings.notices
     link = [key for key in ("secret", "host", "port") if f"link.{key}" in settings.given]
     if link and "link.kind" not in settings.given:
         meaning = "is set, but kind is none, so the gateway stands alone"

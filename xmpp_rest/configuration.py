@@ -49,7 +49,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) ->
     if problems:
         raise SettingsError(problems)
     absolute = path.absolute() if path else None
-    return _settings(texts, base, notices, lambda: load_settings(absolute, environ))
+    return _settings(texts, absolute, notices, lambda: load_settings(absolute, environ))
 
 
 def _table(section: str) -> dict[str, Field[Any]]:
@@ -203,7 +203,7 @@ def _read_secret_files(section: str, keys: dict[str, tuple[str, str]], base: Pat
             problems.append(f"{where} = {path!r}: cannot be read: {reason}; {remedy}")
 
 
-def _settings(texts: Texts, base: Path, notices: list[str], again: Callable[[], Settings]) -> Settings:
+def _settings(texts: Texts, file: Path | None, notices: list[str], again: Callable[[], Settings]) -> Settings:
     problems: list[str] = []
     hosted = _hosted_domain(texts["gateway"])
     read = {name: _section(name, keys, hosted, problems) for name, keys in texts.items()}
@@ -212,7 +212,8 @@ def _settings(texts: Texts, base: Path, notices: list[str], again: Callable[[], 
     many = {family: {n.partition(".")[2]: v for n, v in read.items() if n.startswith(f"{family}.")} for family in FAMILIES}
     given = frozenset(f"{section}.{key}" for section, keys in texts.items() for key in keys)
     single = {name: read[name] for name in SECTIONS}
-    rest: dict[str, Any] = {"base": str(base), "given": given, "again": again, "notices": tuple(notices)}
+    base = str((file.parent if file else Path()).resolve())
+    rest: dict[str, Any] = {"file": str(file or ""), "base": base, "given": given, "again": again, "notices": tuple(notices)}
     return Settings(**single, callbacks=many["callback"], rights=many["rights"], **rest)
 
 

@@ -14,6 +14,7 @@ from xmpp_rest.auth.credentials import Authenticator
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
+from xmpp_rest.data_folder import ready_folder
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.keeper import Keeper
@@ -92,7 +93,7 @@ class Gateway:
         self.settings = settings
         self.incidents = Incidents()
         self.data_dir = Path(settings.base) / settings.server.data_dir
-        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ready_folder(self.data_dir, Path(settings.base))
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
         self.passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
         self.accounts = Accounts(self.driver, self.passwords, settings.gateway.domain)

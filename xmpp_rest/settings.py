@@ -240,7 +240,8 @@ class Right:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, read and checked. `base`: the folder that relative paths are below; `given`: what was set, as section.key.
+    """All settings, read and checked. `file`: where they were read, empty for none; `base`: the folder that relative paths are below;
+    `given`: what was set, as section.key.
 
     `again` reads them once more from where they came from; it raises SettingsError. `notices`: what was read although it is out of date.
     """
@@ -260,6 +261,7 @@ class Settings:
     streams: Streams
     callbacks: dict[str, Callback]
     rights: dict[str, Right]
+    file: str
     base: str
     given: frozenset[str]
     again: Callable[[], Settings] = field(repr=False, compare=False)

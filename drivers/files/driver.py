@@ -269,5 +269,9 @@ class FileDriver(Driver):
                     yield f"{path}: is not the index of its list, and Prosody 13 does not show all of it; remove it, Prosody makes it anew"
         yield from roles.sentences(roles.unseen(sorted(self.hosts()), self.users))
 
+    def exists(self) -> bool:
+        with durable.storage_errors(self._root):
+            return self._root.is_dir()
+
     def close(self) -> None:
         """Nothing is kept open between calls."""

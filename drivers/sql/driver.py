@@ -144,6 +144,12 @@ class SQLDriver(Driver):
             return self._engine.read(lambda session: notes.load(session, name))
         return self._engine.write(Key("", "", f"{NOTE}{name}"), lambda session: notes.update(session, name, change))
 
+    def exists(self) -> bool:
+        return self._engine.exists()
+
+    def read_only(self) -> None:
+        self._engine.read_only()
+
     def close(self) -> None:
         self._engine.close()
 

@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from drivers import BadValue, StorageError
 from drivers.names import Key
-from drivers.sql.postgresschema import ensure_schema
+from drivers.sql.postgresschema import TABLES, THERE, ensure_schema
 from drivers.sql.session import Engine, Row, Session
 
 T = TypeVar("T")
@@ -84,6 +84,7 @@ class PostgresEngine(Engine):
         self._pools: dict[int, ConnectionPool[Connection]] = {}
         self._opening: dict[int, threading.Lock] = {}
         self._closed = False
+        self._read_only = False
         self._writing = threading.local()
 
     def read(self, work: Callable[[Session], T]) -> T:
@@ -114,6 +115,13 @@ class PostgresEngine(Engine):
             session = _Session(connection)
             return session.rows(sql) if session.rows("SELECT 1 WHERE to_regclass(?) IS NOT NULL", table) else []
 
+    def exists(self) -> bool:
+        with self._errors(), psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
+            return "prosody" in {name for (name,) in _Session(connection).rows(THERE)}
+
+    def read_only(self) -> None:
+        self._read_only = True
+
     def close(self) -> None:
         self._closed = True
         pool = self._pools.pop(os.getpid(), None)
@@ -141,7 +149,8 @@ class PostgresEngine(Engine):
             raise StorageError(f"{self._name}: the storage has been closed", told="the storage has been closed")
         with self._opening.setdefault(os.getpid(), threading.Lock()):
             if os.getpid() not in self._pools:
-                self._ensure_schema()
+                if not self._read_only:
+                    self._ensure_schema()
                 self._pools[os.getpid()] = self._open()
             return self._pools[os.getpid()]
 
@@ -153,7 +162,7 @@ class PostgresEngine(Engine):
             max_size=POOL,
             max_idle=IDLE,
             timeout=CONNECT,
-            configure=_configure,
+            configure=_configure_to_read if self._read_only else _configure,
             check=ConnectionPool.check_connection,
             open=True,
         )
@@ -197,6 +206,15 @@ def _configure(connection: Connection) -> None:
     for setting in ("lock_timeout", "statement_timeout"):
         with suppress(psycopg.Error):  # an engine that lacks one has its own limit
             connection.execute(f"SET {setting} = {BUSY * 1000:.0f}".encode())
+
+
+def _configure_to_read(connection: Connection) -> None:
+    """Empty tables, of this connection alone, in place of those that the database lacks."""
+    _configure(connection)
+    there = {name for (name,) in _Session(connection).rows(THERE)}
+    for name, columns in TABLES.items():
+        if name not in there:
+            connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})'.encode())
 
 
 def _transaction(connection: Connection, work: Callable[[Session], T]) -> T:

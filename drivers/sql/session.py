@@ -61,5 +61,13 @@ class Engine(ABC):
         return results
 
     @abstractmethod
+    def exists(self) -> bool:
+        """Whether there are tables already; none are made by asking."""
+
+    @abstractmethod
+    def read_only(self) -> None:
+        """From now on nothing is made or changed; tables that are missing count as empty."""
+
+    @abstractmethod
     def close(self) -> None:
         """Give the connections back."""

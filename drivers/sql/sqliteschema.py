@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from pathlib import Path
 
 from sqlite_utils import Database
 
@@ -54,6 +55,21 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
     except BaseException:
         database.execute("ROLLBACK")
         raise
+
+
+def stand_in_for_missing(connection: sqlite3.Connection) -> None:
+    """Empty tables, of this connection alone, in place of those that the file lacks."""
+    connection.execute("PRAGMA temp_store=MEMORY")
+    there = _names(Database(connection))
+    for name, columns in TABLES.items():
+        if name not in there:
+            connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})')
+
+
+def in_wal_mode(path: Path) -> bool:
+    """Whether the file says that it is written through a write-ahead log (sqlite.org/fileformat.html §1.3.3)."""
+    with path.open("rb") as file:
+        return file.read(20)[18:20] == b"\x02\x02"
 
 
 def _names(database: Database) -> set[str]:

@@ -45,6 +45,14 @@ def gateway(config: Path) -> Iterator[Gateway]:
     gateway.stop()
 
 
+@pytest.fixture
+def storage(config: Path) -> None:
+    """The storage of the configuration, made by a gateway that has ended."""
+    gateway: Gateway = build(load_settings(config, {})).extensions["gateway"]
+    gateway.prepare()
+    gateway.stop()
+
+
 def process(module: str, config: Path, words: tuple[str, ...], stdin: str = "") -> Ran:
     environ = {k: v for k, v in os.environ.items() if not k.startswith("XMPP_REST_")} | {"XMPP_REST_CONFIG": str(config)}
     ran = subprocess.run([sys.executable, "-m", module, *words], cwd=ROOT, env=environ, input=stdin, capture_output=True, text=True, timeout=60)

@@ -33,12 +33,25 @@ def line(config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     return run
 
 
+@pytest.fixture
+def offline(line: Callable[..., Ran], storage: None) -> Callable[..., Ran]:
+    """Runs a line on the storage alone; standard error without the line that says where."""
+
+    def run(*words: str) -> Ran:
+        ran = line("--offline", *words)
+        said, _, rest = ran.err.partition("\n")
+        assert re.fullmatch(r"xmpp-restctl: configuration: .*wsgi\.ini; data folder: .*/data", said)
+        return Ran(ran.code, ran.out, rest)
+
+    return run
+
+
 @pytest.mark.parametrize("running", [True, False])
 def test_recorded_lines(request: pytest.FixtureRequest, running: bool) -> None:
     """What was recorded, in its order; by processes where a gateway runs."""
     if running:
         request.getfixturevalue("gateway")
-    ctl = request.getfixturevalue("ctl" if running else "line")
+    ctl = request.getfixturevalue("ctl" if running else "offline")
     at = DOMAIN
     expected = [
         (("register", "alice", at, "pw"), 0, f"User alice@{at} successfully registered\n"),
@@ -110,7 +123,7 @@ def test_rooms_with_options_and_affiliations(line: Callable[..., Ran], gateway: 
     assert line("muc_online_rooms", "global").out == f"verona@{SERVICE}\n"
 
 
-def test_too_few_and_too_many_words(line: Callable[..., Ran]) -> None:
+def test_too_few_and_too_many_words(line: Callable[..., Ran], offline: Callable[..., Ran]) -> None:
     few = line("register", "alice", DOMAIN)
     assert few.code == 2
     assert few.out.startswith("  Command Name: register\n")
@@ -119,7 +132,7 @@ def test_too_few_and_too_many_words(line: Callable[..., Ran]) -> None:
     assert line("registered_vhosts", "a", "b").out.endswith("requires 2 less arguments.\n")
     old = ("subscribe_room_many", "a@b:A,c@d:C", f"r@{SERVICE}", "urn:xmpp:mucsub:nodes:messages")
     assert line(*old).code == 2
-    assert line("--version", "1", *old)[:2] == (1, '{error,"The room does not exist"}\n')
+    assert offline("--version", "1", *old)[:2] == (1, '{error,"The room does not exist"}\n')
 
 
 def test_an_unknown_command(line: Callable[..., Ran]) -> None:
@@ -162,7 +175,8 @@ def test_help_shows_the_definition_of_the_version(line: Callable[..., Ran]) -> N
 
 
 def test_what_is_about_the_process_needs_one(line: Callable[..., Ran], request: pytest.FixtureRequest) -> None:
-    assert line("status") == (3, "", "Error: The gateway does not run\n")
+    assert line("status")[:2] == (3, "")
+    assert line("status").err.startswith("Error: The gateway does not run (configuration: ")
     request.getfixturevalue("gateway")
     assert line("status").out.startswith(f"The node {NODE} is started. Status: started\n")
 
@@ -179,9 +193,9 @@ def test_wrong_settings(line: Callable[..., Ran], config: Path) -> None:
     assert "did you mean server?" in ran.err
 
 
-def test_calls_without_a_gateway_are_written_down(line: Callable[..., Ran], config: Path) -> None:
-    line("register", "alice", DOMAIN, "top-secret")
-    line("create_room_with_opts", "verona", SERVICE, DOMAIN, "password:top-secret,title:x")
+def test_calls_without_a_gateway_are_written_down(offline: Callable[..., Ran], config: Path) -> None:
+    offline("register", "alice", DOMAIN, "top-secret")
+    offline("create_room_with_opts", "verona", SERVICE, DOMAIN, "password:top-secret,title:x")
     text = (config.parent / "data" / "audit.log").read_text()
     assert 'anonymous from the command line called "register" ("user"="alice"' in text
     assert '"create_room_with_opts"' in text
@@ -196,13 +210,12 @@ def test_calls_in_a_gateway_are_written_down(line: Callable[..., Ran], gateway: 
     ]
 
 
-def test_a_job_runs_to_its_end_without_a_gateway(line: Callable[..., Ran], config: Path, open_driver: OpenDriver) -> None:
-    driver = open_driver("sqlite:gateway.sqlite", config.parent / "data") if (config.parent / "data").mkdir() is None else None
-    assert driver
+def test_a_job_runs_to_its_end_without_a_gateway(offline: Callable[..., Ran], config: Path, open_driver: OpenDriver) -> None:
+    driver = open_driver("sqlite:gateway.sqlite", config.parent / "data")
     driver.archive_append("juliet", DOMAIN, "offline", "<message/>", when=1.0)
     driver.close()
-    assert line("delete_old_messages_batch", DOMAIN, "1", "10", "100000") == (0, "\n", "")
-    assert line("delete_old_messages_status", DOMAIN).out == "Operation was completed after deleting 1 messages\n"
+    assert offline("delete_old_messages_batch", DOMAIN, "1", "10", "100000") == (0, "\n", "")
+    assert offline("delete_old_messages_status", DOMAIN).out == "Operation was completed after deleting 1 messages\n"
 
 
 @pytest.mark.parametrize("words", [("registered_users", "\udcff"), ("\udcff",), ("--auth", "a", "b", "\udcff", "status"), ("token", "\udcff")])
@@ -222,17 +235,69 @@ def test_a_reader_who_has_seen_enough() -> None:
         assert (child.stderr.read(), child.wait(60)) == (b"", 0)
 
 
+@pytest.mark.usefixtures("storage")
 def test_letters_that_the_terminal_has_not(config: Path) -> None:
     environ = os.environ | {"XMPP_REST_CONFIG": str(config), "PYTHONIOENCODING": "ascii"}
     for words, out in ((("set_vcard", "admin", DOMAIN, "FN", "\u2603"), b""), (("get_vcard", "admin", DOMAIN, "FN"), b"\\u2603\n")):
-        ran = subprocess.run([sys.executable, "-m", "xmpp_rest.ctl", *words], cwd=ROOT, env=environ, capture_output=True, timeout=60)
+        ran = subprocess.run([sys.executable, "-m", "xmpp_rest.ctl", "--offline", *words], cwd=ROOT, env=environ, capture_output=True, timeout=60)
         assert (ran.returncode, ran.stdout) == (0, out), ran.stderr
 
 
-def test_a_room_that_would_be_gone_at_once(line: Callable[..., Ran]) -> None:
+def test_a_room_that_would_be_gone_at_once(offline: Callable[..., Ran]) -> None:
     for words in (("create_room", "verona", SERVICE, DOMAIN), ("create_room_with_opts", "verona", SERVICE, DOMAIN, "title:x")):
-        ran = line(*words)
+        ran = offline(*words)
         assert (ran.code, ran.out) == (3, "")
         assert "a room that is not persistent lasts no longer than the gateway" in ran.err
-    assert line("create_room_with_opts", "verona", SERVICE, DOMAIN, "persistent:true") == (0, "", "")
-    assert line("muc_online_rooms", SERVICE).out == f"verona@{SERVICE}\n"
+    assert offline("create_room_with_opts", "verona", SERVICE, DOMAIN, "persistent:true") == (0, "", "")
+    assert offline("muc_online_rooms", SERVICE).out == f"verona@{SERVICE}\n"
+
+
+def below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+LINES = [("register", "alice", DOMAIN, "pw"), ("registered_users", DOMAIN), ("create_room_with_opts", "verona", SERVICE, DOMAIN, "persistent:true"), ("token", f"admin@{DOMAIN}")]
+
+
+@pytest.mark.parametrize("words", LINES, ids=[words[0] for words in LINES])
+def test_without_a_gateway_nothing_is_done_unless_told(line: Callable[..., Ran], config: Path, storage: None, words: tuple[str, ...]) -> None:
+    """Neither where there is a storage, nor where there is none; what is there is named either way."""
+    ran = line(*words)
+    assert (ran.code, ran.out) == (3, "")
+    for word in ("does not run", "--offline", str(config), str(config.parent / "data")):
+        assert word in ran.err
+    assert line("--offline", *words).code == 0
+
+
+@pytest.mark.parametrize("url", ["sqlite:gateway.sqlite", "flatfile:accounts", "jsonfile:accounts"])
+@pytest.mark.parametrize("words", LINES, ids=[words[0] for words in LINES])
+def test_no_storage_is_ever_made(line: Callable[..., Ran], config: Path, words: tuple[str, ...], url: str) -> None:
+    config.write_text(config.read_text() + f"[storage]\nurl = {url}\n")
+    for folder in ("nowhere", "data"):
+        before = below(config.parent)
+        for options in ((), ("--offline",)):
+            ran = line(*options, *words)
+            assert (ran.code, ran.out) == (3, "")
+            assert str(config.parent / "data") in ran.err
+        assert "There is no storage" in ran.err
+        assert below(config.parent) == before
+        (config.parent / "data").mkdir(mode=0o700, exist_ok=folder == "data")
+
+
+def test_another_folder_than_that_of_the_gateway(config: Path, gateway: Gateway, tmp_path: Path) -> None:
+    """A variable that the service has and the command line does not: the gateway is not found, and nothing is done somewhere else."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "wsgi.ini").write_text(config.read_text())
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("XMPP_REST_")} | {"PYTHONPATH": str(ROOT)}
+    for config_file, code in ((elsewhere / "wsgi.ini", 3), (config, 0)):
+        command = [sys.executable, "-m", "xmpp_rest.ctl", "--config", str(config_file), "register", "alice", DOMAIN, "pw"]
+        ran = subprocess.run(command, cwd=elsewhere, env=environ, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == code, ran
+    assert below(elsewhere) == {"wsgi.ini"}
+    assert gateway.accounts.exists(parse_jid(f"alice@{DOMAIN}"))
+
+
+def test_where_it_works_is_said_to_who_asks(line: Callable[..., Ran], config: Path, gateway: Gateway) -> None:
+    assert line("-v", "registered_vhosts") == (0, f"{DOMAIN}\n", f"xmpp-restctl: configuration: {config}; data folder: {config.parent / 'data'}\n")
+    assert line("registered_vhosts") == (0, f"{DOMAIN}\n", "")

@@ -9,21 +9,32 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PASSWORD
+from xmpp_rest.application import build
+from xmpp_rest.configuration import load_settings
 from xmpp_rest.ctl.__main__ import main
+from xmpp_rest.gateway import Gateway
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
 LINE = re.compile(r"^\$ xmpp-restctl (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
+
+
+def start(config: Path) -> None:
+    """A gateway that has been there and made the storage."""
+    gateway: Gateway = build(load_settings(config, {})).extensions["gateway"]
+    gateway.prepare()
+    gateway.stop()
 
 
 def test_the_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "wsgi.ini"
     config.write_text(f"[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n")
     monkeypatch.setenv("XMPP_REST_CONFIG", str(config))
+    start(config)
     (block,) = re.findall(r"^```console\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
     lines = LINE.findall(block)
     assert len(lines) > 8
     for words, shown in lines:
-        main(shlex.split(words))
+        main(["--offline", *shlex.split(words)])
         assert capsys.readouterr().out == shown, words
 
 
@@ -31,10 +42,11 @@ def test_a_token(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     config = tmp_path / "wsgi.ini"
     config.write_text("[auth]\niterations = 4096\n")
     monkeypatch.setenv("XMPP_REST_CONFIG", str(config))
-    main(["register", "juliet", "localhost", PASSWORD])
+    start(config)
+    main(["--offline", "register", "juliet", "localhost", PASSWORD])
     capsys.readouterr()
     (words,) = re.findall(r"^\$ xmpp-restctl (token .+)$", PAGE, re.MULTILINE)
-    assert main(shlex.split(words)) == 0
+    assert main(["--offline", *shlex.split(words)]) == 0
     token = capsys.readouterr().out.strip()
     assert re.fullmatch(r"[A-Za-z0-9]{32}", token)
     audit = (tmp_path / "data" / "audit.log").read_text()

@@ -39,11 +39,13 @@ def bodies(config: Path) -> list[str]:
 def test_sending(xmpp_rest: Ctl, config: Path, running: bool, request: pytest.FixtureRequest) -> None:
     if running:
         request.getfixturevalue("gateway")
-    assert xmpp_rest("send", str(JULIET), "Madam!") == (0, "", "")
-    assert xmpp_rest("send", str(JULIET), "-", "--subject", "News", stdin="two\nlines\n") == (0, "", "")
-    refused = xmpp_rest("send", f"nobody@{DOMAIN}", "x")
-    assert (refused.code, refused.err) == (1, f"xmpp-rest send: nobody@{DOMAIN}: service-unavailable\n")
-    nowhere = xmpp_rest("send", "romeo@montague.example", "x")
+    how = () if running else ("--offline",)
+    where = "" if running else f"xmpp-rest: configuration: {config}; data folder: {config.parent / 'data'}\n"
+    assert xmpp_rest("send", str(JULIET), "Madam!", *how) == (0, "", where)
+    assert xmpp_rest(*how, "send", str(JULIET), "-", "--subject", "News", stdin="two\nlines\n") == (0, "", where)
+    refused = xmpp_rest("send", f"nobody@{DOMAIN}", "x", *how)
+    assert (refused.code, refused.err) == (1, f"{where}xmpp-rest send: nobody@{DOMAIN}: service-unavailable\n")
+    nowhere = xmpp_rest("send", "romeo@montague.example", "x", *how)
     assert nowhere.code == 1
     assert "remote-server-not-found" in nowhere.err
     first, second = bodies(config)
@@ -58,9 +60,11 @@ def test_wrong_usage_of_send(xmpp_rest: Ctl, words: list[str]) -> None:
     assert xmpp_rest("send", *words).code == 2
 
 
-def test_sending_where_no_gateway_runs_that_has_a_link(xmpp_rest: Ctl, config: Path) -> None:
+@pytest.mark.parametrize("how", [(), ("--offline",)])
+@pytest.mark.usefixtures("juliet")
+def test_sending_where_no_gateway_runs_that_has_a_link(xmpp_rest: Ctl, config: Path, how: tuple[str, ...]) -> None:
     config.write_text(config.read_text() + "[link]\nkind = component\nsecret = x\nport = 1\n")
-    ran = xmpp_rest("send", "romeo@montague.example", "x")
+    ran = xmpp_rest("send", "romeo@montague.example", "x", *how)
     assert ran.code == 3
     assert "does not run" in ran.err
 
@@ -81,7 +85,7 @@ def test_a_message_that_waits(xmpp_rest: Ctl, config: Path) -> None:
 @pytest.mark.parametrize("tool", ["ctl", "xmpp_rest"])
 @pytest.mark.usefixtures("juliet")
 def test_a_token_that_may_only_send(request: pytest.FixtureRequest, config: Path, tool: str) -> None:
-    ran = request.getfixturevalue(tool)("token", str(JULIET), "--may-send-to", "ops@*", "--ttl", "1h")
+    ran = request.getfixturevalue(tool)("token", str(JULIET), "--offline", "--may-send-to", "ops@*", "--ttl", "1h")
     assert (ran.code, len(ran.out)) == (0, 33)
     app = build(load_settings(config, {}))
     client = app.test_client()
@@ -95,8 +99,8 @@ def test_a_token_that_may_only_send(request: pytest.FixtureRequest, config: Path
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["token", "nobody@capulet.example"], 1, "has no account here"),
-        (["token", "romeo@montague.example"], 1, "has no account here"),
+        (["--offline", "token", "nobody@capulet.example"], 1, "has no account here"),
+        (["token", "romeo@montague.example", "--offline"], 1, "has no account here"),
         (["token", DOMAIN], 2, "names no account"),
         (["token", str(JULIET), "--scope", "god"], 1, "there is no such scope"),
         (["token", str(JULIET), "--may-send-to", "a b"], 2, "write an address"),
@@ -104,7 +108,9 @@ def test_a_token_that_may_only_send(request: pytest.FixtureRequest, config: Path
         (["token", "--help"], 0, "--may-send-to"),
         (["--help"], 0, "migrate"),
         (["nosuch"], 2, "invalid choice"),
-        (["ctl", "registered_users", DOMAIN], 0, "juliet"),
+        (["ctl", "--offline", "registered_users", DOMAIN], 0, "juliet"),
+        (["--offline", "ctl", "registered_users", DOMAIN], 0, "juliet"),
+        (["token", str(JULIET)], 69, "--offline"),
         (["migrate", "x:y", "x:y"], 2, "the same storage"),
     ],
 )
@@ -122,3 +128,25 @@ def test_migrating(xmpp_rest: Ctl, config: Path) -> None:
     assert not (config.parent / "there").exists() or not list((config.parent / "there").rglob("*.json"))
     assert xmpp_rest("migrate", source, target).code == 0
     assert list((config.parent / "there").rglob("juliet*"))
+
+
+def test_a_migration_beside_a_gateway(xmpp_rest: Ctl, config: Path, gateway: Gateway) -> None:
+    folder = config.parent
+    mine, other = f"sqlite:{folder}/data/gateway.sqlite", f"jsonfile:{folder}/there"
+    for urls in ((mine, other), (other, mine)):
+        ran = xmpp_rest("migrate", *urls)
+        assert (ran.code, ran.out) == (75, "")
+        assert f"a gateway uses {'FROM' if urls[0] == mine else 'TO'} for {DOMAIN}" in ran.err
+        assert "stop it first" in ran.err
+    dry = xmpp_rest("migrate", mine, other, "--dry-run")
+    assert dry.code == 0
+    assert "a gateway uses FROM" in dry.err
+    assert not (folder / "there").exists()
+
+
+def test_a_migration_from_another_folder(xmpp_rest: Ctl, config: Path, juliet: None) -> None:
+    """Relative paths are below the current folder, which is named where there is nothing of that name."""
+    ran = xmpp_rest("migrate", "sqlite:data/no.sqlite", f"jsonfile:{config.parent}/there")
+    assert (ran.code, ran.out) == (66, "")
+    assert "there is no storage sqlite:data/no.sqlite" in ran.err
+    assert not (config.parent / "there").exists()

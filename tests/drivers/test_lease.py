@@ -146,5 +146,6 @@ def test_migrating_under_a_running_gateway(tmp_path: Path, open_driver: Callable
     assert run_cli([*words, "--dry-run"], tmp_path) == 0
     running.release()
     Lease(source, "a", "that of /data", ("gw.example",)).claim()
-    assert run_cli(words, tmp_path) == 0
+    assert run_cli(words, tmp_path) == 75
     assert "a gateway uses FROM" in capsys.readouterr().err
+    assert run_cli([*words, "--dry-run"], tmp_path) == 0

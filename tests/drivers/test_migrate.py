@@ -156,7 +156,7 @@ def test_a_target_that_keeps_something_else_is_noticed(opened: Open, monkeypatch
 def test_the_command(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files, database = "flatfile:prosody-data", "sqlite:x.sqlite"
     assert run_cli([files, database, "--dry-run"], tmp_path) == 0
-    assert capsys.readouterr().out == "to copy: 39 stores, 105 items\n"
+    assert capsys.readouterr().out == "would copy: 39 stores, 105 items\n"
     assert run_cli([files, database], tmp_path) == 0
     assert capsys.readouterr().out == "copied: 39 stores, 105 items\n"
     with closing(sqlite3.connect(tmp_path / "x.sqlite")) as connection, connection:
@@ -167,13 +167,50 @@ def test_the_command(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureF
     assert printed.out == "already there: 38 stores, 104 items\ndiffers: 1 stores, 0 items\n"
     assert printed.err == "juliet@capulet.example: accounts (keyval) differs: the target has other content\n"
     assert run_cli([files, database, "--overwrite"], tmp_path) == 0
+    (tmp_path / "nothing").mkdir()
     assert run_cli(["flatfile:nothing", "jsonfile:new"], tmp_path) == 0
     assert capsys.readouterr().out.endswith("there is nothing to copy\n")
 
 
-@pytest.mark.parametrize("urls", [("nosuch:x", "sqlite:x"), ("sqlite:x", "sqlite:x"), ("flatfile:file", "sqlite:x"), ("sqlite:file/x", "sqlite:x")])
-def test_storages_that_cannot_be_opened(tmp_path: Path, urls: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--overwrite"]])
+@pytest.mark.parametrize("target", ["flatfile:new", "sqlite:new/x.sqlite", "jsonfile:new"])
+@pytest.mark.parametrize("source", ["flatfile:gone", "sqlite:gone.sqlite", "jsonfile:gone", "sqlite:gone/x.sqlite", "sqlite:empty"])
+def test_a_source_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, target: str, options: list[str]) -> None:
+    (tmp_path / "empty").touch()
+    assert run_cli([source, target, *options], tmp_path) == 66
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert f"there is no storage {source}: relative paths are below {tmp_path}" in printed.err
+    assert set(snapshot(tmp_path)) == {"empty"}
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("target", URLS.values())
+@pytest.mark.parametrize("source", ["flatfile:prosody-data", "sqlite:prosody.sqlite"])
+def test_a_dry_run_leaves_every_byte(
+    opened: Open, tmp_path: Path, prosody_data: Path, prosody_database: Path, source: str, target: str, there: bool, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    if there:
+        driver = opened(target)
+        driver.store(None, "other.example", "hostdata", {"a": 1})
+        driver.close()
+    before = snapshot(tmp_path)
+    assert run_cli([source, target, "--dry-run"], tmp_path) == 0
+    assert capsys.readouterr().out.startswith("would copy: ")
+    assert snapshot(tmp_path) == before
+    assert run_cli([source, target], tmp_path) == 0
+    name = source.partition(":")[2]
+    assert {k: v for k, v in snapshot(tmp_path).items() if k.startswith(name)} == {k: v for k, v in before.items() if k.startswith(name)}
+
+
+@pytest.mark.parametrize("urls", [("nosuch:x", "sqlite:x"), ("sqlite:x", "sqlite:x"), ("flatfile:file", "sqlite:x"), ("flatfile:full", "sqlite:file/x")])
+def test_storages_that_cannot_be_opened(opened: Open, tmp_path: Path, urls: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    assert run_cli(list(urls), tmp_path) == 2
+    opened("flatfile:full").store(*JULIET, "accounts", {"a": 1})
+    assert run_cli(list(urls), tmp_path) == (1 if urls[0] == "flatfile:full" else 2)
     assert capsys.readouterr().err
 

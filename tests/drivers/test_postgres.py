@@ -14,6 +14,7 @@ from tests.conftest import OpenDriver
 from tests.drivers.contract import DriverContract
 from tests.drivers.contract_base import JULIET
 from tests.drivers.postgrescluster import Cluster
+from tests.service.test_administrator import configuration, one_won
 
 
 @pytest.mark.live
@@ -120,3 +121,29 @@ def test_without_psycopg_the_error_says_what_to_install(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=60)
     assert "pip install -r requirements-postgres.txt" in done.stdout
+
+
+@pytest.mark.live
+def test_processes_that_start_first_at_once_on_an_empty_database(tmp_path: Path, cluster: Cluster) -> None:
+    one_won(configuration(tmp_path, cluster.new_database()))
+
+
+@pytest.mark.live
+def test_reading_alone_changes_nothing(tmp_path: Path, cluster: Cluster, open_driver: OpenDriver) -> None:
+    """A database of Prosody's lacks our tables: they count as empty, and are not made."""
+    import psycopg
+
+    url = cluster.new_database()
+    names = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert not open_driver(url, tmp_path).exists()
+        connection.execute('CREATE TABLE "prosody" ("host" TEXT, "user" TEXT, "store" TEXT, "key" TEXT, "type" TEXT, "value" TEXT)')
+        connection.execute("INSERT INTO prosody VALUES ('h', 'u', 'accounts', 'password', 'string', 'x')")
+        driver = open_driver(url, tmp_path)
+        assert driver.exists()
+        driver.read_only()
+        assert driver.load("u", "h", "accounts") == {"password": "x"}
+        assert list(driver.hosts()) == ["h"]
+        assert driver.list_load("u", "h", "notes") is None
+        driver.close()
+        assert [name for (name,) in connection.execute(names.encode()).fetchall()] == ["prosody"]

@@ -1,4 +1,4 @@
-"""`xmpp-restctl [--config FILE] [--version N] [--auth USER HOST PASSWORD] COMMAND [ARGUMENTS]` (spec commands-api §14)"""
+"""`xmpp-restctl [--config FILE] [--offline] [-v] [--version N] [--auth USER HOST PASSWORD] COMMAND [ARGUMENTS]` (spec commands-api §14)"""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from xmpp_rest.api.commands.services import Services
 from xmpp_rest.application import find_config
 from xmpp_rest.check import require_sense
 from xmpp_rest.configuration import SettingsError, load_settings
-from xmpp_rest.ctl.gateway import alone, remote
+from xmpp_rest.ctl.gateway import alone, place, remote, say_place
 from xmpp_rest.ctl.helping import USAGE, Help
 from xmpp_rest.ctl.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed, write
-from xmpp_rest.ctl.runner import Runner
+from xmpp_rest.ctl.runner import Runner, wrong_usage
 from xmpp_rest.ctl.token import token
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.exits import CannotStart
 from xmpp_rest.settings import Settings
 
 HELP = ("help", "--help", "-h")
@@ -32,6 +33,8 @@ class Line:
     config: str | None = None
     version: str | None = None
     auth: list[str] | None = None
+    offline: bool = False
+    verbose: bool = False
     words: list[str] = field(default_factory=list)
 
 
@@ -39,7 +42,7 @@ class BadLine(ValueError):
     """An option lacks its value, or a word is no text."""
 
 
-OPTIONS = {"--config": 1, "--version": 1, "--auth": 3}
+OPTIONS = {"--config": 1, "--version": 1, "--auth": 3, "--offline": 0, "--verbose": 0, "-v": 0}
 """Options before the command, and how many words follow each."""
 
 
@@ -53,7 +56,7 @@ def read_line(argv: Sequence[str]) -> Line:
         given = words[1 : count + 1]
         if len(given) < count:
             raise BadLine(f"{option} needs {count} word{'s' if count > 1 else ''} behind it")
-        setattr(line, option[2:], given if count > 1 else given[0])
+        setattr(line, {"-v": "verbose"}.get(option, option[2:]), given if count > 1 else given[0] if count else True)
         del words[: count + 1]
     line.words = words
     return line
@@ -98,8 +101,12 @@ def _command(line: Line, offered: Registry, version: int | None) -> int:
     try:
         settings = load_settings(find_config(line.config))
         require_sense(settings)
-        printed = token(settings, words) if name == "token" else _run(settings, offered, (name, version, words, line.auth))
-    except (SettingsError, StorageError, GatewayError, OSError) as e:
+        say_place(settings, "xmpp-restctl", asked=line.verbose or line.offline)
+        if name == "token":
+            printed = token(settings, words, line.offline)
+        else:
+            printed = _run(settings, offered, (name, version, words, line.auth), line.offline)
+    except (SettingsError, CannotStart, StorageError, GatewayError, OSError) as e:
         print(f"Error: {e.text if isinstance(e, GatewayError) else e}", file=sys.stderr)
         return UNREACHABLE
     write((about.of_command(name) + "\n" if printed.code == WRONG_USAGE else "") + printed.text)
@@ -112,15 +119,17 @@ MAKING_ROOMS = ("create_room", "create_room_with_opts")
 Call = tuple[str, int | None, list[str], list[str] | None]
 
 
-def _run(settings: Settings, offered: Registry, call: Call) -> Printed:
-    """In the running gateway, if one runs. Raises StorageError, GatewayError, OSError."""
+def _run(settings: Settings, offered: Registry, call: Call, offline: bool) -> Printed:
+    """In the running gateway, if one runs; on its storage if told. Raises StorageError, GatewayError, OSError."""
     name, version, words, auth = call
+    if wrong := wrong_usage(offered, name, version, words):
+        return wrong
     with remote(settings) as running:
         if running:
             return Printed(*running.call("command", name=name, version=version, words=words, auth=auth))
     if name in ABOUT_THE_PROCESS:
-        raise GatewayError("link-down", "The gateway does not run")
-    with alone(settings) as gateway:
+        raise GatewayError("link-down", f"The gateway does not run ({place(settings)})")
+    with alone(settings, offline) as gateway:
         services = Services.of(gateway, offered.names)
         printed = Runner(services, offered).run(*call)
         if name in MAKING_ROOMS and printed.code == DONE and not is_kept(services, words[0], words[1]):

@@ -1,26 +1,34 @@
-"""How does a command line reach its gateway? Through the socket of the process that owns the link, else the storage itself."""
+"""How a command line reaches its gateway: through the socket of the process that owns the link, or, if told, on the storage itself."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element
 
+from drivers import open_driver
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.link.hub import SOCKET
 from xmpp_rest.link.hub_wire import Channel, connect
 from xmpp_rest.settings import Settings
+from xmpp_rest.starting import folder_of
 
 AUDIT = "audit.log"  # in the data folder: what was done while no gateway ran that could have written it down
 
 
-def socket_of(settings: Settings) -> Path:
-    """Where the gateway of these settings listens for its other processes."""
-    return Path(settings.base) / settings.server.data_dir / SOCKET
+def place(settings: Settings) -> str:
+    """Which configuration counts, and which folder."""
+    return f"configuration: {settings.file or 'no file'}; data folder: {folder_of(settings)}"
+
+
+def say_place(settings: Settings, program: str, *, asked: bool) -> None:
+    """Say where the command works, to a person or whoever asks."""
+    if asked or sys.stderr.isatty():
+        print(f"{program}: {place(settings)}", file=sys.stderr)
 
 
 class Remote:
@@ -45,17 +53,37 @@ class Remote:
 def remote(settings: Settings) -> Iterator[Remote | None]:
     """The running gateway; None if none runs. Raises OSError where it runs, but not for this user."""
     try:
-        channel = connect(socket_of(settings))
-    except (FileNotFoundError, ConnectionRefusedError):
+        channel = connect(folder_of(settings) / SOCKET)
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         yield None
         return
+    except PermissionError as e:
+        raise OSError(f"the folder is not this user's; run the command as the user of the gateway ({place(settings)})") from e
     with closing(channel):
         yield Remote(channel)
 
 
+def require_storage(settings: Settings, offline: bool) -> None:
+    """Refuse to work on a storage without being told, or where there is none: nothing is ever made. Raises GatewayError, StorageError."""
+    if not offline:
+        remedy = "start it, or say --offline to work on its storage"
+        raise GatewayError("link-down", f"The gateway does not run; {remedy} ({place(settings)})")
+    folder = folder_of(settings)
+    if folder.is_dir():
+        with closing(open_driver(settings.storage.url, folder)) as driver:
+            if driver.exists():
+                return
+    remedy = "name the file of the gateway with --config"
+    raise GatewayError("link-down", f"There is no storage: no gateway was ever started there; {remedy} ({place(settings)})")
+
+
 @contextmanager
-def alone(settings: Settings) -> Iterator[Gateway]:
-    """A gateway on the storage, without link, threads and HTTP. Raises StorageError, Taken if one runs from another data folder."""
+def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
+    """A gateway on the storage, without link, threads and HTTP.
+
+    Raises StorageError, GatewayError, Taken if one runs from another data folder.
+    """
+    require_storage(settings, offline)
     gateway = Gateway(settings)
     if settings.link.kind != "none":
         gateway.router.attach(_not_running)
@@ -71,7 +99,7 @@ def alone(settings: Settings) -> Iterator[Gateway]:
 @contextmanager
 def audited(settings: Settings) -> Iterator[None]:
     """What is recorded in this context goes to a file in the data folder, and nowhere else."""
-    audit = logging.FileHandler(Path(settings.base) / settings.server.data_dir / AUDIT, encoding="utf-8", delay=True)
+    audit = logging.FileHandler(folder_of(settings) / AUDIT, encoding="utf-8", delay=True)
     audit.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("xmpp_rest.commands")
     level, logger.propagate = logger.level, False

@@ -102,6 +102,17 @@ def _named(word: str, to: Type) -> Any:
     return word
 
 
+def wrong_usage(registry: Registry, name: str, version: int | None, words: Sequence[str]) -> Printed | None:
+    """What is to be printed where the number of words is wrong, which needs neither gateway nor storage."""
+    try:
+        values(registry.find(name, registry.newest if version is None else min(version, registry.newest)).definition, words)
+    except WrongNumber as e:
+        return Printed(WRONG_USAGE, f"Error: {e}\n")
+    except Failure:  # the runner says so
+        return None
+    return None
+
+
 def command_line(gateway: Gateway) -> None:
     """Let the gateway serve the command line once it runs."""
     offered = registry()

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 from drivers import StorageError
 from xmpp_rest.ctl.gateway import Remote, alone, remote
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.exits import CannotStart
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
@@ -46,13 +47,16 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     kind = "" if options.type == "normal" else options.type
     message = make("message", *payload, child("body", text), type_=kind, id_=new_id(), from_=str(sender), to_=str(options.to))
     try:
+        serialise(message)  # what XML cannot hold needs no gateway to be refused
         with remote(settings) as running:
-            return _through(running, message, sender, options.wait) if running else _stored(settings, message, sender, options.to)
+            if running:
+                return _through(running, message, sender, options.wait)
+            return _stored(settings, message, sender, options)
     except BadXML as e:
         return _say(WRONG_USAGE, str(e))
     except GatewayError as e:
         return _say(UNREACHABLE if e.name == "link-down" else WAITS if e.row.status == 503 else REFUSED, e.text)
-    except (StorageError, ConnectionError) as e:
+    except (StorageError, CannotStart, OSError) as e:
         return _say(UNREACHABLE, str(e))
 
 
@@ -70,10 +74,10 @@ def _through(gateway: Remote, message: Element, sender: JID, seconds: float) -> 
     return _say(WAITS, f"it is kept; the server has not confirmed it within {seconds:g} seconds")
 
 
-def _stored(settings: Settings, message: Element, sender: JID, to: JID) -> int:
-    """No gateway runs: accounts of its own are reached all the same."""
-    with alone(settings) as gateway:
-        refusal = gateway.sending.send(message, sender, to)
+def _stored(settings: Settings, message: Element, sender: JID, options: argparse.Namespace) -> int:
+    """No gateway runs: accounts of its own are reached all the same, if that is asked for."""
+    with alone(settings, options.offline) as gateway:
+        refusal = gateway.sending.send(message, sender, options.to)
     return SENT if refusal is None else _refused(refusal)
 
 

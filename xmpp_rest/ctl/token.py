@@ -1,4 +1,4 @@
-"""`xmpp-restctl token JID`: a token for scripts, made on the storage, whether a gateway runs or not."""
+"""`xmpp-restctl token JID`: a token for scripts, made on the storage."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import re
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 from drivers import open_driver
 from xmpp_rest.api.commands import registry
@@ -15,19 +14,20 @@ from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.rights import Asker
 from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope, send_scope
 from xmpp_rest.auth.tokens import Tokens
-from xmpp_rest.ctl.gateway import audited
+from xmpp_rest.ctl.gateway import audited, remote, require_storage
 from xmpp_rest.ctl.output import DONE, FAILED, WRONG_USAGE, Printed
 from xmpp_rest.ctl.runner import PLACE
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.settings import Settings
+from xmpp_rest.starting import folder_of
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 YEAR = 365 * 86400
 
 
-def token(settings: Settings, words: Sequence[str], prog: str = "xmpp-restctl token") -> Printed:
-    """Make a token and print it. Raises StorageError."""
+def token(settings: Settings, words: Sequence[str], offline: bool, prog: str = "xmpp-restctl token") -> Printed:
+    """Make a token and print it. `offline`: also where no gateway runs. Raises StorageError, GatewayError, OSError."""
     try:
         options = _parser(prog).parse_args(words)
     except SystemExit as e:  # argparse has printed why
@@ -36,6 +36,8 @@ def token(settings: Settings, words: Sequence[str], prog: str = "xmpp-restctl to
     if unknown := [s for s in scopes if not (s in GENERAL_SCOPES or s in registry().names or is_send_scope(s))]:
         known = ", ".join(sorted(GENERAL_SCOPES))
         return Printed(FAILED, f"Error: {unknown[0]}: there is no such scope; write one of {known}, or a command\n")
+    with remote(settings) as running:
+        require_storage(settings, offline or options.offline or bool(running))
     try:
         return Printed(DONE, _issue(settings, options.jid, scopes or ["ejabberd:user"], options.ttl) + "\n")
     except GatewayError as e:
@@ -43,8 +45,7 @@ def token(settings: Settings, words: Sequence[str], prog: str = "xmpp-restctl to
 
 
 def _issue(settings: Settings, owner: JID, scopes: list[str], seconds: int) -> str:
-    folder = Path(settings.base) / settings.server.data_dir
-    with closing(open_driver(settings.storage.url, folder)) as driver:
+    with closing(open_driver(settings.storage.url, folder_of(settings))) as driver:
         if owner.domain != settings.gateway.domain or driver.load(owner.local, owner.domain, ACCOUNTS) is None:
             raise GatewayError("account-unknown", f"{owner} has no account here, so nobody could use a token of it")
         text = Tokens(driver, settings.gateway.domain).issue(owner, scopes, seconds)
@@ -62,6 +63,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     scope = "ejabberd:user (act as the account: the default), ejabberd:admin, a command's name; may be given several times"
     parser.add_argument("--scope", metavar="SCOPE", action="append", default=[], help=scope)
     parser.add_argument("--ttl", metavar="TIME", type=_seconds, default=YEAR, help="how long it lasts: 3600, 12h, 30d (default: a year)")
+    parser.add_argument("--offline", action="store_true", help="work on the storage although no gateway runs")
     return parser
 
 
