@@ -142,6 +142,14 @@ sys.exit(command.main(sys.argv[1:]))
 """
 
 
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that every user can reach, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize(
     ("text", "code", "says"),
     [
@@ -153,20 +161,17 @@ sys.exit(command.main(sys.argv[1:]))
     ],
 )
 @pytest.mark.parametrize("words", [[], ["check"]], ids=["serve", "check"])
-def test_what_another_user_may_not(tmp_path: Path, text: str, code: int, says: str, words: list[str]) -> None:
-    (tmp_path / "locked").mkdir(mode=0o755)
-    (tmp_path / "mine").mkdir()
-    os.chown(tmp_path / "mine", 65534, 65534)
-    (tmp_path / "locked" / "x.sqlite").write_text("x")
-    (tmp_path / "locked" / "x.sqlite").chmod(0o600)
-    (tmp_path / "secret").write_text("x")
-    (tmp_path / "secret").chmod(0o600)
+def test_what_another_user_may_not(shared: Path, text: str, code: int, says: str, words: list[str]) -> None:
+    (shared / "locked").mkdir(mode=0o755)
+    (shared / "mine").mkdir()
+    os.chown(shared / "mine", 65534, 65534)
+    (shared / "locked" / "x.sqlite").write_text("x")
+    (shared / "locked" / "x.sqlite").chmod(0o600)
+    (shared / "secret").write_text("x")
+    (shared / "secret").chmod(0o600)
     if os.geteuid():
         pytest.skip("needs root, to become somebody else")
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.is_relative_to(tempfile.gettempdir()) and parent != Path(tempfile.gettempdir()):
-            parent.chmod(0o755)
-    ran = run([sys.executable, "-c", AS_NOBODY, "--config", str(write(tmp_path, text)), *words], cwd=ROOT, env=environment())
+    ran = run([sys.executable, "-c", AS_NOBODY, "--config", str(write(shared, text)), *words], cwd=ROOT, env=environment())
     assert ran.returncode == code, ran
     (line,) = own_lines(ran)
     assert says in line
