@@ -37,6 +37,7 @@ def make_node(data_dir: Path) -> str:
     """As `node_of`; made if need be. Raises OSError."""
     if not (data_dir / NODE).exists():
         scratch = data_dir / f"{NODE}.{os.getpid()}"
+        scratch.touch(0o600)
         scratch.write_text(f"{secrets.token_hex(8)}\n", encoding="ascii")
         with contextlib.suppress(FileExistsError):  # of several processes one comes first
             os.link(scratch, data_dir / NODE)

@@ -20,7 +20,7 @@ JULIET = parse_jid(f"juliet@{DOMAIN}")
 def juliet(config: Path) -> None:
     app = build(load_settings(config, {}))
     gateway: Gateway = app.extensions["gateway"]
-    gateway.prepare()
+    gateway.start()
     gateway.accounts.register(JULIET, PASSWORD)
     gateway.stop()
 
@@ -132,16 +132,17 @@ def test_migrating(xmpp_rest: Ctl, config: Path) -> None:
 
 def test_a_migration_beside_a_gateway(xmpp_rest: Ctl, config: Path, gateway: Gateway) -> None:
     folder = config.parent
-    mine, other = f"sqlite:{folder}/data/gateway.sqlite", f"jsonfile:{folder}/there"
-    for urls in ((mine, other), (other, mine)):
-        ran = xmpp_rest("migrate", *urls)
+    mine, other, new = f"sqlite:{folder}/data/gateway.sqlite", f"jsonfile:{folder}/other", f"jsonfile:{folder}/new"
+    (folder / "other").mkdir()
+    for source, target, which in ((mine, new, "FROM"), (other, mine, "TO")):
+        ran = xmpp_rest("migrate", source, target)
         assert (ran.code, ran.out) == (75, "")
-        assert f"a gateway uses {'FROM' if urls[0] == mine else 'TO'} for {DOMAIN}" in ran.err
+        assert f"a gateway uses {which} for {DOMAIN}" in ran.err
         assert "stop it first" in ran.err
-    dry = xmpp_rest("migrate", mine, other, "--dry-run")
+    dry = xmpp_rest("migrate", mine, new, "--dry-run")
     assert dry.code == 0
     assert "a gateway uses FROM" in dry.err
-    assert not (folder / "there").exists()
+    assert not (folder / "new").exists()
 
 
 def test_a_migration_from_another_folder(xmpp_rest: Ctl, config: Path, juliet: None) -> None:
