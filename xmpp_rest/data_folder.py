@@ -11,7 +11,9 @@ from xmpp_rest.exits import CannotStart, Exit
 
 log = logging.getLogger(__name__)
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-MARKS = frozenset({"owner.lock", "hub.sock", "node", "admin-password", "admin-password.new", "audit.log", "outbox", "callbacks", "gateway.sqlite"})
+MARKS = frozenset(
+    {"owner.lock", "hub.sock", "node", "admin-password", "admin-password.new", "audit.log", "outbox", "callbacks", "gateway.sqlite"}
+)
 """Names that a gateway leaves in its folder. A folder with none of them, and something else in it, may be anything: /var/lib, a home."""
 PRIVATE = (".sqlite", ".sqlite-wal", ".sqlite-shm")
 
