@@ -78,6 +78,25 @@ def test_what_counts_as_one_address(client: FlaskClient, good: dict[str, str], a
     statuses = [ask(client, PATHS["client"], WRONG_TOKEN, address)[0] for address in addresses]
     assert statuses == [401] * LIMIT + [429] * (9 - LIMIT)
     assert ask(client, PATHS["client"], WRONG_TOKEN, another)[0] == 401
+    for network in ("198.51.100.0/24", "2001:db9::/32", "192.0.2.7/33", "192.0.2.7/255.255.255.255", "bogus", " 192.0.2.7", ""):
+        answer = client.post("/api/unban_ip", json={"address": network}, headers=basic(ADMIN, PASSWORD)).get_json()
+        assert answer == (0 if network in ("198.51.100.0/24", "2001:db9::/32") else -1), network
     lifted = client.post("/api/unban_ip", json={"address": addresses[-1]}, headers=basic(ADMIN, PASSWORD))
     assert lifted.get_json() == 1
     assert ask(client, PATHS["client"], WRONG_TOKEN, addresses[0])[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("counted", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"), ("192.0.2.7", "192.0.2.0/24"), ("192.0.2.7", "192.0.2.9/8"), ("192.0.2.7", "0.0.0.0/0"),
+        ("192.0.2.7", "::ffff:192.0.2.7"), ("192.0.2.7", "::ffff:192.0.2.7/128"), ("192.0.2.7", "::ffff:192.0.2.0/120"),
+        ("::ffff:192.0.2.7", "192.0.2.7/32"), ("2001:db8::7", "2001:db8::7"), ("2001:db8::7", "2001:db8::/32"), ("2001:db8::7", "2001:db8::9/128"),
+    ],
+)  # fmt: skip
+def test_a_network_is_lifted_as_a_whole(client: FlaskClient, good: dict[str, str], counted: str, network: str) -> None:
+    for _ in range(LIMIT + 1):
+        ask(client, PATHS["client"], WRONG_TOKEN, counted)
+    assert ask(client, PATHS["client"], WRONG_TOKEN, counted)[0] == 429
+    assert client.post("/api/unban_ip", json={"address": network}, headers=good).get_json() == 1
+    assert ask(client, PATHS["client"], WRONG_TOKEN, counted)[0] == 401

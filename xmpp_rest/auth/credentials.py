@@ -239,9 +239,9 @@ class Authenticator:
         pair = basic_pair(header)
         return pair is not None and self._passwords.check(self._record(self._named(pair[0])), pair[1])
 
-    def lift(self, address: str) -> int:
-        """Forget the wrong passwords that came from `address`; for how many accounts there were any."""
-        return self._throttle.lift(address)
+    def lift(self, network: str) -> int:
+        """Forget the wrong passwords that came from an address or a network; for how many accounts there were any. Raises ValueError."""
+        return self._throttle.lift(network)
 
     def _record(self, jid: JID) -> Record | None:
         record = self._stored(jid)

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 Key = tuple[str, str]  # account as it was named, or what else is guessed; address of the client
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+MAPPED = 96  # bits before the IPv4 address in a mapped one
 TURN = 1.0  # seconds between two attempts
 PATIENCE = 2.0  # seconds that an attempt waits for its turn at most; one that would have to wait longer is refused unseen
 
@@ -96,11 +98,14 @@ class Throttle:
         else:
             self._count(key)
 
-    def lift(self, address: str) -> int:
-        """Let `address` try again at once, whatever it tried; how many accounts it had failures for."""
-        network = network_of(address)
+    def lift(self, network: str) -> int:
+        """Let an address, or all of a network, try again at once, whatever they tried; how many accounts there were failures for.
+
+        Raises ValueError for what is neither.
+        """
+        wanted = parse_network(network)
         with self._lock:
-            keys = [key for key in self._failed if key[1] == network]
+            keys = [key for key in self._failed if _overlaps(key[1], wanted)]
             for key in keys:
                 del self._failed[key]
         return len(keys)
@@ -134,6 +139,27 @@ class Throttle:
 
     def _left(self, entry: Failures, now: float) -> int:
         return max(1, int(entry.since + self._window - now) + 1)
+
+
+def parse_network(text: str) -> Network:
+    """The network that is written so: an address, or one with `/` and the length of a prefix. Raises ValueError.
+
+    One of IPv4-mapped addresses stands for the IPv4 network (RFC 4291 §2.5.5.2).
+    """
+    _, slash, length = text.partition("/")
+    if "%" in text or (slash and not (length.isascii() and length.isdigit())):  # a mask is no length
+        raise ValueError(f"{text!r} is neither an address nor a network")
+    network = ipaddress.ip_network(text, strict=False)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= MAPPED else None
+    return ipaddress.ip_network((mapped, network.prefixlen - MAPPED)) if mapped else network
+
+
+def _overlaps(counted: str, wanted: Network) -> bool:
+    try:
+        network = ipaddress.ip_network(counted)
+    except ValueError:
+        return False
+    return network.version == wanted.version and network.overlaps(wanted)
 
 
 def _key(named: Key) -> Key:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 
 from xmpp_rest.api.commands.errors import Failure, failure, not_found, rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.auth.throttle import parse_network
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 
@@ -96,10 +96,10 @@ def registered_users(services: Services, host: str) -> list[str]:
 @command("unban_ip")
 def unban_ip(services: Services, address: str) -> int:
     try:
-        ip = ipaddress.ip_address(address)
+        network = parse_network(address)
     except ValueError:
         return -1
-    lifted: int = services.gateway.everywhere("lift", address=str(ip))
+    lifted: int = services.gateway.everywhere("lift", network=str(network))
     return lifted
 
 
