@@ -30,6 +30,7 @@ from xmpp_rest.starting import STARTING, explained
 log = logging.getLogger(__name__)
 
 CONFIG = "XMPP_REST_CONFIG"
+NOTHING_THERE = "There is nothing at this path; the APIs are at /rest, /data, /api and /oauth"
 HERE = Path(__file__).resolve().parent.parent  # where app.py and wsgi.ini are
 
 
@@ -86,7 +87,8 @@ def _problem(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if error.response is not None or status < 400:
         return error
-    body, content_type = render_problem(status, {"instance": request.path})
+    there = {"detail": NOTHING_THERE} if status == 404 else {}
+    body, content_type = render_problem(status, {"instance": request.path} | there)
     response = Response(body, status, content_type=content_type)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

@@ -91,7 +91,7 @@ def test_recorded_lines(request: pytest.FixtureRequest, running: bool) -> None:
         (["backup", "x"], 1, "Error: unknown_command\n"),
         (["echo", "x"], 1, "Error: frontend_cannot_call_an_internal_command\n"),
         (["set_last", "admin", DOMAIN, "soon", "x"], 1, None),
-        (["unregister", "nobody", DOMAIN], 0, "\n"),
+        (["unregister", "nobody", DOMAIN], 0, ""),
         (["--auth", "admin", DOMAIN, PASSWORD, "registered_users", DOMAIN], 0, "admin\n"),
         (["--auth", "admin", DOMAIN, "wrong", "registered_users", DOMAIN], 1, "Error: You are not authorized to call this command.\n"),
         (["--auth", "juliet", DOMAIN, PASSWORD, "registered_vhosts"], 1, None),
@@ -214,7 +214,7 @@ def test_a_job_runs_to_its_end_without_a_gateway(offline: Callable[..., Ran], co
     driver = open_driver("sqlite:gateway.sqlite", config.parent / "data")
     driver.archive_append("juliet", DOMAIN, "offline", "<message/>", when=1.0)
     driver.close()
-    assert offline("delete_old_messages_batch", DOMAIN, "1", "10", "100000") == (0, "\n", "")
+    assert offline("delete_old_messages_batch", DOMAIN, "1", "10", "100000") == (0, "", "")
     assert offline("delete_old_messages_status", DOMAIN).out == "Operation was completed after deleting 1 messages\n"
 
 

@@ -14,6 +14,13 @@ from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Resource, Stop
 
+WHY: Mapping[Outcome, str] = {
+    Outcome.MISSING: "Send Basic with user name and password, or Bearer with a token",
+    Outcome.WRONG: "There is no such account, or its password is wrong; or the token is no longer good",
+    Outcome.FORBIDDEN: "The token is good, but its scopes are not for this",
+    Outcome.THROTTLED: "Too many wrong credentials; Retry-After says when to try again",
+}
+
 
 class Authenticated(Resource):
     """A resource that knows its caller: steps S6 to S8 of the state machine.
@@ -45,6 +52,10 @@ class Authenticated(Resource):
         """The WWW-Authenticate field of a 401 (RFC 9110 §11.6.1)."""
         return f'Basic realm="{self.gateway.settings.gateway.domain}"'
 
+    def why_refused(self, outcome: Outcome) -> str:
+        """What a problem document says of credentials that prove nobody who may come in."""
+        return WHY[outcome]
+
     def admits(self, caller: Caller) -> bool:
         """Whether this caller may come in; else 403."""
         return True
@@ -68,6 +79,7 @@ class Authenticated(Resource):
             self.caller = who
             return True
         self._refused = who
+        self.problem.setdefault("detail", self.why_refused(who.outcome))
         return self.challenge() if self.status_of[who.outcome] == 401 else True
 
     def still_admitted(self) -> bool:

@@ -19,7 +19,7 @@ ALLOWED_FIELDS = (
 )
 """What a page may send. X-Admin: COMPAT ejabberd, where it means nothing, either."""
 EXPOSED_FIELDS = (
-    "Stanza-Id, Retry-After, ETag, Location, Link, Allow, Accept-Ranges, Content-Range, Debug, Idempotent-Replayed, "
+    "Stanza-Id, Retry-After, ETag, Location, Link, Allow, Accept-Ranges, Content-Range, Debug, Error-Detail, Idempotent-Replayed, "
     "Preference-Applied, WWW-Authenticate, X-Request-Id"
 )
 """What a page may read besides the fields that every page may."""

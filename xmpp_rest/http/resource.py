@@ -68,6 +68,9 @@ class Resource:
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         """The body of an error that no callback gave a body, and its content type: a problem document (RFC 9457)."""
+        if status == 405:
+            allowed = self._draft.field("Allow") or "none"
+            self.problem.setdefault("detail", f"{self.request.method[:40]} is not among the methods of this resource: {allowed}")
         return render_problem(status, self.problem)
 
     @classmethod

@@ -205,7 +205,7 @@ def test_too_many_wrong_passwords(make_app: MakeApp) -> None:
     client = make_app(auth_failures="2").test_client()
     wrong = {"Authorization": "Basic " + "YWRtaW5AY2FwdWxldC5leGFtcGxlOng="}
     statuses = [client.get("/api/registered_vhosts", headers=wrong).status_code for _ in range(3)]
-    throttled = client.get("/api/registered_vhosts", headers=ADMIN)
+    throttled = client.get("/api/registered_vhosts", headers=wrong)
     assert (statuses, throttled.status_code) == ([401, 401, 429], 429)
     assert int(throttled.headers["Retry-After"]) > 0
     assert throttled.get_json()["status"] == "error"

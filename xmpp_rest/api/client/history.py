@@ -9,6 +9,7 @@ from flask import Request
 
 from xmpp_rest.api.client.refusal import Refusal
 from xmpp_rest.api.client.values import integer
+from xmpp_rest.api.detail import did_you_mean
 
 DEFAULT_LIMIT = 50
 LATEST = 2**31 * 1000  # milliseconds; no archive holds anything later
@@ -29,14 +30,17 @@ def bounds(request: Request, *, most: int | None = None, strict: bool = True) ->
     `most`: a larger limit is refused; `strict`: so is a parameter that is neither limit nor before.
     """
     if strict and not _KNOWN.issuperset(request.args):
-        raise Refusal(400, "Invalid query string")
+        unknown = next(name for name in request.args if name not in _KNOWN)
+        hint = did_you_mean(unknown, _KNOWN) or "; write limit and before"
+        raise Refusal(400, "Invalid query string", detail=f"There is no parameter {unknown[:100]!r} here{hint}")
     given = {name: request.args.getlist(name)[-1] for name in _KNOWN if name in request.args}
-    limit = integer(given["limit"], "Invalid limit") if "limit" in given else DEFAULT_LIMIT
+    limits = "limit: write a whole number from 0" + (" on" if most is None else f" to {most}")
+    limit = integer(given["limit"], "Invalid limit", limits) if "limit" in given else DEFAULT_LIMIT
     if limit < 0 or (most is not None and limit > most):
-        raise Refusal(400, "Invalid limit")
+        raise Refusal(400, "Invalid limit", detail=limits)
     if "before" not in given:
         return Bounds(limit, None)
-    before = integer(given["before"], "Invalid value of 'before'")
+    before = integer(given["before"], "Invalid value of 'before'", "before: write a time as milliseconds since 1970")
     if before <= 0:
         return Bounds(0, None)
     return Bounds(limit, just_before(before) if before < LATEST else None)

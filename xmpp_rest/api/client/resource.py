@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from drivers import StorageError
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal
+from xmpp_rest.api.detail import detail_field
 from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_bearer
 from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
@@ -110,8 +111,17 @@ class ClientResource(Authenticated):
         self._send(self.answering(self.delete))
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
-        """What the machine refuses by itself has no body (spec §1.6)."""
+        """What the machine refuses by itself has no body (spec §1.6); a header field says what would be right."""
+        self.response.headers.update(detail_field(_DETAILS[status](self) if status in _DETAILS else ""))
         return b"", JSON
+
+    def _about_credentials(self) -> str:
+        pair = basic_pair(self.request.environ.get("HTTP_AUTHORIZATION"))
+        if pair is not None and "@" not in pair[0]:
+            return f"The user name is a whole address: write {pair[0][:100] or 'juliet'}@{self.gateway.settings.gateway.domain}"
+        if self.request.environ.get("HTTP_AUTHORIZATION"):
+            return "There is no such account, or its password is wrong; or the token is no longer good"
+        return "Send Basic with the account's whole address as user name, and its password"
 
     # -- what a subclass defines
 
@@ -134,13 +144,13 @@ class ClientResource(Authenticated):
         try:
             return read_json(self._body())
         except BadObject as e:
-            raise Refusal(400, "Invalid request body") from e
+            raise Refusal(400, "Invalid request body", detail=str(e)) from e
 
     def fields(self) -> dict[str, Any]:
         """The JSON object in the body. Raises Refusal for anything else (spec §1.4)."""
         value = self.value()
         if not isinstance(value, dict):
-            raise Refusal(400, "Invalid request body")
+            raise Refusal(400, "Invalid request body", detail="The body must be a JSON object")
         return value
 
     def _body(self) -> bytes:
@@ -180,3 +190,13 @@ class ClientResource(Authenticated):
         body = b"" if reply.value is None else dump_json(reply.value)
         fields = {} if reply.value is None else {"Content-Type": JSON}
         raise Stop(construct(fields, body, reply.status, shortcut=self.response_shortcut))
+
+
+_DETAILS: dict[int, Callable[[ClientResource], str]] = {
+    401: ClientResource._about_credentials,
+    405: lambda resource: f"{resource.request.method[:40]} is not among the methods of this path: {', '.join(resource.methods)}",
+    406: lambda _: "Accept must admit application/json",
+    415: lambda _: "Content-Type must be application/json",
+    429: lambda _: "Too many wrong passwords; Retry-After says when to try again",
+}
+"""What a header field says beside an empty body."""

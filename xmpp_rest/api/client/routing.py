@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from flask import Request, Response, request
 
+from xmpp_rest.api.detail import detail_field
 from xmpp_rest.api.routing import View
 from xmpp_rest.http.resource import Resource
 
@@ -53,7 +54,7 @@ class Dispatcher:
             arguments = match(pattern, given)
             if arguments is not None:
                 return view(**arguments)
-        response = Response(status=404)
+        response = Response(status=404, headers=detail_field("There is nothing at this path; the API's description says what there is"))
         del response.headers["Content-Type"]
         return response
 

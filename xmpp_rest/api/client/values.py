@@ -29,10 +29,10 @@ def string(value: Any, text: str, **old: Any) -> str:
     return value
 
 
-def integer(value: str, text: str) -> int:
-    """An integer of the query, no farther from 0 than LARGEST. Raises Refusal: 400 with `text`."""
+def integer(value: str, text: str, detail: str) -> int:
+    """An integer of the query, no farther from 0 than LARGEST. Raises Refusal: 400 with `text`, and `detail` for what would be right."""
     if not _INTEGER.fullmatch(value):
-        raise Refusal(400, text)
+        raise Refusal(400, text, detail=detail)
     digits = value.lstrip("-0")
     size = min(int(digits or "0"), LARGEST) if len(digits) < 20 else LARGEST
     return -size if value[0] == "-" else size

@@ -10,6 +10,7 @@ from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.erlang import term
 from xmpp_rest.api.commands.errors import Failure, rejected
 from xmpp_rest.api.commands.types import Field, ListOf, Scalar, TupleOf, Type
+from xmpp_rest.api.detail import did_you_mean
 
 Given = list[tuple[str, Any]]
 """Names and JSON values, in the order they came; a name may come twice."""
@@ -24,6 +25,20 @@ def take(definition: Definition, given: Iterable[tuple[str, Any]]) -> dict[str, 
     if left:
         raise rejected(f"Request have unknown arguments: [{','.join(left)}]")
     return taken
+
+
+def about_arguments(definition: Definition, given: Iterable[tuple[str, Any]]) -> str:
+    """Which arguments the command has, and what a name that it does not have was perhaps meant to be."""
+    wanted = {field.name: field.type for field in definition.args}
+    listed = ", ".join(f"{name} ({_plain(kind)})" for name, kind in wanted.items()) or "none"
+    unknown = next((name for name, _ in given if definition.renamed.get(name, name) not in wanted), None)
+    hint = "" if unknown is None else f"{unknown[:100]!r} is none of them{did_you_mean(unknown, wanted) or '.'} "
+    return f"{hint}{definition.name} takes: {listed}"
+
+
+def _plain(kind: Type) -> str:
+    """A type without the words of Erlang for text."""
+    return str(kind).replace("binary", "text").replace("string", "text")
 
 
 def _take(field: Field, given: Given) -> Any:

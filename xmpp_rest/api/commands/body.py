@@ -10,13 +10,14 @@ from xmpp_rest.api.commands.arguments import Given
 from xmpp_rest.api.commands.errors import bad_request, rejected
 from xmpp_rest.protocol.objects import read_json as decode
 
+EXAMPLE = '{"user": "juliet", "host": "localhost"}'
 NO_ARGUMENTS = b"\n"  # COMPAT ejabberd: what `curl -d '\n'` and its own tools send for nothing
 
 
 def read_json(body: bytes) -> Given:
     """The members of the object in `body`; of two with the same name the last one counts. Raises Failure."""
     if not body:
-        raise rejected("Missing POST data")
+        raise rejected("Missing POST data", "Send a JSON object with the arguments; {} for none")
     if body == NO_ARGUMENTS:
         return []
     try:
@@ -24,11 +25,11 @@ def read_json(body: bytes) -> Given:
         if b"\\ud" in body.lower():  # perhaps half of a surrogate pair, which is no text (RFC 8259 §8.2)
             json.dumps(value, ensure_ascii=False).encode()
     except ValueError as e:
-        raise bad_request() from e
+        raise bad_request(f"{e}; write an object with the arguments, such as {EXAMPLE}") from e
     if value == [] and isinstance(value, list):  # COMPAT ejabberd: no arguments
         return []
     if not isinstance(value, dict):
-        raise bad_request()
+        raise bad_request(f"The body is no object; write one with the arguments, such as {EXAMPLE}")
     return list(value.items())
 
 
@@ -37,11 +38,11 @@ def read_query(query: bytes) -> Given:
     try:
         return [_field(part) for part in query.decode().split("&") if part]
     except UnicodeDecodeError as e:
-        raise bad_request() from e
+        raise bad_request("The query is not UTF-8, percent-encoded") from e
 
 
 def _field(part: str) -> tuple[str, Any]:
     name, equals, value = part.partition("=")
     if not equals:
-        raise bad_request()
+        raise bad_request("The query must be of the form NAME=VALUE&NAME=VALUE")
     return unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")

@@ -20,7 +20,8 @@ def asker(services: Services, header: str | None, address: str) -> Asker:
     if scheme == TOKEN:
         return _by_token(services, rest.strip(" "), address)
     if not _names_account(header):
-        raise unauthorized()
+        domain = services.domain
+        raise unauthorized(f"Send Basic with the whole address as user name, such as admin@{domain}, or Bearer with a token")
     return _by_password(services, header, address)
 
 

@@ -5,9 +5,10 @@ Objects say `{"status": "error", "code": …, "message": …}`; everything else 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from xmpp_rest.api.detail import detail_field, did_you_mean
 from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.body import dump_json
@@ -19,31 +20,43 @@ NONE: Mapping[str, str] = {}
 
 
 class Failure(Stop):
-    """The answer to a call that came to nothing: HTTP status, JSON body, and seconds to wait before the next attempt."""
+    """The answer to a call that came to nothing: HTTP status, JSON body, and seconds to wait before the next attempt.
 
-    def __init__(self, status: int, body: Body, retry_after: int = 0, more: Mapping[str, str] = NONE) -> None:
-        fields = {"Content-Type": "application/json"} | ({"Retry-After": str(retry_after)} if retry_after else {}) | dict(more)
+    `detail`: what was wrong and what would be right, beside the body, which is the peer's; `more`: further header fields.
+    """
+
+    def __init__(self, status: int, body: Body, retry_after: int = 0, detail: str = "", more: Mapping[str, str] = NONE) -> None:
+        retry = {"Retry-After": str(retry_after)} if retry_after else {}
+        fields = {"Content-Type": "application/json"} | retry | detail_field(detail) | dict(more)
         self.answer = (dump_json(body), status, fields)
         super().__init__(self.answer)
         self.status = status
         self.body = body
+        self.detail = detail
+
+    def explained(self, detail: str) -> Failure:
+        """The same with a detail, unless it has one."""
+        return Failure(self.status, self.body, detail=self.detail or detail)
 
 
-def failure(status: int, code: int, message: str, retry_after: int = 0) -> Failure:
+def failure(status: int, code: int, message: str, retry_after: int = 0, detail: str = "") -> Failure:
     """A failure in the shape of an object."""
-    return Failure(status, {"status": "error", "code": code, "message": message}, retry_after)
+    return Failure(status, {"status": "error", "code": code, "message": message}, retry_after, detail)
 
 
 def no_name() -> Failure:
-    return failure(400, 40, "Missing command name.")
+    detail = "Write POST /api/COMMAND with a JSON object of its arguments, or GET with a query"
+    return failure(400, 40, "Missing command name.", detail=detail)
 
 
-def unknown_name() -> Failure:
-    return failure(404, 40, "Endpoint not found.")
+def unknown_name(name: str, known: Iterable[str]) -> Failure:
+    hint = did_you_mean(name, known) or ";"
+    detail = f"There is no command {name[:100]!r}{hint} `xmpp-restctl help commands` lists all"
+    return failure(404, 40, "Endpoint not found.", detail=detail)
 
 
-def unauthorized() -> Failure:
-    return failure(401, 10, "You are not authorized to call this command.")
+def unauthorized(detail: str = "There is no such account, or its password is wrong") -> Failure:
+    return failure(401, 10, "You are not authorized to call this command.", detail=detail)
 
 
 def throttled(seconds: int) -> Failure:
@@ -52,11 +65,11 @@ def throttled(seconds: int) -> Failure:
 
 
 def bad_token() -> Failure:
-    return failure(401, 10, "Oauth Token is invalid or expired.")
+    return failure(401, 10, "Oauth Token is invalid or expired.", detail="oauth_issue_token or POST /oauth/token makes a new one")
 
 
-def forbidden() -> Failure:
-    return failure(403, 32, "AccessRules: Account does not have the right to perform the operation.")
+def forbidden(detail: str = "") -> Failure:
+    return failure(403, 32, "AccessRules: Account does not have the right to perform the operation.", detail=detail)
 
 
 def foreign() -> Failure:
@@ -69,8 +82,8 @@ def change_by_get() -> Failure:
     return failure(403, 32, "This command changes something: a browser may call it by POST only.")
 
 
-def bad_request() -> Failure:
-    return Failure(400, "400 Bad Request")
+def bad_request(detail: str = "") -> Failure:
+    return Failure(400, "400 Bad Request", detail=detail)
 
 
 def unsupported(reason: str) -> Failure:
@@ -82,22 +95,23 @@ def too_large(limit: int) -> Failure:
     return failure(413, 0, f"The request body is larger than {limit} bytes.")
 
 
-def unknown_command() -> Failure:
+def unknown_command(detail: str = "") -> Failure:
     """Known by name, but not offered, or not in this version."""
-    return Failure(400, "unknown_command")
+    return Failure(400, "unknown_command", detail=detail)
 
 
 def internal_command() -> Failure:
     return Failure(400, "frontend_cannot_call_an_internal_command")
 
 
-def internal_error() -> Failure:
-    return Failure(500, "internal_error")
+def internal_error(detail: str = "") -> Failure:
+    """`detail`: COMPAT ejabberd: some mistakes of callers are answered so."""
+    return Failure(500, "internal_error", detail=detail)
 
 
-def rejected(reason: str) -> Failure:
+def rejected(reason: str, detail: str = "") -> Failure:
     """The command cannot do that, and this is why."""
-    return Failure(400, reason)
+    return Failure(400, reason, detail=detail)
 
 
 def not_found(reason: str = "not_found") -> Failure:

@@ -57,12 +57,12 @@ class Registry:
         """The newest declaration up to `version`, and its function. Raises Failure: unknown_command, internal command."""
         definition = next((d for d in reversed(self._by_name.get(name, ())) if d.version <= version), None)
         if definition is None:
-            raise unknown_command()
+            raise unknown_command(f"{name} is there from version {self._by_name[name][0].version} on; this call is of version {version}")
         if definition.internal:
             raise internal_command()
         run = self._run.get((name, definition.version))
         if run is None:
-            raise unknown_command()
+            raise unknown_command(f"The gateway does not offer {name}; `xmpp-restctl help commands` lists what it does")
         return Offer(definition, run)
 
     def older(self, name: str, version: int) -> list[Offer]:

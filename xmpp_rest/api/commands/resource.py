@@ -8,7 +8,7 @@ from flask import Response, g
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from xmpp_rest.api.commands import errors
-from xmpp_rest.api.commands.arguments import Given, take
+from xmpp_rest.api.commands.arguments import Given, about_arguments, take
 from xmpp_rest.api.commands.body import read_json, read_query
 from xmpp_rest.api.commands.caller import asker
 from xmpp_rest.api.commands.catalogue import Definition
@@ -18,6 +18,7 @@ from xmpp_rest.api.commands.path import Target, read_path
 from xmpp_rest.api.commands.registry import Offer, Registry
 from xmpp_rest.api.commands.results import render
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.detail import did_you_mean
 from xmpp_rest.api.foreign import SAFE, is_foreign, is_from_browser
 from xmpp_rest.auth.credentials import is_bearer
 from xmpp_rest.auth.rights import HTTP, Asked, Asker, rights_of
@@ -33,6 +34,7 @@ NOT_LOOKED_AT = (
     "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE",
 )  # fmt: skip
 HOST_OF = {"add_rosteritem": "localhost", "delete_rosteritem": "localhost"}  # there `host` is the contact's domain (spec §15.3)
+NEIGHBOURS = ("messages", "rooms", "contacts", "sse")  # what the client API has below /api
 PREFLIGHT = {"Content-Type": "text/plain", "Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Max-Age": "86400"}
 
 
@@ -85,7 +87,8 @@ class Call(Resource):
 
     def is_authorized(self) -> bool:
         if not self.registry.knows(self.target.name):
-            raise errors.unknown_name()  # COMPAT ejabberd: before credentials are looked at
+            # COMPAT ejabberd: before credentials are looked at
+            raise errors.unknown_name(self.target.name, [*self.registry.names, *NEIGHBOURS])
         self._require_no_foreign_page()
         self.asker = asker(self.services, self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
         return True
@@ -104,10 +107,25 @@ class Call(Resource):
         """COMPAT ejabberd: version and arguments are judged before rights."""
         self.offer = self._find()
         definition = self.offer.definition
-        self.values = take(definition, self.given)
-        if not rights_of(self.settings).allow(self.asker or Asker(), asked(definition, self.values), HTTP):
-            raise errors.forbidden()
+        try:
+            self.values = take(definition, self.given)
+        except errors.Failure as e:
+            raise e.explained(about_arguments(definition, self.given)) from e
+        asker, wanted = self.asker or Asker(), asked(definition, self.values)
+        if not rights_of(self.settings).allow(asker, wanted, HTTP):
+            raise errors.forbidden(self._why_not(asker, wanted))
         return False
+
+    def _why_not(self, asker: Asker, wanted: Asked) -> str:
+        """What stands against a call that no rule opens."""
+        domain = self.settings.gateway.domain
+        if asker.jid is None:
+            return f"No credentials came with the call: send Basic with an administrator's address, such as admin@{domain}, and password"
+        if not asker.admin:
+            return f"{asker.jid} is no administrator ([auth] admins), and no section [rights.NAME] opens {wanted.name} to it"
+        if wanted.host is not None and wanted.host.lower() != domain:
+            return f"{wanted.host[:100]!r} is not hosted here; the domain is {domain!r}{did_you_mean(wanted.host, [domain])}"
+        return f"The token's scopes open {wanted.name} by no rule; administration needs the scope ejabberd:admin"
 
     def _find(self) -> Offer:
         """The command in the version that counts."""

@@ -66,6 +66,9 @@ class Read(Store):
         return not self.request.environ.keys().isdisjoint(items.COMPARED)
 
     def resource_exists(self) -> bool:
+        if self.content is None:
+            host, user, store = self.named.place
+            self.problem["detail"] = f"The store {store!r} of {user}@{host} is empty, or there is no such account"
         return self.content is not None
 
     def ranges_provided(self) -> list[tuple[str, str]] | None:

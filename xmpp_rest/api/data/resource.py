@@ -12,7 +12,7 @@ from flask import Response
 from drivers import BadValue, StorageError
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.data.credentials import counting
-from xmpp_rest.auth.credentials import Caller, Refused
+from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.gateway import Gateway
@@ -42,6 +42,12 @@ class DataResource(Authenticated):
 
     def authenticate(self, field: str | None) -> Caller | Refused:
         return super().authenticate(counting(field))
+
+    def why_refused(self, outcome: Outcome) -> str:
+        pair = basic_pair(self.request.environ.get("HTTP_AUTHORIZATION"))
+        if pair is not None and "@" not in pair[0]:
+            return f"The user name is a whole address: write {pair[0][:100] or 'juliet'}@{self.gateway.settings.gateway.domain}"
+        return super().why_refused(outcome)
 
     def challenge(self) -> str:
         return f'Basic realm="{self.gateway.settings.gateway.domain}/data_access"'

@@ -45,6 +45,11 @@ class OAuthResource(Resource):
     def allowed_methods(self) -> list[str]:
         return ["POST", "OPTIONS"]
 
+    def render_error(self, status: int) -> tuple[bytes | str, str]:
+        if status == 415:
+            self.problem["detail"] = "Content-Type must be application/x-www-form-urlencoded"
+        return super().render_error(status)
+
     def content_types_accepted(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(FORM, "from_form")]
 

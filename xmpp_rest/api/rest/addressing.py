@@ -36,9 +36,9 @@ def address(stanza: Element, caller: Caller) -> Addressed:
     Raises Rejected: xmlns, name, to, from, from_auth, scope.
     """
     if stanza.tag[:1] == "{":
-        raise Rejected("xmlns")
+        raise Rejected("xmlns", "the namespace of the root element must be empty or jabber:client")
     if stanza.tag not in KINDS:
-        raise Rejected("name")
+        raise Rejected("name", f"the root element is <{stanza.tag[:100]}>")
     to = _recipient(stanza.get("to"), caller)
     sender = _sender(stanza.get("from"), caller)
     attributes = {"from": str(sender), "id": stanza.get("id") or new_id()}
@@ -47,7 +47,7 @@ def address(stanza: Element, caller: Caller) -> Addressed:
     stanza.attrib = attributes | {k: v for k, v in stanza.attrib.items() if k in _KEPT}
     addressed = Addressed(stanza, sender, sender.bare if to is None else to)
     if caller.recipients is not None and (stanza.tag != "message" or not caller.may_send_to(addressed.to)):
-        raise Rejected("scope")
+        raise Rejected("scope", f"it is good for messages to {', '.join(caller.recipients)[:500]}")
     return addressed
 
 
@@ -55,9 +55,9 @@ def check_iq(stanza: Element) -> None:
     """Refuse an iq that nobody could answer (RFC 6120 §8.2.3). Raises Rejected: iq_type, iq_tags."""
     if stanza.tag == "iq":
         if stanza.get("type") not in ("get", "set"):
-            raise Rejected("iq_type")
+            raise Rejected("iq_type", f"the type is {stanza.get('type', '')[:100]!r}")
         if len(stanza) != 1:
-            raise Rejected("iq_tags")
+            raise Rejected("iq_tags", f"there are {len(stanza)}; in JSON one member names it, such as \"ping\": true or \"disco\": true")
 
 
 def _recipient(written: str | None, caller: Caller) -> JID | None:
@@ -78,5 +78,6 @@ def _sender(written: str | None, caller: Caller) -> JID:
         raise Rejected("from", str(e)) from e
     # Every part that the authenticated address has must be the same: an account may choose its resource, a component its users.
     if any(own and own != part for own, part in zip(caller.jid, wanted, strict=True)):
-        raise Rejected("from_auth")
+        choice = "with any resource" if caller.jid.local else "or from any address there"
+        raise Rejected("from_auth", f"these credentials may send as {caller.jid}, {choice}")
     return wanted

@@ -41,9 +41,11 @@ class CallbackResource(RestResource):
 
     def resource_exists(self) -> bool:
         service = self.gateway.callbacks.services.get(self.args["name"])
-        if service:
-            self.service = service
-        return service is not None
+        if service is None:
+            names = ", ".join(sorted(self.gateway.callbacks.services)) or "none"
+            self.fail(failure("callback", remedy=f"there are these sections [callback.NAME]: {names}"))
+        self.service = service
+        return True
 
     def allow_missing_post(self) -> bool:
         return False

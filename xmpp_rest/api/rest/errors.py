@@ -42,6 +42,8 @@ ERRORS: dict[str, Row] = {
     "parse": Row(400, "modify", "not-well-formed", "Failed to parse payload"),
     "size": Row(413, "modify", "resource-constraint", "Payload too large"),
     "mediatype": Row(415, "cancel", "bad-format", "Unsupported media type"),
+    "outcome": Row(404, "cancel", "item-not-found", "There is no stanza of this id whose outcome is known"),
+    "callback": Row(404, "cancel", "item-not-found", "There is no callback of this name"),
     "dead": Row(404, "cancel", "item-not-found", "There is no dead letter of this id"),
     "xmlns": Row(422, "modify", "invalid-namespace", "'xmlns' attribute must be empty"),
     "name": Row(422, "modify", "unsupported-stanza-type", "Invalid stanza, must be 'message', 'presence' or 'iq'."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.credentials import Kind
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
@@ -26,7 +27,10 @@ class OutcomeResource(RestResource):
     def resource_exists(self) -> bool:
         sender = self._sender()
         self.outcome = self.gateway.sending.outcome(sender, self.args["id"]) if sender else None
-        return self.outcome is not None
+        if self.outcome is None:
+            remedy = "write an id that the answer to a message or presence had as Stanza-Id, with the credentials that sent it"
+            self.fail(failure("outcome", remedy=remedy))
+        return True
 
     def _sender(self) -> JID | None:
         """The caller; with the component token, whom `?from=` names."""

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.api.detail import did_you_mean
+from xmpp_rest.api.rest.addressing import Addressed
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.once import SendOnce
 from xmpp_rest.protocol.codecs import CODECS, nothing_at, query_at
 from xmpp_rest.protocol.path import BadPath, StanzaPath, query_path, stanza_path
+from xmpp_rest.protocol.query import QUERIES
 
 CHANGING = frozenset({"command"})  # the one query that a GET makes an iq of type set and that is no mere search
 FROM_PATH = (("*", "from_path"),)
@@ -17,6 +20,8 @@ FROM_PATH = (("*", "from_path"),)
 
 class Query(SendOnce):
     """A stanza whose kind, type and recipient stand in the path, or an iq that a GET asks."""
+
+    _named = ""  # the query that the path names
 
     def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
         # Without a Content-Type there is no payload: the path says it all.
@@ -42,8 +47,17 @@ class Query(SendOnce):
         query = self.request.query_string.decode("ascii", "replace")
         self.take(lambda: query_at(query, path))
 
+    def process(self, addressed: Addressed) -> bool:
+        if self._named and self._named not in QUERIES and not len(addressed.stanza):
+            remedy = f"write one of {', '.join(sorted(QUERIES))}"
+            error = f"there is no query {self._named[:100]!r}{did_you_mean(self._named, QUERIES)}"
+            self.fail(failure("iq_tags", error=error, remedy=remedy))
+        return super().process(addressed)
+
     def _path(self, split: Callable[[str], StanzaPath]) -> StanzaPath:
         try:
-            return split(self.args["path"])
+            path = split(self.args["path"])
         except BadPath as e:
             self.fail(failure("parse", error=e.reason, remedy=str(e)))
+        self._named = path.query
+        return path

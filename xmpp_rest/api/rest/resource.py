@@ -9,6 +9,7 @@ from flask import Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from xmpp_rest.api.authentication import Authenticated
+from xmpp_rest.api.detail import detail_field
 from xmpp_rest.api.rest.authorization import fault
 from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, render
 from xmpp_rest.auth.component import is_secret, names_component
@@ -18,7 +19,7 @@ from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.fields import cached
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.protocol.codecs import REPLY_TYPES, any_parameters, reply_types
+from xmpp_rest.protocol.codecs import CODECS, REPLY_TYPES, any_parameters, reply_types
 from xmpp_rest.protocol.jid import JID
 
 WILDCARD = "*/*"
@@ -95,6 +96,11 @@ class RestResource(Authenticated):
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         context = _CONTEXT[status](self) if status in _CONTEXT else {}
         error = failure(self.fault, **context) if status == 403 and self.fault else failure_of_status(status, **context)
+        if status == 405:
+            fields = self.response.headers
+            allowed = fields.get("Allow", "none")
+            said = f"{self.request.method[:40]} is not among the methods of this path: {allowed}; POST /rest sends a stanza"
+            fields.update(detail_field(said))
         return render(error, self.accept)
 
     def fail(self, error: Failure, **fields: str) -> NoReturn:
@@ -109,12 +115,23 @@ def _provided(fields: str) -> Sequence[tuple[tuple[str, str, str], str]]:
 
 
 def _type(resource: RestResource) -> dict[str, object]:
-    return {"type": resource.request.content_type} if resource.request.content_type else {}
+    named = {"type": resource.request.content_type} if resource.request.content_type else {}
+    return {**named, "remedy": f"Content-Type must be one of {', '.join(CODECS)}"}
+
+
+def _no_credentials(_: RestResource) -> dict[str, object]:
+    return {"remedy": "send Basic with user name and password, or Bearer with a token"}
+
+
+def _wrong_credentials(resource: RestResource) -> dict[str, object]:
+    if resource.fault not in ("", "unauthz"):
+        return {"remedy": "send Basic with the base64 of NAME:PASSWORD, both as UTF-8 and without control characters"}
+    return {"error": "there is no such account, or its password is wrong; or the token is no longer good, or not for this"}
 
 
 def _size(resource: RestResource) -> dict[str, object]:
     return {"size": resource.request.content_length, "limit": resource.limit}
 
 
-_CONTEXT = {413: _size, 415: _type}
+_CONTEXT = {401: _no_credentials, 403: _wrong_credentials, 413: _size, 415: _type}
 """What the error behind a status of the state machine tells of the request (spec rest-api §10)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.stanza import child
 
 MAX_TEXT = 65536  # characters
+MAX_WORD = 40  # characters of an unknown option that are compared with those that there are
 MAX_USERS = 100_000
 ROLES = ("moderator", "participant", "visitor")  # that presence_broadcast may name
 
@@ -137,7 +139,9 @@ def read_option(name: str, value: str) -> str:
     """The value in its one way of writing. Raises GatewayError: bad-room-option."""
     option = OPTIONS.get(name)
     if option is None:
-        raise GatewayError("bad-room-option", f"a room has no option {name[:100]!r}")
+        near = difflib.get_close_matches(name[:MAX_WORD], OPTIONS, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"write one of {', '.join(OPTIONS)}"
+        raise GatewayError("bad-room-option", f"a room has no option {name[:100]!r}; {hint}")
     try:
         return option.read(value)
     except ValueError as e:

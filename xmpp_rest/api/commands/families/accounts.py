@@ -14,6 +14,11 @@ from xmpp_rest.protocol.jid import JID
 
 EXISTS, CANNOT_REGISTER = 10090, 10001
 HASHES = {name: name for name in sorted(hashlib.algorithms_available) if not name.startswith("shake")} | {"sha": "sha1"}
+REMEDIES = {
+    "bad-localpart": "user: write a name of at most 1023 bytes without blanks and any of \" & ' / : < > @",
+    "bad-password": "A password has 1 to 1023 bytes and no control characters; an empty one is none",
+    "host-unknown": "host: this domain is not hosted here",
+}
 REASONS = {"bad-localpart": "Malformed username", "bad-password": "The password contains unacceptable characters"}
 
 
@@ -40,7 +45,8 @@ def _not_registered(error: GatewayError, name: str, node: str) -> Failure:
     if error.name == "account-exists":
         return failure(409, EXISTS, f"User {name} already registered")
     reason = REASONS.get(error.name, error.text)
-    return failure(500, CANNOT_REGISTER, f"Can't register user {name} at node {node}: {reason}")
+    detail = REMEDIES.get(error.name, error.text)
+    return failure(500, CANNOT_REGISTER, f"Can't register user {name} at node {node}: {reason}", detail=detail)
 
 
 @command("unregister")
@@ -68,9 +74,9 @@ def check_password_hash(services: Services, user: str, host: str, passwordhash: 
     record = services.accounts.record(jid) if jid else None
     password = record.get("password") if record else ""
     if not isinstance(password, str) or (record and not password):
-        raise rejected("passwords_scrammed_command_cannot_work")
+        raise rejected("passwords_scrammed_command_cannot_work", "Passwords are kept as SCRAM records only; check_password works")
     if hashmethod not in HASHES:
-        raise rejected("unkown_hash_method")  # COMPAT ejabberd: spelled so
+        raise rejected("unkown_hash_method", f"hashmethod: write one of {', '.join(HASHES)}")  # COMPAT ejabberd: spelled so
     digest = hashlib.new(HASHES[hashmethod], password.encode(), usedforsecurity=False).hexdigest().upper()
     return record is not None and hmac.compare_digest(digest.encode(), passwordhash.encode())
 
@@ -83,7 +89,7 @@ def change_password(services: Services, user: str, host: str, newpass: str) -> b
     try:
         services.accounts.set_password(jid, newpass)
     except GatewayError as e:
-        raise not_found("unknown_user") if e.name == "account-unknown" else rejected("invalid_password") from e
+        raise not_found("unknown_user") if e.name == "account-unknown" else rejected("invalid_password", REMEDIES["bad-password"]) from e
     return True
 
 

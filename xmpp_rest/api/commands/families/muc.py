@@ -20,8 +20,10 @@ NO_SERVICE = "Unknown host passed in 'service'"
 def conference(services: Services, service: str) -> Conference:
     """The service of this name. Raises Failure where there is none."""
     rooms = services.gateway.conference
-    if rooms is None or domain(service) != rooms.domain:
-        raise rejected(NO_SERVICE)
+    if rooms is None:
+        raise rejected(NO_SERVICE, "There are no rooms here: [gateway] conference_domain is empty")
+    if domain(service) != rooms.domain:
+        raise rejected(NO_SERVICE, f"service: write {rooms.domain}")
     return rooms
 
 

@@ -101,7 +101,7 @@ def muc_online_rooms_by_regex(services: Services, service: str, regex: str) -> l
         for rooms in found:
             search(regex if len(regex) <= MAX_PATTERN else "(", rooms.names())
     except (re.error, RecursionError, OverflowError) as e:
-        raise internal_error() from e  # COMPAT ejabberd
+        raise internal_error(f"regex: no regular expression of at most {MAX_PATTERN} characters: {e}") from e  # COMPAT ejabberd
     return [(f"{name}@{rooms.domain}", public, crowd) for rooms in found for name, public, crowd in rooms.matching(regex)]
 
 

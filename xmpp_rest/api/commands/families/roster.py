@@ -125,7 +125,7 @@ def process_rosteritems(
     services: Services, action: str, subs: str, asks: str, users: str, contacts: str
 ) -> list[tuple[str, str]]:
     if action not in ACTIONS:
-        raise internal_error()  # COMPAT ejabberd
+        raise internal_error(f"action: write one of {', '.join(ACTIONS)}")  # COMPAT ejabberd
     pairs = ACTIONS[action](services, _matching(services, subs, asks, users, contacts))
     return [(str(owner), str(item.jid)) for owner, item in pairs]
 

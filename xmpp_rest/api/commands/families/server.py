@@ -65,7 +65,7 @@ OF_SERVER: Mapping[str, Callable[[Services], int]] = {
 
 def _figure(figures: Mapping[str, Callable[[Services], int]], name: str, services: Services) -> int:
     if name not in figures:
-        raise internal_error()  # COMPAT ejabberd
+        raise internal_error(f"name: write one of {', '.join(figures)}")  # COMPAT ejabberd
     return figures[name](services)
 
 
@@ -90,7 +90,7 @@ def get_loglevel(_: Services) -> str:
 def set_loglevel(services: Services, loglevel: str) -> bool:
     """Of all processes, until they end."""
     if loglevel not in LEVELS:
-        raise rejected("Invalid log level")
+        raise rejected("Invalid log level", f"loglevel: write one of {', '.join(LEVELS)}")
     services.gateway.everywhere("log_level", level=LEVELS[loglevel])
     return True
 

@@ -71,7 +71,7 @@ def num_resources(services: Services, user: str, host: str) -> int:
 def resource_num(services: Services, user: str, host: str, num: int) -> str:
     resources = sorted(s.jid.resource for s in _of(services, user, host))
     if not 0 < num <= len(resources):
-        raise internal_error()  # COMPAT ejabberd
+        raise internal_error(f"num: the account has {len(resources)} sessions, counted from 1")  # COMPAT ejabberd
     return resources[num - 1]
 
 

@@ -73,7 +73,7 @@ def set_vcard2(services: Services, user: str, host: str, name: str, subname: str
 @_in_xml
 def set_vcard2_multi(services: Services, user: str, host: str, name: str, subname: str, contents: list[str]) -> bool:
     if not contents:
-        raise internal_error()  # COMPAT ejabberd
+        raise internal_error("contents: write at least one value")  # COMPAT ejabberd
     services.vcards.set_values(services.address(user, host), name, subname, contents)
     return True
 
