@@ -21,6 +21,7 @@ from drivers.lease import NOTE, Taken
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest import keeper
 from xmpp_rest.ctl.gateway import alone
+from xmpp_rest.ctl.token import token
 from xmpp_rest.gateway import Gateway
 
 ROOT = Path(__file__).parent.parent
@@ -83,10 +84,14 @@ def test_the_command_line_of_another_folder_keeps_away(make_app: MakeApp, shared
     running = gateway_of(make_app(storage_url=shared))
     running.start()
     other = gateway_of(make_app(storage_url=shared))
-    with pytest.raises(Taken), alone(other.settings):
+    with pytest.raises(Taken), alone(other.settings, offline=True):
         pass
-    with alone(running.settings):
+    with alone(running.settings, offline=True):
         pass
+    account = f"admin@{DOMAIN}"
+    with pytest.raises(Taken):
+        token(other.settings, [account], offline=True)
+    assert token(running.settings, [account], offline=True).code == 0
 
 
 def take_over(storage: Driver) -> None:

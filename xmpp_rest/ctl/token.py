@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from drivers import open_driver
+from drivers.lease import Lease
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.auth.record import ACCOUNTS
@@ -18,6 +19,7 @@ from xmpp_rest.ctl.gateway import audited, remote, require_storage
 from xmpp_rest.ctl.output import DONE, FAILED, WRONG_USAGE, Printed
 from xmpp_rest.ctl.runner import PLACE
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.keeper import node_of
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.settings import Settings
 from xmpp_rest.starting import folder_of
@@ -46,6 +48,7 @@ def token(settings: Settings, words: Sequence[str], offline: bool, prog: str = "
 
 def _issue(settings: Settings, owner: JID, scopes: list[str], seconds: int) -> str:
     with closing(open_driver(settings.storage.url, folder_of(settings))) as driver:
+        Lease(driver, node_of(folder_of(settings)), "", [settings.gateway.domain]).require_free()
         if owner.domain != settings.gateway.domain or driver.load(owner.local, owner.domain, ACCOUNTS) is None:
             raise GatewayError("account-unknown", f"{owner} has no account here, so nobody could use a token of it")
         text = Tokens(driver, settings.gateway.domain).issue(owner, scopes, seconds)
