@@ -136,7 +136,7 @@ class Rest:
 class Data:
     """The data API, /data."""
 
-    size_limit: int = setting("2097152", number(1024, 1 << 28), "Bytes of a request body at the most: 2 MiB of Lua text can take seconds to read.")
+    size_limit: int = setting("2097152", number(1024, 1 << 28), "Bytes of a request body at the most: a MiB of Lua text can take a second to read.")
     store_limit: int = setting("16777216", number(65_536, 1 << 40), "Bytes of one store at the most, as far as they came through this API.")
     account_limit: int = setting("67108864", number(65_536, 1 << 40), "Bytes of all stores of an account together at the most, likewise.")
     stores_limit: int = setting("100", number(1, 1_000_000), "Stores of an account at the most, likewise.")

@@ -21,6 +21,10 @@ KEYWORDS = frozenset(
 )
 CONSTANTS = {b"true": True, b"false": False, b"nil": None}
 RETURN, ITEM = b"return ", b"item("
+_WORD = re.compile(rb"[0-9A-Za-z_.]")
+_EQUALS = re.compile(rb"[ \t\r\n\f\v]*+=")
+_INTEGERS = re.compile(rb"(?:[ \t\r\n]*+-?[0-9]{1,15}[ \t\r\n]*+[,;])++")  # of a list: what a byte has most of
+_SEPARATOR = re.compile(rb"[,;]")
 SPECIAL = {1: math.inf, -1: -math.inf, 0: math.nan}
 """What a division by zero gives: the only arithmetic that stands in data."""
 
@@ -125,8 +129,9 @@ class _Parser:
 
     def quotient(self, depth: int) -> Value:
         value = self.operand(depth)
-        if not self.accept("/"):
+        if self.now.kind != "/":
             return value
+        self.step()
         divisor = self.operand(depth)
         if isinstance(value, bool) or value not in SPECIAL or isinstance(divisor, bool) or divisor != 0:
             raise self.error("the only arithmetic in literals is 1/0, -1/0 and 0/0")
@@ -134,6 +139,8 @@ class _Parser:
 
     def operand(self, depth: int) -> Value:
         """A number, negated or not, or anything in parentheses."""
+        if self.now.kind == "number":
+            return _number(self)
         if depth > MAX_DEPTH:
             raise self.error(f"nested more than {MAX_DEPTH} deep")
         if self.accept("-"):
@@ -145,9 +152,7 @@ class _Parser:
             value = self.value(depth + 1)
             self.expect(")")
             return value
-        if self.now.kind != "number":
-            raise self.error("expected a number")
-        return _number(self)
+        raise self.error("expected a number")
 
     def table(self, depth: int) -> Any:
         if depth > MAX_DEPTH:
@@ -156,6 +161,10 @@ class _Parser:
         plain: list[Value] = []
         self.step()
         while not self.accept("}"):
+            if self.now.kind in ("number", "-") and (run := _INTEGERS.match(self.source, self.now.start)):
+                plain += map(int, _SEPARATOR.split(run[0])[:-1])
+                self.last, self.now = run.end(), token(self.source, run.end())
+                continue
             self.field(keyed, plain, depth)
             if not (self.accept(",") or self.accept(";") or self.now.kind == "}"):
                 raise self.error("expected ; or } behind an entry of a table")
@@ -165,7 +174,7 @@ class _Parser:
         if self.accept("["):
             key = self.value(depth)
             self.expect("]")
-        elif self.now.kind == "name" and token(self.source, self.now.end).kind == "=":
+        elif self.now.kind == "name" and (_EQUALS.match(self.source, self.now.end) or token(self.source, self.now.end).kind == "="):
             key = self.name()
         else:
             plain.append(self.value(depth))
@@ -183,16 +192,17 @@ class _Parser:
 
 
 def _number(parser: _Parser) -> int | float:
-    text = parser.now.value.lower()
-    if re.match(rb"[0-9a-z_.]", parser.source[parser.now.end : parser.now.end + 1].lower()):
+    text = parser.now.value
+    if _WORD.match(parser.source, parser.now.end):
         raise parser.error("a number is followed by letters")
     parser.step()
+    if text.isdigit() and len(text) < 20:
+        return number(_decimal(int(text)))
+    text = text.lower()
     if text.startswith(b"0x"):
         if b"." in text or b"p" in text:
             return number(_hex_float(text.decode()))
         return (int(text, 16) + 2**63) % 2**64 - 2**63  # hexadecimal integers wrap around (Lua 5.4 manual §3.1)
-    if text.isdigit() and len(text) < 20:
-        return number(_decimal(int(text)))
     return number(float(text))
 
 

@@ -7,9 +7,11 @@ everybody else. So the tries that an expression may need at the worst are estima
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 
-MAX_TRIES = 1_000_000_000  # of the estimate, which is well above what is needed in truth
+MAX_TRIES = 20_000_000  # for one name, of the estimate, which is well above what is needed in truth: some tenths of a second at the worst
+MAX_SECONDS = 1.0  # of processor time for all names
 TOKEN = re.compile(
     r"""(?P<literal>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])          # an escape or a set of characters: nothing in it repeats
       | (?P<open>\((?:\?(?:P?<\w+>|<[=!]|[a-zA-Z-]*[:=!>)])?)?)
@@ -24,9 +26,16 @@ def search(pattern: str, names: Sequence[str]) -> list[str]:
     """The names in which the expression is found. Raises re.error, also for one that could take too long for these names."""
     expression = re.compile(pattern)
     repeats, choices = _ways(pattern)
-    if sum((len(name) + 1) ** (repeats + 1) for name in names) << choices > MAX_TRIES:
+    longest = max(map(len, names), default=0)
+    if (longest + 1) ** (repeats + 1) << choices > MAX_TRIES:
         raise re.error("too many ways to match; use fewer repetitions", pattern)
-    return [name for name in names if expression.search(name)]
+    found, until = [], time.thread_time() + MAX_SECONDS
+    for name in names:
+        if expression.search(name):
+            found.append(name)
+        if time.thread_time() > until:
+            raise re.error("it takes too long to look for it in the names of all rooms; use fewer repetitions", pattern)
+    return found
 
 
 def _ways(pattern: str) -> tuple[int, int]:
