@@ -1,4 +1,4 @@
-"""Does docs/command-line.md tell the truth? Its lines are run, in their order."""
+"""The token of docs/command-line.md, made without a gateway. (tests/test_pages.py runs all lines of the page.)"""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from xmpp_rest.ctl.__main__ import main
 from xmpp_rest.gateway import Gateway
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
-LINE = re.compile(r"^\$ xmpp-restctl (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
 
 
 def start(config: Path) -> None:
@@ -23,19 +22,6 @@ def start(config: Path) -> None:
     gateway: Gateway = build(load_settings(config, {})).extensions["gateway"]
     gateway.prepare()
     gateway.stop()
-
-
-def test_the_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tmp_path / "wsgi.ini"
-    config.write_text(f"[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n")
-    monkeypatch.setenv("XMPP_REST_CONFIG", str(config))
-    start(config)
-    (block,) = re.findall(r"^```console\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    lines = LINE.findall(block)
-    assert len(lines) > 8
-    for words, shown in lines:
-        main(["--offline", *shlex.split(words)])
-        assert capsys.readouterr().out == shown, words
 
 
 def test_a_token(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

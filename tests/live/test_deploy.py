@@ -171,12 +171,14 @@ def test_other_wsgi_servers(tmp_path: Path, command: list[str]) -> None:
 def test_the_snippet_for_prosody(tmp_path: Path) -> None:
     """Prosody with the components of deploy/, and a gateway that attaches all three domains to it."""
     require("prosody")
-    snippet = (DEPLOY / "prosody-component.cfg.lua").read_text()
+    _, above, below = re.split(r"^-- \d\. .*\n", (DEPLOY / "prosody-component.cfg.lua").read_text(), flags=re.MULTILINE)
     server = Prosody(tmp_path / "prosody")
     server.configure()
     (server.folder / "configured").touch()
-    with (server.folder / "prosody.cfg.lua").open("a") as file:
-        file.write(re.sub(r"^component_(ports|interfaces).*\n", "", snippet, flags=re.MULTILINE))
+    path = server.folder / "prosody.cfg.lua"
+    text = re.sub(r"^component_(ports|interfaces).*\n", "", path.read_text(), flags=re.MULTILINE)  # the snippet's alone count
+    above = above.replace("5347", str(server.component_port))
+    path.write_text(re.sub(r"^(?=VirtualHost)", lambda _: above, text, count=1, flags=re.MULTILINE) + below)
     server.start()
     gateway = Gateway(
         tmp_path / "gateway", server.component_port, {"gateway": {"domain": "gateway.example.net"}, "link": {"secret": "a secret of your own"}}
@@ -193,6 +195,7 @@ def test_the_unit_for_systemd_names_what_is_there() -> None:
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(DEPLOY / "xmpp-rest.service")
+    assert "Environment" not in unit["Service"]  # which the command line would not see
     command = unit["Service"]["ExecStart"].split()
     assert command[0].endswith("/.venv/bin/xmpp-rest")
     config = str(ROOT / "wsgi.ini")
