@@ -9,8 +9,9 @@ from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.data_rights import USAGE, Place
-from xmpp_rest.service.data_usage import Usage
+from xmpp_rest.service.data_usage import OverLimit, Usage
 
+MAX_RECORD = 65_536  # bytes
 Check = Callable[[Value | None], None]
 """Is given what is in the store (None: nothing), and raises if it must not be changed."""
 
@@ -52,6 +53,8 @@ class Data:
         if self._is_account(place) and not table:
             self._remove_account(place, check)
             return
+        if self._is_account(place) and size > MAX_RECORD:
+            raise OverLimit(f"The record of an account has at most {MAX_RECORD} bytes: it is read with every request that names it")
         with self._usage.replacing(place, table, size if table else 0):
             self._replace(place, table, check)
 

@@ -103,6 +103,14 @@ def test_how_many_members(ask: Ask) -> None:
     assert "[data] members_limit" in put(101).get_json()["detail"]
 
 
+@pytest.mark.parametrize("user", [JULIET, ADMIN])
+def test_the_record_of_an_account(ask: Ask, user: str) -> None:
+    """Whoever names the account has it read."""
+    path, large = f"/data/{DOMAIN}/juliet/accounts", json.dumps({"password": PASSWORD, "note": "x" * 66_000})
+    assert ask("PUT", path, user=user, body=large).status_code == 413
+    assert ask("PUT", path, user=user, body=json.dumps({"password": PASSWORD, "note": "x" * 6_000})).status_code == 201
+
+
 def test_what_is_refused_takes_no_room(ask: Ask) -> None:
     ask("PUT", "/data/settings", body='{"a":1}')
     for _ in range(20):
