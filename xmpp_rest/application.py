@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from drivers.lease import RENEWAL, Taken
-from xmpp_rest.api import client, commands, cors, data, oauth, ops, rest
+from xmpp_rest.api import client, commands, cors, data, oauth, ops, requestid, rest
 from xmpp_rest.api.commands import audit
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.check import remarks, require_sense
@@ -60,6 +60,7 @@ def build(settings: Settings) -> Flask:
     command_line(gateway)
     for dialect in (rest, client, data, commands, oauth, ops):
         app.register_blueprint(dialect.blueprint(gateway))
+    requestid.install(app)
     cors.install(app, lambda: gateway.settings.server.origins)
     app.before_request(partial(_require_storage, gateway))
     app.register_error_handler(HTTPException, _problem)

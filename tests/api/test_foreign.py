@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.api.commands.families import COMMANDS
 from xmpp_rest.api.commands.harmless import READS
 
@@ -185,6 +185,7 @@ def test_where_one_sits_is_no_password_either(make_app: MakeApp) -> None:
 
 def test_a_page_with_a_token_may_post(app: Flask, client: FlaskClient) -> None:
     gateway = app.extensions["gateway"]
+    gateway.start()  # makes the administrator
     token = gateway.tokens.issue(gateway.accounts.address("admin", DOMAIN), ["ejabberd:admin"], 3600)
     assert client.post("/api/change_password", json=CHANGE, headers={"Authorization": f"Bearer {token}"} | FOREIGN["fetch"]).json == 0
 
@@ -199,8 +200,9 @@ def test_every_command_that_sounds_like_a_change_is_taken_for_one() -> None:
 # /oauth
 
 
-def test_a_page_gets_a_token_for_a_password_that_it_asked_for(client: FlaskClient) -> None:
-    form = {"grant_type": "password", "username": f"juliet@{DOMAIN}", "password": "R0m30-forever"}
+def test_a_page_gets_a_token_for_a_password_that_it_asked_for(make_app: MakeApp) -> None:
+    client = make_app(oauth_client_check="allow").test_client()
+    form = {"grant_type": "password", "username": f"admin@{DOMAIN}", "password": PASSWORD}
     for page in FOREIGN.values():
         assert client.post("/oauth/token", data=form, headers=dict(page)).status_code == 200
-        assert client.post("/oauth/token", data=form, headers=JULIET | page).status_code == 403
+        assert client.post("/oauth/token", data=form, headers=ADMIN | page).status_code == 403

@@ -13,6 +13,8 @@ from typing import NoReturn
 from flask import Response
 
 from drivers import StorageError
+from xmpp_rest.api.requestid import FIELD as FIELD_OF_ID
+from xmpp_rest.api.requestid import request_id
 from xmpp_rest.api.rest.addressing import Addressed
 from xmpp_rest.api.rest.errors import Failure, failure, failure_of
 from xmpp_rest.api.rest.send import Send
@@ -110,7 +112,7 @@ class SendOnce(Send):
         if response is None or not self._sent(response.status_code):
             self._release(claim)
             return
-        fields = [(n, v) for n, v in response.headers if n.lower() not in _OWN_FIELDS]
+        fields = [(n, v) for n, v in response.headers if n.lower() not in _OWN_FIELDS] + [(FIELD_OF_ID, request_id())]
         try:
             self.gateway.idempotency.finish(claim, Answer(response.status_code, fields, response.get_data()))
         except StorageError as e:  # the stanza is on its way: the client has to know
