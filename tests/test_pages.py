@@ -37,7 +37,7 @@ VARYING = [  # what differs from run to run
     (r"^id: [\w-]+$", "id: ID"),
     (r"Stanza-Id: [\w-]{24}", "Stanza-Id: ID"),
     (r'"(since|given_up)":"[^"]+"', "TIME"),
-    (r"msg_\w+", "MSG"),
+    (r"msg_[\w-]+", "MSG"),
     (r"^[A-Za-z0-9]{32}$", "TOKEN"),
     (r'"version":"[\d.]+"', "VERSION"),
     (r'"(waiting|retrying)":\d', "QUEUED"),
