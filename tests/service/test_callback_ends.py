@@ -334,3 +334,19 @@ def test_a_strange_date_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) ->
     for error in (ValueError, TypeError, IndexError, OverflowError):
         monkeypatch.setattr(callback_attempt, "parsedate_to_datetime", always(error("x")))
         assert callback_attempt.retry_after("x") == 0.0
+
+
+CONTAINERS = ['"\\ud800"', '"\\u0000"', "[" * 500 + "]" * 500, "[" * 950 + "]" * 950, "[" * 20_000, '{"a":' * 900 + "1" + "}" * 900, "1" * 5000, "1e999", "NaN", "", "{"]
+
+
+@pytest.mark.parametrize("form", ["xml", "json", "cbor", "form"])
+def test_a_json_container_of_a_stranger(make_bot: MakeBot, service: Service, form: str) -> None:
+    """Whatever it holds, the iq is answered, by the URL or with bad-request."""
+    app = make_bot(service.url("/"), content_type=form)
+    for n, data in enumerate(CONTAINERS):
+        payload = f"<payload xmlns='urn:xmpp:json-msg:0' datatype='x'>{data}</payload>"
+        app.come(f"<iq type='set' from='{ROMEO}' to='{BOT}' id='{n}'>{payload}</iq>")
+    told = eventually(lambda: app.outside if len(app.outside) == len(CONTAINERS) else None)
+    assert {condition_of(s).condition for s in told if s.get("type") == "error"} <= {"bad-request"}
+    assert [s.get("id") for s in told] == [str(n) for n in range(len(CONTAINERS))]
+    assert "callback-job" not in app.gateway.incidents.counts()

@@ -89,4 +89,7 @@ def read_cbor(body: bytes) -> Any:
 
 def write_cbor(value: Any) -> bytes:
     """One CBOR item."""
-    return cbor2.dumps(value)
+    try:
+        return cbor2.dumps(value)
+    except UnicodeEncodeError:  # half of a surrogate pair, in what is JSON inside a stanza
+        return cbor2.dumps(json.loads(write_json(value)))

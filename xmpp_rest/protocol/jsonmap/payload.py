@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jsonmap.content import OwnContent
@@ -11,6 +11,7 @@ from xmpp_rest.protocol.jsonmap.exceptions import MappingError, Unmappable
 from xmpp_rest.protocol.jsonmap.lines import attr, text
 from xmpp_rest.protocol.jsonmap.plan import Plan
 from xmpp_rest.protocol.jsonmap.scalars import forbidden
+from xmpp_rest.protocol.objects import BadObject, read_json
 
 LINES = (
     attr("datatype"),
@@ -20,22 +21,11 @@ _PLAN = Plan(LINES)
 _DATATYPE = Plan(LINES[:1])
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if abs(number) == float("inf"):
-        raise ValueError("a number is too large")
-    return number
-
-
 def _read(element: Element) -> Any:
     payload = _PLAN.read(element, {})
     try:
-        payload["data"] = json.loads(payload.get("data", ""), parse_constant=_refuse_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as e:
+        payload["data"] = read_json(payload.get("data", "").encode())
+    except BadObject as e:
         raise Unmappable(f"the stanza's JSON container holds no JSON: {e}") from e
     return payload
 
