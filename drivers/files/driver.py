@@ -7,7 +7,7 @@ import itertools
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -58,11 +58,9 @@ class FileDriver(Driver):
                 listindex.remove_if_wrong(path, descriptor)
             yield descriptor
 
-    @contextmanager
-    def _changing(self, path: Path) -> Iterator[None]:
-        """Change a file of items. The caller holds the lock."""
-        with listindex.removed(path) if self._format.indexed else nullcontext():
-            yield
+    def _changing(self, path: Path) -> AbstractContextManager[None]:
+        """A context to change a file of items in. The caller holds the lock."""
+        return listindex.Removed(path) if self._format.indexed else nullcontext()
 
     # keyval
     def load(self, user: str | None, host: str, store: str) -> Table | None:

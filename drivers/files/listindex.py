@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from drivers import StorageError
@@ -23,32 +22,36 @@ _ITEM = b"item"
 """What Prosody takes for the beginning of an item, at the beginning of a line."""
 
 
-def path_of(path: Path) -> Path:
+def path_of(path: Path) -> str:
     """The index of a list."""
-    return path.with_suffix(f".{SUFFIX}")
+    return f"{str(path).removesuffix('list')}{SUFFIX}"
 
 
-@contextmanager
-def removed(path: Path) -> Iterator[None]:
-    """Change a list in this context: it has no index then, nor afterwards."""
-    if _remove(path):
-        with durable.storage_errors(path):
-            durable.sync_folder(path.parent)  # or else a power cut might bring the old index back beside the new list
-    try:
-        yield
-    finally:
+class Removed:
+    """A context to change a list in: it has no index then, nor afterwards."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        if _remove(self._path):
+            with durable.storage_errors(self._path):
+                durable.sync_folder(self._path.parent)  # or else a power cut might bring the old index back beside the new list
+
+    def __exit__(self, *_: object) -> None:
         with suppress(StorageError):  # what the first removal could do, this one can; and the list has been changed by now
-            _remove(path)
+            _remove(self._path)
 
 
 def _remove(path: Path) -> bool:
-    index = path_of(path)
-    with durable.storage_errors(index):
-        try:
-            os.unlink(index)
-        except OSError as e:
-            if durable.is_missing(e):
-                return False
+    try:
+        os.unlink(path_of(path))
+    except FileNotFoundError:
+        return False
+    except OSError as e:
+        if durable.is_missing(e):
+            return False
+        with durable.storage_errors(path):
             raise
     return True
 

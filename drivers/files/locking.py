@@ -12,8 +12,6 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
@@ -50,69 +48,81 @@ class Locks:
     """The locks of one data folder."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         # by process id: a lock that a thread held at a fork would stay held in the child for ever
         self._processes: dict[int, _Process] = {}
-        self._here = threading.local()
+        self.here = threading.local()
 
-    @contextmanager
-    def held(self, key: Key) -> Iterator[None]:
+    def held(self, key: Key) -> Lock:
         """Hold the lock of a store. Raises StorageError when others write for too long, and for a write within a write."""
-        with self._held(WRITING, key):
-            self._here.writes = True
-            try:
-                yield
-            finally:
-                self._here.writes = False
+        return Lock(self, WRITING, key)
 
-    @contextmanager
-    def rewriting(self, key: Key) -> Iterator[None]:
+    def rewriting(self, key: Key) -> Lock:
         """Keep others from rewriting a store; its other writers go on, until the lock is `held`, too. Raises as `held`."""
-        with self._held(REWRITING, key):
-            yield
+        return Lock(self, REWRITING, key)
 
-    @contextmanager
-    def _held(self, file: str, key: Key) -> Iterator[None]:
-        if getattr(self._here, "writes", False):
+    def of_process(self) -> _Process:
+        return self._processes.get(os.getpid()) or self._processes.setdefault(os.getpid(), _Process())
+
+
+class Lock:
+    """A context in which the current thread has one lock."""
+
+    def __init__(self, locks: Locks, file: str, key: Key) -> None:
+        self._locks = locks
+        self._file = file
+        self._key = key
+        self._offset = int.from_bytes(blake2b("\0".join(key).encode(), digest_size=8).digest(), "big") >> 2
+        self._descriptor = -1
+
+    def __enter__(self) -> None:
+        if getattr(self._locks.here, "writes", False):
             raise StorageError("a function given to update() must not write to the same storage")
         deadline = time.monotonic() + BUSY
-        offset = int.from_bytes(blake2b("\0".join(key).encode(), digest_size=8).digest(), "big") >> 2
-        with self._of_thread(file, offset, key):
-            descriptor = self._lock(file, offset, deadline, key)
-            try:
-                yield
-            finally:
-                _set(descriptor, fcntl.F_UNLCK, offset)  # closing alone would not do, where a fork has copied it
-                os.close(descriptor)
-
-    @contextmanager
-    def _of_thread(self, file: str, offset: int, key: Key) -> Iterator[None]:
-        """Threads of one process wait for each other here, without polling."""
-        process = self._processes.get(os.getpid()) or self._processes.setdefault(os.getpid(), _Process())
-        with process.guard:
-            waiting = process.waiting.setdefault((file, offset), _Waiting())
-            waiting.count += 1
+        self._process = self._locks.of_process()
+        self._wait_for_threads()
         try:
-            if not waiting.lock.acquire(timeout=BUSY):
-                raise self._too_long(key)
-            try:
-                yield
-            finally:
-                waiting.lock.release()
-        finally:
-            with process.guard:
-                waiting.count -= 1
-                if not waiting.count:
-                    del process.waiting[file, offset]
+            self._wait_for_processes(deadline)
+        except BaseException:
+            self._let_threads()
+            raise
+        self._locks.here.writes = self._file == WRITING
 
-    def _lock(self, file: str, offset: int, deadline: float, key: Key) -> int:
-        path = self._root / FOLDER / file
+    def __exit__(self, *_: object) -> None:
+        self._locks.here.writes = False
+        try:
+            _set(self._descriptor, fcntl.F_UNLCK, self._offset)  # closing alone would not do, where a fork has copied it
+            os.close(self._descriptor)
+        finally:
+            self._let_threads()
+
+    def _wait_for_threads(self) -> None:
+        """Threads of one process wait for each other here, without polling."""
+        process, name = self._process, (self._file, self._offset)
+        with process.guard:
+            waiting = self._waiting = process.waiting.setdefault(name, _Waiting())
+            waiting.count += 1
+        if not waiting.lock.acquire(timeout=BUSY):
+            self._leave()
+            raise self._too_long()
+
+    def _let_threads(self) -> None:
+        self._waiting.lock.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        with self._process.guard:
+            self._waiting.count -= 1
+            if not self._waiting.count:
+                del self._process.waiting[self._file, self._offset]
+
+    def _wait_for_processes(self, deadline: float) -> None:
+        path = self._locks.root / FOLDER / self._file
         pause, longest = POLL
         with durable.storage_errors(path):
-            durable.make_folder(path.parent)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, durable.FILE_MODE)
+            descriptor = _open(path)
             try:
-                while not (locked := _try_lock(descriptor, offset)) and time.monotonic() < deadline:
+                while not (locked := _try_lock(descriptor, self._offset)) and time.monotonic() < deadline:
                     time.sleep(pause)
                     pause = min(2 * pause, longest)
             except BaseException:
@@ -120,12 +130,20 @@ class Locks:
                 raise
         if not locked:
             os.close(descriptor)
-            raise self._too_long(key)
-        return descriptor
+            raise self._too_long()
+        self._descriptor = descriptor
 
-    def _too_long(self, key: Key) -> StorageError:
-        sentence = f"others have been writing the store {key.store!r} for {BUSY:.0f} s"
-        return StorageError(f"{self._root}: {sentence}", told=sentence)
+    def _too_long(self) -> StorageError:
+        return StorageError(f"{self._locks.root}: others have been writing the store {self._key.store!r} for {BUSY:.0f} s")
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, durable.FILE_MODE)
+    except FileNotFoundError:
+        durable.make_folder(path.parent)
+        return os.open(path, flags, durable.FILE_MODE)
 
 
 def _try_lock(descriptor: int, offset: int) -> bool:

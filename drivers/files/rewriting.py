@@ -42,6 +42,7 @@ def _replaced(path: Path, old: int, form: Format, gone: set[int], more: Sequence
     """Replace the file; False if somebody else has done so meanwhile."""
     with durable.storage_errors(path), durable.scratch(path, SUFFIX) as (new, target):
         read = archive.copy_without(old, form, gone, target)
+        os.fsync(target)  # most of what has to reach the disk, while nobody waits
         with changing():
             end = settled(old, form, read)
             rest = os.pread(old, end - read, read)
