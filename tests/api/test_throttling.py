@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -61,9 +62,44 @@ def test_guessing_is_slowed_all_the_same(client: FlaskClient) -> None:
     for _ in range(LIMIT + 1):
         ask(client, PATHS["data"], basic(ADMIN, "wrong"))
     began = time.monotonic()
-    for _ in range(3):
-        assert ask(client, PATHS["data"], basic(ADMIN, "wrong"))[0] == 429
+    for n in range(4):
+        assert ask(client, PATHS["data"], basic(ADMIN, f"wrong{n}"))[0] == 429
     assert time.monotonic() - began > 2.5, "a second each"
+
+
+def test_a_program_with_an_old_password_keeps_nobody_out(client: FlaskClient, good: dict[str, str]) -> None:
+    """However often it asks, and from however many threads: the right password passes at any time, and at once."""
+    app, stop, seen = client.application, threading.Event(), set[int]()
+
+    def hammer(n: int) -> None:
+        mine = app.test_client()
+        while not stop.is_set():
+            seen.add(ask(mine, PATHS["client"], basic(ADMIN, f"old{n % 2}"))[0])
+
+    threads = [threading.Thread(target=hammer, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        while 429 not in seen:
+            time.sleep(0.01)
+        time.sleep(2.5)  # for either of both passwords has had its turn by then
+        began = time.monotonic()
+        assert [ask(client, path, basic(ADMIN))[0] in (200, 404) for path in PATHS.values()] == [True] * len(PATHS)
+        assert time.monotonic() - began < 20
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert seen == {401, 429}
+
+
+def test_a_password_that_was_wrong_may_have_become_the_right_one(client: FlaskClient, good: dict[str, str]) -> None:
+    for _ in range(LIMIT + 5):
+        ask(client, PATHS["client"], basic(ADMIN, "new"))
+    assert ask(client, PATHS["client"], basic(ADMIN, "new"))[0] == 429
+    arguments = {"user": "admin", "host": DOMAIN, "newpass": "new"}
+    assert client.post("/api/change_password", json=arguments, headers=good).status_code == 200
+    assert ask(client, PATHS["client"], basic(ADMIN, "new"))[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,18 @@ def test_after_too_many_each_waits_for_its_turn(clock: Clock) -> None:
     assert clock.slept == [1.0] * 3
 
 
+def test_what_was_wrong_before_takes_nobodys_turn(clock: Clock) -> None:
+    throttle = Throttle(1)
+    for old in (b"1", b"2"):
+        throttle.failed(KEY, lambda old=old: old)  # type: ignore[misc]
+    assert all(throttle.turn(KEY, lambda: b"1") > 2 and throttle.turn(KEY, lambda: b"2") > 2 for _ in range(50))
+    assert throttle.turn(KEY, lambda: b"3") == 0
+    assert len(clock.slept) <= 1
+    for n in range(20):
+        throttle.failed(KEY, lambda n=n: bytes([n]))  # type: ignore[misc]
+    assert throttle.turn(KEY, lambda: b"1") == 0, "few are remembered"
+
+
 def test_nobody_waits_for_another_account_or_address(clock: Clock) -> None:
     throttle = Throttle(1)
     for _ in range(5):

@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import NamedTuple
 
 from drivers import Driver
@@ -216,20 +217,25 @@ class Authenticator:
         After too many wrong ones each attempt has to wait for its turn, and only then is looked at: so the right one still opens the
         account, and nobody can try many.
         """
-        if refused := self.guess(str(jid), address, lambda: self._passwords.check(self._record(jid), password)):
+        record = self._record(jid)
+        tried = partial(self._passwords.digest, record, password)
+        if refused := self.guess(str(jid), address, lambda: self._passwords.check(record, password), tried):
             return refused
         self.seen(jid)
         return Caller(jid, admin=jid in self._admins)
 
-    def guess(self, what: str, address: str, right: Callable[[], bool]) -> Refused | None:
-        """None if a secret that a person may have chosen is `right`, which is asked in turn after too many that were not."""
+    def guess(self, what: str, address: str, right: Callable[[], bool], tried: Callable[[], bytes] | None = None) -> Refused | None:
+        """None if a secret that a person may have chosen is `right`, which is asked in turn after too many that were not.
+
+        `tried`: a digest of the secret and what it was compared with; the same can only be wrong again.
+        """
         key = (what, address)
-        if wait := self._throttle.turn(key):
+        if wait := self._throttle.turn(key, tried):
             return Refused(Outcome.THROTTLED, wait)
         if right():
             self._throttle.succeeded(key)
             return None
-        wait = self._throttle.failed(key)
+        wait = self._throttle.failed(key, tried)
         return Refused(Outcome.THROTTLED, wait) if wait else Refused(Outcome.WRONG)
 
     def holds(self, header: str | None) -> bool:

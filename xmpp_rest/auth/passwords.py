@@ -10,7 +10,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import NamedTuple
 
-from xmpp_rest.auth.record import Record
+from xmpp_rest.auth.record import Record, identity_of
 from xmpp_rest.protocol.prep import PrepError, saslprep
 
 HASHES = {"SHA-1": "sha1", "SHA-256": "sha256"}
@@ -99,6 +99,11 @@ class Passwords:
         if good:
             self._remember(identity, proof)
         return good
+
+    def digest(self, record: Record | None, password: str) -> bytes:
+        """Of a password and what it is compared with; it tells nothing to who has not the key, which is this process's alone."""
+        compared = identity_of(record) if record else ""
+        return hashlib.blake2b(f"{compared}\0{password}".encode("utf-8", "surrogatepass"), key=self._key, digest_size=12).digest()
 
     def forget(self) -> None:
         """Check every password anew from now on."""

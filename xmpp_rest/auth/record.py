@@ -43,7 +43,7 @@ def rewritten(old: Record | None, new: Record) -> Record:
 
 def has_other_password(old: Record, new: Record) -> bool:
     """Whether the password was changed."""
-    return _identity(old) != _identity(new)
+    return identity_of(old) != identity_of(new)
 
 
 def updated(record: Record | None) -> float:
@@ -54,10 +54,11 @@ def updated(record: Record | None) -> float:
 
 def fingerprint(token: str, record: Record | None) -> str:
     """What ties a token (its hash) to the credentials of its owner; "" where there is no account. Tells nothing of a password."""
-    return "" if record is None else hashlib.sha256(f"{token}:{_identity(record)}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return "" if record is None else hashlib.sha256(f"{token}:{identity_of(record)}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _identity(record: Record) -> str:
+def identity_of(record: Record) -> str:
+    """What tells one password of an account from another, as text."""
     password = record.get("password")
     if isinstance(password, str) and password:  # COMPAT Prosody: it wins over the keys
         return f"password:{password}"
@@ -65,4 +66,4 @@ def _identity(record: Record) -> str:
 
 
 def _opens(record: Record) -> tuple[str, bool]:
-    return _identity(record), bool(record.get(BANNED))
+    return identity_of(record), bool(record.get(BANNED))

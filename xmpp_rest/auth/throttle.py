@@ -2,6 +2,7 @@
 
 Nobody is locked out by somebody else's failures: after too many, what is tried next is not refused but has to wait for its turn, a second
 after the one before, and is then judged. The right password passes, at most PATIENCE seconds late; wrong ones cannot be tried faster.
+What was wrong lately and is tried again is refused at once, and takes nobody's turn: that is no guess, but a program with an old password.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ Key = tuple[str, str]  # account as it was named, or what else is guessed; addre
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAPPED = 96  # bits before the IPv4 address in a mapped one
 TURN = 1.0  # seconds between two attempts
+TRIED = 8  # wrong ones of one key that are remembered
 PATIENCE = 2.0  # seconds that an attempt waits for its turn at most; one that would have to wait longer is refused unseen
 
 
@@ -30,6 +32,7 @@ class Failures(NamedTuple):
     since: float  # monotonic time at which the window began
     forgiven: bool = False  # whether the right password has begun the count anew already
     turn: float = 0.0  # monotonic time from which on the next attempt is judged, once there have been too many
+    tried: tuple[bytes, ...] = ()  # the latest that were wrong, as digests
 
 
 def _alone(key: Key, right: bool) -> None:
@@ -42,7 +45,7 @@ class Throttle:
     `waiting`: how many attempts may wait for their turn at the same time, each in a thread.
     """
 
-    REMEMBERED = 20_000  # keys, about 300 bytes each; the oldest are forgotten first, so that a flood of names cannot fill the memory
+    REMEMBERED = 20_000  # keys, about half a KB each; the oldest are forgotten first, so that a flood of names cannot fill the memory
 
     def __init__(self, failures: int, window: float = 60.0, *, waiting: int = 8) -> None:
         self.limit = failures
@@ -53,8 +56,11 @@ class Throttle:
         self.told: Callable[[Key, bool], None] = _alone
         """Told of each attempt that counts: for whom, and whether it was right."""
 
-    def turn(self, named: Key) -> int:
-        """Wait until an attempt for this key may be judged: 0; or, where too many wait already, seconds after which to try again."""
+    def turn(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
+        """Wait until an attempt for this key may be judged: 0.
+
+        Else seconds after which to try again: too many wait already; or the very same, as whose digest `tried` is asked, was wrong before.
+        """
         if not self._failed:  # nearly always
             return 0
         key = _key(named)
@@ -62,6 +68,8 @@ class Throttle:
             entry, now = self._of(key), time.monotonic()
             if entry is None or entry.wrong < self.limit:
                 return 0
+            if tried and tried() in entry.tried:
+                return self._left(entry, now)
             begin = max(entry.turn, now)
             if begin > now and (begin - now > PATIENCE or not self._places):
                 return int(begin - now) + 1
@@ -76,10 +84,10 @@ class Throttle:
                 self._places += 1
         return 0
 
-    def failed(self, named: Key) -> int:
+    def failed(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
         """Something wrong was tried. 0; or, where there have been too many before, seconds after which to try again."""
         key = _key(named)
-        wait = self._count(key)
+        wait = self._count(key, tried() if tried else None)
         self.told(key, False)
         return wait
 
@@ -96,7 +104,7 @@ class Throttle:
         if right:
             self._forgive(key)
         else:
-            self._count(key)
+            self._count(key, None)
 
     def lift(self, network: str) -> int:
         """Let an address, or all of a network, try again at once, whatever they tried; how many accounts there were failures for.
@@ -110,12 +118,15 @@ class Throttle:
                 del self._failed[key]
         return len(keys)
 
-    def _count(self, key: Key) -> int:
+    def _count(self, key: Key, tried: bytes | None) -> int:
         now = time.monotonic()
         with self._lock:
             entry = self._of(key) or Failures(0, now)
             over = entry.wrong >= self.limit
-            self._failed[key] = entry._replace(wrong=entry.wrong + 1, turn=max(entry.turn, now + TURN) if over else entry.turn)
+            known = entry.tried if tried is None or tried in entry.tried else (*entry.tried, tried)[-TRIED:]
+            self._failed[key] = entry._replace(
+                wrong=entry.wrong + 1, turn=max(entry.turn, now + TURN) if over else entry.turn, tried=known
+            )  # fmt: skip
             self._failed.move_to_end(key)
             if len(self._failed) > self.REMEMBERED:
                 self._failed.popitem(last=False)
