@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from drivers import StorageError
 from drivers.lease import RENEWAL, Taken
 from xmpp_rest.api import client, commands, cors, data, oauth, ops, requestid, rest
 from xmpp_rest.api.commands import audit
+from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.check import remarks, require_sense
 from xmpp_rest.configuration import load_settings
@@ -30,7 +31,6 @@ from xmpp_rest.starting import STARTING, explained
 log = logging.getLogger(__name__)
 
 CONFIG = "XMPP_REST_CONFIG"
-NOTHING_THERE = "There is nothing at this path; the APIs are at /rest, /data, /api and /oauth"
 HERE = Path(__file__).resolve().parent.parent  # where app.py and wsgi.ini are
 
 
@@ -62,39 +62,31 @@ def build(settings: Settings) -> Flask:
         app.register_blueprint(dialect.blueprint(gateway))
     requestid.install(app)
     cors.install(app, lambda: gateway.settings.server.origins)
-    app.before_request(partial(_require_storage, gateway))
-    app.register_error_handler(HTTPException, _problem)
+    app.before_request(partial(_begin, gateway))
+    answer_failures(app)
     if settings.server.proxies:
         n = settings.server.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     return app
 
 
-def _require_storage(gateway: Gateway) -> Response | None:
-    """Serve only as long as the storage is this gateway's; whatever the dialect, the answer is a problem document otherwise."""
+def _begin(gateway: Gateway) -> Response | None:
+    """Before each request: serve only as long as the storage is there, and this gateway's. /health is answered though it is not there.
+
+    Raises StorageError, GatewayError.
+    """
     try:
         gateway.start()
         gateway.keeper.require()
-    except Taken as e:
+    except Taken as e:  # whatever the dialect, the answer is a problem document
         gateway.incidents.report(log, "storage-taken", "requests are refused: %s", e, level=logging.ERROR)
         detail = "Another gateway uses the storage for this domain; the log says which"
         body, content_type = render_problem(503, {"instance": request.path, "detail": detail})
         return Response(body, 503, {"Retry-After": f"{RENEWAL:.0f}"}, content_type=content_type)
+    except StorageError:
+        if request.endpoint != "ops.health":
+            raise
     return None
-
-
-def _problem(error: HTTPException) -> Response | HTTPException:
-    """What no dialect answered, as a problem document (RFC 9457)."""
-    status = error.code or 500
-    if error.response is not None or status < 400:
-        return error
-    there = {"detail": NOTHING_THERE} if status == 404 else {}
-    body, content_type = render_problem(status, {"instance": request.path} | there)
-    response = Response(body, status, content_type=content_type)
-    for name, value in error.get_headers():
-        if name not in ("Content-Type", "Content-Length"):
-            response.headers[name] = value
-    return response
 
 
 def set_up_logging(level: str) -> None:

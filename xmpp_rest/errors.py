@@ -34,6 +34,7 @@ ERRORS: dict[str, Row] = {
     "streams-full": Row(503, "wait", "resource-constraint", "Too many event streams are open; close one, or try again later"),
     "event-unknown": Row(404, "cancel", "item-not-found", "There is no event of this id, or it is not kept any more"),
     "storage-failed": Row(503, "wait", "internal-server-error", "The storage failed; nothing was changed"),
+    "bad-value": Row(400, "modify", "not-acceptable", "The storage cannot keep this value"),
     "account-exists": Row(409, "cancel", "conflict", "The account exists already"),
     "account-unknown": Row(404, "cancel", "item-not-found", "There is no such account"),
     "host-unknown": Row(404, "cancel", "item-not-found", "The domain is not hosted here"),

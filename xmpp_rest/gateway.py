@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from drivers import Driver, open_driver
+from drivers import Driver, StorageError, open_driver
+from drivers.lease import Taken
 from xmpp_rest.auth.credentials import Authenticator
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
@@ -74,6 +76,8 @@ from xmpp_rest.settings import Settings
 from xmpp_rest.waits import Waits
 
 log = logging.getLogger(__name__)
+
+RETRY = 2.0  # seconds between two attempts to start
 LOGGERS = ("xmpp_rest", "drivers")
 
 
@@ -116,6 +120,9 @@ class Gateway:
         self.on_loss: Callable[[], None] = lambda: None
         """Ends the server, which can serve nothing any more, as the lease of the storage is lost. Set by the server."""
         self._lock = threading.Lock()
+        self._failed: Exception | None = None  # why it could not start
+        self._failed_at = 0.0  # monotonic time
+        self._ended = threading.Event()
         self._pid = 0  # of the process in which the parts below are started
         self._forked_from = 0  # of the process in which they were started before
         self._build()
@@ -284,21 +291,59 @@ class Gateway:
         ensure_administrator(self.accounts, self.settings.auth.admins, self.settings.auth.admin_password, self.data_dir)
 
     def start(self) -> None:
-        """Begin to serve in this process; what was started already stays as it is."""
+        """Begin to serve in this process; what was started already stays as it is.
+
+        Raises StorageError, GatewayError; then the next call tries again, but not within RETRY seconds.
+        """
         if self._pid == os.getpid():  # nearly always
             return
         with self._lock:
             if self._pid == os.getpid():
                 return
-            if self._forked_from:
-                self.keeper = Keeper(self.driver, self.data_dir, self.domains, self.incidents)
-                self._build()
-            self.prepare()
-            self.siblings.orders |= self.orders
-            self.siblings.start()
-            self.sessions.others = self.siblings
-            self.keeper.start(self._lose)
-            self._pid = self._forked_from = os.getpid()
+            if self._failed is not None and time.monotonic() < self._failed_at + RETRY:
+                raise self._failed.with_traceback(None)
+            try:
+                self._start()
+            except (StorageError, GatewayError) as e:
+                self._failed, self._failed_at = e, time.monotonic()
+                raise
+            self._failed = None
+
+    def _start(self) -> None:
+        if self._forked_from:
+            self.keeper = Keeper(self.driver, self.data_dir, self.domains, self.incidents)
+            self._build()
+        self.prepare()
+        self.siblings.orders |= self.orders
+        self.siblings.start()
+        self.sessions.others = self.siblings
+        self.keeper.start(self._lose)
+        self._pid = self._forked_from = os.getpid()
+
+    def start_in_time(self) -> None:
+        """As `start`; but what fails is tried again by a thread until it works, or the process ends. Requests get 503 meanwhile.
+
+        Raises Taken: the storage is another gateway's.
+        """
+        try:
+            self.start()
+        except Taken:
+            raise
+        except Exception as e:  # for a server that gives up where a process cannot begin
+            log.error("the gateway cannot begin, and tries again until it can: %s", e, exc_info=not isinstance(e, StorageError))
+            threading.Thread(target=self._start_later, name="start", daemon=True).start()
+
+    def _start_later(self) -> None:
+        said = ""
+        while not self._ended.wait(RETRY):
+            try:
+                self.start()
+            except Exception as e:
+                if said != (said := str(e)):
+                    log.warning("the gateway still cannot begin: %s", e)
+            else:
+                log.info("the gateway has begun: what failed before works again")
+                return
 
     def end_waiting(self) -> None:
         """The server is about to stop: whoever streams or waits for an iq is told so now."""
@@ -325,6 +370,7 @@ class Gateway:
 
     def stop(self) -> None:
         """End the link first, so that nothing comes in any more; then the rest."""
+        self._ended.set()
         if self._pid == os.getpid():
             self._pid = 0
             self.sessions.others = None

@@ -67,10 +67,14 @@ def _place(arbiter: Any, worker: Any) -> None:
 
 
 def _start(worker: Any) -> None:
-    """In the worker, after the fork and once the application is loaded: the link may connect."""
+    """In the worker, after the fork and once the application is loaded: the link may connect.
+
+    What cannot work was said before the first fork. gunicorn ends all of itself where a worker fails here, so one that comes in place of
+    another while the database is down must not.
+    """
     gateway = _gateway(worker)
     gateway.on_loss = partial(os.kill, worker.ppid, signal.SIGTERM)  # of all workers
-    gateway.start()
+    gateway.start_in_time()
     _freeze()
 
 

@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from xmpp_rest import __version__
 from xmpp_rest.api.authentication import Authenticated
+from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.auth.credentials import Caller
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway import Gateway
@@ -51,4 +52,5 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes = Blueprint("ops", __name__)
     routes.add_url_rule("/health", view_func=Health.as_view("health", gateway))
     routes.add_url_rule("/status", view_func=Status.as_view("status", gateway))
+    answer_failures(routes)
     return routes

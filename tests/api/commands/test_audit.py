@@ -86,8 +86,9 @@ def test_credentials_that_cannot_be_checked(run: Run, gateway: Gateway, log: pyt
 
     run("status")
     monkeypatch.setattr(gateway.driver, "load", broken)
-    assert run("status") == (500, "internal_error")
-    assert lines(log)[-1] == 'unknown from 127.0.0.1 called "status" (): 500'
+    text = "The storage failed; nothing was changed; the log says why"
+    assert run("status") == (503, {"status": "error", "code": 0, "message": text})
+    assert lines(log)[-1] == 'unknown from 127.0.0.1 called "status" (): 503'
 
 
 def test_the_authorization_field_is_not_written_down(run: Run, log: pytest.LogCaptureFixture) -> None:

@@ -8,10 +8,12 @@ from xmpp_rest.api.client.contacts import Contacts
 from xmpp_rest.api.client.description import Description
 from xmpp_rest.api.client.events import Events
 from xmpp_rest.api.client.messages import Messages
+from xmpp_rest.api.client.refusal import refusal_of
 from xmpp_rest.api.client.roommessages import RoomMessages
 from xmpp_rest.api.client.rooms import RoomConfig, Rooms
 from xmpp_rest.api.client.roomusers import RoomUsers
 from xmpp_rest.api.client.routing import Dispatcher, Route
+from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.routing import any_method
 from xmpp_rest.gateway import Gateway
 
@@ -41,4 +43,5 @@ def blueprint(gateway: Gateway) -> Blueprint:
             routes.record(any_method(rule, family, dispatcher.view))
     description = Description.as_view("description", settings)
     routes.add_url_rule(f"{settings.prefix}-docs/openapi.json", view_func=description)
+    answer_failures(routes, lambda error: refusal_of(error).response(settings.generation))
     return routes

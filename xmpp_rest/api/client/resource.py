@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import StorageError
 from xmpp_rest.api.authentication import Authenticated
-from xmpp_rest.api.client.refusal import JSON, Refusal
+from xmpp_rest.api.client.refusal import JSON, Refusal, refusal_of
 from xmpp_rest.api.detail import detail_field
 from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_bearer
@@ -171,7 +171,7 @@ class ClientResource(Authenticated):
         except Refusal as e:
             refusal = e
         except GatewayError as e:
-            refusal = Refusal(e.row.status, e.text, retry_after=RETRY_AFTER if e.row.status == 503 else None)
+            refusal = refusal_of(e)
         except StorageError as e:
             refusal = Refusal(503, of_storage(e), retry_after=RETRY_AFTER)
         self._log(refusal.status, refusal.text)

@@ -6,14 +6,16 @@ import logging
 
 from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.catalogue import load_catalogue
-from xmpp_rest.api.commands.errors import internal_error
+from xmpp_rest.api.commands.errors import failure, of_service
 from xmpp_rest.api.commands.families import COMMANDS
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.routing import any_method
 from xmpp_rest.gateway import Gateway
 
@@ -36,15 +38,15 @@ def blueprint(gateway: Gateway) -> Blueprint:
         for rule in (base, f"{base}/<anything:path>"):
             routes.add_url_rule(rule, view_func=preflight, methods=["OPTIONS"], defaults=defaults)
             routes.record(any_method(rule, "call", call, defaults))
-    routes.register_error_handler(Exception, _unexpected)
+    answer_failures(routes, lambda error: of_service(error).answer, _refused)
     routes.after_request(_audit)
     return routes
 
 
-def _unexpected(error: Exception) -> ResponseReturnValue:
-    """What nobody foresaw: the log has all of it, the caller nothing (spec commands-api §16)."""
-    log.error("%r failed", request.path, exc_info=error)
-    return internal_error().answer
+def _refused(error: HTTPException) -> ResponseReturnValue:
+    """A body that broke off, say: nothing that an administrator has to look at."""
+    log.info("%s %r from %s: %s", request.method, request.path, request.remote_addr, error.description)
+    return failure(error.code or 500, 0, error.description or "The request cannot be read").answer
 
 
 def _audit(response: Response) -> Response:

@@ -120,6 +120,8 @@ def not_found(reason: str = "not_found") -> Failure:
 
 def of_service(error: GatewayError) -> Failure:
     """A service's error that the command says nothing else about: the caller's fault as a text, the gateway's as an object."""
+    if error.name == "internal":
+        return internal_error()
     if error.row.status < 500:
         return Failure(error.row.status, error.text)
     return failure(error.row.status, 0, error.text, RETRY_AFTER if error.row.status == 503 else 0)

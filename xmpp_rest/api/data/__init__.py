@@ -10,6 +10,7 @@ from xmpp_rest.api.data.path import names_account
 from xmpp_rest.api.data.read import Read
 from xmpp_rest.api.data.store import READS, Store
 from xmpp_rest.api.data.write import Write
+from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 from xmpp_rest.service.data import Data
@@ -33,6 +34,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     routes.add_url_rule("/data", "slash", _to_slash, methods=["GET"], provide_automatic_options=False)
     routes.add_url_rule("/data/<anything:path>", "path", by_path, methods=Resource.route_methods, provide_automatic_options=False)
+    answer_failures(routes)
     return routes
 
 

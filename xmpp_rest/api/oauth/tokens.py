@@ -14,11 +14,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import StorageError
 from xmpp_rest.api.commands.audit import record
+from xmpp_rest.api.failing import retry_after
 from xmpp_rest.api.foreign import REFUSAL, is_misused
 from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
 from xmpp_rest.auth.rights import Asker
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, GENERAL_SCOPES, is_send_scope
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.request import BadCoding, read_body
@@ -218,6 +220,12 @@ class Revocation(OAuthResource):
             self.tokens.revoke(token.hash)
             record(Asker(token.owner), self.request.remote_addr or "", "oauth/revoke", [], 200)
         self.answer(200, {})  # also for what is no token: RFC 7009 §2.2
+
+
+def failed(error: GatewayError) -> Response:
+    """What went wrong on our side, as RFC 6749 §5.2 would have it."""
+    body = dump_json({"error": "server_error", "error_description": _shown(error.text)})
+    return Response(body, error.row.status, UNCACHED | retry_after(error), content_type="application/json")
 
 
 def _shown(text: str) -> str:

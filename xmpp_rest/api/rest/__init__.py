@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect
+from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from xmpp_rest.api.failing import answer_failures, retry_after
 from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
+from xmpp_rest.api.rest.errors import failure_of, render
 from xmpp_rest.api.rest.many import SendMany
 from xmpp_rest.api.rest.outcome import OutcomeResource
 from xmpp_rest.api.rest.query import Query
 from xmpp_rest.api.rest.send import Echo
 from xmpp_rest.api.rest.stream import StanzaStream
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway import Gateway
 
 
@@ -27,7 +30,13 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes.add_url_rule("/rest/callbacks/<name>/dead", view_func=DeadLetterList.as_view("dead", gateway))
     routes.add_url_rule("/rest/callbacks/<name>/replay", view_func=Replay.as_view("replay", gateway))
     routes.add_url_rule("/rest/<anything:path>", view_func=Query.as_view("query", gateway))
+    answer_failures(routes, _failed)
     return routes
+
+
+def _failed(error: GatewayError) -> Response:
+    body, content_type = render(failure_of(error), request.headers.get("Accept", "").lower())
+    return Response(body, error.row.status, retry_after(error), content_type=content_type)
 
 
 def _to_slash() -> BaseResponse:
