@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from drivers import DRIVERS
+from xmpp_rest import descriptors
 from xmpp_rest.api.commands import registry
 from xmpp_rest.configuration import SettingsError
 from xmpp_rest.settings import Settings
@@ -23,6 +24,7 @@ def describe(settings: Settings) -> Iterator[str]:
     data_dir = Path(settings.base) / server.data_dir
     host, port = server.bind
     yield f"serve http://{host}:{port} with {server.workers} process(es) of {server.threads} threads ({server.worker_class})"
+    yield _connections(settings)
     yield f"keep everything in {data_dir}, accounts by {settings.storage.url.partition(':')[0]}"
     yield f"host {gateway.domain}" + "".join(f", {d}" for d in (gateway.rooms_domain, gateway.conference_domain) if d)
     if link.kind == "component":
@@ -33,6 +35,16 @@ def describe(settings: Settings) -> Iterator[str]:
     for name, callback in settings.callbacks.items():
         addresses = ", ".join(map(str, callback.address))
         yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
+
+
+def _connections(settings: Settings) -> str:
+    """How many connections each process takes, by the limit of open files that this one has."""
+    taken, allowed = descriptors.connections(settings), descriptors.limit()
+    wanted = descriptors.CONNECTIONS + descriptors.reserve(settings)
+    line = f"take {taken} connections at once in each process"
+    if allowed >= wanted:
+        return line
+    return f"{line}, as the limit of open files (RLIMIT_NOFILE, `ulimit -n`) is {allowed}; {wanted} allow {descriptors.CONNECTIONS}"
 
 
 def require_sense(settings: Settings) -> None:

@@ -170,6 +170,8 @@ class Gateway:
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
         self._link_ended = False
+        callbacks = (service.start for service in self.callbacks.services.values())
+        self._to_begin: list[Callable[[], None]] = [self._attach, self._intake.start, *callbacks, self._connect]
         self.siblings = self._build_siblings()
         self._subscribe()
 
@@ -229,14 +231,18 @@ class Gateway:
             self.muclight.away = None if owner else self._rooms_away
         if self.conference:
             self.conference.away = None if owner else self._ask_conference
-        if not owner:
-            return
+        while owner and self._to_begin:
+            self._to_begin[0]()  # what fails is tried again, by the hub; what has begun is not begun twice
+            del self._to_begin[0]
+
+    def _attach(self) -> None:
+        """First, since the outbox may be unreadable."""
         link = self.settings.link
-        if link.kind == "component":  # first, since the outbox may be unreadable; then nothing has begun, and the hub tries again
+        if link.kind == "component":
             self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
             self.router.attach(self.uplink.send, self.uplink.send_all)
-        self._intake.start()
-        self.callbacks.start()
+
+    def _connect(self) -> None:
         if self.uplink:
             self.uplink.start()
 

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from xmpp_rest import descriptors
 from xmpp_rest.application import build
 from xmpp_rest.gateway import Gateway
 from xmpp_rest.http import affinity, shares
@@ -28,6 +29,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "workers": server.workers,
         "threads": server.threads,
         "worker_class": server.worker_class,
+        "worker_connections": descriptors.connections(settings),
         "graceful_timeout": GRACEFUL,
         "timeout": 60,  # of the worker's heartbeat; requests may take longer
         "loglevel": server.log_level,

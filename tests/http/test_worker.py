@@ -164,3 +164,47 @@ def test_settings_hold_for_every_request(tmp_path: Path) -> None:
         assert b" 431 " in sock.recv(65536)
     server.stop()
     server.log.close()
+
+
+def test_the_reaper_survives_what_nobody_foresaw(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    slow: list[socket.socket] = []
+    try:
+        with server.connect() as sock:
+            sock.sendall(b"POST /reap/no-such-thing HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            assert answer(sock, b"planned")
+        slow += [server.connect() for _ in range(THREADS)]
+        for sock in slow:
+            sock.sendall(SLOW["half a head"])
+        assert all(closed(sock) for sock in slow)  # the deadlines of others are kept
+        assert "no-such-thing" in server.output()
+    finally:
+        for sock in slow:
+            sock.close()
+        server.stop()
+        server.log.close()
+
+
+def test_without_descriptors_it_waits_and_goes_on(tmp_path: Path) -> None:
+    server = Server(tmp_path, files=48)
+    crowd: list[socket.socket] = []
+    try:
+        for _ in range(3):
+            crowd += [server.connect() for _ in range(100)]
+            for sock in crowd:
+                sock.sendall(SLOW["half a head"])
+            deadline = time.monotonic() + 10
+            while "RLIMIT_NOFILE" not in server.output() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            while crowd:
+                crowd.pop().close()
+            assert server.get() == "0"
+        log = server.output()
+        assert log.count("RLIMIT_NOFILE") == 1
+        assert log.count("Booting worker") == 1
+        assert "Traceback" not in log
+    finally:
+        for sock in crowd:
+            sock.close()
+        server.stop()
+        server.log.close()

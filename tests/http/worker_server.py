@@ -57,6 +57,13 @@ def stream():
         yield b"end\\n"
     return Response(ticks())
 
+@app.route("/reap/<kind>", methods=["POST"])
+def reap(kind):
+    # a deadline that fails in a way that nobody foresaw
+    reaper = next(o for o in __import__("gc").get_objects() if type(o) is worker.Reaper)
+    reaper.at(time.monotonic(), lambda: {}[kind])
+    return "planned"
+
 app.extensions["ending"] = (lambda: ended.append(True),)
 """
 THREADS = 4
@@ -65,7 +72,8 @@ THREADS = 4
 class Server:
     """gunicorn with our worker, one process of THREADS threads."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, files: int | None = None) -> None:
+        """`files`: descriptors that each process may have."""
         (folder / "slowapp.py").write_text(APP)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
@@ -74,6 +82,8 @@ class Server:
         command = [sys.executable, "-m", "gunicorn", "-k", "xmpp_rest.http.worker.Worker", "--threads", str(THREADS), "--no-control-socket"]
         command += ["-b", f"127.0.0.1:{self.port}", "--graceful-timeout", "10", "--pythonpath", f"{folder},{root}"]
         command += [*options, "slowapp:app"]
+        if files is not None:
+            command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd=root)
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:

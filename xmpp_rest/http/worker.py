@@ -12,10 +12,14 @@ import contextlib
 import errno
 import heapq
 import itertools
+import logging
+import os
+import select
 import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gunicorn.http.parser import RequestParser
@@ -27,11 +31,16 @@ from xmpp_rest.http.request_body import TimedBody, is_here
 from xmpp_rest.http.request_parser import Parser
 from xmpp_rest.http.shares import ABSENT, Shares
 
+log = logging.getLogger(__name__)
+
 HEAD_SECONDS = 15.0  # from the first byte to the end of the head
 IO_SECONDS = 30.0  # for one write to get anywhere
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
 LINGER_SECONDS = 2.0  # for a client to take the end of an answer (RFC 9112 §9.6)
 YIELD = 0.005  # seconds that a worker which has more connections than another lets that one go first
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+PAUSE = 0.5  # seconds without taking a connection, where the system has no descriptor for it
+QUIET = 60.0  # seconds between two lines about trouble of the loop
 NEXT_REQUEST = 0.02  # seconds that a thread waits for the next request on its connection, if nobody else waits for a thread
 
 
@@ -60,8 +69,23 @@ class Reaper:
                 while not self._due or self._due[0][0] > time.monotonic():
                     self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
                 _, _, act = heapq.heappop(self._due)
-            with contextlib.suppress(OSError, ValueError):  # the connection went away by itself
+            try:
                 act()
+            except (OSError, ValueError):  # the connection went away by itself
+                continue
+            except Exception:  # one connection's trouble must not cost the others their deadlines
+                log.exception("a deadline could not be kept")
+
+
+class Pool(ThreadPoolExecutor):
+    """The threads that serve. Where the system gives no further one, those that there are do the work."""
+
+    def _adjust_thread_count(self) -> None:
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError:  # what was to be done waits in the queue already
+            if not self._threads:
+                raise
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -86,6 +110,13 @@ class Connection(TConn):  # type: ignore[misc]
         if self.tls:
             self.sock.settimeout(IO_SECONDS)
         self.due_in(HEAD_SECONDS)
+
+    def wait_for_data(self, timeout: float) -> bool:
+        """As gunicorn's, which takes a descriptor for it."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        self.data_ready: bool = bool(poll.poll(timeout * 1000))
+        return self.data_ready
 
     def due_in(self, seconds: float | None) -> None:
         """Free the thread after so many seconds from now, unless told otherwise before."""
@@ -151,6 +182,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     shares: Shares | None = None
     slot = 0
     _yields_until = 0.0  # monotonic time; 0.0: it has yielded nothing since it last took a connection
+    _quiet_until = 0.0  # monotonic time before which no trouble of the loop is logged
+
+    def get_thread_pool(self) -> Pool:
+        return Pool(max_workers=self.cfg.threads)
 
     def init_process(self) -> None:
         self.reaper = Reaper()
@@ -170,9 +205,31 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             # not past the time at which `run` takes connections again; then a look whether it is still there
             timeout = min(timeout, max(0.0, left))
         self._tell()
-        super().wait_for_and_dispatch_events(timeout)
+        self._dispatch(timeout)
         if offered and self._yields_until == yielded:  # another has taken it: the next one is yielded, too
             self._yields_until = 0.0
+
+    def _dispatch(self, timeout: float) -> None:
+        """As gunicorn's; but whatever goes wrong with one event, the others come to theirs, and the worker does not end."""
+        for key, _ in self.poller.select(timeout):
+            try:
+                key.data(key.fileobj)
+            except Exception:
+                self._complain("an event could not be handled", trace=True)
+
+    def _complain(self, what: str, *, trace: bool = False) -> None:
+        """Log trouble that comes again as long as its cause is there, once a minute."""
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + QUIET
+            self.log.error("worker %d: %s", os.getpid(), what, exc_info=trace)
+
+    def enqueue_req(self, conn: Connection) -> None:
+        try:
+            super().enqueue_req(conn)
+        except RuntimeError as e:  # there is no thread at all, and none can be begun; or the pool is shut down
+            self.nr_conns -= 1
+            conn.close()
+            self._complain(f"a connection could not be served: {e}")
 
     def _tell(self) -> None:
         if self.shares is not None:
@@ -193,12 +250,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             sock, address = listener.accept()
         except OSError as e:
-            if e.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+            if e.errno in EXHAUSTED:
+                self._pause(e)
+            elif e.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
         self.nr_conns += 1
         self._tell()
         self.enqueue_req(Connection(self.reaper, self.cfg, sock, address, listener.getsockname()))
+
+    def _pause(self, error: OSError) -> None:
+        """The system has no descriptor for another connection: take none for a while, and let go those that nobody uses now."""
+        self._complain(f"no connection is taken for now: {error.strerror} (the limit of open files is RLIMIT_NOFILE: `ulimit -n`)")
+        self._yields_until = time.monotonic() + PAUSE
+        self.set_accept_enabled(False)
+        self.murder_keepalived(force=True)
 
     def handle(self, conn: Connection) -> Any:
         """Serve a request, and the next ones too as long as they follow at once and nobody waits for a thread."""
@@ -247,5 +313,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """
         if self.alive:
             for end in getattr(self.wsgi, "extensions", {}).get("ending", ()):
-                threading.Thread(target=end, name="ending", daemon=True).start()
+                threading.Thread(target=self._end, args=(end,), name="ending", daemon=True).start()
         super().handle_exit(sig, frame)
+
+    def _end(self, end: Callable[[], None]) -> None:
+        try:
+            end()
+        except Exception:
+            self.log.exception("what waits could not be ended")

@@ -95,6 +95,8 @@ class Component:
                 if time.monotonic() - started > STEADY:
                     backoff.reset()
                 self._wait(e, backoff.next(e.refused))
+            except OSError as e:  # no descriptor for a socket, say
+                self._wait(LinkDown("unreachable", e.strerror or str(e)), backoff.next(refused=False))
             except Exception:
                 log.exception("%s: the stream failed unexpectedly", self.domain)
                 self._wait(LinkDown("internal-error", "see the log"), backoff.next(refused=True))

@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 RESERVE = 256 << 10  # bytes that the file grows by at once: a sync that need not note a new size takes half the time
 COMPACT_AT = 4 << 20  # bytes of the file after which it is written anew, if most of it is done with
@@ -97,24 +100,29 @@ class Journal:
             self._batch = _Batch([])
         try:
             self._file.append(b"".join(batch.promised + batch.done))
-            if self._file.size > self._review_at:
-                self._review()
         except OSError as e:
             batch.error = e
             with self._lock:
                 self._batch.done[:0] = batch.done  # another attempt with the next ones
         batch.settled = True
+        if batch.error is None and self._file.size > self._review_at:
+            try:
+                self._review()
+            except OSError as e:  # no descriptor, no room: the lines are on disk all the same
+                log.warning("%s cannot be written anew for now: %s", self._path, e)
 
     def _review(self) -> None:
         """Write the file anew if most of it is done with; in any case come again when it has doubled."""
         with self._lock:
             live = sum(len(text) for text in self._open.values())
-        if live < self._file.size // 2:
-            new = self._rewritten()
-            self._file.close()
-            self._file = new
-            self._sync_folder()
-        self._review_at = max(COMPACT_AT, 2 * self._file.size)
+        try:
+            if live < self._file.size // 2:
+                new = self._rewritten()
+                self._file.close()
+                self._file = new
+                self._sync_folder()
+        finally:
+            self._review_at = max(COMPACT_AT, 2 * self._file.size)
 
     def _rewritten(self) -> _File:
         """The file with what is open alone, replaced in one step. Raises OSError, and then the old one is as it was."""

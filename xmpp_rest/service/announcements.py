@@ -53,8 +53,8 @@ class Announcements:
             table = self._driver.load(None, self._domain, MOTD)
             if isinstance(table, dict) and self._is_news(account, str(table.get("id", ""))):
                 self.send(Announcement(str(table.get("subject", "")), str(table.get("body", ""))), [account], "headline")
-        except (StorageError, GatewayError) as e:
-            log.warning("%s does not get the message of the day: %s", account, e)
+        except Exception as e:
+            log.warning("%s does not get the message of the day: %s", account, e, exc_info=not isinstance(e, StorageError | GatewayError))
 
     def _is_news(self, account: JID, identifier: str) -> bool:
         """Whether the account sees it for the first time, which is noted."""

@@ -21,8 +21,8 @@ from xmpp_rest.settings import Callback
 class Callbacks:
     """All callbacks. Bots have an address of their own and come before accounts; a whole domain's callback comes after them.
 
-    Owned by the Gateway; `start()` and `stop()` are called once each. `folder` is where is kept what waits; `exists` tells accounts,
-    `is_admin` administrators among them.
+    Owned by the Gateway, which starts each of `services` and calls `stop()` once. `folder` is where is kept what waits; `exists` tells
+    accounts, `is_admin` administrators among them.
     """
 
     def __init__(
@@ -42,11 +42,6 @@ class Callbacks:
         self.services = {name: CallbackService(name, settings, router, dead, folder, incidents) for name, settings in callbacks.items()}
         services = reversed(self.services.values())
         self._by_address = {address: s for s in services for address in s.settings.address}
-
-    def start(self) -> None:
-        """Raises OSError: the folder cannot be written."""
-        for service in self.services.values():
-            service.start()
 
     def stop(self) -> None:
         for service in self.services.values():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from drivers import Driver, StorageError, Table
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import ERRORS, GatewayError, of_storage
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,12 @@ class Jobs:
 
         self._driver.update(None, self._domain, STORE, begin)
         thread = threading.Thread(target=self._run, args=(name, step, pause), name=f"job {name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as e:  # there are too many
+            self._fail(name, 0, e)
+            raise
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
-        thread.start()
 
     def progress(self, name: str) -> Progress | None:
         """How the last job of this name is; None if there has been none."""
@@ -81,9 +85,11 @@ class Jobs:
             self._fail(name, count, e)
 
     def _fail(self, name: str, count: int, error: Exception) -> None:
+        """Note it, with what clients may know."""
+        text = of_storage(error) if isinstance(error, StorageError) else ERRORS["internal"].text
         try:
-            self._note(name, FAILED, count, str(error) or type(error).__name__)
-        except StorageError as e:
+            self._note(name, FAILED, count, text)
+        except Exception as e:
             log.error("that the job %s failed is not noted: %s", name, e)
 
     def _pause(self, name: str, count: int, seconds: float) -> bool:

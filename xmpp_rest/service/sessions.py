@@ -212,8 +212,9 @@ class Sessions:
         try:
             if any(row.jid == jid for row in self._presences.rows(stream.owner)):
                 self.say(jid, "unavailable", "", "", 0)
-        except (StorageError, GatewayError) as e:
-            log.warning("%s stays available although its stream has ended: %s", jid, e)
+        except Exception as e:  # other streams end after this one
+            unforeseen = not isinstance(e, StorageError | GatewayError)
+            log.warning("%s stays available although its stream has ended: %s", jid, e, exc_info=unforeseen)
 
 
 def _nothing(stream: Stream) -> None:

@@ -185,12 +185,19 @@ class Siblings:
         return self._router.ask_then(parse_stored(stanza), seconds, self._alarms, then, self._put_aside)
 
     def _put_aside(self, work: Callable[[], None]) -> None:
+        """Have it done by a thread, or else here: what was taken is done once, also where the process ends or has no further thread."""
+        begun = threading.Lock()
+
+        def once() -> None:
+            if begun.acquire(blocking=False):
+                work()
+
         try:
-            begun = self._aside.submit(work)
-        except RuntimeError:  # the process ends: what was taken is done all the same
-            work()
+            done = self._aside.submit(once)
+        except RuntimeError:
+            once()
             return
-        begun.add_done_callback(lambda done: work() if done.cancelled() else None)
+        done.add_done_callback(lambda done: once() if done.cancelled() else None)
 
     def _do_publish(self, event: dict[str, Any]) -> None:
         owner, happened = _read(event)

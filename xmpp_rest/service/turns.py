@@ -83,7 +83,7 @@ class Turns(Generic[T, R]):
     def run_then(self, items: Sequence[T], then: Then[R], elsewhere: Elsewhere) -> None:
         """As `run`, for a thread that must not wait: `then` is called by whoever works, which `elsewhere` finds if no thread waits."""
         if self._enter(_Place[T, R](items, then, elsewhere)):
-            elsewhere(self._lead)
+            self._have_led(elsewhere)
 
     def _enter(self, place: _Place[T, R]) -> bool:
         """Whether the turn is the one's own who enters."""
@@ -124,7 +124,15 @@ class Turns(Generic[T, R]):
         if following.elsewhere is None:
             following.woken.release()
         else:
-            following.elsewhere(self._lead)
+            self._have_led(following.elsewhere)
+
+    def _have_led(self, elsewhere: Elsewhere) -> None:
+        """The turn must not be lost, for all who come would wait for ever: if no other thread can have it, this one has."""
+        try:
+            elsewhere(self._lead)
+        except Exception:
+            log.exception("no thread could be found for a turn")
+            self._lead()
 
     def _take(self) -> list[_Place[T, R]]:
         """Those whose items make a turn, and at least the first."""
