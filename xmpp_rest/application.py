@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, request
-from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.exceptions import BadRequest
 
 from drivers import StorageError
 from drivers.lease import RENEWAL, Taken
@@ -21,7 +21,9 @@ from xmpp_rest.configuration import load_settings
 from xmpp_rest.ctl.runner import command_line
 from xmpp_rest.exits import CannotStart
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.http.host import names_host
 from xmpp_rest.http.problem import render_problem
+from xmpp_rest.http.proxies import WSGI, TrustedProxies
 from xmpp_rest.http.request import WholeRequest
 from xmpp_rest.http.synchronous import Synchronous
 from xmpp_rest.reload import follow, reload
@@ -64,17 +66,32 @@ def build(settings: Settings) -> Flask:
     cors.install(app, lambda: gateway.settings.server.origins)
     app.before_request(partial(_begin, gateway))
     answer_failures(app)
-    if settings.server.proxies:
-        n = settings.server.proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    app.wsgi_app = _believing(app.wsgi_app, gateway)  # type: ignore[method-assign, assignment]
     return app
+
+
+def _believing(app: WSGI, gateway: Gateway) -> WSGI:
+    """The application, told of its clients by the proxies before it, if there are any."""
+    server = gateway.settings.server
+    if not server.proxies:
+        return app
+
+    def ignored(peer: str) -> None:
+        text = "X-Forwarded-For of %s is not believed, as it is not in [server] proxy_networks"
+        gateway.incidents.report(log, "proxy-unknown", text, peer)
+
+    return TrustedProxies(app, server.proxies, server.proxy_networks, ignored)
 
 
 def _begin(gateway: Gateway) -> Response | None:
     """Before each request: serve only as long as the storage is there, and this gateway's. /health is answered though it is not there.
 
-    Raises StorageError, GatewayError.
+    Raises BadRequest, StorageError, GatewayError.
     """
+    if not names_host(request.environ):
+        raise BadRequest("The Host field is missing, there twice, or names no host")
+    if request.method == "OPTIONS" and request.environ.get("RAW_URI") == "*":  # RFC 9110 §9.3.7: the server as a whole
+        return Response(b"", 200, {"Allow": "GET, HEAD, POST, PUT, DELETE, OPTIONS"})
     try:
         gateway.start()
         gateway.keeper.require()

@@ -25,8 +25,19 @@ CONTENT_TYPES = {  # short name → media type that a stanza can be written in
 }
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 def text(value: str) -> str:
     return value
+
+
+def networks(value: str) -> tuple[Network, ...]:
+    """Addresses and networks."""
+    try:
+        return tuple(ipaddress.ip_network(entry, strict=False) for entry in value.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("write addresses and networks, separated by commas, such as 192.0.2.7, 198.51.100.0/24") from None
 
 
 def _bare(value: str, what: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.setting_types import (
     EVENTS,
+    Network,
     address,
     api_version,
     bearer,
@@ -31,6 +32,7 @@ from xmpp_rest.setting_types import (
     host_name,
     http_url,
     jids,
+    networks,
     number,
     number_or_auto,
     optional,
@@ -67,7 +69,8 @@ class Server:
     worker_class: str = setting("xmpp_rest.http.worker.Worker", class_name, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work, too.")
     data_dir: str = setting("data", folder, "Folder of everything the gateway keeps, relative to this file. Made when missing, mode 0700.")
     public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if not http://<bind>; used in Location fields.")
-    proxies: int = setting("0", number(0, 9), "How many trusted proxies stand before it: their X-Forwarded-For and -Proto are believed.")
+    proxies: int = setting("0", number(0, 9), "How many trusted proxies stand before it: their X-Forwarded-For, -Proto and -Host are believed. 0: nobody's are.")
+    proxy_networks: tuple[Network, ...] = setting("127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7", networks, "Where these proxies are: addresses and networks, separated by commas. Others who connect are not believed.")
     origins: frozenset[str] = setting("*", origins, "Web pages that browsers let use the APIs (CORS): origins such as https://app.example.net. *: any, but none with passwords that browsers keep. Empty: none.")
     body_limit: int = setting("10485760", number(1024, 1 << 30), "Bytes of a request body that are read at the most, whatever the API; but see batch_size_limit.")
     log_level: str = setting("info", choice("debug", "info", "warning", "error"), "How much is logged to standard error.")

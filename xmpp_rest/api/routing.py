@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
-from flask import Response
+from flask import Request, Response
 from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter, Rule
 
 View = Callable[..., Response]
+_RAW = ("RAW_URI", "REQUEST_URI")  # gunicorn, werkzeug; mod_wsgi, uwsgi, Passenger
+_AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)  # RFC 9112 §3.2.2: the absolute form, for proxies
 
 
 class Anything(BaseConverter):
@@ -31,3 +35,23 @@ def any_method(rule: str, name: str, view: View, defaults: Mapping[str, Any] | N
         state.app.view_functions[endpoint] = view
 
     return add
+
+
+def segments(request: Request) -> list[str]:
+    """The decoded segments of the path, without the empty one behind a trailing slash.
+
+    WSGI's PATH_INFO is decoded, where the slash of a segment such as `bob@example.net%2Fphone` looks like one between segments; so they are
+    taken from the URI as it was sent, which every common server hands on.
+    """
+    parts = _raw_path(request).removesuffix("/").split("/")
+    return [unquote(part, errors="replace") for part in parts[1:]]
+
+
+def _raw_path(request: Request) -> str:
+    """The path as it was sent, if the server tells and nobody has rewritten it since; else the decoded one, encoded again."""
+    for name in _RAW:
+        uri = _AUTHORITY.sub("", str(request.environ.get(name, "")))
+        raw = "/" + uri.partition("?")[0].removeprefix(quote(request.root_path)).lstrip("/")  # servers hand on one slash at the start
+        if unquote(raw, errors="replace") == request.path:
+            return raw
+    return quote(request.path)

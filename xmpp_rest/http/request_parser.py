@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 
+from xmpp_rest.http.host import is_host
 from xmpp_rest.http.request_body import is_here
 
 REMEMBERED = 2048  # bytes of a head, at the most: connections may be many, and idle for long
@@ -52,6 +54,26 @@ class _Request(Request):  # type: ignore[misc]
         if self._earlier.trusted is None:
             self._earlier.trusted = bool(super()._peer_is_trusted_proxy())
         return self._earlier.trusted
+
+    def parse(self, unreader: Any) -> Any:
+        rest = super().parse(unreader)
+        self._require_host()
+        return rest
+
+    def _require_host(self) -> None:
+        """RFC 9112 §3.2: 400 for a request of HTTP/1.1 without a Host field, and for any with an invalid one."""
+        hosts = [value for name, value in self.headers if name == "HOST"]
+        if (not hosts and self.version >= (1, 1)) or not all(map(is_host, hosts)):
+            raise InvalidHeader("HOST", req=self)
+
+    def should_close(self) -> bool:
+        """RFC 9112 §9.3: `close` among the options of any Connection field; gunicorn looks for fields that say nothing else."""
+        if self.must_close or self.method == "CONNECT":
+            return True
+        options = {option.strip(" \t").lower() for name, value in self.headers if name == "CONNECTION" for option in value.split(",")}
+        if "close" in options:
+            return True
+        return bool(self.version <= (1, 0)) and "keep-alive" not in options
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
         """A client that keeps its connection often sends the same fields again, to the byte: they come to the same."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -37,16 +37,17 @@ class Events(ClientResource):
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("text", "event-stream", "*"), "to_stream")]
 
-    def to_stream(self) -> EventStream:
-        return self.answering(self._open)
+    def to_stream(self) -> Iterator[bytes]:
+        events = iter(()) if self.request.method == "HEAD" else self.answering(self._open)  # for a HEAD nobody listens
+        for name, value in FIELDS.items():
+            self.response.headers[name] = value
+        return events
 
     def _open(self) -> EventStream:
         connection = Connection(self.request.environ)
         bounds = self.gateway.settings.streams
         source = self._source(connection)
         connection.bound_writes(bounds.write_timeout)
-        for name, value in FIELDS.items():
-            self.response.headers[name] = value
         return EventStream(source, connection, bounds.heartbeat)
 
     def _source(self, connection: Connection) -> EventSource:

@@ -1,25 +1,18 @@
 """Which resource does a path of the client API name, and with which segments? (spec client-api §1.1)
 
-A segment may be an address with a resource, `bob@example.net%2Fphone`. WSGI's PATH_INFO is decoded, where that slash looks like one
-between segments; so the segments are taken from the URI as it was sent, which every common server hands on.
+A segment may be an address with a resource, `bob@example.net%2Fphone`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
 
-from flask import Request, Response, request
+from flask import Response, request
 
 from xmpp_rest.api.detail import detail_field
-from xmpp_rest.api.routing import View
+from xmpp_rest.api.routing import View, segments
 from xmpp_rest.http.resource import Resource
-
-_RAW = ("RAW_URI", "REQUEST_URI")  # gunicorn, werkzeug; mod_wsgi, uwsgi, Passenger
-
-_AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)  # RFC 9112 §3.2.2: the absolute form, for proxies
 
 
 class Route(NamedTuple):
@@ -70,19 +63,3 @@ def match(pattern: list[str], given: list[str]) -> dict[str, str] | None:
         elif expected != segment:
             return None
     return found
-
-
-def segments(request: Request) -> list[str]:
-    """The decoded segments of the path, without the empty one behind a trailing slash."""
-    parts = _raw_path(request).removesuffix("/").split("/")
-    return [unquote(part, errors="replace") for part in parts[1:]]
-
-
-def _raw_path(request: Request) -> str:
-    """The path as it was sent, if the server tells and nobody has rewritten it since; else the decoded one, encoded again."""
-    for name in _RAW:
-        uri = _AUTHORITY.sub("", str(request.environ.get(name, "")))
-        raw = uri.partition("?")[0].removeprefix(quote(request.root_path))
-        if unquote(raw, errors="replace") == request.path:
-            return raw
-    return quote(request.path)

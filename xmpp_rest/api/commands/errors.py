@@ -44,6 +44,11 @@ def failure(status: int, code: int, message: str, retry_after: int = 0, detail: 
     return Failure(status, {"status": "error", "code": code, "message": message}, retry_after, detail)
 
 
+def body(status: int, message: str) -> bytes:
+    """What is in the body where the state machine refuses by itself."""
+    return dump_json({"status": "error", "code": status, "message": message})
+
+
 def no_name() -> Failure:
     detail = "Write POST /api/COMMAND with a JSON object of its arguments, or GET with a query"
     return failure(400, 40, "Missing command name.", detail=detail)

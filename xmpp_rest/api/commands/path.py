@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from flask import Request
+
+from xmpp_rest.api.routing import segments
 
 _VERSION = re.compile(r"v([+-]?)0*([0-9]+)")
 _MANY = 9  # digits: no version is that new, and int() must not read millions of them
@@ -19,14 +24,21 @@ class Target(NamedTuple):
         return self.name if self.version is None else f"{self.name}/v{self.version}"
 
 
-def read_path(path: str, base: int | None = None) -> Target:
-    """What stands behind the prefix, percent-decoded; other elements than the first and the last version count for nothing.
+def read_path(segments: Iterable[str], base: int | None = None) -> Target:
+    """What the decoded segments behind the prefix say; others than the first and the last version count for nothing.
 
     `base` is the version that stands before the prefix, for who names none behind it.
     """
-    elements = [element for element in path.split("/") if element]
+    elements = [segment for segment in segments if segment]
     versions = [match for element in elements[1:] if (match := _VERSION.fullmatch(element))]
     return Target(elements[0] if elements else "", _number(versions[-1]) if versions else base)
+
+
+def target(request: Request, base: int | None = None) -> Target:
+    """What a request's URL names; `base` as above. A slash that was sent as %2F belongs to its segment (RFC 3986 §2.2)."""
+    rule = request.url_rule.rule if request.url_rule else ""
+    prefix = rule.partition("<")[0].strip("/").count("/") + 1
+    return read_path(segments(request)[prefix:], base)
 
 
 def _number(match: re.Match[str]) -> int:

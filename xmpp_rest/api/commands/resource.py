@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, g
@@ -14,7 +15,7 @@ from xmpp_rest.api.commands.caller import asker
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.fitting import best, fits
 from xmpp_rest.api.commands.harmless import READS
-from xmpp_rest.api.commands.path import Target, read_path
+from xmpp_rest.api.commands.path import Target, target
 from xmpp_rest.api.commands.registry import Offer, Registry
 from xmpp_rest.api.commands.results import render
 from xmpp_rest.api.commands.services import Services
@@ -28,6 +29,8 @@ from xmpp_rest.http.request import BadCoding, UnsupportedCoding, read_body
 from xmpp_rest.http.resource import Resource, Stop
 
 METHODS = ["GET", "POST", "OPTIONS"]
+REFUSED_METHODS = ("PUT", "PATCH", "DELETE", "HEAD")
+"""COMPAT ejabberd: 400, where RFC 9110 §15.5.6 has 405; and HEAD never runs a command (spec commands-api §1)."""
 # COMPAT ejabberd: the answer is the outcome of a call and no representation, so there is nothing to negotiate or to compare.
 NOT_LOOKED_AT = (
     "CONTENT_TYPE", "HTTP_ACCEPT", "HTTP_RANGE",
@@ -55,7 +58,7 @@ class Call(Resource):
 
     def init(self) -> None:
         self.services.gateway.start()
-        self.target, self.given = read_path(self.args.get("path", ""), self.args.get("base_version")), []
+        self.target, self.given = target(self.request, self.args.get("base_version")), []
         g.call = self  # for the audit
         for name in NOT_LOOKED_AT:
             self.request.environ.pop(name, None)
@@ -64,9 +67,12 @@ class Call(Resource):
         return frozenset((self.request.method,))  # none is 501 here
 
     def allowed_methods(self) -> list[str]:
-        if self.request.method not in METHODS:
-            raise errors.no_name()  # COMPAT ejabberd, where RFC 9110 §15.5.6 has 405
+        if self.request.method in REFUSED_METHODS or (self.request.method not in METHODS and not self.target.name):
+            raise errors.no_name()
         return METHODS
+
+    def render_error(self, status: int) -> tuple[bytes | str, str]:
+        return errors.body(status, HTTPStatus(status).phrase), "application/json"
 
     def malformed_request(self) -> bool:
         if not self.target.name:
@@ -166,7 +172,7 @@ class Preflight(Resource):
 
     def options(self) -> None:
         # COMPAT ejabberd: without a name 400, with the same header fields
-        raise Stop(Response(b"", 200 if read_path(self.args.get("path", "")).name else 400, PREFLIGHT))
+        raise Stop(Response(b"", 200 if target(self.request).name else 400, PREFLIGHT))
 
 
 def asked(definition: Definition, values: dict[str, Any]) -> Asked:

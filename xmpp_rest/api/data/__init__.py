@@ -32,7 +32,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         view = listing if method in READS and names_account(path, rights.hosts) else by_method.get(method, store)
         return view(path=path)
 
-    routes.add_url_rule("/data", "slash", _to_slash, methods=["GET"], provide_automatic_options=False)
+    routes.add_url_rule("/data", "slash", _to_slash, methods=["GET", "OPTIONS"], provide_automatic_options=False)
     routes.add_url_rule("/data/<anything:path>", "path", by_path, methods=Resource.route_methods, provide_automatic_options=False)
     answer_failures(routes)
     return routes
@@ -45,4 +45,6 @@ def _limits(gateway: Gateway) -> Limits:
 
 def _to_slash() -> BaseResponse:
     """COMPAT mod_data_access: answered before credentials are looked at."""
+    if request.method == "OPTIONS":
+        return Response(b"", 200, {"Allow": "GET, HEAD, OPTIONS"})
     return redirect("/data/", 301)

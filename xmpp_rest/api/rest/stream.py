@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from drivers import StorageError
@@ -37,10 +38,16 @@ class StanzaStream(RestResource):
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("text", "event-stream", "*"), "to_stream")]
 
-    def to_stream(self) -> EventStream:
+    def to_stream(self) -> Iterator[bytes]:
         if self.request.args.get("format", "json") not in FORMATS:
             self.fail(failure("parse", error=f"format: write one of {', '.join(FORMATS)}"))
         owner = self._owner()
+        events = iter(()) if self.request.method == "HEAD" else self._listen(owner)  # for a HEAD nobody listens
+        for name, value in FIELDS.items():
+            self.response.headers[name] = value
+        return events
+
+    def _listen(self, owner: JID) -> EventStream:
         connection = Connection(self.request.environ)
         bounds = self.gateway.settings.streams
         try:
@@ -48,10 +55,8 @@ class StanzaStream(RestResource):
         except GatewayError as e:
             self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
         except StorageError as e:
-            self.fail(failure_of(GatewayError("storage-failed", of_storage(e))))
+            self.fail(failure_of(GatewayError("storage-failed", of_storage(e))), **{"Retry-After": str(RETRY_AFTER)})
         connection.bound_writes(bounds.write_timeout)
-        for name, value in FIELDS.items():
-            self.response.headers[name] = value
         return EventStream(source, connection, bounds.heartbeat)
 
     def _owner(self) -> JID:

@@ -1,0 +1,44 @@
+"""Believes the forwarding fields of the proxies that are configured, and of nobody else (RFC 7239 §8.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+Network = IPv4Network | IPv6Network
+WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class TrustedProxies:
+    """WSGI: X-Forwarded-For, -Proto and -Host count if the peer is in one of `networks`, and as far as `count` proxies wrote them."""
+
+    def __init__(self, app: WSGI, count: int, networks: Sequence[Network], ignored: Callable[[str], None]) -> None:
+        """`ignored` is told the address of who sends such a field and is not believed."""
+        self._ignored = ignored
+        self._app = app
+        self._behind = ProxyFix(app, x_for=count, x_proto=count, x_host=count)
+        self._networks = networks
+        self._is_proxy = lru_cache(maxsize=1024)(self._look)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        peer = environ.get("REMOTE_ADDR", "")
+        if self._is_proxy(peer):
+            return self._behind(environ, start_response)
+        if "HTTP_X_FORWARDED_FOR" in environ:
+            self._ignored(peer)
+        return self._app(environ, start_response)
+
+    def _look(self, peer: str) -> bool:
+        """A peer without an address has come by a socket of this machine, which only a proxy knows of."""
+        if not peer:
+            return True
+        try:
+            address = ip_address(peer.partition("%")[0])
+        except ValueError:
+            return peer.startswith("unix:")
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._networks)
