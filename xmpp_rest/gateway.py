@@ -310,6 +310,8 @@ class Gateway:
                 raise self._failed.with_traceback(None)
             try:
                 self._start()
+            except Taken:
+                raise
             except (StorageError, GatewayError) as e:
                 self._failed, self._failed_at = e, time.monotonic()
                 raise

@@ -87,10 +87,11 @@ def test_a_storage_that_fails_while_a_token_is_read(app: Flask, gateway: Gateway
 
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke"])
-def test_a_storage_that_fails_while_a_token_is_made(app: Flask, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_a_storage_that_fails_while_a_token_is_made(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    app = make_app(oauth_client_check="allow")
     client = app.test_client()
     client.get("/health")
-    monkeypatch.setattr(gateway.driver, "load", broken)
+    monkeypatch.setattr(app.extensions["gateway"].driver, "load", broken)
     answer = client.post(path, data=FORM | {"token": "x" * 40})
     refused_politely(answer)
     assert answer.get_json()["error"] == "server_error"

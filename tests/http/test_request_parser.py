@@ -35,7 +35,7 @@ SEQUENCES = {  # heads, one after the other on one connection
     "script name": [head("SCRIPT_NAME: /"), head("SCRIPT_NAME: /"), PLAIN],
     "underscore": [head("X_Forwarded_For: 192.0.2.9"), head("X_Forwarded_For: 192.0.2.9")],
     "long": [LONG, LONG, PLAIN, LONG],
-    "no field": [b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", PLAIN, b"OPTIONS * HTTP/1.1\r\n\r\n", PLAIN],
+    "no field": [b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", PLAIN, b"OPTIONS * HTTP/1.0\r\n\r\n"],
     "another case": [head("accept: */*"), PLAIN],
     "twice the host": [PLAIN, head("Host: y")],
     "folded": [PLAIN, head("X-A: b", " c")],
@@ -52,7 +52,7 @@ SEQUENCES = {  # heads, one after the other on one connection
     "closing": [PLAIN, head("Connection: close"), PLAIN],
     "chunked": [CHUNKED + b"2\r\nab\r\n0\r\nX-Sum: 1\r\n\r\n", CHUNKED + b"0\r\n\r\n", PLAIN],
     "trailer that is the head": [PLAIN, CHUNKED + b"0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"],
-    "head that was a trailer": [CHUNKED + b"0\r\nX-Forwarded-Proto: https\r\n\r\n", b"GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\n\r\n"],
+    "head that was a trailer": [CHUNKED + b"0\r\nX-Forwarded-Proto: https\r\n\r\n", b"GET / HTTP/1.0\r\nX-Forwarded-Proto: https\r\n\r\n"],
 }
 
 

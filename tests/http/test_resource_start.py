@@ -129,6 +129,13 @@ def test_a_class_may_add_a_private_method(ask, define):
     assert ask({}, "BREW").status_code == 405  # the router's own
 
 
+def test_get_implies_head_where_a_class_says_so(ask, define):
+    cls = type("Heading", (define(allowed_methods=["GET"]),), {"head_as_get": True})
+    response = ask(cls, "HEAD")
+    assert (response.status_code, response.data, response.headers["Allow"]) == (200, b"", "GET")
+    assert ask(cls, "OPTIONS").status_code == 405
+
+
 @pytest.mark.parametrize(
     ("answers", "method", "status"),
     [

@@ -28,6 +28,7 @@ class Authenticated(Resource):
     A subclass that defines `forbidden` itself must ask this one first.
     """
 
+    head_as_get = True
     gateway: Gateway
     caller: Caller
     """Who asks; set once the credentials are good."""

@@ -33,6 +33,9 @@ class Resource:
     #: Whether a finished Response may be filled without running its constructor, to save time; see construction.py.
     response_shortcut: ClassVar[bool] = True
 
+    #: Whether HEAD is allowed wherever GET is (RFC 9110 §9.1), though the class does not name it.
+    head_as_get: ClassVar[bool] = False
+
     request: Request
     #: URL arguments of the matched rule.
     args: dict[str, Any]

@@ -29,10 +29,12 @@ def uri_too_long(x: Exchange) -> int:
 
 
 def allowed_methods(x: Exchange) -> int:
-    """S4, RFC 9110 §15.5.6; Allow stays on every later response (§10.2.1). What allows GET allows HEAD (§9.1)."""
+    """S4, RFC 9110 §15.5.6; Allow stays on every later response (§10.2.1)."""
     methods = x.ask("allowed_methods", ALLOWED_METHODS)
     x.draft.set_field("Allow", ", ".join(methods))
-    return 0 if x.method in methods or (x.method == "HEAD" and "GET" in methods) else 405
+    if x.method in methods or (x.method == "HEAD" and "GET" in methods and x.resource.head_as_get):
+        return 0
+    return 405
 
 
 def malformed_request(x: Exchange) -> int:

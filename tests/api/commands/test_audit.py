@@ -86,7 +86,7 @@ def test_credentials_that_cannot_be_checked(run: Run, gateway: Gateway, log: pyt
 
     run("status")
     monkeypatch.setattr(gateway.driver, "load", broken)
-    text = "The storage failed; nothing was changed; the log says why"
+    text = "The storage failed; nothing was changed: the disk is on fire"
     assert run("status") == (503, {"status": "error", "code": 0, "message": text})
     assert lines(log)[-1] == 'unknown from 127.0.0.1 called "status" (): 503'
 
