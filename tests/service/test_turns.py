@@ -221,3 +221,14 @@ def test_who_does_not_wait_hears_of_a_failure_and_may_fail_himself(caplog: pytes
         thread.join(10)
     assert "dropped" in caplog.text
     assert work.turns.run([2]) == [4]
+
+
+def test_a_turn_that_no_thread_can_be_found_for_is_not_lost() -> None:
+    def no_thread(_: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    turns: Turns[int, int] = Turns(lambda items: [2 * item for item in items], 10)
+    told: list[object] = []
+    turns.run_then([1], told.append, no_thread)
+    assert told == [[2]]
+    assert turns.run([3]) == [6]

@@ -48,6 +48,7 @@ class _Request(Request):  # type: ignore[misc]
 
     def __init__(self, earlier: _Earlier, *args: Any) -> None:
         self._earlier = earlier
+        self._closes: bool | None = None  # asked three times for each request
         super().__init__(*args)
 
     def _peer_is_trusted_proxy(self) -> bool:
@@ -70,10 +71,11 @@ class _Request(Request):  # type: ignore[misc]
         """RFC 9112 §9.3: `close` among the options of any Connection field; gunicorn looks for fields that say nothing else."""
         if self.must_close or self.method == "CONNECT":
             return True
-        options = {option.strip(" \t").lower() for name, value in self.headers if name == "CONNECTION" for option in value.split(",")}
-        if "close" in options:
-            return True
-        return bool(self.version <= (1, 0)) and "keep-alive" not in options
+        if self._closes is None:
+            fields = [value for name, value in self.headers if name == "CONNECTION"]
+            options = {option.strip(" \t").lower() for value in fields for option in value.split(",")} if fields else set()
+            self._closes = "close" in options or (self.version <= (1, 0) and "keep-alive" not in options)
+        return self._closes
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
         """A client that keeps its connection often sends the same fields again, to the byte: they come to the same."""
