@@ -82,23 +82,29 @@ class _Session(Session):
         self._connection = connection
 
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
-        return self._connection.execute(sql, parameters).fetchall()
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.OperationalError as e:
+            if "decode" not in str(e):
+                raise
+            return self._odd_rows(sql, parameters)
 
     def texts(self, sql: str, columns: Sequence[str], *parameters: Any) -> list[Row]:
         # one row out of SQLite instead of many: at each the interpreter lock is given away, and under load got back late
         try:
             (text,) = self._connection.execute(_gathered(sql, columns), parameters).fetchone()
             return [tuple(row) for row in json.loads(text)]
-        except (sqlite3.OperationalError, ValueError):  # bytes that another program has put there, and that are no text
-            return self._odd_texts(sql, parameters)
+        except (sqlite3.OperationalError, ValueError):
+            return [tuple(map(str, row)) for row in self._odd_rows(sql, parameters)]
 
-    def _odd_texts(self, sql: str, parameters: tuple[Any, ...]) -> list[Row]:
+    def _odd_rows(self, sql: str, parameters: tuple[Any, ...]) -> list[Row]:
+        """Rows in which another program has put bytes that are no text."""
         factory, self._connection.text_factory = self._connection.text_factory, bytes
         try:
             found = self._connection.execute(sql, parameters).fetchall()
         finally:
             self._connection.text_factory = factory
-        return [tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in row) for row in found]
+        return [tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in row) for row in found]
 
     def run(self, sql: str, *parameters: Any) -> int:
         return self._connection.execute(sql, parameters).rowcount

@@ -98,7 +98,11 @@ def position(session: Session, key: Key, item: str) -> int:
 def items(session: Session, ids: list[int]) -> list[ArchiveItem]:
     """The items of these `sort_id`s, in the order of the ids; what is gone by now is left out."""
     rows: list[Row] = session.rows(ITEMS % marks(len(ids)), *ids)
-    found = [ArchiveItem(id=key, when=float(when), with_=with_, stanza=value) for key, when, with_, value in rows]
+    found = [
+        ArchiveItem(id=key, when=float(when), with_=with_, stanza=value)
+        for key, when, with_, value in rows
+        if isinstance(when, (int, float)) and isinstance(value, str)  # SQLite keeps whatever another program has put there
+    ]
     return found[::-1] if ids[0] > ids[-1] else found
 
 

@@ -93,6 +93,27 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     driver.close()
 
 
+@pytest.mark.parametrize(
+    ("change", "value", "left"),
+    [
+        ('"when" = ?', "noon", None),
+        ("value = ?", b"<message/>", None),
+        ("value = CAST(? AS TEXT)", b"<message x='\xff'/>", "<message x='\ufffd'/>"),
+    ],
+)
+def test_an_archive_item_that_is_none_spoils_no_other(tmp_path: Path, change: str, value: object, left: str | None) -> None:
+    driver = open_driver("sqlite:x.sqlite", tmp_path)
+    for key in "ab":
+        driver.archive_append(*JULIET, "archive", "<message/>", when=5, key=key)
+    connection = sqlite3.connect(tmp_path / "x.sqlite")
+    with connection:
+        connection.execute(f"UPDATE prosodyarchive SET {change} WHERE key='a'", (value,))
+    connection.close()
+    found = {item.id: item.stanza for item in driver.archive_find(*JULIET, "archive")}
+    assert found == ({"b": "<message/>"} if left is None else {"a": left, "b": "<message/>"})
+    driver.close()
+
+
 def test_numbers_are_lua_s(lua: str, tmp_path: Path) -> None:
     texts = [text for kind, text, *_ in [*ABSENT, *READ] if kind == "number"]
     texts += ["0x", "0x1p4", "0xffffffffffffffff", "1.", "1e", "+5", "--5", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "1 2"]
