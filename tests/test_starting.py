@@ -57,6 +57,7 @@ CASES: dict[str, tuple[str, Callable[[Path], None], int, list[str]]] = {
     "a database below a file": ("[storage]\nurl = sqlite:{folder}/file/x\n", plain_file, 69, ["[storage] url = sqlite:…: ", "is a file"]),
     "a folder as database": ("[storage]\nurl = sqlite:{folder}\n", nothing, 78, ["[storage] url = sqlite:…: ", "path of a file"]),
     "a file as folder of files": ("[storage]\nurl = flatfile:{folder}/file\n", plain_file, 78, ["[storage] url = flatfile:…: ", "path of a folder"]),
+    "no database server": ("[storage]\nurl = postgresql://u:hidden@127.0.0.1:1/x\n", nothing, 69, ["[storage] url = postgresql:…: ", "cannot be reached"]),
     "no driver": ("[storage]\nurl = gateway.sqlite\n", nothing, 78, ["[storage] url: ", "sqlite:gateway.sqlite"]),
     "a driver that is not there": ("[storage]\nurl = no.such:Driver:x\n", nothing, 78, ["[storage] url = no.such:…: ", "cannot load"]),
     "no worker class": ("[server]\nworker_class = xmpp_rest.http.worker.Wroker\n", nothing, 78, ["[server] worker_class = ", "Wroker"]),
@@ -95,6 +96,7 @@ def test_what_cannot_start(tmp_path: Path, case: str, words: list[str]) -> None:
     ran = run([sys.executable, "-m", "xmpp_rest", *words], cwd=ROOT, env=environment(XMPP_REST_CONFIG=str(config)))
     assert ran.returncode == code, ran
     (line,) = own_lines(ran)
+    assert "hidden@" not in line
     for word in says:
         assert word in line
     assert below(tmp_path) - {"data"} == before

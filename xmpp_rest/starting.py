@@ -131,7 +131,8 @@ def explained(error: Exception, settings: Settings | None = None) -> CannotStart
         case StorageError():
             scheme = settings.storage.url.partition(":")[0] if settings else ""
             code = Exit.CONFIG if isinstance(error, BadStorageURL) else Exit.UNAVAILABLE
-            return CannotStart(code, f"[storage] url = {scheme}:…: {error}")
+            reason = " ".join(str(error).split())  # libpq says it in several lines
+            return CannotStart(code, f"[storage] url = {scheme}:…: {reason}")
         case GatewayError(name="bad-password"):
             return CannotStart(Exit.CONFIG, f"[auth] admin_password: {error.text}; write another one, or leave it empty")
     return CannotStart(Exit.UNAVAILABLE, error.text if isinstance(error, GatewayError) else str(error))

@@ -22,7 +22,7 @@ AUDIT = "audit.log"  # in the data folder: what was done while no gateway ran th
 
 def place(settings: Settings) -> str:
     """Which configuration counts, and which folder."""
-    return f"configuration: {settings.file or 'no file'}; data folder: {folder_of(settings)}"
+    return f"configuration: {settings.file or 'no file (name one with --config or XMPP_REST_CONFIG)'}; data folder: {folder_of(settings)}"
 
 
 def say_place(settings: Settings, program: str, *, asked: bool) -> None:
