@@ -130,7 +130,7 @@ class Gateway:
     def _build(self) -> None:
         """The parts with threads; made anew in a process that was forked off after `start()`."""
         settings, domains = self.settings, self.domains
-        self.router = Router(frozenset(domains), Pending(settings.rest.iq_waiting))
+        self.router = Router(frozenset(domains), Pending(settings.rest.iq_waiting), frozenset(domains[1:]), self.incidents)
         self.archive = Archive(self.driver)
         self.waits = Waits(settings.server.threads, settings.server.waits_per_account)
         self.streams = Streams(self.archive, settings.streams, self.waits)
@@ -166,7 +166,7 @@ class Gateway:
         leaving = Leaving(self.tokens, self.contacts, groups, self.sessions, self.muclight, self.conference)
         self.accounts.before_unregister, self.accounts.after_unregister = leaving.before, leaving.after
         self.accounts.password_changed = self._revoke
-        self._intake = Intake(self.router, settings.link.inbox_size)
+        self._intake = Intake(self.router, settings.link.inbox_size, self.incidents)
         self.router.observe(self.outcomes.heard)
         self.uplink: Uplink | None = None
         self._link_ended = False
@@ -353,6 +353,14 @@ class Gateway:
                 log.info("the gateway has begun: what failed before works again")
                 return
 
+    def _leave_rooms(self) -> None:
+        """Of other servers: nobody is left to believe that hosted addresses hear what is said there."""
+        for presence in self.router.occupancy.leave():
+            try:
+                self.router.send(presence)
+            except GatewayError as e:  # the outbox is full
+                self.incidents.report(log, "leaving", "a room is not left: %s", e)
+
     def end_waiting(self) -> None:
         """The server is about to stop: whoever streams or waits for an iq is told so now."""
         self.streams.stop()
@@ -385,6 +393,8 @@ class Gateway:
             self.streams.stop()
             if self.conference and self.siblings.is_owner and not self.keeper.lost:
                 self.conference.close()
+            if self.uplink and not self.keeper.lost:
+                self._leave_rooms()
             self._end_link()
             self.keeper.stop(last=not self.siblings.several)
             self.siblings.stop()

@@ -101,7 +101,7 @@ class Link:
     outbox_size: int = setting("10000", number(1, 10_000_000), "Stanzas that wait for the link at the most; further ones get 503.")
     inbox_size: int = setting("1000", number(1, 1_000_000), "Received stanzas that wait for the gateway at the most; then the link is read no further.")
     send_limit: int = setting("500000", number(10_000, 1 << 30), "Bytes of a sent stanza at the most; servers end the stream over a larger one (Prosody: 524288).")
-    stanza_size_limit: int = setting("1048576", number(10_000, 1 << 30), "Bytes of a received stanza at the most; a larger one ends the stream.")
+    stanza_size_limit: int = setting("3211264", number(10_000, 1 << 30), "Bytes of a received stanza at most; a larger one is skipped and refused. Above what servers pass on: six times their own limit.")
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,15 @@ class Recorder:
 
     def __init__(self) -> None:
         self.stanzas: queue.SimpleQueue[Element] = queue.SimpleQueue()
+        self.heads: queue.SimpleQueue[tuple[Element, str]] = queue.SimpleQueue()
         self.changes: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.full = False
 
     def received(self, domain: str, stanza: Element) -> None:
         self.stanzas.put(stanza)
+
+    def skipped(self, domain: str, head: Element, why: str) -> None:
+        self.heads.put((head, why))
 
     def changed(self, domain: str, online: bool) -> None:
         self.changes.put(online)

@@ -102,8 +102,10 @@ ENDS = {
     "broken XML": (after_login("<message><body></message>"), "bad-xml"),
     "processing instruction": (after_login("<?x y?>"), "bad-xml"),
     "comment": (after_login("<!-- x -->"), "bad-xml"),
-    "stanza without end": (after_login("<message><body>" + "x" * 70_000), "stanza-too-big"),
-    "too deep": (after_login("<message>" + "<x>" * 70), "bad-xml"),
+    "broken behind a bound": (after_login("<message>" + "<x>" * 70 + "</message>"), "bad-xml"),
+    "comment behind a bound": (after_login("<message>" + "<x>" * 70 + "<!-- x -->"), "bad-xml"),
+    "document type": (after_login("<!DOCTYPE x>"), "bad-xml"),
+    "undefined entity": (after_login("<message><body>&nbsp;</body></message>"), "bad-xml"),
 }
 
 

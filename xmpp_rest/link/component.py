@@ -8,6 +8,7 @@ import time
 from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.backoff import Backoff
 from xmpp_rest.link.errors import REMEDIES, LinkDown
 from xmpp_rest.link.login import log_in
@@ -44,6 +45,9 @@ class Events(Protocol):
     def received(self, domain: str, stanza: Element) -> None:
         """A stanza came in on the stream of `domain`."""
 
+    def skipped(self, domain: str, head: Element, why: str) -> None:
+        """One that is beyond a bound came in; there is only its head: its name, addresses, id and type."""
+
     def changed(self, domain: str, online: bool) -> None:
         """The stream of `domain` went up or down."""
 
@@ -60,6 +64,7 @@ class Component:
         self.state = State("stopped", time.time())
         self._settings = settings
         self._events = events
+        self._incidents = Incidents()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"link {domain}", daemon=True)
         self._transport: Transport | None = None
@@ -124,7 +129,7 @@ class Component:
         self._transport = transport
         try:
             component = log_in(self.domain, s.secret, server, transport)
-            component.Dispatcher.Stream = StanzaStream(self._received, s.stanza_size_limit)
+            component.Dispatcher.Stream = StanzaStream(self._received, s.stanza_size_limit, self._skipped)
             self._online()
             component.Dispatcher.Stream.Parse(transport.logged_in())
             self._serve(component, transport)
@@ -198,6 +203,14 @@ class Component:
     def _received(self, stanza: Element) -> None:
         if self._ping and stanza.get("id") == self._ping and stanza.tag == "iq" and stanza.get("from") == self.domain:
             mark, self._ping = self._mark, ""  # in this order: from here on the next one may be written
-            self.outbox.confirm(mark)
+            try:
+                self.outbox.confirm(mark)
+            except Exception:  # what is not noted as done goes out again after a restart, with the same id
+                self._incidents.report(
+                    log, "confirmation", "%s: what was sent is not noted as done", self.domain, level=logging.ERROR, trace=True
+                )
             return
         self._events.received(self.domain, stanza)
+
+    def _skipped(self, head: Element, why: str) -> None:
+        self._events.skipped(self.domain, head, why)

@@ -1,31 +1,45 @@
-"""What happens to a stanza that came in on a stream? Answers wake who waits; the rest is handled in order, off the stream's thread."""
+"""What happens to a stanza that came in on a stream? Answers wake who waits; the rest is handled in order, off the stream's thread.
+
+Whatever is raised on the way, the stanza is accounted for and the next one is taken: a request is answered `internal-server-error`.
+"""
 
 from __future__ import annotations
 
 import logging
 import queue
 import threading
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.conditions import StanzaError
-from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.stanza import KINDS, may_be_refused, refusal
+from xmpp_rest.protocol.stanza import KINDS, is_answer, is_request, refusal
 
 log = logging.getLogger(__name__)
 
-Item = tuple[Element, JID, JID]
+MAX_SHOWN = 200  # characters of an address in the log
+FAILED = StanzaError("wait", "internal-server-error")
+
+
+class Item(NamedTuple):
+    """A stanza that waits. `error`: it is only to be answered, for that is all there is of it."""
+
+    stanza: Element
+    sender: JID
+    to: JID
+    error: StanzaError | None = None
 
 
 class Intake:
     """The Events of all streams. One thread hands stanzas to the router; `start()` and `stop()` are called by the Gateway."""
 
-    def __init__(self, router: Router, size: int) -> None:
+    def __init__(self, router: Router, size: int, incidents: Incidents) -> None:
         self._router = router
         self._size = size
+        self._incidents = incidents
         self._inbox: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
 
@@ -46,32 +60,95 @@ class Intake:
         if not online:
             self._router.stream_down(domain)
 
+    # on the stream's thread, which must go on
+
     def received(self, domain: str, stanza: Element) -> None:
+        try:
+            item = self._addressed(domain, stanza)
+            if item is not None and (item.error or not self._settled(item)):
+                self._inbox.put(item)
+        except Exception:
+            self._report("stanza-failed", "stream of %s: a stanza from %s could not be taken", domain, _shown(stanza, "from"))
+
+    def skipped(self, domain: str, head: Element, why: str) -> None:
+        """A stanza was beyond a bound; `head` is all that there is of it."""
+        try:
+            self._incidents.report(
+                log, "stanza-skipped", "stream of %s: skipped a <%s/> from %s to %s: %s",
+                domain, head.tag, _shown(head, "from"), _shown(head, "to"), why,
+            )  # fmt: skip
+            self._skip(domain, head, StanzaError("modify", "policy-violation", f"the stanza is not taken here: {why}"))
+        except Exception:
+            self._report("stanza-failed", "stream of %s: a skipped stanza from %s is not answered", domain, _shown(head, "from"))
+
+    def _skip(self, domain: str, head: Element, error: StanzaError) -> None:
+        item = self._addressed(domain, head)
+        if item is None:
+            return
+        if head.get("type") == "error" or is_answer(head):  # whoever waits for it must not wait for ever
+            told = refusal(head, error._replace(by=domain))
+            told.attrib |= {key: head.attrib[key] for key in ("from", "to") if key in head.attrib}
+            self._router.settle(told, item.sender, item.to)
+        else:
+            self._inbox.put(item if item.error else item._replace(error=error))
+
+    def _addressed(self, domain: str, stanza: Element) -> Item | None:
+        """The stanza with its addresses; None where it is for nobody here, or from nobody who could have sent it on the link."""
         to, sender = jid_or_none(stanza.get("to")), jid_or_none(stanza.get("from"))
-        if stanza.tag not in KINDS or to is None or sender is None or to.domain not in self._router.domains:
-            log.warning("stream of %s: dropped a <%s/> from %r to %r", domain, stanza.tag, stanza.get("from"), stanza.get("to"))
-            return
-        if self._router.settle(stanza, sender, to):
-            return
-        self._inbox.put((stanza, sender, to))
+        if stanza.tag not in KINDS or sender is None or (to is not None and to.domain not in self._router.domains):
+            self._drop("stanza-dropped", domain, stanza, "it is not for this gateway")
+            return None
+        if sender.domain in self._router.domains:  # what hosted addresses say to each other never leaves the gateway
+            if not (is_request(stanza) and sender == to):  # an iq of the gateway to itself that was given up, or came by another stream
+                self._drop("stanza-forged", domain, stanza, "the sender is at a hosted domain")
+            return None
+        if to is None:
+            self._drop("stanza-dropped", domain, stanza, "'to' is not a valid address")
+            stanza.set("to", domain)
+            return Item(stanza, sender, JID("", domain, ""), StanzaError("modify", "jid-malformed", "'to' is not a valid address"))
+        return Item(stanza, sender, to)
+
+    def _settled(self, item: Item) -> bool:
+        return self._router.settle(item.stanza, item.sender, item.to)
+
+    def _drop(self, kind: str, domain: str, stanza: Element, why: str) -> None:
+        self._incidents.report(
+            log, kind, "stream of %s: dropped a <%s/> from %s to %s: %s",
+            domain, stanza.tag[:MAX_SHOWN], _shown(stanza, "from"), _shown(stanza, "to"), why,
+        )  # fmt: skip
+
+    # on a thread of its own
 
     def _run(self) -> None:
         while (item := self._inbox.get()) is not None:
             try:
-                self._handle(*item)
-            except GatewayError as e:
-                log.warning("the answer to a stanza from %s could not be sent: %s", item[1], e)
-            except BadXML as e:
-                log.warning("a stanza from %s cannot be answered: %s", item[1], e)
+                self._take(item)
             except Exception:
-                log.exception("the answer to a stanza from %s could not be sent", item[1])
+                self._report("stanza-failed", "a stanza from %s is not answered", item.sender)
 
-    def _handle(self, stanza: Element, sender: JID, to: JID) -> None:
+    def _take(self, item: Item) -> None:
         try:
-            answer = self._router.deliver(stanza, sender, to)
-        except Exception:  # a full disk, say: the sender has to know that it was not taken
-            log.exception("a stanza from %s to %s could not be handled", sender, to)
-            failed = stanza.tag != "presence" and may_be_refused(stanza)
-            answer = refusal(stanza, StanzaError("wait", "internal-server-error")) if failed else None
-        if answer is not None:
-            self._router.send(answer)
+            answer = self._answer_to(item)
+            if answer is not None:
+                self._router.send(answer)
+        except Exception:  # a full disk, say, or what cannot be written as XML: the sender has to know that it was not taken
+            self._report("stanza-failed", "a stanza from %s to %s could not be handled", item.sender, item.to)
+            failed = self._refused(item, FAILED)
+            if failed is not None:
+                self._router.send(failed)
+
+    def _answer_to(self, item: Item) -> Element | None:
+        if item.error is not None:
+            return self._refused(item, item.error)
+        return self._router.deliver(item.stanza, item.sender, item.to)
+
+    def _refused(self, item: Item, error: StanzaError) -> Element | None:
+        stanza, sender, to, _ = item
+        return refusal(stanza, error) if self._router.is_error_due(stanza, sender, to) else None
+
+    def _report(self, kind: str, message: str, *arguments: object) -> None:
+        self._incidents.report(log, kind, message, *arguments, level=logging.ERROR, trace=True)
+
+
+def _shown(stanza: Element, attribute: str) -> str:
+    return repr(stanza.get(attribute))[:MAX_SHOWN]

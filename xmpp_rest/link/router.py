@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.alarms import Alarm, Alarms
+from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import Pending, Then, Waiter, jid_or_none
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
-from xmpp_rest.protocol.stanza import is_answer, may_be_refused, refusal
+from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
 from xmpp_rest.waits import Wait
+
+log = logging.getLogger(__name__)
 
 
 class Unhandled(Enum):
@@ -52,9 +57,15 @@ class Away(Protocol):
 class Router:
     """Asks the handlers that services subscribed, in their order. Holds no stanza and no thread of its own."""
 
-    def __init__(self, domains: frozenset[str], pending: Pending) -> None:
+    def __init__(
+        self, domains: frozenset[str], pending: Pending, rooms: frozenset[str] = frozenset(), incidents: Incidents | None = None
+    ) -> None:
+        """`rooms`: those of the hosted domains that are services of rooms."""
         self.domains = domains
+        self.occupancy = Occupancy()
+        self._rooms = rooms
         self._pending = pending
+        self._incidents = incidents or Incidents()
         self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
         self._observers: list[Observer] = []
         self._out: Send | None = None
@@ -105,10 +116,34 @@ class Router:
             text = f"{to.domain} cannot be reached: the gateway has no link to the XMPP network"
             return refusal(stanza, stanza_error("remote-server-not-found", text)) if may_be_refused(stanza) else None
         self._out(sender.domain, stanza)
+        self.occupancy.sent(stanza, sender, to)
         return None
 
     def deliver(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Hand a stanza that `settle` left to its recipient at a hosted domain; the answer, where there is one at once."""
+        answer = self._handled(stanza, sender, to)
+        unwanted = answer is not None and answer.get("type") == "error" and self.is_of_room(stanza, sender, to)
+        return None if unwanted else answer
+
+    def is_of_room(self, stanza: Element, sender: JID, to: JID) -> bool:
+        """Whether a message or presence comes from a room to an occupant, which must not answer errors: rooms remove who does."""
+        if stanza.tag == "iq":
+            return False
+        if sender.domain in self.domains:
+            return sender.domain in self._rooms
+        announced = stanza.get("type") == "groupchat" and to.domain not in self._rooms
+        return announced or self.occupancy.is_in(to.bare, sender.bare)
+
+    def is_error_due(self, stanza: Element, sender: JID, to: JID) -> bool:
+        """Whether who sent a stanza that cannot be taken is to hear so (RFC 6120 §8.3.1); of presence: who asks, or enters a room."""
+        if not may_be_refused(stanza) or self.is_of_room(stanza, sender, to):
+            return False
+        kind = stanza.get("type")
+        if stanza.tag == "presence":
+            return kind == "subscribe" or (kind is None and to.domain in self._rooms and bool(to.resource))
+        return stanza.tag == "message" or is_request(stanza)
+
+    def _handled(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         for handler in self._handlers[to.domain]:
             answer = handler(stanza, sender, to)
             if not isinstance(answer, Unhandled):
@@ -123,8 +158,12 @@ class Router:
 
         That is the answer to its iq, or an archive result that belongs to it.
         """
+        self.occupancy.heard(stanza, sender, to)
         for observer in self._observers:
-            observer(stanza, sender, to)
+            try:
+                observer(stanza, sender, to)
+            except Exception:  # the others, and whoever handles the stanza, have to hear of it all the same
+                self._incidents.report(log, "observer", "a stanza to %s was not noticed", to, level=logging.ERROR, trace=True)
         if is_answer(stanza):
             return self._pending.resolve(stanza, sender, to)
         return stanza.tag == "message" and self._pending.collect(stanza, sender, to)

@@ -15,7 +15,10 @@ from xml.parsers import expat
 from xmpp_rest.protocol.namespaces import CLIENT, XML
 
 MAX_DEPTH = 64  # elements inside each other; no XEP comes near
-MAX_ATTRIBUTES = 64  # of one element
+MAX_ATTRIBUTES = 64  # of one element; namespace declarations are none
+MAX_NAME = 1024  # characters of a name together with its namespace
+MAX_NAMES = 4 << 20  # characters of all names of a stanza: a prefix stands for its whole namespace once it is written again
+ELEMENT = 32  # characters that an element counts for besides its names
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2 Char
 _NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")  # Namespaces in XML §3, in ASCII
@@ -25,31 +28,46 @@ class BadXML(ValueError):
     """The XML cannot be taken, or must not go on a stream; the sentence says what is wrong with it."""
 
 
+class BeyondBounds(BadXML):
+    """The XML is well-formed, and more than is taken here."""
+
+
 @lru_cache(maxsize=4096)
 def _normal_name(name: str, stream: str) -> str:
+    if len(name) > MAX_NAME:
+        raise BeyondBounds(f"a name of more than {MAX_NAME} characters")
     namespace, brace, local = name[1:].partition("}") if name[:1] == "{" else ("", "", name)
+    if namespace == XML:  # could not be written again
+        raise BeyondBounds("an element in the namespace of the prefix 'xml'")
     return local if not brace or namespace in (CLIENT, stream) else name
 
 
 class ElementBuilder:
     """Parser target (ElementTree's protocol) that builds one element, normalises its names and refuses what XMPP forbids.
 
-    RFC 6120 §11.1: no comment, processing instruction, DTD or entity on a stream. Raises BadXML.
+    RFC 6120 §11.1: no comment, processing instruction, DTD or entity on a stream. Raises BadXML; BeyondBounds for what is only too much.
     """
 
-    __slots__ = ("_depth", "_stream", "_tree")
+    __slots__ = ("_depth", "_names", "_stream", "_tree")
 
     def __init__(self, stream: str = CLIENT) -> None:
         self._stream = stream  # the default namespace of where the element comes from
         self._tree = TreeBuilder()
         self._depth = 0
+        self._names = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise BadXML(f"more than {MAX_DEPTH} elements inside each other")
+            raise BeyondBounds(f"more than {MAX_DEPTH} elements inside each other")
         if len(attributes) > MAX_ATTRIBUTES:
-            raise BadXML(f"more than {MAX_ATTRIBUTES} attributes on one element")
+            raise BeyondBounds(f"more than {MAX_ATTRIBUTES} attributes on one element")
+        size = len("".join(attributes))
+        if size > MAX_NAME and max(map(len, attributes)) > MAX_NAME:
+            raise BeyondBounds(f"a name of more than {MAX_NAME} characters")
+        self._names += len(tag) + size + ELEMENT
+        if self._names > MAX_NAMES:
+            raise BeyondBounds("too many elements, or too long names")
         self._tree.start(_normal_name(tag, self._stream), attributes)
 
     def end(self, tag: str) -> bool:
@@ -114,7 +132,7 @@ def is_text(value: object) -> TypeGuard[str]:
 
 def _is_foreign_ncname(text: str) -> bool:
     """Whether a name beyond ASCII is one for the parsers of the servers, too: they are expat, as this one is."""
-    if text.isascii() or ":" in text or not text[0].isalpha():
+    if text.isascii() or ":" in text or not (text[0].isalpha() or text[0] == "_"):
         return False
     try:
         expat.ParserCreate("utf-8").Parse(f"<{text}/>", True)
@@ -136,7 +154,7 @@ def _value(text: str) -> str:
 
 def _write(element: Element, default: str, out: list[str]) -> None:
     namespace, name = _split(element.tag)
-    if namespace == XML:  # may not be a default namespace (Namespaces in XML §3): expat would end the whole stream
+    if namespace == XML:  # must not be a default namespace (Namespaces in XML §3): expat would end the whole stream
         raise BadXML("an element must not be in the namespace of the prefix 'xml'")
     out.append(f"<{name}")
     if namespace != default:

@@ -1,0 +1,78 @@
+"""Knows which rooms of other servers hosted addresses are in (XEP-0045)."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import MUC, MUC_USER
+from xmpp_rest.protocol.stanza import make, new_id
+
+MAX_ROOMS = 100  # of one bare address, each of its resources counted; the one that it heard of longest ago gives way
+MAX_ADDRESSES = 10_000
+_JOIN = f"{{{MUC}}}x"
+_STATUS = f"{{{MUC_USER}}}x/{{{MUC_USER}}}status"
+_SELF, _RENAMED = "110", "303"  # XEP-0045 §15.6.2
+
+_Visits = OrderedDict[tuple[JID, JID], str]  # (full address of the visitor, room) → nick
+
+
+class Occupancy:
+    """In memory, bounded; safe to be used by several threads. True in the process that owns the link."""
+
+    def __init__(self) -> None:
+        self._visits: OrderedDict[JID, _Visits] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def sent(self, stanza: Element, sender: JID, to: JID) -> None:
+        """Take notice of what a hosted address sends to another server: it may enter a room, change its nick, or leave."""
+        if stanza.tag != "presence" or not (to.local and to.resource):
+            return
+        kind, key = stanza.get("type"), (sender, to.bare)
+        with self._lock:
+            if kind == "unavailable":
+                self._forget(key)
+            elif kind is None and (stanza.find(_JOIN) is not None or key in self._visits.get(sender.bare, ())):
+                self._remember(key, to.resource)
+
+    def heard(self, stanza: Element, sender: JID | None, to: JID) -> None:
+        """Take notice of what came for a hosted address: a room may tell that it has left."""
+        if stanza.tag != "presence" or stanza.get("type") != "unavailable" or sender is None or to.bare not in self._visits:
+            return
+        codes = {status.get("code") for status in stanza.iterfind(_STATUS)}
+        if _SELF in codes and _RENAMED not in codes:
+            with self._lock:
+                self._forget((to, sender.bare))
+
+    def is_in(self, address: JID, room: JID) -> bool:
+        """Whether any resource of the hosted address is in the room; both bare."""
+        with self._lock:
+            return any(visited == room for _, visited in self._visits.get(address, ()))
+
+    def leave(self) -> list[Element]:
+        """Forget all; the presence by which each occupant leaves its room."""
+        with self._lock:
+            all_visits, self._visits = self._visits, OrderedDict()
+        visits = [visit for visits in all_visits.values() for visit in visits.items()]
+        return [
+            make("presence", from_=str(sender), to_=str(room._replace(resource=nick)), type_="unavailable", id_=new_id())
+            for (sender, room), nick in visits
+        ]
+
+    def _remember(self, key: tuple[JID, JID], nick: str) -> None:
+        visits = self._visits.setdefault(key[0].bare, OrderedDict())
+        self._visits.move_to_end(key[0].bare)
+        visits[key] = nick
+        visits.move_to_end(key)
+        if len(visits) > MAX_ROOMS:
+            visits.popitem(last=False)
+        if len(self._visits) > MAX_ADDRESSES:
+            self._visits.popitem(last=False)
+
+    def _forget(self, key: tuple[JID, JID]) -> None:
+        visits = self._visits.get(key[0].bare, OrderedDict())
+        visits.pop(key, None)
+        if not visits:
+            self._visits.pop(key[0].bare, None)
