@@ -30,8 +30,8 @@ class Unhandled(Enum):
 NOT_MINE = Unhandled.NOT_MINE
 Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
 """(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not wait for anybody."""
-Observer = Callable[[Element, JID | None, JID], None]
-"""(stanza, sender, recipient): takes notice. Must be quick: it is called on the stream's thread."""
+Observer = Callable[[Element, JID | None, JID], object]
+"""(stanza, sender, recipient): takes notice; what it returns is ignored. Must be quick: it is called on the stream's thread."""
 Send = Callable[[str, Element], None]
 """(hosted domain, stanza): queue it for that domain's stream."""
 SendAll = Callable[[str, Sequence[Element], Sequence[str]], None]
