@@ -54,12 +54,13 @@ def test_messages_by_type(gateway: Gateway, type_: str, is_kept: bool, resource:
     assert heard(stream) == [(kept(gateway)[0] if is_kept else "~1", False)]
 
 
-@pytest.mark.parametrize("type_", ["chat", "normal", "headline", "groupchat"])
+@pytest.mark.parametrize("type_", ["chat", "normal", "headline"])
 def test_nobody_there(gateway: Gateway, type_: str) -> None:
     answer = deliver(gateway, message(type_, to=f"nobody@{DOMAIN}"))
     assert answer is not None
     assert condition_of(answer).condition == "service-unavailable"
     assert deliver(gateway, message("error", to=f"nobody@{DOMAIN}")) is None
+    assert deliver(gateway, message("groupchat", to=f"nobody@{DOMAIN}")) is None  # a room removes who sends it errors
 
 
 def test_presence_is_heard_but_not_kept(gateway: Gateway) -> None:

@@ -127,12 +127,11 @@ class Router:
 
     def is_of_room(self, stanza: Element, sender: JID, to: JID) -> bool:
         """Whether a message or presence comes from a room to an occupant, which must not answer errors: rooms remove who does."""
-        if stanza.tag == "iq":
+        if stanza.tag == "iq" or to.domain in self._rooms:  # a room is no occupant
             return False
         if sender.domain in self.domains:
             return sender.domain in self._rooms
-        announced = stanza.get("type") == "groupchat" and to.domain not in self._rooms
-        return announced or self.occupancy.is_in(to.bare, sender.bare)
+        return stanza.get("type") == "groupchat" or self.occupancy.is_in(to.bare, sender.bare)
 
     def is_error_due(self, stanza: Element, sender: JID, to: JID) -> bool:
         """Whether who sent a stanza that cannot be taken is to hear so (RFC 6120 §8.3.1); of presence: who asks, or enters a room."""
