@@ -56,6 +56,7 @@ ERRORS: dict[str, Row] = {
     "bad-affiliation": Row(400, "modify", "bad-request", "An affiliation is one of owner, admin, member, outcast and none"),
     "bad-nick": Row(400, "modify", "not-acceptable", "This cannot be a nick"),
     "nick-taken": Row(409, "cancel", "conflict", "Somebody else has this nick"),
+    "room-banned": Row(403, "auth", "forbidden", "The user is banned from the room"),
     "subscriptions-off": Row(403, "cancel", "not-allowed", "The room allows no subscriptions"),
     "bad-localpart": Row(400, "modify", "jid-malformed", "The user name is not valid"),
     "bad-password": Row(400, "modify", "not-acceptable", "The password contains unacceptable characters"),

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.service.muc_hall import JULIET, MUC, NURSE, ROMEO, ROOM, SERVICE, TYBALT, Hall, bodies, codes, error, from_nicks, item
+from xmpp_rest.errors import GatewayError
 
 
 @pytest.fixture
@@ -248,3 +249,30 @@ def test_nobody_is_in_too_many_rooms(hall: Hall) -> None:
     hall.leave(ROMEO)
     assert hall.presence(ROMEO, room=f"room7@{SERVICE}") is None
     assert error(hall.presence(ROMEO)) == ("wait", "resource-constraint")
+
+
+BLANK = (" ", "   ", "\u00a0", "\u2003\u3000", "\u00a0 ")
+
+
+@pytest.mark.parametrize("nick", BLANK)
+def test_a_nick_is_more_than_white_space(hall: Hall, nick: str) -> None:
+    assert error(hall.presence(ROMEO, nick)) == ("modify", "not-acceptable")
+    assert hall.rooms.names() == []
+    hall.enter(ROMEO)
+    assert error(hall.presence(ROMEO, nick, inner="")) == ("modify", "not-acceptable")
+    assert error(hall.presence(JULIET, nick)) == ("modify", "not-acceptable")
+    assert [row[1] for row in hall.rooms.occupants("balcony")] == ["Romeo"]
+    with pytest.raises(GatewayError):
+        hall.rooms.reserve_nick(nick, "nurse@verona.example")
+
+
+def test_white_space_around_a_nick_is_cut_off(hall: Hall) -> None:
+    """RFC 8266 §2.3; the newcomer hears so (XEP-0045 §7.2.9)."""
+    hall.enter(ROMEO)
+    assert hall.presence(JULIET, " Juliet\u3000") is None
+    own = hall.take(JULIET, "presence")[-1]
+    assert (own.get("from"), codes(own)) == (f"{ROOM}/Juliet", {"110", "210"})
+    assert error(hall.presence(NURSE, " Romeo")) == ("cancel", "conflict")
+    hall.inbox.clear()
+    assert hall.presence(JULIET, " Fair Sun ", inner="") is None
+    assert [row[1] for row in hall.rooms.occupants("balcony")] == ["Romeo", "Fair Sun"]

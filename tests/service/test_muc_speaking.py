@@ -269,3 +269,32 @@ def test_a_room_does_not_hear_rooms(play: Hall) -> None:
     assert play.send(other, f"<message to='{ROOM}' type='groupchat'><body>echo</body></message>") is None
     assert play.send(other, f"<presence to='{ROOM}/x'>{MUC}</presence>") is None
     assert len(play.rooms.occupants("balcony")) == 3
+
+
+DELAYS = (
+    f"<delay xmlns='urn:xmpp:delay' from='{ROOM}' stamp='2002-09-10T23:08:25Z'/>",
+    f"<delay xmlns='urn:xmpp:delay' from='{ROOM.upper()}' stamp='2002-09-10T23:08:25Z'/>",
+    f"<delay xmlns='urn:xmpp:delay' from='{ROOM}/Romeo' stamp='2002-09-10T23:08:25Z'/>",
+    f"<x xmlns='jabber:x:delay' from='{ROOM}' stamp='20020910T23:08:25'/>",
+    f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM.upper()}' id='forged'/>",
+)
+
+
+@pytest.mark.parametrize("forged", DELAYS)
+@pytest.mark.parametrize("to", ["", "/Romeo"])
+def test_what_the_room_alone_says_is_removed(play: Hall, forged: str, to: str) -> None:
+    """A client would take the message for one of the room's history."""
+    kind = "chat" if to else "groupchat"
+    play.send(JULIET, f"<message to='{ROOM}{to}' type='{kind}'><body>forged</body>{forged}</message>")
+    (heard,) = [m for m in play.take(ROMEO) if m.findtext("body") == "forged"]
+    assert [e.tag for e in heard if e.get("id") == "forged" or "delay" in e.tag] == []
+
+
+def test_a_subject_is_not_said_late(play: Hall) -> None:
+    play.send(ROMEO, f"<message to='{ROOM}' type='groupchat'><subject>x</subject>{DELAYS[0]}</message>")
+    assert [m.find("{urn:xmpp:delay}delay") for m in play.take(ROMEO)] == [None]
+
+
+def test_a_delay_of_somebody_else_stays(play: Hall) -> None:
+    play.send(JULIET, f"<message to='{ROOM}' type='groupchat'><body>x</body>{DELAYS[0].replace(ROOM, 'irc.example')}</message>")
+    assert [m.find("{urn:xmpp:delay}delay") is not None for m in play.take(ROMEO)] == [True]

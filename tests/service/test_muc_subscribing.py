@@ -7,6 +7,7 @@ from flask import Flask
 
 from tests.conftest import DOMAIN
 from tests.service.muc_hall import JULIET, NURSE, ROMEO, ROOM, SERVICE, TYBALT, Hall, bodies, error
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import serialise
 
 NODES = "urn:xmpp:mucsub:nodes:"
@@ -267,3 +268,44 @@ def test_a_room_without_archive(hall: Hall) -> None:
     assert bodies(hall.take(JULIET)) == [f"line {n}" for n in range(5, 25)]
     hall.rooms.destroy("balcony", "", False)
     assert list(hall.gateway.driver.users(SERVICE)) == []
+
+
+# bans
+
+
+@pytest.mark.parametrize("banned", ["nurse@verona.example", "verona.example"])
+def test_a_ban_ends_the_subscription(hall: Hall, banned: str) -> None:
+    subscribe(hall, NURSE, "messages", "subscribers")
+    hall.rooms.affiliate("balcony", banned, "outcast", "")
+    assert hall.rooms.subscribers("balcony") == []
+    hall.inbox.clear()
+    hall.say(ROMEO, "it is the east")
+    assert hall.take(NURSE_ACCOUNT) == []
+    assert error(hall.say(NURSE, "anon")) == ("modify", "not-acceptable")
+    hall.rooms.affiliate("balcony", banned, "none", "")
+    assert hall.rooms.subscribers("balcony") == []
+
+
+def test_an_affiliation_of_somebody_else_ends_no_subscription(hall: Hall) -> None:
+    subscribe(hall, NURSE, "messages")
+    hall.rooms.affiliate("balcony", "tybalt@verona.example", "outcast", "")
+    hall.rooms.affiliate("balcony", "nurse@verona.example", "member", "")
+    assert hall.rooms.subscribers("balcony") == [NURSE_ACCOUNT]
+
+
+def test_who_leaves_a_room_for_members_hears_no_more(hall: Hall) -> None:
+    hall.rooms.set_option("balcony", "members_only", "true")
+    hall.rooms.affiliate("balcony", NURSE_ACCOUNT, "member", "")
+    subscribe(hall, NURSE, "messages")
+    hall.rooms.affiliate("balcony", NURSE_ACCOUNT, "none", "")
+    assert hall.rooms.subscribers("balcony") == []
+
+
+def test_the_banned_are_subscribed_by_nobody(hall: Hall) -> None:
+    hall.rooms.affiliate("balcony", NURSE_ACCOUNT, "outcast", "")
+    assert error(subscribe(hall, NURSE, "messages")) == ("auth", "forbidden")  # type: ignore[arg-type]
+    with pytest.raises(GatewayError, match="banned"):
+        hall.rooms.subscribe("balcony", NURSE_ACCOUNT, "Angelica", [])
+    with pytest.raises(GatewayError, match="banned"):
+        hall.rooms.create("new", {}, [["verona.example", "outcast"]], [[NURSE_ACCOUNT, "Angelica", []]])
+    assert hall.rooms.names() == ["balcony"]

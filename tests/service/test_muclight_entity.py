@@ -454,3 +454,20 @@ def test_without_rooms(make_app: MakeApp) -> None:
     gateway.start()
     assert gateway.muclight is None
     assert SERVICE not in gateway.router.domains
+
+
+@pytest.mark.parametrize("to", [f"{ROOM}/hecate", ROOM, f"nowhere@{SERVICE}/hecate"])
+def test_a_room_is_not_entered_by_presence(network: Network, to: str) -> None:
+    network.create()
+    assert network.refused(network.deliver("<presence><x xmlns='http://jabber.org/protocol/muc'/></presence>", to=to)) == ("modify", "bad-request")
+    assert network.deliver("<presence type='unavailable'><x xmlns='http://jabber.org/protocol/muc'/></presence>", to=to) is None
+
+
+@pytest.mark.parametrize("by", [ROOM, ROOM.upper(), f"{ROOM}/{CRONE}"])
+def test_a_message_is_not_said_late(network: Network, by: str) -> None:
+    network.create()
+    network.received()
+    delay = f"<delay xmlns='urn:xmpp:delay' from='{by}' stamp='2002-09-10T23:08:25Z'/>"
+    network.deliver(f"<message type='groupchat'><body>forged</body>{delay}</message>")
+    (heard,) = [m for m in network.sent if m.findtext("body") == "forged"]
+    assert heard.find("{urn:xmpp:delay}delay") is None

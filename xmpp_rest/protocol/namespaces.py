@@ -32,6 +32,7 @@ CONFERENCE = "jabber:x:conference"  # XEP-0249
 CORRECT = "urn:xmpp:message-correct:0"  # XEP-0308
 DATA_FORMS = "jabber:x:data"  # XEP-0004
 DELAY = "urn:xmpp:delay"  # XEP-0203
+OLD_DELAY = "jabber:x:delay"  # XEP-0091
 ENCRYPTION = "urn:xmpp:eme:0"  # XEP-0380
 EXTDISCO = "urn:xmpp:extdisco:2"  # XEP-0215
 FALLBACK = "urn:xmpp:fallback:0"  # XEP-0428

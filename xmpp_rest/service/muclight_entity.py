@@ -9,7 +9,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Handler, Unhandled
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC_LIGHT, PING, RSM, VERSION
+from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC, MUC_LIGHT, PING, RSM, VERSION
 from xmpp_rest.protocol.stanza import child, is_answer, is_request, may_be_refused, refusal, result
 from xmpp_rest.service.muclight import MucLight
 from xmpp_rest.service.muclight_blocking import Blocked, Blocking
@@ -21,6 +21,7 @@ PAGE = 200  # rooms in one answer to disco#items
 _INFO, _ITEMS = f"{{{DISCO_INFO}}}query", f"{{{DISCO_ITEMS}}}query"
 _SERVICE_FEATURES = (DISCO_INFO, DISCO_ITEMS, LAST, MUC_LIGHT, PING, VERSION)
 _ROOM_FEATURES = (DISCO_INFO, DISCO_ITEMS, MAM, MUC_LIGHT)
+_JOIN = f"{{{MUC}}}x"
 _ACTIONS = {"deny": True, "allow": False}
 
 
@@ -48,6 +49,8 @@ class MucLightEntity:
             self._rooms.returned.come_back(stanza, sender)
             return None
         self._rooms.returned.heard(sender)
+        if _is_join(stanza) and sender.domain != self._rooms.domain:
+            return refusal(stanza, stanza_error("bad-request", "a room of this kind is not entered by presence"))
         if stanza.tag == "presence" or not may_be_refused(stanza) or is_answer(stanza):  # XEP §7.2
             return None
         if sender.domain == self._rooms.domain:  # no room speaks in another one: two of them would never end
@@ -112,6 +115,11 @@ class MucLightEntity:
         if not len(iq[0]):
             raise GatewayError("bad-room-change", "name at least one room or user")
         self._blocking.change(asker, dict(_blocking_item(item) for item in iq[0]))
+
+
+def _is_join(stanza: Element) -> bool:
+    """Whether somebody takes the room for one of XEP-0045 and enters it (§7.2.1)."""
+    return stanza.tag == "presence" and stanza.get("type") is None and stanza.find(_JOIN) is not None
 
 
 def _info(iq: Element, name: str, features: tuple[str, ...]) -> Element:

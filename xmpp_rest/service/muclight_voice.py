@@ -18,6 +18,7 @@ from xmpp_rest.protocol.namespaces import CHAT_MARKERS, MUC_LIGHT, STANZA_ID, XM
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service import muclight_notices as notices
 from xmpp_rest.service.archive import Archive
+from xmpp_rest.service.forged import is_forged
 from xmpp_rest.service.muclight_returned import Returned
 from xmpp_rest.service.muclight_room import NONE, Change, Room
 from xmpp_rest.service.muclight_rooms import Rooms
@@ -132,9 +133,8 @@ def _spoken(room: Room, sender: JID, message: Element) -> Element:
 
 
 def _is_the_rooms(element: Element, room: JID) -> bool:
-    """A change of the room (XEP §4), or an id in its archive (XEP-0359 §4.2)."""
-    forged_id = element.tag == _STANZA_ID and element.get("by") == str(room)
-    return forged_id or element.tag.startswith(f"{{{MUC_LIGHT}")
+    """A change of the room (XEP §4), an id in its archive, or that it sends the message late."""
+    return is_forged(element, room) or element.tag.startswith(f"{{{MUC_LIGHT}")
 
 
 def _attributes(stanza: Element) -> dict[str, str]:

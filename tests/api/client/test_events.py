@@ -374,3 +374,15 @@ def test_data_is_one_line_of_json(client: FlaskClient, listen: Open) -> None:
     block = next(reader.blocks).decode()
     assert block.count("\n") == 4
     assert json.loads(block.split("data: ")[1])["body"] == "a\nb\r\nc\u2028d"
+
+
+@pytest.mark.parametrize("domain", ["montague.example", f"conference.{DOMAIN}"])
+def test_a_room_of_another_domain_is_shown_as_what_it_is(gateway: Gateway, listen: Open, domain: str) -> None:
+    """It may have the id of one of the gateway's own."""
+    reader = listen()
+    room = ROOM.partition("@")[0]
+    deliver(gateway, f"<message from='{room}@{domain}/{NURSE}' to='{JULIET}' type='groupchat' id='m1'><body>trust me</body></message>")
+    received = reader.next()
+    assert received.name == "message"
+    assert "room" not in received.data
+    assert (received.data["from"], received.data["type"], received.data["body"]) == (f"{room}@{domain}/{NURSE}", "groupchat", "trust me")

@@ -259,7 +259,7 @@ def listen(gateway: Gateway, user: str) -> Stream:
 
 def heard(stream: Stream, unit: str = "us") -> list[dict[str, Any]]:
     """The data of the events up to now, without what is not shown."""
-    writer = Writer(unit, counted=True, xml=False)
+    writer = Writer(unit, f"muclight.{DOMAIN}", counted=True, xml=False)
     data = []
     while (event := stream.next(0.05)) is not None:
         text = writer.write(event)

@@ -45,7 +45,7 @@ def call(app: Flask, user: str, method: str, path: str, body: Any = None) -> Any
 
 
 def heard(stream: Stream, count: int) -> list[dict[str, Any]]:
-    writer, data = Writer("us", counted=True, xml=False), []
+    writer, data = Writer("us", f"muclight.{DOMAIN}", counted=True, xml=False), []
     while len(data) < count:
         event = stream.next(5)
         assert event is not None, f"only {len(data)} of {count} events came"

@@ -14,6 +14,7 @@ from xmpp_rest.api.client.values import microseconds, milliseconds
 from xmpp_rest.api.eventsource import FIELDS, EventSource, resume
 from xmpp_rest.http.connection import Connection
 from xmpp_rest.http.sse import EventStream, event
+from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.service.streams import Event
@@ -53,7 +54,8 @@ class Events(ClientResource):
     def _source(self, connection: Connection) -> EventSource:
         resuming = self.request.args.get("resume")
         after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
-        write = Writer(self.settings.sse_timestamp_unit, counted=resuming is None, xml="xml" in self.request.args).write
+        rooms = self.gateway.settings.gateway.rooms_domain
+        write = Writer(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
         streams = self.gateway.streams
         return resume(
             lambda last: streams.open(self.account, after=last, wanted=is_shown, gone=connection.gone, peer=connection.peer),
@@ -71,16 +73,17 @@ def is_shown(event: Event) -> bool:
 class Writer:
     """Writes the events of one stream."""
 
-    def __init__(self, unit: str, *, counted: bool, xml: bool) -> None:
-        """`counted`: ids are a counter from 1; `xml`: the stanza stands beside its JSON."""
+    def __init__(self, unit: str, rooms: str, *, counted: bool, xml: bool) -> None:
+        """`rooms`: the domain of the gateway's rooms; `counted`: ids are a counter from 1; `xml`: the stanza stands beside its JSON."""
         self._stamp = UNITS[unit]
+        self._rooms = rooms
         self._counted = counted
         self._xml = xml
         self._count = 0
 
     def write(self, happened: Event) -> bytes | None:
         """The text of an event; None for one that says nothing to readers of this API."""
-        name, item_of = _ITEMS[happened.stanza.get("type", "")]
+        name, item_of = self._form(happened.stanza)
         item = item_of(happened.stanza, happened.id, self._stamp(happened.when))
         if item is None:
             return None
@@ -89,6 +92,18 @@ class Writer:
         self._count += 1
         data = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
         return event(data, name=name, identifier=str(self._count) if self._counted else happened.id)
+
+    def _form(self, stanza: Element) -> tuple[str, _ItemOf]:
+        """Name of the event, and what writes its data. Anybody may have a room of the id of one of the gateway's."""
+        kind, sender = stanza.get("type", ""), jid_or_none(stanza.get("from"))
+        foreign = kind == "groupchat" and (sender is None or sender.domain != self._rooms)
+        return _OTHER_ROOM if foreign else _ITEMS[kind]
+
+
+def _other_room_event(stanza: Element, identifier: str, timestamp: int) -> dict[str, Any] | None:
+    """What is said in a room that is not one of this API: its whole address is shown, and who spoke."""
+    item = message_item(stanza, identifier, timestamp)
+    return None if item is None else item | {"from": stanza.get("from", ""), "type": "groupchat"}
 
 
 def _room_event(stanza: Element, identifier: str, timestamp: int) -> dict[str, Any] | None:
@@ -100,8 +115,10 @@ def _room_event(stanza: Element, identifier: str, timestamp: int) -> dict[str, A
     return None if item is None else {"room": room} | item
 
 
-_ITEMS: dict[str, tuple[str, Callable[[Element, str, int], dict[str, Any] | None]]] = {
+_ItemOf = Callable[[Element, str, int], dict[str, Any] | None]
+_ITEMS: dict[str, tuple[str, _ItemOf]] = {
     "chat": ("message", message_item),
     "groupchat": ("room.message", _room_event),
 }
 """Type of a message → name of the event and what writes its data."""
+_OTHER_ROOM: tuple[str, _ItemOf] = ("message", _other_room_event)

@@ -44,8 +44,8 @@ def conference(
     rooms = Rooms(driver, domain, history, stamps.next, defaults)
     voice, nicks = Voice(router.send), Nicks(driver, domain)
     doors = Doors(rooms, voice, nicks)
-    configuration, moderation = Configuration(rooms, voice, doors), Moderation(rooms, voice, doors)
     subscriptions = Subscriptions(rooms, voice, nicks, may_bring)
+    configuration, moderation = Configuration(rooms, voice, doors), Moderation(rooms, voice, doors, subscriptions)
     speech = Speech(rooms, voice, doors, Invitations(rooms, voice), VoiceRequests(rooms, voice, moderation))
     queries = (
         Disco(rooms, nicks),

@@ -58,12 +58,15 @@ class Conference:
     def create(self, name: str, options: dict[str, str], affiliations: list[list[str]], subscribers: list[list[Any]]) -> None:
         """Make a room. `affiliations`: address, affiliation; `subscribers`: address, nick, list of nodes.
 
-        Raises GatewayError: room-exists, rooms-full, bad-room-name, bad-room-option, bad-affiliation, bad-nick.
+        Raises GatewayError: room-exists, rooms-full, bad-room-name, bad-room-option, bad-affiliation, bad-nick, room-banned.
         """
         local = self._name(name)
         entries = {_bare(jid): Affiliation(_affiliation(word)) for jid, word in affiliations}
         known = {_bare(jid): Subscriber(prepared(nick, self.domain), tuple(nodes)) for jid, nick, nodes in subscribers}
-        self._rooms.make(local, read_options(options.items()), entries)
+        options_read = read_options(options.items())
+        if any(_is_banned(user, entries) for user in known):
+            raise GatewayError("room-banned")
+        self._rooms.make(local, options_read, entries)
         if known:
             with self._rooms.held(local) as room:
                 room.subscribers.update(known)
@@ -165,7 +168,10 @@ class Conference:
 
     @offered
     def subscribe(self, name: str, user: str, nick: str, nodes: list[str]) -> list[str]:
-        """The nodes that were subscribed to. Raises GatewayError: room-unknown, subscriptions-off, nick-taken, bad-nick, room-crowded."""
+        """The nodes that were subscribed to.
+
+        Raises GatewayError: room-unknown, subscriptions-off, room-banned, nick-taken, bad-nick, room-crowded.
+        """
         with self._rooms.held(self._known(name)) as room:
             return self._subscriptions.subscribe(room, _bare(user), nick, nodes)
 
@@ -252,6 +258,11 @@ class Conference:
 
 def _bare(text: str) -> JID:
     return parse_jid(text).bare
+
+
+def _is_banned(user: JID, entries: dict[JID, Affiliation]) -> bool:
+    entry = entries.get(user) or entries.get(JID("", user.domain, ""))
+    return entry is not None and entry.word == "outcast"
 
 
 def _affiliation(word: str) -> str:

@@ -10,8 +10,8 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import make, new_id
 from xmpp_rest.service.muc.history import read_limits, shown
-from xmpp_rest.service.muc.nicks import Nicks
-from xmpp_rest.service.muc.notices import CREATED, FAILED, KICKED, RENAMED, SELF, Item, Refused, user_x
+from xmpp_rest.service.muc.nicks import Nicks, prepared
+from xmpp_rest.service.muc.notices import CREATED, FAILED, KICKED, NICK_CHANGED, RENAMED, SELF, Item, Refused, user_x
 from xmpp_rest.service.muc.room import Affiliation, Occupant, Room
 from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.voice import News, Voice
@@ -45,15 +45,18 @@ class Doors:
             return
         if not to.resource:
             raise Refused("jid-malformed", "enter a room under a nick: room@service/nick")
-        while not self._came(stanza, sender, to):
+        nick = prepared(to.resource, to.domain)
+        codes = () if nick == to.resource else (NICK_CHANGED,)
+        to = to._replace(resource=nick)
+        while not self._came(stanza, sender, to, codes):
             self._open(sender, to)
 
-    def _came(self, stanza: Element, sender: JID, to: JID) -> bool:
+    def _came(self, stanza: Element, sender: JID, to: JID, codes: tuple[str, ...]) -> bool:
         """Whether there was a room to come into, or to be refused by."""
         try:
             with self._rooms.held(to.local) as room:
                 created = not room.configured and not room.occupants and sender.bare in room.owners
-                self._arrive(room, stanza, sender, to.resource, (CREATED,) if created else ())
+                self._arrive(room, stanza, sender, to.resource, (*codes, CREATED) if created else codes)
         except GatewayError as e:
             if e.name != "room-unknown" or stanza.find(_X) is None:
                 raise

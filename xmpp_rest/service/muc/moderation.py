@@ -11,6 +11,7 @@ from xmpp_rest.service.muc.entering import Doors
 from xmpp_rest.service.muc.notices import BANNED, KICKED, UNAFFILIATED, Item, Refused, user_x
 from xmpp_rest.service.muc.room import AFFILIATIONS, MAX_ENTRIES, Affiliation, Occupant, Room
 from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.subscribing import Subscriptions
 from xmpp_rest.service.muc.voice import News, Voice
 
 
@@ -33,10 +34,11 @@ class AffiliationChange(NamedTuple):
 class Moderation:
     """Judges changes, and makes them. Called with the room held."""
 
-    def __init__(self, rooms: Rooms, voice: Voice, doors: Doors) -> None:
+    def __init__(self, rooms: Rooms, voice: Voice, doors: Doors, subscriptions: Subscriptions) -> None:
         self._rooms = rooms
         self._voice = voice
         self._doors = doors
+        self._subscriptions = subscriptions
 
     # -- roles
 
@@ -100,6 +102,7 @@ class Moderation:
         for occupant in whom:
             self._apply(room, occupant, reason, actor)
         item = Item(affiliation, "none" if not whom else whom[0].role, user, reason=reason)
+        self._subscriptions.revoke(room, user)
         self._voice.notify(room, ("affiliations",), make("message", user_x(item), from_=str(room.jid), id_=new_id()))
 
     def _apply(self, room: Room, occupant: Occupant, reason: str, actor: str) -> None:

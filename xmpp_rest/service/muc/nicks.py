@@ -93,13 +93,13 @@ class Nicks:
 
 
 def prepared(nick: str, domain: str) -> str:
-    """The nick as addresses have it. Raises GatewayError: bad-nick."""
+    """The nick as addresses have it, without white space around it (RFC 8266 §2.3). Raises GatewayError: bad-nick."""
     try:
-        name = JID("", domain, "").at(nick).resource
+        name = JID("", domain, "").at(nick).resource.strip()
     except InvalidJID as e:
         raise GatewayError("bad-nick", f"{nick[:100]!r} cannot be a nick: {e}") from e
     if not name:
-        raise GatewayError("bad-nick")
+        raise GatewayError("bad-nick", "A nick is more than white space")
     return name
 
 

@@ -21,7 +21,7 @@ NODES = tuple(
     NODES_PREFIX + word for word in ("messages", "presence", "participants", "affiliations", "subject", "config", "system", "subscribers")
 )
 
-SELF, NON_ANONYMOUS, CREATED = "110", "100", "201"
+SELF, NON_ANONYMOUS, CREATED, NICK_CHANGED = "110", "100", "201", "210"
 BANNED, RENAMED, KICKED, UNAFFILIATED, MEMBERS_ONLY, SHUTDOWN, FAILED = "301", "303", "307", "321", "322", "332", "333"
 CONFIGURED, NOW_NON_ANONYMOUS, NOW_ANONYMOUS = "104", "172", "173"
 

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import OCCUPANT_ID, STANZA_ID
 from xmpp_rest.protocol.stanza import child, condition_of, new_id
+from xmpp_rest.service.forged import is_forged
 from xmpp_rest.service.muc.entering import Doors
 from xmpp_rest.service.muc.inviting import Invitations
 from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, Refused, copied
@@ -61,7 +62,7 @@ class Speech:
             return
         if not room.may_speak(role):
             raise Refused("forbidden", "visitors may not speak in this room")
-        payload = [e for e in stanza if e.tag not in _FORGED and not (e.tag == _STANZA_ID and e.get("by") == str(room.jid))]
+        payload = _said(room, stanza)
         source = f"{room.jid}/{nick}"
         message = copied(stanza, payload, from_=source, to_=None, id_=stanza.get("id") or new_id())
         room.used = self._rooms.clock()
@@ -85,7 +86,7 @@ class Speech:
         room.options["subject_author"] = nick
         room.used = room.subject_at = self._rooms.clock()
         self._rooms.save(room)
-        self._voice.say(room, copied(stanza, from_=f"{room.jid}/{nick}", to_=None), ("subject", "messages"))
+        self._voice.say(room, copied(stanza, _said(room, stanza), from_=f"{room.jid}/{nick}", to_=None), ("subject", "messages"))
 
     # -- to one
 
@@ -100,7 +101,7 @@ class Speech:
             raise Refused("item-not-found", "there is nobody of this nick in the room")
         if not may_whisper(room, occupant, other):
             raise Refused("forbidden", "private messages are not allowed here")
-        payload = [element for element in stanza if element.tag not in _FORGED]
+        payload = _said(room, stanza)
         for session in list(other.sessions):
             mark = child(f"{USER}x")
             refusal = self._voice.deliver(copied(stanza, [*payload, mark], from_=f"{room.jid}/{occupant.nick}", to_=str(session)))
@@ -125,6 +126,11 @@ class Speech:
         if room.occupant(sender) is None:
             raise Refused("not-acceptable", "only occupants may write to the room")
         raise Refused("bad-request", "a room takes messages of type groupchat, invitations and requests for voice")
+
+
+def _said(room: Room, stanza: Element) -> list[Element]:
+    """What somebody says, without what only the room says."""
+    return [element for element in stanza if element.tag not in _FORGED and not is_forged(element, room.jid)]
 
 
 def may_whisper(room: Room, sender: Occupant, to: Occupant) -> bool:

@@ -31,11 +31,13 @@ class Subscriptions:
     def subscribe(self, room: Room, user: JID, nick: str, nodes: Iterable[str]) -> list[str]:
         """Subscribe a bare address to those of the nodes that there are, in place of what it had; called with the room held.
 
-        Raises GatewayError: bad-nick, subscriptions-off, nick-taken, room-crowded.
+        Raises GatewayError: bad-nick, subscriptions-off, room-banned, nick-taken, room-crowded.
         """
         name = prepared(nick, room.jid.domain)
         if not room.on("allow_subscription"):
             raise GatewayError("subscriptions-off")
+        if room.affiliation(user) == "outcast":
+            raise GatewayError("room-banned")
         if any(holder not in (None, user) for holder in (room.nick_holder(name), self._nicks.holder(name))):
             raise GatewayError("nick-taken")
         if user not in room.subscribers and len(room.subscribers) >= MAX_ENTRIES:
@@ -54,6 +56,13 @@ class Subscriptions:
         self._rooms.save(room)
         self._tell(room, "unsubscribe", user, subscriber.nick)
         self._rooms.left(room)
+
+    def revoke(self, room: Room, user: JID) -> None:
+        """After a change of affiliations of `user`, an address or a domain: end the subscriptions of those who may not enter any more."""
+        for subscriber in [s for s in room.subscribers if user in (s, JID("", s.domain, ""))]:
+            affiliation = room.affiliation(subscriber)
+            if affiliation == "outcast" or (room.on("members_only") and affiliation == "none"):
+                self.unsubscribe(room, subscriber)
 
     def _tell(self, room: Room, what: str, user: JID, nick: str) -> None:
         notice = make("message", child(f"{_SUB}{what}", nick=nick, jid=str(user)), from_=str(room.jid), id_=new_id())

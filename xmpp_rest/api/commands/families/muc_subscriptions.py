@@ -16,6 +16,7 @@ BAD_ROOM, BAD_USER = "Malformed room JID", "Malformed user JID"
 ABSENT = "The room does not exist"  # COMPAT ejabberd: here without a full stop
 TEXTS = {
     "room_unknown": ABSENT,
+    "room_banned": "You have been banned from this room",
     "subscriptions_off": "Subscriptions are not allowed",
     "nick_taken": "That nickname is already in use by another occupant",
     "bad_nick": "Nickname must be set",

@@ -1,0 +1,24 @@
+"""Tells what a message claims to have from a room, which the room alone may say, from what its author may say."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.link.pending import jid_or_none
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import DELAY, OLD_DELAY, STANZA_ID
+
+_NAMING = {  # element → its attribute that names who put it there
+    f"{{{STANZA_ID}}}stanza-id": "by",  # XEP-0359 §4.2
+    f"{{{DELAY}}}delay": "from",  # XEP-0203 §4: that the room sends it late
+    f"{{{OLD_DELAY}}}x": "from",  # XEP-0091
+}
+
+
+def is_forged(element: Element, room: JID) -> bool:
+    """Whether the element says that the room, or somebody in it, has put it there."""
+    attribute = _NAMING.get(element.tag)
+    if attribute is None:
+        return False
+    named = jid_or_none(element.get(attribute))
+    return named is not None and named.bare == room
