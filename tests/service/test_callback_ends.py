@@ -19,6 +19,7 @@ from tests.conftest import basic
 from tests.webservice import Answer, Service
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.journal import Journal
+from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service import callback_attempt
 from xmpp_rest.service.webhook import Webhook
@@ -350,3 +351,21 @@ def test_a_json_container_of_a_stranger(make_bot: MakeBot, service: Service, for
     assert {condition_of(s).condition for s in told if s.get("type") == "error"} <= {"bad-request"}
     assert [s.get("id") for s in told] == [str(n) for n in range(len(CONTAINERS))]
     assert "callback-job" not in app.gateway.incidents.counts()
+
+
+# rooms
+
+
+def test_a_room_hears_no_errors_of_a_bot(make_bot: MakeBot, service: Service) -> None:
+    """It would remove the bot. Others hear them."""
+    service.answers["/"] = Answer(418, "", "text/plain")
+    app = make_bot(service.url("/"))
+    join = f"<presence from='{BOT}/x' to='hall@rooms.example/Bot'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    app.gateway.router.send(parse_text(join))
+    app.come(message("psst").replace(ROMEO, "hall@rooms.example/Romeo"))
+    app.come(message("hello"))
+    eventually(lambda: len(app.outside) > 1 and not waiting(app))
+    assert [(s.tag, s.get("to"), s.get("type")) for s in app.outside] == [
+        ("presence", "hall@rooms.example/Bot", None),
+        ("message", ROMEO, "error"),
+    ]

@@ -178,6 +178,8 @@ class Carrier:
             self._report("callback-reply", "%s could not be told that there is no answer", delivery.sender)
 
     def _send(self, delivery: Delivery, reply: Element) -> None:
+        if reply.get("type") == "error" and self._router.is_of_room(delivery.stanza, delivery.sender, delivery.to):
+            return  # a room removes an occupant that sends errors
         if reply.get("type") == "groupchat":
             self.reflections.said(delivery.to, delivery.sender, reply.get("id", ""))
         back = self._router.send(reply)

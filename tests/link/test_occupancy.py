@@ -1,0 +1,144 @@
+"""An address stays in a room although nobody has an account there: rooms remove whoever answers them with errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from tests.conftest import DOMAIN
+from tests.link.network import Network, attached
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.link import occupancy
+from xmpp_rest.link.occupancy import Occupancy
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.protocol.stanza import condition_of
+
+GHOST = f"ghost@{DOMAIN}"
+ADMIN = f"admin@{DOMAIN}"
+ROOM = "hall@rooms.example"
+MUC = "<x xmlns='http://jabber.org/protocol/muc'/>"
+USER = "http://jabber.org/protocol/muc#user"
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    network = Network()
+    yield network
+    network.server.close()
+
+
+@pytest.fixture
+def gateway(make_app: Callable[..., Flask], network: Network) -> Iterator[Gateway]:
+    gateway = attached(make_app, network)
+    yield gateway
+    gateway.stop()
+
+
+def send(gateway: Gateway, text: str) -> None:
+    assert gateway.router.send(parse_text(text)) is None
+
+
+def join(gateway: Gateway, network: Network, sender: str = f"{GHOST}/x", room: str = ROOM) -> None:
+    send(gateway, f"<presence from='{sender}' to='{room}/spook' id='j'>{MUC}</presence>")
+    assert network.next().get("to") == f"{room}/spook"
+
+
+FROM_ROOM = {
+    "groupchat": f"<message from='{ROOM}/nurse' to='{GHOST}/x' type='groupchat'><body>boo</body></message>",
+    "subject": f"<message from='{ROOM}' to='{GHOST}/x' type='groupchat'><subject/></message>",
+    "private": f"<message from='{ROOM}/nurse' to='{GHOST}/x' type='chat'><body>psst</body></message>",
+    "normal": f"<message from='{ROOM}' to='{GHOST}/x'><x xmlns='{USER}'/></message>",
+    "to the bare address": f"<message from='{ROOM}/nurse' to='{GHOST}' type='chat'><body>psst</body></message>",
+    "too deep": f"<message from='{ROOM}/nurse' to='{GHOST}/x' type='chat'>{'<a>' * 70}{'</a>' * 70}</message>",
+    "presence": f"<presence from='{ROOM}/nurse' to='{GHOST}/x'/>",
+}
+
+
+@pytest.mark.parametrize("text", FROM_ROOM.values(), ids=list(FROM_ROOM))
+def test_a_room_is_answered_no_error(gateway: Gateway, network: Network, text: str) -> None:
+    join(gateway, network)
+    network.send(text, DOMAIN)
+    assert network.silent(DOMAIN, ADMIN) == []
+
+
+def test_nothing_of_type_groupchat_is_answered_by_an_error(gateway: Gateway, network: Network) -> None:
+    """Not even before the address is known to be in the room: after a restart, say."""
+    network.send(FROM_ROOM["groupchat"] + FROM_ROOM["subject"], DOMAIN)
+    assert network.silent(DOMAIN, ADMIN) == []
+
+
+@pytest.mark.parametrize("sender", ["nurse@verona.example/x", "other@rooms.example/nurse", f"{ROOM}/nurse"])
+def test_others_hear_that_nobody_is_there(gateway: Gateway, network: Network, sender: str) -> None:
+    if sender != f"{ROOM}/nurse":  # else nobody has entered the room
+        join(gateway, network)
+    network.send(f"<message from='{sender}' to='{GHOST}' type='chat' id='m'><body>x</body></message>", DOMAIN)
+    answer = network.next()
+    assert (answer.get("id"), condition_of(answer).condition) == ("m", "service-unavailable")
+
+
+def test_a_request_is_answered_always(gateway: Gateway, network: Network) -> None:
+    """RFC 6120 §8.2.3; XEP-0410 takes this error for a sign of life."""
+    join(gateway, network)
+    network.send(f"<iq type='get' id='p' from='{ROOM}/nurse' to='{GHOST}/x'><ping xmlns='urn:xmpp:ping'/></iq>", DOMAIN)
+    assert condition_of(network.next()).condition == "service-unavailable"
+
+
+def leave(gateway: Gateway, network: Network) -> None:
+    send(gateway, f"<presence from='{GHOST}/x' to='{ROOM}/spook' type='unavailable'/>")
+    assert network.next().get("type") == "unavailable"
+
+
+def be_removed(gateway: Gateway, network: Network) -> None:
+    x = f"<x xmlns='{USER}'><status code='110'/><status code='307'/></x>"
+    network.send(f"<presence from='{ROOM}/spook' to='{GHOST}/x' type='unavailable'>{x}</presence>", DOMAIN)
+
+
+@pytest.mark.parametrize("end", [leave, be_removed])
+def test_who_is_not_in_the_room_any_more(gateway: Gateway, network: Network, end: Callable[[Gateway, Network], None]) -> None:
+    join(gateway, network)
+    end(gateway, network)
+    network.send(FROM_ROOM["private"], DOMAIN)
+    assert condition_of(network.next()).condition == "service-unavailable"
+
+
+def test_a_stop_leaves_the_rooms(gateway: Gateway, network: Network) -> None:
+    """Under the nick of now; and nobody else is told anything."""
+    join(gateway, network)
+    join(gateway, network, f"{ADMIN}/y", "attic@rooms.example")
+    send(gateway, f"<presence from='{GHOST}/x' to='{ROOM}/poltergeist'/>")
+    send(gateway, f"<presence from='{GHOST}/x' to='nurse@verona.example/window'/>")
+    assert [network.next().get("to") for _ in range(2)] == [f"{ROOM}/poltergeist", "nurse@verona.example/window"]
+    gateway.stop()
+    left = [network.next() for _ in range(2)]
+    assert {(p.get("from"), p.get("to"), p.get("type")) for p in left} == {
+        (f"{GHOST}/x", f"{ROOM}/poltergeist", "unavailable"),
+        (f"{ADMIN}/y", "attic@rooms.example/spook", "unavailable"),
+    }
+
+
+def test_an_address_without_an_account_stays_in_a_hosted_room(gateway: Gateway) -> None:
+    room = f"hall@conference.{DOMAIN}"
+    gateway.accounts.register(parse_jid(f"nurse@{DOMAIN}"), "x")
+    for sender in (f"nurse@{DOMAIN}/x", f"{GHOST}/x"):
+        send(gateway, f"<presence from='{sender}' to='{room}/{sender[:5]}'>{MUC}</presence>")
+    for kind, to in (("groupchat", room), ("chat", f"{room}/ghost")):
+        send(gateway, f"<message from='nurse@{DOMAIN}/x' to='{to}' type='{kind}'><body>boo</body></message>")
+    assert gateway.conference
+    assert [row[0] for row in gateway.conference.occupants("hall")] == [f"nurse@{DOMAIN}/x", f"{GHOST}/x"]
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(occupancy, "MAX_ADDRESSES", 10)
+    rooms = Occupancy()
+    for address in range(20):
+        for n in range(occupancy.MAX_ROOMS + 10):
+            sender, to = parse_jid(f"a{address}@{DOMAIN}/x"), parse_jid(f"r{n}@rooms.example/nick")
+            rooms.sent(parse_text(f"<presence>{MUC}</presence>"), sender, to)
+    assert not rooms.is_in(parse_jid(f"a9@{DOMAIN}"), parse_jid("r50@rooms.example"))
+    assert not rooms.is_in(parse_jid(f"a19@{DOMAIN}"), parse_jid("r9@rooms.example"))
+    assert rooms.is_in(parse_jid(f"a19@{DOMAIN}"), parse_jid("r10@rooms.example"))
+    assert len(rooms.leave()) == 10 * occupancy.MAX_ROOMS
+    assert rooms.leave() == []

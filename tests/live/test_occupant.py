@@ -1,0 +1,38 @@
+"""Does an address without an account stay in a room of a real server, until the gateway stops?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from xml.etree import ElementTree as ET
+
+from .gateway import Gateway
+from .proxy import Proxy
+from .users import User
+from .xmppserver import CONFERENCE, GATEWAY
+
+ROOM = f"hall@{CONFERENCE}"
+MUC = "<x xmlns='http://jabber.org/protocol/muc'/>"
+
+
+def about(nick: str, kind: str | None) -> Callable[[ET.Element], bool]:
+    return lambda s: s.tag.endswith("}presence") and s.get("from") == f"{ROOM}/{nick}" and s.get("type") == kind
+
+
+def test_a_guest_without_an_account(start_gateway: Callable[..., Gateway], relay: Proxy, juliet: User) -> None:
+    gateway = start_gateway(relay.port)
+    gateway.wait_state("online")
+    juliet.send(f"<presence to='{ROOM}/Juliet'>{MUC}</presence>")
+    juliet.wait(about("Juliet", None))
+    juliet.iq(ROOM, "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>", "set")
+    gateway.send(f"<presence from='ghost@{GATEWAY}/x' to='{ROOM}/Ghost'>{MUC}</presence>")
+    juliet.wait(about("Ghost", None))
+    for n in range(3):
+        juliet.send_message(ROOM, f"boo {n}", "groupchat")
+        juliet.wait_message(f"boo {n}")
+        juliet.send_message(f"{ROOM}/Ghost", f"psst {n}")
+    juliet.iq(f"ghost@{GATEWAY}", "<ping xmlns='urn:xmpp:ping'/>")  # the gateway has had what was said
+    gateway.send(f"<message from='ghost@{GATEWAY}/x' to='{ROOM}' type='groupchat'><body>still here</body></message>")
+    juliet.wait_message("still here")
+    assert not [s for s in juliet.drain() if about("Ghost", "unavailable")(s)]
+    gateway.stop()
+    juliet.wait(about("Ghost", "unavailable"))
