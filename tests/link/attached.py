@@ -24,7 +24,7 @@ class Recorder:
         self.changes: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.full = False
 
-    def received(self, domain: str, stanza: Element) -> None:
+    def received(self, domain: str, stanza: Element, size: int) -> None:
         self.stanzas.put(stanza)
 
     def skipped(self, domain: str, head: Element, why: str) -> None:

@@ -6,16 +6,16 @@ import queue
 import re
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, XMLPullParser
 
 from flask import Flask
 
 from tests.link.fake_server import SECRET, Connection, FakeServer
 from xmpp_rest.gateway import Gateway
-from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.protocol.element import serialise
 
-_STANZA = re.compile(r"<(message|presence|iq)\b[^>]*?(/>|>.*?</\1>)", re.DOTALL)
 _TO = re.compile(r"to=['\"]([^'\"]*)")
 
 
@@ -24,6 +24,7 @@ class Network:
 
     def __init__(self) -> None:
         self._streams: dict[str, Connection] = {}
+        self._depth: dict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
         self._out: queue.SimpleQueue[Element] = queue.SimpleQueue()
         self.server = FakeServer(self._serve)
@@ -45,26 +46,34 @@ class Network:
         connection.send("<handshake/>")
         with self._lock:
             self._streams[domain] = connection
+            self._depth[domain] = 0
         connection.sock.settimeout(60)
-        text = connection.received.decode()
+        parser = XMLPullParser(("start", "end"))
+        parser.feed("<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>")
+        next(iter(parser.read_events()))
+        data = connection.received
         while True:
-            text = self._take(connection, domain, text)
+            parser.feed(data)
+            self._take(parser, domain)
             data = connection.sock.recv(65536)
             if not data:
                 return
-            text += data.decode()
 
-    def _take(self, connection: Connection, domain: str, text: str) -> str:
-        """Sort what the gateway sent; the rest that is not complete yet."""
-        done = 0
-        for found in _STANZA.finditer(text):
-            done = found.end()
-            stanza = parse_text(found[0])
-            if stanza.get("from") == stanza.get("to") == domain:
-                self.send(found[0], domain)
+    def _take(self, parser: XMLPullParser, domain: str) -> None:
+        """Sort what the gateway sent."""
+        for event, element in parser.read_events():
+            if event == "start":
+                self._depth[domain] += 1
+                continue
+            self._depth[domain] -= 1
+            if self._depth[domain] < 0:
+                raise EOFError("the stream was closed")
+            if self._depth[domain]:
+                continue
+            if element.get("from") == element.get("to") == domain:
+                self.send(serialise(element), domain)
             else:
-                self._out.put(stanza)
-        return text[done:]
+                self._out.put(element)
 
     def send(self, data: str | bytes, domain: str) -> None:
         """The network sends this on the stream of a domain."""

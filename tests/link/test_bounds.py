@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,11 @@ from flask import Flask
 from tests.conftest import DOMAIN
 from tests.link.network import Network, attached
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.link.intake import MAX_BYTES
 from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.link.stream import RENEW, StanzaStream
 from xmpp_rest.protocol.element import serialise
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.waits import Wait
 
@@ -234,7 +236,7 @@ def test_a_parser_does_not_remember_for_ever(size: int) -> None:
     one = "<message id='{0}'><n{0}>{1}</n{0}></message>\n"
     data = "".join(one.format(n, "x" * 5_000) for n in range(2 * RENEW // 5_000)).encode()
     seen: list[str] = []
-    stream = StanzaStream(lambda stanza: seen.append(stanza.attrib["id"]), 1_000_000, lambda head, why: None)
+    stream = StanzaStream(lambda stanza, size: seen.append(stanza.attrib["id"]), 1_000_000, lambda head, why: None)
     parser = stream._parser
     for start in range(0, len(data), size):
         stream.Parse(data[start : start + size])
@@ -244,7 +246,7 @@ def test_a_parser_does_not_remember_for_ever(size: int) -> None:
 
 def test_skipping_keeps_nothing() -> None:
     skipped: list[tuple[str, str]] = []
-    stream = StanzaStream(lambda stanza: None, 100_000, lambda head, why: skipped.append((serialise(head), why)))
+    stream = StanzaStream(lambda stanza, size: None, 100_000, lambda head, why: skipped.append((serialise(head), why)))
     piece = b"<body a='b'>" + b"x" * 60_000 + b"</body>"
     stream.Parse(b"<message id='m'>" + piece * 3)
     tracemalloc.start()
@@ -255,3 +257,39 @@ def test_skipping_keeps_nothing() -> None:
     stream.Parse(b"</message>")
     assert peak < 1_000_000
     assert skipped == [("<message id='m'/>", "more than 100000 bytes")]
+
+
+def test_large_stanzas_wait_at_the_server(make_app: Callable[..., Flask], network: Network) -> None:
+    """What waits for the gateway is bounded by its bytes as well: the link is read no further meanwhile, and nothing is lost."""
+    gateway = attached(make_app, network)
+    busy, seen = threading.Event(), threading.Semaphore(0)
+    gateway.router._handlers[DOMAIN].insert(0, lambda stanza, sender, to: NOT_MINE if busy.wait(30) else None)
+    gateway.router.observe(lambda stanza, sender, to: seen.release())
+    big = f"<message type='chat' id='m' from='{FROM}' to='nobody@{DOMAIN}'><body>{'x' * 1_000_000}</body></message>"
+    count = 2 * MAX_BYTES // len(big)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(network.send, big * count, DOMAIN)
+        for _ in range(MAX_BYTES // len(big)):
+            assert seen.acquire(timeout=20)
+        assert not [n for n in range(3) if seen.acquire(timeout=0.5)][1:]
+        busy.set()
+        sending.result(20)
+        assert [condition(network.next(20)) for _ in range(count)] == ["service-unavailable"] * count
+    gateway.stop()
+
+
+def test_an_archived_message_that_no_stanza_can_hold(make_app: Callable[..., Flask], network: Network) -> None:
+    """Written again it may be larger than what was received. It is passed over, and the rest of the page comes."""
+    gateway = attached(make_app, network, link_send_limit="10000")
+    service = f"conference.{DOMAIN}"
+    room = parse_jid(f"hall@{service}")
+    assert gateway.conference
+    gateway.conference.create("hall", {"mam": "true"}, [["tybalt@verona.example", "owner"]], [])
+    for n, text in enumerate(("one", "x" * 20_000, "three")):
+        gateway.archive.keep(room, f"<message type='groupchat' from='{room}/t'><body>{text}</body></message>", 1000.0 + n, room)
+    network.send(f"<iq type='set' id='mam' from='{FROM}' to='{room}'><query xmlns='urn:xmpp:mam:2' queryid='q'/></iq>", service)
+    results = [network.next() for _ in range(3)]
+    assert [r.tag for r in results] == ["message", "message", "iq"]
+    assert [r.findtext(".//{*}body") for r in results[:2]] == ["one", "three"]
+    assert results[2].get("type") == "result"
+    gateway.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.element import MAX_DEPTH, BadXML, serialise
 from xmpp_rest.protocol.parse import parse_stored, parse_text
 
 TEXTS = [
@@ -28,3 +28,10 @@ def test_it_is_what_the_strict_parser_makes_of_it(text: str) -> None:
 def test_what_is_no_element(text: str) -> None:
     with pytest.raises(BadXML):
         parse_stored(text)
+
+
+def test_a_stanza_as_deep_as_may_be_is_read_when_it_was_wrapped() -> None:
+    """An archive holds what a room wraps for its subscribers, and processes tell each other of it."""
+    deep = f"<message xmlns='jabber:client'>{'<a>' * (MAX_DEPTH - 1)}{'</a>' * (MAX_DEPTH - 1)}</message>"
+    wrapped = f"<message><event xmlns='urn:x'><item>{deep}</item></event></message>"
+    assert parse_stored(wrapped)[0][0][0].tag == "message"

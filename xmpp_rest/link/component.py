@@ -42,8 +42,8 @@ class State(NamedTuple):
 class Events(Protocol):
     """Who wants to know what happens on a stream. Called by the stream's thread, which must not be held up."""
 
-    def received(self, domain: str, stanza: Element) -> None:
-        """A stanza came in on the stream of `domain`."""
+    def received(self, domain: str, stanza: Element, size: int) -> None:
+        """A stanza of so many bytes came in on the stream of `domain`."""
 
     def skipped(self, domain: str, head: Element, why: str) -> None:
         """One that is beyond a bound came in; there is only its head: its name, addresses, id and type."""
@@ -200,7 +200,7 @@ class Component:
         self._ping, self._ping_sent, self._mark = new_id(), now, self.outbox.mark
         return serialise(make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._ping, from_=self.domain, to_=self.domain))
 
-    def _received(self, stanza: Element) -> None:
+    def _received(self, stanza: Element, size: int) -> None:
         if self._ping and stanza.get("id") == self._ping and stanza.tag == "iq" and stanza.get("from") == self.domain:
             mark, self._ping = self._mark, ""  # in this order: from here on the next one may be written
             try:
@@ -210,7 +210,7 @@ class Component:
                     log, "confirmation", "%s: what was sent is not noted as done", self.domain, level=logging.ERROR, trace=True
                 )
             return
-        self._events.received(self.domain, stanza)
+        self._events.received(self.domain, stanza, size)
 
     def _skipped(self, head: Element, why: str) -> None:
         self._events.skipped(self.domain, head, why)

@@ -20,17 +20,19 @@ from xmpp_rest.protocol.stanza import KINDS, is_answer, is_request, refusal
 
 log = logging.getLogger(__name__)
 
+MAX_BYTES = 16 << 20  # of stanzas that wait; as elements they take several times that
 MAX_SHOWN = 200  # characters of an address in the log
 FAILED = StanzaError("wait", "internal-server-error")
 
 
 class Item(NamedTuple):
-    """A stanza that waits. `error`: it is only to be answered, for that is all there is of it."""
+    """A stanza that waits. `error`: it is only to be answered, for that is all there is of it. `size`: of the stanza, in bytes."""
 
     stanza: Element
     sender: JID
     to: JID
     error: StanzaError | None = None
+    size: int = 0
 
 
 class Intake:
@@ -41,6 +43,8 @@ class Intake:
         self._size = size
         self._incidents = incidents
         self._inbox: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._bytes = 0  # of what is in the inbox, and of what is being handled
+        self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
 
     def start(self) -> None:
@@ -54,7 +58,7 @@ class Intake:
 
     def congested(self) -> bool:
         """Whether the inbox is full; the stream then stops reading, so it passes its size by one read at the most."""
-        return self._inbox.qsize() >= self._size
+        return self._inbox.qsize() >= self._size or self._bytes >= MAX_BYTES
 
     def changed(self, domain: str, online: bool) -> None:
         if not online:
@@ -62,11 +66,11 @@ class Intake:
 
     # on the stream's thread, which must go on
 
-    def received(self, domain: str, stanza: Element) -> None:
+    def received(self, domain: str, stanza: Element, size: int) -> None:
         try:
             item = self._addressed(domain, stanza)
             if item is not None and (item.error or not self._settled(item)):
-                self._inbox.put(item)
+                self._put(item._replace(size=size))
         except Exception:
             self._report("stanza-failed", "stream of %s: a stanza from %s could not be taken", domain, _shown(stanza, "from"))
 
@@ -90,7 +94,15 @@ class Intake:
             told.attrib |= {key: head.attrib[key] for key in ("from", "to") if key in head.attrib}
             self._router.settle(told, item.sender, item.to)
         else:
-            self._inbox.put(item if item.error else item._replace(error=error))
+            self._put(item if item.error else item._replace(error=error))
+
+    def _put(self, item: Item) -> None:
+        self._count(item.size)
+        self._inbox.put(item)
+
+    def _count(self, size: int) -> None:
+        with self._counting:
+            self._bytes += size
 
     def _addressed(self, domain: str, stanza: Element) -> Item | None:
         """The stanza with its addresses; None where it is for nobody here, or from nobody who could have sent it on the link."""
@@ -125,6 +137,7 @@ class Intake:
                 self._take(item)
             except Exception:
                 self._report("stanza-failed", "a stanza from %s is not answered", item.sender)
+            self._count(-item.size)
 
     def _take(self, item: Item) -> None:
         try:
@@ -143,7 +156,7 @@ class Intake:
         return self._router.deliver(item.stanza, item.sender, item.to)
 
     def _refused(self, item: Item, error: StanzaError) -> Element | None:
-        stanza, sender, to, _ = item
+        stanza, sender, to = item[:3]
         return refusal(stanza, error) if self._router.is_error_due(stanza, sender, to) else None
 
     def _report(self, kind: str, message: str, *arguments: object) -> None:

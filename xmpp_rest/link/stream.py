@@ -35,7 +35,7 @@ class _Renewal(Exception):
 
 
 class StanzaStream:
-    """Feeds on what the server sends after the handshake and hands each stanza to `on_stanza`.
+    """Feeds on what the server sends after the handshake and hands each stanza to `on_stanza`, with its size in bytes.
 
     A well-formed stanza of more than `limit` bytes, or beyond the bounds of ElementBuilder, costs itself alone: it is read to its end
     without being kept, and `on_skipped` gets its head (an element with the four common attributes at most) and why. Whatever ends the
@@ -46,7 +46,7 @@ class StanzaStream:
     features = None  # xmpppy reads these two
     streamError = ""  # noqa: N815
 
-    def __init__(self, on_stanza: Callable[[Element], None], limit: int, on_skipped: Callable[[Element, str], None]) -> None:
+    def __init__(self, on_stanza: Callable[[Element, int], None], limit: int, on_skipped: Callable[[Element, str], None]) -> None:
         self._on_stanza = on_stanza
         self._on_skipped = on_skipped
         self._limit = limit
@@ -147,18 +147,19 @@ class StanzaStream:
             self._builder.end(_clark(name))
         if self._depth:
             return
-        if self._fed - self._begin > self._limit and self._parser.CurrentByteIndex - self._begin > self._limit:
+        size = self._parser.CurrentByteIndex - self._begin
+        if size > self._limit:
             self._skip(f"more than {self._limit} bytes")
         builder, self._builder = self._builder, None
         if builder is not None:
-            self._complete(builder.close())
+            self._complete(builder.close(), size)
         else:
             self._skipped()
 
-    def _complete(self, stanza: Element) -> None:
+    def _complete(self, stanza: Element, size: int) -> None:
         if stanza.tag == _STREAM_ERROR:
             raise stream_error(stanza)
-        self._on_stanza(stanza)
+        self._on_stanza(stanza, size)
 
     def _skipped(self) -> None:
         (name, attributes), why = self._root, self._why

@@ -15,6 +15,7 @@ from xml.parsers import expat
 from xmpp_rest.protocol.namespaces import CLIENT, XML
 
 MAX_DEPTH = 64  # elements inside each other; no XEP comes near
+STORED_DEPTH = 2 * MAX_DEPTH  # the same for what the gateway wraps and keeps
 MAX_ATTRIBUTES = 64  # of one element; namespace declarations are none
 MAX_NAME = 1024  # characters of a name together with its namespace
 MAX_NAMES = 4 << 20  # characters of all names of a stanza: a prefix stands for its whole namespace once it is written again
@@ -48,9 +49,10 @@ class ElementBuilder:
     RFC 6120 §11.1: no comment, processing instruction, DTD or entity on a stream. Raises BadXML; BeyondBounds for what is only too much.
     """
 
-    __slots__ = ("_depth", "_names", "_stream", "_tree")
+    __slots__ = ("_depth", "_most", "_names", "_stream", "_tree")
 
-    def __init__(self, stream: str = CLIENT) -> None:
+    def __init__(self, stream: str = CLIENT, depth: int = MAX_DEPTH) -> None:
+        self._most = depth
         self._stream = stream  # the default namespace of where the element comes from
         self._tree = TreeBuilder()
         self._depth = 0
@@ -58,8 +60,8 @@ class ElementBuilder:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise BeyondBounds(f"more than {MAX_DEPTH} elements inside each other")
+        if self._depth > self._most:
+            raise BeyondBounds(f"more than {self._most} elements inside each other")
         if len(attributes) > MAX_ATTRIBUTES:
             raise BeyondBounds(f"more than {MAX_ATTRIBUTES} attributes on one element")
         size = len("".join(attributes))

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import XML, Element, ParseError, XMLParser
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from xmpp_rest.protocol.element import BadXML, ElementBuilder
+from xmpp_rest.protocol.element import STORED_DEPTH, BadXML, ElementBuilder
 from xmpp_rest.protocol.namespaces import CLIENT
 
 
@@ -59,7 +59,7 @@ def parse_stored(text: str) -> Element:
     try:
         if CLIENT not in text:  # then every name is as it should be already
             return XML(text)
-        parser = XMLParser(target=ElementBuilder())  # noqa: S314
+        parser = XMLParser(target=ElementBuilder(depth=STORED_DEPTH))  # noqa: S314
         parser.feed(text)
         element: Element = parser.close()
     except (ParseError, UnicodeEncodeError) as e:

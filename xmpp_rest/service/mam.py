@@ -7,6 +7,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from drivers import BadValue, ItemNotFound
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.datetimes import write_datetime
@@ -71,8 +72,15 @@ class ArchiveQueries:
         if query.wanted.ids is not None and len(page.items) < min(len(set(query.wanted.ids)), query.limit):
             raise ItemNotFound  # XEP-0313 §4.1.4
         for kept in reversed(page.items) if query.flip else page.items:
-            self._send(_result(asked, query, kept))
+            self._show(_result(asked, query, kept))
         return result(asked.iq, self._fin(asked, query, page))
+
+    def _show(self, item: Element) -> None:
+        try:
+            self._send(item)
+        except GatewayError as e:
+            if e.name != "stanza-too-big":  # no stanza can hold it, which is no reason to keep all other items back
+                raise
 
     def _fin(self, asked: Asked, query: Query, page: Page) -> Element:
         """What was on the page (XEP-0313 §4.3.2); how many there are only for whoever asks just that, since counting takes long."""
