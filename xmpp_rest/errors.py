@@ -22,6 +22,11 @@ class Row(NamedTuple):
 
 ERRORS: dict[str, Row] = {
     "link-down": Row(503, "wait", "remote-server-timeout", "The connection to the XMPP server is down; try again later"),
+    "link-lost": Row(503, "wait", "remote-server-timeout", "The connection to the XMPP server broke off before there was an answer"),
+    "unanswered": Row(500, "wait", "remote-server-timeout", "Another process ended before it said whether this was done"),
+    "outbox-share": Row(503, "wait", "resource-constraint", "Too many stanzas of this sender wait for the XMPP server; try again later"),
+    "bad-recipient": Row(400, "modify", "jid-malformed", "There is no such address"),
+    "id-too-long": Row(422, "modify", "policy-violation", "The id of a stanza is at most 1023 bytes long"),
     "outbox-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for the XMPP server; try again later"),
     "queue-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for this callback; try again later"),
     "stanza-too-big": Row(413, "modify", "policy-violation", "The stanza is larger than servers take"),
@@ -82,3 +87,14 @@ class GatewayError(Exception):
         self.row = ERRORS[name]
         self.text = text or self.row.text
         super().__init__(f"{name}: {self.text}")
+
+
+class Unanswered(GatewayError):
+    """A call of another process was made, and its answer did not come: whether it was done is not known."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("link-down", text)
+
+
+UNSURE = frozenset(("link-lost", "unanswered", "iq-timeout", "client-gone"))
+"""Errors after which what was asked may have been done."""

@@ -133,9 +133,9 @@ class Gateway:
         self.router = Router(frozenset(domains), Pending(settings.rest.iq_waiting), frozenset(domains[1:]), self.incidents)
         self.archive = Archive(self.driver)
         self.waits = Waits(settings.server.threads, settings.server.waits_per_account)
-        self.streams = Streams(self.archive, settings.streams, self.waits)
+        self.streams = Streams(self.archive, settings.streams, self.waits, self.incidents)
         self.stamps = Stamps()
-        self.mailbox = Mailbox(self.archive, self.streams, self.accounts, self.stamps)
+        self.mailbox = Mailbox(self.archive, self.streams, self.accounts, self.stamps, self.incidents)
         bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
         presences, roster = Presences(self.driver, self.router), Roster(self.driver)
         self._lists = PrivacyLists(self.driver)
@@ -144,7 +144,7 @@ class Gateway:
         self._lists.changed, presences.may_go = self._forget_lists, self._guard.may_go
         self.contacts = Contacts(roster, presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
         self.outcomes = Outcomes()
-        self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes, self.waits)
+        self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes, self.waits, self.incidents)
         self.sending.guard = self._guard
         dead = DeadLetters(self.driver, settings.gateway.domain)
         self.callbacks = Callbacks(
@@ -156,7 +156,7 @@ class Gateway:
         self.contacts.listened = lambda account: bool(self.sessions.of(account))
         self.offline = Offline(self.driver, settings.gateway.domain, self.sessions.is_online)
         self.mailbox.offline = self.offline.take
-        self.announcements = Announcements(self.driver, settings.gateway.domain, self.router)
+        self.announcements = Announcements(self.driver, settings.gateway.domain, self.router, self.incidents)
         self.sessions.opened = lambda stream: self._greet(stream.owner)
         presences.came = self._greet
         self.jobs = Jobs(self.driver, settings.gateway.domain)
@@ -197,7 +197,7 @@ class Gateway:
         """The MUC Light rooms, which answer at their domain before anybody else does."""
         domain = self.settings.gateway.rooms_domain
         rooms, blocking = Rooms(self.driver, domain), Blocking(self.driver, domain)
-        voice = Voice(rooms, self.archive, self.stamps, self.router)
+        voice = Voice(rooms, self.archive, self.stamps, self.router, self.incidents)
         rules = Rules(**vars(self.settings.rooms))
         quotas = Quotas(rooms, self.domains, rules)
         muclight = MucLight(rooms, blocking, self.archive, self.stamps, voice, rules, quotas, self.callbacks.may_bring)
@@ -208,7 +208,9 @@ class Gateway:
     def _build_conference(self) -> Conference:
         """The rooms of XEP-0045, which answer at their domain before anybody else does."""
         domain = self.settings.gateway.conference_domain
-        rooms = conference(self.driver, domain, self.router, self.archive, self.stamps, self.settings.conference, self.callbacks.may_bring)
+        rooms = conference(
+            self.driver, domain, self.router, self.archive, self.stamps, self.settings.conference, self.incidents, self.callbacks.may_bring,
+        )  # fmt: skip
         self.router.subscribe(domain, rooms.handle)
         return rooms
 

@@ -28,6 +28,11 @@ CONTENT_TYPES = {  # short name → media type that a stanza can be written in
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+def portion(whole: int, percent: int) -> int:
+    """So many percent of `whole`, rounded up: at least 1."""
+    return -(-whole * percent // 100)
+
+
 def text(value: str) -> str:
     return value
 

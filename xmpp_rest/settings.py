@@ -37,6 +37,7 @@ from xmpp_rest.setting_types import (
     number_or_auto,
     optional,
     origins,
+    portion,
     processes,
     scopes,
     seconds,
@@ -99,9 +100,15 @@ class Link:
     retry_max: float = setting("30", seconds(1, 3600), "Seconds between two attempts at the most; a refused login waits twice as long.")
     outbox: str = setting("disk", choice("disk", "memory"), "Where messages wait that the server has not confirmed. disk: none is lost by a crash.")
     outbox_size: int = setting("10000", number(1, 10_000_000), "Stanzas that wait for the link at the most; further ones get 503.")
+    outbox_share: int = setting("75", number(1, 100), "Percent of outbox_size that the stanzas of one account may take; further ones of it get 503.")
     inbox_size: int = setting("1000", number(1, 1_000_000), "Received stanzas that wait for the gateway at the most; then the link is read no further.")
     send_limit: int = setting("500000", number(10_000, 1 << 30), "Bytes of a sent stanza at the most; servers end the stream over a larger one (Prosody: 524288).")
     stanza_size_limit: int = setting("3211264", number(10_000, 1 << 30), "Bytes of a received stanza at most; a larger one is skipped and refused. Above what servers pass on: six times their own limit.")
+
+    @property
+    def share(self) -> int:
+        """How many stanzas of one account may wait."""
+        return portion(self.outbox_size, self.outbox_share)
 
 
 @dataclass(frozen=True)
@@ -222,6 +229,7 @@ class Callback:
     timeout: float = setting("30", seconds(0.1, 600), "Seconds for the whole answer.")
     concurrency: int = setting("4", number(1, 256), "Requests at once; the stanzas of one sender are always sent one after the other.")
     queue_size: int = setting("1000", number(1, 1_000_000), "Stanzas that wait at the most; further ones are refused with resource-constraint.")
+    queue_share: int = setting("75", number(1, 100), "Percent of queue_size that the stanzas of one sender may take; further ones of it are refused.")
     keep: str = setting("disk", choice("disk", "memory"), "Where messages and presences wait until they are answered. disk: none is lost by a crash.")
     retries: int = setting("0", number(0, 100), "Further attempts after no connection, 429, 502, 503 or 504; the sender hears of the last one alone.")
     retry_max: float = setting("300", seconds(0.1, 86400), "Seconds between two attempts at the most. They double from half a second; Retry-After counts.")
@@ -229,6 +237,11 @@ class Callback:
     rooms: str = setting("admins", choice("admins", "anyone"), "Who may bring the bot into a room: administrators alone, or anyone who may add people to the room.")
     dead_letters: int = setting("1000", number(0, 100_000), "Undelivered stanzas that are kept, to be read and replayed at /rest/callbacks; the oldest go first.")
     secret: bytes = setting("", signing_secret, "Signs requests (Standard Webhooks): whsec_ and base64, or text. Empty: no signature.", secret=True)
+
+    @property
+    def share(self) -> int:
+        """How many stanzas of one sender may wait."""
+        return portion(self.queue_size, self.queue_share)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xmpp_rest.errors import GatewayError
+
 
 class LinkDown(Exception):
     """The stream ended or never began. Not an OSError: xmpppy's Process swallows those (dispatcher.py:125)."""
@@ -27,3 +29,20 @@ REMEDIES = {  # stream error condition (RFC 6120 §4.9.3) → what to do about i
 
 class OutboxFull(Exception):
     """As many stanzas as may wait for the link are waiting."""
+
+
+class ShareFull(Exception):
+    """There is no room for further stanzas of these senders (bare JIDs)."""
+
+    def __init__(self, senders: frozenset[str]) -> None:
+        self.senders = senders
+        super().__init__(", ".join(sorted(senders)))
+
+
+class OutboxShare(GatewayError):
+    """The same, for whoever sends."""
+
+    def __init__(self, senders: frozenset[str], share: int) -> None:
+        self.senders = senders
+        text = f"{share} stanzas of one sender wait for the XMPP server, as many as [link] outbox_share lets; try again later"
+        super().__init__("outbox-share", text)

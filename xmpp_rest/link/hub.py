@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.hub_peers import FORGET, LISTEN, Handler, Peers
 from xmpp_rest.link.hub_wire import Channel, Message, connect, listen
@@ -124,7 +124,9 @@ class Hub:
         finally:
             self._calls.pop(number, None)
         if answer is None:
-            raise GatewayError("client-gone") if wait.gone() else GatewayError("link-down", NO_ANSWER)
+            raise GatewayError("client-gone") if wait.gone() else Unanswered(NO_ANSWER)
+        if "ended" in answer:
+            raise Unanswered(answer["ended"])
         if "error" in answer:
             raise GatewayError(*answer["error"])
         return answer["result"]
@@ -146,7 +148,7 @@ class Hub:
 
     def _fail_calls(self) -> None:
         for call in list(self._calls.values()):
-            call.give({"error": ["link-down", "The process that owns the link has ended; try again later"]})
+            call.give({"ended": "The process that owns the link has ended; try again later"})
 
     # the election
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.link.hub_wire import Channel, Message
 from xmpp_rest.link.once import Once
 from xmpp_rest.waits import Wait
@@ -70,7 +70,7 @@ class Peers:
         if given is None:
             if end is not None:
                 end()
-            raise GatewayError("client-gone") if wait.gone() else GatewayError("link-down", "There was no answer; try again later")
+            raise GatewayError("client-gone") if wait.gone() else Unanswered("There was no answer; try again later")
         (result,) = given
         if isinstance(result, Exception):
             raise result

@@ -1,4 +1,4 @@
-"""Which stanzas wait for one stream, and which of them has the server processed? (XEP-0114 has no acknowledgements)
+"""The stanzas that wait for one stream, and which of them the server has processed (XEP-0114 has no acknowledgements).
 
 A stanza is *accepted* (in the journal, waiting), *written* (given to the kernel), and *confirmed* once an iq that the component sent to
 itself behind it has come back: the server has processed it. It is *settled* with the second such iq, for a server that has routed a message
@@ -8,13 +8,14 @@ with the same id and in the same order: at least once, in order. An iq is worth 
 
 from __future__ import annotations
 
+import re
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from xmpp_rest.link.errors import OutboxFull
+from xmpp_rest.link.errors import OutboxFull, ShareFull
 from xmpp_rest.link.journal import Journal
 
 BURST = 256  # stanzas written with one system call at the most
@@ -26,6 +27,9 @@ class Progress(Enum):
     ACCEPTED = "accepted"
     WRITTEN = "written"
     CONFIRMED = "confirmed"
+
+
+_FROM = re.compile(rb"<[a-z]+ [^>]*?\bfrom='([^'/]*)")  # of a stanza as `serialise` writes it
 
 
 class Label(NamedTuple):
@@ -42,16 +46,22 @@ class Entry(NamedTuple):
     label: Label | None
     number: int = 0
     lasting: bool = True
+    sender: str = ""  # the account (bare JID) in whose share of the outbox it is; "": in nobody's
 
 
 OnProgress = Callable[[Iterable[Entry], Progress], None]
 
 
 class Outbox:
-    """First in, first out. Filled by any thread, emptied by whoever writes. At most `size` stanzas wait, or are not confirmed."""
+    """First in, first out. Filled by any thread, emptied by whoever writes. At most `size` stanzas wait, or are not confirmed.
 
-    def __init__(self, size: int, journal: Journal | None = None, on_progress: OnProgress | None = None) -> None:
+    At most `share` of these are of one sender, so that none fills it for all; 0: no such bound.
+    """
+
+    def __init__(self, size: int, journal: Journal | None = None, on_progress: OnProgress | None = None, share: int = 0) -> None:
         self._size = size
+        self._share = share or size
+        self._held: Counter[str] = Counter()  # how many stanzas of each sender count
         self._journal = journal
         self._on_progress = on_progress or (lambda _entries, _progress: None)
         self._waiting: deque[Entry] = deque()
@@ -62,7 +72,8 @@ class Outbox:
         self._lock = threading.Lock()
         self._flush: Callable[[], None] | None = None
         for number, text in journal.promises() if journal is not None else ():
-            self._waiting.append(Entry(text.encode(), None, number))
+            self._waiting.append(_restored(text.encode(), number))
+        self._hold(self._waiting)
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._unconfirmed) + len(self._unsettled)
@@ -77,15 +88,36 @@ class Outbox:
         self._flush = flush
 
     def put(self, entries: Sequence[Entry]) -> None:
-        """Append stanzas, all or none. Lasting ones are on disk when this returns. Raises OutboxFull, OSError."""
+        """Append stanzas, all or none. Lasting ones are on disk when this returns. Raises OutboxFull, ShareFull, OSError."""
         with self._lock:
             if len(self._waiting) + len(self._unconfirmed) + len(entries) > self._size:  # what is only unsettled is as good as gone
                 raise OutboxFull
-        kept = self._promise(entries)
+            self._hold(entries)
+            if over := frozenset(e.sender for e in entries if e.sender and self._held[e.sender] > self._share):
+                self._release(entries)
+                raise ShareFull(over)
+        try:
+            kept = self._promise(entries)
+        except BaseException:
+            with self._lock:
+                self._release(entries)
+            raise
         with self._lock:
             self._waiting.extend(kept)
         if flush := self._flush:
             flush()
+
+    def _hold(self, entries: Iterable[Entry]) -> None:
+        for e in entries:
+            if e.sender:
+                self._held[e.sender] += 1
+
+    def _release(self, entries: Iterable[Entry]) -> None:
+        for e in entries:
+            if e.sender:
+                self._held[e.sender] -= 1
+                if not self._held[e.sender]:
+                    del self._held[e.sender]
 
     def _promise(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         lasting = [e.data.decode() for e in entries if e.lasting]
@@ -105,6 +137,8 @@ class Outbox:
             if self._unconfirmed or any(e.lasting for e in burst):  # nobody asks whether an iq was processed: its answer tells
                 self._unconfirmed.extend(burst)
                 self._taken += len(burst)
+            else:
+                self._release(burst)
         return burst
 
     def wrote(self, entries: Sequence[Entry]) -> None:
@@ -127,6 +161,7 @@ class Outbox:
             settled = self._unsettled
             confirmed = [self._unconfirmed.popleft() for _ in range(mark - self._confirmed)]
             self._unsettled = [e for e in confirmed if e.lasting]
+            self._release(confirmed)
             self._confirmed = max(mark, self._confirmed)
         numbers = [e.number for e in settled if e.number]
         if numbers and self._journal is not None:
@@ -136,6 +171,8 @@ class Outbox:
     def stream_ended(self) -> None:
         """What was not settled waits for the next stream, before all else."""
         with self._lock:
+            self._hold(self._unsettled)
+            self._release(e for e in self._unconfirmed if not e.lasting)
             again = [*self._unsettled, *(e for e in self._unconfirmed if e.lasting)]
             self._waiting.extendleft(reversed(again))
             self._unsettled.clear()
@@ -146,3 +183,14 @@ class Outbox:
         """Give the journal back."""
         if self._journal is not None:
             self._journal.close()
+
+
+def _restored(data: bytes, number: int) -> Entry:
+    """What an earlier process promised."""
+    sender = _FROM.match(data)
+    return Entry(data, None, number, sender=account_of(sender[1].decode()) if sender else "")
+
+
+def account_of(sender: str) -> str:
+    """The bare JID in whose share a stanza is; "" for what a domain says itself: the gateway, or the program that has its token."""
+    return sender if "@" in sender else ""

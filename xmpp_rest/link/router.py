@@ -218,8 +218,8 @@ class Router:
 
     def stream_down(self, domain: str) -> None:
         """The stream of `domain` ended: nobody waits for what it cannot bring any more."""
-        self._pending.fail_all(domain, self.domains, GatewayError("link-down", "The connection to the XMPP server broke off"))
+        self._pending.fail_all(domain, self.domains, GatewayError("link-lost"))
 
     def stop_waiting(self) -> None:
         """The gateway stops: nobody waits any longer."""
-        self._pending.fail_everybody(GatewayError("link-down", "The gateway is being stopped; try again later"))
+        self._pending.fail_everybody(GatewayError("link-lost", "The gateway is being stopped, and the answer had not come yet"))

@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.component import Component, Events
-from xmpp_rest.link.errors import OutboxFull
+from xmpp_rest.link.errors import OutboxFull, OutboxShare, ShareFull
 from xmpp_rest.link.journal import Journal
-from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox
+from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.settings import Link
 
@@ -25,11 +25,12 @@ class Uplink:
     def __init__(self, domains: Iterable[str], settings: Link, events: Events, folder: Path, on_progress: OnProgress) -> None:
         self._settings = settings
         self._folder = folder
+        self._share = settings.share
         self._components = {d: Component(d, settings, events, self._outbox(d, on_progress)) for d in domains}
 
     def _outbox(self, domain: str, on_progress: OnProgress) -> Outbox:
         journal = Journal(self._folder / f"{domain}.journal") if self._settings.outbox == "disk" else None
-        return Outbox(self._settings.outbox_size, journal, on_progress)
+        return Outbox(self._settings.outbox_size, journal, on_progress, self._share)
 
     def start(self) -> None:
         for component in self._components.values():
@@ -47,7 +48,8 @@ class Uplink:
     def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
         """Queue stanzas, all or none; messages and presences are on disk when this returns. `texts`: as `serialise` writes them.
 
-        Raises GatewayError: outbox-full, stanza-too-big, storage-failed, and link-down for an iq while the stream is down.
+        Raises GatewayError: outbox-full, outbox-share (an OutboxShare), stanza-too-big, storage-failed, and link-down for an iq while the
+        stream is down.
         """
         component = self._components[domain]
         if not component.online and any(s.tag == "iq" for s in stanzas):
@@ -59,6 +61,8 @@ class Uplink:
             component.outbox.put(entries)
         except OutboxFull:
             raise GatewayError("outbox-full") from None
+        except ShareFull as e:
+            raise OutboxShare(e.senders, self._share) from None
         except OSError as e:
             raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
 
@@ -69,4 +73,4 @@ class Uplink:
 
 def _entry(stanza: Element, text: str) -> Entry:
     sender = stanza.get("from", "").partition("/")[0]  # prepared: the first slash begins the resource
-    return Entry(text.encode(), Label(sender, stanza.get("id", "")), lasting=stanza.tag != "iq")
+    return Entry(text.encode(), Label(sender, stanza.get("id", "")), lasting=stanza.tag != "iq", sender=account_of(sender))

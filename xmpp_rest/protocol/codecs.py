@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -9,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.flat import form_decode, form_encode
-from xmpp_rest.protocol.jsonmap import BadAddress, MappingError, decode, decode_many, encode
+from xmpp_rest.protocol.jsonmap import BadAddress, MappingError, decode, decode_many, encode, unsaid
 from xmpp_rest.protocol.objects import BadObject, read_cbor, read_json, write_cbor, write_json
 from xmpp_rest.protocol.parse import parse_element
 from xmpp_rest.protocol.path import BadPath, StanzaPath, amend, text_at
@@ -19,6 +20,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 CBOR = "application/cbor"
 TEXT = "text/plain"
+_JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*(?:\[[ \t\r\n]*)?\{[ \t\r\n]*[\"}]")
 
 
 class Unreadable(ValueError):
@@ -38,6 +40,14 @@ class Misaddressed(Unreadable):
         return _stanza({k: v for k, v in self._obj.items() if k not in ("to", "from")})
 
 
+class Unsaid(Unreadable):
+    """The body makes a stanza that would tell nobody anything; the sentence names the members that are not known."""
+
+    def __init__(self, reason: str, stanza: Element) -> None:
+        self.stanza = stanza
+        super().__init__(reason)
+
+
 class Codec(NamedTuple):
     """Reads a body, by itself or at a path (both raise Unreadable); writes one stanza, or several.
 
@@ -52,11 +62,19 @@ class Codec(NamedTuple):
 
 def _stanza(obj: Any) -> Element:
     try:
-        return encode(obj)
+        stanza = encode(obj)
     except BadAddress as e:
         raise Misaddressed(e.field, str(e), obj) from e
     except MappingError as e:
         raise Unreadable(str(e)) from e
+    if reason := unsaid(stanza, obj):
+        raise Unsaid(reason, stanza)
+    return stanza
+
+
+def looks_like_json(body: bytes) -> bool:
+    """Whether the body begins as a JSON object does, or an array of them: no text or form that somebody would write."""
+    return _JSON_BEGINS.match(body) is not None
 
 
 def _object(read: Callable[[bytes], Any], body: bytes) -> Any:
@@ -113,16 +131,35 @@ def _form(body: bytes) -> dict[str, Any]:
 
 
 def _read_form(body: bytes) -> Element:
-    """COMPAT mod_rest: a body without any `=` is a text, percent-decoded; a `+` in it is a plus sign."""
+    """COMPAT mod_rest: a body without any `=` is a text, percent-decoded; a `+` in it is a plus sign.
+
+    JSON under this name, as `curl -d '{…}'` sends it, is JSON.
+    """
+    if looks_like_json(body):
+        return _stanza(_unnamed_json(body))
     if b"=" in body:
         return _stanza(_object(_form, body))
     try:
-        return _message(unquote(_text(body), errors="strict"))
+        text = unquote(_text(body), errors="strict")
     except UnicodeDecodeError as e:
         raise Unreadable("the form is not UTF-8; percent-encode UTF-8") from e
+    return _stanza(_unnamed_json(text.encode())) if looks_like_json(text.encode()) else _message(text)
+
+
+def _unnamed_json(body: bytes) -> Any:
+    """What is JSON by its looks. Raises Unreadable."""
+    try:
+        return _object(read_json, body)
+    except Unreadable as e:
+        raise Unreadable(f"{e}; if this is no JSON, name its type, as in -H 'Content-Type: text/plain'") from e
 
 
 def _read_form_at(body: bytes, path: StanzaPath) -> Element:
+    if looks_like_json(body):
+        fields = _unnamed_json(body)
+        if not isinstance(fields, dict):
+            raise Unreadable("the body is an array; write one object, with -H 'Content-Type: application/json'")
+        return _stanza(amend(fields, path))
     if body and b"=" not in body:
         raise Unreadable("invalid-query: write name=value pairs, joined by &")
     return _stanza(amend(_object(_form, body), path))

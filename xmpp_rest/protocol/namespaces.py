@@ -24,6 +24,7 @@ VERSION = "jabber:iq:version"  # XEP-0092
 XML_LANG = f"{{{XML}}}lang"
 
 ATTACH = "urn:xmpp:message-attaching:1"  # XEP-0367
+CARBONS = "urn:xmpp:carbons:2"  # XEP-0280
 CAPS = "http://jabber.org/protocol/caps"  # XEP-0115
 CHAT_MARKERS = "urn:xmpp:chat-markers:0"  # XEP-0333
 CHAT_STATES = "http://jabber.org/protocol/chatstates"  # XEP-0085
@@ -40,6 +41,7 @@ FORWARD = "urn:xmpp:forward:0"  # XEP-0297
 GATEWAY = "jabber:iq:gateway"  # XEP-0100
 HINTS = "urn:xmpp:hints"  # XEP-0334
 IDLE = "urn:xmpp:idle:1"  # XEP-0319
+JINGLE_MESSAGE = "urn:xmpp:jingle-message:"  # XEP-0353, and its version
 JSON_MSG = "urn:xmpp:json-msg:0"  # XEP-0432
 NICK = "http://jabber.org/protocol/nick"  # XEP-0172
 OCCUPANT_ID = "urn:xmpp:occupant-id:0"  # XEP-0421

@@ -9,6 +9,12 @@ from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
 
 KINDS = ("message", "presence", "iq")
+MAX_ID = 1023  # bytes of a stanza's id in UTF-8, as of a part of an address: it comes back in header fields
+
+
+def is_too_long(identifier: str) -> bool:
+    """Whether this is no id of a stanza that is sent from here."""
+    return len(identifier) > MAX_ID // 4 and len(identifier.encode("utf-8", "surrogatepass")) > MAX_ID
 
 
 def new_id() -> str:

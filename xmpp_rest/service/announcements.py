@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from drivers import Driver, StorageError, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make, new_id
@@ -28,15 +29,27 @@ class Announcement(NamedTuple):
 class Announcements:
     """The announcements of `domain`. Methods raise StorageError, GatewayError."""
 
-    def __init__(self, driver: Driver, domain: str, router: Router) -> None:
+    def __init__(self, driver: Driver, domain: str, router: Router, incidents: Incidents) -> None:
         self._driver = driver
         self._domain = domain
         self._router = router
+        self._incidents = incidents
 
     def send(self, announcement: Announcement, accounts: Iterable[JID], kind: str) -> None:
-        """Tell these accounts; `kind`: type of the message, "" for a normal one, which waits for who is offline."""
+        """Tell these accounts; `kind`: type of the message, "" for a normal one, which waits for who is offline.
+
+        Whoever cannot be told keeps nobody else from being told. Raises what went wrong only if nobody was told at all.
+        """
+        told, error = 0, None
         for account in accounts:
-            self._router.send(self._message(announcement, account, kind))
+            try:
+                self._router.send(self._message(announcement, account, kind))
+                told += 1
+            except (StorageError, GatewayError) as e:
+                error = e
+                self._incidents.report(log, "announcement-untold", "%s does not get an announcement: %s", account, e)
+        if error is not None and not told:
+            raise error
 
     def motd(self) -> Announcement | None:
         """The message of the day, if there is one."""

@@ -46,7 +46,7 @@ class CallbackService:
         self.name = name
         self.settings = settings
         self.dead = dead
-        self.pool = SerialPool(f"callback {name}", settings.concurrency, settings.queue_size)
+        self.pool = SerialPool(f"callback {name}", settings.concurrency, settings.queue_size, settings.share)
         self.carrier = Carrier(name, settings, router, dead, self.take, incidents)
         self._incidents = incidents
         self._hosted = router.domains
@@ -85,8 +85,9 @@ class CallbackService:
         if not self.takes(stanza, to):
             refused = stanza.tag != "presence" and may_be_refused(stanza)
             return refusal(stanza, stanza_error("service-unavailable")) if refused else None
-        if not self.pool.claim():
-            log.warning("callback %s: the queue is full, a stanza from %s is refused", self.name, sender)
+        if not self.pool.claim(sender.bare):
+            text = "callback %s: the queue, or the sender's share of it, is full; a stanza from %s is refused"
+            self._incidents.report(log, "callback-full", text, self.name, sender)
             full = StanzaError("wait", "resource-constraint", "too many stanzas wait for this address")
             return refusal(stanza, full) if may_be_refused(stanza) else None
         delivery = new_delivery(stanza, sender, to)
@@ -108,7 +109,7 @@ class CallbackService:
 
     def replay(self, delivery: Delivery) -> bool:
         """Queue a dead letter again; False if there is no room. Raises GatewayError: storage-failed."""
-        claimed = self.pool.claim()
+        claimed = self.pool.claim(delivery.sender.bare)
         if claimed:
             self._accept((delivery._replace(replayed=True),))
         return claimed
@@ -121,8 +122,8 @@ class CallbackService:
         try:
             promises = self._promises.make(deliveries)
         except Exception as e:
-            for _ in deliveries:
-                self.pool.give_up()
+            for delivery in deliveries:
+                self.pool.give_up(delivery.sender.bare)
             if isinstance(e, OSError):
                 raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
             raise
@@ -166,9 +167,8 @@ class CallbackService:
             self._report(deliveries[0].sender)
             self.carrier.refuse(deliveries[0], UNFORESEEN, "it could not be queued")
             return
-        for n, delivery in enumerate(deliveries):
-            if not self.pool.claim():
-                for left in deliveries[n:]:
-                    self.carrier.refuse(left, StanzaError("wait", "resource-constraint"), "too many stanzas wait for this address")
-                return
-            self._accept_all((delivery,))
+        for delivery in deliveries:
+            if self.pool.claim(delivery.sender.bare):
+                self._accept_all((delivery,))
+            else:
+                self.carrier.refuse(delivery, StanzaError("wait", "resource-constraint"), "too many stanzas wait for this address")

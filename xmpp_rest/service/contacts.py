@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
+from drivers import StorageError
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.protocol.jid import JID
@@ -143,7 +144,10 @@ class Contacts:
         before, after = _states(change)
         if before != after or OUTBOUND[kind].always:
             self._send(owner, jid, stanza, change)
-        self._show_change(owner, jid, before, after)
+        try:
+            self._show_change(owner, jid, before, after)
+        except (GatewayError, StorageError) as e:  # it has been sent
+            log.warning("%s does not see the change in presence of %s: %s", jid, owner, e)
         self._pushed(owner, change)
 
     def outgoing(self, stanza: Element, sender: JID, to: JID) -> bool:
@@ -222,7 +226,7 @@ class Contacts:
         """From bare address to bare address (RFC 6121 §3.1.2). If it cannot go, nothing has changed."""
         try:
             self._router.send(addressed(stanza, from_=str(owner), to_=str(jid.bare)))
-        except GatewayError:
+        except Exception:
             self._roster.change(owner, jid, lambda _: change.before)
             raise
 

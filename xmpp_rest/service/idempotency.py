@@ -1,4 +1,4 @@
-"""Was this request made before, and what was it answered? Answers by idempotency key, for a day, in every process.
+"""Tells whether a request was made before, and what it was answered: answers by idempotency key, for a day, in every process.
 
 Draft draft-ietf-httpapi-idempotency-key-header-07. They are kept by the storage driver in SHARDS tables of each caller, so that one
 request does not write all of them anew.
@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import secrets
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from drivers import Driver, Table
+from drivers import Driver, StorageError, Table
 from xmpp_rest.protocol.jid import JID
 
 KEPT = 86_400.0  # seconds for which an answer is kept
 SHARDS = 16
 MAX_ANSWERS = 100  # of one table; the oldest go first
 MAX_BYTES = 2 << 20  # of all bodies of one table, likewise
+MAX_UNKEPT = 1000  # answers that the storage did not take, in memory
+MAX_UNKEPT_BODY = 4096  # bytes, likewise
 MAX_BODY = 256 << 10  # bytes; of a longer one it is only kept that there was one
 
 Entries = dict[str, dict[str, Any]]
@@ -55,6 +60,7 @@ class Claim(NamedTuple):
     owner: JID
     name: str
     token: str
+    request: str  # its fingerprint
 
     @property
     def store(self) -> str:
@@ -69,10 +75,14 @@ class Idempotency:
         """`lease`: seconds after which a request that was not answered was cut off by a crash, and may be made again."""
         self._driver = driver
         self._lease = lease
+        self._unkept: OrderedDict[tuple[JID, str], tuple[str, Claim, Answer]] = OrderedDict()  # the request, who made it, what it got
+        self._lock = threading.Lock()
 
     def begin(self, owner: JID, key: str, request: str) -> Claim | Answer:
         """Claim the key for a request (its fingerprint), or the answer that it got before. Raises OtherRequest, StillRunning."""
-        claim = Claim(owner, hashlib.sha256(key.encode()).hexdigest(), secrets.token_urlsafe(9))
+        claim = Claim(owner, hashlib.sha256(key.encode()).hexdigest(), secrets.token_urlsafe(9), request)
+        if (answer := self._recall_unkept(claim)) is not None:
+            return answer
         now = time.time()
 
         def change(entries: Entries) -> None:
@@ -88,7 +98,35 @@ class Idempotency:
         return claim
 
     def finish(self, claim: Claim, answer: Answer) -> None:
-        """Keep the answer."""
+        """Keep the answer: in this process, where the storage does not take it."""
+        try:
+            self._keep(claim, answer)
+        except StorageError:
+            short = answer if answer.body is None or len(answer.body) <= MAX_UNKEPT_BODY else answer._replace(body=None)
+            with self._lock:
+                self._unkept[claim.owner, claim.name] = claim.request, claim, short
+                if len(self._unkept) > MAX_UNKEPT:
+                    self._unkept.popitem(last=False)
+            raise
+
+    def _recall_unkept(self, claim: Claim) -> Answer | None:
+        """The answer that the storage did not take at its time; perhaps it does now. Raises OtherRequest."""
+        place = claim.owner, claim.name
+        if place not in self._unkept:  # nearly always
+            return None
+        with self._lock:
+            request, first, answer = self._unkept.get(place, ("", claim, None))
+        if answer is None:
+            return None
+        if request != claim.request:
+            raise OtherRequest
+        with contextlib.suppress(StorageError):
+            self._keep(first, answer)
+            with self._lock:
+                self._unkept.pop(place, None)
+        return answer
+
+    def _keep(self, claim: Claim, answer: Answer) -> None:
         kept: dict[str, Any] = {"status": answer.status, "fields": [[n, v] for n, v in answer.fields]}
         if answer.body is not None and len(answer.body) <= MAX_BODY:
             kept["body"] = base64.b64encode(answer.body).decode()

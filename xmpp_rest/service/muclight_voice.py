@@ -1,4 +1,4 @@
-"""What does a MUC Light room say, to whom, and what of it is archived? (XEP Multi-User Chat Light §4.1, §5.4, §6.2; spec client-api §3.1)
+"""What a MUC Light room says, to whom, and what of it is archived (XEP Multi-User Chat Light §4.1, §5.4, §6.2; spec client-api §3.1)
 
 Callers see to it that one room says one thing after the other.
 """
@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 from drivers import StorageError
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
@@ -33,17 +34,19 @@ _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"
 class Voice:
     """The messages of the rooms of one domain. Configuration changes are not archived (spec client-api §4.2)."""
 
-    def __init__(self, rooms: Rooms, archive: Archive, stamps: Stamps, router: Router) -> None:
+    def __init__(self, rooms: Rooms, archive: Archive, stamps: Stamps, router: Router, incidents: Incidents) -> None:
         self._rooms = rooms
         self._archive = archive
         self._stamps = stamps
         self._router = router
+        self._incidents = incidents
         self.returned = Returned(self._post, router.domains)
 
     def say(self, room: Room, sender: JID, message: Element) -> str:
         """Pass on what an occupant says, to the sender as well; the message's id.
 
-        Raises StorageError, and GatewayError: room-unknown, if another process destroyed the room meanwhile. Then nobody heard it.
+        Raises StorageError, and GatewayError: room-unknown, if another process destroyed the room meanwhile. Then nobody heard it, and
+        it is not archived. Once it is, nothing is raised: whoever cannot be reached finds it in the archive.
         """
         spoken = _spoken(room, sender, message)
         with self._stamps.all_at(self._stamps.next()):
@@ -98,12 +101,16 @@ class Voice:
         try:
             self._keep(room, message, room.jid)
         except (GatewayError, StorageError) as e:
-            log.warning("a change of affiliations in %s is missing from its archive: %s", room.jid, e)
+            self._incidents.report(log, "room-unkept", "a change of affiliations in %s is missing from its archive: %r", room.jid, e)
 
     def _keep(self, room: Room, message: Element, partner: JID) -> str:
         """Archive a message of the room; its id there."""
         identifier = self._archive.keep(room.jid, serialise(message), self._stamps.next(), partner)
-        now = self._rooms.load(room.jid.local)
+        try:
+            now = self._rooms.load(room.jid.local)
+        except StorageError as e:  # the room was there a moment ago
+            self._incidents.report(log, "room-unread", "whether the room %s is still there is not known: %r", room.jid, e)
+            return identifier
         if now is None or now.birth != room.birth:  # what is archived is for those who were in the room
             self._rooms.forget_item(room.jid.local, identifier)
             raise GatewayError("room-unknown")
@@ -120,8 +127,9 @@ class Voice:
         """Somebody who cannot be reached keeps nobody else from hearing it; the archive has it."""
         try:
             self._router.send(message)
-        except (GatewayError, StorageError) as e:
-            log.warning("a message of the room %s did not reach %s: %s", message.get("from"), message.get("to"), e)
+        except Exception as e:
+            text = "a message of the room %s did not reach %s: %r"
+            self._incidents.report(log, "room-unreached", text, message.get("from"), message.get("to"), e)
 
 
 def _spoken(room: Room, sender: JID, message: Element) -> Element:

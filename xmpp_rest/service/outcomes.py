@@ -38,23 +38,31 @@ class Outcomes:
         self._watched: dict[Label, list[Callable[[], None]]] = {}
         self._lock = threading.Lock()
 
-    def accepted(self, sender: JID, identifier: str) -> None:
-        """A stanza was taken. What is heard of it from now on counts; an outcome that is ahead of this stays."""
-        self.all_accepted([(sender, identifier)])
+    def accepted(self, sender: JID, identifier: str) -> list[Label]:
+        """`all_accepted` of one."""
+        return self.all_accepted([(sender, identifier)])
 
-    def all_accepted(self, stanzas: Iterable[tuple[JID, str]]) -> None:
-        """As `accepted` for each sender and id."""
+    def all_accepted(self, stanzas: Iterable[tuple[JID, str]]) -> list[Label]:
+        """Stanzas (sender, id) are taken. What is heard of them from now on counts; an outcome that is ahead of this stays.
+
+        Which of them are new: `forget` these if they are not taken after all.
+        """
         labels = [Label(str(sender.bare), identifier) for sender, identifier in stanzas]
+        new = []
         with self._lock:
             for label in labels:
-                self._known.setdefault(label, Outcome())
-                if len(self._known) > self.REMEMBERED:
-                    self._known.popitem(last=False)
+                if label not in self._known:
+                    self._known[label] = Outcome()
+                    new.append(label)
+                    if len(self._known) > self.REMEMBERED:
+                        self._known.popitem(last=False)
+        return new
 
-    def forget(self, sender: JID, identifier: str) -> None:
-        """It was not taken after all."""
+    def forget(self, new: Iterable[Label]) -> None:
+        """They were not taken after all."""
         with self._lock:
-            self._known.pop(Label(str(sender.bare), identifier), None)
+            for label in new:
+                self._known.pop(label, None)
 
     def processed(self, sender: JID, identifier: str, refusal: Element | None = None) -> None:
         """A hosted recipient took it, or refused it at once."""

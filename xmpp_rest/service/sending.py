@@ -1,12 +1,17 @@
-"""What happens when an account, or the gateway itself, sends a stanza? The one way out that every API takes."""
+"""What happens when an account, or the gateway itself, sends a stanza: the one way out that every API takes.
+
+A stanza is accepted once the outbox has it, or the hosted recipient. What is raised was raised before that, and nobody has the stanza.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
@@ -14,9 +19,12 @@ from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.mailbox import Mailbox
 from xmpp_rest.service.outcomes import Outcome, Outcomes
 from xmpp_rest.service.privacy_guard import Guard
+from xmpp_rest.service.sendable import unsendable
 from xmpp_rest.service.together import MOST, Outgoing, Result, Together
 from xmpp_rest.service.turns import Elsewhere, Then, Turns
 from xmpp_rest.waits import Wait, Waits
+
+log = logging.getLogger(__name__)
 
 
 class Away(Protocol):
@@ -31,12 +39,15 @@ class Away(Protocol):
 class Sending:
     """Routes what a caller sends and keeps messages in the sender's own archive."""
 
-    def __init__(self, router: Router, mailbox: Mailbox, contacts: Contacts, outcomes: Outcomes, waits: Waits) -> None:
+    def __init__(
+        self, router: Router, mailbox: Mailbox, contacts: Contacts, outcomes: Outcomes, waits: Waits, incidents: Incidents
+    ) -> None:
         self._router = router
         self._mailbox = mailbox
         self._contacts = contacts
         self._outcomes = outcomes
         self._waits = waits
+        self._incidents = incidents
         self._together = Together(router, mailbox, outcomes, self._alone, self._watched)
         self._abroad: Turns[Outgoing, Result] = Turns(self._send_away, MOST)
         self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
@@ -45,16 +56,18 @@ class Sending:
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, addressed and with an id. The answer where there is one at once; None: it was accepted.
 
-        Accepted messages are in the sender's archive when this returns. Raises GatewayError: outbox-full; BadXML; StorageError.
+        Accepted messages are in the sender's archive when this returns, unless that failed. Raises, and then nobody has the stanza:
+        GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is not known whether anybody has it.
         """
         return self._one(Outgoing(stanza, sender, to))
 
     def _one(self, outgoing: Outgoing) -> Element | None:
+        self.check(outgoing.stanza, outgoing.to)
         if self.away is not None and outgoing.to.domain in self._router.domains:
             with self._waits.calling():
                 (result,) = self._send_away([outgoing])  # of these the owner does several at once
         elif self.away is not None or self._together.shares(outgoing):
-            (result,) = self.send_many([outgoing])
+            (result,) = self._send_many([outgoing])
         else:
             return self._alone(outgoing)
         if isinstance(result, Exception):
@@ -67,11 +80,11 @@ class Sending:
             self._post_alone(stanza, sender, to)
             return None
         identifier = stanza.get("id", "")
-        self._outcomes.accepted(sender, identifier)
+        begun = self._outcomes.accepted(sender, identifier)
         try:
             refusal = self._send(stanza, sender, to, keep_refused=False)
         except Exception:
-            self._outcomes.forget(sender, identifier)
+            self._outcomes.forget(begun)
             raise
         if refusal is not None or to.domain in self._router.domains:
             self._outcomes.processed(sender, identifier, refusal)
@@ -79,10 +92,23 @@ class Sending:
 
     def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         """As `send` for each of them, in order, with fewer waits for the disk; what `send` would have raised is among the results."""
+        errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
+        results = iter(self._send_many([o for o, error in zip(stanzas, errors, strict=True) if error is None]))
+        return [error or next(results) for error in errors]
+
+    def _send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         if self.away is None:
             return self._together(stanzas)
         with self._waits.calling():
             return list(self._abroad.run(stanzas))
+
+    def check(self, stanza: Element, to: JID) -> None:
+        """Raises GatewayError: bad-recipient, id-too-long, for what is not to be sent by anybody."""
+        if (error := self._unsendable(stanza, to)) is not None:
+            raise error
+
+    def _unsendable(self, stanza: Element, to: JID) -> GatewayError | None:
+        return unsendable(stanza, to, self._router.domains, self._mailbox.domain)
 
     def send_many_then(self, stanzas: Sequence[Outgoing], then: Then[Result], elsewhere: Elsewhere) -> None:
         """As `send_many` in the process that owns the link, for a thread that must not wait: see Turns.run_then. Raises StorageError."""
@@ -106,8 +132,12 @@ class Sending:
 
     def _post_alone(self, stanza: Element, sender: JID, to: JID) -> None:
         refusal = self._send(stanza, sender, to, keep_refused=True)
-        if refusal is not None:
+        if refusal is None:
+            return
+        try:
             self._router.deliver(refusal, to, sender)
+        except Exception as e:  # what was said is in the sender's archive
+            self._incidents.report(log, "refusal-untold", "%s is not told that a message to %s was refused: %r", sender, to, e)
 
     def receive(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Hand a stanza to a hosted address as if it had come over the link; the answer, where there is one at once. Raises BadXML."""
@@ -135,6 +165,7 @@ class Sending:
         Raises GatewayError: waits-full before anything is sent, and those of `Router.ask`; BadXML.
         """
         sender = parse_jid(iq.get("from", ""))
+        self.check(iq, sender)
         with self._waits.holding(str(sender.bare)):
             refusal = self.guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare)))) if self.guard else None
             return self._router.ask(iq, wait) if refusal is None else (refusal, [])

@@ -1,4 +1,4 @@
-"""How do many jobs run at once, and yet those of one sender one after the other? Threads that share queues, one queue a key."""
+"""Runs many jobs at once, and yet those of one sender one after the other: threads that share queues, one queue a key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 
 log = logging.getLogger(__name__)
@@ -17,13 +17,15 @@ Job = Callable[[], float | None]
 
 
 class SerialPool:
-    """Runs jobs on `threads` threads; jobs of the same key never overlap and keep their order. At most `size` wait.
+    """Runs jobs on `threads` threads; jobs of the same key never overlap and keep their order. At most `size` wait, `share` of one key.
 
     Owned by one callback; `start()` and `stop()` are called once each.
     """
 
-    def __init__(self, name: str, threads: int, size: int) -> None:
+    def __init__(self, name: str, threads: int, size: int, share: int = 0) -> None:
         self._size = size
+        self._share = share or size
+        self._held: Counter[Hashable] = Counter()  # of those that wait, how many are of each key
         self._jobs: dict[Hashable, deque[Job]] = {}  # a key is here from its first job until its last is done with
         self._ready: deque[Hashable] = deque()  # keys whose next job may run
         self._later: list[tuple[float, int, Hashable]] = []  # a heap: when (monotonic), in which order, the key
@@ -56,18 +58,24 @@ class SerialPool:
             if thread.is_alive():
                 thread.join(1)
 
-    def claim(self) -> bool:
-        """Reserve a place for one job, which `put` or `give_up` must follow; False if as many as may wait are waiting."""
+    def claim(self, key: Hashable = None) -> bool:
+        """Reserve a place for one job, which `put` or `give_up` must follow; False if as many as may wait, or of this key, are waiting."""
         with self._changed:
-            if self._waiting >= self._size:
+            if self._waiting >= self._size or self._held[key] >= self._share:
                 return False
-            self._waiting += 1
+            self._count(key, 1)
             return True
 
-    def give_up(self) -> None:
+    def give_up(self, key: Hashable = None) -> None:
         """The claimed place is not needed."""
         with self._changed:
-            self._waiting -= 1
+            self._count(key, -1)
+
+    def _count(self, key: Hashable, more: int) -> None:
+        self._waiting += more
+        self._held[key] += more
+        if not self._held[key]:
+            del self._held[key]
 
     def put(self, key: Hashable, job: Job) -> None:
         """Queue the job for which a place was claimed."""
@@ -76,7 +84,7 @@ class SerialPool:
 
     def submit(self, key: Hashable, job: Job) -> bool:
         """Claim a place and queue the job; False if there is none."""
-        claimed = self.claim()
+        claimed = self.claim(key)
         if claimed:
             self.put(key, job)
         return claimed
@@ -84,7 +92,7 @@ class SerialPool:
     def restore(self, key: Hashable, job: Job) -> None:
         """Queue a job that was taken on earlier, however many wait."""
         with self._changed:
-            self._waiting += 1
+            self._count(key, 1)
             self._append(key, job)
 
     def _append(self, key: Hashable, job: Job) -> None:
@@ -113,7 +121,7 @@ class SerialPool:
                 pause = self._wake()
                 if self._ready:
                     key = self._ready.popleft()
-                    self._waiting -= 1
+                    self._count(key, -1)
                     return key, self._jobs[key].popleft()
                 self._changed.wait(pause)
         return None
@@ -130,7 +138,7 @@ class SerialPool:
         with self._changed:
             if again is not None:
                 self._jobs[key].appendleft(job)
-                self._waiting += 1
+                self._count(key, 1)
                 heapq.heappush(self._later, (time.monotonic() + again, next(self._numbers), key))
                 self._changed.notify()  # an idle thread has to look at the clock anew
             elif self._jobs[key]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
-from xmpp_rest.errors import ERRORS, GatewayError, of_storage
+from xmpp_rest.errors import ERRORS, GatewayError, Unanswered, of_storage
 from xmpp_rest.link.alarms import Alarm, Alarms
 from xmpp_rest.link.hub import Hub
 from xmpp_rest.link.hub_peers import Handler
@@ -111,7 +112,8 @@ class Siblings:
 
     def have_done(self, name: str, **arguments: Any) -> Any:
         """Have the owner do one of the `offers`, which this process may be itself. Raises GatewayError."""
-        return self._call(name, **arguments)
+        with _perhaps_done():
+            return self._call(name, **arguments)
 
     def _call(self, name: str, **arguments: Any) -> Any:
         if self.is_owner:
@@ -125,22 +127,26 @@ class Siblings:
 
     def receive(self, stanza: Element) -> Element | None:
         """`Sending.receive`, in the owner."""
-        return _element(self._call("receive", stanza=serialise(stanza)))
+        with _perhaps_done():
+            return _element(self._call("receive", stanza=serialise(stanza)))
 
     # asked by a peer, done by the owner
 
     def route(self, stanza: Element) -> Element | None:
         """`Router.send`, in the owner."""
-        return _element(self._call("route", stanza=serialise(stanza)))
+        with _perhaps_done():
+            return _element(self._call("route", stanza=serialise(stanza)))
 
     def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         """`Sending.send_many`, in the owner, for stanzas that have their text; the caller has a place among the `calling`."""
         written = [[outgoing.text, outgoing.posted] for outgoing in stanzas]
-        return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=written)]
+        with _perhaps_done():
+            return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=written)]
 
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
         """`Router.ask`, in the owner."""
-        answer, *collected = self._hub.call("ask", wait.seconds + MARGIN, wait.gone, stanza=serialise(iq), seconds=wait.seconds)
+        with _perhaps_done():
+            answer, *collected = self._hub.call("ask", wait.seconds + MARGIN, wait.gone, stanza=serialise(iq), seconds=wait.seconds)
         return parse_stored(answer), [parse_stored(text) for text in collected]
 
     def publish(self, owner: JID, event: Event) -> None:
@@ -245,6 +251,15 @@ class Siblings:
             self.orders[order](**arguments)
         except Exception:  # the other processes have done it; this one goes on
             log.exception("the order %r could not be carried out", order)
+
+
+@contextmanager
+def _perhaps_done() -> Iterator[None]:
+    """Nobody is told to try again what may have been done."""
+    try:
+        yield
+    except Unanswered as e:
+        raise GatewayError("unanswered") from e
 
 
 def _naming(handler: Handler) -> Handler:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from drivers import ItemNotFound
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.archive import Archive, Wanted
 from xmpp_rest.service.stream import Event, Past, Stream, StreamEnded, archive_id
 from xmpp_rest.settings import Streams as Bounds
 from xmpp_rest.waits import Waits
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 
@@ -35,12 +39,13 @@ class Streams:
     `publish` may be called for what another process has archived, too: then the readers here get it.
     """
 
-    def __init__(self, archive: Archive, bounds: Bounds, waits: Waits) -> None:
+    def __init__(self, archive: Archive, bounds: Bounds, waits: Waits, incidents: Incidents | None = None) -> None:
         """`waits`: each stream waits for what happens, and holds a thread meanwhile."""
         self._archive = archive
         self._size = bounds.queue_size
         self._total = bounds.total
         self._waits = waits
+        self._incidents = incidents or Incidents()
         self._per_owner = bounds.per_account
         self._open: dict[JID, dict[Stream, Callable[[], bool]]] = {}
         self.count = 0
@@ -73,8 +78,11 @@ class Streams:
             yield
 
     def publish(self, owner: JID, event: Event) -> None:
-        """Something reached `owner`, or was sent by it; with an id, it is archived already."""
-        (self.relay or self.hear)(owner, event)
+        """Something reached `owner`, or was sent by it; with an id, it is archived already. Raises nothing: it has happened."""
+        try:
+            (self.relay or self.hear)(owner, event)
+        except Exception as e:
+            self._incidents.report(log, "stream-untold", "the open streams of %s are not told of an event: %r", owner, e)
 
     def is_open(self, owner: JID) -> bool:
         """Whether anybody listens to `owner` in this process."""

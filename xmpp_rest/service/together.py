@@ -1,4 +1,4 @@
-"""How are many stanzas sent with few waits for the disk? Messages for other domains share their commits, whoever sends them."""
+"""Sends many stanzas with few waits for the disk: messages for other domains share their commits, whoever sends them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.link.errors import OutboxShare
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
@@ -97,17 +98,22 @@ class Together:
         return [results[n] for n in range(len(members))]
 
     def _leave(self, domain: str, members: list[Outgoing]) -> Sequence[Result]:
-        self._outcomes.all_accepted((m.sender, m.stanza.get("id", "")) for m in members)
+        begun = self._outcomes.all_accepted((m.sender, m.stanza.get("id", "")) for m in members)
         try:
             texts = [m.text or serialise(m.stanza) for m in members]
             self._router.send_out(domain, [m.stanza for m in members], texts)
         except Exception as e:  # all or none
-            for m in members:
-                self._outcomes.forget(m.sender, m.stanza.get("id", ""))
-            return [e] if len(members) == 1 else self._apart(domain, members)
+            self._outcomes.forget(begun)
+            if len(members) == 1:
+                return [e]
+            full = e.senders if isinstance(e, OutboxShare) else frozenset()
+            return self._apart(domain, members, full)
         said = [Said(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)]
-        return self._mailbox.all_sent(said)
+        self._mailbox.all_sent(said)
+        return [None] * len(members)
 
-    def _apart(self, domain: str, members: list[Outgoing]) -> list[Result]:
-        """As many as there is room for, and each with an error of its own."""
-        return [result for member in members for result in self._leave(domain, [member])]
+    def _apart(self, domain: str, members: list[Outgoing], full: frozenset[str]) -> list[Result]:
+        """As many as there is room for, and each with an error of its own; those whose senders are not `full` go together."""
+        others = [m for m in members if str(m.sender.bare) not in full] if full else []
+        results = dict(zip(map(id, others), self._leave(domain, others), strict=True)) if others else {}
+        return [results[id(m)] if id(m) in results else self._leave(domain, [m])[0] for m in members]

@@ -162,12 +162,23 @@ def test_a_storage_that_fails(client: FlaskClient, gateway: Gateway, monkeypatch
     def fail(*_: Any, **__: Any) -> Any:
         raise StorageError("no space left")
 
-    monkeypatch.setattr(gateway.driver, "archive_append", fail)
+    monkeypatch.setattr(gateway.driver, "archive_extend_all", lambda additions: [StorageError("no space left") for _ in additions])
     monkeypatch.setattr(gateway.driver, "archive_find", fail)
     response = call(client, method, "/api/messages", json={"to": NURSE, "body": "hi"} if method == "POST" else None)
     assert response.status_code == 503
     assert "no space left" in response.json
     assert "Retry-After" in response.headers
+
+
+def test_a_storage_that_fails_behind_the_recipients_archive(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was said: both have it, and only those who count what waits for the recipient do not."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise StorageError("no space left")
+
+    monkeypatch.setattr(gateway.driver, "archive_append", fail)
+    identifier = send(client, NURSE, "hi")
+    assert [m["id"] for m in history(client)] == [m["id"] for m in history(client, as_=NURSE)] == [identifier]
 
 
 def test_one_account_is_loaded_once(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

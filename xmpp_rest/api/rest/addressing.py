@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.auth.credentials import Caller, Kind
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import XML_LANG
-from xmpp_rest.protocol.stanza import KINDS, new_id
+from xmpp_rest.protocol.stanza import KINDS, is_too_long, new_id
 
 _KEPT = ("type", XML_LANG)
 
@@ -33,12 +33,14 @@ class Addressed(NamedTuple):
 def address(stanza: Element, caller: Caller) -> Addressed:
     """Check the stanza and give it its attributes: from, to and id by the rules, type and xml:lang as they are, nothing else.
 
-    Raises Rejected: xmlns, name, to, from, from_auth, scope.
+    Raises Rejected: xmlns, name, id, to, from, from_auth, scope.
     """
     if stanza.tag[:1] == "{":
         raise Rejected("xmlns", "the namespace of the root element must be empty or jabber:client")
     if stanza.tag not in KINDS:
         raise Rejected("name", f"the root element is <{stanza.tag[:100]}>")
+    if is_too_long(stanza.get("id", "")):
+        raise Rejected("id")
     to = _recipient(stanza.get("to"), caller)
     sender = _sender(stanza.get("from"), caller)
     attributes = {"from": str(sender), "id": stanza.get("id") or new_id()}

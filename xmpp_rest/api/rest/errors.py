@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.api.foreign import REFUSAL
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import UNSURE, GatewayError
 from xmpp_rest.protocol.codecs import XMPP_XML
 from xmpp_rest.protocol.conditions import reason_phrase
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import STREAM_ERRORS, STREAMS
+from xmpp_rest.protocol.stanza import MAX_ID
 
 JSON = "application/json"
 HTML = "text/html"
@@ -48,6 +49,9 @@ ERRORS: dict[str, Row] = {
     "xmlns": Row(422, "modify", "invalid-namespace", "'xmlns' attribute must be empty"),
     "name": Row(422, "modify", "unsupported-stanza-type", "Invalid stanza, must be 'message', 'presence' or 'iq'."),
     "to": Row(422, "modify", "improper-addressing", "Invalid destination JID"),
+    "unsaid": Row(422, "modify", "bad-request", "The payload has nothing to say; see 'error' for the members that are not known"),
+    "query": Row(422, "modify", "bad-request", "A query string says nothing of the stanza; write it as the body, as a form or as JSON"),
+    "id": Row(422, "modify", "policy-violation", f"The stanza's id must be at most {MAX_ID} bytes long"),
     "from": Row(422, "modify", "invalid-from", "Invalid source JID"),
     "iq_type": Row(422, "modify", "invalid-xml", "'iq' stanza must be of type 'get' or 'set'"),
     "iq_tags": Row(422, "modify", "bad-format", "'iq' stanza must have exactly one child tag"),
@@ -71,6 +75,7 @@ class Failure(NamedTuple):
     text: str = ""
     own: bool = False
     context: dict[str, Any] | None = None
+    unsure: bool = False  # what was asked may have been done
 
 
 def failure(name: str, **context: Any) -> Failure:
@@ -86,7 +91,7 @@ def failure_of_status(status: int, **context: Any) -> Failure:
 
 def failure_of(error: GatewayError) -> Failure:
     """A service's error."""
-    return Failure(error.row.status, error.row.type, error.row.condition, error.text)
+    return Failure(error.row.status, error.row.type, error.row.condition, error.text, unsure=error.name in UNSURE)
 
 
 def render(error: Failure, accept: str) -> tuple[bytes, str]:

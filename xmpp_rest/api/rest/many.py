@@ -17,7 +17,7 @@ from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.lines import Bounds, Line, read_lines
 from xmpp_rest.api.rest.once import FIELD, SendOnce
-from xmpp_rest.api.rest.send import ACCEPTED
+from xmpp_rest.api.rest.send import ACCEPTED, UNTYPED
 from xmpp_rest.http.body import FilePart, fill
 from xmpp_rest.http.request import BadCoding, body_stream
 from xmpp_rest.http.resource import Stop
@@ -33,7 +33,7 @@ class SendMany(SendOnce):
     """`POST /rest`: one stanza, or one on each line."""
 
     def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
-        return ACCEPTED_MANY
+        return ACCEPTED_MANY if self.request.environ.get("CONTENT_TYPE") else UNTYPED
 
     def valid_entity_length(self) -> bool:
         if media_type(self.request.environ.get("CONTENT_TYPE")) == NDJSON:

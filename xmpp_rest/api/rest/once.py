@@ -120,7 +120,9 @@ class SendOnce(Send):
 
     def _sent(self, status: int) -> bool:
         """Whether a request with this answer sent anything, as far as is known."""
-        return status < 300 or (status == 500 and self._failed is not None and self._failed.condition not in _UNSENT)
+        if self._failed is None:
+            return status < 300
+        return self._failed.unsure or (status == 500 and self._failed.condition not in _UNSENT)
 
     def _release(self, claim: Claim) -> None:
         try:

@@ -24,7 +24,6 @@ class Query(SendOnce):
     _named = ""  # the query that the path names
 
     def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
-        # Without a Content-Type there is no payload: the path says it all.
         if not self.request.environ.get("CONTENT_TYPE"):
             return FROM_PATH
         return super().content_types_accepted()
@@ -34,6 +33,11 @@ class Query(SendOnce):
         return super().changes() or self.args["path"].partition("/")[0] in CHANGING
 
     def from_path(self) -> bool:
+        """Without a Content-Type and a body there is no payload: the path says it all."""
+        if body := self.body():
+            return self.take_untyped(body)
+        if self.request.query_string:
+            self.fail(failure("query", error=f"{self.request.query_string[:100].decode('ascii', 'replace')!r} would not be sent"))
         path = self._path(stanza_path)
         return self.take(lambda: nothing_at(path))
 

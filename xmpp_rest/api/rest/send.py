@@ -12,18 +12,19 @@ from xml.etree.ElementTree import Element
 from flask import Response
 
 from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
-from xmpp_rest.api.rest.errors import failure
+from xmpp_rest.api.rest.errors import failure, failure_of_status
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
-from xmpp_rest.api.rest.resource import RestResource
+from xmpp_rest.api.rest.resource import WILDCARD, RestResource
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.http.connection import Connection
 from xmpp_rest.http.construction import construct
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.protocol.codecs import CODECS, XMPP_XML, any_parameters, media_type
+from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML, Unsaid, any_parameters, looks_like_json, media_type
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.waits import Gone, Wait
 
+UNTYPED = (("*", "from_untyped"),)
 ACCEPTED = tuple((t, "from_body") for t in any_parameters(CODECS))
 TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
 _PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
@@ -36,7 +37,19 @@ class StanzaResource(RestResource):
         return ["GET", "OPTIONS", "POST"]
 
     def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
-        return ACCEPTED
+        return ACCEPTED if self.request.environ.get("CONTENT_TYPE") else UNTYPED
+
+    def from_untyped(self) -> bool:
+        return self.take_untyped(self.body())
+
+    def take_untyped(self, body: bytes) -> bool:
+        """A body that says nothing of its type is JSON if it looks like it (RFC 9110 §8.3)."""
+        if not looks_like_json(body):
+            types = ", ".join(CODECS)
+            self.fail(failure_of_status(415, remedy=f"Content-Type must be one of {types}"), Accept=types)  # RFC 9110 §12.5.1
+        if self.accept in ("", WILDCARD):
+            self.media_type = JSON
+        return self.take(lambda: self.read(JSON, body), data=body)
 
     def from_body(self) -> bool:
         """Read, check and address the stanza in the body; then do with it what this resource is for."""
@@ -132,7 +145,13 @@ class Send(StanzaResource):
 
 
 class Echo(StanzaResource):
-    """`POST /rest/echo`: gives the stanza back as it would be sent (spec rest-api §9)."""
+    """`POST /rest/echo`: gives the stanza back as it would be sent (spec rest-api §9), also one that says nothing to anybody."""
+
+    def read(self, kind: str, body: bytes) -> Element:
+        try:
+            return super().read(kind, body)
+        except Unsaid as e:
+            return e.stanza
 
     def process(self, addressed: Addressed) -> bool:
         return self.reply(addressed.stanza)

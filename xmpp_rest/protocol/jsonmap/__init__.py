@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.element import MAX_DEPTH
+from xmpp_rest.protocol.jsonmap.deliverable import unsaid
 from xmpp_rest.protocol.jsonmap.errors import read_error, write_error, write_older_error
 from xmpp_rest.protocol.jsonmap.exceptions import BadAddress, MappingError, Unmappable
 from xmpp_rest.protocol.jsonmap.fields import TABLES
@@ -17,7 +18,7 @@ from xmpp_rest.protocol.jsonmap.kinds import kind_and_type
 from xmpp_rest.protocol.jsonmap.older import REWRITE
 from xmpp_rest.protocol.jsonmap.plan import Plan
 
-__all__ = ["MAX_ELEMENTS", "BadAddress", "MappingError", "Unmappable", "decode", "decode_many", "encode"]
+__all__ = ["MAX_ELEMENTS", "BadAddress", "MappingError", "Unmappable", "decode", "decode_many", "encode", "unsaid"]
 
 MAX_ELEMENTS = 10_000  # in one stanza: an array of short items may grow thirtyfold on its way to XML
 

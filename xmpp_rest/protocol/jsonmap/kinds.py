@@ -1,10 +1,11 @@
-"""Which kind and type of stanza does an object mean that does not say so? (§2)"""
+"""The kind and type of stanza that an object means which does not say so (§2)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.stanza import KINDS
 
 KIND_OF_TYPE = {
@@ -21,6 +22,13 @@ KIND_OF_FIELD = {  # the first of these that the object has decides
     **dict.fromkeys(("join", "priority", "show", "status"), "presence"),
 }
 _SETS = ("archive", "command")
+_MORE = {"presence": ("join",), "iq": (), "message": ()}  # short forms, of older.py
+KNOWN: dict[str, frozenset[str]] = {
+    kind: frozenset(("kind", "error", "error_code", *_MORE[kind], *(line.name for line in lines))) for kind, lines in TABLES.items()
+}
+"""Members that mean something in an object of each kind."""
+_EVERYDAY = frozenset(("archive", "command", "items", "priority", "show", "status", "version"))
+"""Words that other programs' objects have, too: they tell the kind only where every other member belongs to it."""
 
 
 def given(obj: dict[str, Any], name: str) -> bool:
@@ -31,9 +39,9 @@ def given(obj: dict[str, Any], name: str) -> bool:
 def kind_and_type(obj: dict[str, Any]) -> tuple[str, str | None]:
     """The stanza's name, and its type attribute if it gets one. Raises MappingError for an unknown kind."""
     stated, implied = _string(obj, "type"), None
-    if stated is None and any(given(obj, name) for name in _SETS):
-        implied = "set"
     kind = _string(obj, "kind")
+    if stated is None and any(given(obj, name) for name in _SETS) and (kind is not None or _belong(obj, "iq")):
+        implied = "set"
     if kind is None:
         kind = KIND_OF_TYPE.get(stated if stated is not None else implied or "") or _kind_by_field(obj)
     if kind not in KINDS:
@@ -49,4 +57,9 @@ def _string(obj: dict[str, Any], name: str) -> str | None:
 
 
 def _kind_by_field(obj: dict[str, Any]) -> str:
-    return next((kind for name, kind in KIND_OF_FIELD.items() if given(obj, name)), "message")
+    fields = ((name, kind) for name, kind in KIND_OF_FIELD.items() if given(obj, name))
+    return next((kind for name, kind in fields if name not in _EVERYDAY or _belong(obj, kind)), "message")
+
+
+def _belong(obj: dict[str, Any], kind: str) -> bool:
+    return all(name in KNOWN[kind] for name in obj)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drivers import Driver
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.archive import Archive
@@ -35,18 +36,19 @@ def conference(
     archive: Archive,
     stamps: Stamps,
     settings: Settings,
+    incidents: Incidents,
     may_bring: MayBring = lambda _actor, _user: True,
 ) -> Conference:
     """The rooms of `domain`; their handler is not subscribed yet."""
     flags = {"persistent": settings.persistent, "mam": settings.archive, "allow_subscription": settings.allow_subscription}
     defaults = {name: str(flag).lower() for name, flag in flags.items()}
-    history = History(archive, Archive(driver, SHADOW), settings.history_size)
+    history = History(archive, Archive(driver, SHADOW), settings.history_size, incidents)
     rooms = Rooms(driver, domain, history, stamps.next, defaults)
-    voice, nicks = Voice(router.send), Nicks(driver, domain)
+    voice, nicks = Voice(router.send, incidents), Nicks(driver, domain)
     doors = Doors(rooms, voice, nicks)
     subscriptions = Subscriptions(rooms, voice, nicks, may_bring)
     configuration, moderation = Configuration(rooms, voice, doors), Moderation(rooms, voice, doors, subscriptions)
-    speech = Speech(rooms, voice, doors, Invitations(rooms, voice), VoiceRequests(rooms, voice, moderation))
+    speech = Speech(rooms, voice, doors, Invitations(rooms, voice), VoiceRequests(rooms, voice, moderation), incidents)
     queries = (
         Disco(rooms, nicks),
         AdminQueries(rooms, moderation, doors),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from drivers import StorageError
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.datetimes import parse_datetime, write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import DELAY, HINTS, MUC, STANZA_ID
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.archive import EVERYTHING, Archive, Kept, Wanted
 from xmpp_rest.service.muc.room import Room
+
+log = logging.getLogger(__name__)
 
 SHADOW = "muc_history"  # the store of what newcomers are shown of a persistent room that is not archived
 _NEVER = tuple(f"{{{HINTS}}}{hint}" for hint in ("no-store", "no-permanent-store"))
@@ -30,11 +35,12 @@ class Limits(NamedTuple):
 class History:
     """Keeps what rooms say. Methods raise StorageError."""
 
-    def __init__(self, archive: Archive, shadow: Archive, size: int) -> None:
+    def __init__(self, archive: Archive, shadow: Archive, size: int, incidents: Incidents) -> None:
         """`shadow`: the archive in the store SHADOW; `size`: how many messages newcomers are shown at the most."""
         self.size = size
         self._archive = archive
         self._shadow = shadow
+        self._incidents = incidents
 
     def keep(self, room: Room, message: Element, when: float) -> str:
         """Remember a message as it comes from the room, without `to`; its id in the archive, "" where it is not archived."""
@@ -44,9 +50,16 @@ class History:
         identifier = store.keep(room.jid, serialise(message), when, room.jid) if store else new_id()
         if room.history is not None:
             if store is self._shadow and room.history and len(room.history) == self.size:
-                store.remove(room.jid, Wanted(ids=(room.history[0].id,)))
+                self._drop(store, room, room.history[0].id)
             room.history.append(Kept(identifier, when, message))
         return identifier if store is self._archive else ""
+
+    def _drop(self, store: Archive, room: Room, identifier: str) -> None:
+        """Forget the oldest message of the shadow; a new one is in there already, so a failure is no reason to refuse that."""
+        try:
+            store.remove(room.jid, Wanted(ids=(identifier,)))
+        except StorageError as e:
+            self._incidents.report(log, "room-unkept", "what newcomers to %s are not shown any more is still kept: %r", room.jid, e)
 
     def of(self, room: Room) -> deque[Kept]:
         """What newcomers are shown, oldest first; read when it is first asked for, where the room came out of the storage."""

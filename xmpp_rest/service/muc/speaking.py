@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import OCCUPANT_ID, STANZA_ID
 from xmpp_rest.protocol.stanza import child, condition_of, new_id
@@ -16,6 +18,8 @@ from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.room import Occupant, Room
 from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.voice import News, Voice
+
+log = logging.getLogger(__name__)
 
 # A client that answers with one of these does not hear the room any more (XEP-0045 §18.1.2 leaves the choice to the service).
 UNREACHABLE = frozenset(
@@ -31,12 +35,15 @@ _FORGED = (f"{{{OCCUPANT_ID}}}occupant-id", f"{USER}x")
 class Speech:
     """Takes messages for rooms. Raises Refused, GatewayError, StorageError."""
 
-    def __init__(self, rooms: Rooms, voice: Voice, doors: Doors, invitations: Invitations, requests: VoiceRequests) -> None:
+    def __init__(
+        self, rooms: Rooms, voice: Voice, doors: Doors, invitations: Invitations, requests: VoiceRequests, incidents: Incidents
+    ) -> None:
         self._rooms = rooms
         self._voice = voice
         self._doors = doors
         self._invitations = invitations
         self._requests = requests
+        self._incidents = incidents
 
     def message(self, stanza: Element, sender: JID, to: JID) -> None:
         """A message for the room, or for `room/nick`."""
@@ -51,7 +58,14 @@ class Speech:
                 self._groupchat(room, stanza, sender)
             else:
                 self._other(room, stanza, sender)
+            self._sweep(room)
+
+    def _sweep(self, room: Room) -> None:
+        """Whoever turned out to be unreachable leaves; what was said was heard, whatever goes wrong here."""
+        try:
             self._doors.sweep(room)
+        except Exception as e:
+            self._incidents.report(log, "room-unswept", "who left the room %s is not known everywhere: %r", room.jid, e)
 
     # -- to all
 
@@ -82,10 +96,14 @@ class Speech:
     def _subject(self, room: Room, stanza: Element, nick: str, role: str) -> None:
         if role != "moderator" and not (role == "participant" and room.on("allow_change_subj")):
             raise Refused("forbidden", "you may not change the subject")
-        room.options["subject"] = read_option("subject", stanza.findtext("subject", ""))
-        room.options["subject_author"] = nick
+        before = dict(room.options), room.used, room.subject_at
+        room.options |= {"subject": read_option("subject", stanza.findtext("subject", "")), "subject_author": nick}
         room.used = room.subject_at = self._rooms.clock()
-        self._rooms.save(room)
+        try:
+            self._rooms.save(room)
+        except Exception:  # nobody has heard of it
+            room.options, room.used, room.subject_at = before
+            raise
         self._voice.say(room, copied(stanza, _said(room, stanza), from_=f"{room.jid}/{nick}", to_=None), ("subject", "messages"))
 
     # -- to one

@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from drivers import StorageError
-from xmpp_rest.errors import GatewayError
-from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import child, make, new_id
@@ -45,8 +43,9 @@ NOTHING = News()
 class Voice:
     """Sends the stanzas of rooms."""
 
-    def __init__(self, send: Callable[[Element], Element | None]) -> None:
+    def __init__(self, send: Callable[[Element], Element | None], incidents: Incidents) -> None:
         self._send = send
+        self._incidents = incidents
 
     # -- presence
 
@@ -148,8 +147,9 @@ class Voice:
         """Send a stanza; the refusal where it comes at once. What cannot go keeps nobody else from hearing theirs."""
         try:
             return self._send(stanza)
-        except (GatewayError, StorageError, BadXML) as e:
-            log.warning("a <%s/> of %s did not reach %s: %s", stanza.tag, stanza.get("from"), stanza.get("to"), e)
+        except Exception as e:
+            text = "a <%s/> of %s did not reach %s: %r"
+            self._incidents.report(log, "room-unreached", text, stanza.tag, stanza.get("from"), stanza.get("to"), e)
             return None
 
 

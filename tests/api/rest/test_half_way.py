@@ -1,0 +1,264 @@
+"""An answer says what has happened, wherever the storage fails: before a message is accepted nobody has it, afterwards it is accepted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from drivers import Addition, StorageError
+from tests.conftest import DOMAIN, basic
+from xmpp_rest.errors import GatewayError, Unanswered
+from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.together import Outgoing
+
+NURSE, ROMEO = f"nurse@{DOMAIN}", "romeo@montague.example"
+Fail = Callable[..., None]
+
+
+def fail(*_: Any, **__: Any) -> Any:
+    raise StorageError("no space left")
+
+
+@pytest.fixture
+def sent(gateway: Gateway) -> list[str]:
+    """Bodies that the outbox has taken."""
+    gateway.start()
+    taken: list[str] = []
+
+    def out_all(_: str, stanzas: Sequence[Element], __: Sequence[str]) -> None:
+        taken.extend(stanza.findtext("body", "") for stanza in stanzas)
+
+    gateway.router.attach(lambda domain, stanza: out_all(domain, [stanza], [""]), out_all)
+    return taken
+
+
+@pytest.fixture
+def fail_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Fail:
+    """Lets the archives of these users fail."""
+    extend = gateway.driver.archive_extend_all
+
+    def make(*users: str) -> None:
+        def some(additions: Sequence[Addition]) -> list[Exception | None]:
+            good = [a for a in additions if a.user not in users]
+            done = iter(extend(good))
+            return [next(done) if a.user not in users else StorageError("no space left") for a in additions]
+
+        monkeypatch.setattr(gateway.driver, "archive_extend_all", some)
+
+    return make
+
+
+def archived(gateway: Gateway, user: str) -> list[str]:
+    found = gateway.driver.archive_find(user, DOMAIN, "archive")
+    return [item.stanza.partition("<body>")[2].partition("</body>")[0] for item in found]
+
+
+def post(client: FlaskClient, to: str, body: str = "hi", **fields: str) -> TestResponse:
+    return client.post("/rest", json={"to": to, "body": body, "id": body}, headers=basic("juliet") | fields)
+
+
+def state(client: FlaskClient, identifier: str = "hi") -> tuple[int, str]:
+    response = client.get(f"/rest/outcome/{identifier}", headers=basic("juliet"))
+    return response.status_code, (response.json or {}).get("state", "")
+
+
+# the sender's archive fails: the message is on its way
+
+
+@pytest.mark.parametrize(("to", "outcome"), [(ROMEO, "accepted"), (NURSE, "confirmed")])
+def test_without_the_senders_archive_it_is_accepted(
+    client: FlaskClient, gateway: Gateway, sent: list[str], fail_for: Fail, to: str, outcome: str
+) -> None:
+    fail_for("juliet")
+    stream = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}"))
+    assert post(client, to).status_code == 202
+    assert sent + archived(gateway, "nurse") == ["hi"]
+    assert archived(gateway, "juliet") == []
+    assert state(client) == (200, outcome)
+    assert gateway.incidents.counts()["sent-unkept"] == 1
+    shown = stream.next(0)
+    assert shown is not None
+    assert (shown.sent, shown.stanza.get("id")) == (True, "hi")
+
+
+def test_an_idempotency_key_remembers_it(client: FlaskClient, gateway: Gateway, sent: list[str], fail_for: Fail) -> None:
+    fail_for("juliet")
+    first, again = (post(client, ROMEO, **{"Idempotency-Key": "k1"}) for _ in range(2))
+    assert (first.status_code, again.status_code, again.headers["Idempotent-Replayed"]) == (202, 202, "true")
+    assert sent == ["hi"]
+
+
+def test_a_key_whose_answer_cannot_be_kept_sends_nothing_twice(
+    client: FlaskClient, gateway: Gateway, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, calls = gateway.driver.update, []
+
+    def second_fails(user: Any, host: str, store: str, change: Any) -> Any:
+        calls.append(store)
+        if len(calls) == 2:
+            raise StorageError("no space left")
+        return update(user, host, store, change)
+
+    monkeypatch.setattr(gateway.driver, "update", second_fails)
+    monkeypatch.setattr(gateway.idempotency, "_lease", -1.0)  # a claim without an answer counts for nothing any more
+    codes = [(r.status_code, r.headers.get("Idempotent-Replayed")) for r in (post(client, ROMEO, **{"Idempotency-Key": "k2"}) for _ in range(3))]
+    assert codes == [(202, None), (202, "true"), (202, "true")]
+    assert sent == ["hi"]
+
+
+def test_a_batch(client: FlaskClient, gateway: Gateway, sent: list[str], fail_for: Fail) -> None:
+    """Hosted and foreign recipients, and a hosted one whose archive fails: each line is answered for itself."""
+    fail_for("juliet", "nurse")
+    recipients = [ROMEO, NURSE, f"admin@{DOMAIN}", ROMEO]
+    lines = "\n".join(json.dumps({"to": to, "body": f"b{n}", "id": f"b{n}"}) for n, to in enumerate(recipients))
+    response = client.post("/rest", data=lines, content_type="application/x-ndjson", headers=basic("juliet"))
+    answers = [json.loads(line) for line in response.text.splitlines()]
+    assert [answer["outcome"] for answer in answers] == ["accepted", "error", "accepted", "accepted"]
+    assert answers[1]["code"] == 503
+    assert (sent, archived(gateway, "admin"), archived(gateway, "nurse")) == (["b0", "b3"], ["b2"], [])
+    assert [state(client, f"b{n}")[0] for n in range(4)] == [200, 404, 200, 200]
+
+
+# the recipient's archive fails: nobody has it
+
+
+def test_without_the_recipients_archive_nobody_has_it(client: FlaskClient, gateway: Gateway, fail_for: Fail) -> None:
+    fail_for("nurse")
+    response = post(client, NURSE)
+    assert (response.status_code, "Retry-After" in response.headers) == (503, True)
+    assert archived(gateway, "nurse") == archived(gateway, "juliet") == []
+    assert gateway.offline.count(parse_jid(NURSE)) == 0
+    assert state(client)[0] == 404
+
+
+def test_a_full_outbox_forgets_no_earlier_outcome(client: FlaskClient, gateway: Gateway, sent: list[str]) -> None:
+    """The same id, once accepted and once not: the first one is still on its way."""
+    assert post(client, ROMEO).status_code == 202
+
+    def full(*_: Any) -> None:
+        raise GatewayError("outbox-full")
+
+    gateway.router.attach(full, full)
+    assert post(client, ROMEO).status_code == 503
+    assert state(client) == (200, "accepted")
+
+
+# what comes behind the recipient's archive fails
+
+
+def test_without_the_offline_store_it_is_accepted(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.driver, "archive_append", fail)
+    assert post(client, NURSE).status_code == 202
+    assert archived(gateway, "nurse") == archived(gateway, "juliet") == ["hi"]
+    assert gateway.incidents.counts()["offline-unkept"] == 1
+
+
+def test_without_the_open_streams_it_is_accepted(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway.start()
+    monkeypatch.setattr(gateway.streams, "relay", fail)
+    assert post(client, NURSE).status_code == 202
+    assert archived(gateway, "nurse") == archived(gateway, "juliet") == ["hi"]
+    assert gateway.incidents.counts()["stream-untold"] == 2
+
+
+# other APIs
+
+
+@pytest.mark.parametrize("to", [NURSE, ROMEO])
+def test_commands_and_the_client_api(client: FlaskClient, gateway: Gateway, sent: list[str], fail_for: Fail, to: str) -> None:
+    fail_for("juliet", "admin")
+    said = {"type": "chat", "from": f"admin@{DOMAIN}", "to": to, "subject": "", "body": "a"}
+    assert client.post("/api/send_message", json=said, headers=basic(f"admin@{DOMAIN}")).json == 0
+    stanza = {"from": f"admin@{DOMAIN}", "to": to, "stanza": "<message type='chat'><body>b</body></message>"}
+    assert client.post("/api/send_stanza", json=stanza, headers=basic(f"admin@{DOMAIN}")).json == 0
+    assert client.post("/api/messages", json={"to": to, "body": "c"}, headers=basic(f"juliet@{DOMAIN}")).status_code == 200
+    assert sent + archived(gateway, "nurse") == ["a", "b", "c"]
+    fail_for("juliet", "admin", "nurse")
+    if to == NURSE:
+        assert client.post("/api/send_message", json=said, headers=basic(f"admin@{DOMAIN}")).status_code == 503
+        assert client.post("/api/messages", json={"to": to, "body": "c"}, headers=basic(f"juliet@{DOMAIN}")).status_code == 503
+
+
+def test_an_announcement_goes_on(client: FlaskClient, gateway: Gateway, fail_for: Fail) -> None:
+    news = {"host": DOMAIN, "subject": "s", "body": "news"}
+    fail_for("juliet")
+    assert client.post("/api/announce_send_all", json=news, headers=basic(f"admin@{DOMAIN}")).json == 0
+    assert [archived(gateway, user) for user in ("admin", "juliet", "nurse")] == [["news"], [], ["news"]]
+    assert gateway.incidents.counts()["announcement-untold"] == 1
+    fail_for("juliet", "admin", "nurse")
+    assert client.post("/api/announce_send_all", json=news, headers=basic(f"admin@{DOMAIN}")).status_code == 503
+
+
+def test_a_room(make_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the room's archive has it, whoever cannot be reached finds it there; before, nobody has it."""
+    app = make_app(gateway_rooms_domain=f"rooms.{DOMAIN}")
+    gateway: Gateway = app.extensions["gateway"]
+    for user in ("juliet", "nurse"):
+        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), "R0m30-forever")
+    client, juliet = app.test_client(), basic(f"juliet@{DOMAIN}")
+    room = client.post("/api/rooms", json={"name": "n", "subject": "s", "participants": [NURSE, ROMEO]}, headers=juliet).json["id"]
+    stream = gateway.streams.open(parse_jid(NURSE))
+
+    def full(*_: Any) -> None:
+        raise RuntimeError("unforeseen")
+
+    gateway.router.attach(full, full)
+    path = f"/api/rooms/{room}/messages"
+    assert client.post(path, json={"body": "one"}, headers=juliet).status_code == 200
+    heard = stream.next(0)
+    assert heard is not None
+    assert heard.stanza.findtext("body") == "one"
+    assert gateway.incidents.counts()["room-unreached"] == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.driver, "archive_append", fail)
+        assert client.post(path, json={"body": "two"}, headers=juliet).status_code == 503
+    assert stream.next(0) is None
+    assert [m["body"] for m in client.get(path, headers=juliet).json if "body" in m] == ["one"]
+
+
+# another process does the sending, and ends half-way
+
+
+class Gone:
+    """The process that owned the link; it ended, with or without having sent."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def send_many(self, stanzas: Sequence[Outgoing]) -> Any:
+        self.asked += 1
+        raise GatewayError("unanswered")
+
+
+@pytest.mark.parametrize("to", [NURSE, ROMEO])
+def test_what_nobody_knows_is_not_said_to_have_failed(client: FlaskClient, gateway: Gateway, to: str) -> None:
+    """503 would have programs send it again; the key lets nobody do so unknowingly."""
+    gateway.start()
+    gone: Any = Gone()
+    gateway.sending.away = gone
+    first, again = (post(client, to, **{"Idempotency-Key": "k3"}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (500, 500)
+    assert "Retry-After" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert gone.asked == 1
+
+
+def test_a_call_that_was_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway.start()
+
+    def lost(*_: Any, **__: Mapping[str, Any]) -> Any:
+        raise Unanswered("it ended")
+
+    monkeypatch.setattr(gateway.siblings._hub, "call", lost)
+    stanza = Element("message", {"from": f"juliet@{DOMAIN}", "to": ROMEO, "id": "m"})
+    outgoing = Outgoing(stanza, parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROMEO), "<message/>")
+    for call in (lambda: gateway.siblings.send_many([outgoing]), lambda: gateway.siblings.receive(stanza), lambda: gateway.siblings.route(stanza)):
+        with pytest.raises(GatewayError, match="unanswered"):
+            call()

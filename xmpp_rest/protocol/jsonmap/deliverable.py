@@ -1,0 +1,79 @@
+"""Says whether an object tells its recipient anything: what a form of another program would not (Slack's, Alertmanager's).
+
+The mapping ignores members that it does not know (§1). An object of nothing else makes a stanza that is empty, and whoever sent it would
+take the answer for success.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.jsonmap.fields import TABLES
+from xmpp_rest.protocol.jsonmap.kinds import KNOWN
+from xmpp_rest.protocol.jsonmap.plan import Object, Plan
+from xmpp_rest.protocol.namespaces import CHAT_STATES
+
+MAX_NAMED = 8  # unknown members that the sentence names
+NEAR = 0.75  # as difflib measures it: `boby` is near `body`, `status` is not near `state`
+MAX_NAME = 40  # characters of each
+_ABOUT = frozenset(
+    (
+        "kind", "type", "to", "from", "id", "lang", "delay", "nick", "rsm", "thread",
+        "encryption", "fallback", "markable", "occupant_id", "stanza_ids",
+    )
+)  # fmt: skip
+"""Members that say something about what is said, and nothing by themselves."""
+_STATES = tuple(f"{{{CHAT_STATES}}}{state}" for state in ("active", "inactive", "gone", "composing", "paused"))
+_MEANT = {  # other programs' words for a field of a message
+    **dict.fromkeys(("text", "message", "msg", "content", "contents", "description", "markdown", "html_body", "payload_text"), "body"),
+    **dict.fromkeys(("title", "summary", "topic"), "subject"),
+    **dict.fromkeys(("recipient", "recipients", "target", "channel", "jid"), "to"),
+    **dict.fromkeys(("sender", "username"), "from"),
+}
+_PLANS = {kind: Plan(lines) for kind, lines in TABLES.items()}
+
+
+def unsaid(stanza: Element, obj: Object) -> str:
+    """Why the message or presence `stanza`, made of `obj`, would tell nobody anything; "" if it tells something.
+
+    An iq is none of this: one without a child is refused anyway (RFC 6120 §8.2.3).
+    """
+    kind = stanza.tag
+    if kind == "iq" or stanza.get("type") == "error":
+        return ""
+    known = KNOWN[kind]
+    strangers = [name for name in obj if name not in known]
+    if not strangers:
+        return _of_another_type(obj) if kind == "message" else ""
+    if any(_says(kind, name, obj[name]) for name in obj if name in known and name not in _ABOUT):
+        return ""
+    return f"nothing in this object is said to anybody: a {kind} has no {_listed(strangers, known)}"
+
+
+def _says(kind: str, name: str, value: Any) -> bool:
+    """Whether this member by itself makes an element that is not empty, or whose being there is what it says."""
+    if name == "join":
+        return value is True
+    scratch = Element(kind)
+    _PLANS[kind].write(scratch, {name: value})
+    return any(c.text or c.attrib or len(c) or c.tag in _STATES for c in scratch) or (len(scratch) > 0 and (value is True or value == {}))
+
+
+def _of_another_type(obj: Object) -> str:
+    """Of members that all are known, whether each has a value that its field cannot have, and so makes nothing or an empty element."""
+    said = [name for name in obj if name not in _ABOUT]
+    if not said or any(isinstance(obj[name], str) or _says("message", name, obj[name]) for name in said):
+        return ""
+    return f"nothing in this object is said to anybody: {said[0]!r} has a value of another type; a text is written as a string"
+
+
+def _listed(strangers: list[Any], known: frozenset[str]) -> str:
+    more = f" and {len(strangers) - MAX_NAMED} more" if len(strangers) > MAX_NAMED else ""
+    return ", ".join(_named(str(name), known) for name in strangers[:MAX_NAMED]) + more
+
+
+def _named(name: str, known: frozenset[str]) -> str:
+    near = _MEANT.get(name.lower()) or next(iter(difflib.get_close_matches(name[:MAX_NAME], sorted(known), 1, NEAR)), "")
+    return f"{name[:MAX_NAME]!r} (write {near!r})" if near and near != name else f"{name[:MAX_NAME]!r}"
