@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -271,3 +272,23 @@ def test_relative_paths_stay_what_they_are(config: Path, monkeypatch: pytest.Mon
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert merge(settings, settings.again()) == (settings, [], [])
+
+
+def test_what_auto_comes_to_in_a_pinned_process(app: Flask, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = app.extensions["gateway"].settings.server.workers
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(before + 1 if before < 4 else 1)), raising=False)
+    assert load_settings(config, {}).server.workers != before
+    assert reload(app) == (200, 0)
+    change(config, server_workers="auto")
+    assert reload(app) == (200, 0)
+    change(config, server_workers=str(before + 1))
+    assert reload(app) == (400, "These need a restart: [server] workers. All else is in force")
+
+
+def test_a_live_setting_comes_and_goes(app: Flask, config: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for text in ("2", "3", "2"):
+        change(config, commands_default_version=text)
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            assert reload(app) == (200, 0)
+        assert "in force: [commands] default_version" in caplog.text

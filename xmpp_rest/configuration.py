@@ -213,8 +213,16 @@ def _settings(texts: Texts, file: Path | None, notices: list[str], again: Callab
     given = frozenset(f"{section}.{key}" for section, keys in texts.items() for key in keys)
     single = {name: read[name] for name in SECTIONS}
     base = str((file.parent if file else Path()).resolve())
-    rest: dict[str, Any] = {"file": str(file or ""), "base": base, "given": given, "again": again, "notices": tuple(notices)}
+    written = {f"{section}.{key}": text for section in SECTIONS for key, text in _written(section, texts[section], hosted).items()}
+    rest: dict[str, Any] = {"file": str(file or ""), "base": base, "given": given, "written": written, "again": again}
+    rest["notices"] = tuple(notices)
     return Settings(**single, callbacks=many["callback"], rights=many["rights"], **rest)
+
+
+def _written(section: str, keys: dict[str, tuple[str, str]], hosted: str) -> dict[str, str]:
+    """Every setting of a section as text, by its key; the default where it is not set."""
+    texts = {name: keys[name][0] if name in keys else f.metadata["default"] for name, f in _table(section).items()}
+    return {name: text.replace("<domain>", hosted) for name, text in texts.items()}
 
 
 def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:

@@ -43,6 +43,7 @@ def merge(old: Settings, new: Settings) -> Merged:
         table = getattr(new, section)
         taken = {f.name: getattr(table, f.name) for f in fields(SECTIONS[section]) if key_of(f) in keys}
         parts[section] = replace(getattr(old, section), **taken)
+    parts["written"] = dict(old.written) | {name: new.written[name] for s, keys in lives.items() for name in (f"{s}.{key}" for key in keys)}
     applied = [name for name, live in changed if live]
     return Merged(replace(old, **parts), applied, [name for name, live in changed if not live])
 
@@ -52,7 +53,8 @@ def _changed(old: Settings, new: Settings, lives: Mapping[str, set[str]], *, rig
     for section, table in SECTIONS.items():
         before, after = getattr(old, section), getattr(new, section)
         for f in fields(table):
-            if getattr(before, f.name) != getattr(after, f.name):
+            name = f"{section}.{key_of(f)}"
+            if old.written[name] != new.written[name] and getattr(before, f.name) != getattr(after, f.name):
                 yield f"[{section}] {key_of(f)}", key_of(f) in lives.get(section, ())
     for family, live, olds, news in (("callback", False, old.callbacks, new.callbacks), ("rights", rights, old.rights, new.rights)):
         for name in sorted({*olds, *news}):

@@ -8,7 +8,7 @@ domain`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any, TypeVar
 
@@ -257,7 +257,8 @@ class Right:
 @dataclass(frozen=True)
 class Settings:
     """All settings, read and checked. `file`: where they were read, empty for none; `base`: the folder that relative paths are below;
-    `given`: what was set, as section.key.
+    `given`: what was set, as section.key; `written`: the text of every setting by that name, with which two readings are compared: what
+    `auto` comes to depends on the process that reads it.
 
     `again` reads them once more from where they came from; it raises SettingsError. `notices`: what was read although it is out of date.
     """
@@ -280,6 +281,7 @@ class Settings:
     file: str
     base: str
     given: frozenset[str]
+    written: Mapping[str, str] = field(repr=False, compare=False)
     again: Callable[[], Settings] = field(repr=False, compare=False)
     notices: tuple[str, ...] = field(default=(), compare=False)
 

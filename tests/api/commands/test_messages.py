@@ -74,10 +74,20 @@ def test_a_message_as_if_from_afar(run: Run, gateway: Gateway) -> None:
         ("", (400, "no element found")),
         ("<message/><message/>", (400, "junk after document element")),
         ("<body/>", (400, "The stanza must be a message, presence or iq")),
+        ("<iq type='get'/>", (400, "An iq needs the attribute id")),
+        ("<iq type='result'/>", (400, "An iq needs the attribute id")),
+        ("<iq type='get' id='1'/>", (200, 0)),
+        ("<iq type='result' id='1'/>", (200, 0)),
+        ("<iq id='1'/>", (400, "An iq needs the attribute type: one of get, set, result, error")),
+        ("<iq type='Get' id='1'/>", (400, "An iq needs the attribute type: one of get, set, result, error")),
+        ("<presence type='subscribe'/>", (200, 0)),
+        ("<presence type='available'/>", (400, None)),
+        ("<message type='strange'><body>x</body></message>", (200, 0)),
     ],
 )
 def test_stanzas(run: Run, stanza: str, answer: Any) -> None:
-    assert run("send_stanza", ENDS | {"stanza": stanza}) == answer
+    status, body = run("send_stanza", ENDS | {"stanza": stanza})
+    assert (status, answer[1] and body) == answer
 
 
 def test_a_stanza_of_a_malformed_address(run: Run) -> None:
@@ -89,6 +99,7 @@ def test_a_stanza_of_a_session(run: Run, client: FlaskClient, gateway: Gateway) 
     assert run("send_stanza_c2s", args) == (400, "no_session")
     client.post("/rest", json={"kind": "presence", "from": f"nurse@{DOMAIN}/phone"}, headers=basic("nurse"))
     assert run("send_stanza_c2s", args) == (200, 0)
+    assert run("send_stanza_c2s", args | {"stanza": "<iq type='get'/>"}) == (400, "An iq needs the attribute id")
     assert f"nurse@{DOMAIN}/phone" in archived(gateway, "juliet")[0]
 
 

@@ -158,11 +158,11 @@ class Conference:
 
     @offered
     def invite(self, name: str, users: list[str], password: str, reason: str) -> None:
-        """Send direct invitations to those who are not in the room. Raises GatewayError: room-unknown."""
+        """Send direct invitations to those who are not in the room. Raises GatewayError: room-unknown, outbox-full, link-down."""
         with self._rooms.held(self._known(name)) as room:
             absent = [user for user in map(parse_jid, users) if not room.is_present(user.bare)]
         for user in absent:
-            self._voice.deliver(direct_invitation(room.jid, str(user), reason, password))
+            self._voice.send(direct_invitation(room.jid, str(user), reason, password))
 
     # -- subscriptions
 

@@ -44,7 +44,8 @@ class Voice:
     """Sends the stanzas of rooms."""
 
     def __init__(self, send: Callable[[Element], Element | None], incidents: Incidents) -> None:
-        self._send = send
+        self.send = send
+        """Sends a stanza; the refusal where it comes at once. Raises GatewayError, StorageError, BadXML."""
         self._incidents = incidents
 
     # -- presence
@@ -146,7 +147,7 @@ class Voice:
     def deliver(self, stanza: Element) -> Element | None:
         """Send a stanza; the refusal where it comes at once. What cannot go keeps nobody else from hearing theirs."""
         try:
-            return self._send(stanza)
+            return self.send(stanza)
         except Exception as e:
             text = "a <%s/> of %s did not reach %s: %r"
             self._incidents.report(log, "room-unreached", text, stanza.tag, stanza.get("from"), stanza.get("to"), e)

@@ -17,6 +17,8 @@ from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import KINDS, child, make, new_id
 
 TYPES = frozenset(("chat", "error", "groupchat", "headline"))  # any other one is a normal message (RFC 6121 §5.2.2)
+IQ_TYPES = ("get", "set", "result", "error")
+PRESENCE_TYPES = frozenset((None, "", "error", "probe", "subscribe", "subscribed", "unavailable", "unsubscribe", "unsubscribed"))
 
 
 @contextmanager
@@ -65,7 +67,20 @@ def _stanza(text: str) -> Element:
         stanza = parse_text(text)
     if stanza.tag not in KINDS:
         raise rejected("The stanza must be a message, presence or iq")
+    _require_sense(stanza)
+    stanza.attrib.setdefault("id", new_id())
     return stanza
+
+
+def _require_sense(stanza: Element) -> None:
+    """Raises Failure for what no server would pass on: it would be lost, and the command must not say that it was sent."""
+    kind = stanza.get("type")
+    if stanza.tag == "iq" and stanza.get("id") is None:  # RFC 6120 §8.2.3
+        raise rejected("An iq needs the attribute id")
+    if stanza.tag == "iq" and kind not in IQ_TYPES:
+        raise rejected(f"An iq needs the attribute type: one of {', '.join(IQ_TYPES)}")
+    if stanza.tag == "presence" and kind not in PRESENCE_TYPES:  # RFC 6121 §4.7.1
+        raise rejected(f"The type of a presence is one of {', '.join(sorted(filter(None, PRESENCE_TYPES)))}, or there is none")
 
 
 @command("send_stanza")
@@ -76,7 +91,6 @@ def send_stanza(services: Services, from_: str, to: str, stanza: str) -> bool:
         raise rejected("JID malformed") from e
     element = _stanza(stanza)
     element.attrib |= {"from": str(sender), "to": str(recipient)}
-    element.attrib.setdefault("id", new_id())
     _send(services, element, sender, recipient)
     return True
 
@@ -97,7 +111,6 @@ def send_stanza_c2s(services: Services, user: str, host: str, resource: str, sta
     except InvalidJID as e:
         raise rejected("JID malformed") from e
     element.attrib |= {"from": str(sender)} | ({"to": str(recipient)} if to else {})
-    element.attrib.setdefault("id", new_id())
     _send(services, element, sender, recipient)
     return True
 

@@ -17,13 +17,13 @@ ANY = "global"  # stands for all services, of which there is one
 NO_SERVICE = "Unknown host passed in 'service'"
 
 
-def conference(services: Services, service: str) -> Conference:
-    """The service of this name. Raises Failure where there is none."""
+def conference(services: Services, service: str, complaint: str = NO_SERVICE) -> Conference:
+    """The service of this name. Raises Failure, with the complaint, where there is none."""
     rooms = services.gateway.conference
     if rooms is None:
-        raise rejected(NO_SERVICE, "There are no rooms here: [gateway] conference_domain is empty")
+        raise rejected(complaint, "There are no rooms here: [gateway] conference_domain is empty")
     if domain(service) != rooms.domain:
-        raise rejected(NO_SERVICE, f"service: write {rooms.domain}")
+        raise rejected(complaint, f"service: write {rooms.domain}")
     return rooms
 
 

@@ -8,10 +8,11 @@ from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID, parse_jid
 
 BAD_JID = "Invalid 'jid'"
+NO_SERVICE = "Unknown host in 'service'"  # COMPAT ejabberd: without `passed`, of these two commands alone
 
 
 def _register(services: Services, nick: str, jid: JID, service: str) -> bool:
-    rooms = conference(services, service)
+    rooms = conference(services, service, NO_SERVICE)
     with refusing(nick_taken="Nick already registered", bad_nick="Invalid 'nick'"):
         if nick:
             rooms.reserve_nick(nick, str(jid.bare))
@@ -32,13 +33,13 @@ def muc_register_nick_v0(services: Services, nick: str, jid: str, service: str) 
 
 @command("muc_unregister_nick", 3)
 def muc_unregister_nick(services: Services, user: str, host: str, service: str) -> bool:
-    conference(services, service).release_nick(str(user_at(user, host, BAD_JID)))
+    conference(services, service, NO_SERVICE).release_nick(str(user_at(user, host, BAD_JID)))
     return True
 
 
 @command("muc_unregister_nick")
 def muc_unregister_nick_v0(services: Services, jid: str, service: str) -> bool:
-    conference(services, service).release_nick(str(address(jid, BAD_JID).bare))
+    conference(services, service, NO_SERVICE).release_nick(str(address(jid, BAD_JID).bare))
     return True
 
 
