@@ -86,7 +86,7 @@ def test_recorded_lines(request: pytest.FixtureRequest, running: bool) -> None:
         (["registered_users", "montague.example"], 1, None),
         (["kick_user", "admin", DOMAIN], 0, "Kicked sessions: 0\n"),
         (["--version", "1", "kick_user", "admin", DOMAIN], 0, "0\n"),
-        (["--version", "1", "ban_account", "nobody", DOMAIN, "x"], 1, "Error: false\n"),
+        (["--version", "1", "ban_account", "nobody", DOMAIN, "x"], 1, "Error: account_does_not_exist\n"),
         (["--version", "1", "get_ban_details", "admin", DOMAIN], 1, "Error: unknown_command\n"),
         (["backup", "x"], 1, "Error: unknown_command\n"),
         (["echo", "x"], 1, "Error: frontend_cannot_call_an_internal_command\n"),
@@ -103,6 +103,35 @@ def test_lines(line: Callable[..., Ran], words: list[str], code: int, out: str |
     assert ran.code == code, ran
     assert out is None or ran.out == out
     assert code == 0 or ran.out + ran.err
+
+
+def test_why_a_command_did_nothing(gateway: Gateway) -> None:
+    gateway.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
+    assert gateway.command is not None
+    expected = [
+        (["ban_account", "nobody", DOMAIN, "x"], "account_does_not_exist"),
+        (["ban_account", "a b", DOMAIN, "x"], "account_does_not_exist"),
+        (["unban_account", "nobody", DOMAIN], "account_does_not_exist"),
+        (["unban_account", "juliet", DOMAIN], "account_was_not_banned"),
+        (["ban_account", "juliet", DOMAIN, "x"], ""),
+        (["ban_account", "juliet", DOMAIN, "x"], "account_was_already_banned"),
+        (["unban_account", "juliet", DOMAIN], ""),
+        (["srg_create", "g", DOMAIN, "", "", "a, g, b"], '{wrong_displayed_groups,[<<"a">>,<<"b">>]}'),
+        (["srg_create", "g", DOMAIN, "", "", "g"], ""),
+        (["srg_add_displayed", "g", DOMAIN, "a"], '{wrong_displayed_groups,[<<"a">>]}'),
+        (["srg_add_displayed", "h", DOMAIN, "g"], "group_does_not_exist"),
+        (["srg_del_displayed", "g", DOMAIN, "ä"], "{inexistent_displayed_groups,<<195,164>>}"),
+        (["srg_set_info", "h", DOMAIN, "label", "x"], "group_does_not_exist"),
+        (["srg_user_add", "@all@", DOMAIN, "h", DOMAIN], "group_does_not_exist"),
+        (["delete_old_mam_messages", "bogus", "1"], "unsupported_type"),
+        (["check_account", "nobody", DOMAIN], "false"),
+        (["check_password", "juliet", DOMAIN, "wrong"], "false"),
+        (["privacy_set", "juliet", DOMAIN, "<a/>"], "false"),
+        (["unregister", "nobody", DOMAIN], ""),
+    ]
+    for (name, *words), reason in expected:
+        code, text = gateway.command(name=name, version=None, words=words, auth=None)
+        assert (code, text) == ((1, f"Error: {reason}\n") if reason else (0, "")), name
 
 
 def test_an_account_may_what_it_may(line: Callable[..., Ran], gateway: Gateway) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.errors import Failure
-from xmpp_rest.api.commands.results import order
+from xmpp_rest.api.commands.results import NotDone, order
 from xmpp_rest.api.commands.types import ListOf, Scalar, TupleOf, Type
 
 DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -37,7 +37,7 @@ def of_result(value: Any, definition: Definition, version: int) -> Printed:
     """A command that has run."""
     match definition.result.type:
         case Scalar(name="rescode"):
-            return Printed(DONE, "") if value else Printed(FAILED, "Error: false\n")
+            return Printed(DONE, "") if value else Printed(FAILED, f"Error: {value.reason if isinstance(value, NotDone) else 'false'}\n")
         case Scalar(name="restuple") if not value:  # COMPAT ejabberd: the text is empty, so nothing is printed
             return Printed(DONE, "")
         case ListOf(element=element) as shape:

@@ -11,7 +11,8 @@ from xmpp_rest.protocol.jid import JID
 
 GROUPS = "shared_roster_groups"  # the store
 ALL = "all_users"
-FLAGS = (ALL, "online_users")
+ONLINE = "online_users"
+FLAGS = (ALL, ONLINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Group:
     displayed: tuple[str, ...] = ()  # ids of groups
     flags: frozenset[str] = frozenset()  # of FLAGS: who is a member without being named
     members: frozenset[str] = frozenset()
+    made: bool = True  # False: it only has members yet, and is there for nobody (COMPAT ejabberd: they may come first)
 
 
 Groups = dict[str, Group]
@@ -37,13 +39,39 @@ class SharedGroups:
 
     def all(self) -> Groups:
         """Every group by its id."""
+        return _made(self._load())
+
+    def _load(self) -> Groups:
         return _read(self._driver.load(None, self._domain, GROUPS))
+
+    def members(self, name: str) -> list[str]:
+        """Who was named a member of the group, which need not have been made yet."""
+        group = self._load().get(name)
+        return list(group.members) if group else []
+
+    def join(self, name: str, member: JID) -> None:
+        """Name somebody a member of the group; if there is none, of the one that is made under this id later."""
+
+        def edit(groups: Groups) -> bool:
+            group = groups.get(name, Group(made=False))
+            groups[name] = replace(group, members=group.members | {str(member)})
+            return groups[name] != group
+
+        self._change(edit)
+
+    def part(self, name: str, member: JID) -> None:
+        """Somebody is no member of the group any more; nothing happens where it was none."""
+
+        def edit(groups: Groups) -> bool:
+            return name in groups and _without(groups, name, member)
+
+        self._change(edit)
 
     def create(self, name: str, group: Group) -> bool:
         """Make the group, or overwrite its settings; its members stay. False if it shows a group that is not there."""
 
         def edit(groups: Groups) -> bool:
-            if not {name, *groups} >= set(group.displayed):
+            if not {name, *_made(groups)} >= set(group.displayed):
                 return False
             groups[name] = replace(group, members=groups[name].members) if name in groups else group
             return True
@@ -54,7 +82,8 @@ class SharedGroups:
         """Replace a group by what `change` makes of it and of all; None leaves it. False if it is not there, or was left."""
 
         def edit(groups: Groups) -> bool:
-            changed = change(groups[name], groups) if name in groups else None
+            made = _made(groups)
+            changed = change(made[name], made) if name in made else None
             if changed is not None:
                 groups[name] = changed
             return changed is not None
@@ -76,20 +105,24 @@ class SharedGroups:
         """The account is gone: it is no member any more."""
 
         def edit(groups: Groups) -> bool:
-            theirs = {n: replace(g, members=g.members - {str(jid)}) for n, g in groups.items() if str(jid) in g.members}
-            groups.update(theirs)
-            return bool(theirs)
+            left = [name for name in list(groups) if _without(groups, name, jid)]
+            return bool(left)
 
         self._change(edit)
 
-    def contacts(self, jid: JID, users: Callable[[], Iterable[str]]) -> dict[str, tuple[str, list[str]]]:
-        """Whom the account sees because of its groups: bare JID → (name, labels). `users` tells the localparts of all accounts."""
-        groups, seen = self.all(), dict[str, tuple[str, list[str]]]()
-        everybody = {f"{user}@{self._domain}" for user in users()} if any(ALL in g.flags for g in groups.values()) else set()
-        mine = [g for g in groups.values() if str(jid) in _members(g, everybody)]
+    def contacts(self, jid: JID, users: Callable[[], Iterable[str]], online: Callable[[], Iterable[JID]]) -> dict[str, list[str]]:
+        """Whom the account sees because of its groups: bare JID → labels.
+
+        `users` tells the localparts of all accounts, `online` the addresses of those that have a session.
+        """
+        groups, seen = self.all(), dict[str, list[str]]()
+        flags = frozenset[str]().union(*(g.flags for g in groups.values()))
+        everybody = {f"{user}@{self._domain}" for user in users()} if flags else set()
+        flagged = {ALL: everybody, ONLINE: {str(who.bare) for who in online()} & everybody if ONLINE in flags else set()}
+        mine = [g for g in groups.values() if str(jid) in g.members or (g.flags and str(jid) in everybody)]
         for shown in sorted({d for g in mine for d in g.displayed if d in groups}):
-            for member in _members(groups[shown], everybody) - {str(jid)}:
-                seen.setdefault(member, (member.partition("@")[0], []))[1].append(groups[shown].label or shown)
+            for member in groups[shown].members.union(*(flagged[flag] for flag in groups[shown].flags)) - {str(jid)}:
+                seen.setdefault(member, []).append(groups[shown].label or shown)
         return seen
 
     def _change(self, edit: Callable[[Groups], bool]) -> bool:
@@ -105,8 +138,19 @@ class SharedGroups:
         return done
 
 
-def _members(group: Group, everybody: set[str]) -> set[str]:
-    return set(group.members) | (everybody if ALL in group.flags else set())
+def _made(groups: Groups) -> Groups:
+    return {name: group for name, group in groups.items() if group.made}
+
+
+def _without(groups: Groups, name: str, member: JID) -> bool:
+    """Take somebody out of a group; whether that changes anything."""
+    group = groups[name]
+    if str(member) not in group.members:
+        return False
+    groups[name] = replace(group, members=group.members - {str(member)})
+    if not groups[name].made and not groups[name].members:
+        del groups[name]
+    return True
 
 
 def _read(table: Table | None) -> Groups:
@@ -118,10 +162,11 @@ def _group(row: dict[str, Any]) -> Group:
     def names(key: str) -> list[str]:
         return [str(name) for name in row.get(key) or ()]
 
-    text = {key: str(row.get(key, "")) for key in ("label", "description")}
-    return Group(**text, displayed=tuple(names("displayed")), flags=frozenset(names("flags")), members=frozenset(names("members")))
+    label, description = (str(row.get(key, "")) for key in ("label", "description"))
+    flags, members = frozenset(names("flags")) & frozenset(FLAGS), frozenset(names("members"))
+    return Group(label, description, tuple(names("displayed")), flags, members, made=row.get("made") is not False)
 
 
 def _written(group: Group) -> dict[str, Any]:
     lists = {"displayed": list(group.displayed), "flags": sorted(group.flags), "members": sorted(group.members)}
-    return {"label": group.label, "description": group.description} | lists
+    return {"label": group.label, "description": group.description, "made": group.made} | lists

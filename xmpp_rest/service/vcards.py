@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 VCARD = "vcard"  # the store
 NAMESPACE = "vcard-temp"
+NICKS = ("NICKNAME", "FN")
 TEL = "TEL"  # XEP-0054 §3: kinds are empty elements beside the NUMBER
 
 
@@ -35,6 +36,12 @@ class VCards:
     def get(self, jid: JID) -> Element | None:
         """The `<vCard/>`, or None where there is none."""
         return _element(jid, self._driver.load(jid.local, jid.domain, VCARD))
+
+    def nick(self, jid: JID) -> str:
+        """What the account calls itself: its NICKNAME, else its FN; "" where its vCard says neither."""
+        card = self.get(jid)
+        texts = (next(iter(values(card, name)), "") for name in NICKS) if card is not None else iter(())
+        return next(filter(None, texts), "")
 
     def store(self, jid: JID, card: Element) -> None:
         """Replace the vCard."""

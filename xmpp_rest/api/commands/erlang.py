@@ -47,6 +47,12 @@ def _binary(text: str) -> str:
     return f"<<{','.join(map(str, octets))}>>"
 
 
+def printed(text: str) -> str:
+    """A binary as Erlang prints it to people: with letters where it has only those that it knows."""
+    plain = text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
+    return f'<<"{text}">>' if plain else _binary(text)
+
+
 def _float(value: float) -> str:
     """The shorter of decimal and scientific notation, with the digits that are needed to read the same number back."""
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()

@@ -1,15 +1,26 @@
 """How does the result of a command become JSON? (spec commands-api §8)
 
-A command returns bool for a rescode (True: done), str, int, a list, and a tuple of its fields in the order of the definition.
+A command returns bool or NotDone for a rescode (True: done), str, int, a list, and a tuple of its fields in the order of the definition.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from xmpp_rest.api.commands.types import Field, ListOf, Scalar, TupleOf, Type
 
 _NAMED_IN_V0 = frozenset(("integer", "string", "binary", "atom"))
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """False with a reason, which the command line prints; over HTTP it is 1 all the same (COMPAT ejabberd)."""
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
 
 
 def render(value: Any, result: Field, version: int) -> Any:

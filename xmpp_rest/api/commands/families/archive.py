@@ -5,6 +5,7 @@ from __future__ import annotations
 from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.families.jobs import abort, before, start, status
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.results import NotDone
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.service.archive import EVERYTHING, Wanted
@@ -42,11 +43,13 @@ def _domains(services: Services, kind: str) -> list[str]:
 
 
 @command("delete_old_mam_messages")
-def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool:
+def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool | NotDone:
     archive, old = services.gateway.archive, Wanted(end=before(days))
+    if type_ not in TYPES:
+        return NotDone("unsupported_type")
     for owner in _owners(services, type_):
         archive.remove(owner, old)
-    return type_ in TYPES
+    return True
 
 
 def _owners(services: Services, kind: str) -> list[JID]:

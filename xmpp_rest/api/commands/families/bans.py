@@ -7,27 +7,30 @@ import secrets
 from xmpp_rest.api.commands.families.accounts import account
 from xmpp_rest.api.commands.families.last import now, shown
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.results import NotDone
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID
 
 ALL = "all"  # hosts; over HTTP the rights refuse it (spec commands-api §12)
+ABSENT = NotDone("account_does_not_exist")
+BANNED, NOT_BANNED = NotDone("account_was_already_banned"), NotDone("account_was_not_banned")
 DETAILS = ("reason", "bandate", "lastdate", "lastreason")
 
 
 @command("ban_account")
-def ban_account_v0(services: Services, user: str, host: str, reason: str) -> bool:
+def ban_account_v0(services: Services, user: str, host: str, reason: str) -> bool | NotDone:
     """Before v2 a ban was a password that nobody knows; what it was is lost."""
     jid = account(services, user, host)
     if jid is None or not services.accounts.exists(jid):
-        return False
+        return ABSENT
     lock = f"BANNED_ACCOUNT--{now()[:19]}--{secrets.token_urlsafe(24)}"
     try:
         _lock(services, jid, f"{lock}--{reason}")
     except GatewayError as e:
         if e.name != "bad-password":
-            return False  # it went in the meantime
+            return ABSENT  # it went in the meantime
         _lock(services, jid, lock)  # a reason that no password can hold
     services.gateway.sessions.end_all(jid, _why(reason))
     return True
@@ -43,19 +46,23 @@ def _lock(services: Services, jid: JID, password: str) -> None:
 
 
 @command("ban_account", 2)
-def ban_account(services: Services, user: str, host: str, reason: str) -> bool:
+def ban_account(services: Services, user: str, host: str, reason: str) -> bool | NotDone:
     jid = account(services, user, host)
-    if jid is None or not services.bans.ban(jid, dict(zip(DETAILS, (reason, now(), *shown(services, jid)), strict=True))):
-        return False
+    if jid is None or not services.accounts.exists(jid):
+        return ABSENT
+    if not services.bans.ban(jid, dict(zip(DETAILS, (reason, now(), *shown(services, jid)), strict=True))):
+        return BANNED
     services.tokens.revoke_all(jid)
     services.gateway.sessions.end_all(jid, _why(reason))
     return True
 
 
 @command("unban_account", 2)
-def unban_account(services: Services, user: str, host: str) -> bool:
+def unban_account(services: Services, user: str, host: str) -> bool | NotDone:
     jid = account(services, user, host)
-    return jid is not None and services.bans.unban(jid)
+    if jid is None or not services.accounts.exists(jid):
+        return ABSENT
+    return services.bans.unban(jid) or NOT_BANNED
 
 
 @command("get_ban_details", 2)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from xmpp_rest.api.commands.erlang import printed
 from xmpp_rest.api.commands.families.accounts import unregister
 from xmpp_rest.api.commands.families.jobs import before
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID
-
-
-def _binary(text: str) -> str:
-    """As Erlang prints it."""
-    plain = text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
-    return f'<<"{text}">>' if plain else f"<<{','.join(map(str, text.encode()))}>>"
 
 
 @command("delete_old_users")
@@ -21,7 +16,7 @@ def delete_old_users(services: Services, days: int) -> str:
     deleted = _unused(services, before(days))
     for jid in deleted:
         unregister.run(services, jid.local, jid.domain)
-    listed = ",".join(f"{{{_binary(jid.local)},{_binary(jid.domain)}}}" for jid in deleted)
+    listed = ",".join(f"{{{printed(jid.local)},{printed(jid.domain)}}}" for jid in deleted)
     return f"Deleted {len(deleted)} users: [{listed}]"
 
 

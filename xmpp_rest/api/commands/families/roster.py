@@ -75,25 +75,26 @@ def delete_rosteritem(services: Services, localuser: str, localhost: str, user: 
 Row = tuple[str, str, str, str, list[str]]
 
 
-def _rows(services: Services, owner: JID) -> list[Row]:
-    """The contacts, and whom the account sees because of its shared groups."""
-    shared = services.groups.contacts(owner, services.accounts.users)
+def _rows(services: Services, owner: JID, nick_of: Callable[[JID], str]) -> list[Row]:
+    """The contacts, and whom the account sees because of its shared groups, each under the nick that `nick_of` tells."""
+    shared = services.groups.contacts(owner, services.accounts.users, lambda: [s.jid for s in services.gateway.sessions.all()])
     own = [(str(i.jid), i.name, i.state.subscription, PENDING[i.state.ask], list(i.groups)) for i in _items(services, owner)]
-    rows = {jid: (jid, nick, "both", PENDING["none"], labels) for jid, (nick, labels) in shared.items()}
-    for jid, nick, subscription, pending, groups in own:
-        also = rows.get(jid)
-        rows[jid] = (jid, nick, "both" if also else subscription, pending, sorted({*groups, *(also[4] if also else ())}))
-    return list(rows.values())
+    rows = {
+        jid: (jid, nick, "both" if jid in shared else subscription, pending, sorted({*groups, *shared.get(jid, ())}))
+        for jid, nick, subscription, pending, groups in own
+    }
+    others = ((jid, labels) for jid, labels in shared.items() if jid not in rows)
+    return [*rows.values(), *((jid, nick_of(parse_jid(jid)), "both", PENDING["none"], labels) for jid, labels in others)]
 
 
 @command("get_roster")
 def get_roster(services: Services, user: str, host: str) -> list[Row]:
-    return _rows(services, services.address(user, host))
+    return _rows(services, services.address(user, host), services.vcards.nick)
 
 
 @command("get_roster_count")
 def get_roster_count(services: Services, user: str, host: str) -> int:
-    return len(_rows(services, services.address(user, host)))
+    return len(_rows(services, services.address(user, host), lambda _: ""))
 
 
 @command("push_alltoall")

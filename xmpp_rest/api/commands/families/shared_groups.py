@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from xmpp_rest.api.commands.erlang import printed
 from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.families.accounts import account
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.results import NotDone
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.texts import require_sendable
-from xmpp_rest.service.shared_groups import FLAGS, Group, SharedGroups
+from xmpp_rest.service.shared_groups import ALL, FLAGS, ONLINE, Group, SharedGroups
 
 SEPARATOR = "\\n"  # COMPAT ejabberd: the two characters, in `display` before v1
 TEXTS = ("label", "description")
 RESERVED = frozenset(("", "__array", "__hash"))  # words of the storage
+EVERYBODY = {"@all@": ALL, "@online@": ONLINE}  # COMPAT ejabberd: stands for a user, and sets what makes everybody a member
+ABSENT = NotDone("group_does_not_exist")
 
 
 def _groups(services: Services, host: str) -> SharedGroups:
@@ -21,23 +25,33 @@ def _groups(services: Services, host: str) -> SharedGroups:
     return services.groups
 
 
-@command("srg_create", 1)
-def srg_create(services: Services, group: str, host: str, label: str, description: str, display: list[str]) -> bool:
+def _require_name(group: str) -> None:
     if group in RESERVED:
         raise rejected("Invalid group name")
-    require_sendable(group, label, description)
-    return _groups(services, host).create(group, Group(label, description, tuple(dict.fromkeys(display))))
+    require_sendable(group)
+
+
+@command("srg_create", 1)
+def srg_create(services: Services, group: str, host: str, label: str, description: str, display: list[str]) -> bool | NotDone:
+    _require_name(group)
+    require_sendable(label, description)
+    groups, shown = _groups(services, host), tuple(dict.fromkeys(display))
+    return groups.create(group, Group(label, description, shown)) or _not_shown([d for d in shown if d not in {group, *groups.all()}])
+
+
+def _not_shown(groups: list[str]) -> NotDone:
+    return NotDone(f"{{wrong_displayed_groups,[{','.join(map(printed, groups))}]}}")
 
 
 @command("srg_create")
-def srg_create_v0(services: Services, group: str, host: str, label: str, description: str, display: str) -> bool:
-    done: bool = srg_create.run(services, group, host, label, description, [d for d in display.split(SEPARATOR) if d])
+def srg_create_v0(services: Services, group: str, host: str, label: str, description: str, display: str) -> bool | NotDone:
+    done: bool | NotDone = srg_create.run(services, group, host, label, description, [d for d in display.split(SEPARATOR) if d])
     return done
 
 
 @command("srg_add")
-def srg_add(services: Services, group: str, host: str) -> bool:
-    done: bool = srg_create.run(services, group, host, "", "", [])
+def srg_add(services: Services, group: str, host: str) -> bool | NotDone:
+    done: bool | NotDone = srg_create.run(services, group, host, "", "", [])
     return done
 
 
@@ -62,13 +76,21 @@ def srg_get_info(services: Services, group: str, host: str) -> list[tuple[str, s
 
 
 @command("srg_set_info")
-def srg_set_info(services: Services, group: str, host: str, key: str, value: str) -> bool:
+def srg_set_info(services: Services, group: str, host: str, key: str, value: str) -> bool | NotDone:
     require_sendable(value)
-    if key in TEXTS:
-        return _groups(services, host).edit(group, lambda g, _: replace(g, **{key: value}))  # type: ignore[arg-type]
-    if key in FLAGS:
-        return _groups(services, host).edit(group, lambda g, _: replace(g, flags=g.flags | {key} if value == "true" else g.flags - {key}))
-    return True  # COMPAT ejabberd
+
+    def change(g: Group, _: dict[str, Group]) -> Group:
+        if key in TEXTS:
+            return replace(g, **{key: value})  # type: ignore[arg-type]
+        if key in FLAGS:
+            return _flagged(g, key, there=value == "true")
+        return g  # COMPAT ejabberd: any other key is taken, and changes nothing
+
+    return _groups(services, host).edit(group, change) or ABSENT
+
+
+def _flagged(group: Group, flag: str, *, there: bool) -> Group:
+    return replace(group, flags=group.flags | {flag} if there else group.flags - {flag})
 
 
 @command("srg_get_displayed")
@@ -78,43 +100,50 @@ def srg_get_displayed(services: Services, group: str, host: str) -> list[str]:
 
 
 @command("srg_add_displayed")
-def srg_add_displayed(services: Services, group: str, host: str, add: str) -> bool:
+def srg_add_displayed(services: Services, group: str, host: str, add: str) -> bool | NotDone:
     def change(g: Group, groups: dict[str, Group]) -> Group | None:
         return replace(g, displayed=tuple(dict.fromkeys((*g.displayed, add)))) if add in groups else None
 
-    return _groups(services, host).edit(group, change)
+    groups = _groups(services, host)
+    return groups.edit(group, change) or (ABSENT if add in groups.all() else _not_shown([add]))
 
 
 @command("srg_del_displayed")
-def srg_del_displayed(services: Services, group: str, host: str, del_: str) -> bool:
+def srg_del_displayed(services: Services, group: str, host: str, del_: str) -> bool | NotDone:
     def change(g: Group, _: dict[str, Group]) -> Group | None:
         return replace(g, displayed=tuple(d for d in g.displayed if d != del_)) if del_ in g.displayed else None
 
-    return _groups(services, host).edit(group, change)
+    return _groups(services, host).edit(group, change) or NotDone(f"{{inexistent_displayed_groups,{printed(del_)}}}")
 
 
 @command("srg_get_members")
 def srg_get_members(services: Services, group: str, host: str) -> list[str]:
-    found = _groups(services, host).all().get(group)
-    return list(found.members) if found else []
-
-
-def _member(services: Services, user: str, host: str, grouphost: str, group: str, *, there: bool) -> bool:
-    groups = _groups(services, grouphost)
-    if jid := account(services, user, host):
-        name = {str(jid)}
-        groups.edit(group, lambda g, _: replace(g, members=g.members | name if there else g.members - name))
-    return True
+    return _groups(services, host).members(group)
 
 
 @command("srg_user_add")
-def srg_user_add(services: Services, user: str, host: str, group: str, grouphost: str) -> bool:
-    return _member(services, user, host, grouphost, group, there=True)
+def srg_user_add(services: Services, user: str, host: str, group: str, grouphost: str) -> bool | NotDone:
+    if user in EVERYBODY:
+        return _everybody(services, user, host, group, grouphost, there=True)
+    _require_name(group)
+    _groups(services, grouphost).join(group, services.address(user, host))
+    return True
 
 
 @command("srg_user_del")
-def srg_user_del(services: Services, user: str, host: str, group: str, grouphost: str) -> bool:
-    return _member(services, user, host, grouphost, group, there=False)
+def srg_user_del(services: Services, user: str, host: str, group: str, grouphost: str) -> bool | NotDone:
+    if user in EVERYBODY:
+        return _everybody(services, user, host, group, grouphost, there=False)
+    groups = _groups(services, grouphost)
+    if jid := account(services, user, host):  # else nobody of that name is a member of anything
+        groups.part(group, jid)
+    return True
+
+
+def _everybody(services: Services, user: str, host: str, group: str, grouphost: str, *, there: bool) -> bool | NotDone:
+    services.require_host(host)
+    flag = EVERYBODY[user]
+    return _groups(services, grouphost).edit(group, lambda g, _: _flagged(g, flag, there=there)) or ABSENT
 
 
 COMMANDS = (
