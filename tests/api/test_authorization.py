@@ -73,6 +73,14 @@ def test_the_page_is_locked_up(verona: FlaskClient) -> None:
     assert "form-action 'self' https://app.verona.example;" in headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("state", ["x" * 1024, "é" * 200])
+def test_a_state_that_no_header_should_hold(verona: FlaskClient, state: str) -> None:
+    for answer in (show(verona, state=state), fill(verona, state=state)):
+        assert (answer.status_code, "Location" in answer.headers) == (400, False)
+        assert "state" in answer.text
+    assert fragment(fill(verona, state="x" * 1023))["state"] == "x" * 1023
+
+
 def test_what_may_be_left_away(verona: FlaskClient) -> None:
     got = fragment(fill(verona, redirect_uri=None, scope=None, state=None, ttl=None))
     assert (got["scope"], got["expires_in"], "state" in got) == ("sasl_auth", "3600", False)

@@ -29,6 +29,7 @@ from xmpp_rest.settings import Callback
 
 log = logging.getLogger(__name__)
 
+FULL = "too many stanzas wait for this address (queue_size), or too many of this sender (queue_share)"
 BURST = 256  # stanzas that are promised with one write at the most
 
 
@@ -88,7 +89,7 @@ class CallbackService:
         if not self.pool.claim(sender.bare):
             text = "callback %s: the queue, or the sender's share of it, is full; a stanza from %s is refused"
             self._incidents.report(log, "callback-full", text, self.name, sender)
-            full = StanzaError("wait", "resource-constraint", "too many stanzas wait for this address")
+            full = StanzaError("wait", "resource-constraint", FULL)
             return refusal(stanza, full) if may_be_refused(stanza) else None
         delivery = new_delivery(stanza, sender, to)
         if sender.domain not in self._hosted:
@@ -171,4 +172,4 @@ class CallbackService:
             if self.pool.claim(delivery.sender.bare):
                 self._accept_all((delivery,))
             else:
-                self.carrier.refuse(delivery, StanzaError("wait", "resource-constraint"), "too many stanzas wait for this address")
+                self.carrier.refuse(delivery, StanzaError("wait", "resource-constraint"), FULL)

@@ -146,6 +146,13 @@ def test_the_location_is_below_the_public_url(make_app: MakeApp) -> None:
     assert response.headers["Location"] == f"https://gateway.example.net/xmpp/data/{DOMAIN}/admin/settings"
 
 
+def test_the_location_is_bounded(ask: Ask) -> None:
+    """A name of many bytes, each percent-encoded, is more than proxies take for a header field. Files take no such name."""
+    response = ask("PUT", f"/data/{DOMAIN}/{'é' * 500}/settings", user=ADMIN, body='{"a":1}')
+    assert response.status_code in (201, 500)
+    assert len(response.headers.get("Location", "")) <= 2048
+
+
 def test_the_location_without_one_is_where_the_request_went(ask: Ask) -> None:
     response = ask("PUT", "/data/settings", body='{"a":1}', base_url="http://capulet.example:25280/below")
     assert response.headers["Location"] == f"http://capulet.example:25280/below/data/{DOMAIN}/juliet/settings"

@@ -262,3 +262,24 @@ def test_a_call_that_was_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch)
     for call in (lambda: gateway.siblings.send_many([outgoing]), lambda: gateway.siblings.receive(stanza), lambda: gateway.siblings.route(stanza)):
         with pytest.raises(GatewayError, match="unanswered"):
             call()
+
+
+@pytest.mark.parametrize(("error", "code"), [(GatewayError("waits-full"), 503), (RuntimeError("unforeseen"), 500)])
+def test_a_batch_tells_what_it_has_sent(
+    client: FlaskClient, gateway: Gateway, sent: list[str], monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    """Whatever goes wrong in the middle: the lines before it are sent, and said to be."""
+    send_many, calls = gateway.sending.send_many, []
+
+    def second_fails(stanzas: Sequence[Outgoing]) -> Any:
+        calls.append(len(stanzas))
+        if len(calls) == 2:
+            raise error
+        return send_many(stanzas)
+
+    monkeypatch.setattr(gateway.sending, "send_many", second_fails)
+    lines = "\n".join(json.dumps({"to": ROMEO, "body": str(n)}) for n in range(130))
+    response = client.post("/rest", data=lines, content_type="application/x-ndjson", headers=basic("juliet"))
+    answers = [json.loads(line) for line in response.text.splitlines()]
+    assert [answer.get("code", 202) for answer in answers] == [202] * 64 + [code] * 64 + [202] * 2
+    assert sent == [str(n) for n in (*range(64), 128, 129)]

@@ -31,7 +31,7 @@ class Contacts(ClientResource):
         given = self.args | self.fields()
         if "jid" not in given:
             raise Refusal(400, "Missing JID")
-        jid = bare_address(given["jid"], INVALID)
+        jid = self.require_address(bare_address(given["jid"], INVALID), INVALID)
         # COMPAT MongooseIM: generation 3 never asks whether there is such an account
         if self.settings.generation != 3 and not self.gateway.contacts.known(jid):
             raise Refusal(404, f"The user {jid} does not exist")

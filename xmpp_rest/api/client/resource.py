@@ -26,6 +26,7 @@ from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.objects import BadObject, read_json
+from xmpp_rest.service.sendable import is_bare_name
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -181,6 +182,12 @@ class ClientResource(Authenticated):
         """Raise Refusal, 403, where the caller's token does not let send there."""
         if not self.caller.may_send_to(to):
             raise Refusal(403, f"This token may not send to {to}")
+
+    def require_address(self, jid: JID, text: str) -> JID:
+        """The same; raises Refusal, 400, with `text` where it is the name of a user without a domain."""
+        if is_bare_name(jid, self.gateway.router.domains):
+            raise Refusal(400, f"{text}: {jid}; did you mean {jid.domain}@{self.account.domain}?")
+        return jid
 
     def _log(self, status: int, reason: str) -> None:
         """Why, on the server's side: an empty 401 alone tells its user little."""

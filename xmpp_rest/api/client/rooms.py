@@ -60,7 +60,8 @@ class Rooms(RoomResource):
         """Who is in the room from the start (an extension, spec §11), each once, without the caller."""
         if not isinstance(given, list):
             raise Refusal(400, "Invalid list of participants")
-        users = dict.fromkeys(bare_address(user, "Invalid user JID") for user in given)
+        text = "Invalid user JID"
+        users = dict.fromkeys(self.require_address(bare_address(user, text), text) for user in given)
         return [Change(user, MEMBER) for user in users if user != self.account]
 
 

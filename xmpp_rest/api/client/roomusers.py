@@ -22,7 +22,7 @@ class RoomUsers(RoomResource):
         fields = self.fields()
         if "user" not in fields:
             raise Refusal(400, "Missing JID")
-        user = bare_address(fields["user"], INVALID)
+        user = self.require_address(bare_address(fields["user"], INVALID), INVALID)
         try:
             with refusals("affiliations"):
                 self.rooms.add(name, self.account, user)

@@ -15,6 +15,8 @@ from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.protocol.codecs import media_type
 from xmpp_rest.service.data import Check
 
+MAX_LOCATION = 2048  # characters: a longer one, of a name of many bytes, is left out, for a proxy takes so many fields only
+
 
 class Write(Store):
     """PUT, POST and DELETE."""
@@ -65,7 +67,8 @@ class Write(Store):
                 self.data.append(place, value, len(body), check)
             else:
                 self.data.replace(place, value, len(body), check)
-        self.response.headers["Location"] = self.url(url_path(place))
+        if len(location := self.url(url_path(place))) <= MAX_LOCATION:
+            self.response.headers["Location"] = location
         return True
 
     def delete_resource(self) -> bool:

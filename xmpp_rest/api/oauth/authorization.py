@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 from typing import Any, NoReturn
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Response
 
 from xmpp_rest.api.oauth.tokens import Granting
 from xmpp_rest.http.resource import Stop
 
+MAX_STATE = 1023  # characters: it comes back in a header field
 ASKED = ("response_type", "client_id", "redirect_uri", "scope", "state")  # what the form hands on (RFC 6749 §4.2.1)
 LASTING = {"3600": "an hour", "86400": "a day", "2592000": "30 days", "31536000": "a year"}  # COMPAT ejabberd: `ttl`
 FIELDS = {
@@ -68,6 +69,8 @@ class Authorization(Granting):
         name, redirect_uri = client
         if form.get("redirect_uri", redirect_uri) != redirect_uri:  # RFC 9700 §2.1: no pattern, the very same text
             self.fail(400, "invalid_request", "redirect_uri is not the one that the client was registered with")
+        if len(quote(form.get("state", ""))) > MAX_STATE:
+            self.fail(400, "invalid_request", f"state is at most {MAX_STATE} characters long, percent-encoded")
         self.form, self.name, self.redirect_uri = form, name, redirect_uri
 
     def act(self, form: Mapping[str, str]) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -19,6 +20,8 @@ from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.sending import Sending
 from xmpp_rest.service.together import Outgoing, Result
 from xmpp_rest.waits import Gone, Wait
+
+log = logging.getLogger(__name__)
 
 Answer = dict[str, Any]
 
@@ -55,7 +58,11 @@ class Batch:
 
     def _say_all(self, messages: Sequence[Addressed]) -> Iterator[Answer]:
         """Messages and presences that follow one another wait for the disk together."""
-        results = self._sending.send_many([Outgoing(*addressed) for addressed in messages])
+        results: Sequence[Result]
+        try:
+            results = self._sending.send_many([Outgoing(*addressed) for addressed in messages])
+        except Exception as e:  # what came before is sent, and its lines are to be told
+            results = [e] * len(messages)
         for addressed, result in zip(messages, results, strict=True):
             yield self._answered(addressed, lambda result=result: self._said(result))  # type: ignore[misc]
 
@@ -82,6 +89,9 @@ class Batch:
             return identifier | _error(failure("unwritable", error=str(e)))
         except REFUSED as e:
             return identifier | _error(failure_for(e))
+        except Exception:
+            log.exception("a stanza of a batch could not be sent")
+            return identifier | _error(failure_of(GatewayError("internal")))
 
     @staticmethod
     def _said(result: Result) -> Answer:
