@@ -172,6 +172,8 @@ class Gateway:
         self._link_ended = False
         callbacks = (service.start for service in self.callbacks.services.values())
         self._to_begin: list[Callable[[], None]] = [self._attach, self._intake.start, *callbacks, self._connect]
+        if self.conference:
+            self._to_begin.append(self.conference.vacancy.start)
         self.siblings = self._build_siblings()
         self._subscribe()
 
@@ -373,6 +375,8 @@ class Gateway:
             ended, self._link_ended = self._link_ended, True
         if ended:
             return
+        if self.conference:
+            self.conference.vacancy.stop()
         if self.uplink:
             self.uplink.stop()
         self._intake.stop()

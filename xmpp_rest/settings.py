@@ -204,6 +204,7 @@ class Conference:
     archive: bool = setting("yes", yes_or_no, "yes: what is said in new rooms is archived (their option `mam`).")
     allow_subscription: bool = setting("no", yes_or_no, "yes: new rooms take subscriptions (MUC/Sub; their option of this name), as ejabberd's packages have it.")
     history_size: int = setting("20", number(0, 1000), "Messages that a newcomer is shown at the most.")
+    unused_after: float = setting("3600", seconds(0, 31_536_000), "Seconds after which a room goes that is not persistent, that nobody has entered and nobody subscribes to, such as one that a command made; 0: it stays.")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.speaking import Speech
 from xmpp_rest.service.muc.subscribing import MayBring, Subscriptions
+from xmpp_rest.service.muc.vacancy import Vacancy
 from xmpp_rest.service.muc.voice import Voice
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.settings import Conference as Settings
@@ -67,4 +68,5 @@ def conference(
 
     archives = ArchiveQueries(archive, router.send, may_ask)
     entity = MucEntity(domain, doors, speech, Relay(rooms, voice), archives.handle, queries)
-    return Conference(rooms, voice, nicks, (doors, configuration, moderation, subscriptions), entity.handle)
+    vacancy = Vacancy(rooms, settings.unused_after, incidents)
+    return Conference(rooms, voice, nicks, (doors, configuration, moderation, subscriptions), entity.handle, vacancy)

@@ -26,6 +26,7 @@ from xmpp_rest.service.muc.room import AFFILIATIONS, Affiliation, Room, Subscrib
 from xmpp_rest.service.muc.rooms import Rooms
 from xmpp_rest.service.muc.seam import Ask, offered
 from xmpp_rest.service.muc.subscribing import Subscriptions
+from xmpp_rest.service.muc.vacancy import Vacancy
 from xmpp_rest.service.muc.voice import News, Voice
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,11 @@ class Conference:
         nicks: Nicks,
         parts: tuple[Doors, Configuration, Moderation, Subscriptions],
         handle: Handler,
+        vacancy: Vacancy,
     ) -> None:
         self.domain = rooms.domain
         self.handle = handle
+        self.vacancy = vacancy  # started where the rooms are
         self.away: Ask | None = None
         self._rooms = rooms
         self._voice = voice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -60,6 +61,7 @@ class Room:
     occupants: dict[str, Occupant] = field(default_factory=dict)
     history: deque[Kept] | None = None  # the newest messages; None: not read yet
     subject_at: float = 0.0  # when the subject was set
+    vacant_since: float = field(default_factory=time.monotonic)  # when it was made, or was persistent last; of one that nobody has entered
     configured: bool = True  # False until the owner who made the room by entering it has said how it should be
     stored: bool = False
     gone: bool = False

@@ -7,9 +7,10 @@ Archives and history of every room are in the storage.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from drivers import Driver, Table
@@ -86,14 +87,15 @@ class Rooms:
             self._driver.store(room.jid.local, self.domain, STORE, _table(room))
         elif room.stored:
             self._driver.store(room.jid.local, self.domain, STORE, None)
+            room.vacant_since = time.monotonic()
         room.stored = room.persistent
 
     def end(self, room: Room) -> None:
         """The room is not there any more, nor anything of it."""
-        room.gone = True
         if room.stored:
             self._driver.store(room.jid.local, self.domain, STORE, None)
         self.history.forget(room)
+        room.gone = True  # not before: where the storage fails, the room is still there
         with self._lock:
             self._live.pop(room.jid.local, None)
 
@@ -101,6 +103,19 @@ class Rooms:
         """Somebody has left, or subscribes no more: a room that is not persistent ends with the last one."""
         if not room.gone and not room.persistent and not room.occupants and not room.subscribers:
             self.end(room)
+
+    def vacant(self, age: float) -> list[str]:
+        """The rooms that would end with the last one who leaves, but that nobody has entered for `age` seconds."""
+        until = time.monotonic() - age
+        return [name for name, room in tuple(self._live.items()) if _is_vacant(room, until)]
+
+    def end_vacant(self, name: str, age: float) -> bool:
+        """End one of them, unless somebody has come meanwhile, or it has ended; whether it was ended here."""
+        with suppress(GatewayError), self.held(name) as room:  # room-unknown
+            if _is_vacant(room, time.monotonic() - age):
+                self.left(room)
+            return room.gone
+        return False
 
     def _put_away(self, room: Room) -> None:
         """A persistent room needs no memory while nobody is in it."""
@@ -119,6 +134,10 @@ class Rooms:
                 if room is not None:
                     self._live[name] = room
             return room
+
+
+def _is_vacant(room: Room, until: float) -> bool:
+    return not room.persistent and not room.occupants and not room.subscribers and room.vacant_since <= until
 
 
 def _table(room: Room) -> Table:
