@@ -245,6 +245,7 @@ class Gateway:
         if link.kind == "component":
             self.uplink = Uplink(self.domains, link, self._intake, self.data_dir / "outbox", self.outcomes.progress)
             self.router.attach(self.uplink.send, self.uplink.send_all)
+            self.sending.restored = self.uplink.restored
 
     def _connect(self) -> None:
         if self.uplink:

@@ -74,9 +74,14 @@ class Outbox:
         for number, text in journal.promises() if journal is not None else ():
             self._waiting.append(_restored(text.encode(), number))
         self._hold(self._waiting)
+        self._restored = frozenset(e.data for e in self._waiting)
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._unconfirmed) + len(self._unsettled)
+
+    def restored(self, text: str) -> bool:
+        """Whether an earlier process promised this stanza."""
+        return bool(self._restored) and text.encode() in self._restored
 
     @property
     def waits(self) -> bool:

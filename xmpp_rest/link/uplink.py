@@ -66,6 +66,10 @@ class Uplink:
         except OSError as e:
             raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
 
+    def restored(self, text: str) -> bool:
+        """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
+        return any(component.outbox.restored(text) for component in self._components.values())
+
     def status(self) -> list[dict[str, Any]]:
         """How each stream is, and how many stanzas wait for it or for its confirmation; times are Unix times."""
         return [{"domain": d, **c.state._asdict(), "outbox": len(c.outbox)} for d, c in self._components.items()]

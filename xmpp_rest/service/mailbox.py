@@ -18,13 +18,15 @@ from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts import Accounts
-from xmpp_rest.service.archive import Archive
+from xmpp_rest.service.archive import Archive, Wanted
 from xmpp_rest.service.archiving import Archiving, Letter
 from xmpp_rest.service.keeping import without_forged_ids, worth_keeping
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Event, Streams
 
 log = logging.getLogger(__name__)
+
+LATEST = 50  # messages among which one is looked for that another process may have archived a moment ago
 
 
 def _nobody_minds(owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
@@ -48,6 +50,7 @@ class Mailbox:
     """
 
     def __init__(self, archive: Archive, streams: Streams, accounts: Accounts, stamps: Stamps, incidents: Incidents) -> None:
+        self._archive = archive
         self._archiving = Archiving(archive, streams, stamps)
         self._streams = streams
         self._accounts = accounts
@@ -106,6 +109,17 @@ class Mailbox:
             if error is not None:
                 self._incidents.report(log, "sent-unkept", "a message of %s is sent, but not in its archive: %r", said.sender.bare, error)
         return errors
+
+    def has(self, message: Element, text: str, sender: JID, to: JID) -> bool:
+        """Whether the very same message is among the latest that the recipient, or for another domain the sender, has archived.
+
+        Raises StorageError.
+        """
+        owner, partner = (to, sender) if to.domain == self.domain else (sender, to)
+        if message.tag != "message" or not owner.local or owner.domain != self.domain or not worth_keeping(message):
+            return False
+        page = self._archive.page(owner.bare, Wanted(partner=partner.bare), LATEST, newest=True)
+        return any(kept.stanza.get("id") == message.get("id") and serialise(kept.stanza) == text for kept in page.items)
 
     def show(self, account: JID, stanza: Element) -> None:
         """Show what the gateway itself has to say to whoever listens to the account now: the push of a roster item, say."""

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class Away(Protocol):
     """The process that does the sending for this one; as the methods of Sending."""
 
-    def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]: ...
+    def send_many(self, stanzas: Sequence[Outgoing], *, again: bool = False) -> list[Result]: ...
     def receive(self, stanza: Element) -> Element | None: ...
     def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
     def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None: ...
@@ -50,6 +50,7 @@ class Sending:
         self._incidents = incidents
         self._together = Together(router, mailbox, outcomes, self._alone, self._watched)
         self._abroad: Turns[Outgoing, Result] = Turns(self._send_away, MOST)
+        self.restored: Callable[[str], bool] = lambda _text: False  # whether the process that owned the link before had the outbox take it
         self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
         self.away: Away | None = None  # the process that owns the link, where that is another one
 
@@ -123,8 +124,27 @@ class Sending:
         try:
             results = iter(self.away.send_many(good))
         except GatewayError as e:  # the process that owns the link has just ended
-            results = iter([e for _ in good])
+            results = iter(self._send_away_again(good) if e.name == "unanswered" else [e for _ in good])
         return [next(results) if isinstance(outgoing, Outgoing) else outgoing for outgoing in written]
+
+    def _send_away_again(self, stanzas: list[Outgoing]) -> list[Result]:
+        """Nobody has said whether these were sent: whoever owns the link next sees to it that they are."""
+        if self.away is None:
+            return self.send_again(stanzas)
+        try:
+            return self.away.send_many(stanzas, again=True)
+        except GatewayError:
+            return [GatewayError("unanswered") for _ in stanzas]
+
+    def send_again(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+        """As `send_many`, in the process that owns the link, after another one that may have sent some of these: not twice."""
+        taken = [self._is_taken(outgoing) for outgoing in stanzas]
+        self._outcomes.all_accepted((o.sender, o.stanza.get("id", "")) for o, is_taken in zip(stanzas, taken, strict=True) if is_taken)
+        results = iter(self._together([o for o, is_taken in zip(stanzas, taken, strict=True) if not is_taken]))
+        return [None if is_taken else next(results) for is_taken in taken]
+
+    def _is_taken(self, outgoing: Outgoing) -> bool:
+        return self.restored(outgoing.text) or self._mailbox.has(outgoing.stanza, outgoing.text, outgoing.sender, outgoing.to)
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""

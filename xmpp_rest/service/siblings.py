@@ -137,11 +137,11 @@ class Siblings:
         with _perhaps_done():
             return _element(self._call("route", stanza=serialise(stanza)))
 
-    def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
-        """`Sending.send_many`, in the owner, for stanzas that have their text; the caller has a place among the `calling`."""
+    def send_many(self, stanzas: Sequence[Outgoing], *, again: bool = False) -> list[Result]:
+        """`Sending.send_many`, in the owner, for stanzas that have their text, or `send_again`; the caller is among the `calling`."""
         written = [[outgoing.text, outgoing.posted] for outgoing in stanzas]
         with _perhaps_done():
-            return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=written)]
+            return [_result(shown) for shown in self._hub.call("send_many", QUICK, stanzas=written, again=again)]
 
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
         """`Router.ask`, in the owner."""
@@ -175,13 +175,19 @@ class Siblings:
     def _do_route(self, stanza: str) -> str | None:
         return _text(self._router.send(parse_stored(stanza)))
 
-    def _do_send_many(self, tell: Callable[[list[list[str]] | Exception], None], stanzas: list[tuple[str, bool]]) -> None:
+    def _do_send_many(
+        self, tell: Callable[[list[list[str]] | Exception], None], stanzas: list[tuple[str, bool]], again: bool = False
+    ) -> None:
         elements = [(parse_stored(text), text, posted) for text, posted in stanzas]
 
         def then(results: Sequence[Result] | Exception) -> None:
             _tell(tell, lambda: results if isinstance(results, Exception) else [_shown_result(result) for result in results])
 
-        self._sending.send_many_then([Outgoing(e, *_ends(e), text, posted) for e, text, posted in elements], then, self._put_aside)
+        outgoing = [Outgoing(e, *_ends(e), text, posted) for e, text, posted in elements]
+        if again:
+            self._put_aside(lambda: _tell(tell, lambda: [_shown_result(result) for result in self._sending.send_again(outgoing)]))
+            return
+        self._sending.send_many_then(outgoing, then, self._put_aside)
 
     def _do_ask(self, tell: Callable[[list[str] | Exception], None], stanza: str, seconds: float) -> Callable[[], None]:
         def then(outcome: Element | Exception, collected: list[Element]) -> None:

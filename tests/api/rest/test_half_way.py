@@ -15,7 +15,9 @@ from drivers import Addition, StorageError
 from tests.conftest import DOMAIN, basic
 from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.gateway import Gateway
+from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.together import Outgoing
 
 NURSE, ROMEO = f"nurse@{DOMAIN}", "romeo@montague.example"
@@ -230,10 +232,10 @@ class Gone:
     """The process that owned the link; it ended, with or without having sent."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.asked: list[bool] = []
 
-    def send_many(self, stanzas: Sequence[Outgoing]) -> Any:
-        self.asked += 1
+    def send_many(self, stanzas: Sequence[Outgoing], *, again: bool = False) -> Any:
+        self.asked.append(again)
         raise GatewayError("unanswered")
 
 
@@ -247,7 +249,25 @@ def test_what_nobody_knows_is_not_said_to_have_failed(client: FlaskClient, gatew
     assert (first.status_code, again.status_code) == (500, 500)
     assert "Retry-After" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
-    assert gone.asked == 1
+    assert gone.asked == [False, True], "the next process is asked to see to it; the key keeps the second request from both"
+
+
+def test_the_next_process_sends_nothing_twice(client: FlaskClient, gateway: Gateway, sent: list[str]) -> None:
+    """What the outbox before had, or an archive has, is taken; the rest is sent now."""
+    juliet = parse_jid(f"juliet@{DOMAIN}")
+
+    def message(body: str, to: str) -> Outgoing:
+        stanza = parse_text(f"<message from='{juliet}' to='{to}' id='{body}' type='chat'><body>{body}</body></message>")
+        return Outgoing(stanza, juliet, parse_jid(to), serialise(stanza))
+
+    before, there = message("before", ROMEO), message("there", NURSE)
+    gateway.sending.restored = lambda text: text == before.text
+    gateway.sending.send_many([there, message("afar", ROMEO)])
+    again = [before, there, message("afar", ROMEO), message("new", ROMEO), message("other", NURSE)]
+    assert gateway.sending.send_again(again) == [None] * 5
+    assert sent == ["afar", "new"]
+    assert archived(gateway, "nurse") == ["there", "other"]
+    assert all(state(client, o.stanza.attrib["id"])[0] == 200 for o in again)
 
 
 def test_a_call_that_was_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
