@@ -31,6 +31,9 @@ from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.administrator import ensure_administrator
 from xmpp_rest.service.announcements import Announcements
 from xmpp_rest.service.archive import Archive
+from xmpp_rest.service.blockingiq import FEATURES as BLOCKING_FEATURES
+from xmpp_rest.service.blockingiq import BlockingQueries
+from xmpp_rest.service.blocklists import BlockLists
 from xmpp_rest.service.callbacks import Callbacks
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.dead_letters import DeadLetters
@@ -138,10 +141,12 @@ class Gateway:
         self.mailbox = Mailbox(self.archive, self.streams, self.accounts, self.stamps, self.incidents)
         bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
         presences, roster = Presences(self.driver, self.router), Roster(self.driver)
-        self._lists = PrivacyLists(self.driver)
-        self._guard = Guard(settings.gateway.domain, self._lists, roster)
-        self.privacy = PrivacyQueries(self._lists, self.mailbox.show)
-        self._lists.changed, presences.may_go = self._forget_lists, self._guard.may_go
+        lists, blocks = PrivacyLists(self.driver), BlockLists(self.driver)
+        lists.changed = blocks.changed = self.forget_lists
+        self._guard = Guard(settings.gateway.domain, lists, blocks, roster)
+        self.privacy = PrivacyQueries(lists, self.mailbox.show)
+        self.blocking = BlockingQueries(blocks, roster, presences, self.mailbox.show, self.accounts.exists)
+        presences.may_go = self._guard.may_go
         self.contacts = Contacts(roster, presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
         self.outcomes = Outcomes()
         self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes, self.waits, self.incidents)
@@ -183,7 +188,7 @@ class Gateway:
         offers |= self._rooms_away.offers if self._rooms_away else {}
         siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self.waits, self._own, offers)
         siblings.orders |= {"end_stream": self.sessions.end_stream, "drop_gone": self.streams.drop_gone, "log_level": set_level}
-        siblings.orders |= {"forget": self.passwords.forget, "lift": self.authenticator.lift, "privacy": self._lists.forget}
+        siblings.orders |= {"forget": self.passwords.forget, "lift": self.authenticator.lift, "lists": self._guard.forget}
         siblings.orders |= share_tries(self._throttle, siblings)
         return siblings
 
@@ -192,13 +197,17 @@ class Gateway:
         self.offline.clear(account)
         self.announcements.greet(account)
 
-    def _forget_lists(self, account: JID) -> None:
-        self.everywhere("privacy", account=str(account))
+    def forget_lists(self, account: JID) -> None:
+        """The block list or a privacy list of the account has changed: no process goes by the old one."""
+        try:
+            self.everywhere("lists", account=str(account))
+        except GatewayError as e:
+            log.info("other processes notice within a second that a list of %s has changed: %s", account, e)
 
     def _build_rooms(self) -> MucLight:
         """The MUC Light rooms, which answer at their domain before anybody else does."""
         domain = self.settings.gateway.rooms_domain
-        rooms, blocking = Rooms(self.driver, domain), Blocking(self.driver, domain)
+        rooms, blocking = Rooms(self.driver, domain), Blocking(self.driver, domain, self._guard.blocks)
         voice = Voice(rooms, self.archive, self.stamps, self.router, self.incidents)
         rules = Rules(**vars(self.settings.rooms))
         quotas = Quotas(rooms, self.domains, rules)
@@ -282,13 +291,15 @@ class Gateway:
         own, *others = self.domains
         for domain in self.domains:
             identity, items = (GATEWAY, tuple(others)) if domain == own else (COMPONENT, ())
-            features = PRIVACY_FEATURES if domain == own else ()
-            entity = Entity(identity, items, self.accounts.exists, ARCHIVE_FEATURES + VCARD_FEATURES, features)
+            features = PRIVACY_FEATURES + BLOCKING_FEATURES if domain == own else ()
+            of_accounts = ARCHIVE_FEATURES + VCARD_FEATURES + BLOCKING_FEATURES
+            entity = Entity(identity, items, self.accounts.exists, of_accounts, features)
             self.router.subscribe(domain, self.callbacks.handle_bot)
             if domain == own:
                 self.router.subscribe(domain, self._guard.handle)
                 self.router.subscribe(domain, self.contacts.handle)
                 self.router.subscribe(domain, self.privacy.handle)
+                self.router.subscribe(domain, self.blocking.handle)
                 self.router.subscribe(domain, RosterQueries(self.contacts).handle)
                 self.router.subscribe(domain, ArchiveQueries(self.archive, self.router.send).handle)
                 self.router.subscribe(domain, VCardQueries(VCards(self.driver), self.accounts.exists).handle)

@@ -52,6 +52,13 @@ def received(old: Contact | None, jid: JID, stanza: Element) -> Contact | None:
     return _unless_strange(replace(contact, state=state))
 
 
+def without_request(old: Contact | None) -> Contact | None:
+    """The contact as if it had not asked."""
+    if old is None or old.state.from_ is not Side.ASKED:
+        return old
+    return _unless_strange(replace(old, state=old.state._replace(from_=Side.NONE), request=True))
+
+
 def _unless_strange(contact: Contact) -> Contact | None:
     return contact if contact.listed or contact.state != STRANGER else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from drivers import Driver, Table, Value
 from xmpp_rest.auth.record import ACCOUNTS
@@ -14,6 +14,8 @@ from xmpp_rest.service.data_usage import OverLimit, Usage
 MAX_RECORD = 65_536  # bytes
 Check = Callable[[Value | None], None]
 """Is given what is in the store (None: nothing), and raises if it must not be changed."""
+OfAccount = Callable[[JID], None]
+_NONE: Mapping[str, OfAccount] = {}
 
 
 def _anything(content: Value | None) -> None:
@@ -24,13 +26,23 @@ class Data:
     """The stores of the hosted domains' accounts. A store has a table (keyval), or a list, or both.
 
     The table of `accounts` is the account itself: who writes it sets a password, who removes it removes the account and all that is kept
-    of it. Methods raise StorageError, BadValue for what cannot be kept, and OverLimit.
+    of it. Methods raise StorageError, BadValue for what cannot be kept, OverLimit and GatewayError.
     """
 
-    def __init__(self, driver: Driver, accounts: Accounts, usage: Usage) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        accounts: Accounts,
+        usage: Usage,
+        before: Mapping[str, OfAccount] = _NONE,
+        changed: Mapping[str, OfAccount] = _NONE,
+    ) -> None:
+        """`before`: store → what raises GatewayError where nothing must be written to it; `changed`: store → whom to tell of a change."""
         self._driver = driver
         self._accounts = accounts
         self._usage = usage
+        self._before = before
+        self._changed = changed
 
     def table(self, place: Place) -> Table | None:
         """The table, None where there is none."""
@@ -55,8 +67,11 @@ class Data:
             return
         if self._is_account(place) and size > MAX_RECORD:
             raise OverLimit(f"The record of an account has at most {MAX_RECORD} bytes: it is read with every request that names it")
+        if table:
+            _call(self._before, place)
         with self._usage.replacing(place, table, size if table else 0):
             self._replace(place, table, check)
+        _call(self._changed, place)
 
     def _replace(self, place: Place, table: Table | None, check: Check | None) -> None:
         if self._is_account(place) and table:
@@ -77,6 +92,7 @@ class Data:
 
         No other change comes between `check` and this one; without it, appending is quick.
         """
+        _call(self._before, place)
         with self._usage.appending(place, size):
             self._append(place, item, check)
 
@@ -103,6 +119,7 @@ class Data:
         else:
             self._remove_checked(place, check)
         self._usage.removed(place)
+        _call(self._changed, place)
 
     def _remove_checked(self, place: Place, check: Check) -> None:
         tables: list[bool] = []
@@ -152,3 +169,8 @@ class Data:
     def stores(self, place: Place) -> list[tuple[str, str]]:
         """The stores of the account, by name, each with its sort: keyval, list or archive."""
         return sorted((store, sort) for store, sort in self._driver.stores(place.user, place.host) if store != USAGE)
+
+
+def _call(by_store: Mapping[str, OfAccount], place: Place) -> None:
+    if place.store in by_store:
+        by_store[place.store](JID(place.user, place.host, ""))

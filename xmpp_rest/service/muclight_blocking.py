@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from drivers import Driver, Table
@@ -11,6 +11,11 @@ from xmpp_rest.protocol.jid import JID
 
 BLOCKING = "muclight_blocking"  # by the user's bare address
 MAX_ITEMS = 1000
+
+
+def _nobody(user: JID, other: JID) -> bool:
+    """No account has blocked anybody."""
+    return False
 
 
 class Blocked(NamedTuple):
@@ -23,9 +28,11 @@ class Blocked(NamedTuple):
 class Blocking:
     """The blocking lists of everybody who uses the rooms. Every method raises StorageError."""
 
-    def __init__(self, driver: Driver, domain: str) -> None:
+    def __init__(self, driver: Driver, domain: str, blocks: Callable[[JID, JID], bool] = _nobody) -> None:
+        """`blocks`: whether somebody has blocked an address as a whole (XEP-0191)."""
         self._driver = driver
         self._domain = domain
+        self._blocks = blocks
 
     def items(self, user: JID) -> list[tuple[str, str]]:
         """("room" or "user", address) of everything that `user` (bare address) denies."""
@@ -50,7 +57,10 @@ class Blocking:
     def willing(self, users: Iterable[JID], room: JID, actor: JID) -> set[JID]:
         """Those of `users` who let `actor` add them to `room`."""
         refused = {("room", str(room)), ("user", str(actor))}
-        return {user for user in users if user == actor or refused.isdisjoint(self.items(user))}
+        return {user for user in users if user == actor or not (self._blocked(user, room, actor) or refused.intersection(self.items(user)))}
+
+    def _blocked(self, user: JID, *others: JID) -> bool:
+        return any(self._blocks(user, other) for other in others)
 
 
 def _items(table: Table | None) -> list[tuple[str, str]]:

@@ -94,14 +94,20 @@ class Presences:
             self.forward(presence, to)
         return bool(resources)
 
-    def hide(self, account: JID, to: JID) -> None:
-        """Tell `to` that every available resource is gone (RFC 6121 §3.2.1, §3.3.3): it may not see them any more."""
+    def hide(self, account: JID, to: JID, *, asked: bool = True) -> None:
+        """Tell `to` that every available resource is gone (RFC 6121 §3.2.1, §3.3.3): it may not see them any more.
+
+        `asked`: only if that may go; who has just been blocked has to hear of it all the same (XEP-0191 §3.3).
+        """
         for presence in self.of(account):
-            self.forward(make("presence", from_=presence.get("from"), type_="unavailable"), to)
+            self._forward(make("presence", from_=presence.get("from"), type_="unavailable"), to, asked=asked)
 
     def forward(self, presence: Element, to: JID) -> None:
         """Send a copy to `to`. One that cannot go is dropped: the next one would have replaced it."""
-        if not self.may_go(presence, parse_jid(presence.get("from", "")), to):
+        self._forward(presence, to)
+
+    def _forward(self, presence: Element, to: JID, *, asked: bool = True) -> None:
+        if asked and not self.may_go(presence, parse_jid(presence.get("from", "")), to):
             return
         try:
             self._router.send(addressed(presence, to_=str(to)))

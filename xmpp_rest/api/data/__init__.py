@@ -22,7 +22,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
     """The routes of /data."""
     routes = Blueprint("data", __name__)
     rights = DataRights(gateway.driver, gateway.domains, gateway.authenticator.is_admin)
-    parts = gateway, Data(gateway.driver, gateway.accounts, Usage(gateway.driver, lambda: _limits(gateway))), rights
+    usage = Usage(gateway.driver, lambda: _limits(gateway))
+    changed = {"blocklist": gateway.forget_lists, "privacy": gateway.forget_lists}
+    parts = gateway, Data(gateway.driver, gateway.accounts, usage, changed=changed), rights
     listing, store = Listing.as_view("listing", *parts), Store.as_view("store", *parts)
     read, write = Read.as_view("read", *parts), Write.as_view("write", *parts)
     by_method = {"GET": read, "HEAD": read, "PUT": write, "POST": write, "DELETE": write}

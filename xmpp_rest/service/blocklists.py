@@ -1,0 +1,152 @@
+"""The block lists of accounts: the `blocklist` store, in the form of Prosody's mod_blocklist (XEP-0191; spec data-api §5).
+
+A table: address → the Unix time at which it was blocked (`true` in old data), and under the key `false` a table with `created` and
+`modified`, which tells Prosody that there is nothing to take over from the store `privacy`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from drivers import Driver, Table
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+
+STORE = "blocklist"
+MAX_ITEMS = 1_000  # that an account can add; a longer list of another program is obeyed
+FRESH = 1.0  # seconds that what was read counts: another program may write to the storage, too
+REMEMBERED = 10_000  # accounts
+_RESERVED = frozenset(("__array", "__hash"))  # of every table (drivers)
+Blocked = frozenset[JID]
+
+
+class Change(NamedTuple):
+    """What one change found and left."""
+
+    before: Blocked
+    after: Blocked
+
+
+class _Read(NamedTuple):
+    """What was read of an account."""
+
+    when: float  # monotonic time
+    table: Table | None
+    blocked: Blocked
+
+
+_NOTHING = _Read(-FRESH, None, frozenset())
+
+
+def _nobody_minds(account: JID) -> None:
+    """Nobody else remembers lists."""
+
+
+def matches(blocked: Blocked, other: JID) -> bool:
+    """Whether an address is blocked: it, its account at every resource, or its whole domain (XEP-0191 §5)."""
+    return bool(blocked) and (other in blocked or other.bare in blocked or JID("", other.domain, "") in blocked)
+
+
+def can_be_kept(jid: JID) -> bool:
+    """Whether the storage has a place for the address: two words that may be domains mean something else there."""
+    return str(jid) not in _RESERVED
+
+
+class BlockLists:
+    """The block lists of the hosted accounts. Methods raise StorageError."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._remembered: dict[JID, _Read] = {}
+        self.changed: Callable[[JID], None] = _nobody_minds
+        """Told of an account whose list has changed, so that every process may forget it."""
+
+    def items(self, account: JID) -> list[JID]:
+        """The blocked addresses as they are now, sorted."""
+        return sorted(_blocked(self._driver.load(account.local, account.domain, STORE)), key=str)
+
+    def of(self, account: JID) -> Blocked:
+        """The blocked addresses. Remembered for FRESH seconds, unless `forget` says otherwise."""
+        now = time.monotonic()
+        old = self._remembered.get(account, _NOTHING)
+        if now - old.when < FRESH:
+            return old.blocked
+        table = self._driver.load(account.local, account.domain, STORE)
+        blocked = old.blocked if table == old.table else _blocked(table)  # a long list is not prepared every second
+        if len(self._remembered) >= REMEMBERED:
+            self._remembered.clear()
+        self._remembered[account] = _Read(now, table, blocked)
+        return blocked
+
+    def blocks(self, account: JID, other: JID) -> bool:
+        """Whether the account (a bare address) has blocked `other`; never itself."""
+        return matches(self.of(account), other) and other.bare != account
+
+    def forget(self, account: JID) -> None:
+        """Read the list of this account anew when it is next asked for."""
+        self._remembered.pop(account, None)
+
+    def block(self, account: JID, jids: Iterable[JID]) -> Change:
+        """Add addresses. Raises GatewayError, blocklist-full; then none is added."""
+        new = {str(jid) for jid in jids}
+
+        def add(table: dict[str, Any]) -> dict[str, Any]:
+            now = int(time.time())
+            known = _blocked(table)
+            added = {name: now for name in sorted(new) if parse_jid(name) not in known}
+            if added and len(known) + len(added) > MAX_ITEMS:
+                raise GatewayError("blocklist-full", f"A block list holds {MAX_ITEMS} addresses at most; unblock some first")
+            return table | added
+
+        return self._change(account, add)
+
+    def unblock(self, account: JID, jids: Iterable[JID] | None) -> Change:
+        """Remove addresses; None: all of them. Those that are not blocked are ignored."""
+        gone = None if jids is None else frozenset(jids)
+
+        def remove(table: dict[str, Any]) -> dict[str, Any]:
+            return {name: when for name, when in table.items() if gone is not None and _jid(name) not in gone}
+
+        return self._change(account, remove)
+
+    def _change(self, account: JID, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
+        changes: list[Change] = []
+
+        def work(old: Table | None) -> Table:
+            table = dict(old) if isinstance(old, dict) else {}
+            about = table.pop("__hash", None)
+            table.pop("__array", None)
+            after = change(table)
+            changes[:] = [Change(_blocked(table), _blocked(after))]  # a driver may try again
+            return {"__hash": _noted(about), **after}
+
+        self._driver.update(account.local, account.domain, STORE, work)
+        self.forget(account)
+        self.changed(account)
+        return changes[0]
+
+
+def _noted(about: Any) -> list[Any]:
+    """The entries whose keys are no text, with the time of this change."""
+    now = int(time.time())
+    pairs = list(zip(about[::2], about[1::2], strict=False)) if isinstance(about, list) else []
+    kept = next((value for key, value in pairs if key is False), None)
+    note = kept | {"modified": now} if isinstance(kept, dict) else kept or {"created": now}  # as mod_blocklist does
+    return [False, note, *(part for key, value in pairs if key is not False for part in (key, value))]
+
+
+def _blocked(table: Table | None) -> Blocked:
+    """What is no address is left out: the account itself may write to its store. Lua takes a 0 as true."""
+    if not isinstance(table, dict):
+        return frozenset()
+    found = (_jid(name) for name, when in table.items() if when is not False and when is not None)
+    return frozenset(jid for jid in found if jid is not None)
+
+
+def _jid(name: str) -> JID | None:
+    try:
+        return None if name in _RESERVED else parse_jid(name)
+    except InvalidJID:
+        return None
