@@ -198,7 +198,7 @@ def test_help(line: Callable[..., Ran]) -> None:
 
 
 def test_help_shows_the_definition_of_the_version(line: Callable[..., Ran]) -> None:
-    assert "scopes::string\n" in line("--version", "0", "help", "oauth_issue_token").out
+    assert "scopes::string : " in line("--version", "0", "help", "oauth_issue_token").out
     assert "scopes::[ " in line("help", "oauth_issue_token").out
     assert line("--version", "1", "help", "unban_account").out == "No tag or command matches 'unban_account'\n"
 

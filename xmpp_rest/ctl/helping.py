@@ -31,11 +31,9 @@ class Help:
 
     def __init__(self, registry: Registry, version: int | None) -> None:
         number = registry.newest if version is None else version
-        newest: dict[str, Definition] = {}
-        for offer in registry.offers():
-            if offer.definition.version <= number:
-                newest[offer.definition.name] = offer.definition
-        self._definitions = newest
+        offered = [offer.definition for offer in registry.offers()]  # of one name by version
+        self._definitions = {d.name: d for d in offered if d.version <= number}
+        self._newest = {d.name: d.version for d in offered}
 
     def about(self, topic: str) -> str:
         """The text for `help TOPIC`; an overview for ""."""
@@ -47,7 +45,7 @@ class Help:
         if topic == "commands":
             return self._lines(self._definitions.values())
         if name in self._definitions:
-            return help_text(self._definitions[name])
+            return self.of_command(name)
         return self._matching(topic, name)
 
     def _matching(self, topic: str, pattern: str) -> str:
@@ -60,7 +58,8 @@ class Help:
 
     def of_command(self, name: str) -> str:
         """The help of one command; "" for one that is not offered."""
-        return help_text(self._definitions[name]) if name in self._definitions else ""
+        definition = self._definitions.get(name)
+        return help_text(definition, versioned=definition.version < self._newest[name]) if definition else ""
 
     def nearest(self, name: str) -> str:
         """The command that was perhaps meant."""
