@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.drivers.postgrescluster import Cluster
+from tests.drivers.postgrescluster import program as postgres_program
+
+from .beside import Beside
 from .callback import Callback
 from .child import free_port
 from .ejabberd import Ejabberd
 from .gateway import Gateway, Sections
 from .prosody import Prosody
 from .proxy import Proxy
+from .shared import STORAGES, Shared
 from .users import EventLoop, User
 from .xmppserver import GATEWAY, XMPPServer
 
@@ -42,11 +47,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def require(program: str) -> None:
-    """Skip where a program is missing, or fail under XMPP_REST_REQUIRE_LIVE=1."""
-    if shutil.which(program) is None:
+def require(program: str, path: str | None = None) -> None:
+    """Skip where a program is neither in PATH nor at `path`, or fail under XMPP_REST_REQUIRE_LIVE=1."""
+    if path is None and shutil.which(program) is None:
         give_up = pytest.fail if os.environ.get("XMPP_REST_REQUIRE_LIVE") == "1" else pytest.skip
-        give_up(f"{program} is not installed (on Debian: apt-get install prosody ejabberd)")
+        give_up(f"{program} is not installed (on Debian: apt-get install prosody ejabberd postgresql)")
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +70,29 @@ def prosody_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prosody]
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    require("initdb", postgres_program("initdb"))
+    cluster = Cluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="module", params=STORAGES)
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, event_loop_thread: EventLoop, cluster: Cluster
+) -> Iterator[Shared]:
+    """A storage of each kind, of which neither Prosody nor the gateway has made use yet; the tests of a module share it."""
+    require(Beside.program)
+    database = cluster.new_database() if request.param == "postgresql" else ""
+    shared = Shared(event_loop_thread, tmp_path_factory.mktemp("shared"), request.param, database)
+    yield shared
+    shared.stop()
 
 
 @pytest.fixture(scope="module", params=SERVERS, ids=lambda cls: cls.name)

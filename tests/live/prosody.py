@@ -47,7 +47,7 @@ Component "{name}"
 
 
 class Prosody(XMPPServer):
-    """Prosody 0.12 in the foreground, with its own configuration, data and log."""
+    """Debian's Prosody (0.12 or 13) in the foreground, with its own configuration, data and log."""
 
     name: ClassVar[str] = "prosody"
     program: ClassVar[str] = "prosody"
@@ -62,7 +62,7 @@ class Prosody(XMPPServer):
 
     def configure(self) -> None:
         for name in "data", "certs":
-            (self.folder / name).mkdir()
+            (self.folder / name).mkdir(exist_ok=True)
         text = CONFIG.format(
             folder=self.folder, loopback=LOOPBACK, c2s=self.c2s_port, component=self.component_port,
             domain=DOMAIN, conference=CONFERENCE,
@@ -70,6 +70,6 @@ class Prosody(XMPPServer):
         text += "".join(COMPONENT.format(name=name, secret=SECRET) for name in COMPONENTS)
         (self.folder / "prosody.cfg.lua").write_text(text)
         accounts = self.folder / "data" / DOMAIN.replace(".", "%2e") / "accounts"
-        accounts.mkdir(parents=True)
+        accounts.mkdir(parents=True, exist_ok=True)
         for user in USERS:
             (accounts / f"{user}.dat").write_text(f'return {{\n\t["password"] = "{PASSWORD}";\n}};\n')

@@ -14,26 +14,10 @@ from tests.conftest import basic
 from xmpp_rest.application import build
 from xmpp_rest.configuration import load_settings
 
+from .beside import Beside
 from .conftest import require
-from .prosody import Prosody
 from .xmppserver import DOMAIN, PASSWORD
 
-ORDERS = """
-local fields = setmetatable({ module = module; users = require "core.usermanager" }, { __index = _G })
-local function take(path)
-    local file = io.open(path)
-    if not file then return end
-    local code = file:read("*a")
-    file:close()
-    os.remove(path)
-    local ok, result = pcall(load(code, "order", "t", fields))
-    local out = io.open(path .. ".tmp", "w")
-    out:write((ok and "" or "failed: ") .. tostring(result))
-    out:close()
-    os.rename(path .. ".tmp", path .. ".done")
-end
-module:add_timer(0.05, function () take(module:get_option_string("orders")); return 0.05 end)
-"""
 MINT = """
 local tokens = module:depends("tokenauth")
 local grant = tokens.create_grant("{jid}", "{jid}", 3600)
@@ -41,37 +25,6 @@ return tokens.create_token("{jid}", grant, "prosody:registered", 3600)
 """
 VALIDATE = 'local t = module:depends("tokenauth"); return t.get_token_info("{token}") and "good" or "void"'
 NEW = "another one"
-
-
-class Beside(Prosody):
-    """A Prosody that does to its accounts what a test says, in its own code."""
-
-    def configure(self) -> None:
-        super().configure()
-        plugins = self.folder / "plugins"
-        plugins.mkdir()
-        (plugins / "mod_orders.lua").write_text(ORDERS)
-        config = self.folder / "prosody.cfg.lua"
-        text = config.read_text().replace('"internal_plain"', '"internal_hashed"').replace('"roster",', '"roster", "orders", "tokenauth",')
-        config.write_text(f'plugin_paths = {{ "{plugins}" }}\norders = "{self.folder}/order"\n{text}')
-
-    def do(self, code: str) -> str:
-        """Run Lua in it; what it returned, as text."""
-        order, done = self.folder / "order", self.folder / "order.done"
-        done.unlink(missing_ok=True)
-        order.with_suffix(".new").write_text(code)
-        order.with_suffix(".new").rename(order)
-        deadline = time.monotonic() + 20
-        while not done.exists():
-            assert time.monotonic() < deadline, self.tail()
-            time.sleep(0.02)
-        result = done.read_text()
-        assert not result.startswith("failed: "), result
-        return result
-
-    def user(self, call: str, *arguments: str) -> str:
-        """Call a function of its user manager."""
-        return self.do(f"return users.{call}({', '.join(repr(argument) for argument in arguments)})")
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +70,6 @@ def status(client: FlaskClient, fields: dict[str, str], path: str = "/api/contac
     return client.get(path, headers=fields).status_code
 
 
-def is_13(prosody: Beside) -> bool:
-    return prosody.do("return users.set_user_role ~= nil") == "true"
-
-
 def test_a_password_that_prosody_changes_ends_tokens(prosody: Beside, client: FlaskClient, romeo: str) -> None:
     fields = token(client, romeo)
     assert status(client, fields) == status(client, basic(romeo, PASSWORD)) == 200
@@ -145,7 +94,7 @@ def test_prosody_takes_the_password_that_we_have_set(prosody: Beside, client: Fl
 
 
 def test_roles_of_prosody_13(prosody: Beside, client: FlaskClient, romeo: str) -> None:
-    if not is_13(prosody):
+    if not prosody.is_13():
         pytest.skip("Prosody 0.12 has no such roles")
     other, own = f"/data/{DOMAIN}/juliet/accounts", "/data/account_roles"
     fields = basic(romeo, PASSWORD)
@@ -158,7 +107,7 @@ def test_roles_of_prosody_13(prosody: Beside, client: FlaskClient, romeo: str) -
 
 
 def test_tokens_of_prosody_13(prosody: Beside, client: FlaskClient, romeo: str) -> None:
-    if not is_13(prosody):
+    if not prosody.is_13():
         pytest.skip("Prosody 0.12 has no such tokens")
     texts = [prosody.do(MINT.format(jid=romeo)) for _ in range(20)]  # of random bytes
     fields = [{"Authorization": f"Bearer {text}"} for text in texts]

@@ -168,9 +168,9 @@ class Entity:
 class User(Entity):
     """A user of the server's own domain, logged in over c2s without TLS."""
 
-    def __init__(self, loop: EventLoop, server: XMPPServer, name: str, resource: str = "balcony") -> None:
+    def __init__(self, loop: EventLoop, server: XMPPServer, name: str, resource: str = "balcony", password: str = PASSWORD) -> None:
         def make() -> ClientXMPP:
-            xmpp = ClientXMPP(f"{name}@{DOMAIN}/{resource}", PASSWORD)
+            xmpp = ClientXMPP(f"{name}@{DOMAIN}/{resource}", password)
             xmpp.enable_starttls = xmpp.enable_direct_tls = False
             xmpp.enable_plaintext = True
             for plugin in PLUGINS:
