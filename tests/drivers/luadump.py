@@ -29,6 +29,13 @@ local function dump(v)
 end
 """
 
+PROSODY = """
+package.path = "/usr/lib/prosody/?.lua;" .. package.path
+package.cpath = "/usr/lib/prosody/?.so;" .. package.cpath
+pcall(require, "loader") -- of 13, where modules require "prosody.util.…"
+"""
+"""Makes Prosody's own modules loadable."""
+
 
 def dump(value: Any) -> str:
     """The spelling of a value of the storage contract."""

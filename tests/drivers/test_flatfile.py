@@ -16,7 +16,7 @@ from tests.conftest import OpenDriver
 from tests.drivers.conftest import FIXTURES
 from tests.drivers.contract_archive import same
 from tests.drivers.contract_base import JULIET
-from tests.drivers.luadump import dump, run
+from tests.drivers.luadump import PROSODY, dump, run
 
 ITEMS: list[Any] = [{"n": 1, "inf": float("inf")}, "just a string", 42, {"text": 'item("x");\n', "__array": [1, [2]]}]
 PATHS = {
@@ -226,18 +226,16 @@ def test_a_symbolic_link_is_not_followed(flat: Driver, list_file: Path, tmp_path
     assert (tmp_path / "secret").read_text() == ""
 
 
-PROSODY = """
-package.path = "/usr/lib/prosody/?.lua;" .. package.path
-package.cpath = "/usr/lib/prosody/?.so;" .. package.cpath
+DATAMANAGER = PROSODY + """
 local dm = require "util.datamanager"
 dm.set_data_path(arg[1])
 """
-READS = PROSODY + """
+READS = DATAMANAGER + """
 for user in dm.users("capulet.example", "settings") do
   print(dump(user), dump(dm.load(user, "capulet.example", "settings")), dump(dm.list_load(user, "capulet.example", "settings")))
 end
 """
-WRITES = PROSODY + """
+WRITES = DATAMANAGER + """
 local user = "j\\195\\188rgen_x"
 dm.store(user, "capulet.example", "settings", { 1, "two", x = { [false] = { version = 6 } }, f = 0.1, inf = 1/0, s = "\\255\\0\\n" })
 dm.list_append(user, "capulet.example", "settings", { a = "item(1);\\n" })

@@ -17,7 +17,7 @@ from drivers import ArchiveQuery, BadStorageURL, Driver, StorageError
 from tests.conftest import OpenDriver
 from tests.drivers.conftest import FIXTURES, give_up
 from tests.drivers.contract_base import JULIET
-from tests.drivers.luadump import dump, run
+from tests.drivers.luadump import PROSODY, dump, run
 
 ROWS = 'SELECT "key", "type", "value" FROM prosody WHERE host=? AND user=? AND store=? ORDER BY "key"'
 
@@ -171,9 +171,7 @@ def test_a_closed_driver_says_so(copy: Driver) -> None:
         copy.load(*JULIET, "settings")
 
 
-JSON = """
-package.path = "/usr/lib/prosody/?.lua;" .. package.path
-package.cpath = "/usr/lib/prosody/?.so;" .. package.cpath
+JSON = PROSODY + """
 local json = require "util.json"
 for line in io.lines(arg[1]) do print(dump(json.decode(line))) end
 """
