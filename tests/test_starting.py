@@ -182,6 +182,30 @@ def test_what_another_user_may_not(shared: Path, text: str, code: int, says: str
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize("words", [["--port", "9000"], ["-c", "wsgi.ini", "check"], ["--bind=127.0.0.1:1"]])
+def test_an_option_that_there_is_not(words: list[str]) -> None:
+    ran = run([sys.executable, "-m", "xmpp_rest", *words], cwd=ROOT, env=environment())
+    assert ran.returncode == 2
+    assert f"there is no option {words[0]};" in ran.stderr
+
+
+LOADING = """
+import os, signal
+os.kill(os.getppid(), signal.SIGTERM)  # so that no other worker comes
+os.kill(os.getpid(), signal.SIGTERM)
+def app(environ, start_response):
+    return []
+"""
+
+
+def test_a_stop_while_the_application_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "loading.py").write_text(LOADING)
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "-b", "127.0.0.1:0", "-k", "xmpp_rest.http.worker.Worker", "loading:app"]
+    ran = run(command, cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)))
+    assert ran.returncode == 0, ran.stderr
+    assert own_lines(ran) == []
+
+
 def test_what_a_check_reads_and_remarks(tmp_path: Path, taken: int) -> None:
     (tmp_path / "wsgi.ini").write_text(f"[server]\nbind = 127.0.0.1:{taken}\ndata_dir = wsgi.ini\n[link]\nsecret = hunter2\n")
     ran = run([sys.executable, "-m", "xmpp_rest", "check", "--config", str(tmp_path / "wsgi.ini")], cwd=ROOT, env=environment())

@@ -28,6 +28,7 @@ from xmpp_rest.starting import STARTING, explained, problems, require_start
 
 log = logging.getLogger(__name__)
 FLAGS = ("--offline", "--verbose", "-v")
+OPTIONS = ("--config", *FLAGS, "--help", "-h", "--version")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if name in OWN_WORDS:
             return OWN_WORDS[name](before, rest)
-        options = _parser().parse_args(words)
+        parser = _parser()
+        if name.startswith("-") and not any(option.startswith(name.partition("=")[0]) for option in OPTIONS):
+            # argparse would call the word behind it no command
+            parser.error(f"there is no option {name}; what the gateway does stands in its configuration: --config FILE")
+        options = parser.parse_args(words)
         settings = _settings(options.config)
         say_place(settings, "xmpp-rest", asked=options.verbose or getattr(options, "offline", False))
         return COMMANDS[options.command or "serve"].run(settings, options)

@@ -82,6 +82,10 @@ def _admin_problems(settings: Settings) -> Iterator[str]:
 def remarks(settings: Settings) -> Iterator[str]:
     """What is out of date, and what can be meant as it is, but seldom is."""
     yield from settings.notices
+    for place, value in (("link", settings.link.secret), ("auth", settings.auth.admin_password)):
+        if re.fullmatch(r"""(['"]).*\1""", value):
+            key = "secret" if place == "link" else "admin_password"
+            yield f"[{place}] {key}: begins and ends with quotation marks, which are part of it; take them away if they are not meant"
     link = [key for key in ("secret", "host", "port") if f"link.{key}" in settings.given]
     if link and "link.kind" not in settings.given:
         meaning = "is set, but kind is none, so the gateway stands alone"

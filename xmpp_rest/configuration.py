@@ -19,6 +19,8 @@ NOT_SETTINGS = {"XMPP_REST_CONFIG", "XMPP_REST_REQUIRE_LIVE"}
 MAX_SECRET = 65536  # characters of a <key>_file
 MOVED = {("client", "origins"): ("server", "origins")}
 """Settings that are read under their old section and key, with a notice: old place → new one."""
+MEANT = {("server", key): "write bind = HOST:PORT" for key in ("host", "port", "address", "listen", "interface", "ip")}
+"""Keys that people know from elsewhere → what they mean here."""
 COMMENT_BEHIND = re.compile(r"(?:^|\s)[;#]+\s+\S")
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
@@ -71,6 +73,8 @@ def _nearest_key(section: str, key: str) -> str:
     name, *rest = key.split()
     if rest and name in _keys(section):  # `bind 127.0.0.1:8080`: the colon counts as =
         return f"write {name}, = and the value"
+    if meant := MEANT.get((section, key)):
+        return meant
     if homes := [f"[{other}]" for other in SECTIONS if key in _keys(other)]:
         return f"it belongs below {' or '.join(homes)}"
     return _nearest(key.replace("-", "_"), _keys(section))
@@ -166,6 +170,9 @@ def _nearest_variable(name: str) -> str:
     for family in FAMILIES:
         named = re.match(rf"{PREFIX}{family.upper()}_([A-Z0-9]+)_", name)
         known += [f"{PREFIX}{family}_{named[1] if named else 'NAME'}_{key}".upper() for key in _keys(f"{family}.name")]
+    section, _, key = name.removeprefix(PREFIX).lower().partition("_")
+    if (section, key) in MEANT:
+        return f"write {PREFIX}{section.upper()}_BIND=HOST:PORT"
     close = difflib.get_close_matches(name, known, 1)
     return f"did you mean {close[0]}?" if close else "write XMPP_REST_<SECTION>_<KEY>, both as in wsgi.ini"
 

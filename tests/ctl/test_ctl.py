@@ -225,7 +225,9 @@ def test_wrong_settings(line: Callable[..., Ran], config: Path) -> None:
 def test_calls_without_a_gateway_are_written_down(offline: Callable[..., Ran], config: Path) -> None:
     offline("register", "alice", DOMAIN, "top-secret")
     offline("create_room_with_opts", "verona", SERVICE, DOMAIN, "password:top-secret,title:x")
-    text = (config.parent / "data" / "audit.log").read_text()
+    log = config.parent / "data" / "audit.log"
+    assert log.stat().st_mode & 0o077 == 0
+    text = log.read_text()
     assert 'anonymous from the command line called "register" ("user"="alice"' in text
     assert '"create_room_with_opts"' in text
     assert "top-secret" not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -96,10 +97,17 @@ def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
         gateway.stop()
 
 
+class _PrivateFile(logging.FileHandler):
+    """A log that is for nobody else's eyes."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=lambda path, flags: os.open(path, flags, 0o600))
+
+
 @contextmanager
 def audited(settings: Settings) -> Iterator[None]:
     """What is recorded in this context goes to a file in the data folder, and nowhere else."""
-    audit = logging.FileHandler(folder_of(settings) / AUDIT, encoding="utf-8", delay=True)
+    audit = _PrivateFile(folder_of(settings) / AUDIT, encoding="utf-8", delay=True)
     audit.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("xmpp_rest.commands")
     level, logger.propagate = logger.level, False

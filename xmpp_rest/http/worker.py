@@ -312,7 +312,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         The application says how: callables in its `extensions["ending"]`. Not called here, inside a signal handler.
         """
         if self.alive:
-            for end in getattr(self.wsgi, "extensions", {}).get("ending", ()):
+            loaded = getattr(self, "wsgi", None)  # it may be told while it still loads the application
+            for end in getattr(loaded, "extensions", {}).get("ending", ()):
                 threading.Thread(target=self._end, args=(end,), name="ending", daemon=True).start()
         super().handle_exit(sig, frame)
 
