@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import flows, peers
+from bench import flows, interpreters, peers
 from bench.load import Measured, hammer
 from bench.process import usage
 from bench.report import Row, machine, table
@@ -108,8 +108,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="of each scenario, peers in turn; the best counts")
     parser.add_argument("--workers", type=int, default=2, help="of the gateway and of the floor")
     parser.add_argument("--only", default="", help=f"scenarios with this in their name; {FLOWS}: batch, link, callbacks and event streams")
+    parser.add_argument("--interpreters", default="", help="only compare these, such as python3.11,python3.13")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if options.interpreters:
+            pythons = options.interpreters.split(",")
+            print(interpreters.rows(Path(folder), pythons, options.seconds, options.rounds) + "\n\nMeasured on\n\n" + machine())
+            return
         for part in (*run(Path(folder), options), "Measured on\n\n" + machine()):
             print(part + "\n", flush=True)
 

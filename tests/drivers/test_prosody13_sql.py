@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,17 @@ ITEM = "INSERT INTO prosodyarchive (host, user, store, key, \"when\", \"with\", 
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> sqlite3.Connection:
+def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A database that 13 has opened: its unique index instead of the other, and exact times in the archive."""
-    open_driver("sqlite:x.sqlite", tmp_path).check()
+    with closing(open_driver("sqlite:x.sqlite", tmp_path)) as driver:
+        driver.check()
     connection = sqlite3.connect(tmp_path / "x.sqlite", isolation_level=None)
     connection.execute(UNIQUE)
     connection.execute('DROP INDEX "prosody_index"')
     for i, when in enumerate([209, 210.2, 210.4, 210.5, 210.7, 211]):
         connection.execute(ITEM, ("capulet.example", "juliet", "archive", f"p{i}", when))
-    return connection
+    yield connection
+    connection.close()
 
 
 def test_limits_are_exact(database: sqlite3.Connection, tmp_path: Path) -> None:
@@ -67,9 +70,9 @@ def test_the_index_that_13_has_replaced_is_not_made_again(database: sqlite3.Conn
     assert indexes(database) == {"prosody_unique_index"}
     database.execute('DROP INDEX "prosody_unique_index"')
     driver.close()
-    open_driver("sqlite:x.sqlite", tmp_path).check()
+    with closing(open_driver("sqlite:x.sqlite", tmp_path)) as driver:
+        driver.check()
     assert indexes(database) == {"prosody_index"}
-    database.close()
 
 
 @pytest.mark.live
