@@ -86,6 +86,48 @@ def test_a_request_is_answered_always(gateway: Gateway, network: Network) -> Non
     assert condition_of(network.next()).condition == "service-unavailable"
 
 
+def test_a_private_message_that_says_that_it_is_one(gateway: Gateway, network: Network) -> None:
+    """Nobody remembers who has joined after a process was killed, and the room would remove whoever answers with an error."""
+    network.send(f"<message from='{ROOM}/nurse' to='{GHOST}/x' type='chat'><body>psst</body><x xmlns='{USER}'/></message>", DOMAIN)
+    assert network.silent(DOMAIN, ADMIN) == []
+
+
+def test_an_invitation_to_nobody_is_answered(gateway: Gateway, network: Network) -> None:
+    x = f"<x xmlns='{USER}'><invite from='tybalt@verona.example'/></x>"
+    network.send(f"<message id='m' from='{ROOM}' to='{GHOST}'>{x}</message>", DOMAIN)
+    assert condition_of(network.next()).condition == "service-unavailable"
+
+
+def self_presence(nick: str) -> str:
+    x = f"<x xmlns='{USER}'><status code='110'/></x>"
+    return f"<presence from='{ROOM}/{nick}' to='{GHOST}/x'>{x}</presence>"
+
+
+def test_who_has_entered_without_the_element(gateway: Gateway, network: Network) -> None:
+    """Groupchat 1.0 (XEP-0045 §7.2.1): the room says that one is in."""
+    send(gateway, f"<presence from='{GHOST}/x' to='{ROOM}/spook'/>")
+    assert network.next().get("to") == f"{ROOM}/spook"
+    network.send(self_presence("spook") + FROM_ROOM["private"], DOMAIN)
+    assert network.silent(DOMAIN, ADMIN) == []
+    gateway.stop()
+    left = network.next()
+    assert (left.get("to"), left.get("type")) == (f"{ROOM}/spook", "unavailable")
+
+
+def test_nobody_else_says_that_one_is_in(gateway: Gateway, network: Network) -> None:
+    network.send(self_presence("spook") + FROM_ROOM["private"], DOMAIN)
+    assert condition_of(network.next()).condition == "service-unavailable"
+    gateway.stop()
+
+
+def test_the_room_gives_another_nick(gateway: Gateway, network: Network) -> None:
+    join(gateway, network)
+    network.send(self_presence("spook 2"), DOMAIN)
+    assert network.silent(DOMAIN, ADMIN) == []
+    gateway.stop()
+    assert network.next().get("to") == f"{ROOM}/spook 2"
+
+
 def leave(gateway: Gateway, network: Network) -> None:
     send(gateway, f"<presence from='{GHOST}/x' to='{ROOM}/spook' type='unavailable'/>")
     assert network.next().get("type") == "unavailable"
@@ -96,7 +138,11 @@ def be_removed(gateway: Gateway, network: Network) -> None:
     network.send(f"<presence from='{ROOM}/spook' to='{GHOST}/x' type='unavailable'>{x}</presence>", DOMAIN)
 
 
-@pytest.mark.parametrize("end", [leave, be_removed])
+def be_removed_by_an_old_room(gateway: Gateway, network: Network) -> None:
+    network.send(f"<presence from='{ROOM}/spook' to='{GHOST}/x' type='unavailable'><x xmlns='{USER}'/></presence>", DOMAIN)
+
+
+@pytest.mark.parametrize("end", [leave, be_removed, be_removed_by_an_old_room])
 def test_who_is_not_in_the_room_any_more(gateway: Gateway, network: Network, end: Callable[[Gateway, Network], None]) -> None:
     join(gateway, network)
     end(gateway, network)

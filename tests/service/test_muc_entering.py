@@ -251,7 +251,7 @@ def test_nobody_is_in_too_many_rooms(hall: Hall) -> None:
     assert error(hall.presence(ROMEO)) == ("wait", "resource-constraint")
 
 
-BLANK = (" ", "   ", "\u00a0", "\u2003\u3000", "\u00a0 ")
+BLANK = (" ", "   ", "\u00a0", "\u2003\u3000", "\u00a0 ", "\u202f\u205f", "\u3164", " \u2800 \u115f")
 
 
 @pytest.mark.parametrize("nick", BLANK)

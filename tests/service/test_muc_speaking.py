@@ -276,7 +276,11 @@ DELAYS = (
     f"<delay xmlns='urn:xmpp:delay' from='{ROOM.upper()}' stamp='2002-09-10T23:08:25Z'/>",
     f"<delay xmlns='urn:xmpp:delay' from='{ROOM}/Romeo' stamp='2002-09-10T23:08:25Z'/>",
     f"<x xmlns='jabber:x:delay' from='{ROOM}' stamp='20020910T23:08:25'/>",
+    f"<delay xmlns='urn:xmpp:delay' from='{SERVICE}' stamp='2002-09-10T23:08:25Z'/>",
+    f"<delay xmlns='urn:xmpp:delay' from=' {ROOM}/ ' stamp='2002-09-10T23:08:25Z'/>",
+    f"<delay xmlns='urn:xmpp:delay' from='@{SERVICE}' stamp='2002-09-10T23:08:25Z'/>",
     f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM.upper()}' id='forged'/>",
+    f"<stanza-id xmlns='urn:xmpp:sid:0' by='{SERVICE}' id='forged'/>",
 )
 
 

@@ -301,6 +301,14 @@ def test_who_leaves_a_room_for_members_hears_no_more(hall: Hall) -> None:
     assert hall.rooms.subscribers("balcony") == []
 
 
+def test_a_room_that_becomes_one_for_members_is_not_heard_by_others(hall: Hall) -> None:
+    subscribe(hall, NURSE, "messages")
+    subscribe(hall, TYBALT, "messages", nick="Tybalt")
+    hall.rooms.affiliate("balcony", TYBALT, "member", "")
+    hall.rooms.set_option("balcony", "members_only", "true")
+    assert hall.rooms.subscribers("balcony") == ["tybalt@verona.example"]
+
+
 def test_the_banned_are_subscribed_by_nobody(hall: Hall) -> None:
     hall.rooms.affiliate("balcony", NURSE_ACCOUNT, "outcast", "")
     assert error(subscribe(hall, NURSE, "messages")) == ("auth", "forbidden")  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from xmpp_rest.protocol.stanza import make, new_id
 
 MAX_ROOMS = 100  # of one bare address, each of its resources counted; the one that it heard of longest ago gives way
 MAX_ADDRESSES = 10_000
+MAX_GREETED = 10_000
 _JOIN = f"{{{MUC}}}x"
 _STATUS = f"{{{MUC_USER}}}x/{{{MUC_USER}}}status"
 _SELF, _RENAMED = "110", "303"  # XEP-0045 §15.6.2
@@ -24,6 +25,7 @@ class Occupancy:
 
     def __init__(self) -> None:
         self._visits: OrderedDict[JID, _Visits] = OrderedDict()
+        self._greeted: OrderedDict[tuple[JID, JID], None] = OrderedDict()  # perhaps rooms, entered without the element (XEP-0045 §7.2.1)
         self._lock = threading.Lock()
 
     def sent(self, stanza: Element, sender: JID, to: JID) -> None:
@@ -36,15 +38,24 @@ class Occupancy:
                 self._forget(key)
             elif kind is None and (stanza.find(_JOIN) is not None or key in self._visits.get(sender.bare, ())):
                 self._remember(key, to.resource)
+            elif kind is None:
+                self._greeted[key] = None
+                if len(self._greeted) > MAX_GREETED:
+                    self._greeted.popitem(last=False)
 
     def heard(self, stanza: Element, sender: JID | None, to: JID) -> None:
-        """Take notice of what came for a hosted address: a room may tell that it has left."""
-        if stanza.tag != "presence" or stanza.get("type") != "unavailable" or sender is None or to.bare not in self._visits:
+        """Take notice of what came for a hosted address: a room may tell that it is in, or has left."""
+        if stanza.tag != "presence" or sender is None or not (sender.resource and to.resource):
             return
+        kind, key = stanza.get("type"), (to, sender.bare)
         codes = {status.get("code") for status in stanza.iterfind(_STATUS)}
-        if _SELF in codes and _RENAMED not in codes:
-            with self._lock:
-                self._forget((to, sender.bare))
+        with self._lock:
+            nick = self._visits.get(to.bare, _Visits()).get(key)
+            own = _SELF in codes or sender.resource == nick
+            if kind == "unavailable" and own and _RENAMED not in codes:
+                self._forget(key)
+            elif kind is None and _SELF in codes and (nick is not None or key in self._greeted):  # the room may have given another nick
+                self._remember(key, sender.resource)
 
     def is_in(self, address: JID, room: JID) -> bool:
         """Whether any resource of the hosted address is in the room; both bare."""
@@ -55,6 +66,7 @@ class Occupancy:
         """Forget all; the presence by which each occupant leaves its room."""
         with self._lock:
             all_visits, self._visits = self._visits, OrderedDict()
+            self._greeted.clear()
         visits = [visit for visits in all_visits.values() for visit in visits.items()]
         return [
             make("presence", from_=str(sender), to_=str(room._replace(resource=nick)), type_="unavailable", id_=new_id())
@@ -62,6 +74,7 @@ class Occupancy:
         ]
 
     def _remember(self, key: tuple[JID, JID], nick: str) -> None:
+        self._greeted.pop(key, None)
         visits = self._visits.setdefault(key[0].bare, OrderedDict())
         self._visits.move_to_end(key[0].bare)
         visits[key] = nick
@@ -72,6 +85,7 @@ class Occupancy:
             self._visits.popitem(last=False)
 
     def _forget(self, key: tuple[JID, JID]) -> None:
+        self._greeted.pop(key, None)
         visits = self._visits.get(key[0].bare, OrderedDict())
         visits.pop(key, None)
         if not visits:

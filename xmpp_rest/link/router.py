@@ -15,10 +15,13 @@ from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import Pending, Then, Waiter, jid_or_none
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
 from xmpp_rest.waits import Wait
 
 log = logging.getLogger(__name__)
+
+_OF_ROOM = f"{{{MUC_USER}}}x"
 
 
 class Unhandled(Enum):
@@ -131,7 +134,8 @@ class Router:
             return False
         if sender.domain in self.domains:
             return sender.domain in self._rooms
-        return stanza.get("type") == "groupchat" or self.occupancy.is_in(to.bare, sender.bare)
+        private = bool(sender.resource) and stanza.find(_OF_ROOM) is not None  # says so itself (XEP-0045 §7.5), after a restart, too
+        return private or stanza.get("type") == "groupchat" or self.occupancy.is_in(to.bare, sender.bare)
 
     def is_error_due(self, stanza: Element, sender: JID, to: JID) -> bool:
         """Whether who sent a stanza that cannot be taken is to hear so (RFC 6120 §8.3.1); of presence: who asks, or enters a room."""

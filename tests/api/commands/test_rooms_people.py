@@ -51,7 +51,7 @@ def test_affiliations(run: Run, word: str) -> None:
         ("set_room_affiliation", NONE | {"user": "juliet", "host": DOMAIN, "affiliation": "none"}, (400, "Room doesn't exists")),
         ("set_room_affiliation", ROOM | {"user": "a b", "host": DOMAIN, "affiliation": "none"}, (400, "Invalid 'jid'")),
         ("set_room_affiliation/v0", {"name": "verona", "service": SERVICE, "jid": "@", "affiliation": "none"}, (400, "Invalid 'jid'")),
-        ("set_room_affiliation", {"name": "verona", "service": SERVICE, "jid": J, "affiliation": "none"}, (400, "Request have missing argument: room")),
+        ("set_room_affiliation/v3", {"name": "verona", "service": SERVICE, "jid": J, "affiliation": "none"}, (400, "Request have missing argument: room")),
         ("get_room_affiliation", NONE | {"jid": J}, (400, "The room does not exist.")),
         ("get_room_affiliations", NONE, (400, "The room does not exist.")),
         ("get_room_affiliations/v0", {"name": "mantua", "service": SERVICE}, (400, "The room does not exist.")),

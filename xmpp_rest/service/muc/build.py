@@ -48,7 +48,7 @@ def conference(
     voice, nicks = Voice(router.send, incidents), Nicks(driver, domain)
     doors = Doors(rooms, voice, nicks)
     subscriptions = Subscriptions(rooms, voice, nicks, may_bring)
-    configuration, moderation = Configuration(rooms, voice, doors), Moderation(rooms, voice, doors, subscriptions)
+    configuration, moderation = Configuration(rooms, voice, doors, subscriptions), Moderation(rooms, voice, doors, subscriptions)
     speech = Speech(rooms, voice, doors, Invitations(rooms, voice), VoiceRequests(rooms, voice, moderation), incidents)
     queries = (
         Disco(rooms, nicks),

@@ -14,6 +14,7 @@ from xmpp_rest.service.muc.notices import (
 )
 from xmpp_rest.service.muc.room import Room
 from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.subscribing import Subscriptions
 from xmpp_rest.service.muc.voice import News, Voice
 
 _ANONYMITY = {"true": (NOW_ANONYMOUS,), "false": (NOW_NON_ANONYMOUS,)}
@@ -23,10 +24,11 @@ _SILENT = frozenset(("subject", "subject_author"))  # told as a subject, not as 
 class Configuration:
     """Changes rooms as a whole. Called with the room held."""
 
-    def __init__(self, rooms: Rooms, voice: Voice, doors: Doors) -> None:
+    def __init__(self, rooms: Rooms, voice: Voice, doors: Doors, subscriptions: Subscriptions) -> None:
         self._rooms = rooms
         self._voice = voice
         self._doors = doors
+        self._subscriptions = subscriptions
 
     def change(self, room: Room, options: Mapping[str, str]) -> None:
         """Set options, whose values are read already, and tell the occupants what has changed."""
@@ -48,6 +50,8 @@ class Configuration:
         for occupant in list(room.occupants.values()):
             if room.affiliation(occupant.bare) in ("none", "outcast"):
                 self._doors.remove(room, occupant, News((MEMBERS_ONLY,), leaving=True))
+        for subscriber in list(room.subscribers):
+            self._subscriptions.revoke(room, subscriber)
 
     def destroy(self, room: Room, reason: str = "", alternate: str = "", password: str = "", *, quietly: bool = False) -> None:
         """End the room; its occupants hear of it, and its subscribers unless it is done `quietly`."""

@@ -14,6 +14,7 @@ from xmpp_rest.service.muc.notices import Refused
 
 STORE = "muc_registered"  # of the service itself
 MAX_NICKS = 10_000
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols that show nothing, though Unicode has them as no white space
 _QUERY = f"{{{REGISTER}}}"
 _FORM = f"{{{DATA_FORMS}}}"
 
@@ -98,7 +99,7 @@ def prepared(nick: str, domain: str) -> str:
         name = JID("", domain, "").at(nick).resource.strip()
     except InvalidJID as e:
         raise GatewayError("bad-nick", f"{nick[:100]!r} cannot be a nick: {e}") from e
-    if not name:
+    if not name.strip(BLANK + " "):
         raise GatewayError("bad-nick", "A nick is more than white space")
     return name
 
