@@ -68,6 +68,38 @@ def test_no_such_service(run: Run, command: str, args: dict[str, Any], service: 
     assert run(command, args | {"service": service}) == (400, f"Unknown host {passed}in 'service'")
 
 
+@pytest.mark.parametrize("version", ["", "/v0", "/v1", "/v3"])
+@pytest.mark.parametrize(
+    ("subscribers", "found"),
+    [
+        ("a@HOST:Anne:messages:subject,b@HOST:Bob:messages", {"a@HOST": "Anne", "b@HOST": "Bob"}),
+        ("a@HOST=Anne=messages=subject;b@HOST=Bob=messages", {"a@HOST": "Anne", "b@HOST": "Bob"}),
+        ("a@HOST=Doe, Anne=messages; b@HOST=Bob:by=messages", {"a@HOST": "Doe, Anne", "b@HOST": "Bob:by"}),
+        ("a=1@HOST:Anne:messages;b@HOST=Bob", {"a=1@HOST": "Anne", "b@HOST": "Bob"}),
+        ("a@HOST:Anne", {"a@HOST": "Anne"}),
+        ("a@HOST=Anne;", {"a@HOST": "Anne"}),
+    ],
+)
+def test_both_ways_to_write_subscribers(run: Run, version: str, subscribers: str, found: dict[str, str]) -> None:
+    options = [{"name": "subscribers", "value": subscribers.replace("HOST", DOMAIN)}, {"name": "allow_subscription", "value": "true"}]
+    assert run(f"create_room_with_opts{version}", {"room": "sub", "service": SERVICE, "host": DOMAIN, "options": options}) == (200, 0)
+    for jid, nick in found.items():
+        user = jid.removesuffix("@HOST")
+        (row,) = run("get_user_subscriptions", {"user": user, "host": DOMAIN}).body
+        assert row["usernick"] == nick
+    assert run("get_subscribers", {"room": "sub", "service": SERVICE}).body == sorted(jid.replace("HOST", DOMAIN) for jid in found)
+
+
+@pytest.mark.parametrize("version", ["", "/v0", "/v1", "/v3"])
+@pytest.mark.parametrize(("first", "second"), ["=;", ":,", ":;", "=,"])
+def test_both_ways_to_write_affiliations(run: Run, version: str, first: str, second: str) -> None:
+    text = f"owner{first}a@h.example{second}member{first}b=2@h.example"
+    args = {"room": "aff", "service": SERVICE, "host": DOMAIN, "options": [{"name": "affiliations", "value": text}]}
+    assert run(f"create_room_with_opts{version}", args) == (200, 0)
+    rows = run("get_room_affiliations/v3", {"room": "aff", "service": SERVICE}).body
+    assert {row["jid"]: row["affiliation"] for row in rows} == {"a@h.example": "owner", "b=2@h.example": "member"}
+
+
 def test_a_gateway_without_rooms(make_app: MakeApp) -> None:
     client = make_app(gateway_conference_domain="").test_client()
     admin = basic(f"admin@{DOMAIN}")

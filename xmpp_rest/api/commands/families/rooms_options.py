@@ -13,6 +13,8 @@ from xmpp_rest.service.muc.options import split
 
 Given = Iterable[tuple[str, str]]
 _PAIR = re.compile("[=:]")
+# COMPAT ejabberd: `;` separates since 25.03, `,` before; what is not followed by another address is part of a nick
+_NEXT = re.compile(r"[;,](?=[^;,=:@]+@[^;,=:@]+(?:[;,=:]|$)|\s*$)")
 
 
 class Wanted(NamedTuple):
@@ -27,7 +29,7 @@ def read(given: Given) -> Wanted:
     """The options, with two that are lists taken apart. Raises Failure."""
     options = dict(given)
     affiliations = [_affiliation(part) for part in split(options.pop("affiliations", ""))]
-    subscribers = [_subscriber(part) for part in split(options.pop("subscribers", ""))]
+    subscribers = [_subscriber(part) for part in _NEXT.split(options.pop("subscribers", "")) if part.strip()]
     return Wanted(options, affiliations, subscribers)
 
 
@@ -38,13 +40,15 @@ def _affiliation(part: str) -> list[str]:
 
 
 def _subscriber(part: str) -> list[Any]:
-    """`a@h=Nick=messages=presence`."""
-    address, *rest = part.split("=") if "=" in part else part.split(":")
-    nick, words = "".join(rest[:1]), rest[1:]
-    nodes = [word if word in NODES else NODES_PREFIX + word for word in map(str.strip, words)]
+    """`a@h=Nick=messages=presence`, or the same with `:`. Of both signs the first one after the `@` separates: before it a `=` is a letter."""
+    local, at, rest = part.partition("@")
+    local, rest = (local, rest) if at else ("", part)
+    found = _PAIR.search(rest)
+    domain, *words = rest.split(found[0]) if found else [rest]
+    nick, nodes = "".join(words[:1]), [word if word in NODES else NODES_PREFIX + word for word in map(str.strip, words[1:])]
     if not set(nodes) <= set(NODES):
         raise rejected(f"Invalid subscriber: the nodes are {', '.join(node.removeprefix(NODES_PREFIX) for node in NODES)}")
-    return [_address(address), nick, nodes]
+    return [_address(local + at + domain), nick, nodes]
 
 
 def _address(text: str) -> str:
