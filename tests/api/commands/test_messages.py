@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from drivers import ArchiveQuery
+from drivers import ArchiveQuery, StorageError
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, basic
 from xmpp_rest.gateway import Gateway
@@ -220,7 +220,7 @@ class TestJobs:
         batch, status, _, extra = job
         monkeypatch.setattr(gateway.driver, "archive_delete", _fails)
         run(batch, HOST | extra | {"days": 0, "batch_size": 2, "rate": 60})
-        assert end_of(run, status) == "Operation failed after deleting 0 messages with error the disk is full"
+        assert end_of(run, status) == "Operation failed after deleting 0 messages with error The storage failed; the log says why"
 
     def test_wrong_figures(self, run: Run, job: Any) -> None:
         batch, _, _, extra = job
@@ -229,7 +229,7 @@ class TestJobs:
 
 
 def _fails(*_: Any) -> int:
-    raise OSError("the disk is full")
+    raise StorageError("the disk is full")
 
 
 def test_a_job_whose_process_has_ended(run: Run, gateway: Gateway) -> None:
