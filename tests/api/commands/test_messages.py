@@ -220,7 +220,7 @@ class TestJobs:
         batch, status, _, extra = job
         monkeypatch.setattr(gateway.driver, "archive_delete", _fails)
         run(batch, HOST | extra | {"days": 0, "batch_size": 2, "rate": 60})
-        assert end_of(run, status) == "Operation failed after deleting 0 messages with error The storage failed; the log says why"
+        assert end_of(run, status) == "Operation failed after deleting 0 messages with error The storage failed: the disk is full"
 
     def test_wrong_figures(self, run: Run, job: Any) -> None:
         batch, _, _, extra = job

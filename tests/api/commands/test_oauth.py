@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.commands.conftest import Run
-from tests.conftest import DOMAIN
+from tests.conftest import DOMAIN, basic
 from xmpp_rest.auth import tokens
 from xmpp_rest.gateway import Gateway
 
@@ -51,6 +51,14 @@ def test_what_a_token_opens(run: Run, jid: str, scopes: list[str], status: int) 
 def test_spaces_around_a_token(run: Run) -> None:
     field = issue(run)["Authorization"].replace("Bearer ", "Bearer   ") + "  "
     assert run("registered_users", HOST, {"Authorization": field}).status == 200
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_scheme_in_any_case(run: Run, scheme: str) -> None:
+    field = issue(run)["Authorization"].replace("Bearer", scheme)
+    assert run("registered_users", HOST, {"Authorization": field}).status == 200
+    assert run("registered_users", HOST, {"Authorization": basic(ADMIN)["Authorization"].replace("Basic", "BASIC")}).status == 200
+    assert run("registered_users", HOST, {"Authorization": f"{scheme} nothing"}).status == 401
 
 
 def test_expired_tokens(run: Run) -> None:

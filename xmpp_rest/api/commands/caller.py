@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from werkzeug.datastructures import Authorization
 
-from xmpp_rest.api.commands.errors import bad_token, throttled, unauthorized
+from xmpp_rest.api.commands.errors import Failure, bad_token, throttled, unauthorized
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.auth.credentials import Outcome, Refused
 from xmpp_rest.auth.rights import Asker
 
-TOKEN = "Bearer"  # COMPAT ejabberd: in this spelling only  # noqa: S105
+TOKEN = "Bearer"  # COMPAT ejabberd: in another spelling a wrong token is answered as an unknown scheme  # noqa: S105
 
 
 def asker(services: Services, header: str | None, address: str) -> Asker:
@@ -17,18 +17,18 @@ def asker(services: Services, header: str | None, address: str) -> Asker:
     if header is None:
         return Asker(address=address)
     scheme, _, rest = header.partition(" ")
-    if scheme == TOKEN:
-        return _by_token(services, rest.strip(" "), address)
+    if scheme.lower() == TOKEN.lower():  # RFC 9110 §11.1
+        return _by_token(services, rest.strip(" "), address, unauthorized() if scheme != TOKEN else bad_token())
     if not _names_account(header):
         domain = services.domain
         raise unauthorized(f"Send Basic with the whole address as user name, such as admin@{domain}, or Bearer with a token")
     return _by_password(services, header, address)
 
 
-def _by_token(services: Services, text: str, address: str) -> Asker:
+def _by_token(services: Services, text: str, address: str, wrong: Failure) -> Asker:
     token = services.gateway.authenticator.bearer(text, address)
     if isinstance(token, Refused):
-        raise throttled(token.retry_after) if token.outcome is Outcome.THROTTLED else bad_token()
+        raise throttled(token.retry_after) if token.outcome is Outcome.THROTTLED else wrong
     return Asker(token.owner, services.gateway.authenticator.is_admin(token.owner), token.scopes, address)
 
 

@@ -40,7 +40,7 @@ def _affiliation(part: str) -> list[str]:
 
 
 def _subscriber(part: str) -> list[Any]:
-    """`a@h=Nick=messages=presence`, or the same with `:`. Of both signs the first one after the `@` separates: before it a `=` is a letter."""
+    """`a@h=Nick=messages=presence`, or the same with `:`. The first of both signs after the `@` separates: before it a `=` is a letter."""
     local, at, rest = part.partition("@")
     local, rest = (local, rest) if at else ("", part)
     found = _PAIR.search(rest)
