@@ -51,7 +51,7 @@ def require(program: str, path: str | None = None) -> None:
     """Skip where a program is neither in PATH nor at `path`, or fail under XMPP_REST_REQUIRE_LIVE=1."""
     if path is None and shutil.which(program) is None:
         give_up = pytest.fail if os.environ.get("XMPP_REST_REQUIRE_LIVE") == "1" else pytest.skip
-        give_up(f"{program} is not installed (on Debian: apt-get install prosody ejabberd postgresql)")
+        give_up(f"{program} is not installed (on Debian: apt-get install prosody ejabberd postgresql lua-dbi-sqlite3 lua-dbi-postgresql)")
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +89,8 @@ def shared(
 ) -> Iterator[Shared]:
     """A storage of each kind, of which neither Prosody nor the gateway has made use yet; the tests of a module share it."""
     require(Beside.program)
+    for engine in "sqlite3", "postgresql":
+        require(f"lua-dbi-{engine}", next(map(str, Path("/usr/lib").glob(f"*/lua/5.4/dbd/{engine}.so")), None))
     database = cluster.new_database() if request.param == "postgresql" else ""
     shared = Shared(event_loop_thread, tmp_path_factory.mktemp("shared"), request.param, database)
     yield shared
