@@ -198,7 +198,14 @@ def test_check_password_hash_of_nobody(run: Run) -> None:
 # the throttle
 
 
-@pytest.mark.parametrize(("address", "lifted"), [("127.0.0.1", 1), ("203.0.113.7", 0), ("::1", 0), ("nowhere", -1), ("", -1)])
+@pytest.mark.parametrize(
+    ("address", "lifted"),
+    [
+        ("127.0.0.1", 1), ("127.0.0.1/32", 1), ("127.9.9.9/8", 1), ("0.0.0.0/0", 1), ("::ffff:127.0.0.1/128", 1), ("::ffff:127.0.0.1", 1),
+        ("203.0.113.7", 0), ("127.0.0.2/32", 0), ("::1", 0), ("::1/64", 0), ("nowhere", -1), ("", -1), (" 127.0.0.1", -1),
+        ("127.0.0.1/33", -1), ("127.0.0.1/x", -1), ("127.0.0.1/", -1), ("127.0.0.1/255.0.0.0", -1), ("::1/129", -1), ("127.0.0.1/8/8", -1),
+    ],
+)  # fmt: skip
 def test_unban_ip(run: Run, address: str, lifted: int) -> None:
     assert run("status", {}, basic(f"juliet@{DOMAIN}", "wrong")).status == 401
     assert run("unban_ip", {"address": address}) == (200, lifted)
