@@ -47,6 +47,7 @@ ERRORS: dict[str, Row] = {
     "roster-full": Row(403, "wait", "resource-constraint", "The roster holds as many contacts as it may"),
     "blocked": Row(403, "cancel", "not-acceptable", "A privacy list or the block list of the account denies this"),
     "blocklist-full": Row(403, "wait", "resource-constraint", "The block list holds as many addresses as it may"),
+    "card-elsewhere": Row(409, "cancel", "conflict", "The account keeps this part of its vCard elsewhere"),
     "job-running": Row(409, "wait", "conflict", "Operation in progress"),
     "room-unknown": Row(404, "cancel", "item-not-found", "There is no such room"),
     "room-exists": Row(409, "cancel", "conflict", "There is a room of that name already"),

@@ -58,11 +58,13 @@ from xmpp_rest.service.muclight_rooms import Rooms
 from xmpp_rest.service.muclight_voice import Voice
 from xmpp_rest.service.offline import Offline
 from xmpp_rest.service.outcomes import Outcomes
+from xmpp_rest.service.pep import Pep
 from xmpp_rest.service.presence import Presences
 from xmpp_rest.service.privacy import PrivacyLists
 from xmpp_rest.service.privacy_guard import Guard
 from xmpp_rest.service.privacyiq import FEATURES as PRIVACY_FEATURES
 from xmpp_rest.service.privacyiq import PrivacyQueries
+from xmpp_rest.service.published_cards import PublishedCards
 from xmpp_rest.service.roster import Roster
 from xmpp_rest.service.rosteriq import RosterQueries
 from xmpp_rest.service.sending import Sending
@@ -141,6 +143,7 @@ class Gateway:
         self.mailbox = Mailbox(self.archive, self.streams, self.accounts, self.stamps, self.incidents)
         bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
         presences, roster = Presences(self.driver, self.router), Roster(self.driver)
+        self.vcards = VCards(self.driver, PublishedCards(Pep(self.driver, roster)))
         lists, blocks = PrivacyLists(self.driver), BlockLists(self.driver)
         lists.changed = blocks.changed = self.forget_lists
         self._guard = Guard(settings.gateway.domain, lists, blocks, roster)
@@ -302,7 +305,7 @@ class Gateway:
                 self.router.subscribe(domain, self.blocking.handle)
                 self.router.subscribe(domain, RosterQueries(self.contacts).handle)
                 self.router.subscribe(domain, ArchiveQueries(self.archive, self.router.send).handle)
-                self.router.subscribe(domain, VCardQueries(VCards(self.driver), self.accounts.exists).handle)
+                self.router.subscribe(domain, VCardQueries(self.vcards, self.accounts.exists).handle)
             self.router.subscribe(domain, self.mailbox.handle)
             self.router.subscribe(domain, self.callbacks.handle_domain)
             self.router.subscribe(domain, entity.handle)

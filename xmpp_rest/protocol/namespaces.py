@@ -7,6 +7,8 @@ STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"  # RFC 6120 §4.9.2
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"  # RFC 6120 §8.3.2
 XML = "http://www.w3.org/XML/1998/namespace"
 
+AVATAR_DATA = "urn:xmpp:avatar:data"  # XEP-0084
+AVATAR_METADATA = "urn:xmpp:avatar:metadata"  # XEP-0084
 BLOCKING = "urn:xmpp:blocking"  # XEP-0191
 BLOCKING_ERRORS = "urn:xmpp:blocking:errors"  # XEP-0191
 DISCO_INFO = "http://jabber.org/protocol/disco#info"  # XEP-0030

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Unhandled
-from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, is_request, refusal, result
 from xmpp_rest.service.vcards import NAMESPACE, VCards, tag
@@ -29,9 +30,12 @@ class VCardQueries:
         if not self._exists(to):
             return NOT_MINE
         if stanza.get("type") == "get":
-            card = self._vcards.get(to)
+            card = self._vcards.seen_by(to, sender)
             return result(stanza, child(VCARD) if card is None else card)  # §3.1: an empty one where there is none
         if sender.bare != to:
             return refusal(stanza, stanza_error("forbidden", "only the account itself may change its vCard"))
-        self._vcards.store(to, stanza[0])
+        try:
+            self._vcards.store(to, stanza[0])
+        except GatewayError as e:
+            return refusal(stanza, StanzaError(e.row.type, e.row.condition, e.text))
         return result(stanza)

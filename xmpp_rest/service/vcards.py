@@ -8,15 +8,21 @@ from xml.etree.ElementTree import Element, SubElement
 
 from drivers import Driver, StorageError, Table
 from drivers.stanzas import stanza_table, stanza_text
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import BadXML, is_ncname, serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.service.published_cards import PublishedCards, require_photo
 
 log = logging.getLogger(__name__)
 
 VCARD = "vcard"  # the store
 NAMESPACE = "vcard-temp"
 NICKS = ("NICKNAME", "FN")
+ELSEWHERE = (
+    "The account's vCard is published with PEP (urn:xmpp:vcard4), and Prosody ignores the store vcard beside that; "
+    "set_vcard, or an iq of the account with a vCard, changes what is published"
+)
 TEL = "TEL"  # XEP-0054 §3: kinds are empty elements beside the NUMBER
 
 
@@ -28,34 +34,46 @@ def tag(name: str) -> str:
 
 
 class VCards:
-    """The vCards of accounts. Methods raise StorageError, and BadXML for names and texts that XML cannot hold."""
+    """The vCards of accounts: the store `vcard`, or what Prosody's vcard_legacy and vcard4 have published instead (`published_cards`).
 
-    def __init__(self, driver: Driver) -> None:
+    Methods raise StorageError; those that write raise BadXML for names and texts that XML cannot hold, and GatewayError, card-elsewhere.
+    """
+
+    def __init__(self, driver: Driver, published: PublishedCards) -> None:
         self._driver = driver
+        self._published = published
 
     def get(self, jid: JID) -> Element | None:
         """The `<vCard/>`, or None where there is none."""
-        return _element(jid, self._driver.load(jid.local, jid.domain, VCARD))
+        stored = self._stored(jid)
+        return self._published.get(jid) if stored is None else stored
+
+    def seen_by(self, jid: JID, reader: JID) -> Element | None:
+        """As much of it as `reader` may see: what is published is not for everybody."""
+        stored = self._stored(jid)
+        return self._published.seen_by(jid, reader) if stored is None else stored
 
     def nick(self, jid: JID) -> str:
         """What the account calls itself: its NICKNAME, else its FN; "" where its vCard says neither."""
-        card = self.get(jid)
+        stored = self._stored(jid)
+        card = self._published.get(jid, photo=False) if stored is None else stored
         texts = (next(iter(values(card, name)), "") for name in NICKS) if card is not None else iter(())
         return next(filter(None, texts), "")
 
     def store(self, jid: JID, card: Element) -> None:
         """Replace the vCard."""
-        self._driver.store(jid.local, jid.domain, VCARD, stanza_table(serialise(card)))
+        self._update(jid, lambda _: card)
 
     def set_field(self, jid: JID, name: str, content: str) -> None:
         """Give the field `name` this text; the other fields stay."""
         field = Element(tag(name))
         field.text = content
 
-        def change(card: Element) -> None:
+        def change(card: Element) -> Element:
             for old in card.findall(field.tag):
                 card.remove(old)
             card.append(field)
+            return card
 
         self._update(jid, change)
 
@@ -63,17 +81,31 @@ class VCards:
         """Give the part `subname` of the field `name` these texts; other fields and other parts stay."""
         field, part, number = tag(name), tag(subname), tag("NUMBER")
 
-        def change(card: Element) -> None:
+        def change(card: Element) -> Element:
             (_set_numbers if name == TEL else _set_parts)(card, field, part, number, values)
+            return card
 
         self._update(jid, change)
 
-    def _update(self, jid: JID, change: Callable[[Element], None]) -> None:
+    def require_stored(self, jid: JID) -> None:
+        """Raise GatewayError, card-elsewhere, if nobody would look at what is written into the store `vcard`."""
+        if self._published.has_card(jid):
+            raise GatewayError("card-elsewhere", ELSEWHERE)
+
+    def _stored(self, jid: JID) -> Element | None:
+        return _element(jid, self._driver.load(jid.local, jid.domain, VCARD))
+
+    def _update(self, jid: JID, change: Callable[[Element], Element]) -> None:
+        if self._published.change(jid, self._stored(jid), change):
+            self._driver.store(jid.local, jid.domain, VCARD, None)  # COMPAT Prosody: removed at the next login, unread
+            return
+        photo = self._published.photo(jid)
+
         def step(table: Table | None) -> Table:
-            card = _element(jid, table)
-            card = Element(tag("vCard")) if card is None else card
-            change(card)
-            return stanza_table(serialise(card))
+            card, before = _element(jid, table), _element(jid, table)
+            after = change(Element(tag("vCard")) if card is None else card)
+            require_photo(photo, before, after)
+            return stanza_table(serialise(after))
 
         self._driver.update(jid.local, jid.domain, VCARD, step)
 

@@ -43,7 +43,7 @@ class Services:
             bans=Bans(driver, accounts.domain),
             last=gateway.last,
             private=PrivateStorage(driver),
-            vcards=VCards(driver),
+            vcards=gateway.vcards,
             groups=SharedGroups(driver, accounts.domain),
             tokens=gateway.tokens,
             clients=Clients(driver, accounts.domain),

@@ -24,7 +24,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     rights = DataRights(gateway.driver, gateway.domains, gateway.authenticator.is_admin)
     usage = Usage(gateway.driver, lambda: _limits(gateway))
     changed = {"blocklist": gateway.forget_lists, "privacy": gateway.forget_lists}
-    parts = gateway, Data(gateway.driver, gateway.accounts, usage, changed=changed), rights
+    parts = gateway, Data(gateway.driver, gateway.accounts, usage, before={"vcard": gateway.vcards.require_stored}, changed=changed), rights
     listing, store = Listing.as_view("listing", *parts), Store.as_view("store", *parts)
     read, write = Read.as_view("read", *parts), Write.as_view("write", *parts)
     by_method = {"GET": read, "HEAD": read, "PUT": write, "POST": write, "DELETE": write}
