@@ -34,11 +34,12 @@ class StorageError(Exception):
     """The storage refused or failed (full disk, read-only folder, lost database); nothing was changed.
 
     The text is for the log, and names files and databases. `told` is what clients may be told of it; a driver that says nothing of that
-    has the text told if no path can be in it.
+    has the text told if no path can be in it. `lasting`: waiting will not help, as there is no such storage at the configured place.
     """
 
-    def __init__(self, text: str = "", *, told: str = "") -> None:
+    def __init__(self, text: str = "", *, told: str = "", lasting: bool = False) -> None:
         super().__init__(text)
+        self.lasting = lasting
         self.told = told or (text if "/" not in text and "\\" not in text else "")
 
 

@@ -290,6 +290,7 @@ class _Engine(Engine):
         except sqlite3.Error as e:
             code = getattr(e, "sqlite_errorcode", 0) & 0xFF
             sentence = SENTENCES.get(code, "SQLite refused")
-            raise StorageError(f"{self._path}: {sentence} ({e})", told=sentence) from e
+            raise StorageError(f"{self._path}: {sentence} ({e})", told=sentence, lasting=code == sqlite3.SQLITE_NOTADB) from e
         except OSError as e:
-            raise StorageError(f"{self._path}: {e.strerror or e}", told=e.strerror or "") from e
+            lasting = isinstance(e, (NotADirectoryError, FileExistsError, PermissionError))
+            raise StorageError(f"{self._path}: {e.strerror or e}", told=e.strerror or "", lasting=lasting) from e

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from urllib3.exceptions import HTTPError
 
 from tests.drivers.postgrescluster import Cluster, program
 from tests.link.attached import until
-from tests.live.gateway import Gateway
+from tests.live.child import NotStarted
+from tests.live.gateway import ROOT, Gateway, Sections
 
 pytestmark = pytest.mark.skipif(program("initdb") is None, reason="PostgreSQL is not installed")
 
@@ -38,14 +40,41 @@ def outcome(gateway: Gateway, path: str = "/api/status") -> tuple[int, str | Non
     return answer.status, answer.headers.get("Retry-After")
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_process_that_dies_while_the_database_is_down(tmp_path: Path, cluster: Cluster, count: int) -> None:
-    sections: dict[str, dict[str, object]] = {
+class Own(Gateway):
+    """gunicorn as the gateway starts it."""
+
+
+class Plain(Gateway):
+    """gunicorn as others start it, with none of our hooks."""
+
+    options: tuple[str, ...] = ("app:create_app()",)
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "gunicorn", "-w2", "--threads=8", "--no-control-socket", f"-b127.0.0.1:{self.port}", *self.options]
+
+    def environment(self) -> Mapping[str, str]:
+        return {"XMPP_REST_CONFIG": str(self.folder / "wsgi.ini"), "PYTHONPATH": str(ROOT)}
+
+
+class PlainApp(Plain):
+    options = ("app:app",)
+
+
+class Preloaded(Plain):
+    options = ("--preload", "app:create_app()")
+
+
+def settings(cluster: Cluster, count: int) -> Sections:
+    return {
         "server": {"workers": count, "threads": 8},
         "link": {"kind": "none"},
         "storage": {"url": "postgres:" + cluster.new_database().removeprefix("postgresql:")},
     }
-    gateway = Gateway(tmp_path, 1, sections)
+
+
+@pytest.mark.parametrize(("kind", "count"), [(Own, 1), (Own, 2), (Plain, 2), (PlainApp, 2)])
+def test_a_process_that_dies_while_the_database_is_down(tmp_path: Path, cluster: Cluster, kind: type[Gateway], count: int) -> None:
+    gateway = kind(tmp_path, 1, settings(cluster, count))
     gateway.start()
     try:
         until(lambda: len(workers(gateway)) == count and outcome(gateway)[0] == 200, 20)
@@ -66,5 +95,37 @@ def test_a_process_that_dies_while_the_database_is_down(tmp_path: Path, cluster:
         cluster.start()
         until(lambda: gateway.output.read_text().count("the gateway has begun") == count, 30)
         until(lambda: {outcome(gateway)[0] for _ in range(8)} == {200}, 30)
+    finally:
+        gateway.stop()
+
+
+@pytest.mark.parametrize("kind", [Plain, PlainApp, Preloaded])
+def test_a_start_while_the_database_is_down(tmp_path: Path, cluster: Cluster, kind: type[Gateway]) -> None:
+    """A server that was started with the machine, before its database: the processes are there, and begin when they can."""
+    gateway = kind(tmp_path, 1, settings(cluster, 2))
+    cluster.halt()
+    gateway.start()
+    try:
+        for path in ("/api/status", "/rest/ping/x", "/api/messages", "/data/x") * 4:
+            assert outcome(gateway, path) == (503, "5")
+        cluster.start()
+        until(lambda: {outcome(gateway)[0] for _ in range(8)} == {200}, 30)
+        assert gateway.output.read_text().count("Booting worker") == 2
+    finally:
+        gateway.stop()
+
+
+@pytest.mark.parametrize(("part", "says"), [("no_such_database", "there is no such database"), ("nobody@", "refused the user")])
+def test_a_start_with_a_wrong_url(tmp_path: Path, cluster: Cluster, part: str, says: str) -> None:
+    url = cluster.new_database().removeprefix("postgresql:")
+    database = url.partition("?")[0].rpartition("/")[2]
+    wrong = url.replace("postgres@", part) if part.endswith("@") else url.replace(database, part)
+    gateway = Plain(tmp_path, 1, {"link": {"kind": "none"}, "storage": {"url": f"postgres:{wrong}"}})
+    try:
+        with pytest.raises(NotStarted):
+            gateway.start()
+        line, *_ = [line for line in gateway.output.read_text().splitlines() if line.startswith("xmpp-rest: ")]
+        assert line.startswith("xmpp-rest: [storage] url = postgres:…: ")
+        assert says in line
     finally:
         gateway.stop()

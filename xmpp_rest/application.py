@@ -28,7 +28,7 @@ from xmpp_rest.http.request import WholeRequest
 from xmpp_rest.http.synchronous import Synchronous
 from xmpp_rest.reload import follow, reload
 from xmpp_rest.settings import Settings
-from xmpp_rest.starting import STARTING, explained
+from xmpp_rest.starting import STARTING, explained, is_lasting
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +88,10 @@ def _begin(gateway: Gateway) -> Response | None:
 
     Raises BadRequest, StorageError, GatewayError.
     """
-    if not names_host(request.environ):
+    environ = request.environ
+    if not names_host(environ):
         raise BadRequest("The Host field is missing, there twice, or names no host")
-    if request.method == "OPTIONS" and request.environ.get("RAW_URI") == "*":  # RFC 9110 §9.3.7: the server as a whole
+    if environ["REQUEST_METHOD"] == "OPTIONS" and environ.get("RAW_URI") == "*":  # RFC 9110 §9.3.7: the server as a whole
         return Response(b"", 200, {"Allow": "GET, HEAD, POST, PUT, DELETE, OPTIONS"})
     try:
         gateway.start()
@@ -117,7 +118,7 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
     """The WSGI application by the configuration file `config` (default: see `find_config`).
 
     `start`: connect and serve stanzas at once in this process; with False at the first request, or when the server says so.
-    Raises CannotStart.
+    While the storage cannot be reached, the application answers 503, and starts once it can. Raises CannotStart for what does not pass.
     """
     settings = None
     try:
@@ -128,7 +129,7 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
             log.warning("%s", remark)
         app = build(settings)
         if start:
-            app.extensions["gateway"].start()
+            app.extensions["gateway"].start_in_time(is_lasting)
     except STARTING as e:
         raise _as_told(explained(e, settings)) from None
     return app

@@ -124,7 +124,7 @@ class Gateway:
         self.keeper = Keeper(self.driver, self.data_dir, self.domains, self.incidents)
         self.on_loss: Callable[[], None] = lambda: None
         """Ends the server, which can serve nothing any more, as the lease of the storage is lost. Set by the server."""
-        self._lock = threading.Lock()
+        self._locks: dict[int, threading.Lock] = {}
         self._failed: Exception | None = None  # why it could not start
         self._failed_at = 0.0  # monotonic time
         self._ended = threading.Event()
@@ -347,16 +347,21 @@ class Gateway:
         self.keeper.start(self._lose)
         self._pid = self._forked_from = os.getpid()
 
-    def start_in_time(self) -> None:
+    @property
+    def _lock(self) -> threading.Lock:
+        """Held while this process starts or stops: one for each process, as a thread may have that of the parent at the fork."""
+        return self._locks.get(os.getpid()) or self._locks.setdefault(os.getpid(), threading.Lock())
+
+    def start_in_time(self, is_lasting: Callable[[Exception], bool]) -> None:
         """As `start`; but what fails is tried again by a thread until it works, or the process ends. Requests get 503 meanwhile.
 
-        Raises Taken: the storage is another gateway's.
+        Raises what is lasting.
         """
         try:
             self.start()
-        except Taken:
-            raise
         except Exception as e:  # for a server that gives up where a process cannot begin
+            if is_lasting(e):
+                raise
             log.error("the gateway cannot begin, and tries again until it can: %s", e, exc_info=not isinstance(e, StorageError))
             threading.Thread(target=self._start_later, name="start", daemon=True).start()
 

@@ -119,6 +119,16 @@ def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]
         yield explained(e, settings)
 
 
+def is_lasting(error: Exception) -> bool:
+    """Whether only another configuration helps; anything else may be over in a while, as when a database restarts."""
+    match error:
+        case CannotStart() | SettingsError() | Taken() | BadStorageURL() | GatewayError(name="bad-password"):
+            return True
+        case StorageError():
+            return error.lasting
+    return False
+
+
 def explained(error: Exception, settings: Settings | None = None) -> CannotStart:
     """An error at the start as one with an exit code, section and key."""
     match error:

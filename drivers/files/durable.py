@@ -29,6 +29,8 @@ SENTENCES = {
     errno.ENFILE: "too many files are open",
     errno.EIO: "the disk refused to read or write",
 }
+LASTING = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+"""What does not pass by waiting."""
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as e:
         sentence = SENTENCES.get(e.errno or 0, "the system refused")
-        raise StorageError(f"{path}: {sentence} ({e.strerror})", told=sentence) from e
+        raise StorageError(f"{path}: {sentence} ({e.strerror})", told=sentence, lasting=e.errno in LASTING) from e
 
 
 def read(path: Path) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -52,6 +53,17 @@ SENTENCES = {
     "57P": "the database is being shut down",
     "08": "the database cannot be reached, or its connection was lost",
 }
+LASTING = ("28", "3D")
+"""What waiting will not help against."""
+REFUSALS = {
+    "3D": re.compile(r'FATAL: +database ".*" does not exist'),
+    "28": re.compile(r'FATAL: +(role ".*" does not exist|password authentication failed|no pg_hba\.conf entry)'),
+}
+"""What the server says in English where a connection is refused; libpq has no code for that."""
+
+
+def _refusal(text: str) -> str:
+    return next((code for code, said in REFUSALS.items() if said.search(text)), "08")
 
 
 @lru_cache(maxsize=256)
@@ -189,8 +201,9 @@ class PostgresEngine(Engine):
         except psycopg.Error as e:
             if e.sqlstate in AGAIN or (e.sqlstate == "23505" and e.diag.constraint_name in UNIQUE):
                 raise _Conflict from e
-            sentence = _sentence(e.sqlstate or "08")
-            raise StorageError(f"{self._name}: {sentence} ({e})", told=sentence) from e
+            code = e.sqlstate or _refusal(str(e))
+            sentence = _sentence(code)
+            raise StorageError(f"{self._name}: {sentence} ({e})", told=sentence, lasting=code[:2] in LASTING) from e
 
 
 class _Conflict(Exception):

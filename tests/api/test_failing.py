@@ -169,7 +169,7 @@ def test_a_start_that_fails_is_tried_again(app: Flask, gateway: Gateway, monkeyp
     monkeypatch.setattr("xmpp_rest.gateway.RETRY", 0.1)
     with monkeypatch.context() as patched:
         patched.setattr(gateway.driver, "load", broken)
-        gateway.start_in_time()
+        gateway.start_in_time(lambda _: False)
         assert client.get("/health").status_code == 200
         for path in ("/rest/ping/x", "/api/messages", "/api/status", "/data/x", "/status", "/nowhere"):
             refused_politely(client.get(path, headers=basic(ME)))

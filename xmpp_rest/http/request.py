@@ -57,7 +57,7 @@ def read_body(request: Request, limit: int) -> bytes:
 
     Raises RequestEntityTooLarge, ClientDisconnected for a part of it, UnsupportedCoding, BadCoding.
     """
-    if FIELD in request.environ and (coding := body_coding(request.environ)):
+    if coding := body_coding(request.environ):
         try:
             return decode(_received(request, limit + FRAME), coding, limit)
         except BadEncoding as e:
@@ -76,8 +76,10 @@ def body_stream(request: Request, limit: int) -> IO[bytes]:
 
 def body_coding(environ: Mapping[str, Any]) -> str:
     """The coding that the body was compressed by; "" for none. Raises UnsupportedCoding."""
+    if FIELD not in environ:  # nearly always
+        return ""
     try:
-        return coding_of(environ.get(FIELD))
+        return coding_of(environ[FIELD])
     except UnknownEncoding as e:
         raise UnsupportedCoding(f"Content-Encoding: {e}") from e
 
