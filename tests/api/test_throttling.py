@@ -93,6 +93,31 @@ def test_a_program_with_an_old_password_keeps_nobody_out(client: FlaskClient, go
     assert seen == {401, 429}
 
 
+def test_ever_different_passwords_keep_nobody_out(client: FlaskClient, good: dict[str, str]) -> None:
+    """Of several at once, from addresses of one network: each try with the right one passes, and at once."""
+    app, stop, seen = client.application, threading.Event(), set[int]()
+
+    def guess(n: int) -> None:
+        mine, count = app.test_client(), 0
+        while not stop.is_set():
+            count += 1
+            seen.add(ask(mine, PATHS["client"], basic(ADMIN, f"guess {n} {count}"), f"2001:db8::{n}")[0])
+
+    threads = [threading.Thread(target=guess, args=(n,)) for n in range(1, 4)]
+    for thread in threads:
+        thread.start()
+    try:
+        while 429 not in seen:
+            time.sleep(0.01)
+        statuses = [ask(client, path, basic(ADMIN), "2001:db8::ffff")[0] for path in [*PATHS.values()] * 2]
+        assert set(statuses) <= {200, 404}
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert seen == {401, 429}
+
+
 def test_a_password_that_was_wrong_may_have_become_the_right_one(client: FlaskClient, good: dict[str, str]) -> None:
     for _ in range(LIMIT + 5):
         ask(client, PATHS["client"], basic(ADMIN, "new"))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
-from xmpp_rest.auth.throttle import PATIENCE, Throttle, network_of
+from xmpp_rest.auth.throttle import BURST, LEAST, SHARE, Throttle, network_of
 
 KEY = ("juliet", "192.0.2.1")
 
@@ -36,40 +35,58 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_failures_up_to_the_limit_cost_nothing(clock: Clock) -> None:
     throttle = Throttle(3)
-    assert [(throttle.turn(KEY), throttle.failed(KEY)) for _ in range(3)] == [(0, 0)] * 3
-    assert clock.slept == []
+    for _ in range(3):
+        assert throttle.admit(KEY) == 0
+        throttle.cost(KEY, 5.0)
+        assert throttle.failed(KEY) == 0
+    assert throttle.admit(KEY) == 0
 
 
-def test_after_too_many_each_waits_for_its_turn(clock: Clock) -> None:
+def test_few_are_judged_after_too_many(clock: Clock) -> None:
     throttle = Throttle(1)
     throttle.failed(KEY)
-    for _ in range(3):
-        assert throttle.turn(KEY) == 0
-        assert 0 < throttle.failed(KEY) <= 61
-    assert clock.slept == [1.0, 1.0]
-    throttle.turn(KEY)
+    judged = [not throttle.admit(KEY) for _ in range(100)]
+    assert judged.count(True) == pytest.approx(BURST * SHARE / LEAST, abs=2)
+    assert not judged[-1]
+    clock.now += 1
+    assert [throttle.admit(KEY) == 0 for _ in range(100)].count(True) == pytest.approx(SHARE / LEAST, abs=2)
+
+
+def test_what_takes_long_is_judged_less_often(clock: Clock) -> None:
+    throttle, judged = Throttle(1), 0
+    throttle.failed(KEY)
+    for _ in range(500):
+        if not throttle.admit(KEY):
+            judged += 1
+            throttle.cost(KEY, 0.05)
+        clock.now += 0.01
+    assert judged * 0.05 <= (5 + BURST) * SHARE + 0.05
+
+
+def test_the_right_one_begins_the_count_anew(clock: Clock) -> None:
+    throttle = Throttle(1)
+    throttle.failed(KEY)
+    assert throttle.failed(KEY) > 0
     throttle.succeeded(KEY)
-    assert throttle.turn(KEY) == 0, "the count begins anew"
-    assert clock.slept == [1.0] * 3
+    assert throttle.failed(KEY) == 0
 
 
 def test_what_was_wrong_before_takes_nobodys_turn(clock: Clock) -> None:
     throttle = Throttle(1)
     for old in (b"1", b"2"):
         throttle.failed(KEY, lambda old=old: old)  # type: ignore[misc]
-    assert all(throttle.turn(KEY, lambda: b"1") > 2 and throttle.turn(KEY, lambda: b"2") > 2 for _ in range(50))
-    assert throttle.turn(KEY, lambda: b"3") == 0
-    assert len(clock.slept) <= 1
+    assert all(throttle.admit(KEY, lambda: b"1") > 2 and throttle.admit(KEY, lambda: b"2") > 2 for _ in range(50))
+    assert throttle.admit(KEY, lambda: b"3") == 0
     for n in range(20):
         throttle.failed(KEY, lambda n=n: bytes([n]))  # type: ignore[misc]
-    assert throttle.turn(KEY, lambda: b"1") == 0, "few are remembered"
+    assert throttle.admit(KEY, lambda: b"1") == 0, "few are remembered"
 
 
 def test_nobody_waits_for_another_account_or_address(clock: Clock) -> None:
     throttle = Throttle(1)
     for _ in range(5):
         throttle.failed(KEY)
-    assert [throttle.turn(key) for key in (("nurse", KEY[1]), (KEY[0], "192.0.2.2"))] == [0, 0]
+    assert [throttle.admit(key) for key in (("nurse", KEY[1]), (KEY[0], "192.0.2.2"))] == [0, 0]
     assert clock.slept == []
 
 
@@ -78,7 +95,7 @@ def test_the_window_ends(clock: Clock) -> None:
     for _ in range(4):
         throttle.failed(KEY)
     clock.now += 60
-    assert (throttle.turn(KEY), throttle.failed(KEY), clock.slept) == (0, 0, [])
+    assert (throttle.admit(KEY), throttle.failed(KEY), clock.slept) == (0, 0, [])
 
 
 def test_a_success_now_and_then_does_not_allow_any_number_of_failures(clock: Clock) -> None:
@@ -90,32 +107,24 @@ def test_a_success_now_and_then_does_not_allow_any_number_of_failures(clock: Clo
     assert [bool(wait) for wait in waits] == [False] * 3 + [True] * 7
 
 
-def test_a_queue_that_is_too_long_is_refused_unseen() -> None:
-    throttle, began = Throttle(1), time.monotonic()
-    throttle.failed(KEY)
-    results: list[int] = []
-    threads = [threading.Thread(target=lambda: results.append(throttle.turn(KEY))) for _ in range(20)]
+def test_few_threads_are_held_whatever_is_tried(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    throttle, entered, let = Throttle(1, waiting=2), threading.Semaphore(0), threading.Event()
+
+    def sleep(_: float) -> None:
+        entered.release()
+        assert let.wait(30)
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+    threads = [threading.Thread(target=throttle.hold) for _ in range(2)]
     for thread in threads:
         thread.start()
+    for _ in threads:
+        assert entered.acquire(timeout=30)
+    throttle.hold()
+    assert not entered.acquire(blocking=False), "the third is answered at once"
+    let.set()
     for thread in threads:
         thread.join()
-    assert results.count(0) == 3, "at once, a second later, two seconds later"
-    assert all(0 < wait <= 4 for wait in results if wait)
-    assert time.monotonic() - began < PATIENCE + 5
-
-
-def test_few_threads_wait_whatever_is_tried() -> None:
-    throttle = Throttle(1, waiting=2)
-    for n in range(10):
-        throttle.failed((str(n), "192.0.2.1"))
-        throttle.turn((str(n), "192.0.2.1"))
-    results: list[int] = []
-    threads = [threading.Thread(target=lambda n=n: results.append(throttle.turn((str(n), "192.0.2.1")))) for n in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results.count(0) == 2
 
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -214,8 +215,7 @@ class Authenticator:
     def password(self, jid: JID, password: str, address: str) -> Caller | Refused:
         """The account of `jid`, if `password` opens it.
 
-        After too many wrong ones each attempt has to wait for its turn, and only then is looked at: so the right one still opens the
-        account, and nobody can try many.
+        After too many wrong ones the right one still opens the account, at once; the others are answered late, and few are looked at.
         """
         record = self._record(jid)
         tried = partial(self._passwords.digest, record, password)
@@ -225,18 +225,25 @@ class Authenticator:
         return Caller(jid, admin=jid in self._admins)
 
     def guess(self, what: str, address: str, right: Callable[[], bool], tried: Callable[[], bytes] | None = None) -> Refused | None:
-        """None if a secret that a person may have chosen is `right`, which is asked in turn after too many that were not.
+        """None if a secret that a person may have chosen is `right`.
+
+        After too many that were not, wrong ones are answered late, and only few a second are looked at.
 
         `tried`: a digest of the secret and what it was compared with; the same can only be wrong again.
         """
         key = (what, address)
-        if wait := self._throttle.turn(key, tried):
+        if wait := self._throttle.admit(key, tried):
             return Refused(Outcome.THROTTLED, wait)
-        if right():
+        began = time.thread_time()
+        passes = right()
+        self._throttle.cost(key, time.thread_time() - began)
+        if passes:
             self._throttle.succeeded(key)
             return None
-        wait = self._throttle.failed(key, tried)
-        return Refused(Outcome.THROTTLED, wait) if wait else Refused(Outcome.WRONG)
+        if wait := self._throttle.failed(key, tried):
+            self._throttle.hold()
+            return Refused(Outcome.THROTTLED, wait)
+        return Refused(Outcome.WRONG)
 
     def holds(self, header: str | None) -> bool:
         """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""

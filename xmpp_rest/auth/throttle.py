@@ -1,8 +1,9 @@
 """How many wrong passwords an address may try for an account (OWASP: at most so many failures in so long a time).
 
-Nobody is locked out by somebody else's failures: after too many, what is tried next is not refused but has to wait for its turn, a second
-after the one before, and is then judged. The right password passes, at most PATIENCE seconds late; wrong ones cannot be tried faster.
-What was wrong lately and is tried again is refused at once, and takes nobody's turn: that is no guess, but a program with an old password.
+Nobody is locked out by somebody else's failures: after too many, what is tried next is judged all the same, and the right password passes
+at once. The answer to a wrong one comes a second later. What judging costs is bounded, by processor time and so by number; what goes beyond
+is refused unseen. What was wrong lately and is tried again is refused at once, and costs nothing: that is no guess, but a program with an
+old password.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ Key = tuple[str, str]  # account as it was named, or what else is guessed; addre
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAPPED = 96  # bits before the IPv4 address in a mapped one
-TURN = 1.0  # seconds between two attempts
+DELAY = 1.0  # seconds by which the answer to a wrong one is late
 TRIED = 8  # wrong ones of one key that are remembered
-PATIENCE = 2.0  # seconds that an attempt waits for its turn at most; one that would have to wait longer is refused unseen
+SHARE = 0.1  # of a processor that goes into judging attempts for one key, once there have been too many
+LEAST = 0.005  # seconds of processor time that an attempt counts for at least: at most SHARE / LEAST = 20 are judged in a second
+BURST = 1.0  # seconds whose share may be used up at once
 
 
 class Failures(NamedTuple):
@@ -31,7 +34,7 @@ class Failures(NamedTuple):
     wrong: int
     since: float  # monotonic time at which the window began
     forgiven: bool = False  # whether the right password has begun the count anew already
-    turn: float = 0.0  # monotonic time from which on the next attempt is judged, once there have been too many
+    paid: float = 0.0  # monotonic time by which the share makes up for what has been judged, once there have been too many
     tried: tuple[bytes, ...] = ()  # the latest that were wrong, as digests
 
 
@@ -40,9 +43,9 @@ def _alone(key: Key, right: bool) -> None:
 
 
 class Throttle:
-    """Counts failures per account and network; after `failures` of them within `window` seconds, attempts are judged in turn.
+    """Counts failures per account and network; after `failures` of them within `window` seconds, wrong attempts are answered late.
 
-    `waiting`: how many attempts may wait for their turn at the same time, each in a thread.
+    `waiting`: how many answers may be held back at the same time, each in a thread; others are given at once.
     """
 
     REMEMBERED = 20_000  # keys, about half a KB each; the oldest are forgotten first, so that a flood of names cannot fill the memory
@@ -56,10 +59,10 @@ class Throttle:
         self.told: Callable[[Key, bool], None] = _alone
         """Told of each attempt that counts: for whom, and whether it was right."""
 
-    def turn(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
-        """Wait until an attempt for this key may be judged: 0.
+    def admit(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
+        """0 if an attempt for this key may be judged now.
 
-        Else seconds after which to try again: too many wait already; or the very same, as whose digest `tried` is asked, was wrong before.
+        Else seconds after which to try again: too much has been judged lately; or the very same, whose digest `tried` gives, was wrong.
         """
         if not self._failed:  # nearly always
             return 0
@@ -70,19 +73,32 @@ class Throttle:
                 return 0
             if tried and tried() in entry.tried:
                 return self._left(entry, now)
-            begin = max(entry.turn, now)
-            if begin > now and (begin - now > PATIENCE or not self._places):
-                return int(begin - now) + 1
-            self._failed[key] = entry._replace(turn=begin + TURN)
-            if begin == now:
-                return 0
+            if entry.paid - now > BURST:
+                return int(entry.paid - now - BURST) + 1
+            self._failed[key] = entry._replace(paid=max(entry.paid, now) + LEAST / SHARE)
+        return 0
+
+    def cost(self, named: Key, seconds: float) -> None:
+        """Judging an attempt took so much processor time."""
+        if not self._failed or seconds <= LEAST:
+            return
+        key = _key(named)
+        with self._lock:
+            entry = self._of(key)
+            if entry and entry.wrong >= self.limit:
+                self._failed[key] = entry._replace(paid=max(entry.paid, time.monotonic()) + (seconds - LEAST) / SHARE)
+
+    def hold(self) -> None:
+        """Let the answer to a wrong attempt, of which there have been too many, come late; at once if too many are held back already."""
+        with self._lock:
+            if not self._places:
+                return
             self._places -= 1
         try:
-            time.sleep(begin - now)
+            time.sleep(DELAY)
         finally:
             with self._lock:
                 self._places += 1
-        return 0
 
     def failed(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
         """Something wrong was tried. 0; or, where there have been too many before, seconds after which to try again."""
@@ -124,9 +140,7 @@ class Throttle:
             entry = self._of(key) or Failures(0, now)
             over = entry.wrong >= self.limit
             known = entry.tried if tried is None or tried in entry.tried else (*entry.tried, tried)[-TRIED:]
-            self._failed[key] = entry._replace(
-                wrong=entry.wrong + 1, turn=max(entry.turn, now + TURN) if over else entry.turn, tried=known
-            )  # fmt: skip
+            self._failed[key] = entry._replace(wrong=entry.wrong + 1, tried=known)
             self._failed.move_to_end(key)
             if len(self._failed) > self.REMEMBERED:
                 self._failed.popitem(last=False)

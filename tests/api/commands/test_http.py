@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.commands.conftest import ADMIN
-from tests.conftest import DOMAIN, MakeApp
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.http.methods import REGISTERED_METHODS
 
 NO_NAME = {"status": "error", "code": 40, "message": "Missing command name."}
@@ -213,6 +213,8 @@ def test_too_many_wrong_passwords(make_app: MakeApp) -> None:
     assert (statuses, throttled.status_code) == ([401, 401, 429], 429)
     assert int(throttled.headers["Retry-After"]) > 0
     assert throttled.get_json()["status"] == "error"
+    right = client.get("/api/registered_vhosts", headers=basic(f"admin@{DOMAIN}", PASSWORD))
+    assert (right.status_code, right.get_json()) == (200, [DOMAIN])
 
 
 @pytest.mark.parametrize("path", ["messages", "contacts", "sse"])

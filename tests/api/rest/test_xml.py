@@ -421,3 +421,5 @@ def test_too_many_wrong_passwords(make_app: object) -> None:
     response = post(client, "<message/>", headers=basic("admin", "guess"))
     assert response.status_code == 429
     assert 0 < int(response.headers["Retry-After"]) <= 61
+    body = f"<message to='admin@{DOMAIN}'><body>x</body></message>"
+    assert post(client, body, headers=basic("admin", PASSWORD)).status_code == 202, "the right one passes"
