@@ -52,6 +52,18 @@ def test_few_are_judged_after_too_many(clock: Clock) -> None:
     assert [throttle.admit(KEY) == 0 for _ in range(100)].count(True) == pytest.approx(SHARE / LEAST, abs=2)
 
 
+def test_the_right_one_uses_nothing_up(clock: Clock) -> None:
+    throttle = Throttle(1)
+    for _ in range(3):
+        throttle.failed(KEY)
+    throttle.succeeded(KEY)
+    for _ in range(3):
+        throttle.failed(KEY)
+    for _ in range(500):
+        assert throttle.admit(KEY) == 0
+        throttle.succeeded(KEY)
+
+
 def test_what_takes_long_is_judged_less_often(clock: Clock) -> None:
     throttle, judged = Throttle(1), 0
     throttle.failed(KEY)

@@ -108,10 +108,16 @@ class Throttle:
         return wait
 
     def succeeded(self, named: Key) -> None:
-        """The right password was given: the count begins anew, once in a window, lest successes allow any number of failures."""
+        """The right password was given: the count begins anew, once in a window, lest successes allow any number of failures.
+
+        It counts for no attempt, either: a program that asks often does not use up what is there for it.
+        """
         if not self._failed:  # nearly always
             return
         key = _key(named)
+        with self._lock:
+            if entry := self._of(key):
+                self._failed[key] = entry._replace(paid=entry.paid - LEAST / SHARE)
         if self._forgive(key):
             self.told(key, True)
 
