@@ -18,6 +18,7 @@ from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.data_folder import ready_folder
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.handlers import subscribe_handlers
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.keeper import Keeper
 from xmpp_rest.link.hub_peers import Handler
@@ -31,19 +32,16 @@ from xmpp_rest.service.accounts import Accounts
 from xmpp_rest.service.administrator import ensure_administrator
 from xmpp_rest.service.announcements import Announcements
 from xmpp_rest.service.archive import Archive
-from xmpp_rest.service.blockingiq import FEATURES as BLOCKING_FEATURES
 from xmpp_rest.service.blockingiq import BlockingQueries
 from xmpp_rest.service.blocklists import BlockLists
 from xmpp_rest.service.callbacks import Callbacks
 from xmpp_rest.service.contacts import Contacts
 from xmpp_rest.service.dead_letters import DeadLetters
-from xmpp_rest.service.entity import COMPONENT, GATEWAY, Entity
 from xmpp_rest.service.idempotency import Idempotency
 from xmpp_rest.service.jobs import Jobs
 from xmpp_rest.service.last_activity import LastActivity
 from xmpp_rest.service.leaving import Leaving
 from xmpp_rest.service.mailbox import Mailbox
-from xmpp_rest.service.mam import FEATURES as ARCHIVE_FEATURES
 from xmpp_rest.service.mam import ArchiveQueries
 from xmpp_rest.service.muc.build import conference
 from xmpp_rest.service.muc.conference import Conference
@@ -62,11 +60,9 @@ from xmpp_rest.service.pep import Pep
 from xmpp_rest.service.presence import Presences
 from xmpp_rest.service.privacy import PrivacyLists
 from xmpp_rest.service.privacy_guard import Guard
-from xmpp_rest.service.privacyiq import FEATURES as PRIVACY_FEATURES
 from xmpp_rest.service.privacyiq import PrivacyQueries
 from xmpp_rest.service.published_cards import PublishedCards
 from xmpp_rest.service.roster import Roster
-from xmpp_rest.service.rosteriq import RosterQueries
 from xmpp_rest.service.sending import Sending
 from xmpp_rest.service.sessions import Sessions
 from xmpp_rest.service.shared_groups import SharedGroups
@@ -74,8 +70,6 @@ from xmpp_rest.service.siblings import Siblings
 from xmpp_rest.service.stamps import Stamps
 from xmpp_rest.service.streams import Streams
 from xmpp_rest.service.tries import share_tries
-from xmpp_rest.service.vcardiq import FEATURES as VCARD_FEATURES
-from xmpp_rest.service.vcardiq import VCardQueries
 from xmpp_rest.service.vcards import VCards
 from xmpp_rest.settings import Settings
 from xmpp_rest.waits import Waits
@@ -146,14 +140,14 @@ class Gateway:
         self.vcards = VCards(self.driver, PublishedCards(Pep(self.driver, roster)))
         lists, blocks = PrivacyLists(self.driver), BlockLists(self.driver)
         lists.changed = blocks.changed = self.forget_lists
-        self._guard = Guard(settings.gateway.domain, lists, blocks, roster)
+        self.guard = Guard(settings.gateway.domain, lists, blocks, roster)
         self.privacy = PrivacyQueries(lists, self.mailbox.show)
         self.blocking = BlockingQueries(blocks, roster, presences, self.mailbox.show, self.accounts.exists)
-        presences.may_go = self._guard.may_go
+        presences.may_go = self.guard.may_go
         self.contacts = Contacts(roster, presences, self.router, self.accounts, bots=bots, push=self.mailbox.show)
         self.outcomes = Outcomes()
         self.sending = Sending(self.router, self.mailbox, self.contacts, self.outcomes, self.waits, self.incidents)
-        self.sending.guard = self._guard
+        self.sending.guard = self.guard
         dead = DeadLetters(self.driver, settings.gateway.domain)
         self.callbacks = Callbacks(
             settings.callbacks, self.router, dead, self.data_dir / "callbacks",
@@ -183,7 +177,7 @@ class Gateway:
         if self.conference:
             self._to_begin.append(self.conference.vacancy.start)
         self.siblings = self._build_siblings()
-        self._subscribe()
+        subscribe_handlers(self)
 
     def _build_siblings(self) -> Siblings:
         offers: dict[str, Handler] = {"status": self._link_status, "conference": self._of_conference, "command": self._do_command}
@@ -191,7 +185,7 @@ class Gateway:
         offers |= self._rooms_away.offers if self._rooms_away else {}
         siblings = Siblings(self.data_dir, self.router, self.sending, self.streams, self.waits, self._own, offers)
         siblings.orders |= {"end_stream": self.sessions.end_stream, "drop_gone": self.streams.drop_gone, "log_level": set_level}
-        siblings.orders |= {"forget": self.passwords.forget, "lift": self.authenticator.lift, "lists": self._guard.forget}
+        siblings.orders |= {"forget": self.passwords.forget, "lift": self.authenticator.lift, "lists": self.guard.forget}
         siblings.orders |= share_tries(self._throttle, siblings)
         return siblings
 
@@ -210,7 +204,7 @@ class Gateway:
     def _build_rooms(self) -> MucLight:
         """The MUC Light rooms, which answer at their domain before anybody else does."""
         domain = self.settings.gateway.rooms_domain
-        rooms, blocking = Rooms(self.driver, domain), Blocking(self.driver, domain, self._guard.blocks)
+        rooms, blocking = Rooms(self.driver, domain), Blocking(self.driver, domain, self.guard.blocks)
         voice = Voice(rooms, self.archive, self.stamps, self.router, self.incidents)
         rules = Rules(**vars(self.settings.rooms))
         quotas = Quotas(rooms, self.domains, rules)
@@ -288,27 +282,6 @@ class Gateway:
         """The hosted domains, the gateway's own first; each has a stream of its own."""
         g = self.settings.gateway
         return list(dict.fromkeys(d for d in (g.domain, g.rooms_domain, g.conference_domain) if d))
-
-    def _subscribe(self) -> None:
-        """Who is asked first about a stanza: bots, accounts, the callback of the whole domain, and last what every entity answers."""
-        own, *others = self.domains
-        for domain in self.domains:
-            identity, items = (GATEWAY, tuple(others)) if domain == own else (COMPONENT, ())
-            features = PRIVACY_FEATURES + BLOCKING_FEATURES if domain == own else ()
-            of_accounts = ARCHIVE_FEATURES + VCARD_FEATURES + BLOCKING_FEATURES
-            entity = Entity(identity, items, self.accounts.exists, of_accounts, features)
-            self.router.subscribe(domain, self.callbacks.handle_bot)
-            if domain == own:
-                self.router.subscribe(domain, self._guard.handle)
-                self.router.subscribe(domain, self.contacts.handle)
-                self.router.subscribe(domain, self.privacy.handle)
-                self.router.subscribe(domain, self.blocking.handle)
-                self.router.subscribe(domain, RosterQueries(self.contacts).handle)
-                self.router.subscribe(domain, ArchiveQueries(self.archive, self.router.send).handle)
-                self.router.subscribe(domain, VCardQueries(self.vcards, self.accounts.exists).handle)
-            self.router.subscribe(domain, self.mailbox.handle)
-            self.router.subscribe(domain, self.callbacks.handle_domain)
-            self.router.subscribe(domain, entity.handle)
 
     def prepare(self) -> None:
         """Take the storage's lease, and make sure that there is an administrator. Raises GatewayError, StorageError, Taken."""
