@@ -294,6 +294,20 @@ def test_what_the_room_alone_says_is_removed(play: Hall, forged: str, to: str) -
     assert [e.tag for e in heard if e.get("id") == "forged" or "delay" in e.tag] == []
 
 
+@pytest.mark.parametrize("forged", [*DELAYS, "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>"])
+def test_nor_does_a_presence_say_it(play: Hall, forged: str) -> None:
+    assert play.presence(JULIET, inner=f"<status>forged</status>{forged}") is None
+    (seen,) = [p for p in play.take(ROMEO, "presence") if p.findtext("status") == "forged"]
+    assert [e.tag for e in seen if e.get("id") == "forged" or "delay" in e.tag] == []
+
+
+def test_nor_does_the_refusal_of_a_private_message(play: Hall) -> None:
+    refusal = "<error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    play.send(JULIET, f"<message to='{ROOM}/Romeo' type='error' id='e'>{DELAYS[0]}{refusal}</message>")
+    (told,) = play.take(ROMEO)
+    assert [e.tag for e in told] == ["error"]
+
+
 def test_a_subject_is_not_said_late(play: Hall) -> None:
     play.send(ROMEO, f"<message to='{ROOM}' type='groupchat'><subject>x</subject>{DELAYS[0]}</message>")
     assert [m.find("{urn:xmpp:delay}delay") for m in play.take(ROMEO)] == [None]

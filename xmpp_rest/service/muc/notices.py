@@ -8,8 +8,9 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import CONFERENCE, HINTS, MUC
+from xmpp_rest.protocol.namespaces import CONFERENCE, HINTS, MUC, OCCUPANT_ID
 from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.forged import is_forged
 
 USER = f"{{{MUC}#user}}"
 ADMIN = f"{{{MUC}#admin}}"
@@ -23,6 +24,7 @@ NODES = tuple(
 
 SELF, NON_ANONYMOUS, CREATED, NICK_CHANGED = "110", "100", "201", "210"
 BANNED, RENAMED, KICKED, UNAFFILIATED, MEMBERS_ONLY, SHUTDOWN, FAILED = "301", "303", "307", "321", "322", "332", "333"
+_OURS = frozenset((f"{{{MUC}}}x", f"{USER}x", f"{{{OCCUPANT_ID}}}occupant-id"))
 CONFIGURED, NOW_NON_ANONYMOUS, NOW_ANONYMOUS = "104", "172", "173"
 
 
@@ -94,6 +96,11 @@ def wrapped(room: JID, to: JID, node: str, stanza: Element) -> Element:
     event.append(items)
     hints = [child(f"{{{HINTS}}}store")] if stanza.find("body") is not None else []
     return make("message", event, *hints, from_=str(room), to_=str(to), id_=new_id())
+
+
+def said(stanza: Element, room: JID) -> list[Element]:
+    """What somebody says in a message or presence, without what only the room says."""
+    return [element for element in stanza if element.tag not in _OURS and not is_forged(element, room)]
 
 
 def copied(stanza: Element, payload: Iterable[Element] | None = None, **attributes: str | None) -> Element:

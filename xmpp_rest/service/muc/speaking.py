@@ -7,12 +7,11 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import OCCUPANT_ID, STANZA_ID
+from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import child, condition_of, new_id
-from xmpp_rest.service.forged import is_forged
 from xmpp_rest.service.muc.entering import Doors
 from xmpp_rest.service.muc.inviting import Invitations
-from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, Refused, copied
+from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, Refused, copied, said
 from xmpp_rest.service.muc.options import read_option
 from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.room import Occupant, Room
@@ -29,7 +28,6 @@ UNREACHABLE = frozenset(
     )
 )  # fmt: skip
 _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"
-_FORGED = (f"{{{OCCUPANT_ID}}}occupant-id", f"{USER}x")
 
 
 class Speech:
@@ -76,7 +74,7 @@ class Speech:
             return
         if not room.may_speak(role):
             raise Refused("forbidden", "visitors may not speak in this room")
-        payload = _said(room, stanza)
+        payload = said(stanza, room.jid)
         source = f"{room.jid}/{nick}"
         message = copied(stanza, payload, from_=source, to_=None, id_=stanza.get("id") or new_id())
         room.used = self._rooms.clock()
@@ -104,7 +102,7 @@ class Speech:
         except Exception:  # nobody has heard of it
             room.options, room.used, room.subject_at = before
             raise
-        self._voice.say(room, copied(stanza, _said(room, stanza), from_=f"{room.jid}/{nick}", to_=None), ("subject", "messages"))
+        self._voice.say(room, copied(stanza, said(stanza, room.jid), from_=f"{room.jid}/{nick}", to_=None), ("subject", "messages"))
 
     # -- to one
 
@@ -119,7 +117,7 @@ class Speech:
             raise Refused("item-not-found", "there is nobody of this nick in the room")
         if not may_whisper(room, occupant, other):
             raise Refused("forbidden", "private messages are not allowed here")
-        payload = _said(room, stanza)
+        payload = said(stanza, room.jid)
         for session in list(other.sessions):
             mark = child(f"{USER}x")
             refusal = self._voice.deliver(copied(stanza, [*payload, mark], from_=f"{room.jid}/{occupant.nick}", to_=str(session)))
@@ -134,7 +132,7 @@ class Speech:
         occupant, other = room.occupant(sender), room.occupants.get(to.resource)
         if occupant and other:
             for session in list(other.sessions):
-                self._voice.deliver(copied(stanza, from_=f"{room.jid}/{occupant.nick}", to_=str(session)))
+                self._voice.deliver(copied(stanza, said(stanza, room.jid), from_=f"{room.jid}/{occupant.nick}", to_=str(session)))
 
     # -- to the room, about something
 
@@ -144,11 +142,6 @@ class Speech:
         if room.occupant(sender) is None:
             raise Refused("not-acceptable", "only occupants may write to the room")
         raise Refused("bad-request", "a room takes messages of type groupchat, invitations and requests for voice")
-
-
-def _said(room: Room, stanza: Element) -> list[Element]:
-    """What somebody says, without what only the room says."""
-    return [element for element in stanza if element.tag not in _FORGED and not is_forged(element, room.jid)]
 
 
 def may_whisper(room: Room, sender: Occupant, to: Occupant) -> bool:

@@ -12,14 +12,11 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.service.muc.notices import NODES_PREFIX, NON_ANONYMOUS, SELF, USER, Item, copied, user_x, wrapped
+from xmpp_rest.service.muc.notices import NODES_PREFIX, NON_ANONYMOUS, SELF, Item, copied, said, user_x, wrapped
 from xmpp_rest.service.muc.room import Occupant, Room
 
 log = logging.getLogger(__name__)
-
-_OURS = (f"{{{MUC}}}x", f"{USER}x")
 
 
 class News(NamedTuple):
@@ -90,8 +87,8 @@ class Voice:
             item = Item("none", "none")
         codes = (*news.codes, *(self._self_codes(room, news) if own else ()))
         x = user_x(item, codes, news.destroy)
-        said = who.presence if not own or to is None else who.sessions[to]
-        payload = _payload(said) if not news.leaving else [child("status", news.status)] if news.status else []
+        presence = who.presence if not own or to is None else who.sessions[to]
+        payload = said(presence, room.jid) if not news.leaving else [child("status", news.status)] if news.status else []
         if who.role == "visitor" and not room.on("allow_visitor_status"):
             payload = [c for c in payload if c.tag != "status"]
         kind = "unavailable" if news.leaving else None
@@ -152,8 +149,3 @@ class Voice:
             text = "a <%s/> of %s did not reach %s: %r"
             self._incidents.report(log, "room-unreached", text, stanza.tag, stanza.get("from"), stanza.get("to"), e)
             return None
-
-
-def _payload(presence: Element) -> list[Element]:
-    """What an occupant says of itself, without what only rooms say."""
-    return [element for element in presence if element.tag not in _OURS]
