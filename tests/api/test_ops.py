@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 
 
 def test_health_needs_no_credentials_and_says_nothing(client: FlaskClient) -> None:
@@ -40,3 +40,11 @@ def test_status_says_why_a_stream_is_down(make_app: object) -> None:
 def test_what_is_not_there_is_a_problem_document(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     assert (response.status_code, response.mimetype) == (404, "application/problem+json")
+
+
+def test_a_page_may_ask_whether_it_may_read_the_status(make_app: MakeApp) -> None:
+    asked = {"Origin": "https://page.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    answer = make_app().test_client().options("/status", headers=asked)
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, "https://page.example")
+    assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+    assert b"streams" not in answer.data

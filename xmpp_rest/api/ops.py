@@ -31,8 +31,7 @@ class Health(Resource):
 class Status(Authenticated, Health):
     """How the streams are, and why one is not up."""
 
-    open_methods = frozenset()
-    uses = dict.fromkeys(("GET", "HEAD", "OPTIONS"), Use.ADMINISTER)
+    uses = dict.fromkeys(("GET", "HEAD"), Use.ADMINISTER)
 
     def admits(self, caller: Caller) -> bool:
         return caller.admin
