@@ -1,4 +1,4 @@
-"""Tells what a message claims to have from a room, which the room alone may say, from what its author may say."""
+"""Tells what a message claims to have from a room or an account, which that one alone may say, from what its author may say."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NAMING = {  # element → its attribute that names who put it there
 }
 
 
-def is_forged(element: Element, room: JID) -> bool:
-    """Whether the element says that the room, somebody in it or its service has put it there; or what is no address at all."""
+def is_forged(element: Element, owner: JID) -> bool:
+    """Whether the element says that the owner (a room, an account), a part or the domain of it has put it there; or what is no address."""
     name = element.get(_NAMING.get(element.tag, ""))
     if name is None:
         return False
     named = jid_or_none(name.strip().rstrip("/"))  # as a lenient client may read it
-    return named is None or named.bare in (room, JID("", room.domain, ""))
+    return named is None or named.bare in (owner, JID("", owner.domain, ""))

@@ -17,6 +17,7 @@ from xmpp_rest.protocol.namespaces import (
     RECEIPTS,
     STANZA_ID,
 )
+from xmpp_rest.service.forged import is_forged
 
 _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"
 _MUC_USER = f"{{{MUC_USER}}}x"
@@ -52,7 +53,7 @@ def _says(element: Element) -> bool:
 
 
 def without_forged_ids(message: Element, owner: JID) -> None:
-    """Take away ids that the message claims to have in the owner's archive (XEP-0359 §4.2)."""
-    for forged in message.findall(_STANZA_ID):
-        if forged.get("by") == str(owner):
-            message.remove(forged)
+    """Take away ids that the message claims to have in the owner's archive, however the address is written (XEP-0359 §4.2)."""
+    for element in message.findall(_STANZA_ID):
+        if is_forged(element, owner):
+            message.remove(element)

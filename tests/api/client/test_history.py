@@ -87,6 +87,14 @@ def test_what_asks_to_be_stored_is_kept_but_not_shown(client: FlaskClient, gatew
     assert gateway.driver.archive_count("juliet", DOMAIN, "archive") == 1
 
 
+@pytest.mark.parametrize("by", [JULIET, JULIET.upper(), f"{JULIET}/"])
+def test_nobody_else_says_what_the_id_in_the_archive_is(client: FlaskClient, gateway: Gateway, by: str) -> None:
+    other = "<stanza-id xmlns='urn:xmpp:sid:0' by='verona.example' id='theirs'/>"
+    receive(gateway, message("hi", f"<stanza-id xmlns='urn:xmpp:sid:0' by='{by}' id='forged'/>{other}"))
+    (kept,) = gateway.driver.archive_find("juliet", DOMAIN, "archive")
+    assert ("forged" in kept.stanza, "theirs" in kept.stanza) == (False, True)
+
+
 # how an item looks
 
 
