@@ -77,7 +77,7 @@ GOOD = (200, 201, 202, 204)
 @pytest.fixture
 def make(make_app: MakeApp) -> Callable[..., FlaskClient]:
     def build(**settings: str) -> FlaskClient:
-        app: Flask = make_app(**settings)
+        app: Flask = make_app(oauth_client_check="allow", **settings)
         gateway: Gateway = app.extensions["gateway"]
         for user in USERS:
             gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
