@@ -130,15 +130,19 @@ def test_a_storage_that_cannot_be_reached_is_not_lost(make_app: MakeApp, monkeyp
 
 
 @contextmanager
-def process(tmp_path: Path, folder: str, url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def process(tmp_path: Path, folder: str, url: str, port: int, command: list[str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
     values = {"STORAGE_URL": url, "SERVER_DATA_DIR": str(tmp_path / folder), "SERVER_BIND": f"127.0.0.1:{port}"}
     values |= {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "AUTH_ITERATIONS": "4096", "SERVER_WORKERS": "1"}
-    environment = os.environ | {f"XMPP_REST_{key}": value for key, value in values.items()}
     ini = tmp_path / "empty.ini"
     ini.touch()
-    command = [sys.executable, str(ROOT / "app.py"), "--config", str(ini)]
+    environment = os.environ | {f"XMPP_REST_{key}": value for key, value in values.items()} | {"XMPP_REST_CONFIG": str(ini)}
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command or [sys.executable, str(ROOT / "app.py")],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     ) as running:
         try:
             yield running
@@ -185,3 +189,19 @@ def test_processes_from_start_to_loss(tmp_path: Path, shared: str, free_tcp_port
         output, _ = again.communicate(timeout=TIMEOUT)  # within one renewal, and the answers that are under way
     assert b"the storage is lost, nothing is served any more: another gateway uses this storage" in output
     assert again.returncode in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_stop_below_another_server_gives_the_storage_back(
+    tmp_path: Path, shared: str, free_tcp_port_factory: Callable[[], int], workers: int
+) -> None:
+    one, two = free_tcp_port_factory(), free_tcp_port_factory()
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "-w", str(workers), "-b", f"127.0.0.1:{one}", "app:create_app()"]
+    with process(tmp_path, "one", shared, one, command) as plain:
+        until(lambda: status(one) == 200)
+        plain.terminate()
+        output, _ = plain.communicate(timeout=TIMEOUT)
+    assert (plain.returncode, b"Traceback" in output) == (0, False), output
+    with process(tmp_path, "two", shared, two) as other:
+        until(lambda: status(two) == 200 or other.poll() is not None)
+        assert other.poll() is None, other.communicate()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 from functools import partial
@@ -129,7 +130,9 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
             log.warning("%s", remark)
         app = build(settings)
         if start:
-            app.extensions["gateway"].start_in_time(is_lasting)
+            gateway: Gateway = app.extensions["gateway"]
+            atexit.register(gateway.stop)  # other servers than ours tell an application of no end
+            gateway.start_in_time(is_lasting)
     except STARTING as e:
         raise _as_told(explained(e, settings)) from None
     return app
