@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import cbor2
@@ -48,6 +49,9 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {  # the payload, and a word of 
     "about only": ({"nick": "bot", "lang": "en", "thread": "x", "text": "hi"}, "'text'"),
     "misspelt": ({"boby": "hi"}, "'boby' (write 'body')"),
     "empty beside": ({"body": "", "text": "hi"}, "'text'"),
+    "pagerduty": ({"routing_key": "x", "event_action": "trigger", "payload": {"summary": "x", "severity": "critical"}}, "'routing_key'"),
+    "about another": ({"replace": "m1", "reply": {"id": "m1"}, "text": "hi"}, "'text' (write 'body')"),
+    "a mark": ({"replace": True, "oob": {}, "text": "hi"}, "'text'"),
     "null beside": ({"body": None, "text": "hi"}, "'text'"),
 }
 
@@ -60,6 +64,39 @@ def test_payloads_of_other_programs(client: FlaskClient, gateway: Gateway, name:
     assert response.status_code == 422
     assert named in response.json["error"]["context"]["error"]
     assert bodies(gateway) == bodies(gateway, "juliet") == []
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {"type": "error", "message": "Disk full"}, {"type": "error", "text": "Disk full", "error": "x"}, {"status": 200}, {"status": 200, "error": "x"},
+        {"type": "unsubscribe", "data": {"email": "x"}}, {"payload": {"summary": "x"}}, {"kind": "presence", "text": "x"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encode", [json.dumps, cbor2.dumps])
+def test_words_that_a_stanza_has_for_something_else(client: FlaskClient, obj: dict[str, Any], encode: Callable[[Any], str | bytes]) -> None:
+    body = encode({"to": NURSE, **obj})
+    response = post(client, "/rest", body, JSON if isinstance(body, str) else "application/cbor")
+    assert response.status_code == 422
+    assert "nothing in this object is said" in response.json["error"]["context"]["error"]
+
+
+@pytest.mark.parametrize("kind", ["unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed"])
+def test_a_presence_that_its_type_says(client: FlaskClient, kind: str) -> None:
+    assert post(client, "/rest", {"to": NURSE, "kind": "presence", "type": kind, "note": 1}).status_code == 202
+    assert post(client, f"/rest/presence/{kind}/{NURSE}", {"note": 1}).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {"type": "error", "error": {"condition": "gone"}, "note": 1}, {"type": "error", "body": "x", "error_code": "404", "note": 1},
+        {"type": "error", "body": "x", "note": 1}, {"kind": "presence", "status": None, "show": None}, {"replace": "m1", "body": "x", "note": 1},
+        {"payload": {"datatype": "d"}, "note": 1}, {"payload": {"data": None}, "note": 1}, {"replace": "m1"}, {"oob": {}},
+    ],
+)  # fmt: skip
+def test_what_the_mapping_has_for_it_is_sent(client: FlaskClient, obj: dict[str, Any]) -> None:
+    assert post(client, "/rest", {"to": NURSE, **obj}).status_code == 202
 
 
 @pytest.mark.parametrize("value", [5, None, ["a"], {"text": "x"}, 1.5])

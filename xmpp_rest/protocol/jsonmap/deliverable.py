@@ -21,10 +21,12 @@ MAX_NAME = 40  # characters of each
 _ABOUT = frozenset(
     (
         "kind", "type", "to", "from", "id", "lang", "delay", "nick", "rsm", "thread",
-        "encryption", "fallback", "markable", "occupant_id", "stanza_ids",
+        "encryption", "fallback", "markable", "occupant_id", "stanza_ids", "replace", "attach_to", "reply", "error",
     )
 )  # fmt: skip
 """Members that say something about what is said, and nothing by themselves."""
+_ACTS = frozenset(("unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe"))
+"""Types of a presence that say it all, where its kind is given: other programs have a `type` of these names, but no such `kind`."""
 _STATES = tuple(f"{{{CHAT_STATES}}}{state}" for state in ("active", "inactive", "gone", "composing", "paused"))
 _MEANT = {  # other programs' words for a field of a message
     **dict.fromkeys(("text", "message", "msg", "content", "contents", "description", "markdown", "html_body", "payload_text"), "body"),
@@ -41,30 +43,48 @@ def unsaid(stanza: Element, obj: Object) -> str:
     An iq is none of this: one without a child is refused anyway (RFC 6120 §8.2.3).
     """
     kind = stanza.tag
-    if kind == "iq" or stanza.get("type") == "error":
+    if kind == "iq" or _says_an_error(stanza, obj):
         return ""
     known = KNOWN[kind]
     strangers = [name for name in obj if name not in known]
     if not strangers:
-        return _of_another_type(obj) if kind == "message" else ""
+        return _of_another_type(kind, obj)
     if any(_says(kind, name, obj[name]) for name in obj if name in known and name not in _ABOUT):
         return ""
+    if obj.get("kind") == "presence" and stanza.get("type") in _ACTS:
+        return ""
     return f"nothing in this object is said to anybody: a {kind} has no {_listed(strangers, known)}"
+
+
+def _says_an_error(stanza: Element, obj: Object) -> bool:
+    """Of the two forms of §7; a text alone is said as in any other message."""
+    return stanza.get("type") == "error" and (isinstance(obj.get("error"), dict) or "error_code" in obj)
 
 
 def _says(kind: str, name: str, value: Any) -> bool:
     """Whether this member by itself makes an element that is not empty, or whose being there is what it says."""
     if name == "join":
         return value is True
+    if name == "payload" and isinstance(value, dict) and not value.keys() & {"data", "datatype"}:
+        return False  # the mapping would write null for the data that it does not find
     scratch = Element(kind)
     _PLANS[kind].write(scratch, {name: value})
-    return any(c.text or c.attrib or len(c) or c.tag in _STATES for c in scratch) or (len(scratch) > 0 and (value is True or value == {}))
+    if any(c.text or c.attrib or len(c) or c.tag in _STATES for c in scratch):
+        return True
+    return kind == "presence" and len(scratch) > 0 and _is_mark(value)
 
 
-def _of_another_type(obj: Object) -> str:
+def _is_mark(value: Any) -> bool:
+    """Whether this value asks for an element without anything in it."""
+    return value is True or value == {}
+
+
+def _of_another_type(kind: str, obj: Object) -> str:
     """Of members that all are known, whether each has a value that its field cannot have, and so makes nothing or an empty element."""
     said = [name for name in obj if name not in _ABOUT]
-    if not said or any(isinstance(obj[name], str) or _says("message", name, obj[name]) for name in said):
+    if kind == "presence" and ("kind" in obj or "join" in obj):
+        return ""  # an empty presence is one
+    if not said or any(isinstance(obj[name], str) or _is_mark(obj[name]) or _says(kind, name, obj[name]) for name in said):
         return ""
     return f"nothing in this object is said to anybody: {said[0]!r} has a value of another type; a text is written as a string"
 
