@@ -16,7 +16,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from gunicorn.workers.gthread import ThreadWorker
 
 from tests.live.child import free_port
 from xmpp_rest.http.shares import ABSENT, SLOTS, Shares, child_exit, pre_fork
@@ -189,7 +188,7 @@ def test_slots_are_used_again_and_may_run_out() -> None:
 def test_a_worker_that_may_take_no_more_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its yield is over, but it has all the connections it may have: it waits for one to end, not for the clock."""
     waited: list[float] = []
-    monkeypatch.setattr(ThreadWorker, "wait_for_and_dispatch_events", lambda _self, timeout: waited.append(timeout))
+    monkeypatch.setattr(Worker, "_dispatch", lambda _self, timeout: waited.append(timeout))
     worker = Worker.__new__(Worker)
     worker.alive, worker._accepting, worker._yields_until = True, False, time.monotonic() - 1
     worker.wait_for_and_dispatch_events(1.0)
