@@ -36,7 +36,7 @@ class TestDefined:
 
     @pytest.mark.parametrize(
         "attribute",
-        [staticmethod(lambda: True), classmethod(lambda cls: issubclass(cls, Resource)), partial(bool, 1),
+        [staticmethod(lambda: True), classmethod(lambda cls: issubclass(cls, Resource)), staticmethod(partial(bool, 1)),
          property(lambda self: lambda: True)],
     )  # fmt: skip
     def test_however_it_is_bound(self, ask, attribute):
