@@ -37,8 +37,8 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	@touch $@
 
 manual: $(VENV)/.run ## write wsgi.ini and docs/settings.md anew from the table of settings
-	$(BIN)/python -m xmpp_rest.manual ini > wsgi.ini.new && mv wsgi.ini.new wsgi.ini
-	$(BIN)/python -m xmpp_rest.manual markdown > docs/settings.md
+	$(BIN)/python -m xmpp_rest.config.manual ini > wsgi.ini.new && mv wsgi.ini.new wsgi.ini
+	$(BIN)/python -m xmpp_rest.config.manual markdown > docs/settings.md
 
 clean:           ## remove the virtual environment and caches (never data/)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from xmpp_rest.application import build  # noqa: E402
-from xmpp_rest.configuration import load_settings  # noqa: E402
+from xmpp_rest.config.load import load_settings  # noqa: E402
 
 DOMAIN, PASSWORD = "capulet.example", "R0m30-forever"
 USERS = ("juliet", "nurse", "peter", "laurence")

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, PASSWORD, USERS, MakeApp, basic
 from tests.webservice import Service, serving
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 import drivers
 from drivers import Driver
 from xmpp_rest.application import build
-from xmpp_rest.configuration import load_settings
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.gateway.gateway import Gateway
 
 DOMAIN = "capulet.example"
 PASSWORD = "R0m30-forever"

@@ -13,18 +13,18 @@ from drivers.lease import Taken
 from drivers.migratecommand import run_cli
 from xmpp_rest import __version__
 from xmpp_rest.application import find_config, set_up_logging
-from xmpp_rest.check import describe, remarks, require_sense
-from xmpp_rest.check_storage import storage_remarks
-from xmpp_rest.configuration import SettingsError, load_settings
-from xmpp_rest.ctl import __main__ as restctl
-from xmpp_rest.ctl import send
-from xmpp_rest.ctl.gateway import place, say_place
-from xmpp_rest.ctl.token import token
+from xmpp_rest.cli import __main__ as restctl
+from xmpp_rest.cli import send
+from xmpp_rest.cli.gateway import place, say_place
+from xmpp_rest.cli.storage_remarks import storage_remarks
+from xmpp_rest.cli.token import token
+from xmpp_rest.config.check import describe, remarks, require_sense
+from xmpp_rest.config.load import SettingsError, load_settings
+from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.exits import CannotStart, Exit
-from xmpp_rest.gateway import Gateway
-from xmpp_rest.settings import Settings
-from xmpp_rest.starting import STARTING, explained, problems, require_start
+from xmpp_rest.gateway.exit_codes import CannotStart, Exit
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.startup import STARTING, explained, problems, require_start
 
 log = logging.getLogger(__name__)
 FLAGS = ("--offline", "--verbose", "-v")
@@ -124,7 +124,7 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
     for remark in remarks(settings):
         log.warning("%s", remark)
 
-    from xmpp_rest.server import Server  # gunicorn takes a while to import, and only this command needs it
+    from xmpp_rest.serving.server import Server  # gunicorn takes a while to import, and only this command needs it
 
     Server(settings).run()
     return Exit.DONE

@@ -17,19 +17,19 @@ from xmpp_rest.api import client, commands, cors, data, oauth, ops, requestid, r
 from xmpp_rest.api.commands import audit
 from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.routing import Anything
-from xmpp_rest.check import remarks, require_sense
-from xmpp_rest.configuration import load_settings
-from xmpp_rest.ctl.runner import command_line
-from xmpp_rest.exits import CannotStart
-from xmpp_rest.gateway import Gateway
-from xmpp_rest.http.host import names_host
+from xmpp_rest.cli.runner import command_line
+from xmpp_rest.config.check import remarks, require_sense
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.exit_codes import CannotStart
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.reload import follow, reload
+from xmpp_rest.gateway.startup import STARTING, explained, is_lasting
 from xmpp_rest.http.problem import render_problem
-from xmpp_rest.http.proxies import WSGI, TrustedProxies
 from xmpp_rest.http.request import WholeRequest
-from xmpp_rest.http.synchronous import Synchronous
-from xmpp_rest.reload import follow, reload
-from xmpp_rest.settings import Settings
-from xmpp_rest.starting import STARTING, explained, is_lasting
+from xmpp_rest.serving.host import names_host
+from xmpp_rest.serving.proxies import WSGI, TrustedProxies
+from xmpp_rest.serving.synchronous import Synchronous
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def build(settings: Settings) -> Flask:
     app = Synchronous("xmpp_rest", static_folder=None)
     app.request_class = WholeRequest
     app.extensions["gateway"] = gateway
-    app.extensions["ending"] = (gateway.end_waiting,)  # for http/worker.py
+    app.extensions["ending"] = (gateway.end_waiting,)  # for serving/worker.py
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything

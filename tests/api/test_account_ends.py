@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
 JULIET = parse_jid(f"juliet@{DOMAIN}")

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 ADMIN = basic(f"admin@{DOMAIN}")
 BACK = "https://app.verona.example/back?from=gateway"

@@ -14,12 +14,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service import blocklists
-from xmpp_rest.service.stream import Stream
+from xmpp_rest.service.contacts import block_lists as blocklists
+from xmpp_rest.service.streams.stream import Stream
 
 NS = "urn:xmpp:blocking"
 ADMIN = basic(f"admin@{DOMAIN}")

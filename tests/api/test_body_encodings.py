@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, PASSWORD, USERS, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 JSON, XML, FORM, NDJSON, LUA = "application/json", "application/xmpp+xml", "application/x-www-form-urlencoded", "application/x-ndjson", "text/x-lua"
 NURSE = f"nurse@{DOMAIN}"

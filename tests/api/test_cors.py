@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.application import create_app
-from xmpp_rest.configuration import SettingsError, load_settings
+from xmpp_rest.config.load import SettingsError, load_settings
 
 PAGE, OTHER = "https://app.example", "https://other.example"
 ADMIN = basic(f"admin@{DOMAIN}")

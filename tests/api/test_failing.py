@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.auth.tokens import Tokens
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
 JSON = {"Content-Type": "application/json"}

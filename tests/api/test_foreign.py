@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.api.commands.families import COMMANDS
+from xmpp_rest.api.commands.groups import COMMANDS
 from xmpp_rest.api.commands.harmless import READS
 
 Fields = Mapping[str, str]

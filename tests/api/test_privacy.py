@@ -10,11 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.outcomes import Outcome
+from xmpp_rest.service.messages.outcomes import Outcome
 
 NS = "jabber:iq:privacy"
 JULIET, NURSE, ROMEO = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}", "romeo@montague.example"

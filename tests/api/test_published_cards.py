@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from drivers import Driver
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from tests.drivers import prosody13
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of

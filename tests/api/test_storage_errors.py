@@ -105,7 +105,7 @@ def test_what_is_told(error: Exception, told: str, caplog: pytest.LogCaptureFixt
 
 def test_a_configuration_that_has_become_wrong(tmp_path: Path) -> None:
     from xmpp_rest.application import build
-    from xmpp_rest.configuration import load_settings
+    from xmpp_rest.config.load import load_settings
 
     config = tmp_path / "wsgi.ini"
     good = f"[gateway]\ndomain = {DOMAIN}\n[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n"

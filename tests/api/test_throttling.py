@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
 ADMIN = f"admin@{DOMAIN}"

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from tests.conftest import DOMAIN, TOKEN
 from xmpp_rest.auth.scopes import send_scope
 from xmpp_rest.auth.tokens import Tokens
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
 NURSE = f"nurse@{DOMAIN}"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import DOMAIN, PASSWORD, TOKEN
 from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
 

@@ -18,8 +18,8 @@ from xmpp_backends.ejabberdctl import EjabberdctlBackend
 
 from tests.conftest import DOMAIN, PASSWORD, basic
 from xmpp_rest.application import build
-from xmpp_rest.configuration import load_settings
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.gateway.gateway import Gateway
 
 pytestmark = [pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")]
 ROOT = Path(__file__).parent.parent.parent
@@ -51,7 +51,7 @@ def backend(request: pytest.FixtureRequest, url: str, tmp_path: Path, monkeypatc
         return EjabberdRestBackend(f"{url}/api/", f"admin@{DOMAIN}", PASSWORD)
     monkeypatch.setenv("XMPP_REST_CONFIG", str(tmp_path / "wsgi.ini"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return EjabberdctlBackend([sys.executable, "-m", "xmpp_rest.ctl"])
+    return EjabberdctlBackend([sys.executable, "-m", "xmpp_rest.cli"])
 
 
 def test_all_calls(backend: Any, url: str) -> None:

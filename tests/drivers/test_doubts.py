@@ -14,8 +14,8 @@ import pytest
 from drivers import beside, open_driver
 from tests.drivers import prosody13
 from tests.drivers.postgrescluster import Cluster
-from xmpp_rest.check_storage import storage_remarks
-from xmpp_rest.configuration import load_settings
+from xmpp_rest.cli.storage_remarks import storage_remarks
+from xmpp_rest.config.load import load_settings
 
 JULIET = ("juliet", "capulet.example")
 TWIN = "INSERT INTO prosody VALUES ('capulet.example', '{}', 'roles', 'k', 'string', '{}')"
@@ -166,7 +166,7 @@ def test_a_prosody_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_storage_that_cannot_be_read_is_no_remark(tmp_path: Path) -> None:
-    """It is more than that: the command says so, and fails (tests/test_starting.py)."""
+    """It is more than that: the command says so, and fails (tests/gateway/test_startup.py)."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data/x.sqlite").write_bytes(b"no database at all, but long enough to have a header" * 9)
     assert remarks("sqlite:x.sqlite", tmp_path) == []

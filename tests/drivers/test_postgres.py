@@ -14,7 +14,7 @@ from tests.conftest import OpenDriver
 from tests.drivers.contract import DriverContract
 from tests.drivers.contract_base import JULIET
 from tests.drivers.postgrescluster import Cluster
-from tests.service.test_administrator import configuration, one_won
+from tests.service.accounts.test_administrator import configuration, one_won
 
 
 @pytest.mark.live

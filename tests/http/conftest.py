@@ -1,15 +1,14 @@
-"""Resources made of a few answers, and one request to each; and a server of gunicorn's with our worker."""
+"""Resources made of a few answers, and one request to each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.http.worker_server import Server
 from xmpp_rest.http.resource import Resource
 
 Ask = Callable[..., TestResponse]
@@ -80,14 +79,3 @@ def ask(app: Flask, define: Callable[..., type[Resource]]) -> Ask:
         return app.test_client().open(path, method=method, headers=headers or {}, **request)
 
     return send
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("worker"))
-    yield server
-    if server.process.poll() is None:
-        server.stop()
-    text = server.output()
-    server.log.close()
-    assert "Traceback" not in text, text

@@ -1,4 +1,4 @@
-"""Are event streams written as the HTML standard says, with a heartbeat and an end? (http/sse.py, http/connection.py)"""
+"""Are event streams written as the HTML standard says, with a heartbeat and an end? (http/sse.py, http/client_gone.py)"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from xmpp_rest.http.connection import Connection
+from xmpp_rest.http.client_gone import Connection
 from xmpp_rest.http.sse import TICK, EndOfStream, EventStream, comment, event
 
 NOBODY = Connection({})

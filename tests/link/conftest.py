@@ -10,7 +10,7 @@ import pytest
 
 from tests.link.attached import DOMAIN, Recorder, Start
 from tests.link.fake_server import SECRET, FakeServer, Script
-from xmpp_rest.configuration import load_settings
+from xmpp_rest.config.load import load_settings
 from xmpp_rest.link.component import Component
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Outbox

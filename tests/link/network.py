@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, XMLPullParser
 from flask import Flask
 
 from tests.link.fake_server import SECRET, Connection, FakeServer
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import serialise
 
 _TO = re.compile(r"to=['\"]([^'\"]*)")

@@ -14,14 +14,14 @@ from flask import Flask
 
 from tests.conftest import DOMAIN
 from tests.link.network import Network, attached
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.link.intake import MAX_BYTES
 from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.link.stream import RENEW, StanzaStream
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.stanza import child, make
-from xmpp_rest.waits import Wait
+from xmpp_rest.threads.waits import Wait
 
 FROM = "tybalt@verona.example/street"
 TO = f"admin@{DOMAIN}"

@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.conftest import DOMAIN
 from tests.link.network import Network, attached
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.link import occupancy
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.protocol.jid import parse_jid

@@ -10,12 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, TOKEN, basic
-from tests.service.test_together import outgoing
-from xmpp_rest.gateway import Gateway
+from tests.service.messages.test_batch import outgoing
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.link.errors import ShareFull
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Entry, Outbox
-from xmpp_rest.service.serial import SerialPool
+from xmpp_rest.threads.keyed_pool import SerialPool
 
 FAR = "romeo@montague.example"
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import basic
 from xmpp_rest.application import build
-from xmpp_rest.configuration import load_settings
+from xmpp_rest.config.load import load_settings
 
 from .beside import Beside
 from .conftest import require

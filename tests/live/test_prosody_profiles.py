@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from tests.conftest import basic
 from xmpp_rest.application import build
-from xmpp_rest.configuration import load_settings
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of

@@ -10,7 +10,7 @@ from flask import Response
 from xmpp_rest.api.foreign import REFUSAL, SAFE, is_misused
 from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Resource, Stop
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from drivers import StorageError
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.sse import EndOfStream, comment
-from xmpp_rest.service.streams import Event, Stream, StreamEnded
+from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded
 
 FIELDS = {
     "Cache-Control": "no-cache",

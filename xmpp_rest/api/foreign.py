@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from xmpp_rest.auth.credentials import is_bearer
-from xmpp_rest.settings import Settings
+from xmpp_rest.config.table import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 OWN_SITES = frozenset({"same-origin", "none"})  # none: the user typed the address, or opened a bookmark

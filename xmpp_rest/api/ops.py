@@ -11,7 +11,7 @@ from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.auth.credentials import Caller
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 
 

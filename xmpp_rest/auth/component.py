@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 
 from xmpp_rest.auth.credentials import basic_pair
+from xmpp_rest.config.table import Settings
 from xmpp_rest.protocol.prep import PrepError, nameprep
-from xmpp_rest.settings import Settings
 
 
 def names_component(field: str | None, settings: Settings) -> str | None:

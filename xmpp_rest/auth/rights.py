@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from xmpp_rest.auth.scopes import ADMIN_SCOPE
+from xmpp_rest.config.table import Settings
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.prep import PrepError, nameprep
-from xmpp_rest.settings import Settings
 
 HTTP = "mod_http_api"  # the front ends by the names that rules give them
 COMMAND_LINE = "ejabberd_ctl"

@@ -14,8 +14,8 @@ from .conditional import preconditions
 from .exchange import Exchange
 from .finish import carry, finish, stop
 from .methods import WRITES
-from .outcome import Stop, SwitchHandler
 from .ranges import ranged
+from .stop import Stop, SwitchHandler
 from .write import content_types_accepted, representation, success, write
 
 

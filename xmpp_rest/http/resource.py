@@ -16,10 +16,10 @@ from .draft import Draft
 from .exchange import Exchange
 from .machine import respond
 from .methods import REGISTERED_METHODS
-from .outcome import Created, SeeOther, Stop, SwitchHandler
 from .plan import plan
 from .problem import render_problem
 from .ranges import Ranges
+from .stop import Created, SeeOther, Stop, SwitchHandler
 
 __all__ = ["Created", "Resource", "SeeOther", "Stop", "SwitchHandler"]
 

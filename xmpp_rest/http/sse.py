@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from xmpp_rest.http.connection import Connection
+from xmpp_rest.http.client_gone import Connection
 
 TICK = 1.0  # seconds between two looks whether the client is still there
 _LINES = re.compile("\r\n|\r|\n")

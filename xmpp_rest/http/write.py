@@ -8,7 +8,7 @@ from .encodings import ACCEPTED, UnknownEncoding, coding_of
 from .exchange import Exchange
 from .fields import Malformed, parse_media_type
 from .media import MediaType, comparable, read_accepted, types_of
-from .outcome import Created, SeeOther
+from .stop import Created, SeeOther
 
 
 def content_types_accepted(x: Exchange) -> int:

@@ -8,6 +8,7 @@ import time
 from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.config.table import Link
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.backoff import Backoff
 from xmpp_rest.link.errors import REMEDIES, LinkDown
@@ -18,7 +19,6 @@ from xmpp_rest.link.transport import Transport
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.settings import Link
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.once import Once
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import MAM
-from xmpp_rest.waits import Wait
+from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.waits import Wait
 
 Key = tuple[str, JID | None, JID]  # id, who must answer (None: one's own account), who asked
 _RESULT = f"{{{MAM}}}result"

@@ -10,14 +10,14 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.link.alarms import Alarm, Alarms
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import Pending, Then, Waiter, jid_or_none
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
-from xmpp_rest.waits import Wait
+from xmpp_rest.threads.timers import Alarm, Alarms
+from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import xmpp
 
+from xmpp_rest.config.table import Link
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.link.outbox import Entry, Outbox
-from xmpp_rest.settings import Link
 
 READ_SIZE = 65536
 CONGESTED_PAUSE = 0.05  # seconds between two looks whether there is room for received stanzas again

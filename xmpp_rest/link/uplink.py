@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.config.table import Link
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.component import Component, Events
 from xmpp_rest.link.errors import OutboxFull, OutboxShare, ShareFull
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
 from xmpp_rest.protocol.element import serialise
-from xmpp_rest.settings import Link
 
 
 class Uplink:

@@ -17,7 +17,7 @@ from typing import Any
 from tests.api.client.reader import Received, parse
 from tests.conftest import DOMAIN, PASSWORD, basic
 from xmpp_rest.application import build
-from xmpp_rest.configuration import load_settings
+from xmpp_rest.config.load import load_settings
 
 ROOT = Path(__file__).parents[3]
 

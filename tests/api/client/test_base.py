@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from tests.api.client.calls import JULIET, NURSE, call, history, send
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 MESSAGES = "OPTIONS, GET, POST"
 CONTACTS = "OPTIONS, GET, POST, PUT, DELETE"

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, MakeApp, basic
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text

@@ -14,7 +14,7 @@ from drivers import StorageError
 from tests.api.client.calls import JULIET, NURSE, ROMEO, call, history, send
 from tests.api.client.reader import Reader
 from tests.conftest import DOMAIN, PASSWORD, USERS, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from tests.api.client.calls import JULIET, NURSE, ROMEO, call, history, send
 from tests.conftest import DOMAIN
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 

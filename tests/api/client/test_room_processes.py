@@ -12,9 +12,9 @@ from flask import Flask
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.api.client.events import Writer, is_shown
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.service.streams import Stream
+from xmpp_rest.service.streams.registry import Stream
 
 JULIET, NURSE, ROMEO = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}", "romeo@montague.example"
 CLUB = {"name": "Book club", "subject": "Chapter four"}

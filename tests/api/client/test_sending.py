@@ -13,7 +13,7 @@ from drivers import StorageError
 from tests.api.client.calls import JULIET, NURSE, ROMEO, call, history, send
 from tests.conftest import DOMAIN
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.namespaces import PROPERTIES
 
 REFUSED: list[tuple[Any, str]] = [

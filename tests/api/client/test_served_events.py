@@ -13,7 +13,7 @@ import pytest
 
 from tests.api.client.calls import JULIET, NURSE
 from tests.api.client.served import Listener, Served, serve
-from xmpp_rest.service.streams import MOVED
+from xmpp_rest.service.streams.registry import MOVED
 
 QUEUE = 20
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import JID, parse_jid
 
 JULIET = {"user": "juliet", "host": DOMAIN}

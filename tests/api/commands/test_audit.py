@@ -12,7 +12,7 @@ from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, PASSWORD, basic
 from xmpp_rest.api.commands.audit import hidden
 from xmpp_rest.application import set_up_logging
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 LOGGER = "xmpp_rest.commands"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.conftest import PASSWORD, MakeApp, basic
 from xmpp_rest.api.commands import registry
-from xmpp_rest.check import require_sense
-from xmpp_rest.configuration import load_settings
+from xmpp_rest.config.check import require_sense
+from xmpp_rest.config.load import load_settings
 
 TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text("utf-8")
 EXAMPLE = re.compile(r"^(GET|POST) (/api/\S+)(?: (.+))?\n(\d{3}) (.+)$", re.MULTILINE)

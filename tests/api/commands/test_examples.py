@@ -16,7 +16,7 @@ from flask import Flask
 
 from tests.api.commands.conftest import ADMIN
 from tests.conftest import DOMAIN, PASSWORD
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "commands_examples.json"
 

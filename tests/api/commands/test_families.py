@@ -16,7 +16,7 @@ from xmpp_rest.api.commands.arguments import take
 from xmpp_rest.api.commands.errors import Failure
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 JULIET = {"user": "juliet", "host": DOMAIN}
 NOBODY = {"user": "nobody", "host": DOMAIN}

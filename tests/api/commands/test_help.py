@@ -11,8 +11,8 @@ from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.catalogue import ARGUMENTS
 from xmpp_rest.api.commands.help import LISTS, TUPLES, example, help_text
 from xmpp_rest.api.commands.registry import Offer
-from xmpp_rest.ctl.helping import Help
-from xmpp_rest.ctl.words import values
+from xmpp_rest.cli.helping import Help
+from xmpp_rest.cli.words import values
 
 OFFERS = [pytest.param(offer, id=f"{offer.definition.name}-{offer.definition.version}") for offer in registry().offers()]
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from drivers import ArchiveQuery, StorageError
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
 JULIET = {"user": "juliet", "host": DOMAIN}

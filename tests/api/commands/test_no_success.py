@@ -9,7 +9,7 @@ import pytest
 from drivers import StorageError
 from tests.conftest import PASSWORD, MakeApp
 from xmpp_rest.api.commands import registry
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 WITHOUT_STORAGE = {
     "clear_cache", "delete_expired_pubsub_items", "delete_old_pubsub_items", "delete_old_push_sessions", "get_loglevel", "get_user_rooms",

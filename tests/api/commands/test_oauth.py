@@ -10,7 +10,7 @@ import pytest
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, basic
 from xmpp_rest.auth import tokens
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 ADMIN = f"admin@{DOMAIN}"
 HOST = {"host": DOMAIN}

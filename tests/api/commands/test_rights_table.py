@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.check import require_sense
-from xmpp_rest.configuration import SettingsError, load_settings
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.config.check import require_sense
+from xmpp_rest.config.load import SettingsError, load_settings
+from xmpp_rest.gateway.gateway import Gateway
 
 
 def statuses(make_app: MakeApp, path: str, **rule: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, MakeApp, basic
-from tests.service.muc_hall import JULIET, ROMEO, SERVICE, Hall
+from tests.service.muc.hall import JULIET, ROMEO, SERVICE, Hall
 from xmpp_rest.service.muc.options import OPTIONS
 
 ROOM = {"room": "verona", "service": SERVICE}

@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN
-from tests.service.muc_hall import JULIET, ROMEO, SERVICE, TYBALT, Hall, codes
+from tests.service.muc.hall import JULIET, ROMEO, SERVICE, TYBALT, Hall, codes
 
 ROOM = {"room": "verona", "service": SERVICE}
 NONE = {"room": "mantua", "service": SERVICE}

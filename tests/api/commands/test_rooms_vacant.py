@@ -11,7 +11,7 @@ import pytest
 
 from drivers import StorageError
 from tests.conftest import DOMAIN, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 SERVICE = f"conference.{DOMAIN}"
 ADMIN = basic(f"admin@{DOMAIN}")

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, basic
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.service.streams import StreamEnded
+from xmpp_rest.service.streams.registry import StreamEnded
 
 JULIET = {"user": "juliet", "host": DOMAIN}
 PHONE = f"juliet@{DOMAIN}/phone"

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 HOST = {"host": DOMAIN}
 G1 = {"group": "g1", "host": DOMAIN}

@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, USERS, basic
 from xmpp_rest.application import build
-from xmpp_rest.configuration import load_settings
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.gateway.gateway import Gateway
 
 JULIET = f"juliet@{DOMAIN}"
 ADMIN = f"admin@{DOMAIN}"

@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.api.data.conftest import ADMIN, JULIET, Ask, asker
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 CHALLENGE = f'Basic realm="{DOMAIN}/data_access"'
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]

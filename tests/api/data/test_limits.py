@@ -12,7 +12,7 @@ from flask import Flask
 from tests.api.data.conftest import ADMIN, JULIET, Ask, asker
 from tests.conftest import DOMAIN, PASSWORD, MakeApp
 from xmpp_rest.api.data.read import Read
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 KB = 1024
 TEXT = json.dumps("x" * (30 * KB))

@@ -7,7 +7,7 @@ from flask import Flask
 
 from tests.api.data.conftest import ADMIN, Ask, asker
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 BASE = f"http://localhost/data/{DOMAIN}/juliet"
 

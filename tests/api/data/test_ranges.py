@@ -10,7 +10,7 @@ from flask import Flask
 
 from tests.api.data.conftest import JULIET, Ask
 from tests.conftest import DOMAIN
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 N = 10
 ITEMS = [{"n": n} for n in range(N)]

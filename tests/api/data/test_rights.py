@@ -13,7 +13,7 @@ from flask import Flask
 
 from tests.api.data.conftest import ADMIN, JULIET, Ask
 from tests.conftest import DOMAIN, PASSWORD, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
 READS, WRITES = ("GET", "HEAD"), ("PUT", "POST", "DELETE")

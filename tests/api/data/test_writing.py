@@ -8,7 +8,7 @@ from flask import Flask
 from drivers import StorageError
 from tests.api.data.conftest import ADMIN, JSON, JULIET, LUA, Ask, asker
 from tests.conftest import DOMAIN, MakeApp, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 LOCATION = f"http://localhost/data/{DOMAIN}/juliet/settings"
 TYPES = [

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.botapp import MakeBot, eventually
 from tests.conftest import DOMAIN, basic
-from tests.service.bot import running
+from tests.service.callbacks.bot import running
 from tests.webservice import Service
 
 PAGE = (Path(__file__).parents[3] / "docs/rest.md").read_text(encoding="utf-8")

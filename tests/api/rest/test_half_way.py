@@ -14,11 +14,11 @@ from werkzeug.test import TestResponse
 from drivers import Addition, StorageError
 from tests.conftest import DOMAIN, basic
 from xmpp_rest.errors import GatewayError, Unanswered
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.service.together import Outgoing
+from xmpp_rest.service.messages.batch import Outgoing
 
 NURSE, ROMEO = f"nurse@{DOMAIN}", "romeo@montague.example"
 Fail = Callable[..., None]

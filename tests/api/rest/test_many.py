@@ -16,7 +16,7 @@ from tests.conftest import DOMAIN, TOKEN, MakeApp, basic
 from xmpp_rest.api.rest import many
 from xmpp_rest.api.rest.lines import CHUNK, Bounds, Line, read_lines
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_text
 
 NDJSON = "application/x-ndjson"

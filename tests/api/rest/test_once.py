@@ -18,10 +18,10 @@ from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, MakeApp, basic
 from xmpp_rest.api.rest.once import read_key
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import result
-from xmpp_rest.service import idempotency
+from xmpp_rest.service.messages import idempotency
 
 HELLO = {"to": f"nurse@{DOMAIN}", "body": "Hello", "type": "chat"}
 PING = {"kind": "iq", "type": "get", "to": "montague.example", "id": "p1", "ping": True}

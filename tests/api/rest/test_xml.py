@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from drivers import ArchiveItem
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, basic
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_element
 from xmpp_rest.protocol.stanza import condition_of
 

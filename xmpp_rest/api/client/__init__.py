@@ -15,7 +15,7 @@ from xmpp_rest.api.client.roomusers import RoomUsers
 from xmpp_rest.api.client.routing import Dispatcher, Route
 from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.routing import any_method
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 ROUTES: tuple[Route, ...] = (
     Route("/messages", Messages),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from xmpp_rest.api.client.openapi import describe
+from xmpp_rest.config.table import Client
 from xmpp_rest.http.resource import Resource
-from xmpp_rest.settings import Client
 
 
 class Description(Resource):

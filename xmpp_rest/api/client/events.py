@@ -12,12 +12,12 @@ from xmpp_rest.api.client.resource import ClientResource
 from xmpp_rest.api.client.roomitem import room_item
 from xmpp_rest.api.client.values import microseconds, milliseconds
 from xmpp_rest.api.eventsource import FIELDS, EventSource, resume
-from xmpp_rest.http.connection import Connection
+from xmpp_rest.http.client_gone import Connection
 from xmpp_rest.http.sse import EventStream, event
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
-from xmpp_rest.service.streams import Event
+from xmpp_rest.service.streams.registry import Event
 
 UNITS: dict[str, Callable[[float], int]] = {"us": microseconds, "ms": milliseconds}
 

@@ -16,7 +16,7 @@ from xmpp_rest.auth.scopes import Use
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make
-from xmpp_rest.service.archive import Kept, Wanted
+from xmpp_rest.service.messages.archive import Kept, Wanted
 
 
 class Messages(ClientResource):

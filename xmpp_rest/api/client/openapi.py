@@ -11,7 +11,7 @@ from typing import Any
 from xmpp_rest import __version__
 from xmpp_rest.api.client.openapioperations import OPERATIONS, Operation
 from xmpp_rest.api.client.openapischemas import SCHEMAS, Schema, ref
-from xmpp_rest.settings import Client
+from xmpp_rest.config.table import Client
 
 WITH = "JID of the other one; a bare one stands for all its resources. Write %2F for the slash before a resource."
 PARAMETERS: dict[str, Schema] = {

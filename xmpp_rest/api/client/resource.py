@@ -19,14 +19,14 @@ from xmpp_rest.api.detail import detail_field
 from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_bearer
 from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.construction import construct
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.objects import BadObject, read_json
-from xmpp_rest.service.sendable import is_bare_name
+from xmpp_rest.service.messages.sendable import is_bare_name
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CHAT_MARKERS
 from xmpp_rest.protocol.stanza import child, make
-from xmpp_rest.service.archive import Kept, Wanted
+from xmpp_rest.service.messages.archive import Kept, Wanted
 
 MOST = 500  # of a page
 OLD_MOST = 10_000  # COMPAT MongooseIM: generation 3 knows no limit; here it is bounded all the same

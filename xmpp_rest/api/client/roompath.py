@@ -10,7 +10,7 @@ from xmpp_rest.api.client.resource import ClientResource
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.protocol.prep import PrepError, nodeprep
-from xmpp_rest.service.muclight import MucLight
+from xmpp_rest.service.muclight.muclight import MucLight
 
 REFUSALS = {  # status, text, status in generation 3
     "room-unknown": (404, "Room not found", 404),

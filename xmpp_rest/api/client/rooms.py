@@ -11,7 +11,7 @@ from xmpp_rest.api.client.resource import NO_CONTENT, Reply
 from xmpp_rest.api.client.roompath import RoomResource, refusals
 from xmpp_rest.api.client.values import string
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.service.muclight_room import MEMBER, Change
+from xmpp_rest.service.muclight.room import MEMBER, Change
 
 CONFIG = {"name": "roomname", "subject": "subject", "description": "description"}
 """Key of this API → field of the room's configuration. The first two are required; others are ours (spec §11)."""

@@ -11,13 +11,13 @@ from werkzeug.exceptions import HTTPException
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.catalogue import load_catalogue
 from xmpp_rest.api.commands.errors import failure, of_service
-from xmpp_rest.api.commands.families import COMMANDS
+from xmpp_rest.api.commands.groups import COMMANDS
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.routing import any_method
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 log = logging.getLogger(__name__)
 

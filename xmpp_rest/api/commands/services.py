@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from xmpp_rest import __version__
 from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.tokens import Tokens
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.accounts import Accounts
-from xmpp_rest.service.bans import Bans
-from xmpp_rest.service.last_activity import LastActivity
-from xmpp_rest.service.private_storage import PrivateStorage
-from xmpp_rest.service.shared_groups import SharedGroups
-from xmpp_rest.service.vcards import VCards
+from xmpp_rest.service.accounts.accounts import Accounts
+from xmpp_rest.service.accounts.bans import Bans
+from xmpp_rest.service.accounts.last_activity import LastActivity
+from xmpp_rest.service.accounts.private_storage import PrivateStorage
+from xmpp_rest.service.accounts.shared_groups import SharedGroups
+from xmpp_rest.service.accounts.vcards import VCards
 
 
 @dataclass(frozen=True, slots=True)

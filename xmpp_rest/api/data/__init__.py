@@ -11,11 +11,11 @@ from xmpp_rest.api.data.read import Read
 from xmpp_rest.api.data.store import READS, Store
 from xmpp_rest.api.data.write import Write
 from xmpp_rest.api.failing import answer_failures
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.resource import Resource
-from xmpp_rest.service.data import Data
-from xmpp_rest.service.data_rights import DataRights
-from xmpp_rest.service.data_usage import Limits, Usage
+from xmpp_rest.service.accounts.data import Data
+from xmpp_rest.service.accounts.data_rights import DataRights
+from xmpp_rest.service.accounts.data_usage import Limits, Usage
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

@@ -7,7 +7,7 @@ from typing import Any
 from xmpp_rest.api.data.path import is_store, read_account, url_path
 from xmpp_rest.api.data.resource import DataResource
 from xmpp_rest.auth.credentials import Caller
-from xmpp_rest.service.data_rights import Place
+from xmpp_rest.service.accounts.data_rights import Place
 
 
 class Listing(DataResource):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from xmpp_rest.api.data.formats import FORMATS
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.data_rights import Place
+from xmpp_rest.service.accounts.data_rights import Place
 
 MAX_STORE = 200  # letters: it is the name of a folder where files are the storage, and those end at 255 bytes
 MAX_USER = 1023  # bytes, RFC 6122 §2.3

@@ -15,13 +15,13 @@ from xmpp_rest.api.data.credentials import counting
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.methods import REGISTERED_METHODS
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.service.data import Data
-from xmpp_rest.service.data_rights import DataRights
-from xmpp_rest.service.data_usage import OverLimit
+from xmpp_rest.service.accounts.data import Data
+from xmpp_rest.service.accounts.data_rights import DataRights
+from xmpp_rest.service.accounts.data_usage import OverLimit
 
 MAX_DEBUG = 500  # characters
 log = logging.getLogger(__name__)

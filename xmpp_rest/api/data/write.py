@@ -13,7 +13,7 @@ from xmpp_rest.api.data.path import url_path
 from xmpp_rest.api.data.store import Store
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.protocol.codecs import media_type
-from xmpp_rest.service.data import Check
+from xmpp_rest.service.accounts.data import Check
 
 MAX_LOCATION = 2048  # characters: a longer one, of a name of many bytes, is left out, for a proxy takes so many fields only
 

@@ -8,7 +8,7 @@ from xmpp_rest.api.commands import registry
 from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.oauth.authorization import Authorization
 from xmpp_rest.api.oauth.tokens import Revocation, TokenResource, failed
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

@@ -14,7 +14,7 @@ from xmpp_rest.api.rest.query import Query
 from xmpp_rest.api.rest.send import Echo
 from xmpp_rest.api.rest.stream import StanzaStream
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

@@ -17,9 +17,9 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.codecs import CODECS, JSON
 from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.sending import Sending
-from xmpp_rest.service.together import Outgoing, Result
-from xmpp_rest.waits import Gone, Wait
+from xmpp_rest.service.messages.batch import Outgoing, Result
+from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.threads.waits import Gone, Wait
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jsonmap import Unmappable, decode
 from xmpp_rest.protocol.objects import BadObject, read_json
-from xmpp_rest.service.callback import CallbackService
-from xmpp_rest.service.dead_letters import DeadLetter
+from xmpp_rest.service.callbacks.dead_letters import DeadLetter
+from xmpp_rest.service.callbacks.queue import CallbackService
 
 log = logging.getLogger(__name__)
 PAGE = (100, 1000)  # dead letters of one answer: by default, at the most

@@ -21,7 +21,7 @@ from xmpp_rest.api.rest.send import Send
 from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import media_type
-from xmpp_rest.service.idempotency import Answer, Claim, OtherRequest, StillRunning
+from xmpp_rest.service.messages.idempotency import Answer, Claim, OtherRequest, StillRunning
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.credentials import Kind
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.outcomes import Outcome
+from xmpp_rest.service.messages.outcomes import Outcome
 
 
 class OutcomeResource(RestResource):

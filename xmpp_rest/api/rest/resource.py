@@ -15,7 +15,7 @@ from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, rende
 from xmpp_rest.auth.component import is_secret, names_component
 from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.gateway import Gateway
+from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.fields import cached
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop

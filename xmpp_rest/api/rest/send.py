@@ -16,13 +16,13 @@ from xmpp_rest.api.rest.errors import failure, failure_of_status
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import WILDCARD, RestResource
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.http.connection import Connection
+from xmpp_rest.http.client_gone import Connection
 from xmpp_rest.http.construction import construct
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML, Unsaid, any_parameters, looks_like_json, media_type
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
-from xmpp_rest.waits import Gone, Wait
+from xmpp_rest.threads.waits import Gone, Wait
 
 UNTYPED = (("*", "from_untyped"),)
 ACCEPTED = tuple((t, "from_body") for t in any_parameters(CODECS))

@@ -11,13 +11,13 @@ from xmpp_rest.api.rest.errors import failure, failure_of
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.credentials import Kind
 from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
-from xmpp_rest.http.connection import Connection
+from xmpp_rest.http.client_gone import Connection
 from xmpp_rest.http.sse import EventStream, event
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.protocol.objects import write_json
-from xmpp_rest.service.streams import Event
+from xmpp_rest.service.streams.registry import Event
 
 FORMATS = {"json": JSON, "xml": XMPP_XML}
 

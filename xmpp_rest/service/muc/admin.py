@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import child
-from xmpp_rest.service.muc.entering import Doors
+from xmpp_rest.service.muc.join import Doors
 from xmpp_rest.service.muc.moderation import AffiliationChange, Moderation, RoleChange
 from xmpp_rest.service.muc.notices import ADMIN, Item, Refused, item_element
 from xmpp_rest.service.muc.room import AFFILIATIONS, ROLES, Room

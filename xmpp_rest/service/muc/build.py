@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from drivers import Driver
+from xmpp_rest.config.table import Conference as Settings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.archive import Archive
-from xmpp_rest.service.mam import ArchiveQueries
+from xmpp_rest.service.messages.archive import Archive
+from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.mam import ArchiveQueries
 from xmpp_rest.service.muc.admin import AdminQueries
+from xmpp_rest.service.muc.broadcast import Voice
 from xmpp_rest.service.muc.conference import Conference
-from xmpp_rest.service.muc.configuring import Configuration
+from xmpp_rest.service.muc.configure import Configuration
 from xmpp_rest.service.muc.disco import Disco
-from xmpp_rest.service.muc.entering import Doors
 from xmpp_rest.service.muc.entity import MucEntity
 from xmpp_rest.service.muc.history import SHADOW, History
-from xmpp_rest.service.muc.inviting import Invitations
+from xmpp_rest.service.muc.invite import Invitations
+from xmpp_rest.service.muc.join import Doors
+from xmpp_rest.service.muc.messages import Speech
 from xmpp_rest.service.muc.moderation import Moderation
 from xmpp_rest.service.muc.nicks import Nicks
 from xmpp_rest.service.muc.owner import OwnerQueries
 from xmpp_rest.service.muc.relay import Relay
 from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.rooms import Rooms
-from xmpp_rest.service.muc.speaking import Speech
-from xmpp_rest.service.muc.subscribing import MayBring, Subscriptions
+from xmpp_rest.service.muc.subscribe import MayBring, Subscriptions
 from xmpp_rest.service.muc.vacancy import Vacancy
-from xmpp_rest.service.muc.voice import Voice
-from xmpp_rest.service.stamps import Stamps
-from xmpp_rest.settings import Conference as Settings
 
 
 def conference(

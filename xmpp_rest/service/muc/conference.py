@@ -15,19 +15,19 @@ from xmpp_rest.link.router import Handler
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
-from xmpp_rest.service.muc.configuring import Configuration
-from xmpp_rest.service.muc.entering import Doors
+from xmpp_rest.service.muc.broadcast import News, Voice
+from xmpp_rest.service.muc.configure import Configuration
+from xmpp_rest.service.muc.join import Doors
 from xmpp_rest.service.muc.moderation import AffiliationChange, Moderation
 from xmpp_rest.service.muc.nicks import Nicks, prepared
 from xmpp_rest.service.muc.notices import SHUTDOWN, direct_invitation
 from xmpp_rest.service.muc.options import FIXED, read_options
 from xmpp_rest.service.muc.pattern import search
+from xmpp_rest.service.muc.remote import Ask, offered
 from xmpp_rest.service.muc.room import AFFILIATIONS, Affiliation, Room, Subscriber
 from xmpp_rest.service.muc.rooms import Rooms
-from xmpp_rest.service.muc.seam import Ask, offered
-from xmpp_rest.service.muc.subscribing import Subscriptions
+from xmpp_rest.service.muc.subscribe import Subscriptions
 from xmpp_rest.service.muc.vacancy import Vacancy
-from xmpp_rest.service.muc.voice import News, Voice
 
 log = logging.getLogger(__name__)
 

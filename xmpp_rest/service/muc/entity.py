@@ -13,13 +13,13 @@ from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, REGISTER
 from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal, result
 from xmpp_rest.service.muc.admin import AdminQueries
 from xmpp_rest.service.muc.disco import Disco
-from xmpp_rest.service.muc.entering import Doors
+from xmpp_rest.service.muc.join import Doors
+from xmpp_rest.service.muc.messages import Speech
 from xmpp_rest.service.muc.nicks import Nicks
 from xmpp_rest.service.muc.notices import ADMIN, MUCSUB, OWNER, Refused
 from xmpp_rest.service.muc.owner import OwnerQueries
 from xmpp_rest.service.muc.relay import Relay
-from xmpp_rest.service.muc.speaking import Speech
-from xmpp_rest.service.muc.subscribing import Subscriptions
+from xmpp_rest.service.muc.subscribe import Subscriptions
 
 Answer = Callable[[Element, JID, str], Element | None]
 """(iq, asker's full address, room's localpart) → the child of the result. Raises Refused, GatewayError."""

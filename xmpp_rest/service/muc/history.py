@@ -15,7 +15,7 @@ from xmpp_rest.protocol.datetimes import parse_datetime, write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import DELAY, HINTS, MUC, STANZA_ID
 from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.service.archive import EVERYTHING, Archive, Kept, Wanted
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive, Kept, Wanted
 from xmpp_rest.service.muc.room import Room
 
 log = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import make, new_id
-from xmpp_rest.service.muc.entering import Doors
+from xmpp_rest.service.muc.broadcast import News, Voice
+from xmpp_rest.service.muc.join import Doors
 from xmpp_rest.service.muc.notices import BANNED, KICKED, UNAFFILIATED, Item, Refused, user_x
 from xmpp_rest.service.muc.room import AFFILIATIONS, MAX_ENTRIES, Affiliation, Occupant, Room
 from xmpp_rest.service.muc.rooms import Rooms
-from xmpp_rest.service.muc.subscribing import Subscriptions
-from xmpp_rest.service.muc.voice import News, Voice
+from xmpp_rest.service.muc.subscribe import Subscriptions
 
 
 class RoleChange(NamedTuple):

@@ -10,7 +10,7 @@ from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CONFERENCE, HINTS, MUC, OCCUPANT_ID
 from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.service.forged import is_forged
+from xmpp_rest.service.messages.forged import is_forged
 
 USER = f"{{{MUC}#user}}"
 ADMIN = f"{{{MUC}#admin}}"

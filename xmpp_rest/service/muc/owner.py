@@ -8,7 +8,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
 from xmpp_rest.protocol.stanza import child
-from xmpp_rest.service.muc.configuring import Configuration
+from xmpp_rest.service.muc.configure import Configuration
 from xmpp_rest.service.muc.notices import OWNER, Refused
 from xmpp_rest.service.muc.options import OPTIONS, Form, read_option
 from xmpp_rest.service.muc.requests import read_form

@@ -10,9 +10,9 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import is_request, new_id, result
+from xmpp_rest.service.muc.broadcast import Voice
 from xmpp_rest.service.muc.notices import Refused, copied
 from xmpp_rest.service.muc.rooms import Rooms
-from xmpp_rest.service.muc.voice import Voice
 
 MAX_OPEN = 1000  # queries without an answer; the oldest gives way
 _TO_ACCOUNT = ("{vcard-temp}vCard", "{http://jabber.org/protocol/pubsub}pubsub")  # what servers answer for their users

@@ -8,11 +8,11 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
 from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.muc.broadcast import Voice
 from xmpp_rest.service.muc.moderation import Moderation
 from xmpp_rest.service.muc.notices import Refused
 from xmpp_rest.service.muc.room import Occupant, Room
 from xmpp_rest.service.muc.rooms import Rooms
-from xmpp_rest.service.muc.voice import Voice
 
 REQUEST = f"{MUC}#request"
 MAX_REMEMBERED = 10_000  # who has asked when

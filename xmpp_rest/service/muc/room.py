@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.archive import Kept
+from xmpp_rest.service.messages.archive import Kept
 from xmpp_rest.service.muc.options import DEFAULTS
 
 AFFILIATIONS = ("outcast", "none", "member", "admin", "owner")  # §5.2, from the lowest

@@ -1,0 +1,153 @@
+"""`xmpp-rest send`, `token`, `migrate`, `ctl`: do they do it, and does the exit code tell?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ctl
+from tests.conftest import DOMAIN, PASSWORD
+from xmpp_rest.application import build
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.jid import parse_jid
+
+JULIET = parse_jid(f"juliet@{DOMAIN}")
+
+
+@pytest.fixture
+def juliet(config: Path) -> None:
+    app = build(load_settings(config, {}))
+    gateway: Gateway = app.extensions["gateway"]
+    gateway.start()
+    gateway.accounts.register(JULIET, PASSWORD)
+    gateway.stop()
+
+
+def bodies(config: Path) -> list[str]:
+    app = build(load_settings(config, {}))
+    gateway: Gateway = app.extensions["gateway"]
+    try:
+        return [item.stanza for item in gateway.driver.archive_find("juliet", DOMAIN, "archive")]
+    finally:
+        gateway.stop()
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.usefixtures("juliet")
+def test_sending(xmpp_rest: Ctl, config: Path, running: bool, request: pytest.FixtureRequest) -> None:
+    if running:
+        request.getfixturevalue("gateway")
+    how = () if running else ("--offline",)
+    where = "" if running else f"xmpp-rest: configuration: {config}; data folder: {config.parent / 'data'}\n"
+    assert xmpp_rest("send", str(JULIET), "Madam!", *how) == (0, "", where)
+    assert xmpp_rest(*how, "send", str(JULIET), "-", "--subject", "News", stdin="two\nlines\n") == (0, "", where)
+    refused = xmpp_rest("send", f"nobody@{DOMAIN}", "x", *how)
+    assert (refused.code, refused.err) == (1, f"{where}xmpp-rest send: nobody@{DOMAIN}: service-unavailable\n")
+    nowhere = xmpp_rest("send", "romeo@montague.example", "x", *how)
+    assert nowhere.code == 1
+    assert "remote-server-not-found" in nowhere.err
+    first, second = bodies(config)
+    assert f'from="admin@{DOMAIN}"' in first.replace("'", '"')
+    assert "<subject>News</subject><body>two\nlines</body>" in second
+
+
+@pytest.mark.parametrize(
+    "words", [["nobody@@", "x"], [f"a@{DOMAIN}", "x", "--from", "romeo@montague.example"], [f"a@{DOMAIN}", ""], [f"a@{DOMAIN}", "\x07"], [f"a@{DOMAIN}", "x", "--wait", "-1"], []]
+)  # fmt: skip
+def test_wrong_usage_of_send(xmpp_rest: Ctl, words: list[str]) -> None:
+    assert xmpp_rest("send", *words).code == 2
+
+
+@pytest.mark.parametrize("how", [(), ("--offline",)])
+@pytest.mark.usefixtures("juliet")
+def test_sending_where_no_gateway_runs_that_has_a_link(xmpp_rest: Ctl, config: Path, how: tuple[str, ...]) -> None:
+    config.write_text(config.read_text() + "[link]\nkind = component\nsecret = x\nport = 1\n")
+    ran = xmpp_rest("send", "romeo@montague.example", "x", *how)
+    assert ran.code == 3
+    assert "does not run" in ran.err
+
+
+def test_a_message_that_waits(xmpp_rest: Ctl, config: Path) -> None:
+    config.write_text(config.read_text() + "[link]\nkind = component\nsecret = x\nport = 1\n")
+    app = build(load_settings(config, {}))
+    gateway: Gateway = app.extensions["gateway"]
+    gateway.start()
+    try:
+        ran = xmpp_rest("send", "romeo@montague.example", "x", "--wait", "0.1")
+        assert ran.code == 75
+        assert "it is kept" in ran.err
+    finally:
+        gateway.stop()
+
+
+@pytest.mark.parametrize("tool", ["ctl", "xmpp_rest"])
+@pytest.mark.usefixtures("juliet")
+def test_a_token_that_may_only_send(request: pytest.FixtureRequest, config: Path, tool: str) -> None:
+    ran = request.getfixturevalue(tool)("token", str(JULIET), "--offline", "--may-send-to", "ops@*", "--ttl", "1h")
+    assert (ran.code, len(ran.out)) == (0, 33)
+    app = build(load_settings(config, {}))
+    client = app.test_client()
+    headers = {"Authorization": f"Bearer {ran.out.strip()}"}
+    statuses = [client.post("/rest", json={"kind": "message", "to": to, "body": "x"}, headers=headers).status_code for to in (f"ops@{DOMAIN}", f"admin@{DOMAIN}")]
+    statuses.append(client.get("/data/accounts", headers=headers).status_code)
+    app.extensions["gateway"].stop()
+    assert statuses == [200, 403, 403]  # 200: refused by the domain, where nobody is of that name
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--offline", "token", "nobody@capulet.example"], 1, "has no account here"),
+        (["token", "romeo@montague.example", "--offline"], 1, "has no account here"),
+        (["token", DOMAIN], 2, "names no account"),
+        (["token", str(JULIET), "--scope", "god"], 1, "there is no such scope"),
+        (["token", str(JULIET), "--may-send-to", "a b"], 2, "write an address"),
+        (["token", str(JULIET), "--ttl", "soon"], 2, "write a number of seconds"),
+        (["token", "--help"], 0, "--may-send-to"),
+        (["--help"], 0, "migrate"),
+        (["nosuch"], 2, "invalid choice"),
+        (["ctl", "--offline", "registered_users", DOMAIN], 0, "juliet"),
+        (["--offline", "ctl", "registered_users", DOMAIN], 0, "juliet"),
+        (["token", str(JULIET)], 69, "--offline"),
+        (["migrate", "x:y", "x:y"], 2, "the same storage"),
+    ],
+)
+@pytest.mark.usefixtures("juliet")
+def test_words(xmpp_rest: Ctl, words: list[str], code: int, says: str) -> None:
+    ran = xmpp_rest(*words)
+    assert ran.code == code, ran
+    assert says in ran.out + ran.err
+
+
+@pytest.mark.usefixtures("juliet")
+def test_migrating(xmpp_rest: Ctl, config: Path) -> None:
+    source, target = f"sqlite:{config.parent}/data/gateway.sqlite", f"jsonfile:{config.parent}/there"
+    assert "stores" in xmpp_rest("migrate", source, target, "--dry-run").out
+    assert not (config.parent / "there").exists() or not list((config.parent / "there").rglob("*.json"))
+    assert xmpp_rest("migrate", source, target).code == 0
+    assert list((config.parent / "there").rglob("juliet*"))
+
+
+def test_a_migration_beside_a_gateway(xmpp_rest: Ctl, config: Path, gateway: Gateway) -> None:
+    folder = config.parent
+    mine, other, new = f"sqlite:{folder}/data/gateway.sqlite", f"jsonfile:{folder}/other", f"jsonfile:{folder}/new"
+    (folder / "other").mkdir()
+    for source, target, which in ((mine, new, "FROM"), (other, mine, "TO")):
+        ran = xmpp_rest("migrate", source, target)
+        assert (ran.code, ran.out) == (75, "")
+        assert f"a gateway uses {which} for {DOMAIN}" in ran.err
+        assert "stop it first" in ran.err
+    dry = xmpp_rest("migrate", mine, new, "--dry-run")
+    assert dry.code == 0
+    assert "a gateway uses FROM" in dry.err
+    assert not (folder / "new").exists()
+
+
+def test_a_migration_from_another_folder(xmpp_rest: Ctl, config: Path, juliet: None) -> None:
+    """Relative paths are below the current folder, which is named where there is nothing of that name."""
+    ran = xmpp_rest("migrate", "sqlite:data/no.sqlite", f"jsonfile:{config.parent}/there")
+    assert (ran.code, ran.out) == (66, "")
+    assert "there is no storage sqlite:data/no.sqlite" in ran.err
+    assert not (config.parent / "there").exists()

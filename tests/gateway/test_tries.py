@@ -1,0 +1,77 @@
+"""Do wrong passwords count in every process of the gateway?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import DOMAIN, PASSWORD
+from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.jid import parse_jid
+
+JULIET = parse_jid(f"juliet@{DOMAIN}")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
+    """Two gateways on the same data."""
+    values = {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "AUTH_ITERATIONS": "4096", "AUTH_FAILURES": "4"}
+    settings = load_settings(None, {f"XMPP_REST_{k}": v for k, v in {**values, "SERVER_DATA_DIR": str(tmp_path)}.items()})
+    owner, peer = Gateway(settings), Gateway(settings)
+    owner.accounts.register(JULIET, PASSWORD)
+    owner.start()
+    peer.start()
+    yield owner, peer
+    peer.stop()
+    owner.stop()
+
+
+def attempt(gateway: Gateway, password: str) -> object:
+    came = gateway.authenticator.password(JULIET, password, "192.0.2.1")
+    time.sleep(0.05)  # the others hear of it
+    return came.outcome if isinstance(came, Refused) else Caller
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_they_count_together(pair: tuple[Gateway, Gateway], first: int) -> None:
+    one, two = pair[first], pair[1 - first]
+    assert [attempt(gateway, "wrong") for gateway in (one, two, one, two)] == [Outcome.WRONG] * 4
+    assert [attempt(gateway, "wrong") for gateway in (one, two)] == [Outcome.THROTTLED] * 2
+    assert [attempt(gateway, PASSWORD) for gateway in (one, two)] == [Caller] * 2
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_each_counts_once(pair: tuple[Gateway, Gateway], first: int) -> None:
+    assert [attempt(pair[first], "wrong") for _ in range(3)] == [Outcome.WRONG] * 3
+    assert [attempt(gateway, PASSWORD) for gateway in pair] == [Caller] * 2
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_right_one_begins_the_count_anew_everywhere(pair: tuple[Gateway, Gateway], first: int) -> None:
+    one, two = pair[first], pair[1 - first]
+    assert [attempt(one, "wrong") for _ in range(3)] == [Outcome.WRONG] * 3
+    assert attempt(two, PASSWORD) is Caller
+    assert [attempt(one, "wrong") for _ in range(5)] == [Outcome.WRONG] * 4 + [Outcome.THROTTLED]
+
+
+def test_it_does_so_once_in_a_window(pair: tuple[Gateway, Gateway]) -> None:
+    """Else whoever shares an address with a client that comes in often could guess as often."""
+    for _ in range(2):
+        attempt(pair[0], "wrong")
+        assert attempt(pair[0], PASSWORD) is Caller
+    assert [attempt(pair[0], "wrong") for _ in range(4)] == [Outcome.WRONG] * 3 + [Outcome.THROTTLED]
+
+
+def test_a_process_alone_asks_nobody(pair: tuple[Gateway, Gateway]) -> None:
+    owner, peer = pair
+    peer.stop()
+    end = time.monotonic() + 5
+    while owner.siblings.several and time.monotonic() < end:
+        time.sleep(0.01)
+    owner.siblings.order = None  # type: ignore[method-assign, assignment]
+    assert attempt(owner, "wrong") is Outcome.WRONG

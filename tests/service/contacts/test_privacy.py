@@ -1,0 +1,119 @@
+"""Are privacy lists kept as Prosody keeps them, and noticed when they change? (XEP-0016)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drivers import Driver
+from tests.conftest import OpenDriver
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.privacy import Item, PrivacyError
+from xmpp_rest.service.contacts import privacy as module
+from xmpp_rest.service.contacts.privacy import PrivacyLists
+
+JULIET = parse_jid("juliet@capulet.example")
+DENY = (Item(1, False, "jid", "romeo@montague.example", frozenset(("message",))), Item(2, False, "subscription", "none"))
+ROWS = [
+    {
+        "type": "jid", "value": "romeo@montague.example", "action": "deny", "order": 1,
+        "message": True, "iq": False, "presence-in": False, "presence-out": False,
+    },
+    {
+        "type": "subscription", "value": "none", "action": "deny", "order": 2,
+        "message": False, "iq": False, "presence-in": False, "presence-out": False,
+    },
+]  # fmt: skip
+
+
+@pytest.fixture(params=["sqlite:p.sqlite", "flatfile:p"])
+def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
+    driver = open_driver(request.param, tmp_path)
+    yield driver
+    driver.close()
+
+
+def test_the_form_in_the_storage(driver: Driver) -> None:
+    lists = PrivacyLists(driver)
+    lists.put(JULIET, "special", DENY)
+    lists.choose(JULIET, "special")
+    kept = {"default": "special", "lists": {"special": {"name": "special", "items": ROWS}}}
+    assert driver.load("juliet", "capulet.example", "privacy") == kept
+    assert lists.items(JULIET, "special") == lists.counting(JULIET) == DENY
+    assert lists.names(JULIET) == ("special", ["special"])
+    lists.choose(JULIET, None)
+    lists.remove(JULIET, "special")
+    assert driver.load("juliet", "capulet.example", "privacy") is None
+
+
+def test_what_nobody_understands_is_left_out(driver: Driver) -> None:
+    rows = ["x", {"action": "deny"}, {"action": "?", "order": 1}, {"action": "deny", "order": 3, "type": "moon"}, {**ROWS[0], "order": 7.0}]
+    driver.store("juliet", "capulet.example", "privacy", {"default": "a", "lists": {"a": {"items": rows}, "b": {"items": "x"}, "c": 1}})
+    lists = PrivacyLists(driver)
+    assert [item.order for item in lists.counting(JULIET)] == [7]
+    assert (lists.items(JULIET, "b"), lists.items(JULIET, "c"), lists.items(JULIET, "d")) == ((), (), None)
+
+
+def test_a_default_that_is_not_there(driver: Driver) -> None:
+    driver.store("juliet", "capulet.example", "privacy", {"default": "gone", "lists": {"a": {"items": ROWS}}})
+    assert PrivacyLists(driver).counting(JULIET) == ()
+
+
+def test_refusals(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = PrivacyLists(driver)
+    lists.put(JULIET, "a", DENY)
+    lists.choose(JULIET, "a")
+    monkeypatch.setattr(module, "MAX_LISTS", 1)
+    lists.put(JULIET, "a", DENY[:1])  # no further one
+    cases = [
+        (lambda: lists.put(JULIET, "b", DENY), "resource-constraint"),
+        (lambda: lists.put(JULIET, "__hash", DENY), "not-acceptable"),
+        (lambda: lists.put(JULIET, "", DENY), "not-acceptable"),
+        (lambda: lists.put(JULIET, "x" * 1024, DENY), "not-acceptable"),
+        (lambda: lists.remove(JULIET, "b"), "item-not-found"),
+        (lambda: lists.remove(JULIET, "a"), "conflict"),
+        (lambda: lists.choose(JULIET, "b"), "item-not-found"),
+        (lambda: lists.choose(JULIET, ""), "item-not-found"),
+    ]
+    for step, condition in cases:
+        with pytest.raises(PrivacyError) as e:
+            step()
+        assert e.value.condition == condition
+    assert lists.counting(JULIET) == DENY[:1]
+
+
+def test_changes_are_noticed(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = PrivacyLists(driver), PrivacyLists(driver)
+    told: list[JID] = []
+    here.changed = told.append
+    here.put(JULIET, "a", DENY)
+    assert (here.counting(JULIET), there.counting(JULIET), told) == ((), (), [JULIET])
+    here.choose(JULIET, "a")
+    assert (here.counting(JULIET), there.counting(JULIET)) == (DENY, ())
+    there.forget(str(JULIET))
+    assert there.counting(JULIET) == DENY
+    driver.store("juliet", "capulet.example", "privacy", None)  # by somebody else
+    assert there.counting(JULIET) == DENY
+    monkeypatch.setattr(module, "FRESH", 0.0)
+    assert there.counting(JULIET) == ()
+
+
+def test_the_memory_is_bounded(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 2)
+    lists = PrivacyLists(driver)
+    for user in "abcde":
+        lists.counting(JID(user, "capulet.example", ""))
+    assert len(lists._counting) <= 2
+
+
+def test_other_processes_that_cannot_be_told(driver: Driver) -> None:
+    def unreachable(account: JID) -> None:
+        raise GatewayError("link-down")
+
+    lists = PrivacyLists(driver)
+    lists.changed = unreachable
+    lists.put(JULIET, "a", DENY)
+    assert lists.items(JULIET, "a") == DENY

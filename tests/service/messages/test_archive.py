@@ -1,0 +1,135 @@
+"""Are pages of an archive what was asked for? (service/messages/archive.py, XEP-0313 §4)"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers import Driver, ItemNotFound
+from tests.conftest import OpenDriver
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive, Page, Wanted
+
+JULIET, ROMEO = parse_jid("juliet@capulet.example"), parse_jid("romeo@montague.example")
+COUNT = 25
+
+
+@pytest.fixture
+def driver(tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
+    driver = open_driver("sqlite:x.sqlite", tmp_path)
+    yield driver
+    driver.close()
+
+
+@pytest.fixture
+def archive(driver: Driver) -> Archive:
+    """Items 0 to 24 at the seconds 1000 to 1024, by turns with Romeo in the orchard, with Romeo elsewhere, with Paris."""
+    archive = Archive(driver)
+    for n in range(COUNT):
+        partner = parse_jid(("romeo@montague.example/orchard", "romeo@montague.example/tomb", "paris@verona.example")[n % 3])
+        archive.keep(JULIET, f"<message from='{partner}' to='{JULIET}' id='{n}'><body>{n}</body></message>", 1000.0 + n, partner)
+    return archive
+
+
+@pytest.fixture
+def ids(archive: Archive) -> list[str]:
+    return [kept.id for kept in archive.page(JULIET, EVERYTHING, 100).items]
+
+
+def numbers(page: Page) -> list[int]:
+    return [int(kept.stanza.get("id", "")) for kept in page.items]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "limit", "newest", "expected", "complete"),
+    [
+        (EVERYTHING, 100, False, [*range(25)], True),
+        (EVERYTHING, 25, False, [*range(25)], True),
+        (EVERYTHING, 24, False, [*range(24)], False),
+        (EVERYTHING, 3, False, [0, 1, 2], False),
+        (EVERYTHING, 3, True, [22, 23, 24], False),
+        (EVERYTHING, 0, True, [], False),
+        (Wanted(partner=ROMEO), 4, True, [19, 21, 22, 24], False),
+        (Wanted(partner=ROMEO.at("tomb")), 3, True, [16, 19, 22], False),
+        (Wanted(partner=ROMEO.at("tomb")), 100, False, [*range(1, 25, 3)], True),
+        (Wanted(partner=ROMEO.at("nowhere")), 100, False, [], True),
+        (Wanted(start=1010), 3, False, [10, 11, 12], False),
+        (Wanted(end=1010), 3, True, [8, 9, 10], False),
+        (Wanted(start=1003.5, end=1005.5), 10, False, [4, 5], True),
+        (Wanted(start=1010, end=1000), 10, False, [], True),
+    ],
+)
+def test_a_page(archive: Archive, wanted: Wanted, limit: int, newest: bool, expected: list[int], complete: bool) -> None:
+    page = archive.page(JULIET, wanted, limit, newest=newest)
+    assert (numbers(page), page.complete) == (expected, complete)
+
+
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize("partner", [None, ROMEO, ROMEO.at("tomb")])
+@pytest.mark.parametrize("limit", [1, 4, 8])
+def test_page_after_page_brings_everything_once(archive: Archive, newest: bool, partner: Any, limit: int) -> None:
+    seen: list[int] = []
+    wanted = Wanted(partner=partner)
+    while True:
+        page = archive.page(JULIET, wanted, limit, newest=newest)
+        seen = numbers(page) + seen if newest else seen + numbers(page)
+        if page.complete:
+            break
+        wanted = Wanted(partner=partner, before=page.items[0].id) if newest else Wanted(partner=partner, after=page.items[-1].id)
+    assert seen == numbers(archive.page(JULIET, Wanted(partner=partner), 100))
+
+
+def test_by_ids(archive: Archive, ids: list[str]) -> None:
+    assert numbers(archive.page(JULIET, Wanted(before=ids[3]), 100)) == [0, 1, 2]
+    assert numbers(archive.page(JULIET, Wanted(after=ids[22]), 100)) == [23, 24]
+    assert numbers(archive.page(JULIET, Wanted(after=ids[3], before=ids[6]), 100, newest=True)) == [4, 5]
+    assert numbers(archive.page(JULIET, Wanted(ids=(ids[7], ids[2])), 100)) == [2, 7]
+    assert archive.last_id(JULIET) == ids[-1]
+
+
+@pytest.mark.parametrize("wanted", [Wanted(before="x"), Wanted(after="x")])
+def test_an_unknown_id(archive: Archive, wanted: Wanted) -> None:
+    with pytest.raises(ItemNotFound):
+        archive.page(JULIET, wanted, 1)
+
+
+def test_only_what_fits_counts(archive: Archive) -> None:
+    page = archive.page(JULIET, EVERYTHING, 3, newest=True, fits=lambda stanza: int(stanza.get("id", "")) % 10 == 0)
+    assert (numbers(page), page.complete) == ([0, 10, 20], True)
+
+
+def test_how_many(archive: Archive) -> None:
+    assert archive.count(JULIET, EVERYTHING) == COUNT
+    assert archive.count(JULIET, Wanted(partner=ROMEO)) == 17
+    assert archive.count(JULIET, Wanted(partner=ROMEO.at("tomb"))) is None
+
+
+def test_an_empty_archive(driver: Driver) -> None:
+    archive = Archive(driver)
+    assert archive.page(ROMEO, EVERYTHING, 10) == Page([], complete=True)
+    assert archive.last_id(ROMEO) == ""
+
+
+def test_what_is_no_stanza_is_left_out(archive: Archive, driver: Driver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    find = driver.archive_find
+
+    def damaged(*args: Any) -> Any:
+        for item in find(*args):
+            yield item.__class__(item.id, item.when, item.with_, "<message" if "id='3'" in item.stanza else item.stanza)
+
+    monkeypatch.setattr(driver, "archive_find", damaged)
+    with caplog.at_level(logging.WARNING):
+        assert numbers(archive.page(JULIET, EVERYTHING, 5)) == [0, 1, 2, 4, 5]
+    assert "is no stanza" in caplog.text
+
+
+def test_what_is_removed_meanwhile_ends_the_walk(archive: Archive, driver: Driver) -> None:
+    def removing(_: Any) -> bool:
+        driver.archive_delete("juliet", "capulet.example", "archive")
+        return False
+
+    assert archive.page(JULIET, EVERYTHING, 3, fits=removing) == Page([], complete=True)

@@ -1,0 +1,157 @@
+"""Are many stanzas sent in order, with few waits for the disk, and each with an outcome of its own?"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement
+
+import pytest
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.service.messages.archive import Wanted
+from xmpp_rest.service.messages.batch import Outgoing
+
+FAR = "friar@montague.example"
+
+
+class Link:
+    """Takes stanzas as an uplink does, while there is room."""
+
+    def __init__(self, room: int = 1000) -> None:
+        self.room = room
+        self.calls: list[list[str]] = []
+
+    def send(self, domain: str, stanza: Element) -> None:
+        self.send_all(domain, [stanza], [serialise(stanza)])
+
+    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        assert texts == [serialise(stanza) for stanza in stanzas]
+        if len(stanzas) > self.room:
+            raise GatewayError("outbox-full")
+        self.room -= len(stanzas)
+        self.calls.append([stanza.findtext("body") or stanza.tag for stanza in stanzas])
+
+
+@pytest.fixture
+def juliet(gateway: Gateway) -> JID:
+    return gateway.accounts.address("juliet", gateway.settings.gateway.domain)
+
+
+def attached(gateway: Gateway, room: int = 1000) -> Link:
+    link = Link(room)
+    gateway.router.attach(link.send, link.send_all)
+    return link
+
+
+def outgoing(sender: JID, body: str, to: str = FAR, tag: str = "message") -> Outgoing:
+    stanza = Element(tag, {"from": str(sender), "to": to, "id": body, **({"type": "chat"} if tag == "message" else {})})
+    if tag == "message":
+        SubElement(stanza, "body").text = body
+    return Outgoing(stanza, sender, parse_jid(to))
+
+
+def archived(gateway: Gateway, owner: JID) -> list[str]:
+    return [kept.stanza.findtext("body") or "" for kept in gateway.archive.page(owner, Wanted(), 100).items]
+
+
+def test_messages_that_leave_share_one_call(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway)
+    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
+    assert results == [None] * 5
+    assert link.calls == [["0", "1", "2", "3", "4"]]
+    assert archived(gateway, juliet) == ["0", "1", "2", "3", "4"]
+    assert gateway.sending.outcome(juliet, "3")
+
+
+def test_what_is_in_between_keeps_its_place(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway)
+    here = f"nobody@{juliet.domain}"
+    order = [outgoing(juliet, "a"), outgoing(juliet, "b"), outgoing(juliet, "c", here), outgoing(juliet, "p", tag="presence"), outgoing(juliet, "d")]
+    results = gateway.sending.send_many(order)
+    assert link.calls == [["a", "b"], ["presence"], ["d"]]
+    assert isinstance(results[2], Element)
+    assert results[2].get("type") == "error"
+    assert [r for i, r in enumerate(results) if i != 2] == [None] * 4
+
+
+def test_where_not_all_fit_the_first_ones_go(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway, room=3)
+    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
+    assert link.calls == [["0"], ["1"], ["2"]]
+    assert results[:3] == [None] * 3
+    assert [getattr(r, "name", None) for r in results[3:]] == ["outbox-full"] * 2
+    assert archived(gateway, juliet) == ["0", "1", "2"]
+    assert gateway.sending.outcome(juliet, "4") is None
+
+
+def test_without_a_link_each_is_refused(gateway: Gateway, juliet: JID) -> None:
+    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(3)])
+    assert all(isinstance(r, Element) and r.get("type") == "error" for r in results)
+
+
+class Other:
+    """Another process, which takes what it is sent, or has just ended."""
+
+    def __init__(self, *, gone: bool = False) -> None:
+        self.gone = gone
+        self.texts: list[str] = []
+
+    def send_many(self, stanzas: Sequence[Outgoing]) -> list[object]:
+        if self.gone:
+            raise GatewayError("link-down")
+        self.texts += [outgoing.text for outgoing in stanzas]
+        return [None for _ in stanzas]
+
+
+def test_where_the_owner_has_ended_each_is_told(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.sending, "away", Other(gone=True))
+    results = gateway.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "2")])
+    assert [getattr(r, "name", None) for r in results] == ["link-down"] * 2
+
+
+def test_one_that_cannot_be_written_is_none_of_the_others_business(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Other()
+    monkeypatch.setattr(gateway.sending, "away", other)
+    order = [outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")]
+    results = gateway.sending.send_many(order)
+    assert [type(r) for r in results] == [type(None), BadXML, type(None)]
+    assert other.texts == [serialise(order[0].stanza), serialise(order[2].stanza)]
+
+
+def test_one_that_cannot_be_written_here(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway)
+    results = gateway.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")])
+    assert [type(r) for r in results] == [type(None), BadXML, type(None)]
+    assert link.calls == [["1"], ["3"]]
+    assert gateway.sending.outcome(juliet, "\x01") is None
+
+
+def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) -> None:
+    link = attached(gateway)
+    romeo = gateway.accounts.address("romeo", juliet.domain)
+    gateway.accounts.register(romeo, "secret")
+    entered, gate = threading.Event(), threading.Event()
+
+    def slow(domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        entered.set()
+        assert gate.wait(10)
+        link.send_all(domain, stanzas, texts)
+
+    gateway.router.attach(link.send, slow)
+    order = [outgoing(sender, str(n)) for n in range(4) for sender in (juliet, romeo)]
+    threads = [threading.Thread(target=gateway.sending.send, args=o[:3]) for o in order]
+    for n, thread in enumerate(threads):
+        thread.start()
+        assert entered.wait(10)
+        while len(gateway.sending._together._turns._waiting) < n:
+            time.sleep(0.001)
+    gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert link.calls == [["0"], ["0", "1", "1", "2", "2", "3", "3"]]
+    assert archived(gateway, juliet) == archived(gateway, romeo) == ["0", "1", "2", "3"]

@@ -1,0 +1,88 @@
+"""Is what became of a stanza told truly, in any order of events? (design D4)"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from xmpp_rest.link.outbox import Entry, Label, Progress
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.threads.waits import Wait
+
+JULIET = parse_jid("juliet@gateway.example")
+ROMEO = parse_jid("romeo@montague.example")
+REFUSAL = parse_text("<message type='error' id='1' from='romeo@montague.example' to='juliet@gateway.example/x'/>")
+RECEIPT = parse_text("<message id='9' from='romeo@montague.example' to='juliet@gateway.example'><received xmlns='urn:xmpp:receipts' id='1'/></message>")
+ENTRY = Entry(b"", Label(str(JULIET), "1"))
+
+
+@pytest.fixture
+def outcomes() -> Outcomes:
+    outcomes = Outcomes()
+    outcomes.accepted(JULIET.at("phone"), "1")
+    return outcomes
+
+
+def state(outcomes: Outcomes) -> str | None:
+    outcome = outcomes.get(JULIET, "1")
+    return outcome.state if outcome else None
+
+
+def test_from_accepted_to_delivered(outcomes: Outcomes) -> None:
+    assert state(outcomes) == "accepted"
+    for progress in (Progress.WRITTEN, Progress.CONFIRMED):
+        outcomes.progress([ENTRY], progress)
+        assert state(outcomes) == progress.value
+    outcomes.heard(RECEIPT, ROMEO, JULIET)
+    assert state(outcomes) == "delivered"
+
+
+def test_a_refusal_stands_whatever_comes_later(outcomes: Outcomes) -> None:
+    outcomes.heard(REFUSAL, ROMEO, JULIET.at("x"))
+    outcomes.progress([ENTRY], Progress.CONFIRMED)
+    outcome = outcomes.get(JULIET, "1")
+    assert outcome is not None
+    assert (outcome.state, outcome.refusal) == ("refused", REFUSAL)
+
+
+def test_progress_may_come_before_the_word_that_it_was_accepted(outcomes: Outcomes) -> None:
+    outcomes.progress([ENTRY], Progress.CONFIRMED)
+    outcomes.accepted(JULIET, "1")
+    assert state(outcomes) == "confirmed"
+
+
+def test_nobody_elses_stanza(outcomes: Outcomes) -> None:
+    outcomes.heard(REFUSAL, ROMEO, parse_jid("nurse@gateway.example"))
+    outcomes.progress([Entry(b"", Label("nurse@gateway.example", "1")), Entry(b"", None)], Progress.CONFIRMED)
+    outcomes.heard(parse_text("<iq type='error' id='1'/>"), ROMEO, JULIET)
+    outcomes.heard(parse_text("<message id='1'><body/></message>"), ROMEO, JULIET)
+    assert state(outcomes) == "accepted"
+    assert outcomes.get(ROMEO, "1") is None
+
+
+def test_waiting_ends_with_the_decision(outcomes: Outcomes) -> None:
+    threading.Timer(0.05, lambda: outcomes.heard(REFUSAL, ROMEO, JULIET)).start()
+    started = time.monotonic()
+    outcome = outcomes.wait(JULIET, "1", Wait(10))
+    assert outcome is not None
+    assert outcome.refusal is REFUSAL
+    assert time.monotonic() - started < 5
+
+
+def test_waiting_ends_with_the_time(outcomes: Outcomes) -> None:
+    outcome = outcomes.wait(JULIET, "1", Wait(0.05))
+    assert outcome is not None
+    assert outcome.state == "accepted"
+    assert outcomes.wait(JULIET, "unknown", Wait(10)) is None
+
+
+def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outcomes, "REMEMBERED", 3)
+    outcomes = Outcomes()
+    for n in range(5):
+        outcomes.accepted(JULIET, str(n))
+    assert [outcomes.get(JULIET, str(n)) is not None for n in range(5)] == [False, False, True, True, True]

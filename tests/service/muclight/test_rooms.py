@@ -1,0 +1,161 @@
+"""Are rooms and the lists of who is where kept, in every driver, whoever else writes at the same time?"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from drivers import Driver, StorageError
+from tests.conftest import OpenDriver
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.service.muclight import rooms as muclight_rooms
+from xmpp_rest.service.muclight.blocking import Blocked, Blocking
+from xmpp_rest.service.muclight.room import MEMBER, NONE, OWNER, Room, new_room
+from xmpp_rest.service.muclight.rooms import Rooms
+
+DOMAIN = "muclight.capulet.example"
+JULIET, NURSE = parse_jid("juliet@capulet.example"), parse_jid("nurse@capulet.example")
+AWKWARD = [parse_jid(text) for text in ("__hash", "__array", "montague.example", "garden")]
+
+
+@pytest.fixture(params=["sqlite:r.sqlite", "jsonfile:r", "flatfile:r"])
+def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
+    driver = open_driver(request.param, tmp_path)
+    yield driver
+    driver.close()
+
+
+def garden(*members: JID, name: str = "garden") -> Room:
+    return new_room(JID(name, DOMAIN, ""), {"roomname": "", "subject": "s"}, {JULIET: OWNER} | dict.fromkeys(members, MEMBER))
+
+
+def test_a_room_comes_back_as_it_was(driver: Driver) -> None:
+    rooms = Rooms(driver, DOMAIN)
+    room = garden(NURSE, *AWKWARD)
+    rooms.make(room)
+    assert rooms.load("garden") == room
+    assert Rooms(driver, "other.example").load("garden") is None
+
+
+@pytest.mark.parametrize("name", ["__hash", "__array", "pending", "a.b_c-d", "jürgen", "montague.example"])
+def test_awkward_names(driver: Driver, name: str) -> None:
+    rooms = Rooms(driver, DOMAIN)
+    rooms.make(garden(*AWKWARD, name=name))
+    rooms.note([JULIET, *AWKWARD], name)
+    for user in (JULIET, *AWKWARD):
+        assert [room.jid.local for room in rooms.occupied(user)] == [name]
+    rooms.change(name, lambda _: None)
+    rooms.settle([JULIET, *AWKWARD], name)
+    assert rooms.load(name) is None
+    assert not list(driver.users(DOMAIN))
+
+
+def test_a_name_is_taken_once(driver: Driver) -> None:
+    rooms = Rooms(driver, DOMAIN)
+    first = garden()
+    rooms.make(first)
+    with pytest.raises(GatewayError, match="room-exists"):
+        rooms.make(garden(NURSE))
+    assert rooms.load("garden") == first
+
+
+def test_changing(driver: Driver) -> None:
+    rooms = Rooms(driver, DOMAIN)
+    with pytest.raises(GatewayError, match="room-unknown"):
+        rooms.change("garden", lambda room: room)
+    room = garden(NURSE)
+    rooms.make(room)
+
+    def refuse(_: Room) -> Room:
+        raise GatewayError("not-owner")
+
+    with pytest.raises(GatewayError, match="not-owner"):
+        rooms.change("garden", refuse)
+    assert rooms.load("garden") == room
+    rooms.change("garden", lambda room: replace(room, version="2"))
+    assert rooms.load("garden") == replace(room, version="2")
+
+
+def test_a_list_that_names_a_room_too_many_shows_it_not(driver: Driver) -> None:
+    rooms = Rooms(driver, DOMAIN)
+    rooms.make(garden())
+    rooms.note([JULIET, NURSE], "garden")
+    rooms.note([JULIET], "destroyed")
+    assert [room.jid.local for room in rooms.occupied(JULIET)] == ["garden"]
+    assert rooms.occupied(NURSE) == []
+
+
+def test_a_user_is_in_so_many_rooms_at_most(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muclight_rooms, "MAX_ROOMS", 2)
+    rooms = Rooms(driver, DOMAIN)
+    for name in ("a", "b", "a"):
+        rooms.note([JULIET], name)
+    with pytest.raises(GatewayError, match="room-full"):
+        rooms.note([JULIET], "c")
+    assert driver.load(str(JULIET), DOMAIN, "muclight_rooms") == ["a", "b"]
+
+
+def test_lists_agree_with_the_rooms_whoever_comes_and_goes_at_once(driver: Driver) -> None:
+    rooms = Rooms(driver, DOMAIN)
+    rooms.make(garden())
+    failures: list[Exception] = []
+
+    def come_and_go(seed: int) -> None:
+        chance = random.Random(seed)
+        try:
+            for _ in range(15):
+                affiliation = chance.choice((MEMBER, NONE))
+                if affiliation == MEMBER:
+                    rooms.note([NURSE], "garden")
+                people = {JULIET: OWNER} | ({NURSE: MEMBER} if affiliation == MEMBER else {})
+                rooms.change("garden", lambda room, people=people: replace(room, affiliations=people))  # type: ignore[misc]
+                rooms.settle([NURSE], "garden")
+        except (GatewayError, StorageError) as e:
+            failures.append(e)
+
+    threads = [threading.Thread(target=come_and_go, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    room = rooms.load("garden")
+    assert room
+    listed = driver.load(str(NURSE), DOMAIN, "muclight_rooms")
+    assert (listed == ["garden"]) == (NURSE in room.affiliations)
+
+
+def test_history_of_a_name_is_forgotten_up_to_a_time(driver: Driver) -> None:
+    rooms = Rooms(driver, DOMAIN)
+    for when in (1.0, 2.0, 3.0):
+        driver.archive_append("garden", DOMAIN, "archive", "<message/>", when=when, key=str(when))
+    rooms.forget_history("garden", 2.0)
+    rooms.forget_item("garden", "no such item")
+    assert [item.id for item in driver.archive_find("garden", DOMAIN, "archive")] == ["3.0"]
+    rooms.forget_item("garden", "3.0")
+    assert not list(driver.archive_find("garden", DOMAIN, "archive"))
+
+
+def test_blocking(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocking = Blocking(driver, DOMAIN)
+    room, other = JID("garden", DOMAIN, ""), JID("orchard", DOMAIN, "")
+    assert blocking.items(NURSE) == []
+    blocking.change(NURSE, {Blocked("room", room): True, Blocked("user", AWKWARD[0]): True, Blocked("user", JULIET): False})
+    assert blocking.items(NURSE) == [("room", str(room)), ("user", "__hash")]
+    assert blocking.willing([NURSE, JULIET], room, JULIET) == {JULIET}
+    assert blocking.willing([NURSE], other, JULIET) == {NURSE}
+    assert blocking.willing([NURSE], other, AWKWARD[0]) == set()
+    assert blocking.willing([NURSE], room, NURSE) == {NURSE}, "one's own room is not blocked"
+    blocking.change(NURSE, {Blocked("room", room): False})
+    assert blocking.items(NURSE) == [("user", "__hash")]
+    monkeypatch.setattr("xmpp_rest.service.muclight.blocking.MAX_ITEMS", 1)
+    with pytest.raises(GatewayError, match="bad-room-change"):
+        blocking.change(NURSE, {Blocked("room", other): True})
+    blocking.change(NURSE, {Blocked("user", AWKWARD[0]): False})
+    assert driver.load(str(NURSE), DOMAIN, "muclight_blocking") is None

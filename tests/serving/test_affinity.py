@@ -1,0 +1,59 @@
+"""Has each worker a processor of its own, as long as there are enough?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from xmpp_rest.serving import affinity
+
+
+@pytest.mark.parametrize(
+    ("usable", "taken", "first", "chosen"),
+    [
+        ([0, 1], {}, 0, 0),
+        ([0, 1], {}, 1, 1),
+        ([0, 1], {}, 7, 1),
+        ([0, 1], {1: 1}, 1, 0),
+        ([2, 5, 9], {2: 1, 5: 1, None: 3}, 0, 9),
+        ([2, 5, 9], {2: 2, 5: 1, 9: 2}, 2, 5),
+    ],
+)
+def test_the_processor_that_the_fewest_have(usable: list[int], taken: dict[int | None, int], first: int, chosen: int) -> None:
+    assert affinity.choose(usable, Counter(taken), first) == chosen
+
+
+def test_nothing_is_done_where_there_is_one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: pytest.fail("it was moved"), raising=False)
+    worker = SimpleNamespace()
+    affinity.pre_fork(SimpleNamespace(WORKERS={}), worker)
+    affinity.post_fork(None, worker)
+    assert worker.processor is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two processors")
+def test_gunicorns_workers_are_apart(tmp_path: Path) -> None:
+    (tmp_path / "where.py").write_text("def app(environ, start):\n    start('200 OK', [])\n    return [b'']\n")
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:xmpp_rest.serving.affinity", "--workers", "2", "--no-control-socket"]
+    command += ["-b", f"unix:{tmp_path}/socket", "--pythonpath", str(tmp_path), "where:app"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
+    try:
+        end = time.monotonic() + 15
+        places: list[set[int]] = []
+        while len(places) < 2 or any(len(place) > 1 for place in places):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            places = [os.sched_getaffinity(int(child)) for child in children]
+        assert places[0].isdisjoint(places[1])
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -1,0 +1,138 @@
+"""Do jobs of one sender keep their order while those of others go on?"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from xmpp_rest.threads.keyed_pool import SerialPool
+
+
+@pytest.fixture
+def pool() -> Iterator[SerialPool]:
+    pool = SerialPool("test", 3, 100)
+    pool.start()
+    yield pool
+    pool.stop()
+
+
+def test_order_and_no_overlap_of_one_key(pool: SerialPool) -> None:
+    done: list[int] = []
+    busy = threading.Lock()
+    finished = threading.Event()
+
+    def job(n: int) -> None:
+        assert busy.acquire(blocking=False), "two jobs of one key at once"
+        time.sleep(0.001)
+        done.append(n)
+        busy.release()
+        if n == 49:
+            finished.set()
+
+    for n in range(50):
+        assert pool.submit("a", lambda n=n: job(n))  # type: ignore[misc]
+    assert finished.wait(5)
+    assert done == list(range(50))
+
+
+def test_a_slow_key_holds_up_nobody_else(pool: SerialPool) -> None:
+    gate, other = threading.Event(), threading.Event()
+    pool.submit("slow", lambda: gate.wait(5) and None)
+    pool.submit("slow", lambda: None)
+    pool.submit("other", other.set)
+    assert other.wait(2)
+    gate.set()
+
+
+def test_no_key_keeps_a_thread_to_itself() -> None:
+    pool = SerialPool("one", 1, 100)
+    order: list[str] = []
+    done = threading.Event()
+    for key in "aaab":
+        pool.submit(key, lambda key=key: order.append(key))  # type: ignore[misc]
+    pool.submit("a", done.set)
+    pool.start()
+    assert done.wait(5)
+    pool.stop()
+    assert order == ["a", "b", "a", "a"]
+
+
+def test_the_queue_is_bounded() -> None:
+    pool = SerialPool("full", 1, 2)
+    assert [pool.submit("a", lambda: None) for _ in range(3)] == [True, True, False]
+
+
+def test_a_failing_job_ends_nothing(pool: SerialPool, caplog: pytest.LogCaptureFixture) -> None:
+    done = threading.Event()
+    pool.submit("a", lambda: 1 / 0 and None)
+    pool.submit("a", done.set)
+    assert done.wait(5)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_job_that_runs_again_keeps_its_place_and_no_thread() -> None:
+    pool = SerialPool("one", 1, 100)
+    order: list[str] = []
+    done = threading.Event()
+    started = time.monotonic()
+    left = iter(range(2))
+
+    def stubborn() -> float | None:
+        order.append("stubborn")
+        return 0.1 if next(left, None) is not None else None
+
+    pool.submit("a", stubborn)
+    pool.submit("a", lambda: order.append("behind") or done.set())  # type: ignore[func-returns-value]
+    pool.submit("b", lambda: order.append("other"))
+    pool.start()
+    assert done.wait(5)
+    assert order == ["stubborn", "other", "stubborn", "stubborn", "behind"]
+    assert 0.2 <= time.monotonic() - started < 1
+    assert (pool.waiting, pool.retrying) == (0, 0)
+    pool.stop()
+
+
+def test_an_idle_thread_wakes_for_a_job_that_is_due(pool: SerialPool) -> None:
+    """One thread is busy when the time comes: another one has to see it."""
+    done, gate = threading.Event(), threading.Event()
+    again = iter([0.2])
+    pool.submit("a", lambda: next(again, None) or done.set())
+    pool.submit("b", lambda: gate.wait(5) and None)
+    pool.submit("c", lambda: gate.wait(5) and None)
+    assert done.wait(2)
+    gate.set()
+
+
+def test_many_due_at_once(pool: SerialPool) -> None:
+    done: list[int] = []
+    for n in range(20):
+        again = iter([0.2])
+        pool.submit(n, lambda n=n, again=again: next(again, None) or done.append(n))  # type: ignore[misc]
+    deadline = time.monotonic() + 3
+    while len(done) < 20 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(done) == list(range(20))
+
+
+def test_places_are_claimed_and_given_up() -> None:
+    pool = SerialPool("full", 1, 1)
+    assert pool.claim()
+    assert not pool.claim()
+    pool.give_up()
+    assert pool.claim()
+    pool.put("a", lambda: None)
+    pool.restore("a", lambda: None)  # whatever waits
+    assert pool.waiting == 2
+
+
+def test_a_stopped_pool_begins_nothing() -> None:
+    pool = SerialPool("stopped", 2, 10)
+    ran: list[int] = []
+    pool.submit("a", lambda: ran.append(1))
+    pool.stop()
+    pool.start()
+    time.sleep(0.05)
+    assert not ran

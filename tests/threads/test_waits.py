@@ -1,0 +1,240 @@
+"""Does a request that waits for somebody else keep others from being served? (no more than three quarters of the threads, and per account)"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.client import HTTPResponse
+from pathlib import Path
+
+import pytest
+
+from tests.link.attached import echo_pings, until
+from tests.link.fake_server import SECRET, FakeServer
+from tests.live.child import LOOPBACK
+from tests.live.gateway import PASSWORD, Gateway
+from tests.live.xmppserver import GATEWAY
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.waits import Waits
+
+THREADS = 8
+MOST, OWN = 6, 4  # of them that may wait, and for one account
+NOBODY = "nobody@silent.example"
+Make = Callable[..., Gateway]
+Asking = Callable[..., socket.socket]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Starts a gateway whose server answers no iq but those to oneself."""
+    server = FakeServer(echo_pings)
+    made: list[Gateway] = []
+
+    def start(workers: int = 1, **sections: dict[str, object]) -> Gateway:
+        settings: dict[str, dict[str, object]] = {
+            "server": {"threads": THREADS, "workers": workers},
+            "gateway": {"domain": GATEWAY, "rooms_domain": "", "conference_domain": ""},
+            "link": {"secret": SECRET},
+        }
+        gateway = Gateway(tmp_path, server.port, settings | sections)
+        made.append(gateway)
+        gateway.start()
+        gateway.wait_state("online")
+        for user in ("juliet", "romeo"):
+            gateway.register(user)
+        return gateway
+
+    yield start
+    for gateway in made:
+        gateway.stop()
+    server.close()
+
+
+def basic(user: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}@{GATEWAY}:{PASSWORD}".encode()).decode()}
+
+
+@pytest.fixture
+def asking() -> Iterator[Asking]:
+    """Makes connections whose request waits, 60 seconds if it may."""
+    with ExitStack() as connections:
+
+        def ask(gateway: Gateway, user: str, what: str = "get") -> socket.socket:
+            fields, body, target = "Prosody-Rest-Timeout: 60", "", f"GET /rest/version/{NOBODY}"
+            if what == "post":
+                body, target = json.dumps({"ping": True, "to": NOBODY}), "POST /rest"
+            elif what == "message":
+                body, fields, target = json.dumps({"body": "?", "to": NOBODY}), "Prefer: wait=60", "POST /rest"
+            fields += f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}" if body else ""
+            head = f"{target} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(user)['Authorization']}\r\n{fields}\r\n\r\n"
+            connection = connections.enter_context(socket.create_connection((LOOPBACK, gateway.port), timeout=20))
+            connection.sendall((head + body).encode())
+            return connection
+
+        yield ask
+
+
+def answered(connection: socket.socket) -> HTTPResponse:
+    response = HTTPResponse(connection)
+    response.begin()
+    return response
+
+
+def has_answer(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+    finally:
+        connection.settimeout(20)
+
+
+def waiting(connections: list[socket.socket], most: int) -> tuple[list[socket.socket], list[HTTPResponse]]:
+    """At most so many that have no answer, and the answers of the others."""
+
+    def still() -> list[socket.socket]:
+        return [connection for connection in connections if not has_answer(connection)]
+
+    until(lambda: len(still()) <= most, 10)
+    left = still()
+    return left, [answered(connection) for connection in connections if connection not in left]
+
+
+def quickly(gateway: Gateway) -> None:
+    """Whatever does not wait is served at once."""
+    for _ in range(10):
+        started = time.monotonic()
+        assert gateway.http.request("GET", "/health").status == 200
+        gateway.send(f"<message to='{NOBODY}' type='chat'><body>hi</body></message>", "romeo")
+        assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("what", ["get", "post"])
+def test_waits_are_bounded_per_account_and_together(make: Make, asking: Asking, what: str) -> None:
+    gateway = make()
+    still, refused = waiting([asking(gateway, "juliet", what) for _ in range(2 * THREADS)], OWN)
+    assert len(still) == OWN
+    assert {(r.status, r.headers["Retry-After"]) for r in refused} == {(503, "5")}
+    assert b"waits_per_account" in refused[0].read()
+    quickly(gateway)
+    others, refused = waiting([asking(gateway, "romeo", what) for _ in range(2 * THREADS)], MOST - OWN)
+    assert len(others) == MOST - OWN
+    assert {r.status for r in refused} == {503}
+    quickly(gateway)
+
+
+def test_a_client_that_has_gone_waits_no_more(make: Make, asking: Asking) -> None:
+    gateway = make()
+    for _ in range(3):
+        connections = [asking(gateway, "juliet") for _ in range(OWN)]
+        until(lambda: gateway.status()["waits"]["count"] == OWN)
+        for connection in connections:
+            connection.close()
+        until(lambda: gateway.status()["waits"]["count"] == 0, 3)
+
+
+def test_a_message_beyond_the_bound_is_not_sent_in_silence(make: Make, asking: Asking) -> None:
+    """The server does confirm messages here; what waits are iqs."""
+    gateway = make()
+    waiting([asking(gateway, "juliet") for _ in range(OWN)], OWN)
+    until(lambda: gateway.status()["waits"]["count"] == OWN)
+    refused = answered(asking(gateway, "juliet", "message"))
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+    assert "Stanza-Id" not in refused.headers
+    assert answered(asking(gateway, "romeo", "message")).status == 202
+
+
+def test_streams_and_waits_share_the_threads(make: Make, asking: Asking) -> None:
+    gateway = make()
+    streams = [gateway.http.request("GET", "/rest/stream", headers=basic("romeo"), preload_content=False) for _ in range(3)]
+    assert [s.status for s in streams] == [200] * 3
+    still, _ = waiting([asking(gateway, "juliet") for _ in range(THREADS)], MOST - 3)
+    assert len(still) == MOST - 3
+    quickly(gateway)
+    full = gateway.http.request("GET", "/rest/stream", headers=basic("romeo"))
+    assert (full.status, full.headers["Retry-After"]) == (503, "5")
+    for stream in streams:
+        stream.close()
+
+
+def test_several_processes(make: Make, asking: Asking) -> None:
+    """Half of the requests wait in the process that owns the link, half in the other one; who goes leaves nothing behind in either."""
+    gateway = make(workers=2, rest={"iq_waiting": 2 * MOST})
+    counts: list[int] = []
+    for _ in range(4):  # the second process may come a little later than the first
+        still, refused = waiting([asking(gateway, user) for user in ("juliet", "romeo") for _ in range(2 * THREADS)], 2 * MOST)
+        counts.append(len(still))
+        assert {r.status for r in refused} == {503}
+        quickly(gateway)
+        for connection in still:
+            connection.close()
+        until(lambda: all(gateway.status()["waits"]["count"] == 0 for _ in range(8)))
+    assert MOST < max(counts) <= 2 * MOST
+
+
+def test_a_stopped_owner_does_not_take_all_threads(make: Make, asking: Asking) -> None:
+    """Calls of another process wait, but not in all threads."""
+    gateway = make(workers=2)
+    lock = Path(gateway.folder / "data" / "owner.lock").stat().st_ino
+    owner = next(int(line.split()[4]) for line in Path("/proc/locks").read_text().splitlines() if f":{lock} " in line)
+    os.kill(owner, signal.SIGSTOP)
+    try:
+        for _ in range(6 * THREADS):
+            asking(gateway, "romeo", "message")
+        served = 0
+        for _ in range(20):
+            with socket.create_connection((LOOPBACK, gateway.port), timeout=3) as connection:
+                connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+                connection.settimeout(2)
+                try:
+                    served += connection.recv(12) == b"HTTP/1.1 200"
+                except TimeoutError:  # it is with the process that was stopped
+                    continue
+        assert served >= 3
+    finally:
+        os.kill(owner, signal.SIGCONT)
+
+
+def test_calls_leave_a_thread_and_give_theirs_back() -> None:
+    waits = Waits(4)
+    entered, leave = threading.Semaphore(0), threading.Event()
+    done: list[bool] = []
+
+    def call() -> None:
+        try:
+            with waits.calling():
+                entered.release()
+                leave.wait(10)
+                done.append(True)
+        except GatewayError as e:
+            done.append(e.name != "waits-full")
+
+    threads = [threading.Thread(target=call) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    assert all(entered.acquire(timeout=5) for _ in range(3))
+    for thread in threads:
+        thread.join(1.5)
+    assert done == [False, False]
+    leave.set()
+    for thread in threads:
+        thread.join(5)
+    assert done.count(True) == 3
+    with waits.calling():
+        pass
+
+
+def test_who_waits_looks_whether_its_client_is_there() -> None:
+    looks = iter([False, True])
+    started = time.monotonic()
+    assert Once[str]().wait(30, lambda: next(looks)) is None
+    assert time.monotonic() - started < 5

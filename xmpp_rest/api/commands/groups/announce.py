@@ -1,0 +1,60 @@
+"""Announcements to everybody, and the message of the day (spec commands-api §12)."""
+
+from __future__ import annotations
+
+from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.texts import require_sendable
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.messages.announcements import Announcement
+
+
+def _announcement(services: Services, host: str, subject: str, body: str) -> Announcement:
+    services.require_host(host)
+    require_sendable(subject, body)
+    return Announcement(subject, body)
+
+
+@command("announce_send_all")
+def announce_send_all(services: Services, host: str, subject: str, body: str) -> bool:
+    accounts = (JID(user, services.domain, "") for user in services.accounts.users())
+    services.gateway.announcements.send(_announcement(services, host, subject, body), accounts, "")
+    return True
+
+
+@command("announce_send_online")
+def announce_send_online(services: Services, host: str, subject: str, body: str) -> bool:
+    online = {session.jid.bare for session in services.gateway.sessions.all()}
+    services.gateway.announcements.send(_announcement(services, host, subject, body), online, "headline")
+    return True
+
+
+@command("announce_motd_get")
+def announce_motd_get(services: Services, host: str) -> tuple[str, str]:
+    services.require_host(host)
+    return services.gateway.announcements.motd() or ("", "")
+
+
+@command("announce_motd_update")
+def announce_motd_update(services: Services, host: str, subject: str, body: str) -> bool:
+    services.gateway.announcements.set_motd(_announcement(services, host, subject, body))
+    return True
+
+
+@command("announce_motd_set_online")
+def announce_motd_set_online(services: Services, host: str, subject: str, body: str) -> bool:
+    announce_motd_update.run(services, host, subject, body)
+    done: bool = announce_send_online.run(services, host, subject, body)
+    return done
+
+
+@command("announce_motd_delete")
+def announce_motd_delete(services: Services, host: str) -> bool:
+    services.require_host(host)
+    services.gateway.announcements.set_motd(None)
+    return True
+
+
+COMMANDS = (
+    announce_send_all, announce_send_online, announce_motd_get, announce_motd_update, announce_motd_set_online, announce_motd_delete,
+)  # fmt: skip

@@ -1,0 +1,63 @@
+"""How do commands clear away in the background what is old? In batches, at a rate, with a status to ask for (spec commands-api §12)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.accounts.jobs import ABORTED, DONE, FAILED, RUNNING
+
+DAY = 86400  # seconds
+MAX_DAYS = 1_000_000  # further back than any clock
+SENTENCES = {
+    RUNNING: "Operation in progress, deleted {done} messages",
+    DONE: "Operation was completed after deleting {done} messages",
+    ABORTED: "Operation was aborted after deleting {done} messages",
+    FAILED: "Operation failed after deleting {done} messages with error {error}",
+}
+
+
+def before(days: int) -> float:
+    """Unix time so many days ago. Raises Failure."""
+    if days < 0:
+        raise rejected("Invalid number of days")
+    return time.time() - min(days, MAX_DAYS) * DAY
+
+
+def start(
+    services: Services, name: str, owners: Callable[[], list[JID]], remove: Callable[[JID, int], int], batch_size: int, rate: int
+) -> str:
+    """Remove with `remove(owner, limit)` in steps of `batch_size`, `rate` items a minute. Raises Failure."""
+    if batch_size < 1 or rate < 1:
+        raise rejected("Batch size and rate must be positive")
+    left = owners()
+
+    def step() -> int:
+        done = 0
+        while left and done < batch_size:
+            removed = remove(left[0], batch_size - done)
+            done += removed
+            if removed == 0 or done < batch_size:
+                del left[0]
+        return done
+
+    try:
+        services.gateway.jobs.start(name, step, 60 * batch_size / rate)
+    except GatewayError as e:
+        raise rejected(e.text) from e
+    return ""
+
+
+def status(services: Services, name: str) -> str:
+    """How the job is, in the peer's words."""
+    progress = services.gateway.jobs.progress(name)
+    return SENTENCES[progress.state].format(**progress._asdict()) if progress else "Operation not started"
+
+
+def abort(services: Services, name: str) -> str:
+    """Stop the job, in the peer's words."""
+    return "Operation aborted" if services.gateway.jobs.abort(name) else "No task running"

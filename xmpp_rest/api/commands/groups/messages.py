@@ -1,0 +1,118 @@
+"""Messages and stanzas that commands send (spec commands-api §12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from xml.etree.ElementTree import Element, ParseError
+from xml.parsers.expat import ErrorString
+
+from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.api.commands.groups.accounts import account
+from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.protocol.stanza import KINDS, child, make, new_id
+
+TYPES = frozenset(("chat", "error", "groupchat", "headline"))  # any other one is a normal message (RFC 6121 §5.2.2)
+IQ_TYPES = ("get", "set", "result", "error")
+PRESENCE_TYPES = frozenset((None, "", "error", "probe", "subscribe", "subscribed", "unavailable", "unsubscribe", "unsubscribed"))
+
+
+@contextmanager
+def _in_xml() -> Iterator[None]:
+    """What XML cannot hold, or what is none, is the caller's mistake; the parser's word for it where it has one."""
+    try:
+        yield
+    except BadXML as e:
+        cause = e.__cause__
+        raise rejected(ErrorString(cause.code) if isinstance(cause, ParseError) else str(e)) from e
+
+
+def _end(text: str, attribute: str) -> JID:
+    try:
+        return parse_jid(text)
+    except InvalidJID as e:
+        raise rejected(f"Bad value of attribute '{attribute}' in tag <message/> qualified by namespace 'jabber:client'") from e
+
+
+def _send(services: Services, stanza: Element, sender: JID, to: JID) -> None:
+    """From a hosted address to anybody, or from anybody to a hosted address, as if it had come over the link."""
+    hosted = services.gateway.router.domains
+    with _in_xml():
+        if sender.domain in hosted and stanza.tag == "iq":
+            services.gateway.router.send(stanza)
+        elif sender.domain in hosted:
+            services.gateway.sending.post(stanza, sender, to)
+        elif to.domain in hosted:
+            services.gateway.sending.receive(stanza, sender, to)
+        else:
+            raise rejected(f"Neither {sender.domain} nor {to.domain} is hosted here")
+
+
+@command("send_message")
+def send_message(services: Services, type_: str, from_: str, to: str, subject: str, body: str) -> bool:
+    sender, recipient = _end(from_, "from"), _end(to, "to")
+    payload = [child("subject", subject)] if subject else []
+    kind = type_ if type_ in TYPES else ""
+    message = make("message", *payload, child("body", body), type_=kind, id_=new_id(), from_=str(sender), to_=str(recipient))
+    _send(services, message, sender, recipient)
+    return True
+
+
+def _stanza(text: str) -> Element:
+    with _in_xml():
+        stanza = parse_text(text)
+    if stanza.tag not in KINDS:
+        raise rejected("The stanza must be a message, presence or iq")
+    _require_sense(stanza)
+    stanza.attrib.setdefault("id", new_id())
+    return stanza
+
+
+def _require_sense(stanza: Element) -> None:
+    """Raises Failure for what no server would pass on: it would be lost, and the command must not say that it was sent."""
+    kind = stanza.get("type")
+    if stanza.tag == "iq" and stanza.get("id") is None:  # RFC 6120 §8.2.3
+        raise rejected("An iq needs the attribute id")
+    if stanza.tag == "iq" and kind not in IQ_TYPES:
+        raise rejected(f"An iq needs the attribute type: one of {', '.join(IQ_TYPES)}")
+    if stanza.tag == "presence" and kind not in PRESENCE_TYPES:  # RFC 6121 §4.7.1
+        raise rejected(f"The type of a presence is one of {', '.join(sorted(filter(None, PRESENCE_TYPES)))}, or there is none")
+
+
+@command("send_stanza")
+def send_stanza(services: Services, from_: str, to: str, stanza: str) -> bool:
+    try:
+        sender, recipient = parse_jid(from_), parse_jid(to)
+    except InvalidJID as e:
+        raise rejected("JID malformed") from e
+    element = _stanza(stanza)
+    element.attrib |= {"from": str(sender), "to": str(recipient)}
+    _send(services, element, sender, recipient)
+    return True
+
+
+@command("send_stanza_c2s")
+def send_stanza_c2s(services: Services, user: str, host: str, resource: str, stanza: str) -> bool:
+    """As if the session had sent it; without `to` it is for the account itself."""
+    jid = account(services, user, host)
+    sessions = services.gateway.sessions.of(jid) if jid else []
+    sender = next((s.jid for s in sessions if s.jid.resource == resource), None)
+    if sender is None:
+        raise rejected("no_session")
+    sender = services.gateway.sessions.sender(sender)
+    element = _stanza(stanza)
+    to = element.get("to")
+    try:
+        recipient = parse_jid(to) if to else sender.bare
+    except InvalidJID as e:
+        raise rejected("JID malformed") from e
+    element.attrib |= {"from": str(sender)} | ({"to": str(recipient)} if to else {})
+    _send(services, element, sender, recipient)
+    return True
+
+
+COMMANDS = (send_message, send_stanza, send_stanza_c2s)

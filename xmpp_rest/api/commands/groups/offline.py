@@ -1,0 +1,53 @@
+"""Offline messages, and jobs that clear them away (spec commands-api §12)."""
+
+from __future__ import annotations
+
+from xmpp_rest.api.commands.groups.accounts import account
+from xmpp_rest.api.commands.groups.jobs import abort, before, start, status
+from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.services import Services
+
+JOB = "delete_old_messages"
+
+
+@command("get_offline_count")
+def get_offline_count(services: Services, user: str, host: str) -> int:
+    jid = account(services, user, host)
+    return services.gateway.offline.count(jid) if jid else 0
+
+
+@command("delete_expired_messages")
+def delete_expired_messages(services: Services) -> bool:
+    services.gateway.offline.delete_expired()
+    return True
+
+
+@command("delete_old_messages")
+def delete_old_messages(services: Services, days: int) -> bool:
+    services.gateway.offline.delete_old(before(days))
+    return True
+
+
+@command("delete_old_messages_batch")
+def delete_old_messages_batch(services: Services, host: str, days: int, batch_size: int, rate: int) -> str:
+    services.require_host(host)
+    offline, end = services.gateway.offline, before(days)
+    return start(services, JOB, offline.owners, lambda owner, limit: offline.delete_some(owner, end, limit), batch_size, rate)
+
+
+@command("delete_old_messages_status")
+def delete_old_messages_status(services: Services, host: str) -> str:
+    services.require_host(host)
+    return status(services, JOB)
+
+
+@command("abort_delete_old_messages")
+def abort_delete_old_messages(services: Services, host: str) -> str:
+    services.require_host(host)
+    return abort(services, JOB)
+
+
+COMMANDS = (
+    get_offline_count, delete_expired_messages, delete_old_messages, delete_old_messages_batch, delete_old_messages_status,
+    abort_delete_old_messages,
+)  # fmt: skip

@@ -1,0 +1,141 @@
+"""`xmpp-restctl [--config FILE] [--offline] [-v] [--version N] [--auth USER HOST PASSWORD] COMMAND [ARGUMENTS]` (spec commands-api §14)"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from drivers import StorageError
+from xmpp_rest.api.commands import registry
+from xmpp_rest.api.commands.groups.rooms import is_kept
+from xmpp_rest.api.commands.registry import Registry
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.application import find_config
+from xmpp_rest.cli.gateway import alone, place, remote, say_place
+from xmpp_rest.cli.helping import USAGE, Help
+from xmpp_rest.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed, write
+from xmpp_rest.cli.runner import Runner, wrong_usage
+from xmpp_rest.cli.token import token
+from xmpp_rest.config.check import require_sense
+from xmpp_rest.config.load import SettingsError, load_settings
+from xmpp_rest.config.table import Settings
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.exit_codes import CannotStart
+
+HELP = ("help", "--help", "-h")
+
+
+@dataclass
+class Line:
+    """What the words of the command line say."""
+
+    config: str | None = None
+    version: str | None = None
+    auth: list[str] | None = None
+    offline: bool = False
+    verbose: bool = False
+    words: list[str] = field(default_factory=list)
+
+
+class BadLine(ValueError):
+    """An option lacks its value, or a word is no text."""
+
+
+OPTIONS = {"--config": 1, "--version": 1, "--auth": 3, "--offline": 0, "--verbose": 0, "-v": 0}
+"""Options before the command, and how many words follow each."""
+
+
+def read_line(argv: Sequence[str]) -> Line:
+    """Options, then the command with its arguments as they stand. Raises BadLine."""
+    line, words = Line(), list(argv)
+    if bad := next((word for word in words if not _is_text(word)), None):
+        raise BadLine(f"{bad!a} is not UTF-8")
+    while words and words[0] in OPTIONS:
+        option, count = words[0], OPTIONS[words[0]]
+        given = words[1 : count + 1]
+        if len(given) < count:
+            raise BadLine(f"{option} needs {count} word{'s' if count > 1 else ''} behind it")
+        setattr(line, {"-v": "verbose"}.get(option, option[2:]), given if count > 1 else given[0] if count else True)
+        del words[: count + 1]
+    line.words = words
+    return line
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # bytes that are no text: PEP 383
+        return False
+    return True
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the process's exit code: 0 done, 1 failed, 2 wrong usage, 3 no command, or no gateway and no storage."""
+    try:
+        line = read_line(sys.argv[1:] if argv is None else argv)
+    except BadLine as e:
+        print(f"Error: {e}\n{USAGE}", file=sys.stderr)
+        return WRONG_USAGE
+    if line.version is not None and not (line.version.isascii() and line.version.isdigit()):
+        write(f'Invalid API version number: "{line.version}"\n')
+        return FAILED
+    offered = registry()
+    version = None if line.version is None else min(int(line.version[:9]), offered.newest)
+    return _command(line, offered, version)
+
+
+def _command(line: Line, offered: Registry, version: int | None) -> int:
+    about = Help(offered, version)
+    if not line.words:
+        write(about.usage())
+        return UNREACHABLE
+    name, *words = line.words
+    name = name if name in HELP else name.replace("-", "_")
+    if name in HELP:
+        write(about.about(words[0] if words else ""))
+        return DONE
+    if name != "token" and not offered.knows(name):
+        write(f"Error: unknown command '{line.words[0]}'. Did you mean '{about.nearest(name)}'?\n")
+        return FAILED
+    try:
+        settings = load_settings(find_config(line.config))
+        require_sense(settings)
+        say_place(settings, "xmpp-restctl", asked=line.verbose or line.offline)
+        if name == "token":
+            printed = token(settings, words, line.offline)
+        else:
+            printed = _run(settings, offered, (name, version, words, line.auth), line.offline)
+    except (SettingsError, CannotStart, StorageError, GatewayError, OSError) as e:
+        print(f"Error: {e.text if isinstance(e, GatewayError) else e}", file=sys.stderr)
+        return UNREACHABLE
+    write((about.of_command(name) + "\n" if printed.code == WRONG_USAGE else "") + printed.text)
+    return printed.code
+
+
+ABOUT_THE_PROCESS = ("status", "get_loglevel", "set_loglevel", "clear_cache", "unban_ip", "reload_config")
+"""Commands that say or change nothing where no gateway runs."""
+MAKING_ROOMS = ("create_room", "create_room_with_opts")
+Call = tuple[str, int | None, list[str], list[str] | None]
+
+
+def _run(settings: Settings, offered: Registry, call: Call, offline: bool) -> Printed:
+    """In the running gateway, if one runs; on its storage if told. Raises StorageError, GatewayError, OSError."""
+    name, version, words, auth = call
+    if wrong := wrong_usage(offered, name, version, words):
+        return wrong
+    with remote(settings) as running:
+        if running:
+            return Printed(*running.call("command", name=name, version=version, words=words, auth=auth))
+    if name in ABOUT_THE_PROCESS:
+        raise GatewayError("link-down", f"The gateway does not run ({place(settings)})")
+    with alone(settings, offline) as gateway:
+        services = Services.of(gateway, offered.names)
+        printed = Runner(services, offered).run(*call)
+        if name in MAKING_ROOMS and printed.code == DONE and not is_kept(services, words[0], words[1]):
+            raise GatewayError("link-down", "The gateway does not run, and a room that is not persistent lasts no longer than the gateway")
+        return printed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""How a command line reaches its gateway: through the socket of the process that owns the link, or, if told, on the storage itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any, NoReturn
+from xml.etree.ElementTree import Element
+
+from drivers import open_driver
+from xmpp_rest.config.table import Settings
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.startup import folder_of
+from xmpp_rest.processes.channel import Channel, connect
+from xmpp_rest.processes.election import SOCKET
+
+AUDIT = "audit.log"  # in the data folder: what was done while no gateway ran that could have written it down
+
+
+def place(settings: Settings) -> str:
+    """Which configuration counts, and which folder."""
+    return f"configuration: {settings.file or 'no file (name one with --config or XMPP_REST_CONFIG)'}; data folder: {folder_of(settings)}"
+
+
+def say_place(settings: Settings, program: str, *, asked: bool) -> None:
+    """Say where the command works, to a person or whoever asks."""
+    if asked or sys.stderr.isatty():
+        print(f"{program}: {place(settings)}", file=sys.stderr)
+
+
+class Remote:
+    """The running gateway."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def call(self, name: str, /, **arguments: Any) -> Any:
+        """Have it do something; what that returned. Raises GatewayError, ConnectionError."""
+        self._channel.send({"call": name, "number": 1, "arguments": arguments})
+        while (message := self._channel.receive()) is not None:
+            if message.get("number") != 1:  # news for all processes
+                continue
+            if "error" in message:
+                raise GatewayError(*message["error"])
+            return message["result"]
+        raise ConnectionError("the gateway ended before it answered")
+
+
+@contextmanager
+def remote(settings: Settings) -> Iterator[Remote | None]:
+    """The running gateway; None if none runs. Raises OSError where it runs, but not for this user."""
+    try:
+        channel = connect(folder_of(settings) / SOCKET)
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        yield None
+        return
+    except PermissionError as e:
+        raise OSError(f"the folder is not this user's; run the command as the user of the gateway ({place(settings)})") from e
+    with closing(channel):
+        yield Remote(channel)
+
+
+def require_storage(settings: Settings, offline: bool) -> None:
+    """Refuse to work on a storage without being told, or where there is none: nothing is ever made. Raises GatewayError, StorageError."""
+    if not offline:
+        remedy = "start it, or say --offline to work on its storage"
+        raise GatewayError("link-down", f"The gateway does not run; {remedy} ({place(settings)})")
+    folder = folder_of(settings)
+    if folder.is_dir():
+        with closing(open_driver(settings.storage.url, folder)) as driver:
+            if driver.exists():
+                return
+    remedy = "name the file of the gateway with --config"
+    raise GatewayError("link-down", f"There is no storage: no gateway was ever started there; {remedy} ({place(settings)})")
+
+
+@contextmanager
+def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
+    """A gateway on the storage, without link, threads and HTTP.
+
+    Raises StorageError, GatewayError, Taken if one runs from another data folder.
+    """
+    require_storage(settings, offline)
+    gateway = Gateway(settings)
+    if settings.link.kind != "none":
+        gateway.router.attach(_not_running)
+    try:
+        gateway.keeper.require_free()
+        with audited(settings):
+            yield gateway
+            gateway.jobs.wait()
+    finally:
+        gateway.stop()
+
+
+class _PrivateFile(logging.FileHandler):
+    """A log that is for nobody else's eyes."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=lambda path, flags: os.open(path, flags, 0o600))
+
+
+@contextmanager
+def audited(settings: Settings) -> Iterator[None]:
+    """What is recorded in this context goes to a file in the data folder, and nowhere else."""
+    audit = _PrivateFile(folder_of(settings) / AUDIT, encoding="utf-8", delay=True)
+    audit.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger("xmpp_rest.commands")
+    level, logger.propagate = logger.level, False
+    logger.addHandler(audit)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(audit)
+        logger.setLevel(level)
+        logger.propagate = True
+        audit.close()
+
+
+def _not_running(domain: str, stanza: Element) -> NoReturn:
+    raise GatewayError("link-down", "The gateway does not run, so nothing can be sent to other domains; start it first")

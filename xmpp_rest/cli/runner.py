@@ -1,0 +1,119 @@
+"""How is a line of the command line run? In the process that owns the link, or on the storage alone (spec commands-api §14)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from drivers import StorageError
+from xmpp_rest.api.commands import errors, registry
+from xmpp_rest.api.commands.audit import record
+from xmpp_rest.api.commands.errors import Failure
+from xmpp_rest.api.commands.registry import Offer, Registry
+from xmpp_rest.api.commands.resource import asked
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.types import ListOf, TupleOf, Type
+from xmpp_rest.auth.credentials import Caller
+from xmpp_rest.auth.rights import COMMAND_LINE, Asker, rights_of
+from xmpp_rest.cli.output import FAILED, WRONG_USAGE, Printed, of_failure, of_result
+from xmpp_rest.cli.words import WrongNumber, values
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.jid import InvalidJID, local_jid
+
+log = logging.getLogger(__name__)
+PLACE = "the command line"
+
+
+class Runner:
+    """Runs commands for the command line."""
+
+    def __init__(self, services: Services, registry: Registry) -> None:
+        self._services = services
+        self._registry = registry
+
+    def run(self, name: str, version: int | None, words: Sequence[str], auth: Sequence[str] | None) -> Printed:
+        """Run one command; `auth`: user, host and password of the account in whose name, if in anybody's."""
+        number = self._registry.newest if version is None else min(version, self._registry.newest)
+        asker: Asker | None = None
+        target = name if version is None else f"{name}/v{version}"
+        try:
+            offer = self._registry.find(name, number)
+        except Failure as e:
+            return Printed(FAILED, f"Error: {e.body}\n")
+        try:
+            asker = self._asker(auth)
+            printed = self._call(offer, number, words, asker)
+        except WrongNumber as e:
+            return Printed(WRONG_USAGE, f"Error: {e}\n")
+        except Failure as e:
+            record(asker, PLACE, target, self._shown(offer, words), e.status)
+            return of_failure(e, offer.definition.result.type)
+        record(asker, PLACE, target, self._shown(offer, words), 200)
+        return printed
+
+    def for_a_peer(self, name: str, version: int | None, words: list[str], auth: list[str] | None) -> list[Any]:
+        """`run`, with a result that is JSON."""
+        return list(self.run(name, version, words, auth))
+
+    def _call(self, offer: Offer, version: int, words: Sequence[str], asker: Asker) -> Printed:
+        definition = offer.definition
+        arguments = values(definition, words)
+        if not rights_of(self._services.gateway.settings).allow(asker, asked(definition, arguments), COMMAND_LINE):
+            raise errors.forbidden()
+        try:
+            return of_result(offer.run(self._services, *arguments.values()), definition, version)
+        except Failure:
+            raise
+        except GatewayError as e:
+            raise errors.of_service(e) from e
+        except StorageError as e:
+            log.error("%s failed: %s", definition.name, e)
+            raise errors.failure(503, 0, f"The storage failed: {e}") from e
+        except Exception as e:
+            log.exception("%s failed", definition.name)
+            raise errors.internal_error() from e
+
+    def _asker(self, auth: Sequence[str] | None) -> Asker:
+        """Whoever may read the data folder may everything; with an account and its password, what that one may. Raises Failure."""
+        if auth is None:
+            return Asker()
+        user, host, password = auth
+        try:
+            who = self._services.gateway.authenticator.password(local_jid(user, host), password, PLACE)
+        except InvalidJID as e:
+            raise errors.unauthorized() from e
+        if not isinstance(who, Caller):
+            raise errors.unauthorized()
+        return Asker(who.jid, who.admin)
+
+    @staticmethod
+    def _shown(offer: Offer, words: Sequence[str]) -> list[tuple[str, Any]]:
+        """The arguments as the audit has them: fields of tuples with their names, so that it knows a secret when it sees one."""
+        given = zip(offer.definition.args, words, strict=False)
+        return [(field.name, _named(word, field.type)) for field, word in given]
+
+
+def _named(word: str, to: Type) -> Any:
+    if isinstance(to, ListOf) and isinstance(to.element.type, TupleOf):
+        names = [field.name for field in to.element.type.fields]
+        return [dict(zip(names, part.strip().split(":"), strict=False)) for part in word.split(",")]
+    return word
+
+
+def wrong_usage(registry: Registry, name: str, version: int | None, words: Sequence[str]) -> Printed | None:
+    """What is to be printed where the number of words is wrong, which needs neither gateway nor storage."""
+    try:
+        values(registry.find(name, registry.newest if version is None else min(version, registry.newest)).definition, words)
+    except WrongNumber as e:
+        return Printed(WRONG_USAGE, f"Error: {e}\n")
+    except Failure:  # the runner says so
+        return None
+    return None
+
+
+def command_line(gateway: Gateway) -> None:
+    """Let the gateway serve the command line once it runs."""
+    offered = registry()
+    gateway.command = Runner(Services.of(gateway, offered.names), offered).for_a_peer

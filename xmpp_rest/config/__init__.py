@@ -1,0 +1,1 @@
+"""The settings: their table, the readers of values, loading, checking and reloading."""

@@ -1,0 +1,140 @@
+"""What would the gateway do by this configuration? A few lines for whoever is about to start it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+
+from drivers import DRIVERS
+from xmpp_rest.api.commands import registry
+from xmpp_rest.config import descriptors
+from xmpp_rest.config.load import SettingsError
+from xmpp_rest.config.table import Settings
+
+WORKER_CLASSES = ("gthread", "gevent", "sync", "eventlet", "tornado")
+"""The names that gunicorn has for its own; any other is package.module.Class."""
+
+
+def describe(settings: Settings) -> Iterator[str]:
+    """One line for each thing that it would do; secrets are not shown."""
+    server, gateway, link = settings.server, settings.gateway, settings.link
+    data_dir = Path(settings.base) / server.data_dir
+    host, port = server.bind
+    yield f"serve http://{host}:{port} with {server.workers} process(es) of {server.threads} threads ({server.worker_class})"
+    yield _connections(settings)
+    yield f"keep everything in {data_dir}, accounts by {settings.storage.url.partition(':')[0]}"
+    yield f"host {gateway.domain}" + "".join(f", {d}" for d in (gateway.rooms_domain, gateway.conference_domain) if d)
+    if link.kind == "component":
+        yield f"attach each of them as a component to {link.host}:{link.port}" + ("" if link.secret else " WITHOUT A SECRET")
+    else:
+        yield "stand alone: hosted users reach each other, and nobody else"
+    yield f"take {', '.join(map(str, settings.auth.admins))} as administrator(s)"
+    for name, callback in settings.callbacks.items():
+        addresses = ", ".join(map(str, callback.address))
+        yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
+
+
+def _connections(settings: Settings) -> str:
+    """How many connections each process takes, by the limit of open files that this one has."""
+    taken, allowed = descriptors.connections(settings), descriptors.limit()
+    wanted = descriptors.CONNECTIONS + descriptors.reserve(settings)
+    line = f"take {taken} connections at once in each process"
+    if allowed >= wanted:
+        return line
+    return f"{line}, as the limit of open files (RLIMIT_NOFILE, `ulimit -n`) is {allowed}; {wanted} allow {descriptors.CONNECTIONS}"
+
+
+def require_sense(settings: Settings) -> None:
+    """Refuse what cannot work although every value by itself is right. Raises SettingsError."""
+    if problems := _problems(settings):
+        raise SettingsError(problems)
+
+
+def _problems(settings: Settings) -> list[str]:
+    problems = []
+    if settings.link.kind == "component" and not settings.link.secret:
+        problems.append("[link] secret: is missing; write the secret that the XMPP server knows for the component, or set kind = none")
+    domains = [d for d in (settings.gateway.domain, settings.gateway.rooms_domain, settings.gateway.conference_domain) if d]
+    if len(set(domains)) < len(domains):
+        problems.append("[gateway]: domain, rooms_domain and conference_domain must differ; leave the ones you do not need empty")
+    for name, callback in settings.callbacks.items():
+        if foreign := [str(a) for a in callback.address if a.domain not in domains]:
+            problems.append(f"[callback.{name}] address: {', '.join(foreign)}: not at a hosted domain ({', '.join(domains)})")
+    return [*problems, *_admin_problems(settings), *_storage_problems(settings), *_worker_problems(settings), *_rights_problems(settings)]
+
+
+def _admin_problems(settings: Settings) -> Iterator[str]:
+    """An administrator logs in as an account of the hosted domain: of the others, nobody could administer."""
+    domain = settings.gateway.domain
+    for jid in settings.auth.admins:
+        if not jid.local:
+            account = f"{'admin' if jid.domain == domain else jid}@{domain}"
+            yield f"[auth] admins: {jid}: is the address of a domain; write that of an account, such as {account}"
+    named = [jid for jid in settings.auth.admins if jid.local]
+    if named and not any(jid.domain == domain for jid in named):
+        shown = ", ".join(map(str, named))
+        yield f"[auth] admins: {shown}: not at the hosted domain, so nobody could administer; write {named[0].local}@{domain}"
+
+
+def remarks(settings: Settings) -> Iterator[str]:
+    """What is out of date, and what can be meant as it is, but seldom is."""
+    yield from settings.notices
+    for place, value in (("link", settings.link.secret), ("auth", settings.auth.admin_password)):
+        if re.fullmatch(r"""(['"]).*\1""", value):
+            key = "secret" if place == "link" else "admin_password"
+            yield f"[{place}] {key}: begins and ends with quotation marks, which are part of it; take them away if they are not meant"
+    link = [key for key in ("secret", "host", "port") if f"link.{key}" in settings.given]
+    if link and "link.kind" not in settings.given:
+        meaning = "is set, but kind is none, so the gateway stands alone"
+        yield f"[link] {link[0]}: {meaning}; write kind = component, or kind = none if that is meant"
+    hosted = [jid for jid in settings.auth.admins if jid.domain == settings.gateway.domain]
+    for jid in settings.auth.admins:
+        if hosted and jid.domain != settings.gateway.domain:
+            yield f"[auth] admins: {jid}: not at the hosted domain, so it administers nothing; write {jid.local}@{settings.gateway.domain}"
+
+
+MEANT = {"postgres": "postgresql", "sqlite3": "sqlite", "lite": "sqlite", "json": "jsonfile", "file": "flatfile", "internal": "flatfile"}
+"""Words for drivers that people know from elsewhere."""
+
+
+def _storage_problems(settings: Settings) -> Iterator[str]:
+    """Without opening it, and without the rest of the URL, which may hold a password."""
+    url = settings.storage.url
+    scheme, colon, rest = url.partition(":")
+    known = ", ".join(sorted(DRIVERS))
+    if not colon and scheme not in DRIVERS and re.fullmatch(r"[\w./-]+", url):
+        yield f"[storage] url: there is no driver before the place; write {'sqlite' if Path(url).suffix else 'flatfile'}:{url}"
+    elif scheme not in DRIVERS and "." not in scheme:
+        meant = MEANT.get(scheme) or next(iter(get_close_matches(scheme, DRIVERS, 1)), "")
+        remedy = f"did you mean {meant}?" if meant else f"write one of {known}, a colon and the place"
+        yield f"[storage] url: {scheme!r} is no storage driver; {remedy}"
+    elif not rest:
+        yield f"[storage] url: the place is missing; write {scheme}: and a path, such as sqlite:gateway.sqlite"
+    elif scheme in ("sqlite", "flatfile", "jsonfile") and (re.match(r"//[^/]", rest) or re.search(r"(?:^|\s)[;#]|^['\"]", rest)):
+        remedy = f"write {scheme}:gateway, or {scheme}:/path/of/it, without // and without a comment behind it"
+        yield f"[storage] url: the place is a path alone; {remedy}"
+
+
+def _worker_problems(settings: Settings) -> Iterator[str]:
+    written = settings.server.worker_class
+    module = written.rpartition(".")[0]
+    try:
+        found = find_spec(module) is not None if module else written in WORKER_CLASSES
+    except ImportError:  # not even its package is there
+        found = False
+    if not found:
+        yield f"[server] worker_class = {written!r}: there is no such worker; write xmpp_rest.serving.worker.Worker, gthread or gevent"
+
+
+def _rights_problems(settings: Settings) -> Iterator[str]:
+    """Commands and tags that rules name, and that there are none of."""
+    offered = registry()
+    for name, right in settings.rights.items():
+        for entry in (e.removeprefix("!") for e in right.what):
+            known = offered.tags if entry[0] == "[" else offered.names
+            if entry != "*" and entry.removeprefix("[tag:").removesuffix("]") not in known:
+                remedy = "`xmpp-restctl help commands` and `help tags` list them"
+                yield f"[rights.{name}] what: {entry}: there is no such command or tag; {remedy}"

@@ -1,0 +1,88 @@
+"""What does the manual of the settings say? wsgi.ini and docs/settings.md, both written from the one table (`make manual`)."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import Field, fields
+from typing import Any
+
+from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of
+
+WIDTH = 118
+MANY = {"callback": "callback.bot", "rights": "rights.figures"}
+"""Sections that may stand more than once, and the example that the file shows."""
+_INI_HEAD = """\
+# The configuration of xmpp-rest, and the manual of all its settings. Every setting stands here with its default; take away the `;`
+# before one to change it. Lines that begin with # or ; count for nothing; a value is the rest of its line, as it is written.
+#
+# Each setting can also come from the environment, which outranks this file: XMPP_REST_<SECTION>_<KEY>, for example
+# XMPP_REST_SERVER_BIND, and XMPP_REST_CALLBACK_BOT_URL for `url` of [callback.bot] (which makes the section).
+# A secret can be kept in a file of its own: <key>_file = PATH, or XMPP_REST_<SECTION>_<KEY>_FILE.
+# `<domain>` in a value stands for [gateway] domain. Relative paths are below the folder of this file.
+#
+# `python app.py check` says whether all is well, and what the gateway would do."""
+
+
+def _shown(f: Field[Any]) -> str:
+    return str(f.metadata["default"])
+
+
+def _ini_setting(f: Field[Any]) -> Iterator[str]:
+    doc = str(f.metadata["doc"]) + (f" Secret: {key_of(f)}_file works, too." if f.metadata["secret"] else "")
+    yield from textwrap.wrap(doc, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    yield f";{key_of(f)} = {_shown(f)}".rstrip()
+
+
+def _ini_section(name: str, section: type) -> Iterator[str]:
+    yield ""
+    yield ""
+    yield f"# {section.__doc__}"
+    yield f";[{MANY[name]}]" if name in MANY else f"[{name}]"
+    for f in fields(section):
+        yield ""
+        yield from _ini_setting(f)
+
+
+def ini() -> str:
+    """The text of wsgi.ini."""
+    lines = [_INI_HEAD]
+    for name, section in (SECTIONS | FAMILIES).items():
+        lines += _ini_section(name, section)
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_section(name: str, section: type) -> Iterator[str]:
+    yield ""
+    yield f"## `[{name}.NAME]`" if name in MANY else f"## `[{name}]`"
+    yield ""
+    yield str(section.__doc__)
+    yield ""
+    yield "| key | default | meaning |"
+    yield "| --- | --- | --- |"
+    for f in fields(section):
+        default = f"`{_shown(f)}`" if _shown(f) else "required" if f.metadata["required"] else "empty"
+        secret = f" Secret: `{key_of(f)}_file` works, too." if f.metadata["secret"] else ""
+        doc = str(f.metadata["doc"]).replace("|", "\\|").replace("<", "&lt;")
+        yield f"| `{key_of(f)}` | {default} | {doc}{secret} |"
+
+
+def markdown() -> str:
+    """The text of docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Written from the table in `xmpp_rest/config/table.py` by `make manual`; `wsgi.ini` says the same.",
+        "A value comes from the environment (`XMPP_REST_<SECTION>_<KEY>`), else from `wsgi.ini`, else it is the default.",
+        "`<domain>` in a value stands for `[gateway] domain`.",
+    ]
+    for name, section in (SECTIONS | FAMILIES).items():
+        lines += _markdown_section(name, section)
+    return "\n".join(lines) + "\n"
+
+
+TEXTS: dict[str, Callable[[], str]] = {"ini": ini, "markdown": markdown}
+
+if __name__ == "__main__":
+    sys.stdout.write(TEXTS[sys.argv[1]]())

@@ -1,0 +1,301 @@
+"""How is the text of a setting read? Each reader returns the value, or raises ValueError with what would be right."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.prep import PrepError, nameprep
+
+T = TypeVar("T")
+EVENTS = ("bare", "full", "host")
+CONTENT_TYPES = {  # short name → media type that a stanza can be written in
+    "xml": "application/xmpp+xml",
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+    "cbor": "application/cbor",
+}
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def portion(whole: int, percent: int) -> int:
+    """So many percent of `whole`, rounded up: at least 1."""
+    return -(-whole * percent // 100)
+
+
+def text(value: str) -> str:
+    return value
+
+
+def networks(value: str) -> tuple[Network, ...]:
+    """Addresses and networks."""
+    try:
+        return tuple(ipaddress.ip_network(entry, strict=False) for entry in value.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("write addresses and networks, separated by commas, such as 192.0.2.7, 198.51.100.0/24") from None
+
+
+def _bare(value: str, what: str) -> str:
+    """A text of which nothing was meant to be a comment or a quotation mark."""
+    if not value or re.search(r"[\0\n]|(?:^|\s)[;#]", value) or value[0] in "'\"":
+        raise ValueError(f"write {what}")
+    return value
+
+
+def folder(value: str) -> str:
+    return _bare(value, "the path of a folder")
+
+
+def host_name(value: str) -> str:
+    """Where a server is: a name, or an address with or without brackets."""
+    bare = value.removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        pass
+    example = "a name or address alone, such as 127.0.0.1 or xmpp.example.net"
+    if re.fullmatch(r"[^/:]+:[0-9]+|\[.*\]:[0-9]+", value):
+        raise ValueError(f"write {example}; port is a key of its own: port = {value.rpartition(':')[2]}")
+    if not re.fullmatch(r"[^\s/:@;#'\"\[\]]+", value):
+        raise ValueError(f"write {example}, without port, scheme and path")
+    return value
+
+
+def class_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", value):
+        raise ValueError("write xmpp_rest.serving.worker.Worker, gthread or gevent")
+    return value
+
+
+def optional(read: Callable[[str], str]) -> Callable[[str], str]:
+    """A reader for which an empty value means: none."""
+    return lambda value: read(value) if value else ""
+
+
+def number(low: int, high: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", value) or not low <= int(value) <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def processes(most: int) -> Callable[[str], int]:
+    """A number of processes; auto: one for each processor that may be used, up to `most`."""
+    fixed = number(1, 64)
+
+    def read(value: str) -> int:
+        if value == "auto":
+            usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            return min(usable, most)
+        try:
+            return fixed(value)
+        except ValueError as e:
+            raise ValueError(f"{e}, or auto") from None
+
+    return read
+
+
+def number_or_auto(least: int, most: int) -> Callable[[str], int]:
+    """An integer within these bounds; auto: 0, which leaves it to whoever needs the number."""
+    fixed = number(least, most)
+
+    def read(value: str) -> int:
+        try:
+            return 0 if value == "auto" else fixed(value)
+        except ValueError as e:
+            raise ValueError(f"{e}, or auto") from None
+
+    return read
+
+
+def api_version(value: str) -> int:
+    """A version of the command API; a release is compared as text (COMPAT ejabberd)."""
+    if re.fullmatch(r"[0-3]", value):
+        return int(value)
+    if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}(\.[0-9]+|-[0-9]+)?", value):
+        raise ValueError("write a number from 0 to 3, or a release such as 24.06")
+    return 2 if value >= "24.06" else int(value > "23.10")
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", value) or not low <= float(value) <= high:
+            raise ValueError(f"write a number of seconds from {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            close = difflib.get_close_matches(value.lower(), [w.lower() for w in words], 1)
+            meant = next((f" (did you mean {w}?)" for w in words if [w.lower()] == close), "")
+            raise ValueError(f"write one of {', '.join(words)}{meant}")
+        return value
+
+    return read
+
+
+def yes_or_no(value: str) -> bool:
+    return choice("yes", "no")(value) == "yes"
+
+
+def some_of(*words: str) -> Callable[[str], frozenset[str]]:
+    def read(value: str) -> frozenset[str]:
+        chosen = frozenset(split_list(value))
+        if not chosen or not chosen <= set(words):
+            wrong = "".join(f"{word!r}: " for word in sorted(chosen - set(words))[:1])
+            raise ValueError(f"{wrong}write one or more of {', '.join(words)}, separated by commas")
+        return chosen
+
+    return read
+
+
+def split_list(value: str) -> list[str]:
+    """What is separated by commas or blanks."""
+    return [part for part in re.split(r"[,\s]+", value) if part]
+
+
+def address(value: str) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not re.fullmatch(r"[^\s/@'\";#\[\]]+", host) or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError("write HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080; a port is at most 65535")
+    return host, int(port)
+
+
+def domain_name(value: str) -> str:
+    try:
+        return nameprep(value)
+    except PrepError as e:
+        raise ValueError(f"write a domain such as gateway.example.net ({e})") from e
+
+
+def callers(value: str) -> tuple[str, ...]:
+    """Who a rule is for: words, addresses with globs, networks."""
+    found = tuple(split_list(value))
+    for entry in found:
+        if entry not in ("admin", "account", "anonymous", "all") and not re.fullmatch(r"[^@/]+@[^@/]+", entry):
+            try:
+                ipaddress.ip_network(entry)
+            except ValueError as e:
+                known = "admin, account, anonymous, all, an address such as romeo@montague.example, or a network such as 192.0.2.0/24"
+                raise ValueError(f"{entry}: write {known} ({e})") from e
+    if not found:
+        raise ValueError("write at least one of admin, account, anonymous, all, an address or a network")
+    return found
+
+
+def commands(value: str) -> tuple[str, ...]:
+    """What a rule opens."""
+    found = tuple(split_list(value))
+    if wrong := [entry for entry in found if not re.fullmatch(r"!?(\*|[a-z0-9_]+|\[tag:[a-z0-9_]+\])", entry)]:
+        raise ValueError(f"{wrong[0]}: write names of commands, [tag:NAME] or *, each perhaps behind a !")
+    return found
+
+
+def front_ends(value: str) -> tuple[str, ...]:
+    """Where calls come from, by the names that the rights know (COMPAT ejabberd)."""
+    names = {"api": "mod_http_api", "ctl": "ejabberd_ctl", "mod_http_api": "mod_http_api", "ejabberd_ctl": "ejabberd_ctl"}
+    if wrong := [entry for entry in split_list(value) if entry not in names]:
+        raise ValueError(f"{wrong[0]}: write api, ctl, or both")
+    return tuple(names[entry] for entry in split_list(value))
+
+
+def scopes(value: str) -> frozenset[str]:
+    found = frozenset(split_list(value))
+    if wrong := [entry for entry in found if not re.fullmatch(r"[a-z0-9_:]+", entry)]:
+        raise ValueError(f"{wrong[0]}: write scopes such as ejabberd:user, or names of commands")
+    return found
+
+
+def generation(value: str) -> int:
+    return int(choice("6", "3")(value))
+
+
+def url_prefix(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+        raise ValueError("write a path such as /api, without a slash at its end")
+    return value
+
+
+def origins(value: str) -> frozenset[str]:
+    """`*`, or origins as browsers send them (RFC 6454 §6.2), those of apps and extensions, too (capacitor://localhost)."""
+    chosen = frozenset(split_list(value))
+    for origin in chosen - {"*"}:
+        if not re.fullmatch(r"[a-z][a-z0-9+.\-]*://[a-z0-9._\-\[\]:]+", origin):
+            raise ValueError("write origins such as https://app.example.net, in lower case and without a path, separated by commas; or *")
+    return chosen
+
+
+def header_text(value: str) -> str:
+    if not re.fullmatch(r'[ !#-\[\]-~]+', value):
+        raise ValueError("write printable ASCII without quotation marks and backslashes")
+    return value
+
+
+def jid(value: str) -> JID:
+    try:
+        return parse_jid(value)
+    except InvalidJID as e:
+        raise ValueError(f"{value!r}: write an address such as romeo@montague.example ({e})") from e
+
+
+def jids(value: str) -> tuple[JID, ...]:
+    addresses = tuple(jid(part) for part in split_list(value))
+    if wrong := [a for a in addresses if a.resource]:
+        raise ValueError(f"{wrong[0]}: write addresses without a resource, such as {wrong[0].bare}")
+    if not addresses:
+        raise ValueError("write at least one address, such as romeo@montague.example")
+    return addresses
+
+
+def http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as e:  # the value is not part of the sentence: it may hold a password
+        raise ValueError("write a URL that begins with http:// or https://, whose port, if it has one, is at most 65535") from e
+    if parts.scheme not in ("http", "https") or not host or re.search(r"\s", value):
+        raise ValueError("write a URL that begins with http:// or https://, without blanks")
+    return value
+
+
+def bearer(value: str) -> str:
+    scheme, _, token = value.partition(" ")
+    if scheme.lower() != "bearer" or not re.fullmatch(r"[!-~]+", token):
+        raise ValueError("write `Bearer TOKEN`, the whole value of the Authorization field")
+    return f"Bearer {token}"
+
+
+def content_type(value: str) -> str:
+    full = CONTENT_TYPES.get(value, value)
+    if full not in CONTENT_TYPES.values():
+        raise ValueError(f"write one of {', '.join(CONTENT_TYPES.values())}, or in short {', '.join(CONTENT_TYPES)}")
+    return full
+
+
+def signing_secret(value: str) -> bytes:
+    """The key of Standard Webhooks signatures: `whsec_` and base64, or text as it stands."""
+    if not value.startswith("whsec_"):
+        return value.encode()
+    try:
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ValueError("write whsec_ and the secret in base64, or any other text, which is then the secret itself")
+    return key

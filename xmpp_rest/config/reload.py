@@ -1,0 +1,62 @@
+"""Which settings can change while the gateway runs, and what is in force when the configuration has changed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from xmpp_rest.config.table import SECTIONS, Settings, key_of
+
+LIVE = {
+    "server": {"log_level", "origins", "public_url"},
+    "auth": {"admins", "failures", "iterations", "password_hash"},
+    "rest": {"batch_size_limit", "batch_stanzas", "credentials", "iq_timeout", "stanza_size_limit"},
+    "data": {"account_limit", "members_limit", "size_limit", "store_limit", "stores_limit"},
+    "commands": {"default_version", "fit_version"},
+    "oauth": {"client_check", "expire", "expire_max"},
+    "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
+    "streams": {"heartbeat", "write_timeout"},
+}
+"""Section → keys that are read anew for each request, or that reload.py puts in place. So are all sections `[rights.NAME]`."""
+
+
+class Merged(NamedTuple):
+    """Settings of which those in LIVE are new and the others old; which ones changed, as `[section] key`."""
+
+    settings: Settings
+    applied: list[str]
+    waiting: list[str]  # for a restart
+
+
+OF_THE_DOMAIN = {"auth": {"admins"}}
+"""Those of them, with the rights, that speak of accounts at the domain: they come in force with it, lest its administrators be shut out."""
+
+
+def merge(old: Settings, new: Settings) -> Merged:
+    """What of `new` can be in force without a restart."""
+    moves = old.gateway.domain != new.gateway.domain
+    lives = {section: keys - OF_THE_DOMAIN.get(section, set()) if moves else keys for section, keys in LIVE.items()}
+    changed = list(_changed(old, new, lives, rights=not moves))
+    parts: dict[str, Any] = {} if moves else {"rights": new.rights}
+    for section, keys in lives.items():
+        table = getattr(new, section)
+        taken = {f.name: getattr(table, f.name) for f in fields(SECTIONS[section]) if key_of(f) in keys}
+        parts[section] = replace(getattr(old, section), **taken)
+    parts["written"] = dict(old.written) | {name: new.written[name] for s, keys in lives.items() for name in (f"{s}.{key}" for key in keys)}
+    applied = [name for name, live in changed if live]
+    return Merged(replace(old, **parts), applied, [name for name, live in changed if not live])
+
+
+def _changed(old: Settings, new: Settings, lives: Mapping[str, set[str]], *, rights: bool) -> Iterator[tuple[str, bool]]:
+    """What differs, and whether that can be in force at once: the keys of `lives`, and perhaps the rights."""
+    for section, table in SECTIONS.items():
+        before, after = getattr(old, section), getattr(new, section)
+        for f in fields(table):
+            name = f"{section}.{key_of(f)}"
+            if old.written[name] != new.written[name] and getattr(before, f.name) != getattr(after, f.name):
+                yield f"[{section}] {key_of(f)}", key_of(f) in lives.get(section, ())
+    for family, live, olds, news in (("callback", False, old.callbacks, new.callbacks), ("rights", rights, old.rights, new.rights)):
+        for name in sorted({*olds, *news}):
+            if olds.get(name) != news.get(name):
+                yield f"[{family}.{name}]", live

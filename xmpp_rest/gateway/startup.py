@@ -1,0 +1,148 @@
+"""Whether the gateway can start as it is configured: address, worker, folder and storage are tried before anything is made."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from drivers import BadStorageURL, StorageError, open_driver
+from drivers.lease import Taken
+from xmpp_rest.config.load import SettingsError
+from xmpp_rest.config.table import Settings
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.data_folder import problem_of, refused, unwritable
+from xmpp_rest.gateway.exit_codes import CannotStart, Exit
+from xmpp_rest.processes.channel import connect
+from xmpp_rest.processes.election import SOCKET
+
+REASONS = {
+    errno.EADDRINUSE: "another program listens there; end it, or write another port",
+    errno.EACCES: "this user may not listen there; write a port above 1023",
+    errno.EPERM: "this user may not listen there; write a port above 1023",
+    errno.EADDRNOTAVAIL: "is not an address of this machine; write 127.0.0.1 for this machine alone, or 0.0.0.0 for all its addresses",
+}
+FILES = ("sqlite", "flatfile", "jsonfile")  # drivers whose place is a path
+HANDED_OVER = ("GUNICORN_FD", "LISTEN_FDS")  # in the environment: the listening socket comes from the program before, or from systemd
+STARTING = (CannotStart, SettingsError, StorageError, GatewayError)
+"""What may be wrong at a start."""
+
+
+def folder_of(settings: Settings) -> Path:
+    """The data folder, absolute."""
+    return Path(settings.base) / settings.server.data_dir
+
+
+def storage_path(url: str, folder: Path) -> Path | None:
+    """Where a storage is, if it is a file or folder."""
+    scheme, _, rest = url.partition(":")
+    return folder / rest if scheme in FILES else None
+
+
+def runs(folder: Path) -> bool:
+    """Whether a gateway runs on this data folder. Raises OSError where that cannot be told."""
+    try:
+        connect(folder / SOCKET).close()
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        return False
+    return True
+
+
+def require_start(settings: Settings) -> None:
+    """Raise CannotStart if serving would fail; nothing is made."""
+    for problem in problems(settings):
+        raise problem
+
+
+def problems(settings: Settings, *, beside: bool = False) -> Iterator[CannotStart]:
+    """What would make serving fail. `beside`: a gateway of the same folder that listens already is no problem."""
+    yield from _address_problems(settings, beside)
+    yield from _worker_problems(settings)
+    folder = folder_of(settings)
+    if sentence := problem_of(folder, Path(settings.base)):
+        yield refused(folder, sentence)
+    else:
+        yield from _storage_problems(settings, folder)
+
+
+def _address_problems(settings: Settings, beside: bool) -> Iterator[CannotStart]:
+    if any(os.environ.get(name) for name in HANDED_OVER):
+        return
+    host, port = settings.server.bind
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn: what has just ended is no hindrance
+            sock.bind((host, port))
+    except OSError as e:
+        own = e.errno == errno.EADDRINUSE and _runs(folder_of(settings))
+        if own and beside:
+            return
+        reason = f"is taken, and a gateway of the folder {folder_of(settings)} runs already" if own else REASONS.get(e.errno or 0, "")
+        if isinstance(e, socket.gaierror):
+            reason = "the name has no address; write an address of this machine, such as 127.0.0.1"
+        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        yield CannotStart(Exit.OSERR, f"[server] bind = {shown}: {reason or e.strerror}")
+
+
+def _runs(folder: Path) -> bool:
+    try:
+        return runs(folder)
+    except OSError:
+        return False
+
+
+def _worker_problems(settings: Settings) -> Iterator[CannotStart]:
+    """Whether the class can be loaded; `check` has only looked for its module."""
+    from gunicorn.util import load_class  # only a gateway that serves by gunicorn needs it
+
+    written = settings.server.worker_class
+    try:
+        load_class(written)
+    except (RuntimeError, ImportError, AttributeError) as e:  # what gunicorn says ends with the exception, in brackets
+        reason = str(e).strip().rstrip("]").strip().splitlines()[-1]
+        remedy = "write xmpp_rest.serving.worker.Worker or gthread, or install what it needs"
+        yield CannotStart(Exit.CONFIG, f"[server] worker_class = {written}: {reason}; {remedy}")
+
+
+def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]:
+    try:
+        with closing(open_driver(settings.storage.url, folder)) as driver:
+            if driver.exists():
+                driver.read_only()
+                driver.check()
+            elif (path := storage_path(settings.storage.url, folder)) and (sentence := unwritable(path.parent)):
+                yield explained(StorageError(sentence), settings)
+    except StorageError as e:
+        yield explained(e, settings)
+
+
+def is_lasting(error: Exception) -> bool:
+    """Whether only another configuration helps; anything else may be over in a while, as when a database restarts."""
+    match error:
+        case CannotStart() | SettingsError() | Taken() | BadStorageURL() | GatewayError(name="bad-password"):
+            return True
+        case StorageError():
+            return error.lasting
+    return False
+
+
+def explained(error: Exception, settings: Settings | None = None) -> CannotStart:
+    """An error at the start as one with an exit code, section and key."""
+    match error:
+        case CannotStart():
+            return error
+        case SettingsError():
+            return CannotStart(Exit.CONFIG, *error.problems)
+        case Taken():
+            return CannotStart(Exit.TEMPFAIL, str(error))
+        case StorageError():
+            scheme = settings.storage.url.partition(":")[0] if settings else ""
+            code = Exit.CONFIG if isinstance(error, BadStorageURL) else Exit.UNAVAILABLE
+            reason = " ".join(str(error).split())  # libpq says it in several lines
+            return CannotStart(code, f"[storage] url = {scheme}:…: {reason}")
+        case GatewayError(name="bad-password"):
+            return CannotStart(Exit.CONFIG, f"[auth] admin_password: {error.text}; write another one, or leave it empty")
+    return CannotStart(Exit.UNAVAILABLE, error.text if isinstance(error, GatewayError) else str(error))

@@ -1,0 +1,1 @@
+"""Several processes of one gateway: election of the leader, the channel between them, remote calls."""

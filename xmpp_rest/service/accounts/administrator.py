@@ -1,0 +1,104 @@
+"""The first administrator: an account that is made at the first start."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.accounts.accounts import Accounts
+
+PASSWORD_FILE = "admin-password"  # in data_dir  # noqa: S105
+ASIDE = "admin-password.new"
+"""Holds the password until the account has it, and is locked by the process that makes the account."""
+
+
+def ensure_administrator(accounts: Accounts, admins: tuple[JID, ...], password: str, data_dir: Path) -> None:
+    """Create the first of `admins` that is hosted here, unless one of them exists already; print a random password once.
+
+    Any number of processes may do so at once: the file with the password never holds another one than the account has, also when a process
+    dies in between. Raises GatewayError: bad-password.
+    """
+    hosted = [jid for jid in admins if jid.local and jid.domain == accounts.domain]
+    aside = data_dir / ASIDE
+    if not hosted or (any(accounts.exists(jid) for jid in hosted) and not aside.exists()):
+        return
+    with _locked(aside) as descriptor:
+        if not any(accounts.exists(jid) for jid in hosted):
+            chosen = password or secrets.token_urlsafe(15)
+            if not password:
+                _write(descriptor, f"{chosen}\n")
+            try:
+                accounts.register(hosted[0], chosen)
+            except GatewayError as e:
+                if e.name != "account-exists":  # by a process that has a data folder of its own
+                    raise
+            _remove_stale(accounts, hosted[0], data_dir / PASSWORD_FILE)
+        _keep(accounts, hosted[0], descriptor, data_dir)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """A descriptor of the file, which no other process has locked and which still has this name. In the end the file is gone."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not _is_at(descriptor, path):  # another process has put it in its place
+                continue
+            os.fchmod(descriptor, 0o600)  # also where the file was there with wider rights
+            try:
+                yield descriptor
+            finally:
+                if _is_at(descriptor, path):
+                    path.unlink()
+            return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _write(descriptor: int, text: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(), 0)
+    os.fsync(descriptor)
+
+
+def _remove_stale(accounts: Accounts, admin: JID, kept: Path) -> None:
+    """Remove the file of a storage that was here before."""
+    try:
+        old = kept.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return
+    if not accounts.check_password(admin, old):
+        kept.unlink()
+
+
+def _keep(accounts: Accounts, admin: JID, descriptor: int, data_dir: Path) -> None:
+    """Give the file its name if what it holds is the account's password."""
+    chosen = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
+    if chosen and accounts.check_password(admin, chosen):
+        kept = data_dir / PASSWORD_FILE
+        (data_dir / ASIDE).replace(kept)
+        _sync(data_dir)
+        print(f"The administrator {admin} was created; the password is in {kept}: {chosen}", file=sys.stderr)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

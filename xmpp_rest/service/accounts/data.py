@@ -1,0 +1,176 @@
+"""What is in a store of an account, and how is it replaced, added to, removed? (spec data-api §2)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from drivers import Driver, Table, Value
+from xmpp_rest.auth.record import ACCOUNTS
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.accounts.accounts import Accounts
+from xmpp_rest.service.accounts.data_rights import USAGE, Place
+from xmpp_rest.service.accounts.data_usage import OverLimit, Usage
+
+MAX_RECORD = 65_536  # bytes
+Check = Callable[[Value | None], None]
+"""Is given what is in the store (None: nothing), and raises if it must not be changed."""
+OfAccount = Callable[[JID], None]
+_NONE: Mapping[str, OfAccount] = {}
+
+
+def _anything(content: Value | None) -> None:
+    """Whatever is there may be changed."""
+
+
+class Data:
+    """The stores of the hosted domains' accounts. A store has a table (keyval), or a list, or both.
+
+    The table of `accounts` is the account itself: who writes it sets a password, who removes it removes the account and all that is kept
+    of it. Methods raise StorageError, BadValue for what cannot be kept, OverLimit and GatewayError.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        accounts: Accounts,
+        usage: Usage,
+        before: Mapping[str, OfAccount] = _NONE,
+        changed: Mapping[str, OfAccount] = _NONE,
+    ) -> None:
+        """`before`: store → what raises GatewayError where nothing must be written to it; `changed`: store → whom to tell of a change."""
+        self._driver = driver
+        self._accounts = accounts
+        self._usage = usage
+        self._before = before
+        self._changed = changed
+
+    def table(self, place: Place) -> Table | None:
+        """The table, None where there is none."""
+        return self._driver.load(place.user, place.host, place.store)
+
+    def items(self, place: Place, start: int = 0, stop: int | None = None) -> list[Value] | None:
+        """The items of the list from `start` up to, not including, `stop`; None where there is no list at all."""
+        return self._driver.list_load(place.user, place.host, place.store, start, stop)
+
+    def content(self, place: Place) -> Value | None:
+        """What the store shows: its table, else its list, else None."""
+        table = self.table(place)
+        return self.items(place) if table is None else table
+
+    def replace(self, place: Place, table: Table | None, size: int, check: Check | None = None) -> None:
+        """Replace the table, or remove it (None or empty); a list stays. No other change comes between `check` and this one.
+
+        `size`: its bytes.
+        """
+        if self._is_account(place) and not table:
+            self._remove_account(place, check)
+            return
+        if self._is_account(place) and size > MAX_RECORD:
+            raise OverLimit(f"The record of an account has at most {MAX_RECORD} bytes: it is read with every request that names it")
+        if table:
+            _call(self._before, place)
+        with self._usage.replacing(place, table, size if table else 0):
+            self._replace(place, table, check)
+        _call(self._changed, place)
+
+    def _replace(self, place: Place, table: Table | None, check: Check | None) -> None:
+        if self._is_account(place) and table:
+            self._accounts.replace(place.user, table, self._table_check(place, check or _anything))
+        elif check is None:
+            self._driver.store(place.user, place.host, place.store, table)
+        else:
+            checked = self._table_check(place, check)
+
+            def change(old: Table | None) -> Table | None:
+                checked(old)
+                return table
+
+            self._driver.update(place.user, place.host, place.store, change)
+
+    def append(self, place: Place, item: Value, size: int, check: Check | None = None) -> None:
+        """Add an item, of `size` bytes, to the list; the table stays.
+
+        No other change comes between `check` and this one; without it, appending is quick.
+        """
+        _call(self._before, place)
+        with self._usage.appending(place, size):
+            self._append(place, item, check)
+
+    def _append(self, place: Place, item: Value, check: Check | None) -> None:
+        if check is None:
+            self._driver.list_append(place.user, place.host, place.store, item)
+            return
+        checked = self._list_check(place, check)
+
+        def change(items: list[Value] | None) -> list[Value]:
+            checked(items)
+            return [*(items or ()), item]
+
+        self._driver.list_update(place.user, place.host, place.store, change)
+
+    def remove(self, place: Place, check: Check | None = None) -> None:
+        """Remove table and list; nothing happens where there is neither. No other change of what was checked comes in between."""
+        if self._is_account(place):
+            self._remove_account(place, check)
+            return
+        if check is None:
+            self._replace(place, None, None)
+            self._driver.list_store(place.user, place.host, place.store, [])
+        else:
+            self._remove_checked(place, check)
+        self._usage.removed(place)
+        _call(self._changed, place)
+
+    def _remove_checked(self, place: Place, check: Check) -> None:
+        tables: list[bool] = []
+
+        def seen(content: Value | None) -> None:
+            check(content)
+            tables.append(self.table(place) is not None)
+
+        self._replace(place, None, seen)
+        # what was checked is gone if it was a table; a list is checked again, where it is removed
+        gone = tables[-1]
+        checked = self._list_check(place, check)
+        self._driver.list_update(place.user, place.host, place.store, lambda items: None if gone else checked(items))
+
+    def _is_account(self, place: Place) -> bool:
+        return place.store == ACCOUNTS and place.host == self._accounts.domain
+
+    def _remove_account(self, place: Place, check: Check | None) -> None:
+        """As every account is removed; where there is none, nothing of that name is."""
+        if check is not None:
+            checked = self._table_check(place, check)
+
+            def seen(old: Table | None) -> Table | None:
+                checked(old)
+                return old
+
+            self._driver.update(place.user, place.host, place.store, seen)
+        account = JID(place.user, place.host, "")
+        if self._accounts.exists(account):
+            self._accounts.unregister(account)
+        else:
+            self._driver.list_store(place.user, place.host, place.store, [])
+
+    def _table_check(self, place: Place, check: Check) -> Callable[[Table | None], None]:
+        """The check, for where the table is being changed: what the store shows may be a list."""
+        return lambda table: check(self.items(place) if table is None else table)
+
+    def _list_check(self, place: Place, check: Check) -> Callable[[list[Value] | None], None]:
+        """The check, for where the list is being changed: what the store shows may be a table."""
+
+        def checked(items: list[Value] | None) -> None:
+            table = self.table(place)
+            check(items if table is None else table)
+
+        return checked
+
+    def stores(self, place: Place) -> list[tuple[str, str]]:
+        """The stores of the account, by name, each with its sort: keyval, list or archive."""
+        return sorted((store, sort) for store, sort in self._driver.stores(place.user, place.host) if store != USAGE)
+
+
+def _call(by_store: Mapping[str, OfAccount], place: Place) -> None:
+    if place.store in by_store:
+        by_store[place.store](JID(place.user, place.host, ""))

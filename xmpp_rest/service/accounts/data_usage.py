@@ -1,0 +1,169 @@
+"""How much an account has stored through /data, so that nobody fills the storage for all (decision 0018).
+
+A table of each account has the bytes of every store, rounded up, so that most writes change nothing in it. Appending takes a block at
+once and uses it up in memory: a list may be counted too high by a block for each process that ended, until it is counted anew.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from operator import add
+from threading import Lock
+from typing import NamedTuple
+
+from drivers import Driver, Table
+from xmpp_rest.service.accounts.data_rights import USAGE, Place
+
+TABLE, LIST = "table", "list"
+UNIT = 4096  # bytes
+BLOCK = 16_384  # bytes that a list takes at once
+REMEMBERED = 10_000  # stores, of each process
+RECOUNT = 60.0  # seconds between two counts of a list
+
+Row = tuple[Place, str]
+
+
+class Limits(NamedTuple):
+    """At most: bytes of a store, bytes of an account, stores of an account, members of a table."""
+
+    store: int
+    account: int
+    stores: int
+    members: int
+
+
+class OverLimit(Exception):
+    """The account would have more than a setting allows; the sentence names it."""
+
+
+class Usage:
+    """What accounts have stored. Methods raise OverLimit and StorageError."""
+
+    def __init__(self, driver: Driver, limits: Callable[[], Limits]) -> None:
+        self._driver = driver
+        self._limits = limits
+        self._lock = Lock()
+        self._known: OrderedDict[Row, int] = OrderedDict()  # what this process has noted of a table, or has left of a list's block
+        self._counted: OrderedDict[Place, float] = OrderedDict()  # monotonic time
+
+    @contextmanager
+    def replacing(self, place: Place, table: Table | None, size: int) -> Iterator[None]:
+        """Around a write of the table of a store, of so many bytes (0: it is removed)."""
+        limits, row, rounded = self._limits(), (place, TABLE), -(-size // UNIT) * UNIT
+        if isinstance(table, dict) and len(table) > limits.members:
+            raise OverLimit(f"An object of a store has at most {limits.members} members ([data] members_limit)")
+        if self._get(row, -1) == rounded:  # mostly
+            yield
+            return
+        before = self._note(row, lambda _: rounded)
+        try:
+            yield
+        except BaseException:
+            self._note(row, lambda _: before)
+            raise
+        self._set(row, rounded)
+
+    @contextmanager
+    def appending(self, place: Place, size: int) -> Iterator[None]:
+        """Around an addition of so many bytes to the list of a store."""
+        row = (place, LIST)
+        if not self._take(row, size):
+            self._grow(place, size)
+        try:
+            yield
+        except BaseException:
+            self._put_back(row, size)
+            raise
+
+    def removed(self, place: Place) -> None:
+        """The store is empty now."""
+        noted = self._driver.load(place.user, place.host, USAGE) or ()
+        for row in ((place, TABLE), (place, LIST)):
+            if f"{place.store}:{row[1]}" in noted:
+                self._note(row, lambda _: 0)
+            with self._lock:
+                self._known.pop(row, None)
+
+    def _grow(self, place: Place, size: int) -> None:
+        """Take a block for the list; only as much as is needed where there is no room for more."""
+        row = (place, LIST)
+        for block in (max(BLOCK, size), size):
+            try:
+                self._note(row, partial(add, block))
+            except OverLimit:
+                continue
+            self._put_back(row, block - size)
+            return
+        self._recount(place)
+        self._note(row, partial(add, size))
+
+    def _recount(self, place: Place) -> None:
+        """Count the list anew, unless that was done lately."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._counted.get(place, -RECOUNT) < RECOUNT:
+                return
+            self._counted[place] = now
+            if len(self._counted) > REMEMBERED:
+                self._counted.popitem(last=False)
+        items = self._driver.list_load(place.user, place.host, place.store) or []
+        size = sum(len(json.dumps(item, ensure_ascii=False).encode("utf-8", "surrogatepass")) for item in items)
+        self._note((place, LIST), lambda before: min(before, size))
+
+    def _note(self, row: Row, change: Callable[[int], int]) -> int:
+        """Change what is noted of a table or a list, if the limits allow it; what it was before."""
+        place, sort = row
+        key, before = f"{place.store}:{sort}", 0
+
+        def work(old: Table | None) -> Table | None:
+            nonlocal before
+            noted = {name: int(bytes_) for name, bytes_ in old.items() if isinstance(bytes_, int | float)} if isinstance(old, dict) else {}
+            before = noted.get(key, 0)
+            after = change(before)
+            others = {name: bytes_ for name, bytes_ in noted.items() if name != key}
+            if after > before:
+                _require(self._limits(), place.store, others | {key: after})
+            return others | {key: after} if after else others
+
+        self._driver.update(place.user, place.host, USAGE, work)
+        return before
+
+    # -- in memory
+
+    def _get(self, row: Row, default: int) -> int:
+        with self._lock:
+            return self._known.get(row, default)
+
+    def _set(self, row: Row, amount: int) -> None:
+        with self._lock:
+            self._known[row] = amount
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+    def _take(self, row: Row, size: int) -> bool:
+        with self._lock:
+            left = self._known.get(row, 0)
+            if left < size:
+                return False
+            self._known[row] = left - size
+            return True
+
+    def _put_back(self, row: Row, size: int) -> None:
+        if size:
+            self._set(row, self._get(row, 0) + size)
+
+
+def _require(limits: Limits, store: str, noted: dict[str, int]) -> None:
+    """Raise OverLimit for what is more than the limits allow."""
+    of_store = sum(bytes_ for name, bytes_ in noted.items() if name.rpartition(":")[0] == store)
+    if of_store > limits.store:
+        raise OverLimit(f"The store {store!r} would have more than {limits.store} bytes ([data] store_limit)")
+    if sum(noted.values()) > limits.account:
+        raise OverLimit(f"The stores of the account would have more than {limits.account} bytes together ([data] account_limit)")
+    if len({name.rpartition(":")[0] for name in noted}) > limits.stores:
+        raise OverLimit(f"The account would have more than {limits.stores} stores ([data] stores_limit)")

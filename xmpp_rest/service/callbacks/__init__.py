@@ -1,0 +1,1 @@
+"""Stanzas that are POSTed to a URL, and what it answers."""

@@ -1,0 +1,78 @@
+"""Which stanzas could not be delivered to a callback's URL? The latest of them, kept by the storage driver until somebody replays them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from drivers import ArchiveItem, ArchiveQuery, Driver
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.parse import parse_stored
+from xmpp_rest.service.callbacks.delivery import Delivery, Lost, delivery_of
+
+log = logging.getLogger(__name__)
+
+_NAME = "{urn:x-xmpp-rest:callback}letter"  # in the storage only
+
+
+class DeadLetter(NamedTuple):
+    """A stanza that was given up `when` (Unix time), after so many attempts, the last of which failed for this reason."""
+
+    delivery: Delivery
+    when: float
+    attempts: int
+    reason: str
+
+
+class DeadLetters:
+    """The dead letters of every callback: an archive of the host for each, oldest first. Methods raise StorageError."""
+
+    def __init__(self, driver: Driver, host: str) -> None:
+        self._driver = driver
+        self._host = host
+
+    def add(self, callback: str, delivery: Delivery, attempts: int, reason: str, size: int) -> None:
+        """Keep a stanza; of more than `size` the oldest are removed. Raises StorageError, BadXML."""
+        if not size:
+            return
+        attributes = {"since": repr(delivery.since), "attempts": str(attempts), "reason": reason}
+        letter = Element(_NAME, attributes)
+        letter.text = serialise(delivery.stanza)  # as text: an element around it might be one too deep to be read
+        store, sender = _store(callback), str(delivery.sender.bare)
+        self._driver.archive_append(None, self._host, store, serialise(letter), when=time.time(), with_=sender, key=delivery.id)
+        if (over := self.count(callback) - size) > 0:
+            self._driver.archive_delete(None, self._host, store, ArchiveQuery(limit=over))
+
+    def count(self, callback: str) -> int:
+        """How many there are."""
+        return self._driver.archive_count(None, self._host, _store(callback))
+
+    def find(self, callback: str, *, after: str | None = None, ids: Sequence[str] | None = None, limit: int = 100) -> Iterator[DeadLetter]:
+        """Those behind the one of id `after`, or with these ids, oldest first. Raises ItemNotFound for an unknown `after`."""
+        query = ArchiveQuery(after=after, ids=None if ids is None else tuple(ids), limit=limit)
+        for item in self._driver.archive_find(None, self._host, _store(callback), query):
+            try:
+                yield _letter(item)
+            except Lost as e:
+                log.error("dead letter %s of callback %s cannot be read: %s", item.id, callback, e)
+
+    def remove(self, callback: str, ids: Sequence[str], before: float) -> None:
+        """Forget these, if they were given up by then (Unix time)."""
+        self._driver.archive_delete(None, self._host, _store(callback), ArchiveQuery(ids=tuple(ids), end=before))
+
+
+def _store(callback: str) -> str:
+    return f"callback_{callback}_dead"
+
+
+def _letter(item: ArchiveItem) -> DeadLetter:
+    try:
+        letter = parse_stored(item.stanza)
+        since, attempts = float(letter.attrib["since"]), int(letter.attrib["attempts"])
+    except (BadXML, KeyError, ValueError) as e:
+        raise Lost(str(e)) from e
+    delivery = delivery_of(letter.text or "", item.id, since, replayed=True)
+    return DeadLetter(delivery, item.when, attempts, letter.get("reason", ""))

@@ -1,0 +1,66 @@
+"""Which deliveries of a callback are promised and not answered yet? Its journal, of which the process that owns the link is the owner."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from xmpp_rest.link.journal import Journal
+from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.service.callbacks.delivery import Delivery, Lost, read_delivery
+
+log = logging.getLogger(__name__)
+
+Promise = tuple[int, Delivery]
+"""The journal's number, 0 for what is in memory only; and what was promised."""
+
+
+class Promises:
+    """The promises of one callback. Owned by its CallbackService; `open()` comes before all else, `close()` last."""
+
+    def __init__(self, path: Path | None) -> None:
+        """`path`: of the journal; None: everything is in memory only."""
+        self._path = path
+        self._journal: Journal | None = None
+
+    def open(self) -> list[Promise]:
+        """What an earlier process left, oldest first. Raises OSError."""
+        if self._path is None:
+            return []
+        self._journal = journal = Journal(self._path)
+        found = []
+        for number, text in journal.promises():
+            try:
+                found.append((number, read_delivery(text)))
+            except Lost as e:
+                log.error("%s: a stanza cannot be read and is dropped: %s", self._path.name, e)
+                journal.done((number,))
+        return found
+
+    def close(self) -> None:
+        """Give the journal back; what is open stays in it."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def make(self, deliveries: Sequence[Delivery]) -> list[Promise]:
+        """Promise these: on disk when this returns, those that last. Raises OSError, and then none is."""
+        if self._journal is None:
+            return [(0, d) for d in deliveries]
+        texts = [_text(d) for d in deliveries]
+        kept = [t for t in texts if t]
+        numbers = iter(self._journal.append(kept) if kept else ())
+        return [(next(numbers) if t else 0, d) for t, d in zip(texts, deliveries, strict=True)]
+
+    def done(self, number: int) -> None:
+        """This one was answered."""
+        if number and self._journal is not None:
+            self._journal.done((number,))
+
+
+def _text(delivery: Delivery) -> str:
+    """What to write down; nothing for what does not last, or what has no text at all: that will be refused soon enough."""
+    try:
+        return delivery.text() if delivery.lasting else ""
+    except BadXML:
+        return ""

@@ -1,0 +1,159 @@
+"""How is a stanza POSTed to a URL, and what came back? One URL, bounded in time, size and connections (spec rest-api §12)."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+from xml.etree.ElementTree import Element
+
+import urllib3
+
+from xmpp_rest import __version__
+from xmpp_rest.config.table import Callback
+from xmpp_rest.http.encodings import BadEncoding, TooLong, UnknownEncoding, coding_of, decode
+from xmpp_rest.protocol.codecs import CODECS, REPLY_TYPES
+from xmpp_rest.protocol.languages import language_tag
+from xmpp_rest.protocol.namespaces import XML_LANG
+from xmpp_rest.protocol.percent import lower_hex
+from xmpp_rest.protocol.stanza import make
+from xmpp_rest.service.callbacks.http_connection import Connections
+from xmpp_rest.service.callbacks.reply import Response
+from xmpp_rest.service.callbacks.signing import webhook_fields
+
+MAX_ANSWER = 1 << 20  # bytes of a body that are read
+CHUNK = 65536
+PROBE_TIMEOUT = 5.0  # seconds; what waits to be POSTed at the start waits for the probe
+_DEFAULT_TYPE = {"message": "normal", "presence": "available"}
+
+
+class Unreachable(Exception):
+    """The URL gave no answer; the text says why, without naming it."""
+
+
+def expand(template: str, stanza: Element) -> str:
+    """The URL for this stanza: `{kind}`, `{type}`, `{to}` and `{from}` replaced, percent-encoded in lower-case hex."""
+    values = {
+        "kind": stanza.tag,
+        "type": stanza.get("type") or _DEFAULT_TYPE.get(stanza.tag, ""),
+        "to": stanza.get("to", ""),
+        "from": stanza.get("from", ""),
+    }
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", _encode(value))
+    return template
+
+
+def _encode(text: str) -> str:
+    quoted = lower_hex(quote(text, safe=""))
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2e")  # a sender's `..` leads nowhere (RFC 3986 §5.2.4)
+
+
+def _basic(user_and_password: str) -> str:
+    return f"Basic {base64.b64encode(user_and_password.encode()).decode()}"  # RFC 7617 §2.1
+
+
+class Probed(NamedTuple):
+    """What the URL answered to OPTIONS, and the format that its Accept field asks for (None: it names none that can be written)."""
+
+    status: int
+    content_type: str | None
+
+
+class Webhook:
+    """The URL of one callback. Safe to be used by several threads."""
+
+    def __init__(self, settings: Callback) -> None:
+        self.content_type = settings.content_type
+        """How stanzas are written; changed by a probe."""
+        self._timeout = settings.timeout
+        self._secret = settings.secret
+        parts = urlsplit(settings.url)
+        user, at, host = parts.netloc.rpartition("@")
+        self._template = parts._replace(netloc=host).geturl() if at else settings.url
+        self._headers = {
+            "Accept": ", ".join(CODECS),
+            "User-Agent": f"xmpp-rest/{__version__}",
+        } | ({"Authorization": _basic(unquote(user))} if at else {})
+        self._pool = Connections(settings.concurrency)
+
+    def post(self, stanza: Element, identifier: str) -> Response:
+        """POST the stanza and read the answer within the callback's time; redirects are not followed.
+
+        `identifier` is the same for each attempt. Raises Unreachable; and what writing the stanza raises: BadXML, Unmappable.
+        """
+        content_type = self.content_type
+        write = CODECS[content_type].write
+        assert write is not None, "settings allow only types that can be written"
+        body = write(stanza)
+        fields = {"Content-Type": content_type} | webhook_fields(self._secret, identifier, int(time.time()), body)
+        if lang := language_tag(stanza.get(XML_LANG)):  # from a stranger: anything else is no value of a field
+            fields["Content-Language"] = lang
+        return self._request("POST", stanza, body, fields, self._timeout)
+
+    def probe(self, domain: str) -> Probed:
+        """Ask by OPTIONS what the URL likes to get, and keep to it; `domain` stands for the gateway. Raises Unreachable."""
+        meta = make("meta", type_="info", from_=domain, to_=domain)
+        answer = self._request("OPTIONS", meta, None, {}, min(self._timeout, PROBE_TIMEOUT))
+        chosen = first_named(answer.accept or "") if answer.status == 200 else None
+        self.content_type = chosen or self.content_type
+        return Probed(answer.status, chosen)
+
+    def _request(self, method: str, stanza: Element, body: bytes | None, fields: dict[str, str], timeout: float) -> Response:
+        try:
+            answer = self._pool.request(
+                method,
+                expand(self._template, stanza),
+                body=body,
+                headers=self._headers | fields,
+                timeout=urllib3.Timeout(total=timeout),
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            read = _read(answer)
+        except (urllib3.exceptions.HTTPError, OSError) as e:
+            raise Unreachable(_reason(e)) from e
+        named = (answer.headers.get(name) for name in ("Content-Type", "Content-Language", "Retry-After", "Accept"))
+        content_type, language, retry_after, accept = named
+        response = Response(answer.status, content_type, language_tag(language), b"", retry_after, accept)
+        try:
+            return response._replace(body=decode(read, coding_of(answer.headers.get("Content-Encoding")), MAX_ANSWER))
+        except (UnknownEncoding, BadEncoding, TooLong) as e:  # nobody asked for it; the status holds
+            return response._replace(unreadable=str(e))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._pool.clear()
+
+
+def first_named(accept: str) -> str | None:
+    """The media type, of those that can be written, that comes first in an Accept field (COMPAT mod_rest: as a substring)."""
+    named = [t for t in REPLY_TYPES if t in accept.lower()]
+    return min(named, key=accept.lower().find, default=None)
+
+
+def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The body; a URL that sends it without end is cut off. (One that sends it drop by drop, by the connection.)"""
+    body = bytearray()
+    while chunk := answer.read1(CHUNK):
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            answer.close()
+            raise Unreachable(f"the answer is longer than {MAX_ANSWER} bytes")
+    answer.release_conn()
+    return bytes(body)
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (  # first match; NewConnectionError is a ConnectTimeoutError in urllib3 2
+    (urllib3.exceptions.NameResolutionError, "the host name cannot be resolved"),
+    (urllib3.exceptions.NewConnectionError, "connection refused"),
+    (urllib3.exceptions.TimeoutError, "timed out"),
+    (urllib3.exceptions.SSLError, "the certificate is not accepted"),
+    (urllib3.exceptions.LocationValueError, "the URL is not valid"),
+)
+
+
+def _reason(error: Exception) -> str:
+    return next((text for kind, text in _REASONS if isinstance(error, kind)), "the connection broke off")

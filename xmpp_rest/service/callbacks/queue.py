@@ -1,0 +1,175 @@
+"""How does a stanza wait for a callback's URL, and how does it get there at last? One `[callback.NAME]` section.
+
+What is promised, and when: a stanza of a hosted sender is on disk when `take` returns, for the sender is told that it is kept. One that
+came on the link is written down by a thread of its own a few milliseconds later, with all that came meanwhile: nobody was told anything,
+and the link goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.config.table import Callback
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import may_be_refused, refusal
+from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.callbacks.delivery import Delivery, new_delivery
+from xmpp_rest.service.callbacks.delivery_journal import Promise, Promises
+from xmpp_rest.service.callbacks.worker import UNFORESEEN, Carrier
+from xmpp_rest.threads.keyed_pool import Job, SerialPool
+
+log = logging.getLogger(__name__)
+
+FULL = "too many stanzas wait for this address (queue_size), or too many of this sender (queue_share)"
+BURST = 256  # stanzas that are promised with one write at the most
+
+
+def event_of(to: JID) -> str:
+    """The form of an address, as mod_rest names it: full, bare or host."""
+    if not to.local:
+        return "host"
+    return "full" if to.resource else "bare"
+
+
+class CallbackService:
+    """The stanzas of one callback. Owned by `Callbacks`; `start()` and `stop()` are called once each."""
+
+    def __init__(self, name: str, settings: Callback, router: Router, dead: DeadLetters, folder: Path, incidents: Incidents) -> None:
+        self.name = name
+        self.settings = settings
+        self.dead = dead
+        self.pool = SerialPool(f"callback {name}", settings.concurrency, settings.queue_size, settings.share)
+        self.carrier = Carrier(name, settings, router, dead, self.take, incidents)
+        self._incidents = incidents
+        self._hosted = router.domains
+        self._promises = Promises(folder / f"{name}.journal" if settings.keep == "disk" else None)
+        self._coming: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._probe = threading.Thread(target=self._begin, name=f"callback {name} probe", daemon=True)
+        self._writer = threading.Thread(target=self._write_down, name=f"callback {name} journal", daemon=True)
+
+    def start(self) -> None:
+        """What an earlier process left goes first. Raises OSError: the journal cannot be opened."""
+        for promise in self._promises.open():
+            self.pool.restore(promise[1].sender.bare, self._job(promise))
+        self._probe.start()
+        self._writer.start()
+
+    def stop(self) -> None:
+        """What waits stays on disk; what is under way may end within a moment."""
+        self._coming.put(None)
+        if self._writer.is_alive():
+            self._writer.join(1)
+        self.pool.stop()
+        self.carrier.close()
+        self._promises.close()
+
+    def takes(self, stanza: Element, to: JID) -> bool:
+        """Whether kind and form of address are among those that were asked for."""
+        return stanza.tag in self.settings.kinds and event_of(to) in self.settings.events
+
+    def take(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+        """Queue the stanza for the URL, if it was asked for; otherwise, or when the queue is full, an error for its sender.
+
+        What the bot itself said in a room is dropped. Raises GatewayError: storage-failed.
+        """
+        if self.carrier.reflections.heard(stanza, sender, to):
+            return None
+        if not self.takes(stanza, to):
+            refused = stanza.tag != "presence" and may_be_refused(stanza)
+            return refusal(stanza, stanza_error("service-unavailable")) if refused else None
+        if not self.pool.claim(sender.bare):
+            text = "callback %s: the queue, or the sender's share of it, is full; a stanza from %s is refused"
+            self._incidents.report(log, "callback-full", text, self.name, sender)
+            full = StanzaError("wait", "resource-constraint", FULL)
+            return refusal(stanza, full) if may_be_refused(stanza) else None
+        delivery = new_delivery(stanza, sender, to)
+        if sender.domain not in self._hosted:
+            self._coming.put(delivery)  # an iq, too: the order is kept
+            return None
+        try:
+            self._accept((delivery,))
+        except GatewayError:
+            raise
+        except Exception:
+            self._report(sender)
+            return refusal(stanza, UNFORESEEN) if may_be_refused(stanza) else None
+        return None
+
+    def _report(self, sender: JID) -> None:
+        message = "callback %s: a stanza from %s cannot be queued"
+        self._incidents.report(log, "callback-job", message, self.name, sender, level=logging.ERROR, trace=True)
+
+    def replay(self, delivery: Delivery) -> bool:
+        """Queue a dead letter again; False if there is no room. Raises GatewayError: storage-failed."""
+        claimed = self.pool.claim(delivery.sender.bare)
+        if claimed:
+            self._accept((delivery._replace(replayed=True),))
+        return claimed
+
+    def _accept(self, deliveries: Sequence[Delivery]) -> None:
+        """Promise these, for which a place is claimed, and queue them; or none, and the places are free again.
+
+        Raises GatewayError, storage-failed; and whatever writing them down raises.
+        """
+        try:
+            promises = self._promises.make(deliveries)
+        except Exception as e:
+            for delivery in deliveries:
+                self.pool.give_up(delivery.sender.bare)
+            if isinstance(e, OSError):
+                raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
+            raise
+        for promise in promises:
+            self.pool.put(promise[1].sender.bare, self._job(promise))
+
+    def _job(self, promise: Promise) -> Job:
+        number, delivery = promise
+        return self.carrier.job(delivery, lambda: self._promises.done(number))
+
+    def _begin(self) -> None:
+        """A thread of its own, so that a URL that does not answer does not hold up the start."""
+        self.carrier.probe()
+        self.pool.start()
+
+    def _write_down(self) -> None:
+        """A thread of its own: promise what came on the link, all that came meanwhile at once."""
+        while (first := self._coming.get()) is not None:
+            coming = [first]
+            while len(coming) < BURST and not self._coming.empty():
+                if (another := self._coming.get()) is None:
+                    self._coming.put(None)
+                    break
+                coming.append(another)
+            self._accept_all(coming)
+
+    def _accept_all(self, deliveries: Sequence[Delivery]) -> None:
+        """Queue these, or refuse them; raises nothing, for the thread has to go on."""
+        try:
+            self._accept(deliveries)
+        except GatewayError as e:
+            log.error("callback %s: %d stanzas are refused: %s", self.name, len(deliveries), e)
+            for delivery in deliveries:
+                self.carrier.refuse(delivery, StanzaError("wait", "internal-server-error"), e.text)
+        except Exception:
+            self._accept_each(deliveries)
+
+    def _accept_each(self, deliveries: Sequence[Delivery]) -> None:
+        """One of these cannot be written down, which is no reason to refuse the others."""
+        if len(deliveries) == 1:
+            self._report(deliveries[0].sender)
+            self.carrier.refuse(deliveries[0], UNFORESEEN, "it could not be queued")
+            return
+        for delivery in deliveries:
+            if self.pool.claim(delivery.sender.bare):
+                self._accept_all((delivery,))
+            else:
+                self.carrier.refuse(delivery, StanzaError("wait", "resource-constraint"), FULL)

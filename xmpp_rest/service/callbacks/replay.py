@@ -1,0 +1,42 @@
+"""How do a callback's dead letters get another chance? Queued again first, forgotten then: at the worst they come twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.service.callbacks.dead_letters import DeadLetter
+from xmpp_rest.service.callbacks.queue import CallbackService
+
+PAGE = 100
+MAX = 10_000  # of one call
+
+
+def replay(service: CallbackService, ids: Sequence[str] | None) -> list[str]:
+    """Queue dead letters again, those of these ids or all that there are now, oldest first; the ids of those that were.
+
+    Ends where the queue is full. Raises StorageError; GatewayError: storage-failed, queue-full if not one found room.
+    """
+    started = time.time()
+    replayed: list[str] = []
+    while len(replayed) < MAX:
+        page = [letter for letter in service.dead.find(service.name, ids=ids, limit=PAGE) if letter.when < started]
+        queued = _queue(service, page)
+        # What failed again meanwhile is dead anew, by the same id: it stays.
+        service.dead.remove(service.name, queued, before=started)
+        replayed += queued
+        if len(queued) < len(page) or not page:
+            if page and not replayed:
+                raise GatewayError("queue-full")
+            return replayed
+    return replayed
+
+
+def _queue(service: CallbackService, letters: Sequence[DeadLetter]) -> list[str]:
+    queued = []
+    for letter in letters:
+        if not service.replay(letter.delivery):
+            break
+        queued.append(letter.delivery.id)
+    return queued

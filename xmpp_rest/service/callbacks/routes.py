@@ -1,0 +1,92 @@
+"""Which stanzas go to a callback, and to which one?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from drivers import StorageError
+from xmpp_rest.config.table import Callback
+from xmpp_rest.errors import GatewayError, of_storage
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.callbacks.queue import CallbackService
+from xmpp_rest.service.callbacks.replay import replay
+
+
+class Callbacks:
+    """All callbacks. Bots have an address of their own and come before accounts; a whole domain's callback comes after them.
+
+    Owned by the Gateway, which starts each of `services` and calls `stop()` once. `folder` is where is kept what waits; `exists` tells
+    accounts, `is_admin` administrators among them.
+    """
+
+    def __init__(
+        self,
+        callbacks: Mapping[str, Callback],
+        router: Router,
+        dead: DeadLetters,
+        folder: Path,
+        *,
+        exists: Callable[[JID], bool],
+        is_admin: Callable[[JID], bool],
+        incidents: Incidents,
+    ) -> None:
+        self._exists = exists
+        self._is_admin = is_admin
+        self.dead = dead
+        self.services = {name: CallbackService(name, settings, router, dead, folder, incidents) for name, settings in callbacks.items()}
+        services = reversed(self.services.values())
+        self._by_address = {address: s for s in services for address in s.settings.address}
+
+    def stop(self) -> None:
+        for service in self.services.values():
+            service.stop()
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """How each callback is, by its name: what it writes, and how many stanzas wait; true in the process that owns the link."""
+        return {
+            name: {"content_type": s.carrier.content_type, "waiting": s.pool.waiting, "retrying": s.pool.retrying}
+            for name, s in self.services.items()
+        }
+
+    def replay(self, callback: str, ids: Sequence[str] | None) -> list[str]:
+        """Queue dead letters again, those of these ids or all that there are now; the ids of those that were.
+
+        To be done in the process that owns the link. Raises GatewayError: storage-failed, queue-full.
+        """
+        try:
+            return replay(self.services[callback], ids)
+        except StorageError as e:
+            raise GatewayError("storage-failed", of_storage(e)) from e
+
+    def handle_bot(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
+        """A stanza for the address of a bot, with or without resource."""
+        service = self._by_address.get(to.bare) if to.local else None
+        return service.take(stanza, sender, to) if service else NOT_MINE
+
+    def may_bring(self, actor: JID, user: JID) -> bool:
+        """Whether `actor` may make `user` an occupant of a room, or have the room tell it everything.
+
+        A bot answers by itself, so that is for administrators, unless the callback's setting opens it to anyone.
+        """
+        bot = self._of(user)
+        return bot is None or bot.settings.rooms == "anyone" or actor.bare == user.bare or self._is_admin(actor.bare)
+
+    def _of(self, address: JID) -> CallbackService | None:
+        """The callback that hears what is sent to this address."""
+        if address.local and (own := self._by_address.get(address.bare)):
+            return own
+        whole = self._by_address.get(JID("", address.domain, ""))
+        return None if whole is None or self._exists(address.bare) else whole
+
+    def handle_domain(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
+        """A stanza for a domain that has a callback, where nobody took it; an account's, or not asked for, it is left to the entity."""
+        service = self._by_address.get(JID("", to.domain, ""))
+        if service is None or not service.takes(stanza, to) or (to.local and self._exists(to.bare)):
+            return NOT_MINE
+        return service.take(stanza, sender, to)

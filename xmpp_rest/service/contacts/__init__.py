@@ -1,0 +1,1 @@
+"""Rosters, presence, and who is blocked."""

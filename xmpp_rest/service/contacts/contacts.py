@@ -1,0 +1,247 @@
+"""What do accounts and their contacts say to each other about presence? Subscriptions, probes and broadcasts (RFC 6121 §3, §4).
+
+A change is kept first and sent then: the answer may come while the request is still being sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from drivers import StorageError
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import ROSTER
+from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.accounts.accounts import Accounts
+from xmpp_rest.service.contacts.contact import Contact, as_item, item_of, received, sent
+from xmpp_rest.service.contacts.presence import Presences, addressed
+from xmpp_rest.service.contacts.roster import Change, Edit, Roster
+from xmpp_rest.service.contacts.subscriptions import KINDS, OUTBOUND, STRANGER, Side, State
+
+log = logging.getLogger(__name__)
+
+Push = Callable[[JID, Element], None]
+"""(account, iq of type set): tell the account's open streams that an item of the roster changed (RFC 6121 §2.1.6)."""
+_BROADCAST = (None, "unavailable")
+
+
+def _nobody_listens(account: JID, iq: Element) -> None:
+    """No stream is open."""
+
+
+def _perhaps(account: JID) -> bool:
+    """Nobody knows who listens."""
+    return True
+
+
+class Contacts:
+    """The contacts of the hosted accounts, and a router's handler for presence that comes before the mailbox."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        presences: Presences,
+        router: Router,
+        accounts: Accounts,
+        *,
+        bots: frozenset[JID] = frozenset(),
+        push: Push = _nobody_listens,
+    ) -> None:
+        self._roster = roster
+        self._presences = presences
+        self._router = router
+        self._accounts = accounts
+        self._bots = bots  # hosted addresses that are no accounts, and may be contacts
+        self._push = push
+        self.listened: Callable[[JID], bool] = _perhaps
+        """Whether anybody listens to the account; saves the pushes of many changes where nobody does."""
+
+    # -- what an account asks for
+
+    def all(self, owner: JID) -> list[Contact]:
+        """Every contact, and everybody whose request waits. Raises StorageError."""
+        return self._roster.contacts(owner)
+
+    def items(self, owner: JID) -> tuple[int, list[Contact]]:
+        """Version and items of the roster proper. Raises StorageError."""
+        return self._roster.items(owner)
+
+    def get(self, owner: JID, jid: JID) -> Contact | None:
+        """What is between the two; None if nothing is. Raises StorageError."""
+        return self._roster.contact(owner, jid)
+
+    def known(self, jid: JID) -> bool:
+        """Whether somebody may be at this address: at a hosted domain there must be an account or a bot."""
+        return jid.domain not in self._router.domains or jid.bare in self._bots or self._accounts.exists(jid)
+
+    def add(self, owner: JID, jid: JID, name: str | None = None, groups: tuple[str, ...] | None = None) -> None:
+        """Make a roster item, or change name and groups of the one that is there; None leaves them. Nothing is sent to the contact.
+
+        Raises GatewayError: bad-contact, roster-full; StorageError.
+        """
+
+        def edit(old: Contact | None) -> Contact:
+            contact = replace(old, listed=True) if old else Contact(jid.bare)
+            contact = contact if name is None else replace(contact, name=name)
+            return contact if groups is None else replace(contact, groups=tuple(sorted(set(groups))))
+
+        self._pushed(owner, self._roster.change(owner, jid, edit))
+
+    def put(self, owner: JID, jid: JID, contact: Contact | None) -> None:
+        """Make the roster say this of `jid` (None: nothing), whatever it said before. Nothing is sent to the contact.
+
+        Raises GatewayError: bad-contact, roster-full; StorageError.
+        """
+        self._pushed(owner, self._roster.change(owner, jid, lambda _: contact))
+
+    def put_all(self, owner: JID, contacts: Iterable[Contact]) -> None:
+        """As `put` for each of them, with one write: all of them or none. Raises as `put`."""
+        changes = self._roster.change_all(owner, {contact.jid: _always(contact) for contact in contacts})
+        if self.listened(owner):  # asked behind the write: who comes later reads what is there now
+            for change in changes:
+                self._pushed(owner, change)
+
+    def remove(self, owner: JID, jid: JID) -> bool:
+        """End both subscriptions and forget the contact; False if there was nothing between the two.
+
+        Raises GatewayError: outbox-full (then all is as it was), bad-contact; StorageError.
+        """
+        if self._roster.contact(owner, jid) is None:  # nearly every name that is no contact, at the cost of a look
+            return False
+        change = self._roster.change(owner, jid, lambda _: None)
+        if change.before is None:
+            return False
+        state = change.before.state
+        ends = {"unsubscribe": state.to, "unsubscribed": state.from_}
+        for kind in (kind for kind, side in ends.items() if side is not Side.NONE):  # RFC 6121 §2.5.2
+            self._send(owner, jid, make("presence", type_=kind), change)
+        self._show_change(owner, jid, state, STRANGER)
+        self._pushed(owner, change)
+        return True
+
+    def remove_all(self, owner: JID) -> None:
+        """The account is about to go: end every subscription. A contact that cannot be told is not told."""
+        for contact in self._roster.contacts(owner):
+            try:
+                self.remove(owner, contact.jid)
+            except GatewayError as e:
+                log.warning("%s cannot be told that %s is gone: %s", contact.jid, owner, e)
+
+    def ask(self, owner: JID, jid: JID, stanza: Element, *, approve: bool = False) -> None:
+        """Send a presence of type subscribe, subscribed, unsubscribe or unsubscribed to a contact (RFC 6121 A.2).
+
+        `approve`: `subscribed` where nothing was asked approves in advance (§3.4).
+        Raises GatewayError: blocked, outbox-full (then all is as it was), bad-contact, roster-full; StorageError.
+        """
+        kind = stanza.attrib["type"]
+        if not self._presences.may_go(stanza, owner, jid):
+            raise GatewayError("blocked")
+        change = self._roster.change(owner, jid, lambda old: sent(old, jid.bare, kind, approve))
+        before, after = _states(change)
+        if before != after or OUTBOUND[kind].always:
+            self._send(owner, jid, stanza, change)
+        try:
+            self._show_change(owner, jid, before, after)
+        except (GatewayError, StorageError) as e:  # it has been sent
+            log.warning("%s does not see the change in presence of %s: %s", jid, owner, e)
+        self._pushed(owner, change)
+
+    def outgoing(self, stanza: Element, sender: JID, to: JID) -> bool:
+        """Take what an account sends through an API if it is about a subscription; False for any other stanza. Raises as `ask`."""
+        mine = stanza.tag == "presence" and stanza.get("type") in KINDS and stanza.get("to") is not None
+        if not mine or not self._accounts.exists(sender):
+            return False
+        self.ask(sender.bare, to, stanza, approve=True)
+        return True
+
+    # -- what reaches an account
+
+    def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
+        """Take presence about subscriptions, probes, and what an account broadcasts; NOT_MINE for what the account itself should see."""
+        if stanza.tag != "presence" or not to.local or not self._accounts.exists(to):
+            return NOT_MINE
+        kind = stanza.get("type")
+        if kind == "probe":
+            self._probed(sender, to.bare)
+            return None
+        if kind in KINDS:
+            return NOT_MINE if self._received(stanza, sender.bare, to.bare) else None
+        if kind in _BROADCAST and stanza.get("to") is None and sender.bare == to:
+            self._broadcast(stanza, sender)
+        return NOT_MINE
+
+    def _received(self, stanza: Element, sender: JID, to: JID) -> bool:
+        """RFC 6121 A.3; whether the account should see the stanza."""
+        try:
+            change = self._roster.change(to, sender, lambda old: received(old, sender, stanza))
+        except GatewayError as e:  # too many strangers ask: this one is as if it had never come
+            log.warning("a request of %s to %s is dropped: %s", sender, to, e)
+            return False
+        before, after = _states(change)
+        approved = stanza.get("type") == "subscribe" and after.from_ is Side.YES  # already, or in advance: RFC 6121 §3.1.3
+        if approved:
+            self._reply(to, sender, "subscribed")
+            self._presences.show(to, sender)
+        else:
+            self._show_change(to, sender, before, after)
+        self._pushed(to, change)
+        return before != after and not approved
+
+    def _probed(self, sender: JID, account: JID) -> None:
+        """RFC 6121 §4.3.2: whoever may see the presence gets it, others learn nothing."""
+        contact = self._roster.contact(account, sender)
+        if sender.bare != account and (contact is None or contact.state.from_ is not Side.YES):
+            self._reply(account, sender, "unsubscribed")
+        elif not self._presences.show(account, sender):
+            self._reply(account, sender, "unavailable")
+
+    def _reply(self, account: JID, to: JID, kind: str) -> None:
+        """Not by returning it: a hosted sender's own contacts have to learn of it, too."""
+        self._router.send(make("presence", from_=str(account), to_=str(to), type_=kind, id_=new_id()))
+
+    # -- what goes out
+
+    def _broadcast(self, stanza: Element, sender: JID) -> None:
+        """RFC 6121 §4.2.2, §4.4.2, §4.5.2: who may see the account's presence gets it; and who comes online sees others."""
+        first = stanza.get("type") is None and not self._presences.of(sender.bare)
+        self._presences.said(sender, stanza)
+        for contact in self._roster.contacts(sender.bare):
+            if contact.state.from_ is Side.YES:
+                self._presences.forward(stanza, contact.jid)
+            if contact.state.to is Side.YES and first:
+                self._presences.forward(make("presence", from_=str(sender), type_="probe"), contact.jid)
+
+    def _show_change(self, owner: JID, jid: JID, before: State, after: State) -> None:
+        """RFC 6121 §3.1.5, §3.2.1: who may see the presence from now on gets it, who may not is told that it is gone."""
+        if before.from_ is not Side.YES and after.from_ is Side.YES:
+            self._presences.show(owner, jid.bare)
+        elif before.from_ is Side.YES and after.from_ is not Side.YES:
+            self._presences.hide(owner, jid.bare)
+
+    def _send(self, owner: JID, jid: JID, stanza: Element, change: Change) -> None:
+        """From bare address to bare address (RFC 6121 §3.1.2). If it cannot go, nothing has changed."""
+        try:
+            self._router.send(addressed(stanza, from_=str(owner), to_=str(jid.bare)))
+        except Exception:
+            self._roster.change(owner, jid, lambda _: change.before)
+            raise
+
+    def _pushed(self, owner: JID, change: Change) -> None:
+        before, after = as_item(change.before), as_item(change.after)
+        if before != after:
+            query = child(f"{{{ROSTER}}}query", ver=str(change.version))
+            gone = before or after
+            query.append(item_of(after) if after else child(f"{{{ROSTER}}}item", jid=str(gone and gone.jid), subscription="remove"))
+            self._push(owner, make("iq", query, type_="set", id_=new_id(), to_=str(owner)))
+
+
+def _always(contact: Contact) -> Edit:
+    return lambda _: contact
+
+
+def _states(change: Change) -> tuple[State, State]:
+    return change.before.state if change.before else STRANGER, change.after.state if change.after else STRANGER

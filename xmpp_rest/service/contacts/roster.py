@@ -1,0 +1,182 @@
+"""Who are an account's contacts? The `roster` store, in Prosody's form, read and changed in one step (data-api §5.2).
+
+A table: contact → item, and under the key `false` the version and the unanswered requests. Members that are not known here stay
+as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from drivers import Driver, Table
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.element import is_text
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.service.contacts.contact import Contact
+from xmpp_rest.service.contacts.subscriptions import SUBSCRIPTIONS, Side, State
+
+ROSTER = "roster"
+MAX_CONTACTS = 10_000
+MAX_REQUESTS = 1_000  # unanswered ones; anybody on the network can make them
+_RESERVED_KEYS = frozenset(("__array", "__hash"))  # of every table (drivers)
+_RESERVED = _RESERVED_KEYS | {"pending"}
+
+Entries = dict[str, Any]
+
+
+class Change(NamedTuple):
+    """What one change found and left, and the roster's version behind it."""
+
+    before: Contact | None
+    after: Contact | None
+    version: int
+
+
+Edit = Callable[[Contact | None], Contact | None]
+
+
+class Roster:
+    """The rosters of the hosted accounts."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def contacts(self, owner: JID) -> list[Contact]:
+        """Every contact, and everybody whose request waits. Raises StorageError."""
+        return _contacts(_entries(self._driver.load(owner.local, owner.domain, ROSTER)))
+
+    def contact(self, owner: JID, jid: JID) -> Contact | None:
+        """One of them; None if there is nothing between the two. Raises StorageError."""
+        return _contact(_entries(self._driver.load(owner.local, owner.domain, ROSTER)), jid.bare)
+
+    def items(self, owner: JID) -> tuple[int, list[Contact]]:
+        """Version and items of the roster proper (RFC 6121 §2.1). Raises StorageError."""
+        entries = _entries(self._driver.load(owner.local, owner.domain, ROSTER))
+        return _version(entries), [c for c in _contacts(entries) if c.listed]
+
+    def change(self, owner: JID, jid: JID, edit: Edit) -> Change:
+        """Replace what is known of `jid` by what `edit` makes of it (None: nothing any more), as one step.
+
+        `edit` must not write to the storage; what it raises goes through, and nothing is changed then.
+        Raises GatewayError: bad-contact, roster-full; StorageError.
+        """
+        (change,) = self.change_all(owner, {jid.bare: edit})
+        return change
+
+    def change_all(self, owner: JID, edits: Mapping[JID, Edit]) -> list[Change]:
+        """As `change` for each of these bare addresses, in one step: all of them or none."""
+        for jid in edits:
+            if str(jid) in _RESERVED:
+                raise GatewayError("bad-contact", f"{jid} cannot be a contact: the storage uses that word for something else")
+        changes: list[Change] = []
+
+        def work(table: Table | None) -> Table:
+            entries = _entries(table)
+            changes[:] = [_change(entries, jid, edit) for jid, edit in edits.items()]  # a driver may try again
+            return entries
+
+        self._driver.update(owner.local, owner.domain, ROSTER, work)
+        return changes
+
+
+def _change(entries: Entries, jid: JID, edit: Edit) -> Change:
+    before = _contact(entries, jid)
+    after = edit(before)
+    if after != before:
+        _refuse_too_many(entries, before, after)
+        _write(entries, jid, after)
+    return Change(before, after, _version(entries))
+
+
+def _entries(table: Table | None) -> Entries:
+    """A copy whose `__hash` begins with the entry `false`, in the form of today."""
+    entries = dict(table) if isinstance(table, dict) else {}
+    old = entries.pop("pending", None)  # COMPAT: Prosody before 0.8
+    flat = entries.get("__hash")
+    pairs = list(zip(flat[::2], flat[1::2], strict=False)) if isinstance(flat, list) else []
+    meta = next((dict(value) for key, value in pairs if key is False and isinstance(value, dict)), {})
+    pending = meta.get("pending")
+    meta["pending"] = {**(old if isinstance(old, dict) else {}), **(pending if isinstance(pending, dict) else {})}
+    entries["__hash"] = [False, meta, *(part for key, value in pairs if key is not False for part in (key, value))]
+    return entries
+
+
+def _meta(entries: Entries) -> dict[str, Any]:
+    meta: dict[str, Any] = entries["__hash"][1]
+    return meta
+
+
+def _version(entries: Entries) -> int:
+    version = _meta(entries).get("version")
+    return version if isinstance(version, int) and not isinstance(version, bool) else 0
+
+
+def _contacts(entries: Entries) -> list[Contact]:
+    names = {**dict.fromkeys(entries), **dict.fromkeys(_meta(entries)["pending"])}
+    found = []
+    for name in names:
+        try:
+            contact = None if name in _RESERVED else _contact(entries, parse_jid(name))
+        except InvalidJID:  # written by somebody else; nobody could ask for it
+            continue
+        if contact:
+            found.append(contact)
+    return found
+
+
+def _contact(entries: Entries, jid: JID) -> Contact | None:
+    """What the table says; what is written there and makes no sense is left out, as the account itself may write to its store."""
+    item, request = entries.get(str(jid)), _meta(entries)["pending"].get(str(jid))
+    if not isinstance(item, dict):
+        return Contact(jid, State(from_=Side.ASKED), listed=False, request=request) if request else None
+    to, from_ = SUBSCRIPTIONS.get(str(item.get("subscription")), (False, False))
+    asked = Side.ASKED if item.get("ask") == "subscribe" else Side.NONE
+    state = State(Side.YES if to else asked, Side.YES if from_ else Side.ASKED if request else Side.NONE)
+    groups = item.get("groups")
+    return Contact(
+        jid,
+        state,
+        name=item["name"] if is_text(item.get("name")) else "",
+        groups=tuple(sorted(filter(is_text, set(groups) - _RESERVED_KEYS))) if isinstance(groups, dict) else (),
+        approved=item.get("approved") == "true",
+        request=request or True,
+    )
+
+
+def _write(entries: Entries, jid: JID, contact: Contact | None) -> None:
+    meta = _meta(entries)
+    pending = dict(meta["pending"])
+    if contact and contact.state.from_ is Side.ASKED:
+        pending[str(jid)] = contact.request
+    else:
+        pending.pop(str(jid), None)
+    if contact and contact.listed:
+        old = entries.get(str(jid))
+        entries[str(jid)] = _item(old if isinstance(old, dict) else {}, contact)
+    else:
+        entries.pop(str(jid), None)
+    meta |= {"pending": pending, "version": _version(entries) + 1}
+
+
+def _item(old: dict[str, Any], contact: Contact) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "subscription": contact.state.subscription,
+        "groups": dict.fromkeys(set(contact.groups) - _RESERVED_KEYS, True),
+        "ask": "subscribe" if contact.state.to is Side.ASKED else "",
+        "approved": "true" if contact.approved else "",
+        "name": contact.name,
+    }
+    item = {key: value for key, value in old.items() if key not in known}
+    return item | {key: value for key, value in known.items() if value or key == "groups"}
+
+
+def _refuse_too_many(entries: Entries, before: Contact | None, after: Contact | None) -> None:
+    if after is None:
+        return
+    if after.listed and not (before and before.listed) and len(entries) - 1 >= MAX_CONTACTS:
+        raise GatewayError("roster-full", f"A roster holds {MAX_CONTACTS} contacts at the most; remove some first")
+    asks = after.state.from_ is Side.ASKED and (before is None or before.state.from_ is not Side.ASKED)
+    if asks and len(_meta(entries)["pending"]) >= MAX_REQUESTS:
+        raise GatewayError("roster-full", f"{MAX_REQUESTS} requests wait for an answer; further ones are refused")
+

@@ -1,0 +1,87 @@
+"""How does an XMPP client read and change its account's roster? The iqs of RFC 6121 §2."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.router import NOT_MINE, Unhandled
+from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.namespaces import ROSTER
+from xmpp_rest.protocol.stanza import child, is_request, refusal, result
+from xmpp_rest.service.contacts.contact import item_of
+from xmpp_rest.service.contacts.contacts import Contacts
+
+QUERY = f"{{{ROSTER}}}query"
+ITEM = f"{{{ROSTER}}}item"
+GROUP = f"{{{ROSTER}}}group"
+MAX_TEXT = 1023  # bytes of a name or group
+MAX_GROUPS = 100
+_RESERVED = frozenset(("__array", "__hash"))  # the storage uses these words for something else
+
+
+class Refused(Exception):
+    """The roster set is not taken (RFC 6121 §2.3.3)."""
+
+    def __init__(self, condition: str, text: str) -> None:
+        self.error = stanza_error(condition, text)
+        super().__init__(text)
+
+
+class RosterQueries:
+    """A router's handler for roster gets and sets of an account to itself; nobody else's are answered."""
+
+    def __init__(self, contacts: Contacts) -> None:
+        self._contacts = contacts
+
+    def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
+        """Answer an iq with a roster query; NOT_MINE for any other stanza."""
+        if not is_request(stanza) or to != sender.bare or not to.local or len(stanza) != 1 or stanza[0].tag != QUERY:
+            return NOT_MINE
+        if stanza.get("type") == "get":
+            return result(stanza, self._get(stanza[0], to))
+        try:
+            self._set(stanza[0], to)
+        except Refused as e:
+            return refusal(stanza, e.error)
+        except GatewayError as e:
+            return refusal(stanza, StanzaError(e.row.type, e.row.condition, e.text))
+        return result(stanza)
+
+    def _get(self, query: Element, owner: JID) -> Element | None:
+        version, contacts = self._contacts.items(owner)
+        if query.get("ver") == str(version):  # RFC 6121 §2.6.3: the client has it already
+            return None
+        answer = child(QUERY, ver=str(version))
+        answer.extend(item_of(contact) for contact in contacts)
+        return answer
+
+    def _set(self, query: Element, owner: JID) -> None:
+        if len(query) != 1 or query[0].tag != ITEM:
+            raise Refused("bad-request", "a roster set has exactly one item (RFC 6121 §2.1.5)")
+        item = query[0]
+        try:
+            jid = parse_jid(item.get("jid", ""))
+        except InvalidJID as e:
+            raise Refused("jid-malformed", str(e)) from e
+        if item.get("subscription") == "remove":
+            if not self._contacts.remove(owner, jid):
+                raise Refused("item-not-found", f"{jid} is not in the roster")
+            return
+        self._contacts.add(owner, jid, _text(item.get("name", "")), _groups(item))
+
+
+def _groups(item: Element) -> tuple[str, ...]:
+    groups = [_text(group.text or "") for group in item.iterfind(GROUP)]
+    if len(set(groups)) != len(groups):
+        raise Refused("bad-request", "a group stands there twice")
+    if "" in groups or len(groups) > MAX_GROUPS or _RESERVED & set(groups):
+        raise Refused("not-acceptable", f"a group has a name, and a contact is in {MAX_GROUPS} groups at the most")
+    return tuple(groups)
+
+
+def _text(text: str) -> str:
+    if len(text.encode()) > MAX_TEXT:
+        raise Refused("not-acceptable", f"names end at {MAX_TEXT} bytes")
+    return text

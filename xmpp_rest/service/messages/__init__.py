@@ -1,0 +1,1 @@
+"""Messages: sending, keeping, delivering later, archives and their queries."""

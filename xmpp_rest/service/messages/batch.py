@@ -1,0 +1,119 @@
+"""Sends many stanzas with few waits for the disk: messages for other domains share their commits, whoever sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.link.errors import OutboxShare
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.messages.mailbox import Mailbox, Said
+from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.threads.group import Elsewhere, Then, Turns
+
+MOST = 64  # stanzas of several senders that one thread sends at once: somebody waits for it, too
+
+
+class Outgoing(NamedTuple):
+    """A message or presence, addressed and with an id.
+
+    `text`: the stanza as `serialise` writes it, if somebody has done so already. `posted`: see `Sending.post`.
+    """
+
+    stanza: Element
+    sender: JID
+    to: JID
+    text: str = ""
+    posted: bool = False
+
+
+Result = Element | Exception | None
+"""The answer where there is one at once; None: it was accepted; or what sending it raised."""
+
+
+class Together:
+    """Sends stanzas in their order; `send` is how one of them is sent alone, and `watched` whose are judged one by one."""
+
+    def __init__(
+        self,
+        router: Router,
+        mailbox: Mailbox,
+        outcomes: Outcomes,
+        send: Callable[[Outgoing], Element | None],
+        watched: Callable[[JID], bool],
+    ) -> None:
+        self._router = router
+        self._mailbox = mailbox
+        self._outcomes = outcomes
+        self._send = send
+        self._watched = watched
+        self._turns: Turns[Outgoing, Result] = Turns(self._turn, MOST)
+
+    def __call__(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+        """A result for each."""
+        results: list[Result] = []
+        for shares, group in groupby(stanzas, self.shares):
+            members = list(group)
+            results += self._turns.run(members) if shares else self._alone(members)
+        return results
+
+    def then(self, stanzas: Sequence[Outgoing], then: Then[Result], elsewhere: Elsewhere) -> None:
+        """As a call, for a thread that must not wait. Raises StorageError."""
+        if all(map(self.shares, stanzas)):
+            self._turns.run_then(stanzas, then, elsewhere)
+        else:
+            elsewhere(lambda: self._tell(stanzas, then))
+
+    def _tell(self, stanzas: Sequence[Outgoing], then: Then[Result]) -> None:
+        try:
+            results: Sequence[Result] | Exception = self(stanzas)
+        except Exception as e:
+            results = e
+        then(results)
+
+    def shares(self, outgoing: Outgoing) -> bool:
+        """Whether it is a message that leaves the gateway, and so can be sent with others."""
+        stanza, sender, to = outgoing[:3]
+        leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.takes_many
+        return leaves and not self._watched(sender)
+
+    def _alone(self, members: Sequence[Outgoing]) -> Iterator[Result]:
+        """A result for each of these, which share nothing."""
+        for member in members:
+            try:
+                yield self._send(member)
+            except Exception as e:  # the caller's to raise, or to tell
+                yield e
+
+    def _turn(self, members: list[Outgoing]) -> list[Result]:
+        """Send messages that leave the gateway, of any senders."""
+        results: dict[int, Result] = {}
+        for domain in dict.fromkeys(member.sender.domain for member in members):
+            places = [n for n, member in enumerate(members) if member.sender.domain == domain]
+            results |= zip(places, self._leave(domain, [members[n] for n in places]), strict=True)
+        return [results[n] for n in range(len(members))]
+
+    def _leave(self, domain: str, members: list[Outgoing]) -> Sequence[Result]:
+        begun = self._outcomes.all_accepted((m.sender, m.stanza.get("id", "")) for m in members)
+        try:
+            texts = [m.text or serialise(m.stanza) for m in members]
+            self._router.send_out(domain, [m.stanza for m in members], texts)
+        except Exception as e:  # all or none
+            self._outcomes.forget(begun)
+            if len(members) == 1:
+                return [e]
+            full = e.senders if isinstance(e, OutboxShare) else frozenset()
+            return self._apart(domain, members, full)
+        said = [Said(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)]
+        self._mailbox.all_sent(said)
+        return [None] * len(members)
+
+    def _apart(self, domain: str, members: list[Outgoing], full: frozenset[str]) -> list[Result]:
+        """As many as there is room for, and each with an error of its own; those whose senders are not `full` go together."""
+        others = [m for m in members if str(m.sender.bare) not in full] if full else []
+        results = dict(zip(map(id, others), self._leave(domain, others), strict=True)) if others else {}
+        return [results[id(m)] if id(m) in results else self._leave(domain, [m])[0] for m in members]

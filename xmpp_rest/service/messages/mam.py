@@ -1,0 +1,115 @@
+"""What does an account's archive answer? Queries of its owner (XEP-0313, paged by XEP-0059)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from drivers import BadValue, ItemNotFound
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.link.router import NOT_MINE, Unhandled
+from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.datetimes import write_datetime
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import DELAY, FORWARD, MAM, RSM
+from xmpp_rest.protocol.stanza import child, is_request, make, refusal, result
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive, Kept, Page
+from xmpp_rest.service.messages.mam_query import BadQuery, Query, form, read_query
+
+FEATURES = (MAM, f"{MAM}#extended")  # of every account, for disco#info
+MAX_PAGE = 250  # results of one query
+_ACTIONS = {("get", f"{{{MAM}}}query"): "form", ("set", f"{{{MAM}}}query"): "query", ("get", f"{{{MAM}}}metadata"): "metadata"}
+
+
+class Asked(NamedTuple):
+    """A query, and who asked whom."""
+
+    iq: Element
+    asker: JID
+    owner: JID
+
+
+def is_owner(asker: JID, owner: JID) -> bool:
+    """The archive of an account is nobody else's business."""
+    return asker.bare == owner
+
+
+class ArchiveQueries:
+    """A router's handler. Results go to the asker by `send`, before the iq that ends them."""
+
+    def __init__(self, archive: Archive, send: Callable[[Element], object], may_ask: Callable[[JID, JID], bool] = is_owner) -> None:
+        """`may_ask`: whether an asker, full or bare, may read the archive of an owner."""
+        self._archive = archive
+        self._send = send
+        self._may_ask = may_ask
+        self._answers: dict[str, Callable[[Asked], Element]] = {"form": self._form, "query": self._query, "metadata": self._metadata}
+
+    def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
+        """Answer a query to an archive's owner; NOT_MINE for all else."""
+        if not is_request(stanza) or not to.local or to.resource or len(stanza) != 1:
+            return NOT_MINE
+        action = _ACTIONS.get((stanza.get("type", ""), stanza[0].tag))
+        if action is None:
+            return NOT_MINE
+        if not self._may_ask(sender, to):  # XEP-0313 §9
+            return refusal(stanza, stanza_error("forbidden", "an archive answers its owner only"))
+        try:
+            return self._answers[action](Asked(stanza, sender, to))
+        except BadQuery as e:
+            return refusal(stanza, stanza_error(e.condition, str(e)))
+        except (ItemNotFound, BadValue):  # a value that no id can have is an unknown id, too
+            return refusal(stanza, stanza_error("item-not-found", "there is no item of this id in the archive"))
+
+    def _form(self, asked: Asked) -> Element:
+        answer = child(f"{{{MAM}}}query")
+        answer.append(form())
+        return result(asked.iq, answer)
+
+    def _query(self, asked: Asked) -> Element:
+        query = read_query(asked.iq[0], MAX_PAGE)
+        page = self._archive.page(asked.owner, query.wanted, query.limit, newest=query.backwards)
+        if query.wanted.ids is not None and len(page.items) < min(len(set(query.wanted.ids)), query.limit):
+            raise ItemNotFound  # XEP-0313 §4.1.4
+        for kept in reversed(page.items) if query.flip else page.items:
+            self._show(_result(asked, query, kept))
+        return result(asked.iq, self._fin(asked, query, page))
+
+    def _show(self, item: Element) -> None:
+        try:
+            self._send(item)
+        except GatewayError as e:
+            if e.name != "stanza-too-big":  # no stanza can hold it, which is no reason to keep all other items back
+                raise
+
+    def _fin(self, asked: Asked, query: Query, page: Page) -> Element:
+        """What was on the page (XEP-0313 §4.3.2); how many there are only for whoever asks just that, since counting takes long."""
+        fin = child(f"{{{MAM}}}fin", **({"complete": "true"} if page.complete else {}))
+        bounds = child(f"{{{RSM}}}set")
+        if page.items:
+            bounds.append(child(f"{{{RSM}}}first", page.items[0].id))
+            bounds.append(child(f"{{{RSM}}}last", page.items[-1].id))
+        count = self._archive.count(asked.owner, query.wanted) if query.limit == 0 else None
+        if count is not None:
+            bounds.append(child(f"{{{RSM}}}count", str(count)))
+        fin.append(bounds)
+        return fin
+
+    def _metadata(self, asked: Asked) -> Element:
+        """The first and the last item (XEP-0313 §4.1.5)."""
+        answer = child(f"{{{MAM}}}metadata")
+        for name, newest in (("start", False), ("end", True)):
+            for kept in self._archive.page(asked.owner, EVERYTHING, 1, newest=newest).items:
+                answer.append(child(f"{{{MAM}}}{name}", id=kept.id, timestamp=write_datetime(kept.when)))
+        return result(asked.iq, answer)
+
+
+def _result(asked: Asked, query: Query, kept: Kept) -> Element:
+    """XEP-0313 §4.2."""
+    forwarded = child(f"{{{FORWARD}}}forwarded")
+    forwarded.append(child(f"{{{DELAY}}}delay", stamp=write_datetime(kept.when)))
+    forwarded.append(kept.stanza)
+    named = {"queryid": query.id} if query.id is not None else {}
+    wrapper = child(f"{{{MAM}}}result", id=kept.id, **named)
+    wrapper.append(forwarded)
+    return make("message", wrapper, from_=str(asked.owner), to_=str(asked.asker))

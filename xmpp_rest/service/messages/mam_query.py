@@ -1,0 +1,115 @@
+"""What does a query to an archive ask for? Its form and its page (XEP-0313 §4.1, XEP-0059 §2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.datetimes import parse_datetime
+from xmpp_rest.protocol.jid import InvalidJID, parse_jid
+from xmpp_rest.protocol.namespaces import DATA_FORMS, MAM, RSM
+from xmpp_rest.protocol.stanza import child
+from xmpp_rest.service.messages.archive import Wanted
+
+DEFAULT_PAGE = 50
+_FORM = f"{{{DATA_FORMS}}}"
+_RSM = f"{{{RSM}}}"
+
+
+class BadQuery(Exception):
+    """The query cannot be answered; `condition` is that of the stanza error."""
+
+    def __init__(self, condition: str, text: str) -> None:
+        self.condition = condition
+        super().__init__(text)
+
+
+class Query(NamedTuple):
+    """What is asked for: `limit` items that are `wanted`, from the newest `backwards` or from the oldest."""
+
+    id: str | None
+    wanted: Wanted
+    limit: int
+    backwards: bool
+    flip: bool  # the newest of the page first
+
+
+def _one(read: Callable[[str], Any]) -> Callable[[list[str]], Any]:
+    def only(values: list[str]) -> Any:
+        if len(values) != 1:
+            raise ValueError("it has exactly one value")
+        return read(values[0])
+
+    return only
+
+
+FIELDS: dict[str, tuple[str, str, Callable[[list[str]], Any]]] = {  # of the form: its type there, what it becomes, how it is read
+    "with": ("jid-single", "partner", _one(parse_jid)),
+    "start": ("text-single", "start", _one(parse_datetime)),
+    "end": ("text-single", "end", _one(parse_datetime)),
+    "before-id": ("text-single", "before", _one(str)),
+    "after-id": ("text-single", "after", _one(str)),
+    "ids": ("list-multi", "ids", tuple),
+}
+
+
+def form() -> Element:
+    """The form that a query may fill in (XEP-0313 §4.1.1)."""
+    fields = child(f"{_FORM}x", type="form")
+    hidden = child(f"{_FORM}field", type="hidden", var="FORM_TYPE")
+    hidden.append(child(f"{_FORM}value", MAM))
+    fields.append(hidden)
+    fields.extend(child(f"{_FORM}field", type=kind, var=name) for name, (kind, _, _) in FIELDS.items())
+    return fields
+
+
+def read_query(query: Element, most: int) -> Query:
+    """The query in the child of an iq, for a page of at most `most` items. Raises BadQuery."""
+    if query.get("node"):
+        raise BadQuery("item-not-found", "this archive has no nodes")
+    wanted = _wanted(query.find(f"{_FORM}x"))
+    page = query.find(f"{_RSM}set")
+    limit, paging = _page(page) if page is not None else (DEFAULT_PAGE, {})
+    before = paging.get("before")
+    # a page is a part of what before-id and after-id leave, so the page's own bounds are the narrower ones
+    bounds = {name: text for name, text in paging.items() if text}
+    return Query(
+        query.get("queryid"),
+        Wanted(**(wanted | bounds)),
+        min(limit, most),
+        before is not None,
+        query.find(f"{{{MAM}}}flip-page") is not None,
+    )
+
+
+def _wanted(fields: Element | None) -> dict[str, Any]:
+    wanted = {}
+    for field in fields.findall(f"{_FORM}field") if fields is not None else ():
+        name = field.get("var", "")
+        if name == "FORM_TYPE":
+            continue
+        if name not in FIELDS:
+            raise BadQuery("feature-not-implemented", f"there is no field {name!r}; there are {', '.join(FIELDS)}")
+        values = [value.text or "" for value in field.findall(f"{_FORM}value")]
+        if not values:  # a field that is left empty asks for nothing, as the shortcuts of /rest leave them (json-mapping §5)
+            continue
+        _, becomes, read = FIELDS[name]
+        try:
+            wanted[becomes] = read(values)
+        except InvalidJID as e:
+            raise BadQuery("jid-malformed", f"{name}: {e}") from e
+        except ValueError as e:
+            raise BadQuery("bad-request", f"{name}: {e}") from e
+    return wanted
+
+
+def _page(page: Element) -> tuple[int, dict[str, str]]:
+    """How many items, and `before` and `after` where they are given."""
+    if page.find(f"{_RSM}index") is not None:  # XEP-0059 §2.6 allows to refuse this
+        raise BadQuery("feature-not-implemented", "pages are not found by number; use before or after")
+    most = page.findtext(f"{_RSM}max", str(DEFAULT_PAGE)).strip()
+    if not re.fullmatch(r"[0-9]{1,18}", most, re.ASCII):
+        raise BadQuery("bad-request", "max: write a whole number from 0")
+    return int(most), {name: page.findtext(f"{_RSM}{name}", "") for name in ("before", "after") if page.find(f"{_RSM}{name}") is not None}

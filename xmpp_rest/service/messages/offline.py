@@ -1,0 +1,91 @@
+"""What came for an account while it had no session? Kept until it has one (RFC 6121 §8.5.2.2; Prosody's store `offline`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from xml.etree.ElementTree import Element
+
+from drivers import ArchiveQuery, Driver
+from xmpp_rest.protocol.datetimes import parse_datetime
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import DELAY, HINTS
+from xmpp_rest.protocol.parse import parse_stored
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive, Wanted
+
+OFFLINE = "offline"
+PAGE = 200  # messages that are looked at together
+_NEVER = tuple(f"{{{HINTS}}}{hint}" for hint in ("no-store", "no-permanent-store"))
+_EXPIRE = "{jabber:x:expire}x"  # XEP-0023
+_LIVE_ONLY = frozenset(("groupchat", "headline", "error"))
+
+
+def waits(message: Element) -> bool:
+    """Whether this is a message that is worth something later: chat or normal, with anything inside."""
+    return len(message) > 0 and message.get("type") not in _LIVE_ONLY and all(message.find(hint) is None for hint in _NEVER)
+
+
+class Offline:
+    """The offline messages of the accounts of `domain`. `online` says whether an account has a session. Methods raise StorageError."""
+
+    def __init__(self, driver: Driver, domain: str, online: Callable[[JID], bool]) -> None:
+        self._driver = driver
+        self._domain = domain
+        self._archive = Archive(driver, OFFLINE)
+        self._online = online
+
+    def take(self, owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
+        """A message has reached the account; `text` writes it."""
+        if waits(message) and not self._online(owner):
+            self._archive.keep(owner, text(message), time.time(), sender)
+
+    def count(self, owner: JID) -> int:
+        """How many messages wait."""
+        return self._archive.count(owner, EVERYTHING) or 0
+
+    def clear(self, owner: JID) -> None:
+        """The account has a session again, which can read its archive."""
+        if self._archive.last_id(owner):
+            self._archive.remove(owner, EVERYTHING)
+
+    def delete_old(self, before: float) -> int:
+        """Remove what came before that Unix time; how many there were."""
+        return sum(self._archive.remove(owner, Wanted(end=before)) for owner in self.owners())
+
+    def owners(self) -> list[JID]:
+        """The accounts that messages wait for."""
+        return self._archive.owners(self._domain)
+
+    def delete_some(self, owner: JID, before: float, limit: int) -> int:
+        """Remove the oldest messages of one account, so many at the most; how many there were."""
+        return self._archive.remove(owner, Wanted(end=before), limit)
+
+    def delete_expired(self) -> int:
+        """Remove the messages whose time is over (XEP-0023); how many there were."""
+        return sum(self._delete(owner, self._expired(owner)) for owner in self.owners())
+
+    def _delete(self, owner: JID, ids: list[str]) -> int:
+        return self._driver.archive_delete(owner.local, owner.domain, OFFLINE, ArchiveQuery(ids=tuple(ids))) if ids else 0
+
+    def _expired(self, owner: JID) -> list[str]:
+        now = time.time()
+        return [identifier for identifier, end in self._ends(owner) if end < now]
+
+    def _ends(self, owner: JID) -> Iterator[tuple[str, float]]:
+        for item in self._driver.archive_find(owner.local, owner.domain, OFFLINE):
+            if _EXPIRE[1:-2] in item.stanza and (end := _end(parse_stored(item.stanza), item.when)) is not None:
+                yield item.id, end
+
+
+def _end(message: Element, came: float) -> float | None:
+    """Unix time at which a message expires; None if it does not."""
+    expire = message.find(_EXPIRE)
+    seconds = expire.get("seconds", "") if expire is not None else ""
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
+        return None
+    delay = message.find(f"{{{DELAY}}}delay")
+    try:
+        sent = parse_datetime(delay.get("stamp", "")) if delay is not None else came
+    except ValueError:
+        sent = came
+    return sent + int(seconds)

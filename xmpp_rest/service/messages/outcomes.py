@@ -1,0 +1,147 @@
+"""What became of a stanza? Its state for whoever sent it (design D4): accepted, written, confirmed, delivered, refused."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.link.outbox import Entry, Label, Progress
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import RECEIPTS
+from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.waits import Wait
+
+_RECEIVED = f"{{{RECEIPTS}}}received"
+_RANK = {"accepted": 0, "written": 1, "confirmed": 2, "delivered": 3, "refused": 3}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How far a stanza got: `state`, since when (Unix time), and the stanza of type error that refused it."""
+
+    state: str = "accepted"
+    since: float = field(default_factory=time.time)
+    refusal: Element | None = None
+
+
+class Outcomes:
+    """The latest outcomes, in memory: at most REMEMBERED, the oldest are forgotten first. Safe to be used by several threads."""
+
+    REMEMBERED = 50_000
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Label, Outcome] = OrderedDict()
+        self._watched: dict[Label, list[Callable[[], None]]] = {}
+        self._lock = threading.Lock()
+
+    def accepted(self, sender: JID, identifier: str) -> list[Label]:
+        """`all_accepted` of one."""
+        return self.all_accepted([(sender, identifier)])
+
+    def all_accepted(self, stanzas: Iterable[tuple[JID, str]]) -> list[Label]:
+        """Stanzas (sender, id) are taken. What is heard of them from now on counts; an outcome that is ahead of this stays.
+
+        Which of them are new: `forget` these if they are not taken after all.
+        """
+        labels = [Label(str(sender.bare), identifier) for sender, identifier in stanzas]
+        new = []
+        with self._lock:
+            for label in labels:
+                if label not in self._known:
+                    self._known[label] = Outcome()
+                    new.append(label)
+                    if len(self._known) > self.REMEMBERED:
+                        self._known.popitem(last=False)
+        return new
+
+    def forget(self, new: Iterable[Label]) -> None:
+        """They were not taken after all."""
+        with self._lock:
+            for label in new:
+                self._known.pop(label, None)
+
+    def processed(self, sender: JID, identifier: str, refusal: Element | None = None) -> None:
+        """A hosted recipient took it, or refused it at once."""
+        self._settle(Label(str(sender.bare), identifier), "refused" if refusal is not None else "confirmed", refusal)
+
+    def get(self, sender: JID, identifier: str) -> Outcome | None:
+        """The outcome of the stanza that `sender` (whatever its resource) sent with this id, if it is remembered."""
+        return self._known.get(Label(str(sender.bare), identifier))
+
+    def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
+        """The link got further with these."""
+        labels = [entry.label for entry in entries if entry.label is not None]
+        with self._lock:
+            for label in labels:
+                self._advance(label, progress.value)
+            decided = self._decided(labels)
+        for tell in decided:
+            tell()
+
+    def heard(self, stanza: Element, _sender: JID | None, to: JID) -> None:
+        """A stanza for a hosted entity: perhaps the refusal, or the receipt, of something it sent."""
+        if stanza.tag == "iq":
+            return
+        if stanza.get("type") == "error":
+            self._settle(Label(str(to.bare), stanza.get("id", "")), "refused", stanza)
+        elif stanza.tag == "message" and (received := stanza.find(_RECEIVED)) is not None:
+            self._settle(Label(str(to.bare), received.get("id", "")), "delivered", None)
+
+    def _settle(self, label: Label, state: str, refusal: Element | None) -> None:
+        with self._lock:
+            self._advance(label, state, refusal)
+            decided = self._decided((label,))
+        for tell in decided:
+            tell()
+
+    def _advance(self, label: Label, state: str, refusal: Element | None = None) -> None:
+        outcome = self._known.get(label)
+        if outcome is not None and _RANK[state] > _RANK[outcome.state]:
+            outcome.state, outcome.since, outcome.refusal = state, time.time(), refusal
+
+    def _decided(self, labels: Iterable[Label]) -> list[Callable[[], None]]:
+        """Who is to be told, now that these have got further."""
+        if not self._watched:  # nearly always
+            return []
+        return [tell for label in labels if self._is_decided(label) for tell in self._watched.pop(label, ())]
+
+    def _is_decided(self, label: Label) -> bool:
+        outcome = self._known.get(label)
+        return outcome is None or _RANK[outcome.state] >= _RANK["confirmed"]
+
+    def watch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> bool:
+        """Call `tell` once the server has processed the stanza or refused it; False: that is so already, or it is not known.
+
+        It is called on the stream's thread, and must be quick.
+        """
+        label = Label(str(sender.bare), identifier)
+        with self._lock:
+            if self._is_decided(label):
+                return False
+            self._watched.setdefault(label, []).append(tell)
+        return True
+
+    def unwatch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> None:
+        """Do not call it any more."""
+        label = Label(str(sender.bare), identifier)
+        with self._lock:
+            if others := [t for t in self._watched.get(label, ()) if t is not tell]:
+                self._watched[label] = others
+            else:
+                self._watched.pop(label, None)
+
+    def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
+        """Wait until the server has processed the stanza or refused it; the outcome as it is then."""
+        decided = Once[bool]()
+
+        def tell() -> None:
+            decided.give(True)
+
+        if self.watch(sender, identifier, tell):
+            decided.wait(*wait)
+            self.unwatch(sender, identifier, tell)
+        return self.get(sender, identifier)

@@ -1,0 +1,228 @@
+"""What happens when an account, or the gateway itself, sends a stanza: the one way out that every API takes.
+
+A stanza is accepted once the outbox has it, or the hosted recipient. What is raised was raised before that, and nobody has the stanza.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.router import Router
+from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.service.contacts.contacts import Contacts
+from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.messages.batch import MOST, Outgoing, Result, Together
+from xmpp_rest.service.messages.mailbox import Mailbox
+from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
+from xmpp_rest.service.messages.sendable import unsendable
+from xmpp_rest.threads.group import Elsewhere, Then, Turns
+from xmpp_rest.threads.waits import Wait, Waits
+
+log = logging.getLogger(__name__)
+
+
+class Away(Protocol):
+    """The process that does the sending for this one; as the methods of Sending."""
+
+    def send_many(self, stanzas: Sequence[Outgoing], *, again: bool = False) -> list[Result]: ...
+    def receive(self, stanza: Element) -> Element | None: ...
+    def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
+    def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None: ...
+
+
+class Sending:
+    """Routes what a caller sends and keeps messages in the sender's own archive."""
+
+    def __init__(
+        self, router: Router, mailbox: Mailbox, contacts: Contacts, outcomes: Outcomes, waits: Waits, incidents: Incidents
+    ) -> None:
+        self._router = router
+        self._mailbox = mailbox
+        self._contacts = contacts
+        self._outcomes = outcomes
+        self._waits = waits
+        self._incidents = incidents
+        self._together = Together(router, mailbox, outcomes, self._alone, self._watched)
+        self._abroad: Turns[Outgoing, Result] = Turns(self._send_away, MOST)
+        self.restored: Callable[[str], bool] = lambda _text: False  # whether the process that owned the link before had the outbox take it
+        self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
+        self.away: Away | None = None  # the process that owns the link, where that is another one
+
+    def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+        """Send a message or presence, addressed and with an id. The answer where there is one at once; None: it was accepted.
+
+        Accepted messages are in the sender's archive when this returns, unless that failed. Raises, and then nobody has the stanza:
+        GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is not known whether anybody has it.
+        """
+        return self._one(Outgoing(stanza, sender, to))
+
+    def _one(self, outgoing: Outgoing) -> Element | None:
+        self.check(outgoing.stanza, outgoing.to)
+        if self.away is not None and outgoing.to.domain in self._router.domains:
+            with self._waits.calling():
+                (result,) = self._send_away([outgoing])  # of these the owner does several at once
+        elif self.away is not None or self._together.shares(outgoing):
+            (result,) = self._send_many([outgoing])
+        else:
+            return self._alone(outgoing)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _alone(self, outgoing: Outgoing) -> Element | None:
+        stanza, sender, to = outgoing[:3]
+        if outgoing.posted:
+            self._post_alone(stanza, sender, to)
+            return None
+        identifier = stanza.get("id", "")
+        begun = self._outcomes.accepted(sender, identifier)
+        try:
+            refusal = self._send(stanza, sender, to, keep_refused=False)
+        except Exception:
+            self._outcomes.forget(begun)
+            raise
+        if refusal is not None or to.domain in self._router.domains:
+            self._outcomes.processed(sender, identifier, refusal)
+        return refusal
+
+    def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+        """As `send` for each of them, in order, with fewer waits for the disk; what `send` would have raised is among the results."""
+        errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
+        results = iter(self._send_many([o for o, error in zip(stanzas, errors, strict=True) if error is None]))
+        return [error or next(results) for error in errors]
+
+    def _send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+        if self.away is None:
+            return self._together(stanzas)
+        with self._waits.calling():
+            return list(self._abroad.run(stanzas))
+
+    def check(self, stanza: Element, to: JID) -> None:
+        """Raises GatewayError: bad-recipient, id-too-long, for what is not to be sent by anybody."""
+        if (error := self._unsendable(stanza, to)) is not None:
+            raise error
+
+    def _unsendable(self, stanza: Element, to: JID) -> GatewayError | None:
+        return unsendable(stanza, to, self._router.domains, self._mailbox.domain)
+
+    def send_many_then(self, stanzas: Sequence[Outgoing], then: Then[Result], elsewhere: Elsewhere) -> None:
+        """As `send_many` in the process that owns the link, for a thread that must not wait: see Turns.run_then. Raises StorageError."""
+        self._together.then(stanzas, then, elsewhere)
+
+    def _send_away(self, stanzas: list[Outgoing]) -> list[Result]:
+        """In the process that owns the link; should it be this one by now, here."""
+        if self.away is None:
+            return self._together(stanzas)
+        written = [_written(outgoing) for outgoing in stanzas]
+        good = [outgoing for outgoing in written if isinstance(outgoing, Outgoing)]
+        try:
+            results = iter(self.away.send_many(good))
+        except GatewayError as e:  # the process that owns the link has just ended
+            results = iter(self._send_away_again(good) if e.name == "unanswered" else [e for _ in good])
+        return [next(results) if isinstance(outgoing, Outgoing) else outgoing for outgoing in written]
+
+    def _send_away_again(self, stanzas: list[Outgoing]) -> list[Result]:
+        """Nobody has said whether these were sent: whoever owns the link next sees to it that they are."""
+        if self.away is None:
+            return self.send_again(stanzas)
+        try:
+            return self.away.send_many(stanzas, again=True)
+        except GatewayError:
+            return [GatewayError("unanswered") for _ in stanzas]
+
+    def send_again(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+        """As `send_many`, in the process that owns the link, after another one that may have sent some of these: not twice."""
+        taken = [self._is_taken(outgoing) for outgoing in stanzas]
+        self._outcomes.all_accepted((o.sender, o.stanza.get("id", "")) for o, is_taken in zip(stanzas, taken, strict=True) if is_taken)
+        results = iter(self._together([o for o, is_taken in zip(stanzas, taken, strict=True) if not is_taken]))
+        return [None if is_taken else next(results) for is_taken in taken]
+
+    def _is_taken(self, outgoing: Outgoing) -> bool:
+        return self.restored(outgoing.text) or self._mailbox.has(outgoing.stanza, outgoing.text, outgoing.sender, outgoing.to)
+
+    def post(self, stanza: Element, sender: JID, to: JID) -> None:
+        """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""
+        self._one(Outgoing(stanza, sender, to, posted=True))
+
+    def _post_alone(self, stanza: Element, sender: JID, to: JID) -> None:
+        refusal = self._send(stanza, sender, to, keep_refused=True)
+        if refusal is None:
+            return
+        try:
+            self._router.deliver(refusal, to, sender)
+        except Exception as e:  # what was said is in the sender's archive
+            self._incidents.report(log, "refusal-untold", "%s is not told that a message to %s was refused: %r", sender, to, e)
+
+    def receive(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+        """Hand a stanza to a hosted address as if it had come over the link; the answer, where there is one at once. Raises BadXML."""
+        if self.away is not None:
+            return self.away.receive(stanza)
+        return None if self._router.settle(stanza, sender, to) else self._router.deliver(stanza, sender, to)
+
+    def _watched(self, sender: JID) -> bool:
+        return self.guard is not None and self.guard.watches(sender)
+
+    def _send(self, stanza: Element, sender: JID, to: JID, *, keep_refused: bool) -> Element | None:
+        if self.guard and (refusal := self.guard.refuse(stanza, sender, to)) is not None:
+            return refusal
+        if self._contacts.outgoing(stanza, sender, to):
+            return None
+        with self._mailbox.one_text(stanza):
+            refusal = self._router.send(stanza)
+            if refusal is None or keep_refused:
+                self._mailbox.sent(stanza, sender, to)
+        return refusal
+
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
+        """Send an iq and wait for its answer; archive results that belong to it come along.
+
+        Raises GatewayError: waits-full before anything is sent, and those of `Router.ask`; BadXML.
+        """
+        sender = parse_jid(iq.get("from", ""))
+        self.check(iq, sender)
+        with self._waits.holding(str(sender.bare)):
+            refusal = self.guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare)))) if self.guard else None
+            return self._router.ask(iq, wait) if refusal is None else (refusal, [])
+
+    def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
+        """As `send`; but the server is given time to refuse it. Raises GatewayError, waits-full, before anything is sent."""
+        with self._waits.holding(str(sender.bare)):
+            refusal = self.send(stanza, sender, to)
+            if refusal is None and (outcome := self._wait(sender, stanza.get("id", ""), wait)) is not None:
+                refusal = outcome.refusal
+            return refusal
+
+    def _wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
+        """The outcome once it is decided, or as it is when the wait is over. The stanza has been sent: nothing is raised."""
+        if self.away is None:
+            return self._outcomes.wait(sender, identifier, wait)
+        try:
+            return self.away.wait(sender, identifier, wait)
+        except GatewayError:  # the client has gone, or the process that owns the link has
+            return None
+
+    def outcome(self, sender: JID, identifier: str) -> Outcome | None:
+        """What became of a stanza that was sent with `send`, if it is remembered."""
+        return self.away.outcome(sender, identifier) if self.away else self._outcomes.get(sender, identifier)
+
+    def watch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> bool:
+        """See Outcomes.watch; in the process that owns the link."""
+        return self._outcomes.watch(sender, identifier, tell)
+
+    def unwatch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> None:
+        """See Outcomes.unwatch."""
+        self._outcomes.unwatch(sender, identifier, tell)
+
+
+def _written(outgoing: Outgoing) -> Outgoing | BadXML:
+    """With its text; or why it has none."""
+    try:
+        return outgoing if outgoing.text else outgoing._replace(text=serialise(outgoing.stanza))
+    except BadXML as e:
+        return e

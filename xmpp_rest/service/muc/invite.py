@@ -1,0 +1,95 @@
+"""How is somebody invited into a room, and how does one decline? (XEP-0045 §7.8)"""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.muc.broadcast import Voice
+from xmpp_rest.service.muc.notices import USER, Refused, direct_invitation
+from xmpp_rest.service.muc.room import MAX_ENTRIES, Affiliation, Room
+from xmpp_rest.service.muc.rooms import Rooms
+
+MAX_INVITED = 50  # by one message
+
+
+class Invitations:
+    """Mediated invitations, those that go through the room; called with the room held."""
+
+    def __init__(self, rooms: Rooms, voice: Voice) -> None:
+        self._rooms = rooms
+        self._voice = voice
+
+    def take(self, room: Room, stanza: Element, sender: JID) -> bool:
+        """Pass on invitations, or that somebody declines one; False for any other message. Raises Refused."""
+        x = stanza.find(f"{USER}x")
+        if x is None:
+            return False
+        invites, decline = x.findall(f"{USER}invite"), x.find(f"{USER}decline")
+        if invites:
+            self._invite(room, invites, sender)
+        elif decline is not None:
+            self._decline(room, decline, sender)
+        return bool(invites) or decline is not None
+
+    def _invite(self, room: Room, invites: list[Element], sender: JID) -> None:
+        occupant = room.occupant(sender)
+        if occupant is None:
+            raise Refused("not-acceptable", "only occupants may invite others")
+        if not room.is_admin(sender) and (not room.on("allow_user_invites") or occupant.role == "visitor"):
+            raise Refused("forbidden", "you may not invite others into this room")
+        if len(invites) > MAX_INVITED:
+            raise Refused("policy-violation", f"{MAX_INVITED} people may be invited at once")
+        for to, invite in [(_address(invite), invite) for invite in invites]:
+            self._admit(room, to.bare, sender)
+            source = str(sender) if not room.on("anonymous") else f"{room.jid}/{occupant.nick}"
+            self._voice.deliver(_invitation(room, to, invite, source))
+
+    def _admit(self, room: Room, user: JID, sender: JID) -> None:
+        """Whom an admin invites into a room for members is one from then on (XEP-0045 §7.8.2)."""
+        if not room.on("members_only") or room.affiliation(user) != "none":
+            return
+        if not room.is_admin(sender):
+            raise Refused("forbidden", "only admins may invite into a room for members")
+        if len(room.affiliations) >= MAX_ENTRIES:
+            raise Refused("resource-constraint", "the room has too many affiliations")
+        room.affiliations[user] = Affiliation("member")
+        self._rooms.save(room)
+
+    def _decline(self, room: Room, decline: Element, sender: JID) -> None:
+        to = _address(decline)
+        nick = to.resource if to.bare == room.jid else ""
+        inviters = room.occupants[nick].sessions if nick in room.occupants else [s for s, o in room.sessions() if o.bare == to.bare]
+        if not inviters:
+            raise Refused("item-not-found", "the inviter is not in the room")
+        for session in list(inviters):
+            x, declined = child(f"{USER}x"), child(f"{USER}decline", **{"from": str(sender.bare)})
+            declined.append(child(f"{USER}reason", decline.findtext(f"{USER}reason", "")))
+            x.append(declined)
+            self._voice.deliver(make("message", x, from_=str(room.jid), to_=str(session), id_=new_id()))
+
+
+def _address(element: Element) -> JID:
+    try:
+        return parse_jid(element.get("to", ""))
+    except InvalidJID as e:
+        raise Refused("jid-malformed", f"whom? {e}") from e
+
+
+def _invitation(room: Room, to: JID, invite: Element, source: str) -> Element:
+    reason = invite.findtext(f"{USER}reason", "")
+    password = room.options["password"] if room.on("password_protected") else ""
+    invited = child(f"{USER}invite", **{"from": source})
+    if reason:
+        invited.append(child(f"{USER}reason", reason))
+    for part in ("continue",):
+        if (element := invite.find(f"{USER}{part}")) is not None:
+            invited.append(element)
+    x = child(f"{USER}x")
+    x.append(invited)
+    if password:
+        x.append(child(f"{USER}password", password))
+    message = direct_invitation(room.jid, str(to), reason, password)
+    message.insert(0, x)
+    return message

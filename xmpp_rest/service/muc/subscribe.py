@@ -1,0 +1,140 @@
+"""How does somebody hear of a room without being in it? (ejabberd's subscriptions, urn:xmpp:mucsub:0)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.muc.broadcast import Voice
+from xmpp_rest.service.muc.nicks import Nicks, prepared
+from xmpp_rest.service.muc.notices import MUCSUB, NODES, Refused
+from xmpp_rest.service.muc.room import MAX_ENTRIES, Room, Subscriber
+from xmpp_rest.service.muc.rooms import Rooms
+
+_SUB = f"{{{MUCSUB}}}"
+MayBring = Callable[[JID, JID], bool]
+"""(who asks, for whom): whether that one may be subscribed by that one."""
+
+
+class Subscriptions:
+    """Subscribes and answers iqs about it. Raises Refused, GatewayError, StorageError."""
+
+    def __init__(self, rooms: Rooms, voice: Voice, nicks: Nicks, may_bring: MayBring) -> None:
+        self._may_bring = may_bring
+        self._rooms = rooms
+        self._voice = voice
+        self._nicks = nicks
+
+    def subscribe(self, room: Room, user: JID, nick: str, nodes: Iterable[str]) -> list[str]:
+        """Subscribe a bare address to those of the nodes that there are, in place of what it had; called with the room held.
+
+        Raises GatewayError: bad-nick, subscriptions-off, room-banned, nick-taken, room-crowded.
+        """
+        name = prepared(nick, room.jid.domain)
+        if not room.on("allow_subscription"):
+            raise GatewayError("subscriptions-off")
+        if room.affiliation(user) == "outcast":
+            raise GatewayError("room-banned")
+        if any(holder not in (None, user) for holder in (room.nick_holder(name), self._nicks.holder(name))):
+            raise GatewayError("nick-taken")
+        if user not in room.subscribers and len(room.subscribers) >= MAX_ENTRIES:
+            raise GatewayError("room-crowded")
+        chosen = tuple(node for node in dict.fromkeys(nodes) if node in NODES)
+        room.subscribers[user] = Subscriber(name, chosen)
+        self._rooms.save(room)
+        self._tell(room, "subscribe", user, name)
+        return list(chosen)
+
+    def unsubscribe(self, room: Room, user: JID) -> None:
+        """End a subscription; nothing happens where there is none. Called with the room held."""
+        subscriber = room.subscribers.pop(user, None)
+        if subscriber is None:
+            return
+        self._rooms.save(room)
+        self._tell(room, "unsubscribe", user, subscriber.nick)
+        self._rooms.left(room)
+
+    def revoke(self, room: Room, user: JID) -> None:
+        """After a change of affiliations of `user`, an address or a domain: end the subscriptions of those who may not enter any more."""
+        for subscriber in [s for s in room.subscribers if user in (s, JID("", s.domain, ""))]:
+            affiliation = room.affiliation(subscriber)
+            if affiliation == "outcast" or (room.on("members_only") and affiliation == "none"):
+                self.unsubscribe(room, subscriber)
+
+    def _tell(self, room: Room, what: str, user: JID, nick: str) -> None:
+        notice = make("message", child(f"{_SUB}{what}", nick=nick, jid=str(user)), from_=str(room.jid), id_=new_id())
+        self._voice.notify(room, ("subscribers",), notice)
+
+    # -- by iq
+
+    def subscribe_iq(self, iq: Element, asker: JID, name: str) -> Element:
+        query = iq[0]
+        nodes = [event.get("node", "") for event in query.findall(f"{_SUB}event")]
+        with self._rooms.held(name) as room:
+            user = self._user(room, query, asker)
+            if not self._may_bring(asker, user):
+                raise Refused("forbidden", "only an administrator may bring a bot into a room")
+            if room.affiliation(user) == "outcast" or (room.on("members_only") and room.affiliation(user) == "none"):
+                raise Refused("forbidden", "you may not enter this room")
+            protected = room.on("password_protected") and not room.is_admin(asker)
+            if protected and query.findtext(f"{_SUB}password", query.get("password", "")) != room.options["password"]:
+                raise Refused("not-authorized", "a password is needed, and this is not it")
+            chosen = self.subscribe(room, user, query.get("nick", ""), nodes)
+            answer = child(f"{_SUB}subscribe", nick=room.subscribers[user].nick)
+        answer.extend(child(f"{_SUB}event", node=node) for node in chosen)
+        return answer
+
+    def unsubscribe_iq(self, iq: Element, asker: JID, name: str) -> None:
+        with self._rooms.held(name) as room:
+            self.unsubscribe(room, self._user(room, iq[0], asker))
+
+    def list_iq(self, iq: Element, asker: JID, name: str) -> Element:
+        """Who subscribes to the room, for its moderators and subscribers; of the service: what the asker subscribes to."""
+        answer = child(f"{_SUB}subscriptions")
+        if not name:
+            for room, subscriber in self.of(asker.bare):
+                answer.append(_subscription(subscriber, str(room), ""))
+            return answer
+        with self._rooms.held(name) as held:
+            occupant = held.occupant(asker)
+            if asker.bare not in held.subscribers and not (occupant and occupant.role == "moderator") and not held.is_admin(asker):
+                raise Refused("forbidden", "the list is for moderators and subscribers")
+            for user, subscriber in held.subscribers.items():
+                jid = str(user) if held.is_admin(asker) or not held.on("anonymous") else ""
+                answer.append(_subscription(subscriber, jid, subscriber.nick))
+        return answer
+
+    def of(self, user: JID) -> list[tuple[JID, Subscriber]]:
+        """The rooms that a bare address subscribes to."""
+        found = []
+        for name in self._rooms.names():
+            try:
+                with self._rooms.held(name) as room:
+                    if user in room.subscribers:
+                        found.append((room.jid, room.subscribers[user]))
+            except GatewayError:  # it has ended meanwhile
+                continue
+        return found
+
+    def _user(self, room: Room, query: Element, asker: JID) -> JID:
+        """Whom it is about: the asker, or whom a moderator names."""
+        named = query.get("jid")
+        if named is None:
+            return asker.bare
+        occupant = room.occupant(asker)
+        if not room.is_admin(asker) and not (occupant and occupant.role == "moderator"):
+            raise Refused("forbidden", "only moderators may do this for others")
+        try:
+            return parse_jid(named).bare
+        except InvalidJID as e:
+            raise Refused("jid-malformed", str(e)) from e
+
+
+def _subscription(subscriber: Subscriber, jid: str, nick: str) -> Element:
+    attributes = {"jid": jid, "nick": nick}
+    element = child(f"{_SUB}subscription", **{k: v for k, v in attributes.items() if v})
+    element.extend(child(f"{_SUB}event", node=node) for node in subscriber.nodes)
+    return element

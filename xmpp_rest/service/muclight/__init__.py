@@ -1,0 +1,1 @@
+"""MUC Light rooms."""

@@ -1,0 +1,284 @@
+"""What may people do with MUC Light rooms, and who hears of it? (XEP Multi-User Chat Light; spec client-api §3, §4)
+
+Users are bare addresses, rooms are named by their localpart. What one room does is archived and sent in one order, that of its changes: of
+several processes one makes them all.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.stanza import new_id
+from xmpp_rest.service.messages.archive import Archive, Kept, Wanted
+from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.muclight.blocking import Blocking
+from xmpp_rest.service.muclight.broadcast import Voice
+from xmpp_rest.service.muclight.quotas import Quotas
+from xmpp_rest.service.muclight.room import MEMBER, NONE, Change, Room, Rules, changed, configured, first_affiliations, new_room
+from xmpp_rest.service.muclight.rooms import Rooms
+
+log = logging.getLogger(__name__)
+
+STRIPES = 64
+MayBring = Callable[[JID, JID], bool]
+"""(who asks, whom): whether that one may be made an occupant by that one."""
+Pick = Callable[[Room], Sequence[Change]]
+"""Which changes to ask for in the room as it is; raises GatewayError. May be called more than once."""
+
+
+class Away(Protocol):
+    """The process that changes the rooms for this one; as the methods of MucLight."""
+
+    def create(self, creator: JID, config: Mapping[str, str], others: Sequence[Change], name: str) -> str: ...
+    def configure(self, name: str, actor: JID, config: Mapping[str, str]) -> None: ...
+    def add(self, name: str, actor: JID, user: JID) -> None: ...
+    def remove(self, name: str, actor: JID, user: JID) -> None: ...
+    def say(self, name: str, sender: JID, message: Element) -> str: ...
+
+
+class MucLight:
+    """The rooms of one domain. Methods raise StorageError, and GatewayError as they say."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        blocking: Blocking,
+        archive: Archive,
+        stamps: Stamps,
+        voice: Voice,
+        rules: Rules,
+        quotas: Quotas,
+        may_bring: MayBring = lambda _actor, _user: True,
+    ) -> None:
+        self.domain = rooms.domain
+        self.rules = rules
+        self._rooms = rooms
+        self._blocking = blocking
+        self._archive = archive
+        self._stamps = stamps
+        self._voice = voice
+        self._quotas = quotas
+        self._may_bring = may_bring
+        self.returned = voice.returned
+        self.away: Away | None = None  # where another process owns the link
+        self._orders = [threading.RLock() for _ in range(STRIPES)]
+
+    # -- looking
+
+    def occupied(self, user: JID) -> list[Room]:
+        """The rooms that a user is in."""
+        return self._rooms.occupied(user)
+
+    def room(self, name: str, user: JID) -> Room:
+        """A room, for one of its occupants. Raises GatewayError: room-unknown, not-occupant."""
+        room = self._existing(name)
+        room.require(user)
+        return room
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a room of that name, whoever is in it."""
+        return self._rooms.load(name) is not None
+
+    def may_ask(self, asker: JID, room: JID) -> bool:
+        """Whether the room's archive is for `asker` (full or bare): its occupants read all of it."""
+        found = self._rooms.load(room.local)
+        return found is not None and asker.bare in found.affiliations
+
+    def history(self, name: str, user: JID, wanted: Wanted, limit: int, fits: Callable[[Element], bool]) -> list[Kept]:
+        """The newest `limit` archived stanzas that are wanted and that `fits` agrees to, oldest first.
+
+        Raises GatewayError: room-unknown, not-occupant.
+        """
+        room = self.room(name, user)
+        return self._archive.page(room.jid, wanted, limit, newest=True, fits=fits).items if limit else []
+
+    # -- making and unmaking
+
+    def create(
+        self, creator: JID, config: Mapping[str, str], others: Sequence[Change] = (), *, name: str = "", announce: str | None = None
+    ) -> str:
+        """Make a room, with a name that nobody can guess unless there is one given; its name.
+
+        `announce`: the id of messages that tell everybody in the room, the creator included (XEP §5.1); without it the others hear of
+        it as if they had been added to the room behind its making.
+        Raises GatewayError: room-exists, bad-room-change, room-full, bot-kept-out.
+        """
+        if self.away is not None:
+            return self.away.create(creator, config, others, name)
+        self._require_admissible(creator, [change.user for change in others])
+        address = JID(name or str(uuid.uuid4()), self.domain, "")
+        willing = self._blocking.willing([change.user for change in others], address, creator)
+        others = [change for change in others if change.user in willing]
+        room = new_room(address, config, first_affiliations(creator, others, self.rules))
+        with self._order(address.local):
+            until = self._stamps.next()
+            if self._rooms.load(address.local):
+                raise GatewayError("room-exists")
+            self._quotas.require(None, room)
+            self._rooms.forget_history(address.local, until)  # of a room that a crash kept from being removed whole
+            try:
+                self._rooms.note(room.affiliations, address.local)
+                self._rooms.make(room)
+                self._quotas.changed(None, room)
+            finally:
+                self._rooms.settle(room.affiliations, address.local)
+            told = others if announce is None else [Change(user, affiliation) for user, affiliation in room.affiliations.items()]
+            if told:
+                self._voice.welcome(room, told, announce or new_id())
+        return address.local
+
+    def destroy(self, name: str, actor: JID, identifier: str) -> None:
+        """End a room. Raises GatewayError: room-unknown, not-occupant, not-owner."""
+        found: list[Room] = []
+
+        def edit(room: Room) -> None:
+            room.require(actor, owner=True)
+            found[:] = [room]
+
+        with self._order(name):
+            until = self._stamps.next()
+            self._rooms.change(name, edit)
+            self._quotas.changed(found[0], None)
+            self._rooms.settle(found[0].affiliations, name)
+            self._voice.farewell(found[0], identifier)
+            self._rooms.forget_history(name, until)
+
+    # -- configuration and occupants
+
+    def configure(self, name: str, actor: JID, config: Mapping[str, str], identifier: str = "") -> None:
+        """Change fields of the configuration, and tell the occupants.
+
+        Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change.
+        """
+        if self.away is not None:
+            self.away.configure(name, actor, config)
+            return
+        steps: list[tuple[Room, Room]] = []
+
+        def edit(room: Room) -> Room:
+            after = configured(room, actor, config, self.rules)
+            steps[:] = [(room, after)]
+            return after
+
+        with self._order(name):
+            self._rooms.change(name, edit)
+            before, after = steps[0]
+            if before.version != after.version:
+                self._voice.configured(before, after, identifier or new_id())
+
+    def affiliate(self, name: str, actor: JID, wanted: Sequence[Change], identifier: str) -> None:
+        """Change affiliations by the rules of XEP §5.4.
+
+        Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change, room-full, bot-kept-out.
+        """
+
+        def pick(room: Room) -> Sequence[Change]:
+            room.require(actor)
+            if not wanted:
+                raise GatewayError("bad-room-change", "name somebody")
+            return wanted
+
+        self._affiliate(name, actor, pick, identifier)
+
+    def add(self, name: str, actor: JID, user: JID) -> None:
+        """The owner adds a member; nothing happens where the user is in the room already. Raises as `affiliate`."""
+        if self.away is not None:
+            self.away.add(name, actor, user)
+            return
+
+        def pick(room: Room) -> Sequence[Change]:
+            room.require(actor, owner=True)
+            return () if user in room.affiliations else (Change(user, MEMBER),)
+
+        self._affiliate(name, actor, pick, new_id())
+
+    def remove(self, name: str, actor: JID, user: JID) -> None:
+        """The owner removes somebody, or an occupant leaves; nothing happens where the user is not in the room. Raises as `affiliate`."""
+        if self.away is not None:
+            self.away.remove(name, actor, user)
+            return
+
+        def pick(room: Room) -> Sequence[Change]:
+            room.require(actor, owner=user != actor)
+            return (Change(user, NONE),) if user in room.affiliations else ()
+
+        self._affiliate(name, actor, pick, new_id())
+
+    def leave_all(self, user: JID) -> None:
+        """The user is about to go: leave every room."""
+        for room in self._rooms.occupied(user):
+            try:
+                self.remove(room.jid.local, user, user)
+            except GatewayError as e:  # removed, or the room destroyed, by somebody else meanwhile
+                log.info("%s did not have to leave %s: %s", user, room.jid, e)
+
+    def _affiliate(self, name: str, actor: JID, pick: Pick, identifier: str) -> None:
+        with self._order(name):
+            room = self._existing(name)
+            wanted = pick(room)
+            if not wanted:
+                return
+            changed(room, actor, wanted, self.rules)  # refuse what can be refused, before anything is written
+            newcomers = [user for user, _ in wanted if user not in room.affiliations]
+            self._require_admissible(actor, newcomers)
+            willing = self._blocking.willing(newcomers, room.jid, actor)
+            unwilling = set(newcomers) - willing  # XEP §4.5: skipped without a word
+            if wanted := [change for change in wanted if change.user not in unwilling]:
+                if after := changed(room, actor, wanted, self.rules)[0]:
+                    self._quotas.require(room, after, wanted)
+                self._change(room, actor, lambda now: [c for c in pick(now) if c.user not in unwilling], willing, identifier)
+
+    def _require_admissible(self, actor: JID, newcomers: Sequence[JID]) -> None:
+        """Raise GatewayError, bot-kept-out, if `actor` may not bring one of these into a room."""
+        for user in newcomers:
+            if not self._may_bring(actor, user):
+                raise GatewayError("bot-kept-out", f"{user} is a bot, which only an administrator may bring into a room")
+
+    def _change(self, room: Room, actor: JID, pick: Pick, newcomers: set[JID], identifier: str) -> None:
+        name = room.jid.local
+        steps: list[tuple[Room, Room | None, list[Change]]] = []
+
+        def edit(before: Room) -> Room | None:
+            wanted = pick(before)
+            after, changes = changed(before, actor, wanted, self.rules) if wanted else (before, [])
+            steps[:] = [(before, after, changes)]
+            return after
+
+        until = self._stamps.next()
+        self._rooms.note(newcomers, name)
+        try:
+            self._rooms.change(name, edit)
+        finally:
+            gone = [user for user, affiliation in steps[0][2] if affiliation == NONE] if steps else []
+            self._rooms.settle([*newcomers, *gone], name)
+        before, after, changes = steps[0]
+        self._quotas.changed(before, after)
+        if changes:
+            self._voice.affiliated(before, after, changes, identifier)
+        if after is None:
+            self._rooms.forget_history(name, until)
+
+    # -- speaking
+
+    def say(self, name: str, sender: JID, message: Element) -> str:
+        """Send a message to everybody in the room, the sender included; its id. Raises GatewayError: room-unknown, not-occupant."""
+        if self.away is not None:
+            return self.away.say(name, sender, message)
+        with self._order(name):
+            return self._voice.say(self.room(name, sender), sender, message)
+
+    def _existing(self, name: str) -> Room:
+        room = self._rooms.load(name)
+        if room is None:
+            raise GatewayError("room-unknown")
+        return room
+
+    def _order(self, name: str) -> threading.RLock:
+        return self._orders[hash(name) % STRIPES]

@@ -1,0 +1,54 @@
+"""In which words does a MUC Light room tell its occupants what has changed? (XEP Multi-User Chat Light §4.2, §5.2, §5.4)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import MUC_LIGHT
+from xmpp_rest.protocol.stanza import child
+from xmpp_rest.service.muclight.room import Change
+
+AFFILIATIONS = f"{{{MUC_LIGHT}#affiliations}}"
+BLOCKING = f"{{{MUC_LIGHT}#blocking}}"
+CONFIGURATION = f"{{{MUC_LIGHT}#configuration}}"
+CREATE = f"{{{MUC_LIGHT}#create}}"
+DESTROY = f"{{{MUC_LIGHT}#destroy}}"
+INFO = f"{{{MUC_LIGHT}#info}}"
+
+
+def affiliations(changes: Iterable[Change], version: str = "", previous: str = "") -> list[Element]:
+    """The children of a message that says whose affiliation changed."""
+    x = child(f"{AFFILIATIONS}x")
+    x.extend(versions(AFFILIATIONS, version, previous))
+    x.extend(users(AFFILIATIONS, changes))
+    return [x, child("body")]
+
+
+def configuration(fields: Mapping[str, str], version: str, previous: str) -> list[Element]:
+    """The children of a message that says which fields of the configuration changed."""
+    x = child(f"{CONFIGURATION}x")
+    x.extend(versions(CONFIGURATION, version, previous))
+    x.extend(config(CONFIGURATION, fields))
+    return [x, child("body")]
+
+
+def destruction(user: JID) -> list[Element]:
+    """The children of a message that says to one occupant that the room is gone."""
+    changed, body = affiliations([Change(user, "none")])
+    return [changed, child(f"{DESTROY}x"), body]
+
+
+def versions(namespace: str, version: str, previous: str = "") -> list[Element]:
+    """`<prev-version/>` and `<version/>`, those that are not empty."""
+    rows = (("prev-version", previous), ("version", version))
+    return [child(f"{namespace}{name}", text) for name, text in rows if text]
+
+
+def users(namespace: str, changes: Iterable[Change]) -> list[Element]:
+    return [child(f"{namespace}user", str(user), affiliation=affiliation) for user, affiliation in changes]
+
+
+def config(namespace: str, fields: Mapping[str, str]) -> list[Element]:
+    return [child(f"{namespace}{name}", value) for name, value in fields.items()]

@@ -1,0 +1,1 @@
+"""Event streams, and the sessions that open streams make."""

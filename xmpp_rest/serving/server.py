@@ -1,0 +1,106 @@
+"""How is the application served? gunicorn, set up from wsgi.ini (notes: gunicorn reads no ini itself)."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from drivers.lease import Taken
+from xmpp_rest.application import build
+from xmpp_rest.config import descriptors
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.reload import refreshed
+from xmpp_rest.serving import affinity, shares
+
+GRACEFUL = 20  # seconds for requests that are under way when the server is told to stop
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    server = settings.server
+    host, port = server.bind
+    return {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": server.workers,
+        "threads": server.threads,
+        "worker_class": server.worker_class,
+        "worker_connections": descriptors.connections(settings),
+        "graceful_timeout": GRACEFUL,
+        "timeout": 60,  # of the worker's heartbeat; requests may take longer
+        "loglevel": server.log_level,
+        "errorlog": "-",
+        "limit_request_line": 8190,  # a JID in the path may have 3071 bytes, three times that when percent-encoded
+        "http_parser": "python",  # the fast one lacks conformance fixes and gains nothing
+        # forwarding fields are the application's to believe, by [server] proxies; gunicorn by itself believes whoever is on this machine
+        "forwarded_allow_ips": "",
+        "secure_scheme_headers": {},
+        "forwarder_headers": "",
+        "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
+        "post_worker_init": _start,
+        "worker_exit": _stop,
+        "pre_fork": _place if server.pin_workers else _share,
+        "child_exit": shares.child_exit,
+        **({"post_fork": affinity.post_fork} if server.pin_workers else {}),
+    }
+
+
+def _gateway(worker: Any) -> Gateway:
+    gateway: Gateway = worker.app.callable.extensions["gateway"]
+    return gateway
+
+
+def _freeze(*_: Any) -> None:
+    """What there is by now stays: the collector need not look at it again, nor write to the memory that the processes share."""
+    gc.collect()
+    gc.freeze()
+
+
+def _share(arbiter: Any, worker: Any) -> None:
+    """In the parent, before the fork."""
+    _freeze()
+    shares.pre_fork(arbiter, worker)
+
+
+def _place(arbiter: Any, worker: Any) -> None:
+    """As `_share`; and the worker is to have a processor."""
+    _share(arbiter, worker)
+    affinity.pre_fork(arbiter, worker)
+
+
+def _start(worker: Any) -> None:
+    """In the worker, after the fork and once the application is loaded: the link may connect.
+
+    What cannot work was said before the first fork. gunicorn ends all of itself where a worker fails here, so one that comes in place of
+    another while the database is down must not.
+    """
+    gateway = _gateway(worker)
+    gateway.on_loss = partial(os.kill, worker.ppid, signal.SIGTERM)  # of all workers
+    gateway.start_in_time(lambda e: isinstance(e, Taken))
+    _freeze()
+
+
+def _stop(_: Any, worker: Any) -> None:
+    """In the worker, after its connections have drained."""
+    if getattr(worker.app, "callable", None) is not None:
+        _gateway(worker).stop()
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn over one set of settings. `run()` serves until it is told to stop, and exits the process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in _options(self._settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return build(refreshed(self._settings))

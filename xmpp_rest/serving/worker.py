@@ -1,0 +1,324 @@
+"""How does gunicorn serve slow, silent and lingering clients without a thread being lost to each? A subclass of its threaded worker.
+
+gunicorn 27's own gives a connection a thread as soon as a byte has come, and waits for the rest without end; it closes gracefully in
+the loop that accepts, up to two seconds each. Here every request has a deadline for its head and one for its body, an unread answer too,
+and closing is the business of a thread of its own. This leans on gunicorn's internals: its version is pinned, and tests/http hold them:
+test_worker.py, test_request_body.py and test_request_parser.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import heapq
+import itertools
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from gunicorn.http.parser import RequestParser
+from gunicorn.workers.gthread import TConn, ThreadWorker
+from werkzeug.exceptions import ClientDisconnected
+
+from xmpp_rest.serving.body import TimedBody, is_here
+from xmpp_rest.serving.parser import Parser
+from xmpp_rest.serving.sending_socket import ClientSocket
+from xmpp_rest.serving.shares import ABSENT, Shares
+
+log = logging.getLogger(__name__)
+
+HEAD_SECONDS = 15.0  # from the first byte to the end of the head
+IO_SECONDS = 30.0  # for one write to get anywhere
+DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
+LINGER_SECONDS = 2.0  # for a client to take the end of an answer (RFC 9112 §9.6)
+YIELD = 0.005  # seconds that a worker which has more connections than another lets that one go first
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+PAUSE = 0.5  # seconds without taking a connection, where the system has no descriptor for it
+QUIET = 60.0  # seconds between two lines about trouble of the loop
+NEXT_REQUEST = 0.02  # seconds that a thread waits for the next request on its connection, if nobody else waits for a thread
+
+
+class Reaper:
+    """Ends what has passed its deadline, and closes connections gently, in one thread. Owned by the worker."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def at(self, when: float, act: Callable[[], None]) -> None:
+        """Call `act` at the monotonic time `when`; it must not block, and looks for itself whether it is still due."""
+        with self._changed:
+            heapq.heappush(self._due, (when, next(self._numbers), act))
+            if self._due[0][0] == when:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._due or self._due[0][0] > time.monotonic():
+                    self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
+                _, _, act = heapq.heappop(self._due)
+            try:
+                act()
+            except (OSError, ValueError):  # the connection went away by itself
+                continue
+            except Exception:  # one connection's trouble must not cost the others their deadlines
+                log.exception("a deadline could not be kept")
+
+
+class Pool(ThreadPoolExecutor):
+    """The threads that serve. Where the system gives no further one, those that there are do the work."""
+
+    def _adjust_thread_count(self) -> None:
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError:  # what was to be done waits in the queue already
+            if not self._threads:
+                raise
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """One client. `deadline` is when its thread is to be freed; None while the application has the word."""
+
+    def __init__(self, reaper: Reaper, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+        self.tls = bool(cfg.is_ssl)
+        # under TLS it is OpenSSL that reads, which knows nothing of this
+        client_socket = sock if self.tls else ClientSocket(sock, patience=NEXT_REQUEST, write=IO_SECONDS)
+        super().__init__(cfg, client_socket, client, server)
+        self.reaper = reaper
+        self.deadline: float | None = None
+        self._watched = False
+
+    def init(self) -> None:
+        """Called before each request, with the socket blocking."""
+        if not self.initialized:
+            super().init()
+            self.parser: Any  # that of HTTP/1, unless it is set up otherwise
+            if type(self.parser) is RequestParser:
+                self.parser = Parser(self.parser)
+        if self.tls:
+            self.sock.settimeout(IO_SECONDS)
+        self.due_in(HEAD_SECONDS)
+
+    def wait_for_data(self, timeout: float) -> bool:
+        """As gunicorn's, which takes a descriptor for it."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        self.data_ready: bool = bool(poll.poll(timeout * 1000))
+        return self.data_ready
+
+    def due_in(self, seconds: float | None) -> None:
+        """Free the thread after so many seconds from now, unless told otherwise before."""
+        self.deadline = None if seconds is None else time.monotonic() + seconds
+        if self.deadline is not None and not self._watched:
+            self._watched = True
+            self.reaper.at(self.deadline, self._look)
+
+    def _look(self) -> None:
+        """One look at a time is planned for each connection, however often its deadline moves."""
+        self._watched = False
+        deadline = self.deadline
+        if deadline is None:
+            return
+        if deadline > time.monotonic():
+            self._watched = True
+            self.reaper.at(deadline, self._look)
+            return
+        self.sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in recv
+
+    def has_next(self) -> bool:
+        """Whether the next request is there, or comes within NEXT_REQUEST; or the client has closed."""
+        unreader = self.parser.unreader
+        if unreader.buf.getvalue():
+            return True
+        if self.tls:
+            return False
+        begun = self.sock.next_request(unreader.mxchunk)
+        if begun:
+            unreader.unread(begun)
+        return begun is not None  # the parser looks for itself that there is no more
+
+    def close(self, graceful: bool = False) -> None:
+        self.deadline = None
+        if not graceful:
+            super().close()
+            return
+        with contextlib.suppress(OSError):
+            self.sock.setblocking(False)
+            self.sock.shutdown(socket.SHUT_WR)
+        until = time.monotonic() + LINGER_SECONDS
+        self.reaper.at(time.monotonic(), lambda: self._linger(until))
+
+    def _linger(self, until: float) -> None:
+        """Read what the client still sends, so that the kernel does not cut off the end of the answer with a reset."""
+        try:
+            while self.sock.recv(65536):
+                if time.monotonic() > until:
+                    break
+        except BlockingIOError:
+            if time.monotonic() < until:
+                self.reaper.at(time.monotonic() + 0.05, lambda: self._linger(until))
+                return
+        except OSError:
+            self.sock.close()
+            raise
+        self.sock.close()
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker, with deadlines, and with an eye on how many connections the others have (shares.py)."""
+
+    shares: Shares | None = None
+    slot = 0
+    _yields_until = 0.0  # monotonic time; 0.0: it has yielded nothing since it last took a connection
+    _quiet_until = 0.0  # monotonic time before which no trouble of the loop is logged
+
+    def get_thread_pool(self) -> Pool:
+        return Pool(max_workers=self.cfg.threads)
+
+    def init_process(self) -> None:
+        self.reaper = Reaper()
+        self.reaper.start()
+        super().init_process()
+
+    def run(self) -> None:
+        # gunicorn asks for some twenty-five settings during each request, each found only after a look-up of an attribute has failed.
+        # From here on the settings are as they are; a reload makes new workers.
+        self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
+        super().run()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        yielded, offered = self._yields_until, self._accepting
+        left = yielded - time.monotonic()
+        if yielded and self.alive and (left > 0 or offered):
+            # not past the time at which `run` takes connections again; then a look whether it is still there
+            timeout = min(timeout, max(0.0, left))
+        self._tell()
+        self._dispatch(timeout)
+        if offered and self._yields_until == yielded:  # another has taken it: the next one is yielded, too
+            self._yields_until = 0.0
+
+    def _dispatch(self, timeout: float) -> None:
+        """As gunicorn's; but whatever goes wrong with one event, the others come to theirs, and the worker does not end."""
+        for key, _ in self.poller.select(timeout):
+            try:
+                key.data(key.fileobj)
+            except Exception:
+                self._complain("an event could not be handled", trace=True)
+
+    def _complain(self, what: str, *, trace: bool = False) -> None:
+        """Log trouble that comes again as long as its cause is there, once a minute."""
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + QUIET
+            self.log.error("worker %d: %s", os.getpid(), what, exc_info=trace)
+
+    def enqueue_req(self, conn: Connection) -> None:
+        try:
+            super().enqueue_req(conn)
+        except RuntimeError as e:  # there is no thread at all, and none can be begun; or the pool is shut down
+            self.nr_conns -= 1
+            conn.close()
+            self._complain(f"a connection could not be served: {e}")
+
+    def _tell(self) -> None:
+        if self.shares is not None:
+            self.shares.tell(self.slot, self.nr_conns if self.alive else ABSENT)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Told before each wait; not to enable what is yielded to others."""
+        if not enabled or time.monotonic() >= self._yields_until:
+            super().set_accept_enabled(enabled)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection; but let others that have fewer go first, once for each, and not for long."""
+        if self.shares is not None and not self._yields_until and self.nr_conns > self.shares.fewest():
+            self._yields_until = time.monotonic() + YIELD
+            self.set_accept_enabled(False)
+            return
+        self._yields_until = 0.0
+        try:
+            sock, address = listener.accept()
+        except OSError as e:
+            if e.errno in EXHAUSTED:
+                self._pause(e)
+            elif e.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        self.nr_conns += 1
+        self._tell()
+        self.enqueue_req(Connection(self.reaper, self.cfg, sock, address, listener.getsockname()))
+
+    def _pause(self, error: OSError) -> None:
+        """The system has no descriptor for another connection: take none for a while, and let go those that nobody uses now."""
+        self._complain(f"no connection is taken for now: {error.strerror} (the limit of open files is RLIMIT_NOFILE: `ulimit -n`)")
+        self._yields_until = time.monotonic() + PAUSE
+        self.set_accept_enabled(False)
+        self.murder_keepalived(force=True)
+
+    def handle(self, conn: Connection) -> Any:
+        """Serve a request, and the next ones too as long as they follow at once and nobody waits for a thread."""
+        keep = super().handle(conn)
+        while keep is True and self.alive and self._idle() and conn.has_next():
+            keep = super().handle(conn)
+        conn.due_in(None)
+        return keep
+
+    def _keepalive_after(self, conn: Connection, keepalive: Any) -> bool:
+        """Read what the application left of the body, so that the next request on the connection gets its answer.
+
+        gunicorn would stop after 64 KiB and close, though the answer said keep-alive.
+        """
+        if not keepalive:
+            return False
+        try:
+            return bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_SECONDS, max_bytes=DRAIN_BYTES))
+        except ClientDisconnected:  # it has its answer
+            return False
+
+    def _idle(self) -> bool:
+        return bool(self.tpool._work_queue.empty())
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """The head is complete: from here on the body has its own deadline, and the application none.
+
+        gunicorn sends the head of the answer by itself: it is let go together with what follows.
+        """
+        if is_here(req.body, req.unreader):
+            conn.due_in(None)
+        else:
+            req.body = TimedBody(req.body, req.unreader, conn.due_in)
+        if conn.tls:
+            return super().handle_request(req, conn)
+        conn.sock.hold()
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            conn.sock.flush()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Told to stop: what waits or streams ends now, so that the rest can end in time.
+
+        The application says how: callables in its `extensions["ending"]`. Not called here, inside a signal handler.
+        """
+        if self.alive:
+            loaded = getattr(self, "wsgi", None)  # it may be told while it still loads the application
+            for end in getattr(loaded, "extensions", {}).get("ending", ()):
+                threading.Thread(target=self._end, args=(end,), name="ending", daemon=True).start()
+        super().handle_exit(sig, frame)
+
+    def _end(self, end: Callable[[], None]) -> None:
+        try:
+            end()
+        except Exception:
+            self.log.exception("what waits could not be ended")

@@ -1,0 +1,1 @@
+"""What threads share: one group executor, one timer heap, one keyed pool, bounded waiting."""
