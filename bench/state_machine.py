@@ -34,7 +34,7 @@ Application = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 
 
 class Thing(Resource):
-    """The resource of section 1.1 of the specification."""
+    """The resource of http-state-machine §1.1."""
 
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS", "PUT"]

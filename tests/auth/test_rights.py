@@ -1,4 +1,4 @@
-"""Which rule opens which command to whom? (spec commands-api §5)"""
+"""Which rule opens which command to whom? (commands-api §5)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a changed configuration in force once `reload_config` says so, and named where it is not? (spec commands-api §12)"""
+"""Is a changed configuration in force once `reload_config` says so, and named where it is not? (commands-api §12)"""
 
 from __future__ import annotations
 

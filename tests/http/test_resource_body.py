@@ -1,4 +1,4 @@
-"""Section 8: bodies, content types, HEAD, and errors."""
+"""http-state-machine §8: bodies, content types, HEAD, and errors."""
 
 from __future__ import annotations
 

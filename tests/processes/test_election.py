@@ -1,4 +1,4 @@
-"""Is there always exactly one owner, and can its peers reach it? (design D1)"""
+"""Is there always exactly one owner, and can its peers reach it? (decision 0007)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of an account, as Prosody keeps it: its members besides the password, and what a token is bound to (spec data-api §5.1)."""
+"""The record of an account, as Prosody keeps it: its members besides the password, and what a token is bound to (data-api §5.1)."""
 
 from __future__ import annotations
 

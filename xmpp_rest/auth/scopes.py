@@ -1,4 +1,4 @@
-"""What does a bearer token with these scopes open? (spec commands-api §13; `send:` is our own)
+"""What does a bearer token with these scopes open? (commands-api §13; `send:` is our own)
 
 | scope | opens |
 | --- | --- |

@@ -1,1 +1,1 @@
-"""`xmpp-restctl`: the commands of /api on the command line, as ejabberdctl has them (spec commands-api §14)."""
+"""`xmpp-restctl`: the commands of /api on the command line, as ejabberdctl has them (commands-api §14)."""

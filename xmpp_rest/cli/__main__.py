@@ -1,4 +1,4 @@
-"""`xmpp-restctl [--config FILE] [--offline] [-v] [--version N] [--auth USER HOST PASSWORD] COMMAND [ARGUMENTS]` (spec commands-api §14)"""
+"""`xmpp-restctl [--config FILE] [--offline] [-v] [--version N] [--auth USER HOST PASSWORD] COMMAND [ARGUMENTS]` (commands-api §14)"""
 
 from __future__ import annotations
 

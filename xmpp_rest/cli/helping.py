@@ -1,4 +1,4 @@
-"""What does the help of the command line say? (spec commands-api §14)"""
+"""What does the help of the command line say? (commands-api §14)"""
 
 from __future__ import annotations
 

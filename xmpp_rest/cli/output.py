@@ -1,4 +1,4 @@
-"""What does the command line print of a result or a failure, and with which exit code? (spec commands-api §14)"""
+"""What does the command line print of a result or a failure, and with which exit code? (commands-api §14)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a line of the command line run? In the process that owns the link, or on the storage alone (spec commands-api §14)."""
+"""How is a line of the command line run? In the process that owns the link, or on the storage alone (commands-api §14)."""
 
 from __future__ import annotations
 

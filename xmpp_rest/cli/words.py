@@ -1,4 +1,4 @@
-"""How do the words of a command line become the arguments of a command? (spec commands-api §14)"""
+"""How do the words of a command line become the arguments of a command? (commands-api §14)"""
 
 from __future__ import annotations
 

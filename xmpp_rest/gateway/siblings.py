@@ -1,4 +1,4 @@
-"""What does a process that does not own the link have the owner do? (design D1)
+"""What does a process that does not own the link have the owner do? (decision 0007)
 
 Stanzas are routed, archived and answered in the owner alone, so that order, waiting iqs and rooms have one place. The other processes do
 the HTTP: credentials, formats, reading from the storage, and event streams, which the owner's broadcasts feed.

@@ -1,4 +1,4 @@
-"""What does the response look like once its status is known? (section 8 of the state machine, RFC 9110 §15)"""
+"""What does the response look like once its status is known? (http-state-machine §8, RFC 9110 §15)"""
 
 from __future__ import annotations
 

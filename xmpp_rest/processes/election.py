@@ -1,4 +1,4 @@
-"""Which of the gateway's processes owns the link, and how do the others reach it? (design D1)
+"""Which of the gateway's processes owns the link, and how do the others reach it? (decision 0007)
 
 The first process to lock a file in the data folder is the owner and listens on a Unix socket; the others are its peers. They call it,
 and it tells them what happens. When the owner dies the kernel frees the lock, the peers notice the end of their connection, and one of

@@ -1,4 +1,4 @@
-"""What does the process that owns the link do for the others? Their calls, and the telling of what happens (design D1)."""
+"""What does the process that owns the link do for the others? Their calls, and the telling of what happens (decision 0007)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a stanza written as a body of HTTP, and read from one? One line for each media type (spec rest-api §3, §4, §11)."""
+"""How is a stanza written as a body of HTTP, and read from one? One line for each media type (rest-api §3, §4, §11)."""
 
 from __future__ import annotations
 

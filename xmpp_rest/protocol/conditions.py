@@ -94,6 +94,6 @@ def reason_phrase(status: int) -> str:
 
 
 def error_of_status(status: int) -> StanzaError:
-    """The stanza error that an HTTP answer of `status` stands for (spec rest-api §12); any not in the table is undefined-condition."""
+    """The stanza error that an HTTP answer of `status` stands for (rest-api §12); any not in the table is undefined-condition."""
     kind, condition = _FROM_HTTP.get(status, ("cancel", "undefined-condition"))
     return StanzaError(kind, condition, f"{status} {reason_phrase(status)}")

@@ -1,4 +1,4 @@
-"""Is what is said in a room kept, paged and heard as the specification says? (spec client-api §4, §6, §8.2, §8.3)"""
+"""Is what is said in a room kept, paged and heard as the specification says? (client-api §4, §6, §8.2, §8.3)"""
 
 from __future__ import annotations
 

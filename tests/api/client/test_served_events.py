@@ -1,4 +1,4 @@
-"""Do event streams keep their word on real connections: at once, in order, without loss, and in nobody's way? (spec client-api §8)"""
+"""Do event streams keep their word on real connections: at once, in order, without loss, and in nobody's way? (client-api §8)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can archives be counted and cleared by command? (spec commands-api §12)"""
+"""Can archives be counted and cleared by command? (commands-api §12)"""
 
 from __future__ import annotations
 

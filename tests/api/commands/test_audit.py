@@ -1,4 +1,4 @@
-"""Is every call written down, on one line, without a secret? (spec commands-api §16)"""
+"""Is every call written down, on one line, without a secret? (commands-api §16)"""
 
 from __future__ import annotations
 

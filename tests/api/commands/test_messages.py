@@ -1,4 +1,4 @@
-"""What do commands send, what waits for who is offline, and what is cleared away? (spec commands-api §12)"""
+"""What do commands send, what waits for who is offline, and what is cleared away? (commands-api §12)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are requests checked in the peer's order, whatever else is wrong with them? (spec commands-api §2)"""
+"""Are requests checked in the peer's order, whatever else is wrong with them? (commands-api §2)"""
 
 from __future__ import annotations
 

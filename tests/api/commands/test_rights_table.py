@@ -1,4 +1,4 @@
-"""Do the rules of wsgi.ini open over HTTP what they say, and are mistakes in them named? (spec commands-api §5)"""
+"""Do the rules of wsgi.ini open over HTTP what they say, and are mistakes in them named? (commands-api §5)"""
 
 from __future__ import annotations
 

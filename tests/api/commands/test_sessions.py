@@ -1,4 +1,4 @@
-"""Who counts as online, and what ends it? (spec commands-api §12, sessions)"""
+"""Who counts as online, and what ends it? (commands-api §12, sessions)"""
 
 from __future__ import annotations
 

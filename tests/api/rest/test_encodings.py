@@ -1,4 +1,4 @@
-"""JSON, forms, text and CBOR, and what the path says (spec rest-api §3, §4, §5, §11)."""
+"""JSON, forms, text and CBOR, and what the path says (rest-api §3, §4, §5, §11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /rest/outcome/{id}` and `Prefer: wait` (design D4)."""
+"""`GET /rest/outcome/{id}` and `Prefer: wait` (decision 0009)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do stanzas of type error read and write? (§7)"""
+"""How do stanzas of type error read and write? (json-mapping §7)"""
 
 from __future__ import annotations
 

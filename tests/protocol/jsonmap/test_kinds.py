@@ -1,4 +1,4 @@
-"""Which kind and type does an object get that does not say so, and who is it for? (§2)"""
+"""Which kind and type does an object get that does not say so, and who is it for? (json-mapping §2)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does every line of the tables read and write what it says, and does §1 hold for what does not fit? (§1 to §5)"""
+"""Does every line of the tables read and write what it says, and does json-mapping §1 hold for what does not fit? (json-mapping §1 to §5)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client API at /api, compatible with MongooseIM's (spec client-api)."""
+"""The client API at /api, compatible with MongooseIM's (docs/compatibility/client-api.md)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes = Blueprint("client", __name__)
     for family in dispatcher.families:
         for rule in (f"{settings.prefix}/{family}", f"{settings.prefix}/{family}/<anything:tail>"):
-            # spec §1.8 wants our 405, not Flask's
+            # client-api §1.8 wants our 405, not Flask's
             routes.record(any_method(rule, family, dispatcher.view))
     description = Description.as_view("description", settings)
     routes.add_url_rule(f"{settings.prefix}-docs/openapi.json", view_func=description)

@@ -1,4 +1,4 @@
-"""`/contacts` and `/contacts/{jid}`: the caller's roster with its subscriptions (spec client-api §7)."""
+"""`/contacts` and `/contacts/{jid}`: the caller's roster with its subscriptions (client-api §7)."""
 
 from __future__ import annotations
 

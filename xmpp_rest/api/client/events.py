@@ -1,4 +1,4 @@
-"""`/api/sse`: what happens to a user, as it happens (spec client-api §8)."""
+"""`/api/sse`: what happens to a user, as it happens (client-api §8)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Events(ClientResource):
 
     def init(self) -> None:
         super().init()
-        self.request.environ["HTTP_ACCEPT"] = "*/*"  # spec §1.3: not looked at
+        self.request.environ["HTTP_ACCEPT"] = "*/*"  # client-api §1.3: not looked at
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("text", "event-stream", "*"), "to_stream")]
@@ -66,7 +66,7 @@ class Events(ClientResource):
 
 
 def is_shown(event: Event) -> bool:
-    """Whether the event is for a reader of this API: something said to the caller, or in a room (spec §8.1, §8.3)."""
+    """Whether the event is for a reader of this API: something said to the caller, or in a room (client-api §8.1, §8.3)."""
     return event.stanza.tag == "message" and event.stanza.get("type") in _ITEMS and not event.sent
 
 

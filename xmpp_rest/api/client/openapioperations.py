@@ -1,4 +1,4 @@
-"""Which operations does the client API have, and what does each answer? One line for each (spec client-api §12)."""
+"""Which operations does the client API have, and what does each answer? One line for each (client-api §12)."""
 
 from __future__ import annotations
 

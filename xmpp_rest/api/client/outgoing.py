@@ -1,4 +1,4 @@
-"""Which optional elements may a sent message have? (spec client-api §11: what other servers of this API only read)
+"""Which optional elements may a sent message have? (client-api §11: what other servers of this API only read)
 
 What is no text does not count, and is no error: those servers pass over these keys.
 """

@@ -1,7 +1,7 @@
-"""What do all resources of the client API have in common? Credentials, JSON bodies, refusals, and the order of checks (spec client-api §1).
+"""What do all resources of the client API have in common? Credentials, JSON bodies, refusals, and the order of checks (client-api §1).
 
-The order of §1.7 is that of the state machine: method, credentials, `Accept`, content type; then comes `get`, `post`, `put` or `delete`
-of the resource, which looks at the path first, then at the query or body, then at what exists and who may.
+The order of checks (client-api §1.7) is that of the machine: method, credentials, `Accept`, content type; then `get`, `post`, `put` or
+`delete` of the resource looks at the path, at the query or body, and at what exists and who may.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ class ClientResource(Authenticated):
     def init(self) -> None:
         self.gateway.start()
         if not self.request.environ.get("CONTENT_TYPE"):
-            self.request.environ["CONTENT_TYPE"] = JSON  # spec §1.3: a body that says nothing of its type is JSON
+            self.request.environ["CONTENT_TYPE"] = JSON  # client-api §1.3: a body that says nothing of its type is JSON
 
     def known_methods(self) -> frozenset[str]:
-        return frozenset((self.request.method,))  # spec §1.8: none is 501 here
+        return frozenset((self.request.method,))  # client-api §1.8: none is 501 here
 
     def allowed_methods(self) -> tuple[str, ...]:
         return self.methods
@@ -112,7 +112,7 @@ class ClientResource(Authenticated):
         self._send(self.answering(self.delete))
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
-        """What the machine refuses by itself has no body (spec §1.6); a header field says what would be right."""
+        """What the machine refuses by itself has no body (client-api §1.6); a header field says what would be right."""
         self.response.headers.update(detail_field(_DETAILS[status](self) if status in _DETAILS else ""))
         return b"", JSON
 
@@ -141,14 +141,14 @@ class ClientResource(Authenticated):
     # -- what a subclass uses
 
     def value(self) -> Any:
-        """The JSON value in the body. Raises Refusal for anything else (spec §1.4)."""
+        """The JSON value in the body. Raises Refusal for anything else (client-api §1.4)."""
         try:
             return read_json(self._body())
         except BadObject as e:
             raise Refusal(400, "Invalid request body", detail=str(e)) from e
 
     def fields(self) -> dict[str, Any]:
-        """The JSON object in the body. Raises Refusal for anything else (spec §1.4)."""
+        """The JSON object in the body. Raises Refusal for anything else (client-api §1.4)."""
         value = self.value()
         if not isinstance(value, dict):
             raise Refusal(400, "Invalid request body", detail="The body must be a JSON object")

@@ -1,4 +1,4 @@
-"""How does a stanza from a room look in the history of the room and in events? (spec client-api §4.2)"""
+"""How does a stanza from a room look in the history of the room and in events? (client-api §4.2)"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def room_item(stanza: Element, identifier: str, timestamp: int) -> dict[str, Any
     changes = stanza.find(f"{_AFFILIATIONS}x")
     if changes is not None:
         return _affiliation(stanza, changes, head)
-    if stanza.find(f"{_CONFIGURATION}x") is not None:  # spec §3.7: left out, although it has a body
+    if stanza.find(f"{_CONFIGURATION}x") is not None:  # client-api §3.7: left out, although it has a body
         return None
     said = _said(stanza)
     return {"type": "message", "from": _speaker(stanza), **head, **said} if said else None

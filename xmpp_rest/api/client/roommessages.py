@@ -1,4 +1,4 @@
-"""`/rooms/{id}/messages`: what is said in a room (spec client-api §4)."""
+"""`/rooms/{id}/messages`: what is said in a room (client-api §4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/rooms`, `/rooms/{id}` and `/rooms/{id}/config`: the caller's rooms, one of them, and what it is called (spec client-api §3)."""
+"""`/rooms`, `/rooms/{id}` and `/rooms/{id}/config`: the caller's rooms, one of them, and what it is called (client-api §3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.muclight.room import MEMBER, Change
 
 CONFIG = {"name": "roomname", "subject": "subject", "description": "description"}
-"""Key of this API → field of the room's configuration. The first two are required; others are ours (spec §11)."""
+"""Key of this API → field of the room's configuration. The first two are required; others are ours (client-api §11)."""
 REQUIRED = ("name", "subject")
 
 
@@ -52,12 +52,12 @@ class Rooms(RoomResource):
         require(fields)
         others = self._participants(fields.get("participants", []))
         with refusals():
-            if name and rooms.exists(name):  # spec §1.7: before the values are looked at
+            if name and rooms.exists(name):  # client-api §1.7: before the values are looked at
                 raise GatewayError("room-exists")
             return Reply(status, {"id": rooms.create(self.account, configuration(fields), others, name=name)})
 
     def _participants(self, given: Any) -> list[Change]:
-        """Who is in the room from the start (an extension, spec §11), each once, without the caller."""
+        """Who is in the room from the start (an extension, client-api §11), each once, without the caller."""
         if not isinstance(given, list):
             raise Refusal(400, "Invalid list of participants")
         text = "Invalid user JID"
@@ -75,7 +75,7 @@ class RoomConfig(RoomResource):
         fields = self.fields()
         require(fields)
         with refusals("config"):
-            # spec §1.7: whether the caller may comes before whether the values are good
+            # client-api §1.7: whether the caller may comes before whether the values are good
             self.rooms.room(name, self.account).require(self.account, owner=not self.rooms.rules.all_can_configure)
             self.rooms.configure(name, self.account, configuration(fields))
         return NO_CONTENT

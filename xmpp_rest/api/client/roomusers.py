@@ -1,4 +1,4 @@
-"""`/rooms/{id}/users` and `/rooms/{id}/users/{user}`: who comes into a room and who leaves it (spec client-api §3.8, §3.9)."""
+"""`/rooms/{id}/users` and `/rooms/{id}/users/{user}`: who comes into a room and who leaves it (client-api §3.8, §3.9)."""
 
 from __future__ import annotations
 

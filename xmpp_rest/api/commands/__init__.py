@@ -1,4 +1,4 @@
-"""The command API at /api, compatible with ejabberd's mod_http_api (spec commands-api §1)."""
+"""The command API at /api, compatible with ejabberd's mod_http_api (commands-api §1)."""
 
 from __future__ import annotations
 

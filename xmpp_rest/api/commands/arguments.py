@@ -1,4 +1,4 @@
-"""How do the arguments of a request become those of a command? (spec commands-api §7)"""
+"""How do the arguments of a request become those of a command? (commands-api §7)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written down about a call? One line: who, what, from where, with what result; never a secret (spec commands-api §16)."""
+"""What is written down about a call? One line: who, what, from where, with what result; never a secret (commands-api §16)."""
 
 from __future__ import annotations
 

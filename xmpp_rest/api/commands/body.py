@@ -1,4 +1,4 @@
-"""Which arguments does a request give? A JSON object in a POST, the query in a GET (spec commands-api §3)."""
+"""Which arguments does a request give? A JSON object in a POST, the query in a GET (commands-api §3)."""
 
 from __future__ import annotations
 

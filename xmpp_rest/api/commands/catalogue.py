@@ -40,7 +40,7 @@ class Definition:
     args: tuple[Field, ...]
     result: Field
     renamed: Mapping[str, str]  # old argument name → new one
-    policy: str  # restricted, admin or user; decides nothing (spec commands-api §5)
+    policy: str  # restricted, admin or user; decides nothing (commands-api §5)
     tags: frozenset[str]
     module: str
     summary: str

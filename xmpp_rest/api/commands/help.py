@@ -1,4 +1,4 @@
-"""What the help says about a command: its declaration, and what the catalogue has about its arguments (spec commands-api §14)."""
+"""What the help says about a command: its declaration, and what the catalogue has about its arguments (commands-api §14)."""
 
 from __future__ import annotations
 

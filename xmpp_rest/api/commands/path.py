@@ -1,4 +1,4 @@
-"""Which command in which version does a URL name? (spec commands-api §1, §6)"""
+"""Which command in which version does a URL name? (commands-api §1, §6)"""
 
 from __future__ import annotations
 

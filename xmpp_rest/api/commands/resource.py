@@ -1,4 +1,4 @@
-"""How does a request become the run of a command? The order of checks of the peer, on the state machine (spec commands-api §2)."""
+"""How does a request become the run of a command? The order of checks of the peer, on the state machine (commands-api §2)."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from xmpp_rest.http.resource import Resource, Stop
 
 METHODS = ["GET", "POST", "OPTIONS"]
 REFUSED_METHODS = ("PUT", "PATCH", "DELETE", "HEAD")
-"""COMPAT ejabberd: 400, where RFC 9110 §15.5.6 has 405; and HEAD never runs a command (spec commands-api §1)."""
+"""COMPAT ejabberd: 400, where RFC 9110 §15.5.6 has 405; and HEAD never runs a command (commands-api §1)."""
 # COMPAT ejabberd: the answer is the outcome of a call and no representation, so there is nothing to negotiate or to compare.
 NOT_LOOKED_AT = (
     "CONTENT_TYPE", "HTTP_ACCEPT", "HTTP_RANGE",
     "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE",
 )  # fmt: skip
-HOST_OF = {"add_rosteritem": "localhost", "delete_rosteritem": "localhost"}  # there `host` is the contact's domain (spec §15.3)
+HOST_OF = {"add_rosteritem": "localhost", "delete_rosteritem": "localhost"}  # there `host` is the contact's domain (commands-api §15)
 NEIGHBOURS = ("messages", "rooms", "contacts", "sse")  # what the client API has below /api
 PREFLIGHT = {"Content-Type": "text/plain", "Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Max-Age": "86400"}
 

@@ -1,4 +1,4 @@
-"""What types do arguments and results have? The notation of the catalogue, and how a type is named in a message (spec commands-api §7)."""
+"""What types do arguments and results have? The notation of the catalogue, and how a type is named in a message (commands-api §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data API at /data, compatible with Prosody's mod_data_access (spec data-api §1)."""
+"""The data API at /data, compatible with Prosody's mod_data_access (data-api §1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Authorization fields count at /data? Basic with a whole JID (spec data-api §1.2), and the gateway's own tokens."""
+"""Which Authorization fields count at /data? Basic with a whole JID (data-api §1.2), and the gateway's own tokens."""
 
 from __future__ import annotations
 

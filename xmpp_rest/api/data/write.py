@@ -1,4 +1,4 @@
-"""How is a store replaced, added to, removed? (spec data-api §1.5, §1.6)"""
+"""How is a store replaced, added to, removed? (data-api §1.5, §1.6)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stanza API at /rest, compatible with Prosody's mod_rest (spec rest-api §1)."""
+"""The stanza API at /rest, compatible with Prosody's mod_rest (rest-api §1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does /rest answer when something is wrong? mod_rest's table of errors, and their three forms (spec rest-api §10)."""
+"""What does /rest answer when something is wrong? mod_rest's table of errors, and their three forms (rest-api §10)."""
 
 from __future__ import annotations
 

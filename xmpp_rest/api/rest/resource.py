@@ -1,4 +1,4 @@
-"""What do all resources of /rest have in common? Credentials, formats, errors (spec rest-api §2, §3, §10, §11)."""
+"""What do all resources of /rest have in common? Credentials, formats, errors (rest-api §2, §3, §10, §11)."""
 
 from __future__ import annotations
 
@@ -134,4 +134,4 @@ def _size(resource: RestResource) -> dict[str, object]:
 
 
 _CONTEXT = {401: _no_credentials, 403: _wrong_credentials, 413: _size, 415: _type}
-"""What the error behind a status of the state machine tells of the request (spec rest-api §10)."""
+"""What the error behind a status of the state machine tells of the request (rest-api §10)."""

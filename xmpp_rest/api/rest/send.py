@@ -1,4 +1,4 @@
-"""`POST /rest`: how does a body become a stanza that is sent, and its outcome an answer? (spec rest-api §7, §8)"""
+"""`POST /rest`: how does a body become a stanza that is sent, and its outcome an answer? (rest-api §7, §8)"""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Send(StanzaResource):
 
 
 class Echo(StanzaResource):
-    """`POST /rest/echo`: gives the stanza back as it would be sent (spec rest-api §9), also one that says nothing to anybody."""
+    """`POST /rest/echo`: gives the stanza back as it would be sent (rest-api §9), also one that says nothing to anybody."""
 
     def read(self, kind: str, body: bytes) -> Element:
         try:

@@ -1,7 +1,4 @@
-"""Which JSON object is a stanza, and which stanza an object? The mapping of mod_rest, both ways (docs/json-mapping.md).
-
-`§` in the modules here means the sections of that page.
-"""
+"""Which JSON object is a stanza, and which stanza an object? The mapping of mod_rest, both ways (docs/json-mapping.md)."""
 
 from __future__ import annotations
 

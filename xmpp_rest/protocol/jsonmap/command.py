@@ -1,4 +1,4 @@
-"""How does an ad-hoc command look in JSON? `command` (XEP-0050; §6)."""
+"""How does an ad-hoc command look in JSON? `command` (XEP-0050; json-mapping §6)."""
 
 from __future__ import annotations
 

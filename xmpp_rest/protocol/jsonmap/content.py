@@ -1,4 +1,4 @@
-"""What does one child element hold, as one JSON value? Text, an attribute, an object, or items (§1)."""
+"""What does one child element hold, as one JSON value? Text, an attribute, an object, or items (json-mapping §1)."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class ItemsContent:
 
 @dataclass(frozen=True)
 class OwnContent:
-    """A mapping with a module of its own (§6)."""
+    """A mapping with a module of its own (json-mapping §6)."""
 
     read: Callable[[Element], Any]
     write: Callable[[Element, Any], None]

@@ -1,6 +1,6 @@
 """Says whether an object tells its recipient anything: what a form of another program would not (Slack's, Alertmanager's).
 
-The mapping ignores members that it does not know (§1). An object of nothing else makes a stanza that is empty, and whoever sent it would
+The mapping ignores unknown members (json-mapping §1). An object of nothing else makes a stanza that is empty, and whoever sent it would
 take the answer for success.
 """
 
@@ -57,7 +57,7 @@ def unsaid(stanza: Element, obj: Object) -> str:
 
 
 def _says_an_error(stanza: Element, obj: Object) -> bool:
-    """Of the two forms of §7; a text alone is said as in any other message."""
+    """Of the two forms of json-mapping §7; a text alone is said as in any other message."""
     return stanza.get("type") == "error" and (isinstance(obj.get("error"), dict) or "error_code" in obj)
 
 

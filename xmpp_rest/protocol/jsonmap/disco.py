@@ -1,4 +1,4 @@
-"""What does an entity say about itself, in JSON? Service discovery: `disco` and `items` (XEP-0030, XEP-0128; §6)."""
+"""What does an entity say about itself, in JSON? Service discovery: `disco` and `items` (XEP-0030, XEP-0128; json-mapping §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a stanza of type error look in JSON? (§7)"""
+"""How does a stanza of type error look in JSON? (json-mapping §7)"""
 
 from __future__ import annotations
 

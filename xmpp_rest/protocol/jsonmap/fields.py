@@ -1,4 +1,4 @@
-"""Which field of JSON stands where in a stanza? The tables of the mapping (§2 to §5); the code only walks them.
+"""Which field of JSON stands where in a stanza? The tables of the mapping (json-mapping §2 to §5); the code only walks them.
 
 Columns: the field; its namespace (None: that of the parent); the element (`child` and `flag`: called as the field); what is in it.
 """
@@ -219,6 +219,6 @@ _PAYLOADS: dict[str, tuple[tuple[Line, ...], tuple[Line, ...]]] = {
 TABLES: dict[str, tuple[Line, ...]] = {
     kind: (*STANZA, *_COMMON, _PAYLOAD, *FORMS, *lines, *hand_written) for kind, (lines, hand_written) in _PAYLOADS.items()
 }
-ERROR_TABLES: dict[str, tuple[Line, ...]] = {  # what is read of a stanza of type error (§7)
+ERROR_TABLES: dict[str, tuple[Line, ...]] = {  # what is read of a stanza of type error (json-mapping §7)
     kind: (*STANZA, *_COMMON, _PAYLOAD_AS_TEXT, *lines) for kind, (lines, _) in _PAYLOADS.items()
 }

@@ -1,4 +1,4 @@
-"""How does a data form look in JSON? The three shapes of XEP-0004: full form, schema form and form data (§6)."""
+"""How does a data form look in JSON? The three shapes of XEP-0004: full form, schema form and form data (json-mapping §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kind and type of stanza that an object means which does not say so (§2)."""
+"""The kind and type of stanza that an object means which does not say so (json-mapping §2)."""
 
 from __future__ import annotations
 

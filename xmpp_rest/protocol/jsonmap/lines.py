@@ -1,4 +1,4 @@
-"""Which kinds of lines do the tables have? One function per word of §1, and the few classes behind them."""
+"""Which kinds of lines do the tables have? One function per word of json-mapping §1, and the few classes behind them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class OwnText(Line):
 class ChildLine(Line):
     """What stands in a child element."""
 
-    mapping: str  # the word of §1
+    mapping: str  # the word of json-mapping §1
     namespace: str | None  # None: that of the parent
     tag: str
 
@@ -97,7 +97,7 @@ class Many(ChildLine):
                 into.setdefault(self.name, []).append(item)
 
         def put(parent: Element, value: Any) -> None:
-            if isinstance(value, str | int | float):  # a scalar for an array: §1, the element, but empty
+            if isinstance(value, str | int | float):  # a scalar for an array: json-mapping §1, the element, but empty
                 SubElement(parent, tag)
             content.write_items(parent, value, tag, bound.write)
 
@@ -197,7 +197,7 @@ def wrapped(field: str, namespace: str | None, tag: str, item_tag: str, item: Co
 
 
 def own(field: str, namespace: str, tag: str, hand_written: Content) -> One:
-    """hand-written (§6): a child element with a content of its own kind."""
+    """hand-written (json-mapping §6): a child element with a content of its own kind."""
     return One(field, "own", namespace, tag, hand_written)
 
 

@@ -1,4 +1,4 @@
-"""What do the short and the older forms of an object stand for? Archive shortcuts and `join` (§5), rewritten for the tables."""
+"""Rewrites the short and the older forms of an object for the tables: archive shortcuts and `join` (json-mapping §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does the text of an element or attribute become one JSON value, and back? The scalar types of the mapping (§1)."""
+"""How does the text of an element or attribute become one JSON value, and back? The scalar types of the mapping (json-mapping §1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in a store of an account, and how is it replaced, added to, removed? (spec data-api §2)"""
+"""What is in a store of an account, and how is it replaced, added to, removed? (data-api §2)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read and write which store of which account? One table of stores (spec data-api §1.3; decision 0017)."""
+"""Who may read and write which store of which account? One table of stores (data-api §1.3; decision 0017)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a stanza POSTed to a URL, and what came back? One URL, bounded in time, size and connections (spec rest-api §12)."""
+"""How is a stanza POSTed to a URL, and what came back? One URL, bounded in time, size and connections (rest-api §12)."""
 
 from __future__ import annotations
 

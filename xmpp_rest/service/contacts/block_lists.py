@@ -1,4 +1,4 @@
-"""The block lists of accounts: the `blocklist` store, in the form of Prosody's mod_blocklist (XEP-0191; spec data-api §5).
+"""The block lists of accounts: the `blocklist` store, in the form of Prosody's mod_blocklist (XEP-0191; data-api §5).
 
 A table: address → the Unix time at which it was blocked (`true` in old data), and under the key `false` a table with `created` and
 `modified`, which tells Prosody that there is nothing to take over from the store `privacy`.

@@ -1,4 +1,4 @@
-"""Which messages an archive keeps (spec client-api §6, XEP-0313 §5, XEP-0334)."""
+"""Which messages an archive keeps (client-api §6, XEP-0313 §5, XEP-0334)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of a stanza? Its state for whoever sent it (design D4): accepted, written, confirmed, delivered, refused."""
+"""What became of a stanza? Its state for whoever sent it (decision 0009): accepted, written, confirmed, delivered, refused."""
 
 from __future__ import annotations
 

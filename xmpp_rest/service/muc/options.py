@@ -63,7 +63,7 @@ def _word(*words: str) -> Callable[[str], str]:
 
 
 def split(text: str) -> list[str]:
-    """The parts of a value with several, separated by `;` or `,` (spec commands-api §11)."""
+    """The parts of a value with several, separated by `;` or `,` (commands-api §11)."""
     return [part for part in map(str.strip, re.split("[;,]", text)) if part]
 
 

@@ -1,4 +1,4 @@
-"""How does a process that does not own the link ask for what the rooms do? By name, with JSON in and out (design D1)."""
+"""How does a process that does not own the link ask for what the rooms do? By name, with JSON in and out (decision 0007)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a process that does not own the link have its rooms changed? By the owner, so that each room has one order (design D1).
+"""How does a process that does not own the link have its rooms changed? By the owner, so that each room has one order (decision 0007).
 
 Only what the APIs ask for: what comes from the network reaches the owner anyway. Looking is done in every process.
 """

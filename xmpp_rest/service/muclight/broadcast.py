@@ -1,4 +1,4 @@
-"""What a MUC Light room says, to whom, and what of it is archived (XEP Multi-User Chat Light §4.1, §5.4, §6.2; spec client-api §3.1)
+"""What a MUC Light room says, to whom, and what of it is archived (XEP Multi-User Chat Light §4.1, §5.4, §6.2; client-api §3.1)
 
 Callers see to it that one room says one thing after the other.
 """
@@ -32,7 +32,7 @@ _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"
 
 
 class Voice:
-    """The messages of the rooms of one domain. Configuration changes are not archived (spec client-api §4.2)."""
+    """The messages of the rooms of one domain. Configuration changes are not archived (client-api §4.2)."""
 
     def __init__(self, rooms: Rooms, archive: Archive, stamps: Stamps, router: Router, incidents: Incidents) -> None:
         self._rooms = rooms

@@ -1,4 +1,4 @@
-"""What may people do with MUC Light rooms, and who hears of it? (XEP Multi-User Chat Light; spec client-api §3, §4)
+"""What may people do with MUC Light rooms, and who hears of it? (XEP Multi-User Chat Light; client-api §3, §4)
 
 Users are bare addresses, rooms are named by their localpart. What one room does is archived and sent in one order, that of its changes: of
 several processes one makes them all.

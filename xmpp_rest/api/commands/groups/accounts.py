@@ -1,4 +1,4 @@
-"""Accounts: make, remove, check (spec commands-api §12)."""
+"""Accounts: make, remove, check (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Announcements to everybody, and the message of the day (spec commands-api §12)."""
+"""Announcements to everybody, and the message of the day (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Message archives (spec commands-api §12)."""
+"""Message archives (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bans (spec commands-api §10, §12)."""
+"""Bans (commands-api §10, §12)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID
 
-ALL = "all"  # hosts; over HTTP the rights refuse it (spec commands-api §12)
+ALL = "all"  # hosts; over HTTP the rights refuse it (commands-api §12)
 ABSENT = NotDone("account_does_not_exist")
 BANNED, NOT_BANNED = NotDone("account_was_already_banned"), NotDone("account_was_not_banned")
 DETAILS = ("reason", "bandate", "lastdate", "lastreason")

@@ -1,4 +1,4 @@
-"""Clearing away what a server gathers (spec commands-api §12). Of some of it a gateway never has any, so that nothing is left to do."""
+"""Clearing away what a server gathers (commands-api §12). Of some of it a gateway never has any, so that nothing is left to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts that nobody has used for long (spec commands-api §12)."""
+"""Accounts that nobody has used for long (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do commands clear away in the background what is old? In batches, at a rate, with a status to ask for (spec commands-api §12)."""
+"""How do commands clear away in the background what is old? In batches, at a rate, with a status to ask for (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Last activity (spec commands-api §12)."""
+"""Last activity (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages and stanzas that commands send (spec commands-api §12)."""
+"""Messages and stanzas that commands send (commands-api §12)."""
 
 from __future__ import annotations
 

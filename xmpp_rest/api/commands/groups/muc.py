@@ -1,4 +1,4 @@
-"""Which room service does a command mean, and what is said where it cannot do a thing? (spec commands-api §12)"""
+"""Which room service does a command mean, and what is said where it cannot do a thing? (commands-api §12)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nicks that are reserved at a room service (spec commands-api §12)."""
+"""Nicks that are reserved at a room service (commands-api §12)."""
 
 from __future__ import annotations
 

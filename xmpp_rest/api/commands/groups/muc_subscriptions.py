@@ -1,4 +1,4 @@
-"""Subscriptions to rooms (spec commands-api §10, §12)."""
+"""Subscriptions to rooms (commands-api §10, §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bearer tokens for this API (spec commands-api §13)."""
+"""Bearer tokens for this API (commands-api §13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offline messages, and jobs that clear them away (spec commands-api §12)."""
+"""Offline messages, and jobs that clear them away (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Private storage and privacy lists (spec commands-api §12)."""
+"""Private storage and privacy lists (commands-api §12)."""
 
 from __future__ import annotations
 

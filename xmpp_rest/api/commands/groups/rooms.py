@@ -1,4 +1,4 @@
-"""Rooms: make and unmake them, list them, set their options (spec commands-api §12)."""
+"""Rooms: make and unmake them, list them, set their options (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms: who is what to them, who is in them, what was said, who is invited (spec commands-api §12)."""
+"""Rooms: who is what to them, who is in them, what was said, who is invited (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rosters (spec commands-api §12)."""
+"""Rosters (commands-api §12)."""
 
 from __future__ import annotations
 

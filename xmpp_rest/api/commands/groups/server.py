@@ -1,4 +1,4 @@
-"""The server itself: figures, domains, logging (spec commands-api §12)."""
+"""The server itself: figures, domains, logging (commands-api §12)."""
 
 from __future__ import annotations
 

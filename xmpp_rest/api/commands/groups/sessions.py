@@ -1,4 +1,4 @@
-"""Sessions: event streams, and resources that said they are available (spec commands-api §12)."""
+"""Sessions: event streams, and resources that said they are available (commands-api §12)."""
 
 from __future__ import annotations
 

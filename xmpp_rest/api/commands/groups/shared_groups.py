@@ -1,4 +1,4 @@
-"""Shared roster groups (spec commands-api §12)."""
+"""Shared roster groups (commands-api §12)."""
 
 from __future__ import annotations
 

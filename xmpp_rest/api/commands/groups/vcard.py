@@ -1,4 +1,4 @@
-"""vCards (spec commands-api §12)."""
+"""vCards (commands-api §12)."""
 
 from __future__ import annotations
 
