@@ -1,45 +1,45 @@
-"""Does the first that is given count, and does who waits get it, or nothing in time?"""
+"""A one-shot value: the first one given counts, and the waiting thread gets it, or nothing in time."""
 
 from __future__ import annotations
 
 import threading
 import time
 
-from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.future import OneShot
 
 
-def test_what_is_there_is_there_at_once() -> None:
-    once = Once[str]()
-    assert once.give("first")
-    assert not once.give("second")
-    assert once.wait(0) == "first"
+def test_one_shot_given_before_the_wait() -> None:
+    shot = OneShot[str]()
+    assert shot.give("first")
+    assert not shot.give("second")
+    assert shot.wait(0) == "first"
 
 
-def test_nothing_comes_in_time() -> None:
+def test_one_shot_times_out() -> None:
     started = time.monotonic()
-    assert Once[str]().wait(0.05) is None
+    assert OneShot[str]().wait(0.05) is None
     assert time.monotonic() - started >= 0.05
-    assert Once[str]().wait(-1) is None
+    assert OneShot[str]().wait(-1) is None
 
 
-def test_who_waits_is_woken() -> None:
-    once = Once[int]()
-    threading.Timer(0.05, once.give, [7]).start()
-    assert once.wait(float(10**12)) == 7
+def test_one_shot_wakes_the_waiting_thread() -> None:
+    shot = OneShot[int]()
+    threading.Timer(0.05, shot.give, [7]).start()
+    assert shot.wait(float(10**12)) == 7
 
 
-def test_of_many_one_counts() -> None:
+def test_one_shot_takes_one_value_of_many() -> None:
     for _ in range(50):
-        once = Once[int]()
+        shot = OneShot[int]()
         counted: list[int] = []
-        threads = [threading.Thread(target=give, args=(once, n, counted)) for n in range(1, 9)]
+        threads = [threading.Thread(target=give, args=(shot, n, counted)) for n in range(1, 9)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(10)
-        assert counted == [once.value]
+        assert counted == [shot.value]
 
 
-def give(once: Once[int], value: int, counted: list[int]) -> None:
-    if once.give(value):
+def give(shot: OneShot[int], value: int, counted: list[int]) -> None:
+    if shot.give(value):
         counted.append(value)

@@ -1,4 +1,4 @@
-"""Is everything done once and in order, by one thread at a time, and does everybody hear of his own?"""
+"""The group executor: everything is done once and in order, by one thread at a time, and every caller gets its own results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from xmpp_rest.threads.group import Turns
+from xmpp_rest.threads.group import GroupExecutor
 
 
 class Work:
@@ -20,7 +20,7 @@ class Work:
         self.entered, self.gate = threading.Event(), threading.Event()
         self.fail: BaseException | None = None
         self.busy = 0
-        self.turns: Turns[int, int] = Turns(self, most)
+        self.group: GroupExecutor[int, int] = GroupExecutor(self, most)
 
     def __call__(self, items: list[int]) -> Sequence[int]:
         self.busy += 1
@@ -41,7 +41,7 @@ class Work:
 
         def run(group: list[int]) -> None:
             try:
-                came[tuple(group)] = self.turns.run(group)
+                came[tuple(group)] = self.group.run(group)
             except BaseException as e:
                 came[tuple(group)] = e
 
@@ -49,35 +49,35 @@ class Work:
         for n, thread in enumerate(threads):
             thread.start()
             assert self.entered.wait(10)
-            while len(self.turns._waiting) < n:
+            while len(self.group._waiting) < n:
                 time.sleep(0.001)
         self.gate.set()
         for thread in threads:
             thread.join(10)
-        assert not self.turns._taken
+        assert not self.group._led
         return came
 
 
-def test_who_waits_is_served_together_and_in_order() -> None:
+def test_waiting_callers_are_one_group_in_order() -> None:
     work = Work()
     assert work.at_once([[1], [2, 3], [4]]) == {(1,): [2], (2, 3): [4, 6], (4,): [8]}
     assert work.calls == [[1], [2, 3, 4]]
 
 
-def test_a_turn_takes_so_much_and_no_more_but_all_of_one() -> None:
+def test_a_group_is_bounded_but_takes_all_of_one_caller() -> None:
     work = Work(most=3)
     work.at_once([[1], [2, 3], [4], [5], [6, 7, 8, 9, 10], [11]])
     assert work.calls == [[1], [2, 3, 4], [5], [6, 7, 8, 9, 10], [11]]
 
 
-def test_what_fails_is_told_to_all_of_its_turn_and_the_next_goes_on() -> None:
+def test_an_exception_is_raised_for_the_whole_group_and_the_next_group_goes_on() -> None:
     work = Work(most=2)
     work.fail = OSError("full")
     came = work.at_once([[1], [13], [2], [3]])
     assert came == {(1,): [2], (13,): work.fail, (2,): work.fail, (3,): [6]}
 
 
-def test_what_interrupts_a_thread_is_for_it_alone() -> None:
+def test_an_interrupted_leader_fails_its_group() -> None:
     work = Work()
     work.fail = KeyboardInterrupt()
     came = work.at_once([[1], [13], [2]])
@@ -85,33 +85,33 @@ def test_what_interrupts_a_thread_is_for_it_alone() -> None:
     assert isinstance(came[2,], RuntimeError)
 
 
-def test_nothing_is_an_item_of_nobody() -> None:
+def test_no_items() -> None:
     work = Work()
     work.gate.set()
-    assert work.turns.run([]) == []
+    assert work.group.run([]) == []
 
 
-def test_work_that_makes_work_does_it_at_once() -> None:
+def test_work_that_runs_the_group_executor_itself() -> None:
     calls: list[list[int]] = []
 
     def work(items: list[int]) -> list[int]:
         calls.append(items)
-        return [sum(turns.run([item - 1])) for item in items] if items[0] else items
+        return [sum(executor.run([item - 1])) for item in items] if items[0] else items
 
-    turns: Turns[int, int] = Turns(work, 10)
-    assert turns.run([2]) == [0]
+    executor: GroupExecutor[int, int] = GroupExecutor(work, 10)
+    assert executor.run([2]) == [0]
     assert calls == [[2], [1], [0]]
 
 
 @pytest.mark.parametrize("threads", [2, 16])
-def test_many_threads_many_times(threads: int) -> None:
+def test_many_threads_many_groups(threads: int) -> None:
     order: list[int] = []
     seen: list[int] = []
-    turns: Turns[int, int] = Turns(lambda items: [seen.append(item) or item + 1 for item in items], 7, order.extend)  # type: ignore[func-returns-value]
+    executor: GroupExecutor[int, int] = GroupExecutor(lambda items: [seen.append(item) or item + 1 for item in items], 7, order.extend)  # type: ignore[func-returns-value]
 
     def run(start: int) -> None:
         for n in range(start, start + 300):
-            assert turns.run([n]) == [n + 1]
+            assert executor.run([n]) == [n + 1]
 
     workers = [threading.Thread(target=_checked(run, failures := []), args=(1000 * n,)) for n in range(threads)]
     for worker in workers:
@@ -134,7 +134,7 @@ def _checked(run: Callable[[int], None], failures: list[BaseException]) -> Calla
 
 
 class Aside:
-    """Threads for who left none; counts them."""
+    """An executor: a new thread for each call; counts them."""
 
     def __init__(self) -> None:
         self.threads: list[threading.Thread] = []
@@ -145,10 +145,10 @@ class Aside:
 
 
 def left(work: Work, aside: Aside, group: list[int], came: queue.SimpleQueue[object]) -> None:
-    work.turns.run_then(group, came.put, aside)
+    work.group.submit(group, came.put, aside)
 
 
-def test_who_does_not_wait_is_told_by_a_thread_from_elsewhere() -> None:
+def test_a_callback_is_called_on_a_thread_of_the_executor() -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
     work.gate.set()
     left(work, aside, [1, 2], came)
@@ -156,28 +156,28 @@ def test_who_does_not_wait_is_told_by_a_thread_from_elsewhere() -> None:
     assert len(aside.threads) == 1
 
 
-def test_who_waits_works_for_those_who_do_not() -> None:
+def test_a_waiting_thread_leads_for_callbacks() -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
-    waiting = threading.Thread(target=lambda: came.put(("own", work.turns.run([1]))))
+    waiting = threading.Thread(target=lambda: came.put(("own", work.group.run([1]))))
     waiting.start()
     assert work.entered.wait(10)
     left(work, aside, [2], came)
     left(work, aside, [3], came)
-    second = threading.Thread(target=lambda: came.put(("own", work.turns.run([4]))))
+    second = threading.Thread(target=lambda: came.put(("own", work.group.run([4]))))
     second.start()
-    while len(work.turns._waiting) < 3:
+    while len(work.group._waiting) < 3:
         time.sleep(0.001)
     work.gate.set()
     results = [came.get(timeout=10) for _ in range(4)]
     assert work.calls == [[1], [2, 3, 4]]
     assert sorted(map(repr, results)) == sorted(map(repr, [("own", [2]), ("own", [8]), [4], [6]]))
     assert aside.threads == [], "the thread that waited was there"
-    assert not work.turns._taken
+    assert not work.group._led
 
 
-def test_the_turn_goes_on_where_nobody_waits_any_longer() -> None:
+def test_the_executor_leads_when_no_thread_waits_any_longer() -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
-    thread = threading.Thread(target=lambda: came.put(work.turns.run([1])))
+    thread = threading.Thread(target=lambda: came.put(work.group.run([1])))
     thread.start()
     assert work.entered.wait(10)
     left(work, aside, [2], came)
@@ -186,16 +186,16 @@ def test_the_turn_goes_on_where_nobody_waits_any_longer() -> None:
     assert len(aside.threads) == 1
 
 
-def test_a_thread_behind_more_than_a_turn_takes_leads_until_its_own_is_done() -> None:
+def test_a_thread_after_more_than_one_group_leads_until_its_own_is_done() -> None:
     work, aside, came = Work(most=2), Aside(), queue.SimpleQueue[object]()
-    first = threading.Thread(target=lambda: came.put(work.turns.run([1])))
+    first = threading.Thread(target=lambda: came.put(work.group.run([1])))
     first.start()
     assert work.entered.wait(10)
     for group in ([2, 3], [4, 5]):
         left(work, aside, group, came)
-    second = threading.Thread(target=lambda: came.put(work.turns.run([6])))
+    second = threading.Thread(target=lambda: came.put(work.group.run([6])))
     second.start()
-    while len(work.turns._waiting) < 3:
+    while len(work.group._waiting) < 3:
         time.sleep(0.001)
     left(work, aside, [7], came)
     work.gate.set()
@@ -204,7 +204,7 @@ def test_a_thread_behind_more_than_a_turn_takes_leads_until_its_own_is_done() ->
     assert aside.threads == []
 
 
-def test_who_does_not_wait_hears_of_a_failure_and_may_fail_himself(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callback_gets_the_exception_and_may_fail_itself(caplog: pytest.LogCaptureFixture) -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
     work.gate.set()
     work.fail = ValueError("no luck")
@@ -215,20 +215,20 @@ def test_who_does_not_wait_hears_of_a_failure_and_may_fail_himself(caplog: pytes
         came.put(results)
         raise RuntimeError("dropped")
 
-    work.turns.run_then([1], clumsy, aside)
+    work.group.submit([1], clumsy, aside)
     assert came.get(timeout=10) == [2]
     for thread in aside.threads:
         thread.join(10)
     assert "dropped" in caplog.text
-    assert work.turns.run([2]) == [4]
+    assert work.group.run([2]) == [4]
 
 
-def test_a_turn_that_no_thread_can_be_found_for_is_not_lost() -> None:
+def test_a_group_is_led_at_once_when_the_executor_has_no_thread() -> None:
     def no_thread(_: Callable[[], None]) -> None:
         raise RuntimeError("can't start new thread")
 
-    turns: Turns[int, int] = Turns(lambda items: [2 * item for item in items], 10)
+    executor: GroupExecutor[int, int] = GroupExecutor(lambda items: [2 * item for item in items], 10)
     told: list[object] = []
-    turns.run_then([1], told.append, no_thread)
+    executor.submit([1], told.append, no_thread)
     assert told == [[2]]
-    assert turns.run([3]) == [6]
+    assert executor.run([3]) == [6]

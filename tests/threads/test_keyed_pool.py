@@ -1,4 +1,4 @@
-"""Do jobs of one sender keep their order while those of others go on?"""
+"""The keyed pool: jobs of one key keep their order while those of others go on."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from xmpp_rest.threads.keyed_pool import SerialPool
+from xmpp_rest.threads.keyed_pool import KeyedPool
 
 
 @pytest.fixture
-def pool() -> Iterator[SerialPool]:
-    pool = SerialPool("test", 3, 100)
+def pool() -> Iterator[KeyedPool]:
+    pool = KeyedPool("test", 3, 100)
     pool.start()
     yield pool
     pool.stop()
 
 
-def test_order_and_no_overlap_of_one_key(pool: SerialPool) -> None:
+def test_jobs_of_one_key_keep_their_order_and_do_not_overlap(pool: KeyedPool) -> None:
     done: list[int] = []
     busy = threading.Lock()
     finished = threading.Event()
@@ -38,7 +38,7 @@ def test_order_and_no_overlap_of_one_key(pool: SerialPool) -> None:
     assert done == list(range(50))
 
 
-def test_a_slow_key_holds_up_nobody_else(pool: SerialPool) -> None:
+def test_a_slow_key_delays_no_other(pool: KeyedPool) -> None:
     gate, other = threading.Event(), threading.Event()
     pool.submit("slow", lambda: gate.wait(5) and None)
     pool.submit("slow", lambda: None)
@@ -47,8 +47,8 @@ def test_a_slow_key_holds_up_nobody_else(pool: SerialPool) -> None:
     gate.set()
 
 
-def test_no_key_keeps_a_thread_to_itself() -> None:
-    pool = SerialPool("one", 1, 100)
+def test_keys_take_turns() -> None:
+    pool = KeyedPool("one", 1, 100)
     order: list[str] = []
     done = threading.Event()
     for key in "aaab":
@@ -60,12 +60,12 @@ def test_no_key_keeps_a_thread_to_itself() -> None:
     assert order == ["a", "b", "a", "a"]
 
 
-def test_the_queue_is_bounded() -> None:
-    pool = SerialPool("full", 1, 2)
+def test_the_keyed_pool_is_bounded() -> None:
+    pool = KeyedPool("full", 1, 2)
     assert [pool.submit("a", lambda: None) for _ in range(3)] == [True, True, False]
 
 
-def test_a_failing_job_ends_nothing(pool: SerialPool, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_job_does_not_stop_its_key(pool: KeyedPool, caplog: pytest.LogCaptureFixture) -> None:
     done = threading.Event()
     pool.submit("a", lambda: 1 / 0 and None)
     pool.submit("a", done.set)
@@ -73,8 +73,8 @@ def test_a_failing_job_ends_nothing(pool: SerialPool, caplog: pytest.LogCaptureF
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_job_that_runs_again_keeps_its_place_and_no_thread() -> None:
-    pool = SerialPool("one", 1, 100)
+def test_a_retried_job_keeps_its_place_and_no_thread() -> None:
+    pool = KeyedPool("one", 1, 100)
     order: list[str] = []
     done = threading.Event()
     started = time.monotonic()
@@ -85,17 +85,17 @@ def test_a_job_that_runs_again_keeps_its_place_and_no_thread() -> None:
         return 0.1 if next(left, None) is not None else None
 
     pool.submit("a", stubborn)
-    pool.submit("a", lambda: order.append("behind") or done.set())  # type: ignore[func-returns-value]
+    pool.submit("a", lambda: order.append("after") or done.set())  # type: ignore[func-returns-value]
     pool.submit("b", lambda: order.append("other"))
     pool.start()
     assert done.wait(5)
-    assert order == ["stubborn", "other", "stubborn", "stubborn", "behind"]
+    assert order == ["stubborn", "other", "stubborn", "stubborn", "after"]
     assert 0.2 <= time.monotonic() - started < 1
     assert (pool.waiting, pool.retrying) == (0, 0)
     pool.stop()
 
 
-def test_an_idle_thread_wakes_for_a_job_that_is_due(pool: SerialPool) -> None:
+def test_an_idle_thread_wakes_for_a_retry(pool: KeyedPool) -> None:
     """One thread is busy when the time comes: another one has to see it."""
     done, gate = threading.Event(), threading.Event()
     again = iter([0.2])
@@ -106,7 +106,7 @@ def test_an_idle_thread_wakes_for_a_job_that_is_due(pool: SerialPool) -> None:
     gate.set()
 
 
-def test_many_due_at_once(pool: SerialPool) -> None:
+def test_many_retries_at_once(pool: KeyedPool) -> None:
     done: list[int] = []
     for n in range(20):
         again = iter([0.2])
@@ -118,7 +118,7 @@ def test_many_due_at_once(pool: SerialPool) -> None:
 
 
 def test_places_are_claimed_and_given_up() -> None:
-    pool = SerialPool("full", 1, 1)
+    pool = KeyedPool("full", 1, 1)
     assert pool.claim()
     assert not pool.claim()
     pool.give_up()
@@ -128,8 +128,8 @@ def test_places_are_claimed_and_given_up() -> None:
     assert pool.waiting == 2
 
 
-def test_a_stopped_pool_begins_nothing() -> None:
-    pool = SerialPool("stopped", 2, 10)
+def test_a_stopped_pool_begins_no_job() -> None:
+    pool = KeyedPool("stopped", 2, 10)
     ran: list[int] = []
     pool.submit("a", lambda: ran.append(1))
     pool.stop()

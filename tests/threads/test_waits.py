@@ -1,4 +1,4 @@
-"""Does a request that waits for somebody else keep others from being served? (no more than three quarters of the threads, and per account)"""
+"""Bounds on waiting requests: at most three quarters of the threads wait, and per account at most half."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.live.child import LOOPBACK
 from tests.live.gateway import PASSWORD, Gateway
 from tests.live.xmppserver import GATEWAY
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Waits
 
 THREADS = 8
@@ -132,7 +132,7 @@ def test_waits_are_bounded_per_account_and_together(make: Make, asking: Asking, 
     quickly(gateway)
 
 
-def test_a_client_that_has_gone_waits_no_more(make: Make, asking: Asking) -> None:
+def test_the_wait_of_a_disconnected_client_ends(make: Make, asking: Asking) -> None:
     gateway = make()
     for _ in range(3):
         connections = [asking(gateway, "juliet") for _ in range(OWN)]
@@ -142,7 +142,7 @@ def test_a_client_that_has_gone_waits_no_more(make: Make, asking: Asking) -> Non
         until(lambda: gateway.status()["waits"]["count"] == 0, 3)
 
 
-def test_a_message_beyond_the_bound_is_not_sent_in_silence(make: Make, asking: Asking) -> None:
+def test_a_message_beyond_the_bound_of_waits_is_refused(make: Make, asking: Asking) -> None:
     """The server does confirm messages here; what waits are iqs."""
     gateway = make()
     waiting([asking(gateway, "juliet") for _ in range(OWN)], OWN)
@@ -166,7 +166,7 @@ def test_streams_and_waits_share_the_threads(make: Make, asking: Asking) -> None
         stream.close()
 
 
-def test_several_processes(make: Make, asking: Asking) -> None:
+def test_waits_of_several_processes(make: Make, asking: Asking) -> None:
     """Half of the requests wait in the process that owns the link, half in the other one; who goes leaves nothing behind in either."""
     gateway = make(workers=2, rest={"iq_waiting": 2 * MOST})
     counts: list[int] = []
@@ -181,7 +181,7 @@ def test_several_processes(make: Make, asking: Asking) -> None:
     assert MOST < max(counts) <= 2 * MOST
 
 
-def test_a_stopped_owner_does_not_take_all_threads(make: Make, asking: Asking) -> None:
+def test_calls_to_a_stopped_leader_do_not_take_all_threads(make: Make, asking: Asking) -> None:
     """Calls of another process wait, but not in all threads."""
     gateway = make(workers=2)
     lock = Path(gateway.folder / "data" / "owner.lock").stat().st_ino
@@ -233,8 +233,8 @@ def test_calls_leave_a_thread_and_give_theirs_back() -> None:
         pass
 
 
-def test_who_waits_looks_whether_its_client_is_there() -> None:
+def test_a_wait_checks_whether_its_client_is_connected() -> None:
     looks = iter([False, True])
     started = time.monotonic()
-    assert Once[str]().wait(30, lambda: next(looks)) is None
+    assert OneShot[str]().wait(30, lambda: next(looks)) is None
     assert time.monotonic() - started < 5

@@ -28,8 +28,8 @@ from xmpp_rest.service.messages.outcomes import Outcome
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.streams.registry import MOVED, Streams
 from xmpp_rest.service.streams.stream import Event
-from xmpp_rest.threads.future import Once
-from xmpp_rest.threads.timers import Alarm, Alarms
+from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.timers import Timer, Timers
 from xmpp_rest.threads.waits import Wait, Waits
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Siblings:
         """What every process does when one of them says so, by name."""
         later: dict[str, Handler] = {"ask": self._do_ask, "send_many": self._do_send_many, "wait": self._do_wait}
         quick, later = ({name: _naming(handler) for name, handler in calls.items()} for calls in (quick, later))
-        self._alarms = Alarms()
+        self._timers = Timers()
         self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="aside")
         self._hub = Hub(folder, quick=quick, later=later, on_role=self._role, on_event=self._heard)
         self._reign = 0  # how often the role has changed
@@ -80,7 +80,7 @@ class Siblings:
 
     def stop(self) -> None:
         self._hub.stop()
-        self._alarms.stop()
+        self._timers.stop()
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     @property
@@ -194,7 +194,7 @@ class Siblings:
             # on the stream's thread, which must not end for what somebody has answered
             _tell(tell, lambda: outcome if isinstance(outcome, Exception) else [serialise(outcome), *map(serialise, collected)])
 
-        return self._router.ask_then(parse_stored(stanza), seconds, self._alarms, then, self._put_aside)
+        return self._router.ask_then(parse_stored(stanza), seconds, self._timers, then, self._put_aside)
 
     def _put_aside(self, work: Callable[[], None]) -> None:
         """Have it done by a thread, or else here: what was taken is done once, also where the process ends or has no further thread."""
@@ -221,17 +221,17 @@ class Siblings:
     def _do_wait(
         self, tell: Callable[[dict[str, Any] | None], None], sender: str, identifier: str, seconds: float
     ) -> Callable[[], None]:
-        jid, ended = parse_jid(sender), Once[bool]()
+        jid, ended = parse_jid(sender), OneShot[bool]()
 
         def end() -> None:
             """It is decided, or takes too long, or nobody waits any more: whichever comes first."""
             if ended.give(True):
                 self._sending.unwatch(jid, identifier, end)
-                self._alarms.cancel(alarm)
+                self._timers.cancel(timer)
                 tell(_shown(self._sending.outcome(jid, identifier)))
 
-        alarm = Alarm(end)
-        self._alarms.set(alarm, seconds)
+        timer = Timer(end)
+        self._timers.set(timer, seconds)
         if not self._sending.watch(jid, identifier, end):
             end()
         return end

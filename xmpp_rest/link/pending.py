@@ -9,34 +9,33 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import MAM
-from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
 Key = tuple[str, JID | None, JID]  # id, who must answer (None: one's own account), who asked
+OnOutcome = Callable[[Element | Exception], None]
+"""Gets the answer, or why there will be none."""
 _RESULT = f"{{{MAM}}}result"
 
 
-Then = Callable[[Element | Exception], None]
-
-
 class Waiter:
-    """One request that waits: a thread in `wait()`, or `then`, which is called once with the answer, or with why there is none.
+    """One request that waits: a thread in `wait()`, or `callback`, which is called once with the answer, or with why there is none.
 
     What came along is in `collected` by then.
     """
 
-    def __init__(self, key: Key, queryid: str | None, collecting: bool, then: Then | None) -> None:
+    def __init__(self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None) -> None:
         self.key = key
         self.queryid = queryid
         self.collecting = collecting
         self.collected: list[Element] = []
-        self._then = then
-        self._outcome = Once[Element | Exception]()
+        self._callback = callback
+        self._outcome = OneShot[Element | Exception]()
 
     def settle(self, outcome: Element | Exception) -> None:
         """There is an answer, or there will be none; the first time counts."""
-        if self._outcome.give(outcome) and self._then is not None:
-            self._then(outcome)
+        if self._outcome.give(outcome) and self._callback is not None:
+            self._callback(outcome)
 
     def wait(self, wait: Wait) -> Element:
         """The iq of type result or error. Raises GatewayError: iq-timeout, client-gone, or why there will be none."""
@@ -59,14 +58,14 @@ class Pending:
         self._collectors = 0
         self._lock = threading.Lock()
 
-    def expect(self, iq: Element, sender: JID, to: JID | None, then: Then | None = None) -> Waiter:
+    def expect(self, iq: Element, sender: JID, to: JID | None, callback: OnOutcome | None = None) -> Waiter:
         """Announce a request before it is sent. Raises GatewayError: iq-conflict, iq-overload.
 
         `to` is None, or the sender's own bare address, for a query to one's own account, which may answer without `from`.
         """
         key = (iq.get("id", ""), None if to == sender.bare else to, sender)
         query = iq.find(f"{{{MAM}}}query")
-        waiter = Waiter(key, query.get("queryid") if query is not None else None, query is not None, then)
+        waiter = Waiter(key, query.get("queryid") if query is not None else None, query is not None, callback)
         with self._lock:
             if key in self._waiting:
                 raise GatewayError("iq-conflict")

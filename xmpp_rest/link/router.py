@@ -11,12 +11,13 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
-from xmpp_rest.link.pending import Pending, Then, Waiter, jid_or_none
+from xmpp_rest.link.pending import OnOutcome, Pending, Waiter, jid_or_none
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
-from xmpp_rest.threads.timers import Alarm, Alarms
+from xmpp_rest.threads.group import Executor
+from xmpp_rest.threads.timers import Timer, Timers
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,8 @@ SendAll = Callable[[str, Sequence[Element], Sequence[str]], None]
 """(hosted domain, stanzas, the same as text): queue all of them, or none."""
 
 
-AskThen = Callable[[Element | Exception, list[Element]], None]
+OnAnswer = Callable[[Element | Exception, list[Element]], None]
 """(the iq of type result or error, or why there is none; archive results that came before it)"""
-Elsewhere = Callable[[Callable[[], None]], object]
-"""Has a function called on a thread that may work."""
 
 
 class Away(Protocol):
@@ -185,21 +184,21 @@ class Router:
         finally:
             self._pending.forget(waiter)
 
-    def _expect(self, iq: Element, then: Then | None = None) -> Waiter:
+    def _expect(self, iq: Element, callback: OnOutcome | None = None) -> Waiter:
         sender = parse_jid(iq.get("from", ""))
-        return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, then)
+        return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback)
 
-    def ask_then(self, iq: Element, seconds: float, alarms: Alarms, then: AskThen, elsewhere: Elsewhere) -> Callable[[], None]:
-        """As `ask`, in the process that owns the link, without waiting: `then` gets what came, or the exception, on any thread.
+    def ask_then(self, iq: Element, seconds: float, timers: Timers, callback: OnAnswer, executor: Executor) -> Callable[[], None]:
+        """As `ask`, in the process that owns the link, without waiting: `callback` gets what came, or the exception, on any thread.
 
-        It must not wait for anybody. `elsewhere` has the iq sent where a hosted entity answers it, which may take its time. What is
+        It must not wait for anybody. `executor` has the iq sent where a hosted entity answers it, which may take its time. What is
         returned ends the wait, as a client that goes does. Raises GatewayError, if nothing was begun: iq-conflict, iq-overload.
         """
 
         def settled(outcome: Element | Exception) -> None:
             self._pending.forget(waiter)
-            alarms.cancel(alarm)
-            then(outcome, waiter.collected)
+            timers.cancel(timer)
+            callback(outcome, waiter.collected)
 
         def send() -> None:
             try:
@@ -211,11 +210,11 @@ class Router:
                     waiter.settle(answer)
 
         waiter = self._expect(iq, settled)
-        alarm = Alarm(lambda: waiter.settle(GatewayError("iq-timeout")))
-        alarms.set(alarm, seconds)
+        timer = Timer(lambda: waiter.settle(GatewayError("iq-timeout")))
+        timers.set(timer, seconds)
         to = jid_or_none(iq.get("to"))
         if to is None or to.domain in self.domains:
-            elsewhere(send)
+            executor(send)
         else:
             send()
         return lambda: waiter.settle(GatewayError("client-gone"))

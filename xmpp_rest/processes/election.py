@@ -23,7 +23,7 @@ from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.channel import Channel, Message, connect, listen
 from xmpp_rest.processes.server import FORGET, LISTEN, Handler, Peers
-from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Gone, Wait, there
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Hub:
         self._stopping = threading.Event()
         self._settled = threading.Event()  # there is an owner that we are, or can call
         self._owner: Channel | None = None
-        self._calls: dict[int, Once[Message]] = {}  # and the messages that answer them
+        self._calls: dict[int, OneShot[Message]] = {}  # and the messages that answer them
         self._number = 0
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -109,7 +109,7 @@ class Hub:
         return self._settled.is_set() or (self._thread.is_alive() and self._settled.wait(ROLE_TIMEOUT))
 
     def _ask(self, owner: Channel, message: Message, wait: Wait) -> Any:
-        call = Once[Message]()
+        call = OneShot[Message]()
         with self._lock:
             self._number += 1
             number = self._number

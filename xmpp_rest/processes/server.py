@@ -13,7 +13,7 @@ from typing import Any
 
 from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.processes.channel import Channel, Message
-from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Peers:
         """A call of the owner's own. Raises what the handler does, client-gone, and link-down where a promised result did not come."""
         if name not in self._later:
             return self._quick[name](**arguments)
-        answer = Once[tuple[Any]]()  # which may be None
+        answer = OneShot[tuple[Any]]()  # which may be None
         end = self._later[name](lambda result: answer.give((result,)), **arguments)
         given = answer.wait(*wait)
         if given is None:

@@ -1,1 +1,1 @@
-"""What threads share: one group executor, one timer heap, one keyed pool, bounded waiting."""
+"""What threads share: a group executor, timers, a keyed pool, a one-shot value, bounded waits."""

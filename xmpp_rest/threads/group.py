@@ -1,141 +1,140 @@
-"""How do many threads share one piece of work? Each leaves what it wants done, and whoever has the turn does it for all who wait.
+"""The group executor: threads leave items in a queue, and one of them, the leader, does the work for all that wait.
 
-A wait for the disk then counts once for all who came meanwhile, and a thread that waits is woken once, when everything is done for it:
-with the interpreter lock, waking is what is dear. (The storage and the outbox do the same for their files.) Who has no thread to wait with
-leaves a function to be called instead.
+A wait for the disk then counts once for all that came meanwhile, and a waiting thread is woken once, when its results are there: with the
+interpreter lock, waking is what is dear. A caller that has no thread to wait with leaves a callback instead.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
+
+from xmpp_rest.threads.future import OneShot
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
-Then = Callable[[Sequence[R] | Exception], None]
-"""Gets the results, or what the work raised. Must not wait for anybody."""
-Elsewhere = Callable[[Callable[[], None]], object]
-"""Has a function called on a thread that may work."""
+OnResults = Callable[[Sequence[R] | Exception], None]
+"""Gets the results, or what the work raised. Must not wait."""
+Executor = Callable[[Callable[[], None]], object]
+"""Has a function called on a thread that may wait."""
 
 
-class _Place(Generic[T, R]):
-    """One that waits in the queue: a thread, which sleeps in `woken` until its results are there or the turn is its own; or a function."""
+class _Waiter(Generic[T, R]):
+    """One caller in the queue: a thread, which sleeps until its outcome is there or it is the leader; or a callback."""
 
-    def __init__(self, items: Sequence[T], then: Then[R] | None = None, elsewhere: Elsewhere | None = None) -> None:
+    def __init__(self, items: Sequence[T], callback: OnResults[R] | None = None, executor: Executor | None = None) -> None:
         self.items = items
-        self.then = then
-        self.elsewhere = elsewhere
-        self.results: Sequence[R] | None = None
-        self.error: Exception | None = None
-        self.woken = threading.Lock()
-        self.woken.acquire()
+        self.callback = callback
+        self.executor = executor
+        self.outcome: Sequence[R] | Exception | None = None
+        self.woken = OneShot[bool]()
 
-    @property
-    def done(self) -> bool:
-        return self.results is not None or self.error is not None
-
-    def tell(self) -> None:
-        """It is done."""
-        if self.then is None:
-            self.woken.release()
+    def finish(self) -> None:
+        """Its outcome is there."""
+        if self.callback is None:
+            self.woken.give(True)
             return
         try:
-            self.then(self.error or self.results or ())
+            self.callback(() if self.outcome is None else self.outcome)
         except Exception:
-            log.exception("the results of a turn could not be told")
+            log.exception("the callback of a group failed")
 
 
-class Turns(Generic[T, R]):
-    """A queue before `work`, which gets what several left, in the order they came, and gives a result for each item.
+class GroupExecutor(Generic[T, R]):
+    """A queue in front of `work`, which gets the items of several callers in their order, and returns a result for each item.
 
-    `most`: items after which nothing more is taken into a turn. `entering`: called with what one leaves in the order of the queue; it must
-    be quick. What `work` raises, all whose items it had get; so its results should hold what concerns one item alone.
+    `most`: items of one group, unless one caller has more. `on_enter`: called with each caller's items in the order of the queue; it must
+    be quick. What `work` raises, all callers of the group get; so its results should hold what concerns one item alone.
     """
 
     def __init__(
-        self, work: Callable[[list[T]], Sequence[R]], most: int, entering: Callable[[Sequence[T]], None] = lambda _items: None
+        self,
+        work: Callable[[list[T]], Sequence[R]],
+        most: int = sys.maxsize,
+        on_enter: Callable[[Sequence[T]], None] = lambda _items: None,
     ) -> None:
         self._work = work
         self._most = most
-        self._entering = entering
-        self._waiting: list[_Place[T, R]] = []
-        self._taken = False  # whether somebody has the turn
+        self._on_enter = on_enter
+        self._waiting: list[_Waiter[T, R]] = []
+        self._led = False  # whether there is a leader
         self._leader: int | None = None  # the thread that works
         self._lock = threading.Lock()
 
     def run(self, items: Sequence[T]) -> Sequence[R]:
-        """Have `work` done for these; a result for each. Raises what `work` does. Called by `work` itself, it does these at once."""
+        """Have `work` done for these items; a result for each. Raises what `work` does. Called by `work` itself, it works at once."""
         if self._leader == threading.get_ident():
             return self._work(list(items))
-        place = _Place[T, R](items)
-        if not self._enter(place):
-            place.woken.acquire()
-        while not place.done:
-            self._lead(place)
-        if place.error is not None:
-            raise place.error
-        return place.results if place.results is not None else ()
+        waiter = _Waiter[T, R](items)
+        if not self._enter(waiter):
+            waiter.woken.wait()
+        while waiter.outcome is None:
+            self._lead(waiter)
+        if isinstance(waiter.outcome, Exception):
+            raise waiter.outcome
+        return waiter.outcome
 
-    def run_then(self, items: Sequence[T], then: Then[R], elsewhere: Elsewhere) -> None:
-        """As `run`, for a thread that must not wait: `then` is called by whoever works, which `elsewhere` finds if no thread waits."""
-        if self._enter(_Place[T, R](items, then, elsewhere)):
-            self._have_led(elsewhere)
+    def submit(self, items: Sequence[T], callback: OnResults[R], executor: Executor) -> None:
+        """As `run`, for a thread that must not wait: the leader calls `callback`; if no thread waits, `executor` has one lead."""
+        if self._enter(_Waiter[T, R](items, callback, executor)):
+            self._lead_on(executor)
 
-    def _enter(self, place: _Place[T, R]) -> bool:
-        """Whether the turn is the one's own who enters."""
+    def _enter(self, waiter: _Waiter[T, R]) -> bool:
+        """Whether the caller is the leader."""
         with self._lock:
-            self._entering(place.items)
-            self._waiting.append(place)
-            free, self._taken = not self._taken, True
-        return free
+            self._on_enter(waiter.items)
+            self._waiting.append(waiter)
+            leads, self._led = not self._led, True
+        return leads
 
-    def _lead(self, mine: _Place[T, R] | None = None) -> None:
-        """Work for the first of those who wait; then the first thread that waits has the turn, which is perhaps this one again."""
+    def _lead(self, mine: _Waiter[T, R] | None = None) -> None:
+        """Work for the first group; after that, the first thread that waits is the leader, which may be this one again."""
         with self._lock:
-            places = self._take()
+            group = self._take()
         self._leader = threading.get_ident()
         try:
-            results = self._work([item for place in places for item in place.items])
-            self._hand_out(places, results)
+            results = self._work([item for waiter in group for item in waiter.items])
+            self._hand_out(group, results)
         except Exception as e:
-            _fail(places, e)
+            _fail(group, e)
         except BaseException:  # what interrupts this thread is for it alone to raise
-            _fail(places, RuntimeError("the thread that was working for this one was interrupted"))
+            _fail(group, RuntimeError("the thread that was working for this one was interrupted"))
             with self._lock:
-                self._waiting = [place for place in self._waiting if place is not mine]
+                self._waiting = [waiter for waiter in self._waiting if waiter is not mine]
             raise
         finally:
             self._leader = None
-            for place in places:
-                if place is not mine:
-                    place.tell()
+            for waiter in group:
+                if waiter is not mine:
+                    waiter.finish()
             self._pass_on(mine)
 
-    def _pass_on(self, mine: _Place[T, R] | None) -> None:
+    def _pass_on(self, mine: _Waiter[T, R] | None) -> None:
         with self._lock:
-            self._taken = bool(self._waiting)
-            following = next((place for place in self._waiting if place.elsewhere is None), next(iter(self._waiting), None))
+            self._led = bool(self._waiting)
+            following = next((waiter for waiter in self._waiting if waiter.executor is None), next(iter(self._waiting), None))
         if following is None or following is mine:
             return
-        if following.elsewhere is None:
-            following.woken.release()
+        if following.executor is None:
+            following.woken.give(True)
         else:
-            self._have_led(following.elsewhere)
+            self._lead_on(following.executor)
 
-    def _have_led(self, elsewhere: Elsewhere) -> None:
-        """The turn must not be lost, for all who come would wait for ever: if no other thread can have it, this one has."""
+    def _lead_on(self, executor: Executor) -> None:
+        """Have another thread lead; if there is none, this one does, for without a leader all that come would wait for ever."""
         try:
-            elsewhere(self._lead)
+            executor(self._lead)
         except Exception:
-            log.exception("no thread could be found for a turn")
+            log.exception("no thread could be found for a group")
             self._lead()
 
-    def _take(self) -> list[_Place[T, R]]:
-        """Those whose items make a turn, and at least the first."""
+    def _take(self) -> list[_Waiter[T, R]]:
+        """The next group: as many as `most` allows, and at least the first."""
         count, total = 0, 0
         while count < len(self._waiting) and (not count or total + len(self._waiting[count].items) <= self._most):
             total += len(self._waiting[count].items)
@@ -144,14 +143,14 @@ class Turns(Generic[T, R]):
         return taken
 
     @staticmethod
-    def _hand_out(places: Sequence[_Place[T, R]], results: Sequence[R]) -> None:
+    def _hand_out(group: Sequence[_Waiter[T, R]], results: Sequence[R]) -> None:
         start = 0
-        for place in places:
-            end = start + len(place.items)
-            place.results = results[start:end]
+        for waiter in group:
+            end = start + len(waiter.items)
+            waiter.outcome = results[start:end]
             start = end
 
 
-def _fail(places: Sequence[_Place[T, R]], error: Exception) -> None:
-    for place in places:
-        place.error = error
+def _fail(group: Sequence[_Waiter[T, R]], error: Exception) -> None:
+    for waiter in group:
+        waiter.outcome = error

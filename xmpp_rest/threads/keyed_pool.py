@@ -1,14 +1,14 @@
-"""Runs many jobs at once, and yet those of one sender one after the other: threads that share queues, one queue a key."""
+"""A pool of threads that runs many jobs at once, and those of the same key one after the other."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable
+
+from xmpp_rest.threads.deadlines import Deadlines
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ Job = Callable[[], float | None]
 """Returns None when it is done with, or in how many seconds it wants to run again; the later jobs of its key wait for it."""
 
 
-class SerialPool:
+class KeyedPool:
     """Runs jobs on `threads` threads; jobs of the same key never overlap and keep their order. At most `size` wait, `share` of one key.
 
     Owned by one callback; `start()` and `stop()` are called once each.
@@ -28,8 +28,7 @@ class SerialPool:
         self._held: Counter[Hashable] = Counter()  # of those that wait, how many are of each key
         self._jobs: dict[Hashable, deque[Job]] = {}  # a key is here from its first job until its last is done with
         self._ready: deque[Hashable] = deque()  # keys whose next job may run
-        self._later: list[tuple[float, int, Hashable]] = []  # a heap: when (monotonic), in which order, the key
-        self._numbers = itertools.count()
+        self._later: Deadlines[Hashable] = Deadlines()  # keys whose next job is to run again
         self._waiting = 0
         self._stopped = False
         self._changed = threading.Condition()  # guards all of the above
@@ -128,18 +127,17 @@ class SerialPool:
 
     def _wake(self) -> float | None:
         """Make ready whose time has come; seconds until the next one's, None if there is none."""
-        now = time.monotonic()
-        while self._later and self._later[0][0] <= now:
-            self._ready.append(heapq.heappop(self._later)[2])
+        while (seconds := self._later.seconds()) is not None and seconds <= 0:
+            self._ready.append(self._later.pop())
             self._changed.notify()
-        return self._later[0][0] - now if self._later else None
+        return seconds
 
     def _settle(self, key: Hashable, job: Job, again: float | None) -> None:
         with self._changed:
             if again is not None:
                 self._jobs[key].appendleft(job)
                 self._count(key, 1)
-                heapq.heappush(self._later, (time.monotonic() + again, next(self._numbers), key))
+                self._later.add(time.monotonic() + again, key)
                 self._changed.notify()  # an idle thread has to look at the clock anew
             elif self._jobs[key]:
                 self._ready.append(key)  # behind the others: no sender keeps a thread to himself

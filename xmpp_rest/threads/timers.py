@@ -1,22 +1,22 @@
-"""How are many deadlines watched by one thread? (The worker has the same for itself: `http` stands alone.)"""
+"""Calls functions at their deadlines: one thread for any number of timers."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable
 
+from xmpp_rest.threads.deadlines import Deadlines
+
 log = logging.getLogger(__name__)
 
 
-FEW = 1000  # alarms that nobody waits for any more, and that need not be cleared away yet
+FEW = 1000  # cancelled timers that may stay in the heap
 
 
-class Alarm:
-    """One deadline."""
+class Timer:
+    """One deadline, and the function that is called then."""
 
     __slots__ = ("act",)
 
@@ -24,13 +24,13 @@ class Alarm:
         self.act: Callable[[], None] | None = act
 
 
-class Alarms:
-    """Calls back when the time has come. The thread begins with the first alarm; `stop` forgets those that are left."""
+class Timers:
+    """Calls back at the deadlines. Its thread begins with the first timer, or with `start`; `stop` forgets the timers that are left."""
 
-    def __init__(self) -> None:
-        self._due: list[tuple[float, int, Alarm]] = []
+    def __init__(self, name: str = "timers") -> None:
+        self._name = name
+        self._due: Deadlines[Timer] = Deadlines()
         self._cancelled = 0  # of them
-        self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -38,34 +38,39 @@ class Alarms:
     def __len__(self) -> int:
         return len(self._due)
 
-    def after(self, seconds: float, act: Callable[[], None]) -> Alarm:
-        """Call `act` in so many seconds, in the thread of the alarms: it must be quick."""
-        alarm = Alarm(act)
-        self.set(alarm, seconds)
-        return alarm
-
-    def set(self, alarm: Alarm, seconds: float) -> None:
-        """As `after`, for an alarm that what it calls has to know."""
-        when = time.monotonic() + seconds
+    def start(self) -> None:
+        """Begin the thread now. Raises RuntimeError: the system gives no further one."""
         with self._changed:
-            heapq.heappush(self._due, (when, next(self._numbers), alarm))
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="alarms", daemon=True)
-                thread.start()  # may fail where there are too many; then the next one tries again
-                self._thread = thread
-            elif self._due[0][0] == when:
-                self._changed.notify()
+            self._begin()
 
-    def cancel(self, alarm: Alarm) -> None:
+    def _begin(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread.start()  # may fail where there are too many; the next timer tries again
+            self._thread = thread
+
+    def after(self, seconds: float, act: Callable[[], None]) -> Timer:
+        """Call `act` in so many seconds, on the thread of the timers: it must be quick."""
+        timer = Timer(act)
+        self.set(timer, seconds)
+        return timer
+
+    def set(self, timer: Timer, seconds: float) -> None:
+        """As `after`, for a timer that what it calls has to know."""
+        with self._changed:
+            if self._due.add(time.monotonic() + seconds, timer):
+                self._changed.notify()
+            self._begin()
+
+    def cancel(self, timer: Timer) -> None:
         """Do not call; what it holds is free at once."""
         with self._changed:
-            if alarm.act is None:
+            if timer.act is None:
                 return
-            alarm.act = None
+            timer.act = None
             self._cancelled += 1
             if self._cancelled > max(FEW, len(self._due) // 2):
-                self._due = [entry for entry in self._due if entry[2].act is not None]
-                heapq.heapify(self._due)
+                self._due.keep(lambda kept: kept.act is not None)
                 self._cancelled = 0
 
     def stop(self) -> None:
@@ -74,20 +79,22 @@ class Alarms:
             self._changed.notify()
 
     def _run(self) -> None:
-        while (alarm := self._next()) is not None:
+        while (act := self._next()) is not None:
             try:
-                if act := alarm.act:
-                    alarm.act = None
-                    act()
-            except Exception:
+                act()
+            except Exception:  # one timer's trouble must not cost the others their deadlines
                 log.exception("a deadline could not be kept")
 
-    def _next(self) -> Alarm | None:
+    def _next(self) -> Callable[[], None] | None:
+        """What the next timer calls, once it is due; None when stopped."""
         with self._changed:
-            while not self._stopped and (not self._due or self._due[0][0] > time.monotonic()):
-                self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
-            if self._stopped:
-                return None
-            alarm = heapq.heappop(self._due)[2]
-            self._cancelled -= alarm.act is None
-            return alarm
+            while not self._stopped:
+                if (seconds := self._due.seconds()) is None or seconds > 0:
+                    self._changed.wait(seconds)
+                    continue
+                timer = self._due.pop()
+                act, timer.act = timer.act, None
+                if act is not None:
+                    return act
+                self._cancelled -= 1
+        return None

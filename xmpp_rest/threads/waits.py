@@ -1,4 +1,4 @@
-"""Bounds how many requests wait for somebody else at once: each of them holds a thread of the server.
+"""Bounds on how many requests wait at once: each of them holds a thread of the server.
 
 Waiting is for the answer to an iq, for a refusal (`Prefer: wait`), and for the events of a stream. All of these together have at most three
 quarters of the threads, so that whatever does not wait is served at once. A *call* is what another process of the gateway is asked, which

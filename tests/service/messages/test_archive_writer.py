@@ -80,7 +80,7 @@ class Desk:
         for n, thread in enumerate(threads):
             thread.start()
             assert self.archive.entered.wait(10)
-            while len(self.archiving._turns._waiting) < n:
+            while len(self.archiving._group._waiting) < n:
                 time.sleep(0.001)
         self.archive.gate.set()
         for thread in threads:
@@ -107,7 +107,7 @@ def test_those_who_wait_share_a_commit_and_keep_their_order(desk: Desk) -> None:
     assert [event.id for event in desk.streams.events] == ids
     times = [event.when for event in desk.streams.events]
     assert times == sorted(set(times))
-    assert not desk.archiving._turns._waiting
+    assert not desk.archiving._group._waiting
 
 
 def test_several_accounts_share_a_commit(desk: Desk) -> None:

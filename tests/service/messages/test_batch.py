@@ -148,7 +148,7 @@ def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) ->
     for n, thread in enumerate(threads):
         thread.start()
         assert entered.wait(10)
-        while len(gateway.sending._together._turns._waiting) < n:
+        while len(gateway.sending._together._group._waiting) < n:
             time.sleep(0.001)
     gate.set()
     for thread in threads:

@@ -25,7 +25,7 @@ from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.delivery import Delivery, new_delivery
 from xmpp_rest.service.callbacks.delivery_journal import Promise, Promises
 from xmpp_rest.service.callbacks.worker import UNFORESEEN, Carrier
-from xmpp_rest.threads.keyed_pool import Job, SerialPool
+from xmpp_rest.threads.keyed_pool import Job, KeyedPool
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class CallbackService:
         self.name = name
         self.settings = settings
         self.dead = dead
-        self.pool = SerialPool(f"callback {name}", settings.concurrency, settings.queue_size, settings.share)
+        self.pool = KeyedPool(f"callback {name}", settings.concurrency, settings.queue_size, settings.share)
         self.carrier = Carrier(name, settings, router, dead, self.take, incidents)
         self._incidents = incidents
         self._hosted = router.domains

@@ -15,7 +15,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import Archive, Entry
 from xmpp_rest.service.messages.clock import Stamps
 from xmpp_rest.service.streams.registry import Event, Streams
-from xmpp_rest.threads.group import Turns
+from xmpp_rest.threads.group import GroupExecutor
 
 MOST = 64  # messages that one thread archives at once: somebody waits for it, too
 
@@ -37,11 +37,11 @@ class Archiving:
         self._archive = archive
         self._streams = streams
         self._stamps = stamps
-        self._turns: Turns[Letter, Exception | None] = Turns(self._take, MOST, self._stamp)
+        self._group: GroupExecutor[Letter, Exception | None] = GroupExecutor(self._take, MOST, self._stamp)
 
     def take_all(self, messages: Sequence[Letter]) -> Sequence[Exception | None]:
         """Archive messages, in their order; they are in the archives when this returns. What went wrong with each."""
-        return self._turns.run(messages) if messages else ()
+        return self._group.run(messages) if messages else ()
 
     def _stamp(self, messages: Sequence[Letter]) -> None:
         for message in messages:

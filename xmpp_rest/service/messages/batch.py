@@ -13,7 +13,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.mailbox import Mailbox, Said
 from xmpp_rest.service.messages.outcomes import Outcomes
-from xmpp_rest.threads.group import Elsewhere, Then, Turns
+from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
 
 MOST = 64  # stanzas of several senders that one thread sends at once: somebody waits for it, too
 
@@ -51,29 +51,29 @@ class Together:
         self._outcomes = outcomes
         self._send = send
         self._watched = watched
-        self._turns: Turns[Outgoing, Result] = Turns(self._turn, MOST)
+        self._group: GroupExecutor[Outgoing, Result] = GroupExecutor(self._send_group, MOST)
 
     def __call__(self, stanzas: Sequence[Outgoing]) -> list[Result]:
         """A result for each."""
         results: list[Result] = []
         for shares, group in groupby(stanzas, self.shares):
             members = list(group)
-            results += self._turns.run(members) if shares else self._alone(members)
+            results += self._group.run(members) if shares else self._alone(members)
         return results
 
-    def then(self, stanzas: Sequence[Outgoing], then: Then[Result], elsewhere: Elsewhere) -> None:
+    def submit(self, stanzas: Sequence[Outgoing], callback: OnResults[Result], executor: Executor) -> None:
         """As a call, for a thread that must not wait. Raises StorageError."""
         if all(map(self.shares, stanzas)):
-            self._turns.run_then(stanzas, then, elsewhere)
+            self._group.submit(stanzas, callback, executor)
         else:
-            elsewhere(lambda: self._tell(stanzas, then))
+            executor(lambda: self._tell(stanzas, callback))
 
-    def _tell(self, stanzas: Sequence[Outgoing], then: Then[Result]) -> None:
+    def _tell(self, stanzas: Sequence[Outgoing], callback: OnResults[Result]) -> None:
         try:
             results: Sequence[Result] | Exception = self(stanzas)
         except Exception as e:
             results = e
-        then(results)
+        callback(results)
 
     def shares(self, outgoing: Outgoing) -> bool:
         """Whether it is a message that leaves the gateway, and so can be sent with others."""
@@ -89,7 +89,7 @@ class Together:
             except Exception as e:  # the caller's to raise, or to tell
                 yield e
 
-    def _turn(self, members: list[Outgoing]) -> list[Result]:
+    def _send_group(self, members: list[Outgoing]) -> list[Result]:
         """Send messages that leave the gateway, of any senders."""
         results: dict[int, Result] = {}
         for domain in dict.fromkeys(member.sender.domain for member in members):

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.link.outbox import Entry, Label, Progress
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import RECEIPTS
-from xmpp_rest.threads.future import Once
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
 _RECEIVED = f"{{{RECEIPTS}}}received"
@@ -136,7 +136,7 @@ class Outcomes:
 
     def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
         """Wait until the server has processed the stanza or refused it; the outcome as it is then."""
-        decided = Once[bool]()
+        decided = OneShot[bool]()
 
         def tell() -> None:
             decided.give(True)

@@ -21,7 +21,7 @@ from xmpp_rest.service.messages.batch import MOST, Outgoing, Result, Together
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
 from xmpp_rest.service.messages.sendable import unsendable
-from xmpp_rest.threads.group import Elsewhere, Then, Turns
+from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
 from xmpp_rest.threads.waits import Wait, Waits
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Sending:
         self._waits = waits
         self._incidents = incidents
         self._together = Together(router, mailbox, outcomes, self._alone, self._watched)
-        self._abroad: Turns[Outgoing, Result] = Turns(self._send_away, MOST)
+        self._abroad: GroupExecutor[Outgoing, Result] = GroupExecutor(self._send_away, MOST)
         self.restored: Callable[[str], bool] = lambda _text: False  # whether the process that owned the link before had the outbox take it
         self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
         self.away: Away | None = None  # the process that owns the link, where that is another one
@@ -111,9 +111,9 @@ class Sending:
     def _unsendable(self, stanza: Element, to: JID) -> GatewayError | None:
         return unsendable(stanza, to, self._router.domains, self._mailbox.domain)
 
-    def send_many_then(self, stanzas: Sequence[Outgoing], then: Then[Result], elsewhere: Elsewhere) -> None:
-        """As `send_many` in the process that owns the link, for a thread that must not wait: see Turns.run_then. Raises StorageError."""
-        self._together.then(stanzas, then, elsewhere)
+    def send_many_then(self, stanzas: Sequence[Outgoing], callback: OnResults[Result], executor: Executor) -> None:
+        """As `send_many` in the process that owns the link, for a thread that must not wait: see GroupExecutor. Raises StorageError."""
+        self._together.submit(stanzas, callback, executor)
 
     def _send_away(self, stanzas: list[Outgoing]) -> list[Result]:
         """In the process that owns the link; should it be this one by now, here."""
