@@ -1,4 +1,4 @@
-"""How does a test act as clients of other servers that come into rooms? Stanzas go in through the router; what leaves is sorted by recipient."""
+"""Clients of other servers in rooms, for tests: stanzas enter through the router, and what leaves is sorted by recipient."""
 
 from __future__ import annotations
 

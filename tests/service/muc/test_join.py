@@ -1,4 +1,4 @@
-"""Do people come into a room, change there and leave as XEP-0045 §7.2-§7.7 and §7.14 say?"""
+"""Entering a room, changing nick and presence, leaving (XEP-0045 §7.2-§7.7, §7.14)."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_leaving(hall: Hall) -> None:
     ("condition", "removed"),
     [("remote-server-not-found", True), ("gone", True), ("recipient-unavailable", True), ("service-unavailable", True), ("not-acceptable", False)],
 )
-def test_ghosts(hall: Hall, kind: str, condition: str, removed: bool) -> None:
+def test_unreachable_clients_are_removed(hall: Hall, kind: str, condition: str, removed: bool) -> None:
     """What comes back as an error removes the occupant (presence always)."""
     hall.enter(ROMEO, JULIET)
     answer = hall.send(

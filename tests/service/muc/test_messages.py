@@ -1,4 +1,4 @@
-"""What becomes of messages to rooms and occupants, of invitations, requests for voice and queries? (XEP-0045 §7.4-§7.13, §8.1)"""
+"""Messages to rooms and occupants, invitations, voice requests and queries (XEP-0045 §7.4-§7.13, §8.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may kick, ban, promote, configure and destroy, and what follows? (XEP-0045 §8, §9, §10)"""
+"""Kick, ban, promote, configure and destroy: who may, and what follows (XEP-0045 §8, §9, §10)."""
 
 from __future__ import annotations
 

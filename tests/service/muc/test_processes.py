@@ -1,4 +1,4 @@
-"""Do rooms stay whole when several processes, and several threads, work on them?"""
+"""Rooms under changes by several processes and threads at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do subscribers hear of rooms that they are not in? And what do service discovery, registration and archives say? (ejabberd's mucsub)"""
+"""Room subscriptions (ejabberd's mucsub), service discovery, registration and room archives."""
 
 from __future__ import annotations
 

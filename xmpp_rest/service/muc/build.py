@@ -1,4 +1,4 @@
-"""How are the parts of the conference domain put together?"""
+"""Construction of the conference domain: builds its parts and connects them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.clock import Stamps
 from xmpp_rest.service.messages.mam import ArchiveQueries
 from xmpp_rest.service.muc.admin import AdminQueries
-from xmpp_rest.service.muc.broadcast import Voice
+from xmpp_rest.service.muc.broadcast import Broadcaster
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muc.configure import Configuration
 from xmpp_rest.service.muc.disco import Disco
 from xmpp_rest.service.muc.entity import MucEntity
 from xmpp_rest.service.muc.history import SHADOW, History
 from xmpp_rest.service.muc.invite import Invitations
-from xmpp_rest.service.muc.join import Doors
-from xmpp_rest.service.muc.messages import Speech
+from xmpp_rest.service.muc.join import JoinHandler
+from xmpp_rest.service.muc.messages import MessageHandler
 from xmpp_rest.service.muc.moderation import Moderation
 from xmpp_rest.service.muc.nicks import Nicks
 from xmpp_rest.service.muc.owner import OwnerQueries
-from xmpp_rest.service.muc.relay import Relay
+from xmpp_rest.service.muc.relay import IqRelay
 from xmpp_rest.service.muc.requests import VoiceRequests
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import MayBring, Subscriptions
 from xmpp_rest.service.muc.vacancy import Vacancy
 
@@ -40,26 +40,31 @@ def conference(
     incidents: Incidents,
     may_bring: MayBring = lambda _actor, _user: True,
 ) -> Conference:
-    """The rooms of `domain`; their handler is not subscribed yet."""
+    """Build the rooms of `domain`; their handler is not registered yet."""
     flags = {"persistent": settings.persistent, "mam": settings.archive, "allow_subscription": settings.allow_subscription}
     defaults = {name: str(flag).lower() for name, flag in flags.items()}
     history = History(archive, Archive(driver, SHADOW), settings.history_size, incidents)
-    rooms = Rooms(driver, domain, history, stamps.next, defaults)
-    voice, nicks = Voice(router.send, incidents), Nicks(driver, domain)
-    doors = Doors(rooms, voice, nicks)
-    subscriptions = Subscriptions(rooms, voice, nicks, may_bring)
-    configuration, moderation = Configuration(rooms, voice, doors, subscriptions), Moderation(rooms, voice, doors, subscriptions)
-    speech = Speech(rooms, voice, doors, Invitations(rooms, voice), VoiceRequests(rooms, voice, moderation), incidents)
+    rooms = MucRooms(driver, domain, history, stamps.next, defaults)
+    broadcaster, nicks = Broadcaster(router.send, incidents), Nicks(driver, domain)
+    join_handler = JoinHandler(rooms, broadcaster, nicks)
+    subscriptions = Subscriptions(rooms, broadcaster, nicks, may_bring)
+    configuration, moderation = (
+        Configuration(rooms, broadcaster, join_handler, subscriptions),
+        Moderation(rooms, broadcaster, join_handler, subscriptions),
+    )
+    message_handler = MessageHandler(
+        rooms, broadcaster, join_handler, Invitations(rooms, broadcaster), VoiceRequests(rooms, broadcaster, moderation), incidents
+    )
     queries = (
         Disco(rooms, nicks),
-        AdminQueries(rooms, moderation, doors),
+        AdminQueries(rooms, moderation, join_handler),
         OwnerQueries(rooms, configuration),
         subscriptions,
         nicks,
     )
 
     def may_ask(asker: JID, owner: JID) -> bool:
-        """Whether somebody may read the archive of a room: whoever could come in, or hears of it anyway."""
+        """Whether `asker` may read the archive of a room: occupants, subscribers, and whoever could enter."""
         with rooms.held(owner.local) as room:
             affiliation = room.affiliation(asker)
             if room.is_present(asker.bare) or asker.bare in room.subscribers or affiliation in ("member", "admin", "owner"):
@@ -67,6 +72,6 @@ def conference(
             return affiliation == "none" and not room.on("members_only") and not room.on("password_protected")
 
     archives = ArchiveQueries(archive, router.send, may_ask)
-    entity = MucEntity(domain, doors, speech, Relay(rooms, voice), archives.handle, queries)
+    entity = MucEntity(domain, join_handler, message_handler, IqRelay(rooms, broadcaster), archives.handle, queries)
     vacancy = Vacancy(rooms, settings.unused_after, incidents)
-    return Conference(rooms, voice, nicks, (doors, configuration, moderation, subscriptions), entity.handle, vacancy)
+    return Conference(rooms, broadcaster, nicks, (join_handler, configuration, moderation, subscriptions), entity.handle, vacancy)

@@ -1,4 +1,4 @@
-"""What can be done with the rooms of the conference domain? The one service object; plain values in and out, so that any process may ask.
+"""The conference service: all operations on the rooms of the domain, with plain values in and out, so that any process can call them.
 
 Rooms are named by their localpart, users by their address as text. Methods raise StorageError, and GatewayError as they say.
 """
@@ -15,9 +15,9 @@ from xmpp_rest.link.router import Handler
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
-from xmpp_rest.service.muc.broadcast import News, Voice
+from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.configure import Configuration
-from xmpp_rest.service.muc.join import Doors
+from xmpp_rest.service.muc.join import JoinHandler
 from xmpp_rest.service.muc.moderation import AffiliationChange, Moderation
 from xmpp_rest.service.muc.nicks import Nicks, prepared
 from xmpp_rest.service.muc.notices import SHUTDOWN, direct_invitation
@@ -25,7 +25,7 @@ from xmpp_rest.service.muc.options import FIXED, read_options
 from xmpp_rest.service.muc.pattern import search
 from xmpp_rest.service.muc.remote import Ask, offered
 from xmpp_rest.service.muc.room import AFFILIATIONS, Affiliation, Room, Subscriber
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import Subscriptions
 from xmpp_rest.service.muc.vacancy import Vacancy
 
@@ -39,21 +39,21 @@ class Conference:
 
     def __init__(
         self,
-        rooms: Rooms,
-        voice: Voice,
+        rooms: MucRooms,
+        broadcaster: Broadcaster,
         nicks: Nicks,
-        parts: tuple[Doors, Configuration, Moderation, Subscriptions],
+        parts: tuple[JoinHandler, Configuration, Moderation, Subscriptions],
         handle: Handler,
         vacancy: Vacancy,
     ) -> None:
         self.domain = rooms.domain
         self.handle = handle
-        self.vacancy = vacancy  # started where the rooms are
+        self.vacancy = vacancy  # started only in the process that holds the rooms
         self.away: Ask | None = None
         self._rooms = rooms
-        self._voice = voice
+        self._broadcaster = broadcaster
         self._nicks = nicks
-        self._doors, self._configuration, self._moderation, self._subscriptions = parts
+        self._join_handler, self._configuration, self._moderation, self._subscriptions = parts
 
     # -- rooms
 
@@ -77,7 +77,7 @@ class Conference:
 
     @offered
     def destroy(self, name: str, reason: str, quietly: bool) -> None:
-        """End a room; `quietly`: without telling its subscribers. Raises GatewayError: room-unknown."""
+        """Destroy a room; `quietly`: without notifying its subscribers. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             self._configuration.destroy(room, reason, quietly=quietly)
 
@@ -88,20 +88,20 @@ class Conference:
 
     @offered
     def matching(self, pattern: str) -> list[list[Any]]:
-        """Rooms in whose name the regular expression is found: name, value of `public`, number of occupants. Raises re.error."""
+        """Rooms whose name matches the regular expression: name, value of `public`, number of occupants. Raises re.error."""
         names = search(pattern, self._rooms.names())
-        return [[room.jid.local, room.options["public"], _crowd(room)] for room in self._each(names)]
+        return [[room.jid.local, room.options["public"], _session_count(room)] for room in self._each(names)]
 
     @offered
     def unused(self, days: int) -> list[str]:
-        """Rooms without occupants that nobody has used for at least so many days."""
+        """Rooms without occupants that have not been used for at least this many days."""
         until = self._rooms.clock() - days * DAY
         idle = (room for room in self._each(self._rooms.names()) if not room.occupants)
         return [room.jid.local for room in idle if self._rooms.history.last_use(room) <= until]
 
     @offered
     def empty(self) -> list[str]:
-        """Rooms whose messages are archived, and of which nothing is."""
+        """Rooms with archiving on whose archive is empty."""
         return [room.jid.local for room in self._each(self._rooms.names()) if room.on("mam") and self._rooms.history.is_empty(room)]
 
     # -- options
@@ -122,22 +122,22 @@ class Conference:
 
     @offered
     def affiliations(self, name: str) -> list[list[str]]:
-        """Address, affiliation and reason of everybody who has one. Raises GatewayError: room-unknown."""
+        """Address, affiliation and reason of all users with an affiliation. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return [[str(user), entry.word, entry.reason] for user, entry in room.affiliations.items()]
 
     @offered
     def affiliation(self, name: str, user: str) -> str:
-        """What a user is to the room. Raises GatewayError: room-unknown."""
+        """The affiliation of a user. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return room.affiliation(_bare(user))
 
     @offered
     def affiliate(self, name: str, user: str, affiliation: str, reason: str) -> None:
-        """Change what a user is to the room, as no rule of the room forbids it. Raises GatewayError: room-unknown, bad-affiliation."""
+        """Change the affiliation of a user, whatever the rules of the room. Raises GatewayError: room-unknown, bad-affiliation."""
         with self._rooms.held(self._known(name)) as room:
             self._moderation.affiliate(room, [AffiliationChange(_bare(user), _affiliation(affiliation), reason)])
-            self._doors.sweep(room)
+            self._join_handler.remove_stale(room)
 
     # -- occupants
 
@@ -149,7 +149,7 @@ class Conference:
 
     @offered
     def history(self, name: str) -> list[list[str]]:
-        """Time and XML of the messages that newcomers are shown. Raises GatewayError: room-unknown."""
+        """Time and XML of the messages that new occupants are sent. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return [[write_datetime(kept.when), serialise(kept.stanza)] for kept in self._rooms.history.of(room)]
 
@@ -165,13 +165,13 @@ class Conference:
         with self._rooms.held(self._known(name)) as room:
             absent = [user for user in map(parse_jid, users) if not room.is_present(user.bare)]
         for user in absent:
-            self._voice.send(direct_invitation(room.jid, str(user), reason, password))
+            self._broadcaster.send(direct_invitation(room.jid, str(user), reason, password))
 
     # -- subscriptions
 
     @offered
     def subscribe(self, name: str, user: str, nick: str, nodes: list[str]) -> list[str]:
-        """The nodes that were subscribed to.
+        """Subscribe a user; the nodes that were subscribed to.
 
         Raises GatewayError: room-unknown, subscriptions-off, room-banned, nick-taken, bad-nick, room-crowded.
         """
@@ -186,7 +186,7 @@ class Conference:
 
     @offered
     def subscribers(self, name: str) -> list[str]:
-        """The addresses of those who subscribe. Raises GatewayError: room-unknown."""
+        """The addresses of the subscribers. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return [str(user) for user in room.subscribers]
 
@@ -211,32 +211,32 @@ class Conference:
         """Address and nick of every reservation."""
         return [[str(user), nick] for user, nick in self._nicks.all()]
 
-    # -- comings and goings
+    # -- removal and shutdown
 
     @offered
     def forget_user(self, user: str) -> None:
-        """The account is about to be removed: whoever gets its name later is nobody to any room."""
+        """Remove all traces of an account that is about to be deleted, so that a later account of this name inherits nothing."""
         bare = _bare(user)
         self._nicks.release(bare)
         for room in self._each(self._rooms.names()):
             for occupant in [o for o in room.occupants.values() if o.bare == bare]:
-                self._doors.remove(room, occupant, News(leaving=True))
+                self._join_handler.remove(room, occupant, OccupantChange(leaving=True))
             if bare in room.affiliations and not room.gone:
                 self._moderation.affiliate(room, [AffiliationChange(bare, "none")])
             if not room.gone:
                 self._subscriptions.unsubscribe(room, bare)
 
     def close(self) -> None:
-        """The gateway stops: nobody is left to believe that the room still hears them (XEP-0045 §7.14, status 332)."""
+        """Tell all occupants that the service shuts down (XEP-0045 §7.14, status 332), and save when each room was last used."""
         for room in self._each(self._rooms.live()):
-            self._doors.vacate(room, News((SHUTDOWN,), leaving=True))
+            self._join_handler.remove_all(room, OccupantChange((SHUTDOWN,), leaving=True))
             try:
                 self._rooms.save(room)
             except StorageError as e:
-                log.warning("when %s was used last is not kept: %s", room.jid, e)
+                log.warning("the time of the last use of %s was not saved: %s", room.jid, e)
 
     def _each(self, names: list[str]) -> Iterator[Room]:
-        """The rooms of these names that are still there, each held while it is looked at."""
+        """The rooms of these names that still exist, each held while the caller works on it."""
         for name in names:
             try:
                 with self._rooms.held(name) as room:
@@ -252,7 +252,7 @@ class Conference:
             raise GatewayError("bad-room-name", f"{name[:100]!r} cannot be the name of a room: {e}") from e
 
     def _known(self, name: str) -> str:
-        """The name of a room that may be there. Raises GatewayError: room-unknown for what cannot be one."""
+        """The prepared name of a room that may exist. Raises GatewayError: room-unknown for an invalid name."""
         try:
             return self._name(name)
         except GatewayError as e:
@@ -274,5 +274,5 @@ def _affiliation(word: str) -> str:
     return word
 
 
-def _crowd(room: Room) -> int:
+def _session_count(room: Room) -> int:
     return sum(1 for _ in room.sessions())

@@ -1,11 +1,11 @@
-"""What follows when the options of a room change, or the room ends? (XEP-0045 §10.1.3, §10.2.1, §10.9)"""
+"""Room configuration: changes options and destroys rooms, and notifies occupants of it (XEP-0045 §10.1.3, §10.2.1, §10.9)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xmpp_rest.service.muc.broadcast import News, Voice
-from xmpp_rest.service.muc.join import Doors
+from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
+from xmpp_rest.service.muc.join import JoinHandler
 from xmpp_rest.service.muc.notices import (
     CONFIGURED,
     MEMBERS_ONLY,
@@ -14,24 +14,24 @@ from xmpp_rest.service.muc.notices import (
     destroyed,
 )
 from xmpp_rest.service.muc.room import Room
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import Subscriptions
 
 _ANONYMITY = {"true": (NOW_ANONYMOUS,), "false": (NOW_NON_ANONYMOUS,)}
-_SILENT = frozenset(("subject", "subject_author"))  # told as a subject, not as a change of the configuration
+_SILENT = frozenset(("subject", "subject_author"))  # announced as a subject, not as a change of the configuration
 
 
 class Configuration:
     """Changes rooms as a whole. Called with the room held."""
 
-    def __init__(self, rooms: Rooms, voice: Voice, doors: Doors, subscriptions: Subscriptions) -> None:
+    def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, join_handler: JoinHandler, subscriptions: Subscriptions) -> None:
         self._rooms = rooms
-        self._voice = voice
-        self._doors = doors
+        self._broadcaster = broadcaster
+        self._join_handler = join_handler
         self._subscriptions = subscriptions
 
     def change(self, room: Room, options: Mapping[str, str]) -> None:
-        """Set options, whose values are read already, and tell the occupants what has changed."""
+        """Set options (values as `read_option` returns them), and notify the occupants."""
         changed = {name: value for name, value in options.items() if room.options[name] != value}
         room.options.update(changed)
         room.configured = True
@@ -39,25 +39,25 @@ class Configuration:
         if not changed:
             return
         if changed.keys() - _SILENT:
-            self._voice.status(room, [CONFIGURED, *_ANONYMITY.get(changed.get("anonymous", ""), ())])
+            self._broadcaster.broadcast_status(room, [CONFIGURED, *_ANONYMITY.get(changed.get("anonymous", ""), ())])
         if "subject" in changed:
-            self._voice.subject(room)
+            self._broadcaster.send_subject(room)
         if changed.get("members_only") == "true":
-            self._send_strangers_away(room)
-        self._doors.sweep(room)
+            self._remove_non_members(room)
+        self._join_handler.remove_stale(room)
 
-    def _send_strangers_away(self, room: Room) -> None:
+    def _remove_non_members(self, room: Room) -> None:
         for occupant in list(room.occupants.values()):
             if room.affiliation(occupant.bare) in ("none", "outcast"):
-                self._doors.remove(room, occupant, News((MEMBERS_ONLY,), leaving=True))
+                self._join_handler.remove(room, occupant, OccupantChange((MEMBERS_ONLY,), leaving=True))
         for subscriber in list(room.subscribers):
             self._subscriptions.revoke(room, subscriber)
 
     def destroy(self, room: Room, reason: str = "", alternate: str = "", password: str = "", *, quietly: bool = False) -> None:
-        """End the room; its occupants hear of it, and its subscribers unless it is done `quietly`."""
+        """Destroy the room and notify its occupants, and its subscribers unless `quietly`."""
         element = destroyed(reason, alternate, password)
         if quietly:
             room.subscribers.clear()
-        self._doors.vacate(room, News(leaving=True, destroy=element))
-        self._voice.ended(room, element)
+        self._join_handler.remove_all(room, OccupantChange(leaving=True, destroy=element))
+        self._broadcaster.notify_destroyed(room, element)
         self._rooms.end(room)

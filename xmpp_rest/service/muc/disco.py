@@ -1,4 +1,4 @@
-"""What does service discovery show of the rooms and their service? (XEP-0045 §6, XEP-0030, XEP-0128)"""
+"""Service discovery of the conference domain and its rooms (XEP-0045 §6, XEP-0030, XEP-0128)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DATA_FORMS, DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC, PING, REGISTER, RSM, VERSION
 from xmpp_rest.protocol.stanza import child
 from xmpp_rest.service.muc.nicks import Nicks
-from xmpp_rest.service.muc.notices import MUCSUB, Refused
+from xmpp_rest.service.muc.notices import MUCSUB, RoomError
 from xmpp_rest.service.muc.room import Room
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 
 NAME = "Chatrooms"
 PAGE = 200  # rooms in one answer
@@ -21,7 +21,7 @@ _FORM = f"{{{DATA_FORMS}}}"
 _INFO, _ITEMS = f"{{{DISCO_INFO}}}", f"{{{DISCO_ITEMS}}}"
 _SERVICE = (DISCO_INFO, DISCO_ITEMS, LAST, MUC, MUCSUB, PING, REGISTER, RSM, VERSION)
 _ROOM = (DISCO_INFO, DISCO_ITEMS, MUC, f"{MUC}#stable_id", f"{MUC}#self-ping-optimization", f"{MUC}#request")
-# option → the feature when it is true, and when it is false (XEP-0045 §15.3)
+# option → the feature if it is true, and if it is false (XEP-0045 §15.3)
 _FEATURES = {
     "public": ("muc_public", "muc_hidden"),
     "members_only": ("muc_membersonly", "muc_open"),
@@ -33,9 +33,9 @@ _FEATURES = {
 
 
 class Disco:
-    """Answers disco#info and disco#items. Raises Refused, GatewayError, StorageError."""
+    """Answers disco#info and disco#items. Raises RoomError, GatewayError, StorageError."""
 
-    def __init__(self, rooms: Rooms, nicks: Nicks) -> None:
+    def __init__(self, rooms: MucRooms, nicks: Nicks) -> None:
         self._rooms = rooms
         self._nicks = nicks
 
@@ -44,7 +44,7 @@ class Disco:
         return _info(NAME, _SERVICE)
 
     def service_items(self, iq: Element, asker: JID, name: str) -> Element:
-        """The public rooms, a page of them where they are many (XEP-0059)."""
+        """The public rooms, paged by result set management (XEP-0059)."""
         _refuse_node(iq)
         answer, names = child(f"{_ITEMS}query"), self._rooms.names()
         after = iq[0].findtext(f"{{{RSM}}}set/{{{RSM}}}after", "")
@@ -66,7 +66,7 @@ class Disco:
                 if not room.on("public") and not room.is_present(asker.bare):
                     return None
                 return child(f"{_ITEMS}item", jid=str(room.jid), name=f"{room.options['title'] or name} ({len(room.occupants)})")
-        except GatewayError:  # it has ended meanwhile
+        except GatewayError:  # destroyed in the meantime
             return None
 
     def room_info(self, iq: Element, asker: JID, name: str) -> Element:
@@ -82,7 +82,7 @@ class Disco:
             return answer
 
     def room_items(self, iq: Element, asker: JID, name: str) -> Element:
-        """The occupants, where the list is public or the asker is one of them (§6.5)."""
+        """The occupants, if the list is public or the asker is one of them (§6.5)."""
         _refuse_node(iq)
         answer = child(f"{_ITEMS}query")
         with self._rooms.held(name) as room:
@@ -122,7 +122,7 @@ def _details(room: Room, history: int) -> Element:
 
 def _refuse_node(iq: Element) -> None:
     if iq[0].get("node"):  # XEP-0030 §3.2
-        raise Refused("item-not-found", "there is no such node")
+        raise RoomError("item-not-found", "there is no such node")
 
 
 def _page(addresses: list[str]) -> Element:

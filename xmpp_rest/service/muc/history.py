@@ -1,4 +1,4 @@
-"""What was said in a room? Its archive, and the messages that newcomers are shown (XEP-0045 §7.2.13, XEP-0313)."""
+"""Room history: the archive of a room, and the messages that new occupants are sent (XEP-0045 §7.2.13, XEP-0313)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from xmpp_rest.service.muc.room import Room
 
 log = logging.getLogger(__name__)
 
-SHADOW = "muc_history"  # the store of what newcomers are shown of a persistent room that is not archived
+SHADOW = "muc_history"  # the store of the history of persistent rooms without an archive
 _NEVER = tuple(f"{{{HINTS}}}{hint}" for hint in ("no-store", "no-permanent-store"))
 
 
-class Limits(NamedTuple):
-    """How much of the history a newcomer asks for; None: no limit."""
+class HistoryLimits(NamedTuple):
+    """How much of the history a new occupant asks for; None: no limit."""
 
     stanzas: int | None = None
     characters: int | None = None
@@ -33,17 +33,17 @@ class Limits(NamedTuple):
 
 
 class History:
-    """Keeps what rooms say. Methods raise StorageError."""
+    """Keeps the messages of rooms. Methods raise StorageError."""
 
     def __init__(self, archive: Archive, shadow: Archive, size: int, incidents: Incidents) -> None:
-        """`shadow`: the archive in the store SHADOW; `size`: how many messages newcomers are shown at the most."""
+        """`shadow`: the archive in the store SHADOW; `size`: at most how many messages a new occupant is sent."""
         self.size = size
         self._archive = archive
         self._shadow = shadow
         self._incidents = incidents
 
     def keep(self, room: Room, message: Element, when: float) -> str:
-        """Remember a message as it comes from the room, without `to`; its id in the archive, "" where it is not archived."""
+        """Keep a message as the room sends it, without `to`; its id in the archive, "" if the room is not archived."""
         if message.find("body") is None or any(message.find(hint) is not None for hint in _NEVER):
             return ""
         store = self._archive if room.on("mam") else self._shadow if room.persistent else None
@@ -55,14 +55,14 @@ class History:
         return identifier if store is self._archive else ""
 
     def _drop(self, store: Archive, room: Room, identifier: str) -> None:
-        """Forget the oldest message of the shadow; a new one is in there already, so a failure is no reason to refuse that."""
+        """Remove the oldest message of the shadow. The new one is stored already, so a failure is only reported."""
         try:
             store.remove(room.jid, Wanted(ids=(identifier,)))
         except StorageError as e:
-            self._incidents.report(log, "room-unkept", "what newcomers to %s are not shown any more is still kept: %r", room.jid, e)
+            self._incidents.report(log, "room-unkept", "an expired message of the history of %s could not be removed: %r", room.jid, e)
 
     def of(self, room: Room) -> deque[Kept]:
-        """What newcomers are shown, oldest first; read when it is first asked for, where the room came out of the storage."""
+        """The messages that new occupants are sent, oldest first; loaded on first use if the room was loaded from the storage."""
         if room.history is None:
             store = self._archive if room.on("mam") else self._shadow
             page = store.page(room.jid, EVERYTHING, self.size, newest=True, fits=lambda m: m.find("body") is not None)
@@ -75,19 +75,19 @@ class History:
         return max(room.used, said[-1].when) if said else room.used
 
     def forget(self, room: Room) -> None:
-        """The room ends: what was said in it is for nobody who makes another one of its name."""
+        """Remove all messages of a room, so that a later room of this name starts empty."""
         for store in (self._archive, self._shadow):
             if store.last_id(room.jid):
                 store.remove(room.jid, EVERYTHING)
         room.history = None
 
     def is_empty(self, room: Room) -> bool:
-        """Whether nothing is archived."""
+        """Whether the archive of the room is empty."""
         return not self._archive.last_id(room.jid)
 
 
-def shown(room: Room, history: Iterable[Kept], to: str, limits: Limits) -> list[Element]:
-    """The messages of the history for a newcomer, oldest first (XEP-0045 §7.2.13)."""
+def shown(room: Room, history: Iterable[Kept], to: str, limits: HistoryLimits) -> list[Element]:
+    """The messages of the history for a new occupant, oldest first (XEP-0045 §7.2.13)."""
     messages = [_delayed(room, kept, to) for kept in history if limits.since is None or kept.when >= limits.since]
     if limits.stanzas is not None:
         messages = messages[len(messages) - limits.stanzas :] if limits.stanzas < len(messages) else messages
@@ -114,16 +114,16 @@ def _delayed(room: Room, kept: Kept, to: str) -> Element:
     return make("message", *payload, **{**attributes, "to_": to})
 
 
-def read_limits(x: Element | None) -> Limits:
-    """What the `<history/>` of a newcomer asks for; attributes that cannot be read count for nothing."""
+def read_limits(x: Element | None) -> HistoryLimits:
+    """The limits in the `<history/>` of a join; unreadable attributes are ignored."""
     wanted = x.find(f"{{{MUC}}}history") if x is not None else None
     if wanted is None:
-        return Limits()
+        return HistoryLimits()
     since = _time(wanted.get("since"))
     seconds = _number(wanted.get("seconds"))
     if seconds is not None:
         since = max(since or 0.0, time.time() - seconds)
-    return Limits(_number(wanted.get("maxstanzas")), _number(wanted.get("maxchars")), since)
+    return HistoryLimits(_number(wanted.get("maxstanzas")), _number(wanted.get("maxchars")), since)
 
 
 def _number(text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""How is somebody invited into a room, and how does one decline? (XEP-0045 §7.8)"""
+"""Mediated invitations to a room, and how they are declined (XEP-0045 §7.8)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.service.muc.broadcast import Voice
-from xmpp_rest.service.muc.notices import USER, Refused, direct_invitation
+from xmpp_rest.service.muc.broadcast import Broadcaster
+from xmpp_rest.service.muc.notices import USER, RoomError, direct_invitation
 from xmpp_rest.service.muc.room import MAX_ENTRIES, Affiliation, Room
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 
 MAX_INVITED = 50  # by one message
 
 
 class Invitations:
-    """Mediated invitations, those that go through the room; called with the room held."""
+    """Forwards invitations and declines; called with the room held."""
 
-    def __init__(self, rooms: Rooms, voice: Voice) -> None:
+    def __init__(self, rooms: MucRooms, broadcaster: Broadcaster) -> None:
         self._rooms = rooms
-        self._voice = voice
+        self._broadcaster = broadcaster
 
-    def take(self, room: Room, stanza: Element, sender: JID) -> bool:
-        """Pass on invitations, or that somebody declines one; False for any other message. Raises Refused."""
+    def handle(self, room: Room, stanza: Element, sender: JID) -> bool:
+        """Forward invitations, or a decline; False for any other message. Raises RoomError."""
         x = stanza.find(f"{USER}x")
         if x is None:
             return False
@@ -36,24 +36,24 @@ class Invitations:
     def _invite(self, room: Room, invites: list[Element], sender: JID) -> None:
         occupant = room.occupant(sender)
         if occupant is None:
-            raise Refused("not-acceptable", "only occupants may invite others")
+            raise RoomError("not-acceptable", "only occupants may invite others")
         if not room.is_admin(sender) and (not room.on("allow_user_invites") or occupant.role == "visitor"):
-            raise Refused("forbidden", "you may not invite others into this room")
+            raise RoomError("forbidden", "you may not invite others into this room")
         if len(invites) > MAX_INVITED:
-            raise Refused("policy-violation", f"{MAX_INVITED} people may be invited at once")
+            raise RoomError("policy-violation", f"{MAX_INVITED} people may be invited at once")
         for to, invite in [(_address(invite), invite) for invite in invites]:
             self._admit(room, to.bare, sender)
             source = str(sender) if not room.on("anonymous") else f"{room.jid}/{occupant.nick}"
-            self._voice.deliver(_invitation(room, to, invite, source))
+            self._broadcaster.deliver(_invitation(room, to, invite, source))
 
     def _admit(self, room: Room, user: JID, sender: JID) -> None:
-        """Whom an admin invites into a room for members is one from then on (XEP-0045 §7.8.2)."""
+        """Make a user whom an admin invites to a members-only room a member (XEP-0045 §7.8.2)."""
         if not room.on("members_only") or room.affiliation(user) != "none":
             return
         if not room.is_admin(sender):
-            raise Refused("forbidden", "only admins may invite into a room for members")
+            raise RoomError("forbidden", "only admins may invite into a room for members")
         if len(room.affiliations) >= MAX_ENTRIES:
-            raise Refused("resource-constraint", "the room has too many affiliations")
+            raise RoomError("resource-constraint", "the room has too many affiliations")
         room.affiliations[user] = Affiliation("member")
         self._rooms.save(room)
 
@@ -62,19 +62,19 @@ class Invitations:
         nick = to.resource if to.bare == room.jid else ""
         inviters = room.occupants[nick].sessions if nick in room.occupants else [s for s, o in room.sessions() if o.bare == to.bare]
         if not inviters:
-            raise Refused("item-not-found", "the inviter is not in the room")
+            raise RoomError("item-not-found", "the inviter is not in the room")
         for session in list(inviters):
             x, declined = child(f"{USER}x"), child(f"{USER}decline", **{"from": str(sender.bare)})
             declined.append(child(f"{USER}reason", decline.findtext(f"{USER}reason", "")))
             x.append(declined)
-            self._voice.deliver(make("message", x, from_=str(room.jid), to_=str(session), id_=new_id()))
+            self._broadcaster.deliver(make("message", x, from_=str(room.jid), to_=str(session), id_=new_id()))
 
 
 def _address(element: Element) -> JID:
     try:
         return parse_jid(element.get("to", ""))
     except InvalidJID as e:
-        raise Refused("jid-malformed", f"whom? {e}") from e
+        raise RoomError("jid-malformed", f"whom? {e}") from e
 
 
 def _invitation(room: Room, to: JID, invite: Element, source: str) -> Element:

@@ -1,4 +1,4 @@
-"""What becomes of a message to a room or to one of its occupants? (XEP-0045 §7.4, §7.5, §8.1, §18.2)"""
+"""The message handler: messages to a room or to one of its occupants (XEP-0045 §7.4, §7.5, §8.1, §18.2)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import child, condition_of, new_id
-from xmpp_rest.service.muc.broadcast import News, Voice
+from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.invite import Invitations
-from xmpp_rest.service.muc.join import Doors
-from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, Refused, copied, said
+from xmpp_rest.service.muc.join import JoinHandler
+from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, RoomError, copied, said
 from xmpp_rest.service.muc.options import read_option
 from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.room import Occupant, Room
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 
 log = logging.getLogger(__name__)
 
-# A client that answers with one of these does not hear the room any more (XEP-0045 §18.1.2 leaves the choice to the service).
+# A client that answers with one of these errors cannot be reached any more (XEP-0045 §18.1.2 leaves the choice to the service).
 UNREACHABLE = frozenset(
     (
         "gone", "internal-server-error", "item-not-found", "jid-malformed", "recipient-unavailable", "redirect", "remote-server-not-found",
@@ -30,40 +30,46 @@ UNREACHABLE = frozenset(
 _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"
 
 
-class Speech:
-    """Takes messages for rooms. Raises Refused, GatewayError, StorageError."""
+class MessageHandler:
+    """Handles messages sent to rooms. Raises RoomError, GatewayError, StorageError."""
 
     def __init__(
-        self, rooms: Rooms, voice: Voice, doors: Doors, invitations: Invitations, requests: VoiceRequests, incidents: Incidents
+        self,
+        rooms: MucRooms,
+        broadcaster: Broadcaster,
+        join_handler: JoinHandler,
+        invitations: Invitations,
+        requests: VoiceRequests,
+        incidents: Incidents,
     ) -> None:
         self._rooms = rooms
-        self._voice = voice
-        self._doors = doors
+        self._broadcaster = broadcaster
+        self._join_handler = join_handler
         self._invitations = invitations
         self._requests = requests
         self._incidents = incidents
 
     def message(self, stanza: Element, sender: JID, to: JID) -> None:
-        """A message for the room, or for `room/nick`."""
+        """Handle a message for the room, or for `room/nick`."""
         if stanza.get("type") == "error" and not self._rooms.exists(to.local):
             return
         with self._rooms.held(to.local) as room:
             if stanza.get("type") == "error":
-                self._bounced(room, stanza, sender, to)
+                self._handle_error(room, stanza, sender, to)
             elif to.resource:
-                self._whisper(room, stanza, sender, to.resource)
+                self._private_message(room, stanza, sender, to.resource)
             elif stanza.get("type") == "groupchat":
                 self._groupchat(room, stanza, sender)
             else:
-                self._other(room, stanza, sender)
-            self._sweep(room)
+                self._handle_other(room, stanza, sender)
+            self._remove_stale(room)
 
-    def _sweep(self, room: Room) -> None:
-        """Whoever turned out to be unreachable leaves; what was said was heard, whatever goes wrong here."""
+    def _remove_stale(self, room: Room) -> None:
+        """Remove unreachable clients. The message has been delivered already, so a failure is only reported."""
         try:
-            self._doors.sweep(room)
+            self._join_handler.remove_stale(room)
         except Exception as e:
-            self._incidents.report(log, "room-unswept", "who left the room %s is not known everywhere: %r", room.jid, e)
+            self._incidents.report(log, "room-unswept", "not everybody was told who left the room %s: %r", room.jid, e)
 
     # -- to all
 
@@ -73,7 +79,7 @@ class Speech:
             self._subject(room, stanza, nick, role)
             return
         if not room.may_speak(role):
-            raise Refused("forbidden", "visitors may not speak in this room")
+            raise RoomError("forbidden", "visitors may not speak in this room")
         payload = said(stanza, room.jid)
         source = f"{room.jid}/{nick}"
         message = copied(stanza, payload, from_=source, to_=None, id_=stanza.get("id") or new_id())
@@ -81,70 +87,72 @@ class Speech:
         identifier = self._rooms.history.keep(room, message, room.used)
         if identifier:
             message = copied(message, [*payload, child(_STANZA_ID, by=str(room.jid), id=identifier)])
-        self._voice.say(room, message, ("messages",))
+        self._broadcaster.broadcast(room, message, ("messages",))
 
     def _speaker(self, room: Room, sender: JID) -> tuple[str, str]:
-        """Nick and role of whoever may say something: an occupant, or a subscriber, who need not be in the room."""
+        """Nick and role of the sender: an occupant, or a subscriber, who need not be in the room. Raises RoomError for others."""
         if occupant := room.occupant(sender):
             return occupant.nick, occupant.role
         if subscriber := room.subscribers.get(sender.bare):
             return subscriber.nick, room.default_role(room.affiliation(sender))
-        raise Refused("not-acceptable", "only occupants may speak in the room")
+        raise RoomError("not-acceptable", "only occupants may speak in the room")
 
     def _subject(self, room: Room, stanza: Element, nick: str, role: str) -> None:
         if role != "moderator" and not (role == "participant" and room.on("allow_change_subj")):
-            raise Refused("forbidden", "you may not change the subject")
+            raise RoomError("forbidden", "you may not change the subject")
         before = dict(room.options), room.used, room.subject_at
         room.options |= {"subject": read_option("subject", stanza.findtext("subject", "")), "subject_author": nick}
         room.used = room.subject_at = self._rooms.clock()
         try:
             self._rooms.save(room)
-        except Exception:  # nobody has heard of it
+        except Exception:  # it has not been announced yet
             room.options, room.used, room.subject_at = before
             raise
-        self._voice.say(room, copied(stanza, said(stanza, room.jid), from_=f"{room.jid}/{nick}", to_=None), ("subject", "messages"))
+        self._broadcaster.broadcast(
+            room, copied(stanza, said(stanza, room.jid), from_=f"{room.jid}/{nick}", to_=None), ("subject", "messages")
+        )
 
     # -- to one
 
-    def _whisper(self, room: Room, stanza: Element, sender: JID, nick: str) -> None:
-        """A private message (XEP-0045 §7.5)."""
+    def _private_message(self, room: Room, stanza: Element, sender: JID, nick: str) -> None:
+        """Forward a private message (XEP-0045 §7.5)."""
         if stanza.get("type") == "groupchat":
-            raise Refused("bad-request", "a message of type groupchat goes to the room itself")
+            raise RoomError("bad-request", "a message of type groupchat goes to the room itself")
         occupant, other = room.occupant(sender), room.occupants.get(nick)
         if occupant is None:
-            raise Refused("not-acceptable", "only occupants may send private messages")
+            raise RoomError("not-acceptable", "only occupants may send private messages")
         if other is None:
-            raise Refused("item-not-found", "there is nobody of this nick in the room")
-        if not may_whisper(room, occupant, other):
-            raise Refused("forbidden", "private messages are not allowed here")
+            raise RoomError("item-not-found", "there is nobody of this nick in the room")
+        if not may_send_privately(room, occupant, other):
+            raise RoomError("forbidden", "private messages are not allowed here")
         payload = said(stanza, room.jid)
         for session in list(other.sessions):
             mark = child(f"{USER}x")
-            refusal = self._voice.deliver(copied(stanza, [*payload, mark], from_=f"{room.jid}/{occupant.nick}", to_=str(session)))
+            refusal = self._broadcaster.deliver(copied(stanza, [*payload, mark], from_=f"{room.jid}/{occupant.nick}", to_=str(session)))
             if refusal is not None:
-                room.ghosts[session] = None
+                room.stale_sessions[session] = None
 
-    def _bounced(self, room: Room, stanza: Element, sender: JID, to: JID) -> None:
-        """Something that was sent to an occupant came back (XEP-0045 §18.1.2), or an occupant refuses a private message."""
+    def _handle_error(self, room: Room, stanza: Element, sender: JID, to: JID) -> None:
+        """Handle an error: a stanza to an occupant bounced (XEP-0045 §18.1.2), or an occupant refuses a private message."""
         if condition_of(stanza).condition in UNREACHABLE:
-            self._doors.leave(room, sender, News((KICKED, FAILED), leaving=True))
+            self._join_handler.leave(room, sender, OccupantChange((KICKED, FAILED), leaving=True))
             return
         occupant, other = room.occupant(sender), room.occupants.get(to.resource)
         if occupant and other:
             for session in list(other.sessions):
-                self._voice.deliver(copied(stanza, said(stanza, room.jid), from_=f"{room.jid}/{occupant.nick}", to_=str(session)))
+                self._broadcaster.deliver(copied(stanza, said(stanza, room.jid), from_=f"{room.jid}/{occupant.nick}", to_=str(session)))
 
     # -- to the room, about something
 
-    def _other(self, room: Room, stanza: Element, sender: JID) -> None:
-        if self._invitations.take(room, stanza, sender) or self._requests.take(room, stanza, sender):
+    def _handle_other(self, room: Room, stanza: Element, sender: JID) -> None:
+        if self._invitations.handle(room, stanza, sender) or self._requests.handle(room, stanza, sender):
             return
         if room.occupant(sender) is None:
-            raise Refused("not-acceptable", "only occupants may write to the room")
-        raise Refused("bad-request", "a room takes messages of type groupchat, invitations and requests for voice")
+            raise RoomError("not-acceptable", "only occupants may write to the room")
+        raise RoomError("bad-request", "a room takes messages of type groupchat, invitations and requests for voice")
 
 
-def may_whisper(room: Room, sender: Occupant, to: Occupant) -> bool:
+def may_send_privately(room: Room, sender: Occupant, to: Occupant) -> bool:
     """Whether the options allow a private message."""
     allowed = {
         "anyone": True,

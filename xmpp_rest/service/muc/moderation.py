@@ -1,4 +1,4 @@
-"""Who may change roles and affiliations, and what follows? (XEP-0045 §5.1.1, §5.2.1, §8, §9, §10)"""
+"""Moderation: checks and makes changes of roles and affiliations (XEP-0045 §5.1.1, §5.2.1, §8, §9, §10)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import NamedTuple
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import make, new_id
-from xmpp_rest.service.muc.broadcast import News, Voice
-from xmpp_rest.service.muc.join import Doors
-from xmpp_rest.service.muc.notices import BANNED, KICKED, UNAFFILIATED, Item, Refused, user_x
+from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
+from xmpp_rest.service.muc.join import JoinHandler
+from xmpp_rest.service.muc.notices import BANNED, KICKED, UNAFFILIATED, OccupantItem, RoomError, user_x
 from xmpp_rest.service.muc.room import AFFILIATIONS, MAX_ENTRIES, Affiliation, Occupant, Room
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import Subscriptions
 
 
 class RoleChange(NamedTuple):
-    """An occupant is to have a role; none: is to leave."""
+    """The role that an occupant is to have; none: it is to be removed."""
 
     occupant: Occupant
     role: str
@@ -24,7 +24,7 @@ class RoleChange(NamedTuple):
 
 
 class AffiliationChange(NamedTuple):
-    """A user (bare address, or a domain) is to have an affiliation."""
+    """The affiliation that a user (bare address, or a domain) is to have."""
 
     user: JID
     affiliation: str
@@ -32,55 +32,55 @@ class AffiliationChange(NamedTuple):
 
 
 class Moderation:
-    """Judges changes, and makes them. Called with the room held."""
+    """Checks changes, and makes them. Called with the room held."""
 
-    def __init__(self, rooms: Rooms, voice: Voice, doors: Doors, subscriptions: Subscriptions) -> None:
+    def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, join_handler: JoinHandler, subscriptions: Subscriptions) -> None:
         self._rooms = rooms
-        self._voice = voice
-        self._doors = doors
+        self._broadcaster = broadcaster
+        self._join_handler = join_handler
         self._subscriptions = subscriptions
 
     # -- roles
 
     def require_role(self, room: Room, actor: Occupant | None, change: RoleChange) -> None:
-        """Raise Refused unless the actor may make this change."""
+        """Raise RoomError unless the actor may make this change."""
         target = change.occupant
         if actor is None or actor.role != "moderator":
-            raise Refused("forbidden", "only moderators may do this")
+            raise RoomError("forbidden", "only moderators may do this")
         above = room.rank(target.bare) > room.rank(actor.bare)
         touches_moderator = "moderator" in (change.role, target.role) and change.role != target.role
         protected = room.is_admin(target.bare) and (above or change.role != "none" or room.affiliation(actor.bare) != "owner")
         if above or (protected and change.role != target.role):
-            raise Refused("not-allowed", "this occupant stands as high as you, or higher")  # §8.2, §8.4, §9.7
+            raise RoomError("not-allowed", "this occupant stands as high as you, or higher")  # §8.2, §8.4, §9.7
         if touches_moderator and not room.is_admin(actor.bare):
-            raise Refused("not-allowed", "only admins make moderators, or unmake them")  # §9.6
+            raise RoomError("not-allowed", "only admins make moderators, or unmake them")  # §9.6
 
     def set_role(self, room: Room, occupant: Occupant, role: str, reason: str = "", actor: str = "") -> None:
-        """Change a role, and tell everybody."""
+        """Change a role, and broadcast it."""
         if role == "none":
-            self._doors.remove(room, occupant, News((KICKED,), leaving=True, reason=reason, actor=actor))
+            self._join_handler.remove(room, occupant, OccupantChange((KICKED,), leaving=True, reason=reason, actor=actor))
         elif role != occupant.role:
             occupant.role = role
-            self._voice.announce(room, occupant, News(reason=reason, actor=actor))
+            self._broadcaster.broadcast_presence(room, occupant, OccupantChange(reason=reason, actor=actor))
 
     # -- affiliations
 
     def require_affiliations(self, room: Room, actor: JID, changes: list[AffiliationChange]) -> None:
-        """Raise Refused unless the actor may make all of these changes."""
+        """Raise RoomError unless the actor may make all of these changes."""
         if not room.is_admin(actor):
-            raise Refused("forbidden", "only admins and owners may do this")
+            raise RoomError("forbidden", "only admins and owners may do this")
         owner = room.affiliation(actor) == "owner"
         for user, affiliation, _ in changes:
             if user == actor.bare and affiliation == "outcast":
-                raise Refused("conflict", "you cannot ban yourself")  # §9.1
+                raise RoomError("conflict", "you cannot ban yourself")  # §9.1
             if not owner and (affiliation in ("admin", "owner") or room.rank(user) >= AFFILIATIONS.index("admin")):
-                raise Refused("not-allowed", "only owners make admins and owners, or unmake them")
+                raise RoomError("not-allowed", "only owners make admins and owners, or unmake them")
         after = {user: a.word for user, a in room.affiliations.items()} | {c.user: c.affiliation for c in changes}
         if room.owners and "owner" not in after.values():
-            raise Refused("conflict", "a room keeps at least one owner")  # §10.5
+            raise RoomError("conflict", "a room keeps at least one owner")  # §10.5
 
     def affiliate(self, room: Room, changes: list[AffiliationChange], actor: str = "") -> None:
-        """Make the changes, keep them, and tell everybody. Raises GatewayError: room-crowded."""
+        """Make the changes, save and broadcast them. Raises GatewayError: room-crowded."""
         before = {c.user: room.affiliation(c.user) for c in changes}
         new = sum(c.user not in room.affiliations and c.affiliation != "none" for c in changes)
         if len(room.affiliations) + new > MAX_ENTRIES:
@@ -101,16 +101,18 @@ class Moderation:
         whom = [o for o in list(room.occupants.values()) if user in (o.bare, JID("", o.bare.domain, ""))]
         for occupant in whom:
             self._apply(room, occupant, reason, actor)
-        item = Item(affiliation, "none" if not whom else whom[0].role, user, reason=reason)
+        item = OccupantItem(affiliation, "none" if not whom else whom[0].role, user, reason=reason)
         self._subscriptions.revoke(room, user)
-        self._voice.notify(room, ("affiliations",), make("message", user_x(item), from_=str(room.jid), id_=new_id()))
+        self._broadcaster.notify_subscribers(room, ("affiliations",), make("message", user_x(item), from_=str(room.jid), id_=new_id()))
 
     def _apply(self, room: Room, occupant: Occupant, reason: str, actor: str) -> None:
         affiliation = room.affiliation(occupant.bare)
         role = room.default_role(affiliation)
         if role != "none":
             occupant.role = role
-            self._voice.announce(room, occupant, News(reason=reason, actor=actor))
+            self._broadcaster.broadcast_presence(room, occupant, OccupantChange(reason=reason, actor=actor))
             return
         code = BANNED if affiliation == "outcast" else UNAFFILIATED
-        self._doors.remove(room, occupant, News((code,), leaving=True, affiliation=affiliation, reason=reason, actor=actor))
+        self._join_handler.remove(
+            room, occupant, OccupantChange((code,), leaving=True, affiliation=affiliation, reason=reason, actor=actor)
+        )

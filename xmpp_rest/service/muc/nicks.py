@@ -1,4 +1,4 @@
-"""Which nicks are reserved at the service, and for whom? (XEP-0077 at the service; ejabberd's muc_register_nick)"""
+"""Nick registration: the nicks that are reserved at the service, and for whom (XEP-0077; ejabberd's muc_register_nick)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import DATA_FORMS, REGISTER
 from xmpp_rest.protocol.stanza import child
-from xmpp_rest.service.muc.notices import Refused
+from xmpp_rest.service.muc.notices import RoomError
 
 STORE = "muc_registered"  # of the service itself
 MAX_NICKS = 10_000
-BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols that show nothing, though Unicode has them as no white space
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # invisible letters and symbols that Unicode does not class as white space
 _QUERY = f"{{{REGISTER}}}"
 _FORM = f"{{{DATA_FORMS}}}"
 
@@ -27,7 +27,7 @@ class Nicks:
         self._domain = domain
 
     def all(self) -> list[tuple[JID, str]]:
-        """Who has which nick."""
+        """All reservations: address and nick."""
         return [(parse_jid(row["jid"]), str(row["nick"])) for row in self._rows()]
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ class Nicks:
         return next((str(row["nick"]) for row in self._rows() if row["jid"] == address), "")
 
     def holder(self, nick: str) -> JID | None:
-        """Who has reserved the nick."""
+        """The user who has reserved the nick."""
         return next((parse_jid(row["jid"]) for row in self._rows() if row["nick"] == nick), None)
 
     def reserve(self, nick: str, user: JID) -> None:
@@ -58,14 +58,14 @@ class Nicks:
         self._driver.update(None, self._domain, STORE, change)
 
     def release(self, user: JID) -> None:
-        """Give up the nick of a bare address; nothing happens where it has none."""
+        """Remove the reservation of a bare address, if there is one."""
         if self.of(user):
             self._driver.update(None, self._domain, STORE, lambda table: [row for row in _rows(table) if row["jid"] != str(user)])
 
     # -- over XMPP
 
     def form(self, iq: Element, asker: JID) -> Element:
-        """What to fill in, and what is registered (XEP-0077 §3.1)."""
+        """The registration form, with the registered nick (XEP-0077 §3.1)."""
         nick = self.of(asker.bare)
         query = child(f"{_QUERY}query")
         if nick:
@@ -80,7 +80,7 @@ class Nicks:
         return query
 
     def submit(self, iq: Element, asker: JID) -> None:
-        """XEP-0077 §3.1.1, §3.2. Raises Refused."""
+        """Reserve or release a nick as the form says (XEP-0077 §3.1.1, §3.2). Raises RoomError."""
         query = iq[0]
         if query.find(f"{_QUERY}remove") is not None:
             self.release(asker.bare)
@@ -90,11 +90,11 @@ class Nicks:
         try:
             self.reserve(nick, asker.bare)
         except GatewayError as e:
-            raise Refused("conflict" if e.name == "nick-taken" else "not-acceptable", e.text) from e
+            raise RoomError("conflict" if e.name == "nick-taken" else "not-acceptable", e.text) from e
 
 
 def prepared(nick: str, domain: str) -> str:
-    """The nick as addresses have it, without white space around it (RFC 8266 §2.3). Raises GatewayError: bad-nick."""
+    """The nick prepared as a resource, without surrounding white space (RFC 8266 §2.3). Raises GatewayError: bad-nick."""
     try:
         name = JID("", domain, "").at(nick).resource.strip()
     except InvalidJID as e:

@@ -1,4 +1,4 @@
-"""In which words does a room speak of its occupants and to them? (XEP-0045 §7, §8, §9, §10, §16)"""
+"""Elements and stanzas that rooms send: items, status codes, invitations, pubsub wrappers (XEP-0045 §7, §8, §9, §10, §16)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _OURS = frozenset((f"{{{MUC}}}x", f"{USER}x", f"{{{OCCUPANT_ID}}}occupant-id"))
 CONFIGURED, NOW_NON_ANONYMOUS, NOW_ANONYMOUS = "104", "172", "173"
 
 
-class Refused(Exception):
-    """The room answers a stanza with this error."""
+class RoomError(Exception):
+    """The stanza error with which a room answers."""
 
     def __init__(self, condition: str, text: str = "", kind: str = "") -> None:
         usual = stanza_error(condition, text)
@@ -37,8 +37,8 @@ class Refused(Exception):
         super().__init__(f"{condition}: {text}")
 
 
-class Item(NamedTuple):
-    """What is said of an occupant."""
+class OccupantItem(NamedTuple):
+    """The `<item/>` about an occupant."""
 
     affiliation: str
     role: str
@@ -48,8 +48,8 @@ class Item(NamedTuple):
     actor: str = ""
 
 
-def user_x(item: Item | None, codes: Iterable[str] = (), destroy: Element | None = None) -> Element:
-    """The element that goes with presence and messages of the room."""
+def user_x(item: OccupantItem | None, codes: Iterable[str] = (), destroy: Element | None = None) -> Element:
+    """The `<x xmlns='…muc#user'/>` in presence and messages of the room."""
     x = child(f"{USER}x")
     if item is not None:
         x.append(item_element(USER, item))
@@ -59,7 +59,7 @@ def user_x(item: Item | None, codes: Iterable[str] = (), destroy: Element | None
     return x
 
 
-def item_element(namespace: str, item: Item) -> Element:
+def item_element(namespace: str, item: OccupantItem) -> Element:
     attributes = {"affiliation": item.affiliation, "role": item.role, "jid": str(item.jid or ""), "nick": item.nick}
     element = child(f"{namespace}item", **{k: v for k, v in attributes.items() if v})
     if item.actor:
@@ -70,7 +70,7 @@ def item_element(namespace: str, item: Item) -> Element:
 
 
 def destroyed(reason: str, alternate: str = "", password: str = "") -> Element:
-    """That the room is no more, and where to go instead (XEP-0045 §10.9)."""
+    """The `<destroy/>` element, with the alternate room (XEP-0045 §10.9)."""
     element = child(f"{USER}destroy", **({"jid": alternate} if alternate else {}))
     for name, text in (("reason", reason), ("password", password)):
         if text:
@@ -79,15 +79,15 @@ def destroyed(reason: str, alternate: str = "", password: str = "") -> Element:
 
 
 def direct_invitation(room: JID, to: str, reason: str, password: str) -> Element:
-    """XEP-0249 §2."""
+    """A direct invitation (XEP-0249 §2)."""
     attributes = {"jid": str(room), "reason": reason, "password": password}
     x = child(f"{{{CONFERENCE}}}x", **{k: v for k, v in attributes.items() if v})
-    # a body is not said, but an archive should keep it: whoever is not online has to find it there
+    # without a body, an archive keeps it only if told to: users who are offline have to find it there
     return make("message", x, child(f"{{{HINTS}}}store"), from_=str(room), to_=to, id_=new_id())
 
 
 def wrapped(room: JID, to: JID, node: str, stanza: Element) -> Element:
-    """What a subscriber hears: the stanza as an item of a node, and the wish that an archive keeps what was said."""
+    """The stanza as an item of a node for a subscriber, with the hint to archive it."""
     item = child(f"{EVENT}item", id=new_id())
     item.append(stanza)
     items = child(f"{EVENT}items", node=node)
@@ -99,11 +99,11 @@ def wrapped(room: JID, to: JID, node: str, stanza: Element) -> Element:
 
 
 def said(stanza: Element, room: JID) -> list[Element]:
-    """What somebody says in a message or presence, without what only the room says."""
+    """The payload of a message or presence, without the elements that only the room may send."""
     return [element for element in stanza if element.tag not in _OURS and not is_forged(element, room)]
 
 
 def copied(stanza: Element, payload: Iterable[Element] | None = None, **attributes: str | None) -> Element:
-    """A stanza with the same attributes but for these (written as for `make`), and the same children or others."""
+    """A copy of a stanza with these attributes replaced (named as for `make`), and with the same children or `payload`."""
     own: dict[str, str | None] = {f"{name}_": value for name, value in stanza.attrib.items()}
     return make(stanza.tag, *(stanza if payload is None else payload), **{**own, **attributes})

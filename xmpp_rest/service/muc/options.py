@@ -1,4 +1,4 @@
-"""Which options does a room have, and how is each written? One table; values are texts, as commands show and take them."""
+"""The table of room options: default, reader and form field of each. Values are strings, as commands return and accept them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.stanza import child
 
 MAX_TEXT = 65536  # characters
-MAX_WORD = 40  # characters of an unknown option that are compared with those that there are
+MAX_WORD = 40  # characters of an unknown option that are compared with the known ones
 MAX_USERS = 100_000
 ROLES = ("moderator", "participant", "visitor")  # that presence_broadcast may name
 
 
 class Form(NamedTuple):
-    """How an option stands in the configuration form: variable, type of field (XEP-0004 §3.3), label, choices."""
+    """The field of an option in the configuration form: variable, type (XEP-0004 §3.3), label, choices."""
 
     var: str
     type: str
@@ -27,7 +27,7 @@ class Form(NamedTuple):
 
 
 class Option(NamedTuple):
-    """Its value in a new room, how a value is read (ValueError for none), and its field in the form, if it has one."""
+    """The default of an option, the reader of its values (raises ValueError), and its field in the form, if it has one."""
 
     default: str
     read: Callable[[str], str]
@@ -38,7 +38,7 @@ def _text(value: str) -> str:
     if len(value) > MAX_TEXT:
         raise ValueError("the text is too long")
     try:
-        serialise(child("text", value))  # it will stand in stanzas
+        serialise(child("text", value))  # it will be part of stanzas
     except (BadXML, UnicodeEncodeError) as e:
         raise ValueError(str(e)) from e
     return value
@@ -68,7 +68,7 @@ def split(text: str) -> list[str]:
 
 
 def _roles(value: str) -> str:
-    """As shown, `[moderator,visitor]`, or without brackets."""
+    """A list of roles, as shown (`[moderator,visitor]`) or without brackets."""
     inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     chosen = split(inner)
     if not set(chosen) <= set(ROLES):
@@ -122,7 +122,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "allow_subscription": _flag(False, "allow_subscription", "Allow subscriptions"),
     "mam": _flag(True, "mam", "Archive messages"),
-    "logging": Option("false", _word("false")),  # nobody writes logs of rooms here
+    "logging": Option("false", _word("false")),  # room logs are not written here
     "lang": Option("en", _text, _field("lang", "text-single", "Language")),
     "pubsub": Option("", _text, _field("pubsub", "text-single", "Address of a pubsub node of the room")),
     "subject": Option("", _text),
@@ -136,7 +136,7 @@ DEFAULTS = {name: option.default for name, option in OPTIONS.items()}
 
 
 def read_option(name: str, value: str) -> str:
-    """The value in its one way of writing. Raises GatewayError: bad-room-option."""
+    """The value in canonical form. Raises GatewayError: bad-room-option."""
     option = OPTIONS.get(name)
     if option is None:
         near = difflib.get_close_matches(name[:MAX_WORD], OPTIONS, 1)
@@ -149,5 +149,5 @@ def read_option(name: str, value: str) -> str:
 
 
 def read_options(given: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Several options. Raises GatewayError: bad-room-option."""
+    """Several options in canonical form. Raises GatewayError: bad-room-option."""
     return {name: read_option(name, value) for name, value in given}

@@ -1,4 +1,4 @@
-"""What do owners ask of a room by iq? The form of its configuration, and its end (XEP-0045 §10: muc#owner)"""
+"""Room ownership by iq: the configuration form, and destroying a room (XEP-0045 §10: muc#owner)."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
 from xmpp_rest.protocol.stanza import child
 from xmpp_rest.service.muc.configure import Configuration
-from xmpp_rest.service.muc.notices import OWNER, Refused
+from xmpp_rest.service.muc.notices import OWNER, RoomError
 from xmpp_rest.service.muc.options import OPTIONS, Form, read_option
 from xmpp_rest.service.muc.requests import read_form
 from xmpp_rest.service.muc.room import Room
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 
 CONFIG = f"{MUC}#roomconfig"
 _FORM = f"{{{DATA_FORMS}}}"
 _BOOLEANS = {"1": "true", "0": "false"}
-_WHOIS = {"moderators": "true", "anyone": "false"}  # `whois` says who sees addresses, `anonymous` whether few do
+_WHOIS = {
+    "moderators": "true",
+    "anyone": "false",
+}  # the field `whois` names who sees addresses, the option `anonymous` whether only moderators do
 BY_VAR = {option.form.var: name for name, option in OPTIONS.items() if option.form}
 
 
 class OwnerQueries:
-    """Answers `<query xmlns='…muc#owner'/>`. Raises Refused, GatewayError, StorageError."""
+    """Answers `<query xmlns='…muc#owner'/>`. Raises RoomError, GatewayError, StorageError."""
 
-    def __init__(self, rooms: Rooms, configuration: Configuration) -> None:
+    def __init__(self, rooms: MucRooms, configuration: Configuration) -> None:
         self._rooms = rooms
         self._configuration = configuration
 
     def get(self, iq: Element, asker: JID, name: str) -> Element:
-        """The form, filled in as the room is (§10.2)."""
+        """The configuration form with the present values (§10.2)."""
         with self._rooms.held(name) as room:
             _require_owner(room, asker)
             answer = child(f"{OWNER}query")
@@ -46,31 +49,31 @@ class OwnerQueries:
                 reason, password = (destroy.findtext(f"{OWNER}{part}", "") for part in ("reason", "password"))
                 self._configuration.destroy(room, reason, destroy.get("jid", ""), password)
             elif form is None:
-                raise Refused("bad-request", "send a form of type submit or cancel, or <destroy/>")
+                raise RoomError("bad-request", "send a form of type submit or cancel, or <destroy/>")
             else:
                 self._form(room, form)
 
     def _form(self, room: Room, form: Element) -> None:
         if form.get("type") == "cancel":
-            if not room.configured:  # §10.1.3: it is not wanted after all
+            if not room.configured:  # §10.1.3: the creation is cancelled
                 self._configuration.destroy(room)
             return
         if form.get("type") != "submit":
-            raise Refused("bad-request", "send a form of type submit or cancel")
+            raise RoomError("bad-request", "send a form of type submit or cancel")
         options = _options(read_form(form))
         after = room.options | options
         if after["password_protected"] == "true" and not after["password"]:  # noqa: S105
-            raise Refused("not-acceptable", "a room that asks for a password needs one")
+            raise RoomError("not-acceptable", "a room that asks for a password needs one")
         self._configuration.change(room, options)
 
 
 def _require_owner(room: Room, asker: JID) -> None:
     if room.affiliation(asker) != "owner":
-        raise Refused("forbidden", "only owners may do this")
+        raise RoomError("forbidden", "only owners may do this")
 
 
 def _options(fields: dict[str, list[str]]) -> dict[str, str]:
-    """The options that a submitted form sets; variables that are none count for nothing. Raises Refused."""
+    """The options that a submitted form sets; unknown variables are ignored. Raises RoomError."""
     options = {}
     for var, values in fields.items():
         name = BY_VAR.get(var)
@@ -79,7 +82,7 @@ def _options(fields: dict[str, list[str]]) -> dict[str, str]:
         try:
             options[name] = read_option(name, _value(name, values))
         except GatewayError as e:
-            raise Refused("not-acceptable", f"{var}: {e.text}") from e
+            raise RoomError("not-acceptable", f"{var}: {e.text}") from e
     return options
 
 
@@ -106,11 +109,11 @@ def _form(room: Room) -> Element:
     hidden = child(f"{_FORM}field", type="hidden", var="FORM_TYPE")
     hidden.append(child(f"{_FORM}value", CONFIG))
     form.append(hidden)
-    form.extend(_field(_field_of(name), _shown(name, room.options[name])) for name in BY_VAR.values())
+    form.extend(_field(_field_of(name), _to_form(name, room.options[name])) for name in BY_VAR.values())
     return form
 
 
-def _shown(name: str, value: str) -> list[str]:
+def _to_form(name: str, value: str) -> list[str]:
     if name == "anonymous":
         return ["moderators" if value == "true" else "anyone"]
     if name == "presence_broadcast":

@@ -1,7 +1,7 @@
-"""Is a regular expression found in these names without trying for ages?
+"""A bounded search of names by a regular expression.
 
-Python's `re` tries all the ways to match, holds the interpreter while it does, and cannot be stopped: `(a+)+b` would keep a process from
-everybody else. So the tries that an expression may need at the worst are estimated before it is used.
+Python's `re` tries all ways to match, holds the interpreter lock meanwhile, and cannot be stopped: `(a+)+b` would block a process.
+So the number of steps that an expression may need in the worst case is estimated before it is used.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Sequence
 
-MAX_TRIES = 20_000_000  # for one name, of the estimate, which is well above what is needed in truth: some tenths of a second at the worst
+MAX_TRIES = 20_000_000  # for one name, by the estimate, which is well above the real number: some tenths of a second in the worst case
 MAX_SECONDS = 1.0  # of processor time for all names
 TOKEN = re.compile(
     r"""(?P<literal>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])          # an escape or a set of characters: nothing in it repeats
@@ -23,7 +23,7 @@ TOKEN = re.compile(
 
 
 def search(pattern: str, names: Sequence[str]) -> list[str]:
-    """The names in which the expression is found. Raises re.error, also for one that could take too long for these names."""
+    """The names that match the expression. Raises re.error, also for an expression that could take too long for these names."""
     expression = re.compile(pattern)
     repeats, choices = _ways(pattern)
     longest = max(map(len, names), default=0)
@@ -39,10 +39,10 @@ def search(pattern: str, names: Sequence[str]) -> list[str]:
 
 
 def _ways(pattern: str) -> tuple[int, int]:
-    """How many parts repeat, and how many choices there are. Raises re.error where what repeats can itself match in several ways."""
+    """The number of repetitions, and of alternatives. Raises re.error if a repeated group can itself match in several ways."""
     repeats = choices = 0
-    opened: list[int] = []  # what had been counted where each open group began
-    ended, inside = -1, 0  # where the last group ended, and what was counted within it
+    opened: list[int] = []  # the count at the start of each open group
+    ended, inside = -1, 0  # the end of the last group, and the count within it
     for token in TOKEN.finditer(pattern):
         kind, text = token.lastgroup, token[0]
         if kind == "open" and not text.endswith(")"):

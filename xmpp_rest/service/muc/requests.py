@@ -1,4 +1,4 @@
-"""How does a visitor ask for voice, and a moderator grant it? (XEP-0045 §7.13, §8.6)"""
+"""Voice requests: visitors ask for voice, moderators grant it (XEP-0045 §7.13, §8.6)."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
 from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.service.muc.broadcast import Voice
+from xmpp_rest.service.muc.broadcast import Broadcaster
 from xmpp_rest.service.muc.moderation import Moderation
-from xmpp_rest.service.muc.notices import Refused
+from xmpp_rest.service.muc.notices import RoomError
 from xmpp_rest.service.muc.room import Occupant, Room
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 
 REQUEST = f"{MUC}#request"
-MAX_REMEMBERED = 10_000  # who has asked when
+MAX_REMEMBERED = 10_000  # times of requests
 _FORM = f"{{{DATA_FORMS}}}"
 _TRUE = ("1", "true")
 
 
 class VoiceRequests:
-    """Takes the forms of requests and of decisions; called with the room held."""
+    """Handles the forms of requests and of decisions; called with the room held."""
 
-    def __init__(self, rooms: Rooms, voice: Voice, moderation: Moderation) -> None:
+    def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, moderation: Moderation) -> None:
         self._rooms = rooms
-        self._voice = voice
+        self._broadcaster = broadcaster
         self._moderation = moderation
         self._asked: OrderedDict[tuple[JID, JID], float] = OrderedDict()
 
-    def take(self, room: Room, stanza: Element, sender: JID) -> bool:
-        """Pass on a request, or do what a moderator decided; False for any other message. Raises Refused."""
+    def handle(self, room: Room, stanza: Element, sender: JID) -> bool:
+        """Forward a request, or apply a moderator's decision; False for any other message. Raises RoomError."""
         form = stanza.find(f"{_FORM}x")
         fields = read_form(form) if form is not None else {}
         if fields.get("FORM_TYPE") != [REQUEST]:
             return False
         occupant = room.occupant(sender)
         if occupant is None:
-            raise Refused("not-acceptable", "only occupants may ask for voice")
+            raise RoomError("not-acceptable", "only occupants may ask for voice")
         if "muc#request_allow" in fields:
             self._decide(room, occupant, fields)
         else:
@@ -46,12 +46,12 @@ class VoiceRequests:
 
     def _ask(self, room: Room, occupant: Occupant) -> None:
         if not room.on("allow_voice_requests"):
-            raise Refused("forbidden", "nobody may ask for voice here")
+            raise RoomError("forbidden", "nobody may ask for voice here")
         if occupant.role != "visitor":
             return
         now, key = self._rooms.clock(), (room.jid, occupant.bare)
         if now - self._asked.get(key, -1e12) < int(room.options["voice_request_min_interval"]):
-            raise Refused("resource-constraint", "you have asked a short time ago", "wait")
+            raise RoomError("resource-constraint", "you have asked a short time ago", "wait")
         self._asked[key] = now
         self._asked.move_to_end(key)
         while len(self._asked) > MAX_REMEMBERED:
@@ -59,11 +59,11 @@ class VoiceRequests:
         for session, moderator in room.sessions():
             if moderator.role == "moderator":
                 form = _approval(occupant)
-                self._voice.deliver(make("message", form, from_=str(room.jid), to_=str(session), id_=new_id()))
+                self._broadcaster.deliver(make("message", form, from_=str(room.jid), to_=str(session), id_=new_id()))
 
     def _decide(self, room: Room, moderator: Occupant, fields: dict[str, list[str]]) -> None:
         if moderator.role != "moderator":
-            raise Refused("forbidden", "moderators decide about voice")
+            raise RoomError("forbidden", "moderators decide about voice")
         nick = "".join(fields.get("muc#roomnick", []))
         asking = room.occupants.get(nick)
         if "".join(fields["muc#request_allow"]) not in _TRUE or asking is None or asking.role != "visitor":

@@ -1,4 +1,4 @@
-"""What is a room: who is in it, who is what to it, and what follows from that? (XEP-0045 §5)"""
+"""The state of a room: occupants, affiliations, options, and what follows from them (XEP-0045 §5)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MAX_ENTRIES = 10_000  # affiliations of a room, or subscribers
 
 
 class Affiliation(NamedTuple):
-    """What somebody is to a room, and why."""
+    """The affiliation of a user, and the reason for it."""
 
     word: str
     reason: str = ""
 
 
 class Subscriber(NamedTuple):
-    """Somebody who hears of the room without being in it, under a nick, about some kinds of events."""
+    """The nick of a user who subscribes to the room without being in it, and the nodes of the subscription."""
 
     nick: str
     nodes: tuple[str, ...]
@@ -35,7 +35,7 @@ class Subscriber(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Occupant:
-    """Somebody in a room under one nick, with one or more clients: by their full address, the presence that each sent last."""
+    """A user in a room under one nick, with the latest presence of each client by its full address."""
 
     nick: str
     bare: JID
@@ -44,29 +44,29 @@ class Occupant:
 
     @property
     def presence(self) -> Element:
-        """What the client that spoke last said."""
+        """The presence of the client that sent one last."""
         return next(reversed(self.sessions.values()))
 
 
 @dataclass(eq=False)
 class Room:
-    """One room. Whoever reads or changes it holds `lock`; when `gone` is true it is not the room of that name any more."""
+    """One room. `lock` is held while it is read or changed; if `gone` is true, it is not the room of that name any more."""
 
     jid: JID
     created: float  # Unix time, seconds
-    used: float  # when it was last entered, left or spoken in
+    used: float  # when somebody last entered, left or spoke
     options: dict[str, str] = field(default_factory=lambda: dict(DEFAULTS))
     affiliations: dict[JID, Affiliation] = field(default_factory=dict)
     subscribers: dict[JID, Subscriber] = field(default_factory=dict)
     occupants: dict[str, Occupant] = field(default_factory=dict)
     history: deque[Kept] | None = None  # the newest messages; None: not read yet
     subject_at: float = 0.0  # when the subject was set
-    vacant_since: float = field(default_factory=time.monotonic)  # when it was made, or was persistent last; of one that nobody has entered
-    configured: bool = True  # False until the owner who made the room by entering it has said how it should be
+    vacant_since: float = field(default_factory=time.monotonic)  # when it was made, or ceased to be persistent
+    configured: bool = True  # False until the owner who made the room by entering it has configured it
     stored: bool = False
     gone: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
-    ghosts: dict[JID, None] = field(default_factory=dict)  # clients that turned out to be unreachable while something was said to them
+    stale_sessions: dict[JID, None] = field(default_factory=dict)  # clients that could not be reached
 
     def on(self, option: str) -> bool:
         """Whether a boolean option is set."""
@@ -77,19 +77,19 @@ class Room:
         return self.on("persistent")
 
     def affiliation(self, user: JID) -> str:
-        """What a user is to the room: by the address, else by the domain."""
+        """The affiliation of a user: that of the address, else that of the domain."""
         entry = self.affiliations.get(user.bare) or self.affiliations.get(JID("", user.domain, ""))
         return entry.word if entry else "none"
 
     def rank(self, user: JID) -> int:
-        """The place of the user's affiliation, from the lowest."""
+        """The rank of the user's affiliation, from the lowest."""
         return AFFILIATIONS.index(self.affiliation(user))
 
     def is_admin(self, user: JID) -> bool:
         return self.affiliation(user) in ("admin", "owner")
 
     def default_role(self, affiliation: str) -> str:
-        """The role that somebody of this affiliation comes in with (XEP-0045 §5.1.2)."""
+        """The role with which a user of this affiliation enters (XEP-0045 §5.1.2)."""
         if affiliation in ("owner", "admin"):
             return "moderator"
         if affiliation == "member":
@@ -118,11 +118,11 @@ class Room:
         return role in ("moderator", "participant") or not self.on("moderated")
 
     def shows(self, role: str) -> bool:
-        """Whether others see the presence of occupants of this role."""
+        """Whether the presence of occupants of this role is broadcast."""
         return role in self.options["presence_broadcast"][1:-1].split(",")
 
     def nick_holder(self, nick: str) -> JID | None:
-        """Who has this nick in the room, as occupant or subscriber."""
+        """The user who has this nick in the room, as occupant or subscriber."""
         if occupant := self.occupants.get(nick):
             return occupant.bare
         return next((user for user, s in self.subscribers.items() if s.nick == nick), None)

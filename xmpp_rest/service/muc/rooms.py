@@ -1,6 +1,6 @@
-"""Which rooms are there, and where are they kept?
+"""The registry of the conference rooms: keeps them in memory and in the storage.
 
-Persistent rooms are in the storage, in memory only while somebody is in them; other rooms are in memory alone, and end with the process.
+Persistent rooms are in the storage, and in memory only while they have occupants; other rooms are only in memory, and end with the process.
 Archives and history of every room are in the storage.
 """
 
@@ -24,11 +24,11 @@ STORE = "muc"  # by the room's localpart
 MAX_ROOMS = 10_000  # in memory
 
 
-class Rooms:
+class MucRooms:
     """The rooms of `domain`. Methods raise StorageError."""
 
     def __init__(self, driver: Driver, domain: str, history: History, clock: Callable[[], float], defaults: Mapping[str, str]) -> None:
-        """`defaults`: options of new rooms that are not as the table has them."""
+        """`defaults`: options of new rooms that differ from the table's defaults."""
         self._driver = driver
         self.domain = domain
         self.history = history
@@ -50,18 +50,18 @@ class Rooms:
 
     @contextmanager
     def held(self, name: str) -> Iterator[Room]:
-        """The room, which nobody else changes in this context. Raises GatewayError: room-unknown."""
+        """The room, locked while the context lasts. Raises GatewayError: room-unknown."""
         while True:
             room = self._find(name)
             if room is None:
                 raise GatewayError("room-unknown")
             with room.lock:
-                if room.gone:  # ended, or put away, between finding and locking it
+                if room.gone:  # destroyed, or unloaded, between finding and locking it
                     continue
                 try:
                     yield room
                 finally:
-                    self._put_away(room)
+                    self._unload(room)
                 return
 
     def make(self, name: str, options: dict[str, str], affiliations: dict[JID, Affiliation], *, configured: bool = True) -> None:
@@ -73,52 +73,52 @@ class Rooms:
                 raise GatewayError("room-exists")
             if len(self._live) >= MAX_ROOMS:
                 raise GatewayError("rooms-full")
-            self.history.forget(room)  # of a room of this name that a crash kept from being removed whole
+            self.history.forget(room)  # of a room of this name whose removal a crash interrupted
             room.history = deque(maxlen=self.history.size)
             self._live[name] = room
         with room.lock:
             if not room.gone:
                 self.save(room)
-                self._put_away(room)
+                self._unload(room)
 
     def save(self, room: Room) -> None:
-        """Keep what has changed, if the room is to be kept."""
+        """Store the room if it is persistent."""
         if room.persistent:
-            self._driver.store(room.jid.local, self.domain, STORE, _table(room))
+            self._driver.store(room.jid.local, self.domain, STORE, _to_to_table(room))
         elif room.stored:
             self._driver.store(room.jid.local, self.domain, STORE, None)
             room.vacant_since = time.monotonic()
         room.stored = room.persistent
 
     def end(self, room: Room) -> None:
-        """The room is not there any more, nor anything of it."""
+        """Remove the room with its history."""
         if room.stored:
             self._driver.store(room.jid.local, self.domain, STORE, None)
         self.history.forget(room)
-        room.gone = True  # not before: where the storage fails, the room is still there
+        room.gone = True  # not before: if the storage fails, the room still exists
         with self._lock:
             self._live.pop(room.jid.local, None)
 
-    def left(self, room: Room) -> None:
-        """Somebody has left, or subscribes no more: a room that is not persistent ends with the last one."""
+    def end_if_unused(self, room: Room) -> None:
+        """Remove a room that is not persistent after its last occupant or subscriber has gone."""
         if not room.gone and not room.persistent and not room.occupants and not room.subscribers:
             self.end(room)
 
     def vacant(self, age: float) -> list[str]:
-        """The rooms that would end with the last one who leaves, but that nobody has entered for `age` seconds."""
+        """The names of rooms that are not persistent and that nobody has entered for `age` seconds."""
         until = time.monotonic() - age
         return [name for name, room in tuple(self._live.items()) if _is_vacant(room, until)]
 
     def end_vacant(self, name: str, age: float) -> bool:
-        """End one of them, unless somebody has come meanwhile, or it has ended; whether it was ended here."""
+        """Remove such a room, unless somebody has entered in the meantime; whether it was removed here."""
         with suppress(GatewayError), self.held(name) as room:  # room-unknown
             if _is_vacant(room, time.monotonic() - age):
-                self.left(room)
+                self.end_if_unused(room)
             return room.gone
         return False
 
-    def _put_away(self, room: Room) -> None:
-        """A persistent room needs no memory while nobody is in it."""
+    def _unload(self, room: Room) -> None:
+        """Unload a persistent room without occupants."""
         if room.gone or not room.stored or room.occupants:
             return
         room.gone = True
@@ -130,7 +130,7 @@ class Rooms:
             room = self._live.get(name)
             if room is None:
                 table = self._driver.load(name, self.domain, STORE) if name else None
-                room = _room(JID(name, self.domain, ""), table)
+                room = _from_to_table(JID(name, self.domain, ""), table)
                 if room is not None:
                     self._live[name] = room
             return room
@@ -140,8 +140,8 @@ def _is_vacant(room: Room, until: float) -> bool:
     return not room.persistent and not room.occupants and not room.subscribers and room.vacant_since <= until
 
 
-def _table(room: Room) -> Table:
-    # lists: an address can be a word that means something else as a key (`__hash`)
+def _to_to_table(room: Room) -> Table:
+    # lists: an address can be a reserved key of a table (`__hash`)
     return {
         "options": dict(room.options),
         "affiliations": [{"jid": str(user), "affiliation": a.word, "reason": a.reason} for user, a in room.affiliations.items()],
@@ -152,7 +152,7 @@ def _table(room: Room) -> Table:
     }
 
 
-def _room(jid: JID, table: Table | None) -> Room | None:
+def _from_to_table(jid: JID, table: Table | None) -> Room | None:
     if not isinstance(table, dict):
         return None
     known = {name: value for name, value in table["options"].items() if name in DEFAULTS}

@@ -1,4 +1,4 @@
-"""How does somebody hear of a room without being in it? (ejabberd's subscriptions, urn:xmpp:mucsub:0)"""
+"""Room subscriptions: users who receive events of a room without being in it (ejabberd's urn:xmpp:mucsub:0)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.service.muc.broadcast import Voice
+from xmpp_rest.service.muc.broadcast import Broadcaster
 from xmpp_rest.service.muc.nicks import Nicks, prepared
-from xmpp_rest.service.muc.notices import MUCSUB, NODES, Refused
+from xmpp_rest.service.muc.notices import MUCSUB, NODES, RoomError
 from xmpp_rest.service.muc.room import MAX_ENTRIES, Room, Subscriber
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 
 _SUB = f"{{{MUCSUB}}}"
 MayBring = Callable[[JID, JID], bool]
-"""(who asks, for whom): whether that one may be subscribed by that one."""
+"""(asker, user): whether the asker may subscribe that user."""
 
 
 class Subscriptions:
-    """Subscribes and answers iqs about it. Raises Refused, GatewayError, StorageError."""
+    """Subscribes users, and answers iqs about subscriptions. Raises RoomError, GatewayError, StorageError."""
 
-    def __init__(self, rooms: Rooms, voice: Voice, nicks: Nicks, may_bring: MayBring) -> None:
+    def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, nicks: Nicks, may_bring: MayBring) -> None:
         self._may_bring = may_bring
         self._rooms = rooms
-        self._voice = voice
+        self._broadcaster = broadcaster
         self._nicks = nicks
 
     def subscribe(self, room: Room, user: JID, nick: str, nodes: Iterable[str]) -> list[str]:
-        """Subscribe a bare address to those of the nodes that there are, in place of what it had; called with the room held.
+        """Subscribe a bare address to those of the nodes that exist, in place of its present subscription; called with the room held.
 
         Raises GatewayError: bad-nick, subscriptions-off, room-banned, nick-taken, room-crowded.
         """
@@ -45,28 +45,28 @@ class Subscriptions:
         chosen = tuple(node for node in dict.fromkeys(nodes) if node in NODES)
         room.subscribers[user] = Subscriber(name, chosen)
         self._rooms.save(room)
-        self._tell(room, "subscribe", user, name)
+        self._notify(room, "subscribe", user, name)
         return list(chosen)
 
     def unsubscribe(self, room: Room, user: JID) -> None:
-        """End a subscription; nothing happens where there is none. Called with the room held."""
+        """End a subscription, if there is one. Called with the room held."""
         subscriber = room.subscribers.pop(user, None)
         if subscriber is None:
             return
         self._rooms.save(room)
-        self._tell(room, "unsubscribe", user, subscriber.nick)
-        self._rooms.left(room)
+        self._notify(room, "unsubscribe", user, subscriber.nick)
+        self._rooms.end_if_unused(room)
 
     def revoke(self, room: Room, user: JID) -> None:
-        """After a change of affiliations of `user`, an address or a domain: end the subscriptions of those who may not enter any more."""
+        """End the subscriptions of those who may not enter any more, after a change of affiliation of `user`, an address or a domain."""
         for subscriber in [s for s in room.subscribers if user in (s, JID("", s.domain, ""))]:
             affiliation = room.affiliation(subscriber)
             if affiliation == "outcast" or (room.on("members_only") and affiliation == "none"):
                 self.unsubscribe(room, subscriber)
 
-    def _tell(self, room: Room, what: str, user: JID, nick: str) -> None:
+    def _notify(self, room: Room, what: str, user: JID, nick: str) -> None:
         notice = make("message", child(f"{_SUB}{what}", nick=nick, jid=str(user)), from_=str(room.jid), id_=new_id())
-        self._voice.notify(room, ("subscribers",), notice)
+        self._broadcaster.notify_subscribers(room, ("subscribers",), notice)
 
     # -- by iq
 
@@ -76,12 +76,12 @@ class Subscriptions:
         with self._rooms.held(name) as room:
             user = self._user(room, query, asker)
             if not self._may_bring(asker, user):
-                raise Refused("forbidden", "only an administrator may bring a bot into a room")
+                raise RoomError("forbidden", "only an administrator may bring a bot into a room")
             if room.affiliation(user) == "outcast" or (room.on("members_only") and room.affiliation(user) == "none"):
-                raise Refused("forbidden", "you may not enter this room")
+                raise RoomError("forbidden", "you may not enter this room")
             protected = room.on("password_protected") and not room.is_admin(asker)
             if protected and query.findtext(f"{_SUB}password", query.get("password", "")) != room.options["password"]:
-                raise Refused("not-authorized", "a password is needed, and this is not it")
+                raise RoomError("not-authorized", "a password is needed, and this is not it")
             chosen = self.subscribe(room, user, query.get("nick", ""), nodes)
             answer = child(f"{_SUB}subscribe", nick=room.subscribers[user].nick)
         answer.extend(child(f"{_SUB}event", node=node) for node in chosen)
@@ -92,7 +92,7 @@ class Subscriptions:
             self.unsubscribe(room, self._user(room, iq[0], asker))
 
     def list_iq(self, iq: Element, asker: JID, name: str) -> Element:
-        """Who subscribes to the room, for its moderators and subscribers; of the service: what the asker subscribes to."""
+        """The subscribers of a room, for its moderators and subscribers; sent to the service: the subscriptions of the asker."""
         answer = child(f"{_SUB}subscriptions")
         if not name:
             for room, subscriber in self.of(asker.bare):
@@ -101,7 +101,7 @@ class Subscriptions:
         with self._rooms.held(name) as held:
             occupant = held.occupant(asker)
             if asker.bare not in held.subscribers and not (occupant and occupant.role == "moderator") and not held.is_admin(asker):
-                raise Refused("forbidden", "the list is for moderators and subscribers")
+                raise RoomError("forbidden", "the list is for moderators and subscribers")
             for user, subscriber in held.subscribers.items():
                 jid = str(user) if held.is_admin(asker) or not held.on("anonymous") else ""
                 answer.append(_subscription(subscriber, jid, subscriber.nick))
@@ -115,22 +115,22 @@ class Subscriptions:
                 with self._rooms.held(name) as room:
                     if user in room.subscribers:
                         found.append((room.jid, room.subscribers[user]))
-            except GatewayError:  # it has ended meanwhile
+            except GatewayError:  # destroyed in the meantime
                 continue
         return found
 
     def _user(self, room: Room, query: Element, asker: JID) -> JID:
-        """Whom it is about: the asker, or whom a moderator names."""
+        """The user whom a request is about: the asker, or the one whom a moderator names."""
         named = query.get("jid")
         if named is None:
             return asker.bare
         occupant = room.occupant(asker)
         if not room.is_admin(asker) and not (occupant and occupant.role == "moderator"):
-            raise Refused("forbidden", "only moderators may do this for others")
+            raise RoomError("forbidden", "only moderators may do this for others")
         try:
             return parse_jid(named).bare
         except InvalidJID as e:
-            raise Refused("jid-malformed", str(e)) from e
+            raise RoomError("jid-malformed", str(e)) from e
 
 
 def _subscription(subscriber: Subscriber, jid: str, nick: str) -> Element:

@@ -1,4 +1,4 @@
-"""When do rooms go that nobody has ever entered? One timer, in the process that owns the link."""
+"""The timer that removes rooms that nobody has entered; it runs in the leader."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import logging
 import threading
 
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.service.muc.rooms import Rooms
+from xmpp_rest.service.muc.rooms import MucRooms
 
 log = logging.getLogger(__name__)
-SLOWEST = 60.0  # seconds between two looks
-PART = 10  # of the time that a room has: how much later than that it may go
+SLOWEST = 60.0  # at most this many seconds between two checks
+PART = 10  # the fraction of `age` by which a room may be removed too late
 
 
 class Vacancy:
-    """Ends rooms that are not persistent, once they have been vacant for `age` seconds; 0: never."""
+    """Removes rooms that are not persistent after they have been vacant for `age` seconds; 0: never."""
 
-    def __init__(self, rooms: Rooms, age: float, incidents: Incidents) -> None:
+    def __init__(self, rooms: MucRooms, age: float, incidents: Incidents) -> None:
         self._rooms = rooms
         self._age = age
         self._incidents = incidents
@@ -42,5 +42,5 @@ class Vacancy:
         try:
             if self._rooms.end_vacant(name, self._age):
                 log.info("the room %s, which nobody has entered, is gone", name)
-        except Exception as e:  # it is looked at again, and the others have their turn
+        except Exception as e:  # it is tried again later, after the others
             self._incidents.report(log, "vacant-room", "the room %s, which nobody has entered, could not be removed: %r", name, e)

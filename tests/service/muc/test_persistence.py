@@ -1,4 +1,4 @@
-"""What of a room outlasts its occupants, and the process? History, storage, settings, accounts that go"""
+"""Persistence of rooms: history, storage, settings, removed accounts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,11 @@ def test_a_removed_account_is_in_no_room(hall: Hall) -> None:
     hall.rooms.reserve_nick("Juliet", str(juliet))
     hall.gateway.accounts.unregister(juliet)
     assert [row[1] for row in hall.rooms.occupants("balcony")] == ["Romeo"]
-    assert (hall.rooms.subscribers("balcony"), hall.rooms.affiliation("balcony", str(juliet)), hall.rooms.reserved_nicks()) == ([], "none", [])
+    assert (hall.rooms.subscribers("balcony"), hall.rooms.affiliation("balcony", str(juliet)), hall.rooms.reserved_nicks()) == (
+        [],
+        "none",
+        [],
+    )
 
 
 @pytest.mark.parametrize("driver", ["sqlite:gateway.sqlite", "flatfile:storage", "jsonfile:storage"])
