@@ -1,4 +1,4 @@
-"""Which function runs a command in a version? (commands-api §6, §15.1)"""
+"""Which function runs a command in a version? (commands-api §6, §15)"""
 
 from __future__ import annotations
 
