@@ -78,7 +78,7 @@ class Run:
         """MiB of each server, as proportional set size."""
         shown = {server: usage(pids[0]).resident / (1 << 20) for server, pids in self.stage.pids.items()}
         text = ", ".join(f"{server} {size:.0f}" for server, size in shown.items() if server not in ("sink", "echo"))
-        ratio = f"; gateway / ejabberd: {shown[OURS] / shown[EJABBERD]:.2f} (target: 0.6 at the most)" if EJABBERD in shown else ""
+        ratio = f"; gateway / ejabberd: {shown[OURS] / shown[EJABBERD]:.2f} (target: 0.6 at most)" if EJABBERD in shown else ""
         one = f"; one worker / ejabberd: {shown['one worker'] / shown[EJABBERD]:.2f}" if EJABBERD in shown else ""
         return f"- {name}: {text}{ratio}{one}"
 

@@ -54,7 +54,7 @@ VirtualHost "{host}"
 
 
 class Measured(NamedTuple):
-    """Requests a second, and milliseconds that half and 99 of 100 of them took at the most."""
+    """Requests a second, and milliseconds that half and 99 of 100 of them took at most."""
 
     rate: float
     median: float

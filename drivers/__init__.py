@@ -11,7 +11,7 @@ A driver keeps three sorts of content, named as in Prosody's datamanager and add
 
 A *value* is what JSON can say: str, int, float, bool, None, list, dict with str keys. A table that JSON has no word for (mixed keys) is
 a dict whose member `__array` holds what stands at 1…n, and whose member `__hash` is a flat list key, value, key, value, … of every
-entry with a key that is no string: the form in which Prosody's SQL storage and its data API write such tables.
+entry with a key that is not a string: the form in which Prosody's SQL storage and its data API write such tables.
 
 Every write is atomic and durable before the call returns, and safe between threads and processes.
 """
@@ -188,7 +188,7 @@ class Driver(ABC):
 
     # about the storage itself
     def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
-        """A small table about the storage itself, which is no content: not listed, not copied by a migration.
+        """A small table about the storage itself, which is not content: not listed, not copied by a migration.
 
         As `load` without `change`, as `update` with it.
         """

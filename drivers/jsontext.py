@@ -12,7 +12,7 @@ SPECIAL = {math.inf: "1e999", -math.inf: "-1e999"}
 
 
 def json_text(value: Value, indent: int | None = None) -> str:
-    """JSON, compact without `indent`. Raises BadValue for text that is no Unicode."""
+    """JSON, compact without `indent`. Raises BadValue for text that is not Unicode."""
     separators = (",", ":") if indent is None else None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)

@@ -32,7 +32,7 @@ T = TypeVar("T")
 BUSY = 30.0
 """Seconds that a write waits for other writers, of this process and of others."""
 ROWS = 64
-"""Rows in one statement at the most; SQLite takes 32,766 parameters."""
+"""Most rows in one statement; SQLite takes 32,766 parameters."""
 POLL = (0.0005, 0.004)  # seconds, shortest and longest
 
 SENTENCES = {
@@ -41,7 +41,7 @@ SENTENCES = {
     sqlite3.SQLITE_PERM: "the process may not write the database",
     sqlite3.SQLITE_CANTOPEN: "the database cannot be opened; its folder must exist and be writable",
     sqlite3.SQLITE_CORRUPT: "the database is damaged; restore it from a backup, or try sqlite3's .recover",
-    sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
+    sqlite3.SQLITE_NOTADB: "the file is not a SQLite database",
     sqlite3.SQLITE_BUSY: f"another process has held the database for {BUSY:.0f} s",
     sqlite3.SQLITE_LOCKED: "the database is locked",
     sqlite3.SQLITE_IOERR: "the disk refused to read or write",
@@ -98,7 +98,7 @@ class _Session(Session):
             return [tuple(map(str, row)) for row in self._odd_rows(sql, parameters)]
 
     def _odd_rows(self, sql: str, parameters: tuple[Any, ...]) -> list[Row]:
-        """Rows in which another program has put bytes that are no text."""
+        """Rows in which another program has put bytes that are not text."""
         factory, self._connection.text_factory = self._connection.text_factory, bytes
         try:
             found = self._connection.execute(sql, parameters).fetchall()

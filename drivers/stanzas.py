@@ -138,7 +138,7 @@ def _attribute_text(number: int, key: str, value: Any) -> str:
 
 def _name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise StorageError(f"{name!r} is no name that an element or attribute can have")
+        raise StorageError(f"{name!r} is not a name that an element or attribute can have")
     return name
 
 

@@ -72,7 +72,7 @@ def _table(value: dict[str, Any] | list[Any] | tuple[Any, ...], depth: int) -> A
         return _mixed(value, depth)
     for key in value:
         if not isinstance(key, str):
-            raise BadValue(f"the key {key!r} is no text; entries with other keys belong into the member __hash")
+            raise BadValue(f"the key {key!r} is not text; entries with other keys belong into the member __hash")
     return {str(key): canonical(item, depth) for key, item in value.items()}
 
 

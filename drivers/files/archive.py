@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 
 def heads(descriptor: int | None, form: Format) -> Iterator[tuple[int, Record, Head]]:
-    """Position, record and head of every archive item; what is no stanza is passed over."""
+    """Position, record and head of every archive item; what is not a stanza is passed over."""
     for position, record in enumerate(records(descriptor, form) if descriptor is not None else (), 1):
         with at_byte(record.offset):
             head = form.head(record, position)

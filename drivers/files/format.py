@@ -79,7 +79,7 @@ class Format(ABC):
 
     @abstractmethod
     def head(self, record: Record, position: int) -> Head | None:
-        """Id, time and partner of the archive item at a position (from 1); None for an item that is no stanza."""
+        """Id, time and partner of the archive item at a position (from 1); None for an item that is not a stanza."""
 
     @abstractmethod
     def archive_item(self, record: bytes, position: int) -> ArchiveItem:
@@ -87,7 +87,7 @@ class Format(ABC):
 
     @abstractmethod
     def archive_bytes(self, item: ArchiveItem, last: bytes) -> bytes:
-        """The record of an archive item; `last` is the record before it, b"" for none, whose writer has to read this one, too."""
+        """The record of an archive item; `last` is the record before it, b"" for none, whose writer has to read this one too."""
 
     @abstractmethod
     def records(self, pieces: Iterable[Record]) -> Iterator[Record]:

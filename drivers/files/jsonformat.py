@@ -56,7 +56,7 @@ class JSONFormat(Format):
             if not piece.data.strip():
                 continue
             if unfinished is not None:
-                raise Damaged(unfinished.offset, "a line is no JSON")
+                raise Damaged(unfinished.offset, "a line is not JSON")
             if (piece.data.endswith(b"\n") and not piece.data.startswith(b"\0")) or _is_whole(piece.data):
                 yield piece
             else:
@@ -64,7 +64,7 @@ class JSONFormat(Format):
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether a last line without a line break lacks nothing else; the half of a number would be a number, too."""
+    """Whether a last line without a line break lacks nothing else; the half of a number would be a number too."""
     try:
         return not isinstance(json.loads(line), (int, float))
     except (ValueError, RecursionError):

@@ -49,7 +49,7 @@ class Locks:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        # by process id: a lock that a thread held at a fork would stay held in the child for ever
+        # by process id: a lock that a thread held at a fork would stay held in the child forever
         self._processes: dict[int, _Process] = {}
         self.here = threading.local()
 
@@ -58,7 +58,7 @@ class Locks:
         return Lock(self, WRITING, key)
 
     def rewriting(self, key: Key) -> Lock:
-        """Keep others from rewriting a store; its other writers go on, until the lock is `held`, too. Raises as `held`."""
+        """Keep others from rewriting a store; its other writers go on, until the lock is `held` too. Raises as `held`."""
         return Lock(self, REWRITING, key)
 
     def of_process(self) -> _Process:

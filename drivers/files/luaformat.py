@@ -58,7 +58,7 @@ class LuaFormat(Format):
         table = _item(record)
         head = _head(table, position)
         if head is None:
-            raise Unreadable(f"item {position} is no stanza")
+            raise Unreadable(f"item {position} is not a stanza")
         # COMPAT: very old items have a second stamp
         attr = {key: value for key, value in table["attr"].items() if key not in ("stamp", "stamp_legacy")}
         return ArchiveItem(head.id, head.when, head.with_, stanza_text(table | {"attr": attr}))

@@ -6,7 +6,7 @@ from drivers import BadValue
 
 
 class LuaError(BadValue):
-    """The text is no literal that can be read; `position` is the offset in bytes where that shows."""
+    """The text is not a literal that can be read; `position` is the offset in bytes where that shows."""
 
     def __init__(self, sentence: str, source: bytes, position: int) -> None:
         line = source.count(b"\n", 0, position) + 1

@@ -218,14 +218,14 @@ def _hex_float(text: str) -> float:
 
 
 def _text(value: bytes) -> str:
-    # bytes that are no UTF-8 survive a round trip as lone surrogates (PEP 383)
+    # bytes that are not UTF-8 survive a round trip as lone surrogates (PEP 383)
     return value.decode("utf-8", "surrogateescape")
 
 
 def _assembled(keyed: list[tuple[Any, Value]], plain: list[Value]) -> Any:
     if not keyed and None not in plain:
         return plain or {}
-    # nil is no entry; positions win over keys that say the same, as Lua sets them last
+    # nil is not an entry; positions win over keys that say the same, as Lua sets them last
     pairs = [*keyed, *enumerate(plain, 1)]
     if not plain and all(type(key) is str for key, _ in keyed):
         return {key: value for key, value in dict(keyed).items() if value is not None}

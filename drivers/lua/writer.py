@@ -20,7 +20,7 @@ _NEEDS_NONE = re.compile(r"[ -~]*").fullmatch
 def serialise(value: Value) -> str:
     """ASCII text of the value, without `return` and without a semicolon behind it. None is written as an empty table.
 
-    Raises BadValue for more than 127 tables in one another, and for text that is no Unicode.
+    Raises BadValue for more than 127 tables in one another, and for text that is not Unicode.
     """
     parts: list[str] = []
     _write(value, 1, parts)
@@ -77,5 +77,5 @@ def _string(text: str) -> str:
     try:
         coded = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as e:
-        raise BadValue(f"text contains half a surrogate pair at character {e.start}, which is no Unicode text") from e
+        raise BadValue(f"text contains half a surrogate pair at character {e.start}, which is not Unicode text") from e
     return f'"{coded.decode("latin-1").translate(_ESCAPES)}"'

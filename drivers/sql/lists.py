@@ -34,7 +34,7 @@ def _item(key: Key, text: str) -> Value:
     try:
         return json_value(text)
     except ValueError as e:
-        raise StorageError(f"an item of the list {key.store!r} is no JSON: {e}") from e
+        raise StorageError(f"an item of the list {key.store!r} is not JSON: {e}") from e
 
 
 def append(session: Session, key: Key, item: Value) -> None:

@@ -215,7 +215,7 @@ def _sentence(state: str) -> str:
 
 
 def _configure(connection: Connection) -> None:
-    """Let no statement wait for ever."""
+    """Let no statement wait forever."""
     for setting in ("lock_timeout", "statement_timeout"):
         with suppress(psycopg.Error):  # an engine that lacks one has its own limit
             connection.execute(f"SET {setting} = {BUSY * 1000:.0f}".encode())

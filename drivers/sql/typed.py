@@ -27,7 +27,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def typed(value: Value) -> TypedValue:
-    """The columns of a canonical value. Raises BadValue for text that is no Unicode."""
+    """The columns of a canonical value. Raises BadValue for text that is not Unicode."""
     if isinstance(value, str) and "\0" not in value:  # PostgreSQL has no U+0000 in text; in JSON it is written with ASCII signs
         check_text("the value", value)
         return "string", value
@@ -59,7 +59,7 @@ def json_value(text: str) -> Value:
     """Read JSON, as the storage contract has values. Raises ValueError."""
     try:
         value = _DECODER.decode(text)
-        if _SURROGATE.search(text):  # half a pair is no text; what is whole has been joined
+        if _SURROGATE.search(text):  # half a pair is not text; what is whole has been joined
             value = _DECODER.decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
         return canonical(value) if text.count("[") + text.count("{") > MAX_DEPTH else value
     except RecursionError as e:
@@ -67,7 +67,7 @@ def json_value(text: str) -> Value:
 
 
 def lua_number(text: str) -> int | float | None:
-    """What Lua's `tonumber` makes of a text; None where it is no number."""
+    """What Lua's `tonumber` makes of a text; None where it is not a number."""
     text = text.strip(_SPACE)
     if _DECIMAL.fullmatch(text):
         return _integer(text) if text.lstrip("+-").isdigit() else number(float(text))
@@ -87,7 +87,7 @@ def _integer(text: str) -> int | float:
 
 
 def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=lambda text: number(float(text)), parse_constant=_refuse)

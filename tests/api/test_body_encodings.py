@@ -1,4 +1,4 @@
-"""At every API a body may be compressed, within the same bounds; an unknown coding is 415 with what is known; a byte order mark is no error."""
+"""At every API a body may be compressed, within the same bounds; an unknown coding is 415 with what is known; a byte order mark is not an error."""
 
 from __future__ import annotations
 

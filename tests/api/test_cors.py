@@ -186,5 +186,5 @@ def test_the_old_setting_in_the_environment(tmp_path: Path) -> None:
 def test_old_and_new_setting_together_are_refused(tmp_path: Path) -> None:
     config = tmp_path / "wsgi.ini"
     config.write_text(f"[server]\norigins = {PAGE}\n[client]\norigins = *\n", "utf-8")
-    with pytest.raises(SettingsError, match=r"\[client\] origins: \[server\] origins is set, too"):
+    with pytest.raises(SettingsError, match=r"\[client\] origins: \[server\] origins is set too"):
         load_settings(config, {})

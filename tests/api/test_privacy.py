@@ -102,7 +102,7 @@ def test_presence_of_a_denied_sender(client: FlaskClient, gateway: Gateway) -> N
     listening = gateway.streams.open(parse_jid(JULIET))
     assert receive(gateway, f"<presence from='{ROMEO}/o' to='{JULIET}'/>") is None
     assert listening.next(0.05) is None
-    receive(gateway, f"<presence type='subscribe' from='{ROMEO}' to='{JULIET}'/>")  # is no notification
+    receive(gateway, f"<presence type='subscribe' from='{ROMEO}' to='{JULIET}'/>")  # is not a notification
     heard = listening.next(0.05)
     assert heard
     assert heard.stanza.get("type") == "subscribe"

@@ -125,12 +125,12 @@ def test_what_differs_is_reported_and_replaced_only_if_asked_for(opened: Open) -
 def test_a_store_that_fails_does_not_stop_the_others(opened: Open, tmp_path: Path) -> None:
     one, two = opened("flatfile:data"), opened("sqlite:x.sqlite")
     fill(one)
-    one.store("long" + "o" * 100, "capulet.example", "accounts", {"a": "\udcff"})  # a byte that is no UTF-8
+    one.store("long" + "o" * 100, "capulet.example", "accounts", {"a": "\udcff"})  # a byte that is not UTF-8
     (tmp_path / "data/capulet%2eexample/wishlist/juliet.list").write_text("item(1);\nitem(oops);\nitem(2);\n")
     report = migrate(one, two)
     assert report.stores == {"copied": 4, "failed": 2}
     sentences = " ".join(step.sentence for step in report.problems)
-    assert "no Unicode text" in sentences
+    assert "not Unicode text" in sentences
     assert "juliet.list: damaged at byte 9" in sentences
     assert str(report.problems[0].place).endswith("@capulet.example: accounts") or report.problems[0].place.store == "wishlist"
 

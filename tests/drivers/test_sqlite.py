@@ -61,7 +61,7 @@ def test_rows_are_written_as_prosody_writes_them(copy: Driver, tmp_path: Path, o
 
 
 def _row(key: str, kind: str, value: str) -> tuple[str, Any]:
-    # JSON for text with U+0000, too: both are text to Prosody
+    # JSON for text with U+0000 too: both are text to Prosody
     return key, json.loads(value) if kind == "json" else (kind, float(value)) if kind == "number" else value
 
 
@@ -145,7 +145,7 @@ def test_waiting_for_another_writer_ends(copy: Driver, tmp_path: Path, monkeypat
 def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, open_driver: OpenDriver) -> None:
     (tmp_path / "x.sqlite").write_bytes(content)
     driver = open_driver("sqlite:x.sqlite", tmp_path)
-    with pytest.raises(StorageError, match=r"x\.sqlite: the (file is no SQLite database|database is damaged)"):
+    with pytest.raises(StorageError, match=r"x\.sqlite: the (file is not a SQLite database|database is damaged)"):
         driver.load(*JULIET, "settings")
     assert (tmp_path / "x.sqlite").read_bytes() == content
 

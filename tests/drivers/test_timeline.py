@@ -43,7 +43,7 @@ def test_pages_are_those_of_a_search_item_by_item(driver: Driver, shape: str) ->
     dice = random.Random(shape)
     now = append(driver, dice, 1_700_000_000, shape, 150)
     for round_ in range(60):
-        if round_ == 30:  # what comes later is seen, too
+        if round_ == 30:  # what comes later is seen too
             append(driver, dice, now, dice.choice(list(SHAPES)), 100)
         everything = list(driver.archive_find(*OWNER))
         times = sorted(dice.choice(everything).when + dice.choice((0, 0, 0.5, -0.5, 1000, -1000)) for _ in range(2))

@@ -20,7 +20,7 @@ class Blank:
 
 
 def test_what_no_thread_has_begun_when_the_process_stops_is_done_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise those who queue behind it for their turn would wait for ever."""
+    """Otherwise those who queue behind it for their turn would wait forever."""
     monkeypatch.setattr(siblings, "ASIDE", 1)
     place = Siblings(tmp_path, Router(frozenset(), Pending(1)), cast(Any, Blank()), cast(Any, Blank()), Waits(4), lambda _: None, {})
     begun, gate, done = threading.Event(), threading.Event(), threading.Event()

@@ -84,6 +84,6 @@ def test_the_parts_of_a_range(ask, count, buffered):
     streams = [Stream() for _ in range(count)]
     answers = {**CHAPTERS, "to_chapters": [(f"{number}/9", stream) for number, stream in enumerate(streams)]}
     response = ask(answers, headers={"Range": "chapters=1"}, buffered=buffered)
-    assert response.data.split(b"\r\n").count(b"abc") == count  # a boundary may hold these letters, too
+    assert response.data.split(b"\r\n").count(b"abc") == count  # a boundary may hold these letters too
     response.close()
     assert [stream.closed for stream in streams] == [1] * count

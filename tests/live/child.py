@@ -80,7 +80,7 @@ class Child(ABC):
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that kill() reaches its children, too
+                start_new_session=True,  # so that kill() reaches its children too
             )
         deadline = time.monotonic() + self.start_timeout
         while not self.ready():

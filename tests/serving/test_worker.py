@@ -66,7 +66,7 @@ def test_an_unread_answer_gives_its_thread_back(server: Server) -> None:
     for sock in slow:
         assert sock.recv(1) == b"H"  # its thread writes now
     with server.connect() as other:
-        other.settimeout(30)  # the clients above never read nor go: without a bound this would last for ever
+        other.settimeout(30)  # the clients above never read nor go: without a bound this would last forever
         other.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         answer(other, b"\r\n\r\n0")
     for sock in slow:

@@ -30,7 +30,7 @@ def is_foreign(environ: Environ, settings: Settings) -> bool:
     site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
     if site is None and origin is None:
         return False
-    if origin is not None and origin in settings.server.origins:  # `*` is no origin: it lets nobody act
+    if origin is not None and origin in settings.server.origins:  # `*` is not an origin: it lets nobody act
         return False
     if site is not None:
         return site.strip(" \t").lower() not in OWN_SITES
@@ -69,5 +69,5 @@ def _authority(url: str) -> str:
     """Host and port of a URL, without the port that HTTP and HTTPS have by themselves; "" where there are none."""
     try:
         return urlsplit(url).netloc.lower().removesuffix(":80").removesuffix(":443")
-    except ValueError:  # brackets that are no address
+    except ValueError:  # brackets that are not an address
         return ""

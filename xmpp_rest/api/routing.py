@@ -24,7 +24,7 @@ class Anything(BaseConverter):
 
 
 def any_method(rule: str, name: str, view: View, defaults: Mapping[str, Any] | None = None) -> Callable[[BlueprintSetupState], None]:
-    """What adds a URL rule that the router applies to methods nobody has registered, too, in place of Flask's own 405.
+    """What adds a URL rule that the router applies to methods nobody has registered too, in place of Flask's own 405.
 
     For `Blueprint.record`. `defaults` are arguments of the view that the path does not hold. Of rules of the same path the first counts.
     """

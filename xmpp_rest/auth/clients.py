@@ -36,7 +36,7 @@ class Clients:
         self._driver.update(None, self._domain, CLIENTS, lambda old: {**_table(old), identifier: row})
 
     def add_implicit(self, identifier: str, name: str, redirect_uri: str) -> None:
-        """Register a client of the implicit grant, or change it. Raises ValueError for what is no URI to be sent back to."""
+        """Register a client of the implicit grant, or change it. Raises ValueError for what is not a URI to be sent back to."""
         if not _is_redirect(redirect_uri):
             raise ValueError(f"redirect_uri: write a whole URI such as https://app.example.net/back: {REDIRECTS}")
         row = {"name": name, "redirect_uri": redirect_uri}

@@ -2,7 +2,7 @@
 
 Nobody is locked out by somebody else's failures: after too many, what is tried next is judged all the same, and the right password passes
 at once. The answer to a wrong one comes a second later. What judging costs is bounded, by processor time and so by number; what goes beyond
-is refused unseen. What was wrong lately and is tried again is refused at once, and costs nothing: that is no guess, but a program with an
+is refused unseen. What was wrong lately and is tried again is refused at once, and costs nothing: it is not a guess, but a program with an
 old password.
 """
 
@@ -178,7 +178,7 @@ def parse_network(text: str) -> Network:
     One of IPv4-mapped addresses stands for the IPv4 network (RFC 4291 §2.5.5.2).
     """
     _, slash, length = text.partition("/")
-    if "%" in text or (slash and not (length.isascii() and length.isdigit())):  # a mask is no length
+    if "%" in text or (slash and not (length.isascii() and length.isdigit())):  # a mask is not a length
         raise ValueError(f"{text!r} is neither an address nor a network")
     network = ipaddress.ip_network(text, strict=False)
     mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= MAPPED else None

@@ -64,7 +64,7 @@ class Tokens:
     def issue(self, owner: JID, scopes: list[str], seconds: int) -> str:
         """A new token. Raises ValueError for a time that is too long."""
         if not -MAX_TTL <= seconds <= MAX_TTL:
-            raise ValueError(f"a token lasts {MAX_TTL} seconds at the most")
+            raise ValueError(f"a token lasts at most {MAX_TTL} seconds")
         self._forget_expired()
         text = "".join(secrets.choice(_LETTERS) for _ in range(LENGTH))
         now, hosted = int(time.time()), bool(owner.local) and owner.domain == self._domain

@@ -39,7 +39,7 @@ class Line:
 
 
 class BadLine(ValueError):
-    """An option lacks its value, or a word is no text."""
+    """An option lacks its value, or a word is not text."""
 
 
 OPTIONS = {"--config": 1, "--version": 1, "--auth": 3, "--offline": 0, "--verbose": 0, "-v": 0}
@@ -65,7 +65,7 @@ def read_line(argv: Sequence[str]) -> Line:
 def _is_text(word: str) -> bool:
     try:
         word.encode()
-    except UnicodeEncodeError:  # bytes that are no text: PEP 383
+    except UnicodeEncodeError:  # bytes that are not text: PEP 383
         return False
     return True
 

@@ -95,7 +95,7 @@ def _jid(text: str) -> JID:
     try:
         return parse_jid(text)
     except InvalidJID as e:
-        raise argparse.ArgumentTypeError(f"{text!r} is no address ({e})") from e
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address ({e})") from e
 
 
 def _seconds(text: str) -> float:

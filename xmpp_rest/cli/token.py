@@ -74,7 +74,7 @@ def _account(text: str) -> JID:
     try:
         jid = parse_jid(text)
     except InvalidJID as e:
-        raise argparse.ArgumentTypeError(f"{text!r} is no address ({e})") from e
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address ({e})") from e
     if not jid.local:
         raise argparse.ArgumentTypeError(f"{text!r} names no account; write user@domain")
     return jid.bare

@@ -110,7 +110,7 @@ def _storage_problems(settings: Settings) -> Iterator[str]:
     elif scheme not in DRIVERS and "." not in scheme:
         meant = MEANT.get(scheme) or next(iter(get_close_matches(scheme, DRIVERS, 1)), "")
         remedy = f"did you mean {meant}?" if meant else f"write one of {known}, a colon and the place"
-        yield f"[storage] url: {scheme!r} is no storage driver; {remedy}"
+        yield f"[storage] url: {scheme!r} is not a storage driver; {remedy}"
     elif not rest:
         yield f"[storage] url: the place is missing; write {scheme}: and a path, such as sqlite:gateway.sqlite"
     elif scheme in ("sqlite", "flatfile", "jsonfile") and (re.match(r"//[^/]", rest) or re.search(r"(?:^|\s)[;#]|^['\"]", rest)):

@@ -124,13 +124,13 @@ def _read_file(path: Path, texts: Texts, problems: list[str], notices: list[str]
         elif sentence := _misplaced(entry):
             problems.append(f"{where}: {sentence}")
         elif section != entry.section and (section, key) in written:
-            problems.append(f"{where}: [{section}] {key} is set, too; keep that one")
+            problems.append(f"{where}: [{section}] {key} is set too; keep that one")
         else:
             texts[section][key] = (entry.value, where)
 
 
 def _where(problem: Problem) -> str:
-    """Section and key, as far as they can be told: below a secret a word that is no key may be part of it."""
+    """Section and key, as far as they can be told: below a secret a word that is not a key may be part of it."""
     section = "" if problem.section is None else f" [{problem.section}]"
     keys = {key for name in (*SECTIONS, *(f"{family}.name" for family in FAMILIES)) for key in _keys(name)}
     shown = problem.word in keys or f"{problem.above}_file" not in keys
@@ -196,7 +196,7 @@ def _read_secret_files(section: str, keys: dict[str, tuple[str, str]], base: Pat
             continue
         path, where = keys.pop(f"{name}_file")
         if name in keys:
-            problems.append(f"{where}: {name} is set, too; keep one of the two")
+            problems.append(f"{where}: {name} is set too; keep one of the two")
             continue
         try:
             with (base / path).open(encoding="utf-8") as file:
@@ -205,7 +205,7 @@ def _read_secret_files(section: str, keys: dict[str, tuple[str, str]], base: Pat
                 raise ValueError("it is empty" if not secret else f"it has more than {MAX_SECRET} characters")  # noqa: TRY301
             keys[name] = (secret, where)
         except (OSError, ValueError) as e:
-            reason = "it is no UTF-8 text" if isinstance(e, UnicodeError) else getattr(e, "strerror", None) or str(e)
+            reason = "it is not UTF-8 text" if isinstance(e, UnicodeError) else getattr(e, "strerror", None) or str(e)
             remedy = "write the path of a text file that this user may read and that holds the secret alone"
             problems.append(f"{where} = {path!r}: cannot be read: {reason}; {remedy}")
 

@@ -15,7 +15,7 @@ MANY = {"callback": "callback.bot", "rights": "rights.figures"}
 """Sections that may stand more than once, and the example that the file shows."""
 _INI_HEAD = """\
 # The configuration of xmpp-rest, and the manual of all its settings. Every setting stands here with its default; take away the `;`
-# before one to change it. Lines that begin with # or ; count for nothing; a value is the rest of its line, as it is written.
+# before one to change it. Lines that begin with # or ; are ignored; a value is the rest of its line, as it is written.
 #
 # Each setting can also come from the environment, which outranks this file: XMPP_REST_<SECTION>_<KEY>, for example
 # XMPP_REST_SERVER_BIND, and XMPP_REST_CALLBACK_BOT_URL for `url` of [callback.bot] (which makes the section).
@@ -30,7 +30,7 @@ def _shown(f: Field[Any]) -> str:
 
 
 def _ini_setting(f: Field[Any]) -> Iterator[str]:
-    doc = str(f.metadata["doc"]) + (f" Secret: {key_of(f)}_file works, too." if f.metadata["secret"] else "")
+    doc = str(f.metadata["doc"]) + (f" Secret: {key_of(f)}_file works too." if f.metadata["secret"] else "")
     yield from textwrap.wrap(doc, WIDTH, initial_indent="# ", subsequent_indent="# ")
     yield f";{key_of(f)} = {_shown(f)}".rstrip()
 
@@ -63,7 +63,7 @@ def _markdown_section(name: str, section: type) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for f in fields(section):
         default = f"`{_shown(f)}`" if _shown(f) else "required" if f.metadata["required"] else "empty"
-        secret = f" Secret: `{key_of(f)}_file` works, too." if f.metadata["secret"] else ""
+        secret = f" Secret: `{key_of(f)}_file` works too." if f.metadata["secret"] else ""
         doc = str(f.metadata["doc"]).replace("|", "\\|").replace("<", "&lt;")
         yield f"| `{key_of(f)}` | {default} | {doc}{secret} |"
 

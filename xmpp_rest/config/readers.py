@@ -233,7 +233,7 @@ def url_prefix(value: str) -> str:
 
 
 def origins(value: str) -> frozenset[str]:
-    """`*`, or origins as browsers send them (RFC 6454 §6.2), those of apps and extensions, too (capacitor://localhost)."""
+    """`*`, or origins as browsers send them (RFC 6454 §6.2), those of apps and extensions too (capacitor://localhost)."""
     chosen = frozenset(split_list(value))
     for origin in chosen - {"*"}:
         if not re.fullmatch(r"[a-z][a-z0-9+.\-]*://[a-z0-9._\-\[\]:]+", origin):

@@ -58,7 +58,7 @@ def require_start(settings: Settings) -> None:
 
 
 def problems(settings: Settings, *, beside: bool = False) -> Iterator[CannotStart]:
-    """What would make serving fail. `beside`: a gateway of the same folder that listens already is no problem."""
+    """What would make serving fail. `beside`: a gateway of the same folder that listens already is not a problem."""
     yield from _address_problems(settings, beside)
     yield from _worker_problems(settings)
     folder = folder_of(settings)
@@ -74,7 +74,7 @@ def _address_problems(settings: Settings, beside: bool) -> Iterator[CannotStart]
     host, port = settings.server.bind
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn: what has just ended is no hindrance
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn: what has just ended is not a hindrance
             sock.bind((host, port))
     except OSError as e:
         own = e.errno == errno.EADDRINUSE and _runs(folder_of(settings))

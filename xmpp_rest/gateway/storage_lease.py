@@ -24,7 +24,7 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while 
 def node_of(data_dir: Path) -> str:
     """What tells the gateway of this data folder from all others; "" where none was started yet.
 
-    A copy of the folder has the same file, so the folder's own number counts, too. Raises OSError.
+    A copy of the folder has the same file, so the folder's own number counts too. Raises OSError.
     """
     try:
         text = (data_dir / NODE).read_text(encoding="ascii").strip()

@@ -34,7 +34,7 @@ class Connection:
         return any(event & _LEFT for _, event in poll.poll(0))
 
     def bound_writes(self, seconds: float) -> None:
-        """Let a write fail that the client takes nothing of for so long; else it would hold its thread for ever."""
+        """Let a write fail that the client takes nothing of for so long; else it would hold its thread forever."""
         if self._socket is None:
             return
         if self._socket.gettimeout() is not None:

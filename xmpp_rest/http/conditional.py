@@ -1,6 +1,6 @@
 """Do the preconditions of the request hold? (steps C1 to C4, RFC 9110 §13)
 
-Werkzeug's ``is_resource_modified`` is no help here: it fails ``If-Match: *`` on a resource that exists, knows no
+Werkzeug's ``is_resource_modified`` does not help here: it fails ``If-Match: *`` on a resource that exists, knows no
 ``If-Unmodified-Since``, and looks at GET and HEAD only.
 """
 

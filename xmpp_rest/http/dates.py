@@ -54,7 +54,7 @@ def _century(two_digits: int, rest: tuple[int, int, int, int]) -> int:
 def as_utc(value: object, callback: str) -> datetime:
     """What ``callback`` returned as whole seconds in UTC.
 
-    Raises TypeError when it is no datetime, ValueError when it has no time zone.
+    Raises TypeError when it is not a datetime, ValueError when it has no time zone.
     """
     if not isinstance(value, datetime):
         raise TypeError(f"{callback} must return an aware datetime, not {type(value).__name__}")

@@ -89,10 +89,10 @@ def parse_media_type(text: str) -> tuple[str, str, Params]:
     """Type, subtype and parameters of one media type (RFC 9110 §8.3.1). Raises Malformed."""
     match = _RANGE.match(text.strip(" \t"))
     if match is None or match[1] is None:
-        raise Malformed(f"{text!r} is no media type")
+        raise Malformed(f"{text!r} is not a media type")
     params, _, position = _parameters(match.string, match.end(), weighted=False)
     if position < len(match.string):
-        raise Malformed(f"{text!r} is no media type")
+        raise Malformed(f"{text!r} is not a media type")
     return match[1].lower(), match[2].lower(), params
 
 

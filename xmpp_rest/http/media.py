@@ -57,7 +57,7 @@ def freeze(entry: object) -> object:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def read_types(frozen: tuple[object, ...]) -> tuple[MediaType, ...]:
-    """What :func:`freeze` made of each entry, parsed. Raises ValueError for a wildcard or what is no media type."""
+    """What :func:`freeze` made of each entry, parsed. Raises ValueError for a wildcard or what is not a media type."""
     return tuple(map(_read_type, frozen))
 
 
@@ -78,7 +78,7 @@ def _read_type(entry: Any) -> MediaType:
     else:
         main, sub, params = entry
         if not (_is_token(main) and _is_token(sub)):
-            raise ValueError(f"{entry!r} is no media type: type and subtype must be tokens")
+            raise ValueError(f"{entry!r} is not a media type: type and subtype must be tokens")
         main, sub = main.lower(), sub.lower()
         params = params if params == "*" else _read_params(entry, params)
     if "*" in (main, sub):
@@ -91,7 +91,7 @@ def _read_text(entry: str) -> tuple[str, str, Params]:
         return parse_media_type(entry)
     except Malformed as error:
         # Not the client's fault, which Malformed stands for.
-        raise ValueError(f"{entry!r} is no media type such as 'text/html;level=1'") from error
+        raise ValueError(f"{entry!r} is not a media type such as 'text/html;level=1'") from error
 
 
 def _is_token(value: object) -> bool:
@@ -101,5 +101,5 @@ def _is_token(value: object) -> bool:
 def _read_params(entry: object, params: Params) -> Params:
     for name, value in params:
         if not _is_token(name) or not isinstance(value, str):
-            raise ValueError(f"{entry!r} has a parameter that is no (name, value) of two str")
+            raise ValueError(f"{entry!r} has a parameter that is not a pair (name, value) of str")
     return tuple((name.lower(), value) for name, value in params)

@@ -36,7 +36,7 @@ class WholeRequest(Request):
 
     @cached_property
     def content_length(self) -> int | None:
-        """As Werkzeug reads it, without the detour over `headers`; None where nobody knows, 0 for what is no length."""
+        """As Werkzeug reads it, without the detour over `headers`; None where nobody knows, 0 for what is not a length."""
         return get_content_length(self.environ)
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 CONFIRM_EVERY = 0.01  # seconds between two iqs to oneself: one confirms whatever was written before it
 STEADY = 30.0  # seconds after which a stream counts as good, and the back-off begins anew
 DRAIN = 0.5  # seconds that a stop waits for what is under way to be confirmed, so that the next stream need not send it again
-TICK = 1.0  # seconds that Process waits at the most; a stop is noticed at once through the waker
+TICK = 1.0  # seconds that Process waits at most; a stop is noticed at once through the waker
 
 
 class State(NamedTuple):

@@ -57,7 +57,7 @@ class Intake:
             self._thread.join(5)
 
     def congested(self) -> bool:
-        """Whether the inbox is full; the stream then stops reading, so it passes its size by one read at the most."""
+        """Whether the inbox is full; the stream then stops reading, so it passes its size by at most one read."""
         return self._inbox.qsize() >= self._size or self._bytes >= MAX_BYTES
 
     def changed(self, domain: str, online: bool) -> None:
@@ -89,7 +89,7 @@ class Intake:
         item = self._addressed(domain, head)
         if item is None:
             return
-        if head.get("type") == "error" or is_answer(head):  # whoever waits for it must not wait for ever
+        if head.get("type") == "error" or is_answer(head):  # whoever waits for it must not wait forever
             told = refusal(head, error._replace(by=domain))
             told.attrib |= {key: head.attrib[key] for key in ("from", "to") if key in head.attrib}
             self._router.settle(told, item.sender, item.to)

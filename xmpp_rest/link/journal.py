@@ -39,7 +39,7 @@ class Journal:
         """Read what an earlier process left. Raises OSError."""
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._open: dict[int, str] = dict(_read(path))  # what is being written, too: a new file has to have it
+        self._open: dict[int, str] = dict(_read(path))  # what is being written too: a new file has to have it
         self._next = max(self._open, default=0) + 1
         self._lock = threading.Lock()  # the members above, and what the batch holds
         self._commit = threading.Lock()  # held by the thread that writes for all
@@ -173,7 +173,7 @@ class _File:
         self.size = at
 
     def _reserve(self, size: int) -> None:
-        """Zeros behind what is written, which are no lines; where the file system has no room for them, the lines may still fit."""
+        """Zeros behind what is written, which are not lines; where the file system has no room for them, the lines may still fit."""
         if size > self._reserved:
             self._reserved = size + RESERVE
             with contextlib.suppress(OSError):

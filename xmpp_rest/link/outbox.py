@@ -18,7 +18,7 @@ from typing import NamedTuple
 from xmpp_rest.link.errors import OutboxFull, ShareFull
 from xmpp_rest.link.journal import Journal
 
-BURST = 256  # stanzas written with one system call at the most
+BURST = 256  # most stanzas written with one system call
 
 
 class Progress(Enum):

@@ -129,11 +129,11 @@ class Router:
 
     def is_of_room(self, stanza: Element, sender: JID, to: JID) -> bool:
         """Whether a message or presence comes from a room to an occupant, which must not answer errors: rooms remove who does."""
-        if stanza.tag == "iq" or to.domain in self._rooms:  # a room is no occupant
+        if stanza.tag == "iq" or to.domain in self._rooms:  # a room is not an occupant
             return False
         if sender.domain in self.domains:
             return sender.domain in self._rooms
-        private = bool(sender.resource) and stanza.find(_OF_ROOM) is not None  # says so itself (XEP-0045 §7.5), after a restart, too
+        private = bool(sender.resource) and stanza.find(_OF_ROOM) is not None  # says so itself (XEP-0045 §7.5), after a restart too
         return private or stanza.get("type") == "groupchat" or self.occupancy.is_in(to.bare, sender.bare)
 
     def is_error_due(self, stanza: Element, sender: JID, to: JID) -> bool:

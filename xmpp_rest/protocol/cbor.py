@@ -1,4 +1,4 @@
-"""Reads of CBOR what JSON can say, too, and nothing else (RFC 8949).
+"""Reads of CBOR what JSON can say too, and nothing else (RFC 8949).
 
 A decoder of our own: others act on tags (major type 6) while they decode, compile regular expressions, compute big numbers. Here a tag is
 refused by its first byte, and each byte costs a bounded time.
@@ -25,7 +25,7 @@ _REFUSED = {
 
 
 class BadCBOR(ValueError):
-    """The bytes are no CBOR, or say what JSON has no word for; the sentence says which."""
+    """The bytes are not CBOR, or say what JSON has no word for; the sentence says which."""
 
 
 class _Reader:
@@ -77,7 +77,7 @@ class _Reader:
         if form := _FLOATS.get(info):
             number: float = form.unpack(self._take(form.size))[0]
             if not isfinite(number):
-                raise BadCBOR(f"{number} is no number of JSON")
+                raise BadCBOR(f"{number} is not a number of JSON")
             return number
         raise BadCBOR(f"JSON has no word for the simple value at byte {self.at - 1}")
 

@@ -28,7 +28,7 @@ class Unreadable(ValueError):
 
 
 class Misaddressed(Unreadable):
-    """The stanza's `field` ("to" or "from") is no address."""
+    """The stanza's `field` ("to" or "from") is not an address."""
 
     def __init__(self, field: str, reason: str, obj: Any) -> None:
         self.field = field
@@ -87,7 +87,7 @@ def _object(read: Callable[[bytes], Any], body: bytes) -> Any:
 def _fields(read: Callable[[bytes], Any], body: bytes) -> dict[str, Any]:
     obj = _object(read, body)
     if not isinstance(obj, dict):
-        raise Unreadable('the body is no object; write one such as {"body": "Hi"}')
+        raise Unreadable('the body is not an object; write one such as {"body": "Hi"}')
     return obj
 
 
@@ -151,7 +151,7 @@ def _unnamed_json(body: bytes) -> Any:
     try:
         return _object(read_json, body)
     except Unreadable as e:
-        raise Unreadable(f"{e}; if this is no JSON, name its type, as in -H 'Content-Type: text/plain'") from e
+        raise Unreadable(f"{e}; if this is not JSON, name its type, as in -H 'Content-Type: text/plain'") from e
 
 
 def _read_form_at(body: bytes, path: StanzaPath) -> Element:

@@ -10,10 +10,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_datetime(text: str) -> float:
-    """Unix time in seconds. Raises ValueError for what is no DateTime of XEP-0082 §3.2."""
+    """Unix time in seconds. Raises ValueError for what is not a DateTime of XEP-0082 §3.2."""
     match = _DATETIME.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text[:40]!r} is no time such as 1969-07-21T02:56:15Z")
+        raise ValueError(f"{text[:40]!r} is not a time such as 1969-07-21T02:56:15Z")
     seconds, fraction, zone = match.groups()
     moment = datetime.fromisoformat(seconds + zone)
     return (moment - _EPOCH).total_seconds() + float(fraction or 0)

@@ -133,7 +133,7 @@ def is_text(value: object) -> TypeGuard[str]:
 
 
 def _is_foreign_ncname(text: str) -> bool:
-    """Whether a name beyond ASCII is one for the parsers of the servers, too: they are expat, as this one is."""
+    """Whether a name beyond ASCII is one for the parsers of the servers too: they are expat, as this one is."""
     if text.isascii() or ":" in text or not (text[0].isalpha() or text[0] == "_"):
         return False
     try:

@@ -10,7 +10,7 @@ from xmpp_rest.protocol.prep import PrepError, nameprep, nodeprep, resourceprep
 
 
 class InvalidJID(ValueError):
-    """The text is no XMPP address; the sentence says which part is wrong and why."""
+    """The text is not an XMPP address; the sentence says which part is wrong and why."""
 
 
 class JID(NamedTuple):

@@ -16,11 +16,11 @@ MAX_DEPTH = 128  # arrays and objects inside each other
 
 
 class BadObject(ValueError):
-    """The bytes are no JSON or CBOR that stands for plain values; the sentence says what is wrong."""
+    """The bytes are not JSON or CBOR that stands for plain values; the sentence says what is wrong."""
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise BadObject(f"{name} is no JSON")
+    raise BadObject(f"{name} is not JSON")
 
 
 def _finite(text: str) -> float:
@@ -48,7 +48,7 @@ def read_json(body: bytes, decoder: json.JSONDecoder = _JSON) -> Any:
     except RecursionError as e:
         raise BadObject("the JSON is nested too deeply") from e
     except ValueError as e:  # JSONDecodeError, or a number of too many digits
-        raise BadObject(f"the body is no JSON: {e}") from e
+        raise BadObject(f"the body is not JSON: {e}") from e
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH:  # else it cannot be that deep
         _require_shallow(value)
     return value
@@ -80,11 +80,11 @@ def write_json(value: Any) -> bytes:
 
 
 def read_cbor(body: bytes) -> Any:
-    """The value of one CBOR item; only what JSON could say, too. Raises BadObject."""
+    """The value of one CBOR item; only what JSON could say too. Raises BadObject."""
     try:
         return _read_cbor(body)
     except BadCBOR as e:
-        raise BadObject(f"the body is no CBOR: {e}") from e
+        raise BadObject(f"the body is not CBOR: {e}") from e
 
 
 def write_cbor(value: Any) -> bytes:

@@ -43,7 +43,7 @@ def stanza_path(path: str) -> StanzaPath:
         raise BadPath("invalid-path", "give kind, type and recipient, such as 'message/chat/juliet@capulet.example'")
     parts = StanzaPath(*match.groups())
     if parts.kind not in KINDS:
-        raise BadPath("unknown-kind", f"'{parts.kind[:40]}' is no kind of stanza; give 'message', 'presence' or 'iq'")
+        raise BadPath("unknown-kind", f"'{parts.kind[:40]}' is not a kind of stanza; give 'message', 'presence' or 'iq'")
     # mod_rest takes letters and digits only; the gateway also the names of queries, such as upload_request.
     if not parts.query and not parts.type.isalnum():
         raise BadPath("invalid-path", f"the type '{parts.type[:40]}' is not made of letters and digits")

@@ -84,7 +84,7 @@ def read_list(element: Element) -> tuple[Item, ...]:
     if any(item.tag != ITEM for item in element):
         raise PrivacyError("bad-request", "a list holds items, and nothing else")
     if len(element) > MAX_ITEMS:
-        raise PrivacyError("not-acceptable", f"a list holds {MAX_ITEMS} items at the most")
+        raise PrivacyError("not-acceptable", f"a list holds at most {MAX_ITEMS} items")
     items = in_order(map(_read_item, element))
     if len({item.order for item in items}) < len(items):
         raise PrivacyError("bad-request", "two items have the same order")
@@ -108,7 +108,7 @@ def _read_value(kind: str, value: str) -> str:
     if kind not in MATCHES:
         raise PrivacyError("bad-request", "type: write jid, group or subscription, or leave it away for everybody")
     if len(value.encode()) > MAX_VALUE:
-        raise PrivacyError("not-acceptable", f"value: {MAX_VALUE} bytes at the most")
+        raise PrivacyError("not-acceptable", f"value: at most {MAX_VALUE} bytes")
     if kind == "subscription" and value not in SUBSCRIPTIONS:
         raise PrivacyError("bad-request", f"value: write one of {', '.join(SUBSCRIPTIONS)} for a subscription")
     if kind == "group" and not value:

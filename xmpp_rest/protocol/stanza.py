@@ -13,7 +13,7 @@ MAX_ID = 1023  # bytes of a stanza's id in UTF-8, as of a part of an address: it
 
 
 def is_too_long(identifier: str) -> bool:
-    """Whether this is no id of a stanza that is sent from here."""
+    """Whether this is not an id of a stanza that is sent from here."""
     return len(identifier) > MAX_ID // 4 and len(identifier.encode("utf-8", "surrogatepass")) > MAX_ID
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 BODY_SECONDS = 30.0  # for the body, and one more for each BODY_RATE bytes that came
 BODY_RATE = 1000  # bytes a second that a client should manage
-STEP = 65536  # bytes that are waited for at once, at the most: the deadline moves after each
+STEP = 65536  # bytes that are waited for at once, at most: the deadline moves after each
 
 
 def is_here(body: Body, unreader: Unreader) -> bool:
@@ -40,7 +40,7 @@ class TimedBody(Body):  # type: ignore[misc]
         due_in(BODY_SECONDS)
 
     def _read_reader(self, size: int) -> bytes:
-        """A body that breaks off, or is no chunks, is the client's error, 400, and none that an application should log."""
+        """A body that breaks off, or is not in chunks, is the client's error, 400, and none that an application should log."""
         here = self._unreader.buf.seek(0, os.SEEK_END)
         try:
             data: bytes = super()._read_reader(min(size, here + STEP))

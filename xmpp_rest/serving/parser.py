@@ -12,7 +12,7 @@ from gunicorn.http.parser import RequestParser
 from xmpp_rest.serving.body import is_here
 from xmpp_rest.serving.host import is_host
 
-REMEMBERED = 2048  # bytes of a head, at the most: connections may be many, and idle for long
+REMEMBERED = 2048  # bytes of a head, at most: connections may be many, and idle for long
 
 
 class Parser(RequestParser):  # type: ignore[misc]

@@ -206,7 +206,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             timeout = min(timeout, max(0.0, left))
         self._tell()
         self._dispatch(timeout)
-        if offered and self._yields_until == yielded:  # another has taken it: the next one is yielded, too
+        if offered and self._yields_until == yielded:  # another has taken it: the next one is yielded too
             self._yields_until = 0.0
 
     def _dispatch(self, timeout: float) -> None:

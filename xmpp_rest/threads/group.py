@@ -126,7 +126,7 @@ class GroupExecutor(Generic[T, R]):
             self._lead_on(following.executor)
 
     def _lead_on(self, executor: Executor) -> None:
-        """Have another thread lead; if there is none, this one does, for without a leader all that come would wait for ever."""
+        """Have another thread lead; if there is none, this one does, for without a leader all that come would wait forever."""
         try:
             executor(self._lead)
         except Exception:

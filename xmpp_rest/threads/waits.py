@@ -39,7 +39,7 @@ class Waits:
     def __init__(self, threads: int, per_account: int = 0) -> None:
         """`threads`: those that serve requests; `per_account`: waits of one account at most, 0: half as many as there are threads."""
         self.most = max(1, threads * 3 // 4)
-        """Waits at the most."""
+        """Most waits at once."""
         self.per_account = min(per_account or max(1, threads // 2), self.most)
         self._threads = max(1, threads - max(1, threads // 8))  # that waits and calls may hold together
         self._accounts: dict[str, int] = {}

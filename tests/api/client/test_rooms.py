@@ -375,7 +375,7 @@ def test_a_full_room(make_app: MakeApp) -> None:
     juliet = Api(app, JULIET)
     juliet.create("garden", participants=[NURSE])
     juliet.done("POST", "/garden/users", {"user": NURSE})
-    assert refused(juliet("POST", "/garden/users", {"user": ROMEO})) == (403, "A room holds 2 occupants at the most")
+    assert refused(juliet("POST", "/garden/users", {"user": ROMEO})) == (403, "A room holds at most 2 occupants")
     assert refused(juliet("PUT", "/orchard", CLUB | {"participants": [NURSE, ROMEO]}))[0] == 403
     assert juliet.ids() == {"garden"}
 

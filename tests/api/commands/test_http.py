@@ -39,7 +39,7 @@ V0, NAMED = {"stat": 3}, {"name": "registeredusers"}
         ("stats/v", 3),
         ("stats/vx", 3),
         ("%73tats/%760", V0),
-        ("stats?name=bogus", 3),  # the query of a POST counts for nothing
+        ("stats?name=bogus", 3),  # the query of a POST is ignored
     ],
 )
 def test_path_and_version(client: FlaskClient, path: str, body: Any) -> None:

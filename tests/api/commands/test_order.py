@@ -35,7 +35,7 @@ CASES = {
     "the name before wrong credentials": ("no_such_command", {}, WRONG, UNKNOWN_NAME),
     "the name before no credentials": ("no_such_command", {}, NOBODY, UNKNOWN_NAME),
     "the name counts exactly": ("Register", {}, ADMIN, UNKNOWN_NAME),
-    "a hyphen is no underscore": ("registered-users", HOST, ADMIN, UNKNOWN_NAME),
+    "a hyphen is not an underscore": ("registered-users", HOST, ADMIN, UNKNOWN_NAME),
     "credentials before the version": ("get_ban_details/v0", {}, WRONG, UNAUTHORIZED),
     "credentials before arguments": ("registered_users", {}, WRONG, UNAUTHORIZED),
     "credentials before what is not offered": ("stop", {}, WRONG, UNAUTHORIZED),

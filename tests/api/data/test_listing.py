@@ -19,7 +19,7 @@ def test_the_stores_of_an_account(app: Flask, ask: Ask, user: str) -> None:
     ask("POST", "/data/wishes", body="1")
     gateway: Gateway = app.extensions["gateway"]
     gateway.driver.archive_append("juliet", DOMAIN, "pep_urn:x", "<message/>", when=1.0)
-    gateway.driver.store("juliet", DOMAIN, "last", None)  # that she came in is noted, too
+    gateway.driver.store("juliet", DOMAIN, "last", None)  # that she came in is noted too
     response = ask("GET", f"/data/{DOMAIN}/juliet/", user=user)
     assert response.status_code == 200
     assert response.json == {

@@ -242,7 +242,7 @@ def test_queries_that_ask_nothing(juliet: FlaskClient, path: str, status: int) -
 
 
 def test_the_time_of_an_iq(app: Any, gateway: Gateway, juliet: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The header, within the setting's bound; a header that is no number counts for nothing."""
+    """The header, within the setting's bound; a header that is not a number is ignored."""
     waits = []
     ask = gateway.sending.ask
     monkeypatch.setattr(gateway.sending, "ask", lambda iq, wait: waits.append(wait.seconds) or ask(iq, wait))

@@ -109,7 +109,7 @@ def test_a_key_whose_answer_cannot_be_kept_sends_nothing_twice(
         return update(user, host, store, change)
 
     monkeypatch.setattr(gateway.driver, "update", second_fails)
-    monkeypatch.setattr(gateway.idempotency, "_lease", -1.0)  # a claim without an answer counts for nothing any more
+    monkeypatch.setattr(gateway.idempotency, "_lease", -1.0)  # a claim without an answer has expired
     codes = [(r.status_code, r.headers.get("Idempotent-Replayed")) for r in (post(client, ROMEO, **{"Idempotency-Key": "k2"}) for _ in range(3))]
     assert codes == [(202, None), (202, "true"), (202, "true")]
     assert sent == ["hi"]

@@ -1,4 +1,4 @@
-"""No answer of success to what tells nobody anything: forms of other programs, JSON under another name, names that are no addresses."""
+"""No answer of success to what tells nobody anything: forms of other programs, JSON under another name, names that are not addresses."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_anything_else_without_a_name_is_refused(client: FlaskClient, gateway: G
     assert bodies(gateway) == []
 
 
-# names that are no addresses
+# names that are not addresses
 
 
 @pytest.mark.parametrize("name", ["nurse", "Nurse", "nurse/phone"])

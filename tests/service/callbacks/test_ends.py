@@ -303,7 +303,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("answer", BROKEN, ids=range(len(BROKEN)))
 def test_whatever_the_url_answers(make_bot: MakeBot, raw: Raw, answer: bytes) -> None:
-    """A message and an iq have their answer, nothing waits, and the link is sent nothing that is no stanza."""
+    """A message and an iq have their answer, nothing waits, and the link is sent nothing that is not a stanza."""
     raw.answer = answer
     app = make_bot(raw.url, timeout="2")
     app.come(message("m"))

@@ -277,7 +277,7 @@ def test_the_client_api_adds_bots_for_administrators(make_bot: MakeBot, service:
     room = light_room(app, user)
     assert api(app, user, "POST", f"rooms/{room}/users", user=BOT) == status
     assert (BOT in occupants(app, room)) is inside
-    assert api(app, user, "POST", f"rooms/{room}/users", user=f"nurse@{DOMAIN}") == 204, "people as ever"
+    assert api(app, user, "POST", f"rooms/{room}/users", user=f"nurse@{DOMAIN}") == 204, "people as before"
     made = api(app, user, "PUT", "rooms/another", name="n", subject="s", participants=[f"nurse@{DOMAIN}", BOT])
     assert (made == 201, BOT in occupants(app, "another")) == (inside, inside)
 

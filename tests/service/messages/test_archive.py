@@ -124,7 +124,7 @@ def test_what_is_no_stanza_is_left_out(archive: Archive, driver: Driver, monkeyp
     monkeypatch.setattr(driver, "archive_find", damaged)
     with caplog.at_level(logging.WARNING):
         assert numbers(archive.page(JULIET, EVERYTHING, 5)) == [0, 1, 2, 4, 5]
-    assert "is no stanza" in caplog.text
+    assert "is not a stanza" in caplog.text
 
 
 def test_what_is_removed_meanwhile_ends_the_walk(archive: Archive, driver: Driver) -> None:

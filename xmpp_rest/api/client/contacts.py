@@ -71,7 +71,7 @@ class Contacts(ClientResource):
         return value
 
     def _fields_with_jid(self) -> dict[str, Any]:
-        """COMPAT MongooseIM: generation 3 took the JID from the body, too."""
+        """COMPAT MongooseIM: generation 3 took the JID from the body too."""
         try:
             fields = self.fields()
         except Refusal as e:

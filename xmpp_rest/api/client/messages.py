@@ -26,7 +26,7 @@ class Messages(ClientResource):
     uses = {"POST": Use.SEND}
 
     def post(self) -> Reply:
-        """Send a chat message; the segment of the path counts for nothing."""
+        """Send a chat message; the segment of the path is ignored."""
         fields = self.fields()
         if "to" not in fields:
             raise Refusal(400, "Missing recipient JID")
@@ -57,7 +57,7 @@ class Messages(ClientResource):
 
 
 def _is_shown(stanza: Element) -> bool:
-    """Archives that other programs wrote hold messages without a body, too."""
+    """Archives that other programs wrote hold messages without a body too."""
     return stanza.tag == "message" and stanza.find("body") is not None and stanza.get("type") != "groupchat"
 
 

@@ -29,7 +29,7 @@ PARAMETERS: dict[str, Schema] = {
 PAGE = ("limit", "before")
 CONTENT = "application/json"
 OF_GENERATION_3 = {  # what only that one answers
-    ("get", "/messages/{with}"): {404: "`with` is no JID."},
+    ("get", "/messages/{with}"): {404: "`with` is not a JID."},
     ("put", "/rooms"): {500: "The path names no room."},
     ("put", "/contacts"): {501: "An unknown action."},
     ("put", "/contacts/{jid}"): {501: "An unknown action."},

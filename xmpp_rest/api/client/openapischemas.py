@@ -50,7 +50,7 @@ SCHEMAS: dict[str, Schema] = {
     "NewMessage": record(
         {"to": ADDRESS, "body": TEXT},
         {
-            "thread": {"description": "The thread that the message belongs to; what is not a string counts for nothing."},
+            "thread": {"description": "The thread that the message belongs to; what is not a string is ignored."},
             "parent": {"description": "The thread that this one came from."},
             "properties": {"description": "An object of strings: Smack's message properties."},
         },

@@ -1,6 +1,6 @@
 """Which optional elements may a sent message have? (client-api §11: what other servers of this API only read)
 
-What is no text does not count, and is no error: those servers pass over these keys.
+What is not text does not count, and is not an error: those servers pass over these keys.
 """
 
 from __future__ import annotations

@@ -186,7 +186,8 @@ class ClientResource(Authenticated):
     def require_address(self, jid: JID, text: str) -> JID:
         """The same; raises Refusal, 400, with `text` where it is the name of a user without a domain."""
         if is_bare_name(jid, self.gateway.router.domains):
-            raise Refusal(400, f"{text}: {jid}", detail=f"{jid.domain} is no domain here; did you mean {jid.domain}@{self.account.domain}?")
+            detail = f"{jid.domain} is not hosted here; did you mean {jid.domain}@{self.account.domain}?"
+            raise Refusal(400, f"{text}: {jid}", detail=detail)
         return jid
 
     def _log(self, status: int, reason: str) -> None:

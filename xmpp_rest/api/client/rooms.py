@@ -40,7 +40,7 @@ class Rooms(RoomResource):
         return shown | {"participants": participants}
 
     def post(self) -> Reply:
-        """Make a room of a new name; the segment of the path counts for nothing."""
+        """Make a room of a new name; the segment of the path is ignored."""
         return self._create("", 200 if self.settings.generation == 3 else 201)
 
     def put(self) -> Reply:
@@ -89,7 +89,7 @@ def require(fields: Mapping[str, Any]) -> None:
 
 
 def configuration(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The room's configuration in a body. Raises Refusal: 400 for a value that is no text, or one that XML cannot hold."""
+    """The room's configuration in a body. Raises Refusal: 400 for a value that is not text, or one that XML cannot hold."""
     return {
         field: string(fields[key], f"Validation failed for key: {field} with reason type_error")
         for key, field in CONFIG.items()

@@ -17,7 +17,7 @@ class RoomUsers(RoomResource):
     methods = ("OPTIONS", "POST", "DELETE")
 
     def post(self) -> Reply:
-        """Add the user in the body; one in the path counts for nothing."""
+        """Add the user in the body; one in the path is ignored."""
         name = self.room_name()
         fields = self.fields()
         if "user" not in fields:

@@ -14,7 +14,7 @@ from xmpp_rest.api.detail import did_you_mean
 
 Given = list[tuple[str, Any]]
 """Names and JSON values, in the order they came; a name may come twice."""
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,4000}")  # more digits than int() takes are no number of anything
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,4000}")  # more digits than int() takes are not a number
 
 
 def take(definition: Definition, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:

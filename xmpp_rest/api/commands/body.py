@@ -22,14 +22,14 @@ def read_json(body: bytes) -> Given:
         return []
     try:
         value = decode(body)
-        if b"\\ud" in body.lower():  # perhaps half of a surrogate pair, which is no text (RFC 8259 §8.2)
+        if b"\\ud" in body.lower():  # perhaps half of a surrogate pair, which is not text (RFC 8259 §8.2)
             json.dumps(value, ensure_ascii=False).encode()
     except ValueError as e:
         raise bad_request(f"{e}; write an object with the arguments, such as {EXAMPLE}") from e
     if value == [] and isinstance(value, list):  # COMPAT ejabberd: no arguments
         return []
     if not isinstance(value, dict):
-        raise bad_request(f"The body is no object; write one with the arguments, such as {EXAMPLE}")
+        raise bad_request(f"The body is not an object; write one with the arguments, such as {EXAMPLE}")
     return list(value.items())
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from xmpp_rest.api.commands.types import Field, read_field
 
-# COMPAT EjabberdAPI, ProcessOne's Go client: it says `server` here, too, where only its other commands take that
+# COMPAT EjabberdAPI, ProcessOne's Go client: it says `server` here too, where only its other commands take that
 RENAMED_BY_CLIENTS = {"user_resources": {"server": "host"}}
 CATALOGUE, ARGUMENTS = Path(__file__).with_name("catalogue.json"), Path(__file__).with_name("arguments.json")
 

@@ -25,7 +25,7 @@ class Target(NamedTuple):
 
 
 def read_path(segments: Iterable[str], base: int | None = None) -> Target:
-    """What the decoded segments behind the prefix say; others than the first and the last version count for nothing.
+    """What the decoded segments behind the prefix say; others than the first and the last version are ignored.
 
     `base` is the version that stands before the prefix, for who names none behind it.
     """

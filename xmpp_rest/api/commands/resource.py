@@ -128,7 +128,7 @@ class Call(Resource):
         if asker.jid is None:
             return f"No credentials came with the call: send Basic with an administrator's address, such as admin@{domain}, and password"
         if not asker.admin:
-            return f"{asker.jid} is no administrator ([auth] admins), and no section [rights.NAME] opens {wanted.name} to it"
+            return f"{asker.jid} is not an administrator ([auth] admins), and no section [rights.NAME] opens {wanted.name} to it"
         if wanted.host is not None and wanted.host.lower() != domain:
             return f"{wanted.host[:100]!r} is not hosted here; the domain is {domain!r}{did_you_mean(wanted.host, [domain])}"
         return f"The token's scopes open {wanted.name} by no rule; administration needs the scope ejabberd:admin"

@@ -15,7 +15,7 @@ Tags = frozenset[str]
 
 
 class MalformedTags(ValueError):
-    """The field of this name is no list of entity tags."""
+    """The field of this name is not a list of entity tags."""
 
 
 def take_conditions(environ: dict[str, Any]) -> dict[str, str]:

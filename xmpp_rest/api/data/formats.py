@@ -54,7 +54,7 @@ def _read_lua(body: bytes) -> Value:
         value = parse(body)
     except LuaError as e:
         raise Unreadable(f"The body is not a Lua literal: {e}") from e
-    if value is None:  # COMPAT mod_data_access: `nil` is no value, JSON's null is one
+    if value is None:  # COMPAT mod_data_access: `nil` is not a value, JSON's null is one
         raise Unreadable("The body is nil; write a table such as { a = 1 }")
     return value
 
@@ -64,7 +64,7 @@ def _write_json(value: Value) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        # bytes that were no UTF-8 are lone surrogates here, which only escapes can carry (RFC 8259 §8.2)
+        # bytes that were not UTF-8 are lone surrogates here, which only escapes can carry (RFC 8259 §8.2)
         return json.dumps(json.loads(text), separators=(",", ":")).encode()
 
 

@@ -15,7 +15,7 @@ MAX_STORE = 200  # letters: it is the name of a folder where files are the stora
 MAX_USER = 1023  # bytes, RFC 6122 §2.3
 _STORE = re.compile(rf"[A-Za-z_]{{1,{MAX_STORE}}}")
 _UNHEARD = re.compile(r"[\x00-\x1f\x7f\ufffd]")
-"""What no account's name contains (RFC 3454 C.2, C.6); U+FFFD stands for bytes that were no UTF-8."""
+"""What no account's name contains (RFC 3454 C.2, C.6); U+FFFD stands for bytes that were not UTF-8."""
 _PCHAR = "!$&'()*+,;=:@"  # with letters, digits and -._~: what a segment may hold as it is (RFC 3986 §3.3)
 
 
@@ -27,7 +27,7 @@ class Named(NamedTuple):
 
 
 def read_path(path: str, caller: JID) -> Named | None:
-    """What the path behind `/data/`, percent-decoded, names for this caller; None if that can be no store.
+    """What the path behind `/data/`, percent-decoded, names for this caller; None if that cannot be a store.
 
     Empty parts do not count; fewer than three are below the caller's own account; those behind the fourth are ignored.
     """

@@ -64,7 +64,7 @@ class DataResource(Authenticated):
 
     def url(self, path: str) -> str:
         """The URL of a path of the gateway as clients see it."""
-        here = self.request.root_url if self.request.host else self.request.script_root  # a Host that is no host counts for nothing
+        here = self.request.root_url if self.request.host else self.request.script_root  # a Host that is not a host is ignored
         return (self.gateway.settings.server.public_url or here).rstrip("/") + path
 
     def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:

@@ -31,7 +31,7 @@ class Write(Store):
             self.refuse(400, f"Content-Type must be one of {', '.join(BY_MEDIA_TYPE)}")
         if self.request.method == "PUT" and "HTTP_CONTENT_RANGE" in self.request.environ:
             self.refuse(400, "A store is replaced as a whole; leave Content-Range out")  # RFC 9110 §14.5
-        self.request.environ["CONTENT_TYPE"] = self._sent_as()  # parameters count for nothing, however they are written
+        self.request.environ["CONTENT_TYPE"] = self._sent_as()  # parameters are ignored, however they are written
         return True
 
     def _sent_as(self) -> str:
@@ -106,7 +106,7 @@ class Write(Store):
         try:
             failing_of = failing(self.conditions)
         except MalformedTags as e:
-            self.refuse(400, f'{e} is no list of entity tags; write "TAG", or *')
+            self.refuse(400, f'{e} is not a list of entity tags; write "TAG", or *')
 
         def check(content: Value | None) -> None:
             if name := failing_of(content):

@@ -40,7 +40,7 @@ PAGE = """<!DOCTYPE html>
 
 
 class Authorization(Granting):
-    """Shows the form, and takes it. Whoever is no registered client is never redirected to (RFC 6749 §4.2.2.1)."""
+    """Shows the form, and takes it. Whoever is not a registered client is never redirected to (RFC 6749 §4.2.2.1)."""
 
     place = "oauth/authorization_token"
     redirect_uri = ""  # of the client, once it is known
@@ -99,7 +99,7 @@ class Authorization(Granting):
         raise Stop(Response(self._page(said), status, {**FIELDS, **self._policy(), **fields}, content_type="text/html; charset=utf-8"))
 
     def _policy(self) -> dict[str, str]:
-        """Browsers hold the redirect behind a form against form-action, too (CSP 3 §6.4.1)."""
+        """Browsers hold the redirect behind a form against form-action too (CSP 3 §6.4.1)."""
         parts = urlsplit(self.redirect_uri)
         target = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
         return {"Content-Security-Policy": f"default-src 'none'; form-action 'self' {target}; frame-ancestors 'none'; base-uri 'none'"}

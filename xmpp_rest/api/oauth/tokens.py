@@ -161,7 +161,7 @@ class Granting(OAuthResource):
         try:
             jid = parse_jid(name).bare if "@" in name else local_jid(name, self.gateway.settings.gateway.domain)
         except InvalidJID:
-            self.fail(400, "invalid_grant", "username is no address")
+            self.fail(400, "invalid_grant", "username is not an address")
         who = self.gateway.authenticator.password(jid, form["password"], address)
         if not isinstance(who, Caller):
             self._refuse(jid, who)
@@ -179,7 +179,7 @@ class Granting(OAuthResource):
         for scope in scopes:
             known = scope in GENERAL_SCOPES or scope in self.names or is_send_scope(scope)
             if not known or (scope == ADMIN_SCOPE and not owner.admin):
-                self.fail(400, "invalid_scope", f"{_shown(scope)} is no scope for this account")
+                self.fail(400, "invalid_scope", f"{_shown(scope)} is not a scope for this account")
         return scopes
 
     def _audit(self, jid: JID, scopes: list[str], status: int) -> None:
@@ -219,7 +219,7 @@ class Revocation(OAuthResource):
         if token:
             self.tokens.revoke(token.hash)
             record(Asker(token.owner), self.request.remote_addr or "", "oauth/revoke", [], 200)
-        self.answer(200, {})  # also for what is no token: RFC 7009 §2.2
+        self.answer(200, {})  # also for what is not a token: RFC 7009 §2.2
 
 
 def failed(error: GatewayError) -> Response:

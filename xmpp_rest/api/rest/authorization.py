@@ -12,7 +12,7 @@ SCHEMES = ("basic", "bearer")
 
 
 def fault(field: str, domain: str) -> str:
-    """The name of the error in errors.py: `noauthz` for what is no credentials of ours at all."""
+    """The name of the error in errors.py: `noauthz` for what is not our kind of credentials at all."""
     scheme, _, rest = field.strip(" ").partition(" ")
     credentials = rest.strip(" ")
     if not credentials or scheme.lower() not in SCHEMES:

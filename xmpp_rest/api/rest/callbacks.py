@@ -18,7 +18,7 @@ from xmpp_rest.service.callbacks.dead_letters import DeadLetter
 from xmpp_rest.service.callbacks.queue import CallbackService
 
 log = logging.getLogger(__name__)
-PAGE = (100, 1000)  # dead letters of one answer: by default, at the most
+PAGE = (100, 1000)  # dead letters of one answer: by default, at most
 
 
 class CallbackResource(RestResource):

@@ -41,7 +41,7 @@ class RestResource(Authenticated):
         if behind:  # COMPAT mod_rest: what stands behind a blank is cut off, as parameters are
             self.request.environ["CONTENT_TYPE"] = sent
         self.accept = str(self.request.environ.get("HTTP_ACCEPT", "")).lower()
-        # COMPAT mod_rest: an Accept that names none of the formats counts for nothing (RFC 9110 §12.4.1 allows that)
+        # COMPAT mod_rest: an Accept that names none of the formats is ignored (RFC 9110 §12.4.1 allows that)
         if self.accept and WILDCARD not in self.accept and not any(t in self.accept for t in REPLY_TYPES):
             self.request.environ["HTTP_ACCEPT"] = WILDCARD
 

@@ -26,7 +26,7 @@ def decode(stanza: Element) -> dict[str, Any]:
     """The JSON object for a message, presence or iq. Raises Unmappable."""
     kind = stanza.tag
     if kind not in _PLANS:
-        raise Unmappable(f"the element {kind[:100]!r} is no message, presence or iq")
+        raise Unmappable(f"the element {kind[:100]!r} is not a message, presence or iq")
     if stanza.get("type") == "error":
         return read_error(stanza)
     obj = _PLANS[kind].read(stanza, {"kind": kind})

@@ -21,7 +21,7 @@ class MappingError(ValueError):
 
 
 class BadAddress(MappingError):
-    """The `field` "to" or "from" is no XMPP address (rest-api: 422)."""
+    """The `field` "to" or "from" is not an XMPP address (rest-api: 422)."""
 
 
 class Unmappable(ValueError):

@@ -107,7 +107,7 @@ def read_data(element: Element) -> Object:
 def write_data(element: Element, data: Any) -> None:
     """One field per member of the object `data`; nothing for anything else. Raises MappingError."""
     for var, value in data.items() if isinstance(data, dict) else ():
-        if not isinstance(var, str):  # CBOR has other names, too
+        if not isinstance(var, str):  # CBOR has other names too
             continue
         try:
             field = SubElement(element, _FIELD_TAG, {"var": STRING.write(var) or ""})

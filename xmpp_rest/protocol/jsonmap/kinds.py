@@ -28,7 +28,7 @@ KNOWN: dict[str, frozenset[str]] = {
 }
 """Members that mean something in an object of each kind."""
 _EVERYDAY = frozenset(("archive", "command", "items", "priority", "show", "status", "version"))
-"""Words that other programs' objects have, too: they tell the kind only where every other member belongs to it."""
+"""Words that other programs' objects have too: they tell the kind only where every other member belongs to it."""
 
 
 def given(obj: dict[str, Any], name: str) -> bool:

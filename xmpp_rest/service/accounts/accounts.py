@@ -70,7 +70,7 @@ class Accounts:
     def replace(self, user: str, record: Table, check: Callable[[Table | None], None]) -> None:
         """Replace the record of `user`, or make one, if `check` raises nothing about what is there; no other change comes in between.
 
-        Raises BadValue for what is no record, and what `check` raises.
+        Raises BadValue for what is not a record, and what `check` raises.
         """
         if not isinstance(record, dict):
             raise BadValue("an account is an object, with a password or the members of a SCRAM record")

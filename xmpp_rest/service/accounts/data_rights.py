@@ -40,7 +40,7 @@ class Level(NamedTuple):
 
 
 OWN = Level()
-CREDENTIALS = Level(by_token=False, secret=True)  # else a token would be as good as the password for ever
+CREDENTIALS = Level(by_token=False, secret=True)  # else a token would be as good as the password forever
 GUARDED = Level(writes=False)  # says who may do what, or when somebody was there: whoever could write their own could be anybody
 TOKEN_STORE = Level(writes=False, by_token=False, secret=True)
 ALL_TOKENS = Level(writes=False, by_token=False, by_role=False, secret=True)  # who writes one comes in as any administrator

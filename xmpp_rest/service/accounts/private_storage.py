@@ -33,7 +33,7 @@ class PrivateStorage:
     def get(self, jid: JID, name: str, namespace: str) -> Element:
         """The element of this name and namespace; an empty one where nothing is kept."""
         wanted = Element(f"{{{namespace}}}{name}")
-        serialise(wanted)  # raises for what is no name
+        serialise(wanted)  # raises for what is not a name
         kept = self._driver.load(jid.local, jid.domain, PRIVATE)
         table = kept.get(key(wanted)) if isinstance(kept, dict) else None
         if not table:

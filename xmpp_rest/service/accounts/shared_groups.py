@@ -60,7 +60,7 @@ class SharedGroups:
         self._change(edit)
 
     def part(self, name: str, member: JID) -> None:
-        """Somebody is no member of the group any more; nothing happens where it was none."""
+        """Somebody is not a member of the group any more; nothing happens where it was not one."""
 
         def edit(groups: Groups) -> bool:
             return name in groups and _without(groups, name, member)
@@ -102,7 +102,7 @@ class SharedGroups:
         self._change(edit)
 
     def forget(self, jid: JID) -> None:
-        """The account is gone: it is no member any more."""
+        """The account is gone: it is not a member any more."""
 
         def edit(groups: Groups) -> bool:
             left = [name for name in list(groups) if _without(groups, name, jid)]

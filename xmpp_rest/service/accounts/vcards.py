@@ -27,9 +27,9 @@ TEL = "TEL"  # XEP-0054 §3: kinds are empty elements beside the NUMBER
 
 
 def tag(name: str) -> str:
-    """The tag of a field. Raises BadXML for what is no name of one."""
+    """The tag of a field. Raises BadXML for what is not a name of one."""
     if not is_ncname(name):
-        raise BadXML(f"{name!r} is no name of a vCard field; names are upper-case words such as FN")
+        raise BadXML(f"{name!r} is not a name of a vCard field; names are upper-case words such as FN")
     return f"{{{NAMESPACE}}}{name}"
 
 
@@ -122,7 +122,7 @@ def values(card: Element, name: str, subname: str = "") -> list[str]:
 
 
 def _element(jid: JID, table: Table | None) -> Element | None:
-    """What is no vCard counts as none: the account itself may write to its store, and nobody else is to suffer from that."""
+    """What is not a vCard counts as none: the account itself may write to its store, and nobody else is to suffer from that."""
     if table is None:
         return None
     try:

@@ -57,7 +57,7 @@ def read_delivery(text: str) -> Delivery:
 def delivery_of(xml: str, identifier: object, since: float, *, replayed: bool) -> Delivery:
     """The delivery of a stanza that is kept as text. Raises Lost."""
     if not (isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier)):
-        raise Lost(f"{identifier!r:.60} is no id of a delivery")
+        raise Lost(f"{identifier!r:.60} is not an id of a delivery")
     try:
         stanza = parse_stored(xml)
         ends = parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"])

@@ -88,7 +88,7 @@ class Webhook:
         assert write is not None, "settings allow only types that can be written"
         body = write(stanza)
         fields = {"Content-Type": content_type} | webhook_fields(self._secret, identifier, int(time.time()), body)
-        if lang := language_tag(stanza.get(XML_LANG)):  # from a stranger: anything else is no value of a field
+        if lang := language_tag(stanza.get(XML_LANG)):  # from a stranger: anything else is not a value of a field
             fields["Content-Language"] = lang
         return self._request("POST", stanza, body, fields, self._timeout)
 

@@ -30,7 +30,7 @@ from xmpp_rest.threads.keyed_pool import Job, KeyedPool
 log = logging.getLogger(__name__)
 
 FULL = "too many stanzas wait for this address (queue_size), or too many of this sender (queue_share)"
-BURST = 256  # stanzas that are promised with one write at the most
+BURST = 256  # most stanzas that are promised with one write
 
 
 def event_of(to: JID) -> str:
@@ -93,7 +93,7 @@ class CallbackService:
             return refusal(stanza, full) if may_be_refused(stanza) else None
         delivery = new_delivery(stanza, sender, to)
         if sender.domain not in self._hosted:
-            self._coming.put(delivery)  # an iq, too: the order is kept
+            self._coming.put(delivery)  # an iq too: the order is kept
             return None
         try:
             self._accept((delivery,))
@@ -163,7 +163,7 @@ class CallbackService:
             self._accept_each(deliveries)
 
     def _accept_each(self, deliveries: Sequence[Delivery]) -> None:
-        """One of these cannot be written down, which is no reason to refuse the others."""
+        """One of these cannot be written down, which is not a reason to refuse the others."""
         if len(deliveries) == 1:
             self._report(deliveries[0].sender)
             self.carrier.refuse(deliveries[0], UNFORESEEN, "it could not be queued")

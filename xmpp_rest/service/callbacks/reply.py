@@ -82,7 +82,7 @@ def reply_to(stanza: Element, response: Response) -> Reply:
 
 
 def _says_nothing(stanza: Element) -> bool:
-    """Whether a message has no text: a chat state, a receipt, an empty reply. Two callbacks would answer each other's for ever."""
+    """Whether a message has no text: a chat state, a receipt, an empty reply. Two callbacks would answer each other's forever."""
     return stanza.tag == "message" and stanza.find("body") is None
 
 
@@ -95,7 +95,7 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
     if not response.body or codec is None:
         return None, f"no stanza comes as {kind}" if response.body and kind else ""
     if kind == TEXT and not 200 <= response.status < 300:
-        return None, ""  # an error page in plain text is no message
+        return None, ""  # an error page in plain text is not a message
     try:
         reply = _read(codec, response.body)
     except Unreadable as e:

@@ -16,7 +16,7 @@ from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 STORE = "blocklist"
 MAX_ITEMS = 1_000  # that an account can add; a longer list of another program is obeyed
-FRESH = 1.0  # seconds that what was read counts: another program may write to the storage, too
+FRESH = 1.0  # seconds that what was read counts: another program may write to the storage too
 REMEMBERED = 10_000  # accounts
 _RESERVED = frozenset(("__array", "__hash"))  # of every table (drivers)
 Blocked = frozenset[JID]
@@ -129,7 +129,7 @@ class BlockLists:
 
 
 def _noted(about: Any) -> list[Any]:
-    """The entries whose keys are no text, with the time of this change."""
+    """The entries whose keys are not text, with the time of this change."""
     now = int(time.time())
     pairs = list(zip(about[::2], about[1::2], strict=False)) if isinstance(about, list) else []
     kept = next((value for key, value in pairs if key is False), None)
@@ -138,7 +138,7 @@ def _noted(about: Any) -> list[Any]:
 
 
 def _blocked(table: Table | None) -> Blocked:
-    """What is no address is left out: the account itself may write to its store. Lua takes a 0 as true."""
+    """What is not an address is left out: the account itself may write to its store. Lua takes a 0 as true."""
     if not isinstance(table, dict):
         return frozenset()
     found = (_jid(name) for name, when in table.items() if when is not False and when is not None)

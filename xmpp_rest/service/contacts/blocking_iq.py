@@ -119,7 +119,7 @@ def _read(element: Element) -> list[JID]:
         try:
             jid = parse_jid(text)
         except InvalidJID as e:
-            raise _Refused(stanza_error("jid-malformed", f"an item's jid is no address: {e}")) from e
+            raise _Refused(stanza_error("jid-malformed", f"an item's jid is not an address: {e}")) from e
         if not can_be_kept(jid):
             raise _Refused(stanza_error("jid-malformed", f"{text} cannot be blocked: the storage uses that word for something else"))
         jids[jid] = None

@@ -55,7 +55,7 @@ class Contacts:
         self._presences = presences
         self._router = router
         self._accounts = accounts
-        self._bots = bots  # hosted addresses that are no accounts, and may be contacts
+        self._bots = bots  # hosted addresses that are not accounts, and may be contacts
         self._push = push
         self.listened: Callable[[JID], bool] = _perhaps
         """Whether anybody listens to the account; saves the pushes of many changes where nobody does."""
@@ -110,7 +110,7 @@ class Contacts:
 
         Raises GatewayError: outbox-full (then all is as it was), bad-contact; StorageError.
         """
-        if self._roster.contact(owner, jid) is None:  # nearly every name that is no contact, at the cost of a look
+        if self._roster.contact(owner, jid) is None:  # nearly every name that is not a contact, at the cost of a look
             return False
         change = self._roster.change(owner, jid, lambda _: None)
         if change.before is None:
@@ -200,7 +200,7 @@ class Contacts:
             self._reply(account, sender, "unavailable")
 
     def _reply(self, account: JID, to: JID, kind: str) -> None:
-        """Not by returning it: a hosted sender's own contacts have to learn of it, too."""
+        """Not by returning it: a hosted sender's own contacts have to learn of it too."""
         self._router.send(make("presence", from_=str(account), to_=str(to), type_=kind, id_=new_id()))
 
     # -- what goes out

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 STORE = "privacy"
 MAX_LISTS = 50
 MAX_NAME = 1023  # bytes
-FRESH = 1.0  # seconds that what was read counts: somebody else may write to the storage, too
+FRESH = 1.0  # seconds that what was read counts: somebody else may write to the storage too
 REMEMBERED = 10_000  # accounts
 _RESERVED = frozenset(("", "__array", "__hash"))  # the storage uses these words for something else
 Items = tuple[Item, ...]
@@ -73,7 +73,7 @@ class PrivacyLists:
 
         def change(table: dict[str, Any], lists: dict[str, Any]) -> None:
             if name not in lists and len(lists) >= MAX_LISTS:
-                raise PrivacyError("resource-constraint", f"an account has {MAX_LISTS} lists at the most; remove some first")
+                raise PrivacyError("resource-constraint", f"an account has at most {MAX_LISTS} lists; remove some first")
             table["lists"] = lists | {name: {"name": name, "items": list(map(_row, items))}}
 
         self._change(account, change)

@@ -175,7 +175,7 @@ def _refuse_too_many(entries: Entries, before: Contact | None, after: Contact | 
     if after is None:
         return
     if after.listed and not (before and before.listed) and len(entries) - 1 >= MAX_CONTACTS:
-        raise GatewayError("roster-full", f"A roster holds {MAX_CONTACTS} contacts at the most; remove some first")
+        raise GatewayError("roster-full", f"A roster holds at most {MAX_CONTACTS} contacts; remove some first")
     asks = after.state.from_ is Side.ASKED and (before is None or before.state.from_ is not Side.ASKED)
     if asks and len(_meta(entries)["pending"]) >= MAX_REQUESTS:
         raise GatewayError("roster-full", f"{MAX_REQUESTS} requests wait for an answer; further ones are refused")

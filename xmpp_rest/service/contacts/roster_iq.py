@@ -77,7 +77,7 @@ def _groups(item: Element) -> tuple[str, ...]:
     if len(set(groups)) != len(groups):
         raise Refused("bad-request", "a group stands there twice")
     if "" in groups or len(groups) > MAX_GROUPS or _RESERVED & set(groups):
-        raise Refused("not-acceptable", f"a group has a name, and a contact is in {MAX_GROUPS} groups at the most")
+        raise Refused("not-acceptable", f"a group has a name, and a contact is in at most {MAX_GROUPS} groups")
     return tuple(groups)
 
 

@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
     side: Literal["to", "from_"]
     steps: dict[Side, Side]
-    always: bool = False  # route (A.2) or deliver (A.3) it without a change of state, too
+    always: bool = False  # route (A.2) or deliver (A.3) it without a change of state too
 
 
 _ASK = {Side.NONE: Side.ASKED}

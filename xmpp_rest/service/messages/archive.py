@@ -112,7 +112,7 @@ class Archive:
         return self._driver.archive_count(owner.local, owner.domain, self._store, wanted.query())
 
     def remove(self, owner: JID, wanted: Wanted, limit: int | None = None) -> int:
-        """Forget the items that are wanted, the oldest `limit` at the most; how many there were. The partner's resource does not count."""
+        """Forget the items that are wanted, the oldest `limit` at most; how many there were. The partner's resource does not count."""
         return self._driver.archive_delete(owner.local, owner.domain, self._store, replace(wanted.query(), limit=limit))
 
     def owners(self, domain: str) -> list[JID]:
@@ -137,9 +137,9 @@ class Archive:
 
 
 def _kept(item: ArchiveItem) -> Kept | None:
-    """None, and a warning, for what another program has put there and is no stanza."""
+    """None, and a warning, for what another program has put there and is not a stanza."""
     try:
         return Kept(item.id, item.when, parse_stored(item.stanza))
     except BadXML as e:
-        log.warning("the archive item %s is no stanza: %s", item.id, e)
+        log.warning("the archive item %s is not a stanza: %s", item.id, e)
         return None

@@ -17,7 +17,7 @@ from xmpp_rest.service.messages.clock import Stamps
 from xmpp_rest.service.streams.registry import Event, Streams
 from xmpp_rest.threads.group import GroupExecutor
 
-MOST = 64  # messages that one thread archives at once: somebody waits for it, too
+MOST = 64  # messages that one thread archives at once: somebody waits for it too
 
 
 class Letter:

@@ -15,7 +15,7 @@ from xmpp_rest.service.messages.mailbox import Mailbox, Said
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
 
-MOST = 64  # stanzas of several senders that one thread sends at once: somebody waits for it, too
+MOST = 64  # stanzas of several senders that one thread sends at once: somebody waits for it too
 
 
 class Outgoing(NamedTuple):

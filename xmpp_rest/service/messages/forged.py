@@ -16,7 +16,7 @@ _NAMING = {  # element → its attribute that names who put it there
 
 
 def is_forged(element: Element, owner: JID) -> bool:
-    """Whether the element says that the owner (a room, an account), a part or the domain of it has put it there; or what is no address."""
+    """Whether it says that the owner (a room, an account), a part or the domain of it has put it there, or what is not an address."""
     name = element.get(_NAMING.get(element.tag, ""))
     if name is None:
         return False

@@ -78,14 +78,14 @@ class Mailbox:
         return None
 
     def _wait_for(self, owner: JID, stanza: Element, sender: JID, text: str) -> None:
-        """Keep it for whoever is offline, too; the account has it already."""
+        """Keep it for whoever is offline too; the account has it already."""
         try:
             self.offline(owner, stanza, sender, lambda message: text or self._texts.of(message))
         except Exception as e:
             self._incidents.report(log, "offline-unkept", "a message to %s is not among those that wait for it: %r", owner, e)
 
     def sent(self, stanza: Element, sender: JID, to: JID) -> None:
-        """An account sent this message: it belongs into the sender's own archive, too. Raises nothing: the message is on its way."""
+        """An account sent this message: it belongs into the sender's own archive too. Raises nothing: the message is on its way."""
         if stanza.tag == "message" and sender.bare != to.bare:  # to oneself: received already
             self.all_sent([Said(sender, stanza, self._texts.of(stanza), to)])
 

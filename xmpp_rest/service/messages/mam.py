@@ -58,7 +58,7 @@ class ArchiveQueries:
             return self._answers[action](Asked(stanza, sender, to))
         except BadQuery as e:
             return refusal(stanza, stanza_error(e.condition, str(e)))
-        except (ItemNotFound, BadValue):  # a value that no id can have is an unknown id, too
+        except (ItemNotFound, BadValue):  # a value that no id can have is an unknown id too
             return refusal(stanza, stanza_error("item-not-found", "there is no item of this id in the archive"))
 
     def _form(self, asked: Asked) -> Element:
@@ -79,7 +79,7 @@ class ArchiveQueries:
         try:
             self._send(item)
         except GatewayError as e:
-            if e.name != "stanza-too-big":  # no stanza can hold it, which is no reason to keep all other items back
+            if e.name != "stanza-too-big":  # no stanza can hold it, which is not a reason to keep all other items back
                 raise
 
     def _fin(self, asked: Asked, query: Query, page: Page) -> Element:

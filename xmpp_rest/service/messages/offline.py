@@ -57,7 +57,7 @@ class Offline:
         return self._archive.owners(self._domain)
 
     def delete_some(self, owner: JID, before: float, limit: int) -> int:
-        """Remove the oldest messages of one account, so many at the most; how many there were."""
+        """Remove the oldest messages of one account, so many at most; how many there were."""
         return self._archive.remove(owner, Wanted(end=before), limit)
 
     def delete_expired(self) -> int:

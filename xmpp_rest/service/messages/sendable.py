@@ -17,7 +17,7 @@ def unsendable(stanza: Element, to: JID, hosted: frozenset[str], domain: str) ->
     if is_too_long(stanza.get("id", "")):
         return GatewayError("id-too-long")
     if stanza.tag != "iq" and is_bare_name(to, hosted):  # an iq is answered by whoever is there, or by an error
-        return GatewayError("bad-recipient", f"{str(to)[:100]!r} is no address; give one such as {to.domain[:100]}@{domain}")
+        return GatewayError("bad-recipient", f"{str(to)[:100]!r} is not an address; give one such as {to.domain[:100]}@{domain}")
     return None
 
 

@@ -66,7 +66,7 @@ class MucEntity:
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Handle a stanza for the service, a room or an occupant; the answer if there is one at once."""
-        if sender.domain == self._domain:  # rooms are not occupants of rooms: two of them would answer each other for ever
+        if sender.domain == self._domain:  # rooms are not occupants of rooms: two of them would answer each other forever
             return refusal(stanza, stanza_error("item-not-found")) if is_request(stanza) else None
         try:
             return self._dispatch(stanza, sender, to)

@@ -95,7 +95,7 @@ OPTIONS: dict[str, Option] = {
     "public_list": _flag(True, "public_list", "Show the list of occupants to everybody"),
     "password_protected": _flag(False, "passwordprotectedroom", "Ask for a password"),
     "password": Option("", _text, _field("roomsecret", "text-private", "Password")),
-    "max_users": Option("200", _number(0, MAX_USERS), _field("maxusers", "text-single", "Occupants at the most")),
+    "max_users": Option("200", _number(0, MAX_USERS), _field("maxusers", "text-single", "Maximum number of occupants")),
     "anonymous": Option(
         "true", _word("true", "false"), _field("whois", "list-single", "Who sees real addresses", ("moderators", "anyone"))
     ),

@@ -49,7 +49,7 @@ class Blocking:
                 if deny:
                     denied[key] = None
             if len(denied) > MAX_ITEMS:
-                raise GatewayError("bad-room-change", f"a blocking list has {MAX_ITEMS} items at the most")
+                raise GatewayError("bad-room-change", f"a blocking list has at most {MAX_ITEMS} items")
             return [{"what": what, "jid": jid} for what, jid in denied]
 
         self._driver.update(str(user), self._domain, BLOCKING, work)

@@ -95,7 +95,7 @@ class Voice:
             self._tell(room, user, notices.destruction(user), identifier)
 
     def _record(self, room: Room, changes: Sequence[Change], identifier: str) -> None:
-        """Archive a change that has happened already, so that a failure is no reason to say that it has not."""
+        """Archive a change that has happened already, so that a failure is not a reason to say that it has not."""
         payload = notices.affiliations(changes, room.version)
         message = make("message", *payload, from_=str(room.jid), type_="groupchat", id_=identifier)
         try:

@@ -152,4 +152,4 @@ def _blocking_item(item: Element) -> tuple[Blocked, bool]:
     try:
         return Blocked(kind, parse_jid((item.text or "").strip()).bare), deny
     except InvalidJID as e:
-        raise GatewayError("bad-room-change", f"{item.text!r} is no address: {e}") from e
+        raise GatewayError("bad-room-change", f"{item.text!r} is not an address: {e}") from e

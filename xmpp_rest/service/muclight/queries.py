@@ -109,4 +109,4 @@ def _read_user(user: Element, namespace: str) -> Change:
     try:
         return Change(parse_jid((user.text or "").strip()).bare, affiliation)
     except InvalidJID as e:
-        raise GatewayError("bad-room-change", f"{user.text!r} is no address: {e}") from e
+        raise GatewayError("bad-room-change", f"{user.text!r} is not an address: {e}") from e

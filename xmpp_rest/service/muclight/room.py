@@ -38,7 +38,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room as it is stored. It has one owner at the most, and somebody in it."""
+    """A room as it is stored. It has at most one owner, and somebody in it."""
 
     jid: JID
     config: Mapping[str, str]
@@ -116,7 +116,7 @@ def changed(room: Room, actor: JID, wanted: Sequence[Change], rules: Rules) -> t
     if any(room.affiliation(change.user) == change.affiliation for change in wanted):
         raise GatewayError("bad-room-change", "every change has to change something")
     if sum(change.affiliation == OWNER for change in wanted) > 1:
-        raise GatewayError("bad-room-change", "a room has one owner at the most")
+        raise GatewayError("bad-room-change", "a room has at most one owner")
     after = _with_one_owner(room, {**room.affiliations, **dict(wanted)})
     changes = _difference(room, after, wanted)
     if not changes:
@@ -157,5 +157,5 @@ def _difference(room: Room, after: Mapping[JID, str], wanted: Sequence[Change]) 
 
 def _bounded(affiliations: dict[JID, str], rules: Rules) -> dict[JID, str]:
     if len(affiliations) > rules.max_occupants:
-        raise GatewayError("room-full", f"A room holds {rules.max_occupants} occupants at the most")
+        raise GatewayError("room-full", f"A room holds at most {rules.max_occupants} occupants")
     return affiliations

@@ -36,7 +36,7 @@ def _nobody_minds(stream: Stream) -> None:
 class Streams:
     """Hands events to the streams of their owner. Knows nothing of HTTP, and holds no thread of its own; `stop()` ends all streams.
 
-    `publish` may be called for what another process has archived, too: then the readers here get it.
+    `publish` may be called for what another process has archived too: then the readers here get it.
     """
 
     def __init__(self, archive: Archive, bounds: Bounds, waits: Waits, incidents: Incidents | None = None) -> None:

@@ -18,7 +18,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import Archive, Kept, Wanted
 
 PAGE = 100  # archived events that are read at a time
-REPLAYED = 1000  # of them that are known when they are told of, too
+REPLAYED = 1000  # of them that are known when they are told of too
 _UNKEPT = re.compile(r"(.*)~[0-9]+", re.DOTALL)
 
 
@@ -156,7 +156,7 @@ class Past:
     """What is archived for one owner, a page at a time."""
 
     def __init__(self, archive: Archive, owner: JID, order: threading.Lock, before: Iterable[str] = ()) -> None:
-        self.before = before  # ids of what the reader has seen: of these, too, the telling may come later
+        self.before = before  # ids of what the reader has seen: of these too, the telling may come later
         self.order = order  # is held while something is archived for the owner and pushed
         self.rest: deque[Event] = deque()  # of the page
         self._archive = archive

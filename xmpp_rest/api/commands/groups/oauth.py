@@ -42,7 +42,7 @@ def oauth_issue_token_v0(services: Services, jid: str, ttl: int, scopes: str) ->
 
 @command("oauth_list_tokens")
 def oauth_list_tokens(services: Services) -> list[tuple[str, str, str, str]]:
-    """Tokens are shown by their hash, which is all that is kept; `oauth_revoke_token` takes it, too."""
+    """Tokens are shown by their hash, which is all that is kept; `oauth_revoke_token` takes it too."""
     now = int(time.time())
     return [(t.hash, str(t.owner), ";".join(sorted(t.scopes)), f"{t.expires - now} seconds") for t in services.tokens.all()]
 
