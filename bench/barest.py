@@ -107,7 +107,7 @@ class Least(Flask):
         text = tostring(self._addressed(stream))
         (number,) = journal.append([text.decode()])
         stream.send(text)
-        journal.done([number])
+        journal.ack([number])
         return Response(status=202)
 
     def iq(self) -> Response:

@@ -1,4 +1,4 @@
-"""Is what was promised still there after a crash, and only that?"""
+"""The journal: what was appended is still there after a crash, and only that."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "outbox" / "a.journal"
 
 
-def test_promises_are_kept_until_done(path: Path) -> None:
+def test_journal_entries_are_kept_until_acknowledged(path: Path) -> None:
     journal = Journal(path)
     numbers = journal.append(["a", "b\n", "ü\u2028"])
-    journal.done(numbers[1:2])
+    journal.ack(numbers[1:2])
     journal.close()
-    assert Journal(path).promises() == [(numbers[0], "a"), (numbers[2], "ü\u2028")]
+    assert Journal(path).unacknowledged() == [(numbers[0], "a"), (numbers[2], "ü\u2028")]
 
 
-def test_only_the_owner_may_read_it(path: Path) -> None:
+def test_journal_file_mode(path: Path) -> None:
     Journal(path).append(["secret"])
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 def written(path: Path) -> int:
-    """Bytes of the file, without the zeros that are reserved behind them."""
+    """Bytes of the file, without the reserved zeros after them."""
     return len(path.read_bytes().rstrip(b"\0"))
 
 
 @pytest.mark.parametrize("cut", range(2, 30))
-def test_a_torn_end_loses_nothing_that_was_promised(path: Path, cut: int) -> None:
+def test_a_torn_last_line_loses_no_journal_entry(path: Path, cut: int) -> None:
     journal = Journal(path)
     journal.append(["first"])
     size = written(path)
@@ -49,44 +49,44 @@ def test_a_torn_end_loses_nothing_that_was_promised(path: Path, cut: int) -> Non
     with path.open("r+b") as file:
         file.truncate(max(size, written(path) - cut))
     again = Journal(path)
-    assert [text for _, text in again.promises()] == ["first"]
+    assert [text for _, text in again.unacknowledged()] == ["first"]
     again.append(["third"])
-    assert [text for _, text in Journal(path).promises()] == ["first", "third"]
+    assert [text for _, text in Journal(path).unacknowledged()] == ["first", "third"]
 
 
-def test_rubbish_is_passed_over(path: Path) -> None:
+def test_invalid_lines_of_a_journal_are_ignored(path: Path) -> None:
     Journal(path).append(["kept"])
     with path.open("ab") as file:
         file.write(b"\x00" * 4096 + b"\ndeadbeef [\"+\",9,\"forged\"]\n\n")
-    assert [text for _, text in Journal(path).promises()] == ["kept"]
+    assert [text for _, text in Journal(path).unacknowledged()] == ["kept"]
 
 
-def test_many_threads_commit_together(path: Path) -> None:
+def test_many_threads_share_the_commits_of_a_journal(path: Path) -> None:
     journal = Journal(path)
     threads = [threading.Thread(target=lambda n=n: [journal.append([f"{n} {i}"]) for i in range(50)]) for n in range(8)]  # type: ignore[misc]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    texts = [text for _, text in Journal(path).promises()]
+    texts = [text for _, text in Journal(path).unacknowledged()]
     assert sorted(texts) == sorted(f"{n} {i}" for n in range(8) for i in range(50))
     for n in range(8):
         assert [t for t in texts if t.startswith(f"{n} ")] == [f"{n} {i}" for i in range(50)]
 
 
-def test_a_done_journal_does_not_grow(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_acknowledged_journal_does_not_grow(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMPACT_AT", 20_000)
     monkeypatch.setattr(module, "RESERVE", 5_000)
     journal = Journal(path)
     (kept,) = journal.append(["kept"])
     for _ in range(500):
-        journal.done(journal.append(["x" * 100]))
+        journal.ack(journal.append(["x" * 100]))
     assert path.stat().st_size < 40_000
     journal.close()
-    assert Journal(path).promises() == [(kept, "kept")]
+    assert Journal(path).unacknowledged() == [(kept, "kept")]
 
 
-def test_a_full_disk_promises_nothing_and_breaks_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_fails_the_append_and_keeps_the_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal(path)
     journal.append(["before"])
     pwrite = os.pwrite
@@ -100,13 +100,13 @@ def test_a_full_disk_promises_nothing_and_breaks_nothing(path: Path, monkeypatch
         journal.append(["lost"])
     monkeypatch.setattr(os, "pwrite", pwrite)
     journal.append(["after"])
-    assert [text for _, text in Journal(path).promises()] == ["before", "after"]
+    assert [text for _, text in Journal(path).unacknowledged()] == ["before", "after"]
 
 
-def test_of_those_who_wait_for_one_write_none_is_told_a_lie(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_fails_every_append_of_the_group(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal(path)
     (old,) = journal.append(["old"])
-    journal.done([old])
+    journal.ack([old])
     entered, go = threading.Event(), threading.Event()
 
     def full(_: object) -> None:
@@ -117,14 +117,14 @@ def test_of_those_who_wait_for_one_write_none_is_told_a_lie(path: Path, monkeypa
     fdatasync = os.fdatasync
     told: list[str] = []
 
-    def promise(text: str) -> None:
+    def append(text: str) -> None:
         try:
             journal.append([text])
             told.append(text)
         except OSError:
             pass
 
-    threads = [threading.Thread(target=promise, args=(str(n),)) for n in range(6)]
+    threads = [threading.Thread(target=append, args=(str(n),)) for n in range(6)]
     monkeypatch.setattr(os, "fdatasync", full)
     threads[0].start()
     assert entered.wait(5)
@@ -140,19 +140,19 @@ def test_of_those_who_wait_for_one_write_none_is_told_a_lie(path: Path, monkeypa
     assert told == []
     journal.append(["after"])
     journal.close()
-    assert [text for _, text in Journal(path).promises()] == ["after"]
+    assert [text for _, text in Journal(path).unacknowledged()] == ["after"]
 
 
-def test_what_makes_the_file_too_long_is_kept_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_entry_that_causes_compaction_is_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMPACT_AT", 1000)
     journal = Journal(path)
     for n in range(100):
         (number,) = journal.append([f"{n}" + "x" * 300])
-        assert f"{n}" + "x" * 300 in [text for _, text in module._read(path)], "promised, and on disk"
-        journal.done([number])
+        assert f"{n}" + "x" * 300 in [text for _, text in module._read(path)], "appended, and on disk"
+        journal.ack([number])
 
 
-def test_a_disk_that_is_full_while_the_file_is_written_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_during_compaction(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMPACT_AT", 1000)
     journal = Journal(path)
     replace = Path.replace
@@ -163,14 +163,14 @@ def test_a_disk_that_is_full_while_the_file_is_written_anew(path: Path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", full)
         for _ in range(5):
-            journal.done(journal.append(["x" * 400]))  # it is on disk, and so not refused
+            journal.ack(journal.append(["x" * 400]))  # it is on disk, and so not refused
     assert Path.replace is replace
     journal.append(["after"])
     journal.close()
-    assert "after" in [text for _, text in Journal(path).promises()]
+    assert "after" in [text for _, text in Journal(path).unacknowledged()]
 
 
-def test_what_is_promised_after_the_end_is_refused_and_touches_no_other_file(path: Path) -> None:
+def test_append_after_close_is_refused_and_touches_no_other_file(path: Path) -> None:
     journal = Journal(path)
     journal.append(["kept"])
     journal.close()
@@ -196,7 +196,7 @@ while True:
 """
 
 
-def test_a_killed_process_keeps_its_word(path: Path) -> None:
+def test_a_killed_process_keeps_every_appended_entry(path: Path) -> None:
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
     assert writer.stdout is not None
     said = [writer.stdout.readline() for _ in range(200)]
@@ -204,7 +204,7 @@ def test_a_killed_process_keeps_its_word(path: Path) -> None:
     said += writer.stdout.readlines()
     writer.stdout.close()
     writer.wait()
-    promised = [int(line) for line in said if line.endswith("\n")]
-    kept = [int(text) for _, text in Journal(path).promises()]
-    assert kept[: len(promised)] == promised
-    assert len(kept) - len(promised) <= 1
+    appended = [int(line) for line in said if line.endswith("\n")]
+    kept = [int(text) for _, text in Journal(path).unacknowledged()]
+    assert kept[: len(appended)] == appended
+    assert len(kept) - len(appended) <= 1

@@ -1,7 +1,7 @@
-"""What was promised and is not done yet, even after a power cut? An append-only file that many threads commit together.
+"""The journal: an append-only file of entries that must survive a power cut until they are acknowledged. Many threads share one commit.
 
-One line for each record: a checksum, then JSON. `["+", number, text]` promises, `["-", number, …]` is done with. A promise is on disk
-before `append` returns; that something is done may be lost with the power: it is then done twice, as at-least-once means.
+One line for each record: a checksum, then JSON. `["+", number, text]` appends one, `["-", number, …]` acknowledges some. An entry is
+on disk before `append` returns; an acknowledgement may be lost with the power: the entry is then handled twice, at least once.
 """
 
 from __future__ import annotations
@@ -16,34 +16,36 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from xmpp_rest.threads.group import GroupExecutor
+
 log = logging.getLogger(__name__)
 
 RESERVE = 256 << 10  # bytes that the file grows by at once: a sync that need not note a new size takes half the time
-COMPACT_AT = 4 << 20  # bytes of the file after which it is written anew, if most of it is done with
+COMPACT_AT = 4 << 20  # bytes of the file after which it is written anew, if most of it is acknowledged
 
 
-class _Batch:
-    """Lines that are written together, and what came of that."""
+class _Entry:
+    """A text that is being appended; it gets its number in the order of the file."""
 
-    def __init__(self, done: list[bytes]) -> None:
-        self.promised: list[bytes] = []
-        self.done = done
-        self.settled = False
-        self.error: OSError | None = None
+    __slots__ = ("number", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.number = 0
 
 
 class Journal:
-    """The promises of one file. Safe to be used by several threads; one process at a time owns it."""
+    """The entries of one file. Safe to be used by several threads; one process at a time owns it."""
 
     def __init__(self, path: Path) -> None:
         """Read what an earlier process left. Raises OSError."""
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._open: dict[int, str] = dict(_read(path))  # what is being written too: a new file has to have it
+        self._open: dict[int, str] = dict(_read(path))  # entries that are being written, too: a new file has to have them
         self._next = max(self._open, default=0) + 1
-        self._lock = threading.Lock()  # the members above, and what the batch holds
-        self._commit = threading.Lock()  # held by the thread that writes for all
-        self._batch = _Batch([])
+        self._acknowledged: list[bytes] = []  # lines for the next write
+        self._lock = threading.Lock()  # guards the three above
+        self._group: GroupExecutor[_Entry, None] = GroupExecutor(self._write, on_enter=self._number)
         self._file = self._rewritten()
         self._sync_folder()
         self._review_at = COMPACT_AT
@@ -51,68 +53,61 @@ class Journal:
     def __len__(self) -> int:
         return len(self._open)
 
-    def promises(self) -> list[tuple[int, str]]:
-        """What is not done yet, oldest first."""
+    def unacknowledged(self) -> list[tuple[int, str]]:
+        """Numbers and texts of the entries that are not acknowledged, oldest first."""
         with self._lock:
             return sorted(self._open.items())
 
     def append(self, texts: Sequence[str]) -> list[int]:
-        """Promise these; their numbers, once they are on disk. Raises OSError, and then nothing was promised."""
-        with self._lock:
-            numbers = list(range(self._next, self._next + len(texts)))
-            self._next += len(texts)
-            batch = self._batch
-            batch.promised.extend(_line(["+", n, text]) for n, text in zip(numbers, texts, strict=True))
-            self._open.update(zip(numbers, texts, strict=True))
+        """Append these; their numbers, once they are on disk. Raises OSError, and then none is appended."""
+        entries = [_Entry(text) for text in texts]
         try:
-            self._settle(batch)
-        except OSError:
-            self.done(numbers)
+            self._group.run(entries)
+        except BaseException:
+            self.ack([entry.number for entry in entries])
             raise
-        return numbers
+        return [entry.number for entry in entries]
 
-    def done(self, numbers: Sequence[int]) -> None:
-        """These are done with; on disk with the next promise, or at the end."""
+    def ack(self, numbers: Sequence[int]) -> None:
+        """Acknowledge these entries; on disk with the next append, or at the end."""
         with self._lock:
             for number in numbers:
                 self._open.pop(number, None)
-            self._batch.done.append(_line(["-", *numbers]))
+            self._acknowledged.append(_line(["-", *numbers]))
 
     def close(self) -> None:
         """Write what is collected and give the file back. Raises OSError."""
-        with self._lock:
-            batch = self._batch
         try:
-            self._settle(batch)
+            self._group.run(())
         finally:
             self._file.close()
 
-    def _settle(self, batch: _Batch) -> None:
-        """Group commit: whoever gets the lock writes for all who came meanwhile; they find their batch settled. Raises OSError."""
-        with self._commit:
-            if not batch.settled:  # then it is the one that is being collected: the lock keeps the order
-                self._write(batch)
-        if batch.error is not None:
-            raise OSError(batch.error.errno, batch.error.strerror) from batch.error
-
-    def _write(self, batch: _Batch) -> None:
+    def _number(self, entries: Sequence[_Entry]) -> None:
         with self._lock:
-            self._batch = _Batch([])
+            for number, entry in enumerate(entries, self._next):
+                entry.number = number
+                self._open[number] = entry.text
+            self._next += len(entries)
+
+    def _write(self, entries: Sequence[_Entry]) -> Sequence[None]:
+        """Write all that several threads append, and all acknowledgements so far. Raises OSError."""
+        with self._lock:
+            acknowledged, self._acknowledged = self._acknowledged, []
         try:
-            self._file.append(b"".join(batch.promised + batch.done))
-        except OSError as e:
-            batch.error = e
+            self._file.append(b"".join([*(_line(["+", entry.number, entry.text]) for entry in entries), *acknowledged]))
+        except OSError:
             with self._lock:
-                self._batch.done[:0] = batch.done  # another attempt with the next ones
-        batch.settled = True
-        if batch.error is None and self._file.size > self._review_at:
+                self._acknowledged[:0] = acknowledged  # another attempt with the next ones
+            raise
+        if self._file.size > self._review_at:
             try:
                 self._review()
             except OSError as e:  # no descriptor, no room: the lines are on disk all the same
                 log.warning("%s cannot be written anew for now: %s", self._path, e)
+        return (None,) * len(entries)
 
     def _review(self) -> None:
-        """Write the file anew if most of it is done with; in any case come again when it has doubled."""
+        """Write the file anew if most of it is acknowledged; in any case come again when it has doubled."""
         with self._lock:
             live = sum(len(text) for text in self._open.values())
         try:
@@ -173,7 +168,7 @@ class _File:
         self.size = at
 
     def _reserve(self, size: int) -> None:
-        """Zeros behind what is written, which are not lines; where the file system has no room for them, the lines may still fit."""
+        """Zeros after what is written, which are not lines; where the file system has no room for them, the lines may still fit."""
         if size > self._reserved:
             self._reserved = size + RESERVE
             with contextlib.suppress(OSError):
@@ -190,7 +185,7 @@ def _line(record: list[object]) -> bytes:
 
 
 def _read(path: Path) -> Iterator[tuple[int, str]]:
-    """The promises that were not done with; a torn last line was never promised."""
+    """The entries that were not acknowledged; a torn last line was never appended."""
     if not path.exists():
         return
     found: dict[int, str] = {}

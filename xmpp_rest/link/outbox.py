@@ -71,7 +71,7 @@ class Outbox:
         self._confirmed = 0  # of them, known to be processed
         self._lock = threading.Lock()
         self._flush: Callable[[], None] | None = None
-        for number, text in journal.promises() if journal is not None else ():
+        for number, text in journal.unacknowledged() if journal is not None else ():
             self._waiting.append(_restored(text.encode(), number))
         self._hold(self._waiting)
         self._restored = frozenset(e.data for e in self._waiting)
@@ -80,7 +80,7 @@ class Outbox:
         return len(self._waiting) + len(self._unconfirmed) + len(self._unsettled)
 
     def restored(self, text: str) -> bool:
-        """Whether an earlier process promised this stanza."""
+        """Whether an earlier process accepted this stanza."""
         return bool(self._restored) and text.encode() in self._restored
 
     @property
@@ -102,7 +102,7 @@ class Outbox:
                 self._release(entries)
                 raise ShareFull(over)
         try:
-            kept = self._promise(entries)
+            kept = self._keep(entries)
         except BaseException:
             with self._lock:
                 self._release(entries)
@@ -124,7 +124,7 @@ class Outbox:
                 if not self._held[e.sender]:
                     del self._held[e.sender]
 
-    def _promise(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _keep(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         lasting = [e.data.decode() for e in entries if e.lasting]
         if not lasting or self._journal is None:
             return entries
@@ -170,7 +170,7 @@ class Outbox:
             self._confirmed = max(mark, self._confirmed)
         numbers = [e.number for e in settled if e.number]
         if numbers and self._journal is not None:
-            self._journal.done(numbers)
+            self._journal.ack(numbers)
         self._on_progress(confirmed, Progress.CONFIRMED)
 
     def stream_ended(self) -> None:
@@ -191,7 +191,7 @@ class Outbox:
 
 
 def _restored(data: bytes, number: int) -> Entry:
-    """What an earlier process promised."""
+    """A stanza that an earlier process accepted."""
     sender = _FROM.match(data)
     return Entry(data, None, number, sender=account_of(sender[1].decode()) if sender else "")
 

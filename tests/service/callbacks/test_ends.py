@@ -210,7 +210,7 @@ def test_what_an_older_version_left(make_bot: MakeBot, service: Service) -> None
     assert service.wait_body("last").headers["webhook-id"] == "msg_6"
     eventually(lambda: waiting(second) == 0)
     second.gateway.stop()
-    assert not Journal(first.gateway.data_dir / "callbacks" / "bot.journal").promises()
+    assert not Journal(first.gateway.data_dir / "callbacks" / "bot.journal").unacknowledged()
 
 
 # what the URL may answer

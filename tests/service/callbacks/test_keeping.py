@@ -17,7 +17,7 @@ from tests.webservice import Answer, Request, Service
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.callbacks.delivery_journal import Promises
+from xmpp_rest.service.callbacks.delivery_journal import DeliveryJournal
 
 ADMIN = basic("admin")
 
@@ -99,7 +99,7 @@ def test_a_disk_that_fails_refuses(make_bot: MakeBot, service: Service, monkeypa
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Promises, "make", full)
+    monkeypatch.setattr(DeliveryJournal, "append", full)
     for _ in range(4):  # the places that were claimed are free again
         refused = app.post(body="x")
         assert (refused.status_code, refused.json and refused.json["error"]["text"]) == (503, "The stanza cannot be kept: No space left on device")

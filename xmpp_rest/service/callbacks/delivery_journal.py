@@ -1,4 +1,4 @@
-"""Which deliveries of a callback are promised and not answered yet? Its journal, of which the process that owns the link is the owner."""
+"""The journal of one callback: deliveries that are accepted and not answered yet. The process that owns the link owns it."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from xmpp_rest.service.callbacks.delivery import Delivery, Lost, read_delivery
 
 log = logging.getLogger(__name__)
 
-Promise = tuple[int, Delivery]
-"""The journal's number, 0 for what is in memory only; and what was promised."""
+Entry = tuple[int, Delivery]
+"""The journal's number, 0 for what is in memory only; and the delivery."""
 
 
-class Promises:
-    """The promises of one callback. Owned by its CallbackService; `open()` comes before all else, `close()` last."""
+class DeliveryJournal:
+    """Owned by the queue of the callback; `open()` comes before all else, `close()` last."""
 
     def __init__(self, path: Path | None) -> None:
-        """`path`: of the journal; None: everything is in memory only."""
+        """`path`: of the file; None: everything is in memory only."""
         self._path = path
         self._journal: Journal | None = None
 
-    def open(self) -> list[Promise]:
+    def open(self) -> list[Entry]:
         """What an earlier process left, oldest first. Raises OSError."""
         if self._path is None:
             return []
         self._journal = journal = Journal(self._path)
         found = []
-        for number, text in journal.promises():
+        for number, text in journal.unacknowledged():
             try:
                 found.append((number, read_delivery(text)))
             except Lost as e:
                 log.error("%s: a stanza cannot be read and is dropped: %s", self._path.name, e)
-                journal.done((number,))
+                journal.ack((number,))
         return found
 
     def close(self) -> None:
-        """Give the journal back; what is open stays in it."""
+        """Give the file back; what is not acknowledged stays in it."""
         if self._journal is not None:
             self._journal.close()
 
-    def make(self, deliveries: Sequence[Delivery]) -> list[Promise]:
-        """Promise these: on disk when this returns, those that last. Raises OSError, and then none is."""
+    def append(self, deliveries: Sequence[Delivery]) -> list[Entry]:
+        """Accept these: on disk when this returns, those that last. Raises OSError, and then none is."""
         if self._journal is None:
             return [(0, d) for d in deliveries]
         texts = [_text(d) for d in deliveries]
@@ -52,10 +52,10 @@ class Promises:
         numbers = iter(self._journal.append(kept) if kept else ())
         return [(next(numbers) if t else 0, d) for t, d in zip(texts, deliveries, strict=True)]
 
-    def done(self, number: int) -> None:
+    def ack(self, number: int) -> None:
         """This one was answered."""
         if number and self._journal is not None:
-            self._journal.done((number,))
+            self._journal.ack((number,))
 
 
 def _text(delivery: Delivery) -> str:

@@ -23,7 +23,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import may_be_refused, refusal
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.delivery import Delivery, new_delivery
-from xmpp_rest.service.callbacks.delivery_journal import Promise, Promises
+from xmpp_rest.service.callbacks.delivery_journal import DeliveryJournal, Entry
 from xmpp_rest.service.callbacks.worker import UNFORESEEN, Carrier
 from xmpp_rest.threads.keyed_pool import Job, KeyedPool
 
@@ -51,15 +51,15 @@ class CallbackService:
         self.carrier = Carrier(name, settings, router, dead, self.take, incidents)
         self._incidents = incidents
         self._hosted = router.domains
-        self._promises = Promises(folder / f"{name}.journal" if settings.keep == "disk" else None)
+        self._journal = DeliveryJournal(folder / f"{name}.journal" if settings.keep == "disk" else None)
         self._coming: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._probe = threading.Thread(target=self._begin, name=f"callback {name} probe", daemon=True)
         self._writer = threading.Thread(target=self._write_down, name=f"callback {name} journal", daemon=True)
 
     def start(self) -> None:
         """What an earlier process left goes first. Raises OSError: the journal cannot be opened."""
-        for promise in self._promises.open():
-            self.pool.restore(promise[1].sender.bare, self._job(promise))
+        for entry in self._journal.open():
+            self.pool.restore(entry[1].sender.bare, self._job(entry))
         self._probe.start()
         self._writer.start()
 
@@ -70,7 +70,7 @@ class CallbackService:
             self._writer.join(1)
         self.pool.stop()
         self.carrier.close()
-        self._promises.close()
+        self._journal.close()
 
     def takes(self, stanza: Element, to: JID) -> bool:
         """Whether kind and form of address are among those that were asked for."""
@@ -121,19 +121,19 @@ class CallbackService:
         Raises GatewayError, storage-failed; and whatever writing them down raises.
         """
         try:
-            promises = self._promises.make(deliveries)
+            entries = self._journal.append(deliveries)
         except Exception as e:
             for delivery in deliveries:
                 self.pool.give_up(delivery.sender.bare)
             if isinstance(e, OSError):
                 raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
             raise
-        for promise in promises:
-            self.pool.put(promise[1].sender.bare, self._job(promise))
+        for entry in entries:
+            self.pool.put(entry[1].sender.bare, self._job(entry))
 
-    def _job(self, promise: Promise) -> Job:
-        number, delivery = promise
-        return self.carrier.job(delivery, lambda: self._promises.done(number))
+    def _job(self, entry: Entry) -> Job:
+        number, delivery = entry
+        return self.carrier.job(delivery, lambda: self._journal.ack(number))
 
     def _begin(self) -> None:
         """A thread of its own, so that a URL that does not answer does not hold up the start."""
