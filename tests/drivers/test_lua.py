@@ -240,9 +240,10 @@ def test_what_is_written_is_read_again(value: Any) -> None:
 @given(st.text(alphabet="{}[]()=;,'\"\\-/.0x1aenil \n\u00fc", max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        parse(text)
+        value = parse(text)
     except LuaError:
         return
+    assert dump(parse(serialise(value))) == dump(value), "what is read can be written"
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("prosody-data/*/*/*.dat")), ids=lambda p: "/".join(p.parts[-3:]))

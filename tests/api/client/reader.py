@@ -34,8 +34,8 @@ class Reader:
         assert not block.startswith(b":"), f"a comment instead of an event: {block!r}"
         return parse(block)
 
-    def nothing(self) -> None:
-        """A heartbeat comes, and no event before it."""
+    def heartbeat(self) -> None:
+        """The next thing that comes is a heartbeat."""
         assert next(self.blocks) == b": ok\n\n"
 
     def close(self) -> None:

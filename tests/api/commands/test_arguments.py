@@ -63,10 +63,19 @@ def nested(depth: int) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "value", ["ü" * 1_000_000, ["a" * 1000] * 10_000, [1] * 1_000_000, {str(n): "x" * 1000 for n in range(10_000)}, nested(900), 10**4000]
+    ("value", "text"),
+    [
+        ("ü" * 1_000_000, f"<<{','.join(['195,188'] * 2048)}>>"),
+        ([1] * 1_000_000, "[" + "1," * 100 + "...]"),
+        (nested(900), "[" * 16 + "..." + "]" * 16),
+        (["a" * 1000] * 10_000, ("[" + f"<<{','.join(['97'] * 1000)}>>," * 7)[:20_000] + "..."),
+        ({f"{n:04}": 1 for n in range(10_000)}, "#{" + "".join(f"<<48,48,{48 + n // 10},{48 + n % 10}>> => 1," for n in range(100)) + "...}"),
+        (10**4000, "1" + "0" * 4000),
+    ],
+    ids=["text", "list", "depth", "long list", "map", "number"],
 )
-def test_what_is_long_or_deep_is_cut(value: Any) -> None:
-    assert len(term(value)) <= 20_003
+def test_what_is_long_or_deep_is_cut(value: Any, text: str) -> None:
+    assert term(value) == text
 
 
 @pytest.mark.parametrize(

@@ -78,5 +78,11 @@ def asker(app: Flask) -> Ask:
 
 
 @pytest.fixture
+def storage(app: Flask) -> str:
+    """The kind of the application's storage: `sqlite` or `flatfile`."""
+    return str(app.extensions["gateway"].settings.storage.url).partition(":")[0]
+
+
+@pytest.fixture
 def ask(app: Flask) -> Ask:
     return asker(app)

@@ -69,6 +69,21 @@ BODIES: dict[str, tuple[str, bytes]] = {
 }
 
 
+TAKEN = {
+    "a NUL in text", "a NUL in a key", "digits", "a huge exponent", "a tiny exponent", "digits in Lua", "hex digits in Lua", "a huge hex exponent",
+    "__hash with an infinite key", "__hash with keys that are the same", "nested __hash", "members by the thousand", "the same member by the thousand",
+    "a long key", "an infinite key",
+}  # fmt: skip
+BYTES = {"a surrogate that stands for a byte", "invalid UTF-8 in Lua", "a surrogate in Lua", "a huge code point"}
+"""Text that Lua may hold, and that the files of Prosody hold; SQLite holds UTF-8 alone."""
+
+
+def is_taken(name: str, method: str, storage: str) -> bool:
+    if name == "values behind a comma":
+        return method == "POST"  # each is an item
+    return name in TAKEN or (name in BYTES and storage == "flatfile")
+
+
 @pytest.fixture
 def _none_the_worse(ask: Ask) -> Iterator[None]:
     """The account's other store is read and written as before."""
@@ -81,11 +96,12 @@ def _none_the_worse(ask: Ask) -> Iterator[None]:
 @pytest.mark.usefixtures("_none_the_worse")
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body(ask: Ask, method: str, name: str) -> None:
+def test_a_body(ask: Ask, storage: str, method: str, name: str) -> None:
     sent_as, body = BODIES[name]
     response = ask(method, "/data/settings", body=body, sent_as=sent_as)
-    assert response.status_code in (201, 400)
-    there = 200 if response.status_code == 201 else 404
+    taken = is_taken(name, method, storage)
+    assert response.status_code == (201 if taken else 400)
+    there = 200 if taken else 404
     for form in ("json", "lua"):
         assert ask("GET", f"/data/settings/{form}").status_code == there
     assert ask("DELETE", "/data/settings").status_code == 204
@@ -102,74 +118,74 @@ def test_a_body_that_is_refused_says_why(ask: Ask, name: str) -> None:
     assert 10 < len(response.json["detail"]) < 500
 
 
-PATHS = [
-    "/data/../data/settings",
-    "/data/..%2f..%2fetc/passwd",
-    "/data/....//....//settings",
-    f"/data/{DOMAIN}/../juliet/settings",
-    f"/data/{DOMAIN}/..%2fnurse/settings",
-    f"/data/{DOMAIN}/juliet%00/settings",
-    f"/data/{DOMAIN}/%2e%2e/settings",
-    "/data/_global/x/settings",
-    "/data/%00",
-    "/data/%0d%0aSet-Cookie:%20a=b",
-    "/data/settings%0d%0aX:%20y/json",
-    "/data/settings/json%0d%0aX:%20y",
-    "/data/" + "%FF" * 2000,
-    "/data/" + "/" * 5000 + "settings",
-    "/data/" + "a/" * 3000,
-    "/data/\\..\\..\\settings",
-    "/data/~/settings",
-    "/data/%F0%9F%8C%B9",
-    "/data/%ED%A0%80",
-    "/data/settings/" + "f" * 5000,
-    f"/data/{DOMAIN}/" + "u" * 5000 + "/settings",
-    f"/data/{DOMAIN}/%ED%A0%80/settings",
-    f"/data/{DOMAIN}/~/settings",
-    f"/data/{DOMAIN}/settings~/settings",
-    f"/data/{DOMAIN}/.locks/settings",
-    "/data/.locks/juliet/settings",
-]
+METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
+FORBIDDEN, MISSING, STORE = [403] * 5 + [200], [404] * 5 + [200], [404, 404, 201, 201, 204, 200]
+PATHS: dict[str, tuple[list[int], list[int]]] = {  # what juliet is told, and what the administrator is
+    "/data/../data/settings": (FORBIDDEN, FORBIDDEN),
+    "/data/..%2f..%2fetc/passwd": (FORBIDDEN, FORBIDDEN),
+    "/data/....//....//settings": (FORBIDDEN, FORBIDDEN),
+    f"/data/{DOMAIN}/../juliet/settings": (FORBIDDEN, STORE),
+    f"/data/{DOMAIN}/..%2fnurse/settings": (FORBIDDEN, STORE),
+    f"/data/{DOMAIN}/juliet%00/settings": (MISSING, MISSING),
+    f"/data/{DOMAIN}/%2e%2e/settings": (FORBIDDEN, STORE),
+    "/data/_global/x/settings": (FORBIDDEN, FORBIDDEN),
+    "/data/%00": (MISSING, MISSING),
+    "/data/%0d%0aSet-Cookie:%20a=b": (MISSING, MISSING),
+    "/data/settings%0d%0aX:%20y/json": (MISSING, MISSING),
+    "/data/settings/json%0d%0aX:%20y": (STORE, STORE),
+    "/data/" + "%FF" * 2000: (MISSING, MISSING),
+    "/data/" + "/" * 5000 + "settings": (STORE, STORE),
+    "/data/" + "a/" * 3000: (FORBIDDEN, FORBIDDEN),
+    "/data/\\..\\..\\settings": (MISSING, MISSING),
+    "/data/~/settings": (MISSING, MISSING),
+    "/data/%F0%9F%8C%B9": (MISSING, MISSING),
+    "/data/%ED%A0%80": (MISSING, MISSING),
+    "/data/settings/" + "f" * 5000: (STORE, STORE),
+    f"/data/{DOMAIN}/" + "u" * 5000 + "/settings": (MISSING, MISSING),
+    f"/data/{DOMAIN}/%ED%A0%80/settings": (MISSING, MISSING),
+    f"/data/{DOMAIN}/~/settings": (FORBIDDEN, STORE),
+    f"/data/{DOMAIN}/settings~/settings": (FORBIDDEN, STORE),
+    f"/data/{DOMAIN}/.locks/settings": (FORBIDDEN, STORE),
+    "/data/.locks/juliet/settings": (FORBIDDEN, FORBIDDEN),
+}
 
 
 @pytest.mark.usefixtures("_none_the_worse")
 @pytest.mark.parametrize("user", [JULIET, ADMIN])
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path(ask: Ask, user: str, path: str) -> None:
-    for method in ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"):
-        response = ask(method, path, user=user, body='{"a":1}')
-        assert response.status_code in (200, 201, 204, 403, 404)
+    responses = [ask(method, path, user=user, body='{"a":1}') for method in METHODS]
+    assert [response.status_code for response in responses] == PATHS[path][user == ADMIN]
+    for response in responses:
         assert "Set-Cookie" not in response.headers
         assert "X" not in response.headers
 
 
-FIELDS = [
-    {"Accept": "x" * 60_000},
-    {"Accept": ",".join(["text/x-lua;q=0.5"] * 2000)},
-    {"Content-Type": "application/json;" * 2000},
-    {"Content-Type": "\xff/\xff"},
-    {"If-Match": '"a",' * 20_000},
-    {"If-Match": '"\xff"'},
-    {"If-None-Match": "," * 60_000},
-    {"Range": "items=" + "0-0," * 20_000},
-    {"Range": "items=" + ",".join(f"{n}-{n}" for n in range(5000))},
-    {"If-Range": "\xff"},
-    {"Content-Encoding": "gzip"},
-    {"Transfer-Encoding": "identity"},
-    {"Origin": "null"},
-    {"Authorization": "Basic " + "=" * 60_000},
-    {"X-HTTP-Method-Override": "DELETE"},
+FINE = [200, 200, 201, 201, 204]
+FIELDS: list[tuple[dict[str, str], list[int]]] = [  # what GET, HEAD, PUT, POST and DELETE are told
+    ({"Accept": "x" * 60_000}, FINE),
+    ({"Accept": ",".join(["text/x-lua;q=0.5"] * 2000)}, FINE),
+    ({"Content-Type": "application/json;" * 2000}, FINE),
+    ({"Content-Type": "\xff/\xff"}, [200, 200, 400, 400, 204]),
+    ({"If-Match": '"a",' * 20_000}, [412] * 5),
+    ({"If-Match": '"\xff"'}, [412] * 5),
+    ({"If-None-Match": "," * 60_000}, [400] * 5),
+    ({"Range": "items=" + "0-0," * 20_000}, [206, 200, 201, 201, 204]),
+    ({"Range": "items=" + ",".join(f"{n}-{n}" for n in range(5000))}, [206, 200, 201, 201, 204]),
+    ({"If-Range": "\xff"}, FINE),
+    ({"Content-Encoding": "gzip"}, [200, 200, 400, 400, 204]),
+    ({"Transfer-Encoding": "identity"}, FINE),
+    ({"Origin": "null"}, [200, 200, 403, 403, 403]),  # a page of another origin changes nothing
+    ({"Authorization": "Basic " + "=" * 60_000}, [401] * 5),
+    ({"X-HTTP-Method-Override": "DELETE"}, FINE),
 ]
 
 
 @pytest.mark.usefixtures("_none_the_worse")
-@pytest.mark.parametrize("fields", FIELDS, ids=[f"{k}-{n}" for n, f in enumerate(FIELDS) for k in f])
-def test_a_field(ask: Ask, fields: dict[str, str]) -> None:
+@pytest.mark.parametrize(("fields", "statuses"), FIELDS, ids=[f"{k}-{n}" for n, (f, _) in enumerate(FIELDS) for k in f])
+def test_a_field(ask: Ask, fields: dict[str, str], statuses: list[int]) -> None:
     ask("POST", "/data/wishes", body="[1,2,3]")
-    for method in ("GET", "HEAD", "PUT", "POST", "DELETE"):
-        response = ask(method, "/data/wishes", body="[1]", fields=fields)
-        refused = (403,) if "Origin" in fields else ()  # a page of another origin changes nothing
-        assert response.status_code in (200, 201, 204, 206, 304, 400, 401, 404, 412, 416, *refused)
+    assert [ask(method, "/data/wishes", body="[1]", fields=fields).status_code for method in METHODS[:5]] == statuses
 
 
 @pytest.mark.parametrize("setting", ["data_size_limit", "server_body_limit"])
