@@ -159,7 +159,7 @@ def serve(data: Path, streams: int) -> tuple[int, subprocess.Popen[bytes]]:
     environ = {f"XMPP_REST_{name.upper()}": value for name, value in values.items()}
     gateway = build(load_settings(None, environ)).extensions["gateway"]
     for user in USERS:
-        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
+        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
     gateway.stop()
     process = subprocess.Popen([sys.executable, "-m", "xmpp_rest", "serve"], cwd=ROOT, env=os.environ | environ)
     for _ in range(200):

@@ -30,7 +30,7 @@ class BotApp:
         self.gateway: Gateway = app.extensions["gateway"]
         self.client: FlaskClient = app.test_client()
         self.outside: list[Element] = []  # what left for other domains
-        self.gateway.router.attach(lambda _, stanza: self.outside.append(stanza))
+        self.gateway.parts.router.attach(lambda _, stanza: self.outside.append(stanza))
 
     def post(self, user: str = "juliet", **stanza: Any) -> TestResponse:
         """POST /rest as this user, JSON to the bot."""
@@ -39,7 +39,7 @@ class BotApp:
     def come(self, xml: str) -> None:
         """A stanza comes in from another domain."""
         stanza = parse_text(xml)
-        assert self.gateway.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"])) is None
+        assert self.gateway.parts.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"])) is None
 
     def bodies(self, user: str = "juliet") -> list[str]:
         """What the archive of this user holds, oldest first."""
@@ -68,7 +68,7 @@ def make_bot(make_app: MakeApp) -> MakeBot:
         app = BotApp(make_app(**settings))
         for user in USERS:
             if not like:
-                app.gateway.accounts.register(app.gateway.accounts.address(user, DOMAIN), PASSWORD)
+                app.gateway.parts.accounts.register(app.gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
         app.gateway.start()
         return app
 

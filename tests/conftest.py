@@ -61,7 +61,7 @@ def app(make_app: MakeApp) -> Flask:
     app = make_app()
     gateway: Gateway = app.extensions["gateway"]
     for user in USERS:
-        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
+        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
     return app
 
 

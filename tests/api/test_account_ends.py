@@ -28,7 +28,7 @@ def app(make_app: MakeApp, request: pytest.FixtureRequest) -> Flask:
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
     for user in ("juliet", "nurse"):
-        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
+        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
     return app
 
 
@@ -45,7 +45,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def token(gateway: Gateway) -> dict[str, str]:
-    return {"Authorization": "Bearer " + gateway.tokens.issue(JULIET, ["ejabberd:user"], 60)}
+    return {"Authorization": "Bearer " + gateway.parts.tokens.issue(JULIET, ["ejabberd:user"], 60)}
 
 
 def run(client: FlaskClient, name: str, **arguments: Any) -> Any:
@@ -68,7 +68,7 @@ REMOVALS: dict[str, Callable[[FlaskClient, Gateway], object]] = {
     "DELETE with a condition": lambda client, _: client.delete(RECORD, headers=ADMIN | {"If-Match": "*"}),
     "PUT null": lambda client, _: client.put(RECORD, data="null", content_type="application/json", headers=ADMIN),
     "PUT {}": lambda client, _: client.put(RECORD, data="{}", content_type="application/json", headers=ADMIN | {"If-Match": "*"}),
-    "delete_old_users": lambda client, gateway: (gateway.last.set(JULIET, 1, ""), run(client, "delete_old_users", days=1)),
+    "delete_old_users": lambda client, gateway: (gateway.parts.last.set(JULIET, 1, ""), run(client, "delete_old_users", days=1)),
 }
 
 
@@ -110,7 +110,7 @@ def test_a_removal_that_cannot_be_told_changes_nothing(
     def refuse(*_: object) -> None:
         raise GatewayError("link-down")
 
-    monkeypatch.setattr(gateway.sessions, "of", refuse)
+    monkeypatch.setattr(gateway.parts.sessions, "of", refuse)
     answer = client.delete(RECORD, headers=ADMIN)
     assert (answer.status_code, answer.headers["Retry-After"].isdigit()) == (503, True)
     assert is_good(client, token)
@@ -118,7 +118,7 @@ def test_a_removal_that_cannot_be_told_changes_nothing(
 
 def test_a_clock_that_is_ahead_voids_no_new_token(client: FlaskClient, gateway: Gateway) -> None:
     gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**(old or {}), "updated": int(time.time()) + 30})
-    assert is_good(client, {"Authorization": "Bearer " + gateway.tokens.issue(JULIET, ["ejabberd:user"], 60)})
+    assert is_good(client, {"Authorization": "Bearer " + gateway.parts.tokens.issue(JULIET, ["ejabberd:user"], 60)})
 
 
 def test_who_is_not_there_is_not_removed(client: FlaskClient, gateway: Gateway) -> None:
@@ -130,7 +130,7 @@ def test_who_is_not_there_is_not_removed(client: FlaskClient, gateway: Gateway) 
 
 def remade(gateway: Gateway, **more: Any) -> dict[str, Any]:
     """The record of an account of this name that Prosody 0.12 makes."""
-    return {**gateway.passwords.record(PASSWORD), **more}
+    return {**gateway.parts.passwords.record(PASSWORD), **more}
 
 
 @pytest.mark.parametrize("purged", [True, False])
@@ -166,7 +166,7 @@ CHANGES: dict[str, Callable[[FlaskClient, Gateway], object]] = {
 
 @pytest.mark.parametrize("how", CHANGES)
 def test_another_password_ends_every_token(client: FlaskClient, gateway: Gateway, token: dict[str, str], how: str) -> None:
-    other = {"Authorization": "Bearer " + gateway.tokens.issue(parse_jid(f"nurse@{DOMAIN}"), ["ejabberd:user"], 60)}
+    other = {"Authorization": "Bearer " + gateway.parts.tokens.issue(parse_jid(f"nurse@{DOMAIN}"), ["ejabberd:user"], 60)}
     CHANGES[how](client, gateway)
     assert not is_good(client, token)
     assert is_good(client, other)

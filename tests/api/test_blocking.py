@@ -32,7 +32,7 @@ DENIED = [ROMEO, f"{ROMEO}/orchard", "montague.example"]  # each blocks ROMEO/or
 def sent(gateway: Gateway) -> list[Element]:
     """What goes out on a link."""
     out: list[Element] = []
-    gateway.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
+    gateway.parts.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     return out
 
 
@@ -70,7 +70,7 @@ def condition(answer: Element | None) -> str:
 
 def receive(gateway: Gateway, stanza: str) -> Element | None:
     element = parse_text(stanza)
-    return gateway.sending.receive(element, parse_jid(element.attrib["from"]), parse_jid(element.attrib["to"]))
+    return gateway.parts.sending.receive(element, parse_jid(element.attrib["from"]), parse_jid(element.attrib["to"]))
 
 
 def befriend(client: FlaskClient, jid: str, subs: str = "both") -> None:
@@ -150,7 +150,7 @@ def test_a_list_is_bounded(client: FlaskClient, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_open_streams_are_told(client: FlaskClient, gateway: Gateway) -> None:
-    streams = [gateway.streams.open(parse_jid(JULIET)) for _ in range(2)]
+    streams = [gateway.parts.streams.open(parse_jid(JULIET)) for _ in range(2)]
     block(client, ROMEO.upper())
     unblock(client, ROMEO)
     unblock(client)
@@ -173,7 +173,7 @@ def test_discovery_names_it(client: FlaskClient) -> None:
 @pytest.mark.parametrize("denied", DENIED)
 def test_a_blocked_sender_is_kept_out(client: FlaskClient, gateway: Gateway, denied: str) -> None:
     block(client, denied)
-    listening = gateway.streams.open(parse_jid(JULIET))
+    listening = gateway.parts.streams.open(parse_jid(JULIET))
     for to in (JULIET, f"{JULIET}/balcony"):
         for kind in ("chat", "normal"):
             message = f"<message type='{kind}' from='{ROMEO}/orchard' to='{to}'><body>Ay me</body></message>"
@@ -184,7 +184,7 @@ def test_a_blocked_sender_is_kept_out(client: FlaskClient, gateway: Gateway, den
             assert condition(receive(gateway, iq)) == "service-unavailable"
         for kind in ("", "type='unavailable'", "type='subscribe'", "type='probe'", "type='unsubscribed'"):
             assert receive(gateway, f"<presence {kind} from='{ROMEO}/orchard' to='{to}'/>") is None
-    assert (kept(gateway), heard(listening), gateway.contacts.all(parse_jid(JULIET))) == ((0, 0), [], [])
+    assert (kept(gateway), heard(listening), gateway.parts.contacts.all(parse_jid(JULIET))) == ((0, 0), [], [])
     counted = client.post("/api/get_offline_count", json={"user": "juliet", "host": DOMAIN}, headers=ADMIN)
     assert counted.get_json() in (0, {"value": 0})
 
@@ -209,7 +209,7 @@ def test_a_hosted_sender_is_kept_out(client: FlaskClient, gateway: Gateway) -> N
 
 def test_an_error_or_answer_is_not_answered(client: FlaskClient, gateway: Gateway) -> None:
     block(client, ROMEO)
-    listening = gateway.streams.open(parse_jid(JULIET))
+    listening = gateway.parts.streams.open(parse_jid(JULIET))
     error = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
     for stanza in (f"<message type='error'>{error}</message>", f"<iq type='error' id='x'>{error}</iq>", "<iq type='result' id='x'/>"):
         assert receive(gateway, stanza.replace(" type", f" from='{ROMEO}' to='{JULIET}' type", 1)) is None
@@ -226,7 +226,7 @@ def test_what_a_room_says_is_dropped_without_a_word(client: FlaskClient, gateway
 @pytest.mark.parametrize(("inviter", "shown"), [(f"{ROMEO}/orchard", 0), ("paris@verona.example", 1)])
 def test_invitations_that_a_room_passes_on(client: FlaskClient, gateway: Gateway, inviter: str, shown: int) -> None:
     block(client, ROMEO)
-    listening = gateway.streams.open(parse_jid(JULIET))
+    listening = gateway.parts.streams.open(parse_jid(JULIET))
     x = f"<x xmlns='http://jabber.org/protocol/muc#user'><invite from='{inviter}'/></x>"
     assert receive(gateway, f"<message from='hall@rooms.example' to='{JULIET}'>{x}</message>") is None
     assert len(heard(listening)) == shown
@@ -315,15 +315,15 @@ def test_a_request_that_waits_goes_with_the_block(client: FlaskClient, gateway: 
     receive(gateway, f"<presence type='subscribe' from='{ROMEO}' to='{JULIET}'/>")
     receive(gateway, f"<presence type='subscribe' from='paris@verona.example' to='{JULIET}'/>")
     block(client, ROMEO)
-    assert [str(contact.jid) for contact in gateway.contacts.all(parse_jid(JULIET))] == ["paris@verona.example"]
+    assert [str(contact.jid) for contact in gateway.parts.contacts.all(parse_jid(JULIET))] == ["paris@verona.example"]
 
 
 def test_an_account_that_is_gone(client: FlaskClient, gateway: Gateway) -> None:
     block(client, ROMEO)
-    gateway.accounts.unregister(parse_jid(JULIET))
+    gateway.parts.accounts.unregister(parse_jid(JULIET))
     assert gateway.driver.load("juliet", DOMAIN, "blocklist") is None
     iq = parse_text(f"<iq type='set' id='b' from='{JULIET}' to='{JULIET}'><block xmlns='{NS}'><item jid='{ROMEO}'/></block></iq>")
-    assert condition(gateway.router.send(iq)) == "service-unavailable"
+    assert condition(gateway.parts.router.send(iq)) == "service-unavailable"
     assert gateway.driver.load("juliet", DOMAIN, "blocklist") is None
 
 
@@ -347,7 +347,7 @@ def test_nobody_is_added_to_rooms_by_the_blocked(make_app: MakeApp, denied: str)
     app = make_app(gateway_rooms_domain="rooms.capulet.example")
     gateway: Gateway = app.extensions["gateway"]
     for user in (JULIET, NURSE):
-        gateway.accounts.register(parse_jid(user), PASSWORD)
+        gateway.parts.accounts.register(parse_jid(user), PASSWORD)
     client = app.test_client()
     block(client, denied)
     room = client.post("/api/rooms", json={"name": "hall", "subject": ""}, headers=basic(NURSE)).get_json()["id"]
@@ -421,7 +421,7 @@ def test_a_list_in_prosodys_rows(make_app: MakeApp, tmp_path: Path) -> None:
 
 def _with_juliet(app: Flask) -> tuple[FlaskClient, Gateway]:
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(parse_jid(JULIET), PASSWORD)
+    gateway.parts.accounts.register(parse_jid(JULIET), PASSWORD)
     return app.test_client(), gateway
 
 

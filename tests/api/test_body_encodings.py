@@ -80,7 +80,7 @@ def make(make_app: MakeApp) -> Callable[..., FlaskClient]:
         app: Flask = make_app(oauth_client_check="allow", **settings)
         gateway: Gateway = app.extensions["gateway"]
         for user in USERS:
-            gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
+            gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
         return app.test_client()
 
     return build

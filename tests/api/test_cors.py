@@ -121,7 +121,7 @@ def test_a_500_can_be_read(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(gateway.sending, "outcome", fail)
+    monkeypatch.setattr(gateway.parts.sending, "outcome", fail)
     answer = app.test_client().get("/rest/outcome/x", headers=ADMIN | {"Origin": PAGE})
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (500, PAGE)
 
@@ -132,7 +132,7 @@ def test_a_503_can_be_read(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -
     def fail(*_: object) -> None:
         raise StorageError("full")
 
-    monkeypatch.setattr(app.extensions["gateway"].sending, "send", fail)
+    monkeypatch.setattr(app.extensions["gateway"].parts.sending, "send", fail)
     fields = ADMIN | {"Content-Type": "application/json"}
     answer = app.test_client().post("/rest", json={"kind": "message", "to": f"admin@{DOMAIN}", "body": "x"}, headers=fields)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (503, "*")

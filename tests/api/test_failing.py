@@ -102,7 +102,7 @@ def test_a_storage_that_fails_while_a_token_is_made(make_app: MakeApp, monkeypat
 def test_every_driver(make_app: MakeApp, tmp_path: Path, url: str, name: str) -> None:
     app = make_app(storage_url=url, server_data_dir=str(tmp_path / "data"))
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(parse_jid(ME), PASSWORD)
+    gateway.parts.accounts.register(parse_jid(ME), PASSWORD)
     gateway.stop()
     place = tmp_path / "data" / url.partition(":")[2]
     if place.is_file():
@@ -175,7 +175,7 @@ def test_a_start_that_fails_is_tried_again(app: Flask, gateway: Gateway, monkeyp
             refused_politely(client.get(path, headers=basic(ME)))
     deadline = threading.Event()
     for _ in range(100):
-        if gateway.siblings.is_owner:
+        if gateway.parts.siblings.is_owner:
             break
         deadline.wait(0.1)
     assert client.get(f"/rest/ping/{DOMAIN}", headers=basic(ME)).status_code == 200

@@ -71,7 +71,7 @@ APIS = ["rest", "rest path", "rest batch", "client", "contacts", "data put", "da
 @pytest.mark.parametrize("api", APIS)
 def test_a_foreign_page_changes_nothing(app: Flask, client: FlaskClient, api: str, page: str) -> None:
     gateway = app.extensions["gateway"]
-    nurse = gateway.accounts.address("nurse", DOMAIN)
+    nurse = gateway.parts.accounts.address("nurse", DOMAIN)
     answer = change(client, api, JULIET | FOREIGN[page])
     assert answer.status_code == 403
     assert b"[server] origins" in answer.data
@@ -90,7 +90,7 @@ def test_whoever_is_no_foreign_page_notices_nothing(client: FlaskClient, api: st
 @pytest.mark.parametrize("page", ["fetch", "old browser", "neighbour"])
 def test_a_listed_page_may(make_app: MakeApp, api: str, page: str) -> None:
     app = make_app(server_origins=f"{EVIL}, https://blog.localhost")
-    app.extensions["gateway"].accounts.register(app.extensions["gateway"].accounts.address("juliet", DOMAIN), "x")
+    app.extensions["gateway"].parts.accounts.register(app.extensions["gateway"].parts.accounts.address("juliet", DOMAIN), "x")
     answer = change(app.test_client(), api, basic(f"juliet@{DOMAIN}", "x") | FOREIGN[page])
     assert answer.status_code in (200, 201, 202, 204, 404)
 
@@ -98,7 +98,7 @@ def test_a_listed_page_may(make_app: MakeApp, api: str, page: str) -> None:
 @pytest.mark.parametrize("page", FOREIGN)
 def test_a_token_is_no_password_that_a_browser_remembers(app: Flask, client: FlaskClient, page: str) -> None:
     gateway = app.extensions["gateway"]
-    token = gateway.tokens.issue(gateway.accounts.address("juliet", DOMAIN), ["sasl_auth"], 3600)
+    token = gateway.parts.tokens.issue(gateway.parts.accounts.address("juliet", DOMAIN), ["sasl_auth"], 3600)
     fields = {"Authorization": f"Bearer {token}"} | FOREIGN[page]
     for api in ("rest", "rest path", "client"):
         assert change(client, api, fields).status_code in (200, 202), api
@@ -186,7 +186,7 @@ def test_where_one_sits_is_no_password_either(make_app: MakeApp) -> None:
 def test_a_page_with_a_token_may_post(app: Flask, client: FlaskClient) -> None:
     gateway = app.extensions["gateway"]
     gateway.start()  # makes the administrator
-    token = gateway.tokens.issue(gateway.accounts.address("admin", DOMAIN), ["ejabberd:admin"], 3600)
+    token = gateway.parts.tokens.issue(gateway.parts.accounts.address("admin", DOMAIN), ["ejabberd:admin"], 3600)
     assert client.post("/api/change_password", json=CHANGE, headers={"Authorization": f"Bearer {token}"} | FOREIGN["fetch"]).json == 0
 
 

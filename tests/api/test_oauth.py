@@ -176,7 +176,7 @@ def test_pages_are_registered_whatever_is_set(make_app: MakeApp, check: str, sta
 def test_whoever_has_a_token_ends_it(make_app: MakeApp, check: str) -> None:
     app = make_app(oauth_client_check=check)
     app.extensions["gateway"].prepare()
-    token = app.extensions["gateway"].tokens.issue(parse_jid(f"admin@{DOMAIN}"), ["sasl_auth"], 60)
+    token = app.extensions["gateway"].parts.tokens.issue(parse_jid(f"admin@{DOMAIN}"), ["sasl_auth"], 60)
     fields = {"Authorization": f"Bearer {token}"}
     client = app.test_client()
     assert client.get("/api/contacts", headers=fields).status_code == 200

@@ -25,7 +25,7 @@ XML = {"Content-Type": "application/xmpp+xml", "Accept": "application/xmpp+xml"}
 def sent(gateway: Gateway) -> list[Element]:
     """What goes out on a link."""
     out: list[Element] = []
-    gateway.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
+    gateway.parts.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     return out
 
 
@@ -58,7 +58,7 @@ def item(value: str, *ways: str, kind: str = "jid") -> str:
 
 def receive(gateway: Gateway, stanza: str) -> Element | None:
     element = parse_text(stanza)
-    return gateway.sending.receive(element, parse_jid(element.attrib["from"]), parse_jid(element.attrib["to"]))
+    return gateway.parts.sending.receive(element, parse_jid(element.attrib["from"]), parse_jid(element.attrib["to"]))
 
 
 def archived(gateway: Gateway, user: str = "juliet") -> int:
@@ -69,7 +69,7 @@ def archived(gateway: Gateway, user: str = "juliet") -> int:
 
 
 def test_messages_of_a_denied_sender(client: FlaskClient, gateway: Gateway) -> None:
-    listening = gateway.streams.open(parse_jid(JULIET))
+    listening = gateway.parts.streams.open(parse_jid(JULIET))
     deny(client, item(NURSE, "message") + "<item action='allow' order='2'/>")
     listening.next(0.05)  # the push
     assert condition(post(client, f"<message to='{JULIET}'><body>Madam!</body></message>", NURSE)) == "service-unavailable"
@@ -82,7 +82,7 @@ def test_messages_of_a_denied_sender(client: FlaskClient, gateway: Gateway) -> N
 def test_an_error_is_not_answered(client: FlaskClient, gateway: Gateway) -> None:
     deny(client, item(ROMEO))
     error = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
-    listening = gateway.streams.open(parse_jid(JULIET))
+    listening = gateway.parts.streams.open(parse_jid(JULIET))
     assert receive(gateway, f"<message type='error' from='{ROMEO}' to='{JULIET}'>{error}</message>") is None
     assert listening.next(0.05) is None
 
@@ -99,7 +99,7 @@ def test_iqs_of_a_denied_sender(client: FlaskClient, gateway: Gateway, ways: tup
 
 def test_presence_of_a_denied_sender(client: FlaskClient, gateway: Gateway) -> None:
     deny(client, item("montague.example", "presence-in"))
-    listening = gateway.streams.open(parse_jid(JULIET))
+    listening = gateway.parts.streams.open(parse_jid(JULIET))
     assert receive(gateway, f"<presence from='{ROMEO}/o' to='{JULIET}'/>") is None
     assert listening.next(0.05) is None
     receive(gateway, f"<presence type='subscribe' from='{ROMEO}' to='{JULIET}'/>")  # is not a notification
@@ -111,7 +111,7 @@ def test_presence_of_a_denied_sender(client: FlaskClient, gateway: Gateway) -> N
 def test_nobody_asks_who_is_denied_everything(client: FlaskClient, gateway: Gateway) -> None:
     deny(client, item(ROMEO))
     assert receive(gateway, f"<presence type='subscribe' from='{ROMEO}' to='{JULIET}'/>") is None
-    assert gateway.contacts.all(parse_jid(JULIET)) == []
+    assert gateway.parts.contacts.all(parse_jid(JULIET)) == []
 
 
 def test_what_the_roster_says_counts(client: FlaskClient, gateway: Gateway) -> None:
@@ -225,7 +225,7 @@ def test_nobody_else_asks(gateway: Gateway, client: FlaskClient) -> None:
 
 
 def test_open_streams_are_told(client: FlaskClient, gateway: Gateway) -> None:
-    listening = gateway.streams.open(parse_jid(JULIET))
+    listening = gateway.parts.streams.open(parse_jid(JULIET))
     deny(client, item(ROMEO))
     heard = [event.stanza for event in iter(lambda: listening.next(0.05), None)]
     assert [(stanza.tag, stanza[0][0].get("name"), len(stanza[0][0])) for stanza in heard] == [("iq", "a", 0)]
@@ -267,21 +267,21 @@ def test_a_list_set_by_command_holds(client: FlaskClient, gateway: Gateway) -> N
         args = {"user": "juliet", "host": DOMAIN, "xmlquery": f"{QUERY}{inner}</query>"}
         assert client.post("/api/privacy_set", json=args, headers=basic(f"admin@{DOMAIN}")).get_json() == 0
     assert condition(receive(gateway, f"<message from='{ROMEO}' to='{JULIET}'><body>Ay me</body></message>")) == "service-unavailable"
-    gateway.accounts.unregister(parse_jid(JULIET))
+    gateway.parts.accounts.unregister(parse_jid(JULIET))
     assert gateway.driver.load("juliet", DOMAIN, "privacy") is None
 
 
 def test_callbacks_are_nobodys_account(make_app: MakeApp) -> None:
     app: Flask = make_app()
     gateway: Gateway = app.extensions["gateway"]
-    assert gateway.sending.guard
-    assert not gateway.sending.guard.watches(parse_jid(DOMAIN))
-    assert not gateway.sending.guard.watches(parse_jid(ROMEO))
+    assert gateway.parts.sending.guard
+    assert not gateway.parts.sending.guard.watches(parse_jid(DOMAIN))
+    assert not gateway.parts.sending.guard.watches(parse_jid(ROMEO))
 
 
 def test_the_outcome_of_what_was_denied(client: FlaskClient, gateway: Gateway) -> None:
     deny(client, item(ROMEO))
     post(client, f"<message id='m1' to='{ROMEO}'><body>Ay me</body></message>")
-    outcome = gateway.sending.outcome(parse_jid(JULIET), "m1")
+    outcome = gateway.parts.sending.outcome(parse_jid(JULIET), "m1")
     assert isinstance(outcome, Outcome)
     assert condition(outcome.refusal) == "not-acceptable"

@@ -23,7 +23,7 @@ NOW = 1_700_000_000
 def app(make_app: MakeApp) -> Flask:
     app = make_app(storage_url="flatfile:files")
     for user in (JULIET, NURSE):
-        app.extensions["gateway"].accounts.register(parse_jid(user), PASSWORD)
+        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
     return app
 
 
@@ -91,7 +91,7 @@ def test_a_list_that_changes_at_data(client: FlaskClient, tmp_path: Path) -> Non
 @pytest.mark.parametrize("store", ["accounts", "roster", "vcard", "private"])
 def test_rows_that_prosody_ignores_are_no_error(make_app: MakeApp, tmp_path: Path, kind: str, value: str, store: str) -> None:
     app = make_app()
-    app.extensions["gateway"].accounts.register(parse_jid(JULIET), PASSWORD)
+    app.extensions["gateway"].parts.accounts.register(parse_jid(JULIET), PASSWORD)
     with closing(sqlite3.connect(tmp_path / "data0/gateway.sqlite")) as connection, connection:
         connection.execute("INSERT INTO prosody VALUES (?, 'juliet', ?, 'odd', ?, ?)", (DOMAIN, store, kind, value))
     client = app.test_client()

@@ -106,7 +106,7 @@ def driver(gateway: Gateway) -> Driver:
 
 def _with_accounts(app: Flask) -> Flask:
     for user in (JULIET, NURSE):
-        app.extensions["gateway"].accounts.register(parse_jid(user), PASSWORD)
+        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
     return app
 
 
@@ -129,7 +129,7 @@ def call(client: FlaskClient, called: str, status: int = 200, **arguments: objec
 
 def card(gateway: Gateway, reader: str = JULIET) -> Element:
     stanza = parse_text(f"<iq type='get' id='v' from='{reader}' to='{JULIET}'><vCard xmlns='vcard-temp'/></iq>")
-    answer = gateway.router.deliver(stanza, parse_jid(reader), parse_jid(JULIET))
+    answer = gateway.parts.router.deliver(stanza, parse_jid(reader), parse_jid(JULIET))
     assert answer is not None
     return answer[0]
 
@@ -170,7 +170,7 @@ def test_all_that_both_can_say(client: FlaskClient, gateway: Gateway, driver: Dr
     assert call(client, "get_vcard", name="NICKNAME") == "Jule"
     assert call(client, "get_vcard2", name="ORG", subname="ORGNAME") == "Capulets"
     assert call(client, "get_vcard2_multi", name="TEL", subname="CELL") == ["555"]
-    assert gateway.vcards.nick(parse_jid(JULIET)) == "Jule"
+    assert gateway.parts.vcards.nick(parse_jid(JULIET)) == "Jule"
 
 
 SET = [

@@ -47,7 +47,7 @@ def broken(request: pytest.FixtureRequest, make_app: MakeApp, tmp_path: Path) ->
     gateway = app.extensions["gateway"]
     gateway.start()
     for name in ("juliet", "nurse"):
-        gateway.accounts.register(gateway.accounts.address(name, DOMAIN), PASSWORD)
+        gateway.parts.accounts.register(gateway.parts.accounts.address(name, DOMAIN), PASSWORD)
     for headers in (JULIET, ADMIN):  # the accounts are known to be there
         assert app.test_client().get("/rest/outcome/x", headers=headers).status_code == 404
     spoil(tmp_path / "place")

@@ -33,7 +33,7 @@ def ask(client: FlaskClient, path: str, fields: dict[str, str], address: str = "
 def good(client: FlaskClient) -> dict[str, str]:
     gateway: Gateway = client.application.extensions["gateway"]
     gateway.start()
-    return {"Authorization": "Bearer " + gateway.tokens.issue(parse_jid(ADMIN), SCOPES, 60)}
+    return {"Authorization": "Bearer " + gateway.parts.tokens.issue(parse_jid(ADMIN), SCOPES, 60)}
 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)

@@ -117,18 +117,18 @@ def test_tokens_go_with_their_account(client: FlaskClient, gateway: Gateway, tok
     """Whoever registers the name later is somebody else."""
     headers = token(f"juliet@{DOMAIN}", "ejabberd:user")  # type: ignore[operator]
     juliet = parse_jid(f"juliet@{DOMAIN}")
-    gateway.accounts.unregister(juliet)
-    gateway.accounts.register(juliet, "another")
+    gateway.parts.accounts.unregister(juliet)
+    gateway.parts.accounts.register(juliet, "another")
     assert client.get("/data/accounts", headers=headers).status_code == 401
 
 
 def test_coming_in_is_noted(client: FlaskClient, gateway: Gateway, token: object) -> None:
     juliet = parse_jid(f"juliet@{DOMAIN}")
-    assert gateway.last.get(juliet) is None
+    assert gateway.parts.last.get(juliet) is None
     client.post("/rest", json=MESSAGE, headers=token(f"juliet@{DOMAIN}", "send:nurse@*"))  # type: ignore[operator]
-    activity = gateway.last.get(juliet)
+    activity = gateway.parts.last.get(juliet)
     assert activity is not None
     assert activity.status == ""
     gateway.driver.store("juliet", DOMAIN, "last", None)
     client.post("/rest", json=MESSAGE, headers=token(f"juliet@{DOMAIN}", "send:nurse@*"))  # type: ignore[operator]
-    assert gateway.last.get(juliet) is None, "one write in five minutes"
+    assert gateway.parts.last.get(juliet) is None, "one write in five minutes"

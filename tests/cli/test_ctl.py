@@ -106,7 +106,7 @@ def test_lines(line: Callable[..., Ran], words: list[str], code: int, out: str |
 
 
 def test_why_a_command_did_nothing(gateway: Gateway) -> None:
-    gateway.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
+    gateway.parts.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
     assert gateway.command is not None
     expected = [
         (["ban_account", "nobody", DOMAIN, "x"], "account_does_not_exist"),
@@ -135,7 +135,7 @@ def test_why_a_command_did_nothing(gateway: Gateway) -> None:
 
 
 def test_an_account_may_what_it_may(line: Callable[..., Ran], gateway: Gateway) -> None:
-    gateway.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
+    gateway.parts.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
     auth = ("--auth", "juliet", DOMAIN, PASSWORD)
     assert line(*auth, "registered_vhosts").code == 0
     assert line(*auth, "registered_users", DOMAIN)[:2] == (
@@ -326,7 +326,7 @@ def test_another_folder_than_that_of_the_gateway(config: Path, gateway: Gateway,
         ran = subprocess.run(command, cwd=elsewhere, env=environ, capture_output=True, text=True, timeout=60)
         assert ran.returncode == code, ran
     assert below(elsewhere) == {"wsgi.ini"}
-    assert gateway.accounts.exists(parse_jid(f"alice@{DOMAIN}"))
+    assert gateway.parts.accounts.exists(parse_jid(f"alice@{DOMAIN}"))
 
 
 def test_where_it_works_is_said_to_who_asks(line: Callable[..., Ran], config: Path, gateway: Gateway) -> None:

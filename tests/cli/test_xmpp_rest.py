@@ -21,7 +21,7 @@ def juliet(config: Path) -> None:
     app = build(load_settings(config, {}))
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
-    gateway.accounts.register(JULIET, PASSWORD)
+    gateway.parts.accounts.register(JULIET, PASSWORD)
     gateway.stop()
 
 

@@ -21,7 +21,8 @@ from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.reload import LIVE, merge
 from xmpp_rest.config.table import SECTIONS, key_of
-from xmpp_rest.gateway.gateway import LOGGERS, Gateway
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.log_level import LOGGERS
 from xmpp_rest.gateway.reload import refreshed
 from xmpp_rest.serving.server import Server
 
@@ -56,7 +57,7 @@ def make(config: Path) -> Iterator[Make]:
 def app(make: Make) -> Flask:
     app = make()
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     return app
 
 
@@ -115,7 +116,7 @@ def test_passwords(app: Flask, config: Path) -> None:
     assert reload(app) == (200, 0)
     added = {"user": "nurse", "host": DOMAIN, "password": PASSWORD}
     assert app.test_client().post("/api/register", json=added, headers=ADMIN).status_code == 200
-    record = gateway.accounts.record(gateway.accounts.address("nurse", DOMAIN))
+    record = gateway.parts.accounts.record(gateway.parts.accounts.address("nurse", DOMAIN))
     assert record
     assert (record["iteration_count"], len(record["stored_key"])) == (5000, 64)
     wrong = basic(f"juliet@{DOMAIN}", "wrong")
@@ -230,8 +231,8 @@ def test_all_processes(app: Flask, make: Make, config: Path) -> None:
     other = make()
     for each in (app, other):
         each.extensions["gateway"].start()
-    assert app.extensions["gateway"].siblings.is_owner
-    assert not other.extensions["gateway"].siblings.is_owner
+    assert app.extensions["gateway"].parts.siblings.is_owner
+    assert not other.extensions["gateway"].parts.siblings.is_owner
     for asked, expire in ((other, 77), (app, 88)):
         change(config, oauth_expire=str(expire))
         assert reload(asked) == (200, 0)

@@ -23,7 +23,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
     values = {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "AUTH_ITERATIONS": "4096", "AUTH_FAILURES": "4"}
     settings = load_settings(None, {f"XMPP_REST_{k}": v for k, v in {**values, "SERVER_DATA_DIR": str(tmp_path)}.items()})
     owner, peer = Gateway(settings), Gateway(settings)
-    owner.accounts.register(JULIET, PASSWORD)
+    owner.parts.accounts.register(JULIET, PASSWORD)
     owner.start()
     peer.start()
     yield owner, peer
@@ -32,7 +32,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
 
 
 def attempt(gateway: Gateway, password: str) -> object:
-    came = gateway.authenticator.password(JULIET, password, "192.0.2.1")
+    came = gateway.parts.authenticator.password(JULIET, password, "192.0.2.1")
     time.sleep(0.05)  # the others hear of it
     return came.outcome if isinstance(came, Refused) else Caller
 
@@ -71,7 +71,7 @@ def test_a_process_alone_asks_nobody(pair: tuple[Gateway, Gateway]) -> None:
     owner, peer = pair
     peer.stop()
     end = time.monotonic() + 5
-    while owner.siblings.several and time.monotonic() < end:
+    while owner.parts.siblings.several and time.monotonic() < end:
         time.sleep(0.01)
-    owner.siblings.order = None  # type: ignore[method-assign, assignment]
+    owner.parts.siblings.order = None  # type: ignore[method-assign, assignment]
     assert attempt(owner, "wrong") is Outcome.WRONG

@@ -66,8 +66,8 @@ def condition(stanza: Element) -> str:
 
 
 def same_stream(gateway: Gateway) -> bool:
-    assert gateway.uplink
-    return all(s["state"] == "online" and s["accepted"] == 1 for s in gateway.uplink.status())
+    assert gateway.parts.leader.uplink
+    return all(s["state"] == "online" and s["accepted"] == 1 for s in gateway.parts.leader.uplink.status())
 
 
 @pytest.mark.parametrize("inner", BEYOND.values(), ids=list(BEYOND))
@@ -121,7 +121,7 @@ def test_who_enters_a_room_hears_that_it_was_too_much(gateway: Gateway, network:
 def test_a_skipped_answer_ends_the_waiting(gateway: Gateway, network: Network) -> None:
     iq = make("iq", child("{urn:xmpp:ping}ping"), type_="get", id_="q1", from_=TO, to_="verona.example")
     with ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(gateway.router.ask, iq, Wait(10))
+        asking = pool.submit(gateway.parts.router.ask, iq, Wait(10))
         assert network.next().get("id") == "q1"
         network.send(f"<iq type='result' id='q1' from='verona.example' to='{TO}'>{BEYOND['depth']}</iq>", DOMAIN)
         told, _ = asking.result(10)
@@ -186,7 +186,7 @@ SENDERS = (TO, f"{TO}/phone", DOMAIN, f"conference.{DOMAIN}", f"room@muclight.{D
 @pytest.mark.parametrize("stanza", FORGED.values(), ids=list(FORGED))
 def test_a_hosted_sender_on_the_link_is_forged(gateway: Gateway, network: Network, stanza: str, sender: str) -> None:
     heard: list[str] = []
-    gateway.router.observe(lambda stanza, _, __: heard.append(serialise(stanza)))
+    gateway.parts.router.observe(lambda stanza, _, __: heard.append(serialise(stanza)))
     network.send(stanza % sender, DOMAIN)
     assert network.silent(DOMAIN, TO) == []
     assert [text for text in heard if "prober" not in text] == []
@@ -204,10 +204,10 @@ def test_an_exception_costs_one_stanza(gateway: Gateway, network: Network, where
 
     heard: list[str] = []
     if where == "observer":
-        gateway.router.observe(fail)
+        gateway.parts.router.observe(fail)
     else:
-        gateway.router._handlers[DOMAIN].insert(0, fail)
-    gateway.router.observe(lambda stanza, _, __: heard.append(stanza.tag) if stanza.get("id") == "bad" else None)
+        gateway.parts.router._handlers[DOMAIN].insert(0, fail)
+    gateway.parts.router.observe(lambda stanza, _, __: heard.append(stanza.tag) if stanza.get("id") == "bad" else None)
     wanted = "internal-server-error" if where == "handler" else "service-unavailable"
     for kind, due in (("iq type='get'", True), ("message", True), ("presence", False)):
         name = kind.partition(" ")[0]
@@ -220,7 +220,7 @@ def test_an_exception_costs_one_stanza(gateway: Gateway, network: Network, where
 
 def test_an_answer_that_cannot_be_written(gateway: Gateway, network: Network) -> None:
     answer = make("iq", child("{}x"), type_="result", id_="bad", from_=TO, to_=FROM)
-    gateway.router._handlers[DOMAIN].insert(0, lambda stanza, sender, to: answer if stanza.get("id") == "bad" else NOT_MINE)
+    gateway.parts.router._handlers[DOMAIN].insert(0, lambda stanza, sender, to: answer if stanza.get("id") == "bad" else NOT_MINE)
     network.send(f"<iq type='get' id='bad' from='{FROM}' to='{TO}'><x xmlns='u:x'/></iq>", DOMAIN)
     told = network.next()
     assert (told.get("id"), condition(told)) == ("bad", "internal-server-error")
@@ -263,8 +263,8 @@ def test_large_stanzas_wait_at_the_server(make_app: Callable[..., Flask], networ
     """What waits for the gateway is bounded by its bytes as well: the link is read no further meanwhile, and nothing is lost."""
     gateway = attached(make_app, network)
     busy, seen = threading.Event(), threading.Semaphore(0)
-    gateway.router._handlers[DOMAIN].insert(0, lambda stanza, sender, to: NOT_MINE if busy.wait(30) else None)
-    gateway.router.observe(lambda stanza, sender, to: seen.release())
+    gateway.parts.router._handlers[DOMAIN].insert(0, lambda stanza, sender, to: NOT_MINE if busy.wait(30) else None)
+    gateway.parts.router.observe(lambda stanza, sender, to: seen.release())
     big = f"<message type='chat' id='m' from='{FROM}' to='nobody@{DOMAIN}'><body>{'x' * 1_000_000}</body></message>"
     count = 2 * MAX_BYTES // len(big)
     with ThreadPoolExecutor(1) as pool:
@@ -283,10 +283,10 @@ def test_an_archived_message_that_no_stanza_can_hold(make_app: Callable[..., Fla
     gateway = attached(make_app, network, link_send_limit="10000")
     service = f"conference.{DOMAIN}"
     room = parse_jid(f"hall@{service}")
-    assert gateway.conference
-    gateway.conference.create("hall", {"mam": "true"}, [["tybalt@verona.example", "owner"]], [])
+    assert gateway.parts.conference
+    gateway.parts.conference.create("hall", {"mam": "true"}, [["tybalt@verona.example", "owner"]], [])
     for n, text in enumerate(("one", "x" * 20_000, "three")):
-        gateway.archive.keep(room, f"<message type='groupchat' from='{room}/t'><body>{text}</body></message>", 1000.0 + n, room)
+        gateway.parts.archive.keep(room, f"<message type='groupchat' from='{room}/t'><body>{text}</body></message>", 1000.0 + n, room)
     network.send(f"<iq type='set' id='mam' from='{FROM}' to='{room}'><query xmlns='urn:xmpp:mam:2' queryid='q'/></iq>", service)
     results = [network.next() for _ in range(3)]
     assert [r.tag for r in results] == ["message", "message", "iq"]

@@ -38,7 +38,7 @@ def gateway(make_app: Callable[..., Flask], network: Network) -> Iterator[Gatewa
 
 
 def send(gateway: Gateway, text: str) -> None:
-    assert gateway.router.send(parse_text(text)) is None
+    assert gateway.parts.router.send(parse_text(text)) is None
 
 
 def join(gateway: Gateway, network: Network, sender: str = f"{GHOST}/x", room: str = ROOM) -> None:
@@ -167,13 +167,13 @@ def test_a_stop_leaves_the_rooms(gateway: Gateway, network: Network) -> None:
 
 def test_an_address_without_an_account_stays_in_a_hosted_room(gateway: Gateway) -> None:
     room = f"hall@conference.{DOMAIN}"
-    gateway.accounts.register(parse_jid(f"nurse@{DOMAIN}"), "x")
+    gateway.parts.accounts.register(parse_jid(f"nurse@{DOMAIN}"), "x")
     for sender in (f"nurse@{DOMAIN}/x", f"{GHOST}/x"):
         send(gateway, f"<presence from='{sender}' to='{room}/{sender[:5]}'>{MUC}</presence>")
     for kind, to in (("groupchat", room), ("chat", f"{room}/ghost")):
         send(gateway, f"<message from='nurse@{DOMAIN}/x' to='{to}' type='{kind}'><body>boo</body></message>")
-    assert gateway.conference
-    assert [row[0] for row in gateway.conference.occupants("hall")] == [f"nurse@{DOMAIN}/x", f"{GHOST}/x"]
+    assert gateway.parts.conference
+    assert [row[0] for row in gateway.parts.conference.occupants("hall")] == [f"nurse@{DOMAIN}/x", f"{GHOST}/x"]
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def client(make_app: Any) -> FlaskClient:
     app = make_app(link_kind="component", link_secret="x", link_port="1", link_outbox_size="8")
     gateway: Gateway = app.extensions["gateway"]
     for user in ("juliet", "nurse"):
-        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), "R0m30-forever")
+        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), "R0m30-forever")
     client: FlaskClient = app.test_client()
     return client
 
@@ -64,8 +64,8 @@ def test_others_are_not_held_up_by_a_full_share(client: FlaskClient) -> None:
         assert post(client, "juliet").status_code == 202
     gateway: Gateway = client.application.extensions["gateway"]
 
-    juliet, nurse = (gateway.accounts.address(user, DOMAIN) for user in ("juliet", "nurse"))
-    results = gateway.sending.send_many([outgoing(juliet, "a"), outgoing(nurse, "b"), outgoing(juliet, "c"), outgoing(nurse, "d")])
+    juliet, nurse = (gateway.parts.accounts.address(user, DOMAIN) for user in ("juliet", "nurse"))
+    results = gateway.parts.sending.send_many([outgoing(juliet, "a"), outgoing(nurse, "b"), outgoing(juliet, "c"), outgoing(nurse, "d")])
     assert [getattr(result, "name", result) for result in results] == ["outbox-share", None, "outbox-share", None]
 
 

@@ -122,7 +122,7 @@ def test_block_lists_of_prosody(prosody: Profiled, client: FlaskClient, app: Fla
 
     def refused(sender: str) -> bool:
         message = parse_text(f"<message from='{sender}' to='{ROMEO}'><body>Ay me</body></message>")
-        answer = gateway.sending.receive(message, parse_jid(sender), parse_jid(ROMEO))
+        answer = gateway.parts.sending.receive(message, parse_jid(sender), parse_jid(ROMEO))
         return answer is not None and condition_of(answer).condition == "service-unavailable"
 
     assert (refused(PARIS), refused(TYBALT)) == (True, False)
@@ -135,5 +135,5 @@ def test_block_lists_of_prosody(prosody: Profiled, client: FlaskClient, app: Fla
     assert "verona.example" in listed
     assert PARIS in listed
     assert "type='result'" in prosody.iq("set", f"self/{BLOCKING}:unblock", f"<unblock xmlns='{BLOCKING}'/>")
-    gateway.forget_lists(parse_jid(ROMEO))  # at once, not within a second
+    gateway.parts.forget_lists(parse_jid(ROMEO))  # at once, not within a second
     assert (refused(PARIS), refused(TYBALT)) == (False, False)

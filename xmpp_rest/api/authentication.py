@@ -46,7 +46,7 @@ class Authenticated(Resource):
     def authenticate(self, field: str | None) -> Caller | Refused:
         """Whom the value of the Authorization field proves: an account, for the fixed token of /rest is for nothing else."""
         use = self.uses.get(self.request.method, Use.ACCOUNT)
-        who = self.gateway.authenticator.check(field, self.request.remote_addr or "", use)
+        who = self.gateway.parts.authenticator.check(field, self.request.remote_addr or "", use)
         return Refused(Outcome.WRONG) if isinstance(who, Caller) and who.kind is not Kind.ACCOUNT else who
 
     def challenge(self) -> str:
@@ -85,7 +85,7 @@ class Authenticated(Resource):
 
     def still_admitted(self) -> bool:
         """Whether the credentials that the request came with are good even now: what goes on for long should look. Raises StorageError."""
-        return self.gateway.authenticator.holds(self.request.environ.get("HTTP_AUTHORIZATION"))
+        return self.gateway.parts.authenticator.holds(self.request.environ.get("HTTP_AUTHORIZATION"))
 
     def forbidden(self) -> bool:
         if self._refused is not None:

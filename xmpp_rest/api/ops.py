@@ -41,8 +41,8 @@ class Status(Authenticated, Health):
         return {
             "version": __version__,
             "domain": settings.gateway.domain,
-            "waits": {"count": self.gateway.waits.count, "most": self.gateway.waits.most},
-            "link": {"kind": settings.link.kind, "streams": self.gateway.siblings.have_done("status")},
+            "waits": {"count": self.gateway.parts.waits.count, "most": self.gateway.parts.waits.most},
+            "link": {"kind": settings.link.kind, "streams": self.gateway.parts.siblings.have_done("status")},
         }
 
 

@@ -87,12 +87,12 @@ def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
     require_storage(settings, offline)
     gateway = Gateway(settings)
     if settings.link.kind != "none":
-        gateway.router.attach(_not_running)
+        gateway.parts.router.attach(_not_running)
     try:
         gateway.keeper.require_free()
         with audited(settings):
             yield gateway
-            gateway.jobs.wait()
+            gateway.parts.jobs.wait()
     finally:
         gateway.stop()
 

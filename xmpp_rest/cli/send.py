@@ -77,7 +77,7 @@ def _through(gateway: Remote, message: Element, sender: JID, seconds: float) -> 
 def _stored(settings: Settings, message: Element, sender: JID, options: argparse.Namespace) -> int:
     """No gateway runs: accounts of its own are reached all the same, if that is asked for."""
     with alone(settings, options.offline) as gateway:
-        refusal = gateway.sending.send(message, sender, options.to)
+        refusal = gateway.parts.sending.send(message, sender, options.to)
     return SENT if refusal is None else _refused(refusal)
 
 

@@ -85,6 +85,11 @@ class Gateway:
     rooms_domain: str = setting("muclight.<domain>", optional(domain_name), "The domain of MUC Light rooms. Empty: none.")
     conference_domain: str = setting("conference.<domain>", optional(domain_name), "The domain of rooms of XEP-0045. Empty: none.")
 
+    @property
+    def domains(self) -> list[str]:
+        """The hosted domains, the gateway's own first; each has a stream of its own."""
+        return list(dict.fromkeys(d for d in (self.domain, self.rooms_domain, self.conference_domain) if d))
+
 
 @dataclass(frozen=True)
 class Link:

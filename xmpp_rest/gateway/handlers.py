@@ -14,32 +14,32 @@ from xmpp_rest.service.messages.mam import FEATURES as ARCHIVE
 from xmpp_rest.service.messages.mam import ArchiveQueries
 
 if TYPE_CHECKING:
-    from xmpp_rest.gateway.gateway import Gateway
+    from xmpp_rest.gateway.wiring import Parts
 
 
-def subscribe_handlers(gateway: Gateway) -> None:
+def subscribe_handlers(parts: Parts, domains: list[str]) -> None:
     """Bots first, then what belongs to accounts, then the callback of the whole domain, and last what every entity answers.
 
     Rooms have subscribed before, and come before all of these at their domains.
     """
-    own, *others = gateway.domains
+    own, *others = domains
     accounts = (
-        gateway.guard.handle,
-        gateway.contacts.handle,
-        gateway.privacy.handle,
-        gateway.blocking.handle,
-        RosterQueries(gateway.contacts).handle,
-        ArchiveQueries(gateway.archive, gateway.router.send).handle,
-        VCardQueries(gateway.vcards, gateway.accounts.exists).handle,
+        parts.guard.handle,
+        parts.contacts.handle,
+        parts.privacy.handle,
+        parts.blocking.handle,
+        RosterQueries(parts.contacts).handle,
+        ArchiveQueries(parts.archive, parts.router.send).handle,
+        VCardQueries(parts.vcards, parts.accounts.exists).handle,
     )
-    for domain in gateway.domains:
+    for domain in domains:
         identity, items, features = (GATEWAY, tuple(others), PRIVACY + BLOCKING) if domain == own else (COMPONENT, (), ())
-        entity = Entity(identity, items, gateway.accounts.exists, ARCHIVE + VCARD + BLOCKING, features)
+        entity = Entity(identity, items, parts.accounts.exists, ARCHIVE + VCARD + BLOCKING, features)
         for handler in (
-            gateway.callbacks.handle_bot,
+            parts.callbacks.handle_bot,
             *(accounts if domain == own else ()),
-            gateway.mailbox.handle,
-            gateway.callbacks.handle_domain,
+            parts.mailbox.handle,
+            parts.callbacks.handle_domain,
             entity.handle,
         ):
-            gateway.router.subscribe(domain, handler)
+            parts.router.subscribe(domain, handler)

@@ -8,7 +8,8 @@ from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.reload import Merged, merge
 from xmpp_rest.config.table import Settings
-from xmpp_rest.gateway.gateway import Gateway, set_level
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.log_level import set_level
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,9 @@ def follow(gateway: Gateway) -> None:
 def _apply(gateway: Gateway, settings: Settings) -> None:
     before, gateway.settings = gateway.settings, settings
     auth = settings.auth
-    gateway.authenticator.configure(auth.admins, settings.rest.credentials, auth.failures)
-    gateway.passwords.configure(auth.password_hash, auth.iterations)
+    gateway.parts.authenticator.configure(auth.admins, settings.rest.credentials, auth.failures)
+    gateway.parts.passwords.configure(auth.password_hash, auth.iterations)
+    gateway.parts.data_usage.configure(settings.data)
     if settings.server.log_level != before.server.log_level:
         set_level(logging.getLevelNamesMapping()[settings.server.log_level.upper()])
 

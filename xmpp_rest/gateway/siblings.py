@@ -7,6 +7,7 @@ the HTTP: credentials, formats, reading from the storage, and event streams, whi
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -73,12 +74,15 @@ class Siblings:
         self._reign = 0  # how often the role has changed
         self._listening = -1  # the reign in which the owner was asked to tell what happens
         self._ears = threading.Lock()
+        self._pid = 0  # of the process in which it runs
         streams.joining = self._listen
 
     def start(self) -> None:
         self._hub.start()
+        self._pid = os.getpid()
 
     def stop(self) -> None:
+        self._pid = 0
         self._hub.stop()
         self._timers.stop()
         self._aside.shutdown(wait=False, cancel_futures=True)
@@ -124,6 +128,13 @@ class Siblings:
     def order(self, name: str, **arguments: Any) -> None:
         """Have every process do one of the `orders`. Raises GatewayError."""
         self._call("order", order=name, arguments=arguments)
+
+    def everywhere(self, name: str, **arguments: Any) -> Any:
+        """Have every process do one of the `orders`; what it came to in this one. Raises GatewayError."""
+        done = self.orders[name](**arguments)
+        if self._pid == os.getpid():
+            self.order(name, **arguments)
+        return done
 
     def receive(self, stanza: Element) -> Element | None:
         """`Sending.receive`, in the owner."""

@@ -86,7 +86,7 @@ def test_below_a_mount_point(app: Flask) -> None:
 def test_another_prefix(make_app: MakeApp) -> None:
     app = make_app(client_prefix="/im/v1")
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     client = app.test_client()
     assert client.get("/im/v1/messages", headers=basic(JULIET)).json == []
     assert client.get(f"/im/v1/messages/{NURSE}", headers=basic(JULIET)).json == []
@@ -142,13 +142,13 @@ def test_who_somebody_is_does_not_depend_on_the_spelling(client: FlaskClient, fi
 
 
 def test_a_password_may_have_colons(client: FlaskClient, gateway: Gateway) -> None:
-    gateway.accounts.set_password(gateway.accounts.address("juliet", DOMAIN), "a:b:c")
+    gateway.parts.accounts.set_password(gateway.parts.accounts.address("juliet", DOMAIN), "a:b:c")
     assert client.get("/api/messages", headers=basic(JULIET, "a:b:c")).status_code == 200
 
 
 def test_a_new_password_counts_at_once(client: FlaskClient, gateway: Gateway) -> None:
     assert call(client, "GET", "/api/messages").status_code == 200
-    gateway.accounts.set_password(gateway.accounts.address("juliet", DOMAIN), "other")
+    gateway.parts.accounts.set_password(gateway.parts.accounts.address("juliet", DOMAIN), "other")
     assert call(client, "GET", "/api/messages").status_code == 401
 
 
@@ -219,7 +219,7 @@ def test_unknown_keys_count_for_nothing_and_the_last_of_a_name_wins(client: Flas
 def test_a_body_that_is_too_large(make_app: MakeApp, client: FlaskClient) -> None:
     small = make_app(client_body_limit="2048")
     gateway: Gateway = small.extensions["gateway"]
-    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     response = call(small.test_client(), "POST", "/api/messages", json={"to": NURSE, "body": "x" * 2048})
     assert response.status_code == 413
     assert call(client, "POST", "/api/messages", json={"to": NURSE, "body": "x" * 2048}).status_code == 200
@@ -231,7 +231,7 @@ def test_a_chunked_body_is_not_cut_at_the_limit(make_app: MakeApp, size: int, st
     body = json.dumps({"to": NURSE, "body": "hi"}).encode().ljust(2048) + b" " * (size - 2048)
     app = make_app(client_body_limit="2048")
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     chunked = {"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
     response = call(app.test_client(), "POST", "/api/messages", data=body, headers=chunked, environ_base={"wsgi.input_terminated": True})
     assert response.status_code == status, response.text
@@ -278,7 +278,7 @@ ORIGIN = {"Origin": "https://app.example"}
 )
 def test_every_answer_to_a_listed_page_lets_it_in(make_app: MakeApp, method: str, path: str, status: int) -> None:
     app = make_app(server_origins="https://app.example, https://other.example")
-    app.extensions["gateway"].accounts.register(app.extensions["gateway"].accounts.address("juliet", DOMAIN), PASSWORD)
+    app.extensions["gateway"].parts.accounts.register(app.extensions["gateway"].parts.accounts.address("juliet", DOMAIN), PASSWORD)
     response = call(app.test_client(), method, path, headers=ORIGIN)
     assert response.status_code == status
     assert response.headers["Access-Control-Allow-Origin"] == "https://app.example"
@@ -315,7 +315,7 @@ def test_origins_can_be_listed(make_app: MakeApp) -> None:
 def test_generation_3_explains_nothing(make_app: MakeApp) -> None:
     app = make_app(client_generation="3")
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     client = app.test_client()
     for method, path, status in (
         ("POST", "/api/messages", 400),

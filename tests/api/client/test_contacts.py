@@ -280,13 +280,13 @@ def test_deeper_paths_are_unknown(juliet: Api) -> None:
 def sent(gateway: Gateway) -> list[Element]:
     """What goes out to the network."""
     out: list[Element] = []
-    gateway.router.attach(lambda domain, stanza: out.append(stanza))
+    gateway.parts.router.attach(lambda domain, stanza: out.append(stanza))
     return out
 
 
 def receive(gateway: Gateway, text: str) -> None:
     stanza = parse_text(text)
-    gateway.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+    gateway.parts.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
 
 
 def test_an_invitation_over_the_link(juliet: Api, gateway: Gateway, sent: list[Element]) -> None:
@@ -321,7 +321,7 @@ def test_a_full_outbox(juliet: Api, gateway: Gateway) -> None:
         raise GatewayError("outbox-full")
 
     juliet.done("POST", "", {"jid": ROMEO})
-    gateway.router.attach(full)
+    gateway.parts.router.attach(full)
     response = juliet("PUT", f"/{ROMEO}", {"action": "invite"})
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert juliet.list() == {ROMEO: ("none", "none")}
@@ -331,7 +331,7 @@ def test_a_full_outbox(juliet: Api, gateway: Gateway) -> None:
 
 
 def test_subscriptions_over_rest_are_the_same_ones(juliet: Api, nurse: Api, gateway: Gateway, client: FlaskClient) -> None:
-    stream = gateway.streams.open(parse_jid(JULIET))
+    stream = gateway.parts.streams.open(parse_jid(JULIET))
     for user, to, kind in ((JULIET, NURSE, "subscribe"), (NURSE, JULIET, "subscribed")):
         stanza = f"<presence type='{kind}' to='{to}'/>"
         response = client.post("/rest", data=stanza, headers=basic(user) | {"Content-Type": "application/xmpp+xml"})
@@ -348,7 +348,7 @@ def test_an_account_that_is_removed_ends_its_subscriptions(juliet: Api, nurse: A
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
     nurse.done("PUT", f"/{JULIET}", {"action": "accept"})
-    gateway.accounts.unregister(parse_jid(JULIET))
+    gateway.parts.accounts.unregister(parse_jid(JULIET))
     assert nurse.list() == {JULIET: ("none", "none")}
 
 
@@ -358,7 +358,7 @@ def test_an_account_that_is_removed_ends_its_subscriptions(juliet: Api, nurse: A
 def test_the_old_generation(make_app: MakeApp) -> None:
     app = make_app(client_generation="3")
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(parse_jid(JULIET), "R0m30-forever")
+    gateway.parts.accounts.register(parse_jid(JULIET), "R0m30-forever")
     juliet = Api(app.test_client(), JULIET)
     juliet.done("POST", "", {"jid": "zorro@capulet.example"})
     assert juliet.list() == {"zorro@capulet.example": ("none", "none")}

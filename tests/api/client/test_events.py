@@ -30,7 +30,7 @@ def make_users(make_app: MakeApp) -> Callable[..., Flask]:
         app = make_app(**({"streams_heartbeat": "0.1"} | settings))
         gateway: Gateway = app.extensions["gateway"]
         for user in USERS:
-            gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
+            gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
         return app
 
     return make
@@ -56,7 +56,7 @@ def listen(client: FlaskClient) -> Iterator[Open]:
 
 def deliver(gateway: Gateway, text: str) -> None:
     stanza = parse_text(text)
-    gateway.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+    gateway.parts.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
 
 
 def is_first(client: FlaskClient, to: str, *readers: Reader) -> bool:
@@ -252,14 +252,14 @@ def test_what_is_closed_makes_room(make_users: Callable[..., Flask]) -> None:
     for _ in range(5):
         readers = [Reader(client, JULIET), Reader(client, JULIET)]
         full = call(client, "GET", "/api/sse")
-        assert (full.status_code, gateway.streams.count) == (503, 2)
+        assert (full.status_code, gateway.parts.streams.count) == (503, 2)
         assert int(full.headers["Retry-After"]) > 0
         assert "streams" in full.json
         readers.append(Reader(client, NURSE))
         assert call(client, "GET", "/api/sse", as_=NURSE).status_code == 503, "the total"
         for reader in readers:
             reader.close()
-        assert gateway.streams.count == 0
+        assert gateway.parts.streams.count == 0
     assert call(client, "GET", "/api/messages").status_code == 200
 
 
@@ -278,7 +278,7 @@ def test_a_slow_reader_is_told_and_dropped(make_users: Callable[..., Flask]) -> 
 
 def test_streams_end_with_the_gateway(app: Flask, gateway: Gateway, listen: Open) -> None:
     reader = listen()
-    gateway.streams.stop()
+    gateway.parts.streams.stop()
     assert b"stops" in next(reader.blocks)
     with pytest.raises(StopIteration):
         next(reader.blocks)

@@ -31,7 +31,7 @@ def message(body: str, rest: str = "", *, to: str = JULIET, from_: str = ROMEO, 
 def receive(gateway: Gateway, text: str) -> Any:
     """What comes in from the network."""
     stanza = parse_text(text)
-    return gateway.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+    return gateway.parts.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
 
 
 def bodies(items: list[dict[str, Any]]) -> list[str]:
@@ -289,5 +289,5 @@ def test_the_last_of_a_name_wins(client: FlaskClient, gateway: Gateway) -> None:
 
 def test_what_becomes_of_the_partner_does_not_matter(client: FlaskClient, gateway: Gateway) -> None:
     send(client, NURSE, "hi")
-    gateway.accounts.unregister(parse_jid(NURSE))
+    gateway.parts.accounts.unregister(parse_jid(NURSE))
     assert bodies(history(client, f"/api/messages/{NURSE}")) == ["hi"]

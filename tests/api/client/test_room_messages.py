@@ -183,9 +183,9 @@ def test_a_room_that_is_not_there(app: Flask, juliet: Api) -> None:
 
 
 def fill(gateway: Gateway, count: int) -> None:
-    assert gateway.muclight
+    assert gateway.parts.muclight
     for n in range(count):
-        gateway.muclight.say("garden", parse_jid(JULIET), parse_text(f"<message><body>{n}</body></message>"))
+        gateway.parts.muclight.say("garden", parse_jid(JULIET), parse_text(f"<message><body>{n}</body></message>"))
 
 
 def test_pages_are_the_newest_items_oldest_first(juliet: Api, gateway: Gateway) -> None:
@@ -254,7 +254,7 @@ def test_the_stanza_beside_its_json(juliet: Api) -> None:
 
 
 def listen(gateway: Gateway, user: str) -> Stream:
-    return gateway.streams.open(parse_jid(user), wanted=is_shown)
+    return gateway.parts.streams.open(parse_jid(user), wanted=is_shown)
 
 
 def heard(stream: Stream, unit: str = "us") -> list[dict[str, Any]]:
@@ -333,7 +333,7 @@ def test_events_have_the_order_of_the_archive(app: Flask, juliet: Api, gateway: 
 
 def test_the_old_generation(make_app: MakeApp) -> None:
     app = make_app(client_generation="3")
-    app.extensions["gateway"].accounts.register(parse_jid(JULIET), PASSWORD)
+    app.extensions["gateway"].parts.accounts.register(parse_jid(JULIET), PASSWORD)
     juliet = Api(app, JULIET)
     juliet.room("PUT", "", CLUB)
     for body, text in [

@@ -15,7 +15,7 @@ ROMEO, PARIS, MERCUTIO = (f"{name}@montague.example" for name in ("romeo", "pari
 def apis(make_app: MakeApp, **settings: str) -> tuple[Api, Api]:
     app = make_app(**settings)
     for user in (JULIET, NURSE, TYBALT):
-        app.extensions["gateway"].accounts.register(parse_jid(user), PASSWORD)
+        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
     return Api(app, JULIET), Api(app, NURSE)
 
 

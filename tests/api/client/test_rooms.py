@@ -204,7 +204,7 @@ def test_a_put_without_a_room(juliet: Api) -> None:
 
 def test_without_group_chat(make_app: MakeApp) -> None:
     app = make_app(gateway_rooms_domain="")
-    app.extensions["gateway"].accounts.register(parse_jid(JULIET), PASSWORD)
+    app.extensions["gateway"].parts.accounts.register(parse_jid(JULIET), PASSWORD)
     juliet = Api(app, JULIET)
     missing = (404, "MUC Light server not found")
     for method, path in [*ENDPOINTS, ("GET", ""), ("POST", ""), ("PUT", "")]:
@@ -257,7 +257,7 @@ def test_configurations_that_are_refused(
 def test_everybody_may_configure_where_that_is_set(make_app: MakeApp) -> None:
     app = make_app(rooms_all_can_configure="yes")
     for user in (JULIET, NURSE):
-        app.extensions["gateway"].accounts.register(parse_jid(user), PASSWORD)
+        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
     juliet, nurse = Api(app, JULIET), Api(app, NURSE)
     juliet.create("garden", participants=[NURSE])
     nurse.done("PUT", "/garden/config", {"name": "Hers", "subject": ""})
@@ -364,14 +364,14 @@ def test_removals_that_are_refused(app: Flask, juliet: Api, room: str, user: str
 def test_members_may_not_add_here_even_where_xmpp_lets_them(make_app: MakeApp) -> None:
     app = make_app(rooms_all_can_invite="yes")
     for user in (JULIET, NURSE):
-        app.extensions["gateway"].accounts.register(parse_jid(user), PASSWORD)
+        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
     Api(app, JULIET).create("garden", participants=[NURSE])
     assert refused(Api(app, NURSE)("POST", "/garden/users", {"user": ROMEO})) == NO_AFFILIATIONS
 
 
 def test_a_full_room(make_app: MakeApp) -> None:
     app = make_app(rooms_max_occupants="2")
-    app.extensions["gateway"].accounts.register(parse_jid(JULIET), PASSWORD)
+    app.extensions["gateway"].parts.accounts.register(parse_jid(JULIET), PASSWORD)
     juliet = Api(app, JULIET)
     juliet.create("garden", participants=[NURSE])
     juliet.done("POST", "/garden/users", {"user": NURSE})
@@ -399,9 +399,9 @@ def test_many_are_added_and_removed_at_once(app: Flask, juliet: Api) -> None:
     stay = {user for user in users if user[1:2] != "1"} | {"paris@verona.example", JULIET}
     assert juliet.roles("garden").keys() == stay
     gateway: Gateway = app.extensions["gateway"]
-    assert gateway.muclight
+    assert gateway.parts.muclight
     for user in users:
-        assert len(gateway.muclight.occupied(parse_jid(user))) == (user in stay)
+        assert len(gateway.parts.muclight.occupied(parse_jid(user))) == (user in stay)
     changes = [(i["user"], i["affiliation"]) for i in juliet.items("garden")]
     assert sorted(changes) == sorted([(u, "member") for u in (*users, "paris@verona.example")] + [(u, "none") for u in set(users) - stay])
 
@@ -477,9 +477,9 @@ def test_unknown_paths(juliet: Api, path: str) -> None:
 
 
 def test_an_account_that_is_removed_leaves_its_rooms(juliet: Api, nurse: Api, room: str, gateway: Gateway) -> None:
-    gateway.accounts.unregister(parse_jid(JULIET))
+    gateway.parts.accounts.unregister(parse_jid(JULIET))
     assert nurse.roles(room) == {NURSE: "owner"}
-    gateway.accounts.register(parse_jid(JULIET), PASSWORD)
+    gateway.parts.accounts.register(parse_jid(JULIET), PASSWORD)
     assert juliet.ids() == set()
     assert refused(juliet("GET", f"/{room}/messages")) == OUTSIDER
 
@@ -490,7 +490,7 @@ def test_an_account_that_is_removed_leaves_its_rooms(juliet: Api, nurse: Api, ro
 def test_the_old_generation(make_app: MakeApp) -> None:
     app = make_app(client_generation="3")
     for user in (JULIET, NURSE):
-        app.extensions["gateway"].accounts.register(parse_jid(user), PASSWORD)
+        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
     juliet, nurse = Api(app, JULIET), Api(app, NURSE)
     created = juliet("POST", "", CLUB)
     assert (created.status_code, created.get_json().keys()) == (200, {"id"})

@@ -21,13 +21,13 @@ def kept(gateway: Gateway) -> None:
     """Juliet's archive, of today, of yesterday and of last month, and a room's."""
     owner = JID("juliet", DOMAIN, "")
     for days, partner in ((0, ROMEO), (1.5, NURSE), (30, ROMEO)):
-        gateway.archive.keep(owner, "<message><body>x</body></message>", time.time() - days * DAY, partner)
+        gateway.parts.archive.keep(owner, "<message><body>x</body></message>", time.time() - days * DAY, partner)
     room = JID("verona", f"conference.{DOMAIN}", "")
-    gateway.archive.keep(room, "<message type='groupchat'><body>x</body></message>", time.time() - 30 * DAY, ROMEO)
+    gateway.parts.archive.keep(room, "<message type='groupchat'><body>x</body></message>", time.time() - 30 * DAY, ROMEO)
 
 
 def rooms(gateway: Gateway) -> int:
-    return len(gateway.archive.owners(f"conference.{DOMAIN}"))
+    return len(gateway.parts.archive.owners(f"conference.{DOMAIN}"))
 
 
 def test_counting_and_removing(run: Run, kept: None, gateway: Gateway) -> None:

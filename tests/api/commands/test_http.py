@@ -79,7 +79,7 @@ def test_other_methods_never_run_a_command(app: Flask, client: FlaskClient, meth
         assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST, OPTIONS")
         assert answer.get_json() == {"status": "error", "code": 405, "message": "Method Not Allowed"}
     gateway = app.extensions["gateway"]
-    assert gateway.accounts.exists(gateway.accounts.address("juliet", DOMAIN))
+    assert gateway.parts.accounts.exists(gateway.parts.accounts.address("juliet", DOMAIN))
 
 
 @pytest.mark.parametrize(("path", "status"), [("stats", 200), ("stats/v1", 200), ("no_such_command", 200), ("", 400)])

@@ -127,7 +127,7 @@ def test_what_waits(run: Run, stanza: str, waits: int) -> None:
 def test_nothing_waits_for_who_listens(run: Run, client: FlaskClient, gateway: Gateway) -> None:
     gateway.start()
     run("send_message", MESSAGE)
-    stream = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}"))
+    stream = gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}"))
     assert waiting(run) == 0
     run("send_message", MESSAGE)
     assert waiting(run) == 0
@@ -275,7 +275,7 @@ def test_the_message_of_the_day_is_seen_once(run: Run, gateway: Gateway) -> None
     assert run("announce_motd_update", HOST | {"subject": "Tonight", "body": "A feast"}) == (200, 0)
     assert run("announce_motd_get", HOST) == (200, {"subject": "Tonight", "body": "A feast"})
     owner = parse_jid(f"juliet@{DOMAIN}")
-    first, second = gateway.streams.open(owner), gateway.streams.open(owner)
+    first, second = gateway.parts.streams.open(owner), gateway.parts.streams.open(owner)
     event = first.next(1)
     assert event is not None
     assert event.stanza.findtext("body") == "A feast"

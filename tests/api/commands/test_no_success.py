@@ -26,7 +26,7 @@ def _fails(*_: Any, **__: Any) -> NoReturn:
 def test_no_command_succeeds_on_a_storage_that_fails(make_app: MakeApp) -> None:
     gateway: Gateway = make_app(gateway_domain="localhost", conference_allow_subscription="yes").extensions["gateway"]
     gateway.start()
-    gateway.accounts.register(gateway.accounts.address("juliet", "localhost"), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", "localhost"), PASSWORD)
     assert gateway.command is not None
     done = set()
     for definition in (offer.definition for offer in registry().offers()):

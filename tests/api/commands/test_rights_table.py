@@ -16,7 +16,7 @@ def statuses(make_app: MakeApp, path: str, **rule: str) -> dict[str, int]:
     """The status of a call by everybody under one rule."""
     app = make_app(**{f"rights_open_{key}": value for key, value in rule.items()})
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     client = app.test_client()
     callers = {"anonymous": {}, "juliet": basic(f"juliet@{DOMAIN}"), "admin": basic(f"admin@{DOMAIN}")}
     return {who: client.post(f"/api/{path}", data="{}", headers=headers).status_code for who, headers in callers.items()}

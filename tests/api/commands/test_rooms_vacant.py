@@ -27,7 +27,7 @@ class Served:
     def __init__(self, make_app: MakeApp, **settings: str) -> None:
         app = make_app(**{"conference_unused_after": "1"} | settings)
         self.gateway: Gateway = app.extensions["gateway"]
-        self.gateway.accounts.register(self.gateway.accounts.address("nurse", DOMAIN), "R0m30")
+        self.gateway.parts.accounts.register(self.gateway.parts.accounts.address("nurse", DOMAIN), "R0m30")
         self._client = app.test_client()
 
     def run(self, command: str, **args: Any) -> Any:
@@ -97,7 +97,7 @@ def test_rooms_that_stay(make_app: MakeApp) -> None:
 
 def test_a_storage_that_fails_costs_no_room_its_end(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     served = Served(make_app)
-    history = served.gateway.conference._rooms.history  # type: ignore[union-attr]
+    history = served.gateway.parts.conference._rooms.history  # type: ignore[union-attr]
     forget, tried = history.forget, list[str]()
 
     def failing(room: Any) -> None:

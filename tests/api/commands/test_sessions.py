@@ -65,7 +65,7 @@ def test_a_resource_number_that_there_is_not(run: Run, client: FlaskClient, num:
 
 def test_a_stream_is_a_session_and_can_be_kicked(run: Run, gateway: Gateway) -> None:
     gateway.start()
-    stream = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}"), peer=("192.0.2.1", 4711))
+    stream = gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}"), peer=("192.0.2.1", 4711))
     (row,) = run("connected_users_info").body
     assert (row["ip"], row["port"], row["priority"], row["status"]) == ("192.0.2.1", 4711, -1, "unavailable")
     assert row["jid"].startswith(f"juliet@{DOMAIN}/stream-")
@@ -81,7 +81,7 @@ def test_a_stream_is_a_session_and_can_be_kicked(run: Run, gateway: Gateway) -> 
 @pytest.mark.parametrize(("path", "answer"), [("kick_user/v0", {"num_resources": 2}), ("kick_user/v1", 2), ("kick_user", "Kicked sessions: 2")])
 def test_kicking_a_user(run: Run, client: FlaskClient, gateway: Gateway, path: str, answer: Any) -> None:
     say(client)
-    gateway.streams.open(parse_jid(f"juliet@{DOMAIN}"))
+    gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}"))
     assert run(path, JULIET) == (200, answer)
     assert run("connected_users_number") == (200, 0)
 
@@ -108,7 +108,7 @@ def test_who_may_not_come_in_any_more_is_thrown_out(
     run("add_rosteritem", nurse)
     run("add_rosteritem", nurse | {"localuser": "juliet", "user": "nurse"})
     say(client)
-    stream, watching = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}")), gateway.streams.open(parse_jid(f"nurse@{DOMAIN}"))
+    stream, watching = gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}")), gateway.parts.streams.open(parse_jid(f"nurse@{DOMAIN}"))
     assert run(path, JULIET | more).status == 200
     assert [jid for jid in run("connected_users").body if jid.startswith("juliet@")] == []
     with pytest.raises(StreamEnded, match=why):
@@ -119,12 +119,12 @@ def test_who_may_not_come_in_any_more_is_thrown_out(
 
 def test_a_ban_holds_although_nobody_can_be_told(run: Run, client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     say(client)
-    streams = [gateway.streams.open(parse_jid(f"juliet@{DOMAIN}")) for _ in range(2)]
+    streams = [gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}")) for _ in range(2)]
 
     def full(*_: object) -> None:
         raise GatewayError("outbox-full")
 
-    monkeypatch.setattr(gateway.sending, "send", full)
+    monkeypatch.setattr(gateway.parts.sending, "send", full)
     assert run("ban_account", JULIET | {"reason": "Spam"}) == (200, 0)
     for stream in streams:
         with pytest.raises(StreamEnded):
@@ -146,7 +146,7 @@ def test_set_presence(run: Run, client: FlaskClient) -> None:
 
 def test_presence_of_a_stream_goes_with_it(run: Run, gateway: Gateway) -> None:
     gateway.start()
-    stream = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}"))
+    stream = gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}"))
     args = JULIET | {"resource": stream.resource, "type": "", "show": "chat", "status": "", "priority": 7}
     assert run("set_presence", args) == (200, 0)
     assert run("get_presence", JULIET).body["show"] == "chat"

@@ -84,7 +84,7 @@ def spoil(client: FlaskClient, store: str, content: Any) -> None:
 def probe(gateway: Gateway) -> None:
     """Romeo asks for juliet's presence."""
     stanza = Element("presence", {"type": "probe", "from": "romeo@montague.example/orchard", "to": f"juliet@{DOMAIN}"})
-    gateway.sending.receive(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+    gateway.parts.sending.receive(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
 
 
 @pytest.mark.parametrize(("store", "content"), SPOILT, ids=[f"{n}-{store}" for n, (store, _) in enumerate(SPOILT)])
@@ -111,7 +111,7 @@ def test_nobody_suffers(run: Run, client: FlaskClient, store: str, content: Any)
 def test_presence_is_in_nobody_elses_name(run: Run, client: FlaskClient, gateway: Gateway, said: str) -> None:
     run("add_rosteritem", {"localuser": "juliet", "localhost": DOMAIN, "user": "romeo", "host": "montague.example", **BOTH})
     out: list[Element] = []
-    gateway.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
+    gateway.parts.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     spoil(client, "presence", [{"resource": "phone", "stanza": said, "since": 1}])
     probe(gateway)
     (presence,) = (stanza for stanza in out if stanza.findtext("status") == "forged")
@@ -123,7 +123,7 @@ def test_presence_is_in_nobody_elses_name(run: Run, client: FlaskClient, gateway
 def test_what_is_no_available_presence_is_not_sent(client: FlaskClient, gateway: Gateway, run: Run, kind: str) -> None:
     run("add_rosteritem", {"localuser": "juliet", "localhost": DOMAIN, "user": "romeo", "host": "montague.example", **BOTH})
     out: list[Element] = []
-    gateway.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
+    gateway.parts.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     spoil(client, "presence", [{"resource": "phone", "stanza": f"<presence type='{kind}' from='admin@{DOMAIN}'/>", "since": 1}])
     probe(gateway)
     assert [(stanza.get("type"), stanza.get("from")) for stanza in out] == [("unavailable", f"juliet@{DOMAIN}")]

@@ -186,7 +186,7 @@ def test_everybody_knows_everybody(run: Run) -> None:
 
 
 def test_who_listens_hears_of_everybody(run: Run, gateway: Gateway) -> None:
-    listening = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}"))
+    listening = gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}"))
     run("push_alltoall", {"host": DOMAIN, "group": "All"})
     pushes = [event.stanza for event in iter(lambda: listening.next(0.05), None)]
     assert [(p.tag, p[0][0].get("jid")) for p in pushes] == [("iq", f"admin@{DOMAIN}"), ("iq", f"nurse@{DOMAIN}")]

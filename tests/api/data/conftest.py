@@ -37,7 +37,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
     for user in USERS:
-        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), PASSWORD)
+        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
     yield app
     gateway.stop()
 

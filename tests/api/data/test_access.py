@@ -72,7 +72,7 @@ def test_credentials_that_count(ask: Ask, field: str) -> None:
 
 def test_a_name_and_a_password_beyond_ascii(app: Flask, ask: Ask) -> None:
     gateway: Gateway = app.extensions["gateway"]
-    gateway.accounts.register(gateway.accounts.address("jürgen", DOMAIN), "Grüße: aus Köln")
+    gateway.parts.accounts.register(gateway.parts.accounts.address("jürgen", DOMAIN), "Grüße: aus Köln")
     fields = basic(f"jürgen@{DOMAIN}", "Grüße: aus Köln")
     assert ask("PUT", "/data/settings", user="", body='{"a":1}', fields=fields).headers["Location"].endswith("/j%C3%BCrgen/settings")
     assert ask("GET", f"/data/{DOMAIN}/j%C3%BCrgen/settings", user="", fields=fields).data == b'{"a":1}'

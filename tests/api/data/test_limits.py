@@ -25,7 +25,7 @@ def small(make_app: MakeApp, request: pytest.FixtureRequest) -> Flask:
     app = make_app(storage_url=request.param, **{f"data_{name}": value for name, value in limits.items()})
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
-    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     return app
 
 
@@ -129,7 +129,7 @@ def test_the_room_goes_with_the_account(small: Flask, ask: Ask) -> None:
     until_refused(lambda _: ask("POST", "/data/wishes", body=TEXT))
     assert ask("DELETE", "/data/accounts").status_code == 204
     gateway: Gateway = small.extensions["gateway"]
-    gateway.accounts.register(gateway.accounts.address("juliet", DOMAIN), PASSWORD)
+    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     assert ask("GET", "/data/wishes").status_code == 404
     assert until_refused(lambda n: ask("POST", f"/data/wishes_{'abcd'[n % 4]}", body=TEXT))[0] >= 4
 

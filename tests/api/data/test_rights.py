@@ -40,7 +40,7 @@ def bearer(gateway: Gateway) -> Bearer:
 
     def issue(owner: str, scopes: list[str]) -> dict[str, str]:
         if (key := (owner, *scopes)) not in issued:
-            issued[key] = {"Authorization": "Bearer " + gateway.tokens.issue(parse_jid(owner), scopes, 60)}
+            issued[key] = {"Authorization": "Bearer " + gateway.parts.tokens.issue(parse_jid(owner), scopes, 60)}
         return issued[key]
 
     return issue

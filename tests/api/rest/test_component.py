@@ -15,7 +15,7 @@ MESSAGE = {"kind": "message", "to": f"nurse@{DOMAIN}", "body": "x"}
 @pytest.fixture
 def client(make_app: MakeApp) -> FlaskClient:
     app = make_app(link_kind="component", link_secret=SECRET, link_port="1", link_connect_timeout="0.2")
-    accounts = app.extensions["gateway"].accounts
+    accounts = app.extensions["gateway"].parts.accounts
     for name in ("nurse", "juliet"):
         accounts.register(accounts.address(name, DOMAIN), PASSWORD)
     return app.test_client()

@@ -169,7 +169,7 @@ def test_kind_type_and_recipient_in_the_path(
     juliet: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, path: str, body: str, kind: str | None, stanza: tuple[Any, ...]
 ) -> None:
     sent = []
-    monkeypatch.setattr(gateway.sending, "send", lambda s, *_: sent.append(s))
+    monkeypatch.setattr(gateway.parts.sending, "send", lambda s, *_: sent.append(s))
     assert post(juliet, f"/rest/{path}", body, kind).status_code == 202
     assert (sent[0].tag, sent[0].get("type"), sent[0].get("to")) == stanza
 
@@ -244,8 +244,8 @@ def test_queries_that_ask_nothing(juliet: FlaskClient, path: str, status: int) -
 def test_the_time_of_an_iq(app: Any, gateway: Gateway, juliet: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """The header, within the setting's bound; a header that is not a number is ignored."""
     waits = []
-    ask = gateway.sending.ask
-    monkeypatch.setattr(gateway.sending, "ask", lambda iq, wait: waits.append(wait.seconds) or ask(iq, wait))
+    ask = gateway.parts.sending.ask
+    monkeypatch.setattr(gateway.parts.sending, "ask", lambda iq, wait: waits.append(wait.seconds) or ask(iq, wait))
     for value in (None, "7", "0.5", "1e9", "x", "", "-3", "nan", "inf"):
         juliet.get(f"/rest/ping/{DOMAIN}", headers={"Prosody-Rest-Timeout": value} if value is not None else {})
     assert waits == [120, 7, 0.5, 300, 120, 120, 0, 120, 120]

@@ -37,7 +37,7 @@ def sent(gateway: Gateway) -> list[str]:
     def out_all(_: str, stanzas: Sequence[Element], __: Sequence[str]) -> None:
         taken.extend(stanza.findtext("body", "") for stanza in stanzas)
 
-    gateway.router.attach(lambda domain, stanza: out_all(domain, [stanza], [""]), out_all)
+    gateway.parts.router.attach(lambda domain, stanza: out_all(domain, [stanza], [""]), out_all)
     return taken
 
 
@@ -79,7 +79,7 @@ def test_without_the_senders_archive_it_is_accepted(
     client: FlaskClient, gateway: Gateway, sent: list[str], fail_for: Fail, to: str, outcome: str
 ) -> None:
     fail_for("juliet")
-    stream = gateway.streams.open(parse_jid(f"juliet@{DOMAIN}"))
+    stream = gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}"))
     assert post(client, to).status_code == 202
     assert sent + archived(gateway, "nurse") == ["hi"]
     assert archived(gateway, "juliet") == []
@@ -109,7 +109,7 @@ def test_a_key_whose_answer_cannot_be_kept_sends_nothing_twice(
         return update(user, host, store, change)
 
     monkeypatch.setattr(gateway.driver, "update", second_fails)
-    monkeypatch.setattr(gateway.idempotency, "_lease", -1.0)  # a claim without an answer has expired
+    monkeypatch.setattr(gateway.parts.idempotency, "_lease", -1.0)  # a claim without an answer has expired
     codes = [(r.status_code, r.headers.get("Idempotent-Replayed")) for r in (post(client, ROMEO, **{"Idempotency-Key": "k2"}) for _ in range(3))]
     assert codes == [(202, None), (202, "true"), (202, "true")]
     assert sent == ["hi"]
@@ -136,7 +136,7 @@ def test_without_the_recipients_archive_nobody_has_it(client: FlaskClient, gatew
     response = post(client, NURSE)
     assert (response.status_code, "Retry-After" in response.headers) == (503, True)
     assert archived(gateway, "nurse") == archived(gateway, "juliet") == []
-    assert gateway.offline.count(parse_jid(NURSE)) == 0
+    assert gateway.parts.offline.count(parse_jid(NURSE)) == 0
     assert state(client)[0] == 404
 
 
@@ -147,7 +147,7 @@ def test_a_full_outbox_forgets_no_earlier_outcome(client: FlaskClient, gateway: 
     def full(*_: Any) -> None:
         raise GatewayError("outbox-full")
 
-    gateway.router.attach(full, full)
+    gateway.parts.router.attach(full, full)
     assert post(client, ROMEO).status_code == 503
     assert state(client) == (200, "accepted")
 
@@ -164,7 +164,7 @@ def test_without_the_offline_store_it_is_accepted(client: FlaskClient, gateway: 
 
 def test_without_the_open_streams_it_is_accepted(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     gateway.start()
-    monkeypatch.setattr(gateway.streams, "relay", fail)
+    monkeypatch.setattr(gateway.parts.streams, "relay", fail)
     assert post(client, NURSE).status_code == 202
     assert archived(gateway, "nurse") == archived(gateway, "juliet") == ["hi"]
     assert gateway.incidents.counts()["stream-untold"] == 2
@@ -203,15 +203,15 @@ def test_a_room(make_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(gateway_rooms_domain=f"rooms.{DOMAIN}")
     gateway: Gateway = app.extensions["gateway"]
     for user in ("juliet", "nurse"):
-        gateway.accounts.register(gateway.accounts.address(user, DOMAIN), "R0m30-forever")
+        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), "R0m30-forever")
     client, juliet = app.test_client(), basic(f"juliet@{DOMAIN}")
     room = client.post("/api/rooms", json={"name": "n", "subject": "s", "participants": [NURSE, ROMEO]}, headers=juliet).json["id"]
-    stream = gateway.streams.open(parse_jid(NURSE))
+    stream = gateway.parts.streams.open(parse_jid(NURSE))
 
     def full(*_: Any) -> None:
         raise RuntimeError("unforeseen")
 
-    gateway.router.attach(full, full)
+    gateway.parts.router.attach(full, full)
     path = f"/api/rooms/{room}/messages"
     assert client.post(path, json={"body": "one"}, headers=juliet).status_code == 200
     heard = stream.next(0)
@@ -244,7 +244,7 @@ def test_what_nobody_knows_is_not_said_to_have_failed(client: FlaskClient, gatew
     """503 would have programs send it again; the key lets nobody do so unknowingly."""
     gateway.start()
     gone: Any = Gone()
-    gateway.sending.away = gone
+    gateway.parts.sending.away = gone
     first, again = (post(client, to, **{"Idempotency-Key": "k3"}) for _ in range(2))
     assert (first.status_code, again.status_code) == (500, 500)
     assert "Retry-After" not in first.headers
@@ -261,10 +261,10 @@ def test_the_next_process_sends_nothing_twice(client: FlaskClient, gateway: Gate
         return Outgoing(stanza, juliet, parse_jid(to), serialise(stanza))
 
     before, there = message("before", ROMEO), message("there", NURSE)
-    gateway.sending.restored = lambda text: text == before.text
-    gateway.sending.send_many([there, message("afar", ROMEO)])
+    gateway.parts.sending.restored = lambda text: text == before.text
+    gateway.parts.sending.send_many([there, message("afar", ROMEO)])
     again = [before, there, message("afar", ROMEO), message("new", ROMEO), message("other", NURSE)]
-    assert gateway.sending.send_again(again) == [None] * 5
+    assert gateway.parts.sending.send_again(again) == [None] * 5
     assert sent == ["afar", "new"]
     assert archived(gateway, "nurse") == ["there", "other"]
     assert all(state(client, o.stanza.attrib["id"])[0] == 200 for o in again)
@@ -276,10 +276,10 @@ def test_a_call_that_was_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch)
     def lost(*_: Any, **__: Mapping[str, Any]) -> Any:
         raise Unanswered("it ended")
 
-    monkeypatch.setattr(gateway.siblings._hub, "call", lost)
+    monkeypatch.setattr(gateway.parts.siblings._hub, "call", lost)
     stanza = Element("message", {"from": f"juliet@{DOMAIN}", "to": ROMEO, "id": "m"})
     outgoing = Outgoing(stanza, parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROMEO), "<message/>")
-    for call in (lambda: gateway.siblings.send_many([outgoing]), lambda: gateway.siblings.receive(stanza), lambda: gateway.siblings.route(stanza)):
+    for call in (lambda: gateway.parts.siblings.send_many([outgoing]), lambda: gateway.parts.siblings.receive(stanza), lambda: gateway.parts.siblings.route(stanza)):
         with pytest.raises(GatewayError, match="unanswered"):
             call()
 
@@ -289,7 +289,7 @@ def test_a_batch_tells_what_it_has_sent(
     client: FlaskClient, gateway: Gateway, sent: list[str], monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
 ) -> None:
     """Whatever goes wrong in the middle: the lines before it are sent, and said to be."""
-    send_many, calls = gateway.sending.send_many, []
+    send_many, calls = gateway.parts.sending.send_many, []
 
     def second_fails(stanzas: Sequence[Outgoing]) -> Any:
         calls.append(len(stanzas))
@@ -297,7 +297,7 @@ def test_a_batch_tells_what_it_has_sent(
             raise error
         return send_many(stanzas)
 
-    monkeypatch.setattr(gateway.sending, "send_many", second_fails)
+    monkeypatch.setattr(gateway.parts.sending, "send_many", second_fails)
     lines = "\n".join(json.dumps({"to": ROMEO, "body": str(n)}) for n in range(130))
     response = client.post("/rest", data=lines, content_type="application/x-ndjson", headers=basic("juliet"))
     answers = [json.loads(line) for line in response.text.splitlines()]

@@ -119,14 +119,14 @@ def test_what_fails_is_told_and_the_rest_goes_on(
     client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, condition: str
 ) -> None:
     gateway.start()
-    send = gateway.router.send
+    send = gateway.parts.router.send
 
     def sometimes(stanza: Element) -> Element | None:
         if stanza.get("id") == "m1":
             raise error
         return send(stanza)
 
-    monkeypatch.setattr(gateway.router, "send", sometimes)
+    monkeypatch.setattr(gateway.parts.router, "send", sometimes)
     first, second = answers(post(client, hello(1), hello(2)))
     assert (first["id"], first["outcome"], first["code"], first["error"]["condition"]) == ("m1", "error", code, condition)
     assert second["outcome"] == "accepted"
@@ -136,7 +136,7 @@ def test_iqs_of_a_batch_do_not_wait_forever(make_app: MakeApp) -> None:
     app = make_app(rest_iq_timeout="0.3", rest_iq_max_timeout="0.5")
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
-    gateway.router.attach(lambda _, stanza: None)
+    gateway.parts.router.attach(lambda _, stanza: None)
     iqs = [{"kind": "iq", "type": "get", "to": "montague.example", "id": f"{n}", "ping": True} for n in range(4)]
     response = app.test_client().post(
         "/rest", data="\n".join(map(json.dumps, iqs)), headers={"Content-Type": NDJSON} | basic("admin")
@@ -149,7 +149,7 @@ def test_iqs_of_a_batch_do_not_wait_forever(make_app: MakeApp) -> None:
 def test_an_answer_without_a_json_form(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = parse_text("<iq type='result'><payload xmlns='urn:xmpp:json-msg:0' datatype='x'><json xmlns='urn:xmpp:json:0'>{</json></payload></iq>")
     gateway.start()
-    monkeypatch.setattr(gateway.sending, "ask", lambda *_: (broken, []))
+    monkeypatch.setattr(gateway.parts.sending, "ask", lambda *_: (broken, []))
     (answer,) = answers(post(client, {"kind": "iq", "type": "get", "id": "1", "ping": True}))
     assert (answer["id"], answer["code"], answer["error"]["condition"]) == ("1", 500, "undefined-condition")
 

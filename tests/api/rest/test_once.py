@@ -53,9 +53,9 @@ def sent(app: Flask, gateway: Gateway) -> Sent:
     def out(_: str, stanza: Element) -> None:
         sent.append(stanza)
         if stanza.tag == "iq":
-            gateway.router.settle(result(stanza), *_ends(stanza))
+            gateway.parts.router.settle(result(stanza), *_ends(stanza))
 
-    gateway.router.attach(out)
+    gateway.parts.router.attach(out)
     return sent
 
 
@@ -97,7 +97,7 @@ def test_a_refusal_and_its_format(client: FlaskClient) -> None:
 def test_a_timeout_was_sent_all_the_same(client: FlaskClient, gateway: Gateway) -> None:
     asked: Sent = []
     gateway.start()
-    gateway.router.attach(lambda _, stanza: asked.append(stanza))
+    gateway.parts.router.attach(lambda _, stanza: asked.append(stanza))
     first, again = (post(client, PING, Prosody_Rest_Timeout="0.05") for _ in range(2))
     assert (first.status_code, first.get_json()["error"]["condition"]) == (500, "remote-server-timeout")
     assert essence(again) == essence(first)
@@ -186,7 +186,7 @@ def test_a_full_outbox_is_no_last_word(client: FlaskClient, gateway: Gateway, se
 
     far = HELLO | {"to": "romeo@montague.example"}
     with monkeypatch.context() as patch:
-        patch.setattr(gateway.router, "_out", full)
+        patch.setattr(gateway.parts.router, "_out", full)
         assert post(client, far).status_code == 503
     assert post(client, far).status_code == 202
 
@@ -196,7 +196,7 @@ def test_a_failure_inside_frees_the_key(client: FlaskClient, gateway: Gateway, m
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(gateway.sending, "send", broken)
+        patch.setattr(gateway.parts.sending, "send", broken)
         assert post(client).status_code == 500
     assert post(client).status_code == 202
 
@@ -217,7 +217,7 @@ def test_of_many_at_once_one_sends(app: Flask, gateway: Gateway) -> None:
 def test_while_the_first_is_running(app: Flask, gateway: Gateway) -> None:
     asked = threading.Event()
     gateway.start()
-    gateway.router.attach(lambda _, stanza: asked.set())
+    gateway.parts.router.attach(lambda _, stanza: asked.set())
     first = threading.Thread(target=lambda: post(app.test_client(), PING, Prosody_Rest_Timeout="1"))
     first.start()
     assert asked.wait(5)
@@ -231,7 +231,7 @@ def test_while_the_first_is_running(app: Flask, gateway: Gateway) -> None:
 def test_after_a_restart_and_in_another_process(make_app: MakeApp, tmp_path: Any) -> None:
     apps = [make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2)]
     one = apps[0].extensions["gateway"]
-    one.accounts.register(one.accounts.address("juliet", DOMAIN), PASSWORD)
+    one.parts.accounts.register(one.parts.accounts.address("juliet", DOMAIN), PASSWORD)
     note = {"body": "note to self"}
     first = post(apps[0].test_client(), note)
     assert essence(post(apps[1].test_client(), note)) == essence(first)
@@ -263,7 +263,7 @@ def test_an_answer_too_long_to_be_kept(client: FlaskClient, sent: Sent, monkeypa
     [[1, 2], {"x": 1}, {"x": {"at": "y"}}, {KEY: {"at": 9e9}}, "entry"],
 )
 def test_whatever_an_account_writes_there(client: FlaskClient, gateway: Gateway, rubbish: Any) -> None:
-    claim = gateway.idempotency.begin(gateway.accounts.address("juliet", DOMAIN), KEY, "r")
+    claim = gateway.parts.idempotency.begin(gateway.parts.accounts.address("juliet", DOMAIN), KEY, "r")
     assert isinstance(claim, idempotency.Claim)
     if rubbish == "entry":
         rubbish = {claim.name: {"at": time.time(), "status": "x", "fields": 3, "body": 4}}
@@ -286,7 +286,7 @@ def test_a_storage_that_fails_after(client: FlaskClient, gateway: Gateway, monke
     def refuse(*_: object) -> None:
         raise StorageError("the disk is gone")
 
-    monkeypatch.setattr(gateway.idempotency, "finish", refuse)
+    monkeypatch.setattr(gateway.parts.idempotency, "finish", refuse)
     assert post(client).status_code == 202
     assert "cannot be kept: the disk is gone" in caplog.text
 

@@ -25,7 +25,7 @@ def server(app: Flask) -> Iterator[BaseWSGIServer]:
     server.daemon_threads = True  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     yield server
-    app.extensions["gateway"].streams.stop()
+    app.extensions["gateway"].parts.streams.stop()
     server.shutdown()
     server.server_close()
 
@@ -94,7 +94,7 @@ def test_what_is_not_archived_comes_too(server: BaseWSGIServer, gateway: Gateway
         stanza = parse_text(text)
         stanza.set("from", str(romeo))
         stanza.set("to", str(nurse))
-        gateway.router.deliver(stanza, romeo, nurse)
+        gateway.parts.router.deliver(stanza, romeo, nurse)
     assert json.loads(reader.event()["data"])["type"] == "headline"
     assert json.loads(reader.event()["data"])["type"] == "error"
     reader.close()
@@ -188,17 +188,17 @@ def end_of(reader: Reader) -> str:
 def test_a_stream_ends_with_the_token_it_was_opened_with(server: BaseWSGIServer, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EventSource, "RECHECK", 0.05)
     nurse = parse_jid(f"nurse@{DOMAIN}")
-    kept, revoked = (gateway.tokens.issue(nurse, ["sasl_auth"], 60) for _ in range(2))
-    brief = gateway.tokens.issue(nurse, ["sasl_auth"], 2)
+    kept, revoked = (gateway.parts.tokens.issue(nurse, ["sasl_auth"], 60) for _ in range(2))
+    brief = gateway.parts.tokens.issue(nurse, ["sasl_auth"], 2)
     readers = [Reader(server, headers={"Authorization": f"Bearer {token}"}) for token in (kept, revoked, brief)]
-    gateway.tokens.revoke(revoked)
+    gateway.parts.tokens.revoke(revoked)
     assert [end_of(reader) for reader in readers[1:]] == [": the credentials are no longer good"] * 2
-    gateway.streams.stop()
+    gateway.parts.streams.stop()
     assert end_of(readers[0]) == ": the gateway stops"
 
 
 def test_a_stream_ends_when_the_password_is_changed(server: BaseWSGIServer, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EventSource, "RECHECK", 0.05)
     reader = Reader(server)
-    gateway.accounts.set_password(parse_jid(f"nurse@{DOMAIN}"), "another")
+    gateway.parts.accounts.set_password(parse_jid(f"nurse@{DOMAIN}"), "another")
     assert end_of(reader) == ": the credentials are no longer good"

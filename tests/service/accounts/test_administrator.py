@@ -49,7 +49,7 @@ def passwords(config: Path) -> tuple[str, bool]:
     gateway = opened(config)
     try:
         told = (config.parent / "data" / "admin-password").read_text().strip()
-        return told, gateway.accounts.check_password(ADMIN, told)
+        return told, gateway.parts.accounts.check_password(ADMIN, told)
     finally:
         gateway.stop()
 
@@ -117,7 +117,7 @@ def crashed(tmp_path: Path) -> Path:
     """A folder that a process has left between the account and the file's name."""
     config = configuration(tmp_path)
     gateway = opened(config)
-    gateway.accounts.register(ADMIN, PASSWORD)
+    gateway.parts.accounts.register(ADMIN, PASSWORD)
     gateway.stop()
     return config
 
@@ -151,9 +151,9 @@ def test_a_file_of_another_storage(tmp_path: Path) -> None:
     gateway = opened(config)
     gateway.prepare()
     assert not kept.exists()
-    gateway.accounts.unregister(ADMIN)
+    gateway.parts.accounts.unregister(ADMIN)
     kept.write_text(f"{PASSWORD}\n")
     gateway.prepare()
-    assert gateway.accounts.check_password(ADMIN, PASSWORD)
+    assert gateway.parts.accounts.check_password(ADMIN, PASSWORD)
     assert kept.exists()
     gateway.stop()

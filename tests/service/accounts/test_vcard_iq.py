@@ -16,7 +16,7 @@ ROMEO = "romeo@montague.example/orchard"
 
 def ask(gateway: Gateway, kind: str, payload: str, sender: str = ROMEO, to: str = f"juliet@{DOMAIN}") -> object:
     iq = parse_text(f"<iq type='{kind}' id='v' from='{sender}' to='{to}'>{payload}</iq>")
-    return gateway.router.deliver(iq, parse_jid(sender), parse_jid(to))
+    return gateway.parts.router.deliver(iq, parse_jid(sender), parse_jid(to))
 
 
 def post(client: FlaskClient, iq: str) -> str:

@@ -15,7 +15,7 @@ def test_a_domains_callback_gets_what_is_no_accounts(make_bot: MakeBot, service:
     app = make_bot(service.url(), address=DOMAIN)
     sender = "from='romeo@montague.example/o'"
     ping = "<ping xmlns='urn:xmpp:ping'/>"
-    refused = app.gateway.router.deliver(
+    refused = app.gateway.parts.router.deliver(
         parse_text(f"<iq {sender} to='{JULIET}' type='get' id='1'>{ping}</iq>"), parse_jid("romeo@montague.example/o"), parse_jid(JULIET)
     )
     assert refused is not None  # by the account, as it would be without a callback

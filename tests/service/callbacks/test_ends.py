@@ -30,7 +30,7 @@ LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def waiting(app: BotApp) -> int:
-    return app.gateway.callbacks.services["bot"].pool.waiting
+    return app.gateway.parts.callbacks.services["bot"].pool.waiting
 
 
 def dead(app: BotApp) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def test_a_reply_that_cannot_be_sent(make_bot: MakeBot, service: Service, error:
             raise e
         left.append(stanza)
 
-    app.gateway.router.attach(send)
+    app.gateway.parts.router.attach(send)
     app.come(message("m"))
     (reply,) = eventually(lambda: left)
     later = isinstance(error, StorageError) or getattr(error, "name", "") == "link-down"
@@ -361,7 +361,7 @@ def test_a_room_hears_no_errors_of_a_bot(make_bot: MakeBot, service: Service) ->
     service.answers["/"] = Answer(418, "", "text/plain")
     app = make_bot(service.url("/"))
     join = f"<presence from='{BOT}/x' to='hall@rooms.example/Bot'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
-    app.gateway.router.send(parse_text(join))
+    app.gateway.parts.router.send(parse_text(join))
     app.come(message("psst").replace(ROMEO, "hall@rooms.example/Romeo"))
     app.come(message("hello"))
     eventually(lambda: len(app.outside) > 1 and not waiting(app))

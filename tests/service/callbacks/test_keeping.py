@@ -57,7 +57,7 @@ def test_what_was_not_answered_is_posted_again_after_a_restart(make_bot: MakeBot
     again = posts(service, 3)
     assert [json.loads(r.body)["id"] for r in again] == ["m0", "m1", "m2"]
     assert again[0].headers["webhook-id"] == before.headers["webhook-id"]
-    eventually(lambda: second.gateway.callbacks.services["bot"].pool.waiting == 0)
+    eventually(lambda: second.gateway.parts.callbacks.services["bot"].pool.waiting == 0)
     second.gateway.stop()
     make_bot(service.url("/"), like=first)
     time.sleep(0.3)
@@ -128,7 +128,7 @@ def test_another_process_takes_over(make_bot: MakeBot, service: Service) -> None
     assert new.post(body="0").status_code == 202
     assert old.post(body="1").status_code == 202
     service.wait_body('"0"')
-    assert new.gateway.callbacks.services["bot"].pool.waiting == 0
+    assert new.gateway.parts.callbacks.services["bot"].pool.waiting == 0
     service.answers["/"] = Answer(204)
     old.gateway.stop()
     service.wait_body('"0"')

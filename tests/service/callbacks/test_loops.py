@@ -32,7 +32,7 @@ def seen(service: Service) -> int:
 
 
 def settled(app: BotApp) -> bool:
-    pool = app.gateway.callbacks.services["bot"].pool
+    pool = app.gateway.parts.callbacks.services["bot"].pool
     return not pool.waiting and not pool._jobs
 
 
@@ -180,7 +180,7 @@ def pair(make_app: MakeApp, service: Service) -> BotApp:
     """Two bots of one gateway, at the same URL."""
     settings = {f"callback_{n}_{k}": v for n in ("one", "two") for k, v in (("url", service.url("/")), ("content_type", "json"))}
     app = BotApp(make_app(**settings, callback_one_address=f"one@{DOMAIN}", callback_two_address=f"two@{DOMAIN}"))
-    app.gateway.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
+    app.gateway.parts.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
     app.gateway.start()
     return app
 
@@ -188,7 +188,7 @@ def pair(make_app: MakeApp, service: Service) -> BotApp:
 def begin(app: BotApp, kind: str = "message") -> None:
     """One bot says something to the other."""
     stanza = f"<{kind} from='one@{DOMAIN}' to='two@{DOMAIN}' id='0'>" + ("<body>well?</body>" if kind == "message" else "") + f"</{kind}>"
-    app.gateway.router.send(parse_text(stanza))
+    app.gateway.parts.router.send(parse_text(stanza))
 
 
 @pytest.mark.parametrize("answer", [Answer(200, '{"body":"and you?","type":"chat"}', JSON), Answer(200, "and you?", "text/plain")])
@@ -266,8 +266,8 @@ def light_room(app: BotApp, user: str) -> str:
 
 
 def occupants(app: BotApp, room: str) -> set[str]:
-    assert app.gateway.muclight
-    found = app.gateway.muclight._rooms.load(room)
+    assert app.gateway.parts.muclight
+    found = app.gateway.parts.muclight._rooms.load(room)
     return {str(user) for user in found.affiliations} if found else set()
 
 
@@ -284,7 +284,7 @@ def test_the_client_api_adds_bots_for_administrators(make_bot: MakeBot, service:
 
 def light_iq(app: BotApp, sender: str, query: str, name: str) -> str:
     stanza = f"<iq type='set' id='1' from='{sender}' to='{name}@{LIGHT}'>{query}</iq>"
-    answer = app.gateway.router.deliver(parse_text(stanza), parse_jid(sender), parse_jid(f"{name}@{LIGHT}"))
+    answer = app.gateway.parts.router.deliver(parse_text(stanza), parse_jid(sender), parse_jid(f"{name}@{LIGHT}"))
     assert answer is not None
     assert not isinstance(answer, Exception)
     return str(answer.get("type"))  # type: ignore[union-attr]
@@ -329,9 +329,9 @@ RULE = {"rights_open_who": "account", "rights_open_what": "subscribe_room, subsc
 def test_commands_subscribe_bots_for_administrators(make_app: MakeApp, service: Service, user: str, done: bool) -> None:
     settings = {"callback_bot_url": service.url("/"), "callback_bot_address": BOT} | RULE
     app = BotApp(make_app(**settings))
-    app.gateway.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
+    app.gateway.parts.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
     app.gateway.start()
-    rooms = app.gateway.conference
+    rooms = app.gateway.parts.conference
     assert rooms
     rooms.create("hall", {"allow_subscription": "true", "persistent": "true"}, [], [])
     nodes = ["urn:xmpp:mucsub:nodes:messages"]
@@ -352,7 +352,7 @@ def test_commands_subscribe_bots_for_administrators(make_app: MakeApp, service: 
 
 def test_a_moderator_subscribes_no_bot(make_bot: MakeBot, service: Service) -> None:
     app = make_bot(service.url("/"))
-    rooms = app.gateway.conference
+    rooms = app.gateway.parts.conference
     assert rooms
     rooms.create("hall", {"allow_subscription": "true", "persistent": "true"}, [["romeo@montague.example", "owner"]], [])
     nurse = "nurse@verona.example"
@@ -360,7 +360,7 @@ def test_a_moderator_subscribes_no_bot(make_bot: MakeBot, service: Service) -> N
         query = f"<subscribe xmlns='urn:xmpp:mucsub:0' jid='{jid}' nick='{jid[:3]}'><event node='urn:xmpp:mucsub:nodes:messages'/></subscribe>"
         sender = parse_jid("romeo@montague.example/o")
         stanza = f"<iq type='set' id='1' from='{sender}' to='hall@{ROOMS}'>{query}</iq>"
-        answer = app.gateway.router.deliver(parse_text(stanza), sender, parse_jid(f"hall@{ROOMS}"))
+        answer = app.gateway.parts.router.deliver(parse_text(stanza), sender, parse_jid(f"hall@{ROOMS}"))
         assert answer is not None
         assert answer.get("type") == kind  # type: ignore[union-attr]
     assert rooms.subscribers("hall") == [nurse]

@@ -150,7 +150,7 @@ def test_the_addresses_in_an_answer_count_for_nothing(make_bot: MakeBot, service
 def test_kinds_and_events(make_bot: MakeBot, service: Service, given: dict[str, str], stanza: str, taken: bool) -> None:
     app = make_bot(service.url("/"), **given)
     element = parse_text(stanza)
-    answer = app.gateway.router.deliver(element, parse_jid(element.attrib["from"]), parse_jid(element.attrib["to"]))
+    answer = app.gateway.parts.router.deliver(element, parse_jid(element.attrib["from"]), parse_jid(element.attrib["to"]))
     if taken:
         assert answer is None
         service.wait(lambda _: True)

@@ -14,7 +14,7 @@ def test_nothing_is_read(make_app: MakeApp, kind: str, monkeypatch: pytest.Monke
     app = make_app(storage_url=f"{kind}:files")
     client, gateway = app.test_client(), app.extensions["gateway"]
     for name in ("juliet", "nurse"):
-        gateway.accounts.register(parse_jid(f"{name}@{DOMAIN}"), "R0m30-forever")
+        gateway.parts.accounts.register(parse_jid(f"{name}@{DOMAIN}"), "R0m30-forever")
     juliet = basic(f"juliet@{DOMAIN}")
     message = {"to": f"nurse@{DOMAIN}", "body": "Anon, good nurse!"}
     assert client.post("/api/messages", headers=juliet, json=message).status_code == 200  # until then there is no archive

@@ -39,12 +39,12 @@ class Link:
 
 @pytest.fixture
 def juliet(gateway: Gateway) -> JID:
-    return gateway.accounts.address("juliet", gateway.settings.gateway.domain)
+    return gateway.parts.accounts.address("juliet", gateway.settings.gateway.domain)
 
 
 def attached(gateway: Gateway, room: int = 1000) -> Link:
     link = Link(room)
-    gateway.router.attach(link.send, link.send_all)
+    gateway.parts.router.attach(link.send, link.send_all)
     return link
 
 
@@ -56,23 +56,23 @@ def outgoing(sender: JID, body: str, to: str = FAR, tag: str = "message") -> Out
 
 
 def archived(gateway: Gateway, owner: JID) -> list[str]:
-    return [kept.stanza.findtext("body") or "" for kept in gateway.archive.page(owner, Wanted(), 100).items]
+    return [kept.stanza.findtext("body") or "" for kept in gateway.parts.archive.page(owner, Wanted(), 100).items]
 
 
 def test_messages_that_leave_share_one_call(gateway: Gateway, juliet: JID) -> None:
     link = attached(gateway)
-    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
+    results = gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
     assert results == [None] * 5
     assert link.calls == [["0", "1", "2", "3", "4"]]
     assert archived(gateway, juliet) == ["0", "1", "2", "3", "4"]
-    assert gateway.sending.outcome(juliet, "3")
+    assert gateway.parts.sending.outcome(juliet, "3")
 
 
 def test_what_is_in_between_keeps_its_place(gateway: Gateway, juliet: JID) -> None:
     link = attached(gateway)
     here = f"nobody@{juliet.domain}"
     order = [outgoing(juliet, "a"), outgoing(juliet, "b"), outgoing(juliet, "c", here), outgoing(juliet, "p", tag="presence"), outgoing(juliet, "d")]
-    results = gateway.sending.send_many(order)
+    results = gateway.parts.sending.send_many(order)
     assert link.calls == [["a", "b"], ["presence"], ["d"]]
     assert isinstance(results[2], Element)
     assert results[2].get("type") == "error"
@@ -81,16 +81,16 @@ def test_what_is_in_between_keeps_its_place(gateway: Gateway, juliet: JID) -> No
 
 def test_where_not_all_fit_the_first_ones_go(gateway: Gateway, juliet: JID) -> None:
     link = attached(gateway, room=3)
-    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
+    results = gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
     assert link.calls == [["0"], ["1"], ["2"]]
     assert results[:3] == [None] * 3
     assert [getattr(r, "name", None) for r in results[3:]] == ["outbox-full"] * 2
     assert archived(gateway, juliet) == ["0", "1", "2"]
-    assert gateway.sending.outcome(juliet, "4") is None
+    assert gateway.parts.sending.outcome(juliet, "4") is None
 
 
 def test_without_a_link_each_is_refused(gateway: Gateway, juliet: JID) -> None:
-    results = gateway.sending.send_many([outgoing(juliet, str(n)) for n in range(3)])
+    results = gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(3)])
     assert all(isinstance(r, Element) and r.get("type") == "error" for r in results)
 
 
@@ -109,32 +109,32 @@ class Other:
 
 
 def test_where_the_owner_has_ended_each_is_told(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway.sending, "away", Other(gone=True))
-    results = gateway.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "2")])
+    monkeypatch.setattr(gateway.parts.sending, "away", Other(gone=True))
+    results = gateway.parts.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "2")])
     assert [getattr(r, "name", None) for r in results] == ["link-down"] * 2
 
 
 def test_one_that_cannot_be_written_is_none_of_the_others_business(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
     other = Other()
-    monkeypatch.setattr(gateway.sending, "away", other)
+    monkeypatch.setattr(gateway.parts.sending, "away", other)
     order = [outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")]
-    results = gateway.sending.send_many(order)
+    results = gateway.parts.sending.send_many(order)
     assert [type(r) for r in results] == [type(None), BadXML, type(None)]
     assert other.texts == [serialise(order[0].stanza), serialise(order[2].stanza)]
 
 
 def test_one_that_cannot_be_written_here(gateway: Gateway, juliet: JID) -> None:
     link = attached(gateway)
-    results = gateway.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")])
+    results = gateway.parts.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")])
     assert [type(r) for r in results] == [type(None), BadXML, type(None)]
     assert link.calls == [["1"], ["3"]]
-    assert gateway.sending.outcome(juliet, "\x01") is None
+    assert gateway.parts.sending.outcome(juliet, "\x01") is None
 
 
 def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) -> None:
     link = attached(gateway)
-    romeo = gateway.accounts.address("romeo", juliet.domain)
-    gateway.accounts.register(romeo, "secret")
+    romeo = gateway.parts.accounts.address("romeo", juliet.domain)
+    gateway.parts.accounts.register(romeo, "secret")
     entered, gate = threading.Event(), threading.Event()
 
     def slow(domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
@@ -142,13 +142,13 @@ def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) ->
         assert gate.wait(10)
         link.send_all(domain, stanzas, texts)
 
-    gateway.router.attach(link.send, slow)
+    gateway.parts.router.attach(link.send, slow)
     order = [outgoing(sender, str(n)) for n in range(4) for sender in (juliet, romeo)]
-    threads = [threading.Thread(target=gateway.sending.send, args=o[:3]) for o in order]
+    threads = [threading.Thread(target=gateway.parts.sending.send, args=o[:3]) for o in order]
     for n, thread in enumerate(threads):
         thread.start()
         assert entered.wait(10)
-        while len(gateway.sending._together._group._waiting) < n:
+        while len(gateway.parts.sending._together._group._waiting) < n:
             time.sleep(0.001)
     gate.set()
     for thread in threads:

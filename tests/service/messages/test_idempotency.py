@@ -13,7 +13,7 @@ JULIET = parse_jid(f"juliet@{DOMAIN}")
 
 
 def test_a_request_that_a_crash_cut_off(gateway: Gateway) -> None:
-    keys = gateway.idempotency
+    keys = gateway.parts.idempotency
     assert isinstance(keys.begin(JULIET, "k", "r"), idempotency.Claim)
     with pytest.raises(idempotency.StillRunning):
         keys.begin(JULIET, "k", "r")
@@ -22,7 +22,7 @@ def test_a_request_that_a_crash_cut_off(gateway: Gateway) -> None:
 
 
 def test_who_comes_too_late_changes_nothing(gateway: Gateway) -> None:
-    keys = gateway.idempotency
+    keys = gateway.parts.idempotency
     keys._lease = 0
     late, early = keys.begin(JULIET, "k", "r"), keys.begin(JULIET, "k", "r")
     assert isinstance(late, idempotency.Claim)
@@ -37,7 +37,7 @@ def test_bounded(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "SHARDS", 1)
     monkeypatch.setattr(idempotency, "MAX_ANSWERS", 3)
     monkeypatch.setattr(idempotency, "MAX_BYTES", 100)
-    keys = gateway.idempotency
+    keys = gateway.parts.idempotency
 
     def answer(key: str, body: bytes) -> None:
         claim = keys.begin(JULIET, key, "r")

@@ -25,7 +25,7 @@ def message(type_: str, *, to: Any = JULIET, from_: Any = ROMEO, rest: str = "<b
 
 
 def deliver(gateway: Gateway, stanza: Element) -> Element | None:
-    return gateway.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+    return gateway.parts.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
 
 
 def kept(gateway: Gateway, user: str = "juliet") -> list[str]:
@@ -48,7 +48,7 @@ def heard(stream: Stream) -> list[tuple[str, bool]]:
     ("type_", "is_kept"), [("chat", True), ("normal", True), ("strange", True), ("headline", False), ("groupchat", False), ("error", False)]
 )
 def test_messages_by_type(gateway: Gateway, type_: str, is_kept: bool, resource: str) -> None:
-    stream = gateway.streams.open(JULIET)
+    stream = gateway.parts.streams.open(JULIET)
     assert deliver(gateway, message(type_, to=f"{JULIET}{resource}")) is None
     assert len(kept(gateway)) == is_kept
     assert heard(stream) == [(kept(gateway)[0] if is_kept else "~1", False)]
@@ -64,7 +64,7 @@ def test_nobody_there(gateway: Gateway, type_: str) -> None:
 
 
 def test_presence_is_heard_but_not_kept(gateway: Gateway) -> None:
-    stream = gateway.streams.open(JULIET)
+    stream = gateway.parts.streams.open(JULIET)
     assert deliver(gateway, parse_text(f"<presence from='{ROMEO}/x' to='{JULIET}'/>")) is None
     assert heard(stream) == [("~1", False)]
     assert kept(gateway) == []
@@ -85,27 +85,27 @@ def said(to: Any, type_: str = "chat") -> Element:
 
 
 def test_both_archives_and_both_streams(gateway: Gateway) -> None:
-    hers, nurses = gateway.streams.open(JULIET), gateway.streams.open(NURSE)
-    assert gateway.sending.send(said(NURSE), JULIET, NURSE) is None
+    hers, nurses = gateway.parts.streams.open(JULIET), gateway.parts.streams.open(NURSE)
+    assert gateway.parts.sending.send(said(NURSE), JULIET, NURSE) is None
     assert heard(nurses) == [(kept(gateway, "nurse")[0], False)]
     assert heard(hers) == [(kept(gateway)[0], True)]
 
 
 def test_to_oneself_once(gateway: Gateway) -> None:
-    stream = gateway.streams.open(JULIET)
-    gateway.sending.send(said(JULIET), JULIET, JULIET)
+    stream = gateway.parts.streams.open(JULIET)
+    gateway.parts.sending.send(said(JULIET), JULIET, JULIET)
     assert heard(stream) == [(kept(gateway)[0], False)]
 
 
 def test_what_is_refused_is_not_kept_where_the_sender_is_told(gateway: Gateway) -> None:
-    stream = gateway.streams.open(JULIET)
-    assert gateway.sending.send(said(ROMEO), JULIET, ROMEO) is not None
+    stream = gateway.parts.streams.open(JULIET)
+    assert gateway.parts.sending.send(said(ROMEO), JULIET, ROMEO) is not None
     assert (kept(gateway), heard(stream)) == ([], [])
 
 
 def test_a_refusal_of_what_was_posted_comes_to_the_senders_stream(gateway: Gateway) -> None:
-    stream = gateway.streams.open(JULIET)
-    gateway.sending.post(said(ROMEO), JULIET, ROMEO)
+    stream = gateway.parts.streams.open(JULIET)
+    gateway.parts.sending.post(said(ROMEO), JULIET, ROMEO)
     sent, bounced = stream.next(0), stream.next(0)
     assert sent is not None
     assert bounced is not None
@@ -116,9 +116,9 @@ def test_a_refusal_of_what_was_posted_comes_to_the_senders_stream(gateway: Gatew
 
 def test_a_refusal_from_afar_comes_the_same_way(gateway: Gateway) -> None:
     sent: list[Element] = []
-    gateway.router.attach(lambda domain, stanza: sent.append(stanza))
-    gateway.sending.post(said(ROMEO), JULIET, ROMEO)
-    stream = gateway.streams.open(JULIET)
+    gateway.parts.router.attach(lambda domain, stanza: sent.append(stanza))
+    gateway.parts.sending.post(said(ROMEO), JULIET, ROMEO)
+    stream = gateway.parts.streams.open(JULIET)
     deliver(gateway, message("error", rest="<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"))
     assert len(heard(stream)) == 1
 
@@ -127,18 +127,18 @@ def test_what_is_not_accepted_is_not_kept(gateway: Gateway) -> None:
     def full(domain: str, stanza: Element) -> None:
         raise GatewayError("outbox-full")
 
-    gateway.router.attach(full)
+    gateway.parts.router.attach(full)
     with pytest.raises(GatewayError, match="outbox-full"):
-        gateway.sending.post(said(ROMEO), JULIET, ROMEO)
+        gateway.parts.sending.post(said(ROMEO), JULIET, ROMEO)
     assert kept(gateway) == []
 
 
 @pytest.mark.parametrize("to", [NURSE, ROMEO, JULIET])
 def test_what_no_xml_can_hold_goes_nowhere(gateway: Gateway, to: Any) -> None:
-    stream = gateway.streams.open(to)
+    stream = gateway.parts.streams.open(to)
     stanza = make("message", child("subject", "\x00"), type_="chat", id_="m1", from_=str(JULIET), to_=str(to))
     with pytest.raises(BadXML):
-        gateway.sending.post(stanza, JULIET, to)
+        gateway.parts.sending.post(stanza, JULIET, to)
     assert heard(stream) == []
     assert kept(gateway) == []
 
@@ -151,7 +151,7 @@ def test_a_stanza_is_written_as_text_once(gateway: Gateway, monkeypatch: pytest.
         return serialise(stanza)
 
     monkeypatch.setattr(mailbox, "serialise", counting)
-    gateway.sending.send(said(NURSE), JULIET, NURSE)
+    gateway.parts.sending.send(said(NURSE), JULIET, NURSE)
     assert len(written) == 1
     deliver(gateway, message("chat"))
     assert len(written) == 2, "and nobody else's text is taken for it"
@@ -162,6 +162,6 @@ def test_the_component_writes_for_whom_it_likes(gateway: Gateway) -> None:
     """What the domain itself sends is in nobody's archive."""
     domain = parse_jid(DOMAIN)
     stanza = make("message", child("body", "hi"), id_="m1", from_=DOMAIN, to_=str(NURSE))
-    assert gateway.sending.send(stanza, domain, NURSE) is None
+    assert gateway.parts.sending.send(stanza, domain, NURSE) is None
     assert len(kept(gateway, "nurse")) == 1
     assert list(gateway.driver.hosts()) == [DOMAIN]

@@ -64,7 +64,7 @@ def query(fields: str = "", page: str = "", rest: str = "", attributes: str = ""
 
 def ask(gateway: Gateway, payload: str, *, kind: str = "set", to: str = f"to='{JULIET}'", from_: str = f"{JULIET}/balcony") -> Answer:
     iq = parse_text(f"<iq type='{kind}' from='{from_}' {to} id='i{next(NUMBERS)}'>{payload}</iq>")
-    answer, collected = gateway.sending.ask(iq, 5)
+    answer, collected = gateway.parts.sending.ask(iq, 5)
     messages = [message.find(f"{M}result/{{urn:xmpp:forward:0}}forwarded/message") for message in collected]
     return Answer(answer, [int(m.get("id", "")) for m in messages if m is not None], collected)
 
@@ -203,7 +203,7 @@ def test_the_ends_of_the_archive(gateway: Gateway, ids: list[str]) -> None:
 def test_nobody_elses_business(gateway: Gateway, ids: list[str]) -> None:
     assert refused(ask(gateway, query(), from_=f"{NURSE}/x")) == "forbidden"
     stranger = parse_text(f"<iq type='set' from='{ROMEO}/x' to='{JULIET}' id='1'>{query()}</iq>")
-    answer = gateway.router.deliver(stranger, parse_jid(f"{ROMEO}/x"), parse_jid(JULIET))
+    answer = gateway.parts.router.deliver(stranger, parse_jid(f"{ROMEO}/x"), parse_jid(JULIET))
     assert answer is not None
     assert condition_of(answer).condition == "forbidden"
 

@@ -40,21 +40,21 @@ class Hall:
         self.gateway.start()
         self.inbox: dict[str, list[Element]] = defaultdict(list)
         self.refused: dict[str, str] = {}  # addresses that cannot be reached
-        self.gateway.router.attach(self._out)
+        self.gateway.parts.router.attach(self._out)
 
     def _out(self, _: str, stanza: Element) -> None:
         self.inbox[stanza.attrib["to"]].append(parse_text(serialise(stanza)))
 
     @property
     def rooms(self) -> Conference:
-        assert self.gateway.conference
-        return self.gateway.conference
+        assert self.gateway.parts.conference
+        return self.gateway.parts.conference
 
     def send(self, sender: str, xml: str) -> Element | None:
         """A stanza comes in; the answer."""
         stanza = parse_text(xml)
         stanza.set("from", sender)
-        answer = self.gateway.router.deliver(stanza, parse_jid(sender), parse_jid(stanza.attrib["to"]))
+        answer = self.gateway.parts.router.deliver(stanza, parse_jid(sender), parse_jid(stanza.attrib["to"]))
         assert not isinstance(answer, Unhandled)
         return answer
 

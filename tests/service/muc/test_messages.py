@@ -256,8 +256,8 @@ def test_a_ping_to_oneself(play: Hall) -> None:
 
 def test_an_account_takes_part_by_http(play: Hall) -> None:
     """What the room says is in the streams of the account, and in its archive where the archive keeps such messages."""
-    juliet = f"juliet@{play.gateway.accounts.domain}/web"
-    stream = play.gateway.streams.open(play.gateway.accounts.address("juliet", play.gateway.accounts.domain))
+    juliet = f"juliet@{play.gateway.parts.accounts.domain}/web"
+    stream = play.gateway.parts.streams.open(play.gateway.parts.accounts.address("juliet", play.gateway.parts.accounts.domain))
     play.send(juliet, f"<presence to='{ROOM}/Sun'>{MUC}</presence>")
     play.say(ROMEO, "it is the east")
     said = [event.stanza.findtext("body") for event in iter(lambda: stream.next(0.1), None)]

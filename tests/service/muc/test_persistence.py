@@ -33,13 +33,12 @@ def test_history_and_its_limits(hall: Hall) -> None:
     assert 0 < len(shown("<history maxchars='1000'/>")) < 20
 
 
-def test_a_restart_forgets_occupants_and_rooms_that_are_not_kept(hall: Hall, app: Flask) -> None:
+def test_a_restart_forgets_occupants_and_rooms_that_are_not_kept(hall: Hall, make_app: MakeApp) -> None:
     hall.enter(ROMEO)
     hall.enter(NURSE, room=f"garden@{SERVICE}")
     hall.rooms.set_option("garden", "persistent", "true")
     hall.say(NURSE, "hear me", room=f"garden@{SERVICE}")
-    hall.gateway._build()
-    after = Hall(app)
+    after = Hall(make_app(server_data_dir=str(hall.gateway.data_dir)))
     assert after.rooms.names() == ["garden"]
     assert after.rooms.occupants("garden") == []
     assert after.rooms.affiliations("garden") == [["nurse@verona.example", "owner", ""]]
@@ -56,14 +55,14 @@ def test_a_stop_tells_the_occupants(hall: Hall) -> None:
 
 
 def test_a_removed_account_is_in_no_room(hall: Hall) -> None:
-    juliet = hall.gateway.accounts.address("juliet", hall.gateway.accounts.domain)
+    juliet = hall.gateway.parts.accounts.address("juliet", hall.gateway.parts.accounts.domain)
     hall.enter(ROMEO)
     hall.presence(f"{juliet}/web", "Juliet")
     hall.rooms.set_option("balcony", "allow_subscription", "true")
     hall.rooms.subscribe("balcony", str(juliet), "Juliet", [])
     hall.rooms.affiliate("balcony", str(juliet), "admin", "")
     hall.rooms.reserve_nick("Juliet", str(juliet))
-    hall.gateway.accounts.unregister(juliet)
+    hall.gateway.parts.accounts.unregister(juliet)
     assert [row[1] for row in hall.rooms.occupants("balcony")] == ["Romeo"]
     assert (hall.rooms.subscribers("balcony"), hall.rooms.affiliation("balcony", str(juliet)), hall.rooms.reserved_nicks()) == (
         [],
@@ -82,8 +81,7 @@ def test_what_every_driver_keeps(make_app: MakeApp, driver: str) -> None:
     hall.rooms.reserve_nick("Romeo", "romeo@montague.example")
     hall.enter(ROMEO, room=f"garden@{SERVICE}")
     hall.say(ROMEO, "hark", room=f"garden@{SERVICE}")
-    hall.gateway._build()
-    after = Hall(app).rooms
+    after = Hall(make_app(storage_url=driver, server_data_dir=str(hall.gateway.data_dir))).rooms
     assert (after.names(), after.affiliations("empty")) == (["empty", "garden"], [])
     assert after.affiliations("garden") == [["romeo@montague.example", "owner", ""], ["tybalt@verona.example", "outcast", "enough"]]
     assert (after.options("garden")["title"], after.subscriptions("a@b"), len(after.history("garden"))) == ("Ü", [["garden", "A", []]], 1)

@@ -29,7 +29,7 @@ def test_another_process_asks_the_owner(make_app: MakeApp, tmp_path: Path) -> No
     owner, peer = (make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2))
     hall = Hall(owner)
     peer.extensions["gateway"].start()
-    assert (owner.extensions["gateway"].siblings.is_owner, peer.extensions["gateway"].siblings.is_owner) == (True, False)
+    assert (owner.extensions["gateway"].parts.siblings.is_owner, peer.extensions["gateway"].parts.siblings.is_owner) == (True, False)
     where = {"room": "balcony", "service": SERVICE}
     assert run(peer, "create_room", **where, host=DOMAIN) == 0
     assert run(peer, "create_room", **where, host=DOMAIN) == "Room already exists"

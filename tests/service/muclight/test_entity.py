@@ -31,12 +31,12 @@ class Network:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.sent: list[Element] = []
-        gateway.router.attach(lambda domain, stanza: self.sent.append(stanza))
+        gateway.parts.router.attach(lambda domain, stanza: self.sent.append(stanza))
 
     def deliver(self, text: str, from_: str = f"{CRONE}/desktop", to: str = ROOM) -> Element | None:
         stanza = parse_text(text)
         stanza.attrib |= {"from": from_, "to": to}
-        return self.gateway.router.deliver(stanza, parse_jid(from_), parse_jid(to))
+        return self.gateway.parts.router.deliver(stanza, parse_jid(from_), parse_jid(to))
 
     def iq(self, kind: str, query: str, from_: str = f"{CRONE}/desktop", to: str = ROOM) -> Element:
         answer = self.deliver(f"<iq type='{kind}' id='i1'>{query}</iq>", from_, to)
@@ -84,7 +84,7 @@ def network(gateway: Gateway) -> Network:
 
 @pytest.fixture
 def stream(gateway: Gateway) -> Stream:
-    return gateway.streams.open(parse_jid(JULIET))
+    return gateway.parts.streams.open(parse_jid(JULIET))
 
 
 def user(jid: str, affiliation: str = "member") -> str:
@@ -138,8 +138,8 @@ def test_creation_of_a_room_with_a_name_of_its_own(network: Network) -> None:
 def test_creations_that_are_refused(network: Network, query: str, condition: str) -> None:
     assert network.refused(network.iq("set", f"<query xmlns='{NS}#create'>{query}</query>"))[1] == condition
     assert network.sent == []
-    assert network.gateway.muclight
-    assert not network.gateway.muclight.exists("coven")
+    assert network.gateway.parts.muclight
+    assert not network.gateway.parts.muclight.exists("coven")
 
 
 def test_a_name_that_is_taken(network: Network) -> None:
@@ -241,7 +241,7 @@ def test_one_who_cannot_be_reached_keeps_nobody_else_from_hearing(network: Netwo
             raise GatewayError("outbox-full")
         heard.append(stanza.attrib["to"])
 
-    network.gateway.router.attach(half)
+    network.gateway.parts.router.attach(half)
     assert client.post("/api/rooms/coven/messages", json={"body": "x"}, headers=basic(JULIET)).status_code == 200
     assert heard == [CRONE]
 
@@ -452,8 +452,8 @@ def test_without_rooms(make_app: MakeApp) -> None:
     app: Flask = make_app(gateway_rooms_domain="")
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
-    assert gateway.muclight is None
-    assert SERVICE not in gateway.router.domains
+    assert gateway.parts.muclight is None
+    assert SERVICE not in gateway.parts.router.domains
 
 
 @pytest.mark.parametrize("to", [f"{ROOM}/hecate", ROOM, f"nowhere@{SERVICE}/hecate"])

@@ -30,10 +30,10 @@ def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
     settings = load_settings(None, {f"XMPP_REST_{k}": v for k, v in values.items()})
     owner, peer = Gateway(settings), Gateway(settings)
     for jid in (JULIET, NURSE):
-        owner.accounts.register(jid, PASSWORD)
+        owner.parts.accounts.register(jid, PASSWORD)
     owner.start()
     peer.start()
-    assert (owner.siblings.is_owner, peer.siblings.is_owner) == (True, False)
+    assert (owner.parts.siblings.is_owner, peer.parts.siblings.is_owner) == (True, False)
     yield owner, peer
     peer.stop()
     owner.stop()
@@ -42,26 +42,26 @@ def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
 @pytest.mark.parametrize("there", [0, 1])
 @pytest.mark.parametrize("asked", [0, 1])
 def test_a_stream_is_seen_and_ended_everywhere(pair: tuple[Gateway, Gateway], there: int, asked: int) -> None:
-    stream = pair[there].streams.open(JULIET, peer=("192.0.2.1", 7))
-    (session,) = pair[asked].sessions.all()
+    stream = pair[there].parts.streams.open(JULIET, peer=("192.0.2.1", 7))
+    (session,) = pair[asked].parts.sessions.all()
     assert (session.jid, session.ip, session.port) == (JULIET._replace(resource=stream.resource), "192.0.2.1", 7)
-    assert pair[asked].sessions.kick([session], "enough") == 1
+    assert pair[asked].parts.sessions.kick([session], "enough") == 1
     with pytest.raises(StreamEnded, match="enough"):
         stream.next(2)
-    assert [gateway.sessions.all() for gateway in pair] == [[], []]
+    assert [gateway.parts.sessions.all() for gateway in pair] == [[], []]
 
 
 def test_a_stream_of_a_peer_counts_as_being_online(pair: tuple[Gateway, Gateway]) -> None:
     owner, peer = pair
-    stream = peer.streams.open(JULIET)
-    assert owner.sessions.is_online(JULIET)
-    owner.sending.post(message(), NURSE, JULIET)
-    assert owner.offline.count(JULIET) == 0
+    stream = peer.parts.streams.open(JULIET)
+    assert owner.parts.sessions.is_online(JULIET)
+    owner.parts.sending.post(message(), NURSE, JULIET)
+    assert owner.parts.offline.count(JULIET) == 0
     stream.close()
-    peer.sending.post(message(), NURSE, JULIET)
-    assert owner.offline.count(JULIET) == 1
-    peer.streams.open(JULIET)
-    assert owner.offline.count(JULIET) == 0
+    peer.parts.sending.post(message(), NURSE, JULIET)
+    assert owner.parts.offline.count(JULIET) == 1
+    peer.parts.streams.open(JULIET)
+    assert owner.parts.offline.count(JULIET) == 0
 
 
 def message():  # type: ignore[no-untyped-def]
@@ -72,8 +72,8 @@ def message():  # type: ignore[no-untyped-def]
 def test_orders_reach_every_process(pair: tuple[Gateway, Gateway], asked: int) -> None:
     heard: list[str] = []
     for name, gateway in zip(("owner", "peer"), pair, strict=True):
-        gateway.siblings.orders["note"] = lambda name=name: heard.append(name)
-    pair[asked].everywhere("note")
+        gateway.parts.siblings.orders["note"] = lambda name=name: heard.append(name)
+    pair[asked].parts.siblings.everywhere("note")
     end = time.monotonic() + 5
     while set(heard) != {"owner", "peer"} and time.monotonic() < end:
         time.sleep(0.01)
@@ -84,7 +84,7 @@ def test_levels_of_the_log(pair: tuple[Gateway, Gateway]) -> None:
     loggers = [logging.getLogger(name) for name in ("xmpp_rest", "drivers")]
     before = [logger.level for logger in loggers]
     try:
-        pair[1].everywhere("log_level", level=logging.ERROR)
+        pair[1].parts.siblings.everywhere("log_level", level=logging.ERROR)
         assert [logger.level for logger in loggers] == [logging.ERROR] * 2
     finally:
         for logger, level in zip(loggers, before, strict=True):
@@ -94,16 +94,16 @@ def test_levels_of_the_log(pair: tuple[Gateway, Gateway]) -> None:
 def test_from_afar_through_a_peer(pair: tuple[Gateway, Gateway]) -> None:
     romeo = parse_jid("romeo@montague.example/orchard")
     stanza = make("message", child("body", "x"), type_="chat", id_="1", from_=str(romeo), to_=str(JULIET))
-    assert pair[1].sending.receive(stanza, romeo, JULIET) is None
-    assert pair[0].offline.count(JULIET) == 1
+    assert pair[1].parts.sending.receive(stanza, romeo, JULIET) is None
+    assert pair[0].parts.offline.count(JULIET) == 1
 
 
 def test_a_job_is_known_everywhere(pair: tuple[Gateway, Gateway]) -> None:
     owner, peer = pair
     left = [2, 1]
-    owner.jobs.start("tidy", lambda: left.pop(0) if left else 0, 0.01)
-    owner.jobs.wait()
-    progress = peer.jobs.progress("tidy")
+    owner.parts.jobs.start("tidy", lambda: left.pop(0) if left else 0, 0.01)
+    owner.parts.jobs.wait()
+    progress = peer.parts.jobs.progress("tidy")
     assert progress is not None
     assert (progress.state, progress.done) == ("done", 3)
 
@@ -115,12 +115,12 @@ def test_an_answer_that_cannot_be_written_ends_nothing(pair: tuple[Gateway, Gate
 
     def answer(domain: str, iq: Element) -> None:
         strange = make("iq", Element(f"{{{XML}}}strange"), type_="result", id_=iq.get("id"), from_=str(romeo), to_=iq.get("from"))
-        assert owner.router.settle(strange, romeo, parse_jid(iq.attrib["from"]))
+        assert owner.parts.router.settle(strange, romeo, parse_jid(iq.attrib["from"]))
 
-    owner.router.attach(answer)
+    owner.parts.router.attach(answer)
     iq = make("iq", child("{urn:xmpp:ping}ping"), type_="get", id_="1", from_=str(JULIET), to_=str(romeo))
     if asked:
         with pytest.raises(GatewayError, match="internal"):
-            pair[asked].sending.ask(iq, Wait(5))
+            pair[asked].parts.sending.ask(iq, Wait(5))
     else:
-        assert pair[asked].sending.ask(iq, Wait(5))[0].get("type") == "result"
+        assert pair[asked].parts.sending.ask(iq, Wait(5))[0].get("type") == "result"

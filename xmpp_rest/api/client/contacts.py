@@ -24,7 +24,7 @@ class Contacts(ClientResource):
     def get(self) -> list[dict[str, str]]:
         if "jid" in self.args:
             raise Refusal(404, "JID provided but not supported")
-        contacts = self.gateway.contacts.all(self.account)
+        contacts = self.gateway.parts.contacts.all(self.account)
         return [{"jid": str(c.jid), "subscription": c.state.subscription, "ask": c.state.ask} for c in contacts]
 
     def post(self) -> Reply:
@@ -33,14 +33,14 @@ class Contacts(ClientResource):
             raise Refusal(400, "Missing JID")
         jid = self.require_address(bare_address(given["jid"], INVALID), INVALID)
         # COMPAT MongooseIM: generation 3 never asks whether there is such an account
-        if self.settings.generation != 3 and not self.gateway.contacts.known(jid):
+        if self.settings.generation != 3 and not self.gateway.parts.contacts.known(jid):
             raise Refusal(404, f"The user {jid} does not exist")
         self._add(jid)
         return NO_CONTENT
 
     def _add(self, jid: JID) -> None:
         try:
-            self.gateway.contacts.add(self.account, jid)
+            self.gateway.parts.contacts.add(self.account, jid)
         except GatewayError as e:
             if e.name != "bad-contact":
                 raise
@@ -56,9 +56,9 @@ class Contacts(ClientResource):
         kind = ACTIONS.get(action) if isinstance(action, str) else None
         if kind is None:
             raise Refusal(400, "Invalid action", old_status=501)
-        if self.gateway.contacts.get(self.account, jid) is None:
+        if self.gateway.parts.contacts.get(self.account, jid) is None:
             raise Refusal(404, "Given contact does not exist")
-        self.gateway.contacts.ask(self.account, jid, make("presence", type_=kind))
+        self.gateway.parts.contacts.ask(self.account, jid, make("presence", type_=kind))
         return NO_CONTENT
 
     def _fields_or_action(self) -> dict[str, Any]:
@@ -83,10 +83,11 @@ class Contacts(ClientResource):
     def delete(self) -> Reply:
         if "jid" in self.args:
             jid = bare_address(self.args["jid"], INVALID)
-            if not self.gateway.contacts.remove(self.account, jid):
+            if not self.gateway.parts.contacts.remove(self.account, jid):
                 raise Refusal(404, f"Cannot remove {jid} contact that does not exist")
             return NO_CONTENT
-        return Reply(200, {"not_deleted": [str(jid) for jid in self._listed() if not self.gateway.contacts.remove(self.account, jid)]})
+        remove = self.gateway.parts.contacts.remove
+        return Reply(200, {"not_deleted": [str(jid) for jid in self._listed() if not remove(self.account, jid)]})
 
     def _listed(self) -> list[JID]:
         """The addresses in `to_delete`, each once. One that is none keeps all of them."""

@@ -56,7 +56,7 @@ class Events(ClientResource):
         after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
         rooms = self.gateway.settings.gateway.rooms_domain
         write = Writer(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
-        streams = self.gateway.streams
+        streams = self.gateway.parts.streams
         return resume(
             lambda last: streams.open(self.account, after=last, wanted=is_shown, gone=connection.gone, peer=connection.peer),
             after,

@@ -37,7 +37,7 @@ class Messages(ClientResource):
         body = child("body", string(fields["body"], "Invalid message body"))
         identifier = str(uuid.uuid4())
         stanza = make("message", body, *extensions(fields), type_="chat", id_=identifier, from_=str(self.account), to_=str(to))
-        self.gateway.sending.post(stanza, self.account, to)
+        self.gateway.parts.sending.post(stanza, self.account, to)
         return Reply(200, {"id": identifier})
 
     def get(self) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ class Messages(ClientResource):
 
     def _read(self, partner: JID | None, end: float | None, limit: int) -> list[Kept]:
         wanted = Wanted(partner=partner, end=end)
-        return self.gateway.archive.page(self.account, wanted, limit, newest=True, fits=_is_shown).items
+        return self.gateway.parts.archive.page(self.account, wanted, limit, newest=True, fits=_is_shown).items
 
 
 def _is_shown(stanza: Element) -> bool:

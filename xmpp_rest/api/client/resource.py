@@ -87,7 +87,7 @@ class ClientResource(Authenticated):
             jid = parse_jid(pair[0]).bare
         except InvalidJID:
             return Refused(Outcome.WRONG)
-        return self.gateway.authenticator.password(jid, pair[1], self.request.remote_addr or "")
+        return self.gateway.parts.authenticator.password(jid, pair[1], self.request.remote_addr or "")
 
     def refuse_foreign(self) -> NoReturn:
         self._log(403, "a page of another origin has caused it")
@@ -185,7 +185,7 @@ class ClientResource(Authenticated):
 
     def require_address(self, jid: JID, text: str) -> JID:
         """The same; raises Refusal, 400, with `text` where it is the name of a user without a domain."""
-        if is_bare_name(jid, self.gateway.router.domains):
+        if is_bare_name(jid, self.gateway.parts.router.domains):
             detail = f"{jid.domain} is not hosted here; did you mean {jid.domain}@{self.account.domain}?"
             raise Refusal(400, f"{text}: {jid}", detail=detail)
         return jid

@@ -27,9 +27,9 @@ class RoomResource(ClientResource):
     @property
     def rooms(self) -> MucLight:
         """The rooms. Raises Refusal: 404 where there are none."""
-        if self.gateway.muclight is None:
+        if self.gateway.parts.muclight is None:
             raise Refusal(404, "MUC Light server not found")
-        return self.gateway.muclight
+        return self.gateway.parts.muclight
 
     def room_name(self, old_text: str = "") -> str:
         """The localpart of the room that the path names. Raises Refusal: 400; `old_text` is its body in generation 3."""

@@ -26,14 +26,14 @@ def asker(services: Services, header: str | None, address: str) -> Asker:
 
 
 def _by_token(services: Services, text: str, address: str, wrong: Failure) -> Asker:
-    token = services.gateway.authenticator.bearer(text, address)
+    token = services.gateway.parts.authenticator.bearer(text, address)
     if isinstance(token, Refused):
         raise throttled(token.retry_after) if token.outcome is Outcome.THROTTLED else wrong
-    return Asker(token.owner, services.gateway.authenticator.is_admin(token.owner), token.scopes, address)
+    return Asker(token.owner, services.gateway.parts.authenticator.is_admin(token.owner), token.scopes, address)
 
 
 def _by_password(services: Services, header: str, address: str) -> Asker:
-    who = services.gateway.authenticator.check(header, address)
+    who = services.gateway.parts.authenticator.check(header, address)
     if isinstance(who, Refused):
         raise throttled(who.retry_after) if who.outcome is Outcome.THROTTLED else unauthorized()
     return Asker(who.jid, who.admin, None, address)

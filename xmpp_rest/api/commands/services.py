@@ -23,32 +23,40 @@ class Services:
     """The services that commands ask, and the words they use of the gateway."""
 
     gateway: Gateway
-    accounts: Accounts
     bans: Bans
-    last: LastActivity
     private: PrivateStorage
-    vcards: VCards
     groups: SharedGroups
-    tokens: Tokens
     clients: Clients
     names: frozenset[str] = frozenset()  # of all commands; each is a scope that a token may have
     since: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, gateway: Gateway, names: frozenset[str]) -> Services:
-        driver, accounts = gateway.driver, gateway.accounts
+        driver, domain = gateway.driver, gateway.settings.gateway.domain
         return cls(
             gateway=gateway,
-            accounts=accounts,
-            bans=Bans(driver, accounts.domain),
-            last=gateway.last,
+            bans=Bans(driver, domain),
             private=PrivateStorage(driver),
-            vcards=gateway.vcards,
-            groups=SharedGroups(driver, accounts.domain),
-            tokens=gateway.tokens,
-            clients=Clients(driver, accounts.domain),
+            groups=SharedGroups(driver, domain),
+            clients=Clients(driver, domain),
             names=names,
         )
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.gateway.parts.accounts
+
+    @property
+    def last(self) -> LastActivity:
+        return self.gateway.parts.last
+
+    @property
+    def vcards(self) -> VCards:
+        return self.gateway.parts.vcards
+
+    @property
+    def tokens(self) -> Tokens:
+        return self.gateway.parts.tokens
 
     @property
     def domain(self) -> str:

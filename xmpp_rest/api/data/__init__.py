@@ -13,36 +13,24 @@ from xmpp_rest.api.data.write import Write
 from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.resource import Resource
-from xmpp_rest.service.accounts.data import Data
-from xmpp_rest.service.accounts.data_rights import DataRights
-from xmpp_rest.service.accounts.data_usage import Limits, Usage
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
     """The routes of /data."""
     routes = Blueprint("data", __name__)
-    rights = DataRights(gateway.driver, gateway.domains, gateway.authenticator.is_admin)
-    usage = Usage(gateway.driver, lambda: _limits(gateway))
-    changed = {"blocklist": gateway.forget_lists, "privacy": gateway.forget_lists}
-    parts = gateway, Data(gateway.driver, gateway.accounts, usage, before={"vcard": gateway.vcards.require_stored}, changed=changed), rights
-    listing, store = Listing.as_view("listing", *parts), Store.as_view("store", *parts)
-    read, write = Read.as_view("read", *parts), Write.as_view("write", *parts)
+    listing, store = Listing.as_view("listing", gateway), Store.as_view("store", gateway)
+    read, write = Read.as_view("read", gateway), Write.as_view("write", gateway)
     by_method = {"GET": read, "HEAD": read, "PUT": write, "POST": write, "DELETE": write}
 
     def by_path(path: str) -> Response:
         method = request.method
-        view = listing if method in READS and names_account(path, rights.hosts) else by_method.get(method, store)
+        view = listing if method in READS and names_account(path, gateway.parts.data_rights.hosts) else by_method.get(method, store)
         return view(path=path)
 
     routes.add_url_rule("/data", "slash", _to_slash, methods=["GET", "OPTIONS"], provide_automatic_options=False)
     routes.add_url_rule("/data/<anything:path>", "path", by_path, methods=Resource.route_methods, provide_automatic_options=False)
     answer_failures(routes)
     return routes
-
-
-def _limits(gateway: Gateway) -> Limits:
-    data = gateway.settings.data
-    return Limits(data.store_limit, data.account_limit, data.stores_limit, data.members_limit)
 
 
 def _to_slash() -> BaseResponse:

@@ -24,7 +24,7 @@ class Listing(DataResource):
             self.refuse(404, "There can be no account of this name")
         self.account = account
         with self.reading():
-            return self.rights.refusal(caller, account, change=False)
+            return self.gateway.parts.data_rights.refusal(caller, account, change=False)
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("application", "json", "*"), "to_json")]

@@ -19,8 +19,6 @@ from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.methods import REGISTERED_METHODS
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.service.accounts.data import Data
-from xmpp_rest.service.accounts.data_rights import DataRights
 from xmpp_rest.service.accounts.data_usage import OverLimit
 
 MAX_DEBUG = 500  # characters
@@ -32,10 +30,9 @@ class DataResource(Authenticated):
 
     uses = dict.fromkeys(REGISTERED_METHODS, Use.ADMINISTER)
 
-    def __init__(self, gateway: Gateway, data: Data, rights: DataRights) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.data = data
-        self.rights = rights
+        self.data = gateway.parts.data
 
     def init(self) -> None:
         self.gateway.start()

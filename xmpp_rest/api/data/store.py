@@ -29,4 +29,4 @@ class Store(DataResource):
             self.refuse(404, "The path names no store; write /data/HOST/USER/STORE, and the store in letters and underscores")
         self.named = named
         with self.reading():
-            return self.rights.refusal(caller, named.place, change=self.request.method not in READS)
+            return self.gateway.parts.data_rights.refusal(caller, named.place, change=self.request.method not in READS)

@@ -42,7 +42,7 @@ class OAuthResource(Resource):
         self.gateway = gateway
         self.names = names  # of commands, each of which is a scope
         domain = gateway.settings.gateway.domain
-        self.tokens, self.clients = gateway.tokens, Clients(gateway.driver, domain)
+        self.tokens, self.clients = gateway.parts.tokens, Clients(gateway.driver, domain)
 
     def allowed_methods(self) -> list[str]:
         return ["POST", "OPTIONS"]
@@ -108,7 +108,8 @@ class OAuthResource(Resource):
             given = form["client_id"], form.get("client_secret", "")
         if given is None:
             return False
-        who = self.gateway.authenticator.guess(f"client {given[0]}", self.request.remote_addr or "", lambda: self.clients.check(*given))
+        address = self.request.remote_addr or ""
+        who = self.gateway.parts.authenticator.guess(f"client {given[0]}", address, lambda: self.clients.check(*given))
         if isinstance(who, Refused) and who.outcome is Outcome.THROTTLED:
             self.fail(429, "invalid_client", "Too many wrong secrets; try again later", **{"Retry-After": str(who.retry_after)})
         return who is None
@@ -162,7 +163,7 @@ class Granting(OAuthResource):
             jid = parse_jid(name).bare if "@" in name else local_jid(name, self.gateway.settings.gateway.domain)
         except InvalidJID:
             self.fail(400, "invalid_grant", "username is not an address")
-        who = self.gateway.authenticator.password(jid, form["password"], address)
+        who = self.gateway.parts.authenticator.password(jid, form["password"], address)
         if not isinstance(who, Caller):
             self._refuse(jid, who)
         return who

@@ -40,9 +40,9 @@ class CallbackResource(RestResource):
         return [(("application", "json", "*"), "to_json")]
 
     def resource_exists(self) -> bool:
-        service = self.gateway.callbacks.services.get(self.args["name"])
+        service = self.gateway.parts.callbacks.services.get(self.args["name"])
         if service is None:
-            names = ", ".join(sorted(self.gateway.callbacks.services)) or "none"
+            names = ", ".join(sorted(self.gateway.parts.callbacks.services)) or "none"
             self.fail(failure("callback", remedy=f"there are these sections [callback.NAME]: {names}"))
         self.service = service
         return True
@@ -72,8 +72,8 @@ class CallbackList(CallbackResource):
         return True
 
     def show(self) -> dict[str, Any]:
-        now = self.gateway.siblings.have_done("callbacks")
-        services = self.gateway.callbacks.services
+        now = self.gateway.parts.siblings.have_done("callbacks")
+        services = self.gateway.parts.callbacks.services
         return {"callbacks": [_described(service) | now[name] for name, service in services.items()]}
 
 
@@ -113,7 +113,7 @@ class Replay(CallbackResource):
 
     def _replay(self, ids: list[str] | None) -> bool:
         try:
-            replayed = self.gateway.siblings.have_done("replay", callback=self.service.name, ids=ids)
+            replayed = self.gateway.parts.siblings.have_done("replay", callback=self.service.name, ids=ids)
             left = self.service.dead.count(self.service.name)
         except GatewayError as e:
             self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})

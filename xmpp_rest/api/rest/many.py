@@ -63,7 +63,7 @@ class SendMany(SendOnce):
         settings = self.gateway.settings.rest
         bounds = Bounds(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
         lines = _whole_lines(self.request, bounds)
-        batch = Batch(self.gateway.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout, self.gone))
+        batch = Batch(self.gateway.parts.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout, self.gone))
         while group := list(islice(lines, GROUP)):
             yield from batch.send(group)
 

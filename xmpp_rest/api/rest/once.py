@@ -80,7 +80,7 @@ class SendOnce(Send):
         if key is None:
             self.fail(failure("idempotency_key", remedy=f"write 1 to {MAX_KEY} visible ASCII characters, such as a UUID"))
         try:
-            begun = self.gateway.idempotency.begin(self.caller.jid, key, self._fingerprint())
+            begun = self.gateway.parts.idempotency.begin(self.caller.jid, key, self._fingerprint())
         except OtherRequest:
             self.fail(failure("idempotency_reused"))
         except StillRunning:
@@ -114,7 +114,7 @@ class SendOnce(Send):
             return
         fields = [(n, v) for n, v in response.headers if n.lower() not in _OWN_FIELDS] + [(FIELD_OF_ID, request_id())]
         try:
-            self.gateway.idempotency.finish(claim, Answer(response.status_code, fields, response.get_data()))
+            self.gateway.parts.idempotency.finish(claim, Answer(response.status_code, fields, response.get_data()))
         except StorageError as e:  # the stanza is on its way: the client has to know
             log.error("the answer to a request with an Idempotency-Key cannot be kept: %s", e)
 
@@ -126,6 +126,6 @@ class SendOnce(Send):
 
     def _release(self, claim: Claim) -> None:
         try:
-            self.gateway.idempotency.release(claim)
+            self.gateway.parts.idempotency.release(claim)
         except StorageError as e:
             log.error("an Idempotency-Key cannot be released; it is until its time is over: %s", e)

@@ -26,7 +26,7 @@ class OutcomeResource(RestResource):
 
     def resource_exists(self) -> bool:
         sender = self._sender()
-        self.outcome = self.gateway.sending.outcome(sender, self.args["id"]) if sender else None
+        self.outcome = self.gateway.parts.sending.outcome(sender, self.args["id"]) if sender else None
         if self.outcome is None:
             remedy = "write an id that the answer to a message or presence had as Stanza-Id, with the credentials that sent it"
             self.fail(failure("outcome", remedy=remedy))

@@ -47,7 +47,7 @@ class RestResource(Authenticated):
 
     def authenticate(self, field: str | None) -> Caller | Refused:
         """An account, or the component itself: here the fixed token is good, and the component's domain with its secret."""
-        who = self._component(field) or self.gateway.authenticator.check(field, self.request.remote_addr or "", self.use())
+        who = self._component(field) or self.gateway.parts.authenticator.check(field, self.request.remote_addr or "", self.use())
         if isinstance(who, Refused) and who.outcome is Outcome.WRONG:
             self.fault = fault(field or "", self.gateway.settings.gateway.domain)
             return Refused(Outcome.MISSING) if self.fault == "noauthz" else who  # RFC 9110 §11.6.1
@@ -60,7 +60,7 @@ class RestResource(Authenticated):
         if password is None:
             return None
         domain = settings.gateway.domain
-        refused = self.gateway.authenticator.guess(domain, self.request.remote_addr or "", lambda: is_secret(password, settings))
+        refused = self.gateway.parts.authenticator.guess(domain, self.request.remote_addr or "", lambda: is_secret(password, settings))
         return refused or Caller(JID("", domain, ""), Kind.COMPONENT)
 
     def still_admitted(self) -> bool:

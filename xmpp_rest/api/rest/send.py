@@ -110,13 +110,13 @@ class Send(StanzaResource):
     def _send(self, addressed: Addressed) -> bool:
         stanza, sender, to = addressed
         if stanza.tag == "iq":
-            answer, collected = self.gateway.sending.ask(stanza, Wait(self._timeout(), self.gone))
+            answer, collected = self.gateway.parts.sending.ask(stanza, Wait(self._timeout(), self.gone))
             return self.reply(*collected, answer)
         seconds = self._wanted()
         if seconds is None:
-            refusal = self.gateway.sending.send(stanza, sender, to)
+            refusal = self.gateway.parts.sending.send(stanza, sender, to)
         else:
-            refusal = self.gateway.sending.send_and_wait(stanza, sender, to, Wait(seconds, self.gone))
+            refusal = self.gateway.parts.sending.send_and_wait(stanza, sender, to, Wait(seconds, self.gone))
             self.response.headers["Preference-Applied"] = f"wait={seconds:g}"
         return self._accepted(stanza.attrib["id"]) if refusal is None else self.reply(refusal)
 

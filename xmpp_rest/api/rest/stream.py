@@ -67,14 +67,14 @@ class StanzaStream(RestResource):
             owner = parse_jid(self.request.args.get("of", "")).bare
         except InvalidJID as e:
             self.fail(failure("to", error=f"of: name an account of this domain ({e})"))
-        if not self.gateway.accounts.exists(owner):
+        if not self.gateway.parts.accounts.exists(owner):
             self.fail(failure("to", error="of: there is no such account"))
         return owner
 
     def _source(self, owner: JID, connection: Connection) -> EventSource:
         write = writer(FORMATS[self.request.args.get("format", "json")])
         after = self.request.headers.get("Last-Event-ID") or self.request.args.get("after") or None
-        streams = self.gateway.streams
+        streams = self.gateway.parts.streams
         return resume(
             lambda last: streams.open(owner, after=last, wanted=lambda e: not e.sent, gone=connection.gone, peer=connection.peer),
             after,

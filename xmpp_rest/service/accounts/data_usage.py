@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from functools import partial
 from operator import add
 from threading import Lock
-from typing import NamedTuple
 
 from drivers import Driver, Table
+from xmpp_rest.config.table import Data as Limits
 from xmpp_rest.service.accounts.data_rights import USAGE, Place
 
 TABLE, LIST = "table", "list"
@@ -28,15 +28,6 @@ RECOUNT = 60.0  # seconds between two counts of a list
 Row = tuple[Place, str]
 
 
-class Limits(NamedTuple):
-    """At most: bytes of a store, bytes of an account, stores of an account, members of a table."""
-
-    store: int
-    account: int
-    stores: int
-    members: int
-
-
 class OverLimit(Exception):
     """The account would have more than a setting allows; the sentence names it."""
 
@@ -44,19 +35,23 @@ class OverLimit(Exception):
 class Usage:
     """What accounts have stored. Methods raise OverLimit and StorageError."""
 
-    def __init__(self, driver: Driver, limits: Callable[[], Limits]) -> None:
+    def __init__(self, driver: Driver, limits: Limits) -> None:
         self._driver = driver
         self._limits = limits
         self._lock = Lock()
         self._known: OrderedDict[Row, int] = OrderedDict()  # what this process has noted of a table, or has left of a list's block
         self._counted: OrderedDict[Place, float] = OrderedDict()  # monotonic time
 
+    def configure(self, limits: Limits) -> None:
+        """Put other limits in force."""
+        self._limits = limits
+
     @contextmanager
     def replacing(self, place: Place, table: Table | None, size: int) -> Iterator[None]:
         """Around a write of the table of a store, of so many bytes (0: it is removed)."""
-        limits, row, rounded = self._limits(), (place, TABLE), -(-size // UNIT) * UNIT
-        if isinstance(table, dict) and len(table) > limits.members:
-            raise OverLimit(f"An object of a store has at most {limits.members} members ([data] members_limit)")
+        limits, row, rounded = self._limits, (place, TABLE), -(-size // UNIT) * UNIT
+        if isinstance(table, dict) and len(table) > limits.members_limit:
+            raise OverLimit(f"An object of a store has at most {limits.members_limit} members ([data] members_limit)")
         if self._get(row, -1) == rounded:  # mostly
             yield
             return
@@ -127,7 +122,7 @@ class Usage:
             after = change(before)
             others = {name: bytes_ for name, bytes_ in noted.items() if name != key}
             if after > before:
-                _require(self._limits(), place.store, others | {key: after})
+                _require(self._limits, place.store, others | {key: after})
             return others | {key: after} if after else others
 
         self._driver.update(place.user, place.host, USAGE, work)
@@ -161,9 +156,9 @@ class Usage:
 def _require(limits: Limits, store: str, noted: dict[str, int]) -> None:
     """Raise OverLimit for what is more than the limits allow."""
     of_store = sum(bytes_ for name, bytes_ in noted.items() if name.rpartition(":")[0] == store)
-    if of_store > limits.store:
-        raise OverLimit(f"The store {store!r} would have more than {limits.store} bytes ([data] store_limit)")
-    if sum(noted.values()) > limits.account:
-        raise OverLimit(f"The stores of the account would have more than {limits.account} bytes together ([data] account_limit)")
-    if len({name.rpartition(":")[0] for name in noted}) > limits.stores:
-        raise OverLimit(f"The account would have more than {limits.stores} stores ([data] stores_limit)")
+    if of_store > limits.store_limit:
+        raise OverLimit(f"The store {store!r} would have more than {limits.store_limit} bytes ([data] store_limit)")
+    if sum(noted.values()) > limits.account_limit:
+        raise OverLimit(f"The stores of the account would have more than {limits.account_limit} bytes together ([data] account_limit)")
+    if len({name.rpartition(":")[0] for name in noted}) > limits.stores_limit:
+        raise OverLimit(f"The account would have more than {limits.stores_limit} stores ([data] stores_limit)")

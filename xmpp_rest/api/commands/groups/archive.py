@@ -17,12 +17,12 @@ REMOVED = "MAM archive removed"
 
 @command("get_mam_count")
 def get_mam_count(services: Services, user: str, host: str) -> int:
-    return services.gateway.archive.count(services.address(user, host), EVERYTHING) or 0
+    return services.gateway.parts.archive.count(services.address(user, host), EVERYTHING) or 0
 
 
 @command("remove_mam_for_user")
 def remove_mam_for_user(services: Services, user: str, host: str) -> str:
-    services.gateway.archive.remove(services.address(user, host), EVERYTHING)
+    services.gateway.parts.archive.remove(services.address(user, host), EVERYTHING)
     return REMOVED
 
 
@@ -32,19 +32,19 @@ def remove_mam_for_user_with_peer(services: Services, user: str, host: str, with
         peer = parse_jid(with_).bare
     except InvalidJID as e:
         raise rejected("Invalid peer JID") from e
-    services.gateway.archive.remove(services.address(user, host), Wanted(partner=peer))
+    services.gateway.parts.archive.remove(services.address(user, host), Wanted(partner=peer))
     return REMOVED
 
 
 def _domains(services: Services, kind: str) -> list[str]:
     """Where the archives of this type of message are: those of accounts, and those of rooms."""
-    rooms = [domain for domain in services.gateway.domains if domain != services.domain]
+    rooms = [domain for domain in services.gateway.settings.gateway.domains if domain != services.domain]
     return {"chat": [services.domain], "groupchat": rooms, "all": [services.domain, *rooms]}.get(kind, [])
 
 
 @command("delete_old_mam_messages")
 def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool | NotDone:
-    archive, old = services.gateway.archive, Wanted(end=before(days))
+    archive, old = services.gateway.parts.archive, Wanted(end=before(days))
     if type_ not in TYPES:
         return NotDone("unsupported_type")
     for owner in _owners(services, type_):
@@ -53,7 +53,7 @@ def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool |
 
 
 def _owners(services: Services, kind: str) -> list[JID]:
-    return [owner for domain in _domains(services, kind) for owner in services.gateway.archive.owners(domain)]
+    return [owner for domain in _domains(services, kind) for owner in services.gateway.parts.archive.owners(domain)]
 
 
 @command("delete_old_mam_messages_batch")
@@ -61,7 +61,7 @@ def delete_old_mam_messages_batch(services: Services, host: str, type_: str, day
     services.require_host(host)
     if type_ not in TYPES:
         raise rejected("Invalid type")
-    archive, old = services.gateway.archive, Wanted(end=before(days))
+    archive, old = services.gateway.parts.archive, Wanted(end=before(days))
     return start(services, JOB, lambda: _owners(services, type_), lambda owner, limit: archive.remove(owner, old, limit), batch_size, rate)
 
 

@@ -46,7 +46,7 @@ def start(
         return done
 
     try:
-        services.gateway.jobs.start(name, step, 60 * batch_size / rate)
+        services.gateway.parts.jobs.start(name, step, 60 * batch_size / rate)
     except GatewayError as e:
         raise rejected(e.text) from e
     return ""
@@ -54,10 +54,10 @@ def start(
 
 def status(services: Services, name: str) -> str:
     """How the job is, in the peer's words."""
-    progress = services.gateway.jobs.progress(name)
+    progress = services.gateway.parts.jobs.progress(name)
     return SENTENCES[progress.state].format(**progress._asdict()) if progress else "Operation not started"
 
 
 def abort(services: Services, name: str) -> str:
     """Stop the job, in the peer's words."""
-    return "Operation aborted" if services.gateway.jobs.abort(name) else "No task running"
+    return "Operation aborted" if services.gateway.parts.jobs.abort(name) else "No task running"

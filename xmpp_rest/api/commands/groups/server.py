@@ -51,7 +51,7 @@ def _accounts(services: Services) -> int:
 
 
 def _sessions(services: Services) -> int:
-    return len(services.gateway.sessions.all())
+    return len(services.gateway.parts.sessions.all())
 
 
 OF_HOST: Mapping[str, Callable[[Services], int]] = {"registeredusers": _accounts, "onlineusers": _sessions}
@@ -91,7 +91,7 @@ def set_loglevel(services: Services, loglevel: str) -> bool:
     """Of all processes, until they end."""
     if loglevel not in LEVELS:
         raise rejected("Invalid log level", f"loglevel: write one of {', '.join(LEVELS)}")
-    services.gateway.everywhere("log_level", level=LEVELS[loglevel])
+    services.gateway.parts.siblings.everywhere("log_level", level=LEVELS[loglevel])
     return True
 
 
@@ -105,7 +105,7 @@ def reload_config(services: Services) -> bool:
     except SettingsError as e:
         shown = str(e).replace(services.gateway.settings.base + os.sep, "")  # which file it is, not where
         raise rejected(f"Nothing was changed: {shown}") from e
-    services.gateway.everywhere("reload")
+    services.gateway.parts.siblings.everywhere("reload")
     if waiting:
         raise rejected(f"These need a restart: {', '.join(waiting)}. All else is in force")
     return True
@@ -125,7 +125,7 @@ def outgoing_s2s_number(_: Services) -> int:
 @command("clear_cache")
 def clear_cache(services: Services) -> bool:
     """What is kept in memory of passwords that were checked."""
-    services.gateway.everywhere("forget")
+    services.gateway.parts.siblings.everywhere("forget")
     return True
 
 

@@ -1,0 +1,238 @@
+"""Builds all parts of a gateway from its settings, each complete, in the order in which they need each other. Starts nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivers import Driver
+from xmpp_rest.auth.credentials import Authenticator
+from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.auth.tokens import Tokens
+from xmpp_rest.config.table import Settings
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.handlers import subscribe_handlers
+from xmpp_rest.gateway.leader import Leader
+from xmpp_rest.gateway.log_level import set_level
+from xmpp_rest.gateway.siblings import Siblings
+from xmpp_rest.gateway.tries import share_tries
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.intake import Intake
+from xmpp_rest.link.pending import Pending
+from xmpp_rest.link.router import Router
+from xmpp_rest.processes.server import Handler
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.accounts.accounts import Accounts
+from xmpp_rest.service.accounts.data import Data
+from xmpp_rest.service.accounts.data_rights import DataRights
+from xmpp_rest.service.accounts.data_usage import Usage
+from xmpp_rest.service.accounts.jobs import Jobs
+from xmpp_rest.service.accounts.last_activity import LastActivity
+from xmpp_rest.service.accounts.pep import Pep
+from xmpp_rest.service.accounts.published_cards import PublishedCards
+from xmpp_rest.service.accounts.shared_groups import SharedGroups
+from xmpp_rest.service.accounts.unregistration import Leaving
+from xmpp_rest.service.accounts.vcards import VCards
+from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.callbacks.routes import Callbacks
+from xmpp_rest.service.contacts.block_lists import BlockLists
+from xmpp_rest.service.contacts.blocking_iq import BlockingQueries
+from xmpp_rest.service.contacts.contacts import Contacts
+from xmpp_rest.service.contacts.presence import Presences
+from xmpp_rest.service.contacts.privacy import PrivacyLists
+from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
+from xmpp_rest.service.contacts.roster import Roster
+from xmpp_rest.service.messages.announcements import Announcements
+from xmpp_rest.service.messages.archive import Archive
+from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.idempotency import Idempotency
+from xmpp_rest.service.messages.mailbox import Mailbox
+from xmpp_rest.service.messages.mam import ArchiveQueries
+from xmpp_rest.service.messages.offline import Offline
+from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.muc.build import conference as build_conference
+from xmpp_rest.service.muc.conference import Conference
+from xmpp_rest.service.muc.remote import perform
+from xmpp_rest.service.muclight.away import RoomsAway
+from xmpp_rest.service.muclight.blocking import Blocking
+from xmpp_rest.service.muclight.broadcast import Voice
+from xmpp_rest.service.muclight.entity import MucLightEntity
+from xmpp_rest.service.muclight.muclight import MucLight
+from xmpp_rest.service.muclight.quotas import Quotas
+from xmpp_rest.service.muclight.room import Rules
+from xmpp_rest.service.muclight.rooms import Rooms
+from xmpp_rest.service.streams.registry import Streams
+from xmpp_rest.service.streams.sessions import Sessions
+from xmpp_rest.threads.waits import Waits
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a gateway in one process; made anew, all of them, in a process that was forked off after the start."""
+
+    passwords: Passwords
+    tokens: Tokens
+    authenticator: Authenticator
+    accounts: Accounts
+    last: LastActivity
+    vcards: VCards
+    data: Data
+    data_usage: Usage
+    data_rights: DataRights
+    jobs: Jobs
+    router: Router
+    waits: Waits
+    archive: Archive
+    streams: Streams
+    sessions: Sessions
+    mailbox: Mailbox
+    offline: Offline
+    outcomes: Outcomes
+    sending: Sending
+    idempotency: Idempotency
+    announcements: Announcements
+    contacts: Contacts
+    guard: Guard
+    privacy: PrivacyQueries
+    blocking: BlockingQueries
+    callbacks: Callbacks
+    muclight: MucLight | None
+    """None: there is no `rooms_domain`."""
+    conference: Conference | None
+    """None: there is no `conference_domain`."""
+    leader: Leader
+    siblings: Siblings
+    forget_lists: Callable[[JID], None]
+    """The block list or a privacy list of the account has changed: no process uses the old one any longer."""
+
+
+def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, command: Handler) -> Parts:
+    """The parts of one process. `command` runs what the command line says, in the leader."""
+    domain, domains = settings.gateway.domain, settings.gateway.domains
+    passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
+    accounts = Accounts(driver, passwords, domain)
+    throttle = Throttle(settings.auth.failures, waiting=max(1, settings.server.threads // 8))
+    authenticator = Authenticator(
+        driver, passwords, throttle, domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
+    )  # fmt: skip
+    idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
+    tokens = Tokens(driver, domain)
+    last = LastActivity(driver)
+    authenticator.seen = last.seen
+
+    def forget_lists(account: JID) -> None:
+        try:
+            siblings.everywhere("lists", account=str(account))
+        except GatewayError as e:
+            log.info("other processes notice within a second that a list of %s has changed: %s", account, e)
+
+    router = Router(frozenset(domains), Pending(settings.rest.iq_waiting), frozenset(domains[1:]), incidents)
+    archive = Archive(driver)
+    waits = Waits(settings.server.threads, settings.server.waits_per_account)
+    streams = Streams(archive, settings.streams, waits, incidents)
+    stamps = Stamps()
+    mailbox = Mailbox(archive, streams, accounts, stamps, incidents)
+    bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
+    presences, roster = Presences(driver, router), Roster(driver)
+    vcards = VCards(driver, PublishedCards(Pep(driver, roster)))
+    data_usage = Usage(driver, settings.data)
+    changed = {"blocklist": forget_lists, "privacy": forget_lists}
+    data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed)
+    data_rights = DataRights(driver, domains, authenticator.is_admin)
+    lists, blocks = PrivacyLists(driver), BlockLists(driver)
+    lists.changed = blocks.changed = forget_lists
+    guard = Guard(domain, lists, blocks, roster)
+    privacy = PrivacyQueries(lists, mailbox.show)
+    blocking = BlockingQueries(blocks, roster, presences, mailbox.show, accounts.exists)
+    presences.may_go = guard.may_go
+    contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show)
+    outcomes = Outcomes()
+    sending = Sending(router, mailbox, contacts, outcomes, waits, incidents)
+    sending.guard = guard
+    dead = DeadLetters(driver, domain)
+    callbacks = Callbacks(
+        settings.callbacks, router, dead, data_dir / "callbacks",
+        exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents,
+    )  # fmt: skip
+    muclight: MucLight | None = None
+    if settings.gateway.rooms_domain:
+        rooms, room_blocking = Rooms(driver, settings.gateway.rooms_domain), Blocking(driver, settings.gateway.rooms_domain, guard.blocks)
+        voice, rules = Voice(rooms, archive, stamps, router, incidents), Rules(**vars(settings.rooms))
+        quotas = Quotas(rooms, domains, rules)
+        muclight = MucLight(rooms, room_blocking, archive, stamps, voice, rules, quotas, callbacks.may_bring)
+        room_archive = ArchiveQueries(archive, router.send, muclight.may_ask)
+        router.subscribe(muclight.domain, MucLightEntity(muclight, room_blocking, room_archive.handle).handle)
+    sessions = Sessions(domain, streams, presences, sending)
+    contacts.listened = lambda account: bool(sessions.of(account))
+    offline = Offline(driver, domain, sessions.is_online)
+    mailbox.offline = offline.take
+    announcements = Announcements(driver, domain, router, incidents)
+
+    def greet(account: JID) -> None:
+        """The account has a session: what waited for one is over."""
+        offline.clear(account)
+        announcements.greet(account)
+
+    sessions.opened = lambda stream: greet(stream.owner)
+    presences.came = greet
+    jobs = Jobs(driver, domain)
+    conference: Conference | None = None
+    if settings.gateway.conference_domain:
+        conference = build_conference(
+            driver, settings.gateway.conference_domain, router, archive, stamps, settings.conference, incidents, callbacks.may_bring,
+        )  # fmt: skip
+        router.subscribe(conference.domain, conference.handle)
+    leaving = Leaving(tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)
+    accounts.before_unregister, accounts.after_unregister = leaving.before, leaving.after
+
+    def revoke(account: JID) -> None:
+        """The account has another password: what somebody got with the old one ends."""
+        count = tokens.revoke_all(account)
+        log.info("the password of %s was changed; %d token(s) of it were revoked", account, count)
+
+    accounts.password_changed = revoke
+    intake = Intake(router, settings.link.inbox_size, incidents)
+    router.observe(outcomes.heard)
+    leader = Leader(settings, domains, data_dir, router, sending, outcomes, intake, callbacks, conference, incidents)
+
+    def have_done(name: str, **arguments: Any) -> Any:
+        return siblings.have_done(name, **arguments)
+
+    rooms_away = RoomsAway(muclight, have_done) if muclight else None
+
+    def on_role(is_leader: bool) -> None:
+        if muclight:
+            muclight.away = None if is_leader else rooms_away
+        if conference:
+            conference.away = None if is_leader else lambda method, arguments: have_done("conference", method=method, arguments=arguments)
+        if is_leader:
+            leader.begin()
+
+    def of_conference(method: str, arguments: list[Any]) -> Any:
+        return perform(conference, method, arguments) if conference else None
+
+    offers: dict[str, Handler] = {"status": leader.status, "conference": of_conference, "command": command}
+    offers |= {"callbacks": callbacks.describe, "replay": callbacks.replay, **sessions.offers}
+    offers |= rooms_away.offers if rooms_away else {}
+    siblings = Siblings(data_dir, router, sending, streams, waits, on_role, offers)
+    siblings.orders |= {"end_stream": sessions.end_stream, "drop_gone": streams.drop_gone, "log_level": set_level}
+    siblings.orders |= {"forget": passwords.forget, "lift": authenticator.lift, "lists": guard.forget}
+    siblings.orders |= share_tries(throttle, siblings)
+    parts = Parts(
+        passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards, jobs=jobs,
+        data=data, data_usage=data_usage, data_rights=data_rights,
+        router=router, waits=waits, archive=archive, streams=streams, sessions=sessions, mailbox=mailbox, offline=offline,
+        outcomes=outcomes, sending=sending, idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard,
+        privacy=privacy, blocking=blocking, callbacks=callbacks, muclight=muclight, conference=conference, leader=leader,
+        siblings=siblings, forget_lists=forget_lists,
+    )  # fmt: skip
+    subscribe_handlers(parts, domains)
+    return parts
