@@ -177,7 +177,7 @@ def test_a_variable_of_the_environment_that_is_none(tmp_path: Path, name: str, m
     assert meant in unknown
 
 
-@pytest.mark.parametrize(("content", "says"), [(b"", "it is empty"), (b"\xff\xfe", "no UTF-8"), (b"x" * 70000, "more than"), (None, "Is a directory")])
+@pytest.mark.parametrize(("content", "says"), [(b"", "it is empty"), (b"\xff\xfe", "not UTF-8"), (b"x" * 70000, "more than"), (None, "Is a directory")])
 def test_a_file_that_holds_no_secret(tmp_path: Path, content: bytes | None, says: str) -> None:
     if content is None:
         (tmp_path / "secret").mkdir()

@@ -53,7 +53,7 @@ CASES: dict[str, tuple[str, Callable[[Path], None], int, list[str]]] = {
     "a folder that cannot be made": ("[server]\ndata_dir = /proc/self/data\n", nothing, 73, ["[server] data_dir = /proc/self/data: ", "another folder"]),
     "a missing file of a secret": ("[link]\nkind = component\nsecret_file = gone\n", nothing, 78, ["[link] secret_file = 'gone': ", "No such file"]),
     "no secret": ("[link]\nkind = component\n", nothing, 78, ["[link] secret: ", "kind = none"]),
-    "no database": ("[storage]\nurl = sqlite:{folder}/file\n", plain_file, 69, ["[storage] url = sqlite:…: ", "no SQLite database"]),
+    "no database": ("[storage]\nurl = sqlite:{folder}/file\n", plain_file, 69, ["[storage] url = sqlite:…: ", "not a SQLite database"]),
     "a database below a file": ("[storage]\nurl = sqlite:{folder}/file/x\n", plain_file, 69, ["[storage] url = sqlite:…: ", "is a file"]),
     "a folder as database": ("[storage]\nurl = sqlite:{folder}\n", nothing, 78, ["[storage] url = sqlite:…: ", "path of a file"]),
     "a file as folder of files": ("[storage]\nurl = flatfile:{folder}/file\n", plain_file, 78, ["[storage] url = flatfile:…: ", "path of a folder"]),

@@ -1,4 +1,4 @@
-"""What does the manual of the settings say? wsgi.ini and docs/settings.md, both written from the one table (`make manual`)."""
+"""Writes the manual of the settings, wsgi.ini and docs/settings.md, from the table (`make manual`)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ WIDTH = 118
 MANY = {"callback": "callback.bot", "rights": "rights.figures"}
 """Sections that may stand more than once, and the example that the file shows."""
 _INI_HEAD = """\
-# The configuration of xmpp-rest, and the manual of all its settings. Every setting stands here with its default; take away the `;`
-# before one to change it. Lines that begin with # or ; are ignored; a value is the rest of its line, as it is written.
+# The configuration of xmpp-rest and the manual of all settings. Each setting is listed with its default; remove the leading `;`
+# to change it. Lines that begin with # or ; are ignored; a value is the rest of its line, taken literally.
+# (In the source tree this file is generated from xmpp_rest/config/table.py by `make manual`.)
 #
-# Each setting can also come from the environment, which outranks this file: XMPP_REST_<SECTION>_<KEY>, for example
-# XMPP_REST_SERVER_BIND, and XMPP_REST_CALLBACK_BOT_URL for `url` of [callback.bot] (which makes the section).
+# Each setting can also come from the environment, which takes precedence: XMPP_REST_<SECTION>_<KEY>, for example
+# XMPP_REST_SERVER_BIND, and XMPP_REST_CALLBACK_BOT_URL for `url` of [callback.bot] (which creates the section).
 # A secret can be kept in a file of its own: <key>_file = PATH, or XMPP_REST_<SECTION>_<KEY>_FILE.
 # `<domain>` in a value stands for [gateway] domain. Relative paths are below the folder of this file.
 #
-# `python app.py check` says whether all is well, and what the gateway would do."""
+# `python app.py check` checks the configuration and says what the gateway would do."""
 
 
 def _shown(f: Field[Any]) -> str:
@@ -73,7 +74,7 @@ def markdown() -> str:
     lines = [
         "# Settings",
         "",
-        "Written from the table in `xmpp_rest/config/table.py` by `make manual`; `wsgi.ini` says the same.",
+        "Generated from `xmpp_rest/config/table.py` by `make manual`; `wsgi.ini` has the same descriptions.",
         "A value comes from the environment (`XMPP_REST_<SECTION>_<KEY>`), else from `wsgi.ini`, else it is the default.",
         "`<domain>` in a value stands for `[gateway] domain`.",
     ]

@@ -1,4 +1,4 @@
-"""Which settings are there, what may they be, and what are they now?
+"""All settings: names, types, defaults and descriptions.
 
 One table, the dataclasses below: each field is a key of a section of `wsgi.ini`, with its default as it would be written, the
 function that reads it, and its sentence for the manual. A value comes from the environment (`XMPP_REST_<SECTION>_<KEY>`), else from
@@ -62,26 +62,26 @@ def setting(default: str, read: Callable[[str], T], doc: str, *, secret: bool = 
 class Server:
     """The HTTP server."""
 
-    bind: tuple[str, int] = setting("127.0.0.1:8080", address, "Address and port to listen on. Put a proxy with TLS before anything but loopback.")
-    workers: int = setting("auto", processes(4), "Processes; auto: as many as processors, up to 4. One of them holds the link, and the others reach it: docs/running.md.")
-    threads: int = setting("64", number(2, 1024), "Threads of each process: how many requests, waiting ones included, are served at once.")
-    waits_per_account: int = setting("auto", number_or_auto(1, 1024), "Requests of one account that may wait at once in a process, for the answer to an iq or with `Prefer: wait`; further ones get 503. auto: half of `threads`. All accounts together, event streams included: three quarters.")
-    pin_workers: bool = setting("yes", yes_or_no, "yes: each process stays on one processor (Linux). Its threads cannot use two, and lose much by moving between them.")
-    worker_class: str = setting("xmpp_rest.serving.worker.Worker", class_name, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work, too.")
-    data_dir: str = setting("data", folder, "Folder of everything the gateway keeps, relative to this file. Made when missing, mode 0700.")
-    public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if not http://<bind>; used in Location fields.")
-    proxies: int = setting("0", number(0, 9), "How many trusted proxies stand before it: their X-Forwarded-For, -Proto and -Host are believed. 0: nobody's are.")
-    proxy_networks: tuple[Network, ...] = setting("127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7", networks, "Where these proxies are: addresses and networks, separated by commas. Others who connect are not believed.")
-    origins: frozenset[str] = setting("*", origins, "Web pages that browsers let use the APIs (CORS): origins such as https://app.example.net. *: any, but none with passwords that browsers keep. Empty: none.")
-    body_limit: int = setting("10485760", number(1024, 1 << 30), "Bytes of a request body that are read at the most, whatever the API; but see batch_size_limit.")
-    log_level: str = setting("info", choice("debug", "info", "warning", "error"), "How much is logged to standard error.")
+    bind: tuple[str, int] = setting("127.0.0.1:8080", address, "Address and port to listen on. Put a proxy with TLS in front of anything but loopback.")
+    workers: int = setting("auto", processes(4), "Number of processes; auto: one per processor, at most 4. One of them holds the link and the others go through it: docs/running.md.")
+    threads: int = setting("64", number(2, 1024), "Threads per process: how many requests are served at once, including those that wait.")
+    waits_per_account: int = setting("auto", number_or_auto(1, 1024), "Maximum number of requests of one account that wait at once in a process, for the answer to an iq or with `Prefer: wait`; more get 503. auto: half of `threads`. All accounts together, event streams included: three quarters.")
+    pin_workers: bool = setting("yes", yes_or_no, "yes: each process stays on one processor (Linux). Its threads cannot use two, and lose time by moving between them.")
+    worker_class: str = setting("xmpp_rest.serving.worker.Worker", class_name, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work too.")
+    data_dir: str = setting("data", folder, "Folder for everything the gateway keeps, relative to this file. Created if missing, with mode 0700.")
+    public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if it is not http://<bind>; used in Location fields.")
+    proxies: int = setting("0", number(0, 9), "Number of trusted proxies in front of the gateway: their X-Forwarded-For, -Proto and -Host are trusted. 0: these fields are ignored.")
+    proxy_networks: tuple[Network, ...] = setting("127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7", networks, "Addresses and networks of these proxies, separated by commas. The fields are ignored on connections from anywhere else.")
+    origins: frozenset[str] = setting("*", origins, "Origins whose web pages may use the APIs (CORS), such as https://app.example.net. *: any, but not with passwords that browsers remember. Empty: none.")
+    body_limit: int = setting("10485760", number(1024, 1 << 30), "Maximum request body size in bytes, for all APIs (batches: batch_size_limit).")
+    log_level: str = setting("info", choice("debug", "info", "warning", "error"), "Lowest level of messages that are logged to standard error.")
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """The XMPP entity that the gateway is."""
+    """The domains that the gateway hosts."""
 
-    domain: str = setting("localhost", domain_name, "The hosted domain: its accounts are kept here.")
+    domain: str = setting("localhost", domain_name, "The hosted domain. Its accounts are kept by the gateway.")
     rooms_domain: str = setting("muclight.<domain>", optional(domain_name), "The domain of MUC Light rooms. Empty: none.")
     conference_domain: str = setting("conference.<domain>", optional(domain_name), "The domain of rooms of XEP-0045. Empty: none.")
 
@@ -96,19 +96,19 @@ class Link:
     """The connection to the XMPP network."""
 
     kind: str = setting("none", choice("none", "component"), "none: standalone. component: external component (XEP-0114) of an XMPP server.")
-    host: str = setting("127.0.0.1", host_name, "Where the server listens for components.")
-    port: int = setting("5347", number(1, 65535), "Its port for components.")
-    secret: str = setting("", text, "The secret that the server knows for the component.", secret=True)
-    connect_timeout: float = setting("10", seconds(0.1, 600), "Seconds for reaching the server.")
-    login_timeout: float = setting("15", seconds(0.1, 600), "Seconds for the stream's opening and the handshake.")
-    keepalive: float = setting("60", seconds(1, 3600), "Seconds of silence after which the link is tried; as long again and it counts as dead.")
-    retry_max: float = setting("30", seconds(1, 3600), "Seconds between two attempts at the most; a refused login waits twice as long.")
-    outbox: str = setting("disk", choice("disk", "memory"), "Where messages wait that the server has not confirmed. disk: none is lost by a crash.")
-    outbox_size: int = setting("10000", number(1, 10_000_000), "Stanzas that wait for the link at the most; further ones get 503.")
-    outbox_share: int = setting("75", number(1, 100), "Percent of outbox_size that the stanzas of one account may take; further ones of it get 503.")
-    inbox_size: int = setting("1000", number(1, 1_000_000), "Received stanzas that wait for the gateway at the most; then the link is read no further.")
-    send_limit: int = setting("500000", number(10_000, 1 << 30), "Bytes of a sent stanza at the most; servers end the stream over a larger one (Prosody: 524288).")
-    stanza_size_limit: int = setting("3211264", number(10_000, 1 << 30), "Bytes of a received stanza at most; a larger one is skipped and refused. Above what servers pass on: six times their own limit.")
+    host: str = setting("127.0.0.1", host_name, "Host on which the server listens for components.")
+    port: int = setting("5347", number(1, 65535), "Port on which the server listens for components.")
+    secret: str = setting("", text, "The secret of the component, as configured at the server.", secret=True)
+    connect_timeout: float = setting("10", seconds(0.1, 600), "Timeout in seconds for connecting to the server.")
+    login_timeout: float = setting("15", seconds(0.1, 600), "Timeout in seconds for opening the stream and the handshake.")
+    keepalive: float = setting("60", seconds(1, 3600), "Seconds of silence after which the link is tested; after as long again it is considered dead.")
+    retry_max: float = setting("30", seconds(1, 3600), "Maximum number of seconds between two attempts to connect; twice as long after a refused login.")
+    outbox: str = setting("disk", choice("disk", "memory"), "Where messages are kept until the server has confirmed them. disk: a crash loses none.")
+    outbox_size: int = setting("10000", number(1, 10_000_000), "Maximum number of stanzas that wait for the link; more get 503.")
+    outbox_share: int = setting("75", number(1, 100), "Percentage of outbox_size that one account may use; its further stanzas get 503.")
+    inbox_size: int = setting("1000", number(1, 1_000_000), "Maximum number of received stanzas that wait to be handled; beyond it the gateway stops reading from the link.")
+    send_limit: int = setting("500000", number(10_000, 1 << 30), "Maximum size of a sent stanza in bytes; servers close the stream on a larger one (Prosody: 524288).")
+    stanza_size_limit: int = setting("3211264", number(10_000, 1 << 30), "Maximum size of a received stanza in bytes; a larger one is skipped and refused. The default is six times the limit of servers, more than they pass on.")
 
     @property
     def share(self) -> int:
@@ -120,129 +120,129 @@ class Link:
 class Storage:
     """Where accounts, rosters, archives and the rest are kept."""
 
-    url: str = setting("sqlite:gateway.sqlite", text, "Driver and place, relative to data_dir: sqlite:FILE, flatfile:FOLDER, jsonfile:FOLDER, postgres:…", secret=True)
+    url: str = setting("sqlite:gateway.sqlite", text, "Driver and location, relative to data_dir: sqlite:FILE, flatfile:FOLDER, jsonfile:FOLDER, postgres:…", secret=True)
 
 
 @dataclass(frozen=True)
 class Auth:
-    """Who may come in."""
+    """Authentication."""
 
-    admins: tuple[JID, ...] = setting("admin@<domain>", jids, "Administrators, separated by commas. The first is created at the first start.")
-    admin_password: str = setting("", text, "Its password then. Empty: a random one, printed once and kept in data_dir/admin-password.", secret=True)
-    password_hash: str = setting("SHA-1", choice("SHA-1", "SHA-256"), "Hash of new SCRAM records. SHA-1 is what Prosody and ejabberd read by default.")
-    iterations: int = setting("10000", number(4096, 10_000_000), "PBKDF2 iterations of new records.")
-    failures: int = setting("30", number(1, 1_000_000), "Wrong passwords for one account from one address in a minute; further ones get 429 and are slowed, and the right one passes.")
+    admins: tuple[JID, ...] = setting("admin@<domain>", jids, "Administrators, separated by commas. The first one is created at the first start.")
+    admin_password: str = setting("", text, "Password of the administrator that the first start creates. Empty: a random one, printed once and kept in data_dir/admin-password.", secret=True)
+    password_hash: str = setting("SHA-1", choice("SHA-1", "SHA-256"), "Hash of new SCRAM records. Prosody and ejabberd read SHA-1 by default.")
+    iterations: int = setting("10000", number(4096, 10_000_000), "PBKDF2 iterations of new password records.")
+    failures: int = setting("30", number(1, 1_000_000), "Wrong passwords per minute for one account from one address; more get 429 and are slowed down. The right password still passes.")
 
 
 @dataclass(frozen=True)
 class Rest:
     """The stanza API, /rest."""
 
-    credentials: str = setting("", optional(bearer), "A fixed `Bearer TOKEN` that stands for the gateway's domain itself; long and random, for the right one passes however many wrong ones come. Empty: none.", secret=True)
-    iq_timeout: float = setting("120", seconds(0.1, 86400), "Seconds to wait for the answer to an iq, unless Prosody-Rest-Timeout says otherwise.")
-    iq_max_timeout: float = setting("300", seconds(0.1, 86400), "Seconds that Prosody-Rest-Timeout may ask for at the most.")
-    stanza_size_limit: int = setting("196608", number(1024, 1 << 28), "Bytes of a request body at the most.")
-    batch_size_limit: int = setting("67108864", number(1024, 1 << 34), "Bytes of a batch (application/x-ndjson) at the most; stanza_size_limit holds for each line.")
-    batch_stanzas: int = setting("100000", number(1, 100_000_000), "Lines of a batch at the most.")
-    iq_waiting: int = setting("256", number(1, 100_000), "Requests that wait for the answer to an iq at the most; further ones get 500.")
+    credentials: str = setting("", optional(bearer), "A fixed `Bearer TOKEN` for the gateway's domain itself. Make it long and random: the right one is accepted however many wrong ones were sent. Empty: none.", secret=True)
+    iq_timeout: float = setting("120", seconds(0.1, 86400), "Seconds to wait for the answer to an iq, unless the request has Prosody-Rest-Timeout.")
+    iq_max_timeout: float = setting("300", seconds(0.1, 86400), "Maximum number of seconds that Prosody-Rest-Timeout may ask for.")
+    stanza_size_limit: int = setting("196608", number(1024, 1 << 28), "Maximum request body size in bytes.")
+    batch_size_limit: int = setting("67108864", number(1024, 1 << 34), "Maximum size of a batch (application/x-ndjson) in bytes; stanza_size_limit applies to each line.")
+    batch_stanzas: int = setting("100000", number(1, 100_000_000), "Maximum number of lines in a batch.")
+    iq_waiting: int = setting("256", number(1, 100_000), "Maximum number of requests that wait for the answer to an iq; more get 500.")
 
 
 @dataclass(frozen=True)
 class Data:
     """The data API, /data."""
 
-    size_limit: int = setting("2097152", number(1024, 1 << 28), "Bytes of a request body at the most: a MiB of Lua text can take a second to read.")
-    store_limit: int = setting("16777216", number(65_536, 1 << 40), "Bytes of one store at the most, as far as they came through this API.")
-    account_limit: int = setting("67108864", number(65_536, 1 << 40), "Bytes of all stores of an account together at the most, likewise.")
-    stores_limit: int = setting("100", number(1, 1_000_000), "Stores of an account at the most, likewise.")
-    members_limit: int = setting("50000", number(100, 10_000_000), "Members of an object at the most: each is a row where SQL is the storage.")
+    size_limit: int = setting("2097152", number(1024, 1 << 28), "Maximum request body size in bytes. A MiB of Lua text can take a second to read.")
+    store_limit: int = setting("16777216", number(65_536, 1 << 40), "Maximum size of a store in bytes, counting what was written through this API.")
+    account_limit: int = setting("67108864", number(65_536, 1 << 40), "Maximum size of all stores of an account together in bytes, counted likewise.")
+    stores_limit: int = setting("100", number(1, 1_000_000), "Maximum number of stores of an account, counted likewise.")
+    members_limit: int = setting("50000", number(100, 10_000_000), "Maximum number of members of an object: each is a row in SQL storage.")
 
 
 @dataclass(frozen=True)
 class Commands:
     """The command API, /api."""
 
-    fit_version: bool = setting("yes", yes_or_no, "yes: a call that names no version, and whose argument names only an older one has, is run as that one.")
-    default_version: int = setting("3", api_version, "API version of a call that names none: 0 to 3, or the ejabberd release that clients were written for.")
+    fit_version: bool = setting("yes", yes_or_no, "yes: a call without a version, whose argument names fit only an older version, is run as that version.")
+    default_version: int = setting("3", api_version, "API version of calls without one: 0 to 3, or the ejabberd release that clients were written for.")
 
 
 @dataclass(frozen=True)
 class Oauth:
-    """Tokens that programs get for a password, at /oauth/token."""
+    """Tokens that programs obtain with a password, at /oauth/token."""
 
-    expire: int = setting("3600", number(60, 10**9), "Seconds that such a token lasts where the program asks for no time.")
+    expire: int = setting("3600", number(60, 10**9), "Lifetime of such a token in seconds, unless the program asks for another.")
     client_check: str = setting(
         "db", choice("db", "allow", "deny"),
-        "Which programs get a token for a password. db: clients registered with oauth_add_client_password. allow: any. deny: none.",
+        "Which programs may obtain a token with a password. db: clients registered with oauth_add_client_password. allow: any. deny: none.",
     )  # fmt: skip
-    expire_max: int = setting("31536000", number(60, 10**9), "Seconds that it may be asked to last (`ttl` in the form) at the most.")
+    expire_max: int = setting("31536000", number(60, 10**9), "Maximum lifetime in seconds that a program may ask for (`ttl` in the form).")
 
 
 @dataclass(frozen=True)
 class Client:
     """The client API: messages, rooms, contacts and events."""
 
-    prefix: str = setting("/api", url_prefix, "The path that it stands below.")
-    generation: int = setting("6", generation, "6: answers as MongooseIM 6 gave them; 3: as its generations 2 to 5 did, with error bodies empty.")
-    realm: str = setting("mongooseim", header_text, "The realm that a 401 names.")
-    body_limit: int = setting("1048576", number(1024, 1 << 28), "Bytes of a request body at the most.")
-    page_limit: int = setting("500", number(50, 10_000), "Messages of a history page at the most.")
-    sse_timestamp_unit: str = setting("us", choice("us", "ms"), "Unit of `timestamp` in events: us, as clients of this API know it, or ms as everywhere else.")
+    prefix: str = setting("/api", url_prefix, "Path below which the API is served.")
+    generation: int = setting("6", generation, "6: answers like MongooseIM 6. 3: like MongooseIM 2 to 5, with empty error bodies.")
+    realm: str = setting("mongooseim", header_text, "Realm in WWW-Authenticate.")
+    body_limit: int = setting("1048576", number(1024, 1 << 28), "Maximum request body size in bytes.")
+    page_limit: int = setting("500", number(50, 10_000), "Maximum number of messages in a history page.")
+    sse_timestamp_unit: str = setting("us", choice("us", "ms"), "Unit of `timestamp` in events: us, as clients of this API expect, or ms as everywhere else.")
 
 
 @dataclass(frozen=True)
 class Rooms:
-    """MUC Light rooms: what their service may decide for itself. [gateway] rooms_domain says where they are."""
+    """MUC Light rooms. Their domain is [gateway] rooms_domain."""
 
-    all_can_configure: bool = setting("no", yes_or_no, "yes: every occupant may change name and subject. no: the owner only.")
-    all_can_invite: bool = setting("no", yes_or_no, "yes: every occupant may add others, over XMPP. no: the owner only. The client API lets nobody else.")
-    max_occupants: int = setting("1000", number(1, 100_000), "Occupants of a room at the most.")
-    per_owner: int = setting("1000", number(1, 10_000), "Rooms that one account owns at the most; further ones get 403.")
-    foreign_per_owner: int = setting("2000", number(0, 1_000_000), "Occupants of other servers in all rooms of one owner together, at the most.")
+    all_can_configure: bool = setting("no", yes_or_no, "yes: every occupant may change name and subject. no: only the owner.")
+    all_can_invite: bool = setting("no", yes_or_no, "yes: every occupant may add others over XMPP. no: only the owner. In the client API it is always only the owner.")
+    max_occupants: int = setting("1000", number(1, 100_000), "Maximum number of occupants of a room.")
+    per_owner: int = setting("1000", number(1, 10_000), "Maximum number of rooms that one account owns; more get 403.")
+    foreign_per_owner: int = setting("2000", number(0, 1_000_000), "Maximum number of occupants from other servers in all rooms of one owner together.")
 
 
 @dataclass(frozen=True)
 class Conference:
-    """Rooms of XEP-0045. [gateway] conference_domain says where they are."""
+    """Rooms of XEP-0045. Their domain is [gateway] conference_domain."""
 
-    persistent: bool = setting("no", yes_or_no, "yes: new rooms are kept when everybody has left, and when the gateway restarts.")
-    archive: bool = setting("yes", yes_or_no, "yes: what is said in new rooms is archived (their option `mam`).")
-    allow_subscription: bool = setting("no", yes_or_no, "yes: new rooms take subscriptions (MUC/Sub; their option of this name), as ejabberd's packages have it.")
-    history_size: int = setting("20", number(0, 1000), "Messages that a newcomer is shown at the most.")
-    unused_after: float = setting("3600", seconds(0, 31_536_000), "Seconds after which a room goes that is not persistent, that nobody has entered and nobody subscribes to, such as one that a command made; 0: it stays.")
+    persistent: bool = setting("no", yes_or_no, "yes: new rooms are kept after everybody has left, and over a restart of the gateway.")
+    archive: bool = setting("yes", yes_or_no, "yes: new rooms archive their messages (room option `mam`).")
+    allow_subscription: bool = setting("no", yes_or_no, "yes: new rooms accept subscriptions (MUC/Sub; room option of this name), as in ejabberd's packages.")
+    history_size: int = setting("20", number(0, 1000), "Maximum number of messages shown to somebody who enters.")
+    unused_after: float = setting("3600", seconds(0, 31_536_000), "Seconds after which a room is removed that is not persistent, was never entered and has no subscribers, such as one made by a command. 0: never.")
 
 
 @dataclass(frozen=True)
 class Streams:
-    """Event streams, of every API. Each holds a thread: never more than three quarters of [server] threads are open at once."""
+    """Event streams of all APIs. Each takes a thread, so at most three quarters of [server] threads are open at once."""
 
-    total: int = setting("48", number(1, 10_000), "Open streams in a process at the most; further ones get 503.")
-    per_account: int = setting("10", number(1, 10_000), "Open streams of one account at the most; further ones get 503.")
-    queue_size: int = setting("1000", number(1, 1_000_000), "Events that wait for a slow reader at the most; then its stream ends.")
-    heartbeat: float = setting("15", seconds(0.1, 300), "Seconds of silence after which a comment is sent, so that no intermediary cuts the stream.")
-    write_timeout: float = setting("30", seconds(0.1, 600), "Seconds that a reader may take nothing of what is sent; then its stream ends.")
+    total: int = setting("48", number(1, 10_000), "Maximum number of open streams per process; more get 503.")
+    per_account: int = setting("10", number(1, 10_000), "Maximum number of open streams per account; more get 503.")
+    queue_size: int = setting("1000", number(1, 1_000_000), "Maximum number of events that wait for a slow reader; beyond it the stream ends.")
+    heartbeat: float = setting("15", seconds(0.1, 300), "Seconds of silence after which a comment is sent, so that no proxy cuts the stream.")
+    write_timeout: float = setting("30", seconds(0.1, 600), "Seconds for which a reader may accept no data; then its stream ends.")
 
 
 @dataclass(frozen=True)
 class Callback:
     """A URL that answers stanzas: one section `[callback.NAME]` each."""
 
-    url: str = setting("", http_url, "Where stanzas are POSTed. May hold user:password@ and {kind}, {type}, {to}, {from}.", secret=True, required=True)
-    address: tuple[JID, ...] = setting("<domain>", jids, "Bot addresses (bare JIDs), or a hosted domain for all of it that is no account; separated by commas.")
-    kinds: frozenset[str] = setting("message, presence, iq", some_of("message", "presence", "iq"), "Which stanzas.")
-    events: frozenset[str] = setting("bare, full, host", some_of(*EVENTS), "By the form of `to`: user@host, user@host/resource, host alone.")
-    content_type: str = setting("application/xmpp+xml", content_type, "How stanzas are written, unless the URL asks for another format: `xml`, `json`, `form` or `cbor`.")
-    timeout: float = setting("30", seconds(0.1, 600), "Seconds for the whole answer.")
-    concurrency: int = setting("4", number(1, 256), "Requests at once; the stanzas of one sender are always sent one after the other.")
-    queue_size: int = setting("1000", number(1, 1_000_000), "Stanzas that wait at the most; further ones are refused with resource-constraint.")
-    queue_share: int = setting("75", number(1, 100), "Percent of queue_size that the stanzas of one sender may take; further ones of it are refused.")
-    keep: str = setting("disk", choice("disk", "memory"), "Where messages and presences wait until they are answered. disk: none is lost by a crash.")
-    retries: int = setting("0", number(0, 100), "Further attempts after no connection, 429, 502, 503 or 504; the sender hears of the last one alone.")
-    retry_max: float = setting("300", seconds(0.1, 86400), "Seconds between two attempts at the most. They double from half a second; Retry-After counts.")
-    reply_rate: int = setting("20", number(1, 1_000_000), "Replies to one sender within a second; further ones wait, so that two programs do not answer each other without end.")
-    rooms: str = setting("admins", choice("admins", "anyone"), "Who may bring the bot into a room: administrators alone, or anyone who may add people to the room.")
-    dead_letters: int = setting("1000", number(0, 100_000), "Undelivered stanzas that are kept, to be read and replayed at /rest/callbacks; the oldest go first.")
-    secret: bytes = setting("", signing_secret, "Signs requests (Standard Webhooks): whsec_ and base64, or text. Empty: no signature.", secret=True)
+    url: str = setting("", http_url, "URL to which stanzas are POSTed. May contain user:password@ and {kind}, {type}, {to}, {from}.", secret=True, required=True)
+    address: tuple[JID, ...] = setting("<domain>", jids, "Addresses of the bot (bare JIDs), separated by commas; a hosted domain stands for all its addresses without an account.")
+    kinds: frozenset[str] = setting("message, presence, iq", some_of("message", "presence", "iq"), "Kinds of stanzas that are POSTed.")
+    events: frozenset[str] = setting("bare, full, host", some_of(*EVENTS), "Forms of `to` that are POSTed. bare: user@host; full: user@host/resource; host: the domain alone.")
+    content_type: str = setting("application/xmpp+xml", content_type, "Format of POSTed stanzas, unless the URL asks for another one: `xml`, `json`, `form` or `cbor`.")
+    timeout: float = setting("30", seconds(0.1, 600), "Timeout in seconds for the whole answer.")
+    concurrency: int = setting("4", number(1, 256), "Maximum number of requests at once. The stanzas of one sender are always POSTed one after another.")
+    queue_size: int = setting("1000", number(1, 1_000_000), "Maximum number of stanzas that wait; more are refused with resource-constraint.")
+    queue_share: int = setting("75", number(1, 100), "Percentage of queue_size that one sender may use; its further stanzas are refused.")
+    keep: str = setting("disk", choice("disk", "memory"), "Where messages and presences are kept until they are answered. disk: a crash loses none.")
+    retries: int = setting("0", number(0, 100), "Number of further attempts if there is no connection, or after 429, 502, 503 or 504. The sender is told the result of the last one only.")
+    retry_max: float = setting("300", seconds(0.1, 86400), "Maximum number of seconds between two attempts. The pause doubles from half a second; Retry-After is honoured.")
+    reply_rate: int = setting("20", number(1, 1_000_000), "Maximum number of replies to one sender per second; more wait, so that two programs do not answer each other endlessly.")
+    rooms: str = setting("admins", choice("admins", "anyone"), "Who may add the bot to a room: only administrators, or anyone who may add people to the room.")
+    dead_letters: int = setting("1000", number(0, 100_000), "Maximum number of undelivered stanzas that are kept, to be read and replayed at /rest/callbacks; the oldest are removed first.")
+    secret: bytes = setting("", signing_secret, "Key that signs requests (Standard Webhooks): whsec_ and base64, or text. Empty: no signature.", secret=True)
 
     @property
     def share(self) -> int:
@@ -252,12 +252,12 @@ class Callback:
 
 @dataclass(frozen=True)
 class Right:
-    """A rule that opens commands of /api: one section `[rights.NAME]` each. One rule that fits is enough; administrators have one already."""
+    """A rule that permits commands of /api: one section `[rights.NAME]` each. One matching rule is enough; administrators have one already."""
 
-    who: tuple[str, ...] = setting("admin", callers, "For whom: admin, account (any), anonymous, all, addresses (`*@<domain>`, too) and networks (192.0.2.0/24), any of them.")
-    what: tuple[str, ...] = setting("", commands, "Which commands: names, [tag:NAME], or * for all; behind a ! they are taken away again from what the others add.", required=True)
-    from_: tuple[str, ...] = setting("", front_ends, "From where: api, ctl (the command line). Empty: both.")
-    scopes: frozenset[str] = setting("", scopes, "The rule is for tokens with one of these scopes, whose owner is among `who`. Empty: for callers without a token.")
+    who: tuple[str, ...] = setting("admin", callers, "Callers, any of: admin, account (any), anonymous, all, addresses (also `*@<domain>`), networks (192.0.2.0/24).")
+    what: tuple[str, ...] = setting("", commands, "Commands: names, [tag:NAME], or * for all; a leading ! excludes what the others include.", required=True)
+    from_: tuple[str, ...] = setting("", front_ends, "Where the call comes from: api, ctl (the command line). Empty: both.")
+    scopes: frozenset[str] = setting("", scopes, "The rule applies to tokens with one of these scopes whose owner is among `who`. Empty: to callers without a token.")
 
 
 @dataclass(frozen=True)
