@@ -14,10 +14,12 @@ run: venv        ## serve on 127.0.0.1:8080 by wsgi.ini
 test: $(VENV)/.dev ## all tests, a file at a time on each processor
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev ## ruff, mypy, and no truth values of XML elements
+lint: $(VENV)/.dev ## ruff, mypy, spelling, banned phrases, and no truth values of XML elements
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python lint/element_truth.py app.py drivers xmpp_rest tests bench
+	$(BIN)/codespell app.py drivers xmpp_rest tests bench lint docs deploy wsgi.ini *.md
+	$(BIN)/python lint/phrases.py
 
 bench: $(VENV)/.dev ## speed beside mod_rest, mod_data_access (PROSODY_PLUGINS=…) and ejabberd: bench/RESULTS.md
 	$(BIN)/python -m bench $(ARGS)

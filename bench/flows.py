@@ -1,4 +1,4 @@
-"""How fast is what is no single request: batches, callbacks, the link itself, event streams?"""
+"""Measures what is not a single request: batches, callbacks, the link itself, event streams."""
 
 from __future__ import annotations
 

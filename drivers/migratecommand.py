@@ -52,7 +52,7 @@ def _in_use(source: Driver, target: Driver) -> bool:
     used = [("FROM", *entry) for entry in held(source)]
     used += [("TO", *entry) for entry in held(target)] if target.exists() else []
     for which, domain, holding in used:
-        _say(f"a gateway uses {which} for {domain}: {holding.where}; stop it first, lest what it writes meanwhile is missing", code=0)
+        _say(f"a gateway uses {which} for {domain}: {holding.where}; stop it first, or what it writes meanwhile will be missing", code=0)
     return bool(used)
 
 

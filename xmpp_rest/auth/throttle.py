@@ -108,7 +108,7 @@ class Throttle:
         return wait
 
     def succeeded(self, named: Key) -> None:
-        """The right password was given: the count begins anew, once in a window, lest successes allow any number of failures.
+        """The right password was given: the count starts again, once in a window, so that successes do not allow any number of failures.
 
         It counts for no attempt, either: a program that asks often does not use up what is there for it.
         """

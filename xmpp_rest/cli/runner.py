@@ -76,7 +76,7 @@ class Runner:
             raise errors.internal_error() from e
 
     def _asker(self, auth: Sequence[str] | None) -> Asker:
-        """Whoever may read the data folder may everything; with an account and its password, what that one may. Raises Failure."""
+        """Whoever may read the data folder may do everything; with an account and its password, what that one may. Raises Failure."""
         if auth is None:
             return Asker()
         user, host, password = auth

@@ -53,7 +53,7 @@ def read_ini(text: str) -> IniFile:
         if match := SECTION.fullmatch(content):
             section, last = _section(file, match, number), None
         elif content.startswith("["):
-            section, last = content[1:].strip(), None  # whose settings are left out, lest they be called wrong too
+            section, last = content[1:].strip(), None  # whose settings are left out, so that they are not called wrong too
             file.problems.append(Problem(number, None, "", "the ] of a section is missing; write [server], for example"))
         elif line[0].isspace() and last:
             last.value += f"\n{content}"

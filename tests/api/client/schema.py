@@ -36,7 +36,7 @@ class Checker:
 
     def _type(self, value: Any, name: str, _: Schema, where: str) -> Iterator[str]:
         if not TYPES[name](value):
-            yield f"{where} is no {name}: {value!r}"
+            yield f"{where} is not {name}: {value!r}"
 
     def _enum(self, value: Any, values: list[Any], _: Schema, where: str) -> Iterator[str]:
         if value not in values:

@@ -21,7 +21,7 @@ class Listing(DataResource):
     def refusal(self, caller: Caller) -> str | None:
         account = read_account(self.args["path"])
         if account is None:
-            self.refuse(404, "There can be no account of this name")
+            self.refuse(404, "No account can have this name")
         self.account = account
         with self.reading():
             return self.gateway.parts.data_rights.refusal(caller, account, change=False)
