@@ -30,7 +30,7 @@ class Merged(NamedTuple):
 
 
 OF_THE_DOMAIN = {"auth": {"admins"}}
-"""Those of them, with the rights, that name accounts at the domain: they take effect with it, so that its administrators are not shut out."""
+"""Those of them, with the rights, that name accounts at the domain: they take effect with it, or its administrators were shut out."""
 
 
 def merge(old: Settings, new: Settings) -> Merged:
