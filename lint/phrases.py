@@ -16,8 +16,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 SUFFIXES = {".py", ".md", ".ini", ".conf", ".lua", ".yml", ".service", ".toml"}
-NOT_OURS = ("docs/compatibility/", "tests/drivers/fixtures/", "tests/protocol/vectors/", "bench/RESULTS.md", "CHANGELOG.md")
-"""What quotes other programs, was measured, or is history."""
+NOT_OURS = ("docs/compatibility/", "tests/lint/", "tests/drivers/fixtures/", "tests/protocol/vectors/", "bench/RESULTS.md", "CHANGELOG.md")
+"""What quotes other programs or the phrases, was measured, or is history."""
 STATEMENTS = ("lint", "tests/docs")
 """Folders whose module docstrings must be statements."""
 
