@@ -19,7 +19,7 @@ ALLOWED = {  # layer → layers of the project that it may import, besides itsel
     "xmpp_rest.incidents": set[str](),
     "xmpp_rest.config": {"protocol", "errors", "drivers"},
     "xmpp_rest.threads": {"errors"},
-    "xmpp_rest.serving": {"http", "config", "errors"},
+    "xmpp_rest.serving": {"http", "config", "errors", "threads"},
     "xmpp_rest.processes": {"threads", "errors", "incidents", "protocol", "gateway.events"},
     "xmpp_rest.auth": LOWEST | {"processes", "drivers"},
     "xmpp_rest.link": LOWEST | {"processes"},

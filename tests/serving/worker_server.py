@@ -62,7 +62,7 @@ def stream():
 def reap(kind):
     # a deadline that fails in a way that nobody foresaw
     reaper = next(o for o in __import__("gc").get_objects() if type(o) is worker.Reaper)
-    reaper.at(time.monotonic(), lambda: {}[kind])
+    reaper.after(0, lambda: {}[kind])
     return "planned"
 
 app.extensions["ending"] = (lambda: ended.append(True),)

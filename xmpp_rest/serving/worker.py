@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import heapq
-import itertools
-import logging
 import os
 import select
 import socket
@@ -28,53 +25,18 @@ from werkzeug.exceptions import ClientDisconnected
 
 from xmpp_rest.serving.body import TimedBody, is_here
 from xmpp_rest.serving.parser import Parser
+from xmpp_rest.serving.reaper import Reaper
 from xmpp_rest.serving.sending_socket import ClientSocket
 from xmpp_rest.serving.shares import ABSENT, Shares
-
-log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 15.0  # from the first byte to the end of the head
 IO_SECONDS = 30.0  # for one write to get anywhere
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
-LINGER_SECONDS = 2.0  # for a client to take the end of an answer (RFC 9112 §9.6)
 YIELD = 0.005  # seconds that a worker which has more connections than another lets that one go first
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PAUSE = 0.5  # seconds without taking a connection, where the system has no descriptor for it
 QUIET = 60.0  # seconds between two lines about trouble of the loop
 NEXT_REQUEST = 0.02  # seconds that a thread waits for the next request on its connection, if nobody else waits for a thread
-
-
-class Reaper:
-    """Ends what has passed its deadline, and closes connections gently, in one thread. Owned by the worker."""
-
-    def __init__(self) -> None:
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def at(self, when: float, act: Callable[[], None]) -> None:
-        """Call `act` at the monotonic time `when`; it must not block, and looks for itself whether it is still due."""
-        with self._changed:
-            heapq.heappush(self._due, (when, next(self._numbers), act))
-            if self._due[0][0] == when:
-                self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._due or self._due[0][0] > time.monotonic():
-                    self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
-                _, _, act = heapq.heappop(self._due)
-            try:
-                act()
-            except (OSError, ValueError):  # the connection went away by itself
-                continue
-            except Exception:  # one connection's trouble must not cost the others their deadlines
-                log.exception("a deadline could not be kept")
 
 
 class Pool(ThreadPoolExecutor):
@@ -121,9 +83,9 @@ class Connection(TConn):  # type: ignore[misc]
     def due_in(self, seconds: float | None) -> None:
         """Free the thread after so many seconds from now, unless told otherwise before."""
         self.deadline = None if seconds is None else time.monotonic() + seconds
-        if self.deadline is not None and not self._watched:
+        if seconds is not None and not self._watched:
             self._watched = True
-            self.reaper.at(self.deadline, self._look)
+            self.reaper.after(seconds, self._look)
 
     def _look(self) -> None:
         """One look at a time is planned for each connection, however often its deadline moves."""
@@ -131,11 +93,13 @@ class Connection(TConn):  # type: ignore[misc]
         deadline = self.deadline
         if deadline is None:
             return
-        if deadline > time.monotonic():
+        left = deadline - time.monotonic()
+        if left > 0:
             self._watched = True
-            self.reaper.at(deadline, self._look)
+            self.reaper.after(left, self._look)
             return
-        self.sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in recv
+        with contextlib.suppress(OSError):  # the connection went away by itself
+            self.sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in recv
 
     def has_next(self) -> bool:
         """Whether the next request is there, or comes within NEXT_REQUEST; or the client has closed."""
@@ -151,29 +115,10 @@ class Connection(TConn):  # type: ignore[misc]
 
     def close(self, graceful: bool = False) -> None:
         self.deadline = None
-        if not graceful:
+        if graceful:
+            self.reaper.close(self.sock)
+        else:
             super().close()
-            return
-        with contextlib.suppress(OSError):
-            self.sock.setblocking(False)
-            self.sock.shutdown(socket.SHUT_WR)
-        until = time.monotonic() + LINGER_SECONDS
-        self.reaper.at(time.monotonic(), lambda: self._linger(until))
-
-    def _linger(self, until: float) -> None:
-        """Read what the client still sends, so that the kernel does not cut off the end of the answer with a reset."""
-        try:
-            while self.sock.recv(65536):
-                if time.monotonic() > until:
-                    break
-        except BlockingIOError:
-            if time.monotonic() < until:
-                self.reaper.at(time.monotonic() + 0.05, lambda: self._linger(until))
-                return
-        except OSError:
-            self.sock.close()
-            raise
-        self.sock.close()
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
