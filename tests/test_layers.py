@@ -35,12 +35,19 @@ STILL = {  # what points the wrong way until it is mended
 IMPURE = {"flask", "threading", "socket", "pathlib", "os", "subprocess", "urllib3", "sqlite3"}
 
 
+CIRCLES: dict[frozenset[str], str] = {  # modules that import one another, and why
+    frozenset({"xmpp_rest.gateway.handlers", "xmpp_rest.gateway.wiring"}): "a type hint: the handlers are made of the parts, and are one of them",
+}
+
+
 def imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            base = ".".join((*package, *((node.module,) if node.module else ())))
+            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("layer", ALLOWED)
@@ -59,3 +66,37 @@ def test_a_layer_imports_only_what_is_below_it(layer: str) -> None:
 def test_the_protocol_layer_is_pure() -> None:
     for path in (ROOT / "xmpp_rest/protocol").rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & IMPURE, path
+
+
+def graph() -> dict[str, set[str]]:
+    """Module → modules of the project that it imports, anywhere in the file: in functions and for type checking, too."""
+    files = {path: path.relative_to(ROOT).with_suffix("").parts for folder in ("xmpp_rest", "drivers") for path in (ROOT / folder).rglob("*.py")}
+    names = {".".join(parts).removesuffix(".__init__"): path for path, parts in files.items()}
+
+    def module(name: str) -> str:
+        return name if name in names else name.rpartition(".")[0]
+
+    return {name: {module(each) for each in imports(path)} & names.keys() - {name} for name, path in names.items()}
+
+
+def circles(edges: dict[str, set[str]]) -> set[frozenset[str]]:
+    """The largest sets of modules each of which reaches all others of its set."""
+
+    def reach(start: str) -> set[str]:
+        found, left = set[str](), [start]
+        while left:
+            new = edges[left.pop()] - found
+            found |= new
+            left += new
+        return found
+
+    reached = {name: reach(name) for name in edges}
+    return {frozenset(other for other in reached[name] if name in reached[other]) for name in edges if name in reached[name]}
+
+
+def test_no_module_imports_one_that_imports_it() -> None:
+    assert circles(graph()) == set(CIRCLES)
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == {frozenset("abc")}

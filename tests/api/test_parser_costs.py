@@ -29,7 +29,7 @@ from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.http.conditional import parse_tags
 from xmpp_rest.http.encodings import coding_of, decode
 from xmpp_rest.http.fields import parse_accept, parse_charsets, parse_languages, parse_media_type
-from xmpp_rest.http.ranges import parse_range
+from xmpp_rest.http.range_field import parse_range
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.cbor import MAX_DEPTH, BadCBOR, read_cbor
 from xmpp_rest.protocol.codecs import CBOR, CODECS, FORM, JSON, TEXT, XMPP_XML

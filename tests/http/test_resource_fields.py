@@ -16,7 +16,7 @@ from xmpp_rest.http.choice import choose_charset, choose_language, choose_type
 from xmpp_rest.http.conditional import parse_tags
 from xmpp_rest.http.dates import parse_http_date
 from xmpp_rest.http.fields import Malformed, parse_accept, parse_charsets, parse_languages, parse_media_type
-from xmpp_rest.http.ranges import parse_range, satisfiable
+from xmpp_rest.http.range_field import parse_range, satisfiable
 from xmpp_rest.http.resource import Resource
 
 # What may stand in a field by WSGI: Latin-1 without line breaks; the shorter alphabet hits the grammars more often.

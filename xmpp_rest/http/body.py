@@ -1,4 +1,4 @@
-"""How does the value of a provide callback become the bytes of a body?"""
+"""Bodies: makes bytes or streams of what a callback returned."""
 
 from __future__ import annotations
 

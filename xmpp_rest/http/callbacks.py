@@ -1,8 +1,9 @@
-"""Which callbacks does a class define, and which steps of the machine does it need for them?"""
+"""The callbacks that a class defines, and the steps of the machine that they make necessary."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -30,6 +31,17 @@ class Step(NamedTuple):
 
     decide: Callable[[Any], int]
     always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What is known of every request to a class beforehand."""
+
+    defined: Mapping[str, Callback]
+    #: S1 to N6.
+    steps: tuple[Callable[[Any], int], ...]
+    #: G1 to G3.
+    fields: tuple[Callable[[Any], int], ...]
 
 
 def needed(steps: Iterable[Step], defined: Collection[str]) -> tuple[Callable[[Any], int], ...]:

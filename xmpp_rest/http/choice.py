@@ -1,4 +1,4 @@
-"""Which of the things offered does the client like best? (RFC 9110 §12.4, §12.5)
+"""Chooses the media type, language or charset that the client prefers (RFC 9110 §12.4, §12.5).
 
 One rule for media types, languages and charsets: the most specific member of the field that matches an offer gives
 its weight; weight 0 is out; then the highest weight, the more specific member, the offer listed first.
@@ -83,12 +83,7 @@ def _choose_type(frozen: tuple[object, ...], accept: str, charsets: Charsets | N
     ranges = parse_accept(accept)
     if not ranges:
         return _selection(0, entries[0], Offer(0, 0, entries[0].own_params), charsets)
-    offers = [
-        (offer, index)
-        for index, entry in enumerate(entries)
-        for offer in _offers(entry, ranges, charsets)
-        if offer.weight > 0
-    ]
+    offers = [(offer, index) for index, entry in enumerate(entries) for offer in _offers(entry, ranges, charsets) if offer.weight > 0]
     if not offers:
         return None
     # max() keeps the first of equals, which is the one the resource lists first.

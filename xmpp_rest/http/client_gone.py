@@ -1,4 +1,7 @@
-"""Is the client still there, and does it take what it is sent? The socket under a WSGI request, where the server tells of it."""
+"""The connection of a request: tells whether the client has closed it, and bounds writes to it.
+
+It needs the socket under the WSGI request, which some servers pass on.
+"""
 
 from __future__ import annotations
 

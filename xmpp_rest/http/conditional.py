@@ -1,4 +1,4 @@
-"""Do the preconditions of the request hold? (steps C1 to C4, RFC 9110 §13)
+"""Conditional requests: evaluates the preconditions (steps C1 to C4, RFC 9110 §13).
 
 Werkzeug's ``is_resource_modified`` does not help here: it fails ``If-Match: *`` on a resource that exists, knows no
 ``If-Unmodified-Since``, and looks at GET and HEAD only.
@@ -13,8 +13,8 @@ from werkzeug.http import http_date
 
 from .callbacks import Step
 from .dates import as_utc, now, parse_http_date, write_http_date
-from .exchange import Exchange
 from .methods import READS
+from .state import RequestState
 
 _OPAQUE = '"[!#-~\x80-\U0010ffff]*"'
 _TAG = re.compile(f"(?:W/)?{_OPAQUE}")
@@ -26,81 +26,81 @@ _BLANKS = re.compile("[ \t]*")
 _FIELDS = ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
 
 
-def preconditions(x: Exchange) -> int:
+def preconditions(state: RequestState) -> int:
     """C1 to C4 in the order of RFC 9110 §13.2.2: the status that ends the request, or 0 when all hold."""
-    if x.environ.keys().isdisjoint(_FIELDS):
+    if state.environ.keys().isdisjoint(_FIELDS):
         return 0
-    return if_match(x) or if_none_match(x)
+    return if_match(state) or if_none_match(state)
 
 
-def if_match(x: Exchange) -> int:
+def if_match(state: RequestState) -> int:
     """C1, RFC 9110 §13.1.1; If-Unmodified-Since counts without it only."""
-    field = x.environ.get("HTTP_IF_MATCH")
+    field = state.environ.get("HTTP_IF_MATCH")
     if field is None:
-        return if_unmodified_since(x)
+        return if_unmodified_since(state)
     wanted = parse_tags(field)
     if wanted is None:
         return 400
     if "*" in wanted:
         return 0
-    tag = current_tag(x)
+    tag = current_tag(state)
     return 0 if tag is not None and _STRONG.fullmatch(tag) and tag in wanted else 412
 
 
-def if_unmodified_since(x: Exchange) -> int:
+def if_unmodified_since(state: RequestState) -> int:
     """C2, RFC 9110 §13.1.4."""
-    date = parse_http_date(x.environ.get("HTTP_IF_UNMODIFIED_SINCE", ""))
+    date = parse_http_date(state.environ.get("HTTP_IF_UNMODIFIED_SINCE", ""))
     if date is None:
         return 0
-    modified = modification_date(x)
+    modified = modification_date(state)
     return 412 if modified is not None and modified > date else 0
 
 
-def if_none_match(x: Exchange) -> int:
+def if_none_match(state: RequestState) -> int:
     """C3, RFC 9110 §13.1.2; If-Modified-Since counts without it only."""
-    field = x.environ.get("HTTP_IF_NONE_MATCH")
+    field = state.environ.get("HTTP_IF_NONE_MATCH")
     if field is None:
-        return if_modified_since(x)
+        return if_modified_since(state)
     wanted = parse_tags(field)
     if wanted is None:
         return 400
-    if not _weakly_matches(x, wanted):
+    if not _weakly_matches(state, wanted):
         return 0
-    return not_modified(x) if x.method in READS else 412
+    return not_modified(state) if state.method in READS else 412
 
 
-def _weakly_matches(x: Exchange, wanted: frozenset[str]) -> bool:
+def _weakly_matches(state: RequestState, wanted: frozenset[str]) -> bool:
     if "*" in wanted:
         return True
-    tag = current_tag(x)
+    tag = current_tag(state)
     return tag is not None and tag.removeprefix("W/") in {each.removeprefix("W/") for each in wanted}
 
 
-def if_modified_since(x: Exchange) -> int:
+def if_modified_since(state: RequestState) -> int:
     """C4, RFC 9110 §13.1.3."""
-    if x.method not in READS:
+    if state.method not in READS:
         return 0
-    date = parse_http_date(x.environ.get("HTTP_IF_MODIFIED_SINCE", ""))
+    date = parse_http_date(state.environ.get("HTTP_IF_MODIFIED_SINCE", ""))
     if date is None or date > now():
         return 0
-    modified = modification_date(x)
-    return not_modified(x) if modified is not None and modified <= date else 0
+    modified = modification_date(state)
+    return not_modified(state) if modified is not None and modified <= date else 0
 
 
-def not_modified(x: Exchange) -> int:
+def not_modified(state: RequestState) -> int:
     """304 with the fields that RFC 9110 §15.4.5 asks for."""
-    generate_etag(x)
-    expires(x)
+    generate_etag(state)
+    expires(state)
     return 304
 
 
-def if_range(x: Exchange) -> bool:
+def if_range(state: RequestState) -> bool:
     """R1, RFC 9110 §13.1.5: whether the range still applies. A date is never known to be a strong validator."""
-    field = x.environ.get("HTTP_IF_RANGE")
+    field = state.environ.get("HTTP_IF_RANGE")
     if field is None:
         return True
     wanted = field.strip(" \t")
-    return _STRONG.fullmatch(wanted) is not None and wanted == current_tag(x)
+    return _STRONG.fullmatch(wanted) is not None and wanted == current_tag(state)
 
 
 def parse_tags(field: str) -> frozenset[str] | None:
@@ -129,9 +129,9 @@ def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
 # -- what the resource says of itself, each asked once
 
 
-def current_tag(x: Exchange) -> str | None:
+def current_tag(state: RequestState) -> str | None:
     """The entity tag as it is sent (RFC 9110 §8.8.3). Raises TypeError or ValueError when it is none."""
-    tag: str | None = x.ask_once("generate_etag", _entity_tag)
+    tag: str | None = state.ask_once("generate_etag", _entity_tag)
     return tag
 
 
@@ -154,9 +154,9 @@ def _entity_tag(answer: object) -> str | None:
     return tag if max(tag) <= "\xff" else tag.encode().decode("latin-1")
 
 
-def modification_date(x: Exchange) -> datetime | None:
+def modification_date(state: RequestState) -> datetime | None:
     """When the resource was last modified; a date in the future is now (RFC 9110 §8.8.2.1)."""
-    modified: datetime | None = x.ask_once("last_modified", _clamped)
+    modified: datetime | None = state.ask_once("last_modified", _clamped)
     return modified
 
 
@@ -164,27 +164,27 @@ def _clamped(answer: object) -> datetime | None:
     return None if answer is None else min(as_utc(answer, "last_modified"), now().replace(microsecond=0))
 
 
-def generate_etag(x: Exchange) -> int:
+def generate_etag(state: RequestState) -> int:
     """G1."""
-    tag = current_tag(x)
+    tag = current_tag(state)
     if tag is not None:
-        x.draft.set_field("ETag", tag)
+        state.builder.set_field("ETag", tag)
     return 0
 
 
-def last_modified(x: Exchange) -> int:
+def last_modified(state: RequestState) -> int:
     """G2."""
-    modified = modification_date(x)
+    modified = modification_date(state)
     if modified is not None:
-        x.draft.set_field("Last-Modified", http_date(modified))
+        state.builder.set_field("Last-Modified", http_date(modified))
     return 0
 
 
-def expires(x: Exchange) -> int:
+def expires(state: RequestState) -> int:
     """G3; a str goes as it is: "0" means already expired (RFC 9111 §5.3)."""
-    answer = x.ask("expires", None)
+    answer = state.ask("expires", None)
     if answer is not None:
-        x.draft.set_field("Expires", answer if isinstance(answer, str) else write_http_date(answer, "expires"))
+        state.builder.set_field("Expires", answer if isinstance(answer, str) else write_http_date(answer, "expires"))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Which instant does an HTTP date name, and how is one written? (RFC 9110 §5.6.7)"""
+"""HTTP dates: reads the three forms, writes the preferred one (RFC 9110 §5.6.7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do Accept, Accept-Language, Accept-Charset and Content-Type say? (RFC 9110 §12.5, §8.3)
+"""Parsers of Accept, Accept-Language, Accept-Charset and Content-Type (RFC 9110 §12.5, §8.3).
 
 Everything here is cached, in bounded caches that hold no long field.
 """

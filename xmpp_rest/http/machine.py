@@ -1,4 +1,4 @@
-"""In which order are the questions asked? (RFC 9110 §13.2 and the lineage of webmachine)
+"""The order of the steps (RFC 9110 §13.2 and the lineage of webmachine).
 
 The charts of docs/resource.md, one function each. A step answers with the status that ends the request, or 0 to go
 on; a chart answers with the status of the response.
@@ -10,69 +10,81 @@ from collections.abc import Callable, Mapping
 
 from flask import Response
 
+from . import conditional, negotiation, start
+from .callbacks import Callbacks, defined_callbacks, needed
 from .conditional import preconditions
-from .exchange import Exchange
-from .finish import carry, finish, stop
+from .finish import finish, merge, stopped
 from .methods import WRITES
 from .ranges import ranged
+from .state import RequestState
 from .stop import Stop, SwitchHandler
-from .write import content_types_accepted, representation, success, write
+from .write import content_types_accepted, representation_status, success_status, write
 
 
-def respond(x: Exchange) -> Response:
+def callbacks_of(cls: type, root: type) -> Callbacks:
+    """The callbacks that ``cls`` has from anywhere but ``root``, and the steps that they make necessary."""
+    defined = defined_callbacks(cls, root)
+    return Callbacks(
+        defined=defined,
+        steps=needed(start.STEPS + negotiation.STEPS, defined),
+        fields=needed(conditional.STEPS, defined),
+    )
+
+
+def respond(state: RequestState) -> Response:
     """Run the machine; a callback may leave it early, any other exception is Flask's business."""
     try:
         try:
-            return finish(x, decide(x))
+            return finish(state, decide(state))
         except Stop as left:
-            return stop(x, left.response)
+            return stopped(state, left.response)
         except SwitchHandler as left:
             # Not the exception itself: with its traceback, which has this frame, it would make a reference cycle.
             handler, args, kwargs = left.handler, left.handler_args, left.handler_kwargs
-        return carry(x, handler(*args, **kwargs))
+        return merge(state, handler(*args, **kwargs))
     except Exception:
-        x.draft.drop_body()
+        state.builder.drop_body()
         raise
 
 
-def decide(x: Exchange) -> int:
+def decide(state: RequestState) -> int:
     """S0 to N7, then the chart of a resource that exists or of one that is missing."""
-    x.ask("init", None)
-    for step in x.plan.steps:
-        if status := step(x):
+    state.ask("init", None)
+    for step in state.callbacks.steps:
+        if status := step(state):
             return status
-    x.resource.exists = exists = bool(x.ask("resource_exists", True))
-    return existing(x) if exists else missing(x)
+    state.resource.exists = exists = bool(state.ask("resource_exists", True))
+    return existing(state) if exists else missing(state)
 
 
-def existing(x: Exchange) -> int:
+def existing(state: RequestState) -> int:
     """E1 to E3."""
-    method = x.method
-    if method in WRITES and (status := content_types_accepted(x)):
+    method = state.method
+    if method in WRITES and (status := content_types_accepted(state)):
         return status
-    if status := preconditions(x):
+    if status := preconditions(state):
         return status
-    return BY_METHOD.get(method, representation)(x)
+    return BY_METHOD.get(method, representation_status)(state)
 
 
-def read(x: Exchange) -> int:
+def read(state: RequestState) -> int:
     """G1 to G6."""
-    for step in x.plan.fields:
-        step(x)
-    if x.method == "GET" and x.units and "HTTP_RANGE" in x.environ:
-        return ranged(x) or representation(x)
-    x.provide()
-    return representation(x)
+    for step in state.callbacks.fields:
+        step(state)
+    if state.method == "GET" and state.units and "HTTP_RANGE" in state.environ:
+        return ranged(state) or representation_status(state)
+    state.provide()
+    return representation_status(state)
 
 
-def delete(x: Exchange) -> int:
+def delete(state: RequestState) -> int:
     """D1 to D3, RFC 9110 §9.3.5."""
-    if not x.ask("delete_resource", False):
+    if not state.ask("delete_resource", False):
         return 500
-    return success(x) if x.ask("delete_completed", True) else 202
+    return success_status(state) if state.ask("delete_completed", True) else 202
 
 
-BY_METHOD: Mapping[str, Callable[[Exchange], int]] = {
+BY_METHOD: Mapping[str, Callable[[RequestState], int]] = {
     "GET": read,
     "HEAD": read,
     "PUT": write,
@@ -82,41 +94,41 @@ BY_METHOD: Mapping[str, Callable[[Exchange], int]] = {
 }
 
 
-def missing(x: Exchange) -> int:
+def missing(state: RequestState) -> int:
     """M1 to M6."""
-    if x.method == "PUT":
-        return moved_permanently(x) or write_missing(x)
+    if state.method == "PUT":
+        return moved_permanently(state) or write_missing(state)
     gone = 404
-    if x.ask("previously_existed", False):
+    if state.ask("previously_existed", False):
         gone = 410
-        moved = moved_permanently(x) or moved_temporarily(x)
+        moved = moved_permanently(state) or moved_temporarily(state)
         if moved:
             return moved
-    if x.method == "POST" and x.ask("allow_missing_post", True):
-        return write_missing(x)
+    if state.method == "POST" and state.ask("allow_missing_post", True):
+        return write_missing(state)
     return gone
 
 
-def moved_permanently(x: Exchange) -> int:
+def moved_permanently(state: RequestState) -> int:
     """M1 and M3, RFC 9110 §15.4.2."""
-    return _moved(x, "moved_permanently", 301)
+    return _moved(state, "moved_permanently", 301)
 
 
-def moved_temporarily(x: Exchange) -> int:
+def moved_temporarily(state: RequestState) -> int:
     """M4, RFC 9110 §15.4.8."""
-    return _moved(x, "moved_temporarily", 307)
+    return _moved(state, "moved_temporarily", 307)
 
 
-def _moved(x: Exchange, callback: str, status: int) -> int:
-    uri = x.ask(callback, None)
+def _moved(state: RequestState, callback: str, status: int) -> int:
+    uri = state.ask(callback, None)
     if uri is None or uri is False:
         return 0
     if not isinstance(uri, str):
         raise TypeError(f"{callback} must return a URI as str, or None, not {uri!r}")
-    x.draft.set_field("Location", uri)
+    state.builder.set_field("Location", uri)
     return status
 
 
-def write_missing(x: Exchange) -> int:
+def write_missing(state: RequestState) -> int:
     """W1, RFC 9110 §13.1.1: If-Match cannot hold, whatever it says, where there is no representation."""
-    return content_types_accepted(x) or (412 if "HTTP_IF_MATCH" in x.environ else write(x))
+    return content_types_accepted(state) or (412 if "HTTP_IF_MATCH" in state.environ else write(state))

@@ -1,4 +1,4 @@
-"""Which media types does a resource name, and how are they written?"""
+"""Media types as a resource names them: reads, compares and writes them (RFC 9110 §8.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which request methods are there? (RFC 9110 §9 and the IANA registry of HTTP methods)"""
+"""Request methods (RFC 9110 §9 and the IANA registry of HTTP methods)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which representation will the response be? (steps N1 to N6, RFC 9110 §12)
+"""Negotiation: chooses the representation of the response (steps N1 to N6, RFC 9110 §12).
 
 Each step answers with the status that ends the request, or 0 to go on.
 """
@@ -10,102 +10,102 @@ from functools import lru_cache
 
 from .callbacks import Step
 from .choice import Charsets, Selection, choose_charset, choose_language, choose_type, needs_charsets
-from .exchange import Exchange
 from .fields import CACHE_SIZE, Malformed
 from .media import MediaType, quote, types_of
+from .state import RequestState
 
 DEFAULT_TYPES = ((("text", "html", "*"), "to_html"),)
 
 
-def content_types_provided(x: Exchange) -> int:
+def content_types_provided(state: RequestState) -> int:
     """N1 against Accept, RFC 9110 §12.5.1."""
-    provided = x.ask("content_types_provided", DEFAULT_TYPES)
+    provided = state.ask("content_types_provided", DEFAULT_TYPES)
     frozen = types_of(provided)
     if not frozen:
         return 406
     try:
-        selection = _select(x, frozen)
+        selection = _select(state, frozen)
     except Malformed:
         return 400
     if selection is None:
         return 406
     if len(frozen) > 1:
-        x.varies = ("Accept",)
-    _settle(x, selection)
-    x.chosen = provided[selection.position][1]
+        state.varies = ("Accept",)
+    _settle(state, selection)
+    state.chosen = provided[selection.position][1]
     return 0
 
 
-def _select(x: Exchange, frozen: tuple[object, ...]) -> Selection | None:
-    accept = x.environ.get("HTTP_ACCEPT")
+def _select(state: RequestState, frozen: tuple[object, ...]) -> Selection | None:
+    accept = state.environ.get("HTTP_ACCEPT")
     if not accept or accept == "*/*":
         return choose_type(frozen, "", None)
     asks = "charset" in accept.lower() and needs_charsets(frozen, accept)
-    return choose_type(frozen, accept, _provided_charsets(x) if asks else None)
+    return choose_type(frozen, accept, _provided_charsets(state) if asks else None)
 
 
-def _settle(x: Exchange, selection: Selection) -> None:
-    x.selection = selection
-    resource = x.resource
+def _settle(state: RequestState, selection: Selection) -> None:
+    state.selection = selection
+    resource = state.resource
     resource.media_type = selection.entry.essence
     resource.charset = selection.charset
     if selection.params:
         resource.media_params = dict(selection.params)
 
 
-def _provided_charsets(x: Exchange) -> Charsets | None:
-    names: Charsets | None = x.ask_once("charsets_provided", lambda names: names if names is None else tuple(names))
+def _provided_charsets(state: RequestState) -> Charsets | None:
+    names: Charsets | None = state.ask_once("charsets_provided", lambda names: names if names is None else tuple(names))
     return names
 
 
-def _varies(x: Exchange, name: str, offers: Sized) -> None:
+def _varies(state: RequestState, name: str, offers: Sized) -> None:
     if len(offers) > 1:
-        x.varies += (name,)
+        state.varies += (name,)
 
 
-def languages_provided(x: Exchange) -> int:
+def languages_provided(state: RequestState) -> int:
     """N2 against Accept-Language, RFC 9110 §12.5.4."""
-    tags = x.ask("languages_provided", None)
+    tags = state.ask("languages_provided", None)
     if tags is None:
         return 0
     if not tags:
         return 406
     try:
-        language = choose_language(tuple(tags), x.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        language = choose_language(tuple(tags), state.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
     except Malformed:
         return 400
     if language is None:
         return 406
-    x.resource.language = language
-    x.draft.set_field("Content-Language", language)
-    _varies(x, "Accept-Language", tags)
+    state.resource.language = language
+    state.builder.set_field("Content-Language", language)
+    _varies(state, "Accept-Language", tags)
     return 0
 
 
-def charsets_provided(x: Exchange) -> int:
+def charsets_provided(state: RequestState) -> int:
     """N3 against Accept-Charset, RFC 9110 §12.5.2, unless the media type settled the charset."""
-    if x.selection.charset is not None and not x.selection.from_client:
+    if state.selection.charset is not None and not state.selection.from_client:
         return 0
-    names = _provided_charsets(x)
+    names = _provided_charsets(state)
     if names is None:
         return 0
     if not names:
         return 406
-    _varies(x, "Accept-Charset", names)
-    return 0 if x.selection.from_client else _accept_charset(x, names)
+    _varies(state, "Accept-Charset", names)
+    return 0 if state.selection.from_client else _accept_charset(state, names)
 
 
-def _accept_charset(x: Exchange, names: Charsets) -> int:
+def _accept_charset(state: RequestState, names: Charsets) -> int:
     try:
-        x.resource.charset = choose_charset(names, x.environ.get("HTTP_ACCEPT_CHARSET", ""))
+        state.resource.charset = choose_charset(names, state.environ.get("HTTP_ACCEPT_CHARSET", ""))
     except Malformed:
         return 400
-    return 406 if x.resource.charset is None else 0
+    return 406 if state.resource.charset is None else 0
 
 
-def content_type(x: Exchange) -> int:
+def content_type(state: RequestState) -> int:
     """N4, RFC 9110 §8.3."""
-    x.draft.set_field("Content-Type", _written(x.selection.entry, x.resource.charset))
+    state.builder.set_field("Content-Type", _written(state.selection.entry, state.resource.charset))
     return 0
 
 
@@ -118,28 +118,28 @@ def _written(entry: MediaType, charset: str | None) -> str:
     return f"{entry}; charset={quote(charset)}"
 
 
-def ranges_provided(x: Exchange) -> int:
+def ranges_provided(state: RequestState) -> int:
     """N5, RFC 9110 §14.3."""
-    provided = x.ask("ranges_provided", None)
+    provided = state.ask("ranges_provided", None)
     if provided is not None:
-        x.units = {unit.lower(): callback for unit, callback in provided}
-        x.draft.set_field("Accept-Ranges", ", ".join([unit for unit, _ in provided]) or "none")
+        state.units = {unit.lower(): callback for unit, callback in provided}
+        state.builder.set_field("Accept-Ranges", ", ".join([unit for unit, _ in provided]) or "none")
     return 0
 
 
-def variances(x: Exchange) -> int:
+def variances(state: RequestState) -> int:
     """N6, RFC 9110 §12.5.5; what a callback put into Vary by itself stays."""
-    if x.varies or "variances" in x.plan.defined:
-        names = [*x.varies, *x.ask("variances", ())]
+    if state.varies or "variances" in state.callbacks.defined:
+        names = [*state.varies, *state.ask("variances", ())]
         if names:
-            x.draft.set_field("Vary", _merged([*names, *_written_names(x)]))
+            state.builder.set_field("Vary", _merged([*names, *_written_names(state)]))
     return 0
 
 
-def _written_names(x: Exchange) -> list[str]:
-    if x.draft.touched is None:  # only a callback writes the field before this step
+def _written_names(state: RequestState) -> list[str]:
+    if state.builder.touched is None:  # only a callback writes the field before this step
         return []
-    fields = [value for name, value in x.draft.fields() if name.lower() == "vary"]
+    fields = [value for name, value in state.builder.fields() if name.lower() == "vary"]
     return [name for value in fields for each in value.split(",") if (name := each.strip(" \t"))]
 
 

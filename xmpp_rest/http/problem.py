@@ -1,4 +1,4 @@
-"""What does an error say? (RFC 9457)"""
+"""Problem documents: the body of an error (RFC 9457)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which status and header fields answer a request to a resource? The HTTP state machine, as one class.
+"""Resource: the HTTP state machine as a base class of Flask views.
 
 A class derived from :class:`Resource` answers questions about itself through callbacks; the machine asks them in a
 fixed order and makes one correct response of the answers. docs/resource.md has the diagram and the callbacks.
@@ -12,13 +12,12 @@ from typing import Any, ClassVar, cast
 from flask import Request, Response, request
 from werkzeug.local import LocalProxy
 
-from .draft import Draft
-from .exchange import Exchange
-from .machine import respond
+from .builder import ResponseBuilder
+from .machine import callbacks_of, respond
 from .methods import REGISTERED_METHODS
-from .plan import plan
 from .problem import render_problem
-from .ranges import Ranges
+from .range_field import Ranges
+from .state import RequestState
 from .stop import Created, SeeOther, Stop, SwitchHandler
 
 __all__ = ["Created", "Resource", "SeeOther", "Stop", "SwitchHandler"]
@@ -29,9 +28,6 @@ class Resource:
 
     #: Every method of the IANA registry: the router must let them through for the machine to answer 405 or 501.
     route_methods: ClassVar[frozenset[str]] = REGISTERED_METHODS
-
-    #: Whether a finished Response may be filled without running its constructor, to save time; see construction.py.
-    response_shortcut: ClassVar[bool] = True
 
     #: Whether HEAD is allowed wherever GET is (RFC 9110 §9.1), though the class does not name it.
     head_as_get: ClassVar[bool] = False
@@ -54,12 +50,12 @@ class Resource:
     #: The unit and the ranges that are asked for, once they are known to count.
     range: Ranges | None = None
 
-    _draft: Draft
+    _builder: ResponseBuilder
 
     @property
     def response(self) -> Response:
         """The response under construction: add fields, set a body; the machine decides the status."""
-        return self._draft.response
+        return self._builder.response
 
     def set_body(self, value: object) -> None:
         """Put a body on the response, by the rules for what a provide callback returns.
@@ -67,12 +63,12 @@ class Resource:
         ``value`` is bytes, str, JSON under a JSON type, a Path or an iterator of bytes; None leaves the body as it is.
         Raises TypeError for anything else.
         """
-        self._draft.write(value, self.media_type, self.charset)
+        self._builder.write(value, self.media_type, self.charset)
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         """The body of an error that no callback gave a body, and its content type: a problem document (RFC 9457)."""
         if status == 405:
-            allowed = self._draft.field("Allow") or "none"
+            allowed = self._builder.field("Allow") or "none"
             self.problem.setdefault("detail", f"{self.request.method[:40]} is not among the methods of this resource: {allowed}")
         return render_problem(status, self.problem)
 
@@ -80,9 +76,9 @@ class Resource:
     def as_view(cls, name: str, *class_args: Any, **class_kwargs: Any) -> Callable[..., Response]:
         """A view function for ``add_url_rule`` that makes one instance for each request and runs the machine.
 
-        The callbacks are those that the class has now; the arguments behind ``name`` go to its constructor.
+        The callbacks are those that the class has now; the arguments after ``name`` go to its constructor.
         """
-        known = plan(cls, Resource, shortcut=cls.response_shortcut)
+        callbacks = callbacks_of(cls, Resource)
 
         def view(**args: Any) -> Response:
             resource = cls(*class_args, **class_kwargs)
@@ -90,8 +86,8 @@ class Resource:
             resource.args = args
             resource.problem = {}
             resource.media_params = {}
-            resource._draft = Draft()
-            return respond(Exchange(resource, known))
+            resource._builder = builder = ResponseBuilder()
+            return respond(RequestState(resource, callbacks, builder))
 
         view.__name__ = view.__qualname__ = name
         view.__doc__ = cls.__doc__

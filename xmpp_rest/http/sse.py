@@ -1,4 +1,4 @@
-"""How is a stream of events written? (WHATWG HTML §9.2, server-sent events)"""
+"""Server-sent events: writes a stream of events (WHATWG HTML §9.2)."""
 
 from __future__ import annotations
 

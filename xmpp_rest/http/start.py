@@ -1,4 +1,4 @@
-"""May this request go on at all? (steps S1 to S11)
+"""The checks before anything else: availability, method, credentials, rights, limits (steps S1 to S11).
 
 Each step answers with the status that ends the request, or 0 to go on.
 """
@@ -9,62 +9,62 @@ from datetime import datetime
 
 from .callbacks import Step
 from .dates import write_http_date
-from .exchange import Exchange
 from .methods import ALLOWED_METHODS, KNOWN_METHODS
+from .state import RequestState
 
 
-def service_available(x: Exchange) -> int:
+def service_available(state: RequestState) -> int:
     """S1, RFC 9110 §15.6.4."""
-    return 0 if x.ask("service_available", True) else 503
+    return 0 if state.ask("service_available", True) else 503
 
 
-def known_methods(x: Exchange) -> int:
+def known_methods(state: RequestState) -> int:
     """S2, RFC 9110 §15.6.2."""
-    return 0 if x.method in x.ask("known_methods", KNOWN_METHODS) else 501
+    return 0 if state.method in state.ask("known_methods", KNOWN_METHODS) else 501
 
 
-def uri_too_long(x: Exchange) -> int:
+def uri_too_long(state: RequestState) -> int:
     """S3, RFC 9110 §15.5.15."""
-    return 414 if x.ask("uri_too_long", False) else 0
+    return 414 if state.ask("uri_too_long", False) else 0
 
 
-def allowed_methods(x: Exchange) -> int:
+def allowed_methods(state: RequestState) -> int:
     """S4, RFC 9110 §15.5.6; Allow stays on every later response (§10.2.1)."""
-    methods = x.ask("allowed_methods", ALLOWED_METHODS)
-    x.draft.set_field("Allow", ", ".join(methods))
-    if x.method in methods or (x.method == "HEAD" and "GET" in methods and x.resource.head_as_get):
+    methods = state.ask("allowed_methods", ALLOWED_METHODS)
+    state.builder.set_field("Allow", ", ".join(methods))
+    if state.method in methods or (state.method == "HEAD" and "GET" in methods and state.resource.head_as_get):
         return 0
     return 405
 
 
-def malformed_request(x: Exchange) -> int:
+def malformed_request(state: RequestState) -> int:
     """S5, RFC 9110 §15.5.1."""
-    return 400 if x.ask("malformed_request", False) else 0
+    return 400 if state.ask("malformed_request", False) else 0
 
 
-def is_authorized(x: Exchange) -> int:
+def is_authorized(state: RequestState) -> int:
     """S6, RFC 9110 §15.5.2: a 401 carries a challenge."""
-    answer = x.ask("is_authorized", True)
+    answer = state.ask("is_authorized", True)
     if answer is True:
         return 0
     if not isinstance(answer, str):
         raise TypeError(f"is_authorized must return True or a challenge such as 'Basic realm=\"x\"', not {answer!r}")
-    x.draft.set_field("WWW-Authenticate", answer)
+    state.builder.set_field("WWW-Authenticate", answer)
     return 401
 
 
-def forbidden(x: Exchange) -> int:
+def forbidden(state: RequestState) -> int:
     """S7, RFC 9110 §15.5.4."""
-    return 403 if x.ask("forbidden", False) else 0
+    return 403 if state.ask("forbidden", False) else 0
 
 
-def rate_limited(x: Exchange) -> int:
+def rate_limited(state: RequestState) -> int:
     """S8, RFC 6585 §4; 0 seconds is a limit too."""
-    answer = x.ask("rate_limited", False)
+    answer = state.ask("rate_limited", False)
     if answer is False or answer is None:
         return 0
     if answer is not True:
-        x.draft.set_field("Retry-After", _retry_after(answer))
+        state.builder.set_field("Retry-After", _retry_after(answer))
     return 429
 
 
@@ -76,23 +76,23 @@ def _retry_after(answer: object) -> str:
     raise TypeError(f"rate_limited must return a bool, seconds as int or an aware datetime, not {answer!r}")
 
 
-def valid_content_headers(x: Exchange) -> int:
+def valid_content_headers(state: RequestState) -> int:
     """S9; RFC 9110 §14.5: a PUT with Content-Range that nobody looks at would store a part as the whole."""
-    if "valid_content_headers" in x.plan.defined:
-        return 0 if x.ask("valid_content_headers", True) else 501
-    return 400 if x.method == "PUT" and "HTTP_CONTENT_RANGE" in x.environ else 0
+    if "valid_content_headers" in state.callbacks.defined:
+        return 0 if state.ask("valid_content_headers", True) else 501
+    return 400 if state.method == "PUT" and "HTTP_CONTENT_RANGE" in state.environ else 0
 
 
-def valid_entity_length(x: Exchange) -> int:
+def valid_entity_length(state: RequestState) -> int:
     """S10, RFC 9110 §15.5.14."""
-    return 0 if x.ask("valid_entity_length", True) else 413
+    return 0 if state.ask("valid_entity_length", True) else 413
 
 
-def options(x: Exchange) -> int:
+def options(state: RequestState) -> int:
     """S11, RFC 9110 §9.3.7."""
-    if x.method != "OPTIONS":
+    if state.method != "OPTIONS":
         return 0
-    x.ask("options", None)
+    state.ask("options", None)
     return 200
 
 

@@ -1,4 +1,4 @@
-"""How may a callback end a request, or report what it made?"""
+"""Exceptions by which a callback ends a request, and values by which it reports what it made."""
 
 from __future__ import annotations
 

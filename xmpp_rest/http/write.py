@@ -1,34 +1,34 @@
-"""Which callback takes the content of PUT, POST and PATCH, and what does its answer mean? (steps E1, W2 and W3, F)"""
+"""PUT, POST and PATCH: chooses the accept callback, and reads the status off its answer (steps E1, W2 and W3, F)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from .encodings import ACCEPTED, UnknownEncoding, coding_of
-from .exchange import Exchange
 from .fields import Malformed, parse_media_type
 from .media import MediaType, comparable, read_accepted, types_of
+from .state import RequestState
 from .stop import Created, SeeOther
 
 
-def content_types_accepted(x: Exchange) -> int:
+def content_types_accepted(state: RequestState) -> int:
     """E1 and W1, RFC 9110 §15.5.16: choose the accept callback by the request's Content-Type, and know its Content-Encoding."""
     try:
-        coding_of(x.environ.get("HTTP_CONTENT_ENCODING"))
+        coding_of(state.environ.get("HTTP_CONTENT_ENCODING"))
     except UnknownEncoding:
-        x.draft.set_field("Accept-Encoding", ACCEPTED)  # RFC 9110 §12.5.3
+        state.builder.set_field("Accept-Encoding", ACCEPTED)  # RFC 9110 §12.5.3
         return 415
-    accepted = x.ask("content_types_accepted", None) or ()
+    accepted = state.ask("content_types_accepted", None) or ()
     types = read_accepted(types_of(accepted))
-    position = _first_match(types, x.environ.get("CONTENT_TYPE", ""))
+    position = _first_match(types, state.environ.get("CONTENT_TYPE", ""))
     if position is not None:
-        x.chosen = accepted[position][1]
+        state.chosen = accepted[position][1]
         return 0
     names = ", ".join([str(entry) for entry in types if entry is not None])
     if names:
-        x.draft.set_field("Accept", names)  # RFC 9110 §12.5.1
-        if x.method == "PATCH":
-            x.draft.set_field("Accept-Patch", names)  # RFC 5789 §3.1
+        state.builder.set_field("Accept", names)  # RFC 9110 §12.5.1
+        if state.method == "PATCH":
+            state.builder.set_field("Accept-Patch", names)  # RFC 5789 §3.1
     return 415
 
 
@@ -52,45 +52,45 @@ def _first_match(types: Sequence[MediaType | None], field: str) -> int | None:
     return None
 
 
-def write(x: Exchange) -> int:
+def write(state: RequestState) -> int:
     """W2 and W3."""
-    if x.method == "PUT" and x.ask("is_conflict", False):
+    if state.method == "PUT" and state.ask("is_conflict", False):
         return 409
-    answer = x.call(x.chosen)
+    answer = state.call(state.chosen)
     if answer is True:
-        return _written(x)
+        return _written(state)
     if answer is False:
         return 400
-    if x.method != "POST":
-        raise TypeError(f"the accept callback of a {x.method} must return True or False, not {answer!r}")
-    return _referred(x, answer)
+    if state.method != "POST":
+        raise TypeError(f"the accept callback of a {state.method} must return True or False, not {answer!r}")
+    return _referred(state, answer)
 
 
-def _written(x: Exchange) -> int:
+def _written(state: RequestState) -> int:
     """201 where a resource came to be (RFC 9110 §9.3.4, §9.3.3), else F1."""
-    created = not x.resource.exists and (x.method == "PUT" or x.draft.field("Location") is not None)
-    return 201 if created else success(x)
+    created = not state.resource.exists and (state.method == "PUT" or state.builder.field("Location") is not None)
+    return 201 if created else success_status(state)
 
 
-def _referred(x: Exchange, answer: object) -> int:
+def _referred(state: RequestState, answer: object) -> int:
     match answer:
         case Created(uri=str(uri)):
             status = 201
         case SeeOther(uri=str(uri)):
             status = 303
         case str(uri):
-            status = 303 if x.resource.exists else 201
+            status = 303 if state.resource.exists else 201
         case _:
             raise TypeError(f"the accept callback of a POST must return True, False, Created, SeeOther or a URI, not {answer!r}")
-    x.draft.set_field("Location", uri)
+    state.builder.set_field("Location", uri)
     return status
 
 
-def success(x: Exchange) -> int:
+def success_status(state: RequestState) -> int:
     """F1."""
-    return representation(x) if x.draft.has_body() else 204
+    return representation_status(state) if state.builder.has_body() else 204
 
 
-def representation(x: Exchange) -> int:
+def representation_status(state: RequestState) -> int:
     """F2 and G6, RFC 9110 §15.4.1."""
-    return 300 if x.ask("multiple_choices", False) else 200
+    return 300 if state.ask("multiple_choices", False) else 200

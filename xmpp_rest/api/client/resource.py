@@ -21,7 +21,7 @@ from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_
 from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
-from xmpp_rest.http.construction import construct
+from xmpp_rest.http.builder import construct
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
@@ -197,7 +197,7 @@ class ClientResource(Authenticated):
     def _send(self, reply: Reply) -> NoReturn:
         body = b"" if reply.value is None else dump_json(reply.value)
         fields = {} if reply.value is None else {"Content-Type": JSON}
-        raise Stop(construct(fields, body, reply.status, shortcut=self.response_shortcut))
+        raise Stop(construct(fields, body, reply.status))
 
 
 _DETAILS: dict[int, Callable[[ClientResource], str]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from drivers import Value
-from xmpp_rest.http.ranges import Ranges, parse_range, satisfiable
+from xmpp_rest.http.range_field import Ranges, parse_range, satisfiable
 
 UNIT = "items"
 FURTHEST = 2**53  # no list is as long

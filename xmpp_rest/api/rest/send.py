@@ -16,8 +16,8 @@ from xmpp_rest.api.rest.errors import failure, failure_of_status
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import WILDCARD, RestResource
 from xmpp_rest.auth.scopes import Use
+from xmpp_rest.http.builder import construct
 from xmpp_rest.http.client_gone import Connection
-from xmpp_rest.http.construction import construct
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML, Unsaid, any_parameters, looks_like_json, media_type
 from xmpp_rest.protocol.element import BadXML
@@ -132,7 +132,7 @@ class Send(StanzaResource):
 
     def _accepted(self, identifier: str) -> NoReturn:
         fields = {"Stanza-Id": identifier} if identifier.isascii() and identifier.isprintable() else {}
-        raise Stop(construct(fields, b"", 202, shortcut=self.response_shortcut))
+        raise Stop(construct(fields, b"", 202))
 
     def _timeout(self) -> float:
         """Seconds to wait for the answer to an iq: the request's own, within the setting's bound."""

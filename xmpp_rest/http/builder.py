@@ -1,21 +1,63 @@
-"""What has been collected for the response so far?"""
+"""The response under construction: header fields, a body, and the Response once a callback asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, cast
 
-from flask import Response
+from flask import Flask, Response, current_app
+from werkzeug.datastructures import Headers
+from werkzeug.local import LocalProxy
 
 from . import body
-from .construction import construct, empty_response, with_exact_location
+
+#: The status line of a response whose status no callback has touched: setting 200 writes "200 OK".
+UNTOUCHED = "200 Ok"
 
 
-class Draft:
-    """The response under construction: header fields, a body, and the Response once a callback asks for it.
+def response_class() -> type[Response]:
+    """The class of responses of the application that serves this request."""
+    return cast("LocalProxy[Flask]", current_app)._get_current_object().response_class
+
+
+def construct(fields: Mapping[str, str], payload: body.Payload | None, status: int | str) -> Response:
+    """A response without Flask's default Content-Type. Raises ValueError for a line break in a field."""
+    response = response_class()(payload if isinstance(payload, bytes) else None, status, fields)
+    if "Content-Type" not in fields:
+        response.headers.remove("Content-Type")
+    if payload is not None and not isinstance(payload, bytes):
+        body.fill(response, payload)
+    return response
+
+
+def with_exact_location(response: Response) -> Response:
+    """Let ``Location`` out as it was returned: Werkzeug would re-write it (drop an empty query, quote brackets)."""
+    location = response.headers.get("Location")
+    if location is not None and location.isascii():
+        made_by: Any = type(response)
+        response.__class__ = _exact(made_by)
+    return response
+
+
+@lru_cache(maxsize=16)
+def _exact(base: Any) -> Any:
+    class Exact(base):  # type: ignore[misc]  # whichever class the application has
+        def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+            headers: Headers = super().get_wsgi_headers(environ)
+            if "Location" in self.headers:
+                headers["Location"] = self.headers["Location"]
+            return headers
+
+    Exact.__name__ = base.__name__
+    return Exact
+
+
+class ResponseBuilder:
+    """Collects header fields and a body.
 
     Making a Response is the largest single cost of a request, so it is made once, at the end, unless a callback wants
-    the object before. A draft does not know its resource: a reference cycle in every request would keep the memory of
+    the object before. A builder does not know its resource: a reference cycle in every request would keep the memory of
     all of them until the garbage collector comes by.
     """
 
@@ -30,9 +72,7 @@ class Draft:
     def response(self) -> Response:
         """The response for callbacks to touch; its status line is UNTOUCHED until they do."""
         if self._response is None:
-            self._response = response = empty_response(self._fields)
-            if self._payload is not None:
-                body.fill(response, self._payload)
+            self._response = construct(self._fields, self._payload, UNTOUCHED)
         return self._response
 
     @property
@@ -40,15 +80,13 @@ class Draft:
         """The response, if a callback has asked for it."""
         return self._response
 
-    def finished(self, status: int, *, shortcut: bool) -> Response:
-        """The response as it is now, with ``status``; ``shortcut`` as in :func:`construct`."""
-        response = self._response
-        if response is None:
-            if "Location" in self._fields:
-                return with_exact_location(construct(self._fields, self._payload, status, shortcut=shortcut))
-            return construct(self._fields, self._payload, status, shortcut=shortcut)
-        response.status_code = status
-        return with_exact_location(response)
+    def finished(self, status: int) -> Response:
+        """The response as it is now, with ``status``."""
+        if self._response is None:
+            response = construct(self._fields, self._payload, status)
+            return with_exact_location(response) if "Location" in self._fields else response
+        self._response.status_code = status
+        return with_exact_location(self._response)
 
     # -- header fields
 
