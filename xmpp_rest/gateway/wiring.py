@@ -61,12 +61,12 @@ from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muc.remote import perform
 from xmpp_rest.service.muclight.away import RoomsAway
 from xmpp_rest.service.muclight.blocking import Blocking
-from xmpp_rest.service.muclight.broadcast import Voice
+from xmpp_rest.service.muclight.broadcast import MucLightBroadcaster
 from xmpp_rest.service.muclight.entity import MucLightEntity
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.muclight.quotas import Quotas
 from xmpp_rest.service.muclight.room import Rules
-from xmpp_rest.service.muclight.rooms import Rooms
+from xmpp_rest.service.muclight.rooms import MucLightRooms
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.sessions import Sessions
 from xmpp_rest.threads.waits import Waits
@@ -164,10 +164,11 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     )  # fmt: skip
     muclight: MucLight | None = None
     if settings.gateway.rooms_domain:
-        rooms, room_blocking = Rooms(driver, settings.gateway.rooms_domain), Blocking(driver, settings.gateway.rooms_domain, guard.blocks)
-        voice, rules = Voice(rooms, archive, stamps, router, incidents), Rules(**vars(settings.rooms))
+        room_domain = settings.gateway.rooms_domain
+        rooms, room_blocking = MucLightRooms(driver, room_domain), Blocking(driver, room_domain, guard.blocks)
+        broadcaster, rules = MucLightBroadcaster(rooms, archive, stamps, router, incidents), Rules(**vars(settings.rooms))
         quotas = Quotas(rooms, domains, rules)
-        muclight = MucLight(rooms, room_blocking, archive, stamps, voice, rules, quotas, callbacks.may_bring)
+        muclight = MucLight(rooms, room_blocking, archive, stamps, broadcaster, rules, quotas, callbacks.may_bring)
         room_archive = ArchiveQueries(archive, router.send, muclight.may_ask)
         router.subscribe(muclight.domain, MucLightEntity(muclight, room_blocking, room_archive.handle).handle)
     sessions = Sessions(domain, streams, presences, sending)

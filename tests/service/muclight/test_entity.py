@@ -1,4 +1,4 @@
-"""Do XMPP clients find the rooms as XEP Multi-User Chat Light describes them, beside those who come over HTTP?"""
+"""MUC Light rooms as XMPP clients see them, beside HTTP clients (XEP Multi-User Chat Light)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which changes does a room allow, and what follows from them? (XEP Multi-User Chat Light §5.1, §5.3, §5.4)"""
+"""Rules for changes of MUC Light rooms (XEP Multi-User Chat Light §5.1, §5.3, §5.4)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from xmpp_rest.service.muclight.room import (
     MEMBER,
     NONE,
     OWNER,
-    Change,
-    Room,
+    MucLightRoom,
+    NewAffiliation,
     Rules,
     changed,
     configured,
@@ -26,16 +26,16 @@ USERS = dict(zip(NAMES, (CRONE, HAG77, HAG88, HAG66, HECATE), strict=True))
 RULES = Rules()
 
 
-def room(**affiliations: str) -> Room:
+def room(**affiliations: str) -> MucLightRoom:
     return new_room(COVEN, {"roomname": "A Dark Cave"}, {USERS[name]: affiliation for name, affiliation in affiliations.items()})
 
 
-def wanted(text: str) -> list[Change]:
+def wanted(text: str) -> list[NewAffiliation]:
     """`hag66=member hag88=none`"""
-    return [Change(USERS[name], affiliation) for name, affiliation in (part.split("=") for part in text.split())]
+    return [NewAffiliation(USERS[name], affiliation) for name, affiliation in (part.split("=") for part in text.split())]
 
 
-def shown(changes: list[Change]) -> str:
+def shown(changes: list[NewAffiliation]) -> str:
     return " ".join(f"{user.local}={affiliation}" for user, affiliation in changes)
 
 
@@ -128,7 +128,7 @@ def test_the_number_of_occupants_is_bounded_and_may_shrink() -> None:
 def test_addresses_that_are_no_nicknames(address: str) -> None:
     user = parse_jid(address)
     with pytest.raises(GatewayError, match="bad-room-change"):
-        changed(room(**THREE), CRONE, [Change(user, MEMBER)], RULES)
+        changed(room(**THREE), CRONE, [NewAffiliation(user, MEMBER)], RULES)
     with pytest.raises(GatewayError, match="bad-room-change"):
         new_room(COVEN, {}, {user: OWNER})
 

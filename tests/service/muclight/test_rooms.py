@@ -1,4 +1,4 @@
-"""Are rooms and the lists of who is where kept, in every driver, whoever else writes at the same time?"""
+"""Storage of MUC Light rooms and of each occupant's rooms, in every driver and under concurrent writes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.muclight import rooms as muclight_rooms
 from xmpp_rest.service.muclight.blocking import Blocked, Blocking
-from xmpp_rest.service.muclight.room import MEMBER, NONE, OWNER, Room, new_room
-from xmpp_rest.service.muclight.rooms import Rooms
+from xmpp_rest.service.muclight.room import MEMBER, NONE, OWNER, MucLightRoom, new_room
+from xmpp_rest.service.muclight.rooms import MucLightRooms
 
 DOMAIN = "muclight.capulet.example"
 JULIET, NURSE = parse_jid("juliet@capulet.example"), parse_jid("nurse@capulet.example")
@@ -31,33 +31,33 @@ def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriv
     driver.close()
 
 
-def garden(*members: JID, name: str = "garden") -> Room:
+def garden(*members: JID, name: str = "garden") -> MucLightRoom:
     return new_room(JID(name, DOMAIN, ""), {"roomname": "", "subject": "s"}, {JULIET: OWNER} | dict.fromkeys(members, MEMBER))
 
 
 def test_a_room_comes_back_as_it_was(driver: Driver) -> None:
-    rooms = Rooms(driver, DOMAIN)
+    rooms = MucLightRooms(driver, DOMAIN)
     room = garden(NURSE, *AWKWARD)
     rooms.make(room)
     assert rooms.load("garden") == room
-    assert Rooms(driver, "other.example").load("garden") is None
+    assert MucLightRooms(driver, "other.example").load("garden") is None
 
 
 @pytest.mark.parametrize("name", ["__hash", "__array", "pending", "a.b_c-d", "jürgen", "montague.example"])
 def test_awkward_names(driver: Driver, name: str) -> None:
-    rooms = Rooms(driver, DOMAIN)
+    rooms = MucLightRooms(driver, DOMAIN)
     rooms.make(garden(*AWKWARD, name=name))
-    rooms.note([JULIET, *AWKWARD], name)
+    rooms.add_pending([JULIET, *AWKWARD], name)
     for user in (JULIET, *AWKWARD):
         assert [room.jid.local for room in rooms.occupied(user)] == [name]
     rooms.change(name, lambda _: None)
-    rooms.settle([JULIET, *AWKWARD], name)
+    rooms.sync_occupants([JULIET, *AWKWARD], name)
     assert rooms.load(name) is None
     assert not list(driver.users(DOMAIN))
 
 
 def test_a_name_is_taken_once(driver: Driver) -> None:
-    rooms = Rooms(driver, DOMAIN)
+    rooms = MucLightRooms(driver, DOMAIN)
     first = garden()
     rooms.make(first)
     with pytest.raises(GatewayError, match="room-exists"):
@@ -66,13 +66,13 @@ def test_a_name_is_taken_once(driver: Driver) -> None:
 
 
 def test_changing(driver: Driver) -> None:
-    rooms = Rooms(driver, DOMAIN)
+    rooms = MucLightRooms(driver, DOMAIN)
     with pytest.raises(GatewayError, match="room-unknown"):
         rooms.change("garden", lambda room: room)
     room = garden(NURSE)
     rooms.make(room)
 
-    def refuse(_: Room) -> Room:
+    def refuse(_: MucLightRoom) -> MucLightRoom:
         raise GatewayError("not-owner")
 
     with pytest.raises(GatewayError, match="not-owner"):
@@ -83,26 +83,26 @@ def test_changing(driver: Driver) -> None:
 
 
 def test_a_list_that_names_a_room_too_many_shows_it_not(driver: Driver) -> None:
-    rooms = Rooms(driver, DOMAIN)
+    rooms = MucLightRooms(driver, DOMAIN)
     rooms.make(garden())
-    rooms.note([JULIET, NURSE], "garden")
-    rooms.note([JULIET], "destroyed")
+    rooms.add_pending([JULIET, NURSE], "garden")
+    rooms.add_pending([JULIET], "destroyed")
     assert [room.jid.local for room in rooms.occupied(JULIET)] == ["garden"]
     assert rooms.occupied(NURSE) == []
 
 
 def test_a_user_is_in_so_many_rooms_at_most(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(muclight_rooms, "MAX_ROOMS", 2)
-    rooms = Rooms(driver, DOMAIN)
+    rooms = MucLightRooms(driver, DOMAIN)
     for name in ("a", "b", "a"):
-        rooms.note([JULIET], name)
+        rooms.add_pending([JULIET], name)
     with pytest.raises(GatewayError, match="room-full"):
-        rooms.note([JULIET], "c")
+        rooms.add_pending([JULIET], "c")
     assert driver.load(str(JULIET), DOMAIN, "muclight_rooms") == ["a", "b"]
 
 
 def test_lists_agree_with_the_rooms_whoever_comes_and_goes_at_once(driver: Driver) -> None:
-    rooms = Rooms(driver, DOMAIN)
+    rooms = MucLightRooms(driver, DOMAIN)
     rooms.make(garden())
     failures: list[Exception] = []
 
@@ -112,10 +112,10 @@ def test_lists_agree_with_the_rooms_whoever_comes_and_goes_at_once(driver: Drive
             for _ in range(15):
                 affiliation = chance.choice((MEMBER, NONE))
                 if affiliation == MEMBER:
-                    rooms.note([NURSE], "garden")
+                    rooms.add_pending([NURSE], "garden")
                 people = {JULIET: OWNER} | ({NURSE: MEMBER} if affiliation == MEMBER else {})
                 rooms.change("garden", lambda room, people=people: replace(room, affiliations=people))  # type: ignore[misc]
-                rooms.settle([NURSE], "garden")
+                rooms.sync_occupants([NURSE], "garden")
         except (GatewayError, StorageError) as e:
             failures.append(e)
 
@@ -132,7 +132,7 @@ def test_lists_agree_with_the_rooms_whoever_comes_and_goes_at_once(driver: Drive
 
 
 def test_history_of_a_name_is_forgotten_up_to_a_time(driver: Driver) -> None:
-    rooms = Rooms(driver, DOMAIN)
+    rooms = MucLightRooms(driver, DOMAIN)
     for when in (1.0, 2.0, 3.0):
         driver.archive_append("garden", DOMAIN, "archive", "<message/>", when=when, key=str(when))
     rooms.forget_history("garden", 2.0)

@@ -11,7 +11,7 @@ from xmpp_rest.api.client.resource import NO_CONTENT, Reply
 from xmpp_rest.api.client.roompath import RoomResource, refusals
 from xmpp_rest.api.client.values import string
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.service.muclight.room import MEMBER, Change
+from xmpp_rest.service.muclight.room import MEMBER, NewAffiliation
 
 CONFIG = {"name": "roomname", "subject": "subject", "description": "description"}
 """Key of this API → field of the room's configuration. The first two are required; others are ours (client-api §11)."""
@@ -56,13 +56,13 @@ class Rooms(RoomResource):
                 raise GatewayError("room-exists")
             return Reply(status, {"id": rooms.create(self.account, configuration(fields), others, name=name)})
 
-    def _participants(self, given: Any) -> list[Change]:
+    def _participants(self, given: Any) -> list[NewAffiliation]:
         """Who is in the room from the start (an extension, client-api §11), each once, without the caller."""
         if not isinstance(given, list):
             raise Refusal(400, "Invalid list of participants")
         text = "Invalid user JID"
         users = dict.fromkeys(self.require_address(bare_address(user, text), text) for user in given)
-        return [Change(user, MEMBER) for user in users if user != self.account]
+        return [NewAffiliation(user, MEMBER) for user in users if user != self.account]
 
 
 class RoomConfig(RoomResource):

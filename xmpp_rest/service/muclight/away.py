@@ -13,7 +13,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.muclight.muclight import MucLight
-from xmpp_rest.service.muclight.room import Change
+from xmpp_rest.service.muclight.room import NewAffiliation
 
 HaveDone = Callable[..., Any]
 """(name, keyword arguments) → the result; as `Siblings.have_done`."""
@@ -35,7 +35,7 @@ class RoomsAway:
 
     # asked by a peer
 
-    def create(self, creator: JID, config: Mapping[str, str], others: Sequence[Change], name: str) -> str:
+    def create(self, creator: JID, config: Mapping[str, str], others: Sequence[NewAffiliation], name: str) -> str:
         users = [[str(user), affiliation] for user, affiliation in others]
         made: str = self._have_done("room_create", creator=str(creator), config=dict(config), others=users, room=name)
         return made
@@ -56,7 +56,7 @@ class RoomsAway:
     # done by the owner
 
     def _do_create(self, creator: str, config: dict[str, str], others: list[list[str]], room: str) -> str:
-        changes = [Change(parse_jid(user), affiliation) for user, affiliation in others]
+        changes = [NewAffiliation(parse_jid(user), affiliation) for user, affiliation in others]
         return self._rooms.create(parse_jid(creator), config, changes, name=room)
 
     def _do_configure(self, room: str, actor: str, config: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Who does not want to be added to which rooms, and by whom? (XEP Multi-User Chat Light §4.5)"""
+"""Blocking lists of MUC Light: rooms and users that may not add an account to a room (XEP Multi-User Chat Light §4.5)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ MAX_ITEMS = 1000
 
 
 def _nobody(user: JID, other: JID) -> bool:
-    """No account has blocked anybody."""
+    """The default of `blocks`: no account has blocked anybody."""
     return False
 
 
 class Blocked(NamedTuple):
-    """A room that one cannot be added to, or a user by whom."""
+    """A blocked room, or a blocked user, who may not add the account to rooms."""
 
     what: Literal["room", "user"]
     jid: JID
 
 
 class Blocking:
-    """The blocking lists of everybody who uses the rooms. Every method raises StorageError."""
+    """The blocking lists of all users of the rooms. Every method raises StorageError."""
 
     def __init__(self, driver: Driver, domain: str, blocks: Callable[[JID, JID], bool] = _nobody) -> None:
         """`blocks`: whether somebody has blocked an address as a whole (XEP-0191)."""
@@ -35,7 +35,7 @@ class Blocking:
         self._blocks = blocks
 
     def items(self, user: JID) -> list[tuple[str, str]]:
-        """("room" or "user", address) of everything that `user` (bare address) denies."""
+        """("room" or "user", address) of each entry that `user` (bare address) denies."""
         return _items(self._driver.load(str(user), self._domain, BLOCKING))
 
     def change(self, user: JID, items: Mapping[Blocked, bool]) -> None:
@@ -55,7 +55,7 @@ class Blocking:
         self._driver.update(str(user), self._domain, BLOCKING, work)
 
     def willing(self, users: Iterable[JID], room: JID, actor: JID) -> set[JID]:
-        """Those of `users` who let `actor` add them to `room`."""
+        """Those of `users` whose lists allow `actor` to add them to `room`."""
         refused = {("room", str(room)), ("user", str(actor))}
         return {user for user in users if user == actor or not (self._blocked(user, room, actor) or refused.intersection(self.items(user)))}
 

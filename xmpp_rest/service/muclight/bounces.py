@@ -1,8 +1,8 @@
-"""What becomes of a room's message that the recipient's server gives back?
+"""Bounced messages of MUC Light rooms: sends a message again, by another way, after the recipient's server has returned it.
 
-XEP Multi-User Chat Light speaks to bare addresses with messages of type groupchat, and its users' servers are to know that. Others must
-refuse them (RFC 6121 §8.5.2.1.1). What they give back goes to the full addresses that the recipient was heard from, or, where there is
-none, out again as a message without a type, which every server passes on or keeps.
+XEP Multi-User Chat Light sends messages of type groupchat to bare addresses, which a server without MUC Light must refuse
+(RFC 6121 §8.5.2.1.1). A refused message is sent to the full addresses that stanzas of the recipient came from, or, if there are none,
+to the bare address as a message without a type, which every server delivers or stores.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
 from xmpp_rest.protocol.parse import parse_stored
 
-MOST = 4 * 1024 * 1024  # characters of messages that are kept until they may have come back
-MOST_HEARD = 10_000  # people
-MOST_RESOURCES = 8  # of one of them
+MOST = 4 * 1024 * 1024  # characters of sent messages that are kept
+MOST_HEARD = 10_000  # accounts
+MOST_RESOURCES = 8  # of one account
 _UNAVAILABLE = f"error/{{{STANZA_ERRORS}}}service-unavailable"
 
 
 @dataclass
-class Sent:
-    """A message of a room, and which recipients may still give it back."""
+class SentMessage:
+    """A message of a room, and the recipients whose servers may still return it."""
 
     text: str
-    waiting: dict[str, bool] = field(default_factory=dict)  # bare address → whether its full ones have been tried
+    waiting: dict[str, bool] = field(default_factory=dict)  # bare address → whether its full addresses have been tried
 
 
-class Returned:
-    """What the rooms of one process have sent to the network lately, and where their people were heard from. Both in memory, bounded."""
+class Bounces:
+    """The latest messages of the rooms to other servers, and the full addresses of their users. Both in memory, bounded."""
 
     def __init__(self, send: Callable[[Element], None], domains: frozenset[str]) -> None:
-        """`send` raises nothing; addresses at `domains` are the gateway's own, which give nothing back."""
+        """`send` raises nothing; addresses at `domains` are the gateway's own, whose messages do not bounce."""
         self._send = send
         self._domains = domains
-        self._sent: OrderedDict[tuple[str, str], Sent] = OrderedDict()
+        self._sent: OrderedDict[tuple[str, str], SentMessage] = OrderedDict()
         self._size = 0
         self._heard: OrderedDict[str, list[str]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def note(self, message: Element) -> None:
-        """A message goes out, to the bare address in its `to`."""
+    def record(self, message: Element) -> None:
+        """Record a message that is about to be sent to the bare address in its `to`."""
         to = message.get("to", "")
         if to.rpartition("@")[2] in self._domains:
             return
@@ -54,7 +54,7 @@ class Returned:
             known = self._sent.get(key)
             if known is None or to in known.waiting:  # the sender may use an id twice
                 self._forget(key)
-                known = self._sent[key] = Sent(serialise(message))
+                known = self._sent[key] = SentMessage(serialise(message))
                 self._size += len(known.text)
             known.waiting[to] = False
             while self._size > MOST:
@@ -64,8 +64,8 @@ class Returned:
         gone = self._sent.pop(key, None)
         self._size -= len(gone.text) if gone else 0
 
-    def heard(self, sender: JID) -> None:
-        """A stanza came from this address."""
+    def record_address(self, sender: JID) -> None:
+        """Record the full address of a stanza that came in."""
         if not sender.resource or sender.domain in self._domains:
             return
         with self._lock:
@@ -78,8 +78,8 @@ class Returned:
             while len(self._heard) > MOST_HEARD:
                 self._heard.popitem(last=False)
 
-    def come_back(self, error: Element, sender: JID) -> None:
-        """A message of type error reached a room: send again, by another way, what was not delivered."""
+    def handle_error(self, error: Element, sender: JID) -> None:
+        """Handle an error message to a room: send the message that was not delivered again, by another way."""
         if error.find(_UNAVAILABLE) is None:
             return
         key = (error.get("to", ""), error.get("id", ""))
@@ -89,15 +89,15 @@ class Returned:
                 return
             resources = self._resources(sender)
             if sent.waiting[str(sender.bare)] != bool(sender.resource) or (sender.resource and resources):
-                return  # not what was sent last; or there are other resources, which heard it
+                return  # not the latest attempt; or it reached other resources
             sent.waiting[str(sender.bare)] = True
             if not resources:
-                self._settle(key, sent, str(sender.bare))
+                self._delivered_otherwise(key, sent, str(sender.bare))
         for to in resources or [str(sender.bare)]:
-            self._send(_again(sent.text, to, "groupchat" if resources else None))
+            self._send(_copy(sent.text, to, "groupchat" if resources else None))
 
     def _resources(self, sender: JID) -> list[str]:
-        """The full addresses that the sender's account was heard from, without the one that has just proved to be gone."""
+        """The known full addresses of the sender's account, without the one that has just returned the message."""
         resources = self._heard.get(str(sender.bare), [])
         if str(sender) in resources:
             resources.remove(str(sender))
@@ -105,13 +105,13 @@ class Returned:
             self._heard.pop(str(sender.bare), None)
         return list(resources)
 
-    def _settle(self, key: tuple[str, str], sent: Sent, recipient: str) -> None:
+    def _delivered_otherwise(self, key: tuple[str, str], sent: SentMessage, recipient: str) -> None:
         del sent.waiting[recipient]
         if not sent.waiting:
             self._forget(key)
 
 
-def _again(text: str, to: str, kind: str | None) -> Element:
+def _copy(text: str, to: str, kind: str | None) -> Element:
     message = parse_stored(text)
     message.set("to", to)
     if kind is None:

@@ -1,6 +1,6 @@
-"""What a MUC Light room says, to whom, and what of it is archived (XEP Multi-User Chat Light §4.1, §5.4, §6.2; client-api §3.1)
+"""The broadcaster of the MUC Light rooms: sends and archives messages and changes (XEP MUC Light §4.1, §5.4, §6.2; client-api §3.1).
 
-Callers see to it that one room says one thing after the other.
+Callers serialise the calls for one room.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.clock import Stamps
 from xmpp_rest.service.messages.forged import is_forged
 from xmpp_rest.service.muclight import notices
-from xmpp_rest.service.muclight.bounces import Returned
-from xmpp_rest.service.muclight.room import NONE, Change, Room
-from xmpp_rest.service.muclight.rooms import Rooms
+from xmpp_rest.service.muclight.bounces import Bounces
+from xmpp_rest.service.muclight.room import NONE, MucLightRoom, NewAffiliation
+from xmpp_rest.service.muclight.rooms import MucLightRooms
 
 log = logging.getLogger(__name__)
 
@@ -31,100 +31,104 @@ _KEPT = ("body", *(f"{{{CHAT_MARKERS}}}{marker}" for marker in ("received", "dis
 _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"
 
 
-class Voice:
-    """The messages of the rooms of one domain. Configuration changes are not archived (client-api §4.2)."""
+class MucLightBroadcaster:
+    """Sends the messages of the rooms of one domain. Configuration changes are not archived (client-api §4.2)."""
 
-    def __init__(self, rooms: Rooms, archive: Archive, stamps: Stamps, router: Router, incidents: Incidents) -> None:
+    def __init__(self, rooms: MucLightRooms, archive: Archive, stamps: Stamps, router: Router, incidents: Incidents) -> None:
         self._rooms = rooms
         self._archive = archive
         self._stamps = stamps
         self._router = router
         self._incidents = incidents
-        self.returned = Returned(self._post, router.domains)
+        self.bounces = Bounces(self._send_once, router.domains)
 
-    def say(self, room: Room, sender: JID, message: Element) -> str:
-        """Pass on what an occupant says, to the sender as well; the message's id.
+    def broadcast(self, room: MucLightRoom, sender: JID, message: Element) -> str:
+        """Send an occupant's message to all occupants, the sender included; the id of the message.
 
-        Raises StorageError, and GatewayError: room-unknown, if another process destroyed the room meanwhile. Then nobody heard it, and
-        it is not archived. Once it is, nothing is raised: whoever cannot be reached finds it in the archive.
+        Raises StorageError, and GatewayError: room-unknown, if another process destroyed the room in the meantime. Then it is neither sent
+        nor archived. After it has been archived, nothing is raised: users who cannot be reached find it in the archive.
         """
-        spoken = _spoken(room, sender, message)
+        sent = _room_message(room, sender, message)
         with self._stamps.all_at(self._stamps.next()):
-            if any(spoken.find(tag) is not None for tag in _KEPT):
-                identifier = self._keep(room, spoken, sender)
-                spoken.append(child(_STANZA_ID, by=str(room.jid), id=identifier))
+            if any(sent.find(tag) is not None for tag in _KEPT):
+                identifier = self._archive_message(room, sent, sender)
+                sent.append(child(_STANZA_ID, by=str(room.jid), id=identifier))
             for user in room.affiliations:
-                self._send(make("message", *spoken, **_attributes(spoken), to_=str(user)))
-        return spoken.attrib["id"]
+                self._send(make("message", *sent, **_attributes(sent), to_=str(user)))
+        return sent.attrib["id"]
 
-    def welcome(self, room: Room, newcomers: Sequence[Change], identifier: str) -> None:
-        """Tell people that they are in a new room, each of himself."""
+    def notify_created(self, room: MucLightRoom, newcomers: Sequence[NewAffiliation], identifier: str) -> None:
+        """Tell users that they are in a new room, each only about itself."""
         with self._stamps.all_at(self._stamps.next()):
-            self._record(room, newcomers, identifier)
+            self._archive_change(room, newcomers, identifier)
             for change in newcomers:
-                self._tell(room, change.user, notices.affiliations([change], room.version), identifier)
+                self._notify(room, change.user, notices.affiliations([change], room.version), identifier)
 
-    def affiliated(self, before: Room, after: Room | None, changes: Sequence[Change], identifier: str) -> None:
-        """Tell newcomers and those who leave of themselves only, and of all changes whoever was in the room and stays (XEP §5.4)."""
+    def notify_affiliations(
+        self, before: MucLightRoom, after: MucLightRoom | None, changes: Sequence[NewAffiliation], identifier: str
+    ) -> None:
+        """Tell new and leaving occupants only about themselves, and those who stay about all changes (XEP §5.4)."""
         with self._stamps.all_at(self._stamps.next()):
-            self._affiliated(before, after, changes, identifier)
+            self._notify_affiliations(before, after, changes, identifier)
 
-    def _affiliated(self, before: Room, after: Room | None, changes: Sequence[Change], identifier: str) -> None:
+    def _notify_affiliations(
+        self, before: MucLightRoom, after: MucLightRoom | None, changes: Sequence[NewAffiliation], identifier: str
+    ) -> None:
         if after:
-            self._record(after, changes, identifier)
+            self._archive_change(after, changes, identifier)
             whole = notices.affiliations(changes, after.version, before.version)
             for user in after.affiliations:
                 if user in before.affiliations:
-                    self._tell(after, user, whole, identifier)
+                    self._notify(after, user, whole, identifier)
         for change in changes:
             if change.affiliation == NONE:
-                self._tell(before, change.user, notices.affiliations([change]), identifier)
+                self._notify(before, change.user, notices.affiliations([change]), identifier)
             elif after and change.user not in before.affiliations:
-                self._tell(after, change.user, notices.affiliations([change], after.version), identifier)
+                self._notify(after, change.user, notices.affiliations([change], after.version), identifier)
 
-    def configured(self, before: Room, after: Room, identifier: str) -> None:
-        """Tell the occupants which fields have changed."""
+    def notify_configuration(self, before: MucLightRoom, after: MucLightRoom, identifier: str) -> None:
+        """Tell the occupants which fields of the configuration have changed."""
         fields = {field: value for field, value in after.config.items() if before.config.get(field) != value}
         notice = notices.configuration(fields, after.version, before.version)
         for user in after.affiliations:
-            self._tell(after, user, notice, identifier)
+            self._notify(after, user, notice, identifier)
 
-    def farewell(self, room: Room, identifier: str) -> None:
+    def notify_destroyed(self, room: MucLightRoom, identifier: str) -> None:
         """Tell the occupants that the room was destroyed."""
         for user in room.affiliations:
-            self._tell(room, user, notices.destruction(user), identifier)
+            self._notify(room, user, notices.destruction(user), identifier)
 
-    def _record(self, room: Room, changes: Sequence[Change], identifier: str) -> None:
-        """Archive a change that has happened already, so that a failure is not a reason to say that it has not."""
+    def _archive_change(self, room: MucLightRoom, changes: Sequence[NewAffiliation], identifier: str) -> None:
+        """Archive a change that has been made already, so a failure is only reported."""
         payload = notices.affiliations(changes, room.version)
         message = make("message", *payload, from_=str(room.jid), type_="groupchat", id_=identifier)
         try:
-            self._keep(room, message, room.jid)
+            self._archive_message(room, message, room.jid)
         except (GatewayError, StorageError) as e:
             self._incidents.report(log, "room-unkept", "a change of affiliations in %s is missing from its archive: %r", room.jid, e)
 
-    def _keep(self, room: Room, message: Element, partner: JID) -> str:
+    def _archive_message(self, room: MucLightRoom, message: Element, partner: JID) -> str:
         """Archive a message of the room; its id there."""
         identifier = self._archive.keep(room.jid, serialise(message), self._stamps.next(), partner)
         try:
             now = self._rooms.load(room.jid.local)
-        except StorageError as e:  # the room was there a moment ago
-            self._incidents.report(log, "room-unread", "whether the room %s is still there is not known: %r", room.jid, e)
+        except StorageError as e:  # the room existed a moment ago
+            self._incidents.report(log, "room-unread", "whether the room %s still exists is not known: %r", room.jid, e)
             return identifier
-        if now is None or now.birth != room.birth:  # what is archived is for those who were in the room
+        if now is None or now.birth != room.birth:  # another room of this name must not inherit the message
             self._rooms.forget_item(room.jid.local, identifier)
             raise GatewayError("room-unknown")
         return identifier
 
-    def _tell(self, room: Room, user: JID, payload: Iterable[Element], identifier: str) -> None:
+    def _notify(self, room: MucLightRoom, user: JID, payload: Iterable[Element], identifier: str) -> None:
         self._send(make("message", *payload, from_=str(room.jid), to_=str(user), type_="groupchat", id_=identifier))
 
     def _send(self, message: Element) -> None:
-        self.returned.note(message)
-        self._post(message)
+        self.bounces.record(message)
+        self._send_once(message)
 
-    def _post(self, message: Element) -> None:
-        """Somebody who cannot be reached keeps nobody else from hearing it; the archive has it."""
+    def _send_once(self, message: Element) -> None:
+        """Send a message; a failure is only reported, as the message is in the archive and other recipients follow."""
         try:
             self._router.send(message)
         except Exception as e:
@@ -132,16 +136,16 @@ class Voice:
             self._incidents.report(log, "room-unreached", text, message.get("from"), message.get("to"), e)
 
 
-def _spoken(room: Room, sender: JID, message: Element) -> Element:
-    """The message as it comes from the room, without what only the room may say."""
-    payload = [element for element in message if not _is_the_rooms(element, room.jid)]
+def _room_message(room: MucLightRoom, sender: JID, message: Element) -> Element:
+    """The message as the room sends it, without elements that only the room may send."""
+    payload = [element for element in message if not _is_room_only(element, room.jid)]
     language = {XML_LANG: message.get(XML_LANG)}
     source = f"{room.jid}/{sender}"
     return make("message", *payload, from_=source, type_="groupchat", id_=message.get("id") or new_id(), **language)
 
 
-def _is_the_rooms(element: Element, room: JID) -> bool:
-    """A change of the room (XEP §4), an id in its archive, or that it sends the message late."""
+def _is_room_only(element: Element, room: JID) -> bool:
+    """Whether an element is a change of the room (XEP §4), an id in its archive, or a delay stamp of the room."""
     return is_forged(element, room) or element.tag.startswith(f"{{{MUC_LIGHT}")
 
 

@@ -1,4 +1,4 @@
-"""What does a domain of MUC Light rooms do with what reaches it over XMPP? (XEP Multi-User Chat Light §3, §4.1, §4.5, §7)"""
+"""The stanza handler of the MUC Light domain: messages, queries, discovery and blocking (XEP Multi-User Chat Light §3, §4.1, §4.5, §7)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _ACTIONS = {"deny": True, "allow": False}
 
 
 class MucLightEntity:
-    """A router's handler for the rooms and their service. What every entity answers is left to the one that comes last."""
+    """A handler for the router. Queries that every entity answers are left to the last handler."""
 
     def __init__(self, rooms: MucLight, blocking: Blocking, archive: Handler) -> None:
-        """`archive` answers queries to a room's archive; who may ask is seen to here."""
+        """`archive` answers queries to a room's archive; the permission is checked here."""
         self._rooms = rooms
         self._blocking = blocking
         self._archive = archive
@@ -44,16 +44,16 @@ class MucLightEntity:
         }
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """Answer, pass on or refuse; NOT_MINE for iqs of other namespaces."""
+        """Answer, forward or refuse a stanza; NOT_MINE for iqs of other namespaces."""
         if stanza.tag == "message" and stanza.get("type") == "error":
-            self._rooms.returned.come_back(stanza, sender)
+            self._rooms.bounces.handle_error(stanza, sender)
             return None
-        self._rooms.returned.heard(sender)
+        self._rooms.bounces.record_address(sender)
         if _is_join(stanza) and sender.domain != self._rooms.domain:
             return refusal(stanza, stanza_error("bad-request", "a room of this kind is not entered by presence"))
         if stanza.tag == "presence" or not may_be_refused(stanza) or is_answer(stanza):  # XEP §7.2
             return None
-        if sender.domain == self._rooms.domain:  # no room speaks in another one: two of them would never end
+        if sender.domain == self._rooms.domain:  # rooms are not occupants of rooms: two of them would answer each other for ever
             return refusal(stanza, stanza_error("item-not-found"))
         try:
             return self._message(stanza, sender, to) if stanza.tag == "message" else self._iq(stanza, sender, to)
@@ -76,7 +76,7 @@ class MucLightEntity:
             return result(iq, answer(iq, sender.bare, to.local))
         if not to.local:
             return NOT_MINE
-        self._rooms.room(to.local, sender.bare)  # XEP §7.1: to others a room is not there
+        self._rooms.room(to.local, sender.bare)  # XEP §7.1: to others the room does not exist
         return self._archive(iq, sender, to)
 
     # -- service discovery
@@ -92,7 +92,7 @@ class MucLightEntity:
         return child(_ITEMS)
 
     def _service_items(self, iq: Element, asker: JID, name: str) -> Element:
-        """The rooms that the asker is in, a page of them where they are many (XEP §3.3, XEP-0059)."""
+        """The rooms that the asker is in, paged by result set management (XEP §3.3, XEP-0059)."""
         _refuse_node(iq)
         rooms = sorted(self._rooms.occupied(asker), key=lambda room: str(room.jid))
         after = iq[0].findtext(f"{{{RSM}}}set/{{{RSM}}}after", "")
@@ -118,7 +118,7 @@ class MucLightEntity:
 
 
 def _is_join(stanza: Element) -> bool:
-    """Whether somebody takes the room for one of XEP-0045 and enters it (§7.2.1)."""
+    """Whether the stanza tries to enter the room as if it were one of XEP-0045 (§7.2.1)."""
     return stanza.tag == "presence" and stanza.get("type") is None and stanza.find(_JOIN) is not None
 
 

@@ -1,7 +1,7 @@
-"""What may people do with MUC Light rooms, and who hears of it? (XEP Multi-User Chat Light; client-api §3, §4)
+"""The MUC Light service: operations on rooms, with their broadcasts (XEP Multi-User Chat Light; client-api §3, §4).
 
-Users are bare addresses, rooms are named by their localpart. What one room does is archived and sent in one order, that of its changes: of
-several processes one makes them all.
+Users are bare addresses, rooms are named by their localpart. The changes and messages of a room are archived and sent in one order,
+so that of several processes one makes them all.
 """
 
 from __future__ import annotations
@@ -19,24 +19,34 @@ from xmpp_rest.protocol.stanza import new_id
 from xmpp_rest.service.messages.archive import Archive, Kept, Wanted
 from xmpp_rest.service.messages.clock import Stamps
 from xmpp_rest.service.muclight.blocking import Blocking
-from xmpp_rest.service.muclight.broadcast import Voice
+from xmpp_rest.service.muclight.broadcast import MucLightBroadcaster
 from xmpp_rest.service.muclight.quotas import Quotas
-from xmpp_rest.service.muclight.room import MEMBER, NONE, Change, Room, Rules, changed, configured, first_affiliations, new_room
-from xmpp_rest.service.muclight.rooms import Rooms
+from xmpp_rest.service.muclight.room import (
+    MEMBER,
+    NONE,
+    MucLightRoom,
+    NewAffiliation,
+    Rules,
+    changed,
+    configured,
+    first_affiliations,
+    new_room,
+)
+from xmpp_rest.service.muclight.rooms import MucLightRooms
 
 log = logging.getLogger(__name__)
 
 STRIPES = 64
 MayBring = Callable[[JID, JID], bool]
-"""(who asks, whom): whether that one may be made an occupant by that one."""
-Pick = Callable[[Room], Sequence[Change]]
-"""Which changes to ask for in the room as it is; raises GatewayError. May be called more than once."""
+"""(asker, user): whether the asker may make that user an occupant."""
+Pick = Callable[[MucLightRoom], Sequence[NewAffiliation]]
+"""The changes to ask for, given the present room; raises GatewayError. May be called more than once."""
 
 
 class Away(Protocol):
     """The process that changes the rooms for this one; as the methods of MucLight."""
 
-    def create(self, creator: JID, config: Mapping[str, str], others: Sequence[Change], name: str) -> str: ...
+    def create(self, creator: JID, config: Mapping[str, str], others: Sequence[NewAffiliation], name: str) -> str: ...
     def configure(self, name: str, actor: JID, config: Mapping[str, str]) -> None: ...
     def add(self, name: str, actor: JID, user: JID) -> None: ...
     def remove(self, name: str, actor: JID, user: JID) -> None: ...
@@ -48,11 +58,11 @@ class MucLight:
 
     def __init__(
         self,
-        rooms: Rooms,
+        rooms: MucLightRooms,
         blocking: Blocking,
         archive: Archive,
         stamps: Stamps,
-        voice: Voice,
+        broadcaster: MucLightBroadcaster,
         rules: Rules,
         quotas: Quotas,
         may_bring: MayBring = lambda _actor, _user: True,
@@ -63,31 +73,31 @@ class MucLight:
         self._blocking = blocking
         self._archive = archive
         self._stamps = stamps
-        self._voice = voice
+        self._broadcaster = broadcaster
         self._quotas = quotas
         self._may_bring = may_bring
-        self.returned = voice.returned
+        self.bounces = broadcaster.bounces
         self.away: Away | None = None  # where another process owns the link
         self._orders = [threading.RLock() for _ in range(STRIPES)]
 
-    # -- looking
+    # -- reading
 
-    def occupied(self, user: JID) -> list[Room]:
+    def occupied(self, user: JID) -> list[MucLightRoom]:
         """The rooms that a user is in."""
         return self._rooms.occupied(user)
 
-    def room(self, name: str, user: JID) -> Room:
+    def room(self, name: str, user: JID) -> MucLightRoom:
         """A room, for one of its occupants. Raises GatewayError: room-unknown, not-occupant."""
         room = self._existing(name)
         room.require(user)
         return room
 
     def exists(self, name: str) -> bool:
-        """Whether there is a room of that name, whoever is in it."""
+        """Whether a room of that name exists."""
         return self._rooms.load(name) is not None
 
     def may_ask(self, asker: JID, room: JID) -> bool:
-        """Whether the room's archive is for `asker` (full or bare): its occupants read all of it."""
+        """Whether `asker` (full or bare) may read the room's archive: occupants may read all of it."""
         found = self._rooms.load(room.local)
         return found is not None and asker.bare in found.affiliations
 
@@ -99,15 +109,15 @@ class MucLight:
         room = self.room(name, user)
         return self._archive.page(room.jid, wanted, limit, newest=True, fits=fits).items if limit else []
 
-    # -- making and unmaking
+    # -- creating and destroying
 
     def create(
-        self, creator: JID, config: Mapping[str, str], others: Sequence[Change] = (), *, name: str = "", announce: str | None = None
+        self, creator: JID, config: Mapping[str, str], others: Sequence[NewAffiliation] = (), *, name: str = "", announce: str | None = None
     ) -> str:
-        """Make a room, with a name that nobody can guess unless there is one given; its name.
+        """Make a room, with an unguessable name unless one is given; its name.
 
-        `announce`: the id of messages that tell everybody in the room, the creator included (XEP §5.1); without it the others hear of
-        it as if they had been added to the room behind its making.
+        `announce`: the id of messages that tell everybody in the room, the creator included (XEP §5.1); without it the others are
+        notified as if they had been added after the room was made.
         Raises GatewayError: room-exists, bad-room-change, room-full, bot-kept-out.
         """
         if self.away is not None:
@@ -122,23 +132,23 @@ class MucLight:
             if self._rooms.load(address.local):
                 raise GatewayError("room-exists")
             self._quotas.require(None, room)
-            self._rooms.forget_history(address.local, until)  # of a room that a crash kept from being removed whole
+            self._rooms.forget_history(address.local, until)  # of a room of this name whose removal a crash interrupted
             try:
-                self._rooms.note(room.affiliations, address.local)
+                self._rooms.add_pending(room.affiliations, address.local)
                 self._rooms.make(room)
                 self._quotas.changed(None, room)
             finally:
-                self._rooms.settle(room.affiliations, address.local)
-            told = others if announce is None else [Change(user, affiliation) for user, affiliation in room.affiliations.items()]
+                self._rooms.sync_occupants(room.affiliations, address.local)
+            told = others if announce is None else [NewAffiliation(user, affiliation) for user, affiliation in room.affiliations.items()]
             if told:
-                self._voice.welcome(room, told, announce or new_id())
+                self._broadcaster.notify_created(room, told, announce or new_id())
         return address.local
 
     def destroy(self, name: str, actor: JID, identifier: str) -> None:
-        """End a room. Raises GatewayError: room-unknown, not-occupant, not-owner."""
-        found: list[Room] = []
+        """Destroy a room. Raises GatewayError: room-unknown, not-occupant, not-owner."""
+        found: list[MucLightRoom] = []
 
-        def edit(room: Room) -> None:
+        def edit(room: MucLightRoom) -> None:
             room.require(actor, owner=True)
             found[:] = [room]
 
@@ -146,23 +156,23 @@ class MucLight:
             until = self._stamps.next()
             self._rooms.change(name, edit)
             self._quotas.changed(found[0], None)
-            self._rooms.settle(found[0].affiliations, name)
-            self._voice.farewell(found[0], identifier)
+            self._rooms.sync_occupants(found[0].affiliations, name)
+            self._broadcaster.notify_destroyed(found[0], identifier)
             self._rooms.forget_history(name, until)
 
     # -- configuration and occupants
 
     def configure(self, name: str, actor: JID, config: Mapping[str, str], identifier: str = "") -> None:
-        """Change fields of the configuration, and tell the occupants.
+        """Change fields of the configuration, and notify the occupants.
 
         Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change.
         """
         if self.away is not None:
             self.away.configure(name, actor, config)
             return
-        steps: list[tuple[Room, Room]] = []
+        steps: list[tuple[MucLightRoom, MucLightRoom]] = []
 
-        def edit(room: Room) -> Room:
+        def edit(room: MucLightRoom) -> MucLightRoom:
             after = configured(room, actor, config, self.rules)
             steps[:] = [(room, after)]
             return after
@@ -171,15 +181,15 @@ class MucLight:
             self._rooms.change(name, edit)
             before, after = steps[0]
             if before.version != after.version:
-                self._voice.configured(before, after, identifier or new_id())
+                self._broadcaster.notify_configuration(before, after, identifier or new_id())
 
-    def affiliate(self, name: str, actor: JID, wanted: Sequence[Change], identifier: str) -> None:
+    def affiliate(self, name: str, actor: JID, wanted: Sequence[NewAffiliation], identifier: str) -> None:
         """Change affiliations by the rules of XEP §5.4.
 
         Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change, room-full, bot-kept-out.
         """
 
-        def pick(room: Room) -> Sequence[Change]:
+        def pick(room: MucLightRoom) -> Sequence[NewAffiliation]:
             room.require(actor)
             if not wanted:
                 raise GatewayError("bad-room-change", "name somebody")
@@ -188,35 +198,35 @@ class MucLight:
         self._affiliate(name, actor, pick, identifier)
 
     def add(self, name: str, actor: JID, user: JID) -> None:
-        """The owner adds a member; nothing happens where the user is in the room already. Raises as `affiliate`."""
+        """The owner adds a member, unless the user is in the room already. Raises as `affiliate`."""
         if self.away is not None:
             self.away.add(name, actor, user)
             return
 
-        def pick(room: Room) -> Sequence[Change]:
+        def pick(room: MucLightRoom) -> Sequence[NewAffiliation]:
             room.require(actor, owner=True)
-            return () if user in room.affiliations else (Change(user, MEMBER),)
+            return () if user in room.affiliations else (NewAffiliation(user, MEMBER),)
 
         self._affiliate(name, actor, pick, new_id())
 
     def remove(self, name: str, actor: JID, user: JID) -> None:
-        """The owner removes somebody, or an occupant leaves; nothing happens where the user is not in the room. Raises as `affiliate`."""
+        """The owner removes an occupant, or an occupant leaves; ignored if the user is not in the room. Raises as `affiliate`."""
         if self.away is not None:
             self.away.remove(name, actor, user)
             return
 
-        def pick(room: Room) -> Sequence[Change]:
+        def pick(room: MucLightRoom) -> Sequence[NewAffiliation]:
             room.require(actor, owner=user != actor)
-            return (Change(user, NONE),) if user in room.affiliations else ()
+            return (NewAffiliation(user, NONE),) if user in room.affiliations else ()
 
         self._affiliate(name, actor, pick, new_id())
 
     def leave_all(self, user: JID) -> None:
-        """The user is about to go: leave every room."""
+        """Remove a user whose account is about to be deleted from every room."""
         for room in self._rooms.occupied(user):
             try:
                 self.remove(room.jid.local, user, user)
-            except GatewayError as e:  # removed, or the room destroyed, by somebody else meanwhile
+            except GatewayError as e:  # removed, or the room destroyed, in the meantime
                 log.info("%s did not have to leave %s: %s", user, room.jid, e)
 
     def _affiliate(self, name: str, actor: JID, pick: Pick, identifier: str) -> None:
@@ -225,11 +235,11 @@ class MucLight:
             wanted = pick(room)
             if not wanted:
                 return
-            changed(room, actor, wanted, self.rules)  # refuse what can be refused, before anything is written
+            changed(room, actor, wanted, self.rules)  # refuse what can be refused before anything is written
             newcomers = [user for user, _ in wanted if user not in room.affiliations]
             self._require_admissible(actor, newcomers)
             willing = self._blocking.willing(newcomers, room.jid, actor)
-            unwilling = set(newcomers) - willing  # XEP §4.5: skipped without a word
+            unwilling = set(newcomers) - willing  # XEP §4.5: skipped silently
             if wanted := [change for change in wanted if change.user not in unwilling]:
                 if after := changed(room, actor, wanted, self.rules)[0]:
                     self._quotas.require(room, after, wanted)
@@ -241,40 +251,40 @@ class MucLight:
             if not self._may_bring(actor, user):
                 raise GatewayError("bot-kept-out", f"{user} is a bot, which only an administrator may bring into a room")
 
-    def _change(self, room: Room, actor: JID, pick: Pick, newcomers: set[JID], identifier: str) -> None:
+    def _change(self, room: MucLightRoom, actor: JID, pick: Pick, newcomers: set[JID], identifier: str) -> None:
         name = room.jid.local
-        steps: list[tuple[Room, Room | None, list[Change]]] = []
+        steps: list[tuple[MucLightRoom, MucLightRoom | None, list[NewAffiliation]]] = []
 
-        def edit(before: Room) -> Room | None:
+        def edit(before: MucLightRoom) -> MucLightRoom | None:
             wanted = pick(before)
             after, changes = changed(before, actor, wanted, self.rules) if wanted else (before, [])
             steps[:] = [(before, after, changes)]
             return after
 
         until = self._stamps.next()
-        self._rooms.note(newcomers, name)
+        self._rooms.add_pending(newcomers, name)
         try:
             self._rooms.change(name, edit)
         finally:
             gone = [user for user, affiliation in steps[0][2] if affiliation == NONE] if steps else []
-            self._rooms.settle([*newcomers, *gone], name)
+            self._rooms.sync_occupants([*newcomers, *gone], name)
         before, after, changes = steps[0]
         self._quotas.changed(before, after)
         if changes:
-            self._voice.affiliated(before, after, changes, identifier)
+            self._broadcaster.notify_affiliations(before, after, changes, identifier)
         if after is None:
             self._rooms.forget_history(name, until)
 
-    # -- speaking
+    # -- messages
 
     def say(self, name: str, sender: JID, message: Element) -> str:
-        """Send a message to everybody in the room, the sender included; its id. Raises GatewayError: room-unknown, not-occupant."""
+        """Send a message to all occupants, the sender included; its id. Raises GatewayError: room-unknown, not-occupant."""
         if self.away is not None:
             return self.away.say(name, sender, message)
         with self._order(name):
-            return self._voice.say(self.room(name, sender), sender, message)
+            return self._broadcaster.broadcast(self.room(name, sender), sender, message)
 
-    def _existing(self, name: str) -> Room:
+    def _existing(self, name: str) -> MucLightRoom:
         room = self._rooms.load(name)
         if room is None:
             raise GatewayError("room-unknown")

@@ -1,4 +1,4 @@
-"""In which words does a MUC Light room tell its occupants what has changed? (XEP Multi-User Chat Light §4.2, §5.2, §5.4)"""
+"""Payloads of the messages with which a MUC Light room announces changes (XEP Multi-User Chat Light §4.2, §5.2, §5.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC_LIGHT
 from xmpp_rest.protocol.stanza import child
-from xmpp_rest.service.muclight.room import Change
+from xmpp_rest.service.muclight.room import NewAffiliation
 
 AFFILIATIONS = f"{{{MUC_LIGHT}#affiliations}}"
 BLOCKING = f"{{{MUC_LIGHT}#blocking}}"
@@ -18,8 +18,8 @@ DESTROY = f"{{{MUC_LIGHT}#destroy}}"
 INFO = f"{{{MUC_LIGHT}#info}}"
 
 
-def affiliations(changes: Iterable[Change], version: str = "", previous: str = "") -> list[Element]:
-    """The children of a message that says whose affiliation changed."""
+def affiliations(changes: Iterable[NewAffiliation], version: str = "", previous: str = "") -> list[Element]:
+    """The children of a message about changed affiliations."""
     x = child(f"{AFFILIATIONS}x")
     x.extend(versions(AFFILIATIONS, version, previous))
     x.extend(users(AFFILIATIONS, changes))
@@ -27,7 +27,7 @@ def affiliations(changes: Iterable[Change], version: str = "", previous: str = "
 
 
 def configuration(fields: Mapping[str, str], version: str, previous: str) -> list[Element]:
-    """The children of a message that says which fields of the configuration changed."""
+    """The children of a message about changed fields of the configuration."""
     x = child(f"{CONFIGURATION}x")
     x.extend(versions(CONFIGURATION, version, previous))
     x.extend(config(CONFIGURATION, fields))
@@ -35,8 +35,8 @@ def configuration(fields: Mapping[str, str], version: str, previous: str) -> lis
 
 
 def destruction(user: JID) -> list[Element]:
-    """The children of a message that says to one occupant that the room is gone."""
-    changed, body = affiliations([Change(user, "none")])
+    """The children of the message that tells one occupant that the room was destroyed."""
+    changed, body = affiliations([NewAffiliation(user, "none")])
     return [changed, child(f"{DESTROY}x"), body]
 
 
@@ -46,7 +46,7 @@ def versions(namespace: str, version: str, previous: str = "") -> list[Element]:
     return [child(f"{namespace}{name}", text) for name, text in rows if text]
 
 
-def users(namespace: str, changes: Iterable[Change]) -> list[Element]:
+def users(namespace: str, changes: Iterable[NewAffiliation]) -> list[Element]:
     return [child(f"{namespace}user", str(user), affiliation=affiliation) for user, affiliation in changes]
 
 

@@ -1,4 +1,4 @@
-"""What may an XMPP client ask a MUC Light room, and how does the room answer? (XEP Multi-User Chat Light §4.3-§5.4)"""
+"""Queries of XMPP clients to a MUC Light room: information, configuration, affiliations (XEP Multi-User Chat Light §4.3-§5.4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xmpp_rest.service.muclight import notices
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.muclight.notices import AFFILIATIONS, CONFIGURATION, CREATE, DESTROY, INFO
 from xmpp_rest.service.muclight.room import AFFILIATIONS as WORDS
-from xmpp_rest.service.muclight.room import Change, Room
+from xmpp_rest.service.muclight.room import MucLightRoom, NewAffiliation
 
 Answer = Callable[[Element, JID, str], Element | None]
 """(iq, asker's bare address, room's localpart) → the child of the result. Raises GatewayError."""
@@ -33,7 +33,7 @@ class RoomQueries:
             ("set", f"{DESTROY}query"): self._destroy,
         }
 
-    # -- asking
+    # -- reading
 
     def _configuration(self, iq: Element, asker: JID, name: str) -> Element | None:
         return self._current(iq, asker, name, CONFIGURATION, lambda room: notices.config(CONFIGURATION, room.config))
@@ -42,7 +42,7 @@ class RoomQueries:
         return self._current(iq, asker, name, AFFILIATIONS, lambda room: notices.users(AFFILIATIONS, _changes(room)))
 
     def _info(self, iq: Element, asker: JID, name: str) -> Element | None:
-        def payload(room: Room) -> list[Element]:
+        def payload(room: MucLightRoom) -> list[Element]:
             configuration, occupants = child(f"{INFO}configuration"), child(f"{INFO}occupants")
             configuration.extend(notices.config(INFO, room.config))
             occupants.extend(notices.users(INFO, _changes(room)))
@@ -50,8 +50,10 @@ class RoomQueries:
 
         return self._current(iq, asker, name, INFO, payload)
 
-    def _current(self, iq: Element, asker: JID, name: str, namespace: str, payload: Callable[[Room], list[Element]]) -> Element | None:
-        """What the room looks like now; nothing where the asker has that version already (XEP §4.3)."""
+    def _current(
+        self, iq: Element, asker: JID, name: str, namespace: str, payload: Callable[[MucLightRoom], list[Element]]
+    ) -> Element | None:
+        """The present state of the room; nothing if the asker has that version already (XEP §4.3)."""
         room = self._rooms.room(name, asker)
         if (iq[0].findtext(f"{namespace}version") or "").strip() == room.version:
             return None
@@ -68,7 +70,7 @@ class RoomQueries:
         self._rooms.affiliate(name, asker, read_users(iq[0], AFFILIATIONS), iq.get("id", ""))
 
     def create(self, iq: Element, asker: JID, name: str) -> None:
-        """Make a room, of a name of its own where there is none in the address (XEP §5.1.1)."""
+        """Make a room, with a random name if the address has none (XEP §5.1.1)."""
         parts = {part.tag: part for part in iq[0]}
         configuration = parts.pop(f"{CREATE}configuration", None)
         occupants = parts.pop(f"{CREATE}occupants", None)
@@ -82,8 +84,8 @@ class RoomQueries:
         self._rooms.destroy(name, asker, iq.get("id", ""))
 
 
-def _changes(room: Room) -> list[Change]:
-    return [Change(user, affiliation) for user, affiliation in room.affiliations.items()]
+def _changes(room: MucLightRoom) -> list[NewAffiliation]:
+    return [NewAffiliation(user, affiliation) for user, affiliation in room.affiliations.items()]
 
 
 def read_config(fields: Element, namespace: str) -> dict[str, str]:
@@ -97,16 +99,16 @@ def read_config(fields: Element, namespace: str) -> dict[str, str]:
     return config
 
 
-def read_users(users: Element, namespace: str) -> list[Change]:
+def read_users(users: Element, namespace: str) -> list[NewAffiliation]:
     """Affiliations of users. Raises GatewayError: bad-room-change."""
     return [_read_user(user, namespace) for user in users]
 
 
-def _read_user(user: Element, namespace: str) -> Change:
+def _read_user(user: Element, namespace: str) -> NewAffiliation:
     affiliation = user.get("affiliation", "")
     if user.tag != f"{namespace}user" or affiliation not in WORDS:
         raise GatewayError("bad-room-change", "write <user affiliation='owner|member|none'>address</user>")
     try:
-        return Change(parse_jid((user.text or "").strip()).bare, affiliation)
+        return NewAffiliation(parse_jid((user.text or "").strip()).bare, affiliation)
     except InvalidJID as e:
         raise GatewayError("bad-room-change", f"{user.text!r} is not an address: {e}") from e

@@ -1,6 +1,6 @@
-"""How many MUC Light rooms may one account own, and how many people of other servers may be in all of them?
+"""Quotas of MUC Light: how many rooms one account may own, and how many users of other servers may be in all of them.
 
-Everything that is said in a room goes to each of its occupants: without a bound one account could have the gateway write to anybody.
+Each message to a room goes to all its occupants: without a bound one account could make the gateway send messages to anybody.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from collections.abc import Collection, Sequence
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.muclight.room import OWNER, Change, Room, Rules
-from xmpp_rest.service.muclight.rooms import Rooms
+from xmpp_rest.service.muclight.room import OWNER, MucLightRoom, NewAffiliation, Rules
+from xmpp_rest.service.muclight.rooms import MucLightRooms
 
 REMEMBERED = 1000
-"""Owners whose rooms are known; the one asked least lately is forgotten first."""
+"""Owners whose rooms are cached; the least recently used one is dropped first."""
 
 
 class Quotas:
-    """Knows who owns which rooms, in the process that makes all changes. Methods raise StorageError."""
+    """Counts the rooms of each owner, in the process that makes all changes. Methods raise StorageError."""
 
-    def __init__(self, rooms: Rooms, hosted: Collection[str], rules: Rules) -> None:
-        """`hosted`: the domains whose people are not foreign."""
+    def __init__(self, rooms: MucLightRooms, hosted: Collection[str], rules: Rules) -> None:
+        """`hosted`: the domains whose users are not foreign."""
         self._rooms = rooms
         self._hosted = hosted
         self._rules = rules
         self._owned: OrderedDict[JID, dict[str, int]] = OrderedDict()  # foreign occupants by room
         self._lock = threading.Lock()
 
-    def require(self, before: Room | None, after: Room, wanted: Sequence[Change] = ()) -> None:
-        """Whether a room may be made, or become this by the changes that somebody wants. Raises GatewayError: room-full.
+    def require(self, before: MucLightRoom | None, after: MucLightRoom, wanted: Sequence[NewAffiliation] = ()) -> None:
+        """Raise GatewayError, room-full, unless a room may be made, or changed to `after`.
 
-        Who becomes the owner because another one leaves is not asked: leaving is always possible.
+        A user who becomes the owner because the previous one leaves is not checked: leaving is always possible.
         """
         owner = _owner(after)
         if owner is None:
@@ -49,15 +49,15 @@ class Quotas:
             limit = f"{self._rules.foreign_per_owner} at most ([rooms] foreign_per_owner)"
             raise GatewayError("room-full", f"{total} occupants of other servers would be in the rooms of {owner}; there may be {limit}")
 
-    def changed(self, before: Room | None, after: Room | None) -> None:
-        """A room has been made, changed or destroyed (None: there is none)."""
+    def changed(self, before: MucLightRoom | None, after: MucLightRoom | None) -> None:
+        """Record that a room has been made, changed or destroyed (None: there is none)."""
         with self._lock:
             if before and (owned := self._known(before)) is not None:
                 owned.pop(before.jid.local, None)
             if after and (owned := self._known(after)) is not None:
                 owned[after.jid.local] = self._foreign(after)
 
-    def _known(self, room: Room) -> dict[str, int] | None:
+    def _known(self, room: MucLightRoom) -> dict[str, int] | None:
         owner = _owner(room)
         return None if owner is None else self._owned.get(owner)
 
@@ -71,9 +71,9 @@ class Quotas:
             self._owned.move_to_end(owner)
             return dict(self._owned[owner])
 
-    def _foreign(self, room: Room) -> int:
+    def _foreign(self, room: MucLightRoom) -> int:
         return sum(user.domain not in self._hosted for user in room.affiliations)
 
 
-def _owner(room: Room) -> JID | None:
+def _owner(room: MucLightRoom) -> JID | None:
     return next((user for user, affiliation in room.affiliations.items() if affiliation == OWNER), None)

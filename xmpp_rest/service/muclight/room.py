@@ -1,4 +1,4 @@
-"""What is a MUC Light room, and which changes does it allow? The rules of XEP Multi-User Chat Light §5.3 and §5.4; nothing is kept here."""
+"""The state of a MUC Light room, and the rules for changing it (XEP Multi-User Chat Light §5.3, §5.4); nothing is stored here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from xmpp_rest.protocol.stanza import new_id
 OWNER, MEMBER, NONE = "owner", "member", "none"
 AFFILIATIONS = frozenset((OWNER, MEMBER, NONE))
 DEFAULTS = {"roomname": "Untitled", "subject": ""}
-"""The configuration of a room that says nothing."""
+"""The default configuration of a room."""
 FIELDS = frozenset((*DEFAULTS, "description"))
 """Every field of the configuration."""
 
 
-class Change(NamedTuple):
+class NewAffiliation(NamedTuple):
     """A new affiliation for one user (bare address)."""
 
     user: JID
@@ -27,7 +27,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """What a service may decide for itself (XEP §8.2)."""
+    """The choices that the XEP leaves to the service (XEP §8.2)."""
 
     all_can_configure: bool = False
     all_can_invite: bool = False
@@ -37,14 +37,14 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """A room as it is stored. It has at most one owner, and somebody in it."""
+class MucLightRoom:
+    """A room as it is stored. It has at most one owner, and at least one occupant."""
 
     jid: JID
     config: Mapping[str, str]
     affiliations: Mapping[JID, str]
     version: str
-    birth: str  # unlike that of any other room which had or will have this name
+    birth: str  # unique among all rooms that have had or will have this name
 
     def affiliation(self, user: JID) -> str:
         return self.affiliations.get(user, NONE)
@@ -57,16 +57,16 @@ class Room:
             raise GatewayError("not-owner")
 
 
-def new_room(jid: JID, config: Mapping[str, str], affiliations: Mapping[JID, str]) -> Room:
-    """A room that is about to be made. Raises GatewayError: bad-room-change."""
+def new_room(jid: JID, config: Mapping[str, str], affiliations: Mapping[JID, str]) -> MucLightRoom:
+    """A new room, not stored yet. Raises GatewayError: bad-room-change."""
     require_nicknames(jid, affiliations)
-    return Room(jid, DEFAULTS | checked_config(config), affiliations, new_id(), new_id())
+    return MucLightRoom(jid, DEFAULTS | checked_config(config), affiliations, new_id(), new_id())
 
 
 def require_nicknames(room: JID, users: Iterable[JID]) -> None:
     """Raise GatewayError, bad-room-change, for an address that cannot be a nickname (XEP §4.1).
 
-    As a resource it may be too long, or mix two directions of writing (RFC 3454 §6).
+    As a resource it may be too long, or mix two writing directions (RFC 3454 §6).
     """
     for user in users:
         try:
@@ -76,21 +76,21 @@ def require_nicknames(room: JID, users: Iterable[JID]) -> None:
 
 
 def checked_config(config: Mapping[str, str]) -> dict[str, str]:
-    """The configuration, if each of its fields is one. Raises GatewayError: bad-room-change."""
+    """The configuration, if each of its fields is known. Raises GatewayError: bad-room-change."""
     if unknown := config.keys() - FIELDS:
         raise GatewayError("bad-room-change", f"a room has the fields {', '.join(sorted(FIELDS))}, and no {min(unknown)!r}")
     return dict(config)
 
 
-def configured(room: Room, actor: JID, config: Mapping[str, str], rules: Rules) -> Room:
+def configured(room: MucLightRoom, actor: JID, config: Mapping[str, str], rules: Rules) -> MucLightRoom:
     """The room with these fields changed; others stay. Raises GatewayError: not-occupant, not-owner, bad-room-change."""
     room.require(actor, owner=not rules.all_can_configure)
     changed = {**room.config, **checked_config(config)}
     return room if changed == room.config else replace(room, config=changed, version=new_id())
 
 
-def first_affiliations(creator: JID, others: Sequence[Change], rules: Rules) -> dict[JID, str]:
-    """Who is in a new room: the creator as owner, unless another one is named (XEP §5.1).
+def first_affiliations(creator: JID, others: Sequence[NewAffiliation], rules: Rules) -> dict[JID, str]:
+    """The affiliations of a new room: the creator is its owner, unless another one is named (XEP §5.1).
 
     Raises GatewayError: bad-room-change, room-full.
     """
@@ -103,7 +103,9 @@ def first_affiliations(creator: JID, others: Sequence[Change], rules: Rules) -> 
     return _bounded({creator: MEMBER if owners else OWNER} | dict(others), rules)
 
 
-def changed(room: Room, actor: JID, wanted: Sequence[Change], rules: Rules) -> tuple[Room | None, list[Change]]:
+def changed(
+    room: MucLightRoom, actor: JID, wanted: Sequence[NewAffiliation], rules: Rules
+) -> tuple[MucLightRoom | None, list[NewAffiliation]]:
     """The room after `actor` asked for these affiliations (None: nobody is left), and all that changed, a new owner first.
 
     Raises GatewayError: not-occupant, not-owner, bad-room-change, room-full.
@@ -129,15 +131,15 @@ def changed(room: Room, actor: JID, wanted: Sequence[Change], rules: Rules) -> t
     return replace(room, affiliations=after, version=new_id()), changes
 
 
-def _permitted(room: Room, actor: JID, wanted: Sequence[Change], rules: Rules) -> bool:
+def _permitted(room: MucLightRoom, actor: JID, wanted: Sequence[NewAffiliation], rules: Rules) -> bool:
     if room.affiliations[actor] == OWNER or list(wanted) == [(actor, NONE)]:
         return True
     strangers = all(change.user not in room.affiliations and change.affiliation == MEMBER for change in wanted)
     return rules.all_can_invite and strangers
 
 
-def _with_one_owner(room: Room, wanted: Mapping[JID, str]) -> dict[JID, str]:
-    """Without those who leave. An owner who names another one steps down; with none named, it is the first in the order of addresses."""
+def _with_one_owner(room: MucLightRoom, wanted: Mapping[JID, str]) -> dict[JID, str]:
+    """The affiliations without leavers and with one owner: a new owner replaces the present one; else the first address inherits."""
     after = {user: affiliation for user, affiliation in wanted.items() if affiliation != NONE}
     old = next((user for user, affiliation in room.affiliations.items() if affiliation == OWNER), None)
     owners = [user for user, affiliation in after.items() if affiliation == OWNER]
@@ -149,9 +151,9 @@ def _with_one_owner(room: Room, wanted: Mapping[JID, str]) -> dict[JID, str]:
     return after
 
 
-def _difference(room: Room, after: Mapping[JID, str], wanted: Sequence[Change]) -> list[Change]:
+def _difference(room: MucLightRoom, after: Mapping[JID, str], wanted: Sequence[NewAffiliation]) -> list[NewAffiliation]:
     users = dict.fromkeys([*(change.user for change in wanted), *room.affiliations])
-    changes = [Change(user, after.get(user, NONE)) for user in users if after.get(user, NONE) != room.affiliation(user)]
+    changes = [NewAffiliation(user, after.get(user, NONE)) for user in users if after.get(user, NONE) != room.affiliation(user)]
     return sorted(changes, key=lambda change: change.affiliation != OWNER)
 
 
