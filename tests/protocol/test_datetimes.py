@@ -1,4 +1,4 @@
-"""Are times read and written as XEP-0082 says?"""
+"""DateTime values are read and written as in XEP-0082."""
 
 from __future__ import annotations
 

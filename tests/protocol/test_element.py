@@ -1,4 +1,4 @@
-"""Can anything that is not a well-formed, bounded element get in or out? (RFC 6120 §11)"""
+"""Builder and serialiser of elements: only well-formed, bounded elements pass (RFC 6120 §11)."""
 
 from __future__ import annotations
 

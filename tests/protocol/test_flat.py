@@ -1,4 +1,4 @@
-"""How do forms become objects, and objects forms? (rest-api §3, §11)"""
+"""Form encoding of JSON objects, both ways (rest-api §3, §11)."""
 
 from __future__ import annotations
 

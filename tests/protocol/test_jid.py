@@ -1,4 +1,4 @@
-"""Are addresses split, prepared and refused as servers do it? (RFC 6122)"""
+"""XMPP addresses are split, prepared and refused as servers do it (RFC 6122)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is archived text the element that it was? (protocol/parse.py)"""
+"""`parse_stored` returns the element that was archived (protocol/parse.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do the paths below /rest/ say, and which queries do they name? (rest-api §1, §4, §5)"""
+"""Paths below /rest/ and the queries that they name (rest-api §1, §4, §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a privacy list let pass what XEP-0016 says, and is it read strictly?"""
+"""Privacy lists: strict reading, and evaluation as in XEP-0016."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are answers and errors made by the rules of RFC 6120 §8?"""
+"""Answers and errors follow the rules of RFC 6120 §8."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Reads of CBOR what JSON can say too, and nothing else (RFC 8949).
+"""A CBOR decoder for the subset that JSON can express (RFC 8949).
 
-A decoder of our own: others act on tags (major type 6) while they decode, compile regular expressions, compute big numbers. Here a tag is
+Other decoders act on tags (major type 6) while they decode: they compile regular expressions and compute big numbers. Here a tag is
 refused by its first byte, and each byte costs a bounded time.
 """
 
@@ -25,11 +25,11 @@ _REFUSED = {
 
 
 class BadCBOR(ValueError):
-    """The bytes are not CBOR, or say what JSON has no word for; the sentence says which."""
+    """The bytes are not CBOR, or hold something that JSON cannot express; the sentence says which."""
 
 
-class _Reader:
-    """Walks over the bytes once. Methods raise IndexError where these break off."""
+class _CborReader:
+    """Reads the bytes once, from start to end. Methods raise IndexError if the bytes are truncated."""
 
     __slots__ = ("_data", "at")
 
@@ -40,7 +40,7 @@ class _Reader:
     def item(self, depth: int) -> Any:
         first = self._data[self.at]
         self.at += 1
-        if first < 24:  # the short ones first: they are what a long body has most of
+        if first < 24:  # short items first, as long bodies mostly consist of them
             return first
         major, info = first >> 5, first & 31
         if major in _REFUSED:
@@ -57,7 +57,7 @@ class _Reader:
         return argument if major == _UNSIGNED else -1 - (argument or 0)
 
     def _argument(self, major: int, info: int) -> int | None:
-        """What the first byte has no room for; None for an indefinite length."""
+        """The argument of an item, which may follow the first byte; None for an indefinite length."""
         if size := _ARGUMENT_BYTES.get(info):
             return int.from_bytes(self._take(size))
         if info == _INDEFINITE and major in (_TEXT, _ARRAY, _MAP):
@@ -88,14 +88,14 @@ class _Reader:
             raise BadCBOR(f"a text is not UTF-8: {e.reason} before byte {self.at}") from e
 
     def _chunks(self) -> str:
-        """RFC 8949 §3.2.3: a text of indefinite length is made of texts of definite length, each of whole characters."""
+        """A text of indefinite length: texts of definite length, each of whole characters (RFC 8949 §3.2.3)."""
         chunks = []
         while not self._at_break():
             chunks.append(self._key("a text of indefinite length is made of texts", indefinite=False))
         return "".join(chunks)
 
     def _key(self, complaint: str, *, indefinite: bool = True) -> str:
-        """A text."""
+        """The key of a map, which must be a text."""
         first = self._data[self.at]
         self.at += 1
         major, info = first >> 5, first & 31
@@ -115,7 +115,7 @@ class _Reader:
             while not self._at_break():
                 items.append(item(below))
             return items
-        return [item(below) for _ in range(length)]  # however long it says it is, no longer than the bytes last
+        return [item(below) for _ in range(length)]  # whatever length it claims, the bytes limit it
 
     def _map(self, length: int | None, depth: int) -> dict[str, Any]:
         below = _deeper(depth)
@@ -128,7 +128,7 @@ class _Reader:
         return members
 
     def _at_break(self) -> bool:
-        """Whether the indefinite length ends here; then it is passed over."""
+        """Whether an indefinite length ends here; then the break is consumed."""
         if self._data[self.at] != _BREAK:
             return False
         self.at += 1
@@ -142,8 +142,8 @@ def _deeper(depth: int) -> int:
 
 
 def read_cbor(body: bytes) -> Any:
-    """The value of the one item that `body` consists of. Raises BadCBOR."""
-    reader = _Reader(body)
+    """The value of the only item in `body`. Raises BadCBOR."""
+    reader = _CborReader(body)
     try:
         value = reader.item(0)
     except IndexError as e:

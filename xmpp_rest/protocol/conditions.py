@@ -1,4 +1,4 @@
-"""Which stanza error fits, and how do XMPP's conditions and HTTP's statuses translate?"""
+"""Stanza error conditions: their usual types, and their translation from HTTP statuses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class StanzaError(NamedTuple):
-    """What an `<error/>` says (RFC 6120 §8.3)."""
+    """The content of an `<error/>` (RFC 6120 §8.3)."""
 
     type: str
     condition: str
@@ -15,7 +15,7 @@ class StanzaError(NamedTuple):
     by: str = ""
 
 
-DEFAULT_TYPE = {  # RFC 6120 §8.3.3: the error type that each condition usually comes with
+DEFAULT_TYPE = {  # RFC 6120 §8.3.3: the usual error type of each condition
     "bad-request": "modify",
     "conflict": "cancel",
     "feature-not-implemented": "cancel",
@@ -47,7 +47,7 @@ def stanza_error(condition: str, text: str = "", by: str = "") -> StanzaError:
     return StanzaError(DEFAULT_TYPE[condition], condition, text, by)
 
 
-_FROM_HTTP = {  # COMPAT mod_rest 2024: what a webhook's status means to the sender of the stanza
+_FROM_HTTP = {  # COMPAT mod_rest 2024: the condition that the sender of a stanza gets for a webhook's status
     400: ("modify", "bad-request"),
     401: ("auth", "not-authorized"),
     402: ("auth", "payment-required"),
@@ -80,7 +80,7 @@ _FROM_HTTP = {  # COMPAT mod_rest 2024: what a webhook's status means to the sen
 }
 
 _PHRASES = {413: "Payload Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Entity"}
-# RFC 9110 renamed some phrases; Prosody writes these, and Python's differ from version to version.
+# RFC 9110 renamed some phrases; Prosody writes these, and those of Python differ between versions.
 
 
 def reason_phrase(status: int) -> str:
@@ -94,6 +94,6 @@ def reason_phrase(status: int) -> str:
 
 
 def error_of_status(status: int) -> StanzaError:
-    """The stanza error that an HTTP answer of `status` stands for (rest-api §12); any not in the table is undefined-condition."""
+    """The stanza error for an HTTP answer of `status` (rest-api §12); undefined-condition if it is not in the table."""
     kind, condition = _FROM_HTTP.get(status, ("cancel", "undefined-condition"))
     return StanzaError(kind, condition, f"{status} {reason_phrase(status)}")

@@ -1,4 +1,4 @@
-"""How is a time written in XMPP? (XEP-0082)"""
+"""Date and time profiles: reads and writes DateTime values (XEP-0082)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_datetime(text: str) -> float:
-    """Unix time in seconds. Raises ValueError for what is not a DateTime of XEP-0082 §3.2."""
+    """The Unix time in seconds. Raises ValueError if the text is not a DateTime (XEP-0082 §3.2)."""
     match = _DATETIME.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text[:40]!r} is not a time such as 1969-07-21T02:56:15Z")
@@ -20,7 +20,7 @@ def parse_datetime(text: str) -> float:
 
 
 def write_datetime(when: float) -> str:
-    """Unix time in seconds as a DateTime in UTC, with microseconds where there are any."""
+    """Unix time in seconds as a DateTime in UTC, with microseconds if there are any."""
     moment = datetime.fromtimestamp(round(when * 1_000_000) // 1_000_000, UTC)
     micro = round(when * 1_000_000) % 1_000_000
     fraction = f".{micro:06}" if micro else ""

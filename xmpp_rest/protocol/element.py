@@ -1,7 +1,7 @@
-"""How does an XML element become text, and text an element? The one builder and the one serialiser of the project.
+"""XML elements: the one builder and the one serialiser of the project.
 
-An element is an `xml.etree.ElementTree.Element`. What stands in `jabber:client`, in the namespace of the stream or in none has a bare tag;
-every other name is in Clark notation, `{namespace}name`. So `stanza.find("body")` works wherever the stanza came from.
+An element is an `xml.etree.ElementTree.Element`. Names in `jabber:client`, in the namespace of the stream or in none are bare tags; every
+other name is in Clark notation, `{namespace}name`. So `stanza.find("body")` works wherever the stanza came from.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from xml.parsers import expat
 
 from xmpp_rest.protocol.namespaces import CLIENT, XML
 
-MAX_DEPTH = 64  # elements inside each other; no XEP comes near
-STORED_DEPTH = 2 * MAX_DEPTH  # the same for what the gateway wraps and keeps
-MAX_ATTRIBUTES = 64  # of one element; namespace declarations are none
+MAX_DEPTH = 64  # nested elements; no XEP comes near
+STORED_DEPTH = 2 * MAX_DEPTH  # the same for elements that the gateway wraps and stores
+MAX_ATTRIBUTES = 64  # of one element; namespace declarations do not count
 MAX_NAME = 1024  # characters of a name together with its namespace
-MAX_NAMES = 4 << 20  # characters of all names of a stanza: a prefix stands for its whole namespace once it is written again
-ELEMENT = 32  # characters that an element counts for besides its names
+MAX_NAMES = 4 << 20  # characters of all names of a stanza; each prefix counts as its whole namespace, as it is written again in full
+ELEMENT = 32  # characters that an element counts for, besides its names
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2 Char
 _NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")  # Namespaces in XML §3, in ASCII
 
 
 class BadXML(ValueError):
-    """The XML cannot be taken, or must not go on a stream; the sentence says what is wrong with it."""
+    """The XML cannot be accepted, or must not go on a stream; the sentence says what is wrong with it."""
 
 
 class BeyondBounds(BadXML):
-    """The XML is well-formed, and more than is taken here."""
+    """The XML is well-formed, but exceeds a bound."""
 
 
 @lru_cache(maxsize=4096)
@@ -38,22 +38,22 @@ def _normal_name(name: str, stream: str) -> str:
     if len(name) > MAX_NAME:
         raise BeyondBounds(f"a name of more than {MAX_NAME} characters")
     namespace, brace, local = name[1:].partition("}") if name[:1] == "{" else ("", "", name)
-    if namespace == XML:  # could not be written again
+    if namespace == XML:  # could not be serialised again
         raise BeyondBounds("an element in the namespace of the prefix 'xml'")
     return local if not brace or namespace in (CLIENT, stream) else name
 
 
 class ElementBuilder:
-    """Parser target (ElementTree's protocol) that builds one element, normalises its names and refuses what XMPP forbids.
+    """A parser target (ElementTree's protocol) that builds one element, normalises its names and refuses what XMPP forbids.
 
-    RFC 6120 §11.1: no comment, processing instruction, DTD or entity on a stream. Raises BadXML; BeyondBounds for what is only too much.
+    RFC 6120 §11.1: no comment, processing instruction, DTD or entity on a stream. Raises BadXML; BeyondBounds if only a bound is exceeded.
     """
 
     __slots__ = ("_depth", "_most", "_names", "_stream", "_tree")
 
     def __init__(self, stream: str = CLIENT, depth: int = MAX_DEPTH) -> None:
         self._most = depth
-        self._stream = stream  # the default namespace of where the element comes from
+        self._stream = stream  # the default namespace of the element's source
         self._tree = TreeBuilder()
         self._depth = 0
         self._names = 0
@@ -73,7 +73,7 @@ class ElementBuilder:
         self._tree.start(_normal_name(tag, self._stream), attributes)
 
     def end(self, tag: str) -> bool:
-        """Close the innermost element; whether it was the outermost one, so that `close` has the whole."""
+        """Close the innermost element; True if it was the outermost one, so that `close` returns the whole."""
         self._tree.end(_normal_name(tag, self._stream))
         self._depth -= 1
         return self._depth == 0
@@ -103,7 +103,7 @@ _ATTRIBUTE = str.maketrans(
 def serialise(element: Element, namespace: str = CLIENT) -> str:
     """The element as XML text for a place whose default namespace is `namespace`, without an XML declaration. Raises BadXML.
 
-    Whatever the element holds, the text is well-formed: a forbidden character or a bad name raises.
+    The text is always well-formed: a forbidden character or a bad name raises.
     """
     out: list[str] = []
     _write(element, namespace, out)
@@ -123,17 +123,17 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def is_ncname(text: str) -> bool:
-    """Whether `text` is an ASCII name without a prefix (Namespaces in XML §3): what JSON may name an element."""
+    """Whether `text` is an ASCII name without a prefix (Namespaces in XML §3), which JSON may use for an element."""
     return bool(_NCNAME.fullmatch(text))
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Whether this is a text that XML can carry, as a name of something or between tags (XML 1.0 §2.2)."""
+    """Whether this is a text that XML can carry (XML 1.0 §2.2)."""
     return isinstance(value, str) and not _FORBIDDEN.search(value)
 
 
 def _is_foreign_ncname(text: str) -> bool:
-    """Whether a name beyond ASCII is one for the parsers of the servers too: they are expat, as this one is."""
+    """Whether a name beyond ASCII is valid for the servers' parsers, too: they use expat, as this one does."""
     if text.isascii() or ":" in text or not (text[0].isalpha() or text[0] == "_"):
         return False
     try:
@@ -143,14 +143,14 @@ def _is_foreign_ncname(text: str) -> bool:
     return True
 
 
-# Most texts hold nothing to escape, and to look for it takes a fifth of the time of a translation.
+# Most texts hold nothing to escape, and a search takes a fifth of the time of a translation.
 
 
-def _text(text: str) -> str:
+def _escape_text(text: str) -> str:
     return text.translate(_TEXT) if _IN_TEXT.search(text) else text
 
 
-def _value(text: str) -> str:
+def _escape_attribute(text: str) -> str:
     return text.translate(_ATTRIBUTE) if _IN_ATTRIBUTE.search(text) else text
 
 
@@ -160,7 +160,7 @@ def _write(element: Element, default: str, out: list[str]) -> None:
         raise BadXML("an element must not be in the namespace of the prefix 'xml'")
     out.append(f"<{name}")
     if namespace != default:
-        out.append(f" xmlns='{_value(namespace)}'")
+        out.append(f" xmlns='{_escape_attribute(namespace)}'")
     if element.attrib:
         _write_attributes(element.attrib, out)
     if not len(element) and not element.text:
@@ -168,11 +168,11 @@ def _write(element: Element, default: str, out: list[str]) -> None:
         return
     out.append(">")
     if element.text:
-        out.append(_text(element.text))
+        out.append(_escape_text(element.text))
     for child in element:
         _write(child, namespace, out)
         if child.tail:
-            out.append(_text(child.tail))
+            out.append(_escape_text(child.tail))
     out.append(f"</{name}>")
 
 
@@ -183,8 +183,8 @@ def _write_attributes(attributes: dict[str, str], out: list[str]) -> None:
             if namespace == XML:
                 key = f"xml:{name}"
             else:
-                out.append(f" xmlns:n{n}='{_value(namespace)}'")
+                out.append(f" xmlns:n{n}='{_escape_attribute(namespace)}'")
                 key = f"n{n}:{name}"
         else:
             _split(key)
-        out.append(f" {key}='{_value(value)}'")
+        out.append(f" {key}='{_escape_attribute(value)}'")

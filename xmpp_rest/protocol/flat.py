@@ -1,4 +1,4 @@
-"""How does the flat part of a stanza's JSON object travel as a form? (`application/x-www-form-urlencoded`)"""
+"""Form encoding of the flat part of a stanza's JSON object (`application/x-www-form-urlencoded`)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from xmpp_rest.protocol.jsonmap import MappingError
 from xmpp_rest.protocol.jsonmap.content import ObjectContent
 from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.jsonmap.lines import Flag, One
-from xmpp_rest.protocol.jsonmap.plan import Line
+from xmpp_rest.protocol.jsonmap.plan import MappingLine
 from xmpp_rest.protocol.jsonmap.scalars import write_number
 from xmpp_rest.protocol.percent import lower_hex
 
-_TRUE = ("true", "1", "")  # what a form may say for true; form_encode says the last
+_TRUE = ("true", "1", "")  # accepted for true in a form; form_encode writes the last
 
 
-def _flags(lines: Iterable[Line]) -> Iterator[str]:
+def _flags(lines: Iterable[MappingLine]) -> Iterator[str]:
     for line in lines:
         if isinstance(line, Flag):
             yield line.name
@@ -27,10 +27,10 @@ def _flags(lines: Iterable[Line]) -> Iterator[str]:
 
 
 FLAGS = frozenset(name for lines in TABLES.values() for name in _flags(lines)) | {"join"}
-"""Fields whose only value is true, of a stanza or of the query that a path names (`register?remove=true`)."""
+"""Fields whose only value is true, of a stanza or of a query in the path (`register?remove=true`)."""
 
 
-def _text(quoted: str) -> str:
+def _unquote(quoted: str) -> str:
     try:
         return unquote(quoted.replace("+", " "), errors="strict")
     except UnicodeDecodeError as e:
@@ -38,20 +38,20 @@ def _text(quoted: str) -> str:
 
 
 def form_decode(text: str) -> dict[str, Any]:
-    """The object for a form: a string for each name, the last where it is repeated; true for a flag that is set. Raises MappingError.
+    """The object for a form: a string for each name, the last if it is repeated; true for a flag that is set. Raises MappingError.
 
-    Parts without `=` are left out. Whether a body without any is a text is for the caller to say (rest-api §3).
+    Parts without `=` are left out. The caller decides whether a body without any `=` is a text (rest-api §3).
     """
     pairs = (part.partition("=") for part in text.split("&"))
-    fields = {_text(name): _text(value) for name, equals, value in pairs if equals}
+    fields = {_unquote(name): _unquote(value) for name, equals, value in pairs if equals}
     return {name: True if name in FLAGS and value in _TRUE else value for name, value in fields.items()}
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return lower_hex(quote(text, safe=" ", errors="replace")).replace(" ", "+")
 
 
-def _flat(value: Any) -> str | None:
+def _flat_value(value: Any) -> str | None:
     if value is True:
         return ""
     if isinstance(value, str):
@@ -62,6 +62,6 @@ def _flat(value: Any) -> str | None:
 
 
 def form_encode(obj: dict[str, Any]) -> str:
-    """The form for an object: its strings, its numbers as decimals, true as an empty value; all else is left out (rest-api §11)."""
-    flat = ((name, _flat(value)) for name, value in obj.items())
-    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in flat if value is not None)
+    """The form for an object: its strings, its numbers as decimals, true as an empty value; other values are left out (rest-api §11)."""
+    flat = ((name, _flat_value(value)) for name, value in obj.items())
+    return "&".join(f"{_quote(name)}={_quote(value)}" for name, value in flat if value is not None)

@@ -1,4 +1,4 @@
-"""What does an XMPP address say, and are two the same? (RFC 6122)"""
+"""XMPP addresses: parsing, preparation and comparison (RFC 6122)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class InvalidJID(ValueError):
 class JID(NamedTuple):
     """A prepared address `local@domain/resource`; equal addresses are equal values."""
 
-    local: str  # "" where there is none
+    local: str  # "" if there is none
     domain: str
-    resource: str  # "" where there is none
+    resource: str  # "" if there is none
 
     @property
     def bare(self) -> JID:
@@ -43,7 +43,7 @@ def _part(text: str, name: str, prepare: Callable[[str], str]) -> str:
 
 @lru_cache(maxsize=8192)
 def parse_jid(text: str) -> JID:
-    """The address that `text` spells, prepared. Raises InvalidJID.
+    """The address in `text`, prepared. Raises InvalidJID.
 
     Split in the order of RFC 6122 §2.1: the first `/` begins the resource, and only before it the first `@` ends the localpart.
     """

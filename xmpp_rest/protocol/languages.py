@@ -1,4 +1,4 @@
-"""Which texts are language tags? (RFC 5646)"""
+"""Language tags: checks that a text is well-formed (RFC 5646)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ _TAG = re.compile(  # RFC 5646 §2.1; a text of at most MAX_LENGTH characters ke
 
 
 def language_tag(text: str | None) -> str | None:
-    """The text without white space around it, if it is a well-formed language tag; None otherwise."""
+    """The text without surrounding white space if it is a well-formed language tag, else None."""
     tag = (text or "").strip(" \t")
     return tag if len(tag) <= MAX_LENGTH and _TAG.fullmatch(tag) else None

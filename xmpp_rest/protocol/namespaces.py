@@ -1,4 +1,4 @@
-"""Which XML namespace does a name of XMPP live in? One constant each, with the document that defines it."""
+"""XML namespaces of XMPP, one constant each, with the document that defines it."""
 
 CLIENT = "jabber:client"  # RFC 6120 §4.8.2; the namespace that bare tags stand for in this project
 COMPONENT = "jabber:component:accept"  # XEP-0114

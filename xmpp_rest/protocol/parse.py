@@ -1,4 +1,4 @@
-"""Which one element does an untrusted text hold? The parser for XML from HTTP bodies."""
+"""The parser for untrusted XML in HTTP bodies, each of one element."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xmpp_rest.protocol.namespaces import CLIENT
 
 
 def _check_declaration(version: str, encoding: str | None, _standalone: int) -> None:
-    """COMPAT mod_rest: a declaration that says what is so anyway may stand before the element (XML 1.0 §2.8)."""
+    """Check an XML declaration. COMPAT mod_rest: one that states the defaults may precede the element (XML 1.0 §2.8)."""
     if version != "1.0":
         raise BadXML(f"XML {version[:10]!r} is not known; write version='1.0', or no declaration")
     if encoding is not None and encoding.lower() not in ("utf-8", "utf8"):
@@ -29,7 +29,7 @@ def parse_element(body: bytes) -> Element:
         body.decode()  # RFC 6120 §11.6: UTF-8 and nothing else; expat alone would also take UTF-16 with a byte order mark
     except UnicodeDecodeError as e:
         raise BadXML(f"not UTF-8: {e.reason} at byte {e.start}") from e
-    if b"\0" in body:  # no XML has one, but UTF-16 is full of them, and expat would take it for that
+    if b"\0" in body:  # XML has none, but UTF-16 many, and expat would read it as UTF-16
         raise BadXML("the character U+0000 is not allowed in XML; write UTF-8")
     parser = DefusedXMLParser(target=ElementBuilder(), encoding="utf-8", forbid_dtd=True)
     parser.parser.XmlDeclHandler = _check_declaration
@@ -52,12 +52,12 @@ def parse_text(text: str) -> Element:
 
 
 def parse_stored(text: str) -> Element:
-    """The element that `serialise` wrote, or another server into its archive. Raises BadXML.
+    """The element of a text that `serialise` wrote, or another server to its archive. Raises BadXML.
 
-    For text that no client sent as it stands: several times as fast as `parse_text`, which looks at every construct of XML.
+    For trusted text only: several times as fast as `parse_text`, which checks every construct of XML.
     """
     try:
-        if CLIENT not in text:  # then every name is as it should be already
+        if CLIENT not in text:  # then all names are normalised already
             return XML(text)
         parser = XMLParser(target=ElementBuilder(depth=STORED_DEPTH))  # noqa: S314
         parser.feed(text)

@@ -1,4 +1,4 @@
-"""Which kind, type and recipient does a path below `/rest/` name, and what do they make of the body? (rest-api §1, §4, §5)"""
+"""Paths below `/rest/`: the kind, type and recipient in a path, and their effect on the body (rest-api §1, §4, §5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TEXT_FIELD = {"message": "body", "presence": "show"}
 
 
 class BadPath(ValueError):
-    """The path names no stanza (400 `parse`); `reason` is the word that mod_rest has for it."""
+    """The path names no stanza (400 `parse`); `reason` is mod_rest's word for it."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(remedy)
@@ -21,11 +21,11 @@ class BadPath(ValueError):
 
 
 class StanzaPath(NamedTuple):
-    """What a path says of the stanza."""
+    """Kind, type and recipient of the stanza, from a path."""
 
     kind: str
     type: str  # of an iq: also the name of a query
-    to: str  # as it stands; "" for none
+    to: str  # not prepared; "" for none
 
     @property
     def query(self) -> str:
@@ -34,7 +34,7 @@ class StanzaPath(NamedTuple):
 
 
 def stanza_path(path: str) -> StanzaPath:
-    """What `kind/type/to` or `iq/query/to`, percent-decoded, says. Raises BadPath.
+    """The parts of a percent-decoded path `kind/type/to` or `iq/query/to`. Raises BadPath.
 
     The recipient is all that follows the second slash, slashes included.
     """
@@ -44,14 +44,14 @@ def stanza_path(path: str) -> StanzaPath:
     parts = StanzaPath(*match.groups())
     if parts.kind not in KINDS:
         raise BadPath("unknown-kind", f"'{parts.kind[:40]}' is not a kind of stanza; give 'message', 'presence' or 'iq'")
-    # mod_rest takes letters and digits only; the gateway also the names of queries, such as upload_request.
+    # mod_rest accepts only letters and digits; the gateway also names of queries such as upload_request.
     if not parts.query and not parts.type.isalnum():
         raise BadPath("invalid-path", f"the type '{parts.type[:40]}' is not made of letters and digits")
     return parts
 
 
 def query_path(path: str) -> StanzaPath:
-    """What `query/to`, percent-decoded, says: the same as `iq/query/to`. Raises BadPath."""
+    """The parts of a percent-decoded path `query/to`, which means `iq/query/to`. Raises BadPath."""
     try:
         return stanza_path(f"iq/{path}")
     except BadPath as e:

@@ -1,4 +1,4 @@
-"""How are percent escapes written? In lower case, as mod_rest writes them in forms and URLs."""
+"""Percent escapes in lower case, as mod_rest writes them in forms and URLs."""
 
 from __future__ import annotations
 

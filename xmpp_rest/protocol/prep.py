@@ -1,4 +1,4 @@
-"""How is a text prepared before it is compared? The stringprep profiles of XMPP and SASL (RFC 3454, RFC 3491, RFC 6122 A and B, RFC 4013).
+"""Stringprep profiles of XMPP and SASL: prepare text for comparison (RFC 3454, RFC 3491, RFC 6122 A and B, RFC 4013).
 
 Servers still use the RFC 3454 profiles with Unicode 3.2 tables, so PRECIS would disagree with them. Code points that Unicode 3.2
 did not know (most emoji) pass, as in Prosody; ejabberd refuses them with an error of its own.
@@ -15,10 +15,10 @@ MAX_BYTES = 1023  # RFC 6122 §2.1, for each part of an address
 
 
 class PrepError(ValueError):
-    """The text holds something that the profile forbids; the sentence names it."""
+    """The text holds a character that the profile forbids; the sentence names it."""
 
 
-# The tables of RFC 3454 as character classes: a search in one takes a hundredth of the time of asking `stringprep` about each character.
+# The tables of RFC 3454 as character classes: a search takes a hundredth of the time of calls of `stringprep` for each character.
 _NOTHING = "\xad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff"  # B.1
 _SPACES = "\xa0\u1680\u2000-\u200b\u202f\u205f\u3000"  # C.1.2
 _CONTROL_ASCII = "\0-\x1f\x7f"  # C.2.1
@@ -47,9 +47,9 @@ _CASED = (  # where Unicode 3.2 has characters that table B.2 maps to others
 
 @cache
 def _folding() -> dict[int, str]:
-    """Table B.2 as of Unicode 3.2, as `str.translate` takes it; the stdlib's lowercases with today's tables, which 684 code points notice.
+    """Table B.2 of Unicode 3.2 for `str.translate`; that of the standard library uses today's tables and differs for 684 code points.
 
-    Made at the first address beyond ASCII, in some hundredths of a second.
+    Made for the first address beyond ASCII, in some hundredths of a second.
     """
     found = {code: chr(code).lower() for code in range(0x41, 0x5B)}
     for start, end in _CASED:
@@ -63,7 +63,7 @@ def _folding() -> dict[int, str]:
 def _check(text: str, prohibited: re.Pattern[str]) -> str:
     if bad := prohibited.search(text):
         raise PrepError(f"the character U+{ord(bad[0]):04X} is not allowed here")
-    if not _RIGHT_TO_LEFT.search(text):  # as nearly always
+    if not _RIGHT_TO_LEFT.search(text):  # the usual case
         return text
     directions = list(map(ucd_3_2_0.bidirectional, text))
     if "R" in directions or "AL" in directions:  # RFC 3454 §6: right-to-left text
@@ -98,18 +98,18 @@ def _bounded(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def nodeprep(text: str) -> str:
-    """A localpart as servers compare it (RFC 6122 §A). Raises PrepError."""
+    """A localpart, prepared for comparison (RFC 6122 §A). Raises PrepError."""
     _bounded(text)
     if _NODE_ASCII.fullmatch(text):
         return text.lower()
-    return _check(_bounded(_normalise(text, _folding())), _NOT_IN_NODE)  # NFKC may grow a text eighteenfold
+    return _check(_bounded(_normalise(text, _folding())), _NOT_IN_NODE)  # NFKC may make a text eighteen times as long
 
 
 @lru_cache(maxsize=4096)
 def nameprep(text: str) -> str:
-    """A domainpart as servers compare it: RFC 3491 over U-labels, without a final dot (RFC 6122 §2.2). Raises PrepError."""
+    """A domainpart, prepared for comparison: RFC 3491 over U-labels, without a final dot (RFC 6122 §2.2). Raises PrepError."""
     _bounded(text)
-    # The root label carries no meaning, RFC 6122 §2.2; U+3002 and its kin are label separators, RFC 3490 §3.1.
+    # The root label has no meaning, RFC 6122 §2.2; U+3002 and similar dots are label separators, RFC 3490 §3.1.
     folded = _normalise(text.replace("。", "."), _folding()) if not text.isascii() else text.lower()
     domain = _bounded(folded.removesuffix("."))
     if not text.isascii():
@@ -123,7 +123,7 @@ def nameprep(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def resourceprep(text: str) -> str:
-    """A resourcepart as servers compare it (RFC 6122 §B). Raises PrepError."""
+    """A resourcepart, prepared for comparison (RFC 6122 §B). Raises PrepError."""
     _bounded(text)
     if _RESOURCE_ASCII.fullmatch(text):
         return text
@@ -131,7 +131,7 @@ def resourceprep(text: str) -> str:
 
 
 def saslprep(text: str) -> str:
-    """A password as it is hashed and compared (RFC 4013; code points unassigned in Unicode 3.2 pass). Raises PrepError."""
+    """A password, prepared for hashing and comparison (RFC 4013; code points unassigned in Unicode 3.2 pass). Raises PrepError."""
     _bounded(text)
     if _RESOURCE_ASCII.fullmatch(text):
         return text

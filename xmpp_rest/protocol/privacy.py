@@ -1,4 +1,4 @@
-"""What does a privacy list say, and what does it let pass? (XEP-0016) Nothing is kept here."""
+"""Privacy lists: reads, writes and evaluates the rules of a list (XEP-0016). Nothing is stored here."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from xmpp_rest.protocol.stanza import child
 
 MESSAGE, IQ, PRESENCE_IN, PRESENCE_OUT = "message", "iq", "presence-in", "presence-out"
 WAYS = (MESSAGE, IQ, PRESENCE_IN, PRESENCE_OUT)
-"""What a rule may be limited to (XEP-0016 §2.1): what comes in, and presence that goes out."""
+"""The stanzas to which a rule may be limited (XEP-0016 §2.1): incoming ones, and outgoing presence."""
 OTHER = ""
-"""Everything else, outgoing messages and iqs and all about subscriptions; only rules without a limit cover it."""
+"""Other stanzas (outgoing messages and iqs, subscriptions), which only rules without a limit cover."""
 ITEM = f"{{{PRIVACY}}}item"
 _WAY_OF = {f"{{{PRIVACY}}}{way}": way for way in WAYS}
 ACTIONS = {"allow": True, "deny": False}
@@ -26,7 +26,7 @@ MAX_VALUE = 3071  # bytes of an address (RFC 6122 §2.1)
 
 
 class PrivacyError(ValueError):
-    """A privacy query is refused with this stanza error condition (RFC 6120 §8.3.3); the sentence says why."""
+    """The stanza error condition with which a privacy query is refused (RFC 6120 §8.3.3); the sentence says why."""
 
     def __init__(self, condition: str, text: str) -> None:
         super().__init__(text)
@@ -34,8 +34,8 @@ class PrivacyError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One rule. `kind`: jid, group, subscription, or "" for everybody; `ways`: those of WAYS that it covers, none for everything."""
+class PrivacyItem:
+    """One rule. `kind`: jid, group, subscription, or "" for everybody; `ways`: those of WAYS that it covers; empty: all stanzas."""
 
     order: int
     allow: bool
@@ -46,7 +46,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Whom the account communicates with, and what its roster says of it."""
+    """The other party of a stanza, and its entry in the account's roster."""
 
     jid: JID
     subscription: str = "none"
@@ -54,7 +54,7 @@ class Peer:
 
 
 def _is_at(value: str, peer: Peer) -> bool:
-    """XEP-0016 §2.1: user@domain/resource, user@domain, domain/resource, or a domain with everybody there and below it."""
+    """Whether `value` covers the peer: user@domain/resource, user@domain, domain/resource, or a domain and its subdomains (§2.1)."""
     jid = peer.jid
     return value in (str(jid), str(jid.bare), jid.domain) or jid.domain.endswith(f".{value}")
 
@@ -67,20 +67,20 @@ MATCHES: Mapping[str, Callable[[str, Peer], bool]] = {
 }
 
 
-def allows(items: Iterable[Item], peer: Peer, way: str) -> bool:
-    """Whether the list lets this pass between the account and `peer`: the first item in order that fits decides, and none forbids it."""
+def allows(items: Iterable[PrivacyItem], peer: Peer, way: str) -> bool:
+    """Whether the list allows this between the account and `peer`: the first matching item decides; without one it is allowed."""
     for item in items:
         if (not item.ways or way in item.ways) and MATCHES[item.kind](item.value, peer):
             return item.allow
     return True
 
 
-def in_order(items: Iterable[Item]) -> tuple[Item, ...]:
+def in_order(items: Iterable[PrivacyItem]) -> tuple[PrivacyItem, ...]:
     return tuple(sorted(items, key=lambda item: item.order))
 
 
-def read_list(element: Element) -> tuple[Item, ...]:
-    """The items of a `<list/>`, in order. Raises PrivacyError for those that are none (XEP-0016 §2.1)."""
+def read_list(element: Element) -> tuple[PrivacyItem, ...]:
+    """The items of a `<list/>`, in order. Raises PrivacyError for invalid ones (XEP-0016 §2.1)."""
     if any(item.tag != ITEM for item in element):
         raise PrivacyError("bad-request", "a list holds items, and nothing else")
     if len(element) > MAX_ITEMS:
@@ -91,7 +91,7 @@ def read_list(element: Element) -> tuple[Item, ...]:
     return items
 
 
-def _read_item(element: Element) -> Item:
+def _read_item(element: Element) -> PrivacyItem:
     order, action = element.get("order", ""), element.get("action", "")
     if not re.fullmatch("[0-9]{1,10}", order) or int(order) > MAX_ORDER:
         raise PrivacyError("bad-request", f"order: write a number from 0 to {MAX_ORDER}")
@@ -101,7 +101,7 @@ def _read_item(element: Element) -> Item:
     if "" in ways:
         raise PrivacyError("bad-request", f"an item is limited to {', '.join(WAYS)} by elements of these names, and holds nothing else")
     kind = element.get("type", "")
-    return Item(int(order), ACTIONS[action], kind, _read_value(kind, element.get("value", "")), ways)
+    return PrivacyItem(int(order), ACTIONS[action], kind, _read_value(kind, element.get("value", "")), ways)
 
 
 def _read_value(kind: str, value: str) -> str:
@@ -121,14 +121,14 @@ def _read_value(kind: str, value: str) -> str:
         raise PrivacyError("bad-request", f"value: {e}") from e
 
 
-def write_list(name: str, items: Iterable[Item] = ()) -> Element:
-    """The `<list/>` of these items."""
+def write_list(name: str, items: Iterable[PrivacyItem] = ()) -> Element:
+    """The `<list/>` with these items."""
     element = child(f"{{{PRIVACY}}}list", name=name)
     element.extend(map(_write_item, items))
     return element
 
 
-def _write_item(item: Item) -> Element:
+def _write_item(item: PrivacyItem) -> Element:
     about = {"type": item.kind, "value": item.value} if item.kind else {}
     element = child(ITEM, **about, action="allow" if item.allow else "deny", order=str(item.order))
     element.extend(child(f"{{{PRIVACY}}}{way}") for way in WAYS if way in item.ways)

@@ -1,4 +1,4 @@
-"""How is a message, presence or iq made, answered and refused? (RFC 6120 §8)"""
+"""Stanzas: makes messages, presences and iqs, their answers and errors (RFC 6120 §8)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
 
 KINDS = ("message", "presence", "iq")
-MAX_ID = 1023  # bytes of a stanza's id in UTF-8, as of a part of an address: it comes back in header fields
+MAX_ID = 1023  # bytes of a stanza's id in UTF-8, as of a part of an address: it is returned in header fields
 
 
 def is_too_long(identifier: str) -> bool:
-    """Whether this is not an id of a stanza that is sent from here."""
+    """Whether this id is too long for a stanza of the gateway."""
     return len(identifier) > MAX_ID // 4 and len(identifier.encode("utf-8", "surrogatepass")) > MAX_ID
 
 
 def new_id() -> str:
-    """A fresh, unguessable stanza id: 24 characters out of letters, digits, `-` and `_`, as mod_rest makes them."""
+    """A new, unguessable stanza id: 24 letters, digits, `-` and `_`, as mod_rest makes them."""
     return secrets.token_urlsafe(18)
 
 
@@ -77,7 +77,7 @@ def _answer(stanza: Element, kind: str) -> Element:
 
 
 def condition_of(stanza: Element) -> StanzaError:
-    """What the `<error/>` of a stanza of type error says; undefined-condition where it says nothing (RFC 6120 §8.3.2)."""
+    """The content of the `<error/>` in a stanza of type error; undefined-condition if there is none (RFC 6120 §8.3.2)."""
     error = stanza.find("error")
     if error is None:
         return StanzaError("cancel", "undefined-condition")

@@ -1,7 +1,7 @@
-"""How a vCard4 (RFC 6351) and a vcard-temp (XEP-0054) say the same, by XEP-0292 §2. Nothing is kept here.
+"""Conversion between vCard4 (RFC 6351) and vcard-temp (XEP-0054), by XEP-0292 §2. Nothing is stored here.
 
 A field that only vcard-temp knows is an element of that namespace in the vCard4, which RFC 6351 §5 allows; a field that only vCard4
-knows is not shown, and stays where it is.
+knows is not converted, and is kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ADDRESS = {
 
 
 class _Field(NamedTuple):
-    """One field in both, and how it is read from either; None: there is nothing that the other can say."""
+    """One field in both formats, with the conversions; None: the other format has no equivalent."""
 
     name4: str
     name: str
@@ -36,7 +36,7 @@ class _Field(NamedTuple):
 
 
 def as_temp(card: Element) -> Element:
-    """The vcard-temp that says what the vCard4 says."""
+    """The vcard-temp equivalent of a vCard4."""
     found = Element(_temp("vCard"))
     for field in card:
         if field.tag.startswith(f"{{{TEMP}}}"):
@@ -47,45 +47,45 @@ def as_temp(card: Element) -> Element:
 
 
 def changed(card: Element, wanted: Element) -> Element:
-    """The vCard4 with the fields of a vcard-temp instead of its own; what is in both is left as it is."""
+    """The vCard4 with its fields replaced by those of a vcard-temp; equal fields are left unchanged."""
     now = as_temp(card)
     names = {field.tag for field in (*now, *wanted)}
-    changing = {name for name in names if [*map(_form, now.findall(name))] != [*map(_form, wanted.findall(name))]}
+    changing = {name for name in names if [*map(_comparable, now.findall(name))] != [*map(_comparable, wanted.findall(name))]}
     result = Element(card.tag, card.attrib)
     result.extend(field for field in card if not _is_one_of(field, changing))
-    result.extend(_written(field) for field in wanted if field.tag in changing)
+    result.extend(_to_vcard4(field) for field in wanted if field.tag in changing)
     return result
 
 
 def same(field: Element, other: Element) -> bool:
-    """Whether two fields of a vcard-temp say the same."""
-    return bool(_form(field) == _form(other))
+    """Whether two fields of a vcard-temp are equivalent."""
+    return bool(_comparable(field) == _comparable(other))
 
 
 def _is_one_of(field: Element, names: set[str]) -> bool:
-    """Whether a field of a vCard4 shows as one of these fields."""
+    """Whether a field of a vCard4 converts to one of these fields."""
     if field.tag.startswith(f"{{{TEMP}}}"):
         return field.tag in names
     known = _BY_NAME4.get(field.tag)
     if known is None or _temp(known.name) not in names:
         return False
-    empty = not "".join(field.itertext()).strip()  # COMPAT Prosody: writes some such, and of two reads the first
+    empty = not "".join(field.itertext()).strip()  # COMPAT Prosody: writes empty fields, and reads the first of two
     return empty or known.read(field) is not None
 
 
-def _written(field: Element) -> Element:
-    """A field of a vcard-temp in a vCard4; as it stands where the vCard4 would not say all of it."""
+def _to_vcard4(field: Element) -> Element:
+    """A field of a vcard-temp for a vCard4; unchanged if the conversion would lose something."""
     known = _BY_NAME.get(field.tag)
     written = known.write(field) if known else None
     if known is None or written is None:
         return field
     back = known.read(written)
-    return written if back is not None and _form(back) == _form(field) else field
+    return written if back is not None and _comparable(back) == _comparable(field) else field
 
 
-def _form(field: Element) -> Any:
-    """Equal for fields that say the same: the order of their parts, and that mail is Internet mail, mean nothing."""
-    parts = [_form(part) for part in field if part.tag != _temp("INTERNET")]
+def _comparable(field: Element) -> Any:
+    """A key that is equal for equivalent fields: the order of parts, and INTERNET of an address, are ignored."""
+    parts = [_comparable(part) for part in field if part.tag != _temp("INTERNET")]
     text = (field.text or "").strip()
     text = "".join(text.split()) if field.tag == _temp("BINVAL") else text
     return field.tag, text, sorted(field.items()), sorted(parts, key=repr)
@@ -102,7 +102,7 @@ def _temp(name: str) -> str:
     return f"{{{TEMP}}}{name}"
 
 
-def _made(tag: str, *parts: tuple[str, str]) -> Element:
+def _element(tag: str, *parts: tuple[str, str]) -> Element:
     element = Element(tag)
     for name, text in parts:
         SubElement(element, name).text = text or None
@@ -118,7 +118,7 @@ def _first(field: Element, *names: str) -> str:
 
 
 def _plain(name4: str, name: str, *values: str) -> _Field:
-    """A field that is one text. `values`: the elements that hold it in a vCard4, first the one that is written."""
+    """A field of one text. `values`: the elements that may hold it in a vCard4; the first one is written."""
 
     def read(field: Element) -> Element | None:
         shown = Element(_temp(name))
@@ -126,23 +126,23 @@ def _plain(name4: str, name: str, *values: str) -> _Field:
         return shown if shown.text else None
 
     def write(field: Element) -> Element | None:
-        return _made(_v4(name4), (_v4(values[0]), field.text)) if field.text else None
+        return _element(_v4(name4), (_v4(values[0]), field.text)) if field.text else None
 
     return _Field(name4, name, read, write)
 
 
 def _parts(name4: str, name: str, parts: dict[str, str], *, typed: bool = False) -> _Field:
-    """A field of several texts, in parts of other names."""
+    """A field of several texts, whose parts have other names."""
     back = {_temp(new): old for old, new in parts.items()}
 
     def read(field: Element) -> Element | None:
         found = [(_temp(new), text) for old, new in parts.items() for text in _texts(field, old)]
-        shown = _made(_temp(name), *found)
+        shown = _element(_temp(name), *found)
         _show_types(field, shown, typed)
         return shown if found else None
 
     def write(field: Element) -> Element | None:
-        written = _made(_v4(name4))
+        written = _element(_v4(name4))
         _write_types(field, written, set(back), typed)
         for old, new in parts.items():
             for part in field.findall(_temp(new)):
@@ -153,7 +153,7 @@ def _parts(name4: str, name: str, parts: dict[str, str], *, typed: bool = False)
 
 
 def _show_types(field: Element, shown: Element, typed: bool) -> None:
-    """Kinds (home, work, cell …) are empty elements in a vcard-temp."""
+    """Add the types (home, work, cell …), which are empty elements in a vcard-temp."""
     parameters = field.find(_v4("parameters")) if typed else None
     if parameters is None:
         return
@@ -176,13 +176,13 @@ def _write_types(field: Element, written: Element, parts: set[str], typed: bool)
 
 
 def _read_email(field: Element) -> Element | None:
-    shown = _made(_temp("EMAIL"), (_temp("USERID"), _first(field, "text")), (_temp("INTERNET"), ""))
+    shown = _element(_temp("EMAIL"), (_temp("USERID"), _first(field, "text")), (_temp("INTERNET"), ""))
     _show_types(field, shown, typed=True)
     return shown if _first(field, "text") else None
 
 
 def _write_email(field: Element) -> Element | None:
-    written = _made(_v4("email"))
+    written = _element(_v4("email"))
     _write_types(field, written, {_temp("USERID")}, typed=True)
     SubElement(written, _v4("text")).text = field.findtext(_temp("USERID"))
     return written
@@ -197,62 +197,62 @@ def _read_telephone(field: Element) -> Element | None:
 
 
 def _write_telephone(field: Element) -> Element | None:
-    written = _made(_v4("tel"))
+    written = _element(_v4("tel"))
     _write_types(field, written, {_temp("NUMBER")}, typed=True)
-    SubElement(written, _v4("uri")).text = f"tel:{field.findtext(_temp('NUMBER'), '')}"  # COMPAT Prosody: whatever stands behind it
+    SubElement(written, _v4("uri")).text = f"tel:{field.findtext(_temp('NUMBER'), '')}"  # COMPAT Prosody: whatever follows it
     return written
 
 
 def _read_organisation(field: Element) -> Element | None:
     texts = _texts(field)
     names = ("ORGNAME", *("ORGUNIT" for _ in texts[1:]))
-    return _made(_temp("ORG"), *((_temp(name), text) for name, text in zip(names, texts, strict=True))) if texts else None
+    return _element(_temp("ORG"), *((_temp(name), text) for name, text in zip(names, texts, strict=True))) if texts else None
 
 
 def _write_organisation(field: Element) -> Element | None:
     parts = [*field.findall(_temp("ORGNAME")), *field.findall(_temp("ORGUNIT"))]
-    return _made(_v4("org"), *((_v4("text"), part.text or "") for part in parts))
+    return _element(_v4("org"), *((_v4("text"), part.text or "") for part in parts))
 
 
 def _read_categories(field: Element) -> Element | None:
     texts = _texts(field)
-    return _made(_temp("CATEGORIES"), *((_temp("KEYWORD"), text) for text in texts)) if texts else None
+    return _element(_temp("CATEGORIES"), *((_temp("KEYWORD"), text) for text in texts)) if texts else None
 
 
 def _write_categories(field: Element) -> Element | None:
-    return _made(_v4("categories"), *((_v4("text"), part.text or "") for part in field.findall(_temp("KEYWORD"))))
+    return _element(_v4("categories"), *((_v4("text"), part.text or "") for part in field.findall(_temp("KEYWORD"))))
 
 
 def _read_address(field: Element) -> Element | None:
     uri = _first(field, "uri")
-    return _made_text("JABBERID", uri.removeprefix("xmpp:")) if uri.startswith("xmpp:") and uri != "xmpp:" else None
+    return _text_element("JABBERID", uri.removeprefix("xmpp:")) if uri.startswith("xmpp:") and uri != "xmpp:" else None
 
 
-def _made_text(name: str, text: str) -> Element:
+def _text_element(name: str, text: str) -> Element:
     element = Element(_temp(name))
     element.text = text
     return element
 
 
 def _write_address(field: Element) -> Element | None:
-    return _made(_v4("impp"), (_v4("uri"), f"xmpp:{field.text}")) if field.text else None
+    return _element(_v4("impp"), (_v4("uri"), f"xmpp:{field.text}")) if field.text else None
 
 
 def _read_photo(field: Element) -> Element | None:
     uri = _first(field, "uri")
     data = _DATA.fullmatch(uri)
     if data is None:
-        return _made(PHOTO, (_temp("EXTVAL"), uri)) if uri else None
+        return _element(PHOTO, (_temp("EXTVAL"), uri)) if uri else None
     if not data[2].endswith(";base64"):
         return None
-    return _made(PHOTO, *([(_temp("TYPE"), data[1])] if data[1] else []), (_temp("BINVAL"), data[3]))
+    return _element(PHOTO, *([(_temp("TYPE"), data[1])] if data[1] else []), (_temp("BINVAL"), data[3]))
 
 
 def _write_photo(field: Element) -> Element | None:
     if link := field.findtext(_temp("EXTVAL")):
-        return _made(_v4("photo"), (_v4("uri"), link))
+        return _element(_v4("photo"), (_v4("uri"), link))
     content = "".join(field.findtext(_temp("BINVAL"), "").split())
-    return _made(_v4("photo"), (_v4("uri"), f"data:{field.findtext(_temp('TYPE'), '')};base64,{content}")) if content else None
+    return _element(_v4("photo"), (_v4("uri"), f"data:{field.findtext(_temp('TYPE'), '')};base64,{content}")) if content else None
 
 
 _FIELDS = (

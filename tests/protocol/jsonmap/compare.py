@@ -1,4 +1,4 @@
-"""When do two stanzas, objects or forms say the same? Order that carries no meaning does not count."""
+"""Comparison of stanzas, objects and forms; an order without meaning is ignored."""
 
 from __future__ import annotations
 

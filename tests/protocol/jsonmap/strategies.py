@@ -1,4 +1,4 @@
-"""Objects and stanzas at random: as the tables have them, and as nobody should send them."""
+"""Hypothesis strategies for objects and stanzas, valid by the tables and invalid."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from xmpp_rest.protocol.jsonmap.content import AttributeContent, Content, ItemsContent, ObjectContent, TextContent
 from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.jsonmap.kinds import KIND_OF_FIELD
-from xmpp_rest.protocol.jsonmap.lines import Attribute, ChildLine, Flag, Many, Named, One, OwnText
-from xmpp_rest.protocol.jsonmap.plan import Line, clark
-from xmpp_rest.protocol.jsonmap.scalars import ADDRESS, BOOLEAN, INTEGER, NUMBER, Scalar, forbidden
+from xmpp_rest.protocol.jsonmap.lines import Attribute, ChildLine, ChildName, Flag, Many, One, OwnText
+from xmpp_rest.protocol.jsonmap.plan import MappingLine, clark
+from xmpp_rest.protocol.jsonmap.scalars import ADDRESS, BOOLEAN, INTEGER, NUMBER, ScalarType, forbidden
 from xmpp_rest.protocol.namespaces import CLIENT, DATA_FORMS
 
 KINDS = st.sampled_from(sorted(TABLES))
 TEXT = st.text(max_size=8).filter(lambda text: not forbidden(text))
-VALUES: dict[Scalar, st.SearchStrategy[Any]] = {
+VALUES: dict[ScalarType, st.SearchStrategy[Any]] = {
     INTEGER: st.integers(-(2**63), 2**63 - 1),
     NUMBER: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1),
     BOOLEAN: st.booleans(),
@@ -79,13 +79,13 @@ def _content(content: Content) -> st.SearchStrategy[Any]:
     return st.deferred(lambda: fields(lines))
 
 
-def _value(line: Line) -> st.SearchStrategy[Any]:
+def _value(line: MappingLine) -> st.SearchStrategy[Any]:
     match line:
         case Attribute(scalar=scalar) | OwnText(scalar=scalar):
             return VALUES.get(scalar, TEXT)
         case Flag():
             return st.just(True)
-        case Named(names=names):
+        case ChildName(names=names):
             return st.sampled_from(names)
         case Many(content=content):
             return st.lists(_content(content), min_size=1, max_size=2)
@@ -96,7 +96,7 @@ def _value(line: Line) -> st.SearchStrategy[Any]:
     raise AssertionError(line)
 
 
-def fields(lines: Iterable[Line]) -> st.SearchStrategy[dict[str, Any]]:
+def fields(lines: Iterable[MappingLine]) -> st.SearchStrategy[dict[str, Any]]:
     """Objects that the table reads as they were written."""
     lines = tuple(lines)
     always = {
@@ -115,7 +115,7 @@ def stanza_objects(draw: st.DrawFn) -> dict[str, Any]:
     return {**draw(fields(TABLES[kind])), "kind": kind, "type": draw(st.sampled_from(["get", "chat", "probe", "result"]))}
 
 
-def _names(lines: Iterable[Line], namespace: str, depth: int) -> Iterable[tuple[str, str]]:
+def _names(lines: Iterable[MappingLine], namespace: str, depth: int) -> Iterable[tuple[str, str]]:
     """(field, tag or attribute) of the tables, a few levels down."""
     for line in lines:
         if isinstance(line, ChildLine):

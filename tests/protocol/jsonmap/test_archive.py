@@ -1,4 +1,4 @@
-"""What do the short forms of an archive query stand for? (json-mapping §5)"""
+"""Short forms of an archive query (json-mapping §5)."""
 
 from __future__ import annotations
 

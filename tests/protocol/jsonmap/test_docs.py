@@ -1,4 +1,4 @@
-"""Does docs/json-mapping.md say what the tables say? Its tables are these, and its examples convert as shown.
+"""docs/json-mapping.md agrees with the code: its tables are those of the mapping, and its examples convert as shown.
 
 Where a table changed, the failing test shows the text that belongs between the markers.
 """
@@ -17,9 +17,9 @@ from xmpp_rest.protocol.jsonmap.content import AttributeContent, Content, ItemsC
 from xmpp_rest.protocol.jsonmap.fields import IQ, IQ_OWN, MESSAGE, MESSAGE_OWN, PRESENCE, STANZA, TABLES
 from xmpp_rest.protocol.jsonmap.forms import FORM
 from xmpp_rest.protocol.jsonmap.kinds import KIND_OF_FIELD, KIND_OF_TYPE
-from xmpp_rest.protocol.jsonmap.lines import Attribute, ChildLine, Flag, Many, Named, One, OwnText
+from xmpp_rest.protocol.jsonmap.lines import Attribute, ChildLine, ChildName, Flag, Many, One, OwnText
 from xmpp_rest.protocol.jsonmap.payload import LINES as PAYLOAD
-from xmpp_rest.protocol.jsonmap.plan import Line
+from xmpp_rest.protocol.jsonmap.plan import MappingLine
 from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.parse import parse_text
 
@@ -46,13 +46,13 @@ ELSEWHERE = {
 }
 
 
-def where(line: Line) -> str:
+def where(line: MappingLine) -> str:
     if isinstance(line, Attribute):
         return "@xml:lang" if line.attribute == XML_LANG else f"@{line.attribute}"
     if isinstance(line, OwnText):
         return "text"
     assert isinstance(line, ChildLine)
-    names = line.names if isinstance(line, Named) else (line.tag,)
+    names = line.names if isinstance(line, ChildName) else (line.tag,)
     place = " ".join(f"`<{name}>`" for name in names) + (f" in `{line.namespace}`" if line.namespace else "")
     content = getattr(line, "content", None)
     if isinstance(content, AttributeContent):
@@ -66,13 +66,13 @@ def kind_of(content: Content) -> str:
     return content.scalar.name if isinstance(content, TextContent | AttributeContent) else "see section 6"
 
 
-def type_of(line: Line) -> str:
+def type_of(line: MappingLine) -> str:
     match line:
         case Attribute(scalar=scalar) | OwnText(scalar=scalar):
             return scalar.name
         case Flag():
             return "true"
-        case Named():
+        case ChildName():
             return "string"
         case Many(content=content) | One(content=ItemsContent(content=content)):
             return f"array, {kind_of(content)}"
@@ -83,7 +83,7 @@ def type_of(line: Line) -> str:
     raise AssertionError(line)
 
 
-def inside(line: Line) -> tuple[Line, ...]:
+def inside(line: MappingLine) -> tuple[MappingLine, ...]:
     content = getattr(line, "content", None)
     if isinstance(content, ItemsContent):
         content = content.content
@@ -91,7 +91,7 @@ def inside(line: Line) -> tuple[Line, ...]:
     return lines if isinstance(lines, tuple) else ()
 
 
-def rows(lines: Iterable[Line], prefix: str = "") -> Iterator[str]:
+def rows(lines: Iterable[MappingLine], prefix: str = "") -> Iterator[str]:
     for line in lines:
         path = f"{prefix}{line.name}"
         note = ELSEWHERE.get(path)

@@ -1,4 +1,4 @@
-"""How do stanzas of type error read and write? (json-mapping §7)"""
+"""Stanzas of type error, read and written (json-mapping §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do data forms, service discovery and commands read and write? (json-mapping §6)"""
+"""Data forms, service discovery and commands, read and written (json-mapping §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which kind and type does an object get that does not say so, and who is it for? (json-mapping §2)"""
+"""Kind, type and address of objects that do not state them (json-mapping §2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does what goes in come back, and does nothing that anybody sends raise anything but the named exceptions?"""
+"""Properties of the mapping: round trips, and no exceptions but the documented ones for any input."""
 
 from __future__ import annotations
 

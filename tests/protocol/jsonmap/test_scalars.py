@@ -1,4 +1,4 @@
-"""How do single values read and write, and what can XML not hold? (json-mapping §1, §8)"""
+"""Scalar values, read and written, and those that XML cannot hold (json-mapping §1, §8)."""
 
 from __future__ import annotations
 

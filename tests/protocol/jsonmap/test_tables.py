@@ -1,4 +1,4 @@
-"""Does every line of the tables read and write what it says, and does json-mapping §1 hold for what does not fit? (json-mapping §1 to §5)"""
+"""Every line of the tables, read and written, and values that do not fit (json-mapping §1 to §5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xmpp_rest.protocol.jsonmap.disco import INFO, ITEM
 from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.jsonmap.forms import FULL
 from xmpp_rest.protocol.jsonmap.payload import LINES as PAYLOAD
-from xmpp_rest.protocol.jsonmap.plan import Line
+from xmpp_rest.protocol.jsonmap.plan import MappingLine
 from xmpp_rest.protocol.parse import parse_text
 
 from . import compare
@@ -26,7 +26,7 @@ ONLY_WRITTEN_OR_TWICE = {"oob_url", "oob", "formdata", "to", "from", "id", "type
 INSIDE = {"payload": PAYLOAD, "dataform": FULL, "disco": INFO, "items": ITEM, "command": COMMAND, "form": FULL}
 
 
-def paths(lines: tuple[Line, ...], prefix: str, above: tuple[Any, ...] = ()) -> Iterator[str]:
+def paths(lines: tuple[MappingLine, ...], prefix: str, above: tuple[Any, ...] = ()) -> Iterator[str]:
     for line in lines:
         path = f"{prefix}.{line.name}"
         yield path
@@ -184,7 +184,7 @@ def test_fields_are_not_changed() -> None:
 
 @pytest.mark.parametrize("tag", ["xmpp", "{jabber:server}message", "{urn:example:a}iq"])
 def test_no_stanza(tag: str) -> None:
-    with pytest.raises(Unmappable, match="no message, presence or iq"):
+    with pytest.raises(Unmappable, match="not a message, presence or iq"):
         decode(Element(tag))
 
 

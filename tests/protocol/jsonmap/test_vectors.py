@@ -1,4 +1,4 @@
-"""Does the mapping say what mod_rest said, conversion by conversion? Recorded in vectors/rest_mapping.json."""
+"""Conversions agree with those of mod_rest, recorded in vectors/rest_mapping.json."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ from drivers import Driver
 from tests.conftest import OpenDriver
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
-from xmpp_rest.protocol.privacy import Item, PrivacyError
+from xmpp_rest.protocol.privacy import PrivacyError, PrivacyItem
 from xmpp_rest.service.contacts import privacy as module
 from xmpp_rest.service.contacts.privacy import PrivacyLists
 
 JULIET = parse_jid("juliet@capulet.example")
-DENY = (Item(1, False, "jid", "romeo@montague.example", frozenset(("message",))), Item(2, False, "subscription", "none"))
+DENY = (PrivacyItem(1, False, "jid", "romeo@montague.example", frozenset(("message",))), PrivacyItem(2, False, "subscription", "none"))
 ROWS = [
     {
         "type": "jid", "value": "romeo@montague.example", "action": "deny", "order": 1,

@@ -9,13 +9,13 @@ from drivers import StorageError
 from xmpp_rest.api.rest.addressing import Rejected
 from xmpp_rest.api.rest.errors import Failure, failure, failure_of
 from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
-from xmpp_rest.protocol.codecs import Misaddressed, Unreadable, Unsaid
+from xmpp_rest.protocol.codecs import BadStanzaAddress, EmptyStanza, UnreadableStanza
 from xmpp_rest.protocol.element import BadXML
 
 _KINDS: tuple[tuple[type[Exception], Callable[[Any], Failure]], ...] = (  # first match: Misaddressed is an Unreadable
-    (Misaddressed, lambda e: failure(e.field, error=str(e))),
-    (Unsaid, lambda e: failure("unsaid", error=str(e))),
-    (Unreadable, lambda e: failure("parse", error=str(e))),
+    (BadStanzaAddress, lambda e: failure(e.field, error=str(e))),
+    (EmptyStanza, lambda e: failure("unsaid", error=str(e))),
+    (UnreadableStanza, lambda e: failure("parse", error=str(e))),
     (Rejected, lambda e: failure(e.name, **({"error": e.reason} if e.reason else {}))),
     (BadXML, lambda e: failure("parse", error=str(e))),
     (GatewayError, lambda e: failure("to", error=e.text) if e.name == "bad-recipient" else failure_of(e)),

@@ -19,7 +19,7 @@ from xmpp_rest.auth.scopes import Use
 from xmpp_rest.http.builder import construct
 from xmpp_rest.http.client_gone import Connection
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML, Unsaid, any_parameters, looks_like_json, media_type
+from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML, EmptyStanza, any_parameters, looks_like_json, media_type
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.threads.waits import Gone, Wait
@@ -150,7 +150,7 @@ class Echo(StanzaResource):
     def read(self, kind: str, body: bytes) -> Element:
         try:
             return super().read(kind, body)
-        except Unsaid as e:
+        except EmptyStanza as e:
             return e.stanza
 
     def process(self, addressed: Addressed) -> bool:

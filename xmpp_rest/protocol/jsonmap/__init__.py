@@ -1,4 +1,4 @@
-"""Which JSON object is a stanza, and which stanza an object? The mapping of mod_rest, both ways (docs/json-mapping.md)."""
+"""The JSON mapping: converts stanzas to JSON objects and back, as mod_rest does (docs/json-mapping.md)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.element import MAX_DEPTH
-from xmpp_rest.protocol.jsonmap.deliverable import unsaid
+from xmpp_rest.protocol.jsonmap.deliverable import why_empty
 from xmpp_rest.protocol.jsonmap.errors import read_error, write_error, write_older_error
 from xmpp_rest.protocol.jsonmap.exceptions import BadAddress, MappingError, Unmappable
 from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.jsonmap.kinds import kind_and_type
 from xmpp_rest.protocol.jsonmap.older import REWRITE
-from xmpp_rest.protocol.jsonmap.plan import Plan
+from xmpp_rest.protocol.jsonmap.plan import MappingPlan
 
-__all__ = ["MAX_ELEMENTS", "BadAddress", "MappingError", "Unmappable", "decode", "decode_many", "encode", "unsaid"]
+__all__ = ["MAX_ELEMENTS", "BadAddress", "MappingError", "Unmappable", "decode", "decode_many", "encode", "why_empty"]
 
-MAX_ELEMENTS = 10_000  # in one stanza: an array of short items may grow thirtyfold on its way to XML
+MAX_ELEMENTS = 10_000  # in one stanza: an array of short items may grow thirtyfold when it becomes XML
 
-_PLANS = {kind: Plan(lines) for kind, lines in TABLES.items()}
+_PLANS = {kind: MappingPlan(lines) for kind, lines in TABLES.items()}
 
 
 def decode(stanza: Element) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def decode(stanza: Element) -> dict[str, Any]:
 
 
 def decode_many(stanzas: Iterable[Element]) -> dict[str, Any]:
-    """The JSON object for several stanzas in order, as an archive query is answered: `{"xmpp": [...]}`. Raises Unmappable."""
+    """The JSON object for several stanzas in order, as in the answer to an archive query: `{"xmpp": [...]}`. Raises Unmappable."""
     return {"xmpp": [decode(stanza) for stanza in stanzas]}
 
 
@@ -71,7 +71,7 @@ def _encode(obj: dict[str, Any]) -> Element:
 
 
 def _check_bounds(stanza: Element) -> None:
-    """Refuse what a parser would refuse (MAX_DEPTH) or what would be out of proportion to the object."""
+    """Raise MappingError for a stanza that a parser would refuse (MAX_DEPTH), or that is far larger than the object."""
     level, count = list(stanza), 1
     for _ in range(MAX_DEPTH):
         if not level:

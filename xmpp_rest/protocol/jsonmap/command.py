@@ -1,4 +1,4 @@
-"""How does an ad-hoc command look in JSON? `command` (XEP-0050; json-mapping §6)."""
+"""Ad-hoc commands in JSON: the field `command` (XEP-0050; json-mapping §6)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xmpp_rest.protocol.jsonmap.content import OwnContent
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.forms import FORM_DATA, FULL_FORM
 from xmpp_rest.protocol.jsonmap.lines import attr, flag, obj, own, text
-from xmpp_rest.protocol.jsonmap.plan import Plan
+from xmpp_rest.protocol.jsonmap.plan import MappingPlan
 from xmpp_rest.protocol.namespaces import COMMANDS, DATA_FORMS
 
 LINES = (
@@ -22,10 +22,10 @@ LINES = (
     own("form", DATA_FORMS, "x", FULL_FORM),
 )
 DATA = own("data", DATA_FORMS, "x", FORM_DATA)
-_READ = Plan(LINES, COMMANDS)
-_WRITE = Plan((*LINES, DATA), COMMANDS)
+_READ = MappingPlan(LINES, COMMANDS)
+_WRITE = MappingPlan((*LINES, DATA), COMMANDS)
 
-_INSTEAD = {"note": "actions", "data": "form"}  # the first counts only where the second is missing or false
+_INSTEAD = {"note": "actions", "data": "form"}  # the first is used only if the second is missing or false
 
 
 def _read(element: Element) -> Any:

@@ -1,4 +1,4 @@
-"""What does one child element hold, as one JSON value? Text, an attribute, an object, or items (json-mapping §1)."""
+"""Contents of a child element as one JSON value: text, an attribute, an object, or items (json-mapping §1)."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any, Final, NamedTuple, Protocol
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
-from xmpp_rest.protocol.jsonmap.plan import Line, Plan, clark
-from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar
+from xmpp_rest.protocol.jsonmap.plan import MappingLine, MappingPlan, clark
+from xmpp_rest.protocol.jsonmap.scalars import STRING, ScalarType
 
-ABSENT: Final = object()  # what reading gives where the element holds nothing; None is JSON's null
+ABSENT: Final = object()  # the result of reading an element without content; None is JSON's null
 
-Lines = tuple[Line, ...]
+Lines = tuple[MappingLine, ...]
 
 
-class Bound(NamedTuple):
-    """A content in the namespace where it stands."""
+class BoundContent(NamedTuple):
+    """The reader and the writer of a content for elements in one namespace."""
 
     read: Callable[[Element], Any]  # a JSON value or ABSENT
-    write: Callable[[Element, Any], None]  # fills the empty element; one of another type leaves it empty; raises MappingError
+    write: Callable[[Element, Any], None]  # fills the empty element; a value of another type leaves it empty; raises MappingError
 
 
 class Content(Protocol):
-    """What an element may hold."""
+    """A kind of content that an element may hold."""
 
-    def bind(self, namespace: str) -> Bound:
+    def bind(self, namespace: str) -> BoundContent:
         """The reader and writer for elements in `namespace`."""
 
 
@@ -40,9 +40,9 @@ def own_text(element: Element) -> str | None:
 class TextContent:
     """The element's text."""
 
-    scalar: Scalar = STRING
+    scalar: ScalarType = STRING
 
-    def bind(self, namespace: str) -> Bound:
+    def bind(self, namespace: str) -> BoundContent:
         to_value, to_text = self.scalar.read, self.scalar.write
 
         def read(element: Element) -> Any:
@@ -53,7 +53,7 @@ class TextContent:
         def write(element: Element, value: Any) -> None:
             element.text = to_text(value) or None
 
-        return Bound(read, write)
+        return BoundContent(read, write)
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class AttributeContent:
     """One attribute of the element."""
 
     attribute: str
-    scalar: Scalar = STRING
+    scalar: ScalarType = STRING
 
-    def bind(self, namespace: str) -> Bound:
+    def bind(self, namespace: str) -> BoundContent:
         def read(element: Element) -> Any:
             if (text := element.get(self.attribute)) is None or (value := self.scalar.read(text)) is None:
                 return ABSENT
@@ -73,20 +73,20 @@ class AttributeContent:
             if (text := self.scalar.write(value)) is not None:
                 element.set(self.attribute, text)
 
-        return Bound(read, write)
+        return BoundContent(read, write)
 
 
 @dataclass(frozen=True)
 class ObjectContent:
-    """Fields of their own, by a table (or a function that gives it, for a table that holds itself)."""
+    """An object with its own fields, by a table (or a function that returns it, for a table that contains itself)."""
 
     lines: Lines | Callable[[], Lines]
-    shorthand: str = ""  # the field that a plain string stands for
+    shorthand: str = ""  # the field that a plain string is short for
 
-    def bind(self, namespace: str) -> Bound:
-        @cache  # made at the first use, when the tables are complete
-        def plan() -> Plan:
-            return Plan(self.lines() if callable(self.lines) else self.lines, namespace)
+    def bind(self, namespace: str) -> BoundContent:
+        @cache  # made on first use, when the tables are complete
+        def plan() -> MappingPlan:
+            return MappingPlan(self.lines() if callable(self.lines) else self.lines, namespace)
 
         def read(element: Element) -> Any:
             return plan().read(element, {})
@@ -97,17 +97,17 @@ class ObjectContent:
             if isinstance(value, dict):
                 plan().write(element, value)
 
-        return Bound(read, write)
+        return BoundContent(read, write)
 
 
 @dataclass(frozen=True)
 class ItemsContent:
-    """Repeated children: an array, `[]` if there is none."""
+    """Repeated children as an array, `[]` if there is none."""
 
     tag: str
     content: Content
 
-    def bind(self, namespace: str) -> Bound:
+    def bind(self, namespace: str) -> BoundContent:
         tag = clark(namespace, self.tag)
         item = self.content.bind(namespace)
 
@@ -115,22 +115,22 @@ class ItemsContent:
             items = (item.read(child) for child in element if child.tag == tag)
             return [i for i in items if i is not ABSENT]
 
-        return Bound(read, partial(write_items, tag=tag, write=item.write))
+        return BoundContent(read, partial(write_items, tag=tag, write=item.write))
 
 
 @dataclass(frozen=True)
 class OwnContent:
-    """A mapping with a module of its own (json-mapping §6)."""
+    """A hand-written mapping in a module of its own (json-mapping §6)."""
 
     read: Callable[[Element], Any]
     write: Callable[[Element, Any], None]
 
-    def bind(self, namespace: str) -> Bound:
-        return Bound(self.read, self.write)
+    def bind(self, namespace: str) -> BoundContent:
+        return BoundContent(self.read, self.write)
 
 
 def write_items(parent: Element, value: Any, tag: str, write: Callable[[Element, Any], None]) -> None:
-    """One child per item of the array `value`; nothing for anything else. Raises MappingError."""
+    """Add one child per item of the array `value`; any other value adds none. Raises MappingError."""
     for n, item in enumerate(value if isinstance(value, list | tuple) else ()):
         try:
             write(SubElement(parent, tag), item)

@@ -1,7 +1,7 @@
-"""Says whether an object tells its recipient anything: what a form of another program would not (Slack's, Alertmanager's).
+"""The check for empty stanzas: whether an object makes a stanza with any content, unlike those of other programs (Slack, Alertmanager).
 
-The mapping ignores unknown members (json-mapping §1). An object of nothing else makes a stanza that is empty, and whoever sent it would
-take the answer for success.
+The mapping ignores unknown members (json-mapping §1). An object of only such members makes an empty stanza, and the client would take
+the answer for success.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.jsonmap.kinds import KNOWN
-from xmpp_rest.protocol.jsonmap.plan import Object, Plan
+from xmpp_rest.protocol.jsonmap.plan import MappingPlan, Object
 from xmpp_rest.protocol.namespaces import CHAT_STATES
 
-MAX_NAMED = 8  # unknown members that the sentence names
-NEAR = 0.75  # as difflib measures it: `boby` is near `body`, `status` is not near `state`
-MAX_NAME = 40  # characters of each
+MAX_NAMED = 8  # unknown members named in the sentence
+NEAR = 0.75  # difflib's ratio: `boby` is near `body`, `status` is not near `state`
+MAX_NAME = 40  # characters of each name
 _ABOUT = frozenset(
     (
         "kind", "type", "to", "from", "id", "lang", "delay", "nick", "rsm", "thread",
         "encryption", "fallback", "markable", "occupant_id", "stanza_ids", "replace", "attach_to", "reply", "error",
     )
 )  # fmt: skip
-"""Members that say something about what is said, and nothing by themselves."""
+"""Members that describe the content, but are no content themselves."""
 _ACTS = frozenset(("unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe"))
-"""Types of a presence that say it all, where its kind is given: other programs have a `type` of these names, but no such `kind`."""
+"""Types of presence that need no content if `kind` is given: other programs use these names for `type`, but not such a `kind`."""
 _STATES = tuple(f"{{{CHAT_STATES}}}{state}" for state in ("active", "inactive", "gone", "composing", "paused"))
-_MEANT = {  # other programs' words for a field of a message
+_MEANT = {  # names that other programs use for a field of a message
     **dict.fromkeys(("text", "message", "msg", "content", "contents", "description", "markdown", "html_body", "payload_text"), "body"),
     **dict.fromkeys(("title", "summary", "topic"), "subject"),
     **dict.fromkeys(("recipient", "recipients", "target", "channel", "jid"), "to"),
     **dict.fromkeys(("sender", "username"), "from"),
 }
-_PLANS = {kind: Plan(lines) for kind, lines in TABLES.items()}
+_PLANS = {kind: MappingPlan(lines) for kind, lines in TABLES.items()}
 
 
-def unsaid(stanza: Element, obj: Object) -> str:
-    """Why the message or presence `stanza`, made of `obj`, would tell nobody anything; "" if it tells something.
+def why_empty(stanza: Element, obj: Object) -> str:
+    """The reason why the message or presence `stanza`, made of `obj`, has no content; "" if it has some.
 
-    An iq is none of this: one without a child is refused anyway (RFC 6120 §8.2.3).
+    Never an iq: one without a child is refused anyway (RFC 6120 §8.2.3).
     """
     kind = stanza.tag
     if kind == "iq" or _says_an_error(stanza, obj):
@@ -57,16 +57,16 @@ def unsaid(stanza: Element, obj: Object) -> str:
 
 
 def _says_an_error(stanza: Element, obj: Object) -> bool:
-    """Of the two forms of json-mapping §7; a text alone is said as in any other message."""
+    """Whether the object has an error, in one of the two forms of json-mapping §7; a text alone is content as in any other message."""
     return stanza.get("type") == "error" and (isinstance(obj.get("error"), dict) or "error_code" in obj)
 
 
 def _says(kind: str, name: str, value: Any) -> bool:
-    """Whether this member by itself makes an element that is not empty, or whose being there is what it says."""
+    """Whether this member by itself makes an element that is not empty, or whose presence is its meaning."""
     if name == "join":
         return value is True
     if name == "payload" and isinstance(value, dict) and not value.keys() & {"data", "datatype"}:
-        return False  # the mapping would write null for the data that it does not find
+        return False  # the mapping would write null for the missing data
     scratch = Element(kind)
     _PLANS[kind].write(scratch, {name: value})
     if any(c.text or c.attrib or len(c) or c.tag in _STATES for c in scratch):
@@ -75,15 +75,15 @@ def _says(kind: str, name: str, value: Any) -> bool:
 
 
 def _is_mark(value: Any) -> bool:
-    """Whether this value asks for an element without anything in it."""
+    """Whether this value stands for an empty element."""
     return value is True or value == {}
 
 
 def _of_another_type(kind: str, obj: Object) -> str:
-    """Of members that all are known, whether each has a value that its field cannot have, and so makes nothing or an empty element."""
+    """The sentence for known members whose values are all of the wrong type, and so make nothing or an empty element; else ""."""
     said = [name for name in obj if name not in _ABOUT]
     if kind == "presence" and ("kind" in obj or "join" in obj):
-        return ""  # an empty presence is one
+        return ""  # an empty presence is valid
     if not said or any(isinstance(obj[name], str) or _is_mark(obj[name]) or _says(kind, name, obj[name]) for name in said):
         return ""
     return f"nothing in this object is said to anybody: {said[0]!r} has a value of another type; a text is written as a string"

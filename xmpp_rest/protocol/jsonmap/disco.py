@@ -1,4 +1,4 @@
-"""What does an entity say about itself, in JSON? Service discovery: `disco` and `items` (XEP-0030, XEP-0128; json-mapping §6)."""
+"""Service discovery in JSON: the fields `disco` and `items` (XEP-0030, XEP-0128; json-mapping §6)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xmpp_rest.protocol.jsonmap.content import AttributeContent, ObjectContent, 
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.forms import read_data, write_data
 from xmpp_rest.protocol.jsonmap.lines import array, attr
-from xmpp_rest.protocol.jsonmap.plan import Object, Plan, clark
+from xmpp_rest.protocol.jsonmap.plan import MappingPlan, Object, clark
 from xmpp_rest.protocol.jsonmap.scalars import STRING
 from xmpp_rest.protocol.namespaces import DATA_FORMS, DISCO_INFO, DISCO_ITEMS
 
@@ -23,8 +23,8 @@ ITEM = (
     attr("node"),
     attr("name"),
 )
-_NODE = Plan(INFO[:1])
-_INFO = Plan(INFO, DISCO_INFO)
+_NODE = MappingPlan(INFO[:1])
+_INFO = MappingPlan(INFO, DISCO_INFO)
 _ITEM = ObjectContent(ITEM).bind(DISCO_ITEMS)
 _ITEM_TAG = clark(DISCO_ITEMS, "item")
 _FORM_TAG = clark(DATA_FORMS, "x")
@@ -32,7 +32,7 @@ _FORM_TYPE = "FORM_TYPE"
 
 
 def _question(query: Element) -> str | bool:
-    """What a query without children asks for: a node, or the entity itself."""
+    """The JSON value of a query without children: its node, or true."""
     return query.get("node", True)
 
 

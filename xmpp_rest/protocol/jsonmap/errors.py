@@ -1,4 +1,4 @@
-"""How does a stanza of type error look in JSON? (json-mapping §7)"""
+"""Stanzas of type error in JSON (json-mapping §7)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from xmpp_rest.protocol.element import is_ncname
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.fields import ADDRESSING, ERROR_TABLES
 from xmpp_rest.protocol.jsonmap.lines import attr, child, text
-from xmpp_rest.protocol.jsonmap.plan import Object, Plan, clark
-from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar, write_number
+from xmpp_rest.protocol.jsonmap.plan import MappingPlan, Object, clark
+from xmpp_rest.protocol.jsonmap.scalars import STRING, ScalarType, write_number
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
 
-_ERROR = Plan((attr("type"), attr("by"), child("text", STANZA_ERRORS)))
-_ADDRESSING = Plan(ADDRESSING)
-_PLANS = {kind: Plan(lines) for kind, lines in ERROR_TABLES.items()}
+_ERROR = MappingPlan((attr("type"), attr("by"), child("text", STANZA_ERRORS)))
+_ADDRESSING = MappingPlan(ADDRESSING)
+_PLANS = {kind: MappingPlan(lines) for kind, lines in ERROR_TABLES.items()}
 _PREFIX = clark(STANZA_ERRORS, "")
 
 
@@ -23,8 +23,8 @@ def _write_code(value: Any) -> str | None:
     return STRING.write(value) if isinstance(value, str) else write_number(value)
 
 
-_CODE = Scalar("string or number", STRING.read, _write_code)
-_OLDER = Plan((text("body"), attr("error_code", _CODE, "code")))
+_CODE = ScalarType("string or number", STRING.read, _write_code)
+_OLDER = MappingPlan((text("body"), attr("error_code", _CODE, "code")))
 
 
 def read_error(stanza: Element) -> Object:

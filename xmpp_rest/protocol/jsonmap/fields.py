@@ -1,4 +1,4 @@
-"""Which field of JSON stands where in a stanza? The tables of the mapping (json-mapping §2 to §5); the code only walks them.
+"""The tables of the JSON mapping: each field and its place in the stanza (json-mapping §2 to §5). The words are explained in lines.py.
 
 Columns: the field; its namespace (None: that of the parent); the element (`child` and `flag`: called as the field); what is in it.
 """
@@ -13,7 +13,7 @@ from xmpp_rest.protocol.jsonmap.html import HTML, URL
 from xmpp_rest.protocol.jsonmap.lines import array, attr, child, flag, name, obj, own, stranger, text, value, wrapped
 from xmpp_rest.protocol.jsonmap.payload import LINES as PAYLOAD_LINES
 from xmpp_rest.protocol.jsonmap.payload import PAYLOAD
-from xmpp_rest.protocol.jsonmap.plan import Line
+from xmpp_rest.protocol.jsonmap.plan import MappingLine
 from xmpp_rest.protocol.jsonmap.scalars import ADDRESS, BOOLEAN, INTEGER, NUMBER
 from xmpp_rest.protocol.namespaces import (
     ATTACH,
@@ -90,8 +90,8 @@ FORMS = (
 )
 
 
-def _in_forwarded() -> tuple[Line, ...]:
-    """What a forwarded message has: no kind, and none of the hand-written fields; addresses as they stand."""
+def _in_forwarded() -> tuple[MappingLine, ...]:
+    """The lines of a forwarded message: no kind, no hand-written fields; addresses are not prepared."""
     return (attr("to"), attr("from"), *STANZA[2:], *_COMMON, _PAYLOAD, *MESSAGE)
 
 
@@ -211,14 +211,14 @@ IQ_OWN = (
     own("command", COMMANDS, "command", COMMAND),
 )
 
-_PAYLOADS: dict[str, tuple[tuple[Line, ...], tuple[Line, ...]]] = {
+_PAYLOADS: dict[str, tuple[tuple[MappingLine, ...], tuple[MappingLine, ...]]] = {
     "message": (MESSAGE, MESSAGE_OWN),
     "presence": (PRESENCE, ()),
     "iq": (IQ, IQ_OWN),
 }
-TABLES: dict[str, tuple[Line, ...]] = {
+TABLES: dict[str, tuple[MappingLine, ...]] = {
     kind: (*STANZA, *_COMMON, _PAYLOAD, *FORMS, *lines, *hand_written) for kind, (lines, hand_written) in _PAYLOADS.items()
 }
-ERROR_TABLES: dict[str, tuple[Line, ...]] = {  # what is read of a stanza of type error (json-mapping §7)
+ERROR_TABLES: dict[str, tuple[MappingLine, ...]] = {  # the lines that are read from a stanza of type error (json-mapping §7)
     kind: (*STANZA, *_COMMON, _PAYLOAD_AS_TEXT, *lines) for kind, (lines, _) in _PAYLOADS.items()
 }

@@ -1,4 +1,4 @@
-"""How does a data form look in JSON? The three shapes of XEP-0004: full form, schema form and form data (json-mapping §6)."""
+"""Data forms in JSON, in the three shapes full form, schema form and form data (XEP-0004; json-mapping §6)."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _DATA_VALUE: dict[str | None, Callable[[list[str]], Any]] = {  # by the field's 
 
 
 def read_data(element: Element) -> Object:
-    """Field name → value of the form; of a repeated name the last counts, and a field without a name is left out."""
+    """Field name → value of the form; the last of a repeated name is used, and a field without a name is left out."""
     data = {}
     for field in element.iterfind(_FIELD_TAG):
         if (var := field.get("var")) is not None:
@@ -105,9 +105,9 @@ def read_data(element: Element) -> Object:
 
 
 def write_data(element: Element, data: Any) -> None:
-    """One field per member of the object `data`; nothing for anything else. Raises MappingError."""
+    """Add one field per member of the object `data`; any other value adds none. Raises MappingError."""
     for var, value in data.items() if isinstance(data, dict) else ():
-        if not isinstance(var, str):  # CBOR has other names too
+        if not isinstance(var, str):  # keys in CBOR may be of other types
             continue
         try:
             field = SubElement(element, _FIELD_TAG, {"var": STRING.write(var) or ""})

@@ -1,4 +1,4 @@
-"""How do formatted text and the older form of a file's URL stand in a message? `html` (XEP-0071) and `oob_url` (XEP-0066)."""
+"""Formatted text and file URLs in JSON: the fields `html` (XEP-0071) and `oob_url` (XEP-0066)."""
 
 from __future__ import annotations
 

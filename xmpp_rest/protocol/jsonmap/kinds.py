@@ -1,4 +1,4 @@
-"""The kind and type of stanza that an object means which does not say so (json-mapping §2)."""
+"""Kind and type of a stanza, also for objects that do not state them (json-mapping §2)."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _MORE = {"presence": ("join",), "iq": (), "message": ()}  # short forms, of olde
 KNOWN: dict[str, frozenset[str]] = {
     kind: frozenset(("kind", "error", "error_code", *_MORE[kind], *(line.name for line in lines))) for kind, lines in TABLES.items()
 }
-"""Members that mean something in an object of each kind."""
+"""The known members of an object of each kind."""
 _EVERYDAY = frozenset(("archive", "command", "items", "priority", "show", "status", "version"))
-"""Words that other programs' objects have too: they tell the kind only where every other member belongs to it."""
+"""Members that objects of other programs have, too: they decide the kind only if every other member belongs to that kind."""
 
 
 def given(obj: dict[str, Any], name: str) -> bool:
-    """Whether the object has such a field that is not false."""
+    """Whether the object has this field, and it is not false."""
     return obj.get(name, False) is not False
 
 
 def kind_and_type(obj: dict[str, Any]) -> tuple[str, str | None]:
-    """The stanza's name, and its type attribute if it gets one. Raises MappingError for an unknown kind."""
+    """The name of the stanza, and its type attribute if it has one. Raises MappingError for an unknown kind."""
     stated, implied = _string(obj, "type"), None
     kind = _string(obj, "kind")
     if stated is None and any(given(obj, name) for name in _SETS) and (kind is not None or _belong(obj, "iq")):

@@ -1,4 +1,19 @@
-"""Which kinds of lines do the tables have? One function per word of json-mapping §1, and the few classes behind them."""
+"""The lines of the mapping tables: one function per word of json-mapping §1, and the classes that they return.
+
+| word | the field's value is | its place in the XML |
+| --- | --- | --- |
+| `attr` | a scalar | an attribute of the parent element |
+| `text` | a string | the text of the parent element |
+| `child` | a scalar | the text of a child element |
+| `flag` | true | an empty child element |
+| `name` | a string | the name of a child element, one of a list |
+| `value` | a string | one attribute of a child element |
+| `obj` | an object with fields of its own, by another table | a child element |
+| `array` | an array | repeated child elements |
+| `wrapped` | an array | repeated elements inside one child element |
+| `own` | what a hand-written module makes of it (json-mapping §6) | a child element |
+| `stranger` | as `own` | as `own`; read from a child with any name in the namespace that no other line reads |
+"""
 
 from __future__ import annotations
 
@@ -12,18 +27,18 @@ from xmpp_rest.protocol.element import is_ncname
 from xmpp_rest.protocol.jsonmap import content
 from xmpp_rest.protocol.jsonmap.content import ABSENT, Content, Lines
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
-from xmpp_rest.protocol.jsonmap.plan import Line, Object, Plan, clark
-from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar
+from xmpp_rest.protocol.jsonmap.plan import MappingLine, MappingPlan, Object, clark
+from xmpp_rest.protocol.jsonmap.scalars import STRING, ScalarType
 
 
 @dataclass(frozen=True)
-class Attribute(Line):
+class Attribute(MappingLine):
     """An attribute of the element itself."""
 
-    scalar: Scalar
+    scalar: ScalarType
     attribute: str
 
-    def index(self, plan: Plan, namespace: str) -> None:
+    def index(self, plan: MappingPlan, namespace: str) -> None:
         def put(element: Element, value: Any) -> None:
             if (text := self.scalar.write(value)) is not None:
                 element.set(self.attribute, text)
@@ -33,20 +48,20 @@ class Attribute(Line):
 
 
 @dataclass(frozen=True)
-class OwnText(Line):
+class OwnText(MappingLine):
     """The text of the element itself."""
 
-    scalar: Scalar
+    scalar: ScalarType
 
-    def index(self, plan: Plan, namespace: str) -> None:
+    def index(self, plan: MappingPlan, namespace: str) -> None:
         bound = content.TextContent(self.scalar).bind(namespace)
         plan.texts.append(partial(_take, self.name, bound.read))
         plan.puts[self.name] = bound.write
 
 
 @dataclass(frozen=True)
-class ChildLine(Line):
-    """What stands in a child element."""
+class ChildLine(MappingLine):
+    """A line whose value is in a child element."""
 
     mapping: str  # the word of json-mapping §1
     namespace: str | None  # None: that of the parent
@@ -63,7 +78,7 @@ class One(ChildLine):
 
     content: Content
 
-    def index(self, plan: Plan, namespace: str) -> None:
+    def index(self, plan: MappingPlan, namespace: str) -> None:
         tag, bound = self.clark(namespace), self.content.bind(self.namespace or namespace)
 
         def put(parent: Element, value: Any) -> None:
@@ -77,7 +92,7 @@ class One(ChildLine):
 class Stranger(One):
     """The first child in the namespace that no other line names; written under the tag of this line."""
 
-    def index(self, plan: Plan, namespace: str) -> None:
+    def index(self, plan: MappingPlan, namespace: str) -> None:
         bound = self.content.bind(self.namespace or namespace)
         plan.strangers[self.namespace or namespace] = partial(_take, self.name, bound.read)
         plan.puts[self.name] = lambda parent, value: bound.write(SubElement(parent, self.clark(namespace)), value)
@@ -89,7 +104,7 @@ class Many(ChildLine):
 
     content: Content
 
-    def index(self, plan: Plan, namespace: str) -> None:
+    def index(self, plan: MappingPlan, namespace: str) -> None:
         tag, bound = self.clark(namespace), self.content.bind(self.namespace or namespace)
 
         def take(child: Element, into: Object) -> None:
@@ -97,7 +112,7 @@ class Many(ChildLine):
                 into.setdefault(self.name, []).append(item)
 
         def put(parent: Element, value: Any) -> None:
-            if isinstance(value, str | int | float):  # a scalar for an array: json-mapping §1, the element, but empty
+            if isinstance(value, str | int | float):  # a scalar instead of an array makes one empty element (json-mapping §1)
                 SubElement(parent, tag)
             content.write_items(parent, value, tag, bound.write)
 
@@ -107,9 +122,9 @@ class Many(ChildLine):
 
 @dataclass(frozen=True)
 class Flag(ChildLine):
-    """Whether there is such a child."""
+    """Whether there is such a child element."""
 
-    def index(self, plan: Plan, namespace: str) -> None:
+    def index(self, plan: MappingPlan, namespace: str) -> None:
         tag = self.clark(namespace)
 
         def put(parent: Element, value: Any) -> None:
@@ -121,12 +136,12 @@ class Flag(ChildLine):
 
 
 @dataclass(frozen=True)
-class Named(ChildLine):
-    """The name of a child: of the first in `names` that is there."""
+class ChildName(ChildLine):
+    """The name of a child element: the first of `names` that is present."""
 
     names: tuple[str, ...]
 
-    def index(self, plan: Plan, namespace: str) -> None:
+    def index(self, plan: MappingPlan, namespace: str) -> None:
         own = self.namespace or namespace
         rank = {name: n for n, name in enumerate(self.names)}
 
@@ -151,8 +166,8 @@ def _take(name: str, read: Callable[[Element], Any], element: Element, into: Obj
         into[name] = value
 
 
-def attr(field: str, scalar: Scalar = STRING, attribute: str = "") -> Attribute:
-    """attr: an attribute of the parent element, called as the field unless named."""
+def attr(field: str, scalar: ScalarType = STRING, attribute: str = "") -> Attribute:
+    """attr: an attribute of the parent element, named like the field unless `attribute` is given."""
     return Attribute(field, scalar, attribute or field)
 
 
@@ -161,7 +176,7 @@ def text(field: str) -> OwnText:
     return OwnText(field, STRING)
 
 
-def child(field: str, namespace: str | None = None, scalar: Scalar = STRING) -> One:
+def child(field: str, namespace: str | None = None, scalar: ScalarType = STRING) -> One:
     """child: the text of a child element."""
     return One(field, "child", namespace, field, content.TextContent(scalar))
 
@@ -171,9 +186,9 @@ def flag(field: str, namespace: str | None = None) -> Flag:
     return Flag(field, "flag", namespace, field)
 
 
-def name(field: str, namespace: str, names: tuple[str, ...]) -> Named:
+def name(field: str, namespace: str, names: tuple[str, ...]) -> ChildName:
     """name: the name of a child element."""
-    return Named(field, "name", namespace, "", names)
+    return ChildName(field, "name", namespace, "", names)
 
 
 def value(field: str, namespace: str, tag: str, attribute: str) -> One:
@@ -197,12 +212,12 @@ def wrapped(field: str, namespace: str | None, tag: str, item_tag: str, item: Co
 
 
 def own(field: str, namespace: str, tag: str, hand_written: Content) -> One:
-    """hand-written (json-mapping §6): a child element with a content of its own kind."""
+    """own: a child element with a hand-written content (json-mapping §6)."""
     return One(field, "own", namespace, tag, hand_written)
 
 
 def stranger(field: str, namespace: str, tag: str, hand_written: Content) -> Stranger:
-    """hand-written, and read from a child with any other name in the namespace."""
+    """stranger: as `own`, but read from the first child of the namespace whose name no other line has."""
     return Stranger(field, "own", namespace, tag, hand_written)
 
 

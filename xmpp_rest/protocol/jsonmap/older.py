@@ -1,4 +1,4 @@
-"""Rewrites the short and the older forms of an object for the tables: archive shortcuts and `join` (json-mapping §5)."""
+"""Short and older forms of an object, rewritten for the tables: archive shortcuts and `join` (json-mapping §5)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.kinds import given
 from xmpp_rest.protocol.jsonmap.lines import attr
-from xmpp_rest.protocol.jsonmap.plan import Object, Plan
+from xmpp_rest.protocol.jsonmap.plan import MappingPlan, Object
 from xmpp_rest.protocol.jsonmap.scalars import INTEGER, read_number
 from xmpp_rest.protocol.namespaces import MAM
 
 FILTERS = ("with", "start", "end", "before-id", "after-id", "ids")  # XEP-0313 §4.1
 PAGING = ("after", "before", "max")  # XEP-0059
-_SHORT = Plan((*(attr(name) for name in (*FILTERS, *PAGING) if name != "max"), attr("max", INTEGER)))
+_SHORT = MappingPlan((*(attr(name) for name in (*FILTERS, *PAGING) if name != "max"), attr("max", INTEGER)))
 
 
 def _values(name: str, archive: Object) -> list[Any]:
@@ -39,7 +39,7 @@ def _page(archive: Object) -> Object:
 
 
 def _check(archive: Object) -> None:
-    """Refuse what XML cannot hold under the name that the client gave it."""
+    """Raise MappingError for values that XML cannot hold, with the field names that the client used."""
     try:
         _SHORT.write(Element("archive"), archive)
     except MappingError as e:

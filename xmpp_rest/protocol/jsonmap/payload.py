@@ -1,4 +1,4 @@
-"""How does any JSON value travel inside a stanza? The JSON container `payload` (XEP-0432)."""
+"""JSON containers: any JSON value inside a stanza, as the field `payload` (XEP-0432)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.jsonmap.content import OwnContent
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError, Unmappable
 from xmpp_rest.protocol.jsonmap.lines import attr, text
-from xmpp_rest.protocol.jsonmap.plan import Plan
+from xmpp_rest.protocol.jsonmap.plan import MappingPlan
 from xmpp_rest.protocol.jsonmap.scalars import forbidden
 from xmpp_rest.protocol.objects import BadObject, read_json
 
@@ -17,8 +17,8 @@ LINES = (
     attr("datatype"),
     text("data"),
 )
-_PLAN = Plan(LINES)
-_DATATYPE = Plan(LINES[:1])
+_PLAN = MappingPlan(LINES)
+_DATATYPE = MappingPlan(LINES[:1])
 
 
 def _read(element: Element) -> Any:

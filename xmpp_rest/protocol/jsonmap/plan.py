@@ -1,6 +1,6 @@
-"""How is a whole element read in one pass, and a whole object written? The index over the lines of one table.
+"""The index over the lines of one table, with which an element is read in one pass and an object is written.
 
-The tables are data in reading order; a `Plan` is made from one of them, once, for elements of one namespace.
+The tables are data in reading order; a `MappingPlan` is made from one of them, once, for elements of one namespace.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.namespaces import CLIENT
 
 Object = dict[str, Any]
-Take = Callable[[Element, Object], None]  # puts what an element says into the object
+Take = Callable[[Element, Object], None]  # reads an element into the object
 Put = Callable[[Element, Any], None]  # puts a JSON value into the element; raises MappingError
 
 
 def clark(namespace: str, name: str) -> str:
-    """The tag of an element as this project has it: bare in `jabber:client`, else in Clark notation."""
+    """The tag of an element: bare in `jabber:client`, else in Clark notation."""
     return name if namespace == CLIENT else f"{{{namespace}}}{name}"
 
 
 @dataclass(frozen=True)
-class Line(ABC):
-    """One line of a table: a JSON field, and where its XML stands."""
+class MappingLine(ABC):
+    """One line of a table: a JSON field and the place of its XML."""
 
     name: str  # of the JSON field
 
     @abstractmethod
-    def index(self, plan: Plan, namespace: str) -> None:
-        """Enter this line in the plan for elements in `namespace`."""
+    def index(self, plan: MappingPlan, namespace: str) -> None:
+        """Add this line to the plan for elements in `namespace`."""
 
 
-class Plan:
-    """The lines of one table, for elements in `namespace`. Not changed once it is made."""
+class MappingPlan:
+    """The lines of one table, for elements in `namespace`. Not changed after it is made."""
 
     __slots__ = ("attributes", "children", "puts", "strangers", "texts")
 
-    def __init__(self, lines: Iterable[Line], namespace: str = CLIENT) -> None:
+    def __init__(self, lines: Iterable[MappingLine], namespace: str = CLIENT) -> None:
         self.attributes: dict[str, tuple[str, Callable[[str], Any]]] = {}
-        self.children: dict[str, list[tuple[Take, bool]]] = {}  # by tag; the flag: also look at the second such child
+        self.children: dict[str, list[tuple[Take, bool]]] = {}  # by tag; True: every such child is read, not only the first
         self.strangers: dict[str, Take] = {}  # by namespace, for tags that are not among `children`
         self.texts: list[Take] = []
         self.puts: dict[str, Put] = {}  # by field
@@ -50,7 +50,7 @@ class Plan:
             line.index(self, namespace)
 
     def read(self, element: Element, into: Object) -> Object:
-        """`into`, with the fields that the element's attributes, children and text say."""
+        """`into`, with the fields from the element's attributes, children and text."""
         attributes = self.attributes
         for key, text in element.items():
             if key in attributes:

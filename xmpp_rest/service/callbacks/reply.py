@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.protocol.codecs import CODECS, TEXT, Codec, Misaddressed, Unreadable, media_type
+from xmpp_rest.protocol.codecs import CODECS, TEXT, BadStanzaAddress, Codec, UnreadableStanza, media_type
 from xmpp_rest.protocol.conditions import StanzaError, error_of_status
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER, PUBSUB_EVENT, RECEIPTS, XML_LANG
@@ -98,7 +98,7 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
         return None, ""  # an error page in plain text is not a message
     try:
         reply = _read(codec, response.body)
-    except Unreadable as e:
+    except UnreadableStanza as e:
         return None, str(e)
     if reply.tag != stanza.tag:
         return None, f"a <{stanza.tag}/> cannot be answered by a <{reply.tag}/>"
@@ -110,8 +110,8 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
 def _read(codec: Codec, body: bytes) -> Element:
     try:
         return codec.read(body)
-    except Misaddressed as e:  # it goes to the sender, whatever it says
-        return e.unaddressed()
+    except BadStanzaAddress as e:  # it goes to the sender, whatever it says
+        return e.without_addresses()
 
 
 def _addressed(stanza: Element, body: Element) -> Element:

@@ -14,7 +14,7 @@ from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID, parse_jid
-from xmpp_rest.protocol.privacy import ACTIONS, MATCHES, MAX_ITEMS, MAX_ORDER, WAYS, Item, PrivacyError, in_order
+from xmpp_rest.protocol.privacy import ACTIONS, MATCHES, MAX_ITEMS, MAX_ORDER, WAYS, PrivacyError, PrivacyItem, in_order
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ MAX_NAME = 1023  # bytes
 FRESH = 1.0  # seconds that what was read counts: somebody else may write to the storage too
 REMEMBERED = 10_000  # accounts
 _RESERVED = frozenset(("", "__array", "__hash"))  # the storage uses these words for something else
-Items = tuple[Item, ...]
+Items = tuple[PrivacyItem, ...]
 
 
 def _nobody_minds(account: JID) -> None:
@@ -144,17 +144,17 @@ def _items(content: Any) -> Items:
     return in_order(item for row in (rows[:MAX_ITEMS] if isinstance(rows, list) else ()) if (item := _item(row)) is not None)
 
 
-def _item(row: Any) -> Item | None:
+def _item(row: Any) -> PrivacyItem | None:
     order, action, kind, value = map(row.get, ("order", "action", "type", "value")) if isinstance(row, dict) else (None,) * 4
     if not isinstance(order, int | float) or not 0 <= order <= MAX_ORDER or not isinstance(action, str) or action not in ACTIONS:
         return None
     if not isinstance(kind or "", str) or (kind or "") not in MATCHES or not is_text(value or ""):
         return None
     ways = frozenset(way for way in WAYS if row.get(way) is True)
-    return Item(int(order), ACTIONS[action], kind or "", value or "", ways)
+    return PrivacyItem(int(order), ACTIONS[action], kind or "", value or "", ways)
 
 
-def _row(item: Item) -> dict[str, Any]:
+def _row(item: PrivacyItem) -> dict[str, Any]:
     """As mod_privacy writes it."""
     about = {"type": item.kind, "value": item.value} if item.kind else {}
     row: dict[str, Any] = {"action": "allow" if item.allow else "deny", "order": item.order}

@@ -13,7 +13,7 @@ from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import BLOCKING_ERRORS, MUC_USER
-from xmpp_rest.protocol.privacy import IQ, MESSAGE, OTHER, PRESENCE_IN, PRESENCE_OUT, Item, Peer, allows
+from xmpp_rest.protocol.privacy import IQ, MESSAGE, OTHER, PRESENCE_IN, PRESENCE_OUT, Peer, PrivacyItem, allows
 from xmpp_rest.protocol.stanza import child, is_answer, may_be_refused, refusal
 from xmpp_rest.service.contacts.block_lists import BlockLists
 from xmpp_rest.service.contacts.privacy import PrivacyLists
@@ -85,7 +85,7 @@ class Guard:
             return True
         return allows(items, self._peer(account, other, items), way)
 
-    def _peer(self, account: JID, other: JID, items: tuple[Item, ...]) -> Peer:
+    def _peer(self, account: JID, other: JID, items: tuple[PrivacyItem, ...]) -> Peer:
         """With what the roster says, where an item asks for that."""
         asked = any(item.kind in ("group", "subscription") for item in items)
         contact = self._roster.contact(account, other) if asked else None
