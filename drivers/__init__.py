@@ -1,4 +1,4 @@
-"""What does a storage driver promise? The contract, and `open_driver(url)`.
+"""The storage contract, which every driver fulfils, and `open_driver(url)`.
 
 A driver keeps three sorts of content, named as in Prosody's datamanager and addressed by `(user, host, store)`:
 
@@ -6,11 +6,11 @@ A driver keeps three sorts of content, named as in Prosody's datamanager and add
 * list: ordered items of any value (`list_load`, `list_append`, `list_update`, `list_store`); an empty list is the same as none;
 * archive: stanzas with an id, a time and a partner (`archive_append`, `archive_find`, `archive_count`, `archive_delete`).
 
-`user` is the localpart, or None for what belongs to the host itself. Names are stored as they are given: preparing them
-(nodeprep, nameprep) is the caller's business.
+`user` is the localpart, or None for what belongs to the host itself. Names are stored unchanged: the caller prepares
+them (nodeprep, nameprep).
 
-A *value* is what JSON can say: str, int, float, bool, None, list, dict with str keys. A table that JSON has no word for (mixed keys) is
-a dict whose member `__array` holds what stands at 1…n, and whose member `__hash` is a flat list key, value, key, value, … of every
+A *value* is what JSON can express: str, int, float, bool, None, list, dict with str keys. A table that JSON cannot express (mixed keys)
+is a dict whose member `__array` holds the entries 1…n, and whose member `__hash` is a flat list key, value, key, value, … of every
 entry with a key that is not a string: the form in which Prosody's SQL storage and its data API write such tables.
 
 Every write is atomic and durable before the call returns, and safe between threads and processes.
@@ -33,8 +33,8 @@ Table = dict[str, Any] | list[Any]
 class StorageError(Exception):
     """The storage refused or failed (full disk, read-only folder, lost database); nothing was changed.
 
-    The text is for the log, and names files and databases. `told` is what clients may be told of it; a driver that says nothing of that
-    has the text told if no path can be in it. `lasting`: waiting will not help, as there is no such storage at the configured place.
+    The text is for the log, and names files and databases. `told` is the text for clients; without it they get the text, unless it may
+    contain a path. `lasting`: waiting does not help, as there is no such storage at the configured place.
     """
 
     def __init__(self, text: str = "", *, told: str = "", lasting: bool = False) -> None:
@@ -48,7 +48,7 @@ class BadStorageURL(StorageError):
 
 
 class BadValue(StorageError, ValueError):
-    """The value cannot be kept (not JSON's model, too deep, text that the format cannot hold)."""
+    """The value cannot be stored (not in JSON's model, too deep, text that the format cannot hold)."""
 
 
 class ItemNotFound(StorageError, KeyError):
@@ -67,7 +67,7 @@ class ArchiveItem:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveQuery:
-    """Which items of an archive: all given conditions must hold. Order is order of arrival."""
+    """The conditions for items of an archive, which must all hold. The order is that of arrival."""
 
     start: float | None = None  # Unix time, inclusive
     end: float | None = None  # Unix time, inclusive
@@ -76,11 +76,11 @@ class ArchiveQuery:
     after: str | None = None  # only what arrived after the item of this id
     ids: tuple[str, ...] | None = None
     limit: int | None = None
-    newest_first: bool = False  # changes the order, and so which items `limit` keeps
+    newest_first: bool = False  # changes the order, and so the items that `limit` keeps
 
 
 NOTE = "xmpprest_note_"
-"""Beginning of the names of stores that hold notes, where a driver has no better place for them (`Driver.note`)."""
+"""Prefix of the names of stores that hold notes, in drivers without a better place for them (`Driver.note`)."""
 EVERY_ITEM = ArchiveQuery()
 """The query without conditions."""
 
@@ -93,7 +93,7 @@ class Addition(NamedTuple):
     store: str
     items: Sequence[ArchiveItem]
     new: bool = False
-    """Whether the ids are known to be in no archive, being fresh and random: then nothing has to be looked up."""
+    """Whether the ids are new and random, and so in no archive: then no look-up is needed."""
 
 
 class Driver(ABC):
@@ -102,7 +102,7 @@ class Driver(ABC):
     # keyval
     @abstractmethod
     def load(self, user: str | None, host: str, store: str) -> Table | None:
-        """The table, or None where there is none (or an empty one)."""
+        """The table, or None if there is none (or an empty one)."""
 
     @abstractmethod
     def store(self, user: str | None, host: str, store: str, data: Table | None) -> None:
@@ -112,22 +112,22 @@ class Driver(ABC):
     def update(
         self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]
     ) -> Table | None:
-        """Load, `change`, store as one step that no other writer of this key comes between; the new table."""
+        """Load, `change` and store the table atomically; the new table."""
 
     # list
     @abstractmethod
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
-        """The items from `start` (0-based) up to, not including, `stop`; None where there is no list at all."""
+        """The items from `start` (0-based) up to, not including, `stop`; None if there is no list."""
 
     @abstractmethod
     def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
-        """Add one item at the end; costs the same on a long list as on a short one."""
+        """Add one item at the end, at a cost that does not depend on the length of the list."""
 
     @abstractmethod
     def list_update(
         self, user: str | None, host: str, store: str, change: Callable[[list[Value] | None], Iterable[Value] | None]
     ) -> list[Value] | None:
-        """Load the list, `change`, store as one step that no other writer of this key comes between; the new list. As `update`."""
+        """Load, `change` and store the list atomically; the new list. As `update`."""
 
     @abstractmethod
     def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
@@ -138,15 +138,15 @@ class Driver(ABC):
     def archive_append(
         self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None
     ) -> str:
-        """Keep a stanza; its id (a fresh, unguessable one without `key`). An item with the same id is replaced, and is last then."""
+        """Store a stanza; its id (a new, unguessable one without `key`). An item with the same id is replaced, and becomes the last."""
 
     def archive_extend(self, user: str | None, host: str, store: str, items: Iterable[ArchiveItem]) -> None:
-        """Keep several items with their ids, in order; as `archive_append` for each, only quicker where a driver can."""
+        """Store several items with their ids, in order; as `archive_append` for each, but faster in some drivers."""
         for item in items:
             self.archive_append(user, host, store, item.stanza, when=item.when, with_=item.with_, key=item.id)
 
     def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
-        """As `archive_extend` for each of them, only quicker where a driver can; what that raised, or None."""
+        """As `archive_extend` for each of them, but faster in some drivers; the exception of each, or None."""
         errors: list[Exception | None] = []
         for addition in additions:
             try:
@@ -159,15 +159,15 @@ class Driver(ABC):
 
     @abstractmethod
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
-        """The items that fit. Raises ItemNotFound for an unknown `before` or `after`."""
+        """The items that match. Raises ItemNotFound for an unknown `before` or `after`."""
 
     @abstractmethod
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
-        """How many items fit (`limit` is ignored)."""
+        """The number of items that match (`limit` is ignored)."""
 
     @abstractmethod
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
-        """Remove the items that fit (`limit` and `newest_first` count); how many there were."""
+        """Remove the items that match (also by `limit` and `newest_first`); their number."""
 
     # what is there
     @abstractmethod
@@ -176,7 +176,7 @@ class Driver(ABC):
 
     @abstractmethod
     def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Literal["keyval", "list", "archive"]]]:
-        """Names of the stores with content of this user, each with its sort."""
+        """Names of the stores with content of this user, each with its kind."""
 
     @abstractmethod
     def hosts(self) -> Iterator[str]:
@@ -198,23 +198,23 @@ class Driver(ABC):
 
     # lifetime
     def exists(self) -> bool:
-        """Whether this storage was made before. Asking makes nothing, and comes before any other call. Raises StorageError."""
+        """Whether this storage exists already. Does not make it; called before any other method. Raises StorageError."""
         return True
 
     def read_only(self) -> None:  # noqa: B027  # not every driver can tell
-        """From now on nothing is written, not even by opening. For a storage that exists, before any other call but `exists`."""
+        """From now on write nothing, not even on opening. For a storage that exists; called before any other method but `exists`."""
 
     def check(self) -> None:
-        """Raise StorageError if the storage cannot be opened and read; what is missing is made."""
+        """Open and read the storage, and make what is missing. Raises StorageError."""
         next(self.hosts(), None)
 
     def doubts(self) -> Iterator[str]:
-        """What another program that uses the storage would stumble over, a sentence each. Reads as much as it takes; changes nothing."""
+        """Content that would break another program that uses the storage, a sentence each. May read everything; changes nothing."""
         return iter(())
 
     @abstractmethod
     def close(self) -> None:
-        """Give back files and connections; the driver is not used afterwards."""
+        """Close files and connections; the driver is not used afterwards."""
 
 
 DRIVERS = {
@@ -224,7 +224,7 @@ DRIVERS = {
     "postgres": "drivers.postgres:Postgres",
     "postgresql": "drivers.postgres:Postgres",
 }
-"""URL scheme → where the driver class is. Each class is called with the whole URL and the folder that relative paths are below."""
+"""URL scheme → module and class of the driver. Each class is called with the whole URL and the base folder of relative paths."""
 
 
 def open_driver(url: str, base: Path) -> Driver:

@@ -1,4 +1,4 @@
-"""Which archive items and queries does every driver take?"""
+"""Checks of archive items and queries, the same for every driver."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from drivers.stanzas import stanza_table
 MAX_IDS = 10_000
 """Ids in one query; databases limit the parameters of a statement."""
 FAR = 2**50
-"""Seconds; a query may ask for times that no item can have, but not for ones that no database can compare."""
+"""Seconds; a query may contain times that no item can have, but not ones that no database can compare."""
 TIMES = range(-(2**31), 2**31)
 """Prosody's PostgreSQL column for times has 32 bits."""
 
 
 def checked_item(item: ArchiveItem) -> ArchiveItem:
-    """The item. Raises BadValue for an id, partner, time or stanza that some format could not keep."""
+    """The item. Raises BadValue for an id, partner, time or stanza that some format cannot store."""
     if not item.id:
         raise BadValue("the id of an archive item must not be empty")
     check_name("the id", item.id)
@@ -49,14 +49,14 @@ def check_time(what: str, time: float) -> None:
 
 
 class Conditions:
-    """The part of a query that one item alone can answer, for drivers that look at items one by one."""
+    """The conditions of a query that depend on one item alone, for drivers that read items one by one."""
 
     def __init__(self, query: ArchiveQuery) -> None:
         self._query = query
         self._ids = None if query.ids is None else frozenset(query.ids)
 
     def fit(self, item: str, when: float, with_: str) -> bool:
-        """Whether times, partner and ids fit (`before`, `after` and `limit` depend on other items)."""
+        """Whether times, partner and ids match (`before`, `after` and `limit` depend on other items)."""
         query = self._query
         return (
             (query.with_ is None or with_ == query.with_)

@@ -1,4 +1,4 @@
-"""Which running Prosody has a file open? As far as Linux's /proc tells this user."""
+"""Detection of a running Prosody that has a file open, as far as Linux's /proc tells this user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME = "prosody"
 
 
 def prosody_with(path: Path) -> int | None:
-    """The process id of a Prosody that has the file open, or that runs as its owner and may not be looked into; None: none is seen."""
+    """The process id of a Prosody that has the file open, or that runs as its owner and may not be inspected; None: none is found."""
     with suppress(OSError):
         file = path.stat()
         for process in _prosodies():

@@ -1,4 +1,4 @@
-"""How is a value written as JSON? UTF-8 text; an infinity as `1e999`, which is JSON, and which Lua and Python read as one; 0/0 as null."""
+"""Values as JSON text: UTF-8; an infinity as `1e999`, which is JSON and which Lua and Python read as infinity; 0/0 as null."""
 
 from __future__ import annotations
 

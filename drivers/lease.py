@@ -1,8 +1,8 @@
-"""Which gateway may use a storage for a domain now?
+"""Leases of domains: only one gateway at a time uses a storage for a domain.
 
-Two that use one storage for the same domain corrupt each other's rooms, archives and caches without a word. So a gateway holds a lease of
-each of its domains, which it keeps renewing: a note in the storage says who holds it (`node`), since which change of hands (`epoch`) and
-how lately it was renewed. The processes of one gateway are one node. A lease that was not renewed for LIFE seconds is anybody's.
+Two that use one storage for the same domain silently corrupt each other's rooms, archives and caches. So a gateway holds a lease of each
+of its domains, which it keeps renewing: a note in the storage has its holder (`node`), the number of the change of holders (`epoch`) and
+the time of the last renewal. The processes of one gateway are one node. A lease that was not renewed for LIFE seconds is free.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ NOTE = "lease"
 RENEWAL = 5.0
 """Seconds after which a lease is renewed."""
 LIFE = 20.0
-"""Seconds after which one that was not renewed is nobody's. The clocks of machines that share a storage must differ by less."""
+"""Seconds after which a lease that was not renewed is free. The clocks of machines that share a storage must differ by less."""
 
 
-class Taken(StorageError):
+class LeaseTaken(StorageError):
     """Another gateway holds the lease of a domain; the sentence says which."""
 
 
@@ -32,13 +32,13 @@ class Holding(NamedTuple):
     epoch: int
     renewed: float
 
-    def holds(self, now: float) -> bool:
-        """Whether it counts at that time."""
+    def is_valid(self, now: float) -> bool:
+        """Whether the lease has not expired at that time."""
         return bool(self.node) and abs(now - self.renewed) < LIFE
 
 
 def holdings(table: Table | None) -> dict[str, Holding]:
-    """The leases in a note, by domain; what is none is left out."""
+    """The leases in a note, by domain; invalid members are left out."""
     found = {}
     for domain, entry in (table.items() if isinstance(table, dict) else ()):
         match entry:
@@ -50,17 +50,17 @@ def holdings(table: Table | None) -> dict[str, Holding]:
 def held(driver: Driver, now: float | None = None) -> Iterator[tuple[str, Holding]]:
     """The domains for which a gateway uses the storage now. Raises StorageError."""
     for domain, holding in holdings(driver.note(NOTE)).items():
-        if holding.holds(time.time() if now is None else now):
+        if holding.is_valid(time.time() if now is None else now):
             yield domain, holding
 
 
 class Lease:
-    """What one process knows of its gateway's leases. Methods raise StorageError, and Taken as they say."""
+    """One process's view of its gateway's leases. Methods raise StorageError, and LeaseTaken as they say."""
 
     def __init__(
         self, driver: Driver, node: str, where: str, domains: Sequence[str], clock: Callable[[], float] = time.time
     ) -> None:
-        """`node`: the same for all processes of one gateway, and for no other; `where`: how people find it."""
+        """`node`: the same for all processes of one gateway, and for no other; `where`: a description for people."""
         self._driver = driver
         self._node = node
         self._where = where
@@ -69,41 +69,41 @@ class Lease:
         self._epochs: Mapping[str, int] = {}
 
     def claim(self) -> None:
-        """Take the leases, all or none; those of this node are taken over as they are. Raises Taken."""
+        """Acquire the leases, all or none; those of this node are taken over unchanged. Raises LeaseTaken."""
         epochs: dict[str, int] = {}
 
         def take(table: Table | None) -> Table:
             old, now = holdings(table), self._clock()
             for domain in self._domains:
                 holding = old.get(domain)
-                if holding and holding.node != self._node and holding.holds(now):
-                    raise Taken(_sentence(domain, holding, now))
+                if holding and holding.node != self._node and holding.is_valid(now):
+                    raise LeaseTaken(_sentence(domain, holding, now))
                 epochs[domain] = holding.epoch + (holding.node != self._node) if holding else 1
-            return self._written(table, epochs, now)
+            return self._to_table(table, epochs, now)
 
         self._driver.note(NOTE, take)
         self._epochs = epochs
 
     def require_free(self) -> None:
-        """Raise Taken if another node holds one of the leases; nothing is changed."""
+        """Raise LeaseTaken if another node holds one of the leases; nothing is changed."""
         for domain, holding in held(self._driver, self._clock()):
             if domain in self._domains and holding.node != self._node:
-                raise Taken(_sentence(domain, holding, self._clock()))
+                raise LeaseTaken(_sentence(domain, holding, self._clock()))
 
     def keep(self) -> None:
-        """Renew the leases, if that is due; another process of the node may have done it. Raises Taken: they are lost."""
+        """Renew the leases if due; another process of the node may have done it. Raises LeaseTaken if they are lost."""
         now, ours = self._clock(), self._require_ours(self._driver.note(NOTE))
         if len(ours) == len(self._epochs) and all(now - holding.renewed < RENEWAL for holding in ours):
             return
 
         def renew(table: Table | None) -> Table:
             self._require_ours(table)
-            return self._written(table, self._epochs, self._clock())
+            return self._to_table(table, self._epochs, self._clock())
 
         self._driver.note(NOTE, renew)
 
     def release(self) -> None:
-        """Let anybody have them at once; those that are lost are left alone."""
+        """Release the leases at once; those that are lost are left alone."""
 
         def give_up(table: Table | None) -> Table | None:
             ours = {domain for domain, epoch in self._epochs.items() if self._is_ours(holdings(table).get(domain), epoch)}
@@ -115,16 +115,16 @@ class Lease:
         return holding is not None and (holding.node, holding.epoch) == (self._node, epoch)
 
     def _require_ours(self, table: Table | None) -> list[Holding]:
-        """The leases in the note; one that is gone altogether is not lost. Raises Taken."""
+        """The leases in the note; a missing one is not lost. Raises LeaseTaken."""
         ours, found = [], holdings(table)
         for domain, epoch in self._epochs.items():
             if holding := found.get(domain):
                 if not self._is_ours(holding, epoch):
-                    raise Taken(_sentence(domain, holding, self._clock()))
+                    raise LeaseTaken(_sentence(domain, holding, self._clock()))
                 ours.append(holding)
         return ours
 
-    def _written(self, table: Table | None, epochs: Mapping[str, int], now: float) -> Table:
+    def _to_table(self, table: Table | None, epochs: Mapping[str, int], now: float) -> Table:
         ours = {domain: {"node": self._node, "where": self._where, "epoch": epoch, "renewed": now} for domain, epoch in epochs.items()}
         return {**_members(table), **ours}
 

@@ -1,7 +1,7 @@
-"""How does everything move from one storage to another?
+"""Migration of all content from one storage to another.
 
-Store by store, each one read back and compared. What the target has already is left alone, so a migration that was interrupted is simply
-started again; what differs there is reported, and replaced only if that is asked for.
+Stores are copied one by one, each read back and compared. Content that the target has already is left alone, so an interrupted migration
+is simply started again; differing content is reported, and replaced only on request.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from drivers.values import entries_of
 Sort = Literal["keyval", "list", "archive"]
 Outcome = Literal["copied", "already there", "to copy", "differs", "failed"]
 BATCH = 5000
-"""Archive items written at a time: a file of items is read for each batch, as an id might be there already."""
+"""Archive items written at a time: a file of items is read for each batch, as an id might exist already."""
 
 
-class Place(NamedTuple):
-    """Whose store: the user is None for the host's own, the host empty for what belongs to none."""
+class MigrationPlace(NamedTuple):
+    """A store with its user and host: the user is None for the host's own, the host "" for content without one."""
 
     user: str | None
     host: str
@@ -35,10 +35,10 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What became of one store. `items` counts members of a table, or items."""
+class MigrationStep:
+    """The outcome for one store. `items` is the number of members of a table, or of items."""
 
-    place: Place
+    place: MigrationPlace
     sort: Sort
     outcome: Outcome
     items: int
@@ -47,13 +47,13 @@ class Step:
 
 @dataclass(slots=True)
 class Report:
-    """What became of all: stores and items by outcome, and the steps that need attention."""
+    """The outcome for all stores: stores and items by outcome, and the steps that need attention."""
 
     stores: Counter[Outcome] = field(default_factory=Counter)
     items: Counter[Outcome] = field(default_factory=Counter)
-    problems: list[Step] = field(default_factory=list)
+    problems: list[MigrationStep] = field(default_factory=list)
 
-    def add(self, step: Step) -> None:
+    def add(self, step: MigrationStep) -> None:
         self.stores[step.outcome] += 1
         self.items[step.outcome] += step.items
         if step.outcome in ("differs", "failed"):
@@ -70,9 +70,9 @@ def migrate(
     *,
     dry_run: bool = False,
     overwrite: bool = False,
-    progress: Callable[[Step], None] = lambda step: None,
+    progress: Callable[[MigrationStep], None] = lambda step: None,
 ) -> Report:
-    """Copy every store of `source` to `target`; `progress` hears of each.
+    """Copy every store of `source` to `target`; `progress` is called for each.
 
     With `dry_run` nothing is written, and everything is read. A store that fails or differs does not stop the others. Raises StorageError
     where the stores cannot be listed.
@@ -85,30 +85,30 @@ def migrate(
     return report
 
 
-def _contents(source: Driver) -> Iterator[tuple[Place, Sort]]:
+def _contents(source: Driver) -> Iterator[tuple[MigrationPlace, Sort]]:
     for host in source.hosts():
         owners: Iterable[str | None] = [None, *source.users(host)]
         for user in owners:
             for store, sort in source.stores(user, host):
                 if host or not store.startswith(NOTE):
-                    yield Place(user, host, store), sort
+                    yield MigrationPlace(user, host, store), sort
 
 
-def _step(copy: _Copy, sort: Sort) -> Step:
+def _step(copy: _Copy, sort: Sort) -> MigrationStep:
     work = {"keyval": copy.keyval, "list": copy.items, "archive": copy.archive}[sort]
     try:
         outcome, items = work()
     except _Differs:
-        return Step(copy.place, sort, "differs", 0, "the target has other content")
+        return MigrationStep(copy.place, sort, "differs", 0, "the target has other content")
     except StorageError as e:
-        return Step(copy.place, sort, "failed", 0, str(e))
-    return Step(copy.place, sort, outcome, items)
+        return MigrationStep(copy.place, sort, "failed", 0, str(e))
+    return MigrationStep(copy.place, sort, outcome, items)
 
 
 class _Copy:
-    """One store on its way."""
+    """The copying of one store."""
 
-    def __init__(self, source: Driver, target: Driver, place: Place, dry_run: bool, overwrite: bool) -> None:
+    def __init__(self, source: Driver, target: Driver, place: MigrationPlace, dry_run: bool, overwrite: bool) -> None:
         self.source, self.target, self.place = source, target, place
         self.dry_run, self.overwrite = dry_run, overwrite
 
@@ -134,7 +134,7 @@ class _Copy:
         return "copied", items
 
     def archive(self) -> tuple[Outcome, int]:
-        """Goes on behind what the target has, if that is the beginning of the archive."""
+        """Copy the items after those that the target has, if these are the beginning of the archive."""
         items = self.source.archive_find(*self.place)
         try:
             there = self._in_common(items)
@@ -156,7 +156,7 @@ class _Copy:
         return ("copied" if new else "already there"), there + new
 
     def _in_common(self, items: Iterator[ArchiveItem]) -> int:
-        """Read from `items` what the target has; how many that are."""
+        """Consume the `items` that the target has; their number."""
         there = 0
         for old in self.target.archive_find(*self.place):
             item = next(items, None)
@@ -166,7 +166,7 @@ class _Copy:
         return there
 
     def _compare(self, start: int, stop: int) -> None:
-        """What was written, once and in one pass: a query for each batch would cost a pass, where the target is a file."""
+        """Compare what was written in one pass: a query for each batch would cost a pass each if the target is a file."""
         written = islice(self.target.archive_find(*self.place), start, stop)
         for item in islice(self.source.archive_find(*self.place), start, stop):
             other = next(written, None)
@@ -175,7 +175,7 @@ class _Copy:
 
 
 def _plain(value: Value) -> Any:
-    """A value without what formats are free to choose: the order of keys, and null, 0/0 or an empty table."""
+    """A value for comparison, without what formats may choose: the order of keys, and null, 0/0 or an empty table."""
     if isinstance(value, (dict, list)):
         return {(type(key), key): _plain(item) for key, item in entries_of(value)}
     return {} if value is None or value != value else (type(value), value)

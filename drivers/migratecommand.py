@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from drivers import BadStorageURL, Driver, StorageError, open_driver
 from drivers.lease import held
-from drivers.migrate import Report, Step, migrate
+from drivers.migrate import MigrationStep, Report, migrate
 
 EVERY = 1.0
 """Seconds between lines of progress."""
@@ -19,7 +19,7 @@ FAILED, NO_SOURCE, GATEWAY_RUNS = 2, 66, 75  # the last two are EX_NOINPUT and E
 
 
 def run_cli(argv: list[str], base: Path | None = None) -> int:
-    """Run with the arguments behind `migrate`; relative paths are below `base`, the current folder by default.
+    """Run with the arguments after `migrate`; relative paths are below `base`, the current folder by default.
 
     The exit code: 0 all is there, 1 something failed or differs, 2 a storage cannot be opened or listed, 66 there is no source,
     75 a gateway uses one of the two.
@@ -31,7 +31,7 @@ def run_cli(argv: list[str], base: Path | None = None) -> int:
     try:
         with closing(open_driver(arguments.source, folder)) as source, closing(open_driver(arguments.target, folder)) as target:
             if not source.exists():
-                return _say(f"there is no storage {_shown(arguments.source)}: relative paths are below {folder}", code=NO_SOURCE)
+                return _say(f"there is no storage {_without_password(arguments.source)}: relative paths are below {folder}", code=NO_SOURCE)
             source.read_only()
             if arguments.dry_run and target.exists():
                 target.read_only()
@@ -48,7 +48,7 @@ def run_cli(argv: list[str], base: Path | None = None) -> int:
 
 
 def _in_use(source: Driver, target: Driver) -> bool:
-    """Whether a gateway uses one of the two, which is said. Raises StorageError."""
+    """Whether a gateway uses one of the two, which is printed. Raises StorageError."""
     used = [("FROM", *entry) for entry in held(source)]
     used += [("TO", *entry) for entry in held(target)] if target.exists() else []
     for which, domain, holding in used:
@@ -57,14 +57,14 @@ def _in_use(source: Driver, target: Driver) -> bool:
 
 
 def _try(source: Driver, target: Driver, overwrite: bool) -> Report:
-    """What a migration would do. Nothing is written, not even by opening; a target that is not there yet is empty."""
+    """The report of a dry run. Nothing is written, not even on opening; a target that does not exist yet is empty."""
     if target.exists():
         return migrate(source, target, dry_run=True, overwrite=overwrite, progress=_Progress())
     with TemporaryDirectory() as folder, closing(open_driver("flatfile:nothing", Path(folder))) as nothing:
         return migrate(source, nothing, dry_run=True, progress=_Progress())
 
 
-def _shown(url: str) -> str:
+def _without_password(url: str) -> str:
     """A URL without what may be a password."""
     scheme, _, rest = url.partition(":")
     return url if scheme in ("sqlite", "flatfile", "jsonfile") else f"{scheme}:…{rest.rpartition('@')[2]}"
@@ -88,13 +88,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Progress:
-    """Prints a line now and then, and every problem at once."""
+    """Prints a line every few seconds, and every problem at once."""
 
     def __init__(self) -> None:
         self._stores = 0
         self._next = time.monotonic() + EVERY
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: MigrationStep) -> None:
         self._stores += 1
         if step.sentence:
             print(f"{step.place} ({step.sort}) {step.outcome}: {step.sentence}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Which users, hosts and stores can be addressed?"""
+"""Names of users, hosts and stores, and their checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_NAME = 3071
 
 
 class Key(NamedTuple):
-    """What a table, a list or an archive belongs to, as SQL keeps it: an empty user is the host itself, an empty host is none."""
+    """The key of a table, list or archive, as in SQL: an empty user is the host itself, an empty host stands for no host."""
 
     host: str
     user: str
@@ -19,7 +19,7 @@ class Key(NamedTuple):
 
 
 def checked_key(user: str | None, host: str, store: str) -> Key:
-    """The key of a store. Raises BadValue for a name that no storage could keep apart from others."""
+    """The key of a store. Raises BadValue for a name that a storage could not distinguish from others."""
     if user == "":
         raise BadValue("user must not be empty; None addresses what belongs to the host itself")
     if not store:

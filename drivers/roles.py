@@ -1,4 +1,4 @@
-"""Which accounts have roles that a Prosody 13 does not see? It reads the store `account_roles`, and Prosody 0.12 the store `roles`."""
+"""Accounts with roles that a Prosody 13 does not see: it reads the store `account_roles`, and Prosody 0.12 the store `roles`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SELECT = (
 
 
 def unseen(hosts: Iterable[str], users: Callable[[str, str], Iterator[str]]) -> Iterator[tuple[str, str]]:
-    """Host and user of them, where hosts have both stores; `users` of a host and a store."""
+    """Host and user of these accounts, on hosts that have both stores; `users` returns those of a host and a store."""
     for host in hosts:
         if seen := frozenset(users(host, NEW)):
             yield from ((host, user) for user in sorted(set(users(host, OLD)) - seen))
 
 
 def sentences(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """What to say of them."""
+    """The sentences about these accounts."""
     for host, user in rows:
         why = f"has {OLD} and no {NEW}, as others here: a Prosody 13 does not see them, the gateway and a Prosody 0.12 go by them"
         yield f"{user}@{host}: {why}; give the account a role in Prosody 13, or remove the store {OLD}"

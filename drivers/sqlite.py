@@ -22,10 +22,10 @@ from drivers import BadStorageURL, StorageError, roles
 from drivers.beside import prosody_with
 from drivers.names import Key
 from drivers.sql import twins
-from drivers.sql.connections import Connections
+from drivers.sql.connections import SQLiteConnections
 from drivers.sql.driver import SQLDriver
-from drivers.sql.groupcommit import Change, GroupCommit
-from drivers.sql.session import Engine, Row, Session
+from drivers.sql.groupcommit import GroupCommit, GroupedChange
+from drivers.sql.session import DatabaseSession, Engine, Row
 from drivers.sql.sqliteschema import ensure_schema, in_wal_mode, stand_in_for_missing
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class SQLite(SQLDriver):
             raise _storage_error(self._path, e) from e
 
 
-class _Session(Session):
+class _SQLiteSession(DatabaseSession):
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
@@ -90,7 +90,7 @@ class _Session(Session):
             return self._odd_rows(sql, parameters)
 
     def texts(self, sql: str, columns: Sequence[str], *parameters: Any) -> list[Row]:
-        # one row out of SQLite instead of many: at each the interpreter lock is given away, and under load got back late
+        # one row from SQLite instead of many: each row releases the interpreter lock, which is re-acquired late under load
         try:
             (text,) = self._connection.execute(_gathered(sql, columns), parameters).fetchone()
             return [tuple(row) for row in json.loads(text)]
@@ -98,7 +98,7 @@ class _Session(Session):
             return [tuple(map(str, row)) for row in self._odd_rows(sql, parameters)]
 
     def _odd_rows(self, sql: str, parameters: tuple[Any, ...]) -> list[Row]:
-        """Rows in which another program has put bytes that are not text."""
+        """Rows in which another program has stored bytes that are not text."""
         factory, self._connection.text_factory = self._connection.text_factory, bytes
         try:
             found = self._connection.execute(sql, parameters).fetchall()
@@ -113,7 +113,7 @@ class _Session(Session):
         self._connection.executemany(sql, rows)
 
     def insert(self, into: str, values: str, rows: Sequence[Row]) -> None:
-        # as in `texts`: one statement, that is
+        # one statement, for the same reason as in `texts`
         for i in range(0, len(rows), ROWS):
             some = rows[i : i + ROWS]
             self._connection.execute(f"{into} VALUES {', '.join([values] * len(some))}", [v for row in some for v in row])
@@ -121,7 +121,7 @@ class _Session(Session):
 
 @lru_cache(maxsize=16)
 def _gathered(sql: str, columns: Sequence[str]) -> str:
-    """The statement that gives all rows of another as one JSON text."""
+    """The statement that returns all rows of another as one JSON text."""
     names = ", ".join(f'"{name}"' for name in columns)
     return f"SELECT json_group_array(json_array({names})) FROM ({sql})"  # noqa: S608
 
@@ -136,7 +136,7 @@ def _busy(error: sqlite3.OperationalError) -> bool:
 
 
 def _commit(connection: sqlite3.Connection) -> None:
-    """Commit. In a file without a write-ahead log that has to wait for readers, as SQLite does it: no new ones come in meanwhile."""
+    """Commit. Without a write-ahead log this waits for readers, as SQLite does it: no new ones are admitted meanwhile."""
     try:
         connection.execute("COMMIT")
     except sqlite3.OperationalError as e:
@@ -152,33 +152,33 @@ def _commit(connection: sqlite3.Connection) -> None:
 class _Engine(Engine):
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connections = Connections(self._open)
-        self._writers = Connections(lambda: self._open(waits=False))
-        # threads queue here instead of in SQLite, whose waiting is polling; by process id, as a lock that is held at a fork stays held
+        self._connections = SQLiteConnections(self._open)
+        self._writers = SQLiteConnections(lambda: self._open(waits=False))
+        # threads queue here instead of in SQLite, which polls; by process id, as a lock that is held at a fork stays held
         self._groups: dict[int, GroupCommit] = {}
         self._ready = False
         self._read_only = False
         self._opening = threading.Lock()
         self._here = threading.local()
 
-    def read(self, work: Callable[[Session], T]) -> T:
+    def read(self, work: Callable[[DatabaseSession], T]) -> T:
         pid, connection = getattr(self._here, "writing", (0, None))
         if connection is not None and pid == os.getpid():
             # a function given to update() sees what has been changed before it in the same transaction
             with self._errors():
-                return work(_Session(connection))
+                return work(_SQLiteSession(connection))
         with self._errors(), self._connections.borrowed() as connection:
-            return work(_Session(connection))
+            return work(_SQLiteSession(connection))
 
-    def write(self, key: Key, work: Callable[[Session], T]) -> T:
+    def write(self, key: Key, work: Callable[[DatabaseSession], T]) -> T:
         with self._errors():
-            return self._group().run(lambda connection: work(_Session(connection)))
+            return self._group().run(lambda connection: work(_SQLiteSession(connection)))
 
-    def write_all(self, works: Sequence[tuple[Key, Callable[[Session], T]]]) -> list[T | Exception]:
-        def bound(work: Callable[[Session], T]) -> Callable[[sqlite3.Connection], T]:
-            return lambda connection: work(_Session(connection))
+    def write_all(self, works: Sequence[tuple[Key, Callable[[DatabaseSession], T]]]) -> list[T | Exception]:
+        def bound(work: Callable[[DatabaseSession], T]) -> Callable[[sqlite3.Connection], T]:
+            return lambda connection: work(_SQLiteSession(connection))
 
-        def result(change: Change[T]) -> T | Exception:
+        def result(change: GroupedChange[T]) -> T | Exception:
             try:
                 with self._errors():
                     return change.result()
@@ -187,11 +187,11 @@ class _Engine(Engine):
 
         try:
             return [result(change) for change in self._group().run_all([bound(work) for _, work in works])]
-        except StorageError as e:  # none of them was begun
+        except StorageError as e:  # none of them was started
             return [e for _ in works]
 
-    def _transact(self, changes: Sequence[Change[Any]]) -> None:
-        """Make changes in one transaction; what goes wrong is for each of them to raise."""
+    def _transact(self, changes: Sequence[GroupedChange[Any]]) -> None:
+        """Make changes in one transaction; an error is recorded in each of them, which raises it."""
         try:
             with self._writers.borrowed() as connection:
                 self._begin(connection)
@@ -209,13 +209,13 @@ class _Engine(Engine):
                     raise
                 finally:
                     del self._here.writing
-        except BaseException as e:  # not lost: every thread that waits raises it
+        except BaseException as e:  # not lost: every waiting thread raises it
             for change in changes:
                 change.fail(e)
 
     @staticmethod
     def _begin(connection: sqlite3.Connection) -> None:
-        """Become the one writer of all processes. (SQLite itself waits in sleeps of up to 0.1 s, and the luckiest starve the rest.)"""
+        """Become the only writer of all processes. (SQLite itself waits in sleeps of up to 0.1 s, which starves some waiters.)"""
         deadline = time.monotonic() + BUSY
         while True:
             try:
@@ -241,18 +241,18 @@ class _Engine(Engine):
         return self._groups.get(os.getpid()) or self._groups.setdefault(os.getpid(), GroupCommit(self._transact, BUSY))
 
     def _open(self, *, waits: bool = True) -> sqlite3.Connection:
-        """`waits`: whether SQLite waits for others by itself; a writer does so in its own way, and asks for all it needs at the start."""
+        """`waits`: whether SQLite itself waits for others; a writer waits in `_begin`, and acquires all locks at the start."""
         if self._connections.closed:
             raise StorageError(f"{self._path}: the storage has been closed", told="the storage has been closed")
         if self._read_only:
             return self._open_to_read()
         if not self._ready:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # password hashes are in there: not for everybody's eyes, as SQLite would make it
+            # it holds password hashes: SQLite would make it readable for everybody
             os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256)
         try:
-            # FULL: in WAL mode NORMAL would not sync at commit, and the last writes were lost with the power
+            # FULL: in WAL mode NORMAL would not sync at commit, and a power cut would lose the last writes
             connection.execute("PRAGMA synchronous=FULL")
             if not waits:  # without a write-ahead log, a spill would have to wait for readers
                 connection.execute("PRAGMA cache_spill=OFF")
@@ -265,7 +265,7 @@ class _Engine(Engine):
         return connection
 
     def _open_to_read(self) -> sqlite3.Connection:
-        """A connection that changes nothing, and makes no file beside the database either unless its log has to be read."""
+        """A connection that changes nothing, and makes no file beside the database unless its log has to be read."""
         unused = in_wal_mode(self._path) and not self._path.with_name(f"{self._path.name}-wal").exists()
         uri = f"{self._path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if unused else "")
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
@@ -277,7 +277,7 @@ class _Engine(Engine):
         return connection
 
     def _make_ready(self, connection: sqlite3.Connection) -> None:
-        """One thread at a time: the write-ahead log cannot be turned on while others use the file."""
+        """Prepare the file, in one thread at a time: the write-ahead log cannot be turned on while others use the file."""
         with self._opening:
             if not self._ready:
                 ensure_schema(connection)

@@ -1,7 +1,7 @@
-"""How does a stanza's XML text become a table as Prosody stores it, and back?
+"""Conversion of stanzas between XML text and the tables that Prosody stores.
 
 An element is `{"name": …, "attr": {…}, "__array": [children]}`: text is str, a child element a table. `attr.xmlns` is the
-namespace, given wherever it is not `jabber:client` all the way up; an attribute of another namespace has the key
+namespace, given unless it is `jabber:client` in all ancestors; an attribute of another namespace has the key
 *namespace* U+0001 *name* (in old files `|`).
 """
 
@@ -16,15 +16,15 @@ from drivers import BadValue, StorageError
 CLIENT = "jabber:client"
 XML = "http://www.w3.org/XML/1998/namespace"
 MAX_DEPTH = 125
-"""Elements within elements; their tables fit into the 127 levels of Prosody's serialiser."""
+"""Nested elements; their tables fit into the 127 levels of Prosody's serialiser."""
 ATTRIBUTE = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 TEXT = {sign: entity for sign, entity in ATTRIBUTE.items() if sign not in "\n\t"}
 FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
 NAME = re.compile(r"(xml:)?[^\W\d][\w.\-]*")
 
 
-class _Reader:
-    """Builds the table of the one element it is fed."""
+class _StanzaReader:
+    """Builds the table of one element."""
 
     def __init__(self) -> None:
         self.stack: list[dict[str, Any]] = []
@@ -32,7 +32,7 @@ class _Reader:
         self.foreign = 0  # depth below the first element that is not in jabber:client
         self.parser = parser = expat.ParserCreate(namespace_separator="\x01")
         parser.buffer_text = True
-        # a default namespace around the text tells "undeclared" from `xmlns=""`
+        # a default namespace around the text distinguishes "undeclared" from `xmlns=""`
         parser.Parse(f"<stanza xmlns='{CLIENT}'>")
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
@@ -78,8 +78,8 @@ def _attribute(key: str) -> str:
 
 
 def stanza_table(text: str) -> dict[str, Any]:
-    """The table of one element. Raises BadValue unless `text` is one, and free of what XMPP forbids."""
-    reader = _Reader()
+    """The table of one element. Raises BadValue unless `text` is one without anything that XMPP forbids."""
+    reader = _StanzaReader()
     try:
         reader.parser.Parse(text.encode())
         if reader.result is None or reader.stack:
@@ -91,7 +91,7 @@ def stanza_table(text: str) -> dict[str, Any]:
 
 
 def stanza_text(table: Any) -> str:
-    """XML text of an element's table. Raises StorageError for a table that is none."""
+    """XML text of an element's table. Raises StorageError if the table is not an element."""
     parts: list[str] = []
     _write(table, CLIENT, parts)
     return "".join(parts)
@@ -129,7 +129,7 @@ def _element(table: Any) -> tuple[str, dict[str, Any], list[Any]]:
 
 def _attribute_text(number: int, key: str, value: Any) -> str:
     quoted = f"'{_escaped(str(value), ATTRIBUTE)}'"
-    # COMPAT: files of old servers have | where newer ones have U+0001
+    # COMPAT: files of old servers have | instead of U+0001
     namespace, sign, local = key.rpartition("\x01" if "\x01" in key else "|")
     if not sign:
         return f" {_name(key)}={quoted}"

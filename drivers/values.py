@@ -1,11 +1,11 @@
-"""What does a value look like once it is stored? One form for all drivers, so that they answer alike.
+"""The canonical form of stored values, the same for all drivers.
 
 The rules are those of Lua tables, the poorest of the formats (Prosody's data API has the same ones):
 
-* an empty list and an empty table are the same thing, and come back as `{}`;
+* an empty list and an empty table are equal, and are returned as `{}`;
 * a whole float is an integer (`1.0` → `1`), an integer past 64 bits is a float;
-* `None` inside a table is an empty table; only a member of the outermost table may stay None, where the format has a word for it;
-* `__array` and `__hash` are unpacked, and used only where plain JSON has no word.
+* `None` inside a table is an empty table; only a member of the outermost table may stay None, if the format can express it;
+* `__array` and `__hash` are unpacked, and used only for what plain JSON cannot express.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 from drivers import BadValue, Table, Value
 
 MAX_DEPTH = 127
-"""Tables within tables; past this Prosody's serialiser gives up."""
+"""Nested tables; beyond this Prosody's serialiser fails."""
 INT64 = range(-(2**63), 2**63)
 WHOLE = 1e18
-"""From here on the serialiser writes whole floats with an exponent, and they stay floats."""
+"""From this number on the serialiser writes whole floats with an exponent, and they stay floats."""
 
 Entries = dict[tuple[type, Any], tuple[Any, Any]]
-"""Entries of a table by key; the type stands in the key because in Python `True == 1`, in Lua not."""
+"""Entries of a table by key; the type is part of the key because in Python `True == 1`, but not in Lua."""
 
 
 def canonical_table(data: Table | None) -> Table | None:
-    """The form in which a keyval table is kept; None for an empty one. Raises BadValue."""
+    """The canonical form of a keyval table; None for an empty one. Raises BadValue."""
     if data is None:
         return None
     if not isinstance(data, (dict, list)):
@@ -39,7 +39,7 @@ def canonical_table(data: Table | None) -> Table | None:
 
 
 def canonical(value: Value, depth: int = 0) -> Value:
-    """The form in which a value inside a list or table is kept. Raises BadValue."""
+    """The canonical form of a value inside a list or table. Raises BadValue."""
     if isinstance(value, (str, bool)):
         return value
     if isinstance(value, (int, float)):
@@ -52,7 +52,7 @@ def canonical(value: Value, depth: int = 0) -> Value:
 
 
 def number(value: int | float) -> int | float:
-    """The number as it is kept: whole floats are integers, integers past 64 bits floats. Raises BadValue past the range of floats."""
+    """The canonical number: whole floats become integers, integers beyond 64 bits floats. Raises BadValue beyond floats."""
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < WHOLE else value
     if value in INT64:
@@ -78,7 +78,7 @@ def _table(value: dict[str, Any] | list[Any] | tuple[Any, ...], depth: int) -> A
 
 def _mixed(value: dict[str, Any], depth: int) -> Any:
     array, flat = value.get("__array", []), value.get("__hash", [])
-    # an empty table is how an empty array reads back
+    # an empty array is read as an empty table
     if not isinstance(array, (list, tuple)) and array != {}:
         raise BadValue("the member __array must be an array: what stands at 1, 2, 3 …")
     if (not isinstance(flat, (list, tuple)) and flat != {}) or len(flat) % 2:
@@ -90,7 +90,7 @@ def _mixed(value: dict[str, Any], depth: int) -> Any:
 
 
 def from_entries(pairs: Iterable[tuple[Any, Any]]) -> Any:
-    """A table out of its entries (a later one replaces an earlier one with the same key), in the JSON model."""
+    """The table of these entries in the JSON model; a later entry replaces an earlier one with the same key."""
     entries: Entries = {}
     for raw, item in pairs:
         key = _key(raw)
@@ -114,9 +114,9 @@ def _key(key: Any) -> Any:
 
 
 def entries_of(table: Table) -> Iterable[tuple[Any, Any]]:
-    """The entries of a table with their true keys: 1…n for an array, and what `__array` and `__hash` hold.
+    """The entries of a table with their real keys: 1…n for an array, and those in `__array` and `__hash`.
 
-    A table that another program wrote may have members of these two names that mean nothing of the sort: they are members like others.
+    A table of another program may have members of these two names in another form: they are members like others.
     """
     if isinstance(table, list):
         yield from enumerate(table, 1)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from drivers import StorageError
-from drivers.lease import Taken
+from drivers.lease import LeaseTaken
 from drivers.migratecommand import run_cli
 from xmpp_rest import __version__
 from xmpp_rest.application import find_config, set_up_logging
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SettingsError, CannotStart) as e:
         return _say(*e.problems, code=e.code if isinstance(e, CannotStart) else Exit.CONFIG)
     except (StorageError, GatewayError) as e:
-        code = Exit.TEMPFAIL if isinstance(e, Taken) else Exit.UNAVAILABLE
+        code = Exit.TEMPFAIL if isinstance(e, LeaseTaken) else Exit.UNAVAILABLE
         return _say(e.text if isinstance(e, GatewayError) else str(e), code=code)
     except OSError as e:
         return _say(str(e), code=Exit.OSERR)

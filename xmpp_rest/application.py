@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import BadRequest
 
 from drivers import StorageError
-from drivers.lease import RENEWAL, Taken
+from drivers.lease import RENEWAL, LeaseTaken
 from xmpp_rest.api import client, commands, cors, data, oauth, ops, requestid, rest
 from xmpp_rest.api.commands import audit
 from xmpp_rest.api.failing import answer_failures
@@ -97,7 +97,7 @@ def _begin(gateway: Gateway) -> Response | None:
     try:
         gateway.start()
         gateway.keeper.require()
-    except Taken as e:  # whatever the dialect, the answer is a problem document
+    except LeaseTaken as e:  # whatever the dialect, the answer is a problem document
         gateway.incidents.report(log, "storage-taken", "requests are refused: %s", e, level=logging.ERROR)
         detail = "Another gateway uses the storage for this domain; the log says which"
         body, content_type = render_problem(503, {"instance": request.path, "detail": detail})

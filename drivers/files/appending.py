@@ -1,7 +1,7 @@
-"""How does another item get behind the last whole one of a file?
+"""Appending of items after the last complete one of a file.
 
-Appending looks at the end of the file only. An unfinished item there, left by a crash in the middle of a write that was never acknowledged,
-is not read, and the next append removes it; unless another program, which takes no locks, is just about to finish it.
+Only the end of the file is read. An incomplete item there, left by a crash during a write that was never acknowledged, is ignored by
+readers, and removed by the next append; unless another program, which takes no locks, is still writing it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from drivers.files.records import records
 
 log = logging.getLogger(__name__)
 QUIET = 0.25
-"""Seconds without a write after which nobody is believed to be in the middle of one."""
+"""Seconds without a write after which no write is assumed to be in progress."""
 PATIENCE = 2.0
-"""Seconds that such a silence is waited for; a clock may be wrong."""
+"""At most how many seconds to wait for such a pause; a clock may be wrong."""
 POLL = 0.01  # seconds
-TAIL = 4096  # bytes that are looked at first
+TAIL = 4096  # bytes that are read first
 
 
 def append(path: Path, form: Format, data: Callable[[bytes], bytes]) -> None:
-    """Add records behind the last whole one; on the disk at return. The caller holds the lock. `data` is given that last one."""
+    """Add records after the last complete one; durable at return. The caller holds the lock. `data` is called with that last one."""
     with durable.storage_errors(path):
         durable.make_folder(path.parent)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -44,7 +44,7 @@ def append(path: Path, form: Format, data: Callable[[bytes], bytes]) -> None:
 
 
 def last_piece(descriptor: int, form: Format) -> bytes:
-    """The last piece of a file, which is its last record as a rule; b"" of an empty one."""
+    """The last piece of a file, usually its last record; b"" for an empty file."""
     size, length = os.fstat(descriptor).st_size, TAIL
     while True:
         start = max(0, size - length)
@@ -63,9 +63,9 @@ def _cut_unfinished(descriptor: int, form: Format, path: Path) -> None:
 
 
 def settled(descriptor: int, form: Format, end: int = 0) -> int:
-    """Where the last whole record behind `end` ends, once nobody is in the middle of writing another. The caller holds the lock.
+    """The end of the last complete record after `end`, once no write is in progress. The caller holds the lock.
 
-    What nothing but white space follows is whole, and so is what is damaged: reading tells of it.
+    A record followed only by white space is complete, and so is a damaged one: reading reports it.
     """
     deadline = time.monotonic() + PATIENCE
     while True:

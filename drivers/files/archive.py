@@ -1,4 +1,4 @@
-"""Which records of an archive file fit a query? One pass over the file, whatever is asked."""
+"""Queries of an archive file, in one pass over the file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from drivers.files.format import Format, Head, Record, at_byte
 from drivers.files.records import located, records
 
 
-class Place(NamedTuple):
-    """Where an archive item is: its position (from 1), and its bytes."""
+class ItemPlace(NamedTuple):
+    """The position (from 1) and the byte range of an archive item."""
 
     position: int
     offset: int
@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 
 def heads(descriptor: int | None, form: Format) -> Iterator[tuple[int, Record, Head]]:
-    """Position, record and head of every archive item; what is not a stanza is passed over."""
+    """Position, record and head of every archive item; items that are not stanzas are skipped."""
     for position, record in enumerate(records(descriptor, form) if descriptor is not None else (), 1):
         with at_byte(record.offset):
             head = form.head(record, position)
@@ -32,11 +32,11 @@ def heads(descriptor: int | None, form: Format) -> Iterator[tuple[int, Record, H
             yield position, record, head
 
 
-def find(descriptor: int | None, form: Format, query: ArchiveQuery) -> list[Place]:
-    """The places of the items that fit, in the order asked for; no descriptor is an empty archive. Raises ItemNotFound."""
+def find(descriptor: int | None, form: Format, query: ArchiveQuery) -> list[ItemPlace]:
+    """The positions of the items that match, in the order asked for; no descriptor is an empty archive. Raises ItemNotFound."""
     conditions = Conditions(query)
     missing = {query.before, query.after} - {None}
-    found: deque[Place] = deque(maxlen=query.limit if query.newest_first else None)
+    found: deque[ItemPlace] = deque(maxlen=query.limit if query.newest_first else None)
     ended = full = False
     for position, record, head in heads(descriptor, form):
         missing.discard(head.id)
@@ -46,7 +46,7 @@ def find(descriptor: int | None, form: Format, query: ArchiveQuery) -> list[Plac
             continue
         full = not query.newest_first and query.limit is not None and len(found) >= query.limit
         if not ended and not full and conditions.fit(head.id, head.when, head.with_):
-            found.append(Place(position, record.offset, len(record.data)))
+            found.append(ItemPlace(position, record.offset, len(record.data)))
         if not missing and (ended or full):
             break
     for item in missing:
@@ -54,10 +54,10 @@ def find(descriptor: int | None, form: Format, query: ArchiveQuery) -> list[Plac
     return list(reversed(found)) if query.newest_first else list(found)
 
 
-class Items(Iterator[ArchiveItem]):
-    """The items at some places of a file, read one by one; what happens to the file meanwhile does not matter."""
+class ItemReader(Iterator[ArchiveItem]):
+    """The items at some positions of a file, read one by one; later changes of the file have no effect."""
 
-    def __init__(self, path: Path, descriptor: int | None, form: Format, places: list[Place]) -> None:
+    def __init__(self, path: Path, descriptor: int | None, form: Format, places: list[ItemPlace]) -> None:
         self._path, self._format, self._places = path, form, iter(places)
         self._descriptor = os.dup(descriptor) if places and descriptor is not None else -1
 
@@ -70,7 +70,7 @@ class Items(Iterator[ArchiveItem]):
             return self._format.archive_item(os.pread(self._descriptor, place.length, place.offset), place.position)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -80,7 +80,7 @@ class Items(Iterator[ArchiveItem]):
 
 
 def copy_without(descriptor: int, form: Format, gone: set[int], target: int) -> int:
-    """Write a file, but for the records that begin at some bytes, to another; where the last record read ends."""
+    """Copy a file without the records that begin at some bytes; the end of the last record read."""
     end = 0
     for record in records(descriptor, form):
         end = record.offset + len(record.data)
@@ -90,5 +90,5 @@ def copy_without(descriptor: int, form: Format, gone: set[int], target: int) -> 
 
 
 def with_line_break(record: bytes) -> bytes:
-    """A record, so that another one may stand behind it."""
+    """A record with a line break at its end, so that another one can follow."""
     return record if record.endswith(b"\n") else record + b"\n"

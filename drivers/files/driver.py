@@ -1,4 +1,4 @@
-"""How does the storage contract run on files? The same for every format."""
+"""The storage contract on files, the same for every format."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class FileDriver(Driver):
 
     @contextmanager
     def _reading(self, path: Path) -> Iterator[int | None]:
-        """A descriptor of a file of items to read from, None where there is none."""
+        """A descriptor for reading a file of items, None if there is none."""
         with opened(path) as descriptor:
             if self._format.indexed and descriptor is not None:
                 listindex.remove_if_wrong(path, descriptor)
             yield descriptor
 
     def _changing(self, path: Path) -> AbstractContextManager[None]:
-        """A context to change a file of items in. The caller holds the lock."""
+        """A context for changing a file of items. The caller holds the lock."""
         return listindex.Removed(path) if self._format.indexed else nullcontext()
 
     # keyval
@@ -151,7 +151,7 @@ class FileDriver(Driver):
         place = checked_key(user, host, store)
         last: dict[str, ArchiveItem] = {}
         for item in items:
-            last.pop(item.id, None)  # the last of several with one id counts, and stands last
+            last.pop(item.id, None)  # of several with one id the last one is stored, at the end
             last[item.id] = checked_item(item)
         if last:
             self._put(place, list(last.values()))
@@ -172,14 +172,14 @@ class FileDriver(Driver):
         return errors
 
     def _add(self, place: Key, items: Sequence[ArchiveItem]) -> None:
-        """Add items whose ids are not there: nothing is read for it, however long the archive is."""
+        """Add items whose ids are not in the archive, without reading it."""
         path = self._archive_path(place)
         if items:
             with self._locks.held(place), self._changing(path):
                 append(path, self._format, lambda last: b"".join(self._format.archive_bytes(item, last) for item in items))
 
     def _put(self, place: Key, items: Sequence[ArchiveItem]) -> None:
-        """Add items; one with the same id goes."""
+        """Add items; those with the same ids are replaced."""
         with self._locks.rewriting(place):
             if not self._take_out(place, ArchiveQuery(ids=tuple(item.id for item in items)), items):
                 self._add(place, items)
@@ -188,7 +188,7 @@ class FileDriver(Driver):
         path = self._archive_path(checked_key(user, host, store))
         with self._reading(path) as descriptor:
             places = archive.find(descriptor, self._format, checked_query(query))
-            return archive.Items(path, descriptor, self._format, places)
+            return archive.ItemReader(path, descriptor, self._format, places)
 
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         query = dataclasses.replace(checked_query(query), limit=None)
@@ -202,7 +202,7 @@ class FileDriver(Driver):
             return self._take_out(place, query, [])
 
     def _take_out(self, place: Key, query: ArchiveQuery, more: Sequence[ArchiveItem]) -> int:
-        """Remove what fits and, if that is anything, add `more` in the same step; how many went. The caller keeps others from rewriting."""
+        """Remove the items that match and, if any, add `more` in the same step; their number. The caller holds the rewriting lock."""
         path = self._archive_path(place)
 
         @contextmanager

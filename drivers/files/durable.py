@@ -1,4 +1,4 @@
-"""How does a change of a file reach the disk whole, or not at all?"""
+"""Durable changes of files, which reach the disk as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ SENTENCES = {
     errno.EIO: "the disk refused to read or write",
 }
 LASTING = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
-"""What does not pass by waiting."""
+"""Errors that do not go away by waiting."""
 
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn what the system refuses into a StorageError with a sentence."""
+    """Turn OSError into a StorageError with a sentence."""
     try:
         yield
     except OSError as e:
@@ -44,7 +44,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def read(path: Path) -> bytes | None:
-    """The content of a file; None where there is none."""
+    """The content of a file; None if there is no file."""
     with storage_errors(path):
         try:
             return path.read_bytes()
@@ -55,7 +55,7 @@ def read(path: Path) -> bytes | None:
 
 
 def is_missing(error: OSError) -> bool:
-    """No such file: also where the name is too long for one to be there."""
+    """Whether there is no such file, or the name is too long for one."""
     return error.errno in (errno.ENOENT, errno.ENAMETOOLONG)
 
 
@@ -69,7 +69,7 @@ def replace(path: Path, chunks: Iterable[bytes]) -> None:
 
 @contextmanager
 def scratch(path: Path, suffix: str) -> Iterator[tuple[Path, int]]:
-    """An empty file beside another, to be written and `put` in its place; removed if this ends with an exception.
+    """An empty file beside another, to be written and `put` in its place; removed if the context ends with an exception.
 
     A program that shares the folder must not write a file of that name: Prosody's scratch files end with a tilde.
     """
@@ -87,30 +87,30 @@ def scratch(path: Path, suffix: str) -> Iterator[tuple[Path, int]]:
 
 
 def put(new: Path, descriptor: int, path: Path) -> None:
-    """Bring a file to the disk, and in the place of another."""
+    """Sync a file to the disk, and move it to the place of another."""
     os.fsync(descriptor)
     os.replace(new, path)
     sync_folder(path.parent)
 
 
 def append(descriptor: int, data: bytes) -> None:
-    """Add `data` at the end of a file that was opened with O_APPEND; a part that was written before an error is taken back."""
+    """Add `data` at the end of a file that was opened with O_APPEND; a part that was written before an error is removed."""
     view = memoryview(data)
     try:
         while view:
             view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
     except BaseException:
-        # where even this fails, the next append finds and removes the unfinished record
+        # if even this fails, the next append finds and removes the incomplete record
         with suppress(OSError):
-            end = os.lseek(descriptor, 0, os.SEEK_CUR)  # behind what was written here
-            if (written := len(data) - len(view)) and end == os.fstat(descriptor).st_size:  # nobody else has added anything since
+            end = os.lseek(descriptor, 0, os.SEEK_CUR)  # after what was written here
+            if (written := len(data) - len(view)) and end == os.fstat(descriptor).st_size:  # nothing else has been added since
                 os.ftruncate(descriptor, end - written)
         raise
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write everything; a disk that fills up takes a part first, and refuses the next."""
+    """Write all bytes; on a disk that fills up the first write may be partial, and the next fails."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -139,7 +139,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk: a new name is not there after a power cut otherwise, though its content is."""
+    """Sync a folder: otherwise a new name may be lost in a power cut, though its content is not."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

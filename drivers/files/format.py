@@ -1,4 +1,4 @@
-"""What makes a file storage write Lua, or JSON? A format: how tables, list items and archive items look as bytes."""
+"""The interface of file formats: tables, list items and archive items as bytes (implemented for Lua and JSON)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from drivers import ArchiveItem, StorageError, Table, Value
 
 
-class Unreadable(StorageError):
-    """A file contains what this format does not know. The driver adds which file."""
+class UnreadableFile(StorageError):
+    """A file is not in this format. The driver adds the name of the file."""
 
 
-class Damaged(Unreadable):
-    """There is something unreadable in a file of items, which is not just an unfinished item at its end."""
+class Damaged(UnreadableFile):
+    """A file of items has an unreadable part that is not just an incomplete item at its end."""
 
     def __init__(self, offset: int, why: str) -> None:
         super().__init__(f"damaged at byte {offset}: {why}")
@@ -23,12 +23,12 @@ class Damaged(Unreadable):
 
 @contextmanager
 def at_byte(offset: int) -> Iterator[None]:
-    """Say where in the file it is that cannot be read."""
+    """Add the position in the file to errors."""
     try:
         yield
     except Damaged:
         raise
-    except Unreadable as e:
+    except UnreadableFile as e:
         raise Damaged(offset, str(e)) from e
 
 
@@ -38,11 +38,11 @@ class Record(NamedTuple):
     offset: int
     data: bytes
     plain: bool = False
-    """In the very form in which we write it, so that it may be searched instead of read."""
+    """Whether it is in exactly our own form, so that it can be searched instead of parsed."""
 
 
 class Head(NamedTuple):
-    """What a query asks of an archive item."""
+    """The parts of an archive item that queries compare."""
 
     id: str
     when: float
@@ -50,7 +50,7 @@ class Head(NamedTuple):
 
 
 class Format(ABC):
-    """Bytes for values. Methods that read raise Unreadable."""
+    """Converts values to bytes and back. Methods that read raise UnreadableFile."""
 
     keyval: str
     """File name suffix of tables."""
@@ -59,7 +59,7 @@ class Format(ABC):
     indexed: bool = False
     """Whether another program keeps an index of each file of items beside it (see listindex)."""
     boundary: bytes
-    """Files of items are cut behind the first byte of this, to have pieces that hold one whole record each as a rule."""
+    """Files of items are split after the first byte of this, into pieces that usually hold one complete record each."""
 
     @abstractmethod
     def table(self, data: bytes) -> Table | None:
@@ -87,12 +87,12 @@ class Format(ABC):
 
     @abstractmethod
     def archive_bytes(self, item: ArchiveItem, last: bytes) -> bytes:
-        """The record of an archive item; `last` is the record before it, b"" for none, whose writer has to read this one too."""
+        """The record of an archive item; `last` is the record before it, b"" for none, whose writer must be able to read this one."""
 
     @abstractmethod
     def records(self, pieces: Iterable[Record]) -> Iterator[Record]:
-        """The records in the pieces of a file. Ends before an unfinished one at the end of the file; raises Damaged for one before that."""
+        """The records in the pieces of a file. Ends before an incomplete one at the end of the file; raises Damaged for an earlier one."""
 
     @abstractmethod
     def finished(self, line: bytes) -> bool:
-        """Whether a file of items whose last line this is ends with a whole record, in the form in which we write it."""
+        """Whether a file of items with this last line ends with a complete record in our own form."""

@@ -1,4 +1,4 @@
-"""How does the JSON tree look? Tables as indented JSON, lists and archives as JSON Lines: one item per line."""
+"""The JSON format: tables as indented JSON, lists and archives as JSON Lines, one item per line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from drivers import ArchiveItem, Table, Value
-from drivers.files.format import Damaged, Format, Head, Record, Unreadable
+from drivers.files.format import Damaged, Format, Head, Record, UnreadableFile
 from drivers.jsontext import json_text
 
 MEMBERS: dict[str, type | tuple[type, ...]] = {"id": str, "when": (int, float), "with": str, "stanza": str}
@@ -24,7 +24,7 @@ class JSONFormat(Format):
     def table(self, data: bytes) -> Table | None:
         value = _value(data)
         if not isinstance(value, (dict, list)):
-            raise Unreadable("the file contains neither an object nor an array")
+            raise UnreadableFile("the file contains neither an object nor an array")
         return value or None
 
     def table_bytes(self, table: Table) -> bytes:
@@ -64,7 +64,7 @@ class JSONFormat(Format):
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether a last line without a line break lacks nothing else; the half of a number would be a number too."""
+    """Whether a last line without a line break is otherwise complete; a truncated number would be a number too."""
     try:
         return not isinstance(json.loads(line), (int, float))
     except (ValueError, RecursionError):
@@ -75,11 +75,11 @@ def _value(data: bytes) -> Value:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as e:
-        raise Unreadable(f"no JSON: {e}") from e
+        raise UnreadableFile(f"no JSON: {e}") from e
 
 
 def _archive_item(record: bytes) -> dict[str, Any]:
     item = _value(record)
     if not isinstance(item, dict) or not all(isinstance(item.get(name), kind) for name, kind in MEMBERS.items()):
-        raise Unreadable("an item lacks one of the members id, when, with and stanza, or it is of the wrong type")
+        raise UnreadableFile("an item lacks one of the members id, when, with and stanza, or it is of the wrong type")
     return item | {"when": float(item["when"])}

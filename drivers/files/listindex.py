@@ -1,8 +1,8 @@
-"""How is the index kept right that Prosody 13 makes of a list, `USER.lidx` beside `USER.list`?
+"""The index that Prosody 13 makes of a list (`USER.lidx` beside `USER.list`), which is removed before the list changes.
 
-Prosody never checks an index against its list, and makes a missing one anew. So none is ever written here: whoever changes a list removes
-its index before, so that a crash in between leaves none that is wrong, and again afterwards, as a running Prosody may have made one
-meanwhile. An index is a row of native `size_t`: a magic number, then where each item of the list ends. Specification: docs/drivers.md.
+Prosody never checks an index against its list, and makes a missing one anew. So none is ever written here: a change of a list
+removes its index before, so that a crash in between leaves no wrong one, and again afterwards, as a running Prosody may have made one
+in between. An index is a row of native `size_t`: a magic number, then where each item of the list ends. Specification: docs/drivers.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SUFFIX = "lidx"
 MAGIC = 7767640
 _WIDTH = struct.calcsize("N")
 _ITEM = b"item"
-"""What Prosody takes for the beginning of an item, at the beginning of a line."""
+"""What Prosody reads as the beginning of an item, at the beginning of a line."""
 
 
 def path_of(path: Path) -> str:
@@ -28,7 +28,7 @@ def path_of(path: Path) -> str:
 
 
 class Removed:
-    """A context to change a list in: it has no index then, nor afterwards."""
+    """A context for changing a list, which has no index then, nor afterwards."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,10 +36,10 @@ class Removed:
     def __enter__(self) -> None:
         if _remove(self._path):
             with durable.storage_errors(self._path):
-                durable.sync_folder(self._path.parent)  # or else a power cut might bring the old index back beside the new list
+                durable.sync_folder(self._path.parent)  # otherwise the old index could be back beside the new list after a power cut
 
     def __exit__(self, *_: object) -> None:
-        with suppress(StorageError):  # what the first removal could do, this one can; and the list has been changed by now
+        with suppress(StorageError):  # the first removal succeeded, so this one should; and the list has been changed by now
             _remove(self._path)
 
 
@@ -57,7 +57,7 @@ def _remove(path: Path) -> bool:
 
 
 def remove_if_wrong(path: Path, descriptor: int) -> None:
-    """Remove the index of an open list if it does not end where the list ends; costs one look at the last entry."""
+    """Remove the index of an open list if it does not end where the list ends; reads only the last entry."""
     with suppress(OSError):  # no index; or a folder that may be read only, where `check` tells of it
         index = os.open(path_of(path), os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -70,7 +70,7 @@ def remove_if_wrong(path: Path, descriptor: int) -> None:
 
 
 def is_right(index: Path) -> bool:
-    """Whether an index is the one that Prosody would make of its list now; reads both through. One that goes meanwhile is right."""
+    """Whether an index is the one that Prosody would make of its list now; reads both. One that disappears meanwhile is right."""
     try:
         found = index.read_bytes()
         with index.with_suffix(".list").open("rb") as items:

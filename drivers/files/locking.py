@@ -1,8 +1,8 @@
-"""Who may write a store now? One writer at a time, over all threads and processes.
+"""Locks of stores: one writer at a time, over all threads and processes.
 
-A lock is one byte of a lock file, at an offset that is made of the store's name: every store has a lock of its own, and no file is left
-behind for it. A store has two of them. Whoever changes its file holds the first, and never for long; whoever reads an archive through to
-rewrite it holds the second meanwhile, and so waits for nobody but its like.
+A lock is one byte of a lock file, at an offset computed from the store's name: every store has a lock of its own, and none leaves a file.
+A store has two of them. The first is held while its file changes, and never for long; the second while an archive is read in order to
+rewrite it, so that only other rewriters wait.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BUSY = 30.0
 FOLDER = ".locks"  # no encoded host begins with a dot
 WRITING, REWRITING = "write", "rewrite"  # the lock files
 POLL = (0.0005, 0.02)  # seconds, shortest and longest
-# Linux 3.15 and later: belongs to the descriptor, so to a thread, and ends with the process, however that dies
+# Linux 3.15 and later: belongs to the descriptor, so to a thread, and ends with the process, however that ends
 _SET_LOCK = getattr(fcntl, "F_OFD_SETLK", None)
 
 
@@ -36,7 +36,7 @@ class _Waiting:
         self.count = 0
 
 
-class _Process:
+class _ProcessLocks:
     """The locks that threads of one process hold or want."""
 
     def __init__(self) -> None:
@@ -50,19 +50,19 @@ class Locks:
     def __init__(self, root: Path) -> None:
         self.root = root
         # by process id: a lock that a thread held at a fork would stay held in the child forever
-        self._processes: dict[int, _Process] = {}
+        self._processes: dict[int, _ProcessLocks] = {}
         self.here = threading.local()
 
     def held(self, key: Key) -> Lock:
-        """Hold the lock of a store. Raises StorageError when others write for too long, and for a write within a write."""
+        """Hold the lock of a store. Raises StorageError if others write for too long, and for a write within a write."""
         return Lock(self, WRITING, key)
 
     def rewriting(self, key: Key) -> Lock:
-        """Keep others from rewriting a store; its other writers go on, until the lock is `held` too. Raises as `held`."""
+        """Hold the rewriting lock of a store; other writers continue until the lock is `held` too. Raises as `held`."""
         return Lock(self, REWRITING, key)
 
-    def of_process(self) -> _Process:
-        return self._processes.get(os.getpid()) or self._processes.setdefault(os.getpid(), _Process())
+    def of_process(self) -> _ProcessLocks:
+        return self._processes.get(os.getpid()) or self._processes.setdefault(os.getpid(), _ProcessLocks())
 
 
 class Lock:
@@ -91,7 +91,7 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         self._locks.here.writes = False
         try:
-            _set(self._descriptor, fcntl.F_UNLCK, self._offset)  # closing alone would not do, where a fork has copied it
+            _set(self._descriptor, fcntl.F_UNLCK, self._offset)  # closing alone does not release it if a fork has copied the descriptor
             os.close(self._descriptor)
         finally:
             self._let_threads()
@@ -158,5 +158,5 @@ def _set(descriptor: int, what: int, offset: int) -> None:
     if _SET_LOCK is not None:
         # struct flock: type, whence, start, length, process
         fcntl.fcntl(descriptor, _SET_LOCK, struct.pack("hhqqi4x", what, os.SEEK_SET, offset, 1, 0))
-    else:  # all stores together, where a system has nothing better
+    else:  # one lock for all stores on systems without descriptor locks
         fcntl.flock(descriptor, fcntl.LOCK_UN if what == fcntl.F_UNLCK else fcntl.LOCK_EX | fcntl.LOCK_NB)

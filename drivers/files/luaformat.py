@@ -1,4 +1,4 @@
-"""How do Prosody's own files look? (datamanager and mod_storage_internal)"""
+"""The Lua format: the files of Prosody's datamanager and mod_storage_internal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drivers import ArchiveItem, Table, Value
-from drivers.files.format import Damaged, Format, Head, Record, Unreadable
+from drivers.files.format import Damaged, Format, Head, Record, UnreadableFile
 from drivers.lua import LuaError, parse_file, parse_item, serialise
 from drivers.stanzas import stanza_table, stanza_text
 from drivers.values import number
@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LuaFormat(Format):
-    """`.dat` and `.list`; lists and archives share a suffix, and an archive item is told by its members."""
+    """`.dat` and `.list`; lists and archives share a suffix, and an archive item is recognised by its members."""
 
     keyval = "dat"
     list = "list"
@@ -38,7 +38,7 @@ class LuaFormat(Format):
     def table(self, data: bytes) -> Table | None:
         value = _read(parse_file, data)
         if value is not None and not isinstance(value, (dict, list)):
-            raise Unreadable("the file returns no table")
+            raise UnreadableFile("the file returns no table")
         return value or None
 
     def table_bytes(self, table: Table) -> bytes:
@@ -58,7 +58,7 @@ class LuaFormat(Format):
         table = _item(record)
         head = _head(table, position)
         if head is None:
-            raise Unreadable(f"item {position} is not a stanza")
+            raise UnreadableFile(f"item {position} is not a stanza")
         # COMPAT: very old items have a second stamp
         attr = {key: value for key, value in table["attr"].items() if key not in ("stamp", "stamp_legacy")}
         return ArchiveItem(head.id, head.when, head.with_, stanza_text(table | {"attr": attr}))
@@ -66,8 +66,8 @@ class LuaFormat(Format):
     def archive_bytes(self, item: ArchiveItem, last: bytes) -> bytes:
         table = stanza_table(item.stanza)
         table["attr"]["stamp"] = _stamp(item.when)
-        # COMPAT Prosody 0.12: its code fails on a fraction in `when`, and leaves the one in `stamp` alone. Prosody 13 writes fractions,
-        # and searches by halving: behind one of those, a time that is cut to the second would go backwards
+        # COMPAT Prosody 0.12: its code fails on a fraction in `when`, and ignores the one in `stamp`. Prosody 13 writes fractions,
+        # and uses a binary search: after one of those, a time truncated to seconds would go backwards
         when = item.when if _FRACTION.search(last) else math.floor(item.when)
         return self.item_bytes(table | {"key": item.id, "when": number(when), "with": item.with_})
 
@@ -92,16 +92,16 @@ class LuaFormat(Format):
 
 
 def _is_record(data: bytes) -> bool:
-    """Whether this is surely one record as the server writes it."""
+    """Whether this is certainly one record in the server's form."""
     ends = data.endswith(b"\n});\n") or (data.endswith(b");\n") and data.count(b"\n") == 1)
     if not ends or not data.startswith(START):
         return False
-    # what could hide a line break in a string, or an end
+    # anything that could hide a line break in a string, or an end
     return not (b"[[" in data or b"[=" in data or b"--" in data or b"\\\n" in data or b"\\z" in data)
 
 
 def _whole_records(pending: Record) -> tuple[list[Record], Record | None]:
-    """Records by the full rules of the language, and the rest that is none yet."""
+    """Records by the full grammar of the language, and the rest that is not complete yet."""
     found, start = [], 0
     try:
         while item := parse_item(pending.data, start):
@@ -114,20 +114,20 @@ def _whole_records(pending: Record) -> tuple[list[Record], Record | None]:
 
 
 def _check_last(pending: Record) -> None:
-    """Raise Damaged unless the rest of a file is nothing but one unfinished record."""
+    """Raise Damaged unless the rest of a file is one incomplete record."""
     data, start = pending.data, 0
     while (start := data.find(START, start + 1)) >= 0:
         try:
             item = parse_item(data, start)
         except LuaError:
             continue
-        # inside a string of an unfinished record there is no line break
+        # a string of an incomplete record has no line break
         if item is not None and data[item[1] : item[1] + 1] in (b"\n", b""):
             raise Damaged(pending.offset, "an item that is not finished has others behind it")
 
 
 def _searched(record: bytes) -> Head | None:
-    """What a look at four lines tells; None where they are not of the simplest sort."""
+    """The head from four lines; None if they are not in the simplest form."""
     key, when, with_, stamp = (_behind(record, start) for start in _LINES)
     if not key or not with_ or not _WHEN.fullmatch(when) or b"\\" in key or b"\\" in with_:
         return None
@@ -143,7 +143,7 @@ def _read(parser: Any, data: bytes) -> Value:
     try:
         return parser(data)
     except LuaError as e:
-        raise Unreadable(str(e)) from e
+        raise UnreadableFile(str(e)) from e
 
 
 def _item(record: bytes) -> Any:
@@ -152,7 +152,7 @@ def _item(record: bytes) -> Any:
 
 
 def _head(table: Any, position: int) -> Head | None:
-    """From the members of an archive item; an item without a key is known by its position, one without a time by its stamp."""
+    """The head from the members of an archive item; without a key its position is the id, without a time its stamp is used."""
     attr = table.get("attr") if isinstance(table, dict) else None
     if not isinstance(attr, dict) or not isinstance(table.get("name"), str):
         return None
@@ -181,7 +181,7 @@ def _seconds(stamp: str) -> float | None:
     except ValueError:
         return None
     whole = (moment - _EPOCH) // _SECOND
-    # reading all digits at once is exact; behind a negative whole part they would count downwards
+    # reading all digits at once is exact; after a negative whole part they would count downwards
     return float(f"{whole}{match[2] or ''}") if whole >= 0 else whole + float(match[2] or 0)
 
 

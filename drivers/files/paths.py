@@ -1,4 +1,4 @@
-"""Where is the file of a store, and whose is a file? (Prosody's datamanager: every byte but letters and digits becomes `%xx`.)"""
+"""Paths of the files of stores, and back (Prosody's datamanager: every byte but letters and digits becomes `%xx`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from drivers.names import Key
 
 GLOBAL = "_global"
-"""Folder of what belongs to no host. No encoded name can be that, as the underscore is encoded."""
+"""Folder of content without a host. No encoded name can be equal, as the underscore is encoded."""
 
 _NAME = re.compile(rb"[^A-Za-z0-9]")
 _STORE = re.compile(rb"[^A-Za-z0-9_]")  # COMPAT Prosody: store names keep their underscores
@@ -30,7 +30,7 @@ def encoded_store(name: str) -> str:
 
 
 def decoded(name: str) -> str | None:
-    """The name that a file name stands for; None for a file that is none of ours."""
+    """The name for a file name; None for a file that is not ours."""
     if not re.fullmatch(r"(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})+", name):
         return None
     try:
@@ -40,7 +40,7 @@ def decoded(name: str) -> str | None:
 
 
 def host_folder(root: Path, host: str) -> Path:
-    """Folder of a host; the empty host is none."""
+    """Folder of a host; the empty host stands for no host."""
     return root / (encoded(host) if host else GLOBAL)
 
 

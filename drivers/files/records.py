@@ -1,4 +1,4 @@
-"""How is a file of items read in pieces?"""
+"""Reading of a file of items in pieces."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from drivers import StorageError
 from drivers.files import durable
-from drivers.files.format import Format, Record, Unreadable
+from drivers.files.format import Format, Record, UnreadableFile
 
 BLOCK = 2**18
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[int | None]:
-    """A descriptor to read from, None where there is no file. What is replaced or removed meanwhile can still be read from it."""
+    """A descriptor for reading, None if there is no file. It can still be read after the file has been replaced or removed."""
     with durable.storage_errors(path):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -34,10 +34,10 @@ def opened(path: Path) -> Iterator[int | None]:
 
 @contextmanager
 def located(path: Path) -> Iterator[None]:
-    """Say which file it is that cannot be read."""
+    """Add the name of the file to errors."""
     try:
         yield
-    except Unreadable as e:
+    except UnreadableFile as e:
         raise StorageError(f"{path}: {e}", told="a file of the storage cannot be read") from e
 
 

@@ -1,7 +1,7 @@
-"""How do items get out of the middle of an archive while others go on writing at its end?
+"""Removal of items from the middle of an archive, while others append to it.
 
-The archive is read, and what stays of it written to another file, without keeping anybody from appending; only what has come meanwhile is
-copied under the lock.
+The archive is read, and the items that stay are written to another file, while others may append; only what was added in the meantime
+is copied under the lock.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from drivers.files.appending import last_piece, settled
 from drivers.files.format import Format
 from drivers.files.records import opened
 
-SUFFIX = ".rewritten"  # of the scratch file; `durable.replace` may be writing its own meanwhile
+SUFFIX = ".rewritten"  # of the scratch file; `durable.replace` may be writing its own at the same time
 TRIES = 5
-"""How often a file may be replaced as a whole while it is read."""
+"""At most how often a file may be replaced as a whole while it is read."""
 
 Changing = Callable[[], AbstractContextManager[None]]
-"""A context in which nobody else changes the file."""
+"""A context in which no other writer changes the file."""
 
 
 def take_out(path: Path, form: Format, query: ArchiveQuery, more: Sequence[ArchiveItem], changing: Changing) -> int:
-    """Remove what fits and, if that is anything, add `more` in the same step; how many went. Raises ItemNotFound, StorageError."""
+    """Remove the items that match and, if there are any, add `more` in the same step; their number. Raises ItemNotFound, StorageError."""
     for _ in range(TRIES):
         with opened(path) as descriptor:
             places = archive.find(descriptor, form, query)
@@ -39,10 +39,10 @@ def take_out(path: Path, form: Format, query: ArchiveQuery, more: Sequence[Archi
 
 
 def _replaced(path: Path, old: int, form: Format, gone: set[int], more: Sequence[ArchiveItem], changing: Changing) -> bool:
-    """Replace the file; False if somebody else has done so meanwhile."""
+    """Replace the file; False if another writer has done so in the meantime."""
     with durable.storage_errors(path), durable.scratch(path, SUFFIX) as (new, target):
         read = archive.copy_without(old, form, gone, target)
-        os.fsync(target)  # most of what has to reach the disk, while nobody waits
+        os.fsync(target)  # most of the data reaches the disk here, while no writer waits
         with changing():
             end = settled(old, form, read)
             rest = os.pread(old, end - read, read)

@@ -1,4 +1,4 @@
-"""Which hosts, users and stores have files?"""
+"""Hosts, users and stores that have files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def hosts(root: Path, suffixes: Iterable[str]) -> Iterator[str]:
-    """Hosts with any content; an empty name for what belongs to none."""
+    """Hosts with any content; an empty name for content without a host."""
     for entry in _entries(root):
         host = "" if entry.name == GLOBAL else decoded(entry.name)
         if host is not None and entry.is_dir() and _has_content(Path(entry.path), tuple(suffixes)):
@@ -37,7 +37,7 @@ def _has_content(folder: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def _owner(name: str, suffixes: Iterable[str]) -> str | None:
-    """Whose file this is, or which store's; None for scratch files and strangers."""
+    """The user or the store of a file; None for scratch files and foreign files."""
     stem, _, suffix = name.partition(".")
     return decoded(stem) if suffix in suffixes else None
 

@@ -1,7 +1,7 @@
-"""How is Lua table text read, without running anything, and written?
+"""Lua table text, read without executing anything, and written.
 
 Prosody keeps its data as Lua source: a `.dat` file is `return TABLE;`, a `.list` file one `item(VALUE);` after the other. Its data API
-takes and gives the bare expression. Values are those of the storage contract (see `drivers`); infinities and "not a number" are floats.
+uses the bare expression. Values are those of the storage contract (see `drivers`); infinities and "not a number" are floats.
 """
 
 from drivers.lua.errors import LuaError

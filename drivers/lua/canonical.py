@@ -1,4 +1,4 @@
-"""How is the form that the server writes read quickly? Line by line; anything else is left to the parser.
+"""A fast reader of the form that servers write, line by line; other text is left to the parser.
 
 Files that servers write have one entry per line, and are read at every request; this takes a quarter of the parser's time.
 """
@@ -27,7 +27,7 @@ DIGITS = 18
 
 
 class _Unusual(Exception):
-    """Something that the server does not write, or writes seldom."""
+    """The text has something that servers do not write, or write rarely."""
 
 
 class _Table:
@@ -59,7 +59,7 @@ class _Table:
 
 
 def read_table(source: bytes, position: int) -> tuple[Any, int] | None:
-    """The table whose brace stands at `position`, and where it ends; None if it is not in the server's form throughout."""
+    """The table whose brace is at `position`, and its end; None if it is not in the server's form throughout."""
     if source[position : position + 2] != b"{\n":
         return None
     try:

@@ -1,4 +1,4 @@
-"""What is wrong with a piece of Lua text, and where?"""
+"""The error for unreadable Lua text, with its position."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from drivers import BadValue
 
 
 class LuaError(BadValue):
-    """The text is not a literal that can be read; `position` is the offset in bytes where that shows."""
+    """The text is not a readable literal; `position` is the offset of the error in bytes."""
 
     def __init__(self, sentence: str, source: bytes, position: int) -> None:
         line = source.count(b"\n", 0, position) + 1

@@ -1,4 +1,4 @@
-"""Which tokens does Lua source consist of? (Lua 5.4 manual §3.1)"""
+"""The tokens of Lua source (Lua 5.4 manual §3.1)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LINE_END = re.compile(rb"\r\n|\n\r|\r")
 _PLAIN = dict(zip(b"abfnrtv\\\"'", b"\a\b\f\n\r\t\v\\\"'", strict=True))
 
 
-class Token(NamedTuple):
+class LuaToken(NamedTuple):
     """`kind` is string, name, number, end, or the sign itself; `value` its bytes (a string's are unescaped)."""
 
     kind: str
@@ -39,26 +39,26 @@ class Token(NamedTuple):
     end: int
 
 
-def token(source: bytes, position: int) -> Token:
-    """The token at or behind `position`, spaces and comments skipped. Raises LuaError."""
+def token(source: bytes, position: int) -> LuaToken:
+    """The token at or after `position`, spaces and comments skipped. Raises LuaError."""
     match = _TOKEN.match(source, position) or _TOKEN.match(source, skip(source, position))
     if match is None:
         start = skip(source, position)
         if start == len(source):
-            return Token("end", b"", start, start)
+            return LuaToken("end", b"", start, start)
         raise LuaError(f"{source[start : start + 1]!r} begins nothing that a literal can contain", source, start)
     kind = str(match.lastgroup)
     start, end = match.span(kind)
     value = match[kind]
     if kind == "sign":
-        return tuple.__new__(Token, (_SIGNS[value], value, start, end))  # most tokens are these: a third of the time of Token()
+        return tuple.__new__(LuaToken, (_SIGNS[value], value, start, end))  # most tokens are these: a third of the time of Token()
     if kind == "long":
         return _long_string(source, start, match)
     if kind == "string":
         value = value[1:-1]
         if b"\\" in value:
             value = unescaped(value, source, start)
-    return tuple.__new__(Token, (kind, value, start, end))
+    return tuple.__new__(LuaToken, (kind, value, start, end))
 
 
 def skip(source: bytes, position: int) -> int:
@@ -74,10 +74,10 @@ def skip(source: bytes, position: int) -> int:
             position = _long_end(source, comment.end(), comment[1])[1]
 
 
-def _long_string(source: bytes, start: int, match: re.Match[bytes]) -> Token:
+def _long_string(source: bytes, start: int, match: re.Match[bytes]) -> LuaToken:
     close, end = _long_end(source, match.end(), match["level"])
     text = _LINE_END.sub(b"\n", source[match.end() : close])
-    return Token("string", text.removeprefix(b"\n"), start, end)
+    return LuaToken("string", text.removeprefix(b"\n"), start, end)
 
 
 def _long_end(source: bytes, position: int, level: bytes) -> tuple[int, int]:
@@ -89,7 +89,7 @@ def _long_end(source: bytes, position: int, level: bytes) -> tuple[int, int]:
 
 
 def unescaped(text: bytes, source: bytes, start: int) -> bytes:
-    """The bytes that a quoted string stands for. Raises LuaError, saying that it is at `start` in `source`."""
+    """The value of a quoted string in bytes. Raises LuaError with `start` in `source` as its position."""
 
     def refuse(why: str) -> NoReturn:
         raise LuaError(why, source, start)
@@ -107,7 +107,7 @@ def unescaped(text: bytes, source: bytes, start: int) -> bytes:
             return _utf8(int(match[kind], 16)) or refuse("a \\u escape ends at 7FFFFFFF")
         if kind == "wrong":
             refuse(f"the escape sequence {match[0]!r} is not known")
-        return b"\n" if kind == "line" else b""  # \z and the spaces behind it
+        return b"\n" if kind == "line" else b""  # \z and the spaces after it
 
     return _ESCAPE.sub(replace, text)
 

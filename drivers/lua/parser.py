@@ -1,4 +1,4 @@
-"""What value does a Lua literal have? Tables, strings, numbers, booleans, nil; nothing is ever executed."""
+"""A parser of Lua literals: tables, strings, numbers, booleans, nil; nothing is ever executed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from drivers import Value
 from drivers.lua.canonical import read_table
 from drivers.lua.errors import LuaError
-from drivers.lua.lexer import Token, token
+from drivers.lua.lexer import LuaToken, token
 from drivers.values import from_entries, number
 
 MAX_DEPTH = 200
@@ -23,14 +23,14 @@ CONSTANTS = {b"true": True, b"false": False, b"nil": None}
 RETURN, ITEM = b"return ", b"item("
 _WORD = re.compile(rb"[0-9A-Za-z_.]")
 _EQUALS = re.compile(rb"[ \t\r\n\f\v]*+=")
-_INTEGERS = re.compile(rb"(?:[ \t\r\n]*+-?[0-9]{1,15}[ \t\r\n]*+[,;])++")  # of a list: what a byte has most of
+_INTEGERS = re.compile(rb"(?:[ \t\r\n]*+-?[0-9]{1,15}[ \t\r\n]*+[,;])++")  # of a list: as many values per byte as possible
 _SEPARATOR = re.compile(rb"[,;]")
 SPECIAL = {1: math.inf, -1: -math.inf, 0: math.nan}
-"""What a division by zero gives: the only arithmetic that stands in data."""
+"""Results of a division by zero, the only arithmetic in data."""
 
 
 def parse(text: str | bytes, *, max_size: int = MAX_BODY) -> Value:
-    """The value of an expression (what stands behind `return`); None for nil.
+    """The value of an expression (the part after `return`); None for nil.
 
     Raises LuaError for anything but literals, and for more than `max_size` bytes.
     """
@@ -51,7 +51,7 @@ def parse_file(source: bytes) -> Value:
 
 
 def parse_item(source: bytes, position: int) -> tuple[Value, int] | None:
-    """The value of the `item(…);` at or behind `position`, and where it ends; None where only spaces and comments are left."""
+    """The value of the `item(…);` at or after `position`, and its end; None if only spaces and comments are left."""
     table = read_table(source, position + len(ITEM)) if source.startswith(ITEM, position) else None
     if table and source.startswith(b");\n", table[1]):
         return table[0], table[1] + 2
@@ -59,7 +59,7 @@ def parse_item(source: bytes, position: int) -> tuple[Value, int] | None:
     if parser.now.kind == "end":
         return None
     parser.expect("name", b"item")
-    bare = parser.now.kind in ("string", "{")  # Lua lets a call with one of these go without parentheses
+    bare = parser.now.kind in ("string", "{")  # in Lua a call with one of these needs no parentheses
     if not bare:
         parser.expect("(")
     value = parser.value(0)
@@ -73,7 +73,7 @@ def parse_item(source: bytes, position: int) -> tuple[Value, int] | None:
 
 def _whole(parser: _Parser) -> Value:
     value = parser.value(0)
-    while parser.accept(","):  # of several values the first counts
+    while parser.accept(","):  # of several values the first one is used
         parser.value(0)
     parser.accept(";")
     if parser.now.kind != "end":
@@ -82,7 +82,7 @@ def _whole(parser: _Parser) -> Value:
 
 
 class _Parser:
-    """A position in a source, and the token that stands there."""
+    """A position in a source, and the token there."""
 
     def __init__(self, source: bytes, position: int) -> None:
         self.source = source
@@ -92,7 +92,7 @@ class _Parser:
     def error(self, sentence: str) -> LuaError:
         return LuaError(sentence, self.source, self.now.start)
 
-    def step(self) -> Token:
+    def step(self) -> LuaToken:
         was = self.now
         self.last = was.end
         self.now = token(self.source, was.end)
@@ -105,7 +105,7 @@ class _Parser:
         return True
 
     def expect(self, kind: str, value: bytes | None = None) -> int:
-        """Step over a token that must be there; where it ended."""
+        """Step over a token that must be there; its end."""
         if self.now.kind != kind or (value is not None and self.now.value != value):
             raise self.error(f"expected {value.decode() if value else kind!r}, found {self.now.value.decode(errors='replace')!r}")
         return self.step().end
@@ -225,7 +225,7 @@ def _text(value: bytes) -> str:
 def _assembled(keyed: list[tuple[Any, Value]], plain: list[Value]) -> Any:
     if not keyed and None not in plain:
         return plain or {}
-    # nil is not an entry; positions win over keys that say the same, as Lua sets them last
+    # nil is not an entry; positions override equal keys, as Lua sets them last
     pairs = [*keyed, *enumerate(plain, 1)]
     if not plain and all(type(key) is str for key, _ in keyed):
         return {key: value for key, value in dict(keyed).items() if value is not None}

@@ -1,4 +1,4 @@
-"""How does Prosody write a value as Lua text?
+"""A writer of values as Lua text in Prosody's form.
 
 Byte for byte as its serialiser does, but for the order of string keys, which is arbitrary there, and the order of insertion here.
 """
@@ -18,9 +18,9 @@ _NEEDS_NONE = re.compile(r"[ -~]*").fullmatch
 
 
 def serialise(value: Value) -> str:
-    """ASCII text of the value, without `return` and without a semicolon behind it. None is written as an empty table.
+    """ASCII text of the value, without `return` and without a semicolon. None is written as an empty table.
 
-    Raises BadValue for more than 127 tables in one another, and for text that is not Unicode.
+    Raises BadValue for more than 127 nested tables, and for text that is not Unicode.
     """
     parts: list[str] = []
     _write(value, 1, parts)

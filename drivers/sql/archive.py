@@ -1,7 +1,7 @@
-"""How are archives read and written in `prosodyarchive`?
+"""Archives in the table `prosodyarchive`.
 
 Prosody's column `when` has whole seconds (only Prosody 13 on SQLite writes fractions there), and the code of 0.12 fails on others; so the
-exact time stands in a table of ours, and counts as long as both agree on the second. Order of arrival is `sort_id`.
+exact time is in a table of ours, and is used while both agree on the second. Order of arrival is `sort_id`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from drivers import ArchiveItem, ArchiveQuery, ItemNotFound
 from drivers.names import Key
-from drivers.sql.session import Row, Session
-from drivers.sql.timeline import NOWHERE, Bounds
+from drivers.sql.session import DatabaseSession, Row
+from drivers.sql.timeline import NOWHERE, PositionBounds
 
 WHERE = 'a."host"=? AND a."user"=? AND a."store"=?'
 PLAIN = '"prosodyarchive" AS a'
@@ -28,14 +28,14 @@ INSERT = (
 INSERT_TIME = ('INSERT INTO "xmpprest_time" ("sort_id", "at")', f"(({POSITION}), ?)")
 DELETE = ('DELETE FROM "xmpprest_time" WHERE "sort_id"=?', 'DELETE FROM "prosodyarchive" WHERE "sort_id"=?')
 BATCH = 500
-"""Items read at a time: no connection is held, and little memory, while the reader is slow."""
+"""Items read at a time, so that a slow reader holds no connection and little memory."""
 
 
-class Selection:
-    """The part of a statement that says which items: tables, conditions and their parameters."""
+class ItemSelection:
+    """The part of a statement that selects items: tables, conditions and their parameters."""
 
-    def __init__(self, session: Session, key: Key, query: ArchiveQuery, bounds: Bounds = NOWHERE) -> None:
-        """`bounds`: where the items between the query's times are known to be. Raises ItemNotFound for an unknown `before` or `after`."""
+    def __init__(self, session: DatabaseSession, key: Key, query: ArchiveQuery, bounds: PositionBounds = NOWHERE) -> None:
+        """`bounds`: the known bounds of the items between the query's times. Raises ItemNotFound for an unknown `before` or `after`."""
         self.tables = PLAIN
         self.conditions = [WHERE]
         self.parameters: list[Any] = [*key]
@@ -53,7 +53,7 @@ class Selection:
         self.conditions.append(condition)
         self.parameters += parameters
 
-    def _times(self, query: ArchiveQuery, bounds: Bounds) -> None:
+    def _times(self, query: ArchiveQuery, bounds: PositionBounds) -> None:
         if query.start is not None or query.end is not None:
             self.tables = TIMED
         for sign, time, bound, side in ((">=", query.start, bounds.above, ">"), ("<=", query.end, bounds.below, "<")):
@@ -70,15 +70,15 @@ class Selection:
     def text(self) -> str:
         return f"FROM {self.tables} WHERE {' AND '.join(self.conditions)}"
 
-    def ids(self, session: Session, query: ArchiveQuery) -> list[int]:
-        """`sort_id` of every item that fits, in the order asked for; read from an index alone."""
+    def ids(self, session: DatabaseSession, query: ArchiveQuery) -> list[int]:
+        """`sort_id` of every item that matches, in the order asked for; read from an index alone."""
         order = "DESC" if query.newest_first else "ASC"
         sql = f'SELECT a."sort_id" {self.text} ORDER BY a."sort_id" {order}'
         if query.limit is None:
             return [row[0] for row in session.rows(sql, *self.parameters)]
         return [row[0] for row in session.rows(f"{sql} LIMIT ?", *self.parameters, query.limit)]
 
-    def count(self, session: Session) -> int:
+    def count(self, session: DatabaseSession) -> int:
         return int(session.rows(f"SELECT COUNT(*) {self.text}", *self.parameters)[0][0])
 
 
@@ -87,7 +87,7 @@ def marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-def position(session: Session, key: Key, item: str) -> int:
+def position(session: DatabaseSession, key: Key, item: str) -> int:
     """`sort_id` of the item with this id. Raises ItemNotFound."""
     rows = session.rows(POSITION, *key, item)
     if not rows:
@@ -95,19 +95,19 @@ def position(session: Session, key: Key, item: str) -> int:
     return int(rows[0][0])
 
 
-def items(session: Session, ids: list[int]) -> list[ArchiveItem]:
-    """The items of these `sort_id`s, in the order of the ids; what is gone by now is left out."""
+def items(session: DatabaseSession, ids: list[int]) -> list[ArchiveItem]:
+    """The items of these `sort_id`s, in the order of the ids; removed items are left out."""
     rows: list[Row] = session.rows(ITEMS % marks(len(ids)), *ids)
     found = [
         ArchiveItem(id=key, when=float(when), with_=with_, stanza=value)
         for key, when, with_, value in rows
-        if isinstance(when, (int, float)) and isinstance(value, str)  # SQLite keeps whatever another program has put there
+        if isinstance(when, (int, float)) and isinstance(value, str)  # SQLite stores values of any type that another program has written
     ]
     return found[::-1] if ids[0] > ids[-1] else found
 
 
-def extend(session: Session, key: Key, items: Sequence[ArchiveItem]) -> None:
-    """Add items in their order; one with the same id goes."""
+def extend(session: DatabaseSession, key: Key, items: Sequence[ArchiveItem]) -> None:
+    """Add items in their order; those with the same ids are replaced."""
     for i in range(0, len(items), BATCH):
         last: dict[str, ArchiveItem] = {}
         for item in items[i : i + BATCH]:
@@ -120,7 +120,7 @@ def extend(session: Session, key: Key, items: Sequence[ArchiveItem]) -> None:
             session.insert(*INSERT_TIME, timed)
 
 
-def delete(session: Session, ids: list[int]) -> None:
+def delete(session: DatabaseSession, ids: list[int]) -> None:
     """Remove the items of these `sort_id`s."""
     for statement in DELETE:
         session.many(statement, [(sort_id,) for sort_id in ids])

@@ -1,7 +1,7 @@
-"""Who has which connection to an SQLite file, and how is none left open when the process forks?
+"""The connection pool of an SQLite file, which is closed before the process forks.
 
-A connection that is open at a fork poisons the child: SQLite there believes to hold locks that the operating system knows nothing of, and
-when the parent closes its own, the write-ahead log is removed under the child, with what the child has acknowledged
+A connection that is open at a fork corrupts data: SQLite in the child assumes locks that the operating system does not have, and when
+the parent closes its own connection, the write-ahead log is removed with changes that the child has acknowledged
 (sqlite.org/howtocorrupt.html §2.6). So idle connections are closed before a fork, and ones in use waited for.
 """
 
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 IDLE = 8
 """Connections kept open for the next call."""
 PATIENCE = 5.0
-"""Seconds that a fork waits for threads that are in the middle of a call."""
+"""Seconds that a fork waits for threads that are inside a call."""
 
 
-class _Process:
+class _ProcessConnections:
     """The connections of one process. `condition` guards the others, and is held while the process forks."""
 
     def __init__(self) -> None:
@@ -33,19 +33,19 @@ class _Process:
         self.forking = False
 
     def lent_here(self, more: int = 0) -> int:
-        """How many the current thread has."""
+        """The number of connections that the current thread has borrowed."""
         self.here.lent = getattr(self.here, "lent", 0) + more
         return int(self.here.lent)
 
 
-class Connections:
-    """Lends connections, one borrower at a time each. Closed by `close`."""
+class SQLiteConnections:
+    """Lends connections, each to one borrower at a time. Closed by `close`."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
-        self._processes: dict[int, _Process] = {}
+        self._processes: dict[int, _ProcessConnections] = {}
         self._closed = False
-        # hooks cannot be taken back: they must not keep a closed storage alive
+        # hooks cannot be unregistered: they must not keep a closed storage alive
         me = weakref.ref(self)
         os.register_at_fork(before=lambda: _Hooks.before(me()), after_in_parent=lambda: _Hooks.after(me()))
 
@@ -72,21 +72,21 @@ class Connections:
                     self._take_back(process, connection)
                 process.condition.notify_all()
 
-    def _take_back(self, process: _Process, connection: sqlite3.Connection) -> None:
+    def _take_back(self, process: _ProcessConnections, connection: sqlite3.Connection) -> None:
         if len(process.idle) < IDLE and not self._closed:
             process.idle.append(connection)
         else:
             connection.close()
 
     def close(self) -> None:
-        """Close what is idle now, and the rest when it comes back."""
+        """Close idle connections now, and the others when they are returned."""
         self._closed = True
         process = self._process()
         with process.condition:
             _close(process.idle)
 
-    def _process(self) -> _Process:
-        return self._processes.get(os.getpid()) or self._processes.setdefault(os.getpid(), _Process())
+    def _process(self) -> _ProcessConnections:
+        return self._processes.get(os.getpid()) or self._processes.setdefault(os.getpid(), _ProcessConnections())
 
     def before_fork(self) -> None:
         process = self._process()
@@ -96,7 +96,7 @@ class Connections:
                 log.warning("forked while %d calls to the storage were running", process.lent)
             _close(process.idle)
         finally:
-            # not before the wait, in which another thread may fork and take the flag away
+            # not before the wait, in which another thread may fork and clear the flag
             process.forking = True
 
     def after_fork(self) -> None:
@@ -107,15 +107,15 @@ class Connections:
 
 
 class _Hooks:
-    """What is left of a storage in the hooks of a fork."""
+    """The hooks of a fork, which outlive the storage."""
 
     @staticmethod
-    def before(connections: Connections | None) -> None:
+    def before(connections: SQLiteConnections | None) -> None:
         if connections is not None:
             connections.before_fork()
 
     @staticmethod
-    def after(connections: Connections | None) -> None:
+    def after(connections: SQLiteConnections | None) -> None:
         if connections is not None:
             connections.after_fork()
 

@@ -1,4 +1,4 @@
-"""Which hosts, users and stores have content, and how does all of a user's go away?"""
+"""Hosts, users and stores with content, and removal of all content of a user."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from drivers.names import Key
-from drivers.sql.session import Engine, Session
+from drivers.sql.session import DatabaseSession, Engine
 
 Sort = Literal["keyval", "list", "archive"]
 TABLES: dict[str, Sort] = {"prosody": "keyval", "xmpprest_list": "list", "prosodyarchive": "archive"}
@@ -25,7 +25,7 @@ def users(engine: Engine, host: str, store: str | None) -> Iterator[str]:
     selects = " UNION ".join(USERS.format(table, condition, BATCH) for table in TABLES)
     last = ""  # the host's own content has the empty user and is none
 
-    def batch(session: Session) -> list[str]:
+    def batch(session: DatabaseSession) -> list[str]:
         rows = session.rows(f"{selects} ORDER BY 1 LIMIT {BATCH}", *[host, last, *parameters] * len(TABLES))
         return [user for (user,) in rows]
 
@@ -34,8 +34,8 @@ def users(engine: Engine, host: str, store: str | None) -> Iterator[str]:
         last = names[-1]
 
 
-def stores(session: Session, host: str, user: str) -> list[tuple[str, Sort]]:
-    """Stores with content, each with its sort."""
+def stores(session: DatabaseSession, host: str, user: str) -> list[tuple[str, Sort]]:
+    """Stores with content, each with its kind."""
     found: list[tuple[str, Sort]] = []
     for table, sort in TABLES.items():
         select = f'SELECT MIN("store") FROM "{table}" WHERE "host"=? AND "user"=? AND "store">?'  # noqa: S608
@@ -43,8 +43,8 @@ def stores(session: Session, host: str, user: str) -> list[tuple[str, Sort]]:
     return found
 
 
-def hosts(session: Session) -> list[str]:
-    """Hosts with content, the empty one for what belongs to none."""
+def hosts(session: DatabaseSession) -> list[str]:
+    """Hosts with content, "" for content without a host."""
     found: set[str] = set()
     for table in TABLES:
         if session.rows(f'SELECT 1 FROM "{table}" WHERE "host"=\'\' LIMIT 1'):  # noqa: S608
@@ -53,14 +53,14 @@ def hosts(session: Session) -> list[str]:
     return list(found)
 
 
-def _steps(session: Session, sql: str, *parameters: str) -> Iterator[str]:
-    """Names that the last column of an index has: one step down the index per name, however many rows each has."""
+def _steps(session: DatabaseSession, sql: str, *parameters: str) -> Iterator[str]:
+    """The distinct values of the last column of an index: one step in the index per value, however many rows each has."""
     name = ""
     while (name := session.rows(sql, *parameters, name)[0][0]) is not None:
         yield name
 
 
-def purge(session: Session, key: Key) -> None:
+def purge(session: DatabaseSession, key: Key) -> None:
     """Remove everything of a user."""
     session.run(DELETE_TIMES, key.host, key.user)
     for table in TABLES:

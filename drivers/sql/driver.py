@@ -1,4 +1,4 @@
-"""How does the storage contract run on SQL tables? The same for every database; an engine makes the difference."""
+"""The storage contract on SQL tables, the same for every database; the engine differs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from drivers.archives import checked_item, checked_query
 from drivers.names import Key, check_name, checked_key
 from drivers.sql import archive, contents, keyval, lists, notes
 from drivers.sql.contents import Sort
-from drivers.sql.session import Engine, Session
+from drivers.sql.session import DatabaseSession, Engine
 from drivers.sql.timeline import NOWHERE, Timeline
 from drivers.values import canonical, canonical_table
 
@@ -35,7 +35,7 @@ class SQLDriver(Driver):
     ) -> Table | None:
         key = checked_key(user, host, store)
 
-        def work(session: Session) -> Table | None:
+        def work(session: DatabaseSession) -> Table | None:
             table = canonical_table(change(keyval.load(session, key)))
             keyval.store(session, key, table)
             return table
@@ -55,7 +55,7 @@ class SQLDriver(Driver):
     ) -> list[Value] | None:
         key = checked_key(user, host, store)
 
-        def work(session: Session) -> list[Value] | None:
+        def work(session: DatabaseSession) -> list[Value] | None:
             items = [canonical(item) for item in change(lists.load(session, key, 0, None)) or ()]
             lists.store(session, key, items)
             return items or None
@@ -80,7 +80,7 @@ class SQLDriver(Driver):
 
     def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
         errors: dict[int, Exception | None] = {}
-        works: list[tuple[Key, Callable[[Session], None]]] = []
+        works: list[tuple[Key, Callable[[DatabaseSession], None]]] = []
         for n, addition in enumerate(additions):
             try:
                 works.append(_extension(addition))
@@ -95,10 +95,10 @@ class SQLDriver(Driver):
         key = checked_key(user, host, store)
         checked_query(query)
 
-        def work(session: Session) -> list[int]:
-            # a limit makes it worth the while to walk in the order of arrival
+        def work(session: DatabaseSession) -> list[int]:
+            # with a limit it is faster to read in the order of arrival
             bounds = NOWHERE if query.limit is None else self._timeline.bounds(session, key, query)
-            return archive.Selection(session, key, query, bounds).ids(session, query)
+            return archive.ItemSelection(session, key, query, bounds).ids(session, query)
 
         ids = self._engine.read(work)
         return self._items(ids)
@@ -111,14 +111,14 @@ class SQLDriver(Driver):
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         key = checked_key(user, host, store)
         checked_query(query)
-        return self._engine.read(lambda session: archive.Selection(session, key, query).count(session))
+        return self._engine.read(lambda session: archive.ItemSelection(session, key, query).count(session))
 
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         key = checked_key(user, host, store)
         checked_query(query)
 
-        def work(session: Session) -> int:
-            ids = archive.Selection(session, key, query).ids(session, query)
+        def work(session: DatabaseSession) -> int:
+            ids = archive.ItemSelection(session, key, query).ids(session, query)
             archive.delete(session, ids)
             return len(ids)
 
@@ -154,7 +154,7 @@ class SQLDriver(Driver):
         self._engine.close()
 
 
-def _extension(addition: Addition) -> tuple[Key, Callable[[Session], None]]:
-    """What to do with which archive. Raises BadValue."""
+def _extension(addition: Addition) -> tuple[Key, Callable[[DatabaseSession], None]]:
+    """The key and the work for an addition. Raises BadValue."""
     place, items = checked_key(addition.user, addition.host, addition.store), [checked_item(item) for item in addition.items]
     return place, lambda session: archive.extend(session, place, items)

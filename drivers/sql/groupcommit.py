@@ -1,10 +1,10 @@
-"""How do many threads share the price of one commit? Whoever gets the turn writes for all who wait.
+"""Group commit: threads share one transaction, which one of them writes for all that wait.
 
-A commit waits for the disk, the same time for one change as for a hundred. So threads queue their changes; the one whose turn it is
-takes all that wait into one transaction, each behind a savepoint of its own, and commits once. Nobody returns before the commit that
-holds his change.
+A commit waits for the disk, the same time for one change as for a hundred. So threads queue their changes; one of them, the writer, runs
+all that wait in one transaction, each after a savepoint of its own, and commits once. No thread returns before the commit that contains
+its change.
 
-So a change may run in another thread than the one that asked for it: with the context variables of the latter, and its exceptions go there.
+So a change may run in another thread than the one that queued it: with the context variables of the latter, which also gets its exceptions.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ T = TypeVar("T")
 MOST = 256  # changes in one transaction
 
 
-class Change(Generic[T]):
-    """One thread's change: what to do with the connection, and what came of it."""
+class GroupedChange(Generic[T]):
+    """The change of one thread: its work on the connection, and its outcome."""
 
     def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
         self._work = work
@@ -33,11 +33,11 @@ class Change(Generic[T]):
         self.done = False
 
     def run_alone(self, connection: sqlite3.Connection) -> None:
-        """Do it as the only change of its transaction, which comes to nothing if it raises."""
+        """Run it as the only change of its transaction, which is rolled back if it raises."""
         self._result = self._context.run(self._work, connection)
 
     def run(self, connection: sqlite3.Connection) -> None:
-        """Do it, or leave no trace of it in the transaction."""
+        """Run it within the transaction, and undo it if it raises."""
         connection.execute("SAVEPOINT change")
         try:
             self._result = self._context.run(self._work, connection)
@@ -45,49 +45,49 @@ class Change(Generic[T]):
             if self._interrupts(e):
                 raise
             self._error = e
-            if not connection.in_transaction:  # SQLite itself rolls back where the disk is full
+            if not connection.in_transaction:  # SQLite itself rolls back if the disk is full
                 raise
             connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
 
     def _interrupts(self, error: BaseException) -> bool:
-        """Whether this may have come from a signal, which only the main thread hears of, while it was doing another one's work."""
+        """Whether this may come from a signal, which only the main thread receives, while it ran the change of another thread."""
         main = threading.main_thread().ident
         return not isinstance(error, Exception) and threading.get_ident() == main != self._thread
 
     def fail(self, error: BaseException) -> None:
-        """The transaction came to nothing. What interrupts a thread is for that thread alone to raise."""
+        """Record that the transaction failed. An interruption is raised only in the interrupted thread."""
         if not isinstance(error, Exception) and self._thread != threading.get_ident():
             error = StorageError("the thread that was writing for this one was interrupted")
         self._error = self._error or error
 
     def result(self) -> T:
-        """What the work returned. Raises what it raised, or what the commit did."""
+        """The result of the work. Raises what the work or the commit raised."""
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]
 
 
 class GroupCommit:
-    """The queue of one process. `transact` runs changes in one transaction; it raises nothing and lets each change know."""
+    """The queue of one process. `transact` runs changes in one transaction; it raises nothing, and records the outcome in each change."""
 
-    def __init__(self, transact: Callable[[Sequence[Change[Any]]], None], patience: float) -> None:
+    def __init__(self, transact: Callable[[Sequence[GroupedChange[Any]]], None], patience: float) -> None:
         self._transact = transact
         self._patience = patience
-        self._waiting: list[Change[Any]] = []
+        self._waiting: list[GroupedChange[Any]] = []
         self._queue = threading.Lock()
         self._turn = threading.Lock()
-        self._writer: int | None = None  # the thread that has the turn
+        self._writer: int | None = None  # the thread that writes for all
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Have `work` done in a transaction that is committed when this returns. Raises what it raises, and StorageError."""
+        """Run `work` in a transaction that is committed when this returns. Raises what it raises, and StorageError."""
         return self.run_all([work])[0].result()
 
-    def run_all(self, works: Sequence[Callable[[sqlite3.Connection], T]]) -> list[Change[T]]:
-        """Have all of `works` done, each by itself or not at all; they are settled when this returns. Raises StorageError."""
+    def run_all(self, works: Sequence[Callable[[sqlite3.Connection], T]]) -> list[GroupedChange[T]]:
+        """Run all of `works`, each atomically; their outcomes are known when this returns. Raises StorageError."""
         if self._writer == threading.get_ident():
             raise StorageError("a function given to update() must not write to the same storage")
-        changes = [Change(work) for work in works]
+        changes = [GroupedChange(work) for work in works]
         if not changes:
             return changes
         with self._queue:
@@ -96,7 +96,7 @@ class GroupCommit:
             self._withdraw(changes)
         try:
             self._writer = threading.get_ident()
-            while not changes[-1].done:  # with more than MOST before it, it is not in the first transaction
+            while not changes[-1].done:  # it is not in the first transaction if more than MOST are queued before it
                 self._write()
         finally:
             self._writer = None
@@ -104,7 +104,7 @@ class GroupCommit:
         return changes
 
     def _write(self) -> None:
-        """Write for all who wait, oneself included."""
+        """Write the changes of all waiting threads, this one included."""
         with self._queue:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
@@ -113,8 +113,8 @@ class GroupCommit:
             for change in batch:
                 change.done = True
 
-    def _withdraw(self, changes: Sequence[Change[Any]]) -> None:
-        """Give up while nobody has begun with the changes; otherwise their outcome is waited for, with the turn."""
+    def _withdraw(self, changes: Sequence[GroupedChange[Any]]) -> None:
+        """Withdraw changes that have not been started; otherwise wait for their outcome."""
         with self._queue:
             waits = all(change in self._waiting for change in changes)
             if waits:

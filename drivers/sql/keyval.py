@@ -1,4 +1,4 @@
-"""How are tables read and written in `prosody`?"""
+"""Key-value tables in the table `prosody`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from drivers import Table
 from drivers.names import Key
 from drivers.sql.rows import from_rows, to_rows
-from drivers.sql.session import Session
+from drivers.sql.session import DatabaseSession
 
 WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
 COLUMNS = ("key", "type", "value")
@@ -17,20 +17,20 @@ DELETE = f'DELETE FROM "prosody" {WHERE} AND "key"=?'  # noqa: S608
 DELETE_ALL = f'DELETE FROM "prosody" {WHERE}'  # noqa: S608
 
 
-def load(session: Session, key: Key) -> Table | None:
+def load(session: DatabaseSession, key: Key) -> Table | None:
     """The table, or None."""
     return from_rows((k, kind, value) for k, kind, value in session.texts(SELECT, COLUMNS, *key))
 
 
-def store(session: Session, key: Key, table: Table | None) -> None:
-    """Replace the table (canonical, or None); rows that stay as they are are not written again, so a long roster stays cheap."""
+def store(session: DatabaseSession, key: Key, table: Table | None) -> None:
+    """Replace the table (canonical, or None); unchanged rows are not written again, so a change of a long roster is cheap."""
     new = to_rows(table) if table else {}
     if not new:
         session.run(DELETE_ALL, *key)
         return
     old = session.texts(SELECT, COLUMNS, *key)
     times = Counter(row[0] for row in old)
-    # the index is not unique: a key that stands there twice goes, and is written once
+    # the index is not unique: rows of a duplicate key are removed, and one is written
     kept = {k for k, kind, value in old if new.get(k) == (kind, value) and times[k] == 1}
     session.many(DELETE, [(*key, k) for k in times.keys() - kept])
     session.insert(*INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in kept])

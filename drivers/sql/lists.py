@@ -1,6 +1,6 @@
-"""How are plain lists kept beside Prosody's tables?
+"""Plain lists in a table of ours beside Prosody's.
 
-Prosody's SQL storage has no lists (it keeps them in files), so they have a table of ours, which Prosody never looks at.
+Prosody's SQL storage has no lists (it keeps them in files), so they are in a table of ours, which Prosody never reads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from drivers import StorageError, Value
 from drivers.jsontext import json_text
 from drivers.names import Key
-from drivers.sql.session import Session
+from drivers.sql.session import DatabaseSession
 from drivers.sql.typed import json_value
 
 WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
@@ -21,8 +21,8 @@ DELETE_ALL = f'DELETE FROM "xmpprest_list" {WHERE}'  # noqa: S608
 ENDLESS = 2**62
 
 
-def load(session: Session, key: Key, start: int, stop: int | None) -> list[Value] | None:
-    """The items from `start` up to `stop`; None where there is no list."""
+def load(session: DatabaseSession, key: Key, start: int, stop: int | None) -> list[Value] | None:
+    """The items from `start` up to `stop`; None if there is no list."""
     limit = ENDLESS if stop is None else max(0, stop - start)
     rows = session.rows(f"{SELECT} LIMIT ? OFFSET ?", *key, limit, start)
     if not rows and not session.rows(EXISTS, *key):
@@ -37,12 +37,12 @@ def _item(key: Key, text: str) -> Value:
         raise StorageError(f"an item of the list {key.store!r} is not JSON: {e}") from e
 
 
-def append(session: Session, key: Key, item: Value) -> None:
+def append(session: DatabaseSession, key: Key, item: Value) -> None:
     """Add a canonical item."""
     session.insert(*INSERT, [(*key, json_text(item))])
 
 
-def store(session: Session, key: Key, items: Iterable[Value]) -> None:
+def store(session: DatabaseSession, key: Key, items: Iterable[Value]) -> None:
     """Replace the list by canonical items."""
     session.run(DELETE_ALL, *key)
     session.insert(*INSERT, [(*key, json_text(item)) for item in items])

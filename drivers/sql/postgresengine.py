@@ -1,4 +1,4 @@
-"""How are transactions run on PostgreSQL, one writer of a store at a time, and again after a conflict?"""
+"""The PostgreSQL engine: runs transactions, one writer of a store at a time, and again after a conflict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from drivers import BadValue, StorageError
 from drivers.names import Key
 from drivers.sql.postgresschema import TABLES, THERE, ensure_schema
-from drivers.sql.session import Engine, Row, Session
+from drivers.sql.session import DatabaseSession, Engine, Row
 
 T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -31,9 +31,9 @@ POOL = 10
 """Connections per process at most."""
 IDLE = 300.0  # seconds until an unused connection is closed
 PAUSE = (0.002, 0.05)  # seconds before a transaction is run again
-AGAIN = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: it is certain that nothing was written
+AGAIN = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: nothing was written
 UNIQUE = frozenset({"prosody_unique_index", "prosodyarchive_index"})
-"""Indexes by which a row of somebody who takes no locks, such as a running Prosody, shows itself (23505, unique_violation)."""
+"""Indexes whose violation (23505, unique_violation) shows a row of a writer without locks, such as a running Prosody."""
 CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})
 
 LOCK = 'SELECT 1 FROM "xmpprest_lock" WHERE "host"=? AND "user"=? AND "store"=? FOR UPDATE'
@@ -54,12 +54,12 @@ SENTENCES = {
     "08": "the database cannot be reached, or its connection was lost",
 }
 LASTING = ("28", "3D")
-"""What waiting will not help against."""
+"""Errors that do not go away by waiting."""
 REFUSALS = {
     "3D": re.compile(r'FATAL: +database ".*" does not exist'),
     "28": re.compile(r'FATAL: +(role ".*" does not exist|password authentication failed|no pg_hba\.conf entry)'),
 }
-"""What the server says in English where a connection is refused; libpq has no code for that."""
+"""The server's English texts for refused connections; libpq has no code for them."""
 
 
 def _refusal(text: str) -> str:
@@ -71,7 +71,7 @@ def _statement(sql: str) -> bytes:
     return sql.replace("?", "%s").encode()
 
 
-class _Session(Session):
+class _PostgresSession(DatabaseSession):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -92,19 +92,19 @@ class PostgresEngine(Engine):
     def __init__(self, parameters: dict[str, Any]) -> None:
         self._conninfo = make_conninfo(**parameters)
         self._name = f"PostgreSQL database {parameters.get('dbname', '')!r} at {parameters.get('host', 'localhost')}"
-        # by process id: a connection must not be used behind a fork
+        # by process id: a connection must not be used after a fork
         self._pools: dict[int, ConnectionPool[Connection]] = {}
         self._opening: dict[int, threading.Lock] = {}
         self._closed = False
         self._read_only = False
         self._writing = threading.local()
 
-    def read(self, work: Callable[[Session], T]) -> T:
-        return self._again(lambda connection: work(_Session(connection)))
+    def read(self, work: Callable[[DatabaseSession], T]) -> T:
+        return self._again(lambda connection: work(_PostgresSession(connection)))
 
-    def write(self, key: Key, work: Callable[[Session], T]) -> T:
-        def locked(session: Session) -> T:
-            # more than once only if the row was made, and taken away by a purge, between the two statements
+    def write(self, key: Key, work: Callable[[DatabaseSession], T]) -> T:
+        def locked(session: DatabaseSession) -> T:
+            # more than once only if the row was made, and removed by a purge, between the two statements
             while not (session.rows(LOCK, *key) or session.run(NEW_LOCK, *key)):
                 continue
             return work(session)
@@ -118,18 +118,18 @@ class PostgresEngine(Engine):
             self._writing.now = False
 
     def forget(self, key: Key) -> None:
-        """Remove the rows that a user's stores were locked by."""
-        self._again(lambda connection: _Session(connection).run(FORGET, key.host, key.user))
+        """Remove the lock rows of a user's stores."""
+        self._again(lambda connection: _PostgresSession(connection).run(FORGET, key.host, key.user))
 
     def look(self, sql: str, table: str) -> list[Row]:
-        """The rows that a query of one table gives, where there is that table; makes none."""
+        """The rows of a query of one table, if that table exists; makes no tables."""
         with self._errors(), psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
-            session = _Session(connection)
+            session = _PostgresSession(connection)
             return session.rows(sql) if session.rows("SELECT 1 WHERE to_regclass(?) IS NOT NULL", table) else []
 
     def exists(self) -> bool:
         with self._errors(), psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
-            return "prosody" in {name for (name,) in _Session(connection).rows(THERE)}
+            return "prosody" in {name for (name,) in _PostgresSession(connection).rows(THERE)}
 
     def read_only(self) -> None:
         self._read_only = True
@@ -180,7 +180,7 @@ class PostgresEngine(Engine):
         )
 
     def _ensure_schema(self) -> None:
-        # without the pool, which would try for as long as its timeout to reach a database that refuses
+        # without the pool, which would retry until its timeout if the database refuses
         with psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
             try:
                 _transaction(connection, ensure_schema)
@@ -207,7 +207,7 @@ class PostgresEngine(Engine):
 
 
 class _Conflict(Exception):
-    """The engine gave a transaction up."""
+    """The database aborted a transaction."""
 
 
 def _sentence(state: str) -> str:
@@ -222,14 +222,14 @@ def _configure(connection: Connection) -> None:
 
 
 def _configure_to_read(connection: Connection) -> None:
-    """Empty tables, of this connection alone, in place of those that the database lacks."""
+    """Make temporary empty tables, of this connection alone, for those that the database lacks."""
     _configure(connection)
-    there = {name for (name,) in _Session(connection).rows(THERE)}
+    there = {name for (name,) in _PostgresSession(connection).rows(THERE)}
     for name, columns in TABLES.items():
         if name not in there:
             connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})'.encode())
 
 
-def _transaction(connection: Connection, work: Callable[[Session], T]) -> T:
+def _transaction(connection: Connection, work: Callable[[DatabaseSession], T]) -> T:
     with connection.transaction():
-        return work(_Session(connection))
+        return work(_PostgresSession(connection))

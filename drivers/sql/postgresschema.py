@@ -1,8 +1,8 @@
-"""Which tables does a PostgreSQL storage have? Those that mod_storage_sql makes there, and four of ours."""
+"""The tables of a PostgreSQL storage: those of mod_storage_sql, and four of ours."""
 
 from __future__ import annotations
 
-from drivers.sql.session import Session
+from drivers.sql.session import DatabaseSession
 
 TABLES = {
     "prosody": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "key" TEXT NOT NULL, '
@@ -14,7 +14,7 @@ TABLES = {
     '"store" TEXT NOT NULL, "value" TEXT NOT NULL',
     "xmpprest_time": '"sort_id" BIGINT NOT NULL PRIMARY KEY, "at" DOUBLE PRECISION NOT NULL',
     "xmpprest_note": '"name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL',
-    # a row to lock per store that is written: prosody has no unique index, and no row at all for what is not there yet
+    # a row to lock per store that is written: prosody has no unique index, and no row for stores that do not exist yet
     "xmpprest_lock": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, PRIMARY KEY ("host", "user", "store")',
 }
 INDEXES = {
@@ -29,7 +29,7 @@ UNIQUE = {"prosodyarchive_index": '"prosodyarchive" ("host", "user", "store", "k
 THERE = "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))"
 
 
-def ensure_schema(session: Session) -> None:
+def ensure_schema(session: DatabaseSession) -> None:
     """Make the tables that are missing, and the indexes of those. Two processes may try at once: one of them fails, and tries again."""
     missing = TABLES.keys() - {name for (name,) in session.rows(THERE)}
     for table in TABLES:

@@ -1,4 +1,4 @@
-"""How does a table become rows of `prosody`, and back?
+"""Conversion of tables to rows of `prosody`, and back.
 
 One row per member with a non-empty string key, typed `string`, `number`, `boolean`, `json` or `xml`; everything else (array part, other
 keys, the empty key) shares one row with the empty key.
@@ -34,7 +34,7 @@ def to_rows(table: Table) -> dict[str, TypedValue]:
 
 
 def from_rows(rows: Iterable[tuple[str, str, str]]) -> Table | None:
-    """The table that rows of key, type and value make, without those that cannot be read; None where there are no others."""
+    """The table of rows of key, type and value, without unreadable ones; None if there are no others."""
     entries: list[tuple[Any, Any]] = []
     for key, kind, text in rows:
         value = untyped(kind, text)

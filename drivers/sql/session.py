@@ -1,6 +1,6 @@
-"""What do the SQL statements need from a database? A session to run them in, and an engine that opens sessions.
+"""The interface of the databases: sessions, which run SQL statements, and engines, which open sessions.
 
-Statements are written with `?` for parameters; an engine whose database wants another sign replaces it.
+Statements are written with `?` for parameters; an engine whose database needs another sign replaces it.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
-class Session(ABC):
+class DatabaseSession(ABC):
     """One connection, inside a transaction if it writes."""
 
     @abstractmethod
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
-        """Every row that a query gives."""
+        """All rows of a query."""
 
     def texts(self, sql: str, columns: Sequence[str], *parameters: Any) -> list[Row]:
-        """As `rows`, for a query that gives these columns and text in all of them; cheaper where every row has a price."""
+        """As `rows`, for a query of these columns with text in all of them; faster if each row has a cost."""
         return self.rows(sql, *parameters)
 
     @abstractmethod
     def run(self, sql: str, *parameters: Any) -> int:
-        """Run a statement; how many rows it touched."""
+        """Run a statement; the number of rows that it affected."""
 
     @abstractmethod
     def many(self, sql: str, rows: Iterable[Row]) -> None:
         """Run a statement once per row of parameters."""
 
     def insert(self, into: str, values: str, rows: Sequence[Row]) -> None:
-        """Run `into VALUES values`, once per row of parameters; cheaper where every statement has a price."""
+        """Run `into VALUES values`, once per row of parameters; faster if each statement has a cost."""
         self.many(f"{into} VALUES {values}", rows)
 
 
 class Engine(ABC):
-    """Opens sessions. Every error of the database leaves it as a StorageError, what `work` itself raises goes through."""
+    """Opens sessions. Errors of the database are raised as StorageError; exceptions of `work` itself are passed on."""
 
     @abstractmethod
-    def read(self, work: Callable[[Session], T]) -> T:
-        """Run `work` where it may read. It may be run again, after a conflict."""
+    def read(self, work: Callable[[DatabaseSession], T]) -> T:
+        """Run `work` for reading. It may be run again after a conflict."""
 
     @abstractmethod
-    def write(self, key: Key, work: Callable[[Session], T]) -> T:
-        """Run `work` in a transaction that no other writer of `key` comes between; it is on disk at return. It may be run again."""
+    def write(self, key: Key, work: Callable[[DatabaseSession], T]) -> T:
+        """Run `work` in a transaction without other writers of `key`; it is durable at return. It may be run again."""
 
-    def write_all(self, works: Sequence[tuple[Key, Callable[[Session], T]]]) -> list[T | Exception]:
-        """As `write` for each of them; what it returned or raised. With fewer waits for the disk, where that can be."""
+    def write_all(self, works: Sequence[tuple[Key, Callable[[DatabaseSession], T]]]) -> list[T | Exception]:
+        """As `write` for each of them, with fewer waits for the disk if possible; the result or exception of each."""
         results: list[T | Exception] = []
         for key, work in works:
             try:
@@ -62,12 +62,12 @@ class Engine(ABC):
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether there are tables already; none are made by asking."""
+        """Whether the tables exist already; makes none."""
 
     @abstractmethod
     def read_only(self) -> None:
-        """From now on nothing is made or changed; tables that are missing count as empty."""
+        """From now on make and change nothing; missing tables count as empty."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""

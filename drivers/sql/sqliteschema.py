@@ -1,4 +1,4 @@
-"""Which tables and indexes does an SQLite storage have, and how is the file looked after?"""
+"""The tables and indexes of an SQLite storage, and the mode of its file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-# to the letter what mod_storage_sql makes
+# exactly what mod_storage_sql makes
 TABLES = {
     "prosody": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "key" TEXT NOT NULL, '
     '"type" TEXT NOT NULL, "value" TEXT NOT NULL',
@@ -31,14 +31,14 @@ INDEXES = {
 }
 
 REPLACED = {"prosody_index": "prosody_unique_index"}
-"""Indexes that are not wanted where there is another: Prosody 13 makes the latter, and drops the former at every start."""
+"""Indexes that another one replaces: Prosody 13 makes the latter, and drops the former at every start."""
 
 
 def ensure_schema(connection: sqlite3.Connection) -> None:
-    """Make what is missing, and turn the write-ahead log on. Instant on a file that has everything, however large."""
+    """Make what is missing, and turn the write-ahead log on. Instant on a complete file, however large."""
     database = Database(connection)
     if database.journal_mode != "wal":
-        # a read-only file, or one that another process is using, is served in the mode it is in: as durable, only slower
+        # a read-only file, or one in use by another process, keeps its mode: as durable, but slower
         with suppress(sqlite3.OperationalError):
             database.enable_wal()
     names = _names(database)
@@ -58,7 +58,7 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
 
 
 def stand_in_for_missing(connection: sqlite3.Connection) -> None:
-    """Empty tables, of this connection alone, in place of those that the file lacks."""
+    """Make temporary empty tables, of this connection alone, for those that the file lacks."""
     connection.execute("PRAGMA temp_store=MEMORY")
     there = _names(Database(connection))
     for name, columns in TABLES.items():

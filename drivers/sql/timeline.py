@@ -1,9 +1,9 @@
-"""Where in the order of arrival does a time lie? So that a page out of the middle of an archive costs no more than one at its end.
+"""The timeline of an archive: the bounds of a time in the order of arrival, so that a page from the middle costs as little as the last one.
 
-Items mostly arrive in the order of their times, but not surely: a clock is set back, old messages are imported. `back` is how far, in
-seconds, an item was ever behind the latest one before it. Whatever is later than `t + back` has arrived after everything that is not
-later than `t`; and whatever is earlier than `t - back` before everything that is not earlier. So two look-ups by time bound a search in
-the order of arrival, and none of its results can be outside.
+Items usually arrive in the order of their times, but not always: a clock is set back, old messages are imported. `back` is the largest
+number of seconds that an item was older than the latest one before it. Items later than `t + back` have arrived after all items that
+are not later than `t`; items earlier than `t - back` before all that are not earlier. So two look-ups by time bound a search in the
+order of arrival, and none of its results can be outside.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from drivers import ArchiveQuery
 from drivers.names import Key
-from drivers.sql.session import Session
+from drivers.sql.session import DatabaseSession
 
 OF_KEY = 'a."host"=? AND a."user"=? AND a."store"=?'
 SCAN = (
@@ -29,46 +29,46 @@ EARLIER = f'{ONE}<? ORDER BY a."when" DESC, a."sort_id" DESC LIMIT 1'
 SLACK = 60
 """Seconds on top of `back`, for items whose writer commits after one that has come later."""
 REMEMBERED = 10_000
-"""Archives whose `back` is known; the one asked least lately is forgotten first."""
+"""Archives whose `back` is cached; the least recently used one is dropped first."""
 
 
 class Known(NamedTuple):
-    """What was seen of an archive up to the item `upto`."""
+    """The state of an archive up to the item `upto`."""
 
     upto: int = 0  # sort_id
     latest: int = -(2**40)  # the latest time, Unix time in seconds
     back: int = 0  # seconds
 
 
-class Bounds(NamedTuple):
+class PositionBounds(NamedTuple):
     """`sort_id`s between which the items of a query are, both exclusive; None: no bound is known."""
 
     above: int | None = None
     below: int | None = None
 
 
-NOWHERE = Bounds()
+NOWHERE = PositionBounds()
 """Nothing has been looked up."""
 
 
 class Timeline:
-    """How far the archives of one storage are out of order, as this process knows. The first look at an archive reads all of it."""
+    """Caches how far the archives of one storage are out of order. The first use of an archive reads all of it."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[Key, Known] = OrderedDict()
         self._lock = threading.Lock()
 
-    def bounds(self, session: Session, key: Key, query: ArchiveQuery) -> Bounds:
-        """Where the items between the query's times are; NOWHERE without times."""
+    def bounds(self, session: DatabaseSession, key: Key, query: ArchiveQuery) -> PositionBounds:
+        """The bounds of the items between the query's times; NOWHERE without times."""
         if query.start is None and query.end is None:
             return NOWHERE
         reach = self._look(session, key).back + SLACK
         earlier = None if query.start is None else session.rows(EARLIER, *key, math.floor(query.start) - reach)
         later = None if query.end is None else session.rows(LATER, *key, math.floor(query.end) + reach)
-        return Bounds(earlier[0][0] if earlier else None, later[0][0] if later else None)
+        return PositionBounds(earlier[0][0] if earlier else None, later[0][0] if later else None)
 
-    def _look(self, session: Session, key: Key) -> Known:
-        """What is known of the archive, with what has come since."""
+    def _look(self, session: DatabaseSession, key: Key) -> Known:
+        """The state of the archive, updated by the items added since."""
         with self._lock:
             known = self._known.get(key, Known())
         (upto, latest, back) = session.rows(SCAN, known.latest, known.latest, *key, known.upto)[0]

@@ -1,4 +1,4 @@
-"""Which members stand twice in `prosody`? Prosody 0.12 could leave such rows, as its index is not unique."""
+"""Duplicate members in `prosody`, which Prosody 0.12 could leave, as its index is not unique."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = 10
 
 
 def sentences(rows: list[Row], row_id: str) -> Iterator[str]:
-    """What to say of the rows of SELECT; `row_id`: how the database calls the place of a row, later ones being larger."""
+    """The sentences about the rows of SELECT; `row_id`: the database's name for the position of a row, larger for later ones."""
     for host, user, store, key, count in rows[:SHOWN]:
         owner = f"{user}@{host}" if user else host
         yield f"{owner}: {store}: the member {key!r} stands in {count} rows, so Prosody 13 can change no table at all in this database"

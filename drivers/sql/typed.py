@@ -1,6 +1,6 @@
-"""What does a value look like in the columns `type` and `value` of `prosody`, and back?
+"""Values in the columns `type` and `value` of `prosody`, and back.
 
-Prosody drops a member whose row it cannot read, and keeps the others; so it is here.
+Like Prosody, a member whose row cannot be read is dropped, and the others are kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from drivers.values import INT64, MAX_DEPTH, canonical, number
 
 TypedValue = tuple[str, str]  # type, value
 UNREADABLE: Any = object()
-"""What Prosody would find no value in."""
+"""The mark for columns in which Prosody would find no value."""
 # Lua 5.4's tonumber: no infinities by name, no underscores
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _HEXADECIMAL = re.compile(r"[+-]?0x([\da-f]+\.?[\da-f]*|\.[\da-f]+)(p[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -39,7 +39,7 @@ def typed(value: Value) -> TypedValue:
 
 
 def untyped(kind: str, text: str) -> Value:
-    """The value of the columns; UNREADABLE where they say nothing."""
+    """The value of the columns; UNREADABLE if they have none."""
     if kind == "string":
         return text
     if kind == "number":
@@ -56,10 +56,10 @@ def untyped(kind: str, text: str) -> Value:
 
 
 def json_value(text: str) -> Value:
-    """Read JSON, as the storage contract has values. Raises ValueError."""
+    """Read JSON as a value of the storage contract. Raises ValueError."""
     try:
         value = _DECODER.decode(text)
-        if _SURROGATE.search(text):  # half a pair is not text; what is whole has been joined
+        if _SURROGATE.search(text):  # a lone surrogate is not text; whole pairs have been joined
             value = _DECODER.decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
         return canonical(value) if text.count("[") + text.count("{") > MAX_DEPTH else value
     except RecursionError as e:
@@ -67,7 +67,7 @@ def json_value(text: str) -> Value:
 
 
 def lua_number(text: str) -> int | float | None:
-    """What Lua's `tonumber` makes of a text; None where it is not a number."""
+    """The number that Lua's `tonumber` reads; None if the text is not a number."""
     text = text.strip(_SPACE)
     if _DECIMAL.fullmatch(text):
         return _integer(text) if text.lstrip("+-").isdigit() else number(float(text))
@@ -82,7 +82,7 @@ def lua_number(text: str) -> int | float | None:
 
 
 def _integer(text: str) -> int | float:
-    # past 64 bits a float; and nothing is computed from a million digits
+    # beyond 64 bits a float; a million digits are not converted
     return int(text) if len(text) < 19 or (len(text) < 25 and int(text) in INT64) else number(float(text))
 
 

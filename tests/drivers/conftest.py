@@ -1,4 +1,4 @@
-"""What do the tests of the drivers share?"""
+"""Fixtures shared by the tests of the drivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must every storage driver do? Subclass `DriverContract`, give it a `url`, and pytest runs the whole suite over your driver.
+"""The contract suite: subclass `DriverContract`, give it a `url`, and pytest runs the whole suite over your driver.
 
     from tests.drivers.contract import DriverContract
 

@@ -1,4 +1,4 @@
-"""Does a driver keep archives?"""
+"""Contract: archives."""
 
 from __future__ import annotations
 

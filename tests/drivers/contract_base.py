@@ -1,4 +1,4 @@
-"""How do the tests of the contract get at a storage?"""
+"""Contract: access of the tests to a storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a driver know what it keeps?"""
+"""Contract: listing of hosts, users and stores, and purging."""
 
 from __future__ import annotations
 

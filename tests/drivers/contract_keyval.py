@@ -1,4 +1,4 @@
-"""Does a driver keep tables?"""
+"""Contract: tables."""
 
 from __future__ import annotations
 

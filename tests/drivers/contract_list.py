@@ -1,4 +1,4 @@
-"""Does a driver keep lists?"""
+"""Contract: lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a driver keep notes about the storage apart from its content?"""
+"""Contract: notes about the storage, apart from its content."""
 
 from __future__ import annotations
 

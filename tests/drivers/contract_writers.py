@@ -1,4 +1,4 @@
-"""Does a driver lose anything when several write, and when they die in the middle?"""
+"""Contract: concurrent writers, and writers that die during a write, lose nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One spelling for values, in Python and in Lua, to compare what both make of the same text."""
+"""A canonical text of values, in Python and in Lua, to compare what both read from the same source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Prosody 13 does with a list and its index, in a few lines: for tests of what it would see after ours. Facts: docs/drivers.md."""
+"""What Prosody 13 does with a list and its index, for tests of what it sees after our writes. Facts: docs/drivers.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the drivers in the box fulfil the contract? (PostgreSQL: test_postgres.py)"""
+"""The contract suite over the drivers in the box. (PostgreSQL: test_postgres.py)"""
 
 from __future__ import annotations
 

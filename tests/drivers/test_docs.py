@@ -1,4 +1,4 @@
-"""Does the driver that the documentation shows fulfil the contract, and does the documentation say what is so?"""
+"""The driver in the documentation fulfils the contract, and the documentation is correct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does `check` name what another program would stumble over in the storage, and nothing where nothing is wrong?"""
+"""`check` names what would break another program that uses the storage, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the times in a list file never go backwards for a Prosody that searches by halving, and can every Prosody read them?"""
+"""Times in a list file never go backwards for Prosody's binary search, and every Prosody can read them."""
 
 from __future__ import annotations
 

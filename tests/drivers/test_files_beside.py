@@ -1,4 +1,4 @@
-"""Do the file drivers lose nothing of what another program, which takes no locks, writes to the same files at the same time?"""
+"""File drivers beside another program without locks that writes to the same files: nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the data of a real server load alike from its files and its database, and do its users' passwords check?"""
+"""Data of a real server loads alike from its files and its database, and its users' passwords check."""
 
 from __future__ import annotations
 

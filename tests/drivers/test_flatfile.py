@@ -1,4 +1,4 @@
-"""Are the flat files Prosody's, byte for byte and both ways, and do they heal after a crash?"""
+"""Flat files are Prosody's, byte for byte and both ways, and are repaired after a crash."""
 
 from __future__ import annotations
 

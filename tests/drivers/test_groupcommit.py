@@ -1,4 +1,4 @@
-"""Do threads share commits without sharing each other's failures?"""
+"""Group commit: threads share commits, but not failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from drivers import Driver, StorageError
-from drivers.sql.groupcommit import MOST, Change, GroupCommit
+from drivers.sql.groupcommit import MOST, GroupCommit, GroupedChange
 from tests.conftest import OpenDriver
 
 
@@ -179,7 +179,7 @@ def test_more_threads_than_one_transaction_takes() -> None:
             change.run_alone(None)
 
     group = GroupCommit(transact, 1)
-    group._waiting += [Change(lambda _: None) for _ in range(MOST)]
+    group._waiting += [GroupedChange(lambda _: None) for _ in range(MOST)]
     assert group.run(lambda _: "done") == "done"
     assert batches == [MOST, 1]
 
@@ -236,8 +236,10 @@ def test_an_interruption_is_raised_by_the_thread_that_is_interrupted() -> None:
     def interrupted(_: Any) -> None:
         raise KeyboardInterrupt
 
-    others: list[Change[Any]] = []
-    thread = threading.Thread(target=lambda: others.extend([Change(lambda d: d.execute("INSERT INTO t VALUES (1)")), Change(interrupted)]))
+    others: list[GroupedChange[Any]] = []
+    thread = threading.Thread(
+        target=lambda: others.extend([GroupedChange(lambda d: d.execute("INSERT INTO t VALUES (1)")), GroupedChange(interrupted)])
+    )
     thread.start()
     thread.join()
     group = GroupCommit(transact, 1)

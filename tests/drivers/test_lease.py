@@ -1,4 +1,4 @@
-"""May one gateway alone use a storage for a domain, and does the one that has lost it notice?"""
+"""Leases: only one gateway uses a storage for a domain, and one that has lost its lease notices it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drivers import Driver
-from drivers.lease import LIFE, NOTE, RENEWAL, Lease, Taken, held, holdings
+from drivers.lease import LIFE, NOTE, RENEWAL, Lease, LeaseTaken, held, holdings
 from drivers.migratecommand import run_cli
 
 DOMAINS = ("gw.example", "rooms.gw.example")
@@ -41,9 +41,9 @@ def lease(driver: Driver, clock: Clock, node: str, domains: tuple[str, ...] = DO
 def test_the_second_is_told_who_the_first_is(driver: Driver, clock: Clock) -> None:
     lease(driver, clock, "a").claim()
     clock.now += LIFE - 1
-    with pytest.raises(Taken, match=r"uses this storage for gw\.example: folder of a, last heard of 19 s ago; stop it"):
+    with pytest.raises(LeaseTaken, match=r"uses this storage for gw\.example: folder of a, last heard of 19 s ago; stop it"):
         lease(driver, clock, "b").claim()
-    with pytest.raises(Taken, match="rooms"):  # one of the domains is enough
+    with pytest.raises(LeaseTaken, match="rooms"):  # one of the domains is enough
         lease(driver, clock, "b", ("rooms.gw.example", "b.example")).claim()
     assert holdings(driver.note(NOTE)).keys() == set(DOMAINS)
     lease(driver, clock, "b", ("b.example",)).claim()
@@ -74,12 +74,12 @@ def test_one_that_slept_notices_that_another_came(driver: Driver, clock: Clock) 
     clock.now += LIFE + 60
     b.claim()
     for _ in range(2):
-        with pytest.raises(Taken, match="folder of b"):
+        with pytest.raises(LeaseTaken, match="folder of b"):
             a.keep()
     a.release()  # not its to give back
     b.keep()
     b.release()
-    with pytest.raises(Taken, match="folder of b"):  # also when that one has gone again: the storage is not what it was
+    with pytest.raises(LeaseTaken, match="folder of b"):  # also when that one has gone again: the storage is not what it was
         a.keep()
     a.claim()
     a.keep()
@@ -90,7 +90,7 @@ def test_one_that_slept_alone_goes_on(driver: Driver, clock: Clock) -> None:
     a.claim()
     clock.now += 10 * LIFE
     a.keep()
-    with pytest.raises(Taken):
+    with pytest.raises(LeaseTaken):
         lease(driver, clock, "b").claim()
 
 
@@ -130,7 +130,7 @@ def test_asking_leaves_no_trace(driver: Driver, clock: Clock) -> None:
     assert driver.note(NOTE) is None
     lease(driver, clock, "a").claim()
     lease(driver, clock, "a").require_free()
-    with pytest.raises(Taken):
+    with pytest.raises(LeaseTaken):
         lease(driver, clock, "b").require_free()
 
 

@@ -1,4 +1,4 @@
-"""Does a Prosody 13 on the same files see what was written to its lists, though it keeps an index of them?"""
+"""A Prosody 13 on the same files sees what was written to its lists, despite its index of them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.drivers.contract_base import JULIET
 
 NOW = 1795955210
 STANZA = "<message><body>o</body></message>"
-Change = Callable[[Driver], object]
+GroupedChange = Callable[[Driver], object]
 
 
 def item(key: str, when: float = NOW + 9) -> ArchiveItem:
     return ArchiveItem(key, when, "r@x", STANZA)
 
 
-ARCHIVE: dict[str, tuple[Change, list[str]]] = {
+ARCHIVE: dict[str, tuple[GroupedChange, list[str]]] = {
     "append": (lambda d: d.archive_append(*JULIET, "archive", STANZA, when=NOW + 9, key="o"), ["p0", "p1", "p2", "o"]),
     "append, fresh": (lambda d: d.archive_extend_all([Addition(*JULIET, "archive", [item("o")], new=True)]), ["p0", "p1", "p2", "o"]),
     "extend": (lambda d: d.archive_extend(*JULIET, "archive", [item("o"), item("q")]), ["p0", "p1", "p2", "o", "q"]),
@@ -111,7 +111,7 @@ def test_the_removal_is_on_the_disk_before_the_list_changes(flat: Driver, archiv
         lambda d: d.archive_append(*JULIET, "archive", STANZA, when=NOW),
     ],
 )
-def test_an_index_without_a_list_goes_with_every_change(flat: Driver, archive: Path, change: Change) -> None:
+def test_an_index_without_a_list_goes_with_every_change(flat: Driver, archive: Path, change: GroupedChange) -> None:
     archive.unlink()
     change(flat)
     assert not prosody13.index_of(archive).exists()

@@ -1,4 +1,4 @@
-"""Is Lua text read as Lua reads it, never run, and written as Prosody writes it?"""
+"""Lua text is read as Lua reads it, never executed, and written as Prosody writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the quick reading, the parser and Lua itself read the same?"""
+"""The fast reader, the parser and Lua itself read the same values."""
 
 from __future__ import annotations
 

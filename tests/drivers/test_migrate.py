@@ -1,4 +1,4 @@
-"""Does everything of one storage arrive in another, and nothing go wrong unnoticed?"""
+"""Migration copies everything from one storage to another, and reports every problem."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drivers import ArchiveItem, Driver
-from drivers.migrate import Step, _contents, _plain, _plain_item, migrate
+from drivers.migrate import MigrationStep, _contents, _plain, _plain_item, migrate
 from drivers.migratecommand import run_cli
 from tests.conftest import OpenDriver
 from tests.drivers.contract_base import JULIET, ROMEO
@@ -90,7 +90,7 @@ def test_an_interrupted_migration_goes_on(opened: Open) -> None:
     one, two = opened("sqlite:x.sqlite"), opened("flatfile:data")
     fill(one)
 
-    def stop(step: Step) -> None:
+    def stop(step: MigrationStep) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -109,7 +109,7 @@ def test_what_differs_is_reported_and_replaced_only_if_asked_for(opened: Open) -
     two.list_append(*JULIET, "wishlist", "other")
     two.archive_append(*ROMEO, "archive", "<message/>", when=5, key="other")
     two.store("nurse", "capulet.example", "accounts", {"password": "kept"})
-    steps: list[Step] = []
+    steps: list[MigrationStep] = []
     report = migrate(one, two, progress=steps.append)
     assert [step for step in steps if step.outcome == "differs"] == report.problems
     assert {step.place.store for step in report.problems} == {"accounts", "wishlist", "archive"}

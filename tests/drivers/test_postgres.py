@@ -1,4 +1,4 @@
-"""Does the PostgreSQL driver fulfil the contract, and survive what only a database server does?"""
+"""The PostgreSQL driver: contract, conflicts and broken connections."""
 
 from __future__ import annotations
 

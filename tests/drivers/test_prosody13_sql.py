@@ -1,4 +1,4 @@
-"""Is a database that a Prosody 13 has written, or is writing now, read and written without loss?"""
+"""A database that a Prosody 13 has written, or is writing now, is read and written without loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a full or read-only disk give a clear error, and lose nothing?"""
+"""A full or read-only disk gives a clear error, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are rows of `prosody` that another program wrote read as Prosody reads them: what it cannot read is absent, and nothing else?"""
+"""Rows of `prosody` by another program are read as Prosody reads them: unreadable ones are absent."""
 
 from __future__ import annotations
 

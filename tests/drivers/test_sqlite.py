@@ -1,4 +1,4 @@
-"""Is the SQLite file a Prosody's, and what does the driver do beyond the contract?"""
+"""The SQLite file is a Prosody's; behaviour of the driver beyond the contract."""
 
 from __future__ import annotations
 

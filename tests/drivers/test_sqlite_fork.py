@@ -1,4 +1,4 @@
-"""Does nothing get lost when a process with an open database forks, and parent and child go on?"""
+"""A fork of a process with an open database loses nothing, in parent and child."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a page between two times hold what it should, in whatever disorder the items came? (drivers/sql/timeline.py)"""
+"""Pages between two times, for items in any order of arrival (drivers/sql/timeline.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that writes to a storage, and says what the storage has acknowledged. Run as: writer.py URL BASE ROLE NAME COUNT"""
+"""A process that writes to a storage, and prints what the storage has acknowledged. Run as: writer.py URL BASE ROLE NAME COUNT"""
 
 from __future__ import annotations
 

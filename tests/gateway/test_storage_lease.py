@@ -17,7 +17,7 @@ import urllib3
 from flask import Flask
 
 from drivers import Driver, open_driver
-from drivers.lease import NOTE, Taken
+from drivers.lease import NOTE, LeaseTaken
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.cli.gateway import alone
 from xmpp_rest.cli.token import token
@@ -45,7 +45,7 @@ def test_two_data_folders_on_one_storage(make_app: MakeApp, tmp_path: Path, kind
     url = f"{kind}:{tmp_path}/shared"
     first, second = make_app(storage_url=url), make_app(storage_url=url)
     assert first.test_client().get("/rest/version", headers=ADMIN).status_code != 503
-    with pytest.raises(Taken, match=f"another gateway uses this storage for {DOMAIN}: that of {tmp_path}/data0 at "):
+    with pytest.raises(LeaseTaken, match=f"another gateway uses this storage for {DOMAIN}: that of {tmp_path}/data0 at "):
         gateway_of(second).start()
     response = second.test_client().get("/rest/version", headers=ADMIN)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
@@ -58,7 +58,7 @@ def test_two_data_folders_on_one_storage(make_app: MakeApp, tmp_path: Path, kind
 def test_another_domain_on_the_same_storage_is_welcome(make_app: MakeApp, shared: str) -> None:
     gateway_of(make_app(storage_url=shared)).start()
     gateway_of(make_app(storage_url=shared, gateway_domain="montague.example")).start()
-    with pytest.raises(Taken, match=rf"for muclight\.{DOMAIN}: "):  # but not with one of the other's domains
+    with pytest.raises(LeaseTaken, match=rf"for muclight\.{DOMAIN}: "):  # but not with one of the other's domains
         gateway_of(make_app(storage_url=shared, gateway_domain="x.example", gateway_rooms_domain=f"muclight.{DOMAIN}")).start()
 
 
@@ -68,7 +68,7 @@ def test_processes_of_one_folder_share_it(make_app: MakeApp, shared: str, tmp_pa
     first.start()
     second.start()
     first.stop()  # the other goes on, so the storage is not free
-    with pytest.raises(Taken):
+    with pytest.raises(LeaseTaken):
         gateway_of(make_app(storage_url=shared)).start()
 
 
@@ -76,7 +76,7 @@ def test_a_copy_of_the_data_folder_is_another_gateway(make_app: MakeApp, shared:
     gateway_of(make_app(storage_url=shared, server_data_dir=str(tmp_path / "data"))).start()
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / keeper.NODE).write_bytes((tmp_path / "data" / keeper.NODE).read_bytes())
-    with pytest.raises(Taken):
+    with pytest.raises(LeaseTaken):
         gateway_of(make_app(storage_url=shared, server_data_dir=str(tmp_path / "copy"))).start()
 
 
@@ -84,12 +84,12 @@ def test_the_command_line_of_another_folder_keeps_away(make_app: MakeApp, shared
     running = gateway_of(make_app(storage_url=shared))
     running.start()
     other = gateway_of(make_app(storage_url=shared))
-    with pytest.raises(Taken), alone(other.settings, offline=True):
+    with pytest.raises(LeaseTaken), alone(other.settings, offline=True):
         pass
     with alone(running.settings, offline=True):
         pass
     account = f"admin@{DOMAIN}"
-    with pytest.raises(Taken):
+    with pytest.raises(LeaseTaken):
         token(other.settings, [account], offline=True)
     assert token(running.settings, [account], offline=True).code == 0
 

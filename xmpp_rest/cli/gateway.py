@@ -82,7 +82,7 @@ def require_storage(settings: Settings, offline: bool) -> None:
 def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
     """A gateway on the storage, without link, threads and HTTP.
 
-    Raises StorageError, GatewayError, Taken if one runs from another data folder.
+    Raises StorageError, GatewayError, LeaseTaken if one runs from another data folder.
     """
     require_storage(settings, offline)
     gateway = Gateway(settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers import Driver, StorageError, open_driver
-from drivers.lease import Taken
+from drivers.lease import LeaseTaken
 from xmpp_rest.config.reload import Merged
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
@@ -67,7 +67,7 @@ class Gateway:
         return self.command(**line)
 
     def prepare(self) -> None:
-        """Take the storage's lease, and make sure that there is an administrator. Raises GatewayError, StorageError, Taken."""
+        """Take the storage's lease, and make sure that there is an administrator. Raises GatewayError, StorageError, LeaseTaken."""
         self.keeper.claim()
         ensure_administrator(self.parts.accounts, self.settings.auth.admins, self.settings.auth.admin_password, self.data_dir)
 
@@ -85,7 +85,7 @@ class Gateway:
                 raise self._failed.with_traceback(None)
             try:
                 self._start()
-            except Taken:
+            except LeaseTaken:
                 raise
             except (StorageError, GatewayError) as e:
                 self._failed, self._failed_at = e, time.monotonic()

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from drivers import BadStorageURL, StorageError, open_driver
-from drivers.lease import Taken
+from drivers.lease import LeaseTaken
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
@@ -122,7 +122,7 @@ def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]
 def is_lasting(error: Exception) -> bool:
     """Whether only another configuration helps; anything else may be over in a while, as when a database restarts."""
     match error:
-        case CannotStart() | SettingsError() | Taken() | BadStorageURL() | GatewayError(name="bad-password"):
+        case CannotStart() | SettingsError() | LeaseTaken() | BadStorageURL() | GatewayError(name="bad-password"):
             return True
         case StorageError():
             return error.lasting
@@ -136,7 +136,7 @@ def explained(error: Exception, settings: Settings | None = None) -> CannotStart
             return error
         case SettingsError():
             return CannotStart(Exit.CONFIG, *error.problems)
-        case Taken():
+        case LeaseTaken():
             return CannotStart(Exit.TEMPFAIL, str(error))
         case StorageError():
             scheme = settings.storage.url.partition(":")[0] if settings else ""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drivers import Driver
-from drivers.lease import LIFE, RENEWAL, Lease, Taken
+from drivers.lease import LIFE, RENEWAL, Lease, LeaseTaken
 from xmpp_rest.incidents import Incidents
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Keeper:
         self._stopping = threading.Event()
         self._looking = threading.Lock()
         self._looked = 0.0
-        self._lost: Taken | None = None
+        self._lost: LeaseTaken | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -66,14 +66,14 @@ class Keeper:
         return self._lost is not None
 
     def claim(self) -> None:
-        """Take the lease. Raises Taken, StorageError."""
+        """Take the lease. Raises LeaseTaken, StorageError."""
         where = f"that of {self._data_dir.resolve()} at {socket.gethostname()}"
         self._lease = Lease(self._driver, make_node(self._data_dir), where, self._domains)
         self._lease.claim()
         self._looked = time.clock_gettime(_CLOCK)
 
     def require_free(self) -> None:
-        """Raise Taken if another gateway has the lease, StorageError."""
+        """Raise LeaseTaken if another gateway has the lease, StorageError."""
         Lease(self._driver, node_of(self._data_dir), "", self._domains).require_free()
 
     def start(self, on_loss: Callable[[], None]) -> None:
@@ -82,7 +82,7 @@ class Keeper:
         self._thread.start()
 
     def require(self) -> None:
-        """Raise Taken if the lease is lost. Looks at once if that has not been done for long, as in a process that was suspended."""
+        """Raise LeaseTaken if the lease is lost. Looks at once if that has not been done for long, as in a process that was suspended."""
         if self._lost is None and time.clock_gettime(_CLOCK) - self._looked > LIFE:
             self._look()
         if self._lost is not None:
@@ -112,7 +112,7 @@ class Keeper:
             try:
                 if self._lease is not None:
                     self._lease.keep()
-            except Taken as e:
+            except LeaseTaken as e:
                 self._lost = e
             except Exception as e:  # while the storage cannot be reached, nobody else can take it either
                 self._incidents.report(log, "lease-not-renewed", "the lease of the storage could not be renewed: %s", e)

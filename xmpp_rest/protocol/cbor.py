@@ -28,7 +28,7 @@ class BadCBOR(ValueError):
     """The bytes are not CBOR, or hold something that JSON cannot express; the sentence says which."""
 
 
-class _CborReader:
+class _CBORReader:
     """Reads the bytes once, from start to end. Methods raise IndexError if the bytes are truncated."""
 
     __slots__ = ("_data", "at")
@@ -143,7 +143,7 @@ def _deeper(depth: int) -> int:
 
 def read_cbor(body: bytes) -> Any:
     """The value of the only item in `body`. Raises BadCBOR."""
-    reader = _CborReader(body)
+    reader = _CBORReader(body)
     try:
         value = reader.item(0)
     except IndexError as e:

@@ -133,7 +133,7 @@ def is_text(value: object) -> TypeGuard[str]:
 
 
 def _is_foreign_ncname(text: str) -> bool:
-    """Whether a name beyond ASCII is valid for the servers' parsers, too: they use expat, as this one does."""
+    """Whether a name beyond ASCII is valid for the servers' parsers too: they use expat, as this one does."""
     if text.isascii() or ":" in text or not (text[0].isalpha() or text[0] == "_"):
         return False
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from drivers.lease import Taken
+from drivers.lease import LeaseTaken
 from xmpp_rest.application import build
 from xmpp_rest.config import descriptors
 from xmpp_rest.config.table import Settings
@@ -81,7 +81,7 @@ def _start(worker: Any) -> None:
     """
     gateway = _gateway(worker)
     gateway.on_loss = partial(os.kill, worker.ppid, signal.SIGTERM)  # of all workers
-    gateway.start_in_time(lambda e: isinstance(e, Taken))
+    gateway.start_in_time(lambda e: isinstance(e, LeaseTaken))
     _freeze()
 
 

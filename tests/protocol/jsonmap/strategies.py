@@ -13,12 +13,12 @@ from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.jsonmap.kinds import KIND_OF_FIELD
 from xmpp_rest.protocol.jsonmap.lines import Attribute, ChildLine, ChildName, Flag, Many, One, OwnText
 from xmpp_rest.protocol.jsonmap.plan import MappingLine, clark
-from xmpp_rest.protocol.jsonmap.scalars import ADDRESS, BOOLEAN, INTEGER, NUMBER, ScalarType, forbidden
+from xmpp_rest.protocol.jsonmap.scalars import ADDRESS, BOOLEAN, INTEGER, NUMBER, Scalar, forbidden
 from xmpp_rest.protocol.namespaces import CLIENT, DATA_FORMS
 
 KINDS = st.sampled_from(sorted(TABLES))
 TEXT = st.text(max_size=8).filter(lambda text: not forbidden(text))
-VALUES: dict[ScalarType, st.SearchStrategy[Any]] = {
+VALUES: dict[Scalar, st.SearchStrategy[Any]] = {
     INTEGER: st.integers(-(2**63), 2**63 - 1),
     NUMBER: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1),
     BOOLEAN: st.booleans(),

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.plan import MappingLine, MappingPlan, clark
-from xmpp_rest.protocol.jsonmap.scalars import STRING, ScalarType
+from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar
 
 ABSENT: Final = object()  # the result of reading an element without content; None is JSON's null
 
@@ -40,7 +40,7 @@ def own_text(element: Element) -> str | None:
 class TextContent:
     """The element's text."""
 
-    scalar: ScalarType = STRING
+    scalar: Scalar = STRING
 
     def bind(self, namespace: str) -> BoundContent:
         to_value, to_text = self.scalar.read, self.scalar.write
@@ -61,7 +61,7 @@ class AttributeContent:
     """One attribute of the element."""
 
     attribute: str
-    scalar: ScalarType = STRING
+    scalar: Scalar = STRING
 
     def bind(self, namespace: str) -> BoundContent:
         def read(element: Element) -> Any:

@@ -24,7 +24,7 @@ _ABOUT = frozenset(
         "encryption", "fallback", "markable", "occupant_id", "stanza_ids", "replace", "attach_to", "reply", "error",
     )
 )  # fmt: skip
-"""Members that describe the content, but are no content themselves."""
+"""Members that describe the content, but are not content themselves."""
 _ACTS = frozenset(("unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe"))
 """Types of presence that need no content if `kind` is given: other programs use these names for `type`, but not such a `kind`."""
 _STATES = tuple(f"{{{CHAT_STATES}}}{state}" for state in ("active", "inactive", "gone", "composing", "paused"))

@@ -10,7 +10,7 @@ from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.fields import ADDRESSING, ERROR_TABLES
 from xmpp_rest.protocol.jsonmap.lines import attr, child, text
 from xmpp_rest.protocol.jsonmap.plan import MappingPlan, Object, clark
-from xmpp_rest.protocol.jsonmap.scalars import STRING, ScalarType, write_number
+from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar, write_number
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
 
 _ERROR = MappingPlan((attr("type"), attr("by"), child("text", STANZA_ERRORS)))
@@ -23,7 +23,7 @@ def _write_code(value: Any) -> str | None:
     return STRING.write(value) if isinstance(value, str) else write_number(value)
 
 
-_CODE = ScalarType("string or number", STRING.read, _write_code)
+_CODE = Scalar("string or number", STRING.read, _write_code)
 _OLDER = MappingPlan((text("body"), attr("error_code", _CODE, "code")))
 
 

@@ -28,7 +28,7 @@ KNOWN: dict[str, frozenset[str]] = {
 }
 """The known members of an object of each kind."""
 _EVERYDAY = frozenset(("archive", "command", "items", "priority", "show", "status", "version"))
-"""Members that objects of other programs have, too: they decide the kind only if every other member belongs to that kind."""
+"""Members that objects of other programs have too: they decide the kind only if every other member belongs to that kind."""
 
 
 def given(obj: dict[str, Any], name: str) -> bool:

@@ -28,14 +28,14 @@ from xmpp_rest.protocol.jsonmap import content
 from xmpp_rest.protocol.jsonmap.content import ABSENT, Content, Lines
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.plan import MappingLine, MappingPlan, Object, clark
-from xmpp_rest.protocol.jsonmap.scalars import STRING, ScalarType
+from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar
 
 
 @dataclass(frozen=True)
 class Attribute(MappingLine):
     """An attribute of the element itself."""
 
-    scalar: ScalarType
+    scalar: Scalar
     attribute: str
 
     def index(self, plan: MappingPlan, namespace: str) -> None:
@@ -51,7 +51,7 @@ class Attribute(MappingLine):
 class OwnText(MappingLine):
     """The text of the element itself."""
 
-    scalar: ScalarType
+    scalar: Scalar
 
     def index(self, plan: MappingPlan, namespace: str) -> None:
         bound = content.TextContent(self.scalar).bind(namespace)
@@ -166,7 +166,7 @@ def _take(name: str, read: Callable[[Element], Any], element: Element, into: Obj
         into[name] = value
 
 
-def attr(field: str, scalar: ScalarType = STRING, attribute: str = "") -> Attribute:
+def attr(field: str, scalar: Scalar = STRING, attribute: str = "") -> Attribute:
     """attr: an attribute of the parent element, named like the field unless `attribute` is given."""
     return Attribute(field, scalar, attribute or field)
 
@@ -176,7 +176,7 @@ def text(field: str) -> OwnText:
     return OwnText(field, STRING)
 
 
-def child(field: str, namespace: str | None = None, scalar: ScalarType = STRING) -> One:
+def child(field: str, namespace: str | None = None, scalar: Scalar = STRING) -> One:
     """child: the text of a child element."""
     return One(field, "child", namespace, field, content.TextContent(scalar))
 

@@ -21,7 +21,7 @@ _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-class ScalarType(NamedTuple):
+class Scalar(NamedTuple):
     """One type: `read` returns None if the text holds no such value, `write` if the value is of another type."""
 
     name: str
@@ -136,8 +136,8 @@ def _write_jid(value: Any) -> str:
         raise BadAddress(f"no XMPP address: {e}; give one such as 'juliet@capulet.example/balcony'") from e
 
 
-STRING = ScalarType("string", _read_string, _write_string)
-INTEGER = ScalarType("integer", read_number, _write_integer)
-NUMBER = ScalarType("number", read_number, write_number)
-BOOLEAN = ScalarType("boolean", _read_boolean, _write_boolean)
-ADDRESS = ScalarType("address", _read_jid, _write_jid)
+STRING = Scalar("string", _read_string, _write_string)
+INTEGER = Scalar("integer", read_number, _write_integer)
+NUMBER = Scalar("number", read_number, write_number)
+BOOLEAN = Scalar("boolean", _read_boolean, _write_boolean)
+ADDRESS = Scalar("address", _read_jid, _write_jid)

@@ -53,7 +53,7 @@ class MucLightEntity:
             return refusal(stanza, stanza_error("bad-request", "a room of this kind is not entered by presence"))
         if stanza.tag == "presence" or not may_be_refused(stanza) or is_answer(stanza):  # XEP §7.2
             return None
-        if sender.domain == self._rooms.domain:  # rooms are not occupants of rooms: two of them would answer each other for ever
+        if sender.domain == self._rooms.domain:  # rooms are not occupants of rooms: two of them would answer each other forever
             return refusal(stanza, stanza_error("item-not-found"))
         try:
             return self._message(stanza, sender, to) if stanza.tag == "message" else self._iq(stanza, sender, to)
