@@ -42,6 +42,23 @@ class Callbacks:
     steps: tuple[Callable[[Any], int], ...]
     #: G1 to G3.
     fields: tuple[Callable[[Any], int], ...]
+    #: Keys of the WSGI environ, and what the machine reads there in place of what was sent.
+    readers: tuple[tuple[str, Callable[[str], str]], ...] = ()
+
+
+def as_declared(environ: dict[str, Any], readers: Iterable[tuple[str, Callable[[str], str]]]) -> dict[str, Any]:
+    """A copy of the WSGI environ with what the readers make of its fields; a field of which they make nothing is not there."""
+    read = dict(environ)
+    for key, reader in readers:
+        if value := reader(str(read.pop(key, ""))):
+            read[key] = value
+    return read
+
+
+def environ_key(field: str) -> str:
+    """Where WSGI has a header field (PEP 3333)."""
+    key = field.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 def needed(steps: Iterable[Step], defined: Collection[str]) -> tuple[Callable[[Any], int], ...]:

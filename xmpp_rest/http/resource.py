@@ -6,7 +6,7 @@ fixed order and makes one correct response of the answers. docs/resource.md has 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
 from flask import Request, Response, request
@@ -23,14 +23,28 @@ from .stop import Created, SeeOther, Stop, SwitchHandler
 __all__ = ["Created", "Resource", "SeeOther", "Stop", "SwitchHandler"]
 
 
+def _ignored(_sent: str) -> str:
+    return ""
+
+
 class Resource:
     """A resource of HTTP. Derive from it, define the callbacks that differ from their defaults, route ``as_view``."""
 
     #: Every method of the IANA registry: the router must let them through for the machine to answer 405 or 501.
     route_methods: ClassVar[frozenset[str]] = REGISTERED_METHODS
 
+    # -- switches
+
     #: Whether HEAD is allowed wherever GET is (RFC 9110 §9.1), though the class does not name it.
     head_as_get: ClassVar[bool] = False
+    #: Header fields that the machine reads as if they had not been sent, such as "Accept".
+    ignored_fields: ClassVar[frozenset[str]] = frozenset()
+    #: Header field → what the machine reads in place of what was sent ("" where it was not); "" means no such field.
+    field_readers: ClassVar[Mapping[str, Callable[[str], str]]] = {}
+    #: Methods by which the resource always comes to be anew, whatever was there: 201, for POST with ``Location``.
+    always_creates: ClassVar[frozenset[str]] = frozenset()
+
+    # -- what an instance has
 
     request: Request
     #: URL arguments of the matched rule.
@@ -78,7 +92,7 @@ class Resource:
 
         The callbacks are those that the class has now; the arguments after ``name`` go to its constructor.
         """
-        callbacks = callbacks_of(cls, Resource)
+        callbacks = callbacks_of(cls, Resource, dict.fromkeys(cls.ignored_fields, _ignored) | dict(cls.field_readers))
 
         def view(**args: Any) -> Response:
             resource = cls(*class_args, **class_kwargs)

@@ -10,7 +10,7 @@ from flask import Request
 
 from . import body
 from .builder import ResponseBuilder
-from .callbacks import Callbacks
+from .callbacks import Callbacks, as_declared
 from .choice import Selection
 from .range_field import Ranges
 
@@ -19,6 +19,7 @@ class StatefulResource(Protocol):
     """What the steps read and set of a resource; :class:`~.resource.Resource` says what each is."""
 
     head_as_get: ClassVar[bool]
+    always_creates: ClassVar[frozenset[str]]
     request: Request
     media_type: str | None
     media_params: dict[str, str]
@@ -46,7 +47,8 @@ class RequestState:
         self.resource = resource
         self.callbacks = callbacks
         self.builder = builder
-        self.environ: dict[str, Any] = resource.request.environ
+        environ: dict[str, Any] = resource.request.environ
+        self.environ = as_declared(environ, callbacks.readers) if callbacks.readers else environ
         # Not request.method: Werkzeug upper-cases it, and a method is case-sensitive (RFC 9110 §9.1).
         self.method: str = self.environ["REQUEST_METHOD"]
         self._answers: dict[str, Any] = {}

@@ -68,8 +68,12 @@ def write(state: RequestState) -> int:
 
 def _written(state: RequestState) -> int:
     """201 where a resource came to be (RFC 9110 §9.3.4, §9.3.3), else F1."""
-    created = not state.resource.exists and (state.method == "PUT" or state.builder.field("Location") is not None)
+    created = _is_new(state) and (state.method == "PUT" or state.builder.field("Location") is not None)
     return 201 if created else success_status(state)
+
+
+def _is_new(state: RequestState) -> bool:
+    return not state.resource.exists or state.method in state.resource.always_creates
 
 
 def _referred(state: RequestState, answer: object) -> int:
@@ -79,7 +83,7 @@ def _referred(state: RequestState, answer: object) -> int:
         case SeeOther(uri=str(uri)):
             status = 303
         case str(uri):
-            status = 303 if state.resource.exists else 201
+            status = 201 if _is_new(state) else 303
         case _:
             raise TypeError(f"the accept callback of a POST must return True, False, Created, SeeOther or a URI, not {answer!r}")
     state.builder.set_field("Location", uri)

@@ -29,11 +29,8 @@ class Events(ClientResource):
     they are the counter of this API, and a Last-Event-ID says nothing.
     """
 
+    ignored_fields = frozenset({"Accept"})  # client-api §1.3
     methods = ("OPTIONS", "GET")
-
-    def init(self) -> None:
-        super().init()
-        self.request.environ["HTTP_ACCEPT"] = "*/*"  # client-api §1.3: not looked at
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return [(("text", "event-stream", "*"), "to_stream")]

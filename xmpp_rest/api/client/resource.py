@@ -51,6 +51,7 @@ class ClientResource(Authenticated):
     Refusal; GatewayError and StorageError are answered here.
     """
 
+    field_readers = {"Content-Type": lambda sent: sent or JSON}  # client-api §1.3: a body that says nothing of its type is JSON
     methods: ClassVar[tuple[str, ...]]
     account: JID
 
@@ -59,11 +60,6 @@ class ClientResource(Authenticated):
         self.settings = gateway.settings.client
 
     # -- the steps of the machine
-
-    def init(self) -> None:
-        self.gateway.start()
-        if not self.request.environ.get("CONTENT_TYPE"):
-            self.request.environ["CONTENT_TYPE"] = JSON  # client-api §1.3: a body that says nothing of its type is JSON
 
     def known_methods(self) -> frozenset[str]:
         return frozenset((self.request.method,))  # client-api §1.8: none is 501 here

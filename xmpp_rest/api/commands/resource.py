@@ -31,11 +31,6 @@ from xmpp_rest.http.resource import Resource, Stop
 METHODS = ["GET", "POST", "OPTIONS"]
 REFUSED_METHODS = ("PUT", "PATCH", "DELETE", "HEAD")
 """COMPAT ejabberd: 400, where RFC 9110 §15.5.6 has 405; and HEAD never runs a command (commands-api §1)."""
-# COMPAT ejabberd: the answer is the outcome of a call and no representation, so there is nothing to negotiate or to compare.
-NOT_LOOKED_AT = (
-    "CONTENT_TYPE", "HTTP_ACCEPT", "HTTP_RANGE",
-    "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE",
-)  # fmt: skip
 HOST_OF = {"add_rosteritem": "localhost", "delete_rosteritem": "localhost"}  # there `host` is the contact's domain (commands-api §15)
 NEIGHBOURS = ("messages", "rooms", "contacts", "sse")  # what the client API has below /api
 PREFLIGHT = {"Content-Type": "text/plain", "Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Max-Age": "86400"}
@@ -44,6 +39,10 @@ PREFLIGHT = {"Content-Type": "text/plain", "Access-Control-Allow-Methods": "GET,
 class Call(Resource):
     """One call of a command. Callbacks in the order in which the machine asks them."""
 
+    # COMPAT ejabberd: the answer is the outcome of a call and not a representation, so there is nothing to negotiate or to compare.
+    ignored_fields = frozenset(
+        {"Content-Type", "Accept", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
+    )
     target: Target
     given: Given
     asker: Asker | None = None
@@ -57,11 +56,8 @@ class Call(Resource):
         self.settings = services.gateway.settings
 
     def init(self) -> None:
-        self.services.gateway.start()
         self.target, self.given = target(self.request, self.args.get("base_version")), []
         g.call = self  # for the audit
-        for name in NOT_LOOKED_AT:
-            self.request.environ.pop(name, None)
 
     def known_methods(self) -> frozenset[str]:
         return frozenset((self.request.method,))  # none is 501 here

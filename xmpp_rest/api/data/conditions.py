@@ -1,8 +1,8 @@
-"""May this write go on, by its If-Match and If-None-Match? Judged where no other write can come between (RFC 9110 §13)."""
+"""If-Match and If-None-Match of a write, evaluated where no other write can come between (RFC 9110 §13)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from drivers import Value
@@ -10,7 +10,8 @@ from xmpp_rest.api.data.formats import entity_tags
 from xmpp_rest.http.conditional import parse_tags
 
 # In the order of RFC 9110 §13.2.2. There are no dates of modification here, so the other two fields never fail.
-FIELDS = {"HTTP_IF_MATCH": "If-Match", "HTTP_IF_NONE_MATCH": "If-None-Match"}
+CONDITIONS = {"If-Match": "HTTP_IF_MATCH", "If-None-Match": "HTTP_IF_NONE_MATCH"}
+"""Header field → its key in a WSGI environ."""
 Tags = frozenset[str]
 
 
@@ -18,9 +19,9 @@ class MalformedTags(ValueError):
     """The field of this name is not a list of entity tags."""
 
 
-def take_conditions(environ: dict[str, Any]) -> dict[str, str]:
-    """The two fields out of a request, so that the state machine, which would judge them before the write, does not."""
-    return {name: value for field, name in FIELDS.items() if (value := environ.pop(field, None)) is not None}
+def conditions_of(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The two fields of a request, those that were sent."""
+    return {name: environ[key] for name, key in CONDITIONS.items() if key in environ}
 
 
 def failing(conditions: dict[str, str]) -> Callable[[Value | None], str | None]:

@@ -27,11 +27,12 @@ class Read(Store):
             if name not in FORMATS:
                 self.refuse(404, f"There is no format {name!r}; write one of {', '.join(FORMATS)}")
             return FORMATS[name]
+        accept = self.request.environ.get("HTTP_ACCEPT", "")
         try:
-            chosen = choose_type(OFFERS, self.accept, None)
+            chosen = choose_type(OFFERS, accept, None)
         except Malformed:
             chosen = None
-        named = chosen is not None and chosen.entry.essence in self.accept.lower()
+        named = chosen is not None and chosen.entry.essence in accept.lower()
         return BY_MEDIA_TYPE[chosen.entry.essence] if chosen and named else FORMATS["json"]
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, list[tuple[str, str]]], str]]:

@@ -34,9 +34,6 @@ class DataResource(Authenticated):
         self.gateway = gateway
         self.data = gateway.parts.data
 
-    def init(self) -> None:
-        self.gateway.start()
-
     def authenticate(self, field: str | None) -> Caller | Refused:
         return super().authenticate(counting(field))
 

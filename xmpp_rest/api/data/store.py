@@ -12,13 +12,9 @@ READS = frozenset({"GET", "HEAD"})
 class Store(DataResource):
     """One store of one account. Serves what needs no content: OPTIONS, and methods that are not allowed."""
 
+    ignored_fields = frozenset({"Accept"})  # COMPAT mod_data_access: whatever it says, there is an answer
     named: Named
     """What the path names; set once the caller is known."""
-
-    def init(self) -> None:
-        super().init()
-        # COMPAT mod_data_access: whatever Accept says, there is an answer
-        self.accept = self.request.environ.pop("HTTP_ACCEPT", "")
 
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE"]

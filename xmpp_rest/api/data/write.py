@@ -1,4 +1,4 @@
-"""How is a store replaced, added to, removed? (data-api §1.5, §1.6)"""
+"""Writes to a store: replaces it, adds to it, removes it (data-api §1.5, §1.6)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NoReturn
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import Value
-from xmpp_rest.api.data.conditions import MalformedTags, failing, take_conditions
+from xmpp_rest.api.data.conditions import CONDITIONS, MalformedTags, conditions_of, failing
 from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, Unreadable
 from xmpp_rest.api.data.path import url_path
 from xmpp_rest.api.data.store import Store
@@ -21,9 +21,9 @@ MAX_LOCATION = 2048  # characters: a longer one, of a name of many bytes, is lef
 class Write(Store):
     """PUT, POST and DELETE."""
 
-    def init(self) -> None:
-        super().init()
-        self.conditions = take_conditions(self.request.environ)
+    field_readers = {"Content-Type": media_type}  # parameters are ignored, however they are written
+    ignored_fields = Store.ignored_fields | CONDITIONS.keys()  # evaluated where no other write can come between
+    always_creates = frozenset({"PUT", "POST"})  # COMPAT mod_data_access: 201, whether there was something or not
 
     def valid_content_headers(self) -> bool:
         """COMPAT mod_data_access: 400, where RFC 9110 §15.5.16 has 415."""
@@ -31,7 +31,6 @@ class Write(Store):
             self.refuse(400, f"Content-Type must be one of {', '.join(BY_MEDIA_TYPE)}")
         if self.request.method == "PUT" and "HTTP_CONTENT_RANGE" in self.request.environ:
             self.refuse(400, "A store is replaced as a whole; leave Content-Range out")  # RFC 9110 §14.5
-        self.request.environ["CONTENT_TYPE"] = self._sent_as()  # parameters are ignored, however they are written
         return True
 
     def _sent_as(self) -> str:
@@ -52,10 +51,6 @@ class Write(Store):
 
     def content_types_accepted(self) -> list[tuple[str, str]]:
         return [(t, "from_body") for t in BY_MEDIA_TYPE]
-
-    def resource_exists(self) -> bool:
-        """A PUT or POST always makes something (COMPAT mod_data_access: 201), and a DELETE always finds something to remove."""
-        return self.request.method == "DELETE"
 
     def from_body(self) -> bool:
         """Keep the body: a PUT as the table of the store, a POST as a new item of its list."""
@@ -101,10 +96,11 @@ class Write(Store):
 
     def _check(self) -> Check | None:
         """None without conditions: then there is nothing to read before the write."""
-        if not self.conditions:
+        conditions = conditions_of(self.request.environ)
+        if not conditions:
             return None
         try:
-            failing_of = failing(self.conditions)
+            failing_of = failing(conditions)
         except MalformedTags as e:
             self.refuse(400, f'{e} is not a list of entity tags; write "TAG", or *')
 

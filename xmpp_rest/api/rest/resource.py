@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NoReturn
 
 from flask import Response
@@ -25,25 +26,38 @@ from xmpp_rest.protocol.jid import JID
 WILDCARD = "*/*"
 
 
+def read_content_type(sent: str) -> str:
+    """COMPAT mod_rest: what follows a blank is cut off, as parameters are."""
+    first, _, rest = sent.partition(";")[0].strip().partition(" ")
+    return first if rest else sent
+
+
+def read_accept(sent: str) -> str:
+    """COMPAT mod_rest: an Accept that names none of the formats is ignored (RFC 9110 §12.4.1 allows that)."""
+    accept = sent.lower()
+    return sent if WILDCARD in accept or any(t in accept for t in REPLY_TYPES) else ""
+
+
 class RestResource(Authenticated):
     """Base of the resources below /rest."""
 
+    field_readers = {"Accept": read_accept, "Content-Type": read_content_type}
     status_of = Authenticated.status_of | {Outcome.WRONG: 403}  # COMPAT mod_rest: 401 only where there are none
     fault = ""  # which error of the table the credentials are
-    accept: str  # the Accept field as it was sent, in lower case
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.limit = gateway.settings.rest.stanza_size_limit
 
-    def init(self) -> None:
-        sent, _, behind = str(self.request.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().partition(" ")
-        if behind:  # COMPAT mod_rest: what stands behind a blank is cut off, as parameters are
-            self.request.environ["CONTENT_TYPE"] = sent
-        self.accept = str(self.request.environ.get("HTTP_ACCEPT", "")).lower()
-        # COMPAT mod_rest: an Accept that names none of the formats is ignored (RFC 9110 §12.4.1 allows that)
-        if self.accept and WILDCARD not in self.accept and not any(t in self.accept for t in REPLY_TYPES):
-            self.request.environ["HTTP_ACCEPT"] = WILDCARD
+    @cached_property
+    def accept(self) -> str:
+        """The Accept field as it was sent, in lower case."""
+        return str(self.request.environ.get("HTTP_ACCEPT", "")).lower()
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type field as the state machine reads it."""
+        return read_content_type(str(self.request.environ.get("CONTENT_TYPE", "")))
 
     def authenticate(self, field: str | None) -> Caller | Refused:
         """An account, or the component itself: here the fixed token is good, and the component's domain with its secret."""
@@ -82,7 +96,7 @@ class RestResource(Authenticated):
         return (self.request.content_length or 0) <= self.limit
 
     def content_types_provided(self) -> Sequence[tuple[tuple[str, str, str], str]]:
-        return _provided(f"{self.accept},{self.request.environ.get('CONTENT_TYPE', '')}")
+        return _provided(f"{self.accept},{self.content_type}")
 
     def body(self) -> bytes:
         """The request's body, of which Content-Length may have said nothing (RFC 9112 §6). Stops with 413, or 400."""
@@ -115,7 +129,7 @@ def _provided(fields: str) -> Sequence[tuple[tuple[str, str, str], str]]:
 
 
 def _type(resource: RestResource) -> dict[str, object]:
-    named = {"type": resource.request.content_type} if resource.request.content_type else {}
+    named = {"type": resource.content_type} if resource.content_type else {}
     return {**named, "remedy": f"Content-Type must be one of {', '.join(CODECS)}"}
 
 

@@ -28,9 +28,8 @@ class StanzaStream(RestResource):
     `?format=xml` for XML in place of JSON. With the component token `?of=` names the account.
     """
 
-    def init(self) -> None:
-        super().init()
-        self.request.environ["HTTP_ACCEPT"] = "*/*"  # `format` chooses; there is no other type
+    field_readers = {}
+    ignored_fields = frozenset({"Accept"})  # `format` chooses; there is no other type
 
     def allowed_methods(self) -> list[str]:
         return ["GET", "OPTIONS"]
