@@ -21,7 +21,7 @@ SENDERS = 64  # different values of {s}
 class Flood(NamedTuple):
     """So many answers came in so many seconds; `delays` in ms, from sending to answer."""
 
-    count: int
+    number: int
     seconds: float
     delays: list[float]
 

@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def pages(port: int, count: int) -> None:
         ("50 out of the middle with one", f"/api/messages/p7@x.example?before={middle}"),
         ("the newest 500", "/api/messages?limit=500"),
     ):
-        show(f"{name}, of {count:,}", percentiles(timed(lambda path=path: client("GET", path), 100)))
+        show(f"{name}, of {count:,}", percentiles(timed(partial(client, "GET", path), 100)))
 
 
 def serve(data: Path, streams: int) -> tuple[int, subprocess.Popen[bytes]]:

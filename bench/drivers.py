@@ -41,6 +41,10 @@ def microseconds(call: Callable[[], Any], repeats: int = 60) -> float:
     return statistics.median(taken) * 1e6
 
 
+def _find_all(driver: Driver, query: ArchiveQuery) -> list[ArchiveItem]:
+    return list(driver.archive_find(*JULIET, "archive", query))
+
+
 def row(name: str, *numbers: float) -> None:
     print(f"  {name:<44}" + "".join(f"{number:>12,.0f}" for number in numbers))
 
@@ -89,7 +93,7 @@ def archives(driver: Driver) -> None:
         "all": ArchiveQuery(),
     }
     for name, query in queries.items():
-        row(f"archive_find: {name}", microseconds(lambda query=query: list(driver.archive_find(*JULIET, "archive", query))))
+        row(f"archive_find: {name}", microseconds(partial(_find_all, driver, query)))
     row("archive_count: one partner", microseconds(lambda: driver.archive_count(*JULIET, "archive", ArchiveQuery(with_="user7@x"))))
 
 

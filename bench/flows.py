@@ -71,7 +71,7 @@ def _flood(
     with attach_again(port, FLOOD, SECRET) as s:
         clock = Clock(pids)
         result = flood(s, stanza, answer, seconds, window)
-    count = stanzas * result.count
+    count = stanzas * result.number
     return Measured(count / result.seconds, *clock.each(count), *_percentiles(result.delays))
 
 
@@ -96,8 +96,9 @@ def fan_out(port: int, pids: Sequence[int]) -> Measured:
             sender.getresponse().read()
             delays += _hear(selector, f"all {n}".encode(), began)
         seconds = time.monotonic() - start
-    for connection in (*readers, sender):
-        connection.close()
+    for reader in readers:
+        reader.close()
+    sender.close()
     return Measured(len(delays) / seconds, *clock.each(len(delays)), *_percentiles(delays), bad=MESSAGES * READERS - len(delays))
 
 

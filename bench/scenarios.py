@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bench.peers import DOMAIN, PLAIN, SINK
-from tests.live.xmppserver import GATEWAY
+from bench.peers import PLAIN, SINK
+from tests.live.xmppserver import DOMAIN, GATEWAY
 
 XML, JSON = "application/xmpp+xml", "application/json"
 CHAT = f'<message to="friar@{SINK}" type="chat"><body>wisely and slow; they stumble that run fast %n</body></message>'

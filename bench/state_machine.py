@@ -30,7 +30,7 @@ from xmpp_rest.http.resource import Resource
 DOCUMENT = {"a": 1}
 TARGET = 1.3
 
-Application = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Thing(Resource):
@@ -68,7 +68,7 @@ def application(view: Callable[..., Any]) -> Application:
 
 
 def environ(accept: str | None) -> dict[str, Any]:
-    builder = EnvironBuilder("/thing/1", headers={"Accept": accept} if accept else {})
+    builder = EnvironBuilder("/thing/1", headers=[("Accept", accept)] if accept else [])
     return builder.get_environ()
 
 

@@ -117,7 +117,7 @@ def test_a_removal_that_cannot_be_told_changes_nothing(
 
 
 def test_a_clock_that_is_ahead_voids_no_new_token(client: FlaskClient, gateway: Gateway) -> None:
-    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**(old or {}), "updated": int(time.time()) + 30})
+    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**dict(old or {}), "updated": int(time.time()) + 30})
     assert is_good(client, {"Authorization": "Bearer " + gateway.parts.tokens.issue(JULIET, ["ejabberd:user"], 60)})
 
 
@@ -145,11 +145,11 @@ def test_a_prosody_beside_us_removes_and_makes_accounts(client: FlaskClient, gat
 
 
 def changed_by_prosody(client: FlaskClient, gateway: Gateway) -> None:
-    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: remade(gateway, created=(old or {})["created"]))
+    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: remade(gateway, created=dict(old or {})["created"]))
 
 
 def updated_by_prosody(client: FlaskClient, gateway: Gateway) -> None:
-    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**(old or {}), "updated": int(time.time()) + 1})
+    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**dict(old or {}), "updated": int(time.time()) + 1})
 
 
 CHANGES: dict[str, Callable[[FlaskClient, Gateway], object]] = {
@@ -189,9 +189,9 @@ def test_it_is_said_how_many_tokens_ended(client: FlaskClient, token: dict[str, 
 def test_a_token_of_an_older_gateway(client: FlaskClient, gateway: Gateway, token: dict[str, str]) -> None:
     """It says nothing of when it was issued: it counts until the account says that it was updated."""
     name = next(gateway.driver.users(DOMAIN, "oauth_token"))
-    gateway.driver.update(name, DOMAIN, "oauth_token", lambda old: {k: v for k, v in (old or {}).items() if k not in ("issued", "account")})
+    gateway.driver.update(name, DOMAIN, "oauth_token", lambda old: {k: v for k, v in dict(old or {}).items() if k not in ("issued", "account")})
     assert not is_good(client, token)
-    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {k: v for k, v in (old or {}).items() if k not in ("created", "updated")})
+    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {k: v for k, v in dict(old or {}).items() if k not in ("created", "updated")})
     assert is_good(client, token)
     run(client, "change_password", **ACCOUNT, newpass="another")
     assert not is_good(client, token)
@@ -216,7 +216,7 @@ def times(client: FlaskClient) -> tuple[Any, Any]:
     ids=["change_password", "/data", "ban_account", "disabled at /data"],
 )
 def test_the_record_says_when_it_changed(client: FlaskClient, gateway: Gateway, change: Callable[[FlaskClient], object]) -> None:
-    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**(old or {}), "created": 1_000, "updated": 2_000})
+    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**dict(old or {}), "created": 1_000, "updated": 2_000})
     before = int(time.time())
     change(client)
     created, updated = times(client)
@@ -227,7 +227,7 @@ def test_the_record_says_when_it_changed(client: FlaskClient, gateway: Gateway, 
 
 def test_unbanning_is_an_update_too(client: FlaskClient, gateway: Gateway) -> None:
     run(client, "ban_account", **ACCOUNT, reason="x")
-    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**(old or {}), "updated": 2_000})
+    gateway.driver.update("juliet", DOMAIN, "accounts", lambda old: {**dict(old or {}), "updated": 2_000})
     run(client, "unban_account", **ACCOUNT)
     assert time.time() - times(client)[1] < 60
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -444,7 +445,7 @@ def test_what_nobody_understands_blocks_nobody(client: FlaskClient, gateway: Gat
 
 def test_what_another_program_changes_is_noticed(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(blocklists.time, "monotonic", _clock(now))
+    monkeypatch.setattr(time, "monotonic", _clock(now))
     message = f"<message from='{ROMEO}' to='{JULIET}'><body>x</body></message>"
     for table, expected in (({ROMEO: 1}, "service-unavailable"), (None, ""), ({"Romeo@Montague.Example": True}, "service-unavailable")):
         gateway.driver.store("juliet", DOMAIN, "blocklist", table)

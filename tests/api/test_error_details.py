@@ -110,7 +110,7 @@ def test_a_bad_room_option_is_the_callers_mistake(client: FlaskClient, option: s
     room = {"room": "r", "service": SERVICE}
     assert client.post("/api/create_room", json=room | {"host": DOMAIN}, headers=ADMIN).status_code == 200
     response = client.post("/api/change_room_option", json=room | {"option": option, "value": value}, headers=ADMIN)
-    assert (response.status_code, response.json.startswith(f"{option}: ")) == (400, True)
+    assert (response.status_code, response.get_json().startswith(f"{option}: ")) == (400, True)
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "é\r\nSet-Cookie: a=b", "%00", "\x7f\x1b[31m"])

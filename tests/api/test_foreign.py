@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -13,7 +11,7 @@ from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.api.commands.groups import COMMANDS
 from xmpp_rest.api.commands.harmless import READS
 
-Fields = Mapping[str, str]
+Fields = dict[str, str]
 JULIET, ADMIN = basic(f"juliet@{DOMAIN}"), basic(f"admin@{DOMAIN}")
 EVIL = "https://evil.example"
 FOREIGN: dict[str, Fields] = {
@@ -136,7 +134,7 @@ def test_a_command_by_post(client: FlaskClient, page: str, kind: str | None) -> 
     fields = ADMIN | FOREIGN[page] | ({"Content-Type": kind} if kind else {})
     body = f'{{"user":"juliet","host":"{DOMAIN}","newpass":"stolen"}}'
     answer = client.post("/api/change_password", data=body, headers=fields)
-    assert (answer.status_code, answer.json["code"]) == (403, 32)
+    assert (answer.status_code, answer.get_json()["code"]) == (403, 32)
     assert client.get("/api/contacts", headers=JULIET).status_code == 200
 
 

@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -188,7 +189,7 @@ SET = [
 
 @pytest.mark.parametrize(("arguments", "name", "text"), SET)
 def test_what_is_set_is_in_the_item(
-    client: FlaskClient, gateway: Gateway, driver: Driver, arguments: dict[str, object], name: str, text: str
+    client: FlaskClient, gateway: Gateway, driver: Driver, arguments: dict[str, Any], name: str, text: str
 ) -> None:
     publish(driver, "urn:xmpp:vcard4", FULL)
     before = dict(texts(card(gateway)))

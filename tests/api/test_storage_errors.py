@@ -116,7 +116,7 @@ def test_a_configuration_that_has_become_wrong(tmp_path: Path) -> None:
         config.write_text(good + "[rest]\niq_timeout = soon\n", "utf-8")
         answer = app.test_client().post("/api/reload_config", json={}, headers=ADMIN)
         assert answer.status_code == 400
-        assert "wsgi.ini: [rest] iq_timeout" in answer.json
-        assert str(tmp_path) not in answer.json
+        assert "wsgi.ini: [rest] iq_timeout" in answer.get_json()
+        assert str(tmp_path) not in answer.get_json()
     finally:
         app.extensions["gateway"].stop()

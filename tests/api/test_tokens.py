@@ -83,7 +83,7 @@ def test_tokens_that_count_for_nothing(client: FlaskClient, gateway: Gateway, to
     owners = {"nobody": f"nobody@{DOMAIN}", "foreign": "romeo@montague.example"}
     headers = token(owners.get(how, f"juliet@{DOMAIN}"), "ejabberd:user", seconds=-5 if how == "expired" else 60)  # type: ignore[operator]
     if how == "banned":
-        gateway.driver.update("juliet", DOMAIN, "accounts", lambda r: {**(r or {}), "disabled": True})
+        gateway.driver.update("juliet", DOMAIN, "accounts", lambda r: {**dict(r or {}), "disabled": True})
     if how == "revoked":
         Tokens(gateway.driver, DOMAIN).revoke(headers["Authorization"].split()[1])
     method, path, body = CALLS[name]

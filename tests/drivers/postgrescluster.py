@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 TIMEOUT = 30.0
 
@@ -42,7 +43,7 @@ class Cluster:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as())
         self._wait()
 
-    def _as(self) -> dict[str, object]:
+    def _as(self) -> dict[str, Any]:
         return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
 
     def _run(self, *command: object) -> None:

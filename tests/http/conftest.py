@@ -71,7 +71,7 @@ def ask(app: Flask, define: Callable[..., type[Resource]]) -> Ask:
     """Send one request to a class, or to a Document with these answers; a programming error is a 500."""
 
     def send(answers: Any = None, method: str = "GET", headers: Any = None, **request: Any) -> TestResponse:
-        cls = answers if isinstance(answers, type) else define(**(answers or {}))
+        cls: Any = answers if isinstance(answers, type) else define(**(answers or {}))
         name = f"thing{len(app.view_functions)}"
         app._got_first_request = False
         app.add_url_rule(f"/{name}/<key>", view_func=cls.as_view(name))

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from flask import Flask, Response
 
+from tests.http.conftest import Ask
 from xmpp_rest.http.builder import ResponseBuilder, construct
 from xmpp_rest.http.resource import Created, Resource
 
 
 @pytest.mark.parametrize("payload", [b"", b"x", None, iter([b"x"])], ids=["empty", "bytes", "none", "stream"])
-def test_there_is_no_default_content_type(payload):
+def test_there_is_no_default_content_type(payload: Any) -> None:
     with Flask("test").app_context():
         assert "Content-Type" not in construct({"Allow": "GET"}, payload, 200).headers
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", "\r\nSet-Cookie: a=b", "a\n"])
-def test_a_line_break_in_a_field_raises(value):
+def test_a_line_break_in_a_field_raises(value: str) -> None:
     with Flask("test").app_context(), pytest.raises(ValueError, match="newline"):
         construct({"Allow": "GET", "Location": value}, b"x", 200)
 
 
-def test_a_response_that_is_asked_for_has_what_was_collected_before():
+def test_a_response_that_is_asked_for_has_what_was_collected_before() -> None:
     builder = ResponseBuilder()
     builder.set_field("Allow", "GET")
     builder.write("x", "text/plain", None)
@@ -35,11 +39,11 @@ def test_a_response_that_is_asked_for_has_what_was_collected_before():
 
 
 @pytest.mark.parametrize("touch", [True, False])
-def test_the_class_is_that_of_the_application(app, define, touch):
+def test_the_class_is_that_of_the_application(app: Flask, define: Callable[..., type[Resource]], touch: bool) -> None:
     class Own(Response):
         pass
 
-    def accept(self):
+    def accept(self: Any) -> Any:
         if touch:
             self.response.headers["X-Touched"] = "yes"
         return Created("/new?")
@@ -53,9 +57,9 @@ def test_the_class_is_that_of_the_application(app, define, touch):
     assert app.test_client().post("/thing").headers["Location"] == "/new?"
 
 
-def test_the_response_under_construction_is_one_object(ask):
+def test_the_response_under_construction_is_one_object(ask: Ask) -> None:
     class Twice(Resource):
-        def to_html(self):
+        def to_html(self) -> Any:
             self.response.headers["X-First"] = "1"
             self.response.headers["X-Second"] = "2"
             return "x"

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from flask import Flask
+
+from tests.http.conftest import Ask
+from xmpp_rest.http.resource import Resource
 
 HTML, PLAIN, JSON = "text/html", "text/plain", "application/json"
 ANY_HTML, ANY_PLAIN = ("text", "html", "*"), ("text", "plain", "*")
@@ -10,7 +17,7 @@ LEVEL1 = ("text", "html", [("level", "1")])
 BOTH = ("text", "html", [("level", "1"), ("format", "flowed")])
 
 
-def provided(*types):
+def provided(*types: Any) -> Any:
     return {"content_types_provided": [(each, "to_text") for each in types]}
 
 
@@ -86,10 +93,10 @@ SELECTED = [
 
 
 @pytest.mark.parametrize(("types", "accept", "media_type", "params"), SELECTED)
-def test_the_selected_type(ask, types, accept, media_type, params):
-    seen = {}
+def test_the_selected_type(ask: Ask, types: Any, accept: Any, media_type: str, params: Any) -> None:
+    seen: dict[str, Any] = {}
 
-    def to_text(self):
+    def to_text(self: Any) -> Any:
         seen.update(media_type=self.media_type, params=self.media_params)
         return "hello"
 
@@ -119,7 +126,7 @@ def test_the_selected_type(ask, types, accept, media_type, params):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"])
-def test_nothing_acceptable(ask, types, accept, method):
+def test_nothing_acceptable(ask: Ask, types: Any, accept: str | None, method: str) -> None:
     changes = {"accept": AssertionError(), "delete_resource": AssertionError(), "resource_exists": AssertionError()}
     response = ask({**provided(*types), **changes}, method, {} if accept is None else {"Accept": accept})
     assert response.status_code == 406
@@ -138,7 +145,7 @@ def test_nothing_acceptable(ask, types, accept, method):
         "(text)/html", "text/html;a=b@c", "**", "*x", "text/html, bad", "text/html;q=0.5 0.5", "é/html",
     ],
 )  # fmt: skip
-def test_malformed(ask, accept):
+def test_malformed(ask: Ask, accept: str) -> None:
     response = ask(provided(HTML, ANY_PLAIN), headers={"Accept": accept})
     assert (response.status_code, response.content_type) == (400, "application/problem+json")
     assert response.json == {"type": "about:blank", "title": "Bad Request", "status": 400}
@@ -153,22 +160,22 @@ def test_malformed(ask, accept):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("accept", [None, "*/*", "text/html", "bad"])
-def test_an_entry_that_is_no_media_type_is_a_programming_error(ask, entry, accept):
+def test_an_entry_that_is_no_media_type_is_a_programming_error(ask: Ask, entry: Any, accept: str | None) -> None:
     headers = {} if accept is None else {"Accept": accept}
     assert ask(provided("text/html", entry), headers=headers).status_code == 500
     assert ask(provided("text/html", entry), headers=headers).status_code == 500  # the caches remember no failure
 
 
 @pytest.mark.parametrize("value", [None, 5, [("text/html",)], ["text/html"]])
-def test_what_is_no_list_of_pairs_is_a_programming_error(ask, value):
+def test_what_is_no_list_of_pairs_is_a_programming_error(ask: Ask, value: Any) -> None:
     assert ask({"content_types_provided": value}).status_code == 500
 
 
-def test_the_default_is_to_html(app):
+def test_the_default_is_to_html(app: Flask) -> None:
     from xmpp_rest.http.resource import Resource
 
     class Page(Resource):
-        def to_html(self):
+        def to_html(self) -> Any:
             return f"<p>{self.media_params}"
 
     app.add_url_rule("/", view_func=Page.as_view("page"))
@@ -192,20 +199,20 @@ def test_the_default_is_to_html(app):
         ("application/xml;charset=UTF-8", "application/xml; charset=UTF-8"),
     ],
 )
-def test_content_type_has_the_entrys_own_parameters(ask, entry, field):
+def test_content_type_has_the_entrys_own_parameters(ask: Ask, entry: Any, field: str) -> None:
     assert ask(provided(entry)).content_type == field
 
 
-def test_content_type_does_not_repeat_the_parameters_of_a_variant(ask):
+def test_content_type_does_not_repeat_the_parameters_of_a_variant(ask: Ask) -> None:
     assert ask(provided(ANY_PLAIN), headers={"Accept": "text/plain;level=1"}).content_type == "text/plain"
 
 
-def test_a_line_break_in_a_parameter_never_reaches_the_wire(ask):
+def test_a_line_break_in_a_parameter_never_reaches_the_wire(ask: Ask) -> None:
     assert ask(provided(("text", "plain", [("a", "b\r\nX: y")]))).status_code == 500
 
 
-def test_what_one_request_does_to_its_parameters_is_not_seen_by_the_next(ask, define):
-    def to_text(self):
+def test_what_one_request_does_to_its_parameters_is_not_seen_by_the_next(ask: Ask, define: Callable[..., type[Resource]]) -> None:
+    def to_text(self: Any) -> Any:
         self.media_params["level"] += "1"
         return self.media_params["level"]
 
@@ -213,7 +220,7 @@ def test_what_one_request_does_to_its_parameters_is_not_seen_by_the_next(ask, de
     assert [ask(cls).text for _ in range(3)] == ["11", "11", "11"]
 
 
-def test_long_fields_are_answered_but_not_remembered(ask):
+def test_long_fields_are_answered_but_not_remembered(ask: Ask) -> None:
     accept = ", ".join(f"application/x-{number};q=0.5" for number in range(100)) + ", text/plain;q=0.1"
     assert ask({}, headers={"Accept": accept}).status_code == 200
     assert ask({}, headers={"Accept": accept.replace("text/plain", "image/png")}).status_code == 406

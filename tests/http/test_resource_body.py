@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import UserDict
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.http.conftest import Ask
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
 
 
-def under(media_type, value):
+def under(media_type: Any, value: Any) -> Any:
     return {"content_types_provided": [(media_type, "to_text")], "to_text": value}
 
 
@@ -42,8 +47,8 @@ def under(media_type, value):
     ],
 )
 @pytest.mark.parametrize("touched", [False, True])
-def test_a_provide_callback_may_return(ask, media_type, value, data, touched):
-    def to_text(self):
+def test_a_provide_callback_may_return(ask: Ask, media_type: str, value: Any, data: Any, touched: bool) -> None:
+    def to_text(self: Any) -> Any:
         if touched:
             self.response.headers["X-Touched"] = "1"
         return value
@@ -74,15 +79,15 @@ def test_a_provide_callback_may_return(ask, media_type, value, data, touched):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_anything_else_is_a_programming_error(ask, media_type, value, method):
+def test_anything_else_is_a_programming_error(ask: Ask, media_type: str, value: Any, method: str) -> None:
     assert ask(under(media_type, value), method).status_code == 500
 
 
 class TestStream:
-    def test_a_generator(self, ask):
+    def test_a_generator(self, ask: Ask) -> None:
         closed = []
 
-        def to_text(self):
+        def to_text(self: Any) -> Iterator[Any]:
             try:
                 yield b"one "
                 yield b"two"
@@ -93,17 +98,17 @@ class TestStream:
         assert (response.status_code, response.data, closed) == (200, b"one two", [True])
         assert "Content-Length" not in response.headers
 
-    def test_an_iterator_that_is_head_is_closed(self, ask):
+    def test_an_iterator_that_is_head_is_closed(self, ask: Ask) -> None:
         class Stream:
             closed = 0
 
-            def __iter__(self):
+            def __iter__(self) -> Any:
                 return self
 
-            def __next__(self):
+            def __next__(self) -> None:
                 raise AssertionError("read for HEAD")
 
-            def close(self):
+            def close(self) -> None:
                 self.closed += 1
 
         stream = Stream()
@@ -111,43 +116,43 @@ class TestStream:
         assert (response.status_code, response.content_type, stream.closed) == (200, "text/plain", 1)
 
     @pytest.mark.parametrize("callback", ["accept", "delete_resource"])
-    def test_is_a_body_even_when_empty(self, ask, callback):
-        def change(self):
+    def test_is_a_body_even_when_empty(self, ask: Ask, callback: str) -> None:
+        def change(self: Any) -> Any:
             self.set_body(iter(()))
             return True
 
         method = "DELETE" if callback == "delete_resource" else "POST"
         assert ask({callback: change}, method).status_code == 200
 
-    def test_may_have_a_length_that_the_callback_knows(self, ask):
-        def to_text(self):
+    def test_may_have_a_length_that_the_callback_knows(self, ask: Ask) -> None:
+        def to_text(self: Any) -> Any:
             self.response.headers["Content-Length"] = "5"
             return iter([b"hel", b"lo"])
 
         response = ask({"to_text": to_text})
         assert (response.headers["Content-Length"], response.text) == ("5", "hello")
 
-        def after_a_text(self):
+        def after_a_text(self: Any) -> Any:
             self.set_body("a longer text")
             return iter([b"hel", b"lo"])
 
         assert "Content-Length" not in ask({"to_text": after_a_text}).headers
         assert "Content-Length" not in ask({"to_text": after_a_text, "init": lambda self: self.response}).headers
 
-    def test_that_is_replaced_is_closed(self, ask):
+    def test_that_is_replaced_is_closed(self, ask: Ask) -> None:
         closed = []
 
         class Stream:
-            def __iter__(self):
+            def __iter__(self) -> Any:
                 return iter(())
 
-            def __next__(self):
+            def __next__(self) -> None:
                 raise StopIteration
 
-            def close(self):
+            def close(self) -> None:
                 closed.append(1)
 
-        def resource_exists(self):
+        def resource_exists(self: Any) -> Any:
             self.set_body(Stream())
             return True
 
@@ -161,7 +166,7 @@ class TestStream:
 
 
 class TestPath:
-    def test_is_sent_piecewise_with_its_length(self, ask, tmp_path):
+    def test_is_sent_piecewise_with_its_length(self, ask: Ask, tmp_path: Path) -> None:
         path = tmp_path / "big"
         path.write_bytes(b"x" * 200_000)
         response = ask({"to_text": path}, buffered=False)
@@ -170,7 +175,7 @@ class TestPath:
         head = ask({"to_text": path}, "HEAD")
         assert (head.headers["Content-Length"], head.data) == ("200000", b"")
 
-    def test_that_is_empty_is_no_body(self, ask, tmp_path):
+    def test_that_is_empty_is_no_body(self, ask: Ask, tmp_path: Path) -> None:
         path = tmp_path / "empty"
         path.touch()
         response = ask({"to_text": path})
@@ -178,14 +183,14 @@ class TestPath:
         assert ask({"accept": lambda self: self.set_body(path) or True}, "POST").status_code == 204
 
     @pytest.mark.parametrize("name", ["missing", ""])
-    def test_that_cannot_be_opened_is_a_programming_error(self, ask, tmp_path, name):
+    def test_that_cannot_be_opened_is_a_programming_error(self, ask: Ask, tmp_path: Path, name: str) -> None:
         assert ask({"to_text": tmp_path / name}).status_code == 500
 
 
 class TestSetBody:
     @pytest.mark.parametrize("touched", [False, True])
-    def test_is_labelled_with_the_negotiated_type(self, ask, touched):
-        def accept(self):
+    def test_is_labelled_with_the_negotiated_type(self, ask: Ask, touched: bool) -> None:
+        def accept(self: Any) -> Any:
             if touched:
                 self.response.headers["X-Touched"] = "1"
             self.set_body({"a": 1})
@@ -194,8 +199,8 @@ class TestSetBody:
         response = ask({**under("application/json", None), "accept": accept}, "POST")
         assert (response.status_code, response.json, response.content_type) == (200, {"a": 1}, "application/json")
 
-    def test_unless_the_callback_writes_its_own(self, ask):
-        def accept(self):
+    def test_unless_the_callback_writes_its_own(self, ask: Ask) -> None:
+        def accept(self: Any) -> Any:
             self.response.content_type = "application/vnd.thing+json; v=1"
             self.set_body({"a": 1})
             return True
@@ -203,8 +208,8 @@ class TestSetBody:
         response = ask({"accept": accept}, "POST")
         assert (response.content_type, response.data) == ("application/vnd.thing+json; v=1", b'{"a":1}')
 
-    def test_before_the_type_is_known_needs_one(self, ask):
-        def with_type(self):
+    def test_before_the_type_is_known_needs_one(self, ask: Ask) -> None:
+        def with_type(self: Any) -> Any:
             self.response.content_type = "application/json"
             self.set_body({"why": "no"})
             return True
@@ -213,8 +218,8 @@ class TestSetBody:
         assert (response.status_code, response.json) == (400, {"why": "no"})
         assert ask({"malformed_request": lambda self: self.set_body({"why": "no"})}).status_code == 500
 
-    def test_replaces_what_was_there(self, ask):
-        def to_text(self):
+    def test_replaces_what_was_there(self, ask: Ask) -> None:
+        def to_text(self: Any) -> None:
             self.response.data = b"a longer text"
             self.set_body("one")
             self.set_body("two")
@@ -222,27 +227,27 @@ class TestSetBody:
         response = ask({"to_text": to_text})
         assert (response.text, response.headers["Content-Length"]) == ("two", "3")
 
-    def test_none_leaves_it(self, ask):
-        def to_text(self):
+    def test_none_leaves_it(self, ask: Ask) -> None:
+        def to_text(self: Any) -> None:
             self.set_body("one")
             self.set_body(None)
 
         assert ask({"to_text": to_text}).text == "one"
 
-    def test_a_value_replaces_what_was_put_before(self, ask):
+    def test_a_value_replaces_what_was_put_before(self, ask: Ask) -> None:
         response = ask({"resource_exists": lambda self: self.set_body("early") or True})
         assert (response.text, response.headers["Content-Length"]) == ("hello", "5")
 
     @pytest.mark.parametrize("value", ["", b""])
-    def test_of_nothing_is_no_body(self, ask, value):
+    def test_of_nothing_is_no_body(self, ask: Ask, value: Any) -> None:
         response = ask({"accept": lambda self: self.set_body(value) or True}, "POST")
         assert (response.status_code, response.content_type) == (204, None)
         response = ask({"forbidden": lambda self: self.set_body(value) or True})
-        assert (response.status_code, response.json["status"]) == (403, 403)
+        assert (response.status_code, response.get_json()["status"]) == (403, 403)
 
     @pytest.mark.parametrize("data", [b"", [], [b""], (b"", b"")])
-    def test_an_empty_response_is_no_body(self, ask, data):
-        def accept(self):
+    def test_an_empty_response_is_no_body(self, ask: Ask, data: Any) -> None:
+        def accept(self: Any) -> Any:
             self.response.response = data if isinstance(data, (list, tuple)) else [data]
             return True
 
@@ -250,8 +255,8 @@ class TestSetBody:
 
 
 class TestContentType:
-    def test_is_never_flasks_default(self, ask):
-        def touch(self):
+    def test_is_never_flasks_default(self, ask: Ask) -> None:
+        def touch(self: Any) -> None:
             self.response.headers["X-Touched"] = "1"
 
         for method in [*METHODS, "OPTIONS"]:
@@ -259,13 +264,13 @@ class TestContentType:
                 assert "html" not in ask(answers, method).headers.get("Content-Type", "")
 
     @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])
-    def test_goes_with_a_body_only(self, ask, method):
+    def test_goes_with_a_body_only(self, ask: Ask, method: str) -> None:
         response = ask({}, method)
         assert (response.status_code, response.content_type) == (204, None)
         assert "Content-Length" not in response.headers
 
-    def test_is_removed_even_if_a_callback_wrote_it(self, ask):
-        def accept(self):
+    def test_is_removed_even_if_a_callback_wrote_it(self, ask: Ask) -> None:
+        def accept(self: Any) -> Any:
             self.response.content_type = "text/html"
             return True
 
@@ -273,6 +278,6 @@ class TestContentType:
         assert ask({"accept": accept, "resource_exists": False}, "PUT").content_type is None
 
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_of_an_empty_representation_stays(self, ask, method):
+    def test_of_an_empty_representation_stays(self, ask: Ask, method: str) -> None:
         assert ask({"to_text": None}, method).content_type == "text/plain"
         assert ask({"to_text": "", "multiple_choices": True}, method).content_type is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
+from tests.http.conftest import Ask
 from xmpp_rest.http.dates import parse_http_date
 
 READS = ["GET", "HEAD"]
@@ -31,7 +33,7 @@ FUTURE = "Fri, 01 Jan 2200 00:00:00 GMT"
     ],
 )
 @pytest.mark.parametrize("method", READS)
-def test_etag(ask, tag, field, method):
+def test_etag(ask: Ask, tag: Any, field: str | None, method: str) -> None:
     response = ask({"generate_etag": tag}, method)
     assert (response.status_code, response.headers.get("ETag")) == (200, field)
 
@@ -41,12 +43,12 @@ def test_etag(ask, tag, field, method):
             ("strong", '"7"'), ("other", "7"), ("strong",), ("strong", 7), ["strong", 7], 7, b'"7"', False, ""],
 )  # fmt: skip
 @pytest.mark.parametrize("headers", [{}, {"If-Match": '"7"'}, {"If-None-Match": '"7"'}])
-def test_what_is_no_entity_tag_is_a_programming_error(ask, tag, headers):
+def test_what_is_no_entity_tag_is_a_programming_error(ask: Ask, tag: Any, headers: Any) -> None:
     response = ask({"generate_etag": tag}, headers=headers)
     assert (response.status_code, response.headers.get("ETag")) == (500, None)
 
 
-def test_a_tag_past_latin_1_goes_as_utf_8_and_comes_back_so(ask):
+def test_a_tag_past_latin_1_goes_as_utf_8_and_comes_back_so(ask: Ask) -> None:
     response = ask({"generate_etag": ("strong", "Ж")})
     on_the_wire = response.headers["ETag"].encode("latin-1")
     assert on_the_wire == '"Ж"'.encode()
@@ -55,7 +57,7 @@ def test_a_tag_past_latin_1_goes_as_utf_8_and_comes_back_so(ask):
 
 
 @pytest.mark.parametrize("method", [*WRITES, "OPTIONS"])
-def test_no_validator_is_asked_for_or_sent_where_it_is_not_listed(ask, method):
+def test_no_validator_is_asked_for_or_sent_where_it_is_not_listed(ask: Ask, method: Any) -> None:
     answers = {name: AssertionError(name) for name in ("generate_etag", "last_modified", "expires")}
     response = ask(answers, method)
     assert response.status_code in (200, 204)
@@ -63,7 +65,7 @@ def test_no_validator_is_asked_for_or_sent_where_it_is_not_listed(ask, method):
 
 
 @pytest.mark.parametrize("method", READS)
-def test_last_modified_and_expires(ask, method):
+def test_last_modified_and_expires(ask: Ask, method: str) -> None:
     response = ask({"last_modified": THEN, "expires": THEN}, method)
     assert response.headers["Last-Modified"] == AT
     assert response.headers["Expires"] == AT
@@ -75,15 +77,16 @@ def test_last_modified_and_expires(ask, method):
 
 @pytest.mark.parametrize("value", [datetime(2012, 1, 1), "yesterday", 5])
 @pytest.mark.parametrize("callback", ["last_modified", "expires"])
-def test_what_is_no_aware_date_is_a_programming_error(ask, callback, value):
+def test_what_is_no_aware_date_is_a_programming_error(ask: Ask, callback: str, value: Any) -> None:
     expected = 200 if (callback, value) == ("expires", "yesterday") else 500
     assert ask({callback: value}).status_code == expected
 
 
-def test_last_modified_in_the_future_is_now(ask):
+def test_last_modified_in_the_future_is_now(ask: Ask) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     response = ask({"last_modified": datetime(2200, 1, 1, tzinfo=UTC)})
     sent = parse_http_date(response.headers["Last-Modified"])
+    assert sent is not None
     assert before <= sent <= datetime.now(UTC)
 
 
@@ -110,7 +113,7 @@ class TestIfMatch:
             ({"generate_etag": '"7"'}, '"*"', False),
         ],
     )
-    def test_holds(self, ask, method, answers, field, holds):
+    def test_holds(self, ask: Ask, method: str, answers: Any, field: str, holds: bool) -> None:
         response = ask(answers, method, {"If-Match": field})
         assert (response.status_code < 300) if holds else (response.status_code == 412)
         assert ("Last-Modified" in response.headers) is False
@@ -120,12 +123,12 @@ class TestIfMatch:
         "field", ["7", '"7', '7"', '*, "7"', '"7", *', "", ",", ' , ,', '"7" "8"', 'w/"7"', '"a b"', '"7";', "W/", "**"]
     )
     @pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
-    def test_malformed(self, ask, method, field, name):
+    def test_malformed(self, ask: Ask, method: str, field: str, name: str) -> None:
         response = ask({"accept": AssertionError(), "delete_resource": AssertionError(), **STRONG}, method,
                        {name: field})  # fmt: skip
         assert response.status_code == 400
 
-    def test_malformed_only_when_the_step_is_reached(self, ask):
+    def test_malformed_only_when_the_step_is_reached(self, ask: Ask) -> None:
         assert ask({**STRONG, "resource_exists": False}, headers={"If-Match": "bad"}).status_code == 404
         assert ask({"forbidden": True}, headers={"If-Match": "bad"}).status_code == 403
         assert ask(STRONG, headers={"If-Match": '"6"', "If-None-Match": "bad"}).status_code == 412
@@ -133,11 +136,11 @@ class TestIfMatch:
         assert ask({"content_types_accepted": []}, "PUT", {"If-Match": "bad"}).status_code == 415
 
     @pytest.mark.parametrize("field", ["*", '"7"'])
-    def test_beats_if_unmodified_since(self, ask, field):
+    def test_beats_if_unmodified_since(self, ask: Ask, field: str) -> None:
         response = ask({**STRONG, "last_modified": THEN}, headers={"If-Match": field, "If-Unmodified-Since": BEFORE})
         assert response.status_code == 200
 
-    def test_goes_on_to_if_none_match(self, ask):
+    def test_goes_on_to_if_none_match(self, ask: Ask) -> None:
         assert ask(STRONG, headers={"If-Match": '"7"', "If-None-Match": '"7"'}).status_code == 304
 
 
@@ -156,11 +159,11 @@ class TestIfUnmodifiedSince:
             ({"last_modified": None}, BEFORE, True),
         ],
     )
-    def test_holds(self, ask, method, answers, field, holds):
+    def test_holds(self, ask: Ask, method: str, answers: Any, field: Any, holds: bool) -> None:
         status = ask(answers, method, {"If-Unmodified-Since": field}).status_code
         assert (status < 300) if holds else (status == 412)
 
-    def test_last_modified_is_not_asked_for_an_invalid_date(self, ask):
+    def test_last_modified_is_not_asked_for_an_invalid_date(self, ask: Ask) -> None:
         answers = {"last_modified": AssertionError()}
         assert ask(answers, "PUT", {"If-Unmodified-Since": "garbage"}).status_code == 204
 
@@ -183,7 +186,7 @@ class TestIfNoneMatch:
         ],
     )
     @pytest.mark.parametrize("method", READS + WRITES)
-    def test_matches(self, ask, method, answers, field, matches):
+    def test_matches(self, ask: Ask, method: str, answers: Any, field: str, matches: bool) -> None:
         status = ask(answers, method, {"If-None-Match": field}).status_code
         if not matches:
             assert status in (200, 204)
@@ -191,11 +194,11 @@ class TestIfNoneMatch:
             assert status == (304 if method in READS else 412)
 
     @pytest.mark.parametrize("field", ['"6"', '"7"'])
-    def test_beats_if_modified_since(self, ask, field):
+    def test_beats_if_modified_since(self, ask: Ask, field: str) -> None:
         response = ask({**STRONG, **DATED}, headers={"If-None-Match": field, "If-Modified-Since": AT})
         assert response.status_code == (304 if field == '"7"' else 200)
 
-    def test_other_methods_that_a_class_allows_are_writes(self, ask):
+    def test_other_methods_that_a_class_allows_are_writes(self, ask: Ask) -> None:
         answers = {"known_methods": ["REPORT"], "allowed_methods": ["REPORT"]}
         assert ask(answers, "REPORT", {"If-None-Match": "*"}).status_code == 412
 
@@ -219,18 +222,18 @@ class TestIfModifiedSince:
             (DATED, "2012-09-21T20:36:14Z", 200),
         ],
     )
-    def test_not_modified(self, ask, method, answers, field, status):
+    def test_not_modified(self, ask: Ask, method: str, answers: Any, field: Any, status: int) -> None:
         assert ask(answers, method, {"If-Modified-Since": field}).status_code == status
 
     @pytest.mark.parametrize("method", WRITES)
-    def test_is_for_reading_only(self, ask, method):
+    def test_is_for_reading_only(self, ask: Ask, method: str) -> None:
         assert ask(DATED, method, {"If-Modified-Since": AFTER}).status_code == 204
 
 
 @pytest.mark.parametrize("method", READS)
 @pytest.mark.parametrize("condition", [{"If-None-Match": '"7"'}, {"If-Modified-Since": AT}])
-def test_304(ask, method, condition):
-    def init(self):
+def test_304(ask: Ask, method: str, condition: Any) -> None:
+    def init(self: Any) -> None:
         self.response.headers["Cache-Control"] = "max-age=60"
         self.response.headers["Content-Location"] = "/thing/1.txt"
         self.response.data = b"nothing of this"
@@ -269,13 +272,13 @@ class TestOnAMissingResource:
             ({"content_types_accepted": None}, "POST", 415),
         ],
     )
-    def test_if_match_fails_only_where_the_request_would_have_written(self, ask, answers, method, status, field):
+    def test_if_match_fails_only_where_the_request_would_have_written(self, ask: Ask, answers: Any, method: str, status: int, field: str) -> None:
         assert ask({**self.MISSING, **answers}, method, {"If-Match": field}).status_code == status
 
     @pytest.mark.parametrize(
         "headers", [{"If-None-Match": "*"}, {"If-None-Match": "bad"}, {"If-Unmodified-Since": BEFORE},
                     {"If-Modified-Since": AFTER}],
     )  # fmt: skip
-    def test_the_others_hold(self, ask, headers):
+    def test_the_others_hold(self, ask: Ask, headers: Any) -> None:
         assert ask(self.MISSING, "PUT", headers).status_code == 201
         assert ask(self.MISSING, "GET", headers).status_code == 404

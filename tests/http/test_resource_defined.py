@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
+from flask import Flask
 
+from tests.http.conftest import Ask
 from xmpp_rest.http.callbacks import CALLBACKS
 from xmpp_rest.http.resource import Resource
 
 
 class TestDefined:
-    def test_a_mixin_counts_on_either_side(self, ask):
+    def test_a_mixin_counts_on_either_side(self, ask: Ask) -> None:
         class Closed:
-            def service_available(self):
+            def service_available(self) -> Any:
                 return False
 
         assert ask(type("A", (Closed, Resource), {})).status_code == 503
         assert ask(type("B", (Resource, Closed), {})).status_code == 503
         assert ask(type("C", (type("D", (Resource,), {}), Closed), {})).status_code == 503
 
-    def test_the_nearest_class_wins(self, ask, define):
+    def test_the_nearest_class_wins(self, ask: Ask, define: Callable[..., type[Resource]]) -> None:
         open_again = define(define(service_available=False), service_available=True)
         assert ask(open_again).status_code == 200
 
-    def test_super_reaches_the_base(self, ask, define):
-        base = define(forbidden=True)
+    def test_super_reaches_the_base(self, ask: Ask, define: Callable[..., type[Resource]]) -> None:
+        base: Any = define(forbidden=True)
 
-        class Open(base):
-            def forbidden(self):
+        class Open(base):  # type: ignore[misc]
+            def forbidden(self) -> Any:
                 return not super().forbidden()
 
         assert ask(Open).status_code == 200
@@ -39,30 +43,30 @@ class TestDefined:
         [staticmethod(lambda: True), classmethod(lambda cls: issubclass(cls, Resource)), staticmethod(partial(bool, 1)),
          property(lambda self: lambda: True)],
     )  # fmt: skip
-    def test_however_it_is_bound(self, ask, attribute):
+    def test_however_it_is_bound(self, ask: Ask, attribute: Any) -> None:
         cls = type("Defined", (Resource,), {"forbidden": attribute})
         assert ask(cls).status_code == 403
 
-    def test_an_attribute_of_the_instance_has_no_effect(self, ask):
-        def init(self):
+    def test_an_attribute_of_the_instance_has_no_effect(self, ask: Ask) -> None:
+        def init(self: Any) -> None:
             self.forbidden = lambda: True
             self.service_available = lambda: False
             self.resource_exists = lambda: True
 
         assert ask({"init": init, "resource_exists": False}).status_code == 404
 
-    def test_the_class_at_the_time_of_as_view_counts(self, app, define):
-        cls = define(service_available=True)
+    def test_the_class_at_the_time_of_as_view_counts(self, app: Flask, define: Callable[..., type[Resource]]) -> None:
+        cls: Any = define(service_available=True)
         app.add_url_rule("/", view_func=cls.as_view("thing"))
         cls.forbidden = lambda self: True
         del cls.service_available
         assert app.test_client().get("/").status_code == 200
 
-    def test_no_callback_is_an_attribute_of_resource(self):
+    def test_no_callback_is_an_attribute_of_resource(self) -> None:
         assert not [name for name in CALLBACKS if hasattr(Resource, name)]
         assert len(CALLBACKS) == 31
 
-    def test_none_is_no_callback(self, ask):
+    def test_none_is_no_callback(self, ask: Ask) -> None:
         assert ask(type("Broken", (Resource,), {"forbidden": None})).status_code == 500
 
 
@@ -90,13 +94,13 @@ EVERYTHING = {
         {"Accept": "text/plain;charset=utf-8;a=b", "Accept-Charset": "utf-8", "Accept-Language": "en", "Range": "bytes=9-"},
     ],
 )
-def test_a_callback_is_called_at_most_once(ask, define, method, exists, headers):
-    calls = Counter()
+def test_a_callback_is_called_at_most_once(ask: Ask, define: Callable[..., type[Resource]], method: str, exists: bool, headers: Any) -> None:
+    calls: Counter[str] = Counter()
     truths = {"service_available", "is_authorized", "valid_entity_length", "delete_resource", "delete_completed", "accept"}
     base = define(**EVERYTHING)
 
-    def counted(name):
-        def callback(self):
+    def counted(name: Any) -> Any:
+        def callback(self: Any) -> Any:
             calls[name] += 1
             if name == "resource_exists":
                 return exists

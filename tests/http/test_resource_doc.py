@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from xmpp_rest.http.callbacks import CALLBACKS
 
@@ -13,22 +15,22 @@ PAGE = (Path(__file__).parents[2] / "docs" / "resource.md").read_text()
 
 
 @pytest.fixture
-def client():
-    names = {"__name__": "page"}
+def client() -> Any:
+    names: dict[str, Any] = {"__name__": "page"}
     exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)), names)
     app = names["app"]
     app.add_url_rule("/plain", view_func=names["Plain"].as_view("plain"))
     return app.test_client()
 
 
-def rows(heading):
+def rows(heading: Any) -> Any:
     table = PAGE.split(heading, 1)[1].split("\n\n", 1)[0]
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table.splitlines()[2:]]
 
 
-def ask(client, request):
+def ask(client: FlaskClient, request: Any) -> Any:
     (method, path), *rest = (part.split(" ", 1) for part in re.findall(r"`(.*?)`", request))
-    options = {"headers": {}}
+    options: dict[str, Any] = {"headers": {}}
     for name, value in rest:
         if re.fullmatch(r"[\w-]+:", name):
             options["headers"][name[:-1]] = value
@@ -41,7 +43,7 @@ def ask(client, request):
     return client.open(path, method=method, **options)
 
 
-def test_the_worked_resource(client):
+def test_the_worked_resource(client: FlaskClient) -> None:
     table = rows("and yet:\n\n")
     assert len(table) == 15
     for request, answer in table:
@@ -56,12 +58,12 @@ def test_the_worked_resource(client):
             assert response.content_type == "text/plain"
 
 
-def test_errors_of_another_shape(client):
+def test_errors_of_another_shape(client: FlaskClient) -> None:
     response = client.put("/plain")
     assert (response.status_code, response.text, response.content_type) == (405, "405 \n", "text/plain")
 
 
-def test_leaving_early(client):
+def test_leaving_early(client: FlaskClient) -> None:
     assert client.get("/jobs/running").status_code == 202
     assert client.get("/jobs/running").json == {"state": "running"}
     watched = client.get("/jobs/watch")
@@ -69,11 +71,13 @@ def test_leaving_early(client):
     assert client.get("/jobs/old").text == "done"
 
 
-def test_the_table_names_every_callback():
+def test_the_table_names_every_callback() -> None:
     named = {name for row in rows("in a request.\n\n") for name in re.findall(r"`(\w+)`", row[0])}
     assert named == CALLBACKS
 
 
-def test_the_diagram_names_every_callback():
-    diagram = re.search(r"```mermaid\n(.*?)```", PAGE, re.DOTALL)[1]
+def test_the_diagram_names_every_callback() -> None:
+    found = re.search(r"```mermaid\n(.*?)```", PAGE, re.DOTALL)
+    assert found
+    diagram = found[1]
     assert {name for name in CALLBACKS if name not in diagram} == {"init"}

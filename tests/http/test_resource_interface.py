@@ -7,45 +7,49 @@ import inspect
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from flask import Blueprint, Flask, Request, Response, request
 
 import xmpp_rest.http.resource
+from tests.http.conftest import Ask
 from xmpp_rest.http.resource import Created, Resource, SeeOther, Stop, SwitchHandler
 
 ROOT = Path(__file__).parents[2]
 
 
 class TestAsView:
-    def test_the_view_function(self):
+    def test_the_view_function(self) -> None:
         class Thing(Resource):
             """A thing."""
 
-        view = Thing.as_view("thing")
+        view: Any = Thing.as_view("thing")
         assert inspect.isfunction(view)
         assert not inspect.iscoroutinefunction(view)
         assert (view.__name__, view.__doc__, view.__module__) == ("thing", "A thing.", __name__)
-        assert view.view_class is Thing
-        assert view.provide_automatic_options is False
-        assert view.methods == Resource.route_methods
+        attributes: Any = view
+        assert attributes.view_class is Thing
+        assert attributes.provide_automatic_options is False
+        assert attributes.methods == Resource.route_methods
 
-    def test_passes_its_arguments_to_the_constructor(self, app):
+    def test_passes_its_arguments_to_the_constructor(self, app: Flask) -> None:
         class Thing(Resource):
-            def __init__(self, greeting, *, whom):
+            def __init__(self, greeting: Any, *, whom: Any) -> None:
                 self.greeting, self.whom = greeting, whom
 
-            def to_html(self):
+            def to_html(self) -> Any:
                 return f"{self.greeting} {self.whom} {self.args}"
 
         app.add_url_rule("/<int:number>/<path:rest>", view_func=Thing.as_view("thing", "hello", whom="juliet"))
         assert app.test_client().get("/5/a/b").text == "hello juliet {'number': 5, 'rest': 'a/b'}"
 
-    def test_makes_one_instance_for_each_request(self, app):
+    def test_makes_one_instance_for_each_request(self, app: Flask) -> None:
         made = []
 
         class Thing(Resource):
-            def __init__(self):
+            def __init__(self) -> None:
                 made.append(self)
 
             to_html = str
@@ -55,15 +59,17 @@ class TestAsView:
             app.test_client().get("/")
         assert len(set(map(id, made))) == 3
 
-    def test_works_in_a_blueprint(self, app):
+    def test_works_in_a_blueprint(self, app: Flask) -> None:
         blueprint = Blueprint("api", __name__, url_prefix="/api")
-        blueprint.add_url_rule("/<key>", view_func=type("T", (Resource,), {"to_html": lambda self: "x"}).as_view("t"))
+        cls: Any = type("T", (Resource,), {"to_html": lambda self: "x"})
+        blueprint.add_url_rule("/<key>", view_func=cls.as_view("t"))
         app.register_blueprint(blueprint)
         assert app.test_client().get("/api/1").text == "x"
         assert app.test_client().options("/api/1").headers["Allow"] == "GET, HEAD, OPTIONS"
 
-    def test_one_view_may_serve_several_rules_and_applications(self):
-        view = type("T", (Resource,), {"to_html": lambda self: str(self.args)}).as_view("t")
+    def test_one_view_may_serve_several_rules_and_applications(self) -> None:
+        cls: Any = type("T", (Resource,), {"to_html": lambda self: str(self.args)})
+        view = cls.as_view("t")
         for number in range(2):
             app = Flask(f"app{number}")
             app.add_url_rule("/a", view_func=view)
@@ -71,7 +77,7 @@ class TestAsView:
             assert app.test_client().get("/a").text == "{}"
             assert app.test_client().get("/b/1").text == "{'x': '1'}"
 
-    def test_after_request_and_the_response_class_of_the_application_count(self, ask, app):
+    def test_after_request_and_the_response_class_of_the_application_count(self, ask: Ask, app: Flask) -> None:
         class Special(Response):
             default_mimetype = "text/special"
 
@@ -79,7 +85,7 @@ class TestAsView:
         seen = []
         app.after_request(lambda response: seen.append(type(response)) or response)
 
-        def touch(self):
+        def touch(self: Any) -> None:
             self.response.headers["X-Touched"] = "1"
 
         for answers in ({}, {"init": touch}, {"resource_exists": False}, {"init": touch, "to_text": None}):
@@ -88,20 +94,20 @@ class TestAsView:
         assert ask({}, "DELETE").content_type is None
         assert seen == [Special] * 5
 
-    def test_leaves_no_reference_cycle(self, ask, define):
+    def test_leaves_no_reference_cycle(self, ask: Ask, define: Callable[..., type[Resource]]) -> None:
         instances = []
 
-        def init(self):
+        def init(self: Any) -> None:
             instances.append(weakref.ref(self))
 
-        def touching(self):
+        def touching(self: Any) -> Any:
             self.response.headers["X-Touched"] = "1"
             return "x"
 
-        def stopping(self):
+        def stopping(self: Any) -> None:
             raise Stop("x")
 
-        def switching(self):
+        def switching(self: Any) -> None:
             raise SwitchHandler(lambda: "x")
 
         gc.collect()
@@ -118,12 +124,12 @@ class TestAsView:
 
 
 class TestTheInstance:
-    def test_from_the_start(self, ask):
-        seen = {}
+    def test_from_the_start(self, ask: Ask) -> None:
+        seen: dict[str, Any] = {}
 
-        def init(self):
+        def init(self: Any) -> None:
             seen.update(
-                request=type(self.request), same=self.request is request._get_current_object(), args=self.args,
+                request=type(self.request), same=self.request is cast("Any", request)._get_current_object(), args=self.args,
                 problem=self.problem, media_type=self.media_type, language=self.language, charset=self.charset,
                 exists=self.exists, range=self.range, status=self.response.status_code,
                 content_type=self.response.content_type, response=isinstance(self.response, Response),
@@ -136,20 +142,20 @@ class TestTheInstance:
             "response": True,
         }  # fmt: skip
 
-    def test_the_response_is_one_object(self, ask):
+    def test_the_response_is_one_object(self, ask: Ask) -> None:
         seen = []
 
-        def look(self):
+        def look(self: Any) -> Any:
             seen.append(self.response)
             return True
 
         ask({"service_available": look, "resource_exists": look, "to_text": lambda self: look(self) and "x"})
         assert len(set(map(id, seen))) == 1
 
-    def test_fields_of_the_machine_show_on_the_response(self, ask):
+    def test_fields_of_the_machine_show_on_the_response(self, ask: Ask) -> None:
         seen = []
 
-        def to_text(self):
+        def to_text(self: Any) -> Any:
             seen.extend(self.response.headers)
             return "x"
 
@@ -158,11 +164,11 @@ class TestTheInstance:
 
 
 class TestTheModule:
-    def test_exports(self):
+    def test_exports(self) -> None:
         assert set(xmpp_rest.http.resource.__all__) == {"Resource", "Stop", "SwitchHandler", "Created", "SeeOther"}
         assert (Created("/a").uri, SeeOther("/b").uri) == ("/a", "/b")
 
-    def test_depends_on_flask_and_werkzeug_only(self):
+    def test_depends_on_flask_and_werkzeug_only(self) -> None:
         script = (
             "import sys, xmpp_rest.http.resource\n"
             "print([name for name in sys.modules if name.startswith('xmpp_rest.') and "
@@ -171,7 +177,7 @@ class TestTheModule:
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
         assert done.stdout.strip() == "[]"
 
-    def test_strictly_typed_users_are_served(self, tmp_path):
+    def test_strictly_typed_users_are_served(self, tmp_path: Path) -> None:
         user = tmp_path / "user.py"
         user.write_text(
             "from flask import Flask\n"

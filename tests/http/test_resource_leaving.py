@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, cast
+
 import pytest
-from flask import Response, abort, request
+from flask import Flask, Response, abort, request
 from flask import make_response as flask_make_response
 
+from tests.http.conftest import Ask
 from xmpp_rest.http.resource import Stop, SwitchHandler
 
 #: Callback, method, header fields and further answers that make the machine ask for it.
@@ -51,8 +55,8 @@ REACHED = [
 reached = pytest.mark.parametrize(("callback", "method", "headers", "answers"), REACHED)
 
 
-def leave(exception):
-    def callback(self):
+def leave(exception: Any) -> Any:
+    def callback(self: Any) -> None:
         self.response.headers["X-So-Far"] = "yes"
         raise exception
 
@@ -61,7 +65,7 @@ def leave(exception):
 
 @reached
 @pytest.mark.parametrize("status", [200, 202, 302, 418, 503])
-def test_stop_with_a_response(ask, callback, method, headers, answers, status):
+def test_stop_with_a_response(ask: Ask, callback: Any, method: str, headers: Any, answers: Any, status: int) -> None:
     given = Response("left", status, {"X-Given": "1"}, content_type="text/x-left")
     response = ask({**answers, callback: leave(Stop(given))}, method, headers)
     assert (response.status_code, response.content_type) == (status, "text/x-left")
@@ -71,7 +75,7 @@ def test_stop_with_a_response(ask, callback, method, headers, answers, status):
 
 
 @reached
-def test_stop_as_it_stands(ask, callback, method, headers, answers):
+def test_stop_as_it_stands(ask: Ask, callback: Any, method: str, headers: Any, answers: Any) -> None:
     response = ask({**answers, callback: leave(Stop())}, method, headers)
     multiple = callback == "multiple_choices"  # the body is there already
     assert (response.status_code, response.data) == ((200, b"hello") if multiple else (204, b""))
@@ -80,8 +84,8 @@ def test_stop_as_it_stands(ask, callback, method, headers, answers):
 
 
 @reached
-def test_switch_handler(ask, callback, method, headers, answers):
-    def handler(*args, **kwargs):
+def test_switch_handler(ask: Ask, callback: Any, method: str, headers: Any, answers: Any) -> None:
+    def handler(*args: Any, **kwargs: Any) -> Any:
         assert request.method == method
         return f"{args} {kwargs}"
 
@@ -94,7 +98,7 @@ def test_switch_handler(ask, callback, method, headers, answers):
 
 @reached
 @pytest.mark.parametrize("exception", [ValueError("x"), KeyError("x"), RuntimeError("x")])
-def test_other_exceptions_pass_through(ask, app, callback, method, headers, answers, exception):
+def test_other_exceptions_pass_through(ask: Ask, app: Flask, callback: Any, method: str, headers: Any, answers: Any, exception: Any) -> None:
     app.testing = True
     with pytest.raises(type(exception)) as raised:
         ask({**answers, callback: exception}, method, headers)
@@ -102,7 +106,7 @@ def test_other_exceptions_pass_through(ask, app, callback, method, headers, answ
 
 
 @reached
-def test_flask_abort_passes_through(ask, app, callback, method, headers, answers):
+def test_flask_abort_passes_through(ask: Ask, app: Flask, callback: Any, method: str, headers: Any, answers: Any) -> None:
     app.register_error_handler(418, lambda error: ("teapot", 418))
     response = ask({**answers, callback: lambda self: abort(418)}, method, headers)
     assert (response.status_code, response.text) == (418, "" if method == "HEAD" else "teapot")
@@ -127,7 +131,7 @@ def test_flask_abort_passes_through(ask, app, callback, method, headers, answers
     ],
 )
 @pytest.mark.parametrize("how", [Stop, lambda given: SwitchHandler(lambda: given)])
-def test_anything_a_view_may_return(ask, given, status, text, content_type, how):
+def test_anything_a_view_may_return(ask: Ask, given: Any, status: int, text: str, content_type: str | None, how: Any) -> None:
     if hasattr(given, "__next__"):
         given = iter(["le", "ft"])
     response = ask({"accept": how(given)}, "POST")
@@ -135,13 +139,13 @@ def test_anything_a_view_may_return(ask, given, status, text, content_type, how)
 
 
 @pytest.mark.parametrize("given", [None, 5, object()])
-def test_what_no_view_may_return_is_a_programming_error(ask, given):
+def test_what_no_view_may_return_is_a_programming_error(ask: Ask, given: Any) -> None:
     assert ask({"accept": SwitchHandler(lambda: given)}, "POST").status_code == 500
 
 
 @pytest.mark.parametrize("how", [Stop, lambda given: SwitchHandler(lambda: given)])
-def test_fields_so_far_go_along_unless_given_anew(ask, how):
-    def to_text(self):
+def test_fields_so_far_go_along_unless_given_anew(ask: Ask, how: Any) -> None:
+    def to_text(self: Any) -> None:
         self.response.headers["X-Mine"] = "resource"
         self.response.headers["X-Other"] = "resource"
         self.response.headers.add("Set-Cookie", "a=1")
@@ -161,7 +165,7 @@ def test_fields_so_far_go_along_unless_given_anew(ask, how):
     assert response.headers.get_all("Content-Length") == ["4"]
 
 
-def test_a_given_error_gets_no_problem_body(ask):
+def test_a_given_error_gets_no_problem_body(ask: Ask) -> None:
     response = ask({"forbidden": Stop(Response(status=403))})
     assert (response.status_code, response.data) == (403, b"")
     assert ask({"forbidden": Stop(("", 403))}).data == b""
@@ -181,8 +185,8 @@ def test_a_given_error_gets_no_problem_body(ask):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_the_status_of_a_bare_stop(ask, touch, status, method):
-    def resource_exists(self):
+def test_the_status_of_a_bare_stop(ask: Ask, touch: Any, status: int, method: str) -> None:
+    def resource_exists(self: Any) -> None:
         touch(self.response)
         raise Stop
 
@@ -192,8 +196,8 @@ def test_the_status_of_a_bare_stop(ask, touch, status, method):
                              and method != "HEAD" else b"")  # fmt: skip
 
 
-def test_a_bare_stop_keeps_the_negotiated_type_of_its_body(ask):
-    def accept(self):
+def test_a_bare_stop_keeps_the_negotiated_type_of_its_body(ask: Ask) -> None:
+    def accept(self: Any) -> None:
         self.set_body("partly")
         self.response.status_code = 202
         raise Stop
@@ -202,8 +206,8 @@ def test_a_bare_stop_keeps_the_negotiated_type_of_its_body(ask):
     assert (response.status_code, response.text, response.content_type) == (202, "partly", "text/plain")
 
 
-def test_stop_with_the_response_under_construction(ask):
-    def accept(self):
+def test_stop_with_the_response_under_construction(ask: Ask) -> None:
+    def accept(self: Any) -> None:
         self.set_body("all of it")
         raise Stop(self.response)
 
@@ -212,16 +216,16 @@ def test_stop_with_the_response_under_construction(ask):
     assert response.headers.get_all("Allow") == ["GET, HEAD, OPTIONS, PUT, POST, PATCH, DELETE"]
 
 
-def test_a_handler_may_stream_and_sees_the_request(ask):
-    def events():
+def test_a_handler_may_stream_and_sees_the_request(ask: Ask) -> None:
+    def events() -> Iterator[Any]:
         yield "data: 1\n\n"
         yield "data: 2\n\n"
 
-    def handler(name):
-        assert name == request.view_args["key"]
+    def handler(name: Any) -> Any:
+        assert name == (request.view_args or {})["key"]
         return flask_make_response(events(), {"Content-Type": "text/event-stream"})
 
-    def resource_exists(self):
+    def resource_exists(self: Any) -> None:
         raise SwitchHandler(handler, self.args["key"])
 
     response = ask({"resource_exists": resource_exists}, key="juliet")
@@ -229,11 +233,11 @@ def test_a_handler_may_stream_and_sees_the_request(ask):
     assert "Content-Length" not in response.headers
 
 
-def test_an_exception_of_a_handler_passes_through(ask, app):
+def test_an_exception_of_a_handler_passes_through(ask: Ask, app: Flask) -> None:
     app.testing = True
 
-    def handler():
+    def handler() -> None:
         raise LookupError("x")
 
     with pytest.raises(LookupError):
-        ask({"forbidden": SwitchHandler(handler)})
+        ask({"forbidden": SwitchHandler(cast("Any", handler))})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.http.conftest import Ask
 from xmpp_rest.http.resource import Created
 
 
-def accept_with(value, location=None, body=None):
-    def accept(self):
+def accept_with(value: Any, location: Any=None, body: Any=None) -> Any:
+    def accept(self: Any) -> Any:
         if location:
             self.response.headers["Location"] = location
         if body:
@@ -54,7 +57,7 @@ def accept_with(value, location=None, body=None):
         ("GET", {"allow_missing_post": AssertionError()}, 404, None),
     ],
 )
-def test_a_missing_resource(ask, method, answers, status, location):
+def test_a_missing_resource(ask: Ask, method: str, answers: Any, status: int, location: str | None) -> None:
     response = ask({"resource_exists": False, **answers}, method)
     assert (response.status_code, response.headers.get("Location")) == (status, location)
     if status in (301, 307):
@@ -65,21 +68,21 @@ def test_a_missing_resource(ask, method, answers, status, location):
     "uri", ["/new", "new?x#y", "http://Montague.Example/%7Eromeo?", "xmpp:romeo@montague.example?message", "/a[1]?b[]=|",
             "?", "#", "//other.example/a b"],
 )  # fmt: skip
-def test_a_location_is_sent_as_it_was_returned(ask, uri):
+def test_a_location_is_sent_as_it_was_returned(ask: Ask, uri: str) -> None:
     gone = {"resource_exists": False, "previously_existed": True, "moved_permanently": uri}
     assert ask(gone).headers["Location"] == uri
     assert ask({"accept": Created(uri)}, "POST").headers["Location"] == uri
     assert ask({"accept": accept_with(True, uri)}, "POST").headers["Location"] == uri
 
 
-def test_a_location_that_is_no_uri_becomes_one(ask):
+def test_a_location_that_is_no_uri_becomes_one(ask: Ask) -> None:
     assert ask({"accept": Created("/Жульетта")}, "POST").headers["Location"].startswith("/%D0%96")
 
 
-def test_exists_is_known_after_it_was_asked(ask):
+def test_exists_is_known_after_it_was_asked(ask: Ask) -> None:
     seen = []
 
-    def look(self):
+    def look(self: Any) -> Any:
         seen.append(self.exists)
         return True
 
@@ -99,23 +102,23 @@ def test_exists_is_known_after_it_was_asked(ask):
         ({"delete_resource": False, "delete_completed": AssertionError()}, 500),
     ],
 )
-def test_delete(ask, answers, status):
+def test_delete(ask: Ask, answers: Any, status: int) -> None:
     response = ask(answers, "DELETE")
     assert response.status_code == status
     assert response.content_type == ("application/problem+json" if status == 500 else None)
 
 
-def test_delete_fails_where_it_is_allowed_but_not_defined(ask):
+def test_delete_fails_where_it_is_allowed_but_not_defined(ask: Ask) -> None:
     from xmpp_rest.http.resource import Resource
 
     cls = type("Kept", (Resource,), {"allowed_methods": lambda self: ["DELETE"]})
     response = ask(cls, "DELETE")
-    assert (response.status_code, response.json["status"]) == (500, 500)
+    assert (response.status_code, response.get_json()["status"]) == (500, 500)
 
 
 @pytest.mark.parametrize(("completed", "status"), [(True, 200), (False, 202)])
-def test_delete_with_a_body(ask, completed, status):
-    def delete_resource(self):
+def test_delete_with_a_body(ask: Ask, completed: bool, status: int) -> None:
+    def delete_resource(self: Any) -> Any:
         self.set_body("gone")
         return True
 
@@ -124,12 +127,12 @@ def test_delete_with_a_body(ask, completed, status):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "REPORT"])
-def test_multiple_choices(ask, method):
-    def choose(self):
+def test_multiple_choices(ask: Ask, method: str) -> None:
+    def choose(self: Any) -> Any:
         self.response.headers["Location"] = "/preferred"
         return True
 
-    def change(self):
+    def change(self: Any) -> Any:
         self.set_body("which?")
         return True
 
@@ -140,13 +143,13 @@ def test_multiple_choices(ask, method):
     assert response.text == ("which?" if method not in ("HEAD", "REPORT") else "")
 
 
-def test_multiple_choices_is_not_asked_without_a_representation(ask):
+def test_multiple_choices_is_not_asked_without_a_representation(ask: Ask) -> None:
     for method in ("PUT", "POST", "PATCH", "DELETE", "OPTIONS"):
         assert ask({"multiple_choices": AssertionError()}, method).status_code in (200, 204)
     assert ask({"multiple_choices": AssertionError(), "resource_exists": False}, "PUT").status_code == 201
 
 
-def test_another_method_that_is_allowed_is_200(ask):
+def test_another_method_that_is_allowed_is_200(ask: Ask) -> None:
     answers = {"known_methods": ["REPORT"], "allowed_methods": ["REPORT"], "to_text": AssertionError()}
     response = ask(answers, "REPORT")
     assert (response.status_code, response.data, response.content_type) == (200, b"", None)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from tests.http.conftest import Ask
 
 ANY_TEXT = ("text", "plain", "*")
 
@@ -33,10 +37,10 @@ ANY_TEXT = ("text", "plain", "*")
         (["sr-Latn", "sr"], "sr-Latn-RS, sr;q=0.5", "sr-Latn"),
     ],
 )
-def test_the_language(ask, tags, field, chosen):
+def test_the_language(ask: Ask, tags: Any, field: str | None, chosen: str) -> None:
     seen = {}
 
-    def to_text(self):
+    def to_text(self: Any) -> Any:
         seen["language"] = self.language
         return "x"
 
@@ -75,7 +79,7 @@ def test_the_language(ask, tags, field, chosen):
         (["en"], "en--GB", 400),
     ],
 )
-def test_no_language(ask, tags, field, status):
+def test_no_language(ask: Ask, tags: Any, field: str | None, status: int) -> None:
     headers = {} if field is None else {"Accept-Language": field}
     response = ask({"languages_provided": tags, "charsets_provided": AssertionError()}, headers=headers)
     assert response.status_code == status
@@ -83,7 +87,7 @@ def test_no_language(ask, tags, field, status):
 
 
 @pytest.mark.parametrize("answers", [{}, {"languages_provided": None}])
-def test_languages_may_be_left_out(ask, answers):
+def test_languages_may_be_left_out(ask: Ask, answers: Any) -> None:
     response = ask(answers, headers={"Accept-Language": "419-bad"})
     assert response.status_code == 200
     assert "Content-Language" not in response.headers
@@ -103,7 +107,7 @@ def test_languages_may_be_left_out(ask, answers):
         (["utf-8", "us-ascii"], "*;q=0.5, us-ascii;q=0.5", "us-ascii"),
     ],
 )
-def test_the_charset(ask, names, field, chosen):
+def test_the_charset(ask: Ask, names: Any, field: str | None, chosen: str) -> None:
     headers = {} if field is None else {"Accept-Charset": field}
     response = ask({"charsets_provided": names, "to_text": lambda self: self.charset}, headers=headers)
     assert (response.status_code, response.content_type) == (200, f"text/plain; charset={chosen}")
@@ -125,18 +129,18 @@ def test_the_charset(ask, names, field, chosen):
     ],
 )
 @pytest.mark.parametrize("media_type", ["text/plain", "application/xml"])
-def test_no_charset(ask, names, field, status, media_type):
+def test_no_charset(ask: Ask, names: Any, field: str | None, status: int, media_type: str) -> None:
     answers = {"charsets_provided": names, "content_types_provided": [(media_type, "to_text")]}
     assert ask(answers, headers={} if field is None else {"Accept-Charset": field}).status_code == status
 
 
 @pytest.mark.parametrize("answers", [{}, {"charsets_provided": None}])
-def test_charsets_may_be_left_out(ask, answers):
+def test_charsets_may_be_left_out(ask: Ask, answers: Any) -> None:
     response = ask(answers, headers={"Accept-Charset": "@"})
     assert (response.status_code, response.content_type) == (200, "text/plain")
 
 
-def test_only_text_shows_its_charset(ask):
+def test_only_text_shows_its_charset(ask: Ask) -> None:
     answers = {"charsets_provided": ["utf-16"], "content_types_provided": [("application/json", "to_text")]}
     response = ask({**answers, "to_text": lambda self: '{"charset":"' + self.charset + '"}'})
     assert response.content_type == "application/json"
@@ -145,7 +149,7 @@ def test_only_text_shows_its_charset(ask):
 
 class TestCharsetInTheMediaType:
     @pytest.mark.parametrize("accept", [None, "text/plain", "text/plain;charset=iso-8859-1", "text/*"])
-    def test_of_the_entry_settles_it(self, ask, accept):
+    def test_of_the_entry_settles_it(self, ask: Ask, accept: str | None) -> None:
         answers = {
             "content_types_provided": [("text/plain;charset=ISO-8859-1;format=flowed", "to_text")],
             "charsets_provided": AssertionError(),
@@ -155,7 +159,7 @@ class TestCharsetInTheMediaType:
         assert response.content_type == "text/plain; charset=ISO-8859-1; format=flowed"
         assert response.data == "é ISO-8859-1 {'format': 'flowed'}".encode("latin-1")
 
-    def test_of_an_entry_that_is_no_text_does_not(self, ask):
+    def test_of_an_entry_that_is_no_text_does_not(self, ask: Ask) -> None:
         answers = {
             "content_types_provided": [("application/xml;charset=ISO-8859-1", "to_text")],
             "charsets_provided": ["utf-8"],
@@ -178,7 +182,7 @@ class TestCharsetInTheMediaType:
             ("text/plain;charset=koi8-r, text/plain;q=0.5", "Utf-8", "{}"),
         ],
     )
-    def test_of_accept_settles_it(self, ask, accept, charset, params):
+    def test_of_accept_settles_it(self, ask: Ask, accept: str, charset: str, params: str) -> None:
         answers = {
             "content_types_provided": [(ANY_TEXT, "to_text")],
             "charsets_provided": ["us-ascii", "Utf-8"],
@@ -188,7 +192,7 @@ class TestCharsetInTheMediaType:
         assert (response.status_code, response.text) == (200, f"{charset} {params}")
         assert response.content_type == f"text/plain; charset={charset}"
 
-    def test_of_accept_keeps_accept_charset_unread(self, ask):
+    def test_of_accept_keeps_accept_charset_unread(self, ask: Ask) -> None:
         answers = {"content_types_provided": [(ANY_TEXT, "to_text")], "charsets_provided": ["utf-8", "us-ascii"]}
         response = ask(answers, headers={"Accept": "text/plain;charset=us-ascii", "Accept-Charset": "@"})
         assert (response.status_code, response.content_type) == (200, "text/plain; charset=us-ascii")
@@ -198,12 +202,12 @@ class TestCharsetInTheMediaType:
         assert response.headers["Vary"] == "Accept-Language, Accept-Charset"
 
     @pytest.mark.parametrize("names", [[], ["us-ascii"]])
-    def test_of_accept_that_is_not_provided_does_not_match(self, ask, names):
+    def test_of_accept_that_is_not_provided_does_not_match(self, ask: Ask, names: Any) -> None:
         answers = {"content_types_provided": [(ANY_TEXT, "to_text")], "charsets_provided": names}
         assert ask(answers, headers={"Accept": "text/plain;charset=utf-8"}).status_code == 406
 
     @pytest.mark.parametrize("answers", [{}, {"charsets_provided": None}])
-    def test_of_accept_is_a_parameter_where_there_are_no_charsets(self, ask, answers):
+    def test_of_accept_is_a_parameter_where_there_are_no_charsets(self, ask: Ask, answers: Any) -> None:
         response = ask(
             {
                 "content_types_provided": [(ANY_TEXT, "to_text")],
@@ -214,10 +218,10 @@ class TestCharsetInTheMediaType:
         )
         assert (response.content_type, response.text) == ("text/plain", "None {'charset': 'koi8-r'}")
 
-    def test_asks_for_the_charsets_once(self, ask):
+    def test_asks_for_the_charsets_once(self, ask: Ask) -> None:
         calls = []
 
-        def charsets_provided(self):
+        def charsets_provided(self: Any) -> Any:
             calls.append(1)
             return ["utf-8"]
 

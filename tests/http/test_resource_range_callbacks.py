@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+
+from tests.http.conftest import Ask
+from xmpp_rest.http.resource import Resource
 
 TEN = "0123456789"
 AUTO = {"ranges_provided": [("bytes", "auto")], "to_text": TEN}
 
 
-def part(boundary, content_range, data, content_type="text/plain", last=False):
+def part(boundary: Any, content_range: Any, data: Any, content_type: Any="text/plain", last: Any=False) -> Any:
     head = f"--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: {content_range}\r\n\r\n"
     return head.encode() + data + b"\r\n" + (f"--{boundary}--\r\n".encode() if last else b"")
 
 
-def boundary_of(response):
-    return re.fullmatch(r"multipart/byteranges; boundary=([0-9a-f]{32})", response.content_type)[1]
+def boundary_of(response: Any) -> Any:
+    match = re.fullmatch(r"multipart/byteranges; boundary=([0-9a-f]{32})", response.content_type)
+    assert match
+    return match[1]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +40,7 @@ def boundary_of(response):
         (1.5, 500, None),
     ],
 )
-def test_range_satisfiable(ask, value, status, content_range):
+def test_range_satisfiable(ask: Ask, value: Any, status: int, content_range: str | None) -> None:
     answers = {**AUTO, "range_satisfiable": value, "expires": "0"}
     response = ask(answers, headers={"Range": "bytes=0-3"})
     assert (response.status_code, response.headers.get("Content-Range")) == (status, content_range)
@@ -52,10 +59,10 @@ def test_range_satisfiable(ask, value, status, content_range):
         ("chapters=a=b", ("chapters", "a=b")),
     ],
 )
-def test_self_range(ask, field, seen):
+def test_self_range(ask: Ask, field: str, seen: Any) -> None:
     ranges = []
 
-    def range_satisfiable(self):
+    def range_satisfiable(self: Any) -> Any:
         ranges.append(self.range)
         return False
 
@@ -65,7 +72,7 @@ def test_self_range(ask, field, seen):
     assert response.headers["Accept-Ranges"] == "Bytes, CHAPTERS"
 
 
-def test_self_range_is_none_where_it_does_not_count(ask):
+def test_self_range_is_none_where_it_does_not_count(ask: Ask) -> None:
     answers = {**AUTO, "to_text": lambda self: repr(self.range)}
     assert ask(answers, headers={"Range": "chapters=1"}).text == "None"
     assert ask(answers).text == "None"
@@ -84,7 +91,7 @@ CHAPTERS = {"ranges_provided": [("chapters", "to_chapters")], "to_text": Asserti
         ((((1, 1, 1), "x"),), "chapters 1-1/1", b"x"),
     ],
 )
-def test_a_range_callback_with_one_part(ask, parts, content_range, data):
+def test_a_range_callback_with_one_part(ask: Ask, parts: Any, content_range: str, data: bytes) -> None:
     response = ask({**CHAPTERS, "to_chapters": parts, "multiple_choices": AssertionError()},
                    headers={"Range": "chapters=1-2"})  # fmt: skip
     assert (response.status_code, response.data) == (206, data)
@@ -92,7 +99,7 @@ def test_a_range_callback_with_one_part(ask, parts, content_range, data):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_range_callback_with_several_parts(ask, stream):
+def test_a_range_callback_with_several_parts(ask: Ask, stream: bool) -> None:
     parts = [((2, 2, 9), "zwei"), ("1/9", iter([b"o", b"ne"]) if stream else b"one")]
     response = ask({**CHAPTERS, "to_chapters": parts}, headers={"Range": "chapters=2,1"})
     boundary = boundary_of(response)
@@ -106,12 +113,12 @@ def test_a_range_callback_with_several_parts(ask, stream):
     [None, [], (), "x", [(1, 2)], [((1, 2), "x")], [((1, 2, 3), 5)], [((1, 2, 3), {"a": 1})], [((1, 2, 3), None)],
      [("a\r\nb", "x")], [("a\r\nb", "x"), ((1, 2, 3), "y")], [(None, "x")], True],
 )  # fmt: skip
-def test_a_range_callback_that_returns_no_parts_is_a_programming_error(ask, parts):
+def test_a_range_callback_that_returns_no_parts_is_a_programming_error(ask: Ask, parts: Any) -> None:
     assert ask({**CHAPTERS, "to_chapters": parts}, headers={"Range": "chapters=1"}).status_code == 500
 
 
-def test_a_range_callback_is_a_callable_or_a_name(ask, define):
-    def to_chapters():
+def test_a_range_callback_is_a_callable_or_a_name(ask: Ask, define: Callable[..., type[Resource]]) -> None:
+    def to_chapters() -> Any:
         return [((1, 1, 1), "x")]
 
     response = ask({**CHAPTERS, "ranges_provided": [("chapters", to_chapters)]}, headers={"Range": "chapters=1"})
@@ -122,13 +129,13 @@ def test_a_range_callback_is_a_callable_or_a_name(ask, define):
     assert ask({**CHAPTERS, "ranges_provided": [("chapters", "auto")]}, headers={"Range": "chapters=1"}).status_code == 500
 
 
-def test_bytes_may_have_a_callback_of_their_own(ask):
+def test_bytes_may_have_a_callback_of_their_own(ask: Ask) -> None:
     answers = {"ranges_provided": [("bytes", "to_part")], "to_part": [((0, 1, None), "ab")], "to_text": AssertionError()}
     response = ask(answers, headers={"Range": "bytes=0-1"})
     assert (response.status_code, response.headers["Content-Range"]) == (206, "bytes 0-1/*")
 
 
-def test_all_fields_of_the_200_are_kept(ask):
+def test_all_fields_of_the_200_are_kept(ask: Ask) -> None:
     answers = {**AUTO, "generate_etag": '"7"', "expires": "0", "variances": ["Cookie"], "languages_provided": ["en"]}
     whole, some = ask(answers), ask(answers, headers={"Range": "bytes=0-3"})
     kept = set(whole.headers.keys()) - {"Content-Length"}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 from flask import Response
 
+from tests.http.conftest import Ask
 from xmpp_rest.http.resource import Stop, SwitchHandler
 
 CHAPTERS = {"ranges_provided": [("chapters", "to_chapters")], "content_types_provided": [("text/plain", "to_text")]}
@@ -17,20 +20,20 @@ class Stream:
         self.blocks = iter([b"a", b"b", b"c"])
         self.closed = 0
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return self
 
-    def __next__(self):
+    def __next__(self) -> Any:
         return next(self.blocks)
 
-    def close(self):
+    def close(self) -> None:
         self.closed += 1
 
 
-def put(stream, then):
+def put(stream: Any, then: Any) -> Any:
     """A callback that makes ``stream`` the body, and answers or raises ``then``."""
 
-    def callback(self):
+    def callback(self: Any) -> Any:
         self.set_body(stream)
         if isinstance(then, Exception):
             raise then
@@ -39,7 +42,7 @@ def put(stream, then):
     return callback
 
 
-def fail():
+def fail() -> None:
     raise LookupError("of the handler")
 
 
@@ -53,13 +56,13 @@ def fail():
         (lambda stream: {"resource_exists": put(stream, False)}, 404),
         (lambda stream: {"forbidden": put(stream, Stop())}, 200),
         (lambda stream: {"forbidden": put(stream, Stop("else"))}, 200),
-        (lambda stream: {"forbidden": put(stream, Stop(5))}, 500),
+        (lambda stream: {"forbidden": put(stream, Stop(cast("Any", 5)))}, 500),
         (lambda stream: {"forbidden": put(stream, SwitchHandler(Response, "else"))}, 200),
-        (lambda stream: {"forbidden": put(stream, SwitchHandler(fail))}, 500),
+        (lambda stream: {"forbidden": put(stream, SwitchHandler(cast("Any", fail)))}, 500),
         (lambda stream: {"forbidden": put(stream, ValueError())}, 500),
     ],
 )
-def test_a_stream(ask, answers, status, method, touched):
+def test_a_stream(ask: Ask, answers: Any, status: int, method: str, touched: bool) -> None:
     stream = Stream()
     asked = {**answers(stream), **({"init": lambda self: self.response} if touched else {})}
     assert ask(asked, method, buffered=True).status_code == status
@@ -67,10 +70,10 @@ def test_a_stream(ask, answers, status, method, touched):
 
 
 @pytest.mark.parametrize("how", [Stop, lambda response: SwitchHandler(lambda: (response, 202))])
-def test_the_response_under_construction_goes_out_whole(ask, how):
+def test_the_response_under_construction_goes_out_whole(ask: Ask, how: Any) -> None:
     stream = Stream()
 
-    def forbidden(self):
+    def forbidden(self: Any) -> None:
         self.set_body(stream)
         raise how(self.response)
 
@@ -80,7 +83,7 @@ def test_the_response_under_construction_goes_out_whole(ask, how):
 
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("buffered", [False, True])
-def test_the_parts_of_a_range(ask, count, buffered):
+def test_the_parts_of_a_range(ask: Ask, count: int, buffered: bool) -> None:
     streams = [Stream() for _ in range(count)]
     answers = {**CHAPTERS, "to_chapters": [(f"{number}/9", stream) for number, stream in enumerate(streams)]}
     response = ask(answers, headers={"Range": "chapters=1"}, buffered=buffered)

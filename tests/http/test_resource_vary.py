@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from tests.http.conftest import Ask
 
 
 @pytest.mark.parametrize(
@@ -15,7 +19,7 @@ import pytest
     ],
 )
 @pytest.mark.parametrize(("method", "exists"), [("GET", True), ("HEAD", True), ("DELETE", True), ("GET", False)])
-def test_accept_ranges(ask, units, field, method, exists):
+def test_accept_ranges(ask: Ask, units: Any, field: str | None, method: str, exists: bool) -> None:
     response = ask({"ranges_provided": units, "resource_exists": exists}, method)
     assert response.headers.get("Accept-Ranges") == field
 
@@ -53,14 +57,14 @@ TWO_TYPES = [("text/plain", "to_text"), ("text/html", "to_text")]
         ({"variances": ("Authorization",)}, "Authorization"),
     ],
 )
-def test_vary(ask, answers, field):
+def test_vary(ask: Ask, answers: Any, field: str | None) -> None:
     assert ask(answers).headers.get("Vary") == field
     assert ask({**answers, "resource_exists": False}).headers.get("Vary") == field
     assert ask({**answers, "generate_etag": '"1"'}, headers={"If-None-Match": "*"}).headers.get("Vary") == field
 
 
-def test_vary_keeps_what_a_callback_wrote(ask):
-    def init(self):
+def test_vary_keeps_what_a_callback_wrote(ask: Ask) -> None:
+    def init(self: Any) -> None:
         self.response.headers["Vary"] = "Origin, Accept"
 
     assert ask({"init": init}).headers["Vary"] == "Origin, Accept"
@@ -68,7 +72,7 @@ def test_vary_keeps_what_a_callback_wrote(ask):
     assert ask(both).headers.get_all("Vary") == ["Accept, Cookie, Origin"]
 
 
-def test_vary_comes_after_a_406(ask):
+def test_vary_comes_after_a_406(ask: Ask) -> None:
     response = ask({"content_types_provided": TWO_TYPES, "languages_provided": []})
     assert (response.status_code, response.headers.get("Vary")) == (406, None)
 
@@ -82,15 +86,15 @@ def test_vary_comes_after_a_406(ask):
         ({"languages_provided": ["en"], "charsets_provided": ["x"]}, {"Accept-Charset": "@"}, 400),
     ],
 )
-def test_the_first_field_that_fails_decides(ask, answers, headers, status):
+def test_the_first_field_that_fails_decides(ask: Ask, answers: Any, headers: Any, status: int) -> None:
     assert ask(answers, headers=headers).status_code == status
 
 
-def test_an_error_body_is_in_no_negotiated_language(ask):
+def test_an_error_body_is_in_no_negotiated_language(ask: Ask) -> None:
     response = ask({"languages_provided": ["en"], "resource_exists": False})
     assert (response.status_code, response.headers.get("Content-Language")) == (404, None)
 
-    def resource_exists(self):
+    def resource_exists(self: Any) -> Any:
         self.set_body("gone fishing")
         return False
 

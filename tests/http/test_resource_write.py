@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
+from tests.http.conftest import Ask
 from xmpp_rest.http.resource import Created, SeeOther
 
 WRITES = ["PUT", "POST", "PATCH"]
 JSON = ("application", "json", "*")
 
 
-def accepted(*types):
+def accepted(*types: Any) -> Any:
     return {"content_types_accepted": [(each, "accept") for each in types]}
 
 
@@ -55,7 +58,7 @@ def accepted(*types):
         (["text/plain"], "text/plain;boundary=x", False),
     ],
 )
-def test_the_content_type_of_the_request(ask, method, types, content_type, matches):
+def test_the_content_type_of_the_request(ask: Ask, method: str, types: Any, content_type: str | None, matches: bool) -> None:
     response = ask(accepted(*types), method, data=b"x", content_type=content_type)
     assert response.status_code == (204 if matches else 415)
     missing = ask({**accepted(*types), "resource_exists": False}, method, data=b"x", content_type=content_type)
@@ -64,14 +67,14 @@ def test_the_content_type_of_the_request(ask, method, types, content_type, match
 
 @pytest.mark.parametrize("answers", [{"content_types_accepted": None}, {"content_types_accepted": []}])
 @pytest.mark.parametrize("method", WRITES)
-def test_nothing_is_accepted_by_default(ask, answers, method):
+def test_nothing_is_accepted_by_default(ask: Ask, answers: Any, method: str) -> None:
     response = ask(answers, method, data=b"x", content_type="text/plain")
     assert response.status_code == 415
     assert not {"Accept", "Accept-Patch"} & set(response.headers.keys())
 
 
 @pytest.mark.parametrize("method", WRITES)
-def test_415_names_what_would_be_accepted(ask, method):
+def test_415_names_what_would_be_accepted(ask: Ask, method: str) -> None:
     types = [JSON, "text/plain;charset=utf-8", "text/plain"]
     response = ask(accepted(*types), method, data=b"x", content_type="image/png")
     assert response.headers["Accept"] == "application/json, text/plain; charset=utf-8, text/plain"
@@ -80,7 +83,7 @@ def test_415_names_what_would_be_accepted(ask, method):
     assert "Accept" not in ask(accepted("*"), method, content_type="bad").headers
 
 
-def test_the_first_entry_that_matches_is_called(ask):
+def test_the_first_entry_that_matches_is_called(ask: Ask) -> None:
     answers = {
         "content_types_accepted": [("text/plain", "one"), (("text", "plain", "*"), "two"), ("*", "three")],
         "one": lambda self: self.set_body("one") or True,
@@ -92,18 +95,18 @@ def test_the_first_entry_that_matches_is_called(ask):
 
 
 @pytest.mark.parametrize("entry", ["text/*", "*/*", "bad", ("text", "*", "*"), None])
-def test_an_entry_that_is_no_media_type_is_a_programming_error(ask, entry):
+def test_an_entry_that_is_no_media_type_is_a_programming_error(ask: Ask, entry: Any) -> None:
     assert ask(accepted("text/plain", entry), "PUT", content_type="text/plain").status_code == 500
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
-def test_content_type_matters_to_writes_only(ask, method):
+def test_content_type_matters_to_writes_only(ask: Ask, method: str) -> None:
     answers = {"content_types_accepted": AssertionError()}
     assert ask(answers, method, content_type="bad").status_code in (200, 204)
 
 
-def accept_with(value, location=None, body=None):
-    def accept(self):
+def accept_with(value: Any, location: Any=None, body: Any=None) -> Any:
+    def accept(self: Any) -> Any:
         if location:
             self.response.headers["Location"] = location
         if body:
@@ -148,13 +151,13 @@ def accept_with(value, location=None, body=None):
         ("PATCH", True, None, None, 500, None),
         ("POST", True, 1, None, 500, None),
         ("POST", True, 0, None, 500, None),
-        ("POST", True, Created(None), None, 500, None),
+        ("POST", True, Created(cast("Any", None)), None, 500, None),
         ("POST", True, {"a": 1}, None, 500, None),
         ("POST", True, Created("/a\r\nX: y"), None, 500, None),
     ],
 )
 @pytest.mark.parametrize("body", [None, "done"])
-def test_what_an_accept_callback_returns(ask, method, exists, value, location, status, sent, body):
+def test_what_an_accept_callback_returns(ask: Ask, method: str, exists: bool, value: Any, location: str | None, status: int, sent: str | None, body: str | None) -> None:
     answers = {"accept": accept_with(value, location, body), "resource_exists": exists}
     response = ask(answers, method, data=b"x")
     if body and status == 204:
@@ -165,26 +168,26 @@ def test_what_an_accept_callback_returns(ask, method, exists, value, location, s
     if body:
         assert (response.text, response.content_type) == (body, "text/plain")
     elif status == 400:
-        assert response.json["status"] == 400
+        assert response.get_json()["status"] == 400
     else:
         assert (response.data, response.content_type) == (b"", None)
         assert response.headers.get("Content-Length") == (None if status == 204 else "0")
 
 
 @pytest.mark.parametrize("form", ["name", "callable", "missing", "number"])
-def test_an_accept_callback_is_a_callable_or_a_name(ask, form):
+def test_an_accept_callback_is_a_callable_or_a_name(ask: Ask, form: str) -> None:
     callbacks = {"name": "store", "callable": lambda: True, "missing": "nowhere", "number": 5}
     answers = {"content_types_accepted": [("*", callbacks[form])], "store": True}
     assert ask(answers, "PUT").status_code == (204 if form in ("name", "callable") else 500)
 
 
-def test_a_name_is_looked_up_when_it_is_needed(ask):
+def test_a_name_is_looked_up_when_it_is_needed(ask: Ask) -> None:
     answers = {"content_types_accepted": [("*", "nowhere")], "is_conflict": True}
     assert ask(answers, "PUT").status_code == 409
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_is_conflict_is_for_put(ask, exists):
+def test_is_conflict_is_for_put(ask: Ask, exists: bool) -> None:
     answers = {"is_conflict": True, "accept": AssertionError(), "resource_exists": exists}
     assert ask(answers, "PUT").status_code == 409
     for method in ("POST", "PATCH"):
@@ -193,7 +196,7 @@ def test_is_conflict_is_for_put(ask, exists):
     assert ask({"is_conflict": None, "resource_exists": exists}, "PUT").status_code == (204 if exists else 201)
 
 
-def test_415_comes_before_preconditions_and_409_after(ask):
+def test_415_comes_before_preconditions_and_409_after(ask: Ask) -> None:
     answers = {"generate_etag": '"7"', "is_conflict": True, **accepted("text/plain")}
     mismatch = {"If-Match": '"6"'}
     assert ask(answers, "PUT", mismatch, content_type="image/png").status_code == 415

@@ -7,7 +7,8 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import cast
 from xml.etree.ElementTree import Element, XMLPullParser
 
 from flask import Flask
@@ -48,7 +49,7 @@ class Network:
             self._streams[domain] = connection
             self._depth[domain] = 0
         connection.sock.settimeout(60)
-        parser = XMLPullParser(("start", "end"))
+        parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
         parser.feed("<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>")
         next(iter(parser.read_events()))
         data = connection.received
@@ -59,9 +60,9 @@ class Network:
             if not data:
                 return
 
-    def _take(self, parser: XMLPullParser, domain: str) -> None:
+    def _take(self, parser: XMLPullParser[Element], domain: str) -> None:
         """Sort what the gateway sent."""
-        for event, element in parser.read_events():
+        for event, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
             if event == "start":
                 self._depth[domain] += 1
                 continue

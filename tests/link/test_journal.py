@@ -63,7 +63,7 @@ def test_invalid_lines_of_a_journal_are_ignored(path: Path) -> None:
 
 def test_many_threads_share_the_commits_of_a_journal(path: Path) -> None:
     journal = Journal(path)
-    threads = [threading.Thread(target=lambda n=n: [journal.append([f"{n} {i}"]) for i in range(50)]) for n in range(8)]  # type: ignore[misc]
+    threads = [threading.Thread(target=lambda n=n: [journal.append([f"{n} {i}"]) for i in range(50)]) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

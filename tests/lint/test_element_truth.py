@@ -33,7 +33,7 @@ def test_what_is_found(tmp_path: Path) -> None:
     ]
     (tmp_path / "pyproject.toml").write_text("[tool.mypy]\nstrict = true\n")
     (tmp_path / "module.py").write_text(HEAD + "\n".join(lines))
-    command = [sys.executable, ROOT / "lint/element_truth.py", "module.py"]
+    command = [sys.executable, str(ROOT / "lint/element_truth.py"), "module.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
     places = [line.split(": ")[0] for line in done.stdout.splitlines()]

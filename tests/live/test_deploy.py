@@ -23,7 +23,7 @@ from .prosody import Prosody
 from .xmppserver import GATEWAY
 
 DEPLOY = ROOT / "deploy"
-ALONE = {"link": {"kind": "none"}, "server": {"proxies": 1}}
+ALONE: dict[str, dict[str, object]] = {"link": {"kind": "none"}, "server": {"proxies": 1}}
 
 
 class Nginx(Child):

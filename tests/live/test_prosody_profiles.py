@@ -17,8 +17,8 @@ from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
 
+from .beside import Beside
 from .conftest import require
-from .test_prosody_accounts import Beside
 from .xmppserver import DOMAIN, PASSWORD
 
 ROMEO, PARIS, TYBALT = f"romeo@{DOMAIN}", "paris@verona.example", "tybalt@verona.example"

@@ -189,7 +189,7 @@ class Component(Entity):
 
     def __init__(self, loop: EventLoop, server: XMPPServer, domain: str, secret: str = SECRET) -> None:
         def make() -> Any:
-            xmpp = ComponentXMPP(domain, secret, LOOPBACK, server.component_port)  # type: ignore[no-untyped-call]
+            xmpp = ComponentXMPP(domain, secret, LOOPBACK, server.component_port)
             xmpp.register_plugin("xep_0030")
             xmpp.register_plugin("xep_0199")
             return xmpp

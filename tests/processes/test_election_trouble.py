@@ -14,6 +14,7 @@ import pytest
 from tests.link.attached import until
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes import election as hub_module
+from xmpp_rest.processes.channel import listen
 from xmpp_rest.processes.election import Hub
 
 
@@ -63,7 +64,7 @@ def test_an_event_that_cannot_be_told_costs_no_other(pair: Pair) -> None:
 
 
 def test_a_peer_that_there_is_no_descriptor_for_comes_later(pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    real, left = hub_module.listen, [OSError(errno.EMFILE, "Too many open files")] * 3
+    real, left = listen, [OSError(errno.EMFILE, "Too many open files")] * 3
 
     class Starved(socket.socket):
         def accept(self) -> tuple[socket.socket, Any]:

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -107,13 +108,13 @@ def test_work_that_runs_the_group_executor_itself() -> None:
 def test_many_threads_many_groups(threads: int) -> None:
     order: list[int] = []
     seen: list[int] = []
-    executor: GroupExecutor[int, int] = GroupExecutor(lambda items: [seen.append(item) or item + 1 for item in items], 7, order.extend)  # type: ignore[func-returns-value]
+    executor: GroupExecutor[int, int] = GroupExecutor(lambda items: [seen.append(item) or item + 1 for item in items], 7, order.extend)
 
     def run(start: int) -> None:
         for n in range(start, start + 300):
             assert executor.run([n]) == [n + 1]
 
-    workers = [threading.Thread(target=_checked(run, failures := []), args=(1000 * n,)) for n in range(threads)]
+    workers = [threading.Thread(target=_checked(run, failures := list[Any]()), args=(1000 * n,)) for n in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:

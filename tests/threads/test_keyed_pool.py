@@ -85,7 +85,7 @@ def test_a_retried_job_keeps_its_place_and_no_thread() -> None:
         return 0.1 if next(left, None) is not None else None
 
     pool.submit("a", stubborn)
-    pool.submit("a", lambda: order.append("after") or done.set())  # type: ignore[func-returns-value]
+    pool.submit("a", lambda: order.append("after") or done.set())
     pool.submit("b", lambda: order.append("other"))
     pool.start()
     assert done.wait(5)

@@ -22,12 +22,12 @@ def send(client: FlaskClient, to: str, body: str, *, as_: str = JULIET, **more: 
     """POST /api/messages; the id of the message."""
     response = call(client, "POST", "/api/messages", as_=as_, json={"to": to, "body": body, **more})
     assert response.status_code == 200, response.text
-    identifier: str = response.json["id"]
+    identifier: str = response.get_json()["id"]
     return identifier
 
 
 def history(client: FlaskClient, path: str = "/api/messages", *, as_: str = JULIET, **how: Any) -> list[dict[str, Any]]:
     response = call(client, "GET", path, as_=as_, **how)
     assert response.status_code == 200, response.text
-    items: list[dict[str, Any]] = response.json
+    items: list[dict[str, Any]] = response.get_json()
     return items

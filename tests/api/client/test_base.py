@@ -71,7 +71,7 @@ def test_an_encoded_slash_belongs_to_the_address(client: FlaskClient, form: str 
     uri = form.format(path) if form else ""  # some servers do not tell
     response = call(client, "GET", path, environ_overrides={"RAW_URI": uri, "REQUEST_URI": uri})
     if form:
-        assert (response.status_code, len(response.json)) == (200, 1)
+        assert (response.status_code, len(response.get_json())) == (200, 1)
         assert history(client, f"/api/messages/{NURSE}%2Fattic") == []
     else:
         assert response.status_code == 404

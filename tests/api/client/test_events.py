@@ -254,7 +254,7 @@ def test_what_is_closed_makes_room(make_users: Callable[..., Flask]) -> None:
         full = call(client, "GET", "/api/sse")
         assert (full.status_code, gateway.parts.streams.count) == (503, 2)
         assert int(full.headers["Retry-After"]) > 0
-        assert "streams" in full.json
+        assert "streams" in full.get_json()
         readers.append(Reader(client, NURSE))
         assert call(client, "GET", "/api/sse", as_=NURSE).status_code == 503, "the total"
         for reader in readers:

@@ -151,7 +151,7 @@ def test_xml_beside_the_json(client: FlaskClient, gateway: Gateway) -> None:
     receive(gateway, message("hi", "<x xmlns='some:thing'/>", id_="m7"))
     response = call(client, "GET", "/api/messages", headers={"Prefer": "respond-async, xml"})
     assert response.headers["Preference-Applied"] == "xml"
-    assert parse_text(response.json[0]["xml"]).find("{some:thing}x") is not None
+    assert parse_text(response.get_json()[0]["xml"]).find("{some:thing}x") is not None
     assert "xml" not in history(client)[0]
 
 

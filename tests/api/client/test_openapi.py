@@ -34,7 +34,7 @@ SCHEMATHESIS = os.environ.get("SCHEMATHESIS") or (str(BESIDE) if BESIDE.exists()
 def description(client: FlaskClient) -> dict[str, Any]:
     response = client.get("/api-docs/openapi.json")
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
-    description: dict[str, Any] = response.json
+    description: dict[str, Any] = response.get_json()
     return description
 
 
@@ -72,7 +72,7 @@ def test_references_lead_somewhere_and_ids_are_unique(description: dict[str, Any
 
 def test_path_and_generation_are_the_configured_ones(make_app: MakeApp) -> None:
     client = make_app(client_prefix="/im", client_generation="3").test_client()
-    description = client.get("/im-docs/openapi.json").json
+    description = client.get("/im-docs/openapi.json").get_json()
     assert description["servers"] == [{"url": "/im"}]
     answers = description["paths"]["/rooms"]["post"]["responses"]
     assert ("200" in answers, "201" in answers, "content" in answers["400"]) == (True, False, False)
@@ -87,7 +87,7 @@ def test_the_check_finds_what_is_wrong() -> None:
     checker = Checker({"Id": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"], "additionalProperties": False}})
     schema = {"type": "array", "items": {"$ref": "#/components/schemas/Id"}}
     assert checker.fits([{"id": "x"}], schema)
-    for wrong in ({}, [{}], [{"id": 1}], [{"id": "x", "more": 1}], ["x"]):
+    for wrong in list[Any]([{}, [{}], [{"id": 1}], [{"id": "x", "more": 1}], ["x"]]):
         with pytest.raises((AssertionError, AttributeError, TypeError)):
             assert checker.fits(wrong, schema)
 

@@ -32,9 +32,9 @@ def apps(make_app: MakeApp, tmp_path: Path) -> tuple[Flask, Flask]:
     for app in (owner, peer):
         gateway_of(app).start()
     for user in (JULIET, NURSE):
-        gateway_of(owner).accounts.register(parse_jid(user), PASSWORD)
-    assert gateway_of(owner).siblings.is_owner
-    assert not gateway_of(peer).siblings.is_owner
+        gateway_of(owner).parts.accounts.register(parse_jid(user), PASSWORD)
+    assert gateway_of(owner).parts.siblings.is_owner
+    assert not gateway_of(peer).parts.siblings.is_owner
     return owner, peer
 
 
@@ -45,7 +45,8 @@ def call(app: Flask, user: str, method: str, path: str, body: Any = None) -> Any
 
 
 def heard(stream: Stream, count: int) -> list[dict[str, Any]]:
-    writer, data = Writer("us", f"muclight.{DOMAIN}", counted=True, xml=False), []
+    data: list[Any] = []
+    writer = Writer("us", f"muclight.{DOMAIN}", counted=True, xml=False)
     while len(data) < count:
         event = stream.next(5)
         assert event is not None, f"only {len(data)} of {count} events came"
@@ -85,7 +86,7 @@ def test_refusals_come_back_as_they_are(apps: tuple[Flask, Flask]) -> None:
 
 def test_events_have_one_order_and_one_time_in_all_processes(apps: tuple[Flask, Flask]) -> None:
     call(apps[1], JULIET, "PUT", "/garden", CLUB | {"participants": [NURSE]})
-    streams = [gateway_of(app).streams.open(parse_jid(user), wanted=is_shown) for app in apps for user in (JULIET, NURSE)]
+    streams = [gateway_of(app).parts.streams.open(parse_jid(user), wanted=is_shown) for app in apps for user in (JULIET, NURSE)]
 
     def speak(app: Flask, user: str) -> None:
         for n in range(10):

@@ -506,7 +506,7 @@ def test_the_old_generation(make_app: MakeApp) -> None:
         (nurse, "GET", "/orchard", None, 404),
         (juliet, "POST", "", {"name": "n"}, 400),
     ]
-    for user, method, path, body, status in rows:
-        response = user(method, path, body)
+    for api, method, path, body, status in rows:
+        response = api(method, path, body)
         assert response.status_code == status, (method, path)
         assert (response.data == b"") == (status >= 400)

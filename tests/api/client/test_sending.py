@@ -102,7 +102,7 @@ def test_ids_are_all_different(client: FlaskClient) -> None:
 
 
 def test_thread_and_properties_are_sent_if_given(client: FlaskClient) -> None:
-    more = {"thread": "lunch-7", "parent": "week-29", "properties": {"priority": "3", "topic": "<food>"}}
+    more: dict[str, Any] = {"thread": "lunch-7", "parent": "week-29", "properties": {"priority": "3", "topic": "<food>"}}
     send(client, NURSE, "hi", **more)
     (item,) = history(client, as_=NURSE)
     assert {key: item[key] for key in more} == more
@@ -153,7 +153,7 @@ def test_a_full_outbox(client: FlaskClient, gateway: Gateway) -> None:
     response = call(client, "POST", "/api/messages", json={"to": ROMEO, "body": "hi"})
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
-    assert "later" in response.json
+    assert "later" in response.get_json()
     assert history(client) == [], "what was not accepted was not said"
 
 
@@ -166,7 +166,7 @@ def test_a_storage_that_fails(client: FlaskClient, gateway: Gateway, monkeypatch
     monkeypatch.setattr(gateway.driver, "archive_find", fail)
     response = call(client, method, "/api/messages", json={"to": NURSE, "body": "hi"} if method == "POST" else None)
     assert response.status_code == 503
-    assert "no space left" in response.json
+    assert "no space left" in response.get_json()
     assert "Retry-After" in response.headers
 
 

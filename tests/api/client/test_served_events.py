@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_a_slow_reader_loses_its_stream_and_no_message(server: Served) -> None:
     seen = [block for block in blocks if not block.startswith(b":")]
     assert len(seen) < len(sent)
     last = seen[-1].split(b"\n")[0].decode().removeprefix("id: ")
-    second = Listener(server, JULIET, "/api/sse?resume", **{"Last-Event-ID": last})
+    second = Listener(server, JULIET, "/api/sse?resume", **cast("Any", {"Last-Event-ID": last}))
     rest = [event.data["id"] for event in itertools.islice(second.events(), len(sent) - len(seen))]
     assert rest == sent[len(seen) :]
     for listener in (first, second):
@@ -100,7 +101,7 @@ def test_nothing_is_lost_or_doubled_however_often_the_reader_comes_back(server: 
     dice = random.Random(7)
     connections = 0
     while len(seen) < 240:
-        listener = Listener(server, JULIET, "/api/sse?resume", **{"Last-Event-ID": last})
+        listener = Listener(server, JULIET, "/api/sse?resume", **cast("Any", {"Last-Event-ID": last}))
         assert listener.status == 200
         connections += 1
         for event in itertools.islice(listener.events(), min(dice.randrange(1, 9), 240 - len(seen))):

@@ -170,8 +170,8 @@ def test_log_level(run: Run) -> None:
         assert run("get_loglevel/v0") == (200, {"levelatom": "debug"})
         assert run("set_loglevel", {"loglevel": "5"}) == (400, "Invalid log level")
     finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        for logger, number in zip(loggers, before, strict=True):
+            logger.setLevel(number)
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_expired_messages_go(run: Run, inside: str, left: int) -> None:
 
 # jobs
 
-OFFLINE_JOB = ("delete_old_messages_batch", "delete_old_messages_status", "abort_delete_old_messages", {})
+OFFLINE_JOB: tuple[str, str, str, dict[str, Any]] = ("delete_old_messages_batch", "delete_old_messages_status", "abort_delete_old_messages", {})
 MAM_JOB = ("delete_old_mam_messages_batch", "delete_old_mam_messages_status", "abort_delete_old_mam_messages", {"type": "all"})
 
 

@@ -96,8 +96,8 @@ def test_nobody_suffers(run: Run, client: FlaskClient, store: str, content: Any)
         assert answer.status < 500, (path, answer)
     for user, stanza in STANZAS:
         spoil(client, store, content)
-        answer = client.post("/rest", data=stanza.format(f"juliet@{DOMAIN}", DOMAIN), headers=basic(user) | XML)
-        assert answer.status_code in (200, 202), (stanza, answer.data)
+        sent = client.post("/rest", data=stanza.format(f"juliet@{DOMAIN}", DOMAIN), headers=basic(user) | XML)
+        assert sent.status_code in (200, 202), (stanza, sent.data)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ ITEM = {"nick": "Romeo", "groups": ["Friends", "Verona"], "subs": "both"}
 
 
 def test_vcard_fields_live_beside_each_other(run: Run) -> None:
-    calls = [
+    calls: list[tuple[str, dict[str, Any]]] = [
         ("set_vcard", {"name": "FN", "content": "Juliet <&> Capulet"}),
         ("set_vcard2", {"name": "N", "subname": "FAMILY", "content": "Capulet"}),
         ("set_vcard2", {"name": "N", "subname": "GIVEN", "content": "Juliet"}),

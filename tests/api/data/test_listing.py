@@ -38,7 +38,7 @@ def test_the_stores_of_an_account(app: Flask, ask: Ask, user: str) -> None:
 
 
 def test_an_account_that_has_nothing(ask: Ask) -> None:
-    assert ask("GET", f"/data/{DOMAIN}/nobody/", user=ADMIN).json["stores"] == []
+    assert ask("GET", f"/data/{DOMAIN}/nobody/", user=ADMIN).get_json()["stores"] == []
 
 
 def test_whose_stores(ask: Ask) -> None:
@@ -65,5 +65,5 @@ def test_what_the_peers_clients_mean_comes_first(make_app: MakeApp) -> None:
     ask = asker(app)
     assert ask("PUT", "/data/localhost/json/", user="", body='{"a":1}', fields=fields).status_code == 201
     assert ask("GET", "/data/localhost/json/", user="", fields=fields).data == b'{"a":1}'
-    assert ask("GET", "/data/localhost/admin/", user="", fields=fields).json["user"] == "admin"
+    assert ask("GET", "/data/localhost/admin/", user="", fields=fields).get_json()["user"] == "admin"
     assert ask("GET", "/data/localhost/admin", user="", fields=fields).status_code == 404

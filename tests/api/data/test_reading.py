@@ -99,6 +99,6 @@ def test_of_both_sorts_only_the_table_shows(ask: Ask) -> None:
 
 
 def test_errors_say_what_would_be_right(ask: Ask) -> None:
-    problem = ask("GET", "/data/settings/xml").json
+    problem = ask("GET", "/data/settings/xml").get_json()
     assert problem["status"] == 404
     assert "json, lua" in problem["detail"]

@@ -242,7 +242,7 @@ def test_what_is_no_token_of_prosody(ask: Ask, gateway: Gateway) -> None:
 @pytest.mark.parametrize("how", ["change_password", "ban_account", "data"])
 def test_a_token_of_prosody_ends_with_the_password(ask: Ask, gateway: Gateway, how: str) -> None:
     who = grant(gateway, created=int(time.time()) - 2)
-    gateway.driver.update("juliet", DOMAIN, "accounts", lambda r: {**(r or {}), "updated": int(time.time()) - 9})
+    gateway.driver.update("juliet", DOMAIN, "accounts", lambda r: {**dict(r or {}), "updated": int(time.time()) - 9})
     assert ask("GET", "/api/contacts", user="", fields=who).status_code == 200
     account = {"user": "juliet", "host": DOMAIN}
     calls = {

@@ -62,7 +62,7 @@ def test_a_body_that_is_none(ask: Ask, method: str, sent_as: str, body: str) -> 
     ask("PUT", "/data/settings", body='{"a":1}')
     response = ask(method, "/data/settings", body=body, sent_as=sent_as)
     assert response.status_code == 400
-    assert response.json["detail"]
+    assert response.get_json()["detail"]
     ask("PUT", "/data/settings", body="{}") if method == "POST" else None
     assert ask("GET", "/data/settings").status_code == (404 if method == "POST" else 200)
 

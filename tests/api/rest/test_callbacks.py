@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -141,9 +142,12 @@ def test_the_answer_to_a_replay_goes_to_the_sender(dead: BotApp, service: Servic
 def test_a_full_queue(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(503)
     app = make_bot(service.url("/"), queue_size="1", concurrency="1")
+    def counted(number: int) -> Callable[[], bool]:
+        return lambda: bool(get(app)["count"] == number)
+
     for n in range(2):
         app.post(body=f"{n}")
-        eventually(lambda n=n: get(app)["count"] == n + 1)
+        eventually(counted(n + 1))
     service.answers["/"] = Answer(204, delay=1)
     app.post(body="slow")
     service.wait_body('"slow"')

@@ -26,7 +26,7 @@ def make(tmp_path: Path) -> Iterator[MakeGateway]:
     made: list[Gateway] = []
 
     def start(**sections: dict[str, object]) -> Gateway:
-        gateway = Gateway(tmp_path, 1, {"link": {"kind": "none"}} | sections)
+        gateway = Gateway(tmp_path, 1, {"link": {"kind": "none"}, **sections})
         made.append(gateway)
         gateway.start()
         return gateway

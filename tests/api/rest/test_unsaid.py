@@ -62,7 +62,7 @@ def test_payloads_of_other_programs(client: FlaskClient, gateway: Gateway, name:
     payload, named = OTHERS[name]
     response = post(client, path, payload)
     assert response.status_code == 422
-    assert named in response.json["error"]["context"]["error"]
+    assert named in response.get_json()["error"]["context"]["error"]
     assert bodies(gateway) == bodies(gateway, "juliet") == []
 
 
@@ -78,7 +78,7 @@ def test_words_that_a_stanza_has_for_something_else(client: FlaskClient, obj: di
     body = encode({"to": NURSE, **obj})
     response = post(client, "/rest", body, JSON if isinstance(body, str) else "application/cbor")
     assert response.status_code == 422
-    assert "nothing in this object is said" in response.json["error"]["context"]["error"]
+    assert "nothing in this object is said" in response.get_json()["error"]["context"]["error"]
 
 
 @pytest.mark.parametrize("kind", ["unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed"])
@@ -103,7 +103,7 @@ def test_what_the_mapping_has_for_it_is_sent(client: FlaskClient, obj: dict[str,
 def test_a_body_that_is_no_text(client: FlaskClient, gateway: Gateway, value: Any) -> None:
     response = post(client, AT, {"body": value})
     assert response.status_code == 422
-    assert "'body'" in response.json["error"]["context"]["error"]
+    assert "'body'" in response.get_json()["error"]["context"]["error"]
     assert bodies(gateway) == []
 
 
@@ -114,7 +114,7 @@ def test_other_formats(client: FlaskClient, body: str | bytes, content_type: str
     for path in ("/rest", AT):
         response = post(client, path, body, content_type)
         assert response.status_code == 422
-        assert "'text' (write 'body')" in response.json["error"]["context"]["error"]
+        assert "'text' (write 'body')" in response.get_json()["error"]["context"]["error"]
 
 
 def test_lines_of_a_batch(client: FlaskClient, gateway: Gateway) -> None:
@@ -128,7 +128,7 @@ def test_lines_of_a_batch(client: FlaskClient, gateway: Gateway) -> None:
 def test_a_query_string_is_no_body(client: FlaskClient, gateway: Gateway) -> None:
     response = post(client, f"{AT}?body=Disk%20full", "", None)
     assert response.status_code == 422
-    assert "query string" in response.json["error"]["text"]
+    assert "query string" in response.get_json()["error"]["text"]
     assert post(client, AT, "", None).status_code == 202, "the path says it all"
 
 
@@ -160,7 +160,7 @@ def test_what_says_something_is_sent(client: FlaskClient, obj: dict[str, Any]) -
 )  # fmt: skip
 def test_an_echo_takes_anything(client: FlaskClient, obj: dict[str, Any], kind: str) -> None:
     response = post(client, "/rest/echo", obj)
-    assert (response.status_code, response.json["kind"]) == (200, kind)
+    assert (response.status_code, response.get_json()["kind"]) == (200, kind)
 
 
 # JSON under another name

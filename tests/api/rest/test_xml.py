@@ -336,7 +336,7 @@ def test_the_checks_in_their_order(client: FlaskClient) -> None:
     ],
 )
 def test_the_form_of_an_error_follows_accept(client: FlaskClient, accept: str | None, form: str) -> None:
-    response = post(client, "<message to='@'/>", **({"Accept": accept} if accept else {}))
+    response = post(client, "<message to='@'/>", headers=JULIET | ({"Accept": accept} if accept else {}))
     assert (response.status_code, response.headers["Content-Type"]) == (422, form)
 
 
@@ -357,7 +357,7 @@ def test_an_error_as_json_has_what_clients_read(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("accept", [None, "*/*", "text/plain", "image/*", "nonsense", f"{XML};q=0.5", "text/html, */*"])
 def test_a_reply_is_xml_unless_something_else_is_named(client: FlaskClient, accept: str | None) -> None:
-    response = echo(client, "<message/>", **({"Accept": accept} if accept else {}))
+    response = echo(client, "<message/>", headers=JULIET | ({"Accept": accept} if accept else {}))
     assert (response.status_code, response.headers["Content-Type"]) == (200, XML)
 
 

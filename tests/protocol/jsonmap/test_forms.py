@@ -193,8 +193,8 @@ def test_disco_reads(attributes: str, children: str, value: Any) -> None:
     assert read("iq", f"<query xmlns='{INFO}'{attributes}>{children}</query>") == {"disco": value}
 
 
-INFO_WRITES = [
-    *((value, "", "") for value in (True, False, None, 5, [], ["x"], {})),
+INFO_WRITES: list[Any] = [
+    *((value, "", "") for value in list[Any]([True, False, None, 5, [], ["x"], {}])),
     ("n", " node='n'", ""),
     ("", " node=''", ""),
     ({"node": 5, "identities": None, "features": {}, "extensions": ["x"]}, "", ""),
@@ -227,7 +227,7 @@ def test_items_read(attributes: str, children: str, value: Any) -> None:
 
 
 ITEMS_WRITES = [
-    *((value, "", "") for value in (True, False, None, 5, [], {}, [5, None])),
+    *((value, "", "") for value in list[Any]([True, False, None, 5, [], {}, [5, None]])),
     ("n", " node='n'", ""),
     ({"node": "n", "jid": "ignored"}, " node='n'", ""),
     (["j", {"jid": "k", "node": "n", "name": "N"}, {}], "", "<item jid='j'/><item jid='k' node='n' name='N'/><item/>"),

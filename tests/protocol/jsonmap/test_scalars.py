@@ -36,7 +36,7 @@ WRITES = [
         (INTEGER, value, text)
         for value, text in [(5, "5"), (-5, "-5"), (5.0, "5"), (-0.0, "0"), ("5", "5"), ("5.0", "5"), ("0x10", "16")]
     ),
-    *((INTEGER, value, None) for value in ["x", "", None, True, False, [], {}, [5]]),
+    *((INTEGER, value, None) for value in list[Any](["x", "", None, True, False, [], {}, [5]])),
     (INTEGER, 2**63 - 1, "9223372036854775807"),
     *((NUMBER, value, text) for value, text in [(3054635, "3054635"), (3054635.0, "3054635"), (365.5, "365.5"), (0.1, "0.1")]),
     *((NUMBER, value, text) for value, text in [(1e-7, "1e-07"), (1e300, "1e+300"), ("0.5", "0.5"), ("x", None), (True, None)]),
@@ -109,7 +109,7 @@ WHERE = [
     ({"payload": {"datatype": "\u0007"}}, "payload.datatype"),
     *(
         ({"html": html}, "html")
-        for html in [5, None, {}, "<p>", "a</html><html>b", "<!DOCTYPE a><a/>", "<!-- c --><a/>", "&nbsp;"]
+        for html in list[Any]([5, None, {}, "<p>", "a</html><html>b", "<!DOCTYPE a><a/>", "<!-- c --><a/>", "&nbsp;"])
     ),
     *(({"html": html}, "html") for html in ["<?xml version='1.0'?><a/>", "<p>\u0007</p>", "<p>&#7;</p>", "<a:b/>", "\ud800"]),
 ]

@@ -176,7 +176,7 @@ def test_both_forms_of_a_url_make_two_elements() -> None:
 
 
 def test_fields_are_not_changed() -> None:
-    obj = {"kind": "iq", "type": "set", "archive": {"with": "juliet@capulet.example", "max": 5}, "to": "A.example"}
+    obj: dict[str, Any] = {"kind": "iq", "type": "set", "archive": {"with": "juliet@capulet.example", "max": 5}, "to": "A.example"}
     copy = {**obj, "archive": dict(obj["archive"])}
     encode(obj)
     assert obj == copy

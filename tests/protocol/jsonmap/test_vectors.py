@@ -99,6 +99,7 @@ def test_vector(vector: dict[str, Any]) -> None:
     status, media_type, body = echo(vector)
     assert status == expected["status"]
     if status == 200:
+        assert media_type is not None
         assert media_type == expected["output_type"]
         assert SAME[media_type](body) == SAME[media_type](expected["output"])
 

@@ -287,7 +287,7 @@ def light_iq(app: BotApp, sender: str, query: str, name: str) -> str:
     answer = app.gateway.parts.router.deliver(parse_text(stanza), parse_jid(sender), parse_jid(f"{name}@{LIGHT}"))
     assert answer is not None
     assert not isinstance(answer, Exception)
-    return str(answer.get("type"))  # type: ignore[union-attr]
+    return str(answer.get("type"))
 
 
 @pytest.mark.parametrize(("sender", "kind"), [("romeo@montague.example/o", "error"), (f"juliet@{DOMAIN}/o", "error"), (f"admin@{DOMAIN}/o", "result"), (f"{BOT}/o", "result")])
@@ -362,5 +362,5 @@ def test_a_moderator_subscribes_no_bot(make_bot: MakeBot, service: Service) -> N
         stanza = f"<iq type='set' id='1' from='{sender}' to='hall@{ROOMS}'>{query}</iq>"
         answer = app.gateway.parts.router.deliver(parse_text(stanza), sender, parse_jid(f"hall@{ROOMS}"))
         assert answer is not None
-        assert answer.get("type") == kind  # type: ignore[union-attr]
+        assert answer.get("type") == kind
     assert rooms.subscribers("hall") == [nurse]

@@ -75,11 +75,11 @@ class World:
 
     def state(self, owner: JID = JULIET, jid: JID = ROMEO) -> tuple[str, str] | None:
         contact = self.contacts.get(owner, jid)
-        return contact and (contact.state.subscription, contact.state.ask)
+        return (contact.state.subscription, contact.state.ask) if contact else None
 
     def out(self) -> list[tuple[str | None, ...]]:
         """(type, from, to) of what went out, and forget it."""
-        rows = [(s.get("type"), s.get("from"), s.get("to")) for s in self.sent]
+        rows: list[tuple[str | None, ...]] = [(s.get("type"), s.get("from"), s.get("to")) for s in self.sent]
         self.sent.clear()
         return rows
 

@@ -20,6 +20,7 @@ from xmpp_rest.service.messages.archive_writer import Archiving, Letter
 from xmpp_rest.service.messages.clock import Stamps
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.stream import Event
+from xmpp_rest.threads.waits import Waits
 
 ROMEO, NURSE, FRIAR = (parse_jid(f"{name}@gateway.example") for name in ("romeo", "nurse", "friar"))
 JULIET = parse_jid("juliet@capulet.example")
@@ -50,7 +51,7 @@ class Heard(Streams):
     """Remembers what it was to publish."""
 
     def __init__(self, archive: Archive) -> None:
-        super().__init__(archive, BOUNDS, 64)
+        super().__init__(archive, BOUNDS, Waits(64))
         self.events: list[Event] = []
 
     def publish(self, owner: object, event: Event) -> None:

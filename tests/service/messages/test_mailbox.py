@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import DOMAIN
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import child, condition_of, make
@@ -144,7 +144,7 @@ def test_what_no_xml_can_hold_goes_nowhere(gateway: Gateway, to: Any) -> None:
 
 
 def test_a_stanza_is_written_as_text_once(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    serialise, written = mailbox.serialise, []
+    written: list[Element] = []
 
     def counting(stanza: Element) -> str:
         written.append(stanza)

@@ -15,6 +15,7 @@ from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.threads.waits import Wait
 
 JULIET, NURSE = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}"
 ROMEO, PARIS = "romeo@montague.example", "paris@verona.example"
@@ -64,7 +65,7 @@ def query(fields: str = "", page: str = "", rest: str = "", attributes: str = ""
 
 def ask(gateway: Gateway, payload: str, *, kind: str = "set", to: str = f"to='{JULIET}'", from_: str = f"{JULIET}/balcony") -> Answer:
     iq = parse_text(f"<iq type='{kind}' from='{from_}' {to} id='i{next(NUMBERS)}'>{payload}</iq>")
-    answer, collected = gateway.parts.sending.ask(iq, 5)
+    answer, collected = gateway.parts.sending.ask(iq, Wait(5))
     messages = [message.find(f"{M}result/{{urn:xmpp:forward:0}}forwarded/message") for message in collected]
     return Answer(answer, [int(m.get("id", "")) for m in messages if m is not None], collected)
 

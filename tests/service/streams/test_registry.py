@@ -277,7 +277,8 @@ def test_what_the_reader_has_seen_elsewhere_is_not_told_again(house: House) -> N
 
 def test_news_that_comes_while_the_replay_looks_for_the_last_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = house.streams.open(JULIET, after=house.say("first"))
-    page, late = house.archive.page, []
+    late: list[Any] = []
+    page = house.archive.page
 
     def looking(*args: Any, **how: Any) -> Any:
         found = page(*args, **how)
