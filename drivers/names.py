@@ -44,4 +44,4 @@ def check_text(what: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as e:
-        raise BadValue(f"{what} contains half a surrogate pair at character {e.start}, which is not Unicode text") from e
+        raise BadValue(f"{what} contains a lone surrogate at character {e.start}, which is not Unicode text") from e

@@ -43,7 +43,7 @@ class _StanzaReader:
         if len(self.stack) == MAX_DEPTH:
             raise BadValue(f"a stanza must not nest its elements more than {MAX_DEPTH} deep")
         if self.result is not None and not self.stack:
-            raise BadValue("a stanza is one element; there is another one behind it")
+            raise BadValue("a stanza is one element; there is another one after it")
         namespace, _, local = name.rpartition("\x01")
         attr = {_attribute(key): value for key, value in attributes.items()}
         if self.foreign or namespace != CLIENT:
@@ -66,7 +66,7 @@ class _StanzaReader:
         if self.stack:
             self.stack[-1].setdefault("__array", []).append(data)
         elif data.strip():
-            raise BadValue("a stanza is one element; there is text beside it")
+            raise BadValue("a stanza is one element; there is text outside it")
 
     def restricted(self, *_: str) -> NoReturn:
         raise BadValue("a stanza must not contain comments or processing instructions (RFC 6120 §11.1)")

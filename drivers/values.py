@@ -65,7 +65,7 @@ def number(value: int | float) -> int | float:
 
 def _table(value: dict[str, Any] | list[Any] | tuple[Any, ...], depth: int) -> Any:
     if depth > MAX_DEPTH:
-        raise BadValue(f"nested too deep; tables may stand in one another {MAX_DEPTH} deep")
+        raise BadValue(f"nested too deep; tables may be nested {MAX_DEPTH} deep")
     if not isinstance(value, dict):
         return [canonical(item, depth) for item in value] or {}
     if "__array" in value or "__hash" in value:
@@ -80,7 +80,7 @@ def _mixed(value: dict[str, Any], depth: int) -> Any:
     array, flat = value.get("__array", []), value.get("__hash", [])
     # an empty array is read as an empty table
     if not isinstance(array, (list, tuple)) and array != {}:
-        raise BadValue("the member __array must be an array: what stands at 1, 2, 3 …")
+        raise BadValue("the member __array must be an array: the values at 1, 2, 3 …")
     if (not isinstance(flat, (list, tuple)) and flat != {}) or len(flat) % 2:
         raise BadValue("the member __hash must be an array of key, value, key, value …")
     pairs: list[tuple[Any, Any]] = [(key, item) for key, item in value.items() if key not in ("__array", "__hash")]

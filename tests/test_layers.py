@@ -69,7 +69,7 @@ def test_the_protocol_layer_is_pure() -> None:
 
 
 def graph() -> dict[str, set[str]]:
-    """Module → modules of the project that it imports, anywhere in the file: in functions and for type checking, too."""
+    """Module → modules of the project that it imports, anywhere in the file: in functions and for type checking too."""
     files = {path: path.relative_to(ROOT).with_suffix("").parts for folder in ("xmpp_rest", "drivers") for path in (ROOT / folder).rglob("*.py")}
     names = {".".join(parts).removesuffix(".__init__"): path for path, parts in files.items()}
 

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser = _parser()
         if name.startswith("-") and not any(option.startswith(name.partition("=")[0]) for option in OPTIONS):
             # argparse would call the word behind it no command
-            parser.error(f"there is no option {name}; what the gateway does stands in its configuration: --config FILE")
+            parser.error(f"there is no option {name}; settings are in the configuration: --config FILE")
         options = parser.parse_args(words)
         settings = _settings(options.config)
         say_place(settings, "xmpp-rest", asked=options.verbose or getattr(options, "offline", False))

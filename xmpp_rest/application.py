@@ -78,7 +78,7 @@ def _believing(app: WSGI, gateway: Gateway) -> WSGI:
         return app
 
     def ignored(peer: str) -> None:
-        text = "X-Forwarded-For of %s is not believed, as it is not in [server] proxy_networks"
+        text = "X-Forwarded-For of %s is ignored, because it is not in [server] proxy_networks"
         gateway.incidents.report(log, "proxy-unknown", text, peer)
 
     return TrustedProxies(app, server.proxies, server.proxy_networks, ignored)

@@ -264,7 +264,7 @@ class FileDriver(Driver):
         if self._format.indexed:
             for path in sorted(self._root.glob(f"**/*.{listindex.SUFFIX}")):
                 if not listindex.is_right(path):
-                    yield f"{path}: is not the index of its list, and Prosody 13 does not show all of it; remove it, Prosody makes it anew"
+                    yield f"{path}: is not the index of its list, and Prosody 13 does not show all of it; remove it: Prosody makes another"
         yield from roles.sentences(roles.unseen(sorted(self.hosts()), self.users))
 
     def exists(self) -> bool:

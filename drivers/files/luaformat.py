@@ -86,7 +86,7 @@ class LuaFormat(Format):
             yield from whole
             merged = 0 if pending is None or whole else merged + 1
             if pending is not None and merged > MERGED:
-                raise Damaged(pending.offset, "an item that is not finished has others behind it")
+                raise Damaged(pending.offset, "an unfinished item is followed by others")
         if pending is not None:
             _check_last(pending)
 
@@ -123,7 +123,7 @@ def _check_last(pending: Record) -> None:
             continue
         # a string of an incomplete record has no line break
         if item is not None and data[item[1] : item[1] + 1] in (b"\n", b""):
-            raise Damaged(pending.offset, "an item that is not finished has others behind it")
+            raise Damaged(pending.offset, "an unfinished item is followed by others")
 
 
 def _searched(record: bytes) -> Head | None:

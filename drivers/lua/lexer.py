@@ -46,7 +46,7 @@ def token(source: bytes, position: int) -> LuaToken:
         start = skip(source, position)
         if start == len(source):
             return LuaToken("end", b"", start, start)
-        raise LuaError(f"{source[start : start + 1]!r} begins nothing that a literal can contain", source, start)
+        raise LuaError(f"{source[start : start + 1]!r} cannot start anything in a literal", source, start)
     kind = str(match.lastgroup)
     start, end = match.span(kind)
     value = match[kind]

@@ -167,7 +167,7 @@ class _Parser:
                 continue
             self.field(keyed, plain, depth)
             if not (self.accept(",") or self.accept(";") or self.now.kind == "}"):
-                raise self.error("expected ; or } behind an entry of a table")
+                raise self.error("expected ; or } after an entry of a table")
         return _assembled(keyed, plain)
 
     def field(self, keyed: list[tuple[Any, Value]], plain: list[Value], depth: int) -> None:

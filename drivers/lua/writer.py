@@ -36,7 +36,7 @@ def _write(value: Value, depth: int, parts: list[str]) -> None:
 
 def _table(table: dict[str, Any] | list[Any], depth: int, parts: list[str]) -> None:
     if depth > MAX_DEPTH:
-        raise BadValue(f"nested too deep; tables may stand in one another {MAX_DEPTH} deep")
+        raise BadValue(f"nested too deep; tables may be nested {MAX_DEPTH} deep")
     indent = "\t" * depth
     parts.append("{\n")
     following = 1
@@ -77,5 +77,5 @@ def _string(text: str) -> str:
     try:
         coded = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as e:
-        raise BadValue(f"text contains half a surrogate pair at character {e.start}, which is not Unicode text") from e
+        raise BadValue(f"text contains a lone surrogate at character {e.start}, which is not Unicode text") from e
     return f'"{coded.decode("latin-1").translate(_ESCAPES)}"'

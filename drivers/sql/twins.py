@@ -17,9 +17,9 @@ def sentences(rows: list[Row], row_id: str) -> Iterator[str]:
     """The sentences about the rows of SELECT; `row_id`: the database's name for the position of a row, larger for later ones."""
     for host, user, store, key, count in rows[:SHOWN]:
         owner = f"{user}@{host}" if user else host
-        yield f"{owner}: {store}: the member {key!r} stands in {count} rows, so Prosody 13 can change no table at all in this database"
+        yield f"{owner}: {store}: the member {key!r} is in {count} rows, so Prosody 13 cannot change any table in this database"
     if len(rows) > SHOWN:
-        yield "further members stand in several rows"
+        yield "more members are in several rows"
     if rows:
         kept = f'SELECT MAX({row_id}) FROM "prosody" GROUP BY "host", "user", "store", "key"'  # noqa: S608
-        yield f'rows of members that stand twice can be removed so: DELETE FROM "prosody" WHERE {row_id} NOT IN ({kept})'  # noqa: S608
+        yield f'duplicate rows can be removed by: DELETE FROM "prosody" WHERE {row_id} NOT IN ({kept})'  # noqa: S608

@@ -173,7 +173,7 @@ def test_an_unknown_command(line: Callable[..., Ran]) -> None:
 def test_options_without_their_words(line: Callable[..., Ran], words: list[str]) -> None:
     ran = line(*words)
     assert (ran.code, ran.out) == (2, "")
-    assert "behind it" in ran.err
+    assert "after it" in ran.err
 
 
 def test_no_command(line: Callable[..., Ran]) -> None:

@@ -75,13 +75,13 @@ def test_a_secret_keeps_its_odd_characters(tmp_path: Path) -> None:
 
 MISTAKES = {
     "[server\nbind = 127.0.0.1:1": ["line 1", "] of a section is missing"],
-    "bind = 127.0.0.1:1\n[server]": ["line 1: bind:", "no section stands above it", "[server]"],
+    "bind = 127.0.0.1:1\n[server]": ["line 1: bind:", "there is no section above it", "[server]"],
     "[server]\nbind 127.0.0.1": ["line 2: [server] bind:", "no = in it", "KEY = VALUE"],
     "[server]\nbind 127.0.0.1:8080": ["[server] bind:", "write bind, = and the value"],
     "[link]\nkind = none\nsecret\nhost = x": ["line 3: [link] secret:", "no = in it"],
-    "[server]\n= 5": ["line 2: [server]:", "nothing stands before the ="],
+    "[server]\n= 5": ["line 2: [server]:", "there is nothing before the ="],
     "[server] bind = 127.0.0.1:1": ["line 1: [server]:", "line of its own"],
-    "[server]\nthreads = 8\n[link]\n[server]\nworkers = 1": ["line 4: [server]:", "stands twice, first in line 1"],
+    "[server]\nthreads = 8\n[link]\n[server]\nworkers = 1": ["line 4: [server]:", "appears twice, first in line 1"],
     "[server]\nbind = 127.0.0.1:8080 ; loopback": ["[server] bind:", "a comment needs a line of its own"],
     "[server]\nbind = 127.0.0.1:8080 ;loopback": ["[server] bind", "a comment needs a line of its own"],
     "[server]\ndata_dir = data  # everything": ["[server] data_dir:", "a comment needs a line of its own"],

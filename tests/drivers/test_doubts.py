@@ -65,7 +65,7 @@ def test_members_that_stand_twice_are_named_with_what_to_do(tmp_path: Path) -> N
         for value in ("old", "new"):
             connection.execute(TWIN.format("juliet", value))
     twin, remedy = remarks("sqlite:x.sqlite", tmp_path)
-    assert twin.startswith("juliet@capulet.example: roles: the member 'k' stands in 2 rows")
+    assert twin.startswith("juliet@capulet.example: roles: the member 'k' is in 2 rows")
     with closing(sqlite3.connect(tmp_path / "data/x.sqlite")) as connection, connection:
         connection.execute(remedy.partition(": ")[2])
         connection.execute('CREATE UNIQUE INDEX "prosody_unique_index" ON "prosody" ("host", "user", "store", "key")')
@@ -88,7 +88,7 @@ def test_members_that_stand_twice_in_postgresql(cluster: Cluster, tmp_path: Path
             for value in ("old", "new"):
                 connection.execute(TWIN.format(f"u{i:02d}", value).encode())
     *twins, more, remedy = remarks(url, tmp_path)
-    assert (len(twins), more) == (10, "further members stand in several rows")
+    assert (len(twins), more) == (10, "more members are in several rows")
     with psycopg.connect(url) as connection:
         connection.execute(remedy.partition(": ")[2].encode())
         assert connection.execute("SELECT DISTINCT value FROM prosody").fetchall() == [("new",)]

@@ -19,7 +19,7 @@ FIELDS = {
 Write = Callable[[Event], bytes | None]
 """The text of an event; None for one that says nothing to these readers."""
 
-_UNKNOWN = comment("the event to resume behind is unknown: this is what comes now")
+_UNKNOWN = comment("the event to resume after is unknown: the stream starts now")
 
 
 class EventSource:

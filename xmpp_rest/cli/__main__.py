@@ -55,7 +55,7 @@ def read_line(argv: Sequence[str]) -> Line:
         option, count = words[0], OPTIONS[words[0]]
         given = words[1 : count + 1]
         if len(given) < count:
-            raise BadLine(f"{option} needs {count} word{'s' if count > 1 else ''} behind it")
+            raise BadLine(f"{option} needs {count} word{'s' if count > 1 else ''} after it")
         setattr(line, {"-v": "verbose"}.get(option, option[2:]), given if count > 1 else given[0] if count else True)
         del words[: count + 1]
     line.words = words

@@ -50,7 +50,7 @@ def _issue(settings: Settings, owner: JID, scopes: list[str], seconds: int) -> s
     with closing(open_driver(settings.storage.url, folder_of(settings))) as driver:
         Lease(driver, node_of(folder_of(settings)), "", [settings.gateway.domain]).require_free()
         if owner.domain != settings.gateway.domain or driver.load(owner.local, owner.domain, ACCOUNTS) is None:
-            raise GatewayError("account-unknown", f"{owner} has no account here, so nobody could use a token of it")
+            raise GatewayError("account-unknown", f"{owner} has no account here, so a token of it would be useless")
         text = Tokens(driver, settings.gateway.domain).issue(owner, scopes, seconds)
     with audited(settings):
         record(Asker(), PLACE, "token", [("jid", str(owner)), ("scopes", scopes), ("ttl", seconds)], 200)
@@ -91,5 +91,5 @@ def _glob(text: str) -> str:
 def _seconds(text: str) -> int:
     match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", text)
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a number of seconds, or one with m, h or d behind it")
+        raise argparse.ArgumentTypeError(f"{text!r}: write a number of seconds, or one followed by m, h or d")
     return int(match[1]) * UNITS[match[2]]

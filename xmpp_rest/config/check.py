@@ -30,7 +30,7 @@ def describe(settings: Settings) -> Iterator[str]:
     if link.kind == "component":
         yield f"attach each of them as a component to {link.host}:{link.port}" + ("" if link.secret else " WITHOUT A SECRET")
     else:
-        yield "stand alone: hosted users reach each other, and nobody else"
+        yield "run standalone: hosted users reach only each other"
     yield f"take {', '.join(map(str, settings.auth.admins))} as administrator(s)"
     for name, callback in settings.callbacks.items():
         addresses = ", ".join(map(str, callback.address))
@@ -76,7 +76,7 @@ def _admin_problems(settings: Settings) -> Iterator[str]:
     named = [jid for jid in settings.auth.admins if jid.local]
     if named and not any(jid.domain == domain for jid in named):
         shown = ", ".join(map(str, named))
-        yield f"[auth] admins: {shown}: not at the hosted domain, so nobody could administer; write {named[0].local}@{domain}"
+        yield f"[auth] admins: {shown}: not at the hosted domain, so it could not administer anything; write {named[0].local}@{domain}"
 
 
 def remarks(settings: Settings) -> Iterator[str]:
@@ -85,10 +85,10 @@ def remarks(settings: Settings) -> Iterator[str]:
     for place, value in (("link", settings.link.secret), ("auth", settings.auth.admin_password)):
         if re.fullmatch(r"""(['"]).*\1""", value):
             key = "secret" if place == "link" else "admin_password"
-            yield f"[{place}] {key}: begins and ends with quotation marks, which are part of it; take them away if they are not meant"
+            yield f"[{place}] {key}: starts and ends with quotation marks, which are part of the value; remove them if they are not meant"
     link = [key for key in ("secret", "host", "port") if f"link.{key}" in settings.given]
     if link and "link.kind" not in settings.given:
-        meaning = "is set, but kind is none, so the gateway stands alone"
+        meaning = "is set, but kind is none, so the gateway runs standalone"
         yield f"[link] {link[0]}: {meaning}; write kind = component, or kind = none if that is meant"
     hosted = [jid for jid in settings.auth.admins if jid.domain == settings.gateway.domain]
     for jid in settings.auth.admins:
@@ -114,7 +114,7 @@ def _storage_problems(settings: Settings) -> Iterator[str]:
     elif not rest:
         yield f"[storage] url: the place is missing; write {scheme}: and a path, such as sqlite:gateway.sqlite"
     elif scheme in ("sqlite", "flatfile", "jsonfile") and (re.match(r"//[^/]", rest) or re.search(r"(?:^|\s)[;#]|^['\"]", rest)):
-        remedy = f"write {scheme}:gateway, or {scheme}:/path/of/it, without // and without a comment behind it"
+        remedy = f"write {scheme}:gateway, or {scheme}:/path/of/it, without // and without a comment after it"
         yield f"[storage] url: the place is a path alone; {remedy}"
 
 

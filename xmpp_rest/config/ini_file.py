@@ -65,9 +65,9 @@ def read_ini(text: str) -> IniFile:
 def _section(file: IniFile, match: re.Match[str], number: int) -> str:
     name, rest = match["name"], match["rest"].strip()
     if rest and not rest.startswith(COMMENT):
-        file.problems.append(Problem(number, name, "", "something stands behind it; put that on a line of its own"))
+        file.problems.append(Problem(number, name, "", "there is something after it; put that on a line of its own"))
     if name in file.sections:
-        sentence = f"stands twice, first in line {file.sections[name]}; put all its settings below one of the two"
+        sentence = f"appears twice, first in line {file.sections[name]}; put all its settings below one of the two"
         file.problems.append(Problem(number, name, "", sentence))
     file.sections.setdefault(name, number)
     return name
@@ -79,9 +79,9 @@ def _setting(file: IniFile, section: str | None, content: str, number: int) -> E
         above = " and no section above" if section is None else ""
         sentence = f"there is no = in it{above}; {REMEDY}"
     elif not match["key"]:
-        sentence = f"nothing stands before the =; {REMEDY}"
+        sentence = f"there is nothing before the =; {REMEDY}"
     elif section is None:
-        sentence = "no section stands above it; write the one that it belongs to, such as [server], on a line above"
+        sentence = "there is no section above it; write the one that it belongs to, such as [server], on a line above"
     else:
         return _kept(file, Entry(section, match["key"].lower(), match["value"], number))
     above = file.entries[-1].key if file.entries else ""
@@ -92,7 +92,7 @@ def _setting(file: IniFile, section: str | None, content: str, number: int) -> E
 def _kept(file: IniFile, entry: Entry) -> Entry:
     for other in file.entries:
         if (other.section, other.key) == (entry.section, entry.key):
-            sentence = f"stands twice, first in line {other.line}; keep one of the two"
+            sentence = f"appears twice, first in line {other.line}; keep one of the two"
             file.problems.append(Problem(entry.line, entry.section, entry.key, sentence))
             return entry
     file.entries.append(entry)

@@ -203,7 +203,7 @@ def commands(value: str) -> tuple[str, ...]:
     """What a rule opens."""
     found = tuple(split_list(value))
     if wrong := [entry for entry in found if not re.fullmatch(r"!?(\*|[a-z0-9_]+|\[tag:[a-z0-9_]+\])", entry)]:
-        raise ValueError(f"{wrong[0]}: write names of commands, [tag:NAME] or *, each perhaps behind a !")
+        raise ValueError(f"{wrong[0]}: write names of commands, [tag:NAME] or *, each optionally after a !")
     return found
 
 

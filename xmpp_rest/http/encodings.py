@@ -87,7 +87,7 @@ class Inflater:
             return False
         self._members += 1
         if self._members > (MAX_MEMBERS if self._coding == "gzip" else 1):
-            raise BadEncoding("there is something behind the end of the compressed content")
+            raise BadEncoding("trailing data after the end of the compressed content")
         self._stream = zlib.decompressobj(_GZIP if self._coding == "gzip" else _deflate_window(self._given))
         return True
 

@@ -115,7 +115,7 @@ def _next_member(text: str, position: int) -> int:
     """Where the next member of a list starts; only blanks may stand between a member and its comma."""
     position = _skip(_BLANKS, text, position)
     if position < len(text) and text[position] != ",":
-        raise Malformed(f"{text!r} has something behind a member at {position}")
+        raise Malformed(f"{text!r} has trailing data after a member at {position}")
     return _skip(_SEPARATORS, text, position)
 
 
@@ -150,7 +150,7 @@ def _parameters(text: str, position: int, *, weighted: bool) -> tuple[Params, in
 
 def _accept_weight(text: str, match: re.Match[str], earlier: int | None) -> int:
     if earlier is not None or match[2] is None or _ACCEPT_WEIGHT.fullmatch(match[2]) is None:
-        raise Malformed(f"{text!r} has a weight that is none")
+        raise Malformed(f"{text!r} has an invalid weight")
     return _thousandths(match[2])
 
 

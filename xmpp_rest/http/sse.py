@@ -32,7 +32,7 @@ def event(data: str, *, name: str = "", identifier: str = "") -> bytes:
     """One event. Raises ValueError for a name or an id with a line break or NUL."""
     lines = [f"{field}: {value}" for field, value in (("id", identifier), ("event", name)) if value]
     if _BAD_FIELD.search(name + identifier):
-        raise ValueError("the name and the id of an event stand in one line each")
+        raise ValueError("the name and the id of an event are one line each")
     lines += [f"data: {line}" for line in _LINES.split(data)]
     return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
 

@@ -103,7 +103,7 @@ class Journal:
             try:
                 self._review()
             except OSError as e:  # no descriptor, no room: the lines are on disk all the same
-                log.warning("%s cannot be written anew for now: %s", self._path, e)
+                log.warning("%s cannot be rewritten for now: %s", self._path, e)
         return (None,) * len(entries)
 
     def _review(self) -> None:

@@ -225,4 +225,4 @@ class Router:
 
     def stop_waiting(self) -> None:
         """The gateway stops: nobody waits any longer."""
-        self._pending.fail_everybody(GatewayError("link-lost", "The gateway is being stopped, and the answer had not come yet"))
+        self._pending.fail_everybody(GatewayError("link-lost", "The gateway is stopping, and no answer had arrived"))

@@ -62,7 +62,7 @@ class _CBORReader:
             return int.from_bytes(self._take(size))
         if info == _INDEFINITE and major in (_TEXT, _ARRAY, _MAP):
             return None
-        raise BadCBOR(f"no item begins like that at byte {self.at - 1}")
+        raise BadCBOR(f"no item starts like that at byte {self.at - 1}")
 
     def _take(self, count: int) -> bytes:
         taken = self._data[self.at : self.at + count]
@@ -149,5 +149,5 @@ def read_cbor(body: bytes) -> Any:
     except IndexError as e:
         raise BadCBOR("it breaks off") from e
     if reader.at < len(body):
-        raise BadCBOR("there is something behind the item")
+        raise BadCBOR("trailing data after the CBOR item")
     return value

@@ -106,7 +106,7 @@ def _read_item(element: Element) -> PrivacyItem:
 
 def _read_value(kind: str, value: str) -> str:
     if kind not in MATCHES:
-        raise PrivacyError("bad-request", "type: write jid, group or subscription, or leave it away for everybody")
+        raise PrivacyError("bad-request", "type: write jid, group or subscription, or omit it for everybody")
     if len(value.encode()) > MAX_VALUE:
         raise PrivacyError("not-acceptable", f"value: at most {MAX_VALUE} bytes")
     if kind == "subscription" and value not in SUBSCRIPTIONS:

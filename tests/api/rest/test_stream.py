@@ -141,7 +141,7 @@ def test_resume_by_query(server: BaseWSGIServer, client: FlaskClient) -> None:
 
 def test_an_unknown_event_id_says_so_and_goes_on(server: BaseWSGIServer, client: FlaskClient) -> None:
     reader = Reader(server, Last_Event_ID="no-such-id")
-    assert b": the event to resume behind is unknown" in b"".join(reader.response.readline() for _ in range(3))
+    assert b": the event to resume after is unknown" in b"".join(reader.response.readline() for _ in range(3))
     say(client, "now")
     assert bodies(reader, 1) == ["now"]
     reader.close()

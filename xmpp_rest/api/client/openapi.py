@@ -13,7 +13,7 @@ from xmpp_rest.api.client.openapioperations import OPERATIONS, Operation
 from xmpp_rest.api.client.openapischemas import SCHEMAS, Schema, ref
 from xmpp_rest.config.table import Client
 
-WITH = "JID of the other one; a bare one stands for all its resources. Write %2F for the slash before a resource."
+WITH = "JID of the other party; a bare one means all its resources. Write %2F for the slash before a resource."
 PARAMETERS: dict[str, Schema] = {
     "with": {"description": WITH},
     "id": {"description": "Name or JID of the room."},
@@ -21,10 +21,10 @@ PARAMETERS: dict[str, Schema] = {
     "jid": {"description": "JID of the contact."},
     "limit": {"description": "How many items at most.", "schema": {"type": "integer", "minimum": 0, "default": 50}},
     "before": {"description": "Only what is older; Unix time in milliseconds.", "schema": {"type": "integer"}},
-    "resume": {"description": "Give events the ids of the archive, and begin behind this one or `Last-Event-ID`; may be empty."},
-    "xml": {"description": "Put the stanza beside the JSON."},
+    "resume": {"description": "Give events the ids of the archive, and start after this one or `Last-Event-ID`; may be empty."},
+    "xml": {"description": "Add the stanza as XML to the JSON."},
     "Last-Event-ID": {"description": "With `resume`: the last event that was seen."},
-    "Prefer": {"description": "`xml` (RFC 7240) puts the stanza beside its JSON."},
+    "Prefer": {"description": "`xml` (RFC 7240) adds the stanza as XML to the JSON."},
 }
 PAGE = ("limit", "before")
 CONTENT = "application/json"

@@ -44,7 +44,7 @@ ALWAYS = {404: "Always."}
 PAGE = ("limit", "before")
 
 OPERATIONS = (
-    Operation("get", "/messages", "What the caller said and heard: the newest page, oldest first", MESSAGES, query=PAGE),
+    Operation("get", "/messages", "The caller's messages, sent and received: the newest page, oldest first", MESSAGES, query=PAGE),
     Operation("post", "/messages", "Send a chat message", SENT, "NewMessage", OF_TOKENS),
     Operation("get", "/messages/{with}", "What the caller exchanged with one", MESSAGES, query=PAGE),
     Operation("post", "/messages/{with}", "Send a chat message; the path is ignored", SENT, "NewMessage", OF_TOKENS),

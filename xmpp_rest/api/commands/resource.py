@@ -122,7 +122,7 @@ class Call(Resource):
         """What stands against a call that no rule opens."""
         domain = self.settings.gateway.domain
         if asker.jid is None:
-            return f"No credentials came with the call: send Basic with an administrator's address, such as admin@{domain}, and password"
+            return f"The call has no credentials: send Basic with an administrator's address, such as admin@{domain}, and password"
         if not asker.admin:
             return f"{asker.jid} is not an administrator ([auth] admins), and no section [rights.NAME] opens {wanted.name} to it"
         if wanted.host is not None and wanted.host.lower() != domain:

@@ -45,7 +45,7 @@ def _write_string(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     if bad := forbidden(value):
-        raise MappingError(f"the character {bad} cannot stand in XML; leave it out")
+        raise MappingError(f"the character {bad} is not allowed in XML; leave it out")
     return value
 
 

@@ -106,7 +106,7 @@ class Carrier:
         try:
             return self._settle(way, way.result)
         except Exception:
-            self._report("callback-job", "what became of a stanza from %s is not accounted for; it comes again", way.delivery.sender)
+            self._report("callback-job", "the delivery of a stanza from %s is not acknowledged; it will be repeated", way.delivery.sender)
             return self._settings.retry_max
 
     def _settle(self, way: _Way, result: Attempt) -> float | None:

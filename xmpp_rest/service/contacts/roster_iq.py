@@ -75,7 +75,7 @@ class RosterQueries:
 def _groups(item: Element) -> tuple[str, ...]:
     groups = [_text(group.text or "") for group in item.iterfind(GROUP)]
     if len(set(groups)) != len(groups):
-        raise Refused("bad-request", "a group stands there twice")
+        raise Refused("bad-request", "a group is listed twice")
     if "" in groups or len(groups) > MAX_GROUPS or _RESERVED & set(groups):
         raise Refused("not-acceptable", f"a group has a name, and a contact is in at most {MAX_GROUPS} groups")
     return tuple(groups)

@@ -82,7 +82,7 @@ def _role(room: Room, item: Element) -> RoleChange:
     if role not in ROLES or not nick:
         raise RoomError("bad-request", "write <item nick='…' role='…'/> or <item jid='…' affiliation='…'/>")
     if nick not in room.occupants:
-        raise RoomError("item-not-found", "there is nobody of this nick in the room")
+        raise RoomError("item-not-found", "no occupant has this nick")
     return RoleChange(room.occupants[nick], role, item.findtext(f"{ADMIN}reason", ""))
 
 

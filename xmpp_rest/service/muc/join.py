@@ -133,11 +133,11 @@ class JoinHandler:
         """Raise RoomError if another user has the nick, in this room or by registration."""
         holders = (room.nick_holder(nick) if room else None, self._nicks.holder(nick))
         if any(holder is not None and holder != sender.bare for holder in holders):
-            raise RoomError("conflict", "somebody else has this nick")
+            raise RoomError("conflict", "another user has this nick")
 
     def _require_few_session_counts(self, user: JID) -> None:
         if self._session_counts.get(user, 0) >= MAX_ROOMS_OF_USER:
-            raise RoomError("resource-constraint", f"nobody is in more than {MAX_ROOMS_OF_USER} rooms at once")
+            raise RoomError("resource-constraint", f"a client is in at most {MAX_ROOMS_OF_USER} rooms at once")
 
     # -- changing
 

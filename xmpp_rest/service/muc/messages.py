@@ -69,7 +69,7 @@ class MessageHandler:
         try:
             self._join_handler.remove_stale(room)
         except Exception as e:
-            self._incidents.report(log, "room-unswept", "not everybody was told who left the room %s: %r", room.jid, e)
+            self._incidents.report(log, "room-unswept", "not all occupants were told who left the room %s: %r", room.jid, e)
 
     # -- to all
 
@@ -122,7 +122,7 @@ class MessageHandler:
         if occupant is None:
             raise RoomError("not-acceptable", "only occupants may send private messages")
         if other is None:
-            raise RoomError("item-not-found", "there is nobody of this nick in the room")
+            raise RoomError("item-not-found", "no occupant has this nick")
         if not may_send_privately(room, occupant, other):
             raise RoomError("forbidden", "private messages are not allowed here")
         payload = said(stanza, room.jid)

@@ -51,7 +51,7 @@ class Moderation:
         touches_moderator = "moderator" in (change.role, target.role) and change.role != target.role
         protected = room.is_admin(target.bare) and (above or change.role != "none" or room.affiliation(actor.bare) != "owner")
         if above or (protected and change.role != target.role):
-            raise RoomError("not-allowed", "this occupant stands as high as you, or higher")  # §8.2, §8.4, §9.7
+            raise RoomError("not-allowed", "this occupant has your rank, or a higher one")  # §8.2, §8.4, §9.7
         if touches_moderator and not room.is_admin(actor.bare):
             raise RoomError("not-allowed", "only admins make moderators, or unmake them")  # §9.6
 

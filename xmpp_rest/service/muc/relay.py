@@ -45,7 +45,7 @@ class IqRelay:
             if occupant is None:
                 raise RoomError("not-acceptable", "only occupants may query others")  # XEP-0410 §3
             if other is None:
-                raise RoomError("item-not-found", "there is nobody of this nick in the room")
+                raise RoomError("item-not-found", "no occupant has this nick")
             if other is occupant and iq.find(f"{{{PING}}}ping") is not None:
                 return result(iq)
             if not room.on("allow_query_users") and occupant.role != "moderator":

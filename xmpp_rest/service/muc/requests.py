@@ -46,7 +46,7 @@ class VoiceRequests:
 
     def _ask(self, room: Room, occupant: Occupant) -> None:
         if not room.on("allow_voice_requests"):
-            raise RoomError("forbidden", "nobody may ask for voice here")
+            raise RoomError("forbidden", "voice requests are not allowed here")
         if occupant.role != "visitor":
             return
         now, key = self._rooms.clock(), (room.jid, occupant.bare)

@@ -41,6 +41,6 @@ class Vacancy:
     def _end(self, name: str) -> None:
         try:
             if self._rooms.end_vacant(name, self._age):
-                log.info("the room %s, which nobody has entered, is gone", name)
+                log.info("the room %s, which was never entered, was removed", name)
         except Exception as e:  # it is tried again later, after the others
-            self._incidents.report(log, "vacant-room", "the room %s, which nobody has entered, could not be removed: %r", name, e)
+            self._incidents.report(log, "vacant-room", "the room %s, which was never entered, could not be removed: %r", name, e)

@@ -192,7 +192,7 @@ class MucLight:
         def pick(room: MucLightRoom) -> Sequence[NewAffiliation]:
             room.require(actor)
             if not wanted:
-                raise GatewayError("bad-room-change", "name somebody")
+                raise GatewayError("bad-room-change", "name at least one user")
             return wanted
 
         self._affiliate(name, actor, pick, identifier)

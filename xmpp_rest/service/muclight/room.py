@@ -97,7 +97,7 @@ def first_affiliations(creator: JID, others: Sequence[NewAffiliation], rules: Ru
     users = [change.user for change in others]
     owners = [change for change in others if change.affiliation == OWNER]
     if len(set(users)) != len(users) or creator in users or len(owners) > 1:
-        raise GatewayError("bad-room-change", "name everybody once, at most one owner among them, and not yourself")
+        raise GatewayError("bad-room-change", "name each user once, with at most one owner, and not yourself")
     if any(change.affiliation == NONE for change in others):
         raise GatewayError("bad-room-change", "who is named at the creation of a room is its owner or a member")
     return _bounded({creator: MEMBER if owners else OWNER} | dict(others), rules)
@@ -112,7 +112,7 @@ def changed(
     """
     room.require(actor)
     if len({change.user for change in wanted}) != len(wanted) or not wanted:
-        raise GatewayError("bad-room-change", "name somebody, and nobody twice")
+        raise GatewayError("bad-room-change", "name at least one user, and none twice")
     if not _permitted(room, actor, wanted, rules):
         raise GatewayError("not-owner")
     if any(room.affiliation(change.user) == change.affiliation for change in wanted):
@@ -122,7 +122,7 @@ def changed(
     after = _with_one_owner(room, {**room.affiliations, **dict(wanted)})
     changes = _difference(room, after, wanted)
     if not changes:
-        raise GatewayError("bad-room-change", "somebody has to own the room")
+        raise GatewayError("bad-room-change", "the room must have an owner")
     if not after:
         return None, changes
     require_nicknames(room.jid, after.keys() - room.affiliations.keys())

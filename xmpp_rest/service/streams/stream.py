@@ -171,7 +171,7 @@ class Past:
         try:
             page = self._archive.page(self._owner, Wanted(after=last or None), PAGE)
         except ItemNotFound:
-            raise StreamEnded("the messages behind the last event have been removed") from None
+            raise StreamEnded("the messages after the last event have been removed") from None
         self.rest = deque(_event(self._owner, kept) for kept in page.items)
         return [event.id for event in self.rest]
 

@@ -16,7 +16,7 @@ EXISTS, CANNOT_REGISTER = 10090, 10001
 HASHES = {name: name for name in sorted(hashlib.algorithms_available) if not name.startswith("shake")} | {"sha": "sha1"}
 REMEDIES = {
     "bad-localpart": "user: write a name of at most 1023 bytes without blanks and any of \" & ' / : < > @",
-    "bad-password": "A password has 1 to 1023 bytes and no control characters; an empty one is none",
+    "bad-password": "A password has 1 to 1023 bytes and no control characters; an empty one is not valid",
     "host-unknown": "host: this domain is not hosted here",
 }
 REASONS = {"bad-localpart": "Malformed username", "bad-password": "The password contains unacceptable characters"}
