@@ -1,4 +1,4 @@
-"""For Phusion Passenger and hosting panels built on it: put this beside app.py and name it as the startup file."""
+"""For Phusion Passenger and hosting panels built on it: put this file next to app.py and configure it as the startup file."""
 
 import os
 import sys
