@@ -1,4 +1,4 @@
-"""How much processor time and memory do a server's processes use? (Linux, /proc)"""
+"""Reads how much processor time and memory the processes of a server use (Linux, /proc)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which servers are up during a run, and by which names do scenarios ask them?"""
+"""The servers that are up during a run, by the names that scenarios use."""
 
 from __future__ import annotations
 

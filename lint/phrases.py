@@ -18,7 +18,7 @@ ROOT = HERE.parent
 SUFFIXES = {".py", ".md", ".ini", ".conf", ".lua", ".yml", ".service", ".toml"}
 NOT_OURS = ("docs/compatibility/", "tests/lint/", "tests/drivers/fixtures/", "tests/protocol/vectors/", "bench/RESULTS.md", "CHANGELOG.md")
 """What quotes other programs or the phrases, was measured, or is history."""
-STATEMENTS = ("lint", "tests/docs")
+STATEMENTS = ("bench", "lint", "tests/docs", "tests/lint")
 """Folders whose module docstrings must be statements."""
 
 

@@ -1,4 +1,4 @@
-"""Which failures does a service report, and what is each in HTTP and in XMPP?
+"""The errors that services report, each with its status in HTTP and its condition in XMPP.
 
 One table. A service raises `GatewayError(name)`; each API renders it in its own shape, and the /rest API as a stanza error.
 """

@@ -1,4 +1,4 @@
-"""How does a stream of the account's events become server-sent events, whatever the dialect writes of each?"""
+"""Turns the stream of an account's events into server-sent events, written as the dialect says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do URLs that are data, and methods that nobody has registered, find their view?"""
+"""Converters and rules for URLs that are data, and for methods that are not registered."""
 
 from __future__ import annotations
 
