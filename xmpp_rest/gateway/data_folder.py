@@ -84,6 +84,6 @@ def _tighten(folder: Path) -> None:
             found = path.lstat() if path != folder else path.stat()
             if found.st_mode & OTHERS and found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode):
                 path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
-                log.warning("%s: the permissions of others (mode %o) were removed", path, stat.S_IMODE(found.st_mode))
+                log.warning("%s: others had rights there (mode %o); they have none now", path, stat.S_IMODE(found.st_mode))
         except FileNotFoundError:  # a log of the database that was just ended
             continue
