@@ -1,4 +1,4 @@
-"""How do the tests of this folder run a command line? As a process of its own, with its exit code."""
+"""Fixtures that run a command line as a process, with its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the command line print and exit as ejabberdctl does, whether a gateway runs or not? (commands-api §14)"""
+"""`xmpp-restctl` prints and exits as ejabberdctl does, with and without a running gateway (commands-api §14)."""
 
 from __future__ import annotations
 

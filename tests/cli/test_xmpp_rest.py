@@ -1,4 +1,4 @@
-"""`xmpp-rest send`, `token`, `migrate`, `ctl`: do they do it, and does the exit code tell?"""
+"""`xmpp-rest send`, `token`, `migrate` and `ctl`, with their exit codes."""
 
 from __future__ import annotations
 

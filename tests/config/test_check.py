@@ -1,4 +1,4 @@
-"""Does `check` refuse what cannot work, although each value may stand there, and keep secrets to itself?"""
+"""`check` refuses valid values that cannot work together, and shows no secrets."""
 
 from __future__ import annotations
 

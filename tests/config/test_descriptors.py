@@ -1,4 +1,4 @@
-"""Does the gateway go on when it has run out of descriptors, and say what the limit is?"""
+"""The gateway continues when it has run out of descriptors, and reports the limit."""
 
 from __future__ import annotations
 

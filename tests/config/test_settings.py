@@ -1,4 +1,4 @@
-"""Are settings read from where they may stand, and is every mistake named with its remedy?"""
+"""Settings are read from file, environment and secret files, and every mistake is named with its remedy."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`xmpp-restctl`: the commands of /api on the command line, as ejabberdctl has them (commands-api §14)."""
+"""The command line: `xmpp-restctl` runs the commands of /api as ejabberdctl does (commands-api §14)."""

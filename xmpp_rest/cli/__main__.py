@@ -28,7 +28,7 @@ HELP = ("help", "--help", "-h")
 
 @dataclass
 class Line:
-    """What the words of the command line say."""
+    """The parsed command line."""
 
     config: str | None = None
     version: str | None = None
@@ -39,15 +39,15 @@ class Line:
 
 
 class BadLine(ValueError):
-    """An option lacks its value, or a word is not text."""
+    """An option without its value, or a word that is not text."""
 
 
 OPTIONS = {"--config": 1, "--version": 1, "--auth": 3, "--offline": 0, "--verbose": 0, "-v": 0}
-"""Options before the command, and how many words follow each."""
+"""Options before the command, and the number of words after each."""
 
 
 def read_line(argv: Sequence[str]) -> Line:
-    """Options, then the command with its arguments as they stand. Raises BadLine."""
+    """Parse options, then the command with its unconverted arguments. Raises BadLine."""
     line, words = Line(), list(argv)
     if bad := next((word for word in words if not _is_text(word)), None):
         raise BadLine(f"{bad!a} is not UTF-8")
@@ -71,7 +71,7 @@ def _is_text(word: str) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the process's exit code: 0 done, 1 failed, 2 wrong usage, 3 no command, or no gateway and no storage."""
+    """Run one command; the exit code of the process: 0 done, 1 failed, 2 wrong usage, 3 no command, or no gateway and no storage."""
     try:
         line = read_line(sys.argv[1:] if argv is None else argv)
     except BadLine as e:
@@ -114,13 +114,13 @@ def _command(line: Line, offered: Registry, version: int | None) -> int:
 
 
 ABOUT_THE_PROCESS = ("status", "get_loglevel", "set_loglevel", "clear_cache", "unban_ip", "reload_config")
-"""Commands that say or change nothing where no gateway runs."""
+"""Commands that have no effect or answer without a running gateway."""
 MAKING_ROOMS = ("create_room", "create_room_with_opts")
 Call = tuple[str, int | None, list[str], list[str] | None]
 
 
 def _run(settings: Settings, offered: Registry, call: Call, offline: bool) -> Printed:
-    """In the running gateway, if one runs; on its storage if told. Raises StorageError, GatewayError, OSError."""
+    """Run a command in the running gateway, or, with `offline`, on its storage. Raises StorageError, GatewayError, OSError."""
     name, version, words, auth = call
     if wrong := wrong_usage(offered, name, version, words):
         return wrong

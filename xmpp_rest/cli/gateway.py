@@ -1,4 +1,4 @@
-"""How a command line reaches its gateway: through the socket of the process that owns the link, or, if told, on the storage itself."""
+"""Access of the command line to the gateway: through the socket of the leader, or, with --offline, on the storage itself."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from xmpp_rest.gateway.startup import folder_of
 from xmpp_rest.processes.channel import Channel, connect
 from xmpp_rest.processes.election import SOCKET
 
-AUDIT = "audit.log"  # in the data folder: what was done while no gateway ran that could have written it down
+AUDIT = "audit.log"  # in the data folder: the audit of commands that ran without a gateway
 
 
 def place(settings: Settings) -> str:
-    """Which configuration counts, and which folder."""
+    """The configuration file and the data folder in use."""
     return f"configuration: {settings.file or 'no file (name one with --config or XMPP_REST_CONFIG)'}; data folder: {folder_of(settings)}"
 
 
 def say_place(settings: Settings, program: str, *, asked: bool) -> None:
-    """Say where the command works, to a person or whoever asks."""
+    """Print the configuration and folder in use, to a terminal or if asked."""
     if asked or sys.stderr.isatty():
         print(f"{program}: {place(settings)}", file=sys.stderr)
 
@@ -39,10 +39,10 @@ class Remote:
         self._channel = channel
 
     def call(self, name: str, /, **arguments: Any) -> Any:
-        """Have it do something; what that returned. Raises GatewayError, ConnectionError."""
+        """Call a method of the gateway; its result. Raises GatewayError, ConnectionError."""
         self._channel.send({"call": name, "number": 1, "arguments": arguments})
         while (message := self._channel.receive()) is not None:
-            if message.get("number") != 1:  # news for all processes
+            if message.get("number") != 1:  # a broadcast to all processes
                 continue
             if "error" in message:
                 raise GatewayError(*message["error"])
@@ -52,7 +52,7 @@ class Remote:
 
 @contextmanager
 def remote(settings: Settings) -> Iterator[Remote | None]:
-    """The running gateway; None if none runs. Raises OSError where it runs, but not for this user."""
+    """The running gateway; None if none runs. Raises OSError if it runs, but this user may not reach it."""
     try:
         channel = connect(folder_of(settings) / SOCKET)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
@@ -65,7 +65,7 @@ def remote(settings: Settings) -> Iterator[Remote | None]:
 
 
 def require_storage(settings: Settings, offline: bool) -> None:
-    """Refuse to work on a storage without being told, or where there is none: nothing is ever made. Raises GatewayError, StorageError."""
+    """Refuse to work on a storage without --offline, or on a missing one, which is never made. Raises GatewayError, StorageError."""
     if not offline:
         remedy = "start it, or say --offline to work on its storage"
         raise GatewayError("link-down", f"The gateway does not run; {remedy} ({place(settings)})")
@@ -98,7 +98,7 @@ def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
 
 
 class _PrivateFile(logging.FileHandler):
-    """A log that is for nobody else's eyes."""
+    """A log file that only its owner can read."""
 
     def _open(self) -> Any:
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=lambda path, flags: os.open(path, flags, 0o600))
@@ -106,7 +106,7 @@ class _PrivateFile(logging.FileHandler):
 
 @contextmanager
 def audited(settings: Settings) -> Iterator[None]:
-    """What is recorded in this context goes to a file in the data folder, and nowhere else."""
+    """Write audit records in this context to a file in the data folder only."""
     audit = _PrivateFile(folder_of(settings) / AUDIT, encoding="utf-8", delay=True)
     audit.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("xmpp_rest.commands")

@@ -1,4 +1,4 @@
-"""What does the help of the command line say? (commands-api §14)"""
+"""The help of the command line (commands-api §14)."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Runs a command in the running gateway, or on its storage when none runs. Lists a
 
 
 class Help:
-    """The help about the commands of a registry, as a version sees them."""
+    """The help about the commands of a registry, in one API version."""
 
     def __init__(self, registry: Registry, version: int | None) -> None:
         number = registry.newest if version is None else version
-        offered = [offer.definition for offer in registry.offers()]  # of one name by version
+        offered = [offer.definition for offer in registry.offers()]  # those of one name by version
         self._definitions = {d.name: d for d in offered if d.version <= number}
         self._newest = {d.name: d.version for d in offered}
 
@@ -53,16 +53,16 @@ class Help:
         return self._lines(found) or f"No tag or command matches '{topic}'\n"
 
     def usage(self) -> str:
-        """What is printed where no command is given."""
+        """The text that is printed without a command."""
         return f"{USAGE}\n\nCommands:\n{self.about('commands')}"
 
     def of_command(self, name: str) -> str:
-        """The help of one command; "" for one that is not offered."""
+        """The help of one command; "" for an unknown one."""
         definition = self._definitions.get(name)
         return help_text(definition, versioned=definition.version < self._newest[name]) if definition else ""
 
     def nearest(self, name: str) -> str:
-        """The command that was perhaps meant."""
+        """The command with the most similar name."""
         return difflib.get_close_matches(name, sorted(self._definitions), 1, 0.0)[0]
 
     def _by_tag(self) -> dict[str, list[Definition]]:

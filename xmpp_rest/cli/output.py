@@ -1,4 +1,4 @@
-"""What does the command line print of a result or a failure, and with which exit code? (commands-api §14)"""
+"""Output of the command line: text and exit code of a result or a failure (commands-api §14)."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ class Printed(NamedTuple):
 
 
 def write(text: str) -> None:
-    """Print this: what the terminal has no letters for is escaped; a reader who has seen enough ends nothing but the reading."""
+    """Print a text: characters that the terminal cannot show are escaped, and a closed pipe is not an error."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python reports the closed pipe again at exit
 
 
 def of_result(value: Any, definition: Definition, version: int) -> Printed:
-    """A command that has run."""
+    """The output of a command that has succeeded."""
     match definition.result.type:
         case Scalar(name="rescode"):
             return Printed(DONE, "") if value else Printed(FAILED, f"Error: {value.reason if isinstance(value, NotDone) else 'false'}\n")
         case Scalar(name="restuple") if not value:  # COMPAT ejabberd: the text is empty, so nothing is printed
             return Printed(DONE, "")
         case ListOf(element=element) as shape:
-            return Printed(DONE, "".join(f"{_text(v, element.type, version)}\n" for v in _sorted(value, shape)))
+            return Printed(DONE, "".join(f"{_format(v, element.type, version)}\n" for v in _sorted(value, shape)))
         case shape:
-            return Printed(DONE, f"{_text(value, shape, version)}\n")
+            return Printed(DONE, f"{_format(value, shape, version)}\n")
 
 
 def of_failure(failure: Failure, result: Type) -> Printed:
-    """A command that came to nothing. COMPAT ejabberd: how it says so depends on how its code failed."""
+    """The output of a command that has failed. COMPAT ejabberd: its form depends on how the code failed."""
     body, restuple = failure.body, result == Scalar("restuple")
     if isinstance(body, dict):
         kind = KINDS.get(body["code"])
@@ -63,10 +63,10 @@ def _sorted(value: list[Any], shape: ListOf) -> list[Any]:
     return value if isinstance(shape.element.type, TupleOf) and shape.pair else sorted(value, key=order)
 
 
-def _text(value: Any, shape: Type, version: int) -> str:
+def _format(value: Any, shape: Type, version: int) -> str:
     match shape:
         case ListOf(element=element):
-            return (",;"[version == 0]).join(_text(v, element.type, version) for v in sorted(value, key=order))
+            return (",;"[version == 0]).join(_format(v, element.type, version) for v in sorted(value, key=order))
         case TupleOf(fields=fields):
-            return "\t".join(_text(v, field.type, version) for v, field in zip(value, fields, strict=True))
+            return "\t".join(_format(v, field.type, version) for v, field in zip(value, fields, strict=True))
     return str(value)

@@ -1,4 +1,4 @@
-"""How is a line of the command line run? In the process that owns the link, or on the storage alone (commands-api §14)."""
+"""The runner of command lines: runs commands in the leader, or on the storage alone (commands-api §14)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Runner:
         self._registry = registry
 
     def run(self, name: str, version: int | None, words: Sequence[str], auth: Sequence[str] | None) -> Printed:
-        """Run one command; `auth`: user, host and password of the account in whose name, if in anybody's."""
+        """Run one command; `auth`: user, host and password of the account that runs it, if any."""
         number = self._registry.newest if version is None else min(version, self._registry.newest)
         asker: Asker | None = None
         target = name if version is None else f"{name}/v{version}"
@@ -48,9 +48,9 @@ class Runner:
         except WrongNumber as e:
             return Printed(WRONG_USAGE, f"Error: {e}\n")
         except Failure as e:
-            record(asker, PLACE, target, self._shown(offer, words), e.status)
+            record(asker, PLACE, target, self._for_audit(offer, words), e.status)
             return of_failure(e, offer.definition.result.type)
-        record(asker, PLACE, target, self._shown(offer, words), 200)
+        record(asker, PLACE, target, self._for_audit(offer, words), 200)
         return printed
 
     def for_a_peer(self, name: str, version: int | None, words: list[str], auth: list[str] | None) -> list[Any]:
@@ -76,7 +76,7 @@ class Runner:
             raise errors.internal_error() from e
 
     def _asker(self, auth: Sequence[str] | None) -> Asker:
-        """Whoever may read the data folder may do everything; with an account and its password, what that one may. Raises Failure."""
+        """The caller: a user who can read the data folder may do everything; with `auth`, what that account may. Raises Failure."""
         if auth is None:
             return Asker()
         user, host, password = auth
@@ -89,13 +89,13 @@ class Runner:
         return Asker(who.jid, who.admin)
 
     @staticmethod
-    def _shown(offer: Offer, words: Sequence[str]) -> list[tuple[str, Any]]:
-        """The arguments as the audit has them: fields of tuples with their names, so that it knows a secret when it sees one."""
+    def _for_audit(offer: Offer, words: Sequence[str]) -> list[tuple[str, Any]]:
+        """The arguments for the audit: fields of tuples with their names, so that it recognises secrets."""
         given = zip(offer.definition.args, words, strict=False)
-        return [(field.name, _named(word, field.type)) for field, word in given]
+        return [(field.name, _with_names(word, field.type)) for field, word in given]
 
 
-def _named(word: str, to: Type) -> Any:
+def _with_names(word: str, to: Type) -> Any:
     if isinstance(to, ListOf) and isinstance(to.element.type, TupleOf):
         names = [field.name for field in to.element.type.fields]
         return [dict(zip(names, part.strip().split(":"), strict=False)) for part in word.split(",")]
@@ -103,17 +103,17 @@ def _named(word: str, to: Type) -> Any:
 
 
 def wrong_usage(registry: Registry, name: str, version: int | None, words: Sequence[str]) -> Printed | None:
-    """What is to be printed where the number of words is wrong, which needs neither gateway nor storage."""
+    """The output for a wrong number of words, which needs neither gateway nor storage."""
     try:
         values(registry.find(name, registry.newest if version is None else min(version, registry.newest)).definition, words)
     except WrongNumber as e:
         return Printed(WRONG_USAGE, f"Error: {e}\n")
-    except Failure:  # the runner says so
+    except Failure:  # the runner reports it
         return None
     return None
 
 
 def command_line(gateway: Gateway) -> None:
-    """Let the gateway serve the command line once it runs."""
+    """Let the gateway serve the command line while it runs."""
     offered = registry()
     gateway.command = Runner(Services.of(gateway, offered.names), offered).for_a_peer

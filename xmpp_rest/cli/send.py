@@ -1,4 +1,4 @@
-"""`xmpp-rest send JID [TEXT|-]`: a message out of a script, whose exit code tells what became of it."""
+"""`xmpp-rest send JID [TEXT|-]`: sends a message from a script; the exit code is its outcome."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_TEXT = 1 << 20  # characters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `send` takes."""
+    """Add the arguments of `send`."""
     parser.epilog = f"{CODES}: it is kept, and goes out once the server can be reached."
     parser.add_argument("to", metavar="JID", type=_jid, help="to whom")
     parser.add_argument("text", metavar="TEXT", nargs="?", default="-", help="what; `-`, or nothing, reads it from standard input")
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Send it; the exit code. Raises StorageError, OSError."""
+    """Send the message; the exit code. Raises StorageError, OSError."""
     sender: JID = options.sender or settings.auth.admins[0]
     text = sys.stdin.read(MAX_TEXT + 1).rstrip("\n") if options.text == "-" else options.text
     if sender.domain != settings.gateway.domain:
@@ -47,11 +47,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     kind = "" if options.type == "normal" else options.type
     message = make("message", *payload, child("body", text), type_=kind, id_=new_id(), from_=str(sender), to_=str(options.to))
     try:
-        serialise(message)  # what XML cannot hold needs no gateway to be refused
+        serialise(message)  # text that XML cannot hold is refused without a gateway
         with remote(settings) as running:
             if running:
-                return _through(running, message, sender, options.wait)
-            return _stored(settings, message, sender, options)
+                return _send_through(running, message, sender, options.wait)
+            return _send_offline(settings, message, sender, options)
     except BadXML as e:
         return _say(WRONG_USAGE, str(e))
     except GatewayError as e:
@@ -60,7 +60,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return _say(UNREACHABLE, str(e))
 
 
-def _through(gateway: Remote, message: Element, sender: JID, seconds: float) -> int:
+def _send_through(gateway: Remote, message: Element, sender: JID, seconds: float) -> int:
     (result,) = gateway.call("send_many", stanzas=[[serialise(message), False]])
     if len(result) > 1:
         raise GatewayError(*result)
@@ -74,8 +74,8 @@ def _through(gateway: Remote, message: Element, sender: JID, seconds: float) -> 
     return _say(WAITS, f"it is kept; the server has not confirmed it within {seconds:g} seconds")
 
 
-def _stored(settings: Settings, message: Element, sender: JID, options: argparse.Namespace) -> int:
-    """No gateway runs: accounts of its own are reached all the same, if that is asked for."""
+def _send_offline(settings: Settings, message: Element, sender: JID, options: argparse.Namespace) -> int:
+    """Deliver to a hosted account without a running gateway, if --offline is given."""
     with alone(settings, options.offline) as gateway:
         refusal = gateway.parts.sending.send(message, sender, options.to)
     return SENT if refusal is None else _refused(refusal)

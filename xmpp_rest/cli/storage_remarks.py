@@ -1,4 +1,4 @@
-"""What in the storage should be seen to, although the gateway would work on it as it is? For `check`."""
+"""Remarks of `check` about a storage that the gateway could use, but that needs attention."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SHOWN = 20  # sentences of one storage
 
 
 def storage_remarks(settings: Settings) -> Iterator[str]:
-    """A sentence each, if it can be opened. Opens the storage to read it, makes nothing."""
+    """The remarks, a sentence each, if the storage can be opened. Opens it read-only; makes nothing."""
     try:
         with closing(open_driver(settings.storage.url, Path(settings.base) / settings.server.data_dir)) as driver:
             doubts = driver.doubts()
             yield from islice(doubts, SHOWN)
             if next(doubts, None) is not None:
                 yield "there is more of this in the storage"
-    except StorageError:  # which is more than a remark: gateway/startup.py
+    except StorageError:  # an error, not a remark: gateway/startup.py
         return

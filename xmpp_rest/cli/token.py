@@ -1,4 +1,4 @@
-"""`xmpp-restctl token JID`: a token for scripts, made on the storage."""
+"""`xmpp-restctl token JID`: makes a token for scripts, on the storage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ YEAR = 365 * 86400
 
 
 def token(settings: Settings, words: Sequence[str], offline: bool, prog: str = "xmpp-restctl token") -> Printed:
-    """Make a token and print it. `offline`: also where no gateway runs. Raises StorageError, GatewayError, OSError."""
+    """Make a token and print it. `offline`: also without a running gateway. Raises StorageError, GatewayError, OSError."""
     try:
         options = _parser(prog).parse_args(words)
     except SystemExit as e:  # argparse has printed why

@@ -1,4 +1,4 @@
-"""How do the words of a command line become the arguments of a command? (commands-api §14)"""
+"""Arguments of commands from the words of a command line (commands-api §14)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,4000}")
 
 
 class WrongNumber(Exception):
-    """There are too few words, or too many; the sentence says how many."""
+    """Too few words, or too many; the sentence says how many."""
 
 
 def values(definition: Definition, words: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What would the gateway do by this configuration? A few lines for whoever is about to start it."""
+"""The check of a configuration: refuses what cannot work, and describes what the gateway would do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 
 WORKER_CLASSES = ("gthread", "gevent", "sync", "eventlet", "tornado")
-"""The names that gunicorn has for its own; any other is package.module.Class."""
+"""gunicorn's names of its own workers; any other is package.module.Class."""
 
 
 def describe(settings: Settings) -> Iterator[str]:
-    """One line for each thing that it would do; secrets are not shown."""
+    """The lines that describe what the gateway would do, without secrets."""
     server, gateway, link = settings.server, settings.gateway, settings.link
     data_dir = Path(settings.base) / server.data_dir
     host, port = server.bind
@@ -38,7 +38,7 @@ def describe(settings: Settings) -> Iterator[str]:
 
 
 def _connections(settings: Settings) -> str:
-    """How many connections each process takes, by the limit of open files that this one has."""
+    """The number of connections of each process, by this process's limit of open files."""
     taken, allowed = descriptors.connections(settings), descriptors.limit()
     wanted = descriptors.CONNECTIONS + descriptors.reserve(settings)
     line = f"take {taken} connections at once in each process"
@@ -48,7 +48,7 @@ def _connections(settings: Settings) -> str:
 
 
 def require_sense(settings: Settings) -> None:
-    """Refuse what cannot work although every value by itself is right. Raises SettingsError."""
+    """Refuse values that are each valid, but cannot work together. Raises SettingsError."""
     if problems := _problems(settings):
         raise SettingsError(problems)
 
@@ -67,7 +67,7 @@ def _problems(settings: Settings) -> list[str]:
 
 
 def _admin_problems(settings: Settings) -> Iterator[str]:
-    """An administrator logs in as an account of the hosted domain: of the others, nobody could administer."""
+    """Administrators that are not accounts of the hosted domain, and so cannot log in."""
     domain = settings.gateway.domain
     for jid in settings.auth.admins:
         if not jid.local:
@@ -80,7 +80,7 @@ def _admin_problems(settings: Settings) -> Iterator[str]:
 
 
 def remarks(settings: Settings) -> Iterator[str]:
-    """What is out of date, and what can be meant as it is, but seldom is."""
+    """Deprecated settings, and settings that are valid, but rarely intended."""
     yield from settings.notices
     for place, value in (("link", settings.link.secret), ("auth", settings.auth.admin_password)):
         if re.fullmatch(r"""(['"]).*\1""", value):
@@ -97,11 +97,11 @@ def remarks(settings: Settings) -> Iterator[str]:
 
 
 MEANT = {"postgres": "postgresql", "sqlite3": "sqlite", "lite": "sqlite", "json": "jsonfile", "file": "flatfile", "internal": "flatfile"}
-"""Words for drivers that people know from elsewhere."""
+"""Names of drivers that are known from other programs."""
 
 
 def _storage_problems(settings: Settings) -> Iterator[str]:
-    """Without opening it, and without the rest of the URL, which may hold a password."""
+    """Problems of the storage URL, without opening it. The sentences leave out its end, which may hold a password."""
     url = settings.storage.url
     scheme, colon, rest = url.partition(":")
     known = ", ".join(sorted(DRIVERS))
@@ -123,14 +123,14 @@ def _worker_problems(settings: Settings) -> Iterator[str]:
     module = written.rpartition(".")[0]
     try:
         found = find_spec(module) is not None if module else written in WORKER_CLASSES
-    except ImportError:  # not even its package is there
+    except ImportError:  # not even its package exists
         found = False
     if not found:
         yield f"[server] worker_class = {written!r}: there is no such worker; write xmpp_rest.serving.worker.Worker, gthread or gevent"
 
 
 def _rights_problems(settings: Settings) -> Iterator[str]:
-    """Commands and tags that rules name, and that there are none of."""
+    """Unknown commands and tags in rules."""
     offered = registry()
     for name, right in settings.rights.items():
         for entry in (e.removeprefix("!") for e in right.what):

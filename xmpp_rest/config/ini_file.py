@@ -1,4 +1,4 @@
-"""Reads the lines of a configuration file, each setting with the line it stands in, and finds every line that is none."""
+"""The parser of configuration files: reads each setting with its line number, and finds every unreadable line."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ REMEDY = "write KEY = VALUE; a comment begins with # or ;"
 
 @dataclass(slots=True)
 class Entry:
-    """One setting as it is written."""
+    """One setting in the file."""
 
     section: str
     key: str  # in lower case
-    value: str  # lines that are indented below it are part of it
+    value: str  # with the indented lines below it
     line: int
 
 
 class Problem(NamedTuple):
-    """A line that cannot be read. `word`: what it begins with; `above`: the key before it, whose value it may belong to."""
+    """A line that cannot be read. `word`: its first word; `above`: the key before it, whose value it may belong to."""
 
     line: int
     section: str | None
@@ -34,7 +34,7 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class IniFile:
-    """What a file says."""
+    """The content of a file."""
 
     sections: dict[str, int] = field(default_factory=dict)  # name → line
     entries: list[Entry] = field(default_factory=list)
@@ -42,7 +42,7 @@ class IniFile:
 
 
 def read_ini(text: str) -> IniFile:
-    """Read all lines of `text`. No value is ever part of a sentence, for it may be a secret."""
+    """Read all lines of `text`. Sentences contain no values, which may be secrets."""
     file = IniFile()
     section: str | None = None
     last: Entry | None = None
@@ -53,7 +53,7 @@ def read_ini(text: str) -> IniFile:
         if match := SECTION.fullmatch(content):
             section, last = _section(file, match, number), None
         elif content.startswith("["):
-            section, last = content[1:].strip(), None  # whose settings are left out, so that they are not called wrong too
+            section, last = content[1:].strip(), None  # its settings are left out, so that they are not reported too
             file.problems.append(Problem(number, None, "", "the ] of a section is missing; write [server], for example"))
         elif line[0].isspace() and last:
             last.value += f"\n{content}"

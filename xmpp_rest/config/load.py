@@ -1,4 +1,4 @@
-"""Where do the settings come from? File, environment and secret files, put together and checked against the table."""
+"""Loading of the settings from file, environment and secret files, checked against the table."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ PREFIX = "XMPP_REST_"
 NOT_SETTINGS = {"XMPP_REST_CONFIG", "XMPP_REST_REQUIRE_LIVE"}
 MAX_SECRET = 65536  # characters of a <key>_file
 MOVED = {("client", "origins"): ("server", "origins")}
-"""Settings that are read under their old section and key, with a notice: old place → new one."""
+"""Renamed settings, which are read under their old section and key with a notice: old place → new one."""
 MEANT = {("server", key): "write bind = HOST:PORT" for key in ("host", "port", "address", "listen", "interface", "ip")}
-"""Keys that people know from elsewhere → what they mean here."""
+"""Keys that are known from other programs → the keys here."""
 COMMENT_BEHIND = re.compile(r"(?:^|\s)[;#]+\s+\S")
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
 
 class SettingsError(ValueError):
-    """Something is wrong with the configuration. Each of `problems` names where, what stands there and what would be right."""
+    """The configuration is wrong. Each of `problems` names the place, its value and what would be right."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -69,7 +69,7 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 
 
 def _nearest_key(section: str, key: str) -> str:
-    """What may have been meant by a key that the section does not have."""
+    """The suggestion for an unknown key of a section."""
     name, *rest = key.split()
     if rest and name in _keys(section):  # `bind 127.0.0.1:8080`: the colon counts as =
         return f"write {name}, = and the value"
@@ -96,7 +96,7 @@ def _read_text(path: Path) -> str:
 
 
 def _moved(section: str, key: str, where: str, notices: list[str]) -> tuple[str, str]:
-    """Where a setting belongs."""
+    """The present section and key of a setting, which may have been renamed."""
     if (section, key) not in MOVED:
         return section, key
     new_section, new_key = MOVED[section, key]
@@ -130,7 +130,7 @@ def _read_file(path: Path, texts: Texts, problems: list[str], notices: list[str]
 
 
 def _where(problem: Problem) -> str:
-    """Section and key, as far as they can be told: below a secret a word that is not a key may be part of it."""
+    """Section and key, if they may be shown: an unknown word below a secret may be part of it."""
     section = "" if problem.section is None else f" [{problem.section}]"
     keys = {key for name in (*SECTIONS, *(f"{family}.name" for family in FAMILIES)) for key in _keys(name)}
     shown = problem.word in keys or f"{problem.above}_file" not in keys
@@ -138,7 +138,7 @@ def _where(problem: Problem) -> str:
 
 
 def _misplaced(entry: Entry) -> str:
-    """What stands in a value that was not meant to be part of it; empty if nothing does."""
+    """The part of a value that was probably not meant as such, such as a comment; empty if there is none."""
     if COMMENT_BEHIND.search(entry.value):
         secret = f"{entry.key}_file"
         apart = f"; a value that has ; or # in it can come from a file: {secret}" if secret in _keys(entry.section) else ""
@@ -160,7 +160,7 @@ def _read_environment(environ: Mapping[str, str], texts: Texts, problems: list[s
             continue
         section, key = _moved(*place, name, notices)
         keys = texts.setdefault(section, {})
-        keys.pop(key.removesuffix("_file"), None)  # the environment outranks the file in either spelling
+        keys.pop(key.removesuffix("_file"), None)  # the environment takes precedence over the file in either spelling
         keys.pop(f"{key}_file", None)
         keys[key] = (value.strip(), name)
 
@@ -220,20 +220,20 @@ def _settings(texts: Texts, file: Path | None, notices: list[str], again: Callab
     given = frozenset(f"{section}.{key}" for section, keys in texts.items() for key in keys)
     single = {name: read[name] for name in SECTIONS}
     base = str((file.parent if file else Path()).resolve())
-    written = {f"{section}.{key}": text for section in SECTIONS for key, text in _written(section, texts[section], hosted).items()}
+    written = {f"{section}.{key}": text for section in SECTIONS for key, text in _texts_of(section, texts[section], hosted).items()}
     rest: dict[str, Any] = {"file": str(file or ""), "base": base, "given": given, "written": written, "again": again}
     rest["notices"] = tuple(notices)
     return Settings(**single, callbacks=many["callback"], rights=many["rights"], **rest)
 
 
-def _written(section: str, keys: dict[str, tuple[str, str]], hosted: str) -> dict[str, str]:
-    """Every setting of a section as text, by its key; the default where it is not set."""
+def _texts_of(section: str, keys: dict[str, tuple[str, str]], hosted: str) -> dict[str, str]:
+    """Every setting of a section as text, by its key; the default if it is not set."""
     texts = {name: keys[name][0] if name in keys else f.metadata["default"] for name, f in _table(section).items()}
     return {name: text.replace("<domain>", hosted) for name, text in texts.items()}
 
 
 def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:
-    """What `<domain>` stands for; the default also where the setting is wrong, which `_section` reports."""
+    """The value of `<domain>`; the default if the setting is wrong, which `_section` reports."""
     default = str(_table("gateway")["domain"].metadata["default"])
     try:
         return domain_name(keys["domain"][0]) if "domain" in keys else default
@@ -242,7 +242,7 @@ def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:
 
 
 def _hint(written: str) -> str:
-    """What else may be wrong with a value that could not be read."""
+    """A hint for a value that could not be read."""
     if re.search(r"\s[;#]", written):
         return "; a comment needs a line of its own"
     return "; take away the quotation marks" if QUOTED.fullmatch(written) else ""

@@ -1,4 +1,4 @@
-"""Writes the manual of the settings, wsgi.ini and docs/settings.md, from the table (`make manual`)."""
+"""The generator of the manual: writes wsgi.ini and docs/settings.md from the table (`make manual`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of
 
 WIDTH = 118
 MANY = {"callback": "callback.bot", "rights": "rights.figures"}
-"""Sections that may stand more than once, and the example that the file shows."""
+"""Sections that may occur more than once, with the example in the file."""
 _INI_HEAD = """\
 # The configuration of xmpp-rest and the manual of all settings. Each setting is listed with its default; remove the leading `;`
 # to change it. Lines that begin with # or ; are ignored; a value is the rest of its line, taken literally.
@@ -26,14 +26,14 @@ _INI_HEAD = """\
 # `python app.py check` checks the configuration and says what the gateway would do."""
 
 
-def _shown(f: Field[Any]) -> str:
+def _default_of(f: Field[Any]) -> str:
     return str(f.metadata["default"])
 
 
 def _ini_setting(f: Field[Any]) -> Iterator[str]:
     doc = str(f.metadata["doc"]) + (f" Secret: {key_of(f)}_file works too." if f.metadata["secret"] else "")
     yield from textwrap.wrap(doc, WIDTH, initial_indent="# ", subsequent_indent="# ")
-    yield f";{key_of(f)} = {_shown(f)}".rstrip()
+    yield f";{key_of(f)} = {_default_of(f)}".rstrip()
 
 
 def _ini_section(name: str, section: type) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _markdown_section(name: str, section: type) -> Iterator[str]:
     yield "| key | default | meaning |"
     yield "| --- | --- | --- |"
     for f in fields(section):
-        default = f"`{_shown(f)}`" if _shown(f) else "required" if f.metadata["required"] else "empty"
+        default = f"`{_default_of(f)}`" if _default_of(f) else "required" if f.metadata["required"] else "empty"
         secret = f" Secret: `{key_of(f)}_file` works too." if f.metadata["secret"] else ""
         doc = str(f.metadata["doc"]).replace("|", "\\|").replace("<", "&lt;")
         yield f"| `{key_of(f)}` | {default} | {doc}{secret} |"

@@ -1,4 +1,4 @@
-"""How is the text of a setting read? Each reader returns the value, or raises ValueError with what would be right."""
+"""Readers of the values of settings: each returns the value, or raises ValueError with what would be right."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def portion(whole: int, percent: int) -> int:
-    """So many percent of `whole`, rounded up: at least 1."""
+    """`percent` of `whole`, rounded up: at least 1."""
     return -(-whole * percent // 100)
 
 
@@ -46,7 +46,7 @@ def networks(value: str) -> tuple[Network, ...]:
 
 
 def _bare(value: str, what: str) -> str:
-    """A text of which nothing was meant to be a comment or a quotation mark."""
+    """A text without comments and quotation marks."""
     if not value or re.search(r"[\0\n]|(?:^|\s)[;#]", value) or value[0] in "'\"":
         raise ValueError(f"write {what}")
     return value
@@ -57,7 +57,7 @@ def folder(value: str) -> str:
 
 
 def host_name(value: str) -> str:
-    """Where a server is: a name, or an address with or without brackets."""
+    """The host of a server: a name, or an address with or without brackets."""
     bare = value.removeprefix("[").removesuffix("]")
     try:
         return str(ipaddress.ip_address(bare))
@@ -108,7 +108,7 @@ def processes(most: int) -> Callable[[str], int]:
 
 
 def number_or_auto(least: int, most: int) -> Callable[[str], int]:
-    """An integer within these bounds; auto: 0, which leaves it to whoever needs the number."""
+    """An integer within these bounds; auto: 0, for which the user of the setting chooses."""
     fixed = number(least, most)
 
     def read(value: str) -> int:
@@ -165,7 +165,7 @@ def some_of(*words: str) -> Callable[[str], frozenset[str]]:
 
 
 def split_list(value: str) -> list[str]:
-    """What is separated by commas or blanks."""
+    """The parts of a text separated by commas or blanks."""
     return [part for part in re.split(r"[,\s]+", value) if part]
 
 
@@ -185,7 +185,7 @@ def domain_name(value: str) -> str:
 
 
 def callers(value: str) -> tuple[str, ...]:
-    """Who a rule is for: words, addresses with globs, networks."""
+    """The callers of a rule: words, addresses with globs, networks."""
     found = tuple(split_list(value))
     for entry in found:
         if entry not in ("admin", "account", "anonymous", "all") and not re.fullmatch(r"[^@/]+@[^@/]+", entry):
@@ -200,7 +200,7 @@ def callers(value: str) -> tuple[str, ...]:
 
 
 def commands(value: str) -> tuple[str, ...]:
-    """What a rule opens."""
+    """The commands of a rule."""
     found = tuple(split_list(value))
     if wrong := [entry for entry in found if not re.fullmatch(r"!?(\*|[a-z0-9_]+|\[tag:[a-z0-9_]+\])", entry)]:
         raise ValueError(f"{wrong[0]}: write names of commands, [tag:NAME] or *, each optionally after a !")
@@ -208,7 +208,7 @@ def commands(value: str) -> tuple[str, ...]:
 
 
 def front_ends(value: str) -> tuple[str, ...]:
-    """Where calls come from, by the names that the rights know (COMPAT ejabberd)."""
+    """The front ends of calls, by their names in rules (COMPAT ejabberd)."""
     names = {"api": "mod_http_api", "ctl": "ejabberd_ctl", "mod_http_api": "mod_http_api", "ejabberd_ctl": "ejabberd_ctl"}
     if wrong := [entry for entry in split_list(value) if entry not in names]:
         raise ValueError(f"{wrong[0]}: write api, ctl, or both")
@@ -289,7 +289,7 @@ def content_type(value: str) -> str:
 
 
 def signing_secret(value: str) -> bytes:
-    """The key of Standard Webhooks signatures: `whsec_` and base64, or text as it stands."""
+    """The key of Standard Webhooks signatures: `whsec_` and base64, or literal text."""
     if not value.startswith("whsec_"):
         return value.encode()
     try:

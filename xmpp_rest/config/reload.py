@@ -1,4 +1,4 @@
-"""Which settings can change while the gateway runs, and what is in force when the configuration has changed?"""
+"""Reloading: the settings that can change while the gateway runs, and the merge of a changed configuration."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ LIVE = {
     "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
     "streams": {"heartbeat", "write_timeout"},
 }
-"""Section → keys that are read anew for each request, or that reload.py puts in place. So are all sections `[rights.NAME]`."""
+"""Section → keys that are read for each request, or that gateway/reload.py applies. Likewise all sections `[rights.NAME]`."""
 
 
 class Merged(NamedTuple):
-    """Settings of which those in LIVE are new and the others old; which ones changed, as `[section] key`."""
+    """Settings with new values for LIVE and old ones for the rest, and the changed ones as `[section] key`."""
 
     settings: Settings
     applied: list[str]
-    waiting: list[str]  # for a restart
+    waiting: list[str]  # until a restart
 
 
 OF_THE_DOMAIN = {"auth": {"admins"}}
-"""Those of them, with the rights, that name accounts at the domain: they take effect with it, or its administrators were shut out."""
+"""The live settings that, like the rights, name accounts of the domain: they change only together with it."""
 
 
 def merge(old: Settings, new: Settings) -> Merged:
-    """What of `new` can be in force without a restart."""
+    """The settings of `new` that can take effect without a restart, over `old`."""
     moves = old.gateway.domain != new.gateway.domain
     lives = {section: keys - OF_THE_DOMAIN.get(section, set()) if moves else keys for section, keys in LIVE.items()}
     changed = list(_changed(old, new, lives, rights=not moves))
@@ -49,7 +49,7 @@ def merge(old: Settings, new: Settings) -> Merged:
 
 
 def _changed(old: Settings, new: Settings, lives: Mapping[str, set[str]], *, rights: bool) -> Iterator[tuple[str, bool]]:
-    """What differs, and whether that can be in force at once: the keys of `lives`, and perhaps the rights."""
+    """The differences, and whether each can take effect at once: the keys in `lives`, and the rights if `rights`."""
     for section, table in SECTIONS.items():
         before, after = getattr(old, section), getattr(new, section)
         for f in fields(table):

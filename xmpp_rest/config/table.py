@@ -1,4 +1,4 @@
-"""All settings: names, types, defaults and descriptions.
+"""The table of settings: names, types, defaults and descriptions. `make manual` generates wsgi.ini and docs/settings.md from it.
 
 One table, the dataclasses below: each field is a key of a section of `wsgi.ini`, with its default as it would be written, the
 function that reads it, and its sentence for the manual. A value comes from the environment (`XMPP_REST_<SECTION>_<KEY>`), else from
@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 
 def setting(default: str, read: Callable[[str], T], doc: str, *, secret: bool = False, required: bool = False) -> T:
-    """One line of the table: the default as written, how it is read, what the manual says of it."""
+    """One line of the table: the default as text, its reader, and its description in the manual."""
     metadata = {"default": default, "read": read, "doc": doc, "secret": secret, "required": required}
     value: Any = field(metadata=metadata)
     return value  # type: ignore[no-any-return]
@@ -112,7 +112,7 @@ class Link:
 
     @property
     def share(self) -> int:
-        """How many stanzas of one account may wait."""
+        """The number of stanzas of one account that may wait."""
         return portion(self.outbox_size, self.outbox_share)
 
 
@@ -246,7 +246,7 @@ class Callback:
 
     @property
     def share(self) -> int:
-        """How many stanzas of one sender may wait."""
+        """The number of stanzas of one sender that may wait."""
         return portion(self.queue_size, self.queue_share)
 
 
@@ -308,11 +308,11 @@ SECTIONS: dict[str, type] = {
     "streams": Streams,
 }
 FAMILIES: dict[str, type] = {"callback": Callback, "rights": Right}
-"""Sections that may stand more than once, `[callback.NAME]`: the word before the dot."""
+"""Sections that may occur more than once, such as `[callback.NAME]`: the word before the dot."""
 
 
 def key_of(f: Field[Any]) -> str:
-    """How a field is written in the file: `from_` is a word of Python's otherwise."""
+    """The key of a field in the file: `from_` is a keyword of Python otherwise."""
     return f.name.rstrip("_")
 
 
