@@ -1,4 +1,4 @@
-"""Which accounts are there, and how does one come and go?"""
+"""The accounts of the hosted domain: registration, passwords, removal."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from xmpp_rest.protocol.prep import PrepError
 
 
 def _nobody_minds(account: JID) -> None:
-    """Nobody else keeps anything about accounts."""
+    """The default of the callbacks."""
 
 
 class Accounts:
-    """The accounts of the hosted domain, kept in the `accounts` store."""
+    """The accounts of the hosted domain, in the store `accounts`."""
 
     def __init__(self, driver: Driver, passwords: Passwords, domain: str) -> None:
         self._driver = driver
@@ -68,9 +68,9 @@ class Accounts:
         self.password_changed(jid.bare)
 
     def replace(self, user: str, record: Table, check: Callable[[Table | None], None]) -> None:
-        """Replace the record of `user`, or make one, if `check` raises nothing about what is there; no other change comes in between.
+        """Replace or make the record of `user` atomically, unless `check` of the present record raises.
 
-        Raises BadValue for what is not a record, and what `check` raises.
+        Raises BadValue if `record` is not a record, and what `check` raises.
         """
         if not isinstance(record, dict):
             raise BadValue("an account is an object, with a password or the members of a SCRAM record")
@@ -88,17 +88,17 @@ class Accounts:
             self.password_changed(JID(user, self.domain, ""))
 
     def check_password(self, jid: JID, password: str) -> bool:
-        """Whether `password` opens the account; False also where there is none, or a ban on it."""
+        """Whether `password` is the account's; False also if there is no account, or it is banned."""
         record = self.record(jid)
         return self._passwords.check(record if record and not record.get(BANNED) else None, password)
 
     def record(self, jid: JID) -> dict[str, Any] | None:
-        """The account record, or None where there is none."""
+        """The account record, or None if there is no account."""
         record = self._driver.load(jid.local, jid.domain, ACCOUNTS) if jid.local and jid.domain == self.domain else None
         return record if isinstance(record, dict) else None
 
     def unregister(self, jid: JID) -> None:
-        """Remove the account and all that is kept of it; nothing happens where there is none."""
+        """Remove the account and everything stored for it, if there is one."""
         existed = self.exists(jid)
         if existed:
             self.before_unregister(jid)

@@ -16,13 +16,13 @@ from xmpp_rest.service.accounts.accounts import Accounts
 
 PASSWORD_FILE = "admin-password"  # in data_dir  # noqa: S105
 ASIDE = "admin-password.new"
-"""Holds the password until the account has it, and is locked by the process that makes the account."""
+"""The file with the password until the account exists; locked by the process that makes the account."""
 
 
 def ensure_administrator(accounts: Accounts, admins: tuple[JID, ...], password: str, data_dir: Path) -> None:
     """Create the first of `admins` that is hosted here, unless one of them exists already; print a random password once.
 
-    Any number of processes may do so at once: the file with the password never holds another one than the account has, also when a process
+    Any number of processes may do so at once: the file with the password never holds another one than the account has, even if a process
     dies in between. Raises GatewayError: bad-password.
     """
     hosted = [jid for jid in admins if jid.local and jid.domain == accounts.domain]
@@ -37,7 +37,7 @@ def ensure_administrator(accounts: Accounts, admins: tuple[JID, ...], password: 
             try:
                 accounts.register(hosted[0], chosen)
             except GatewayError as e:
-                if e.name != "account-exists":  # by a process that has a data folder of its own
+                if e.name != "account-exists":  # by a process with another data folder
                     raise
             _remove_stale(accounts, hosted[0], data_dir / PASSWORD_FILE)
         _keep(accounts, hosted[0], descriptor, data_dir)
@@ -45,14 +45,14 @@ def ensure_administrator(accounts: Accounts, admins: tuple[JID, ...], password: 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """A descriptor of the file, which no other process has locked and which still has this name. In the end the file is gone."""
+    """A locked descriptor of the file, which still has this name. The file is removed at the end."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if not _is_at(descriptor, path):  # another process has put it in its place
+            if not _is_at(descriptor, path):  # another process has moved it to its place
                 continue
-            os.fchmod(descriptor, 0o600)  # also where the file was there with wider rights
+            os.fchmod(descriptor, 0o600)  # also if the file existed with wider rights
             try:
                 yield descriptor
             finally:
@@ -77,7 +77,7 @@ def _write(descriptor: int, text: str) -> None:
 
 
 def _remove_stale(accounts: Accounts, admin: JID, kept: Path) -> None:
-    """Remove the file of a storage that was here before."""
+    """Remove the file of an earlier storage."""
     try:
         old = kept.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def _remove_stale(accounts: Accounts, admin: JID, kept: Path) -> None:
 
 
 def _keep(accounts: Accounts, admin: JID, descriptor: int, data_dir: Path) -> None:
-    """Give the file its name if what it holds is the account's password."""
+    """Give the file its final name if it holds the account's password."""
     chosen = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
     if chosen and accounts.check_password(admin, chosen):
         kept = data_dir / PASSWORD_FILE

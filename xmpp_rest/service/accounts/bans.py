@@ -1,6 +1,6 @@
-"""Which accounts may not come in, and why? A mark on the account record, as Prosody 13 disables accounts.
+"""Bans of accounts: a mark on the account record, as Prosody 13 disables accounts.
 
-The password stays, so that lifting the ban lets the old one work again.
+The password is kept, so that it works again after the ban is removed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Bans:
         self.domain = domain
 
     def ban(self, jid: JID, details: dict[str, str]) -> bool:
-        """Lock the account; False where there is none, or a ban already. Raises StorageError."""
+        """Ban the account; False if there is none, or it is banned already. Raises StorageError."""
         return self._change(jid, False, lambda record: updated_now(record | {BANNED: True, DETAILS: details}))
 
     def unban(self, jid: JID) -> bool:
-        """Open the account again; False where there is none, or no ban. Raises StorageError."""
+        """Remove the ban; False if there is no account, or no ban. Raises StorageError."""
         return self._change(jid, True, _enabled)
 
     def banned(self, jid: JID) -> bool:
@@ -39,7 +39,7 @@ class Bans:
         return isinstance(record, dict) and bool(record.get(BANNED))
 
     def details(self, jid: JID) -> dict[str, str]:
-        """What was noted down with the ban; empty without one. Raises StorageError."""
+        """The details stored with the ban; empty without one. Raises StorageError."""
         record = self._driver.load(jid.local, jid.domain, ACCOUNTS)
         details = record.get(DETAILS) if isinstance(record, dict) and record.get(BANNED) else None
         return {k: str(v) for k, v in details.items()} if isinstance(details, dict) else {}
@@ -50,7 +50,7 @@ class Bans:
         return [jid for jid in users if self.banned(jid)]
 
     def _change(self, jid: JID, banned: bool, change: Any) -> bool:
-        """Apply `change` where the account is there and its ban is as said; whether it was."""
+        """Apply `change` if the account exists and is, or is not, `banned`; whether it was applied."""
         done = False
 
         def step(record: Table | None) -> Table | None:

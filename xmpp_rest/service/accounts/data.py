@@ -1,4 +1,4 @@
-"""What is in a store of an account, and how is it replaced, added to, removed? (data-api §2)"""
+"""Stores of accounts: reads, replaces, extends and removes their content (data-api §2)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from xmpp_rest.service.accounts.data_usage import OverLimit, Usage
 
 MAX_RECORD = 65_536  # bytes
 Check = Callable[[Value | None], None]
-"""Is given what is in the store (None: nothing), and raises if it must not be changed."""
+"""Called with the content of the store (None: empty); raises if it must not be changed."""
 OfAccount = Callable[[JID], None]
 _NONE: Mapping[str, OfAccount] = {}
 
 
 def _anything(content: Value | None) -> None:
-    """Whatever is there may be changed."""
+    """The default check: any content may be changed."""
 
 
 class Data:
     """The stores of the hosted domains' accounts. A store has a table (keyval), or a list, or both.
 
-    The table of `accounts` is the account itself: who writes it sets a password, who removes it removes the account and all that is kept
-    of it. Methods raise StorageError, BadValue for what cannot be kept, OverLimit and GatewayError.
+    The table of `accounts` is the account itself: writing it sets a password, removing it removes the account and everything stored for
+    it. Methods raise StorageError, BadValue for values that cannot be stored, OverLimit and GatewayError.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Data:
         before: Mapping[str, OfAccount] = _NONE,
         changed: Mapping[str, OfAccount] = _NONE,
     ) -> None:
-        """`before`: store → what raises GatewayError where nothing must be written to it; `changed`: store → whom to tell of a change."""
+        """`before`: store → a check that raises GatewayError if it must not be written; `changed`: store → a callback after a change."""
         self._driver = driver
         self._accounts = accounts
         self._usage = usage
@@ -45,20 +45,20 @@ class Data:
         self._changed = changed
 
     def table(self, place: Place) -> Table | None:
-        """The table, None where there is none."""
+        """The table, None if there is none."""
         return self._driver.load(place.user, place.host, place.store)
 
     def items(self, place: Place, start: int = 0, stop: int | None = None) -> list[Value] | None:
-        """The items of the list from `start` up to, not including, `stop`; None where there is no list at all."""
+        """The items of the list from `start` up to, not including, `stop`; None if there is no list."""
         return self._driver.list_load(place.user, place.host, place.store, start, stop)
 
     def content(self, place: Place) -> Value | None:
-        """What the store shows: its table, else its list, else None."""
+        """The content of the store: its table, else its list, else None."""
         table = self.table(place)
         return self.items(place) if table is None else table
 
     def replace(self, place: Place, table: Table | None, size: int, check: Check | None = None) -> None:
-        """Replace the table, or remove it (None or empty); a list stays. No other change comes between `check` and this one.
+        """Replace the table, or remove it (None or empty); a list is kept. `check` and the change are atomic.
 
         `size`: its bytes.
         """
@@ -88,9 +88,9 @@ class Data:
             self._driver.update(place.user, place.host, place.store, change)
 
     def append(self, place: Place, item: Value, size: int, check: Check | None = None) -> None:
-        """Add an item, of `size` bytes, to the list; the table stays.
+        """Add an item, of `size` bytes, to the list; the table is kept.
 
-        No other change comes between `check` and this one; without it, appending is quick.
+        `check` and the change are atomic; without `check`, appending is fast.
         """
         _call(self._before, place)
         with self._usage.appending(place, size):
@@ -109,7 +109,7 @@ class Data:
         self._driver.list_update(place.user, place.host, place.store, change)
 
     def remove(self, place: Place, check: Check | None = None) -> None:
-        """Remove table and list; nothing happens where there is neither. No other change of what was checked comes in between."""
+        """Remove table and list, if there are any. `check` and the removal of what was checked are atomic."""
         if self._is_account(place):
             self._remove_account(place, check)
             return
@@ -129,7 +129,7 @@ class Data:
             tables.append(self.table(place) is not None)
 
         self._replace(place, None, seen)
-        # what was checked is gone if it was a table; a list is checked again, where it is removed
+        # a table that was checked is removed by now; a list is checked again when it is removed
         gone = tables[-1]
         checked = self._list_check(place, check)
         self._driver.list_update(place.user, place.host, place.store, lambda items: None if gone else checked(items))
@@ -138,7 +138,7 @@ class Data:
         return place.store == ACCOUNTS and place.host == self._accounts.domain
 
     def _remove_account(self, place: Place, check: Check | None) -> None:
-        """As every account is removed; where there is none, nothing of that name is."""
+        """Remove the account as a whole; without an account there is nothing of that name."""
         if check is not None:
             checked = self._table_check(place, check)
 
@@ -154,11 +154,11 @@ class Data:
             self._driver.list_store(place.user, place.host, place.store, [])
 
     def _table_check(self, place: Place, check: Check) -> Callable[[Table | None], None]:
-        """The check, for where the table is being changed: what the store shows may be a list."""
+        """The check for a change of the table: the content of the store may be a list."""
         return lambda table: check(self.items(place) if table is None else table)
 
     def _list_check(self, place: Place, check: Check) -> Callable[[list[Value] | None], None]:
-        """The check, for where the list is being changed: what the store shows may be a table."""
+        """The check for a change of the list: the content of the store may be a table."""
 
         def checked(items: list[Value] | None) -> None:
             table = self.table(place)
@@ -167,7 +167,7 @@ class Data:
         return checked
 
     def stores(self, place: Place) -> list[tuple[str, str]]:
-        """The stores of the account, by name, each with its sort: keyval, list or archive."""
+        """The stores of the account, by name, each with its kind: keyval, list or archive."""
         return sorted((store, sort) for store, sort in self._driver.stores(place.user, place.host) if store != USAGE)
 
 

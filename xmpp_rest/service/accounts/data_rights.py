@@ -1,4 +1,4 @@
-"""Who may read and write which store of which account? One table of stores (data-api §1.3; decision 0017)."""
+"""Rights on the stores of accounts: one table of stores, with who may read and write them (data-api §1.3; decision 0017)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from xmpp_rest.auth.scopes import ADMIN_SCOPE
 from xmpp_rest.auth.tokens import TOKENS, TOKENS_OF
 from xmpp_rest.protocol.jid import JID
 
-USAGE = "data_usage"  # the store of what an account has in all others
+USAGE = "data_usage"  # the store of an account's usage of all others
 
 
 class Place(NamedTuple):
-    """A store, or with an empty name all stores, of an account. Names are taken as they stand."""
+    """A store, or with an empty name all stores, of an account. Names are not prepared."""
 
     host: str
     user: str
@@ -27,29 +27,29 @@ class Place(NamedTuple):
 
 
 class Level(NamedTuple):
-    """What the owner of the account may do with a store, and what administrators by role may not. Configured administrators may all."""
+    """The owner's rights on a store, and the limits of administrators by role. Configured administrators may do everything."""
 
     reads: bool = True
     writes: bool = True
     by_token: bool = True
-    """Whether a token that acts as the account is enough."""
+    """Whether a token that acts as the account is sufficient."""
     by_role: bool = True
-    """Whether an administrator by role may write it, whosever it is."""
+    """Whether an administrator by role may write it, in any account."""
     secret: bool = False
-    """Whether who reads it could act as the account: that of a configured administrator is closed to administrators by role."""
+    """Whether its content allows to act as the account: administrators by role may not read that of configured administrators."""
 
 
 OWN = Level()
-CREDENTIALS = Level(by_token=False, secret=True)  # else a token would be as good as the password forever
-GUARDED = Level(writes=False)  # says who may do what, or when somebody was there: whoever could write their own could be anybody
+CREDENTIALS = Level(by_token=False, secret=True)  # otherwise a token would be as good as the password forever
+GUARDED = Level(writes=False)  # roles, rights or activity: an account that could write its own could become anybody
 TOKEN_STORE = Level(writes=False, by_token=False, secret=True)
-ALL_TOKENS = Level(writes=False, by_token=False, by_role=False, secret=True)  # who writes one comes in as any administrator
-INTERNAL = Level(reads=False, writes=False)  # read by the gateway as something that it has written itself
+ALL_TOKENS = Level(writes=False, by_token=False, by_role=False, secret=True)  # a forged entry would authenticate as any administrator
+INTERNAL = Level(reads=False, writes=False)  # read by the gateway on the assumption that it wrote it
 
 STORES = {
     ACCOUNTS: CREDENTIALS,
     ROLES: GUARDED, ROLES_13: GUARDED, "last": GUARDED, "presence": GUARDED,
-    # COMPAT Prosody: who has been there, and who is about to be removed
+    # COMPAT Prosody: activity of accounts, and accounts that are about to be removed
     "account_activity": GUARDED, "accounts_cleanup": GUARDED, "tombstones": GUARDED,
     GRANTS: TOKEN_STORE, TOKENS_OF: TOKEN_STORE,
     TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS,
@@ -57,7 +57,7 @@ STORES = {
     "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL,
     "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
 }  # fmt: skip
-"""The stores that are not simply their owner's."""
+"""The stores that their owner may not freely read and write."""
 FAMILIES = {re.compile(r"callback_.*_dead"): INTERNAL, re.compile(r"idempotency_[0-9a-f]"): INTERNAL}
 """The same, for all stores with names of this form."""
 
@@ -68,7 +68,7 @@ def level_of(store: str) -> Level:
 
 
 class DataRights:
-    """What callers may do with the stores of the accounts of `domains`. `is_admin`: whether an address is a configured administrator's."""
+    """The rights of callers on the stores of the accounts of `domains`. `is_admin`: whether an address is a configured administrator's."""
 
     def __init__(self, driver: Driver, domains: Collection[str], is_admin: Callable[[JID], bool]) -> None:
         self._driver = driver
@@ -80,7 +80,7 @@ class DataRights:
         return host in self._domains
 
     def refusal(self, caller: Caller, place: Place, *, change: bool) -> str | None:
-        """Why the caller may not read this store, or `change` it; None: the caller may. Raises StorageError."""
+        """The reason why the caller may not read this store, or `change` it; None if it may. Raises StorageError."""
         if place.host not in self._domains:
             return "The domain is not hosted here"
         if caller.admin:
@@ -101,7 +101,7 @@ class DataRights:
         return caller.may_administer and caller.jid.domain == host and administers(self._driver, caller.jid.local, host)
 
     def _not_by_role(self, place: Place, level: Level, change: bool) -> str | None:
-        """Why an administrator by role may not: nobody becomes a configured one."""
+        """The reason why an administrator by role may not: it must not gain the rights of a configured one."""
         if change and not level.by_role:
             return f"Only configured administrators ([auth] admins) write the store {place.store!r}"
         if (change or level.secret) and self._is_admin(JID(place.user, place.host, "")):

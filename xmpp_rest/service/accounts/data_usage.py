@@ -1,7 +1,7 @@
-"""How much an account has stored through /data, so that nobody fills the storage for all (decision 0018).
+"""Usage quotas of /data: counts what each account has stored, so that none fills the storage (decision 0018).
 
-A table of each account has the bytes of every store, rounded up, so that most writes change nothing in it. Appending takes a block at
-once and uses it up in memory: a list may be counted too high by a block for each process that ended, until it is counted anew.
+A table of each account has the bytes of every store, rounded up, so that most writes do not change it. Appending reserves a block at
+once and uses it up in memory: a list may be counted too high by a block for each process that ended, until it is recounted.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from xmpp_rest.service.accounts.data_rights import USAGE, Place
 
 TABLE, LIST = "table", "list"
 UNIT = 4096  # bytes
-BLOCK = 16_384  # bytes that a list takes at once
+BLOCK = 16_384  # bytes that are reserved for a list at once
 REMEMBERED = 10_000  # stores, of each process
-RECOUNT = 60.0  # seconds between two counts of a list
+RECOUNT = 60.0  # at least this many seconds between two counts of a list
 
 Row = tuple[Place, str]
 
@@ -33,26 +33,26 @@ class OverLimit(Exception):
 
 
 class Usage:
-    """What accounts have stored. Methods raise OverLimit and StorageError."""
+    """The usage of accounts. Methods raise OverLimit and StorageError."""
 
     def __init__(self, driver: Driver, limits: Limits) -> None:
         self._driver = driver
         self._limits = limits
         self._lock = Lock()
-        self._known: OrderedDict[Row, int] = OrderedDict()  # what this process has noted of a table, or has left of a list's block
+        self._known: OrderedDict[Row, int] = OrderedDict()  # the recorded size of a table, or the rest of a list's block, in this process
         self._counted: OrderedDict[Place, float] = OrderedDict()  # monotonic time
 
     def configure(self, limits: Limits) -> None:
-        """Put other limits in force."""
+        """Set new limits."""
         self._limits = limits
 
     @contextmanager
     def replacing(self, place: Place, table: Table | None, size: int) -> Iterator[None]:
-        """Around a write of the table of a store, of so many bytes (0: it is removed)."""
+        """The context of a write of a store's table, of `size` bytes (0: it is removed)."""
         limits, row, rounded = self._limits, (place, TABLE), -(-size // UNIT) * UNIT
         if isinstance(table, dict) and len(table) > limits.members_limit:
             raise OverLimit(f"An object of a store has at most {limits.members_limit} members ([data] members_limit)")
-        if self._get(row, -1) == rounded:  # mostly
+        if self._get(row, -1) == rounded:  # the usual case
             yield
             return
         before = self._note(row, lambda _: rounded)
@@ -65,7 +65,7 @@ class Usage:
 
     @contextmanager
     def appending(self, place: Place, size: int) -> Iterator[None]:
-        """Around an addition of so many bytes to the list of a store."""
+        """The context of an addition of `size` bytes to a store's list."""
         row = (place, LIST)
         if not self._take(row, size):
             self._grow(place, size)
@@ -76,7 +76,7 @@ class Usage:
             raise
 
     def removed(self, place: Place) -> None:
-        """The store is empty now."""
+        """Record that the store is empty."""
         noted = self._driver.load(place.user, place.host, USAGE) or ()
         for row in ((place, TABLE), (place, LIST)):
             if f"{place.store}:{row[1]}" in noted:
@@ -85,7 +85,7 @@ class Usage:
                 self._known.pop(row, None)
 
     def _grow(self, place: Place, size: int) -> None:
-        """Take a block for the list; only as much as is needed where there is no room for more."""
+        """Reserve a block for the list; only `size` bytes if the limits allow no more."""
         row = (place, LIST)
         for block in (max(BLOCK, size), size):
             try:
@@ -98,7 +98,7 @@ class Usage:
         self._note(row, partial(add, size))
 
     def _recount(self, place: Place) -> None:
-        """Count the list anew, unless that was done lately."""
+        """Recount the list, unless that was done recently."""
         now = time.monotonic()
         with self._lock:
             if now - self._counted.get(place, -RECOUNT) < RECOUNT:
@@ -111,7 +111,7 @@ class Usage:
         self._note((place, LIST), lambda before: min(before, size))
 
     def _note(self, row: Row, change: Callable[[int], int]) -> int:
-        """Change what is noted of a table or a list, if the limits allow it; what it was before."""
+        """Change the recorded size of a table or a list, if the limits allow it; the size before."""
         place, sort = row
         key, before = f"{place.store}:{sort}", 0
 
@@ -154,7 +154,7 @@ class Usage:
 
 
 def _require(limits: Limits, store: str, noted: dict[str, int]) -> None:
-    """Raise OverLimit for what is more than the limits allow."""
+    """Raise OverLimit if the sizes exceed the limits."""
     of_store = sum(bytes_ for name, bytes_ in noted.items() if name.rpartition(":")[0] == store)
     if of_store > limits.store_limit:
         raise OverLimit(f"The store {store!r} would have more than {limits.store_limit} bytes ([data] store_limit)")

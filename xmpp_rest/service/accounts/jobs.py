@@ -1,4 +1,4 @@
-"""Which long tasks run in the background, and how far are they? Noted in the storage, so that every process can tell and stop them."""
+"""Background jobs: long tasks whose progress is in the storage, so that every process can show and stop them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from xmpp_rest.errors import ERRORS, GatewayError, of_storage
 log = logging.getLogger(__name__)
 
 STORE = "jobs"  # of the host
-PULSE = 5.0  # seconds between two signs of life of a job that waits
-DEAD = 30.0  # seconds without one after which it counts as gone with its process
+PULSE = 5.0  # seconds between two heartbeats of a waiting job
+DEAD = 30.0  # seconds without a heartbeat after which a job counts as dead
 RUNNING, DONE, ABORTED, FAILED = "running", "done", "aborted", "failed"
 
 
 class Progress(NamedTuple):
-    """How far a job is: one of the four states, how many items it has removed, and what went wrong."""
+    """The progress of a job: one of the four states, the number of removed items, and the error."""
 
     state: str
     done: int = 0
@@ -28,7 +28,7 @@ class Progress(NamedTuple):
 
 
 class Jobs:
-    """The jobs of one domain, by name; each has at most one at a time. Methods raise StorageError."""
+    """The jobs of one domain, at most one of each name at a time. Methods raise StorageError."""
 
     def __init__(self, driver: Driver, domain: str) -> None:
         self._driver = driver
@@ -36,7 +36,7 @@ class Jobs:
         self._threads: list[threading.Thread] = []
 
     def start(self, name: str, step: Callable[[], int], pause: float) -> None:
-        """Call `step` until it has removed nothing, with so many seconds between. Raises GatewayError: job-running."""
+        """Call `step` until it removes nothing, with `pause` seconds in between. Raises GatewayError: job-running."""
 
         def begin(old: Table | None) -> Table:
             jobs = dict(old) if isinstance(old, dict) else {}
@@ -48,13 +48,13 @@ class Jobs:
         thread = threading.Thread(target=self._run, args=(name, step, pause), name=f"job {name}", daemon=True)
         try:
             thread.start()
-        except RuntimeError as e:  # there are too many
+        except RuntimeError as e:  # too many threads
             self._fail(name, 0, e)
             raise
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
 
     def progress(self, name: str) -> Progress | None:
-        """How the last job of this name is; None if there has been none."""
+        """The progress of the last job of this name; None if there has been none."""
         jobs = self._driver.load(None, self._domain, STORE)
         row = jobs.get(name) if isinstance(jobs, dict) else None
         return None if row is None else _progress(row)
@@ -68,7 +68,7 @@ class Jobs:
         return True
 
     def wait(self) -> None:
-        """Until the jobs of this process are over."""
+        """Wait until the jobs of this process have ended."""
         for thread in self._threads:
             thread.join()
 
@@ -85,7 +85,7 @@ class Jobs:
             self._fail(name, count, e)
 
     def _fail(self, name: str, count: int, error: Exception) -> None:
-        """Note it, with what clients may know."""
+        """Record the error, as far as clients may see it."""
         text = of_storage(error) if isinstance(error, StorageError) else ERRORS["internal"].text
         try:
             self._note(name, FAILED, count, text)
@@ -93,7 +93,7 @@ class Jobs:
             log.error("that the job %s failed is not noted: %s", name, e)
 
     def _pause(self, name: str, count: int, seconds: float) -> bool:
-        """Wait, with signs of life; False once it is aborted."""
+        """Wait, with heartbeats; False once the job is aborted."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, PULSE))
@@ -102,7 +102,7 @@ class Jobs:
         return True
 
     def _note(self, name: str, state: str, count: int, error: str = "") -> bool:
-        """Write down how it is; False, and only the count changes, where the job was aborted."""
+        """Record the progress; False, and only the count is changed, if the job was aborted."""
         aborted = False
 
         def change(old: Table | None) -> Table:

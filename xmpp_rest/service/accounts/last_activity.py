@@ -1,4 +1,4 @@
-"""When was an account last seen, and what did it say then? (XEP-0012 §3; kept in the `last` store)"""
+"""Last activity of accounts: time and last status text, in the store `last` (XEP-0012 §3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drivers import Driver, StorageError
 from xmpp_rest.protocol.jid import JID
 
 log = logging.getLogger(__name__)
-EVERY = 300  # seconds between two notes about an account that is busy: a write for each request would cost more than the request
+EVERY = 300  # seconds between two writes for an active account: a write for each request would cost more than the request
 REMEMBERED = 10_000  # accounts, of each process
 LAST = "last"
 REGISTERED = "Registered but didn't login"
@@ -26,7 +26,7 @@ class Activity(NamedTuple):
 
 
 class LastActivity:
-    """The last activity of accounts; nobody's is told apart from an account's, as the store is all that counts."""
+    """The last activity of accounts. Whether an account exists is not checked."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -34,20 +34,20 @@ class LastActivity:
         self._lock = Lock()
 
     def get(self, jid: JID) -> Activity | None:
-        """What is kept, or None. Raises StorageError."""
+        """The last activity, or None. Raises StorageError."""
         record = self._driver.load(jid.local, jid.domain, LAST)
         if not isinstance(record, dict) or not isinstance(when := record.get("timestamp"), int):
             return None
         return Activity(when, str(record.get("status", "")))
 
     def set(self, jid: JID, when: int, status: str) -> None:
-        """Keep this as the last activity. Raises StorageError."""
+        """Store this as the last activity. Raises StorageError."""
         self._driver.store(jid.local, jid.domain, LAST, {"timestamp": when, "status": status})
         with self._lock:
             self._noted.pop(jid.bare, None)
 
     def seen(self, jid: JID) -> None:
-        """The account has come in just now: noted down unless that was done lately. A storage that fails keeps nobody out."""
+        """Record that the account is active now, unless that was done recently. A failing storage is only logged."""
         now = time.monotonic()
         with self._lock:
             if now - self._noted.get(jid, -EVERY) < EVERY:
@@ -61,5 +61,5 @@ class LastActivity:
             log.warning("the last activity of %s is not noted: %s", jid, e)
 
     def registered(self, jid: JID) -> None:
-        """The account was made just now."""
+        """Record that the account was made now."""
         self.set(jid, int(time.time()), REGISTERED)

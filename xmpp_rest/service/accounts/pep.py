@@ -1,6 +1,6 @@
-"""What accounts have published with Prosody's mod_pep: nodes in the store `pep`, the items of each in an archive (XEP-0163).
+"""Published items of accounts, as Prosody's mod_pep stores them: nodes in the store `pep`, the items of each in an archive (XEP-0163).
 
-`pep`: node → `{name, config, subscribers, affiliations}`; the archive `pep_NODE`: one payload for each item, under the id of the item.
+`pep`: node → `{name, config, subscribers, affiliations}`; the archive `pep_NODE`: one payload per item, with the id of the item.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MEMBERS = ("owner", "publisher", "member")
 
 
 class Item(NamedTuple):
-    """What was published: the id, who published it, and what."""
+    """A published item: its id, publisher and payload."""
 
     id: str
     publisher: str
@@ -40,7 +40,7 @@ class Pep:
         self._roster = roster
 
     def last(self, account: JID, node: str, identifier: str = "") -> Item | None:
-        """The last item, or the one of this id; None where there is none, or nobody can read it."""
+        """The last item, or the one of this id; None if there is none, or it is unreadable."""
         query = ArchiveQuery(ids=(identifier,), limit=1, newest_first=True) if identifier else _LAST
         for item in self._driver.archive_find(account.local, account.domain, _store(node), query):
             try:
@@ -50,12 +50,12 @@ class Pep:
         return None
 
     def replace(self, account: JID, node: str, item: Item) -> None:
-        """Put an item in the place of the one with its id. Raises BadXML."""
+        """Replace the item with the same id. Raises BadXML."""
         store, text = _store(node), serialise(item.payload)
         self._driver.archive_append(account.local, account.domain, store, text, when=int(time.time()), with_=item.publisher, key=item.id)
 
     def may_see(self, account: JID, node: str, reader: JID) -> bool:
-        """Whether somebody may read a node (XEP-0060 §4.5). Prosody's default: whoever may see the account's presence."""
+        """Whether `reader` may read a node (XEP-0060 §4.5). Prosody's default: if it may see the account's presence."""
         if reader.bare == account:
             return True
         model, affiliation = self._access(account, node, reader.bare)

@@ -1,4 +1,4 @@
-"""What has an account put away for itself? (XEP-0049; the `private` store as Prosody keeps it: `NAME:NAMESPACE` → element)"""
+"""Private XML storage of accounts (XEP-0049; the store `private` in Prosody's form: `NAME:NAMESPACE` → element)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PRIVATE = "private"  # the store
 
 
 def key(element: Element) -> str:
-    """What the element is kept under. Raises BadXML for one without a namespace of its own (XEP-0049 §3)."""
+    """The key of an element. Raises BadXML for one without a namespace of its own (XEP-0049 §3)."""
     namespace, brace, name = element.tag[1:].partition("}")
     if not brace:
         raise BadXML("private data needs a namespace of its own")
@@ -31,21 +31,21 @@ class PrivateStorage:
         self._driver = driver
 
     def get(self, jid: JID, name: str, namespace: str) -> Element:
-        """The element of this name and namespace; an empty one where nothing is kept."""
+        """The element of this name and namespace; an empty one if nothing is stored."""
         wanted = Element(f"{{{namespace}}}{name}")
-        serialise(wanted)  # raises for what is not a name
+        serialise(wanted)  # raises for an invalid name
         kept = self._driver.load(jid.local, jid.domain, PRIVATE)
         table = kept.get(key(wanted)) if isinstance(kept, dict) else None
         if not table:
             return wanted
         try:
             return parse_text(stanza_text(table))
-        except (StorageError, BadXML) as e:  # the account itself may write to its store
+        except (StorageError, BadXML) as e:  # the account may write anything to its store
             log.info("the store %s of %s holds no element for %s: %s", PRIVATE, jid, key(wanted), e)
             return wanted
 
     def set(self, jid: JID, element: Element) -> None:
-        """Keep the element in place of the one of its name; an empty one takes it away."""
+        """Replace the element of the same name; an empty element removes it."""
         name, table = key(element), stanza_table(serialise(element))
 
         def step(kept: Table | None) -> Table:

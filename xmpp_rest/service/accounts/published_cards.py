@@ -1,4 +1,4 @@
-"""The vCard of an account that Prosody's vcard_legacy and vcard4 keep as published items (XEP-0292, XEP-0084; decision 0025)."""
+"""Published vCards: the vCard that Prosody's vcard_legacy and vcard4 store as published items (XEP-0292, XEP-0084; decision 0025)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ CARD = "urn:xmpp:vcard4"  # the node
 
 
 class PublishedCards:
-    """What is published, as a vcard-temp. Methods raise StorageError."""
+    """The published vCards, converted to vcard-temp. Methods raise StorageError."""
 
     def __init__(self, pep: Pep) -> None:
         self._pep = pep
         self._changing = threading.Lock()
 
     def get(self, account: JID, *, photo: bool = True) -> Element | None:
-        """The card, as the account itself sees it; None where nothing is published. Without its `photo` it is read sooner."""
+        """The card as the account itself sees it; None if nothing is published. Without `photo` it is read faster."""
         return self.seen_by(account, account, photo=photo)
 
     def seen_by(self, account: JID, reader: JID, *, photo: bool = True) -> Element | None:
-        """As much of it as `reader` may see."""
+        """The parts of the card that `reader` may see."""
         item = self._item(account, reader)
         card = as_temp(item.payload) if item else self._only_nick(account, reader)
         shown = self.photo(account, reader) if photo and card.find(PHOTO) is None else None
@@ -37,11 +37,11 @@ class PublishedCards:
         return card if item or len(card) else None
 
     def has_card(self, account: JID) -> bool:
-        """Whether there is one beside nick and avatar."""
+        """Whether a card is published, besides nick and avatar."""
         return self._item(account, account) is not None
 
     def photo(self, account: JID, reader: JID | None = None) -> Element | None:
-        """The avatar, as the PHOTO of a vcard-temp; None where there is none, or `reader` may not see it."""
+        """The avatar as the PHOTO of a vcard-temp; None if there is none, or `reader` may not see it."""
         metadata = self._visible(account, AVATAR_METADATA, reader or account)
         info = metadata.payload.find(f"{{{AVATAR_METADATA}}}info") if metadata else None
         if info is None:
@@ -57,9 +57,9 @@ class PublishedCards:
         return found if found.find(f"{{{TEMP}}}TYPE") is None or len(found) > 1 else None
 
     def change(self, account: JID, stored: Element | None, edit: Callable[[Element], Element]) -> bool:
-        """Change the published card to what `edit` makes of the card that shows; False where none is published.
+        """Change the published card to the result of `edit` on the visible card; False if none is published.
 
-        `stored`: the card that shows instead of the published one. Raises BadXML, and GatewayError: card-elsewhere.
+        `stored`: the card that is visible instead of the published one. Raises BadXML, and GatewayError: card-elsewhere.
         """
         with self._changing:
             item = self._item(account, account)
@@ -93,7 +93,7 @@ class PublishedCards:
 
 
 def require_photo(avatar: Element | None, before: Element | None, after: Element) -> None:
-    """Raise GatewayError, card-elsewhere, for another PHOTO where there is an avatar: nobody would see it."""
+    """Raise GatewayError, card-elsewhere, for a changed PHOTO if there is an avatar, which would hide it."""
     given = after.find(PHOTO)
     old = before.find(PHOTO) if before is not None else None
     if avatar is None or given is None or same(given, avatar) or (old is not None and same(given, old)):

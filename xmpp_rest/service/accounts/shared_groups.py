@@ -1,4 +1,4 @@
-"""Which groups of accounts see each other without asking? Shared roster groups, kept at the domain itself, one table for all."""
+"""Shared roster groups: accounts that see each other without subscriptions. One table of the domain for all groups."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FLAGS = (ALL, ONLINE)
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One group: what it is called, whose members its own ones see, and who they are (bare JIDs)."""
+    """One group: its label, the groups whose members its own members see, and its members (bare JIDs)."""
 
     label: str = ""
     description: str = ""
     displayed: tuple[str, ...] = ()  # ids of groups
-    flags: frozenset[str] = frozenset()  # of FLAGS: who is a member without being named
+    flags: frozenset[str] = frozenset()  # of FLAGS: implicit members
     members: frozenset[str] = frozenset()
-    made: bool = True  # False: it only has members yet, and is there for nobody (COMPAT ejabberd: they may come first)
+    made: bool = True  # False: it has members, but does not exist yet (COMPAT ejabberd: members may be added first)
 
 
 Groups = dict[str, Group]
@@ -42,15 +42,15 @@ class SharedGroups:
         return _made(self._load())
 
     def _load(self) -> Groups:
-        return _read(self._driver.load(None, self._domain, GROUPS))
+        return _from_table(self._driver.load(None, self._domain, GROUPS))
 
     def members(self, name: str) -> list[str]:
-        """Who was named a member of the group, which need not have been made yet."""
+        """The explicit members of the group, which need not have been made yet."""
         group = self._load().get(name)
         return list(group.members) if group else []
 
     def join(self, name: str, member: JID) -> None:
-        """Name somebody a member of the group; if there is none, of the one that is made under this id later."""
+        """Add a member to the group; if there is none, to the one that is made with this id later."""
 
         def edit(groups: Groups) -> bool:
             group = groups.get(name, Group(made=False))
@@ -60,7 +60,7 @@ class SharedGroups:
         self._change(edit)
 
     def part(self, name: str, member: JID) -> None:
-        """Somebody is not a member of the group any more; nothing happens where it was not one."""
+        """Remove a member from the group, if it is one."""
 
         def edit(groups: Groups) -> bool:
             return name in groups and _without(groups, name, member)
@@ -68,7 +68,7 @@ class SharedGroups:
         self._change(edit)
 
     def create(self, name: str, group: Group) -> bool:
-        """Make the group, or overwrite its settings; its members stay. False if it shows a group that is not there."""
+        """Make the group, or overwrite its settings; its members are kept. False if it displays a group that does not exist."""
 
         def edit(groups: Groups) -> bool:
             if not {name, *_made(groups)} >= set(group.displayed):
@@ -79,7 +79,7 @@ class SharedGroups:
         return self._change(edit)
 
     def edit(self, name: str, change: Callable[[Group, Groups], Group | None]) -> bool:
-        """Replace a group by what `change` makes of it and of all; None leaves it. False if it is not there, or was left."""
+        """Replace a group by the result of `change` (None: no change). False if the group does not exist, or is unchanged."""
 
         def edit(groups: Groups) -> bool:
             made = _made(groups)
@@ -91,7 +91,7 @@ class SharedGroups:
         return self._change(edit)
 
     def delete(self, name: str) -> None:
-        """Remove the group, also from what others show."""
+        """Remove the group, also from those that display it."""
 
         def edit(groups: Groups) -> bool:
             groups.pop(name, None)
@@ -102,7 +102,7 @@ class SharedGroups:
         self._change(edit)
 
     def forget(self, jid: JID) -> None:
-        """The account is gone: it is not a member any more."""
+        """Remove a deleted account from all groups."""
 
         def edit(groups: Groups) -> bool:
             left = [name for name in list(groups) if _without(groups, name, jid)]
@@ -111,9 +111,9 @@ class SharedGroups:
         self._change(edit)
 
     def contacts(self, jid: JID, users: Callable[[], Iterable[str]], online: Callable[[], Iterable[JID]]) -> dict[str, list[str]]:
-        """Whom the account sees because of its groups: bare JID → labels.
+        """The contacts that the account has through its groups: bare JID → labels.
 
-        `users` tells the localparts of all accounts, `online` the addresses of those that have a session.
+        `users` returns the localparts of all accounts, `online` the addresses of those with a session.
         """
         groups, seen = self.all(), dict[str, list[str]]()
         flags = frozenset[str]().union(*(g.flags for g in groups.values()))
@@ -130,9 +130,9 @@ class SharedGroups:
 
         def step(table: Table | None) -> Table | None:
             nonlocal done
-            groups = _read(table)
+            groups = _from_table(table)
             done = edit(groups)
-            return {name: _written(group) for name, group in groups.items()} if done else table
+            return {name: _to_row(group) for name, group in groups.items()} if done else table
 
         self._driver.update(None, self._domain, GROUPS, step)
         return done
@@ -143,7 +143,7 @@ def _made(groups: Groups) -> Groups:
 
 
 def _without(groups: Groups, name: str, member: JID) -> bool:
-    """Take somebody out of a group; whether that changes anything."""
+    """Remove a member from a group; whether it was one."""
     group = groups[name]
     if str(member) not in group.members:
         return False
@@ -153,7 +153,7 @@ def _without(groups: Groups, name: str, member: JID) -> bool:
     return True
 
 
-def _read(table: Table | None) -> Groups:
+def _from_table(table: Table | None) -> Groups:
     rows = table if isinstance(table, dict) else {}
     return {name: _group(row) for name, row in rows.items() if isinstance(row, dict)}
 
@@ -167,6 +167,6 @@ def _group(row: dict[str, Any]) -> Group:
     return Group(label, description, tuple(names("displayed")), flags, members, made=row.get("made") is not False)
 
 
-def _written(group: Group) -> dict[str, Any]:
+def _to_row(group: Group) -> dict[str, Any]:
     lists = {"displayed": list(group.displayed), "flags": sorted(group.flags), "members": sorted(group.members)}
     return {"label": group.label, "description": group.description, "made": group.made} | lists

@@ -1,4 +1,4 @@
-"""What ends with an account, however it is removed: nobody who gets its name later is to come into anything of it."""
+"""Unregistration: ends what depends on an account, so that a later account of its name inherits nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GONE = "the account has been removed"
 
 
 class Leaving:
-    """Ends what others know of an account. `before` and `after` its stores are removed. Both raise StorageError."""
+    """Ends what other parts know of an account, `before` and `after` its stores are removed. Both raise StorageError."""
 
     def __init__(
         self,
@@ -44,6 +44,6 @@ class Leaving:
             self._conference.forget_user(str(account))
 
     def after(self, account: JID) -> None:
-        """End sessions and tokens once more: a client may have come back meanwhile."""
+        """End sessions and tokens again: a client may have reconnected in between."""
         self._tokens.revoke_all(account)
         self._sessions.end_all(account, GONE)

@@ -1,4 +1,4 @@
-"""How does an XMPP entity read an account's vCard, and the account change its own? (XEP-0054 §3)"""
+"""vCard iqs: entities read an account's vCard, and the account changes its own (XEP-0054 §3)."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ VCARD = tag("vCard")
 
 
 class VCardQueries:
-    """A router's handler for iqs with a `<vCard/>` to the bare address of an account."""
+    """A handler for the router: iqs with a `<vCard/>` to the bare address of an account."""
 
     def __init__(self, vcards: VCards, exists: Callable[[JID], bool]) -> None:
         self._vcards = vcards
         self._exists = exists
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """Everybody may read; only the account itself may write. NOT_MINE for any other stanza."""
+        """Answer an iq: everybody may read, only the account itself may write. NOT_MINE for any other stanza."""
         if not is_request(stanza) or not to.local or to.resource or len(stanza) != 1 or stanza[0].tag != VCARD:
             return NOT_MINE
         if not self._exists(to):
             return NOT_MINE
         if stanza.get("type") == "get":
             card = self._vcards.seen_by(to, sender)
-            return result(stanza, child(VCARD) if card is None else card)  # §3.1: an empty one where there is none
+            return result(stanza, child(VCARD) if card is None else card)  # §3.1: an empty one if there is none
         if sender.bare != to:
             return refusal(stanza, stanza_error("forbidden", "only the account itself may change its vCard"))
         try:

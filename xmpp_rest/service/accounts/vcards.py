@@ -1,4 +1,4 @@
-"""What does an account's vCard say? (XEP-0054; kept in the `vcard` store as Prosody keeps it: the table is the element)"""
+"""vCards of accounts (XEP-0054; the store `vcard` in Prosody's form: the table is the element)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ TEL = "TEL"  # XEP-0054 §3: kinds are empty elements beside the NUMBER
 
 
 def tag(name: str) -> str:
-    """The tag of a field. Raises BadXML for what is not a name of one."""
+    """The tag of a field. Raises BadXML for an invalid name."""
     if not is_ncname(name):
         raise BadXML(f"{name!r} is not a name of a vCard field; names are upper-case words such as FN")
     return f"{{{NAMESPACE}}}{name}"
 
 
 class VCards:
-    """The vCards of accounts: the store `vcard`, or what Prosody's vcard_legacy and vcard4 have published instead (`published_cards`).
+    """The vCards of accounts: the store `vcard`, or those that Prosody's vcard_legacy and vcard4 have published (`published_cards`).
 
     Methods raise StorageError; those that write raise BadXML for names and texts that XML cannot hold, and GatewayError, card-elsewhere.
     """
@@ -44,17 +44,17 @@ class VCards:
         self._published = published
 
     def get(self, jid: JID) -> Element | None:
-        """The `<vCard/>`, or None where there is none."""
+        """The `<vCard/>`, or None if there is none."""
         stored = self._stored(jid)
         return self._published.get(jid) if stored is None else stored
 
     def seen_by(self, jid: JID, reader: JID) -> Element | None:
-        """As much of it as `reader` may see: what is published is not for everybody."""
+        """The parts of the vCard that `reader` may see: published items have access rules."""
         stored = self._stored(jid)
         return self._published.seen_by(jid, reader) if stored is None else stored
 
     def nick(self, jid: JID) -> str:
-        """What the account calls itself: its NICKNAME, else its FN; "" where its vCard says neither."""
+        """The name in the account's vCard: its NICKNAME, else its FN, else ""."""
         stored = self._stored(jid)
         card = self._published.get(jid, photo=False) if stored is None else stored
         texts = (next(iter(values(card, name)), "") for name in NICKS) if card is not None else iter(())
@@ -65,7 +65,7 @@ class VCards:
         self._update(jid, lambda _: card)
 
     def set_field(self, jid: JID, name: str, content: str) -> None:
-        """Give the field `name` this text; the other fields stay."""
+        """Set the text of the field `name`; the other fields are kept."""
         field = Element(tag(name))
         field.text = content
 
@@ -78,7 +78,7 @@ class VCards:
         self._update(jid, change)
 
     def set_values(self, jid: JID, name: str, subname: str, values: list[str]) -> None:
-        """Give the part `subname` of the field `name` these texts; other fields and other parts stay."""
+        """Set the texts of the part `subname` of the field `name`; other fields and parts are kept."""
         field, part, number = tag(name), tag(subname), tag("NUMBER")
 
         def change(card: Element) -> Element:
@@ -88,7 +88,7 @@ class VCards:
         self._update(jid, change)
 
     def require_stored(self, jid: JID) -> None:
-        """Raise GatewayError, card-elsewhere, if nobody would look at what is written into the store `vcard`."""
+        """Raise GatewayError, card-elsewhere, if a published card hides the store `vcard`."""
         if self._published.has_card(jid):
             raise GatewayError("card-elsewhere", ELSEWHERE)
 
@@ -122,7 +122,7 @@ def values(card: Element, name: str, subname: str = "") -> list[str]:
 
 
 def _element(jid: JID, table: Table | None) -> Element | None:
-    """What is not a vCard counts as none: the account itself may write to its store, and nobody else is to suffer from that."""
+    """The element of a table; None for an invalid one, as the account may write anything to its store."""
     if table is None:
         return None
     try:

@@ -1,1 +1,1 @@
-"""Rosters, presence, and who is blocked."""
+"""Rosters, presence, and block lists."""

@@ -1,7 +1,7 @@
 """The block lists of accounts: the `blocklist` store, in the form of Prosody's mod_blocklist (XEP-0191; data-api §5).
 
 A table: address → the Unix time at which it was blocked (`true` in old data), and under the key `false` a table with `created` and
-`modified`, which tells Prosody that there is nothing to take over from the store `privacy`.
+`modified`, which tells Prosody that there is nothing to migrate from the store `privacy`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 STORE = "blocklist"
-MAX_ITEMS = 1_000  # that an account can add; a longer list of another program is obeyed
-FRESH = 1.0  # seconds that what was read counts: another program may write to the storage too
+MAX_ITEMS = 1_000  # that an account can add; a longer list of another program is respected
+FRESH = 1.0  # seconds for which a list is cached: another program may write to the storage too
 REMEMBERED = 10_000  # accounts
 _RESERVED = frozenset(("__array", "__hash"))  # of every table (drivers)
 Blocked = frozenset[JID]
 
 
 class Change(NamedTuple):
-    """What one change found and left."""
+    """The blocked addresses before and after a change."""
 
     before: Blocked
     after: Blocked
 
 
 class _Read(NamedTuple):
-    """What was read of an account."""
+    """The cached list of an account."""
 
     when: float  # monotonic time
     table: Table | None
@@ -41,7 +41,7 @@ _NOTHING = _Read(-FRESH, None, frozenset())
 
 
 def _nobody_minds(account: JID) -> None:
-    """Nobody else remembers lists."""
+    """The default of `changed`."""
 
 
 def matches(blocked: Blocked, other: JID) -> bool:
@@ -50,7 +50,7 @@ def matches(blocked: Blocked, other: JID) -> bool:
 
 
 def can_be_kept(jid: JID) -> bool:
-    """Whether the storage has a place for the address: two words that may be domains mean something else there."""
+    """Whether the address can be a key in the storage, which reserves two words that may be domains."""
     return str(jid) not in _RESERVED
 
 
@@ -61,20 +61,20 @@ class BlockLists:
         self._driver = driver
         self._remembered: dict[JID, _Read] = {}
         self.changed: Callable[[JID], None] = _nobody_minds
-        """Told of an account whose list has changed, so that every process may forget it."""
+        """Called with an account whose list has changed, so that every process can drop its cache."""
 
     def items(self, account: JID) -> list[JID]:
         """The blocked addresses as they are now, sorted."""
         return sorted(_blocked(self._driver.load(account.local, account.domain, STORE)), key=str)
 
     def of(self, account: JID) -> Blocked:
-        """The blocked addresses. Remembered for FRESH seconds, unless `forget` says otherwise."""
+        """The blocked addresses, cached for FRESH seconds unless `forget` is called."""
         now = time.monotonic()
         old = self._remembered.get(account, _NOTHING)
         if now - old.when < FRESH:
             return old.blocked
         table = self._driver.load(account.local, account.domain, STORE)
-        blocked = old.blocked if table == old.table else _blocked(table)  # a long list is not prepared every second
+        blocked = old.blocked if table == old.table else _blocked(table)  # avoids preparing a long list every second
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()
         self._remembered[account] = _Read(now, table, blocked)
@@ -85,7 +85,7 @@ class BlockLists:
         return matches(self.of(account), other) and other.bare != account
 
     def forget(self, account: JID) -> None:
-        """Read the list of this account anew when it is next asked for."""
+        """Drop the cached list of this account."""
         self._remembered.pop(account, None)
 
     def block(self, account: JID, jids: Iterable[JID]) -> Change:
@@ -119,7 +119,7 @@ class BlockLists:
             about = table.pop("__hash", None)
             table.pop("__array", None)
             after = change(table)
-            changes[:] = [Change(_blocked(table), _blocked(after))]  # a driver may try again
+            changes[:] = [Change(_blocked(table), _blocked(after))]  # a driver may run this again
             return {"__hash": _noted(about), **after}
 
         self._driver.update(account.local, account.domain, STORE, work)
@@ -138,7 +138,7 @@ def _noted(about: Any) -> list[Any]:
 
 
 def _blocked(table: Table | None) -> Blocked:
-    """What is not an address is left out: the account itself may write to its store. Lua takes a 0 as true."""
+    """The addresses in a table. Invalid ones are left out: the account may write anything to its store. A 0 is true, as in Lua."""
     if not isinstance(table, dict):
         return frozenset()
     found = (_jid(name) for name, when in table.items() if when is not False and when is not None)

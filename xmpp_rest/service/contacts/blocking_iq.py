@@ -1,4 +1,4 @@
-"""How an account reads and changes its block list: the iqs of XEP-0191 §3, and who is told of a change."""
+"""Blocking iqs: an account reads and changes its block list, and its contacts are notified (XEP-0191 §3)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Refused(Exception):
 
 
 class BlockingQueries:
-    """A router's handler for what an account asks of itself; nobody else is answered."""
+    """A handler for the router: iqs of an account to itself; others are not answered."""
 
     def __init__(self, lists: BlockLists, roster: Roster, presences: Presences, push: Push, exists: Callable[[JID], bool]) -> None:
         self._lists = lists
@@ -84,7 +84,7 @@ class BlockingQueries:
     # -- what contacts see of it
 
     def _hide(self, owner: JID, change: Change) -> None:
-        """Who could see the account is told that it is gone, and requests that wait are as if they had never come."""
+        """Send unavailable to contacts who could see the account, and drop their pending requests."""
         contacts = [c for c in self._roster.contacts(owner) if matches(change.after, c.jid) and not matches(change.before, c.jid)]
         for contact in contacts:
             if contact.state.from_ is Side.ASKED:
@@ -96,7 +96,7 @@ class BlockingQueries:
             self._presences.hide(owner, jid, asked=False)
 
     def _show(self, owner: JID, change: Change) -> None:
-        """Who may see the account sees it again."""
+        """Send the presence to contacts who may see the account again."""
         if not self._presences.of(owner):
             return
         contacts = [c for c in self._roster.contacts(owner) if matches(change.before, c.jid) and not matches(change.after, c.jid)]

@@ -1,4 +1,4 @@
-"""What is known between an account and one contact, and what does each stanza about a subscription make of it? Nothing is kept here."""
+"""The state between an account and one contact, and its changes by subscription stanzas. Nothing is stored here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Request = dict[str, Any] | bool
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One contact of an account, or somebody who only asks (`listed` is False: no roster item yet, RFC 6121 §3.1.3)."""
+    """One contact of an account, or an address that only asks (`listed` is False: no roster item yet, RFC 6121 §3.1.3)."""
 
     jid: JID
     state: State = STRANGER
@@ -30,7 +30,7 @@ class Contact:
 
 
 def sent(old: Contact | None, jid: JID, kind: str, approve: bool) -> Contact | None:
-    """The contact after the account sent it a presence of this kind; `approve` as in `Contacts.ask`."""
+    """The contact after the account has sent it a presence of this kind; `approve` as in `Contacts.ask`."""
     contact = old or Contact(jid, listed=False)
     state = moved(contact.state, OUTBOUND[kind])
     approved = contact.approved and kind != "unsubscribed" and state.from_ is not Side.YES  # RFC 6121 §3.4.2
@@ -41,7 +41,7 @@ def sent(old: Contact | None, jid: JID, kind: str, approve: bool) -> Contact | N
 
 
 def received(old: Contact | None, jid: JID, stanza: Element) -> Contact | None:
-    """The contact after it sent this presence to the account."""
+    """The contact after it has sent this presence to the account."""
     contact = old or Contact(jid, listed=False)
     kind = stanza.attrib["type"]
     state = moved(contact.state, INBOUND[kind])
@@ -64,7 +64,7 @@ def _unless_strange(contact: Contact) -> Contact | None:
 
 
 def as_item(contact: Contact | None) -> Contact | None:
-    """What of a contact its roster item shows: not that a request of the contact waits (RFC 6121 §3.1.3)."""
+    """The contact as its roster item shows it, without a pending request of the contact (RFC 6121 §3.1.3)."""
     if contact is None or not contact.listed:
         return None
     from_ = Side.YES if contact.state.from_ is Side.YES else Side.NONE

@@ -1,6 +1,6 @@
-"""What do accounts and their contacts say to each other about presence? Subscriptions, probes and broadcasts (RFC 6121 §3, §4).
+"""Contacts of accounts: subscriptions, probes and presence broadcasts (RFC 6121 §3, §4).
 
-A change is kept first and sent then: the answer may come while the request is still being sent.
+A change is stored before it is sent: the answer may arrive while the request is still being sent.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _BROADCAST = (None, "unavailable")
 
 
 def _nobody_listens(account: JID, iq: Element) -> None:
-    """No stream is open."""
+    """The default of `push`: no stream is open."""
 
 
 def _perhaps(account: JID) -> bool:
-    """Nobody knows who listens."""
+    """The default of `listened`: somebody may listen."""
     return True
 
 
 class Contacts:
-    """The contacts of the hosted accounts, and a router's handler for presence that comes before the mailbox."""
+    """The contacts of the hosted accounts, and a handler for the router: presence, before the mailbox."""
 
     def __init__(
         self,
@@ -58,12 +58,12 @@ class Contacts:
         self._bots = bots  # hosted addresses that are not accounts, and may be contacts
         self._push = push
         self.listened: Callable[[JID], bool] = _perhaps
-        """Whether anybody listens to the account; saves the pushes of many changes where nobody does."""
+        """Whether anybody listens to the account; without listeners the pushes of many changes are skipped."""
 
-    # -- what an account asks for
+    # -- requests of accounts
 
     def all(self, owner: JID) -> list[Contact]:
-        """Every contact, and everybody whose request waits. Raises StorageError."""
+        """Every contact, and every address with a pending request. Raises StorageError."""
         return self._roster.contacts(owner)
 
     def items(self, owner: JID) -> tuple[int, list[Contact]]:
@@ -71,15 +71,15 @@ class Contacts:
         return self._roster.items(owner)
 
     def get(self, owner: JID, jid: JID) -> Contact | None:
-        """What is between the two; None if nothing is. Raises StorageError."""
+        """The contact; None if there is none. Raises StorageError."""
         return self._roster.contact(owner, jid)
 
     def known(self, jid: JID) -> bool:
-        """Whether somebody may be at this address: at a hosted domain there must be an account or a bot."""
+        """Whether the address may exist: at a hosted domain there must be an account or a bot."""
         return jid.domain not in self._router.domains or jid.bare in self._bots or self._accounts.exists(jid)
 
     def add(self, owner: JID, jid: JID, name: str | None = None, groups: tuple[str, ...] | None = None) -> None:
-        """Make a roster item, or change name and groups of the one that is there; None leaves them. Nothing is sent to the contact.
+        """Make a roster item, or change name and groups of the existing one; None keeps them. Nothing is sent to the contact.
 
         Raises GatewayError: bad-contact, roster-full; StorageError.
         """
@@ -92,25 +92,25 @@ class Contacts:
         self._pushed(owner, self._roster.change(owner, jid, edit))
 
     def put(self, owner: JID, jid: JID, contact: Contact | None) -> None:
-        """Make the roster say this of `jid` (None: nothing), whatever it said before. Nothing is sent to the contact.
+        """Replace the contact `jid` (None: remove it). Nothing is sent to the contact.
 
         Raises GatewayError: bad-contact, roster-full; StorageError.
         """
         self._pushed(owner, self._roster.change(owner, jid, lambda _: contact))
 
     def put_all(self, owner: JID, contacts: Iterable[Contact]) -> None:
-        """As `put` for each of them, with one write: all of them or none. Raises as `put`."""
+        """As `put` for each of them, atomically with one write. Raises as `put`."""
         changes = self._roster.change_all(owner, {contact.jid: _always(contact) for contact in contacts})
-        if self.listened(owner):  # asked behind the write: who comes later reads what is there now
+        if self.listened(owner):  # asked after the write: later listeners read the new roster
             for change in changes:
                 self._pushed(owner, change)
 
     def remove(self, owner: JID, jid: JID) -> bool:
-        """End both subscriptions and forget the contact; False if there was nothing between the two.
+        """End both subscriptions and remove the contact; False if there was none.
 
         Raises GatewayError: outbox-full (then all is as it was), bad-contact; StorageError.
         """
-        if self._roster.contact(owner, jid) is None:  # nearly every name that is not a contact, at the cost of a look
+        if self._roster.contact(owner, jid) is None:  # the usual case of an unknown address, at the cost of one read
             return False
         change = self._roster.change(owner, jid, lambda _: None)
         if change.before is None:
@@ -124,7 +124,7 @@ class Contacts:
         return True
 
     def remove_all(self, owner: JID) -> None:
-        """The account is about to go: end every subscription. A contact that cannot be told is not told."""
+        """End every subscription of an account that is about to be removed. Contacts that cannot be notified are skipped."""
         for contact in self._roster.contacts(owner):
             try:
                 self.remove(owner, contact.jid)
@@ -146,22 +146,22 @@ class Contacts:
             self._send(owner, jid, stanza, change)
         try:
             self._show_change(owner, jid, before, after)
-        except (GatewayError, StorageError) as e:  # it has been sent
+        except (GatewayError, StorageError) as e:  # the stanza has been sent
             log.warning("%s does not see the change in presence of %s: %s", jid, owner, e)
         self._pushed(owner, change)
 
     def outgoing(self, stanza: Element, sender: JID, to: JID) -> bool:
-        """Take what an account sends through an API if it is about a subscription; False for any other stanza. Raises as `ask`."""
+        """Handle a subscription stanza that an account sends through an API; False for any other stanza. Raises as `ask`."""
         mine = stanza.tag == "presence" and stanza.get("type") in KINDS and stanza.get("to") is not None
         if not mine or not self._accounts.exists(sender):
             return False
         self.ask(sender.bare, to, stanza, approve=True)
         return True
 
-    # -- what reaches an account
+    # -- stanzas to accounts
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """Take presence about subscriptions, probes, and what an account broadcasts; NOT_MINE for what the account itself should see."""
+        """Handle subscriptions, probes, and broadcasts of accounts; NOT_MINE for stanzas that the account itself should see."""
         if stanza.tag != "presence" or not to.local or not self._accounts.exists(to):
             return NOT_MINE
         kind = stanza.get("type")
@@ -175,10 +175,10 @@ class Contacts:
         return NOT_MINE
 
     def _received(self, stanza: Element, sender: JID, to: JID) -> bool:
-        """RFC 6121 A.3; whether the account should see the stanza."""
+        """Apply a subscription stanza (RFC 6121 A.3); whether the account should see the stanza."""
         try:
             change = self._roster.change(to, sender, lambda old: received(old, sender, stanza))
-        except GatewayError as e:  # too many strangers ask: this one is as if it had never come
+        except GatewayError as e:  # too many requests of strangers: this one is dropped
             log.warning("a request of %s to %s is dropped: %s", sender, to, e)
             return False
         before, after = _states(change)
@@ -192,7 +192,7 @@ class Contacts:
         return before != after and not approved
 
     def _probed(self, sender: JID, account: JID) -> None:
-        """RFC 6121 §4.3.2: whoever may see the presence gets it, others learn nothing."""
+        """Answer a probe: those who may see the presence get it, others get no answer (RFC 6121 §4.3.2)."""
         contact = self._roster.contact(account, sender)
         if sender.bare != account and (contact is None or contact.state.from_ is not Side.YES):
             self._reply(account, sender, "unsubscribed")
@@ -200,13 +200,13 @@ class Contacts:
             self._reply(account, sender, "unavailable")
 
     def _reply(self, account: JID, to: JID, kind: str) -> None:
-        """Not by returning it: a hosted sender's own contacts have to learn of it too."""
+        """Send a reply. It is not returned, as a hosted sender's own contacts have to process it too."""
         self._router.send(make("presence", from_=str(account), to_=str(to), type_=kind, id_=new_id()))
 
-    # -- what goes out
+    # -- stanzas from accounts
 
     def _broadcast(self, stanza: Element, sender: JID) -> None:
-        """RFC 6121 §4.2.2, §4.4.2, §4.5.2: who may see the account's presence gets it; and who comes online sees others."""
+        """Send an account's presence to those who may see it; on coming online, also theirs to it (RFC 6121 §4.2.2, §4.4.2, §4.5.2)."""
         first = stanza.get("type") is None and not self._presences.of(sender.bare)
         self._presences.said(sender, stanza)
         for contact in self._roster.contacts(sender.bare):
@@ -216,14 +216,14 @@ class Contacts:
                 self._presences.forward(make("presence", from_=str(sender), type_="probe"), contact.jid)
 
     def _show_change(self, owner: JID, jid: JID, before: State, after: State) -> None:
-        """RFC 6121 §3.1.5, §3.2.1: who may see the presence from now on gets it, who may not is told that it is gone."""
+        """Send the presence, or unavailable, to a contact that may now see it, or not any more (RFC 6121 §3.1.5, §3.2.1)."""
         if before.from_ is not Side.YES and after.from_ is Side.YES:
             self._presences.show(owner, jid.bare)
         elif before.from_ is Side.YES and after.from_ is not Side.YES:
             self._presences.hide(owner, jid.bare)
 
     def _send(self, owner: JID, jid: JID, stanza: Element, change: Change) -> None:
-        """From bare address to bare address (RFC 6121 §3.1.2). If it cannot go, nothing has changed."""
+        """Send a stanza from bare to bare address (RFC 6121 §3.1.2). If that fails, the change is undone."""
         try:
             self._router.send(addressed(stanza, from_=str(owner), to_=str(jid.bare)))
         except Exception:

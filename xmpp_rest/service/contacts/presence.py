@@ -1,4 +1,4 @@
-"""How available do accounts say they are, and who is told? The presence that each resource sent last is in the store `presence`."""
+"""Presence of accounts: keeps the latest presence of each resource in the store `presence`, and sends it to those who may see it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from xmpp_rest.protocol.stanza import make, new_id
 log = logging.getLogger(__name__)
 
 STORE = "presence"
-MAX_RESOURCES = 32  # of one account; the one that spoke longest ago gives way
+MAX_RESOURCES = 32  # of one account; the least recently updated one is dropped
 MAX_TIME = 2**40  # Unix time far in the future
 
 
 def _always(presence: Element, account: JID, to: JID) -> bool:
-    """Nobody has anything against it."""
+    """The default of `may_go`: every presence may be sent."""
     return True
 
 
 def _nobody_minds(account: JID) -> None:
-    """Nobody wants to know who is available."""
+    """The default of `came`."""
 
 
 class Available(NamedTuple):
-    """A resource that is available. `since`: Unix time, 0.0 where it was not noted."""
+    """An available resource. `since`: Unix time, 0.0 if unknown."""
 
     jid: JID
     since: float
@@ -44,18 +44,18 @@ class Available(NamedTuple):
 
 
 class Presences:
-    """Available presence by account. An account whose resources all said `unavailable`, or never said a thing, has none."""
+    """Available presence by account. An account whose resources are all unavailable, or sent no presence, has none."""
 
     def __init__(self, driver: Driver, router: Router) -> None:
         self._driver = driver
         self._router = router
         self.came: Callable[[JID], None] = _nobody_minds
-        """Told of an account that has said that it is available."""
+        """Called with an account that has become available."""
         self.may_go: Callable[[Element, JID, JID], bool] = _always
-        """Whether a presence of an account may go to somebody, as far as the account itself has said."""
+        """Whether a presence of an account may be sent to an address, by the account's own lists."""
 
     def said(self, sender: JID, stanza: Element) -> None:
-        """Keep a presence that `sender` broadcast: without a type it is available, with `unavailable` forgotten. Raises StorageError."""
+        """Store a presence that `sender` broadcast; `unavailable` removes it. Raises StorageError."""
         available = stanza.get("type") is None
         text = serialise(stanza)
 
@@ -78,7 +78,7 @@ class Presences:
         return [_available(presence, since) for presence, since in self._kept(account)]
 
     def _kept(self, account: JID) -> list[tuple[Element, float]]:
-        """What every resource said last, and since when it is available."""
+        """The latest presence of every resource, and since when it is available."""
         rows = _rows(self._driver.load(account.local, account.domain, STORE))
         return [(presence, _since(row)) for row in rows if (presence := _presence(account.bare, row)) is not None]
 
@@ -88,22 +88,22 @@ class Presences:
             yield from self.rows(JID(user, domain, ""))
 
     def show(self, account: JID, to: JID) -> bool:
-        """Send the presence of every available resource to `to`; whether there is one."""
+        """Send the presence of every available resource to `to`; whether there is any."""
         resources = self.of(account)
         for presence in resources:
             self.forward(presence, to)
         return bool(resources)
 
     def hide(self, account: JID, to: JID, *, asked: bool = True) -> None:
-        """Tell `to` that every available resource is gone (RFC 6121 §3.2.1, §3.3.3): it may not see them any more.
+        """Send unavailable of every available resource to `to`, which may not see them any more (RFC 6121 §3.2.1, §3.3.3).
 
-        `asked`: only if that may go; who has just been blocked has to hear of it all the same (XEP-0191 §3.3).
+        `asked`: only if `may_go` allows it; an address that has just been blocked gets it anyway (XEP-0191 §3.3).
         """
         for presence in self.of(account):
             self._forward(make("presence", from_=presence.get("from"), type_="unavailable"), to, asked=asked)
 
     def forward(self, presence: Element, to: JID) -> None:
-        """Send a copy to `to`. One that cannot go is dropped: the next one would have replaced it."""
+        """Send a copy to `to`. One that cannot be sent is dropped, as the next one replaces it."""
         self._forward(presence, to)
 
     def _forward(self, presence: Element, to: JID, *, asked: bool = True) -> None:
@@ -116,7 +116,7 @@ class Presences:
 
 
 def addressed(presence: Element, **attributes: str) -> Element:
-    """A copy with these attributes (written as for `make`) and an id."""
+    """A copy with these attributes (named as for `make`) and an id."""
     own = {f"{name}_": value for name, value in presence.attrib.items()}
     return make("presence", *presence, **{"id_": new_id(), **own, **attributes})
 
@@ -127,7 +127,7 @@ def _rows(table: Table | None) -> list[dict[str, Any]]:
 
 
 def _presence(account: JID, row: dict[str, Any]) -> Element | None:
-    """What a resource said; None for anything else. The account itself may write to its store, so it says nothing in another's name."""
+    """The presence in a row; None for invalid ones. The account may write anything to its store, so `from` is set here."""
     try:
         jid = parse_jid(f"{account}/{row['resource']}") if row["resource"] else account
         said = parse_text(row["stanza"])

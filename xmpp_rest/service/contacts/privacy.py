@@ -1,6 +1,6 @@
-"""Which privacy lists has an account, and which one counts? The `privacy` store, in the form of Prosody's mod_privacy (XEP-0016).
+"""Privacy lists of accounts: the store `privacy`, in the form of Prosody's mod_privacy (XEP-0016).
 
-A table: `default`, the name of the list that counts, and `lists`, from name to `{"name": …, "items": […]}`.
+A table: `default`, the name of the list in force, and `lists`, from name to `{"name": …, "items": […]}`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 STORE = "privacy"
 MAX_LISTS = 50
 MAX_NAME = 1023  # bytes
-FRESH = 1.0  # seconds that what was read counts: somebody else may write to the storage too
+FRESH = 1.0  # seconds for which a list is cached: another program may write to the storage too
 REMEMBERED = 10_000  # accounts
-_RESERVED = frozenset(("", "__array", "__hash"))  # the storage uses these words for something else
+_RESERVED = frozenset(("", "__array", "__hash"))  # reserved by the storage
 Items = tuple[PrivacyItem, ...]
 
 
 def _nobody_minds(account: JID) -> None:
-    """Nobody else remembers lists."""
+    """The default of `changed`."""
 
 
 class PrivacyLists:
@@ -38,7 +38,7 @@ class PrivacyLists:
         self._driver = driver
         self._counting: dict[JID, tuple[float, Items]] = {}  # account → when it was read, the default list
         self.changed: Callable[[JID], None] = _nobody_minds
-        """Told of an account whose lists have changed, so that every process may forget them."""
+        """Called with an account whose lists have changed, so that every process can drop its cache."""
 
     def names(self, account: JID) -> tuple[str, list[str]]:
         """The name of the default list, "" for none, and the names of all."""
@@ -50,7 +50,7 @@ class PrivacyLists:
         return _lists(_table(self._driver.load(account.local, account.domain, STORE))).get(name)
 
     def counting(self, account: JID) -> Items:
-        """The items of the default list; empty where there is none. Remembered for FRESH seconds, unless `forget` says otherwise."""
+        """The items of the default list; empty if there is none. Cached for FRESH seconds unless `forget` is called."""
         now = time.monotonic()
         when, items = self._counting.get(account, (-FRESH, ()))
         if now - when < FRESH:
@@ -63,7 +63,7 @@ class PrivacyLists:
         return items
 
     def forget(self, account: str) -> None:
-        """Read the lists of this account anew when they are next asked for."""
+        """Drop the cached lists of this account."""
         self._counting.pop(parse_jid(account), None)
 
     def put(self, account: JID, name: str, items: Items) -> None:
@@ -79,7 +79,7 @@ class PrivacyLists:
         self._change(account, change)
 
     def remove(self, account: JID, name: str) -> None:
-        """Remove a list. Raises PrivacyError for one that is not there, and for the default."""
+        """Remove a list. Raises PrivacyError for an unknown one, and for the default."""
 
         def change(table: dict[str, Any], lists: dict[str, Any]) -> None:
             _require(lists, name)
@@ -90,7 +90,7 @@ class PrivacyLists:
         self._change(account, change)
 
     def choose(self, account: JID, name: str | None) -> None:
-        """Make this list the one that counts; None: no list does. Raises PrivacyError for one that is not there."""
+        """Set the default list; None: no default. Raises PrivacyError for an unknown one."""
 
         def change(table: dict[str, Any], lists: dict[str, Any]) -> None:
             if name is None:
@@ -139,7 +139,7 @@ def _lists(table: dict[str, Any]) -> dict[str, Items]:
 
 
 def _items(content: Any) -> Items:
-    """In order; what others have written and nobody can understand is left out: the account itself may write to its store."""
+    """The items in order. Invalid ones are left out: the account may write anything to its store."""
     rows = content.get("items") if isinstance(content, dict) else None
     return in_order(item for row in (rows[:MAX_ITEMS] if isinstance(rows, list) else ()) if (item := _item(row)) is not None)
 
@@ -155,7 +155,7 @@ def _item(row: Any) -> PrivacyItem | None:
 
 
 def _row(item: PrivacyItem) -> dict[str, Any]:
-    """As mod_privacy writes it."""
+    """The row of an item in the form of mod_privacy."""
     about = {"type": item.kind, "value": item.value} if item.kind else {}
     row: dict[str, Any] = {"action": "allow" if item.allow else "deny", "order": item.order}
     return about | row | {way: way in item.ways for way in WAYS}

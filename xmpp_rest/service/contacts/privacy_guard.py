@@ -1,6 +1,6 @@
-"""Do an account's block list (XEP-0191) and its default privacy list (XEP-0016) let this stanza pass?
+"""The privacy guard: applies an account's block list (XEP-0191) and its default privacy list (XEP-0016) to stanzas.
 
-Asked where stanzas come to an account, and where it sends them.
+It is asked for stanzas to an account, and for those that it sends.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from xmpp_rest.service.contacts.block_lists import BlockLists
 from xmpp_rest.service.contacts.privacy import PrivacyLists
 from xmpp_rest.service.contacts.roster import Roster
 
-_NOTIFICATIONS = (None, "unavailable")  # what presence-in and presence-out are about (XEP-0016 §2.10, §2.11)
+_NOTIFICATIONS = (None, "unavailable")  # the types of presence-in and presence-out (XEP-0016 §2.10, §2.11)
 
 
 class Guard:
-    """A router's handler for what comes to accounts of `domain`, before anybody else, and a judge of what they send."""
+    """The first handler for stanzas to accounts of `domain`, and the check of those that they send."""
 
     def __init__(self, domain: str, lists: PrivacyLists, blocks: BlockLists, roster: Roster) -> None:
         self._domain = domain
@@ -32,15 +32,15 @@ class Guard:
         self._roster = roster
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """Refuse what the recipient's lists deny; NOT_MINE for all else."""
+        """Refuse stanzas that the recipient's lists deny; NOT_MINE for all others."""
         if self.blocks(to.bare, sender):  # not even answers: XEP-0191 §3.3
-            return _turned_away(stanza)
+            return _refusal_by_recipient(stanza)
         if stanza.tag == "message" and self._invites(stanza, to.bare):
             return None
-        return NOT_MINE if is_answer(stanza) or self._passes(to.bare, sender, _way_in(stanza)) else _turned_away(stanza)
+        return NOT_MINE if is_answer(stanza) or self._passes(to.bare, sender, _way_in(stanza)) else _refusal_by_recipient(stanza)
 
     def refuse(self, stanza: Element, sender: JID, to: JID) -> Element | None:
-        """The error for a stanza that the sender's lists deny; None for one that may go.
+        """The error for a stanza that the sender's lists deny; None if it may be sent.
 
         Raises StorageError, and GatewayError, blocked, for an error or result, which no error answers.
         """
@@ -52,7 +52,7 @@ class Guard:
         return refusal(stanza, error) if may_be_refused(stanza) else None
 
     def may_go(self, presence: Element, account: JID, to: JID) -> bool:
-        """Whether the account's lists let this presence go to `to`. Raises StorageError."""
+        """Whether the account's lists allow this presence to `to`. Raises StorageError."""
         return not self.blocks(account.bare, to) and self._passes(account.bare, to, _way_out(presence))
 
     def blocks(self, account: JID, other: JID) -> bool:
@@ -60,12 +60,12 @@ class Guard:
         return self._hosts(account) and self._blocks.blocks(account, other)
 
     def watches(self, account: JID) -> bool:
-        """Whether a list counts for the account. Raises StorageError."""
+        """Whether the account has a list in force. Raises StorageError."""
         return self._hosts(account) and bool(self._blocks.of(account.bare) or self._lists.counting(account.bare))
 
     def forget(self, account: str) -> None:
         """Read the lists of this account anew when they are next asked for."""
-        if (jid := jid_or_none(account)) is not None:  # whoever writes into the storage may have odd names
+        if (jid := jid_or_none(account)) is not None:  # other programs may write invalid names to the storage
             self._lists.forget(str(jid))
             self._blocks.forget(jid)
 
@@ -73,26 +73,26 @@ class Guard:
         return bool(account.local) and account.domain == self._domain
 
     def _invites(self, message: Element, account: JID) -> bool:
-        """Whether a room passes on the invitation of somebody whom the account has blocked (XEP-0045 §7.8.2)."""
+        """Whether a room forwards an invitation of a user whom the account has blocked (XEP-0045 §7.8.2)."""
         invitation = message.find(f"{{{MUC_USER}}}x/{{{MUC_USER}}}invite")
         inviter = jid_or_none(invitation.get("from")) if invitation is not None else None
         return inviter is not None and self.blocks(account, inviter)
 
     def _passes(self, account: JID, other: JID, way: str) -> bool:
-        """What an account says to itself always does."""
+        """Whether the lists allow this; always for stanzas of an account to itself."""
         items = self._lists.counting(account) if self._hosts(account) else ()
         if not items or other.bare == account:
             return True
         return allows(items, self._peer(account, other, items), way)
 
     def _peer(self, account: JID, other: JID, items: tuple[PrivacyItem, ...]) -> Peer:
-        """With what the roster says, where an item asks for that."""
+        """The peer, with its roster entry if an item needs it."""
         asked = any(item.kind in ("group", "subscription") for item in items)
         contact = self._roster.contact(account, other) if asked else None
         return Peer(other, contact.state.subscription, contact.groups) if contact else Peer(other)
 
 
-def _turned_away(stanza: Element) -> Element | None:
+def _refusal_by_recipient(stanza: Element) -> Element | None:
     if stanza.tag == "presence" or not may_be_refused(stanza):  # XEP-0016 §2.14, XEP-0191 §3.3
         return None
     return refusal(stanza, stanza_error("service-unavailable"))

@@ -1,4 +1,4 @@
-"""How does an account read and change its privacy lists? The iqs of XEP-0016 §2."""
+"""Privacy iqs: an account reads and changes its privacy lists (XEP-0016 §2)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Push = Callable[[JID, Element], None]
 
 
 class PrivacyQueries:
-    """A router's handler for privacy queries of an account to itself; nobody else's are answered."""
+    """A handler for the router: privacy queries of an account to itself; others are not answered."""
 
     def __init__(self, lists: PrivacyLists, push: Push) -> None:
         self._lists = lists
@@ -56,7 +56,7 @@ class PrivacyQueries:
         return answer
 
     def set(self, owner: JID, query: Element) -> None:
-        """Do what a query says: edit or remove a list, or choose the default. Raises PrivacyError, StorageError."""
+        """Edit or remove a list, or choose the default. Raises PrivacyError, StorageError."""
         steps = {LIST: self._edit, DEFAULT: self._choose, ACTIVE: self._activate}
         if query.tag != QUERY or len(query) != 1 or query[0].tag not in steps:
             raise PrivacyError("bad-request", "a privacy set is a query with exactly one list, default or active in it")
@@ -76,6 +76,6 @@ class PrivacyQueries:
         self._lists.choose(owner, element.get("name"))
 
     def _activate(self, _: JID, element: Element) -> None:
-        """Lists for one session alone are not kept: what an HTTP client sends belongs to none. To decline one is fine."""
+        """Refuse active lists, as HTTP clients have no session of their own. Declining one is accepted."""
         if "name" in element.attrib:
             raise PrivacyError("feature-not-implemented", "there are no active lists here, only a default one for the whole account")

@@ -1,7 +1,7 @@
-"""Who are an account's contacts? The `roster` store, in Prosody's form, read and changed in one step (data-api §5.2).
+"""Rosters of accounts: the store `roster` in Prosody's form, read and changed atomically (data-api §5.2).
 
-A table: contact → item, and under the key `false` the version and the unanswered requests. Members that are not known here stay
-as they are.
+A table: contact → item, and under the key `false` the version and the unanswered requests. Unknown members are
+kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xmpp_rest.service.contacts.subscriptions import SUBSCRIPTIONS, Side, State
 
 ROSTER = "roster"
 MAX_CONTACTS = 10_000
-MAX_REQUESTS = 1_000  # unanswered ones; anybody on the network can make them
+MAX_REQUESTS = 1_000  # pending ones, which anybody on the network can send
 _RESERVED_KEYS = frozenset(("__array", "__hash"))  # of every table (drivers)
 _RESERVED = _RESERVED_KEYS | {"pending"}
 
@@ -26,7 +26,7 @@ Entries = dict[str, Any]
 
 
 class Change(NamedTuple):
-    """What one change found and left, and the roster's version behind it."""
+    """The contact before and after a change, and the roster's version after it."""
 
     before: Contact | None
     after: Contact | None
@@ -43,11 +43,11 @@ class Roster:
         self._driver = driver
 
     def contacts(self, owner: JID) -> list[Contact]:
-        """Every contact, and everybody whose request waits. Raises StorageError."""
+        """Every contact, and every address with a pending request. Raises StorageError."""
         return _contacts(_entries(self._driver.load(owner.local, owner.domain, ROSTER)))
 
     def contact(self, owner: JID, jid: JID) -> Contact | None:
-        """One of them; None if there is nothing between the two. Raises StorageError."""
+        """One contact; None if there is none. Raises StorageError."""
         return _contact(_entries(self._driver.load(owner.local, owner.domain, ROSTER)), jid.bare)
 
     def items(self, owner: JID) -> tuple[int, list[Contact]]:
@@ -56,16 +56,16 @@ class Roster:
         return _version(entries), [c for c in _contacts(entries) if c.listed]
 
     def change(self, owner: JID, jid: JID, edit: Edit) -> Change:
-        """Replace what is known of `jid` by what `edit` makes of it (None: nothing any more), as one step.
+        """Replace the contact `jid` by the result of `edit` (None: remove it), atomically.
 
-        `edit` must not write to the storage; what it raises goes through, and nothing is changed then.
+        `edit` must not write to the storage; if it raises, nothing is changed.
         Raises GatewayError: bad-contact, roster-full; StorageError.
         """
         (change,) = self.change_all(owner, {jid.bare: edit})
         return change
 
     def change_all(self, owner: JID, edits: Mapping[JID, Edit]) -> list[Change]:
-        """As `change` for each of these bare addresses, in one step: all of them or none."""
+        """As `change` for each of these bare addresses, atomically."""
         for jid in edits:
             if str(jid) in _RESERVED:
                 raise GatewayError("bad-contact", f"{jid} cannot be a contact: the storage uses that word for something else")
@@ -73,7 +73,7 @@ class Roster:
 
         def work(table: Table | None) -> Table:
             entries = _entries(table)
-            changes[:] = [_change(entries, jid, edit) for jid, edit in edits.items()]  # a driver may try again
+            changes[:] = [_change(entries, jid, edit) for jid, edit in edits.items()]  # a driver may run this again
             return entries
 
         self._driver.update(owner.local, owner.domain, ROSTER, work)
@@ -90,7 +90,7 @@ def _change(entries: Entries, jid: JID, edit: Edit) -> Change:
 
 
 def _entries(table: Table | None) -> Entries:
-    """A copy whose `__hash` begins with the entry `false`, in the form of today."""
+    """A copy in today's form, whose `__hash` begins with the entry `false`."""
     entries = dict(table) if isinstance(table, dict) else {}
     old = entries.pop("pending", None)  # COMPAT: Prosody before 0.8
     flat = entries.get("__hash")
@@ -118,7 +118,7 @@ def _contacts(entries: Entries) -> list[Contact]:
     for name in names:
         try:
             contact = None if name in _RESERVED else _contact(entries, parse_jid(name))
-        except InvalidJID:  # written by somebody else; nobody could ask for it
+        except InvalidJID:  # written by another program; it cannot be addressed
             continue
         if contact:
             found.append(contact)
@@ -126,7 +126,7 @@ def _contacts(entries: Entries) -> list[Contact]:
 
 
 def _contact(entries: Entries, jid: JID) -> Contact | None:
-    """What the table says; what is written there and makes no sense is left out, as the account itself may write to its store."""
+    """The contact in a table. Invalid parts are left out: the account may write anything to its store."""
     item, request = entries.get(str(jid)), _meta(entries)["pending"].get(str(jid))
     if not isinstance(item, dict):
         return Contact(jid, State(from_=Side.ASKED), listed=False, request=request) if request else None

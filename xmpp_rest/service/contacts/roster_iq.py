@@ -1,4 +1,4 @@
-"""How does an XMPP client read and change its account's roster? The iqs of RFC 6121 §2."""
+"""Roster iqs: XMPP clients read and change their account's roster (RFC 6121 §2)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ITEM = f"{{{ROSTER}}}item"
 GROUP = f"{{{ROSTER}}}group"
 MAX_TEXT = 1023  # bytes of a name or group
 MAX_GROUPS = 100
-_RESERVED = frozenset(("__array", "__hash"))  # the storage uses these words for something else
+_RESERVED = frozenset(("__array", "__hash"))  # reserved by the storage
 
 
 class Refused(Exception):
-    """The roster set is not taken (RFC 6121 §2.3.3)."""
+    """A roster set is refused (RFC 6121 §2.3.3)."""
 
     def __init__(self, condition: str, text: str) -> None:
         self.error = stanza_error(condition, text)
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 class RosterQueries:
-    """A router's handler for roster gets and sets of an account to itself; nobody else's are answered."""
+    """A handler for the router: roster gets and sets of an account to itself; others are not answered."""
 
     def __init__(self, contacts: Contacts) -> None:
         self._contacts = contacts
@@ -69,11 +69,11 @@ class RosterQueries:
             if not self._contacts.remove(owner, jid):
                 raise Refused("item-not-found", f"{jid} is not in the roster")
             return
-        self._contacts.add(owner, jid, _text(item.get("name", "")), _groups(item))
+        self._contacts.add(owner, jid, _checked_text(item.get("name", "")), _groups(item))
 
 
 def _groups(item: Element) -> tuple[str, ...]:
-    groups = [_text(group.text or "") for group in item.iterfind(GROUP)]
+    groups = [_checked_text(group.text or "") for group in item.iterfind(GROUP)]
     if len(set(groups)) != len(groups):
         raise Refused("bad-request", "a group is listed twice")
     if "" in groups or len(groups) > MAX_GROUPS or _RESERVED & set(groups):
@@ -81,7 +81,7 @@ def _groups(item: Element) -> tuple[str, ...]:
     return tuple(groups)
 
 
-def _text(text: str) -> str:
+def _checked_text(text: str) -> str:
     if len(text.encode()) > MAX_TEXT:
         raise Refused("not-acceptable", f"names end at {MAX_TEXT} bytes")
     return text

@@ -1,7 +1,7 @@
-"""What does a subscription request or its answer change between an account and a contact? (RFC 6121 §3 and appendix A)
+"""Subscription states: the changes that requests and answers make between an account and a contact (RFC 6121 §3, appendix A).
 
-The nine states of appendix A.1 are two sides with three steps each: does the account see the contact's presence, and does the
-contact see the account's. Each of the eight stanzas moves one side and leaves the other alone, so the tables of A.2 and A.3 (nine
+The nine states of appendix A.1 are two sides with three steps each: whether the account sees the contact's presence, and whether
+the contact sees the account's. Each of the eight stanzas changes one side and leaves the other alone, so the tables of A.2 and A.3 (nine
 rows each) are the eight rows below.
 """
 
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 
 class Side(Enum):
-    """How far one direction of a subscription has come."""
+    """The progress of one direction of a subscription."""
 
     NONE = "none"
     ASKED = "asked"  # a request waits for its answer
@@ -32,24 +32,24 @@ class State(NamedTuple):
 
     @property
     def ask(self) -> str:
-        """Whose request waits: `none`, `out` (the account's), `in` (the contact's) or `both`."""
+        """The pending requests: `none`, `out` (the account's), `in` (the contact's) or `both`."""
         return _ASKS[self.to is Side.ASKED, self.from_ is Side.ASKED]
 
 
 _SUBSCRIPTIONS = {(False, False): "none", (True, False): "to", (False, True): "from", (True, True): "both"}
 _ASKS = {(False, False): "none", (True, False): "out", (False, True): "in", (True, True): "both"}
 SUBSCRIPTIONS = {word: sides for sides, word in _SUBSCRIPTIONS.items()}
-"""Word → (does the account see the contact, does the contact see the account)."""
+"""Word → (whether the account sees the contact, whether the contact sees the account)."""
 
 STRANGER = State()
 
 
 class Row(NamedTuple):
-    """One table of the appendix: the side that moves, its steps, and whether the stanza goes on when nothing moved."""
+    """One table of the appendix: the side that changes, its steps, and whether the stanza is passed on without a change."""
 
     side: Literal["to", "from_"]
     steps: dict[Side, Side]
-    always: bool = False  # route (A.2) or deliver (A.3) it without a change of state too
+    always: bool = False  # route (A.2) or deliver (A.3) it also without a change of state
 
 
 _ASK = {Side.NONE: Side.ASKED}
@@ -72,6 +72,6 @@ KINDS = frozenset(OUTBOUND)
 
 
 def moved(state: State, row: Row) -> State:
-    """The state behind the stanza of this row."""
+    """The state after the stanza of this row."""
     side: Side = getattr(state, row.side)
     return state._replace(**{row.side: row.steps.get(side, side)})
