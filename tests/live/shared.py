@@ -23,7 +23,7 @@ MAM = "{urn:xmpp:mam:2}"
 FORWARD = "{urn:xmpp:forward:0}"
 
 
-class Kept(NamedTuple):
+class ArchivedMessage(NamedTuple):
     """A message in an archive, as Prosody shows it."""
 
     id: str
@@ -145,7 +145,7 @@ def bodies(user: User) -> list[str]:
     return [body for body in found if body is not None]
 
 
-def page(user: User, rsm: str = "<max>50</max>", **conditions: str) -> list[Kept]:
+def page(user: User, rsm: str = "<max>50</max>", **conditions: str) -> list[ArchivedMessage]:
     """A page of the user's archive at Prosody (XEP-0313): `start`, `end`, `with_`."""
     query = uuid4().hex
     named = {"FORM_TYPE": "urn:xmpp:mam:2", **{name.rstrip("_"): value for name, value in conditions.items()}}
@@ -157,8 +157,8 @@ def page(user: User, rsm: str = "<max>50</max>", **conditions: str) -> list[Kept
     return [_kept(result) for result in found if result is not None]
 
 
-def _kept(result: ET.Element) -> Kept:
+def _kept(result: ET.Element) -> ArchivedMessage:
     delay = result.find(f"{FORWARD}forwarded/{{urn:xmpp:delay}}delay")
     body = result.findtext(f"{FORWARD}forwarded/{{*}}message/{{*}}body")
     assert delay is not None
-    return Kept(result.get("id", ""), datetime.fromisoformat(delay.get("stamp", "")), body or "")
+    return ArchivedMessage(result.get("id", ""), datetime.fromisoformat(delay.get("stamp", "")), body or "")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from .gateway import PASSWORD as ADMIN_PASSWORD
-from .shared import Kept, Shared, bodies, page
+from .shared import ArchivedMessage, Shared, bodies, page
 from .xmppserver import DOMAIN
 
 APPEND = 'return require "util.datamanager".list_append("leo", module.host, "wishes", { n = "%s" })'
@@ -91,13 +91,13 @@ def test_pages_and_times(shared: Shared) -> None:
         everything = page(eve)
         assert [kept.body for kept in everything] == expected
         assert [kept.stamp for kept in everything] == sorted(kept.stamp for kept in everything)
-        forwards: list[Kept] = []
+        forwards: list[ArchivedMessage] = []
         last = first = ""
         while found := page(eve, f"<max>5</max><after>{last}</after>" if last else "<max>5</max>"):
             forwards += found
             last = found[-1].id
         assert forwards == everything
-        backwards: list[Kept] = []
+        backwards: list[ArchivedMessage] = []
         while found := page(eve, f"<max>5</max><before>{first}</before>"):
             backwards[:0] = found
             first = found[0].id

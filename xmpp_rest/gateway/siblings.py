@@ -24,7 +24,7 @@ from xmpp_rest.processes.server import Handler
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
-from xmpp_rest.service.messages.batch import Outgoing, Result
+from xmpp_rest.service.messages.batch import OutboundMessage, Result
 from xmpp_rest.service.messages.outcomes import Outcome
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.streams.registry import MOVED, Streams
@@ -148,7 +148,7 @@ class Siblings:
         with _perhaps_done():
             return _element(self._call("route", stanza=serialise(stanza)))
 
-    def send_many(self, stanzas: Sequence[Outgoing], *, again: bool = False) -> list[Result]:
+    def send_many(self, stanzas: Sequence[OutboundMessage], *, again: bool = False) -> list[Result]:
         """`Sending.send_many`, in the owner, for stanzas that have their text, or `send_again`; the caller is among the `calling`."""
         written = [[outgoing.text, outgoing.posted] for outgoing in stanzas]
         with _perhaps_done():
@@ -194,7 +194,7 @@ class Siblings:
         def then(results: Sequence[Result] | Exception) -> None:
             _tell(tell, lambda: results if isinstance(results, Exception) else [_shown_result(result) for result in results])
 
-        outgoing = [Outgoing(e, *_ends(e), text, posted) for e, text, posted in elements]
+        outgoing = [OutboundMessage(e, *_ends(e), text, posted) for e, text, posted in elements]
         if again:
             self._put_aside(lambda: _tell(tell, lambda: [_shown_result(result) for result in self._sending.send_again(outgoing)]))
             return

@@ -49,7 +49,7 @@ from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.contacts.roster import Roster
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
-from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.idempotency import Idempotency
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.mam import ArchiveQueries
@@ -138,8 +138,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     archive = Archive(driver)
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
     streams = Streams(archive, settings.streams, waits, incidents)
-    stamps = Stamps()
-    mailbox = Mailbox(archive, streams, accounts, stamps, incidents)
+    clock = MonotonicClock()
+    mailbox = Mailbox(archive, streams, accounts, clock, incidents)
     bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
     presences, roster = Presences(driver, router), Roster(driver)
     vcards = VCards(driver, PublishedCards(Pep(driver, roster)))
@@ -166,9 +166,9 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     if settings.gateway.rooms_domain:
         room_domain = settings.gateway.rooms_domain
         rooms, room_blocking = MucLightRooms(driver, room_domain), Blocking(driver, room_domain, guard.blocks)
-        broadcaster, rules = MucLightBroadcaster(rooms, archive, stamps, router, incidents), Rules(**vars(settings.rooms))
+        broadcaster, rules = MucLightBroadcaster(rooms, archive, clock, router, incidents), Rules(**vars(settings.rooms))
         quotas = Quotas(rooms, domains, rules)
-        muclight = MucLight(rooms, room_blocking, archive, stamps, broadcaster, rules, quotas, callbacks.may_bring)
+        muclight = MucLight(rooms, room_blocking, archive, clock, broadcaster, rules, quotas, callbacks.may_bring)
         room_archive = ArchiveQueries(archive, router.send, muclight.may_ask)
         router.subscribe(muclight.domain, MucLightEntity(muclight, room_blocking, room_archive.handle).handle)
     sessions = Sessions(domain, streams, presences, sending)
@@ -188,7 +188,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     conference: Conference | None = None
     if settings.gateway.conference_domain:
         conference = build_conference(
-            driver, settings.gateway.conference_domain, router, archive, stamps, settings.conference, incidents, callbacks.may_bring,
+            driver, settings.gateway.conference_domain, router, archive, clock, settings.conference, incidents, callbacks.may_bring,
         )  # fmt: skip
         router.subscribe(conference.domain, conference.handle)
     leaving = Leaving(tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)

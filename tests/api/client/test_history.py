@@ -237,8 +237,8 @@ def test_paging_back_meets_every_message_once(client: FlaskClient, gateway: Gate
 
 
 def test_before_is_strict_in_milliseconds(client: FlaskClient, gateway: Gateway) -> None:
-    stamps = (BASE + 0.9999, BASE + 1, BASE + 1.000001, BASE + 1.0005, BASE + 1.000999, BASE + 1.001)
-    for n, when in enumerate(stamps):
+    clock = (BASE + 0.9999, BASE + 1, BASE + 1.000001, BASE + 1.0005, BASE + 1.000999, BASE + 1.001)
+    for n, when in enumerate(clock):
         gateway.driver.archive_append("juliet", DOMAIN, "archive", message(str(n)), when=when, with_=ROMEO)
     shown = [int(item["timestamp"] - BASE * 1000) for item in history(client)]
     assert shown == [999, 1000, 1000, 1000, 1000, 1001]
@@ -255,8 +255,8 @@ def test_before_beyond_all_messages(client: FlaskClient, gateway: Gateway, befor
 def test_stamps_rise(client: FlaskClient) -> None:
     for _ in range(20):
         send(client, NURSE, "hi")
-    stamps = [item.when for item in client.application.extensions["gateway"].driver.archive_find("juliet", DOMAIN, "archive")]
-    assert stamps == sorted(set(stamps))
+    clock = [item.when for item in client.application.extensions["gateway"].driver.archive_find("juliet", DOMAIN, "archive")]
+    assert clock == sorted(set(clock))
 
 
 INVALID_LIMIT, INVALID_BEFORE, INVALID_QUERY = "Invalid limit", "Invalid value of 'before'", "Invalid query string"

@@ -96,11 +96,11 @@ def test_the_example_of_the_specification(juliet: Api, nurse: Api) -> None:
     change, question, answer = nurse.items()
     assert change.items() >= {"type": "affiliation", "from": ROOM, "user": NURSE, "affiliation": "member"}.items()
     assert change.keys() == {"type", "id", "from", "timestamp", "user", "affiliation"}
-    stamps = [change["timestamp"], question.pop("timestamp"), answer.pop("timestamp")]
+    clock = [change["timestamp"], question.pop("timestamp"), answer.pop("timestamp")]
     assert question == {"type": "message", "id": first, "from": JULIET, "body": "chapter four?"}
     assert answer == {"type": "message", "id": second, "from": NURSE, "body": "five!"}
-    assert stamps == sorted(stamps)
-    assert before <= stamps[1] <= stamps[2] <= after
+    assert clock == sorted(clock)
+    assert before <= clock[1] <= clock[2] <= after
     assert juliet.items() == nurse.items()
 
 

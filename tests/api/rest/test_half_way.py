@@ -18,7 +18,7 @@ from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.service.messages.batch import Outgoing
+from xmpp_rest.service.messages.batch import OutboundMessage
 
 NURSE, ROMEO = f"nurse@{DOMAIN}", "romeo@montague.example"
 Fail = Callable[..., None]
@@ -234,7 +234,7 @@ class Gone:
     def __init__(self) -> None:
         self.asked: list[bool] = []
 
-    def send_many(self, stanzas: Sequence[Outgoing], *, again: bool = False) -> Any:
+    def send_many(self, stanzas: Sequence[OutboundMessage], *, again: bool = False) -> Any:
         self.asked.append(again)
         raise GatewayError("unanswered")
 
@@ -256,9 +256,9 @@ def test_the_next_process_sends_nothing_twice(client: FlaskClient, gateway: Gate
     """What the outbox before had, or an archive has, is taken; the rest is sent now."""
     juliet = parse_jid(f"juliet@{DOMAIN}")
 
-    def message(body: str, to: str) -> Outgoing:
+    def message(body: str, to: str) -> OutboundMessage:
         stanza = parse_text(f"<message from='{juliet}' to='{to}' id='{body}' type='chat'><body>{body}</body></message>")
-        return Outgoing(stanza, juliet, parse_jid(to), serialise(stanza))
+        return OutboundMessage(stanza, juliet, parse_jid(to), serialise(stanza))
 
     before, there = message("before", ROMEO), message("there", NURSE)
     gateway.parts.sending.restored = lambda text: text == before.text
@@ -278,7 +278,7 @@ def test_a_call_that_was_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(gateway.parts.siblings._hub, "call", lost)
     stanza = Element("message", {"from": f"juliet@{DOMAIN}", "to": ROMEO, "id": "m"})
-    outgoing = Outgoing(stanza, parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROMEO), "<message/>")
+    outgoing = OutboundMessage(stanza, parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROMEO), "<message/>")
     for call in (lambda: gateway.parts.siblings.send_many([outgoing]), lambda: gateway.parts.siblings.receive(stanza), lambda: gateway.parts.siblings.route(stanza)):
         with pytest.raises(GatewayError, match="unanswered"):
             call()
@@ -291,7 +291,7 @@ def test_a_batch_tells_what_it_has_sent(
     """Whatever goes wrong in the middle: the lines before it are sent, and said to be."""
     send_many, calls = gateway.parts.sending.send_many, []
 
-    def second_fails(stanzas: Sequence[Outgoing]) -> Any:
+    def second_fails(stanzas: Sequence[OutboundMessage]) -> Any:
         calls.append(len(stanzas))
         if len(calls) == 2:
             raise error

@@ -36,8 +36,8 @@ def waiting(app: BotApp) -> int:
 def dead(app: BotApp) -> list[dict[str, Any]]:
     answer = app.client.get("/rest/callbacks/bot/dead", headers=basic("admin")).json
     assert answer is not None
-    letters: list[dict[str, Any]] = answer["dead"]
-    return letters
+    writes: list[dict[str, Any]] = answer["dead"]
+    return writes
 
 
 def message(body: str, extra: str = "", kind: str = "chat") -> str:
@@ -107,14 +107,14 @@ def test_an_exception_in_a_job(
         app.come(iq("i"))
         app.come(message("e", kind="error"))
         app.come(message("g", kind="groupchat"))
-        letters = eventually(lambda: dead(app) if len(dead(app)) == 3 else None)
+        writes = eventually(lambda: dead(app) if len(dead(app)) == 3 else None)
         told = eventually(lambda: app.outside if len(app.outside) == 2 else None)
     assert [(s.get("id"), s.get("type"), *condition_of(s)[:2]) for s in told] == [
         ("m", "error", "wait", "internal-server-error"),
         ("i", "error", "wait", "internal-server-error"),
     ]
-    assert [letter["stanza"]["body"] for letter in letters] == ["m", "e", "g"]
-    assert {letter["reason"] for letter in letters} == {f"internal error: {type(error).__name__}"}
+    assert [letter["stanza"]["body"] for letter in writes] == ["m", "e", "g"]
+    assert {letter["reason"] for letter in writes} == {f"internal error: {type(error).__name__}"}
     eventually(lambda: waiting(app) == 0)
     assert app.gateway.incidents.counts()["callback-job"] == 4
     assert caplog.text.count("was not delivered") == 1, "once a minute"

@@ -36,8 +36,8 @@ def posts(service: Service, count: int) -> list[Request]:
 def dead(app: BotApp) -> list[dict[str, Any]]:
     response = app.client.get("/rest/callbacks/bot/dead", headers=ADMIN)
     assert response.status_code == 200
-    letters: list[dict[str, Any]] = response.json["dead"] if response.json else []
-    return letters
+    writes: list[dict[str, Any]] = response.json["dead"] if response.json else []
+    return writes
 
 
 # kept

@@ -12,7 +12,7 @@ import pytest
 from drivers import Driver, ItemNotFound
 from tests.conftest import OpenDriver
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.service.messages.archive import EVERYTHING, Archive, Page, Wanted
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchiveFilter, Page
 
 JULIET, ROMEO = parse_jid("juliet@capulet.example"), parse_jid("romeo@montague.example")
 COUNT = 25
@@ -53,17 +53,17 @@ def numbers(page: Page) -> list[int]:
         (EVERYTHING, 3, False, [0, 1, 2], False),
         (EVERYTHING, 3, True, [22, 23, 24], False),
         (EVERYTHING, 0, True, [], False),
-        (Wanted(partner=ROMEO), 4, True, [19, 21, 22, 24], False),
-        (Wanted(partner=ROMEO.at("tomb")), 3, True, [16, 19, 22], False),
-        (Wanted(partner=ROMEO.at("tomb")), 100, False, [*range(1, 25, 3)], True),
-        (Wanted(partner=ROMEO.at("nowhere")), 100, False, [], True),
-        (Wanted(start=1010), 3, False, [10, 11, 12], False),
-        (Wanted(end=1010), 3, True, [8, 9, 10], False),
-        (Wanted(start=1003.5, end=1005.5), 10, False, [4, 5], True),
-        (Wanted(start=1010, end=1000), 10, False, [], True),
+        (ArchiveFilter(partner=ROMEO), 4, True, [19, 21, 22, 24], False),
+        (ArchiveFilter(partner=ROMEO.at("tomb")), 3, True, [16, 19, 22], False),
+        (ArchiveFilter(partner=ROMEO.at("tomb")), 100, False, [*range(1, 25, 3)], True),
+        (ArchiveFilter(partner=ROMEO.at("nowhere")), 100, False, [], True),
+        (ArchiveFilter(start=1010), 3, False, [10, 11, 12], False),
+        (ArchiveFilter(end=1010), 3, True, [8, 9, 10], False),
+        (ArchiveFilter(start=1003.5, end=1005.5), 10, False, [4, 5], True),
+        (ArchiveFilter(start=1010, end=1000), 10, False, [], True),
     ],
 )
-def test_a_page(archive: Archive, wanted: Wanted, limit: int, newest: bool, expected: list[int], complete: bool) -> None:
+def test_a_page(archive: Archive, wanted: ArchiveFilter, limit: int, newest: bool, expected: list[int], complete: bool) -> None:
     page = archive.page(JULIET, wanted, limit, newest=newest)
     assert (numbers(page), page.complete) == (expected, complete)
 
@@ -73,26 +73,26 @@ def test_a_page(archive: Archive, wanted: Wanted, limit: int, newest: bool, expe
 @pytest.mark.parametrize("limit", [1, 4, 8])
 def test_page_after_page_brings_everything_once(archive: Archive, newest: bool, partner: Any, limit: int) -> None:
     seen: list[int] = []
-    wanted = Wanted(partner=partner)
+    wanted = ArchiveFilter(partner=partner)
     while True:
         page = archive.page(JULIET, wanted, limit, newest=newest)
         seen = numbers(page) + seen if newest else seen + numbers(page)
         if page.complete:
             break
-        wanted = Wanted(partner=partner, before=page.items[0].id) if newest else Wanted(partner=partner, after=page.items[-1].id)
-    assert seen == numbers(archive.page(JULIET, Wanted(partner=partner), 100))
+        wanted = ArchiveFilter(partner=partner, before=page.items[0].id) if newest else ArchiveFilter(partner=partner, after=page.items[-1].id)
+    assert seen == numbers(archive.page(JULIET, ArchiveFilter(partner=partner), 100))
 
 
 def test_by_ids(archive: Archive, ids: list[str]) -> None:
-    assert numbers(archive.page(JULIET, Wanted(before=ids[3]), 100)) == [0, 1, 2]
-    assert numbers(archive.page(JULIET, Wanted(after=ids[22]), 100)) == [23, 24]
-    assert numbers(archive.page(JULIET, Wanted(after=ids[3], before=ids[6]), 100, newest=True)) == [4, 5]
-    assert numbers(archive.page(JULIET, Wanted(ids=(ids[7], ids[2])), 100)) == [2, 7]
+    assert numbers(archive.page(JULIET, ArchiveFilter(before=ids[3]), 100)) == [0, 1, 2]
+    assert numbers(archive.page(JULIET, ArchiveFilter(after=ids[22]), 100)) == [23, 24]
+    assert numbers(archive.page(JULIET, ArchiveFilter(after=ids[3], before=ids[6]), 100, newest=True)) == [4, 5]
+    assert numbers(archive.page(JULIET, ArchiveFilter(ids=(ids[7], ids[2])), 100)) == [2, 7]
     assert archive.last_id(JULIET) == ids[-1]
 
 
-@pytest.mark.parametrize("wanted", [Wanted(before="x"), Wanted(after="x")])
-def test_an_unknown_id(archive: Archive, wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", [ArchiveFilter(before="x"), ArchiveFilter(after="x")])
+def test_an_unknown_id(archive: Archive, wanted: ArchiveFilter) -> None:
     with pytest.raises(ItemNotFound):
         archive.page(JULIET, wanted, 1)
 
@@ -104,8 +104,8 @@ def test_only_what_fits_counts(archive: Archive) -> None:
 
 def test_how_many(archive: Archive) -> None:
     assert archive.count(JULIET, EVERYTHING) == COUNT
-    assert archive.count(JULIET, Wanted(partner=ROMEO)) == 17
-    assert archive.count(JULIET, Wanted(partner=ROMEO.at("tomb"))) is None
+    assert archive.count(JULIET, ArchiveFilter(partner=ROMEO)) == 17
+    assert archive.count(JULIET, ArchiveFilter(partner=ROMEO.at("tomb"))) is None
 
 
 def test_an_empty_archive(driver: Driver) -> None:

@@ -15,9 +15,9 @@ from drivers import BadValue, Driver, StorageError, open_driver
 from xmpp_rest.config.table import Streams as Bounds
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
-from xmpp_rest.service.messages.archive import Archive, Entry, Wanted
-from xmpp_rest.service.messages.archive_writer import Archiving, Letter
-from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.archive import Archive, ArchiveEntry, ArchiveFilter
+from xmpp_rest.service.messages.archive_writer import ArchiveWrite, ArchiveWriter
+from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.stream import Event
 from xmpp_rest.threads.waits import Waits
@@ -38,7 +38,7 @@ class Slow(Archive):
         self.commits: list[int] = []
         self.refuse: Exception | None = None
 
-    def keep_all(self, entries: Mapping[JID, Sequence[Entry]]) -> list[Exception | None]:
+    def keep_all(self, entries: Mapping[JID, Sequence[ArchiveEntry]]) -> list[Exception | None]:
         self.entered.set()
         assert self.gate.wait(10)
         self.commits.append(sum(map(len, entries.values())))
@@ -65,13 +65,13 @@ class Desk:
         self.driver = open_driver("sqlite:test.sqlite", folder)
         self.archive = Slow(self.driver)
         self.streams = Heard(self.archive)
-        self.archiving = Archiving(self.archive, self.streams, Stamps())
+        self.archiving = ArchiveWriter(self.archive, self.streams, MonotonicClock())
         self.errors: dict[str, Exception] = {}
 
     def take(self, body: str, owner: JID = ROMEO) -> None:
         stanza = Element("message", {"from": str(ROMEO), "to": str(JULIET)})
         SubElement(stanza, "body").text = body
-        (error,) = self.archiving.take_all([Letter(owner, stanza, serialise(stanza), JULIET, sent=True)])
+        (error,) = self.archiving.write_all([ArchiveWrite(owner, stanza, serialise(stanza), JULIET, sent=True)])
         if error is not None:
             self.errors[body] = error
 
@@ -88,7 +88,7 @@ class Desk:
             thread.join(10)
 
     def kept(self, owner: JID = ROMEO) -> list[str]:
-        return [k.stanza.findtext("body") or "" for k in self.archive.page(owner, Wanted(), 1000).items]
+        return [k.stanza.findtext("body") or "" for k in self.archive.page(owner, ArchiveFilter(), 1000).items]
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_those_who_wait_share_a_commit_and_keep_their_order(desk: Desk) -> None:
     assert desk.kept() == bodies
     assert [event.stanza.findtext("body") for event in desk.streams.events] == bodies
     assert desk.archive.commits == [1, COUNT - 1]
-    ids = [k.id for k in desk.archive.page(ROMEO, Wanted(), 1000).items]
+    ids = [k.id for k in desk.archive.page(ROMEO, ArchiveFilter(), 1000).items]
     assert [event.id for event in desk.streams.events] == ids
     times = [event.when for event in desk.streams.events]
     assert times == sorted(set(times))

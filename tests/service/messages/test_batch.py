@@ -13,8 +13,8 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
-from xmpp_rest.service.messages.archive import Wanted
-from xmpp_rest.service.messages.batch import Outgoing
+from xmpp_rest.service.messages.archive import ArchiveFilter
+from xmpp_rest.service.messages.batch import OutboundMessage
 
 FAR = "friar@montague.example"
 
@@ -48,15 +48,15 @@ def attached(gateway: Gateway, room: int = 1000) -> Link:
     return link
 
 
-def outgoing(sender: JID, body: str, to: str = FAR, tag: str = "message") -> Outgoing:
+def outgoing(sender: JID, body: str, to: str = FAR, tag: str = "message") -> OutboundMessage:
     stanza = Element(tag, {"from": str(sender), "to": to, "id": body, **({"type": "chat"} if tag == "message" else {})})
     if tag == "message":
         SubElement(stanza, "body").text = body
-    return Outgoing(stanza, sender, parse_jid(to))
+    return OutboundMessage(stanza, sender, parse_jid(to))
 
 
 def archived(gateway: Gateway, owner: JID) -> list[str]:
-    return [kept.stanza.findtext("body") or "" for kept in gateway.parts.archive.page(owner, Wanted(), 100).items]
+    return [kept.stanza.findtext("body") or "" for kept in gateway.parts.archive.page(owner, ArchiveFilter(), 100).items]
 
 
 def test_messages_that_leave_share_one_call(gateway: Gateway, juliet: JID) -> None:
@@ -101,7 +101,7 @@ class Other:
         self.gone = gone
         self.texts: list[str] = []
 
-    def send_many(self, stanzas: Sequence[Outgoing]) -> list[object]:
+    def send_many(self, stanzas: Sequence[OutboundMessage]) -> list[object]:
         if self.gone:
             raise GatewayError("link-down")
         self.texts += [outgoing.text for outgoing in stanzas]
@@ -148,7 +148,7 @@ def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) ->
     for n, thread in enumerate(threads):
         thread.start()
         assert entered.wait(10)
-        while len(gateway.parts.sending._together._group._waiting) < n:
+        while len(gateway.parts.sending._batch_sender._group._waiting) < n:
             time.sleep(0.001)
     gate.set()
     for thread in threads:

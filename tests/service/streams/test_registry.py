@@ -17,7 +17,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive
-from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded, Streams
 from xmpp_rest.service.streams.stream import PAGE, archive_id
 from xmpp_rest.threads.waits import Waits
@@ -32,7 +32,7 @@ class House:
         values = {"total": 20, "per_account": 5, "queue_size": 1000, "heartbeat": 15, "write_timeout": 30} | bounds
         self.archive = Archive(driver)
         self.streams = Streams(self.archive, Bounds(**values), Waits(64))
-        self.stamps = Stamps()
+        self.clock = MonotonicClock()
 
     def say(self, body: str, *, owner: Any = JULIET) -> str:
         """Archive and publish, as the mailbox does."""
@@ -43,12 +43,12 @@ class House:
 
     def keep(self, body: str, *, owner: Any = JULIET) -> Event:
         text = f"<message from='{ROMEO}' to='{owner}'><body>{body}</body></message>"
-        when = self.stamps.next()
+        when = self.clock.next()
         return Event(self.archive.keep(owner, text, when, ROMEO), when, self.stanza(body))
 
     def whisper(self, body: str) -> None:
         """Publish only."""
-        self.streams.publish(JULIET, Event("", self.stamps.next(), self.stanza(body)))
+        self.streams.publish(JULIET, Event("", self.clock.next(), self.stanza(body)))
 
     def stanza(self, body: str) -> Any:
         return make("message", child("body", body), from_=str(ROMEO), to_=str(JULIET))

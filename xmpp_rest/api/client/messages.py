@@ -16,7 +16,7 @@ from xmpp_rest.auth.scopes import Use
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make
-from xmpp_rest.service.messages.archive import Kept, Wanted
+from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
 
 
 class Messages(ClientResource):
@@ -51,8 +51,8 @@ class Messages(ClientResource):
             return [_item(kept) | {"xml": serialise(kept.stanza)} for kept in items]
         return [_item(kept) for kept in items]
 
-    def _read(self, partner: JID | None, end: float | None, limit: int) -> list[Kept]:
-        wanted = Wanted(partner=partner, end=end)
+    def _read(self, partner: JID | None, end: float | None, limit: int) -> list[ArchivedMessage]:
+        wanted = ArchiveFilter(partner=partner, end=end)
         return self.gateway.parts.archive.page(self.account, wanted, limit, newest=True, fits=_is_shown).items
 
 
@@ -61,5 +61,5 @@ def _is_shown(stanza: Element) -> bool:
     return stanza.tag == "message" and stanza.find("body") is not None and stanza.get("type") != "groupchat"
 
 
-def _item(kept: Kept) -> dict[str, Any]:
+def _item(kept: ArchivedMessage) -> dict[str, Any]:
     return message_item(kept.stanza, kept.id, milliseconds(kept.when)) or {}

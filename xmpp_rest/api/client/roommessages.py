@@ -18,7 +18,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CHAT_MARKERS
 from xmpp_rest.protocol.stanza import child, make
-from xmpp_rest.service.messages.archive import Kept, Wanted
+from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
 
 MOST = 500  # of a page
 OLD_MOST = 10_000  # COMPAT MongooseIM: generation 3 knows no limit; here it is bounded all the same
@@ -53,7 +53,7 @@ class RoomMessages(RoomResource):
         name = self.room_name(OLD_INVALID)
         limit, end = bounds(self.request, most=None if old else MOST, strict=not old)
         with refusals():
-            items = self.rooms.history(name, self.account, Wanted(end=end), min(limit, OLD_MOST if old else MOST), _is_shown)
+            items = self.rooms.history(name, self.account, ArchiveFilter(end=end), min(limit, OLD_MOST if old else MOST), _is_shown)
         if wants_xml(self.request):
             self.response.headers["Preference-Applied"] = "xml"
             return [_item(kept) | {"xml": serialise(kept.stanza)} for kept in items]
@@ -87,5 +87,5 @@ def _is_shown(stanza: Element) -> bool:
     return room_item(stanza, "", 0) is not None
 
 
-def _item(kept: Kept) -> dict[str, Any]:
+def _item(kept: ArchivedMessage) -> dict[str, Any]:
     return room_item(kept.stanza, kept.id, milliseconds(kept.when)) or {}

@@ -17,7 +17,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.codecs import CODECS, JSON
 from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.messages.batch import Outgoing, Result
+from xmpp_rest.service.messages.batch import OutboundMessage, Result
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.waits import Gone, Wait
 
@@ -60,7 +60,7 @@ class Batch:
         """Messages and presences that follow one another wait for the disk together."""
         results: Sequence[Result]
         try:
-            results = self._sending.send_many([Outgoing(*addressed) for addressed in messages])
+            results = self._sending.send_many([OutboundMessage(*addressed) for addressed in messages])
         except Exception as e:  # what came before is sent, and its lines are to be told
             results = [e] * len(messages)
         for addressed, result in zip(messages, results, strict=True):

@@ -1,4 +1,4 @@
-"""What does the gateway itself tell its accounts? Announcements, and a message of the day that each sees once (COMPAT ejabberd)."""
+"""Announcements to accounts, and a message of the day that each account gets once (COMPAT ejabberd)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xmpp_rest.protocol.stanza import child, make, new_id
 
 log = logging.getLogger(__name__)
 
-MOTD = "motd"  # of the host: what it says; of an account: which one it has seen
+MOTD = "motd"  # of the host: the message; of an account: the one that it has seen
 
 
 class Announcement(NamedTuple):
@@ -36,9 +36,9 @@ class Announcements:
         self._incidents = incidents
 
     def send(self, announcement: Announcement, accounts: Iterable[JID], kind: str) -> None:
-        """Tell these accounts; `kind`: type of the message, "" for a normal one, which waits for who is offline.
+        """Send an announcement to these accounts; `kind`: type of the message, "" for a normal one, which is stored for offline accounts.
 
-        Whoever cannot be told keeps nobody else from being told. Raises what went wrong only if nobody was told at all.
+        A failure for one account does not keep it from the others. Raises an error only if no account could be reached.
         """
         told, error = 0, None
         for account in accounts:
@@ -57,11 +57,11 @@ class Announcements:
         return Announcement(str(table.get("subject", "")), str(table.get("body", ""))) if isinstance(table, dict) else None
 
     def set_motd(self, announcement: Announcement | None) -> None:
-        """Make this the message of the day; None: there is none any more."""
+        """Set the message of the day; None removes it."""
         self._driver.store(None, self._domain, MOTD, {**announcement._asdict(), "id": new_id()} if announcement else None)
 
     def greet(self, account: JID) -> None:
-        """The account has come online: it gets the message of the day, once. A failure keeps nobody out."""
+        """Send the message of the day to an account that has come online, once. A failure is only reported."""
         try:
             table = self._driver.load(None, self._domain, MOTD)
             if isinstance(table, dict) and self._is_news(account, str(table.get("id", ""))):
@@ -70,7 +70,7 @@ class Announcements:
             log.warning("%s does not get the message of the day: %s", account, e, exc_info=not isinstance(e, StorageError | GatewayError))
 
     def _is_news(self, account: JID, identifier: str) -> bool:
-        """Whether the account sees it for the first time, which is noted."""
+        """Whether the account has not seen it yet; records that it has."""
         news = False
 
         def note(old: Table | None) -> Table:

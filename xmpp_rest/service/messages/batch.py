@@ -11,14 +11,14 @@ from xmpp_rest.link.errors import OutboxShare
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.messages.mailbox import Mailbox, Said
+from xmpp_rest.service.messages.mailbox import Mailbox, SentMessage
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
 
 MOST = 64  # stanzas of several senders that one thread sends at once: somebody waits for it too
 
 
-class Outgoing(NamedTuple):
+class OutboundMessage(NamedTuple):
     """A message or presence, addressed and with an id.
 
     `text`: the stanza as `serialise` writes it, if somebody has done so already. `posted`: see `Sending.post`.
@@ -35,7 +35,7 @@ Result = Element | Exception | None
 """The answer where there is one at once; None: it was accepted; or what sending it raised."""
 
 
-class Together:
+class BatchSender:
     """Sends stanzas in their order; `send` is how one of them is sent alone, and `watched` whose are judged one by one."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Together:
         router: Router,
         mailbox: Mailbox,
         outcomes: Outcomes,
-        send: Callable[[Outgoing], Element | None],
+        send: Callable[[OutboundMessage], Element | None],
         watched: Callable[[JID], bool],
     ) -> None:
         self._router = router
@@ -51,37 +51,37 @@ class Together:
         self._outcomes = outcomes
         self._send = send
         self._watched = watched
-        self._group: GroupExecutor[Outgoing, Result] = GroupExecutor(self._send_group, MOST)
+        self._group: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_group, MOST)
 
-    def __call__(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+    def __call__(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
         """A result for each."""
         results: list[Result] = []
-        for shares, group in groupby(stanzas, self.shares):
+        for is_batchable, group in groupby(stanzas, self.is_batchable):
             members = list(group)
-            results += self._group.run(members) if shares else self._alone(members)
+            results += self._group.run(members) if is_batchable else self._alone(members)
         return results
 
-    def submit(self, stanzas: Sequence[Outgoing], callback: OnResults[Result], executor: Executor) -> None:
+    def submit(self, stanzas: Sequence[OutboundMessage], callback: OnResults[Result], executor: Executor) -> None:
         """As a call, for a thread that must not wait. Raises StorageError."""
-        if all(map(self.shares, stanzas)):
+        if all(map(self.is_batchable, stanzas)):
             self._group.submit(stanzas, callback, executor)
         else:
             executor(lambda: self._tell(stanzas, callback))
 
-    def _tell(self, stanzas: Sequence[Outgoing], callback: OnResults[Result]) -> None:
+    def _tell(self, stanzas: Sequence[OutboundMessage], callback: OnResults[Result]) -> None:
         try:
             results: Sequence[Result] | Exception = self(stanzas)
         except Exception as e:
             results = e
         callback(results)
 
-    def shares(self, outgoing: Outgoing) -> bool:
+    def is_batchable(self, outgoing: OutboundMessage) -> bool:
         """Whether it is a message that leaves the gateway, and so can be sent with others."""
         stanza, sender, to = outgoing[:3]
         leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.takes_many
         return leaves and not self._watched(sender)
 
-    def _alone(self, members: Sequence[Outgoing]) -> Iterator[Result]:
+    def _alone(self, members: Sequence[OutboundMessage]) -> Iterator[Result]:
         """A result for each of these, which share nothing."""
         for member in members:
             try:
@@ -89,7 +89,7 @@ class Together:
             except Exception as e:  # the caller's to raise, or to tell
                 yield e
 
-    def _send_group(self, members: list[Outgoing]) -> list[Result]:
+    def _send_group(self, members: list[OutboundMessage]) -> list[Result]:
         """Send messages that leave the gateway, of any senders."""
         results: dict[int, Result] = {}
         for domain in dict.fromkeys(member.sender.domain for member in members):
@@ -97,7 +97,7 @@ class Together:
             results |= zip(places, self._leave(domain, [members[n] for n in places]), strict=True)
         return [results[n] for n in range(len(members))]
 
-    def _leave(self, domain: str, members: list[Outgoing]) -> Sequence[Result]:
+    def _leave(self, domain: str, members: list[OutboundMessage]) -> Sequence[Result]:
         begun = self._outcomes.all_accepted((m.sender, m.stanza.get("id", "")) for m in members)
         try:
             texts = [m.text or serialise(m.stanza) for m in members]
@@ -108,11 +108,11 @@ class Together:
                 return [e]
             full = e.senders if isinstance(e, OutboxShare) else frozenset()
             return self._apart(domain, members, full)
-        said = [Said(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)]
+        said = [SentMessage(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)]
         self._mailbox.all_sent(said)
         return [None] * len(members)
 
-    def _apart(self, domain: str, members: list[Outgoing], full: frozenset[str]) -> list[Result]:
+    def _apart(self, domain: str, members: list[OutboundMessage], full: frozenset[str]) -> list[Result]:
         """As many as there is room for, and each with an error of its own; those whose senders are not `full` go together."""
         others = [m for m in members if str(m.sender.bare) not in full] if full else []
         results = dict(zip(map(id, others), self._leave(domain, others), strict=True)) if others else {}

@@ -1,4 +1,4 @@
-"""When did that happen? Times for archives and events, of which no two are the same."""
+"""The monotonic clock of archives and events, which never returns the same time twice."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Stamps:
-    """Unix time in whole microseconds, as seconds; each later than the one before, also while the clock is set back."""
+class MonotonicClock:
+    """Unix time in whole microseconds, as seconds; each later than the one before, even if the system clock is set back."""
 
     def __init__(self) -> None:
         self._last = 0
         self._lock = threading.Lock()
-        self._held = _Held()
+        self._frozen = _FrozenTime()
 
     def next(self) -> float:
-        if self._held.when:
-            return self._held.when
+        if self._frozen.when:
+            return self._frozen.when
         with self._lock:
             self._last = max(time.time_ns() // 1000, self._last + 1)
             return self._last / 1_000_000
 
     @contextmanager
-    def all_at(self, when: float) -> Iterator[None]:
-        """What this thread does in the context happened at one time, however long it takes: one thing was said to many."""
-        self._held.when = when
+    def frozen(self, when: float) -> Iterator[None]:
+        """Return this time for all calls of this thread in the context: copies of one message have the same time."""
+        self._frozen.when = when
         try:
             yield
         finally:
-            self._held.when = 0.0
+            self._frozen.when = 0.0
 
 
-class _Held(threading.local):
-    """The time that counts for this thread; 0.0 for none."""
+class _FrozenTime(threading.local):
+    """The frozen time of this thread; 0.0 for none."""
 
     when = 0.0

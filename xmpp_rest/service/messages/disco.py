@@ -1,4 +1,4 @@
-"""What does every entity answer? Service discovery, ping, version, time and last activity (XEP-0030, -0199, -0092, -0202, -0012)."""
+"""Queries that every entity answers: discovery, ping, version, time and last activity (XEP-0030, -0199, -0092, -0202, -0012)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answer = Callable[[Element, JID], Element | None]
 
 
 class Entity:
-    """A router's handler, subscribed last: answers for a hosted domain itself and for the bare addresses of its accounts."""
+    """The last handler for the router: answers for a hosted domain itself and for the bare addresses of its accounts."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Entity:
         self._of_accounts = of_accounts
         self._of_domain = of_domain
         self._identity = identity
-        self._items = items  # addresses of what else is hosted, for disco#items
+        self._items = items  # addresses of other hosted services, for disco#items
         self._exists = exists
         self._started = time.monotonic()
         self._of_account: dict[str, Answer] = {
@@ -51,7 +51,7 @@ class Entity:
         }
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """Answer an iq of type get; NOT_MINE for all else, and for addresses where nobody is."""
+        """Answer an iq of type get; NOT_MINE for other stanzas, and for addresses without an account."""
         if not is_request(stanza) or to.resource or (to.local and not self._exists(to)):
             return NOT_MINE
         if len(stanza) != 1:  # RFC 6120 §8.2.3
@@ -85,7 +85,7 @@ class Entity:
         return child(query.tag, seconds=str(int(time.monotonic() - self._started)))
 
     def _time(self, query: Element, _: JID) -> Element:
-        """XEP-0202 §3: the gateway thinks in UTC."""
+        """The time in UTC (XEP-0202 §3)."""
         answer = child(query.tag)
         answer.append(child(f"{{{TIME}}}tzo", "+00:00"))
         answer.append(child(f"{{{TIME}}}utc", write_datetime(int(time.time()))))

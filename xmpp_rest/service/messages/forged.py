@@ -1,4 +1,4 @@
-"""Tells what a message claims to have from a room or an account, which that one alone may say, from what its author may say."""
+"""Detection of forged elements: those that claim to be from a room or an account, which alone may add them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DELAY, OLD_DELAY, STANZA_ID
 
-_NAMING = {  # element → its attribute that names who put it there
+_NAMING = {  # element → the attribute that names the entity that added it
     f"{{{STANZA_ID}}}stanza-id": "by",  # XEP-0359 §4.2
     f"{{{DELAY}}}delay": "from",  # XEP-0203 §4: that the room sends it late
     f"{{{OLD_DELAY}}}x": "from",  # XEP-0091
@@ -16,7 +16,7 @@ _NAMING = {  # element → its attribute that names who put it there
 
 
 def is_forged(element: Element, owner: JID) -> bool:
-    """Whether it says that the owner (a room, an account), a part or the domain of it has put it there, or what is not an address."""
+    """Whether it claims to be from the owner (a room, an account), a resource or the domain of it, or from an invalid address."""
     name = element.get(_NAMING.get(element.tag, ""))
     if name is None:
         return False

@@ -1,7 +1,7 @@
-"""Tells whether a request was made before, and what it was answered: answers by idempotency key, for a day, in every process.
+"""Idempotency keys: repeats the answer to a request that was made before, for a day and in every process.
 
-Draft draft-ietf-httpapi-idempotency-key-header-07. They are kept by the storage driver in SHARDS tables of each caller, so that one
-request does not write all of them anew.
+Draft draft-ietf-httpapi-idempotency-key-header-07. Answers are stored in SHARDS tables of each caller, so that one
+request does not rewrite all of them.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ KEPT = 86_400.0  # seconds for which an answer is kept
 SHARDS = 16
 MAX_ANSWERS = 100  # of one table; the oldest go first
 MAX_BYTES = 2 << 20  # of all bodies of one table, likewise
-MAX_UNKEPT = 1000  # answers that the storage did not take, in memory
+MAX_UNKEPT = 1000  # answers in memory that could not be stored
 MAX_UNKEPT_BODY = 4096  # bytes, likewise
-MAX_BODY = 256 << 10  # bytes; of a longer one it is only kept that there was one
+MAX_BODY = 256 << 10  # bytes; of a longer body only its existence is stored
 
 Entries = dict[str, dict[str, Any]]
 
 
 class Answer(NamedTuple):
-    """What the first request was answered. `body` is None where it was too long to be kept."""
+    """The answer to the first request. `body` is None if it was too long to be stored."""
 
     status: int
     fields: list[tuple[str, str]]
@@ -48,7 +48,7 @@ class StillRunning(Exception):
 
 
 class _Answered(Exception):
-    """Leaves an update without a change."""
+    """Ends an update without a change."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -64,7 +64,7 @@ class Claim(NamedTuple):
 
     @property
     def store(self) -> str:
-        """Where its answer is kept."""
+        """The store of its answer."""
         return f"idempotency_{int(self.name[:2], 16) % SHARDS:x}"
 
 
@@ -72,14 +72,14 @@ class Idempotency:
     """The answers of all callers. Methods raise StorageError."""
 
     def __init__(self, driver: Driver, lease: float) -> None:
-        """`lease`: seconds after which a request that was not answered was cut off by a crash, and may be made again."""
+        """`lease`: seconds after which an unanswered request counts as interrupted by a crash, and may be repeated."""
         self._driver = driver
         self._lease = lease
-        self._unkept: OrderedDict[tuple[JID, str], tuple[str, Claim, Answer]] = OrderedDict()  # the request, who made it, what it got
+        self._unkept: OrderedDict[tuple[JID, str], tuple[str, Claim, Answer]] = OrderedDict()  # the request, its claim and its answer
         self._lock = threading.Lock()
 
     def begin(self, owner: JID, key: str, request: str) -> Claim | Answer:
-        """Claim the key for a request (its fingerprint), or the answer that it got before. Raises OtherRequest, StillRunning."""
+        """Claim the key for a request (its fingerprint), or return its earlier answer. Raises OtherRequest, StillRunning."""
         claim = Claim(owner, hashlib.sha256(key.encode()).hexdigest(), secrets.token_urlsafe(9), request)
         if (answer := self._recall_unkept(claim)) is not None:
             return answer
@@ -98,7 +98,7 @@ class Idempotency:
         return claim
 
     def finish(self, claim: Claim, answer: Answer) -> None:
-        """Keep the answer: in this process, where the storage does not take it."""
+        """Store the answer, or keep it in this process if the storage fails. Raises StorageError."""
         try:
             self._keep(claim, answer)
         except StorageError:
@@ -110,9 +110,9 @@ class Idempotency:
             raise
 
     def _recall_unkept(self, claim: Claim) -> Answer | None:
-        """The answer that the storage did not take at its time; perhaps it does now. Raises OtherRequest."""
+        """The answer that could not be stored; tries to store it again. Raises OtherRequest."""
         place = claim.owner, claim.name
-        if place not in self._unkept:  # nearly always
+        if place not in self._unkept:  # the usual case
             return None
         with self._lock:
             request, first, answer = self._unkept.get(place, ("", claim, None))
@@ -138,7 +138,7 @@ class Idempotency:
         self._update(claim, change)
 
     def release(self, claim: Claim) -> None:
-        """Nothing was done: the next request with this key is the first."""
+        """Release the key, as nothing was done: the next request with it is the first."""
 
         def change(entries: Entries) -> None:
             if entries.get(claim.name, {}).get("by") == claim.token:
@@ -149,14 +149,14 @@ class Idempotency:
     def _recall(self, entry: dict[str, Any], request: str, now: float) -> None:
         if entry.get("request") != request:
             raise OtherRequest
-        if (answer := _answer(entry)) is not None:
+        if (answer := _answer_from(entry)) is not None:
             raise _Answered(answer)
         if now < _time(entry) + self._lease:
             raise StillRunning
 
     def _update(self, claim: Claim, change: Callable[[Entries], None]) -> None:
         def whole(table: Table | None) -> Table:
-            entries = _fresh(table)
+            entries = _unexpired(table)
             change(entries)
             _trim(entries)
             return entries
@@ -164,8 +164,8 @@ class Idempotency:
         self._driver.update(claim.owner.local or None, claim.owner.domain, claim.store, whole)
 
 
-def _fresh(table: Table | None) -> Entries:
-    """What is not too old; an account may write its own stores, so anything may stand there."""
+def _unexpired(table: Table | None) -> Entries:
+    """The entries that have not expired; an account may write anything to its own stores."""
     if not isinstance(table, dict):
         return {}
     now = time.time()
@@ -191,7 +191,7 @@ def _size(entry: dict[str, Any]) -> int:
     return len(body) if isinstance(body, str) else 0
 
 
-def _answer(entry: dict[str, Any]) -> Answer | None:
+def _answer_from(entry: dict[str, Any]) -> Answer | None:
     status, fields, body = entry.get("status"), entry.get("fields"), entry.get("body")
     if not isinstance(status, int) or not isinstance(fields, list):
         return None

@@ -1,7 +1,7 @@
-"""What happens to a message for a hosted account, or from one: it is archived, and goes to the open streams (RFC 6121 §8.5).
+"""The mailbox of hosted accounts: archives messages to and from them, and publishes them to the open streams (RFC 6121 §8.5).
 
-Once the recipient's archive has a message, or for another domain the outbox, it is accepted, and nothing that fails afterwards changes
-that: such trouble is counted and logged, and never raised.
+A message is accepted once it is in the recipient's archive, or in the outbox for another domain; later failures are counted and logged,
+but not raised.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
-from xmpp_rest.service.messages.archive import Archive, Wanted
-from xmpp_rest.service.messages.archive_policy import without_forged_ids, worth_keeping
-from xmpp_rest.service.messages.archive_writer import Archiving, Letter
-from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
+from xmpp_rest.service.messages.archive_policy import is_archivable, without_forged_ids
+from xmpp_rest.service.messages.archive_writer import ArchiveWrite, ArchiveWriter
+from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.streams.registry import Event, Streams
 
 log = logging.getLogger(__name__)
 
-LATEST = 50  # messages among which one is looked for that another process may have archived a moment ago
+LATEST = 50  # latest messages that are searched for one that another process may have just archived
 
 
 def _nobody_minds(owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
-    """Nothing is kept for those who are offline."""
+    """The default of `offline`: nothing is stored for offline accounts."""
 
 
-class Said(NamedTuple):
-    """A message that somebody sent, also as text, and to whom."""
+class SentMessage(NamedTuple):
+    """A message that was sent, also as text, with its sender and recipient."""
 
     sender: JID
     stanza: Element
@@ -43,30 +43,30 @@ class Said(NamedTuple):
 
 
 class Mailbox:
-    """A router's handler for the accounts of the hosted domain.
+    """A handler for the router: messages and presence to the accounts of the hosted domain.
 
-    An account is reached whether somebody listens or not, so RFC 6121 §8.5 comes to this: chat and normal messages are kept and shown
-    (§8.5.2.1.1, §8.5.2.2.1), headlines, errors and what rooms say are shown to whoever listens now. No sender learns who listens.
+    An account is reachable with or without listeners, so RFC 6121 §8.5 means: chat and normal messages are archived and published
+    (§8.5.2.1.1, §8.5.2.2.1); headlines, errors and groupchat are only published. Senders do not learn whether anybody listens.
     """
 
-    def __init__(self, archive: Archive, streams: Streams, accounts: Accounts, stamps: Stamps, incidents: Incidents) -> None:
+    def __init__(self, archive: Archive, streams: Streams, accounts: Accounts, clock: MonotonicClock, incidents: Incidents) -> None:
         self._archive = archive
-        self._archiving = Archiving(archive, streams, stamps)
+        self._archive_writer = ArchiveWriter(archive, streams, clock)
         self._streams = streams
         self._accounts = accounts
-        self._stamps = stamps
+        self._clock = clock
         self._incidents = incidents
         self._texts = _Texts()
         self.offline: Callable[[JID, Element, JID, Callable[[Element], str]], None] = _nobody_minds
-        """Told of each message that reached an account, and how it is written as text."""
+        """Called with each message that reached an account, and a function that serialises it."""
 
     @property
     def domain(self) -> str:
-        """That of the accounts."""
+        """The domain of the accounts."""
         return self._accounts.domain
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """Take a message or presence for an account; iqs are the entity's business. Raises StorageError: it is nowhere."""
+        """Accept a message or presence for an account; iqs are left to other handlers. Raises StorageError if it was not accepted."""
         if not to.local or stanza.tag == "iq" or not self._accounts.exists(to):
             return NOT_MINE
         owner = to.bare
@@ -78,31 +78,31 @@ class Mailbox:
         return None
 
     def _wait_for(self, owner: JID, stanza: Element, sender: JID, text: str) -> None:
-        """Keep it for whoever is offline too; the account has it already."""
+        """Store it as an offline message; the account has it in its archive already."""
         try:
             self.offline(owner, stanza, sender, lambda message: text or self._texts.of(message))
         except Exception as e:
-            self._incidents.report(log, "offline-unkept", "a message to %s is not among those that wait for it: %r", owner, e)
+            self._incidents.report(log, "offline-unkept", "a message to %s is not among its offline messages: %r", owner, e)
 
     def sent(self, stanza: Element, sender: JID, to: JID) -> None:
-        """An account sent this message: it belongs into the sender's own archive too. Raises nothing: the message is on its way."""
-        if stanza.tag == "message" and sender.bare != to.bare:  # to oneself: received already
-            self.all_sent([Said(sender, stanza, self._texts.of(stanza), to)])
+        """Archive a message for the account that sent it. Raises nothing, as the message has been sent."""
+        if stanza.tag == "message" and sender.bare != to.bare:  # to itself: received already
+            self.all_sent([SentMessage(sender, stanza, self._texts.of(stanza), to)])
 
-    def all_sent(self, messages: Sequence[Said]) -> None:
+    def all_sent(self, messages: Sequence[SentMessage]) -> None:
         """As `sent` for several messages, with one commit."""
         mine = [said for said in messages if said.sender.local and said.sender.domain == self._accounts.domain]
-        kept = [said for said in mine if worth_keeping(said.stanza)]
+        kept = [said for said in mine if is_archivable(said.stanza)]
         archived = {id(said) for said, error in zip(kept, self._archive_sent(kept), strict=True) if error is None}
         for said in mine:
             if id(said) not in archived:
-                self._streams.publish(said.sender.bare, Event("", self._stamps.next(), said.stanza, True))
+                self._streams.publish(said.sender.bare, Event("", self._clock.next(), said.stanza, True))
 
-    def _archive_sent(self, messages: Sequence[Said]) -> Sequence[Exception | None]:
-        """What went wrong with each."""
+    def _archive_sent(self, messages: Sequence[SentMessage]) -> Sequence[Exception | None]:
+        """The error of each, or None."""
         errors: Sequence[Exception | None]
         try:
-            errors = self._archiving.take_all([Letter(m.sender.bare, m.stanza, m.text, m.to, sent=True) for m in messages])
+            errors = self._archive_writer.write_all([ArchiveWrite(m.sender.bare, m.stanza, m.text, m.to, sent=True) for m in messages])
         except Exception as e:
             errors = [e] * len(messages)
         for said, error in zip(messages, errors, strict=True):
@@ -111,23 +111,23 @@ class Mailbox:
         return errors
 
     def has(self, message: Element, text: str, sender: JID, to: JID) -> bool:
-        """Whether the very same message is among the latest that the recipient, or for another domain the sender, has archived.
+        """Whether the same message is among the latest in the archive of the recipient, or for another domain the sender.
 
         Raises StorageError.
         """
         owner, partner = (to, sender) if to.domain == self.domain else (sender, to)
-        if message.tag != "message" or not owner.local or owner.domain != self.domain or not worth_keeping(message):
+        if message.tag != "message" or not owner.local or owner.domain != self.domain or not is_archivable(message):
             return False
-        page = self._archive.page(owner.bare, Wanted(partner=partner.bare), LATEST, newest=True)
+        page = self._archive.page(owner.bare, ArchiveFilter(partner=partner.bare), LATEST, newest=True)
         return any(kept.stanza.get("id") == message.get("id") and serialise(kept.stanza) == text for kept in page.items)
 
     def show(self, account: JID, stanza: Element) -> None:
-        """Show what the gateway itself has to say to whoever listens to the account now: the push of a roster item, say."""
-        self._streams.publish(account, Event("", self._stamps.next(), stanza))
+        """Publish a stanza of the gateway itself to the listeners of the account, such as a roster push."""
+        self._streams.publish(account, Event("", self._clock.next(), stanza))
 
     @contextmanager
     def one_text(self, stanza: Element) -> Iterator[None]:
-        """The stanza is not changed in this context: it is written as text once for all archives it goes to. Raises BadXML."""
+        """Serialise the stanza once for all archives. It must not be changed in this context. Raises BadXML."""
         self._texts.stanza, self._texts.text = stanza, serialise(stanza)
         try:
             yield
@@ -135,14 +135,14 @@ class Mailbox:
             self._texts.stanza = None
 
     def _take(self, owner: JID, stanza: Element, partner: JID) -> str:
-        """Archive it where it is worth it, and show it; its text, where it was written as one. Raises StorageError."""
-        if stanza.tag == "message" and worth_keeping(stanza):
+        """Archive a stanza if the policy says so, and publish it; its text, if it was serialised. Raises StorageError."""
+        if stanza.tag == "message" and is_archivable(stanza):
             text = self._texts.of(stanza)
-            for error in self._archiving.take_all([Letter(owner, stanza, text, partner, sent=False)]):
+            for error in self._archive_writer.write_all([ArchiveWrite(owner, stanza, text, partner, sent=False)]):
                 if error is not None:
                     raise error
             return text
-        self._streams.publish(owner, Event("", self._stamps.next(), stanza))
+        self._streams.publish(owner, Event("", self._clock.next(), stanza))
         return ""
 
 

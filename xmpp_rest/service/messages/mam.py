@@ -1,4 +1,4 @@
-"""What does an account's archive answer? Queries of its owner (XEP-0313, paged by XEP-0059)."""
+"""Message archive management: answers archive queries, paged by result set management (XEP-0313, XEP-0059)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DELAY, FORWARD, MAM, RSM
 from xmpp_rest.protocol.stanza import child, is_request, make, refusal, result
-from xmpp_rest.service.messages.archive import EVERYTHING, Archive, Kept, Page
-from xmpp_rest.service.messages.mam_query import BadQuery, Query, form, read_query
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchivedMessage, Page
+from xmpp_rest.service.messages.mam_query import BadQuery, MamQuery, form, read_query
 
 FEATURES = (MAM, f"{MAM}#extended")  # of every account, for disco#info
 MAX_PAGE = 250  # results of one query
 _ACTIONS = {("get", f"{{{MAM}}}query"): "form", ("set", f"{{{MAM}}}query"): "query", ("get", f"{{{MAM}}}metadata"): "metadata"}
 
 
-class Asked(NamedTuple):
-    """A query, and who asked whom."""
+class MamRequest(NamedTuple):
+    """A query, its asker, and the owner of the archive."""
 
     iq: Element
     asker: JID
@@ -31,22 +31,22 @@ class Asked(NamedTuple):
 
 
 def is_owner(asker: JID, owner: JID) -> bool:
-    """The archive of an account is nobody else's business."""
+    """Whether `asker` is the owner, who alone may read the archive of an account."""
     return asker.bare == owner
 
 
 class ArchiveQueries:
-    """A router's handler. Results go to the asker by `send`, before the iq that ends them."""
+    """A handler for the router. Results are sent to the asker by `send`, before the iq that ends them."""
 
     def __init__(self, archive: Archive, send: Callable[[Element], object], may_ask: Callable[[JID, JID], bool] = is_owner) -> None:
         """`may_ask`: whether an asker, full or bare, may read the archive of an owner."""
         self._archive = archive
         self._send = send
         self._may_ask = may_ask
-        self._answers: dict[str, Callable[[Asked], Element]] = {"form": self._form, "query": self._query, "metadata": self._metadata}
+        self._answers: dict[str, Callable[[MamRequest], Element]] = {"form": self._form, "query": self._query, "metadata": self._metadata}
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """Answer a query to an archive's owner; NOT_MINE for all else."""
+        """Answer a query to an archive's owner; NOT_MINE for other stanzas."""
         if not is_request(stanza) or not to.local or to.resource or len(stanza) != 1:
             return NOT_MINE
         action = _ACTIONS.get((stanza.get("type", ""), stanza[0].tag))
@@ -55,18 +55,18 @@ class ArchiveQueries:
         if not self._may_ask(sender, to):  # XEP-0313 §9
             return refusal(stanza, stanza_error("forbidden", "an archive answers its owner only"))
         try:
-            return self._answers[action](Asked(stanza, sender, to))
+            return self._answers[action](MamRequest(stanza, sender, to))
         except BadQuery as e:
             return refusal(stanza, stanza_error(e.condition, str(e)))
-        except (ItemNotFound, BadValue):  # a value that no id can have is an unknown id too
+        except (ItemNotFound, BadValue):  # an impossible id is an unknown one
             return refusal(stanza, stanza_error("item-not-found", "there is no item of this id in the archive"))
 
-    def _form(self, asked: Asked) -> Element:
+    def _form(self, asked: MamRequest) -> Element:
         answer = child(f"{{{MAM}}}query")
         answer.append(form())
         return result(asked.iq, answer)
 
-    def _query(self, asked: Asked) -> Element:
+    def _query(self, asked: MamRequest) -> Element:
         query = read_query(asked.iq[0], MAX_PAGE)
         page = self._archive.page(asked.owner, query.wanted, query.limit, newest=query.backwards)
         if query.wanted.ids is not None and len(page.items) < min(len(set(query.wanted.ids)), query.limit):
@@ -79,11 +79,11 @@ class ArchiveQueries:
         try:
             self._send(item)
         except GatewayError as e:
-            if e.name != "stanza-too-big":  # no stanza can hold it, which is not a reason to keep all other items back
+            if e.name != "stanza-too-big":  # the item does not fit into a stanza; the others are still sent
                 raise
 
-    def _fin(self, asked: Asked, query: Query, page: Page) -> Element:
-        """What was on the page (XEP-0313 §4.3.2); how many there are only for whoever asks just that, since counting takes long."""
+    def _fin(self, asked: MamRequest, query: MamQuery, page: Page) -> Element:
+        """The end of a page (XEP-0313 §4.3.2); with the count only if nothing else is asked for, as counting takes long."""
         fin = child(f"{{{MAM}}}fin", **({"complete": "true"} if page.complete else {}))
         bounds = child(f"{{{RSM}}}set")
         if page.items:
@@ -95,7 +95,7 @@ class ArchiveQueries:
         fin.append(bounds)
         return fin
 
-    def _metadata(self, asked: Asked) -> Element:
+    def _metadata(self, asked: MamRequest) -> Element:
         """The first and the last item (XEP-0313 §4.1.5)."""
         answer = child(f"{{{MAM}}}metadata")
         for name, newest in (("start", False), ("end", True)):
@@ -104,8 +104,8 @@ class ArchiveQueries:
         return result(asked.iq, answer)
 
 
-def _result(asked: Asked, query: Query, kept: Kept) -> Element:
-    """XEP-0313 §4.2."""
+def _result(asked: MamRequest, query: MamQuery, kept: ArchivedMessage) -> Element:
+    """The message with one result (XEP-0313 §4.2)."""
     forwarded = child(f"{{{FORWARD}}}forwarded")
     forwarded.append(child(f"{{{DELAY}}}delay", stamp=write_datetime(kept.when)))
     forwarded.append(kept.stanza)

@@ -1,4 +1,4 @@
-"""What does a query to an archive ask for? Its form and its page (XEP-0313 §4.1, XEP-0059 §2)."""
+"""Archive queries: reads their form and page (XEP-0313 §4.1, XEP-0059 §2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xmpp_rest.protocol.datetimes import parse_datetime
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import DATA_FORMS, MAM, RSM
 from xmpp_rest.protocol.stanza import child
-from xmpp_rest.service.messages.archive import Wanted
+from xmpp_rest.service.messages.archive import ArchiveFilter
 
 DEFAULT_PAGE = 50
 _FORM = f"{{{DATA_FORMS}}}"
@@ -26,11 +26,11 @@ class BadQuery(Exception):
         super().__init__(text)
 
 
-class Query(NamedTuple):
-    """What is asked for: `limit` items that are `wanted`, from the newest `backwards` or from the oldest."""
+class MamQuery(NamedTuple):
+    """A query for `limit` items that match `wanted`, `backwards` from the newest or forwards from the oldest."""
 
     id: str | None
-    wanted: Wanted
+    wanted: ArchiveFilter
     limit: int
     backwards: bool
     flip: bool  # the newest of the page first
@@ -45,7 +45,9 @@ def _one(read: Callable[[str], Any]) -> Callable[[list[str]], Any]:
     return only
 
 
-FIELDS: dict[str, tuple[str, str, Callable[[list[str]], Any]]] = {  # of the form: its type there, what it becomes, how it is read
+FIELDS: dict[
+    str, tuple[str, str, Callable[[list[str]], Any]]
+] = {  # field of the form → its type, the name of the condition, and its reader
     "with": ("jid-single", "partner", _one(parse_jid)),
     "start": ("text-single", "start", _one(parse_datetime)),
     "end": ("text-single", "end", _one(parse_datetime)),
@@ -56,7 +58,7 @@ FIELDS: dict[str, tuple[str, str, Callable[[list[str]], Any]]] = {  # of the for
 
 
 def form() -> Element:
-    """The form that a query may fill in (XEP-0313 §4.1.1)."""
+    """The form of a query (XEP-0313 §4.1.1)."""
     fields = child(f"{_FORM}x", type="form")
     hidden = child(f"{_FORM}field", type="hidden", var="FORM_TYPE")
     hidden.append(child(f"{_FORM}value", MAM))
@@ -65,7 +67,7 @@ def form() -> Element:
     return fields
 
 
-def read_query(query: Element, most: int) -> Query:
+def read_query(query: Element, most: int) -> MamQuery:
     """The query in the child of an iq, for a page of at most `most` items. Raises BadQuery."""
     if query.get("node"):
         raise BadQuery("item-not-found", "this archive has no nodes")
@@ -73,11 +75,11 @@ def read_query(query: Element, most: int) -> Query:
     page = query.find(f"{_RSM}set")
     limit, paging = _page(page) if page is not None else (DEFAULT_PAGE, {})
     before = paging.get("before")
-    # a page is a part of what before-id and after-id leave, so the page's own bounds are the narrower ones
+    # a page is a part of the range of before-id and after-id, so the page's own bounds are narrower
     bounds = {name: text for name, text in paging.items() if text}
-    return Query(
+    return MamQuery(
         query.get("queryid"),
-        Wanted(**(wanted | bounds)),
+        ArchiveFilter(**(wanted | bounds)),
         min(limit, most),
         before is not None,
         query.find(f"{{{MAM}}}flip-page") is not None,
@@ -93,7 +95,7 @@ def _wanted(fields: Element | None) -> dict[str, Any]:
         if name not in FIELDS:
             raise BadQuery("feature-not-implemented", f"there is no field {name!r}; there are {', '.join(FIELDS)}")
         values = [value.text or "" for value in field.findall(f"{_FORM}value")]
-        if not values:  # a field that is left empty asks for nothing, as the shortcuts of /rest leave them (json-mapping §5)
+        if not values:  # an empty field sets no condition; the shortcuts of /rest leave them empty (json-mapping §5)
             continue
         _, becomes, read = FIELDS[name]
         try:
@@ -106,7 +108,7 @@ def _wanted(fields: Element | None) -> dict[str, Any]:
 
 
 def _page(page: Element) -> tuple[int, dict[str, str]]:
-    """How many items, and `before` and `after` where they are given."""
+    """The number of items, and `before` and `after` if they are given."""
     if page.find(f"{_RSM}index") is not None:  # XEP-0059 §2.6 allows to refuse this
         raise BadQuery("feature-not-implemented", "pages are not found by number; use before or after")
     most = page.findtext(f"{_RSM}max", str(DEFAULT_PAGE)).strip()

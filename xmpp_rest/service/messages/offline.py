@@ -1,4 +1,4 @@
-"""What came for an account while it had no session? Kept until it has one (RFC 6121 §8.5.2.2; Prosody's store `offline`)."""
+"""Offline messages: kept for accounts without a session until they have one (RFC 6121 §8.5.2.2; Prosody's store `offline`)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from xmpp_rest.protocol.datetimes import parse_datetime
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DELAY, HINTS
 from xmpp_rest.protocol.parse import parse_stored
-from xmpp_rest.service.messages.archive import EVERYTHING, Archive, Wanted
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchiveFilter
 
 OFFLINE = "offline"
-PAGE = 200  # messages that are looked at together
+PAGE = 200  # messages that are read together
 _NEVER = tuple(f"{{{HINTS}}}{hint}" for hint in ("no-store", "no-permanent-store"))
 _EXPIRE = "{jabber:x:expire}x"  # XEP-0023
 _LIVE_ONLY = frozenset(("groupchat", "headline", "error"))
 
 
-def waits(message: Element) -> bool:
-    """Whether this is a message that is worth something later: chat or normal, with anything inside."""
+def is_storable(message: Element) -> bool:
+    """Whether a message is stored for offline accounts: chat or normal, not empty, and without a hint against it."""
     return len(message) > 0 and message.get("type") not in _LIVE_ONLY and all(message.find(hint) is None for hint in _NEVER)
 
 
@@ -35,33 +35,33 @@ class Offline:
         self._online = online
 
     def take(self, owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
-        """A message has reached the account; `text` writes it."""
-        if waits(message) and not self._online(owner):
+        """Store a message to an account without a session; `text` serialises it."""
+        if is_storable(message) and not self._online(owner):
             self._archive.keep(owner, text(message), time.time(), sender)
 
     def count(self, owner: JID) -> int:
-        """How many messages wait."""
+        """The number of stored messages."""
         return self._archive.count(owner, EVERYTHING) or 0
 
     def clear(self, owner: JID) -> None:
-        """The account has a session again, which can read its archive."""
+        """Remove the messages of an account that has a session again, and can read its archive."""
         if self._archive.last_id(owner):
             self._archive.remove(owner, EVERYTHING)
 
     def delete_old(self, before: float) -> int:
-        """Remove what came before that Unix time; how many there were."""
-        return sum(self._archive.remove(owner, Wanted(end=before)) for owner in self.owners())
+        """Remove the messages from before a Unix time; their number."""
+        return sum(self._archive.remove(owner, ArchiveFilter(end=before)) for owner in self.owners())
 
     def owners(self) -> list[JID]:
-        """The accounts that messages wait for."""
+        """The accounts with stored messages."""
         return self._archive.owners(self._domain)
 
     def delete_some(self, owner: JID, before: float, limit: int) -> int:
-        """Remove the oldest messages of one account, so many at most; how many there were."""
-        return self._archive.remove(owner, Wanted(end=before), limit)
+        """Remove the oldest messages of one account, so many at most; their number."""
+        return self._archive.remove(owner, ArchiveFilter(end=before), limit)
 
     def delete_expired(self) -> int:
-        """Remove the messages whose time is over (XEP-0023); how many there were."""
+        """Remove the expired messages (XEP-0023); their number."""
         return sum(self._delete(owner, self._expired(owner)) for owner in self.owners())
 
     def _delete(self, owner: JID, ids: list[str]) -> int:

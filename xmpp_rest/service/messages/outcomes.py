@@ -1,4 +1,4 @@
-"""What became of a stanza? Its state for whoever sent it (decision 0009): accepted, written, confirmed, delivered, refused."""
+"""Outcomes of sent stanzas (decision 0009): accepted, written, confirmed, delivered, refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RANK = {"accepted": 0, "written": 1, "confirmed": 2, "delivered": 3, "refused":
 
 @dataclass(slots=True)
 class Outcome:
-    """How far a stanza got: `state`, since when (Unix time), and the stanza of type error that refused it."""
+    """The outcome of a stanza: `state`, since when (Unix time), and the error stanza that refused it."""
 
     state: str = "accepted"
     since: float = field(default_factory=time.time)
@@ -43,9 +43,9 @@ class Outcomes:
         return self.all_accepted([(sender, identifier)])
 
     def all_accepted(self, stanzas: Iterable[tuple[JID, str]]) -> list[Label]:
-        """Stanzas (sender, id) are taken. What is heard of them from now on counts; an outcome that is ahead of this stays.
+        """Record that stanzas (sender, id) are accepted. An outcome that is further already is kept.
 
-        Which of them are new: `forget` these if they are not taken after all.
+        Returns the new ones: `forget` these if they are not accepted after all.
         """
         labels = [Label(str(sender.bare), identifier) for sender, identifier in stanzas]
         new = []
@@ -59,13 +59,13 @@ class Outcomes:
         return new
 
     def forget(self, new: Iterable[Label]) -> None:
-        """They were not taken after all."""
+        """Forget stanzas that were not accepted after all."""
         with self._lock:
             for label in new:
                 self._known.pop(label, None)
 
     def processed(self, sender: JID, identifier: str, refusal: Element | None = None) -> None:
-        """A hosted recipient took it, or refused it at once."""
+        """Record that a hosted recipient accepted a stanza, or refused it at once."""
         self._settle(Label(str(sender.bare), identifier), "refused" if refusal is not None else "confirmed", refusal)
 
     def get(self, sender: JID, identifier: str) -> Outcome | None:
@@ -73,7 +73,7 @@ class Outcomes:
         return self._known.get(Label(str(sender.bare), identifier))
 
     def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
-        """The link got further with these."""
+        """Record progress of the link with these entries."""
         labels = [entry.label for entry in entries if entry.label is not None]
         with self._lock:
             for label in labels:
@@ -83,7 +83,7 @@ class Outcomes:
             tell()
 
     def heard(self, stanza: Element, _sender: JID | None, to: JID) -> None:
-        """A stanza for a hosted entity: perhaps the refusal, or the receipt, of something it sent."""
+        """Observe a stanza for a hosted entity, which may be the error, or the receipt, for one that it sent."""
         if stanza.tag == "iq":
             return
         if stanza.get("type") == "error":
@@ -104,8 +104,8 @@ class Outcomes:
             outcome.state, outcome.since, outcome.refusal = state, time.time(), refusal
 
     def _decided(self, labels: Iterable[Label]) -> list[Callable[[], None]]:
-        """Who is to be told, now that these have got further."""
-        if not self._watched:  # nearly always
+        """The callbacks to call after progress of these."""
+        if not self._watched:  # the usual case
             return []
         return [tell for label in labels if self._is_decided(label) for tell in self._watched.pop(label, ())]
 
@@ -114,9 +114,9 @@ class Outcomes:
         return outcome is None or _RANK[outcome.state] >= _RANK["confirmed"]
 
     def watch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> bool:
-        """Call `tell` once the server has processed the stanza or refused it; False: that is so already, or it is not known.
+        """Call `tell` once the server has processed the stanza or refused it; False if it has already, or the stanza is unknown.
 
-        It is called on the stream's thread, and must be quick.
+        `tell` is called on the stream's thread, and must be fast.
         """
         label = Label(str(sender.bare), identifier)
         with self._lock:
@@ -126,7 +126,7 @@ class Outcomes:
         return True
 
     def unwatch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> None:
-        """Do not call it any more."""
+        """Do not call `tell` any more."""
         label = Label(str(sender.bare), identifier)
         with self._lock:
             if others := [t for t in self._watched.get(label, ()) if t is not tell]:

@@ -17,7 +17,7 @@ from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_guard import Guard
-from xmpp_rest.service.messages.batch import MOST, Outgoing, Result, Together
+from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, Result
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
 from xmpp_rest.service.messages.sendable import unsendable
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class Away(Protocol):
     """The process that does the sending for this one; as the methods of Sending."""
 
-    def send_many(self, stanzas: Sequence[Outgoing], *, again: bool = False) -> list[Result]: ...
+    def send_many(self, stanzas: Sequence[OutboundMessage], *, again: bool = False) -> list[Result]: ...
     def receive(self, stanza: Element) -> Element | None: ...
     def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
     def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None: ...
@@ -48,8 +48,8 @@ class Sending:
         self._outcomes = outcomes
         self._waits = waits
         self._incidents = incidents
-        self._together = Together(router, mailbox, outcomes, self._alone, self._watched)
-        self._abroad: GroupExecutor[Outgoing, Result] = GroupExecutor(self._send_away, MOST)
+        self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, self._watched)
+        self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_away, MOST)
         self.restored: Callable[[str], bool] = lambda _text: False  # whether the process that owned the link before had the outbox take it
         self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
         self.away: Away | None = None  # the process that owns the link, where that is another one
@@ -60,14 +60,14 @@ class Sending:
         Accepted messages are in the sender's archive when this returns, unless that failed. Raises, and then nobody has the stanza:
         GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is not known whether anybody has it.
         """
-        return self._one(Outgoing(stanza, sender, to))
+        return self._one(OutboundMessage(stanza, sender, to))
 
-    def _one(self, outgoing: Outgoing) -> Element | None:
+    def _one(self, outgoing: OutboundMessage) -> Element | None:
         self.check(outgoing.stanza, outgoing.to)
         if self.away is not None and outgoing.to.domain in self._router.domains:
             with self._waits.calling():
                 (result,) = self._send_away([outgoing])  # of these the owner does several at once
-        elif self.away is not None or self._together.shares(outgoing):
+        elif self.away is not None or self._batch_sender.is_batchable(outgoing):
             (result,) = self._send_many([outgoing])
         else:
             return self._alone(outgoing)
@@ -75,7 +75,7 @@ class Sending:
             raise result
         return result
 
-    def _alone(self, outgoing: Outgoing) -> Element | None:
+    def _alone(self, outgoing: OutboundMessage) -> Element | None:
         stanza, sender, to = outgoing[:3]
         if outgoing.posted:
             self._post_alone(stanza, sender, to)
@@ -91,17 +91,17 @@ class Sending:
             self._outcomes.processed(sender, identifier, refusal)
         return refusal
 
-    def send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+    def send_many(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
         """As `send` for each of them, in order, with fewer waits for the disk; what `send` would have raised is among the results."""
         errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
         results = iter(self._send_many([o for o, error in zip(stanzas, errors, strict=True) if error is None]))
         return [error or next(results) for error in errors]
 
-    def _send_many(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+    def _send_many(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
         if self.away is None:
-            return self._together(stanzas)
+            return self._batch_sender(stanzas)
         with self._waits.calling():
-            return list(self._abroad.run(stanzas))
+            return list(self._remote_batch.run(stanzas))
 
     def check(self, stanza: Element, to: JID) -> None:
         """Raises GatewayError: bad-recipient, id-too-long, for what is not to be sent by anybody."""
@@ -111,23 +111,23 @@ class Sending:
     def _unsendable(self, stanza: Element, to: JID) -> GatewayError | None:
         return unsendable(stanza, to, self._router.domains, self._mailbox.domain)
 
-    def send_many_then(self, stanzas: Sequence[Outgoing], callback: OnResults[Result], executor: Executor) -> None:
+    def send_many_then(self, stanzas: Sequence[OutboundMessage], callback: OnResults[Result], executor: Executor) -> None:
         """As `send_many` in the process that owns the link, for a thread that must not wait: see GroupExecutor. Raises StorageError."""
-        self._together.submit(stanzas, callback, executor)
+        self._batch_sender.submit(stanzas, callback, executor)
 
-    def _send_away(self, stanzas: list[Outgoing]) -> list[Result]:
+    def _send_away(self, stanzas: list[OutboundMessage]) -> list[Result]:
         """In the process that owns the link; should it be this one by now, here."""
         if self.away is None:
-            return self._together(stanzas)
+            return self._batch_sender(stanzas)
         written = [_written(outgoing) for outgoing in stanzas]
-        good = [outgoing for outgoing in written if isinstance(outgoing, Outgoing)]
+        good = [outgoing for outgoing in written if isinstance(outgoing, OutboundMessage)]
         try:
             results = iter(self.away.send_many(good))
         except GatewayError as e:  # the process that owns the link has just ended
             results = iter(self._send_away_again(good) if e.name == "unanswered" else [e for _ in good])
-        return [next(results) if isinstance(outgoing, Outgoing) else outgoing for outgoing in written]
+        return [next(results) if isinstance(outgoing, OutboundMessage) else outgoing for outgoing in written]
 
-    def _send_away_again(self, stanzas: list[Outgoing]) -> list[Result]:
+    def _send_away_again(self, stanzas: list[OutboundMessage]) -> list[Result]:
         """Nobody has said whether these were sent: whoever owns the link next sees to it that they are."""
         if self.away is None:
             return self.send_again(stanzas)
@@ -136,19 +136,19 @@ class Sending:
         except GatewayError:
             return [GatewayError("unanswered") for _ in stanzas]
 
-    def send_again(self, stanzas: Sequence[Outgoing]) -> list[Result]:
+    def send_again(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
         """As `send_many`, in the process that owns the link, after another one that may have sent some of these: not twice."""
         taken = [self._is_taken(outgoing) for outgoing in stanzas]
         self._outcomes.all_accepted((o.sender, o.stanza.get("id", "")) for o, is_taken in zip(stanzas, taken, strict=True) if is_taken)
-        results = iter(self._together([o for o, is_taken in zip(stanzas, taken, strict=True) if not is_taken]))
+        results = iter(self._batch_sender([o for o, is_taken in zip(stanzas, taken, strict=True) if not is_taken]))
         return [None if is_taken else next(results) for is_taken in taken]
 
-    def _is_taken(self, outgoing: Outgoing) -> bool:
+    def _is_taken(self, outgoing: OutboundMessage) -> bool:
         return self.restored(outgoing.text) or self._mailbox.has(outgoing.stanza, outgoing.text, outgoing.sender, outgoing.to)
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""
-        self._one(Outgoing(stanza, sender, to, posted=True))
+        self._one(OutboundMessage(stanza, sender, to, posted=True))
 
     def _post_alone(self, stanza: Element, sender: JID, to: JID) -> None:
         refusal = self._send(stanza, sender, to, keep_refused=True)
@@ -220,7 +220,7 @@ class Sending:
         self._outcomes.unwatch(sender, identifier, tell)
 
 
-def _written(outgoing: Outgoing) -> Outgoing | BadXML:
+def _written(outgoing: OutboundMessage) -> OutboundMessage | BadXML:
     """With its text; or why it has none."""
     try:
         return outgoing if outgoing.text else outgoing._replace(text=serialise(outgoing.stanza))

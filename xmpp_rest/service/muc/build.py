@@ -8,7 +8,7 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import Archive
-from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.mam import ArchiveQueries
 from xmpp_rest.service.muc.admin import AdminQueries
 from xmpp_rest.service.muc.broadcast import Broadcaster
@@ -35,7 +35,7 @@ def conference(
     domain: str,
     router: Router,
     archive: Archive,
-    stamps: Stamps,
+    clock: MonotonicClock,
     settings: Settings,
     incidents: Incidents,
     may_bring: MayBring = lambda _actor, _user: True,
@@ -44,7 +44,7 @@ def conference(
     flags = {"persistent": settings.persistent, "mam": settings.archive, "allow_subscription": settings.allow_subscription}
     defaults = {name: str(flag).lower() for name, flag in flags.items()}
     history = History(archive, Archive(driver, SHADOW), settings.history_size, incidents)
-    rooms = MucRooms(driver, domain, history, stamps.next, defaults)
+    rooms = MucRooms(driver, domain, history, clock.next, defaults)
     broadcaster, nicks = Broadcaster(router.send, incidents), Nicks(driver, domain)
     join_handler = JoinHandler(rooms, broadcaster, nicks)
     subscriptions = Subscriptions(rooms, broadcaster, nicks, may_bring)

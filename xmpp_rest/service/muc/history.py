@@ -15,7 +15,7 @@ from xmpp_rest.protocol.datetimes import parse_datetime, write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import DELAY, HINTS, MUC, STANZA_ID
 from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.service.messages.archive import EVERYTHING, Archive, Kept, Wanted
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchivedMessage, ArchiveFilter
 from xmpp_rest.service.muc.room import Room
 
 log = logging.getLogger(__name__)
@@ -51,17 +51,17 @@ class History:
         if room.history is not None:
             if store is self._shadow and room.history and len(room.history) == self.size:
                 self._drop(store, room, room.history[0].id)
-            room.history.append(Kept(identifier, when, message))
+            room.history.append(ArchivedMessage(identifier, when, message))
         return identifier if store is self._archive else ""
 
     def _drop(self, store: Archive, room: Room, identifier: str) -> None:
         """Remove the oldest message of the shadow. The new one is stored already, so a failure is only reported."""
         try:
-            store.remove(room.jid, Wanted(ids=(identifier,)))
+            store.remove(room.jid, ArchiveFilter(ids=(identifier,)))
         except StorageError as e:
             self._incidents.report(log, "room-unkept", "an expired message of the history of %s could not be removed: %r", room.jid, e)
 
-    def of(self, room: Room) -> deque[Kept]:
+    def of(self, room: Room) -> deque[ArchivedMessage]:
         """The messages that new occupants are sent, oldest first; loaded on first use if the room was loaded from the storage."""
         if room.history is None:
             store = self._archive if room.on("mam") else self._shadow
@@ -86,7 +86,7 @@ class History:
         return not self._archive.last_id(room.jid)
 
 
-def shown(room: Room, history: Iterable[Kept], to: str, limits: HistoryLimits) -> list[Element]:
+def shown(room: Room, history: Iterable[ArchivedMessage], to: str, limits: HistoryLimits) -> list[Element]:
     """The messages of the history for a new occupant, oldest first (XEP-0045 §7.2.13)."""
     messages = [_delayed(room, kept, to) for kept in history if limits.since is None or kept.when >= limits.since]
     if limits.stanzas is not None:
@@ -104,7 +104,7 @@ def _newest(messages: list[Element], characters: int) -> Iterator[Element]:
         yield message
 
 
-def _delayed(room: Room, kept: Kept, to: str) -> Element:
+def _delayed(room: Room, kept: ArchivedMessage, to: str) -> Element:
     said = kept.stanza
     payload = list(said)
     if room.on("mam") and said.find(f"{{{STANZA_ID}}}stanza-id") is None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.messages.archive import Kept
+from xmpp_rest.service.messages.archive import ArchivedMessage
 from xmpp_rest.service.muc.options import DEFAULTS
 
 AFFILIATIONS = ("outcast", "none", "member", "admin", "owner")  # §5.2, from the lowest
@@ -59,7 +59,7 @@ class Room:
     affiliations: dict[JID, Affiliation] = field(default_factory=dict)
     subscribers: dict[JID, Subscriber] = field(default_factory=dict)
     occupants: dict[str, Occupant] = field(default_factory=dict)
-    history: deque[Kept] | None = None  # the newest messages; None: not read yet
+    history: deque[ArchivedMessage] | None = None  # the newest messages; None: not read yet
     subject_at: float = 0.0  # when the subject was set
     vacant_since: float = field(default_factory=time.monotonic)  # when it was made, or ceased to be persistent
     configured: bool = True  # False until the owner who made the room by entering it has configured it

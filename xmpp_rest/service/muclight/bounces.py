@@ -25,7 +25,7 @@ _UNAVAILABLE = f"error/{{{STANZA_ERRORS}}}service-unavailable"
 
 
 @dataclass
-class SentMessage:
+class RoomMessage:
     """A message of a room, and the recipients whose servers may still return it."""
 
     text: str
@@ -39,7 +39,7 @@ class Bounces:
         """`send` raises nothing; addresses at `domains` are the gateway's own, whose messages do not bounce."""
         self._send = send
         self._domains = domains
-        self._sent: OrderedDict[tuple[str, str], SentMessage] = OrderedDict()
+        self._sent: OrderedDict[tuple[str, str], RoomMessage] = OrderedDict()
         self._size = 0
         self._heard: OrderedDict[str, list[str]] = OrderedDict()
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class Bounces:
             known = self._sent.get(key)
             if known is None or to in known.waiting:  # the sender may use an id twice
                 self._forget(key)
-                known = self._sent[key] = SentMessage(serialise(message))
+                known = self._sent[key] = RoomMessage(serialise(message))
                 self._size += len(known.text)
             known.waiting[to] = False
             while self._size > MOST:
@@ -105,7 +105,7 @@ class Bounces:
             self._heard.pop(str(sender.bare), None)
         return list(resources)
 
-    def _delivered_otherwise(self, key: tuple[str, str], sent: SentMessage, recipient: str) -> None:
+    def _delivered_otherwise(self, key: tuple[str, str], sent: RoomMessage, recipient: str) -> None:
         del sent.waiting[recipient]
         if not sent.waiting:
             self._forget(key)

@@ -18,7 +18,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CHAT_MARKERS, MUC_LIGHT, STANZA_ID, XML_LANG
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.messages.archive import Archive
-from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.forged import is_forged
 from xmpp_rest.service.muclight import notices
 from xmpp_rest.service.muclight.bounces import Bounces
@@ -34,10 +34,10 @@ _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"
 class MucLightBroadcaster:
     """Sends the messages of the rooms of one domain. Configuration changes are not archived (client-api §4.2)."""
 
-    def __init__(self, rooms: MucLightRooms, archive: Archive, stamps: Stamps, router: Router, incidents: Incidents) -> None:
+    def __init__(self, rooms: MucLightRooms, archive: Archive, clock: MonotonicClock, router: Router, incidents: Incidents) -> None:
         self._rooms = rooms
         self._archive = archive
-        self._stamps = stamps
+        self._clock = clock
         self._router = router
         self._incidents = incidents
         self.bounces = Bounces(self._send_once, router.domains)
@@ -49,7 +49,7 @@ class MucLightBroadcaster:
         nor archived. After it has been archived, nothing is raised: users who cannot be reached find it in the archive.
         """
         sent = _room_message(room, sender, message)
-        with self._stamps.all_at(self._stamps.next()):
+        with self._clock.frozen(self._clock.next()):
             if any(sent.find(tag) is not None for tag in _KEPT):
                 identifier = self._archive_message(room, sent, sender)
                 sent.append(child(_STANZA_ID, by=str(room.jid), id=identifier))
@@ -59,7 +59,7 @@ class MucLightBroadcaster:
 
     def notify_created(self, room: MucLightRoom, newcomers: Sequence[NewAffiliation], identifier: str) -> None:
         """Tell users that they are in a new room, each only about itself."""
-        with self._stamps.all_at(self._stamps.next()):
+        with self._clock.frozen(self._clock.next()):
             self._archive_change(room, newcomers, identifier)
             for change in newcomers:
                 self._notify(room, change.user, notices.affiliations([change], room.version), identifier)
@@ -68,7 +68,7 @@ class MucLightBroadcaster:
         self, before: MucLightRoom, after: MucLightRoom | None, changes: Sequence[NewAffiliation], identifier: str
     ) -> None:
         """Tell new and leaving occupants only about themselves, and those who stay about all changes (XEP §5.4)."""
-        with self._stamps.all_at(self._stamps.next()):
+        with self._clock.frozen(self._clock.next()):
             self._notify_affiliations(before, after, changes, identifier)
 
     def _notify_affiliations(
@@ -109,7 +109,7 @@ class MucLightBroadcaster:
 
     def _archive_message(self, room: MucLightRoom, message: Element, partner: JID) -> str:
         """Archive a message of the room; its id there."""
-        identifier = self._archive.keep(room.jid, serialise(message), self._stamps.next(), partner)
+        identifier = self._archive.keep(room.jid, serialise(message), self._clock.next(), partner)
         try:
             now = self._rooms.load(room.jid.local)
         except StorageError as e:  # the room existed a moment ago

@@ -16,8 +16,8 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import new_id
-from xmpp_rest.service.messages.archive import Archive, Kept, Wanted
-from xmpp_rest.service.messages.clock import Stamps
+from xmpp_rest.service.messages.archive import Archive, ArchivedMessage, ArchiveFilter
+from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.muclight.blocking import Blocking
 from xmpp_rest.service.muclight.broadcast import MucLightBroadcaster
 from xmpp_rest.service.muclight.quotas import Quotas
@@ -61,7 +61,7 @@ class MucLight:
         rooms: MucLightRooms,
         blocking: Blocking,
         archive: Archive,
-        stamps: Stamps,
+        clock: MonotonicClock,
         broadcaster: MucLightBroadcaster,
         rules: Rules,
         quotas: Quotas,
@@ -72,7 +72,7 @@ class MucLight:
         self._rooms = rooms
         self._blocking = blocking
         self._archive = archive
-        self._stamps = stamps
+        self._clock = clock
         self._broadcaster = broadcaster
         self._quotas = quotas
         self._may_bring = may_bring
@@ -101,7 +101,7 @@ class MucLight:
         found = self._rooms.load(room.local)
         return found is not None and asker.bare in found.affiliations
 
-    def history(self, name: str, user: JID, wanted: Wanted, limit: int, fits: Callable[[Element], bool]) -> list[Kept]:
+    def history(self, name: str, user: JID, wanted: ArchiveFilter, limit: int, fits: Callable[[Element], bool]) -> list[ArchivedMessage]:
         """The newest `limit` archived stanzas that are wanted and that `fits` agrees to, oldest first.
 
         Raises GatewayError: room-unknown, not-occupant.
@@ -128,7 +128,7 @@ class MucLight:
         others = [change for change in others if change.user in willing]
         room = new_room(address, config, first_affiliations(creator, others, self.rules))
         with self._order(address.local):
-            until = self._stamps.next()
+            until = self._clock.next()
             if self._rooms.load(address.local):
                 raise GatewayError("room-exists")
             self._quotas.require(None, room)
@@ -153,7 +153,7 @@ class MucLight:
             found[:] = [room]
 
         with self._order(name):
-            until = self._stamps.next()
+            until = self._clock.next()
             self._rooms.change(name, edit)
             self._quotas.changed(found[0], None)
             self._rooms.sync_occupants(found[0].affiliations, name)
@@ -261,7 +261,7 @@ class MucLight:
             steps[:] = [(before, after, changes)]
             return after
 
-        until = self._stamps.next()
+        until = self._clock.next()
         self._rooms.add_pending(newcomers, name)
         try:
             self._rooms.change(name, edit)

@@ -12,8 +12,8 @@ from xmpp_rest.config.table import Streams as Bounds
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.messages.archive import Archive, Wanted
-from xmpp_rest.service.streams.stream import Event, Past, Stream, StreamEnded, archive_id
+from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
+from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
 from xmpp_rest.threads.waits import Waits
 
 log = logging.getLogger(__name__)
@@ -109,8 +109,8 @@ class Streams:
         Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
         """
         joined = self.joining()
-        last, past = self._begin(owner, after)
-        stream = Stream(owner, past, last, wanted, self._size, self._closed)
+        last, replay = self._begin(owner, after)
+        stream = Stream(owner, replay, last, wanted, self._size, self._closed)
         stream.peer = peer
         elsewhere = self.elsewhere(owner)
         if elsewhere and self._full(owner, elsewhere):
@@ -139,16 +139,16 @@ class Streams:
                 stream.end(reason)
                 self._closed(stream)
 
-    def _begin(self, owner: JID, after: str | None) -> tuple[str, Past | None]:
+    def _begin(self, owner: JID, after: str | None) -> tuple[str, ArchiveReplay | None]:
         """Read before the stream is open, so that every event of the stream is behind what its ids refer to."""
         if after is None:
             return self._archive.last_id(owner), None
         last = archive_id(after)
         try:
-            before = self._archive.page(owner, Wanted(before=last), LATE, newest=True).items if last else []
+            before = self._archive.page(owner, ArchiveFilter(before=last), LATE, newest=True).items if last else []
         except ItemNotFound as e:
             raise GatewayError("event-unknown") from e
-        return last, Past(self._archive, owner, self.order(owner), [*(kept.id for kept in before), last])
+        return last, ArchiveReplay(self._archive, owner, self.order(owner), [*(kept.id for kept in before), last])
 
     def _full(self, owner: JID, elsewhere: int) -> bool:
         own = len(self._open.get(owner, ())) + elsewhere

@@ -8,7 +8,7 @@ from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.results import NotDone
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.service.messages.archive import EVERYTHING, Wanted
+from xmpp_rest.service.messages.archive import EVERYTHING, ArchiveFilter
 
 TYPES = frozenset(("chat", "groupchat", "all"))
 JOB = "delete_old_mam_messages"
@@ -32,7 +32,7 @@ def remove_mam_for_user_with_peer(services: Services, user: str, host: str, with
         peer = parse_jid(with_).bare
     except InvalidJID as e:
         raise rejected("Invalid peer JID") from e
-    services.gateway.parts.archive.remove(services.address(user, host), Wanted(partner=peer))
+    services.gateway.parts.archive.remove(services.address(user, host), ArchiveFilter(partner=peer))
     return REMOVED
 
 
@@ -44,7 +44,7 @@ def _domains(services: Services, kind: str) -> list[str]:
 
 @command("delete_old_mam_messages")
 def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool | NotDone:
-    archive, old = services.gateway.parts.archive, Wanted(end=before(days))
+    archive, old = services.gateway.parts.archive, ArchiveFilter(end=before(days))
     if type_ not in TYPES:
         return NotDone("unsupported_type")
     for owner in _owners(services, type_):
@@ -61,7 +61,7 @@ def delete_old_mam_messages_batch(services: Services, host: str, type_: str, day
     services.require_host(host)
     if type_ not in TYPES:
         raise rejected("Invalid type")
-    archive, old = services.gateway.parts.archive, Wanted(end=before(days))
+    archive, old = services.gateway.parts.archive, ArchiveFilter(end=before(days))
     return start(services, JOB, lambda: _owners(services, type_), lambda owner, limit: archive.remove(owner, old, limit), batch_size, rate)
 
 
