@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -24,6 +25,11 @@ USERS = ("juliet", "nurse")
 
 MakeApp = Callable[..., Flask]
 OpenDriver = Callable[[str, Path], Driver]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: two on each processor, as half of the time of a test is waiting for disks, sockets and other processes."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def basic(name: str, password: str = PASSWORD) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 
 from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
@@ -22,8 +23,9 @@ from xmpp_rest.gateway.gateway import Gateway
 log = logging.getLogger(__name__)
 
 
+@cache
 def registry() -> Registry:
-    """Every command that the gateway offers."""
+    """Every command that the gateway offers; read once."""
     return Registry(load_catalogue(), COMMANDS)
 
 
