@@ -57,7 +57,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
         return app
 
     yield make
-    for app in built:
+    for app in reversed(built):
         app.extensions["gateway"].stop()
 
 
@@ -75,6 +75,23 @@ def app(make_app: MakeApp) -> Flask:
 def gateway(app: Flask) -> Gateway:
     gateway: Gateway = app.extensions["gateway"]
     return gateway
+
+
+@pytest.fixture
+def pair_settings() -> dict[str, str]:
+    """Settings of `pair`, for modules that need other ones."""
+    return {}
+
+
+@pytest.fixture
+def pair(make_app: MakeApp, tmp_path: Path, pair_settings: dict[str, str]) -> tuple[Gateway, Gateway]:
+    """Two gateways on the same data, as two processes are: the leader, and its follower. With the accounts of USERS."""
+    leader, follower = (make_app(server_data_dir=str(tmp_path / "shared"), **pair_settings).extensions["gateway"] for _ in range(2))
+    for user in USERS:
+        leader.parts.accounts.register(leader.parts.accounts.address(user, DOMAIN), PASSWORD)
+    leader.start()
+    follower.start()
+    return leader, follower
 
 
 @pytest.fixture

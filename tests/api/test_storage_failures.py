@@ -166,7 +166,7 @@ def test_a_broken_body_is_no_error_of_ours(app: Flask, caplog: pytest.LogCapture
 
 def test_a_start_that_fails_is_tried_again(app: Flask, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     client = app.test_client()
-    monkeypatch.setattr("xmpp_rest.gateway.RETRY", 0.1)
+    monkeypatch.setattr("xmpp_rest.gateway.gateway.RETRY", 0.1)
     with monkeypatch.context() as patched:
         patched.setattr(gateway.driver, "load", broken)
         gateway.start_in_time(lambda _: False)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import DOMAIN, PASSWORD
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused
-from xmpp_rest.config.load import load_settings
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
@@ -18,17 +15,8 @@ JULIET = parse_jid(f"juliet@{DOMAIN}")
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
-    """Two gateways on the same data."""
-    values = {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "AUTH_ITERATIONS": "4096", "AUTH_FAILURES": "4"}
-    settings = load_settings(None, {f"XMPP_REST_{k}": v for k, v in {**values, "SERVER_DATA_DIR": str(tmp_path)}.items()})
-    owner, peer = Gateway(settings), Gateway(settings)
-    owner.parts.accounts.register(JULIET, PASSWORD)
-    owner.start()
-    peer.start()
-    yield owner, peer
-    peer.stop()
-    owner.stop()
+def pair_settings() -> dict[str, str]:
+    return {"auth_failures": "4"}
 
 
 def attempt(gateway: Gateway, password: str) -> object:

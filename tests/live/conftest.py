@@ -29,10 +29,11 @@ ONE_STREAM: Sections = {"gateway": {"rooms_domain": "", "conference_domain": ""}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that is in this folder is live; and slixmpp's own loose ends are not the gateway's."""
+    """All that is in this folder is live, and may take its time; and slixmpp's own loose ends are not the gateway's."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.live)
+            item.add_marker(pytest.mark.timeout(180))  # servers start, are killed, and are waited for, some of it for 60 s
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning:slixmpp"))
 
 

@@ -74,8 +74,7 @@ def test_the_owner_is_killed_in_the_middle(start_gateway: Start, server: XMPPSer
     os.kill(owner, signal.SIGKILL)
     while owner_of(gateway) == owner:
         time.sleep(0.01)
-        assert time.monotonic() - killed < 5
-    assert time.monotonic() - killed < 1
+        assert time.monotonic() - killed < 4, "a second on a quiet machine; AFTER_FAILURE would be 5 s"
     for thread in sending:
         thread.join(60)
         assert not thread.is_alive()

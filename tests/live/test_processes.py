@@ -168,8 +168,7 @@ def test_the_next_process_takes_over(several: Three, juliet: User) -> None:
     os.kill(owner, signal.SIGKILL)
     while owner_of(several) == owner:
         time.sleep(0.01)
-        assert time.monotonic() - killed < 5
-    assert time.monotonic() - killed < 1
+        assert time.monotonic() - killed < 4, "a second on a quiet machine; AFTER_FAILURE would be 5 s"
     alive = several if several.running else getattr(several, "other", several)
     insist(alive, f"<message to='{juliet.jid}' type='chat' id='after'><body>after</body></message>")
     juliet.wait_message("after")

@@ -109,10 +109,10 @@ def test_what_is_promised_comes_later_and_holds_up_nobody(make: Callable[[], Pro
     processes = [make(), make()]
     for process in processes:
         with ThreadPoolExecutor(50) as pool:
-            waiting = [pool.submit(process.hub.call, "promise", 5, value=n, seconds=0.5) for n in range(1, 51)]
+            waiting = [pool.submit(process.hub.call, "promise", 5, value=n, seconds=2) for n in range(1, 51)]
             started = time.monotonic()
             assert process.hub.call("add", 5, a=1, b=1) == 2
-            assert time.monotonic() - started < 0.4
+            assert time.monotonic() - started < 1.5
             assert [promise.result() for promise in waiting] == list(range(1, 51))
         for value, error in ((0, "iq-timeout"), (-1, "iq-conflict")):
             with pytest.raises(GatewayError) as caught:
@@ -151,12 +151,12 @@ def test_who_does_not_listen_is_not_told(make: Callable[[], Process]) -> None:
 def test_a_slow_call_holds_up_no_other(make: Callable[[], Process]) -> None:
     make()
     peer = make()
-    slow = [threading.Thread(target=peer.hub.call, args=("wait", 5), kwargs={"seconds": 0.5}) for _ in range(50)]
+    slow = [threading.Thread(target=peer.hub.call, args=("wait", 5), kwargs={"seconds": 2}) for _ in range(50)]
     for thread in slow:
         thread.start()
     started = time.monotonic()
     assert peer.hub.call("add", 5, a=1, b=1) == 2
-    assert time.monotonic() - started < 0.4
+    assert time.monotonic() - started < 1.5
     for thread in slow:
         thread.join()
 
@@ -164,7 +164,7 @@ def test_a_slow_call_holds_up_no_other(make: Callable[[], Process]) -> None:
 def test_the_next_takes_over_when_the_owner_leaves(make: Callable[[], Process]) -> None:
     owner, *peers = [make() for _ in range(3)]
     owner.hub.stop()
-    until(lambda: sum(p.hub.is_owner for p in peers) == 1, 1)
+    until(lambda: sum(p.hub.is_owner for p in peers) == 1)
     for peer in peers:
         assert peer.hub.call("add", 5, a=2, b=2) == 4
 
@@ -185,7 +185,7 @@ def own(folder: str, ready: Any) -> None:
     time.sleep(30)
 
 
-def test_a_killed_owner_is_followed_within_a_second(tmp_path: Path, make: Callable[[], Process]) -> None:
+def test_a_killed_owner_is_followed_at_once(tmp_path: Path, make: Callable[[], Process]) -> None:
     context = multiprocessing.get_context("spawn")
     ready = context.Queue()
     first = context.Process(target=own, args=(str(tmp_path), ready), daemon=True)
@@ -196,8 +196,8 @@ def test_a_killed_owner_is_followed_within_a_second(tmp_path: Path, make: Callab
     assert first.pid is not None
     killed = time.monotonic()
     os.kill(first.pid, signal.SIGKILL)
-    until(lambda: peer.hub.is_owner, 1)
-    assert time.monotonic() - killed < 1
+    until(lambda: peer.hub.is_owner)
+    assert time.monotonic() - killed < 4, "a second on a quiet machine; AFTER_FAILURE would be 5 s"
     first.join()
     ready.close()
 

@@ -80,7 +80,7 @@ def test_lingering_clients_do_not_stop_the_accept_loop(server: Server) -> None:
         sock.recv(1)
     started = time.monotonic()
     assert server.get() == "0"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 2
     assert all(closed(sock) for sock in lingering)
     for sock in lingering:
         sock.close()

@@ -90,7 +90,7 @@ def test_a_retried_job_keeps_its_place_and_no_thread() -> None:
     pool.start()
     assert done.wait(5)
     assert order == ["stubborn", "other", "stubborn", "stubborn", "after"]
-    assert 0.2 <= time.monotonic() - started < 1
+    assert 0.2 <= time.monotonic() - started < 5, "each attempt waits for what the job said"
     assert (pool.waiting, pool.retrying) == (0, 0)
     pool.stop()
 

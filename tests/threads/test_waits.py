@@ -139,7 +139,7 @@ def test_the_wait_of_a_disconnected_client_ends(make: Make, asking: Asking) -> N
         until(lambda: gateway.status()["waits"]["count"] == OWN)
         for connection in connections:
             connection.close()
-        until(lambda: gateway.status()["waits"]["count"] == 0, 3)
+        until(lambda: gateway.status()["waits"]["count"] == 0)
 
 
 def test_a_message_beyond_the_bound_of_waits_is_refused(make: Make, asking: Asking) -> None:

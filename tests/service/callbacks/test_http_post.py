@@ -138,11 +138,11 @@ def test_nobody_listens() -> None:
 
 
 def test_no_answer_in_time(server: Server) -> None:
-    server.handle_with = lambda request: time.sleep(2)
+    server.handle_with = lambda request: time.sleep(5)
     started = time.monotonic()
     with pytest.raises(Unreachable, match="^timed out$"):
         webhook(f"http://127.0.0.1:{server.server_port}/", timeout="0.3").post(parse_text(STANZA), "msg_1")
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4
 
 
 def drip(request: BaseHTTPRequestHandler) -> None:
@@ -159,7 +159,7 @@ def drip_fields(request: BaseHTTPRequestHandler) -> None:
 
 
 def drip_on(request: BaseHTTPRequestHandler) -> None:
-    for _ in range(20):
+    for _ in range(50):
         request.wfile.write(b"x")
         request.wfile.flush()
         time.sleep(0.1)
@@ -171,7 +171,7 @@ def test_an_answer_drop_by_drop(server: Server, handle: Handle) -> None:
     started = time.monotonic()
     with pytest.raises(Unreachable, match="timed out"):
         webhook(f"http://127.0.0.1:{server.server_port}/", timeout="0.5").post(parse_text(STANZA), "msg_1")
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4
 
 
 def test_an_answer_that_is_too_long(server: Server) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
 
-from tests.conftest import DOMAIN, PASSWORD
-from xmpp_rest.config.load import load_settings
+from tests.conftest import DOMAIN
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -21,22 +18,6 @@ from xmpp_rest.service.streams.registry import StreamEnded
 from xmpp_rest.threads.waits import Wait
 
 JULIET, NURSE = parse_jid(f"juliet@{DOMAIN}"), parse_jid(f"nurse@{DOMAIN}")
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
-    """Two gateways on the same data: the owner of the link, and its peer."""
-    values = {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "AUTH_ITERATIONS": "4096", "SERVER_DATA_DIR": str(tmp_path)}
-    settings = load_settings(None, {f"XMPP_REST_{k}": v for k, v in values.items()})
-    owner, peer = Gateway(settings), Gateway(settings)
-    for jid in (JULIET, NURSE):
-        owner.parts.accounts.register(jid, PASSWORD)
-    owner.start()
-    peer.start()
-    assert (owner.parts.siblings.is_owner, peer.parts.siblings.is_owner) == (True, False)
-    yield owner, peer
-    peer.stop()
-    owner.stop()
 
 
 @pytest.mark.parametrize("there", [0, 1])
