@@ -1,4 +1,4 @@
-"""The errors that services report, each with its status in HTTP and its condition in XMPP.
+"""The table of failures that services report, with their HTTP status and XMPP condition.
 
 One table. A service raises `GatewayError(name)`; each API renders it in its own shape, and the /rest API as a stanza error.
 """

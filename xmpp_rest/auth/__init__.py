@@ -1,1 +1,1 @@
-"""Who is asking, and what may they do?"""
+"""Authentication of callers, and what they may do."""

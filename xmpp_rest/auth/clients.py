@@ -1,4 +1,4 @@
-"""Which programs may ask for tokens under a name of their own, and how do they prove it? (RFC 6749 §2.2)
+"""OAuth clients: programs that may ask for tokens under a name of their own, and their secrets (RFC 6749 §2.2).
 
 Those of the password grant have a secret (§2.3.1); those of the implicit grant have a URI that users are sent back to (§3.1.2.2).
 """

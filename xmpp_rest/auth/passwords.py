@@ -1,4 +1,4 @@
-"""How is a password kept and checked? As a SCRAM record in Prosody's form (data-api §5.1; RFC 5802 §3)."""
+"""Passwords as SCRAM records in Prosody's form, and their check (data-api §5.1; RFC 5802 §3)."""
 
 from __future__ import annotations
 

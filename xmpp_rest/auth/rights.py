@@ -1,4 +1,4 @@
-"""Which commands may this caller run? A table of rules; one that matches is enough (commands-api §5)."""
+"""Rights on commands: a table of rules, of which one match is enough (commands-api §5)."""
 
 from __future__ import annotations
 

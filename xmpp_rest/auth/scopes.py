@@ -1,4 +1,4 @@
-"""What does a bearer token with these scopes open? (commands-api §13; `send:` is our own)
+"""Scopes of bearer tokens, and the commands that they open (commands-api §13; `send:` is our own).
 
 | scope | opens |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""What does a bearer token of the command API open, and for how long? (commands-api §13)
+"""Bearer tokens: their scopes, lifetime and storage (commands-api §13).
 
 A token is kept as the hash of its text, under that hash, so that a copy of the storage opens nothing and a look-up reads one record.
 It is bound to the account as it was when the token was issued: to its credentials by a digest, and to the time. Whoever changes the

@@ -1,4 +1,4 @@
-"""When is the next attempt? Longer after each failure, never at the same moment as everybody else."""
+"""Backoff: the time of the next attempt, longer after each failure, with jitter."""
 
 from __future__ import annotations
 

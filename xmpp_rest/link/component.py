@@ -1,4 +1,4 @@
-"""How does one hosted domain stay attached to its server? One component stream (XEP-0114), one thread that owns its socket and reads it."""
+"""The component stream of one hosted domain (XEP-0114), with one thread that owns and reads its socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why is a stream not up? The reasons that an administrator can do something about are told apart."""
+"""Reasons why a stream is down; those that an administrator can fix have classes of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to a stanza that came in on a stream? Answers wake who waits; the rest is handled in order, off the stream's thread.
+"""The inbound queue: answers wake the requests that wait for them; other stanzas are handled in order, off the stream's thread.
 
 Whatever is raised on the way, the stanza is accounted for and the next one is taken: a request is answered `internal-server-error`.
 """

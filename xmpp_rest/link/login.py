@@ -1,4 +1,4 @@
-"""How does a stream become this component's? The opening and the handshake of XEP-0114 §3, done by xmpppy."""
+"""The login of a component stream: opening and handshake (XEP-0114 §3), done by xmpppy."""
 
 from __future__ import annotations
 

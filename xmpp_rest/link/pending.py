@@ -1,4 +1,4 @@
-"""Who waits for the answer to which iq? (RFC 6120 §8.2.3)"""
+"""Pending iqs, with the requests that wait for their answers (RFC 6120 §8.2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where does this stanza go? To a waiting request, to a service of a hosted domain, or out on the link."""
+"""Routes a stanza to a waiting request, to a service of a hosted domain, or out on the link."""
 
 from __future__ import annotations
 

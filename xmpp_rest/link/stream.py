@@ -1,4 +1,4 @@
-"""Which stanzas do the bytes of a stream hold? Our parser in the place of xmpppy's (`Dispatcher.Stream`), strict and fast."""
+"""The stream parser: splits the bytes of a stream into stanzas, strictly, in place of xmpppy's `Dispatcher.Stream`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do bytes get to the server and back? xmpppy's transport seam, filled with a socket that never blocks its owner.
+"""The transport of a stream: xmpppy's transport class, with a socket that never blocks its owner.
 
 xmpppy's own socket drains the peer before it parses, blocks in `sendall`, uses `select` and never times out. This one is driven by xmpppy's
 `Process` loop: `pending_data` says whether there is something to read. Whoever puts stanzas into the outbox writes them too, by `flush`:

@@ -1,4 +1,4 @@
-"""How are all hosted domains attached? One component stream each, and one place that knows how they are."""
+"""The component streams of all hosted domains, and their state."""
 
 from __future__ import annotations
 

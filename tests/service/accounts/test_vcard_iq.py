@@ -1,4 +1,4 @@
-"""Does the hosted domain answer for its accounts' vCards? (XEP-0054)"""
+"""The hosted domain answers for its accounts' vCards (XEP-0054)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does the callback of a whole domain get: all that is no account's? (wsgi.ini, [callback.NAME] address)"""
+"""The callback of a whole domain gets every stanza that is not for an account (wsgi.ini, [callback.NAME] address)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a stanza POSTed as the URL's owner was promised, and is every failure bounded and named? (rest-api §12)"""
+"""A stanza is POSTed as documented, and every failure is bounded and named (rest-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a callback do what mod_rest's does: probe, formats, kinds and events, and the bots that people have? (rest-api §12)"""
+"""A callback does what mod_rest's does: probe, formats, kinds and events, and existing bots (rest-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does every row of mod_rest's table of replies hold? (rest-api §12)"""
+"""Every row of mod_rest's table of replies (rest-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is what a callback was sent kept until it is answered, tried again as it is set, and given up without being lost?"""
+"""Stanzas for a callback are kept until they are answered, retried as configured, and given up without being lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the library that receivers use believe our signatures? (standardwebhooks.com)"""
+"""The library that receivers use accepts our signatures (standardwebhooks.com)."""
 
 from __future__ import annotations
 

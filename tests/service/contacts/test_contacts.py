@@ -1,4 +1,4 @@
-"""Do accounts and their contacts, here and elsewhere, come to the same view of a subscription? (RFC 6121 §3, §4)"""
+"""Accounts and their contacts, hosted and foreign, agree on the state of a subscription (RFC 6121 §3, §4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are privacy lists kept as Prosody keeps them, and noticed when they change? (XEP-0016)"""
+"""Privacy lists are stored as Prosody stores them, and changes take effect (XEP-0016)."""
 
 from __future__ import annotations
 

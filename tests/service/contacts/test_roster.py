@@ -1,4 +1,4 @@
-"""Is a roster kept as Prosody keeps it, whole and in one step? (data-api §5.2)"""
+"""Rosters are stored as Prosody stores them, and changed atomically (data-api §5.2)."""
 
 from __future__ import annotations
 

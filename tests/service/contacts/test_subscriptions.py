@@ -1,4 +1,4 @@
-"""Do the eight rows say what the tables of RFC 6121 appendix A say?"""
+"""The eight rows agree with the tables of RFC 6121 appendix A."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are pages of an archive what was asked for? (service/messages/archive.py, XEP-0313 §4)"""
+"""Pages of an archive (service/messages/archive.py, XEP-0313 §4)."""
 
 from __future__ import annotations
 

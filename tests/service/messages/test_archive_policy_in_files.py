@@ -1,4 +1,4 @@
-"""Does keeping a message in a storage of files read nothing of the recipient's archive, however long that is?"""
+"""Archiving a message in a storage of files reads nothing of the recipient's archive, however long it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do many messages of one account get into its archive in order, with few commits, and none at another's cost?"""
+"""The archive writer: many messages of one account, in order, with few commits, and separate failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are many stanzas sent in order, with few waits for the disk, and each with an outcome of its own?"""
+"""Batches: many stanzas are sent in order, with few waits for the disk, and each with an outcome of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are the answers to idempotency keys kept as long as they are promised, and not without bound?"""
+"""Answers to idempotency keys are kept as long as documented, and bounded."""
 
 from __future__ import annotations
 

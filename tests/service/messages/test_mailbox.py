@@ -1,4 +1,4 @@
-"""What becomes of a stanza for an account, and of one that it sends? (service/messages/mailbox.py, RFC 6121 §8.5)"""
+"""Stanzas to an account, and those that it sends (service/messages/mailbox.py, RFC 6121 §8.5)."""
 
 from __future__ import annotations
 

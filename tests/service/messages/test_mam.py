@@ -1,4 +1,4 @@
-"""Does an account's archive answer queries as XEP-0313 and XEP-0059 say?"""
+"""Queries to an account's archive (XEP-0313, XEP-0059)."""
 
 from __future__ import annotations
 

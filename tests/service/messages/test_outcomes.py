@@ -1,4 +1,4 @@
-"""Is what became of a stanza told truly, in any order of events? (decision 0009)"""
+"""Outcomes of stanzas are correct in any order of events (decision 0009)."""
 
 from __future__ import annotations
 

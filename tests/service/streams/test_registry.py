@@ -1,4 +1,4 @@
-"""Does a stream have every event once, in the order of the archive, whatever happens while it begins? (service/streams/registry.py)"""
+"""A stream has every event once, in the order of the archive, whatever happens while it starts (service/streams/registry.py)."""
 
 from __future__ import annotations
 

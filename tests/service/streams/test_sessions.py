@@ -1,4 +1,4 @@
-"""Do sessions, offline messages, orders and jobs hold over all processes of a gateway?"""
+"""Sessions, offline messages, broadcasts and jobs over all processes of a gateway."""
 
 from __future__ import annotations
 

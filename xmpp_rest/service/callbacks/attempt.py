@@ -1,4 +1,4 @@
-"""What came of one POST to a callback's URL: an answer for the sender, or a failure that may be over in a while?"""
+"""One attempt to POST a stanza to a callback's URL: the answer for the sender, a temporary failure or a final one."""
 
 from __future__ import annotations
 

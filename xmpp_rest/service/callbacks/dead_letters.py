@@ -1,4 +1,4 @@
-"""Which stanzas could not be delivered to a callback's URL? The latest of them, kept by the storage driver until somebody replays them."""
+"""Dead letters: the latest stanzas that could not be delivered to a callback's URL, stored until they are replayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is one stanza on its way to a callback's URL, and how is it written down until it is answered?"""
+"""A delivery: one stanza to a callback's URL, and its text in the journal until it is answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do connections to a callback's URL do that urllib3's do not? They bound the whole answer in time, and keep escapes in lower case."""
+"""HTTP connections to a callback's URL: urllib3's, with a deadline for the whole answer, and percent escapes in lower case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a stanza POSTed to a URL, and what came back? One URL, bounded in time, size and connections (rest-api §12)."""
+"""HTTP requests that POST a stanza to one URL, bounded in time, size and connections (rest-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a stanza wait for a callback's URL, and how does it get there at last? One `[callback.NAME]` section.
+"""The queue of stanzas for one callback's URL, a `[callback.NAME]` section.
 
 What is promised, and when: a stanza of a hosted sender is on disk when `take` returns, for the sender is told that it is kept. One that
 came on the link is written down by a thread of its own a few milliseconds later, with all that came meanwhile: nobody was told anything,

@@ -1,4 +1,4 @@
-"""How do a callback's dead letters get another chance? Queued again first, forgotten then: at the worst they come twice."""
+"""Replay of a callback's dead letters: each is queued before it is removed, so it may be delivered twice."""
 
 from __future__ import annotations
 

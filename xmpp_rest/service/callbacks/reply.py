@@ -1,4 +1,4 @@
-"""What does the answer of a callback's URL say to the sender of the stanza? The reply rules of mod_rest (rest-api §12)."""
+"""Replies from the answers of a callback's URL, by the rules of mod_rest (rest-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stanzas go to a callback, and to which one?"""
+"""Routes stanzas to callbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does the owner of a URL know that a request is the gateway's? Standard Webhooks signatures (standardwebhooks.com, 1.0.0)."""
+"""Signatures of requests to a callback's URL: Standard Webhooks (standardwebhooks.com, 1.0.0)."""
 
 from __future__ import annotations
 
