@@ -1,4 +1,4 @@
-"""How fast is the gateway beside its peers? Every scenario in one run on one machine: `make bench`, or `python -m bench --help`.
+"""The benchmark of the gateway beside its peers: every scenario in one run on one machine: `make bench`, or `python -m bench --help`.
 
 Peers that are not installed are left out; PROSODY_PLUGINS=/path/to/prosody-modules brings in mod_rest and mod_data_access.
 """

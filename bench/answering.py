@@ -1,4 +1,4 @@
-"""What is the least that a callback can be? An HTTP server that answers every POST with one message: `python bench/answering.py PORT`."""
+"""The smallest callback: an HTTP server that answers every POST with one message: `python bench/answering.py PORT`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is the least that an external component can be? XEP-0114 on a plain socket: to drink, to echo, to flood.
+"""The smallest external component: XEP-0114 on a plain socket, to receive, to echo, to flood.
 
 `python bench/bare.py sink|echo PORT DOMAIN SECRET` runs one; the flood runs inside the benchmark.
 """

@@ -1,4 +1,4 @@
-"""What is the least that a Flask application can do to have a stanza sent? No addressing, no negotiation, no errors, no accounts.
+"""The smallest Flask application that has a stanza sent: no addressing, no negotiation, no errors, no accounts.
 
 It bounds what the gateway can reach beside the same server. Each of its processes is a component of its own, so that none hands anything
 to another. BENCH_LINK is the server's port for components, BENCH_FOLDER takes the journals.

@@ -1,4 +1,4 @@
-"""What do messages, history and events of the client API cost? `python bench/client.py [--streams 200] [--archived 1000000]`
+"""The cost of messages, history and events of the client API: `python bench/client.py [--streams 200] [--archived 1000000]`
 
 A gateway of its own on loopback, SQLite, one process. Client and gateway share the machine's processors.
 """

@@ -1,4 +1,4 @@
-"""How fast is /data? GET, PUT and POST on each storage driver, and on Prosody's mod_data_access beside them.
+"""The speed of /data: GET, PUT and POST on each storage driver, and on Prosody's mod_data_access beside them.
 
     python bench/data.py [--seconds 3] [--clients 8] [--drivers sqlite,flatfile] [--postgres postgres://…]
     PROSODY_PLUGINS=/path/to/prosody-modules python bench/data.py

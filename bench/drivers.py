@@ -1,4 +1,4 @@
-"""What does each verb of each storage driver cost? `python bench/drivers.py [URL …]`
+"""The cost of each verb of each storage driver: `python bench/drivers.py [URL …]`
 
 Every number is the median of repeated calls, in microseconds. Writes include the wait for the disk.
 """

@@ -1,4 +1,4 @@
-"""What is the floor? An empty Flask view, served by gunicorn with the gateway's own worker."""
+"""The floor: an empty Flask view, served by gunicorn with the gateway's own worker."""
 
 from __future__ import annotations
 

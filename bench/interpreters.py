@@ -1,4 +1,4 @@
-"""By how much is a newer Python faster or slower? `python -m bench --interpreters python3.11,python3.13` prints the rows.
+"""Python versions compared: `python -m bench --interpreters python3.11,python3.13` prints the rows.
 
 Each interpreter runs the same gateway behind the same Prosody, in turn; the least processor time of the rounds counts. One that lacks
 the gateway's packages gets them in a virtual environment of its own.

@@ -1,4 +1,4 @@
-"""How many requests a second does a server answer? wrk, kept-alive connections, and what the answers cost its processes."""
+"""The load generator: wrk with kept-alive connections, requests per second, and what the answers cost the processes."""
 
 from __future__ import annotations
 

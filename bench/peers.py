@@ -1,4 +1,4 @@
-"""Which servers are measured against each other? Prosody with its HTTP modules, ejabberd, the floor; each with the same accounts."""
+"""The servers that are compared: Prosody with its HTTP modules, ejabberd, the floor; each with the same accounts."""
 
 from __future__ import annotations
 

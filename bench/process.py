@@ -1,4 +1,4 @@
-"""Reads how much processor time and memory the processes of a server use (Linux, /proc)."""
+"""Processor time and memory of a server's processes (Linux, /proc)."""
 
 from __future__ import annotations
 

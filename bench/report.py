@@ -1,4 +1,4 @@
-"""How are the results shown? A table in Markdown, with what it was measured on."""
+"""The report: results as a table in Markdown, with the machine that they were measured on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured against whom, and what should come out? Data alone."""
+"""The scenarios: what is measured, against which peers, with which target. Data alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The servers that are up during a run, by the names that scenarios use."""
+"""The servers of a run, and the names by which scenarios ask for them."""
 
 from __future__ import annotations
 

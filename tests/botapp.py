@@ -1,4 +1,4 @@
-"""What do tests of callbacks need? A gateway with a bot's address, the web service behind it, and what its users get."""
+"""A gateway with a bot's address, the web service behind it, and what its users get, for tests of callbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do most tests need? A gateway of their own, on its own data, and a client that talks HTTP to it."""
+"""Fixtures of most tests: a gateway on its own data, and a client that talks HTTP to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the server, as it is started by its users, keep to RFC 9112, and believe in proxies only where it was told to?"""
+"""The server, started as users start it, follows RFC 9112, and trusts proxies only where configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do the parts become one WSGI application?"""
+"""The WSGI application: `create_app` builds it from its parts."""
 
 from __future__ import annotations
 

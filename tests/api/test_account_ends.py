@@ -1,4 +1,4 @@
-"""Does a token end with what it was issued for, however that ends, and is nothing of an account left to whoever gets its name?"""
+"""A token ends with the account that it was issued for, and a later account of the name inherits nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a page get a token from the user, and nobody else anything? (RFC 6749 §4.2; commands-api §13)"""
+"""A page gets a token only from the user (RFC 6749 §4.2; commands-api §13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a block list obeyed, at every way in and out, and is it the one that a Prosody on the same storage has? (XEP-0191)"""
+"""Block lists hold in both directions, and are those of a Prosody on the same storage (XEP-0191)."""
 
 from __future__ import annotations
 

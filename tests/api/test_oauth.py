@@ -1,4 +1,4 @@
-"""Does /oauth/token give tokens for passwords, and say in the words of RFC 6749 §5 why not? (RFC 6749 §4.3, RFC 7009)"""
+"""/oauth/token issues tokens for passwords, and answers errors as RFC 6749 §5 says (RFC 6749 §4.3, RFC 7009)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the gateway say how it is, and to whom?"""
+"""/health and /status: the state of the gateway, and who may see it."""
 
 from __future__ import annotations
 

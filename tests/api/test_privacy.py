@@ -1,4 +1,4 @@
-"""Does an account's default privacy list hold, at every way in and out? (XEP-0016; commands-api §12)"""
+"""An account's default privacy list holds in both directions (XEP-0016; commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a Prosody on the same storage see what came over HTTP, and does nothing in it that Prosody ignores become an error?"""
+"""A Prosody on the same storage sees changes made over HTTP, and content that Prosody ignores is not an error."""
 
 from __future__ import annotations
 

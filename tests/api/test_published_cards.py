@@ -1,4 +1,4 @@
-"""Are the vCards that Prosody keeps as published items read, and is none of what is set thrown away? (XEP-0292; decision 0025)"""
+"""vCards that Prosody stores as published items are read, and changes are not lost (XEP-0292; decision 0025)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a body that ended before its time refused by every API? (RFC 9112 §8)"""
+"""A truncated body is refused by every API (RFC 9112 §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does each API answer while the storage fails, where credentials are read too, and what to a mistake of our own?"""
+"""Answers of each API while the storage fails, also for credentials, and after an internal error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do valid credentials pass at every API, whatever else comes from their address, and are wrong ones slowed?"""
+"""Throttling: valid credentials pass at every API, whatever else comes from their address, and wrong ones are slowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a bearer token open at each API? (commands-api §13; `send:` is our own)"""
+"""Bearer tokens at each API (commands-api §13; `send:` is our own)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom does an Authorization field let in? (RFC 7617, RFC 6750, rest-api §2)"""
+"""Authorization fields and the callers that they authenticate (RFC 7617, RFC 6750, rest-api §2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are passwords kept as Prosody keeps them, and checked in every form that it writes? (RFC 5802, data-api §5.1)"""
+"""Passwords are stored as Prosody stores them, and checked in every form that it writes (RFC 5802, data-api §5.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rule opens which command to whom? (commands-api §5)"""
+"""Rules, and the commands that they open (commands-api §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is guessing slowed, whoever else comes from the same address, and does the right one pass at any time?"""
+"""Throttle: guessing is slowed, and valid credentials from the same address always pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a client written for ejabberd work unchanged? PyPI's xmpp-backends, over HTTP and over the command line."""
+"""A client written for ejabberd works unchanged: PyPI's xmpp-backends, over HTTP and over the command line."""
 
 from __future__ import annotations
 

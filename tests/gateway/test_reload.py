@@ -1,4 +1,4 @@
-"""Is a changed configuration in force once `reload_config` says so, and named where it is not? (commands-api §12)"""
+"""A changed configuration is in force after `reload_config`, or named in its answer (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a second gateway on the same storage and domain refuse to start, and the first one end if it has lost the storage?"""
+"""A second gateway on the same storage and domain refuses to start, and the first one ends if it has lost the storage."""
 
 from __future__ import annotations
 

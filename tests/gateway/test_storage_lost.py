@@ -1,4 +1,4 @@
-"""Does the gateway come back when its database does, whatever became of its processes meanwhile?"""
+"""The gateway recovers when its database does, whatever happened to its processes in the meantime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a body read whole, once and no further, however the server hands it on?"""
+"""A body is read whole, once and no further, however the server provides it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a stream closed, and only once, whatever becomes of the request?"""
+"""A stream is closed exactly once, however the request ends."""
 
 from __future__ import annotations
 

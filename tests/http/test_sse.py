@@ -1,4 +1,4 @@
-"""Are event streams written as the HTML standard says, with a heartbeat and an end? (http/sse.py, http/client_gone.py)"""
+"""Event streams follow the HTML standard, with a heartbeat and an end (http/sse.py, http/client_gone.py)."""
 
 from __future__ import annotations
 

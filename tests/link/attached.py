@@ -1,4 +1,4 @@
-"""What do the tests of a component need beside a scripted server?"""
+"""A component beside a scripted server, for tests."""
 
 from __future__ import annotations
 

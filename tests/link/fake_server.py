@@ -1,4 +1,4 @@
-"""What may a server do to a component? A scripted one on loopback, for what the real ones do not do when they are asked to."""
+"""A scripted server on loopback, for what real servers do not do on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a stream end in a clean way, whatever the server does, and begin again without a storm? (XEP-0114; RFC 6120 §4.9)"""
+"""A stream ends cleanly whatever the server does, and reconnects without a storm (XEP-0114; RFC 6120 §4.9)."""
 
 from __future__ import annotations
 

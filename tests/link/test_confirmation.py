@@ -1,4 +1,4 @@
-"""Which stanzas does the server have for good, and which are sent again? (docs/decisions/0009-outbox-on-disk.md)"""
+"""Stanzas that the server has confirmed, and those that are sent again (docs/decisions/0009-outbox-on-disk.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is what is put into the outbox written whole, in order and at once, by whoever puts it, until the stream ends?"""
+"""What is put into the outbox is written whole, in order and at once, from any thread, until the stream ends."""
 
 from __future__ import annotations
 

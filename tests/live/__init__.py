@@ -1,1 +1,1 @@
-"""Do the gateway and Debian's own Prosody and ejabberd understand each other? Everything here is marked `live`."""
+"""The gateway with Debian's own Prosody and ejabberd. Everything here is marked `live`."""

@@ -1,4 +1,4 @@
-"""How does a test play the web service behind a callback: record each request, answer by a table?"""
+"""The web service behind a callback, for tests: records each request, answers by a table."""
 
 from __future__ import annotations
 

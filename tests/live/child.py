@@ -1,4 +1,4 @@
-"""How does a test own a real server process: start it, wait until its ports answer, stop it, show its log?"""
+"""A real server process of a test: starts it, waits until its ports answer, stops it, shows its log."""
 
 from __future__ import annotations
 

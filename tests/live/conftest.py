@@ -1,4 +1,4 @@
-"""Which servers do the live tests run against, and who starts and stops what?"""
+"""Fixtures of the live tests: the servers, and their start and stop."""
 
 from __future__ import annotations
 

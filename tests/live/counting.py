@@ -1,4 +1,4 @@
-"""Did every message arrive, once or again, and in order? Senders that insist, a receiver that writes everything down."""
+"""Counted messages: senders that retry, and a receiver that records arrivals, repetitions and order."""
 
 from __future__ import annotations
 

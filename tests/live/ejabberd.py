@@ -1,4 +1,4 @@
-"""How do the tests run Debian's ejabberd for themselves alone?
+"""Debian's ejabberd, run for the tests alone.
 
 The gateway attaches each of its domains by a stream of its own. A listener that has one password and no list of `hosts` gives each stream
 its own domain; with `hosts`, every stream would carry all of them, in turn at random, and the order of messages would be lost.

@@ -1,4 +1,4 @@
-"""How do the tests run Debian's Prosody for themselves alone?"""
+"""Debian's Prosody, run for the tests alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often does the gateway connect, and what does it do when the network fails? A TCP relay that counts and can be cut."""
+"""A TCP relay that counts connections and can be cut, for tests of network failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can a stranger with an ordinary client disturb anybody but himself? While he tries, others write both ways, and nothing of it is lost."""
+"""A stranger with an ordinary client disturbs only himself: others write in both directions meanwhile, without loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a user of a real server get for each thing that a callback may answer?"""
+"""What a user of a real server gets for each answer of a callback."""
 
 from __future__ import annotations
 

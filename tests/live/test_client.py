@@ -1,4 +1,4 @@
-"""Do accounts that use the client API and users of a real server see the same messages, contacts and rooms?"""
+"""Accounts of the client API and users of a real server see the same messages, contacts and rooms."""
 
 from __future__ import annotations
 

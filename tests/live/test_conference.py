@@ -1,4 +1,4 @@
-"""Can users of a real server meet in rooms of the gateway, and do commands reach them there?"""
+"""Users of a real server meet in rooms of the gateway, and commands reach them there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is every one of many messages delivered, in order, when servers and processes end in the middle of them?"""
+"""Each of many messages is delivered, in order, although servers and processes end meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the files below deploy/ work as they are written? nginx before the gateway, other WSGI servers, the servers' snippets."""
+"""The files below deploy/ work unchanged: nginx before the gateway, other WSGI servers, the servers' snippets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do messages, presence and iqs go both ways between HTTP and the users of a real server?"""
+"""Messages, presence and iqs go both ways between HTTP and the users of a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can the rest of this folder be believed? The servers, users, callback and proxy, tried against each other without the gateway."""
+"""The harness of this folder: servers, users, callback and proxy, tried against each other without the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the one stream that everybody shares survive whatever an HTTP client posts?"""
+"""The shared stream survives whatever an HTTP client posts."""
 
 from __future__ import annotations
 

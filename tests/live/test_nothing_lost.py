@@ -1,4 +1,4 @@
-"""Is everything that was accepted delivered, and in order, whatever fails in between?"""
+"""Every accepted stanza is delivered, in order, whatever fails in between."""
 
 from __future__ import annotations
 

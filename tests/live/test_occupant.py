@@ -1,4 +1,4 @@
-"""Does an address without an account stay in a room of a real server, until the gateway stops?"""
+"""An address without an account stays in a room of a real server until the gateway stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the sender of a message hear what became of it?"""
+"""The sender of a message learns its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do several processes serve as one: messages, iqs, event streams and callbacks from any of them, and nothing twice?"""
+"""Several processes serve as one: messages, iqs, event streams and callbacks from any of them, and nothing twice."""
 
 from __future__ import annotations
 

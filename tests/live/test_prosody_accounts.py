@@ -1,4 +1,4 @@
-"""Do accounts, roles and tokens mean to the gateway what they mean to a Prosody that runs on the same files?"""
+"""Accounts, roles and tokens mean the same to the gateway and to a Prosody that runs on the same files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do vCards and block lists mean to the gateway what they mean to a Prosody that takes turns with it on the same files?"""
+"""vCards and block lists mean the same to the gateway and to a Prosody that uses the same files in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the link, and of what waits for it, when the server or the network goes away?"""
+"""The link, and what waits for it, when the server or the network goes away."""
 
 from __future__ import annotations
 

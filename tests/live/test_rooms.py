@@ -1,4 +1,4 @@
-"""Can HTTP take part in a room (XEP-0045) of a real server?"""
+"""HTTP clients take part in a room (XEP-0045) of a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a test act as an XMPP user, or as a bare component? slixmpp in a background thread, behind calls that block."""
+"""XMPP users and bare components for tests: slixmpp in a background thread, with calls that block."""
 
 from __future__ import annotations
 

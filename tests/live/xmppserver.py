@@ -1,4 +1,4 @@
-"""What do the tests expect of an XMPP server, whichever it is?"""
+"""The interface of an XMPP server in the tests."""
 
 from __future__ import annotations
 

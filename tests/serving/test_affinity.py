@@ -1,4 +1,4 @@
-"""Has each worker a processor of its own, as long as there are enough?"""
+"""Each worker has a processor of its own, as long as there are enough."""
 
 from __future__ import annotations
 

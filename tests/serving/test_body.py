@@ -1,4 +1,4 @@
-"""Is the next request on a connection found behind every body, read or not; and may a body take the time that it needs?"""
+"""The next request on a connection is found after every body, read or not; a slow body has time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a connection's parser, which remembers, come to the same as gunicorn's, which does not?"""
+"""The parser of a connection, which remembers, agrees with gunicorn's, which does not."""
 
 from __future__ import annotations
 

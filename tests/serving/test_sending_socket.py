@@ -1,4 +1,4 @@
-"""Does the worker's socket wait in the kernel, and send the head of an answer together with its body?"""
+"""The worker's socket waits in the kernel, and sends the head of an answer together with its body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does each worker get its share of the connections, whatever the others do?"""
+"""Each worker gets its share of the connections, whatever the others do."""
 
 from __future__ import annotations
 

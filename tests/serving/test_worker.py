@@ -1,4 +1,4 @@
-"""Can slow, silent or lingering clients keep the worker's threads, or its accept loop, to themselves?"""
+"""Slow, silent or lingering clients cannot keep the worker's threads, or its accept loop, for themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking? HTTP authentication for resources; an API overrides what it does differently (RFC 9110 §11)."""
+"""HTTP authentication of resources; an API overrides what it does differently (RFC 9110 §11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns the stream of an account's events into server-sent events, written as the dialect says."""
+"""Event streams over HTTP: an account's events as server-sent events, in the form of each dialect."""
 
 from __future__ import annotations
 

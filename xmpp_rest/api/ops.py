@@ -1,4 +1,4 @@
-"""Is the gateway well? `/health` for machines, `/status` for its administrators."""
+"""`/health` for machines, and `/status` for administrators."""
 
 from __future__ import annotations
 

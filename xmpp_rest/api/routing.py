@@ -1,4 +1,4 @@
-"""Converters and rules for URLs that are data, and for methods that are not registered."""
+"""Routing of URLs that are data, and of unregistered methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a gateway keep the lease of its storage, and how does it notice that it has lost it? (decision 0022)"""
+"""The storage lease of a gateway: renews it, and notices when it is lost (decision 0022)."""
 
 from __future__ import annotations
 

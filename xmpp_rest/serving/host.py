@@ -1,4 +1,4 @@
-"""Is this the value of a Host field? (RFC 9110 §7.2, RFC 3986 §3.2.2)"""
+"""Checks of the value of a Host field (RFC 9110 §7.2, RFC 3986 §3.2.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is the application served? gunicorn, set up from wsgi.ini (notes: gunicorn reads no ini itself)."""
+"""The server: gunicorn, configured from wsgi.ini (gunicorn itself reads no ini file)."""
 
 from __future__ import annotations
 

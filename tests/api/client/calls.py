@@ -1,4 +1,4 @@
-"""How do these tests call the API?"""
+"""Calls of the client API, for the tests of this folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do these tests read an event stream? Without a server, as the WSGI response gives it."""
+"""A reader of event streams for tests: without a server, from the WSGI response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a value fit a schema? As much of JSON Schema 2020-12 as the description of the client API uses; any other keyword is an error."""
+"""A validator for the part of JSON Schema 2020-12 that the description of the client API uses; other keywords are errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the name of a user without a domain refused wherever an address is expected? (service/messages/sendable.py)"""
+"""The name of a user without a domain is refused wherever an address is expected (service/messages/sendable.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do routes, credentials, formats, errors and CORS keep the rules that all endpoints share? (client-api §1)"""
+"""Routes, credentials, formats, errors and CORS follow the rules that all endpoints share (client-api §1)."""
 
 from __future__ import annotations
 

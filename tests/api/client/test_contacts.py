@@ -1,4 +1,4 @@
-"""Do /api/contacts and /api/contacts/{jid} answer as the specification says, status and text? (client-api §7, §10)"""
+"""/api/contacts and /api/contacts/{jid}: status and text of every answer (client-api §7, §10)."""
 
 from __future__ import annotations
 

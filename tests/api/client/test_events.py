@@ -1,4 +1,4 @@
-"""Does /api/sse report what it should, to whom it should, as it should? (client-api §8)"""
+"""/api/sse: events, their recipients and their form (client-api §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does GET /api/messages show the right page of the archive, item by item? (client-api §2.2, §5, §6)"""
+"""GET /api/messages returns the right page of the archive, item by item (client-api §2.2, §5, §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the description of the client API complete, and found where it should be? (What it says of answers: conftest.py)"""
+"""The description of the client API is complete, and served. (Its answers are checked in conftest.py.)"""
 
 from __future__ import annotations
 

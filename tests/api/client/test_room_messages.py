@@ -1,4 +1,4 @@
-"""Is what is said in a room kept, paged and heard as the specification says? (client-api §4, §6, §8.2, §8.3)"""
+"""Messages of rooms: archived, paged and pushed as specified (client-api §4, §6, §8.2, §8.3)."""
 
 from __future__ import annotations
 

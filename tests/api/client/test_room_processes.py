@@ -1,4 +1,4 @@
-"""Do rooms stay whole when several processes serve the same gateway? Two of them over one data folder, one of which owns the link."""
+"""Rooms with several processes of one gateway: two over one data folder, one of which owns the link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is it bounded how many rooms one account owns, and how many people of other servers are in them, without keeping anybody from leaving?"""
+"""Quotas of rooms: owned rooms and foreign occupants are bounded, and leaving is always possible."""
 
 from __future__ import annotations
 

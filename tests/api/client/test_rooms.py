@@ -1,4 +1,4 @@
-"""Do /api/rooms and what is below it answer as the specification says, status and text? (client-api §3, §10)"""
+"""/api/rooms and the paths below it: status and text of every answer (client-api §3, §10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does POST /api/messages send what it is given, and refuse the rest word by word? (client-api §2.1)"""
+"""POST /api/messages sends valid messages, and refuses others with the specified texts (client-api §2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do event streams keep their word on real connections: at once, in order, without loss, and in nobody's way? (client-api §8)"""
+"""Event streams on real connections: immediate, in order, without loss, and independent of each other (client-api §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do the tests of this folder call a command?"""
+"""Fixtures that call commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the account commands make, remove and check accounts as the peer's do?"""
+"""Commands that make, remove and check accounts, as the peer's do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can archives be counted and cleared by command? (commands-api §12)"""
+"""Commands that count and clear archives (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are arguments converted, and refused, as the peer does it? (commands-api §7)"""
+"""Arguments are converted and refused as by the peer (commands-api §7)."""
 
 from __future__ import annotations
 

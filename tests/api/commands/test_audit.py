@@ -1,4 +1,4 @@
-"""Is every call written down, on one line, without a secret? (commands-api §16)"""
+"""The audit has one line for each call, without secrets (commands-api §16)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do bans, figures and last activity work as the peer's do? (commands-api §10, §12)"""
+"""Bans, statistics and last activity work as the peer's do (commands-api §10, §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the functions fit their declarations, and does the catalogue hold what the peer has?"""
+"""Functions match their declarations, and the catalogue has what the peer has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does what is written into an account's stores (/data) harm nobody else, and speak in nobody else's name?"""
+"""Invalid content of an account's stores (/data) harms no other account, and cannot impersonate one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does docs/commands.md tell the truth? Its examples are sent, and its list of commands is compared."""
+"""docs/commands.md is correct: its examples are sent, and its list of commands is compared."""
 
 from __future__ import annotations
 

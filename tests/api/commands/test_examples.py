@@ -1,4 +1,4 @@
-"""Does the gateway answer recorded requests as the peer did? (tests/api/vectors/commands_examples.json)
+"""Recorded requests are answered as by the peer (tests/api/vectors/commands_examples.json).
 
 `exact`: the same status and JSON value. `shape`: the same status and types; lists look like their first recorded element.
 """

@@ -1,4 +1,4 @@
-"""Does the help of a command say what its declaration says?"""
+"""The help of a command agrees with its declaration."""
 
 from __future__ import annotations
 

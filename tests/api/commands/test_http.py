@@ -1,4 +1,4 @@
-"""Do URLs, methods and header fields work as the peer's do? (commands-api §1, §3, §6)"""
+"""URLs, methods and header fields work as the peer's do (commands-api §1, §3, §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are logs reopened and rotated where there are any, and is nothing done where there is nothing?"""
+"""Logs are reopened and rotated if there are any."""
 
 from __future__ import annotations
 

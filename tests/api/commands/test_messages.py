@@ -1,4 +1,4 @@
-"""What do commands send, what waits for who is offline, and what is cleared away? (commands-api §12)"""
+"""Commands that send messages, and that count and remove offline ones (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do bearer tokens open what their scopes and their owner allow, and nothing else? (commands-api §13, §5)"""
+"""Bearer tokens open what their scopes and their owner allow, and nothing else (commands-api §13, §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are requests checked in the peer's order, whatever else is wrong with them? (commands-api §2)"""
+"""Requests are checked in the peer's order, whatever else is wrong with them (commands-api §2)."""
 
 from __future__ import annotations
 

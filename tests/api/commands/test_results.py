@@ -1,4 +1,4 @@
-"""Are results shown as the peer shows them? (commands-api §8)"""
+"""Results have the peer's form (commands-api §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the rules of wsgi.ini open over HTTP what they say, and are mistakes in them named? (commands-api §5)"""
+"""The rules of wsgi.ini over HTTP, and mistakes in them (commands-api §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the commands about rooms as such answer as the peer's do? (commands-api §12)"""
+"""Commands about rooms answer as the peer's do (commands-api §12)."""
 
 from __future__ import annotations
 

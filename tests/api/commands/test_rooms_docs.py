@@ -1,4 +1,4 @@
-"""Does docs/conference.md tell the truth? Its examples are sent."""
+"""docs/conference.md is correct: its examples are sent."""
 
 from __future__ import annotations
 

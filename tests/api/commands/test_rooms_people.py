@@ -1,4 +1,4 @@
-"""Do the commands about people in rooms answer as the peer's do? (commands-api §10, §12)"""
+"""Commands about people in rooms answer as the peer's do (commands-api §10, §12)."""
 
 from __future__ import annotations
 

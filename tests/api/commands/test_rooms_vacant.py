@@ -1,4 +1,4 @@
-"""Do rooms that a command has made, and that nobody has entered, go after a while? ([conference] unused_after)"""
+"""Rooms that a command has made, and that nobody has entered, are removed after a while ([conference] unused_after)."""
 
 from __future__ import annotations
 

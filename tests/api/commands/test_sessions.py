@@ -1,4 +1,4 @@
-"""Who counts as online, and what ends it? (commands-api §12, sessions)"""
+"""Sessions: who is online, and how a session ends (commands-api §12, sessions)."""
 
 from __future__ import annotations
 

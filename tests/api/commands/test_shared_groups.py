@@ -1,4 +1,4 @@
-"""Do shared roster groups work as the peer's do? (commands-api §12)"""
+"""Shared roster groups work as the peer's do (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does any command claim to have done what it could not do? Each is run with the example of its help on a storage that fails."""
+"""No command reports success after a failure: each is run with the example of its help on a storage that fails."""
 
 from __future__ import annotations
 

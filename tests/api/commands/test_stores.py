@@ -1,4 +1,4 @@
-"""Do vCards, private data and rosters come out as they went in, and as Prosody keeps them? (commands-api §12, data-api §5)"""
+"""vCards, private data and rosters are returned as they were set, and stored as Prosody stores them (commands-api §12, data-api §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are texts refused that could never be sent, before they are stored?"""
+"""Texts that could never be sent are refused before they are stored."""
 
 from __future__ import annotations
 

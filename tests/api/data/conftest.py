@@ -1,4 +1,4 @@
-"""What do the tests of /data share? Applications on both storages that a Prosody knows, and a way to ask them."""
+"""Fixtures of /data: applications on both storages that Prosody knows, and a way to call them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may come in, and to which stores?"""
+"""Access to /data: callers and their stores."""
 
 from __future__ import annotations
 

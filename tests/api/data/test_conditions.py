@@ -1,4 +1,4 @@
-"""Does nobody overwrite what they have not seen? Entity tags, If-Match, If-None-Match."""
+"""Conditional requests: entity tags, If-Match, If-None-Match keep callers from overwriting unseen changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does anything that a client sends break /data? Every answer must be one that the API knows, and the account be none the worse."""
+"""Hostile requests to /data: every answer is a known one, and the account is not damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is what an account stores bounded, and does a look cost no more than a look? (decision 0018)"""
+"""What an account stores is bounded, and reading costs no more than reading (decision 0018)."""
 
 from __future__ import annotations
 

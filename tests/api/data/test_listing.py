@@ -1,4 +1,4 @@
-"""Which stores does an account have?"""
+"""The list of the stores of an account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which store does a path name?"""
+"""Paths of stores."""
 
 from __future__ import annotations
 

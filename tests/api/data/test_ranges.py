@@ -1,4 +1,4 @@
-"""Which part of a list does `Range: items=…` give?"""
+"""Parts of lists by `Range: items=…`."""
 
 from __future__ import annotations
 

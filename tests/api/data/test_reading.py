@@ -1,4 +1,4 @@
-"""What does a GET show, and in which format?"""
+"""GET: content and format of a store."""
 
 from __future__ import annotations
 

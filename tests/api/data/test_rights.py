@@ -1,4 +1,4 @@
-"""Who reads and writes which store? The table of decision 0017, by every method (data-api §1.3)."""
+"""Rights on stores: the table of decision 0017, by every method (data-api §1.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a value on its way in and out? (The tables of Lua and JSON values.)"""
+"""Values on their way in and out (the tables of Lua and JSON values)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do PUT, POST and DELETE keep, and what do they answer?"""
+"""PUT, POST and DELETE: what they store, and their answers."""
 
 from __future__ import annotations
 

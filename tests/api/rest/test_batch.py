@@ -1,4 +1,4 @@
-"""Are the stanzas of a batch sent in order, and is each answered on a line of its own, whatever the body is? (application/x-ndjson)"""
+"""Batches: stanzas are sent in order, and each is answered on a line of its own, whatever the body is (application/x-ndjson)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can administrators see how callbacks are, read what could not be delivered, and have it tried again?"""
+"""Administrators see the state of callbacks, read dead letters, and replay them."""
 
 from __future__ import annotations
 

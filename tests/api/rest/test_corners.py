@@ -1,4 +1,4 @@
-"""What does /rest do where path, media type, size and method meet their edges? (rest-api §1, §3, §4, §10; json-mapping §5)"""
+"""Edge cases of path, media type, size and method at /rest (rest-api §1, §3, §4, §10; json-mapping §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does docs/rest.md tell the truth where it can be asked?"""
+"""docs/rest.md is correct, as far as it can be tested."""
 
 from __future__ import annotations
 

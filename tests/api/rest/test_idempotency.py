@@ -1,4 +1,4 @@
-"""Is a request with an Idempotency-Key done once, whoever loses which answer? (draft-ietf-httpapi-idempotency-key-header)"""
+"""Idempotency: a request with an Idempotency-Key is done once, whichever answer is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does each request get its own answer, whatever the one before it said? Formats by turns, and callers by turns."""
+"""Each request gets its own answer, whatever the one before it was: formats and callers in turn."""
 
 from __future__ import annotations
 

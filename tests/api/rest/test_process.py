@@ -1,4 +1,4 @@
-"""Does a gateway that is a process of its own keep what it promised: batches in constant memory, callbacks through a kill -9?"""
+"""A gateway in a process of its own: batches in constant memory, callbacks that survive a kill -9."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does /rest/echo answer what mod_rest answered, request by request? The recorded conversions, over HTTP."""
+"""/rest/echo answers as mod_rest did: the recorded conversions, over HTTP."""
 
 from __future__ import annotations
 

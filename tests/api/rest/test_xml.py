@@ -1,4 +1,4 @@
-"""Does /rest do with XML what mod_rest does? Every status, condition and text (rest-api §1, §2, §3, §6-§11)."""
+"""/rest handles XML as mod_rest does: every status, condition and text (rest-api §1, §2, §3, §6-§11)."""
 
 from __future__ import annotations
 

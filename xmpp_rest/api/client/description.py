@@ -1,4 +1,4 @@
-"""`/api-docs/openapi.json`: where do programs find the description of the client API?"""
+"""`/api-docs/openapi.json`: serves the description of the client API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which page of an archive does a query string ask for? (client-api §1.5, §6)"""
+"""Pages of history: the part of an archive that a query string selects (client-api §1.5, §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom does a field or segment name? The refusal repeats what was given (client-api §3.8, §7)."""
+"""Addresses in fields and segments of the client API; an error repeats the given text (client-api §3.8, §7)."""
 
 from __future__ import annotations
 

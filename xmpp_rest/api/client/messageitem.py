@@ -1,4 +1,4 @@
-"""How does a one-to-one message look in the history and in events? (client-api §2.2, §5.1, §5.2)"""
+"""One-to-one messages as JSON, in the history and in events (client-api §2.2, §5.1, §5.2)."""
 
 from __future__ import annotations
 

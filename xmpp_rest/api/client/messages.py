@@ -1,4 +1,4 @@
-"""`/api/messages`: what does a user send and read? (client-api §2, §6)"""
+"""`/api/messages`: sends messages and reads the history (client-api §2, §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does the client API say of itself to programs? Its description in OpenAPI 3.1.
+"""The OpenAPI 3.1 description of the client API.
 
 What all operations have in common is added to each here. A test holds every answer of the API against it.
 """

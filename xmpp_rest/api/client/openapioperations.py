@@ -1,4 +1,4 @@
-"""Which operations does the client API have, and what does each answer? One line for each (client-api §12)."""
+"""The operations of the client API and their answers, one line each, for its description (client-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which shapes do the values of the client API have? The schemas of its OpenAPI description (JSON Schema 2020-12)."""
+"""The schemas of the values of the client API, for its OpenAPI description (JSON Schema 2020-12)."""
 
 from __future__ import annotations
 

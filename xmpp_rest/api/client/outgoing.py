@@ -1,4 +1,4 @@
-"""Which optional elements may a sent message have? (client-api §11: what other servers of this API only read)
+"""Optional elements of sent messages (client-api §11: those that other servers of this API only read).
 
 What is not text does not count, and is not an error: those servers pass over these keys.
 """

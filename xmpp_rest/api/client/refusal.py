@@ -1,4 +1,4 @@
-"""What does the client API answer when it refuses? A JSON string, or in generation 3 nothing (client-api §1.6, §10)."""
+"""Errors of the client API: a JSON string, or in generation 3 nothing (client-api §1.6, §10)."""
 
 from __future__ import annotations
 

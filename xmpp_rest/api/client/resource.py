@@ -1,4 +1,4 @@
-"""What do all resources of the client API have in common? Credentials, JSON bodies, refusals, and the order of checks (client-api §1).
+"""The base of all resources of the client API: credentials, JSON bodies, errors, and the order of checks (client-api §1).
 
 The order of checks (client-api §1.7) is that of the machine: method, credentials, `Accept`, content type; then `get`, `post`, `put` or
 `delete` of the resource looks at the path, at the query or body, and at what exists and who may.

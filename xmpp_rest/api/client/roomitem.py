@@ -1,4 +1,4 @@
-"""How does a stanza from a room look in the history of the room and in events? (client-api §4.2)"""
+"""Stanzas of rooms as JSON, in the history of the room and in events (client-api §4.2)."""
 
 from __future__ import annotations
 

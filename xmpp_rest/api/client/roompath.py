@@ -1,4 +1,4 @@
-"""Which room does a segment of the path name, and what is answered when the rooms refuse? (client-api §3.2)"""
+"""Rooms in paths of the client API, and the answers when a room refuses (client-api §3.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which resource does a path of the client API name, and with which segments? (client-api §1.1)
+"""Routes of the client API: paths, their resources and segments (client-api §1.1).
 
 A segment may be an address with a resource, `bob@example.net%2Fphone`.
 """

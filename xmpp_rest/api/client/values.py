@@ -1,4 +1,4 @@
-"""How are the values of the client API read and written? Addresses, texts, integers, times (client-api §1.4, §1.5, §1.9)."""
+"""Values of the client API, read and written: addresses, texts, integers, times (client-api §1.4, §1.5, §1.9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do the arguments of a request become those of a command? (commands-api §7)"""
+"""Arguments of commands from those of a request (commands-api §7)."""
 
 from __future__ import annotations
 

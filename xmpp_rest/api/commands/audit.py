@@ -1,4 +1,4 @@
-"""What is written down about a call? One line: who, what, from where, with what result; never a secret (commands-api §16)."""
+"""The audit of calls: one line with caller, command, address and result; never a secret (commands-api §16)."""
 
 from __future__ import annotations
 

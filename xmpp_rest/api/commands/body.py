@@ -1,4 +1,4 @@
-"""Which arguments does a request give? A JSON object in a POST, the query in a GET (commands-api §3)."""
+"""The arguments in a request: a JSON object in a POST, the query in a GET (commands-api §3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls? The peer's reading of an Authorization field (commands-api §4)."""
+"""The caller of a command, by the peer's reading of an Authorization field (commands-api §4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which commands does the peer know, in which versions, and how is each of them declared?
+"""The catalogue of the peer's commands, with their versions and declarations.
 
 `catalogue.json` beside this file holds one declaration a line: facts about ejabberd 26.07 with summaries of our own. What the gateway
 offers is decided by the functions that are bound to declarations (`registry.py`). `arguments.json` says what the arguments of those are:

@@ -1,4 +1,4 @@
-"""How does Erlang write a JSON value? In messages about arguments (commands-api §7)."""
+"""JSON values in Erlang syntax, for messages about arguments (commands-api §7)."""
 
 from __future__ import annotations
 

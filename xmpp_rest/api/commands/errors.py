@@ -1,4 +1,4 @@
-"""Which errors does the command API send, and in which of its two shapes? (commands-api §9)
+"""Errors of the command API, in its two shapes (commands-api §9).
 
 Objects say `{"status": "error", "code": …, "message": …}`; everything else is a bare JSON string.
 """

@@ -1,4 +1,4 @@
-"""Which version of a command was a call written for that names none? Its argument names tell, where versions differ in them.
+"""The version of a command for calls that name none, found by the argument names.
 
 Of our own: the peer runs the newest, and refuses what was written for an older one.
 """

@@ -1,4 +1,4 @@
-"""Which command in which version does a URL name? (commands-api §1, §6)"""
+"""Paths of commands: name and version in a URL (commands-api §1, §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which function runs a command in a version? (commands-api §6, §15)"""
+"""The registry of commands: the function of each in each version (commands-api §6, §15)."""
 
 from __future__ import annotations
 

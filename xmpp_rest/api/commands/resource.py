@@ -1,4 +1,4 @@
-"""How does a request become the run of a command? The order of checks of the peer, on the state machine (commands-api §2)."""
+"""The resource of commands: runs a command for a request, with the checks in the peer's order (commands-api §2)."""
 
 from __future__ import annotations
 

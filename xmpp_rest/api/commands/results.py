@@ -1,4 +1,4 @@
-"""How does the result of a command become JSON? (commands-api §8)
+"""Results of commands as JSON (commands-api §8).
 
 A command returns bool or NotDone for a rescode (True: done), str, int, a list, and a tuple of its fields in the order of the definition.
 """

@@ -1,4 +1,4 @@
-"""What does a command work on?"""
+"""The services that commands use."""
 
 from __future__ import annotations
 

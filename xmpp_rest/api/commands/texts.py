@@ -1,4 +1,4 @@
-"""Can these texts be sent to XMPP users? What could not must not be stored: it would be in the way of every answer that holds it."""
+"""Checks of texts for XMPP users: text that cannot be sent must not be stored, as it would break later answers."""
 
 from __future__ import annotations
 

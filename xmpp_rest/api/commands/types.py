@@ -1,4 +1,4 @@
-"""What types do arguments and results have? The notation of the catalogue, and how a type is named in a message (commands-api §7)."""
+"""Types of arguments and results: the notation of the catalogue, and their names in messages (commands-api §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Authorization fields count at /data? Basic with a whole JID (data-api §1.2), and the gateway's own tokens."""
+"""Credentials of /data: Basic with a full JID as name (data-api §1.2), and the gateway's own tokens."""
 
 from __future__ import annotations
 

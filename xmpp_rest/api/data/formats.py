@@ -1,4 +1,4 @@
-"""How is a value written, and read? JSON and Lua table text (data-api §1.7, §3)."""
+"""Formats of values, read and written: JSON and Lua table text (data-api §1.7, §3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which items of an array does `Range: items=0-99` ask for? (RFC 9110 §14; the unit is ours)"""
+"""Item ranges: the part of an array for `Range: items=0-99` (RFC 9110 §14; the unit is ours)."""
 
 from __future__ import annotations
 

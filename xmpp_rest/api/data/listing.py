@@ -1,4 +1,4 @@
-"""`GET /data/{host}/{user}/`: which stores has an account? (Not in mod_data_access, where this is a 404.)"""
+"""`GET /data/{host}/{user}/`: lists the stores of an account. (Not in mod_data_access, where this is a 404.)"""
 
 from __future__ import annotations
 

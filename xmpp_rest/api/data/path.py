@@ -1,4 +1,4 @@
-"""`/data/{host}/{user}/{store}/{format}`: what does the path say? (data-api §1.1)"""
+"""`/data/{host}/{user}/{store}/{format}`: parses the path (data-api §1.1)."""
 
 from __future__ import annotations
 

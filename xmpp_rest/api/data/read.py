@@ -1,4 +1,4 @@
-"""How is a store read: in which format, and which part of it? (data-api §1.4)"""
+"""Reads a store, in a format and as a whole or in part (data-api §1.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do the resources of /data have in common? Credentials and errors (data-api §1.2, §1.6)."""
+"""The base of the resources of /data: credentials and errors (data-api §1.2, §1.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/data/{host}/{user}/{store}/{format}`: what does reading a store have in common with writing it?"""
+"""`/data/{host}/{user}/{store}/{format}`: what reading and writing a store have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a page get a token without seeing the password? `/oauth/authorization_token`, the implicit grant (RFC 6749 §4.2)
+"""`/oauth/authorization_token`: tokens for pages that must not see the password, the implicit grant (RFC 6749 §4.2).
 
 The page sends its user here with a link; the user gives name and password to the gateway alone, and is sent back with a token.
 """

@@ -1,4 +1,4 @@
-"""How does a program get a token for a password, and give it back? `POST /oauth/token`, `/oauth/revoke` (RFC 6749 §4.3, RFC 7009)"""
+"""`POST /oauth/token` and `/oauth/revoke`: tokens for passwords, and their revocation (RFC 6749 §4.3, RFC 7009)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From whom and to whom does a stanza go, and is it one at all? The checks of mod_rest, in their order (rest-api §6, §7)."""
+"""Addresses of a stanza, and the checks of mod_rest in their order (rest-api §6, §7)."""
 
 from __future__ import annotations
 

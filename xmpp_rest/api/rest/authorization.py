@@ -1,4 +1,4 @@
-"""What is wrong with an Authorization field that proves nobody? The errors of mod_rest of April 2025 (rest-api §13)."""
+"""Errors of failed authorization, those of mod_rest of April 2025 (rest-api §13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How are many stanzas sent in order, and what is said of each? One JSON object for each line of a batch."""
+"""Sends the stanzas of a batch in order, with one JSON object as the result of each line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/rest/callbacks`: how are the callbacks, what could they not deliver, and would they try it again? For administrators."""
+"""`/rest/callbacks`: the state of callbacks, their dead letters, and their replay. For administrators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does /rest answer when something is wrong? mod_rest's table of errors, and their three forms (rest-api §10)."""
+"""Errors of /rest: mod_rest's table, and its three forms (rest-api §10)."""
 
 from __future__ import annotations
 

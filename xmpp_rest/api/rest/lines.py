@@ -1,4 +1,4 @@
-"""How is a long body read line by line, in constant memory, whatever the client sends?"""
+"""Lines of a long body, read one by one in constant memory."""
 
 from __future__ import annotations
 

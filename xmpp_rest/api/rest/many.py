@@ -1,4 +1,4 @@
-"""`POST /rest` with `application/x-ndjson`: how does a body of many stanzas become an answer of as many lines?
+"""`POST /rest` with `application/x-ndjson`: answers a body of many stanzas with as many lines.
 
 Everything is read before anything is answered: a client may send all of it before it reads. What waits for that is in a file.
 """

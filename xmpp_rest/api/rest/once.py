@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: how does a request that is made again, because its answer was lost, send nothing a second time?
+"""`Idempotency-Key`: a repeated request, after a lost answer, sends nothing a second time.
 
 The first answer is kept once something was sent; a request that was refused before that may be made again with the same key.
 """

@@ -1,4 +1,4 @@
-"""`GET /rest/outcome/{id}`: what became of a stanza that the caller sent?"""
+"""`GET /rest/outcome/{id}`: the outcome of a stanza that the caller sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/rest/{kind}/{type}/{to}` and `/rest/{query}/{to}`: what does the path say? (rest-api §4, §5)"""
+"""`/rest/{kind}/{type}/{to}` and `/rest/{query}/{to}`: stanzas and queries by path (rest-api §4, §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which error of /rest is an exception that reading, addressing or sending a stanza may raise?"""
+"""Errors of /rest for the exceptions of reading, addressing and sending a stanza."""
 
 from __future__ import annotations
 

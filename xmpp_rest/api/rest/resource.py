@@ -1,4 +1,4 @@
-"""What do all resources of /rest have in common? Credentials, formats, errors (rest-api §2, §3, §10, §11)."""
+"""The base of all resources of /rest: credentials, formats, errors (rest-api §2, §3, §10, §11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`POST /rest`: how does a body become a stanza that is sent, and its outcome an answer? (rest-api §7, §8)"""
+"""`POST /rest`: sends the stanza of a body, and answers its outcome (rest-api §7, §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which commands are there? The table of the families' tables."""
+"""The table of the groups of commands."""
 
 from __future__ import annotations
 

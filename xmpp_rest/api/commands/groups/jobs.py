@@ -1,4 +1,4 @@
-"""How do commands clear away in the background what is old? In batches, at a rate, with a status to ask for (commands-api §12)."""
+"""Commands that remove old content in the background: in batches, at a rate, with a status (commands-api §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which room service does a command mean, and what is said where it cannot do a thing? (commands-api §12)"""
+"""The room service of commands, and their errors about it (commands-api §12)."""
 
 from __future__ import annotations
 

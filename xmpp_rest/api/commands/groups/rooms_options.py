@@ -1,4 +1,4 @@
-"""What do the options of `create_room_with_opts` say? (commands-api §11, §12)"""
+"""The options of `create_room_with_opts` (commands-api §11, §12)."""
 
 from __future__ import annotations
 
