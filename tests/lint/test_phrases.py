@@ -9,7 +9,7 @@ from lint.phrases import found_phrases, is_question, phrases
 
 @pytest.mark.parametrize(
     "line",
-    ["Bytes of a body at most.", "it waits forever", "the field is ignored", "as before", "this one too", "that is not an address", "Whether this cannot be a store"],
+    ["Bytes of a body at the most.", "it waits for ever", "the field counts for nothing", "as ever", "this one, too", "that is no address", "Whether this can be no store"],
 )
 def test_banned(line: str) -> None:
     (finding,) = found_phrases("x.py", f"good\n{line}\n", phrases())
