@@ -47,7 +47,7 @@ class BotApp:
         return [parse_text(i.stanza).findtext("body") or "" for i in items]
 
 
-def eventually(true: Callable[[], Any], seconds: float = 8) -> Any:
+def eventually(true: Callable[[], Any], seconds: float = 20) -> Any:
     """What `true` returns, once it is true."""
     deadline = time.monotonic() + seconds
     while not (value := true()):

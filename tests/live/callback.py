@@ -80,7 +80,7 @@ class Callback:
         rule = self.answers.get(request.path.partition("?")[0], Answer())
         return rule if isinstance(rule, Answer) else rule(request)
 
-    def wait(self, wanted: Callable[[Request], bool], timeout: float = 10.0) -> Request:
+    def wait(self, wanted: Callable[[Request], bool], timeout: float = 30.0) -> Request:
         """The first POST that fits and was not handed out before. Raises TimeoutError, with all that did arrive."""
         deadline = time.monotonic() + timeout
         with self._arrived:
@@ -92,7 +92,7 @@ class Callback:
                 if not self._arrived.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
                     raise TimeoutError("arrived so far:\n" + "\n".join(map(repr, self._requests)))
 
-    def wait_body(self, text: str, path: str | None = None, timeout: float = 10.0) -> Request:
+    def wait_body(self, text: str, path: str | None = None, timeout: float = 30.0) -> Request:
         """The first POST (to this path) whose body contains `text`."""
         return self.wait(lambda r: text.encode() in r.body and path in (None, r.path), timeout)
 

@@ -106,11 +106,11 @@ class Gateway(Child):
         """Hosted domain → the state of its stream."""
         return {stream["domain"]: stream for stream in self.status()["link"]["streams"]}
 
-    def wait_state(self, wanted: str, timeout: float = 15.0) -> dict[str, dict[str, Any]]:
+    def wait_state(self, wanted: str, timeout: float = 30.0) -> dict[str, dict[str, Any]]:
         """The streams, once all of them are in this state. Raises TimeoutError."""
         return self.wait_streams(lambda streams: all(s["state"] == wanted for s in streams.values()), timeout)
 
-    def wait_streams(self, wanted: Callable[[dict[str, dict[str, Any]]], bool], timeout: float = 15.0) -> dict[str, dict[str, Any]]:
+    def wait_streams(self, wanted: Callable[[dict[str, dict[str, Any]]], bool], timeout: float = 30.0) -> dict[str, dict[str, Any]]:
         """The streams, once they are as `wanted`. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while not wanted(streams := self.streams()):

@@ -133,7 +133,7 @@ class Entity:
         self.send(f"<message to={quoteattr(to)} type='{kind}' id='{id_}'{self._from()}><body>{escape(body)}</body>{extra}</message>")
         return id_
 
-    def iq(self, to: str, payload: str, kind: str = "get", timeout: float = 10.0) -> ET.Element:
+    def iq(self, to: str, payload: str, kind: str = "get", timeout: float = 30.0) -> ET.Element:
         """Send an iq and wait for its answer, a result or an error."""
         id_ = uuid4().hex
         self.send(f"<iq to={quoteattr(to)} type='{kind}' id='{id_}'{self._from()}>{payload}</iq>")
@@ -142,7 +142,7 @@ class Entity:
     def _from(self) -> str:
         return ""
 
-    def wait(self, wanted: Callable[[ET.Element], bool], timeout: float = 10.0) -> ET.Element:
+    def wait(self, wanted: Callable[[ET.Element], bool], timeout: float = 30.0) -> ET.Element:
         """The first stanza that fits and was not handed out before. Raises TimeoutError, with all that did arrive."""
         deadline = time.monotonic() + timeout
         with self._arrived:
@@ -154,7 +154,7 @@ class Entity:
                 if not self._arrived.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
                     raise TimeoutError("arrived so far:\n" + "\n".join(ET.tostring(s, "unicode") for s in self._inbox))
 
-    def wait_message(self, body: str | None = None, timeout: float = 10.0) -> ET.Element:
+    def wait_message(self, body: str | None = None, timeout: float = 30.0) -> ET.Element:
         """The next message (with this body)."""
         return self.wait(lambda s: s.tag.endswith("}message") and body in (None, s.findtext("{*}body")), timeout)
 

@@ -56,7 +56,7 @@ def make(tmp_path: Path) -> Iterator[Callable[[], Process]]:
         process.hub.stop()
 
 
-def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
