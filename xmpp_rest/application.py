@@ -59,7 +59,8 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
-    gateway.reload, gateway.orders["reload"] = partial(reload, gateway), partial(follow, gateway)
+    gateway.reload = partial(reload, gateway)
+    gateway.extend(lambda remote: remote.on_broadcast("reload", lambda: follow(gateway)))
     command_line(gateway)
     for dialect in (rest, client, data, commands, oauth, ops):
         app.register_blueprint(dialect.blueprint(gateway))

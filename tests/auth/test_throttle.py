@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.processes.memory import alone
 from xmpp_rest.auth.throttle import BURST, LEAST, SHARE, Throttle, network_of
 
 KEY = ("juliet", "192.0.2.1")
@@ -34,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_failures_up_to_the_limit_cost_nothing(clock: Clock) -> None:
-    throttle = Throttle(3)
+    throttle = Throttle(3, alone())
     for _ in range(3):
         assert throttle.admit(KEY) == 0
         throttle.cost(KEY, 5.0)
@@ -43,7 +44,7 @@ def test_failures_up_to_the_limit_cost_nothing(clock: Clock) -> None:
 
 
 def test_few_are_judged_after_too_many(clock: Clock) -> None:
-    throttle = Throttle(1)
+    throttle = Throttle(1, alone())
     throttle.failed(KEY)
     judged = [not throttle.admit(KEY) for _ in range(100)]
     assert judged.count(True) == pytest.approx(BURST * SHARE / LEAST, abs=2)
@@ -53,7 +54,7 @@ def test_few_are_judged_after_too_many(clock: Clock) -> None:
 
 
 def test_the_right_one_uses_nothing_up(clock: Clock) -> None:
-    throttle = Throttle(1)
+    throttle = Throttle(1, alone())
     for _ in range(3):
         throttle.failed(KEY)
     throttle.succeeded(KEY)
@@ -65,7 +66,7 @@ def test_the_right_one_uses_nothing_up(clock: Clock) -> None:
 
 
 def test_what_takes_long_is_judged_less_often(clock: Clock) -> None:
-    throttle, judged = Throttle(1), 0
+    throttle, judged = Throttle(1, alone()), 0
     throttle.failed(KEY)
     for _ in range(500):
         if not throttle.admit(KEY):
@@ -76,7 +77,7 @@ def test_what_takes_long_is_judged_less_often(clock: Clock) -> None:
 
 
 def test_the_right_one_begins_the_count_anew(clock: Clock) -> None:
-    throttle = Throttle(1)
+    throttle = Throttle(1, alone())
     throttle.failed(KEY)
     assert throttle.failed(KEY) > 0
     throttle.succeeded(KEY)
@@ -84,7 +85,7 @@ def test_the_right_one_begins_the_count_anew(clock: Clock) -> None:
 
 
 def test_what_was_wrong_before_takes_nobodys_turn(clock: Clock) -> None:
-    throttle = Throttle(1)
+    throttle = Throttle(1, alone())
     for old in (b"1", b"2"):
         throttle.failed(KEY, lambda old=old: old)  # type: ignore[misc]
     assert all(throttle.admit(KEY, lambda: b"1") > 2 and throttle.admit(KEY, lambda: b"2") > 2 for _ in range(50))
@@ -95,7 +96,7 @@ def test_what_was_wrong_before_takes_nobodys_turn(clock: Clock) -> None:
 
 
 def test_nobody_waits_for_another_account_or_address(clock: Clock) -> None:
-    throttle = Throttle(1)
+    throttle = Throttle(1, alone())
     for _ in range(5):
         throttle.failed(KEY)
     assert [throttle.admit(key) for key in (("nurse", KEY[1]), (KEY[0], "192.0.2.2"))] == [0, 0]
@@ -103,7 +104,7 @@ def test_nobody_waits_for_another_account_or_address(clock: Clock) -> None:
 
 
 def test_the_window_ends(clock: Clock) -> None:
-    throttle = Throttle(2, 60)
+    throttle = Throttle(2, alone(), 60)
     for _ in range(4):
         throttle.failed(KEY)
     clock.now += 60
@@ -111,7 +112,7 @@ def test_the_window_ends(clock: Clock) -> None:
 
 
 def test_a_success_now_and_then_does_not_allow_any_number_of_failures(clock: Clock) -> None:
-    throttle = Throttle(2)
+    throttle = Throttle(2, alone())
     waits = []
     for _ in range(10):
         waits.append(throttle.failed(KEY))
@@ -120,7 +121,7 @@ def test_a_success_now_and_then_does_not_allow_any_number_of_failures(clock: Clo
 
 
 def test_few_threads_are_held_whatever_is_tried(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    throttle, entered, let = Throttle(1, waiting=2), threading.Semaphore(0), threading.Event()
+    throttle, entered, let = Throttle(1, alone(), waiting=2), threading.Semaphore(0), threading.Event()
 
     def sleep(_: float) -> None:
         entered.release()
@@ -141,7 +142,7 @@ def test_few_threads_are_held_whatever_is_tried(clock: Clock, monkeypatch: pytes
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Throttle, "REMEMBERED", 10)
-    throttle = Throttle(1)
+    throttle = Throttle(1, alone())
     for n in range(50):
         throttle.failed((str(n) * 1000, f"192.0.2.{n}"))
     assert len(throttle._failed) == 10
@@ -165,7 +166,7 @@ def test_what_counts_as_one_client(address: str, network: str) -> None:
 
 
 def test_addresses_of_a_network_count_and_are_lifted_as_one() -> None:
-    throttle = Throttle(2)
+    throttle = Throttle(2, alone())
     assert [throttle.failed(("juliet", f"2001:db8::{n}")) > 0 for n in range(1, 4)] == [False, False, True]
     assert throttle.failed(("juliet", "2001:db8:0:1::1")) == 0
     assert throttle.lift("2001:db8::ffff") == 1

@@ -107,7 +107,6 @@ def test_lines(line: Callable[..., Ran], words: list[str], code: int, out: str |
 
 def test_why_a_command_did_nothing(gateway: Gateway) -> None:
     gateway.parts.accounts.register(parse_jid(f"juliet@{DOMAIN}"), PASSWORD)
-    assert gateway.command is not None
     expected = [
         (["ban_account", "nobody", DOMAIN, "x"], "account_does_not_exist"),
         (["ban_account", "a b", DOMAIN, "x"], "account_does_not_exist"),
@@ -130,7 +129,7 @@ def test_why_a_command_did_nothing(gateway: Gateway) -> None:
         (["unregister", "nobody", DOMAIN], ""),
     ]
     for (name, *words), reason in expected:
-        code, text = gateway.command(name=name, version=None, words=words, auth=None)
+        code, text = gateway.parts.remote.perform("Runner.run_line", {"name": name, "version": None, "words": words, "auth": None})
         assert (code, text) == ((1, f"Error: {reason}\n") if reason else (0, "")), name
 
 

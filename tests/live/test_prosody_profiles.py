@@ -135,5 +135,5 @@ def test_block_lists_of_prosody(prosody: Profiled, client: FlaskClient, app: Fla
     assert "verona.example" in listed
     assert PARIS in listed
     assert "type='result'" in prosody.iq("set", f"self/{BLOCKING}:unblock", f"<unblock xmlns='{BLOCKING}'/>")
-    gateway.parts.forget_lists(parse_jid(ROMEO))  # at once, not within a second
+    gateway.parts.guard.lists_changed(parse_jid(ROMEO))  # at once, not within a second
     assert (refused(PARIS), refused(TYBALT)) == (False, False)

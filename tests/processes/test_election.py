@@ -1,4 +1,4 @@
-"""Is there always exactly one owner, and can its peers reach it? (decision 0007)"""
+"""There is always exactly one leader, and its followers can reach it (decision 0007)."""
 
 from __future__ import annotations
 
@@ -14,31 +14,49 @@ from typing import Any
 
 import pytest
 
-from xmpp_rest.errors import GatewayError
-from xmpp_rest.processes.election import Hub
+from xmpp_rest.errors import GatewayError, Unanswered
+from xmpp_rest.processes.election import LocalGroup
+from xmpp_rest.processes.group import Message, Reply
+from xmpp_rest.threads.waits import Wait
 
 
 class Process:
-    """What a process of the gateway does with its hub."""
+    """A process of the gateway, as its group calls it."""
 
     def __init__(self, folder: Path) -> None:
         self.roles: list[bool] = []
-        self.events: list[dict[str, Any]] = []
-        self.hub = Hub(
-            folder,
-            quick={"add": lambda a, b: a + b, "refuse": self._refuse, "fail": lambda: 1 / 0},
-            later={"promise": self._promise, "wait": lambda tell, seconds: threading.Timer(seconds, tell, (None,)).start()},
-            on_role=self.roles.append,
-            on_event=self.events.append,
-        )
+        self.heard: list[Message] = []
+        self.gone: list[str] = []
+        self.large = ""
+        self.group = LocalGroup(folder)
+        self.take_role = self.roles.append
+        self.hear = self.heard.append
+        self.forget = self.gone.append
 
-    def _promise(self, tell: Callable[[Any], None], value: int, seconds: float) -> None:
-        if value < 0:
-            raise GatewayError("iq-conflict")
-        threading.Timer(seconds, tell, (value or GatewayError("iq-timeout"),)).start()
+    def call(self, name: str, seconds: float = 5, /, **arguments: Any) -> Any:
+        return self.group.call(name, arguments, Wait(seconds))
 
-    def _refuse(self) -> None:
-        raise GatewayError("outbox-full", "full it is")
+    def is_deferred(self, name: str) -> bool:
+        return name in ("promise", "wait", "large")
+
+    def perform(self, name: str, arguments: Message) -> Any:
+        match name:
+            case "add":
+                return arguments["a"] + arguments["b"]
+            case "refuse":
+                raise GatewayError("outbox-full", "full it is")
+        return 1 / 0
+
+    def begin(self, name: str, arguments: Message, reply: Reply) -> None:
+        match name:
+            case "promise":
+                if arguments["value"] < 0:
+                    raise GatewayError("iq-conflict")
+                threading.Timer(arguments["seconds"], reply, (arguments["value"] or GatewayError("iq-timeout"),)).start()
+            case "wait":
+                threading.Timer(arguments["seconds"], reply, (None,)).start()
+            case "large":
+                reply(self.large)
 
 
 @pytest.fixture
@@ -47,13 +65,13 @@ def make(tmp_path: Path) -> Iterator[Callable[[], Process]]:
 
     def make() -> Process:
         process = Process(tmp_path)
-        process.hub.start()
+        process.group.start(process)
         made.append(process)
         return process
 
     yield make
     for process in made:
-        process.hub.stop()
+        process.group.stop()
 
 
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -63,140 +81,142 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.005)
 
 
-def test_one_owner_and_its_peers(make: Callable[[], Process]) -> None:
-    owner, *peers = [make() for _ in range(3)]
-    assert owner.hub.is_owner
-    assert owner.roles == [True]
-    assert [p.roles for p in peers] == [[False], [False]]
-    for process in (owner, *peers):
-        assert process.hub.call("add", 5, a=1, b=2) == 3
+def test_one_leader_and_its_followers(make: Callable[[], Process]) -> None:
+    leader, *followers = [make() for _ in range(3)]
+    assert leader.group.is_leader
+    assert leader.roles == [True]
+    assert [f.roles for f in followers] == [[False], [False]]
+    for follower in followers:
+        assert follower.call("add", a=1, b=2) == 3
+    until(lambda: all(process.group.has_others for process in (leader, *followers)))
 
 
-def test_a_peer_hears_what_is_told_from_its_start_on(make: Callable[[], Process]) -> None:
-    owner = make()
+def test_a_follower_hears_what_is_broadcast_from_its_start_on(make: Callable[[], Process]) -> None:
+    leader = make()
     for n in range(20):
-        peer = make()
-        owner.hub.broadcast({"n": n})
-        until(lambda events=peer.events, n=n: events == [{"n": n}])  # type: ignore[misc]
+        follower = make()
+        leader.group.broadcast({"n": n})
+        until(lambda heard=follower.heard, n=n: heard == [{"n": n}])  # type: ignore[misc]
 
 
-def test_events_reach_every_peer_in_order(make: Callable[[], Process]) -> None:
-    owner, *peers = [make() for _ in range(3)]
+def test_messages_reach_every_follower_in_order(make: Callable[[], Process]) -> None:
+    leader, *followers = [make() for _ in range(3)]
     for n in range(500):
-        owner.hub.broadcast({"n": n})
-    for peer in peers:
-        until(lambda events=peer.events: len(events) == 500)  # type: ignore[misc]
-        assert peer.events == [{"n": n} for n in range(500)]
+        leader.group.broadcast({"n": n})
+    for follower in followers:
+        until(lambda heard=follower.heard: len(heard) == 500)  # type: ignore[misc]
+        assert follower.heard == [{"n": n} for n in range(500)]
 
 
 def test_errors_travel(make: Callable[[], Process]) -> None:
-    owner = make()
-    peer = make()
+    make()
+    follower = make()
     with pytest.raises(GatewayError, match="full it is") as caught:
-        peer.hub.call("refuse", 5)
+        follower.call("refuse")
     assert caught.value.row.status == 503
-    for process in (owner, peer):
-        with pytest.raises((GatewayError, ZeroDivisionError)) as unforeseen:
-            process.hub.call("fail", 5)
-    assert isinstance(unforeseen.value, GatewayError)
+    with pytest.raises(GatewayError) as unforeseen:
+        follower.call("fail")
     assert unforeseen.value.row.status == 500
     assert "division" not in str(unforeseen.value)
-    with pytest.raises(GatewayError, match="link-down"):
-        peer.hub.call("wait", 0.1, seconds=2)
+    with pytest.raises(Unanswered, match="link-down"):
+        follower.call("wait", 0.1, seconds=2)
 
 
-def test_what_is_promised_comes_later_and_holds_up_nobody(make: Callable[[], Process]) -> None:
-    processes = [make(), make()]
-    for process in processes:
-        with ThreadPoolExecutor(50) as pool:
-            waiting = [pool.submit(process.hub.call, "promise", 5, value=n, seconds=2) for n in range(1, 51)]
-            started = time.monotonic()
-            assert process.hub.call("add", 5, a=1, b=1) == 2
-            assert time.monotonic() - started < 1.5
-            assert [promise.result() for promise in waiting] == list(range(1, 51))
-        for value, error in ((0, "iq-timeout"), (-1, "iq-conflict")):
-            with pytest.raises(GatewayError) as caught:
-                process.hub.call("promise", 5, value=value, seconds=0)
-            assert caught.value.name == error
-        with pytest.raises(GatewayError, match="link-down"):
-            process.hub.call("promise", 0.1, value=1, seconds=1)
-
-
-def test_a_call_of_another_version_is_answered(make: Callable[[], Process]) -> None:
-    make()
-    with pytest.raises(GatewayError, match="of another version"):
-        make().hub.call("yesterdays", 5)
+def test_what_is_deferred_comes_later_and_holds_up_nobody(make: Callable[[], Process]) -> None:
+    _, follower = make(), make()
+    with ThreadPoolExecutor(50) as pool:
+        waiting = [pool.submit(follower.call, "promise", value=n, seconds=2) for n in range(1, 51)]
+        started = time.monotonic()
+        assert follower.call("add", a=1, b=1) == 2
+        assert time.monotonic() - started < 1.5
+        assert [call.result() for call in waiting] == list(range(1, 51))
+    for value, error in ((0, "iq-timeout"), (-1, "iq-conflict")):
+        with pytest.raises(GatewayError) as caught:
+            follower.call("promise", value=value, seconds=0)
+        assert caught.value.name == error
+    with pytest.raises(Unanswered, match="link-down"):
+        follower.call("promise", 0.1, value=1, seconds=1)
 
 
 def test_a_large_answer_comes_whole_however_late(make: Callable[[], Process]) -> None:
-    owner, peer = make(), make()
-    text = "x" * 5_000_000
-    owner.hub._peers._later = {"large": lambda tell, times: [tell(text) for _ in range(times)]}
-    assert peer.hub.call("large", 10, times=1) == text
+    leader, follower = make(), make()
+    leader.large = "x" * 5_000_000
+    assert follower.call("large", 10) == leader.large
 
 
-def test_who_does_not_listen_is_not_told(make: Callable[[], Process]) -> None:
-    owner, deaf, hearing = make(), make(), make()
-    assert not owner.hub.has_listeners
-    hearing.hub.listen()
-    assert owner.hub.has_listeners
-    owner.hub.tell({"n": 1})
-    owner.hub.broadcast({"n": 2})
-    until(lambda: hearing.events == [{"n": 1}, {"n": 2}])
-    until(lambda: deaf.events == [{"n": 2}])
-    owner.hub.listen()
-    assert owner.events == []
+def test_what_is_published_reaches_those_that_listen(make: Callable[[], Process]) -> None:
+    leader, deaf, hearing = make(), make(), make()
+    assert not leader.group.has_listeners
+    hearing.group.listen()
+    assert leader.group.has_listeners
+    leader.group.publish({"n": 1})
+    leader.group.broadcast({"n": 2})
+    until(lambda: hearing.heard == [{"n": 1}, {"n": 2}])
+    until(lambda: deaf.heard == [{"n": 2}])
+
+
+def test_the_leader_is_told_of_a_follower_that_has_gone(make: Callable[[], Process]) -> None:
+    leader, follower, other = make(), make(), make()
+    assert len({process.group.id for process in (leader, follower, other)}) == 3
+    identifier = follower.group.id
+    follower.group.stop()
+    until(lambda: leader.gone == [identifier])
+    assert other.group.has_others
 
 
 def test_a_slow_call_holds_up_no_other(make: Callable[[], Process]) -> None:
     make()
-    peer = make()
-    slow = [threading.Thread(target=peer.hub.call, args=("wait", 5), kwargs={"seconds": 2}) for _ in range(50)]
+    follower = make()
+    slow = [threading.Thread(target=follower.call, args=("wait", 5), kwargs={"seconds": 2}) for _ in range(50)]
     for thread in slow:
         thread.start()
     started = time.monotonic()
-    assert peer.hub.call("add", 5, a=1, b=1) == 2
+    assert follower.call("add", a=1, b=1) == 2
     assert time.monotonic() - started < 1.5
     for thread in slow:
         thread.join()
 
 
-def test_the_next_takes_over_when_the_owner_leaves(make: Callable[[], Process]) -> None:
-    owner, *peers = [make() for _ in range(3)]
-    owner.hub.stop()
-    until(lambda: sum(p.hub.is_owner for p in peers) == 1)
-    for peer in peers:
-        assert peer.hub.call("add", 5, a=2, b=2) == 4
+def test_the_next_takes_over_when_the_leader_leaves(make: Callable[[], Process]) -> None:
+    leader, *followers = [make() for _ in range(3)]
+    before = followers[0].group.id
+    leader.group.stop()
+    until(lambda: sum(f.group.is_leader for f in followers) == 1)
+    (follower,) = [f for f in followers if not f.group.is_leader]
+    assert follower.group.wait_for_leader()
+    assert follower.call("add", a=2, b=2) == 4
+    assert follower.roles == [False, False]
+    assert follower is not followers[0] or follower.group.id != before
 
 
-def test_calls_under_way_fail_when_the_owner_leaves(make: Callable[[], Process]) -> None:
-    owner, peer = make(), make()
-    threading.Timer(0.1, owner.hub.stop).start()
+def test_calls_under_way_fail_when_the_leader_leaves(make: Callable[[], Process]) -> None:
+    leader, follower = make(), make()
+    threading.Timer(0.1, leader.group.stop).start()
     started = time.monotonic()
-    with pytest.raises(GatewayError, match="link-down"):
-        peer.hub.call("wait", 5, seconds=3)
+    with pytest.raises(Unanswered, match="link-down"):
+        follower.call("wait", seconds=3)
     assert time.monotonic() - started < 2
 
 
-def own(folder: str, ready: Any) -> None:
+def lead(folder: str, ready: Any) -> None:
     process = Process(Path(folder))
-    process.hub.start()
-    ready.put(process.hub.is_owner)
+    process.group.start(process)
+    ready.put(process.group.is_leader)
     time.sleep(30)
 
 
-def test_a_killed_owner_is_followed_at_once(tmp_path: Path, make: Callable[[], Process]) -> None:
+def test_a_killed_leader_is_followed_at_once(tmp_path: Path, make: Callable[[], Process]) -> None:
     context = multiprocessing.get_context("spawn")
     ready = context.Queue()
-    first = context.Process(target=own, args=(str(tmp_path), ready), daemon=True)
+    first = context.Process(target=lead, args=(str(tmp_path), ready), daemon=True)
     first.start()
     assert ready.get(timeout=20)
-    peer = make()
-    assert not peer.hub.is_owner
+    follower = make()
+    assert not follower.group.is_leader
     assert first.pid is not None
     killed = time.monotonic()
     os.kill(first.pid, signal.SIGKILL)
-    until(lambda: peer.hub.is_owner)
+    until(lambda: follower.group.is_leader)
     assert time.monotonic() - killed < 4, "a second on a quiet machine; AFTER_FAILURE would be 5 s"
     first.join()
     ready.close()
@@ -205,10 +225,10 @@ def test_a_killed_owner_is_followed_at_once(tmp_path: Path, make: Callable[[], P
 def test_the_socket_is_ours_alone_and_may_have_a_long_path(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
-    owner, peer = Process(folder), Process(folder)
-    owner.hub.start()
-    peer.hub.start()
+    leader, follower = Process(folder), Process(folder)
+    for process in (leader, follower):
+        process.group.start(process)
     assert (folder / "hub.sock").stat().st_mode & 0o777 == 0o600
-    assert peer.hub.call("add", 5, a=1, b=1) == 2
-    peer.hub.stop()
-    owner.hub.stop()
+    assert follower.call("add", a=1, b=1) == 2
+    for process in (follower, leader):
+        process.group.stop()

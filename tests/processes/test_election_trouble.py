@@ -1,69 +1,91 @@
-"""Does the hub go on, whatever goes wrong with one connection, one call, one event, or one attempt to take its place?"""
+"""The group goes on, whatever goes wrong with one connection, one call, one message, or one attempt to take its place."""
 
 from __future__ import annotations
 
 import errno
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.link.attached import until
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.processes import election as hub_module
+from xmpp_rest.processes import election
 from xmpp_rest.processes.channel import listen
-from xmpp_rest.processes.election import Hub
+from xmpp_rest.processes.election import LocalGroup
+from xmpp_rest.processes.group import End, Message, Reply
+from xmpp_rest.threads.waits import Wait
 
 
-class Pair:
-    """An owner and a peer of it, whose event handler fails for what is odd."""
+class Process:
+    """One process, which fails to take what is odd."""
 
     def __init__(self, folder: Path) -> None:
+        self.group = LocalGroup(folder)
         self.heard: list[Any] = []
         self.ended = threading.Event()
         self.roles: list[bool] = []
         self.fail_role = False
-        self.owner, self.peer = (self._hub(folder) for _ in range(2))
 
-    def _hub(self, folder: Path) -> Hub:
-        later = {"hang": lambda tell: self.ended.set}
-        return Hub(folder, quick={"add": lambda a, b: a + b}, later=later, on_role=self._role, on_event=self._event)
+    def start(self) -> None:
+        self.group.start(self)
 
-    def _role(self, owner: bool) -> None:
-        self.roles.append(owner)
-        if owner and self.fail_role:
+    def add(self, a: int, b: int) -> Any:
+        return self.group.call("add", {"a": a, "b": b}, Wait(5))
+
+    def take_role(self, is_leader: bool) -> None:
+        self.roles.append(is_leader)
+        if is_leader and self.fail_role:
             self.fail_role = False
             raise OSError(errno.EMFILE, "Too many open files")
 
-    def _event(self, event: dict[str, Any]) -> None:
-        if event["n"] % 2:
+    def is_deferred(self, name: str) -> bool:
+        return name == "hang"
+
+    def perform(self, name: str, arguments: Message) -> Any:
+        return arguments["a"] + arguments["b"]
+
+    def begin(self, name: str, arguments: Message, reply: Reply) -> End:
+        return self.ended.set
+
+    def hear(self, message: Message) -> None:
+        if message["n"] % 2:
             raise RuntimeError("nobody foresaw this")
-        self.heard.append(event["n"])
+        self.heard.append(message["n"])
+
+    def forget(self, process: str) -> None:
+        """There is nothing to forget."""
+
+
+class Pair(NamedTuple):
+    leader: Process
+    follower: Process
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
-    pair = Pair(tmp_path)
+    pair = Pair(Process(tmp_path), Process(tmp_path))
     yield pair
-    pair.peer.stop()
-    pair.owner.stop()
+    pair.follower.group.stop()
+    pair.leader.group.stop()
 
 
-def test_an_event_that_cannot_be_told_costs_no_other(pair: Pair) -> None:
-    pair.owner.start()
-    pair.peer.start()
-    assert pair.peer.call("add", 5, a=1, b=1) == 2
+def test_a_message_that_cannot_be_taken_costs_no_other(pair: Pair) -> None:
+    pair.leader.start()
+    pair.follower.start()
+    assert pair.follower.add(1, 1) == 2
     for n in range(6):
-        pair.owner.broadcast({"n": n})
-    until(lambda: pair.heard == [0, 2, 4])
-    assert pair.peer.call("add", 5, a=1, b=2) == 3
-    assert pair.roles == [True, False]
+        pair.leader.group.broadcast({"n": n})
+    until(lambda: pair.follower.heard == [0, 2, 4])
+    assert pair.follower.add(1, 2) == 3
+    assert (pair.leader.roles, pair.follower.roles) == ([True], [False])
 
 
-def test_a_peer_that_there_is_no_descriptor_for_comes_later(pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_follower_that_there_is_no_descriptor_for_comes_later(pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     real, left = listen, [OSError(errno.EMFILE, "Too many open files")] * 3
 
     class Starved(socket.socket):
@@ -72,52 +94,59 @@ def test_a_peer_that_there_is_no_descriptor_for_comes_later(pair: Pair, monkeypa
                 raise left.pop()
             return super().accept()
 
-    monkeypatch.setattr(hub_module, "listen", lambda path: Starved(fileno=real(path).detach()))
-    pair.owner.start()
-    pair.peer.start()
-    assert pair.peer.call("add", 5, a=1, b=1) == 2
-    assert pair.roles == [True, False]  # the owner has not given up what it owns
+    monkeypatch.setattr(election, "listen", lambda path: Starved(fileno=real(path).detach()))
+    pair.leader.start()
+    pair.follower.start()
+    assert pair.follower.add(1, 1) == 2
+    assert (pair.leader.roles, pair.follower.roles) == ([True], [False])  # the leader has not given up
     assert caplog.text.count("cannot be let in") == 1
 
 
 def test_what_is_no_message_ends_that_connection_alone(pair: Pair, tmp_path: Path) -> None:
-    pair.owner.start()
-    pair.peer.start()
+    pair.leader.start()
+    pair.follower.start()
     for sent in (b"\0\0\0\4junk", b"\0\0\0\2{}", b'\0\0\0\x0b{"call":[]}', b"\xff\xff\xff\xff"):
         with socket.socket(socket.AF_UNIX) as stranger:
             stranger.connect(str(tmp_path / "hub.sock"))
             stranger.sendall(sent)
             stranger.settimeout(5)
             assert stranger.recv(100)  # the welcome, at least
-    assert pair.peer.call("add", 5, a=1, b=1) == 2
+    assert pair.follower.add(1, 1) == 2
 
 
-def test_an_owner_that_cannot_begin_tries_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "AFTER_FAILURE", 0.05)
-    pair.fail_role = True
-    pair.owner.start()
-    assert pair.owner.call("add", 5, a=1, b=1) == 2
-    assert pair.roles == [True, True]
+def test_a_leader_that_cannot_begin_tries_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(election, "AFTER_FAILURE", 0.05)
+    pair.leader.fail_role = True
+    pair.leader.start()
+    assert pair.leader.group.wait_for_leader()
+    assert pair.leader.roles == [True, True]
 
 
-def ask_in_vain(hub: Hub) -> None:
+def call_in_vain(process: Process) -> None:
     with pytest.raises(GatewayError, match="link-down"):
-        hub.call("hang", 30)
+        process.group.call("hang", {}, Wait(30))
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_the_owner_hears_that_nobody_waits(pair: Pair, gone: bool) -> None:
-    """Because the client has gone, or the process that asked."""
-    pair.owner.start()
-    pair.peer.start()
+def test_the_leader_hears_that_nobody_waits(pair: Pair, gone: bool) -> None:
+    """Because the client has gone, or the process that called."""
+    pair.leader.start()
+    pair.follower.start()
     if gone:
         with pytest.raises(GatewayError, match="client-gone"):
-            pair.peer.call("hang", 30, lambda: True)
+            pair.follower.group.call("hang", {}, Wait(30, lambda: True))
     else:
-        waiting = threading.Thread(target=ask_in_vain, args=(pair.peer,), daemon=True)
+        waiting = threading.Thread(target=call_in_vain, args=(pair.follower,), daemon=True)
         waiting.start()
-        until(lambda: bool(pair.owner._peers._promised))
-        pair.peer.stop()
+        until(lambda: bool(pair.leader.group._followers._under_way))
+        pair.follower.group.stop()
         waiting.join(5)
-    assert pair.ended.wait(5)
-    assert not pair.owner._peers._promised
+    assert pair.leader.ended.wait(5)
+    assert not pair.leader.group._followers._under_way
+
+
+def test_a_process_that_has_not_begun_waits_for_no_leader(pair: Pair) -> None:
+    started = time.monotonic()
+    with pytest.raises(GatewayError, match="link-down"):
+        pair.leader.add(1, 1)
+    assert time.monotonic() - started < 1

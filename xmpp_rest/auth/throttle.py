@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
+
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.processes.remote import Remote
+
+log = logging.getLogger(__name__)
 
 Key = tuple[str, str]  # account as it was named, or what else is guessed; address of the client
 
@@ -26,6 +32,7 @@ TRIED = 8  # wrong ones of one key that are remembered
 SHARE = 0.1  # of a processor that goes into judging attempts for one key, once there have been too many
 LEAST = 0.005  # seconds of processor time that an attempt counts for at least: at most SHARE / LEAST = 20 are judged in a second
 BURST = 1.0  # seconds whose share may be used up at once
+TRIED_ELSEWHERE = "password tried"  # the broadcast of an attempt that counts
 
 
 class Failures(NamedTuple):
@@ -38,26 +45,22 @@ class Failures(NamedTuple):
     tried: tuple[bytes, ...] = ()  # the latest that were wrong, as digests
 
 
-def _alone(key: Key, right: bool) -> None:
-    """There is no other process."""
-
-
 class Throttle:
-    """Counts failures per account and network; after `failures` of them within `window` seconds, wrong attempts are answered late.
+    """Counts failures per account and network, in all processes; after `failures` within `window` seconds wrong attempts are answered late.
 
     `waiting`: how many answers may be held back at the same time, each in a thread; others are given at once.
     """
 
     REMEMBERED = 20_000  # keys, about half a KB each; the oldest are forgotten first, so that a flood of names cannot fill the memory
 
-    def __init__(self, failures: int, window: float = 60.0, *, waiting: int = 8) -> None:
+    def __init__(self, failures: int, remote: Remote, window: float = 60.0, *, waiting: int = 8) -> None:
         self.limit = failures
         self._window = window
         self._places = waiting
         self._failed: OrderedDict[Key, Failures] = OrderedDict()
         self._lock = Lock()
-        self.told: Callable[[Key, bool], None] = _alone
-        """Told of each attempt that counts: for whom, and whether it was right."""
+        self._remote = remote
+        remote.on_broadcast(TRIED_ELSEWHERE, self._count_elsewhere)
 
     def admit(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
         """0 if an attempt for this key may be judged now.
@@ -104,7 +107,7 @@ class Throttle:
         """Something wrong was tried. 0; or, where there have been too many before, seconds after which to try again."""
         key = _key(named)
         wait = self._count(key, tried() if tried else None)
-        self.told(key, False)
+        self._tell_others(key, right=False)
         return wait
 
     def succeeded(self, named: Key) -> None:
@@ -119,10 +122,18 @@ class Throttle:
             if entry := self._of(key):
                 self._failed[key] = entry._replace(paid=entry.paid - LEAST / SHARE)
         if self._forgive(key):
-            self.told(key, True)
+            self._tell_others(key, right=True)
 
-    def hear(self, key: Key, right: bool) -> None:
-        """Another process tells of an attempt."""
+    def _tell_others(self, key: Key, *, right: bool) -> None:
+        if not self._remote.has_others:
+            return
+        try:
+            self._remote.tell_others(TRIED_ELSEWHERE, key=key, right=right)
+        except GatewayError as e:  # the leader has just ended: it counts here at any rate
+            log.info("the other processes do not hear of a password that was tried: %s", e)
+
+    def _count_elsewhere(self, key: Key, right: bool) -> None:
+        """Count an attempt of another process."""
         if right:
             self._forgive(key)
         else:

@@ -12,7 +12,7 @@ from xmpp_rest.api.commands.groups.rooms import is_kept
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.application import find_config
-from xmpp_rest.cli.gateway import alone, place, remote, say_place
+from xmpp_rest.cli.gateway import alone, place, running, say_place
 from xmpp_rest.cli.helping import USAGE, Help
 from xmpp_rest.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed, write
 from xmpp_rest.cli.runner import Runner, wrong_usage
@@ -124,13 +124,13 @@ def _run(settings: Settings, offered: Registry, call: Call, offline: bool) -> Pr
     name, version, words, auth = call
     if wrong := wrong_usage(offered, name, version, words):
         return wrong
-    with remote(settings) as running:
-        if running:
-            return Printed(*running.call("command", name=name, version=version, words=words, auth=auth))
+    with running(settings) as gateway:
+        if gateway:
+            return Printed(*gateway.call(Runner.run_line, name=name, version=version, words=words, auth=auth))
     if name in ABOUT_THE_PROCESS:
         raise GatewayError("link-down", f"The gateway does not run ({place(settings)})")
-    with alone(settings, offline) as gateway:
-        services = Services.of(gateway, offered.names)
+    with alone(settings, offline) as itself:
+        services = Services.of(itself, offered.names)
         printed = Runner(services, offered).run(*call)
         if name in MAKING_ROOMS and printed.code == DONE and not is_kept(services, words[0], words[1]):
             raise GatewayError("link-down", "The gateway does not run, and a room that is not persistent lasts no longer than the gateway")

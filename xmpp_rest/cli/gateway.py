@@ -1,4 +1,4 @@
-"""Access of the command line to the gateway: through the socket of the leader, or, with --offline, on the storage itself."""
+"""Access of the command line to the gateway: by a call to the leader, or, with --offline, on the storage itself."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.startup import folder_of
-from xmpp_rest.processes.channel import Channel, connect
-from xmpp_rest.processes.election import SOCKET
+from xmpp_rest.processes.client import Client
 
 AUDIT = "audit.log"  # in the data folder: the audit of commands that ran without a gateway
 
@@ -32,36 +31,18 @@ def say_place(settings: Settings, program: str, *, asked: bool) -> None:
         print(f"{program}: {place(settings)}", file=sys.stderr)
 
 
-class Remote:
-    """The running gateway."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def call(self, name: str, /, **arguments: Any) -> Any:
-        """Call a method of the gateway; its result. Raises GatewayError, ConnectionError."""
-        self._channel.send({"call": name, "number": 1, "arguments": arguments})
-        while (message := self._channel.receive()) is not None:
-            if message.get("number") != 1:  # a broadcast to all processes
-                continue
-            if "error" in message:
-                raise GatewayError(*message["error"])
-            return message["result"]
-        raise ConnectionError("the gateway ended before it answered")
-
-
 @contextmanager
-def remote(settings: Settings) -> Iterator[Remote | None]:
+def running(settings: Settings) -> Iterator[Client | None]:
     """The running gateway; None if none runs. Raises OSError if it runs, but this user may not reach it."""
     try:
-        channel = connect(folder_of(settings) / SOCKET)
+        client = Client(folder_of(settings))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         yield None
         return
     except PermissionError as e:
         raise OSError(f"the folder is not this user's; run the command as the user of the gateway ({place(settings)})") from e
-    with closing(channel):
-        yield Remote(channel)
+    with closing(client):
+        yield client
 
 
 def require_storage(settings: Settings, offline: bool) -> None:

@@ -53,8 +53,8 @@ class Runner:
         record(asker, PLACE, target, self._for_audit(offer, words), 200)
         return printed
 
-    def for_a_peer(self, name: str, version: int | None, words: list[str], auth: list[str] | None) -> list[Any]:
-        """`run`, with a result that is JSON."""
+    def run_line(self, name: str, version: int | None, words: list[str], auth: list[str] | None) -> list[Any]:
+        """`run` in the leader, for the command line; the result is JSON."""
         return list(self.run(name, version, words, auth))
 
     def _call(self, offer: Offer, version: int, words: Sequence[str], asker: Asker) -> Printed:
@@ -116,4 +116,4 @@ def wrong_usage(registry: Registry, name: str, version: int | None, words: Seque
 def command_line(gateway: Gateway) -> None:
     """Let the gateway serve the command line while it runs."""
     offered = registry()
-    gateway.command = Runner(Services.of(gateway, offered.names), offered).for_a_peer
+    gateway.extend(lambda remote: remote.answer(Runner(Services.of(gateway, offered.names), offered).run_line))

@@ -7,14 +7,17 @@ import sys
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
-from xmpp_rest.cli.gateway import Remote, alone, remote
+from xmpp_rest.cli.gateway import alone, running
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import CannotStart
+from xmpp_rest.processes.client import Client
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
+from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.threads.waits import Wait
 
 SENT, REFUSED, WRONG_USAGE, UNREACHABLE, WAITS = 0, 1, 2, 3, 75  # the last one is EX_TEMPFAIL of sysexits.h
 CODES = f"exit codes: {SENT} the server has it, {REFUSED} refused, {WRONG_USAGE} wrong usage, {UNREACHABLE} no gateway, {WAITS} it waits"
@@ -48,9 +51,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     message = make("message", *payload, child("body", text), type_=kind, id_=new_id(), from_=str(sender), to_=str(options.to))
     try:
         serialise(message)  # text that XML cannot hold is refused without a gateway
-        with remote(settings) as running:
-            if running:
-                return _send_through(running, message, sender, options.wait)
+        with running(settings) as gateway:
+            if gateway:
+                return _send_through(gateway, message, sender, options.to, options.wait)
             return _send_offline(settings, message, sender, options)
     except BadXML as e:
         return _say(WRONG_USAGE, str(e))
@@ -60,16 +63,16 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return _say(UNREACHABLE, str(e))
 
 
-def _send_through(gateway: Remote, message: Element, sender: JID, seconds: float) -> int:
-    (result,) = gateway.call("send_many", stanzas=[[serialise(message), False]])
-    if len(result) > 1:
-        raise GatewayError(*result)
-    if result:
-        return _refused(parse_stored(result[0]))
-    outcome = gateway.call("wait", sender=str(sender), identifier=message.get("id"), seconds=seconds)
-    if outcome and outcome["refusal"]:
-        return _refused(parse_stored(outcome["refusal"]))
-    if outcome and outcome["state"] in DECIDED:
+def _send_through(gateway: Client, message: Element, sender: JID, to: JID, seconds: float) -> int:
+    (result,) = gateway.call(Sending.send_batch, stanzas=[OutboundMessage(message, sender, to)])
+    if isinstance(result, Exception):
+        raise result
+    if result is not None:
+        return _refused(result)
+    outcome = gateway.call(Sending.decided, sender=sender, identifier=message.get("id"), wait=Wait(seconds))
+    if outcome and outcome.refusal is not None:
+        return _refused(outcome.refusal)
+    if outcome and outcome.state in DECIDED:
         return SENT
     return _say(WAITS, f"it is kept; the server has not confirmed it within {seconds:g} seconds")
 

@@ -15,7 +15,7 @@ from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.rights import Asker
 from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope, send_scope
 from xmpp_rest.auth.tokens import Tokens
-from xmpp_rest.cli.gateway import audited, remote, require_storage
+from xmpp_rest.cli.gateway import audited, require_storage, running
 from xmpp_rest.cli.output import DONE, FAILED, WRONG_USAGE, Printed
 from xmpp_rest.cli.runner import PLACE
 from xmpp_rest.config.table import Settings
@@ -38,8 +38,8 @@ def token(settings: Settings, words: Sequence[str], offline: bool, prog: str = "
     if unknown := [s for s in scopes if not (s in GENERAL_SCOPES or s in registry().names or is_send_scope(s))]:
         known = ", ".join(sorted(GENERAL_SCOPES))
         return Printed(FAILED, f"Error: {unknown[0]}: there is no such scope; write one of {known}, or a command\n")
-    with remote(settings) as running:
-        require_storage(settings, offline or options.offline or bool(running))
+    with running(settings) as gateway:
+        require_storage(settings, offline or options.offline or bool(gateway))
     try:
         return Printed(DONE, _issue(settings, options.jid, scopes or ["ejabberd:user"], options.ttl) + "\n")
     except GatewayError as e:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from drivers import Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken
@@ -19,7 +18,7 @@ from xmpp_rest.gateway.data_folder import ready_folder
 from xmpp_rest.gateway.storage_lease import Keeper
 from xmpp_rest.gateway.wiring import Parts, build
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.processes.server import Handler
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.administrator import ensure_administrator
 
 log = logging.getLogger(__name__)
@@ -39,14 +38,11 @@ class Gateway:
         self.data_dir = Path(settings.base) / settings.server.data_dir
         ready_folder(self.data_dir, Path(settings.base))
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
+        self._extensions: list[Callable[[Remote], None]] = []  # what registers the remote calls of others
         self.parts = self._built()
         """Made anew in a process that was forked off after `start()`: whoever keeps one of them keeps it for one process."""
-        self.command: Callable[..., Any] | None = None
-        """Runs what the command line says; set by the API that knows commands."""
         self.reload: Callable[[], Merged] | None = None
         """Reads the configuration again and puts in force what can be; raises SettingsError. Set where it is known how."""
-        self.orders: dict[str, Handler] = {}
-        """What else every process does when one of them says so. Complete before `start()`."""
         self.keeper = Keeper(self.driver, self.data_dir, settings.gateway.domains, self.incidents)
         self.on_loss: Callable[[], None] = lambda: None
         """Ends the server, which can serve nothing any more, as the lease of the storage is lost. Set by the server."""
@@ -58,13 +54,15 @@ class Gateway:
         self._forked_from = 0  # of the process in which they were started before
 
     def _built(self) -> Parts:
-        return build(self.settings, self.driver, self.data_dir, self.incidents, self._do_command)
+        parts = build(self.settings, self.driver, self.data_dir, self.incidents)
+        for register in self._extensions:
+            register(parts.remote)
+        return parts
 
-    def _do_command(self, **line: Any) -> Any:
-        """Done by the leader for the command line."""
-        if self.command is None:
-            raise GatewayError("link-down", "The gateway is only just starting; try again")
-        return self.command(**line)
+    def extend(self, register: Callable[[Remote], None]) -> None:
+        """Have `register` add remote calls of others, now and whenever the parts are made anew. Called before `start()`."""
+        self._extensions.append(register)
+        register(self.parts.remote)
 
     def prepare(self) -> None:
         """Take the storage's lease, and make sure that there is an administrator. Raises GatewayError, StorageError, LeaseTaken."""
@@ -97,9 +95,7 @@ class Gateway:
             self.keeper = Keeper(self.driver, self.data_dir, self.settings.gateway.domains, self.incidents)
             self.parts = self._built()
         self.prepare()
-        self.parts.siblings.orders |= self.orders
-        self.parts.siblings.start()
-        self.parts.sessions.others = self.parts.siblings
+        self.parts.remote.start()
         self.keeper.start(self._lose)
         self._pid = self._forked_from = os.getpid()
 
@@ -151,11 +147,10 @@ class Gateway:
         self._ended.set()
         if self._pid == os.getpid():
             self._pid = 0
-            self.parts.sessions.others = None
             self.parts.streams.stop()
             if not self.keeper.lost:
-                self.parts.leader.leave_rooms(is_leader=self.parts.siblings.is_owner)
+                self.parts.leader.leave_rooms()
             self.parts.leader.end()
-            self.keeper.stop(last=not self.parts.siblings.several)
-            self.parts.siblings.stop()
+            self.keeper.stop(last=not self.parts.remote.has_others)
+            self.parts.remote.stop()
         self.driver.close()

@@ -14,6 +14,7 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
+from xmpp_rest.processes.remote import Remote, on_leader
 from xmpp_rest.service.callbacks.routes import Callbacks
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
@@ -37,6 +38,7 @@ class Leader:
         callbacks: Callbacks,
         conference: Conference | None,
         incidents: Incidents,
+        remote: Remote,
     ) -> None:
         self._settings = settings
         self._domains = domains
@@ -55,6 +57,13 @@ class Leader:
             self._to_begin.append(conference.vacancy.start)
         self._lock = threading.Lock()
         self._has_ended = False
+        self._remote = remote
+        remote.offer(self)
+        remote.on_role(self._take_role)
+
+    def _take_role(self, leads: bool) -> None:
+        if leads:
+            self.begin()
 
     def begin(self) -> None:
         """Start the streams, the outboxes and the callbacks' journals. After a failure it is called again: what has begun goes on."""
@@ -74,13 +83,14 @@ class Leader:
         if self.uplink:
             self.uplink.start()
 
+    @on_leader
     def status(self) -> list[dict[str, Any]]:
         """How the streams are."""
         return self.uplink.status() if self.uplink else []
 
-    def leave_rooms(self, *, is_leader: bool) -> None:
+    def leave_rooms(self) -> None:
         """Nobody is left to believe that hosted addresses hear what is said in rooms of other servers, or that a room here hears them."""
-        if self._conference and is_leader:
+        if self._conference and self._remote.is_leader:
             self._conference.close()
         if self.uplink:
             for presence in self._router.occupancy.leave():

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from drivers import Driver
+from drivers import Driver, StorageError
 from xmpp_rest.auth.credentials import Authenticator
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.config.table import Settings
-from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.handlers import subscribe_handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.log_level import set_level
-from xmpp_rest.gateway.siblings import Siblings
-from xmpp_rest.gateway.tries import share_tries
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
-from xmpp_rest.processes.server import Handler
+from xmpp_rest.processes.election import LocalGroup
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.data import Data
@@ -58,8 +54,6 @@ from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muc.conference import Conference
-from xmpp_rest.service.muc.remote import perform
-from xmpp_rest.service.muclight.away import RoomsAway
 from xmpp_rest.service.muclight.blocking import Blocking
 from xmpp_rest.service.muclight.broadcast import MucLightBroadcaster
 from xmpp_rest.service.muclight.entity import MucLightEntity
@@ -109,17 +103,17 @@ class Parts:
     conference: Conference | None
     """None: there is no `conference_domain`."""
     leader: Leader
-    siblings: Siblings
-    forget_lists: Callable[[JID], None]
-    """The block list or a privacy list of the account has changed: no process uses the old one any longer."""
+    remote: Remote
 
 
-def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, command: Handler) -> Parts:
-    """The parts of one process. `command` runs what the command line says, in the leader."""
+def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents) -> Parts:
+    """The parts of one process."""
     domain, domains = settings.gateway.domain, settings.gateway.domains
+    waits = Waits(settings.server.threads, settings.server.waits_per_account)
+    remote = Remote(LocalGroup(data_dir), waits, StorageError)
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
     accounts = Accounts(driver, passwords, domain)
-    throttle = Throttle(settings.auth.failures, waiting=max(1, settings.server.threads // 8))
+    throttle = Throttle(settings.auth.failures, remote, waiting=max(1, settings.server.threads // 8))
     authenticator = Authenticator(
         driver, passwords, throttle, domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
     )  # fmt: skip
@@ -128,38 +122,30 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     last = LastActivity(driver)
     authenticator.seen = last.seen
 
-    def forget_lists(account: JID) -> None:
-        try:
-            siblings.everywhere("lists", account=str(account))
-        except GatewayError as e:
-            log.info("other processes notice within a second that a list of %s has changed: %s", account, e)
-
-    router = Router(frozenset(domains), Pending(settings.rest.iq_waiting), frozenset(domains[1:]), incidents)
+    router = Router(frozenset(domains), Pending(settings.rest.iq_waiting), remote, frozenset(domains[1:]), incidents)
     archive = Archive(driver)
-    waits = Waits(settings.server.threads, settings.server.waits_per_account)
-    streams = Streams(archive, settings.streams, waits, incidents)
+    streams = Streams(archive, settings.streams, waits, remote, incidents)
     clock = MonotonicClock()
     mailbox = Mailbox(archive, streams, accounts, clock, incidents)
     bots = frozenset(jid for c in settings.callbacks.values() for jid in c.address if jid.local)
     presences, roster = Presences(driver, router), Roster(driver)
     vcards = VCards(driver, PublishedCards(Pep(driver, roster)))
+    lists, blocks = PrivacyLists(driver, remote), BlockLists(driver, remote)
+    guard = Guard(domain, lists, blocks, roster)
     data_usage = Usage(driver, settings.data)
-    changed = {"blocklist": forget_lists, "privacy": forget_lists}
+    changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed)
     data_rights = DataRights(driver, domains, authenticator.is_admin)
-    lists, blocks = PrivacyLists(driver), BlockLists(driver)
-    lists.changed = blocks.changed = forget_lists
-    guard = Guard(domain, lists, blocks, roster)
     privacy = PrivacyQueries(lists, mailbox.show)
     blocking = BlockingQueries(blocks, roster, presences, mailbox.show, accounts.exists)
     presences.may_go = guard.may_go
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show)
     outcomes = Outcomes()
-    sending = Sending(router, mailbox, contacts, outcomes, waits, incidents)
+    sending = Sending(router, mailbox, contacts, outcomes, waits, remote, incidents)
     sending.guard = guard
     dead = DeadLetters(driver, domain)
     callbacks = Callbacks(
-        settings.callbacks, router, dead, data_dir / "callbacks",
+        settings.callbacks, router, dead, data_dir / "callbacks", remote,
         exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents,
     )  # fmt: skip
     muclight: MucLight | None = None
@@ -168,7 +154,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         rooms, room_blocking = MucLightRooms(driver, room_domain), Blocking(driver, room_domain, guard.blocks)
         broadcaster, rules = MucLightBroadcaster(rooms, archive, clock, router, incidents), Rules(**vars(settings.rooms))
         quotas = Quotas(rooms, domains, rules)
-        muclight = MucLight(rooms, room_blocking, archive, clock, broadcaster, rules, quotas, callbacks.may_bring)
+        muclight = MucLight(rooms, room_blocking, archive, clock, broadcaster, rules, quotas, remote, callbacks.may_bring)
         room_archive = ArchiveQueries(archive, router.send, muclight.may_ask)
         router.subscribe(muclight.domain, MucLightEntity(muclight, room_blocking, room_archive.handle).handle)
     sessions = Sessions(domain, streams, presences, sending)
@@ -188,7 +174,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     conference: Conference | None = None
     if settings.gateway.conference_domain:
         conference = build_conference(
-            driver, settings.gateway.conference_domain, router, archive, clock, settings.conference, incidents, callbacks.may_bring,
+            driver, settings.gateway.conference_domain, router, archive, clock, settings.conference, incidents, remote,
+            callbacks.may_bring,
         )  # fmt: skip
         router.subscribe(conference.domain, conference.handle)
     leaving = Leaving(tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)
@@ -202,38 +189,18 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     accounts.password_changed = revoke
     intake = Intake(router, settings.link.inbox_size, incidents)
     router.observe(outcomes.heard)
-    leader = Leader(settings, domains, data_dir, router, sending, outcomes, intake, callbacks, conference, incidents)
+    leader = Leader(settings, domains, data_dir, router, sending, outcomes, intake, callbacks, conference, incidents, remote)
 
-    def have_done(name: str, **arguments: Any) -> Any:
-        return siblings.have_done(name, **arguments)
-
-    rooms_away = RoomsAway(muclight, have_done) if muclight else None
-
-    def on_role(is_leader: bool) -> None:
-        if muclight:
-            muclight.away = None if is_leader else rooms_away
-        if conference:
-            conference.away = None if is_leader else lambda method, arguments: have_done("conference", method=method, arguments=arguments)
-        if is_leader:
-            leader.begin()
-
-    def of_conference(method: str, arguments: list[Any]) -> Any:
-        return perform(conference, method, arguments) if conference else None
-
-    offers: dict[str, Handler] = {"status": leader.status, "conference": of_conference, "command": command}
-    offers |= {"callbacks": callbacks.describe, "replay": callbacks.replay, **sessions.offers}
-    offers |= rooms_away.offers if rooms_away else {}
-    siblings = Siblings(data_dir, router, sending, streams, waits, on_role, offers)
-    siblings.orders |= {"end_stream": sessions.end_stream, "drop_gone": streams.drop_gone, "log_level": set_level}
-    siblings.orders |= {"forget": passwords.forget, "lift": authenticator.lift, "lists": guard.forget}
-    siblings.orders |= share_tries(throttle, siblings)
+    remote.on_broadcast("log_level", set_level)
+    remote.on_broadcast("forget", passwords.forget)
+    remote.on_broadcast("lift", authenticator.lift)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards, jobs=jobs,
         data=data, data_usage=data_usage, data_rights=data_rights,
         router=router, waits=waits, archive=archive, streams=streams, sessions=sessions, mailbox=mailbox, offline=offline,
         outcomes=outcomes, sending=sending, idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard,
         privacy=privacy, blocking=blocking, callbacks=callbacks, muclight=muclight, conference=conference, leader=leader,
-        siblings=siblings, forget_lists=forget_lists,
+        remote=remote,
     )  # fmt: skip
     subscribe_handlers(parts, domains)
     return parts

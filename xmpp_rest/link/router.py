@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import OnOutcome, Pending, Waiter, jid_or_none
+from xmpp_rest.processes.group import End, Reply
+from xmpp_rest.processes.remote import Remote, on_leader
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
-from xmpp_rest.threads.group import Executor
-from xmpp_rest.threads.timers import Timer, Timers
+from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
@@ -42,25 +42,16 @@ SendAll = Callable[[str, Sequence[Element], Sequence[str]], None]
 """(hosted domain, stanzas, the same as text): queue all of them, or none."""
 
 
-OnAnswer = Callable[[Element | Exception, list[Element]], None]
-"""(the iq of type result or error, or why there is none; archive results that came before it)"""
-
-
-class Away(Protocol):
-    """The process that does the routing for this one."""
-
-    def route(self, stanza: Element) -> Element | None:
-        """As `Router.send`."""
-
-    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
-        """As `Router.ask`."""
-
-
 class Router:
     """Asks the handlers that services subscribed, in their order. Holds no stanza and no thread of its own."""
 
     def __init__(
-        self, domains: frozenset[str], pending: Pending, rooms: frozenset[str] = frozenset(), incidents: Incidents | None = None
+        self,
+        domains: frozenset[str],
+        pending: Pending,
+        remote: Remote,
+        rooms: frozenset[str] = frozenset(),
+        incidents: Incidents | None = None,
     ) -> None:
         """`rooms`: those of the hosted domains that are services of rooms."""
         self.domains = domains
@@ -72,7 +63,8 @@ class Router:
         self._observers: list[Observer] = []
         self._out: Send | None = None
         self._out_all: SendAll | None = None
-        self.away: Away | None = None  # the process that owns the link, where that is another one
+        self._remote = remote
+        remote.offer(self)
 
     def subscribe(self, domain: str, handler: Handler) -> None:
         """Ask `handler` about each stanza for an address at `domain`, after those that subscribed before. Called while building."""
@@ -100,14 +92,13 @@ class Router:
             raise GatewayError("link-down")
         self._out_all(domain, stanzas, texts)
 
+    @on_leader
     def send(self, stanza: Element) -> Element | None:
         """Send a stanza of a hosted entity, with a prepared `from`; without `to` it is for the sender's own account.
 
         The answer, where there is one at once: from a hosted recipient, or `remote-server-not-found` without a link. None: it was
         delivered, or waits in the outbox. Raises BadXML and GatewayError: outbox-full, link-down.
         """
-        if self.away is not None:
-            return self.away.route(stanza)
         sender = parse_jid(stanza.get("from", ""))
         if sender.domain not in self.domains:
             raise ValueError(f"{sender} is not at a hosted domain")
@@ -170,35 +161,13 @@ class Router:
             return self._pending.resolve(stanza, sender, to)
         return stanza.tag == "message" and self._pending.collect(stanza, sender, to)
 
-    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
-        """Send an iq of type get or set and wait for its answer: the iq of type result or error, and archive results that came before it.
-
-        Raises GatewayError: iq-timeout, iq-conflict, iq-overload, client-gone, link-down, outbox-full; and BadXML.
-        """
-        if self.away is not None:
-            return self.away.ask(iq, wait)
-        waiter = self._expect(iq)
-        try:
-            answer = self.send(iq)
-            return answer if answer is not None else waiter.wait(wait), waiter.collected
-        finally:
-            self._pending.forget(waiter)
-
-    def _expect(self, iq: Element, callback: OnOutcome | None = None) -> Waiter:
-        sender = parse_jid(iq.get("from", ""))
-        return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback)
-
-    def ask_then(self, iq: Element, seconds: float, timers: Timers, callback: OnAnswer, executor: Executor) -> Callable[[], None]:
-        """As `ask`, in the process that owns the link, without waiting: `callback` gets what came, or the exception, on any thread.
-
-        It must not wait for anybody. `executor` has the iq sent where a hosted entity answers it, which may take its time. What is
-        returned ends the wait, as a client that goes does. Raises GatewayError, if nothing was begun: iq-conflict, iq-overload.
-        """
+    def _ask_deferred(self, reply: Reply, iq: Element, wait: Wait) -> End:
+        """`ask` for a follower. Where a hosted entity answers, which may take its time, another thread sends the iq."""
 
         def settled(outcome: Element | Exception) -> None:
             self._pending.forget(waiter)
             timers.cancel(timer)
-            callback(outcome, waiter.collected)
+            reply(outcome if isinstance(outcome, Exception) else (outcome, waiter.collected))
 
         def send() -> None:
             try:
@@ -209,15 +178,33 @@ class Router:
                 if answer is not None:
                     waiter.settle(answer)
 
+        timers = self._remote.timers
         waiter = self._expect(iq, settled)
         timer = Timer(lambda: waiter.settle(GatewayError("iq-timeout")))
-        timers.set(timer, seconds)
+        timers.set(timer, wait.seconds)
         to = jid_or_none(iq.get("to"))
         if to is None or to.domain in self.domains:
-            executor(send)
+            self._remote.pool.submit(send)
         else:
             send()
         return lambda: waiter.settle(GatewayError("client-gone"))
+
+    @on_leader(deferred=_ask_deferred)
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
+        """Send an iq of type get or set and wait for its answer: the iq of type result or error, and archive results that came before it.
+
+        Raises GatewayError: iq-timeout, iq-conflict, iq-overload, client-gone, link-down, outbox-full; and BadXML.
+        """
+        waiter = self._expect(iq)
+        try:
+            answer = self.send(iq)
+            return answer if answer is not None else waiter.wait(wait), waiter.collected
+        finally:
+            self._pending.forget(waiter)
+
+    def _expect(self, iq: Element, callback: OnOutcome | None = None) -> Waiter:
+        sender = parse_jid(iq.get("from", ""))
+        return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback)
 
     def stream_down(self, domain: str) -> None:
         """The stream of `domain` ended: nobody waits for what it cannot bring any more."""

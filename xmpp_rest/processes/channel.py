@@ -1,4 +1,4 @@
-"""How do processes of one gateway talk? Length and JSON on a Unix socket; calls with answers, and events."""
+"""The wire between the processes of one machine: messages in JSON, each after its length, on a Unix socket."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import socket
 import struct
 import threading
 from pathlib import Path
-from typing import Any
+
+from xmpp_rest.processes.group import Message
 
 _LENGTH = struct.Struct(">I")
 MAX_MESSAGE = 64 << 20  # bytes; the largest body of a request is smaller
 MAX_PATH = 100  # bytes of a Unix socket's address, less a little (sun_path is 108 on Linux)
-
 AT_ONCE = 32 << 10  # bytes that the kernel takes as a whole or not at all
-
-Message = dict[str, Any]
 
 
 class Channel:

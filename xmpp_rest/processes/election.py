@@ -1,8 +1,7 @@
-"""Which of the gateway's processes owns the link, and how do the others reach it? (decision 0007)
+"""Leader election by a lock file, and the group of the processes of one machine (decision 0007).
 
-The first process to lock a file in the data folder is the owner and listens on a Unix socket; the others are its peers. They call it,
-and it tells them what happens. When the owner dies the kernel frees the lock, the peers notice the end of their connection, and one of
-them is next.
+The first process to lock a file in the data folder leads and listens on a Unix socket; the others follow: they are connected to it. When
+the leader dies the kernel frees the lock, the followers notice the end of their connection, and one of them leads next.
 """
 
 from __future__ import annotations
@@ -12,153 +11,108 @@ import errno
 import fcntl
 import logging
 import os
+import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from xmpp_rest.errors import GatewayError, Unanswered
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.processes.channel import Channel, Message, connect, listen
-from xmpp_rest.processes.server import FORGET, LISTEN, Handler, Peers
-from xmpp_rest.threads.future import OneShot
-from xmpp_rest.threads.waits import Gone, Wait, there
+from xmpp_rest.processes.calls import Calls
+from xmpp_rest.processes.channel import Channel, connect, listen
+from xmpp_rest.processes.group import Member, Message
+from xmpp_rest.processes.server import JOIN, LISTEN, Followers
+from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
 
-LOCK, SOCKET = "owner.lock", "hub.sock"
-RETRY = 0.05  # seconds between two attempts of a peer to lock the file or to reach the owner
+LOCK, SOCKET = "owner.lock", "hub.sock"  # named so since the first version; two versions must not both lead while one replaces the other
+RETRY = 0.05  # seconds between two attempts of a follower to lock the file or to reach the leader
 AFTER_FAILURE = 5.0  # seconds after an error that somebody has to look at
-AFTER_REFUSAL = 0.1  # seconds after a peer that there was no descriptor for
+AFTER_REFUSAL = 0.1  # seconds after a follower that there was no descriptor for
 CLOSED = (errno.EBADF, errno.EINVAL)  # of accept(): somebody has closed the listener
-NO_ANSWER = "The process that owns the link did not answer; try again later"
-ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be an owner
+ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be a leader
 
 
-class Hub:
-    """This process's place among its siblings. `start()` and `stop()` are called by the Gateway.
+class LocalGroup:
+    """The processes over one data folder, as one of them sees it; see `group.Group`. Owned by Remote."""
 
-    `quick` and `later` are the calls that peers may make of the owner: by keyword, with JSON in and out. Later ones must not wait: they
-    get first what they have to call with the result, or the exception, once there is one, and may return what ends this when nobody waits
-    for it any more.
-    `on_role` is told, in the hub's thread, whether this process owns the link from now on; `on_event` gets what the owner tells.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        quick: Mapping[str, Handler],
-        later: Mapping[str, Handler] = MappingProxyType({}),
-        on_role: Callable[[bool], None],
-        on_event: Callable[[Message], None],
-    ) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._peers = Peers(quick, later)
+        self._followers = Followers()
+        self._calls = Calls()
         self._incidents = Incidents()
-        self._on_role = on_role
-        self._on_event = on_event
         self._stopping = threading.Event()
-        self._settled = threading.Event()  # there is an owner that we are, or can call
-        self._owner: Channel | None = None
-        self._calls: dict[int, OneShot[Message]] = {}  # and the messages that answer them
-        self._number = 0
-        self._lock = threading.Lock()
+        self._settled = threading.Event()  # there is a leader that this process is, or can call
+        self._leader: Channel | None = None
         self._listener: socket.socket | None = None
         self._lock_file: int | None = None
-        self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
-        self.is_owner = False
+        self._thread: threading.Thread | None = None
+        self._is_leader = False
+        self._id = secrets.token_hex(8)
 
-    def start(self) -> None:
-        """Find a place; returns when there is one (bounded)."""
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def is_leader(self) -> bool:
+        return self._is_leader
+
+    @property
+    def has_others(self) -> bool:
+        return self._leader is not None or bool(self._followers)
+
+    @property
+    def has_listeners(self) -> bool:
+        return self._followers.have_listeners
+
+    def start(self, member: Member) -> None:
+        self._thread = threading.Thread(target=self._run, args=(member,), name="group", daemon=True)
         self._thread.start()
         self._settled.wait(ROLE_TIMEOUT)
 
     def stop(self) -> None:
-        """Leave: the peers elect another owner at once."""
         self._stopping.set()
         self._close_listener()
-        if owner := self._owner:
-            owner.close()
-        if self._thread.is_alive():
+        if leader := self._leader:
+            leader.close()
+        if self._thread is not None:
             self._thread.join(5)
-        self._peers.stop()
+        self._followers.stop()
 
-    # a peer's side
+    # calls and messages
 
-    def call(self, name: str, timeout: float, gone: Gone = there, /, **arguments: Any) -> Any:
-        """Have the owner do something; what it returned. Raises the GatewayError that it raised, and link-down where there is no owner.
+    def wait_for_leader(self) -> bool:
+        """A process that has not begun, or has ended, takes part in no election."""
+        runs = self._thread is not None and self._thread.is_alive()
+        return self._settled.is_set() or (runs and self._settled.wait(ROLE_TIMEOUT))
 
-        `gone`: whether nobody wants the answer any more; then client-gone is raised, and the owner told.
-        """
-        if not self._has_owner() or (owner := self._owner) is None:
-            if self.is_owner:
-                return self._peers.do(name, Wait(timeout, gone), arguments)
+    def call(self, name: str, arguments: Message, wait: Wait) -> Any:
+        if not self.wait_for_leader() or (leader := self._leader) is None:
             raise GatewayError("link-down", "The process that owns the link is not there; try again later")
-        return self._ask(owner, {"call": name, "arguments": arguments}, Wait(timeout, gone))
+        return self._calls.ask(leader, {"call": name, "arguments": arguments}, wait)
 
     def listen(self) -> None:
-        """Hear from now on what happens (`tell`), as long as the owner is the same. Raises GatewayError."""
-        if self._has_owner() and (owner := self._owner) is not None:
-            self._ask(owner, {"call": LISTEN, "arguments": {}}, Wait(ROLE_TIMEOUT))
+        if self.wait_for_leader() and (leader := self._leader) is not None:
+            self._calls.ask(leader, {"call": LISTEN}, Wait(ROLE_TIMEOUT))
 
-    def _has_owner(self) -> bool:
-        """Whether there is an owner; waits for an election that is under way (bounded). A hub that does not run takes part in none."""
-        return self._settled.is_set() or (self._thread.is_alive() and self._settled.wait(ROLE_TIMEOUT))
+    def broadcast(self, message: Message) -> None:
+        self._followers.broadcast(message)
 
-    def _ask(self, owner: Channel, message: Message, wait: Wait) -> Any:
-        call = OneShot[Message]()
-        with self._lock:
-            self._number += 1
-            number = self._number
-            self._calls[number] = call
-        try:
-            owner.send(message | {"number": number})
-            answer = call.wait(*wait)
-            if answer is None:
-                owner.send({"call": FORGET, "of": number})
-        except OSError as e:
-            raise GatewayError("link-down", NO_ANSWER) from e
-        finally:
-            self._calls.pop(number, None)
-        if answer is None:
-            raise GatewayError("client-gone") if wait.gone() else Unanswered(NO_ANSWER)
-        if "ended" in answer:
-            raise Unanswered(answer["ended"])
-        if "error" in answer:
-            raise GatewayError(*answer["error"])
-        return answer["result"]
-
-    def _serve_owner(self, owner: Channel, message: Message | None) -> None:
-        """Take what the owner says, from `message` on, until the connection ends."""
-        while message is not None:
-            try:
-                self._take(message)
-            except Exception:  # one event that cannot be told must not cost all the others
-                log.exception("what the process that owns the link says could not be taken")
-            message = owner.receive()
-
-    def _take(self, message: Message) -> None:
-        if "event" in message:
-            self._on_event(message["event"])
-        elif call := self._calls.get(message["number"]):
-            call.give(message)
-
-    def _fail_calls(self) -> None:
-        for call in list(self._calls.values()):
-            call.give({"ended": "The process that owns the link has ended; try again later"})
+    def publish(self, message: Message) -> None:
+        self._followers.publish(message)
 
     # the election
 
-    def _run(self) -> None:
+    def _run(self, member: Member) -> None:
         while not self._stopping.is_set():
             try:
                 if self._take_lock():
-                    self._own()
+                    self._lead(member)
                 else:
-                    self._follow()
+                    self._follow(member)
             except Exception:
                 log.exception("the process could not take its place; it tries again in %.0f s", AFTER_FAILURE)
                 self._stopping.wait(AFTER_FAILURE)
@@ -179,37 +133,52 @@ class Hub:
             os.close(self._lock_file)
             self._lock_file = None
 
-    def _follow(self) -> None:
-        """Be a peer of whoever holds the lock, until it is gone."""
+    def _follow(self, member: Member) -> None:
+        """Follow whoever holds the lock, until it is gone."""
         try:
-            owner = connect(self._folder / SOCKET)
+            leader = connect(self._folder / SOCKET)
         except OSError:  # it holds the lock, but does not listen yet
             return
-        self._owner = owner  # `stop` may close it from here on
+        self._leader = leader  # `stop` may close it from here on
         try:
-            if first := owner.receive():
-                self._on_role(False)
+            if first := leader.receive():
+                self._id = secrets.token_hex(8)
+                with contextlib.suppress(OSError):  # it has just ended, as is noticed below
+                    leader.send({"call": JOIN, "id": self._id})
+                member.take_role(False)
                 self._settled.set()
-                self._serve_owner(owner, first)
+                self._hear(leader, first, member)
         finally:
             self._settled.clear()
-            self._owner = None
-            owner.close()
-            self._fail_calls()
+            self._leader = None
+            leader.close()
+            self._calls.fail()
 
-    def _own(self) -> None:
-        """Be the owner until `stop`."""
+    def _hear(self, leader: Channel, message: Message | None, member: Member) -> None:
+        """Take what the leader says, from `message` on, until the connection ends."""
+        while message is not None:
+            try:
+                if "message" in message:
+                    member.hear(message["message"])
+                else:
+                    self._calls.answer(message)
+            except Exception:  # one message that cannot be taken must not cost all the others
+                log.exception("what the process that owns the link says could not be taken")
+            message = leader.receive()
+
+    def _lead(self, member: Member) -> None:
+        """Lead until `stop`."""
         listener = self._listener = listen(self._folder / SOCKET)
         try:
-            self.is_owner = True
-            self._on_role(True)
+            self._is_leader = True
+            member.take_role(True)
             log.info("process %d owns the link", os.getpid())
             self._settled.set()
-            self._accept(listener)
+            self._accept(listener, member)
         finally:
-            self.is_owner = False
+            self._is_leader = False
             self._close_listener()
-            self._peers.close()
+            self._followers.close()
             self._free_lock()
 
     def _close_listener(self) -> None:
@@ -219,34 +188,14 @@ class Hub:
             listener.close()
             self._listener = None
 
-    # the owner's side
-
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, member: Member) -> None:
         while not self._stopping.is_set():
             try:
                 sock, _ = listener.accept()
             except OSError as e:
                 if self._stopping.is_set() or e.errno in CLOSED:
                     return
-                self._incidents.report(log, "hub-accept", "another process cannot be let in for now: %s", e)
+                self._incidents.report(log, "process-accept", "another process cannot be let in for now: %s", e)
                 self._stopping.wait(AFTER_REFUSAL)
                 continue
-            self._peers.admit(sock)
-
-    @property
-    def has_company(self) -> bool:
-        """Whether there is another process: an owner, or a peer."""
-        return self._owner is not None or bool(self._peers)
-
-    @property
-    def has_listeners(self) -> bool:
-        """Whether `tell` would reach anybody."""
-        return self._peers.have_listeners
-
-    def tell(self, event: Message) -> None:
-        """Tell the peers that listen; the owner calls this."""
-        self._peers.tell(event)
-
-    def broadcast(self, event: Message) -> None:
-        """Tell all peers; the owner calls this."""
-        self._peers.tell_all(event)
+            self._followers.admit(sock, member)

@@ -1,4 +1,4 @@
-"""What does the process that owns the link do for the others? Their calls, and the telling of what happens (decision 0007)."""
+"""The leader's side of the channels: answers the calls of followers, and sends them messages."""
 
 from __future__ import annotations
 
@@ -7,39 +7,40 @@ import logging
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from xmpp_rest.errors import GatewayError, Unanswered
-from xmpp_rest.processes.channel import Channel, Message
-from xmpp_rest.threads.future import OneShot
-from xmpp_rest.threads.waits import Wait
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.processes.channel import Channel
+from xmpp_rest.processes.group import End, Member, Message
 
 log = logging.getLogger(__name__)
 
-QUICK_THREADS = 32
-STUCK = 5  # seconds that a peer may take nothing of what it is told; then it is cut off
-LISTEN, FORGET = "listen", "forget"  # calls of the hub's own; the second has no answer: nobody waits any more for that of another one
-WELCOME = {"number": 0}  # answers no call: whoever hears it, or an event before it, hears every event from there on
-
-Handler = Callable[..., Any]
-End = Callable[[], None]
-"""Ends what a call has begun; it is answered then, if it was not before."""
+THREADS = 32  # for calls that may wait
+STUCK = 5  # seconds that a follower may take nothing of what it is sent; then it is cut off
+JOIN, LISTEN, FORGET = "join", "listen", "forget"  # calls of the group's own; the last has no answer: nobody waits any more for another one
+WELCOME = {"number": 0}  # answers no call: whoever gets it, or a message before it, gets every message from there on
 
 
-class Peers:
-    """The processes that are connected to this one, the owner. Owned by the Hub, whose docstring says what the two kinds of calls are."""
+class _Follower:
+    """What is known of one connection."""
 
-    def __init__(self, quick: Mapping[str, Handler], later: Mapping[str, Handler]) -> None:
-        self._quick = quick
-        self._later = later
-        self._peers: dict[Channel, bool] = {}  # and whether it wants to hear what happens
-        self._promised: dict[tuple[Channel, int], End] = {}  # what ends a call that is under way
-        self._pool = ThreadPoolExecutor(QUICK_THREADS, thread_name_prefix="hub call")
+    def __init__(self) -> None:
+        self.id = ""  # of a process that has joined; the command line does not
+        self.listens = False
+
+
+class Followers:
+    """The processes that are connected to this one, the leader. Owned by LocalGroup."""
+
+    def __init__(self) -> None:
+        self._connected: dict[Channel, _Follower] = {}
+        self._under_way: dict[tuple[Channel, int], End] = {}  # what ends a deferred call
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
 
     def __bool__(self) -> bool:
-        return bool(self._peers)
+        return bool(self._connected)
 
     def stop(self) -> None:
         """No further call is begun."""
@@ -47,138 +48,123 @@ class Peers:
 
     def close(self) -> None:
         """End all connections."""
-        for peer in tuple(self._peers):
-            peer.close()
+        for channel in tuple(self._connected):
+            channel.close()
 
-    def admit(self, sock: socket.socket) -> None:
+    def admit(self, sock: socket.socket, member: Member) -> None:
         """Serve a process that has connected, on a thread of its own; or end the connection if that is not possible now."""
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK, 0))
-            peer = Channel(sock)
-            threading.Thread(target=self._serve, args=(peer,), name="hub peer", daemon=True).start()
-        except (OSError, RuntimeError) as e:  # it is gone already; no descriptor, no thread: the peer tries again
+            channel = Channel(sock)
+            threading.Thread(target=self._serve, args=(channel, member), name="follower", daemon=True).start()
+        except (OSError, RuntimeError) as e:  # it is gone already; no descriptor, no thread: the follower tries again
             log.warning("another process could not be let in: %s", e)
             sock.close()
 
-    def do(self, name: str, wait: Wait, arguments: dict[str, Any]) -> Any:
-        """A call of the owner's own. Raises what the handler does, client-gone, and link-down where a promised result did not come."""
-        if name not in self._later:
-            return self._quick[name](**arguments)
-        answer = OneShot[tuple[Any]]()  # which may be None
-        end = self._later[name](lambda result: answer.give((result,)), **arguments)
-        given = answer.wait(*wait)
-        if given is None:
-            if end is not None:
-                end()
-            raise GatewayError("client-gone") if wait.gone() else Unanswered("There was no answer; try again later")
-        (result,) = given
-        if isinstance(result, Exception):
-            raise result
-        return result
-
     # what they call
 
-    def _serve(self, peer: Channel) -> None:
-        """Whatever goes wrong with one call, the next one is heard; nothing is under way for a peer that has gone."""
-        self._peers[peer] = False
-        _give(peer, WELCOME)
+    def _serve(self, channel: Channel, member: Member) -> None:
+        """Whatever goes wrong with one call, the next one is answered; nothing is under way for a follower that has gone."""
+        follower = self._connected[channel] = _Follower()
+        _send(channel, WELCOME)
         try:
-            while (message := peer.receive()) is not None:
+            while (message := channel.receive()) is not None:
                 try:
-                    self._begin(peer, message)
+                    self._begin(channel, follower, member, message)
                 except Exception as e:  # no thread for it, say
-                    _give(peer, _shown(message, e))
+                    _send(channel, _answer(message, e))
         finally:
-            self._peers.pop(peer, None)
-            peer.close()
-            for key in [key for key in tuple(self._promised) if key[0] is peer]:
+            self._connected.pop(channel, None)
+            channel.close()
+            for key in [key for key in tuple(self._under_way) if key[0] is channel]:
                 self._forget(key)
+            if follower.id:
+                member.forget(follower.id)
 
-    def _begin(self, peer: Channel, message: Message) -> None:
+    def _begin(self, channel: Channel, follower: _Follower, member: Member, message: Message) -> None:
         name = message["call"]
-        if name == LISTEN:
-            self._peers[peer] = True
-            _give(peer, _shown(message, None))
+        if name == JOIN:
+            follower.id = message["id"]
+        elif name == LISTEN:
+            follower.listens = True
+            _send(channel, _answer(message, None))
         elif name == FORGET:
-            self._forget((peer, message["of"]))
-        elif name in self._later:
-            self._promise(peer, self._later[name], message)
-        elif name in self._quick:
-            self._pool.submit(self._answer, peer, self._quick[name], message)
+            self._forget((channel, message["of"]))
+        elif member.is_deferred(name):
+            self._defer(channel, member, message)
         else:
-            text = f"The process that owns the link knows no call {name!r}: restart it, for it is of another version"
-            _give(peer, _shown(message, GatewayError("link-down", text)))
+            self._pool.submit(self._perform, channel, member, message)
 
     @staticmethod
-    def _answer(peer: Channel, handler: Handler, message: Message) -> None:
+    def _perform(channel: Channel, member: Member, message: Message) -> None:
         try:
-            result = handler(**message["arguments"])
+            result = member.perform(message["call"], message["arguments"])
         except Exception as e:
             result = e
-        _give(peer, _shown(message, result))
+        _send(channel, _answer(message, result))
 
-    def _promise(self, peer: Channel, handler: Handler, message: Message) -> None:
-        key = peer, message["number"]
-        told = threading.Event()
+    def _defer(self, channel: Channel, member: Member, message: Message) -> None:
+        key = channel, message["number"]
+        replied = threading.Event()
 
-        def tell(result: Any) -> None:
-            told.set()
-            self._promised.pop(key, None)
-            self._give_now(peer, _shown(message, result))
+        def reply(result: Any) -> None:
+            replied.set()
+            self._under_way.pop(key, None)
+            self._send_now(channel, _answer(message, result))
 
         try:
-            end = handler(tell, **message["arguments"])
+            end = member.begin(message["call"], message["arguments"], reply)
         except Exception as e:
-            tell(e)
+            reply(e)
             return
         if end is not None:
-            self._promised[key] = end
-            if told.is_set():
-                self._promised.pop(key, None)
+            self._under_way[key] = end
+            if replied.is_set():
+                self._under_way.pop(key, None)
 
     def _forget(self, key: tuple[Channel, int]) -> None:
         """Nobody waits for this any more."""
-        if end := self._promised.pop(key, None):
+        if end := self._under_way.pop(key, None):
             try:
                 end()
             except Exception:
                 log.exception("a call that nobody waits for could not be ended")
 
-    def _give_now(self, peer: Channel, answer: Message) -> None:
+    def _send_now(self, channel: Channel, answer: Message) -> None:
         """On a thread that must not be held up."""
-        with contextlib.suppress(OSError, RuntimeError):  # the peer is gone; or this process ends
-            if not peer.send_now(answer):
-                self._pool.submit(_give, peer, answer)
+        with contextlib.suppress(OSError, RuntimeError):  # the follower is gone; or this process ends
+            if not channel.send_now(answer):
+                self._pool.submit(_send, channel, answer)
 
-    # what they are told
+    # what they are sent
 
     @property
     def have_listeners(self) -> bool:
-        """Whether any of them wants to hear what happens."""
-        return any(tuple(self._peers.values()))
+        """Whether any of them listens."""
+        return any(follower.listens for follower in tuple(self._connected.values()))
 
-    def tell(self, event: Message) -> None:
-        """Tell those that listen."""
-        self._tell(event, [peer for peer, listens in tuple(self._peers.items()) if listens])
+    def publish(self, message: Message) -> None:
+        """Send it to those that listen."""
+        _send_all([channel for channel, follower in tuple(self._connected.items()) if follower.listens], message)
 
-    def tell_all(self, event: Message) -> None:
-        """Tell each of them."""
-        self._tell(event, tuple(self._peers))
-
-    @staticmethod
-    def _tell(event: Message, peers: Iterable[Channel]) -> None:
-        for peer in peers:
-            _give(peer, {"event": event})
+    def broadcast(self, message: Message) -> None:
+        """Send it to each of them."""
+        _send_all(tuple(self._connected), message)
 
 
-def _give(peer: Channel, message: Message) -> None:
+def _send_all(channels: Iterable[Channel], message: Message) -> None:
+    for channel in channels:
+        _send(channel, {"message": message})
+
+
+def _send(channel: Channel, message: Message) -> None:
     try:
-        peer.send(message)
+        channel.send(message)
     except OSError:  # it is gone, or takes nothing; half a message may be on its way
-        peer.close()
+        channel.close()
 
 
-def _shown(message: Message, result: Any) -> Message:
+def _answer(message: Message, result: Any) -> Message:
     """The answer to a call, whose result may be the exception that it raised; of one that nobody foresaw only the log has the text."""
     answer: Message = {"number": message.get("number")}
     if isinstance(result, GatewayError):

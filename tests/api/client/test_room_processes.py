@@ -33,8 +33,8 @@ def apps(make_app: MakeApp, tmp_path: Path) -> tuple[Flask, Flask]:
         gateway_of(app).start()
     for user in (JULIET, NURSE):
         gateway_of(owner).parts.accounts.register(parse_jid(user), PASSWORD)
-    assert gateway_of(owner).parts.siblings.is_owner
-    assert not gateway_of(peer).parts.siblings.is_owner
+    assert gateway_of(owner).parts.remote.is_leader
+    assert not gateway_of(peer).parts.remote.is_leader
     return owner, peer
 
 
@@ -45,8 +45,8 @@ def call(app: Flask, user: str, method: str, path: str, body: Any = None) -> Any
 
 
 def heard(stream: Stream, count: int) -> list[dict[str, Any]]:
-    data: list[Any] = []
     writer = Writer("us", f"muclight.{DOMAIN}", counted=True, xml=False)
+    data: list[dict[str, Any]] = []
     while len(data) < count:
         event = stream.next(5)
         assert event is not None, f"only {len(data)} of {count} events came"

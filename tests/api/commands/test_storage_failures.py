@@ -27,7 +27,6 @@ def test_no_command_succeeds_on_a_storage_that_fails(make_app: MakeApp) -> None:
     gateway: Gateway = make_app(gateway_domain="localhost", conference_allow_subscription="yes").extensions["gateway"]
     gateway.start()
     gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", "localhost"), PASSWORD)
-    assert gateway.command is not None
     done = set()
     for definition in (offer.definition for offer in registry().offers()):
         for name, *words in (
@@ -35,12 +34,14 @@ def test_no_command_succeeds_on_a_storage_that_fails(make_app: MakeApp) -> None:
             ["srg_add", "family", "localhost"],
             ["srg_add", "servants", "localhost"],
         ):
-            gateway.command(name=name, version=None, words=words, auth=None)
+            gateway.parts.remote.perform("Runner.run_line", {"name": name, "version": None, "words": words, "auth": None})
         with pytest.MonkeyPatch.context() as patch:
             for name in (n for n in dir(gateway.driver) if not n.startswith("_") and callable(getattr(gateway.driver, n))):
                 patch.setattr(gateway.driver, name, _fails)
             words = [about.example for about in definition.about.values()]
-            code, _ = gateway.command(name=definition.name, version=definition.version, words=words, auth=None)
+            code, _ = gateway.parts.remote.perform(
+                "Runner.run_line", {"name": definition.name, "version": definition.version, "words": words, "auth": None}
+            )
         if code == 0:
             done.add(definition.name)
     assert done == WITHOUT_STORAGE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -15,10 +15,12 @@ from drivers import Addition, StorageError
 from tests.conftest import DOMAIN, basic
 from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.processes.group import Message
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.threads.waits import Wait
 
 NURSE, ROMEO = f"nurse@{DOMAIN}", "romeo@montague.example"
 Fail = Callable[..., None]
@@ -164,7 +166,7 @@ def test_without_the_offline_store_it_is_accepted(client: FlaskClient, gateway: 
 
 def test_without_the_open_streams_it_is_accepted(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     gateway.start()
-    monkeypatch.setattr(gateway.parts.streams, "relay", fail)
+    monkeypatch.setattr(gateway.parts.streams, "hear", fail)
     assert post(client, NURSE).status_code == 202
     assert archived(gateway, "nurse") == archived(gateway, "juliet") == ["hi"]
     assert gateway.incidents.counts()["stream-untold"] == 2
@@ -229,27 +231,30 @@ def test_a_room(make_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Gone:
-    """The process that owned the link; it ended, with or without having sent."""
+    """The leader has ended, with or without having done what it was called for."""
 
-    def __init__(self) -> None:
-        self.asked: list[bool] = []
+    def __init__(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.called: list[str] = []
+        gateway.start()
+        gateway.parts.remote.take_role(False)
+        monkeypatch.setattr(gateway.parts.remote._group, "call", self._call)
 
-    def send_many(self, stanzas: Sequence[OutboundMessage], *, again: bool = False) -> Any:
-        self.asked.append(again)
-        raise GatewayError("unanswered")
+    def _call(self, name: str, arguments: Message, wait: Wait) -> Any:
+        self.called.append(name)
+        raise Unanswered("it ended")
 
 
 @pytest.mark.parametrize("to", [NURSE, ROMEO])
-def test_what_nobody_knows_is_not_said_to_have_failed(client: FlaskClient, gateway: Gateway, to: str) -> None:
+def test_what_nobody_knows_is_not_said_to_have_failed(
+    client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
     """503 would have programs send it again; the key lets nobody do so unknowingly."""
-    gateway.start()
-    gone: Any = Gone()
-    gateway.parts.sending.away = gone
+    gone = Gone(gateway, monkeypatch)
     first, again = (post(client, to, **{"Idempotency-Key": "k3"}) for _ in range(2))
     assert (first.status_code, again.status_code) == (500, 500)
     assert "Retry-After" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
-    assert gone.asked == [False, True], "the next process is asked to see to it; the key keeps the second request from both"
+    assert gone.called == ["Sending.send_batch", "Sending.send_again"], "the next process is asked to see to it; the key keeps the second request from both"
 
 
 def test_the_next_process_sends_nothing_twice(client: FlaskClient, gateway: Gateway, sent: list[str]) -> None:
@@ -271,17 +276,17 @@ def test_the_next_process_sends_nothing_twice(client: FlaskClient, gateway: Gate
 
 
 def test_a_call_that_was_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    gateway.start()
-
-    def lost(*_: Any, **__: Mapping[str, Any]) -> Any:
-        raise Unanswered("it ended")
-
-    monkeypatch.setattr(gateway.parts.siblings._hub, "call", lost)
-    stanza = Element("message", {"from": f"juliet@{DOMAIN}", "to": ROMEO, "id": "m"})
-    outgoing = OutboundMessage(stanza, parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROMEO), "<message/>")
-    for call in (lambda: gateway.parts.siblings.send_many([outgoing]), lambda: gateway.parts.siblings.receive(stanza), lambda: gateway.parts.siblings.route(stanza)):
-        with pytest.raises(GatewayError, match="unanswered"):
+    Gone(gateway, monkeypatch)
+    juliet, romeo = parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROMEO)
+    stanza = Element("message", {"from": str(juliet), "to": ROMEO, "id": "m"})
+    sending, outgoing = gateway.parts.sending, OutboundMessage(stanza, juliet, romeo, "<message/>")
+    for call in (lambda: sending.send_batch([outgoing]), lambda: sending.receive(stanza, juliet, romeo), lambda: gateway.parts.router.send(stanza)):
+        with pytest.raises(GatewayError) as raised:
             call()
+        assert raised.value.name == "unanswered"
+    with pytest.raises(GatewayError) as raised:  # asking again does no harm
+        sending.outcome(juliet, "m")
+    assert raised.value.name == "link-down"
 
 
 @pytest.mark.parametrize(("error", "code"), [(GatewayError("waits-full"), 503), (RuntimeError("unforeseen"), 500)])

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from drivers import open_driver
+from tests.processes.memory import alone
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.pending import Pending
@@ -38,7 +39,7 @@ class World:
         accounts = Accounts(self.driver, Passwords("SHA-1", 4096), DOMAIN)
         for jid in (JULIET, NURSE):
             accounts.register(jid, "secret")
-        self.router = Router(frozenset((DOMAIN,)), Pending(8))
+        self.router = Router(frozenset((DOMAIN,)), Pending(8), alone())
         self.sent: list[Element] = []
         self.shown: list[Element] = []
         self.pushes: list[tuple[JID, Element]] = []

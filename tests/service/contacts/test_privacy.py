@@ -9,7 +9,8 @@ import pytest
 
 from drivers import Driver
 from tests.conftest import OpenDriver
-from xmpp_rest.errors import GatewayError
+from tests.link.attached import until
+from tests.processes.memory import alone, cut, processes
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.privacy import PrivacyError, PrivacyItem
 from xmpp_rest.service.contacts import privacy as module
@@ -37,7 +38,7 @@ def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriv
 
 
 def test_the_form_in_the_storage(driver: Driver) -> None:
-    lists = PrivacyLists(driver)
+    lists = PrivacyLists(driver, alone())
     lists.put(JULIET, "special", DENY)
     lists.choose(JULIET, "special")
     kept = {"default": "special", "lists": {"special": {"name": "special", "items": ROWS}}}
@@ -52,18 +53,18 @@ def test_the_form_in_the_storage(driver: Driver) -> None:
 def test_what_nobody_understands_is_left_out(driver: Driver) -> None:
     rows = ["x", {"action": "deny"}, {"action": "?", "order": 1}, {"action": "deny", "order": 3, "type": "moon"}, {**ROWS[0], "order": 7.0}]
     driver.store("juliet", "capulet.example", "privacy", {"default": "a", "lists": {"a": {"items": rows}, "b": {"items": "x"}, "c": 1}})
-    lists = PrivacyLists(driver)
+    lists = PrivacyLists(driver, alone())
     assert [item.order for item in lists.counting(JULIET)] == [7]
     assert (lists.items(JULIET, "b"), lists.items(JULIET, "c"), lists.items(JULIET, "d")) == ((), (), None)
 
 
 def test_a_default_that_is_not_there(driver: Driver) -> None:
     driver.store("juliet", "capulet.example", "privacy", {"default": "gone", "lists": {"a": {"items": ROWS}}})
-    assert PrivacyLists(driver).counting(JULIET) == ()
+    assert PrivacyLists(driver, alone()).counting(JULIET) == ()
 
 
 def test_refusals(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    lists = PrivacyLists(driver)
+    lists = PrivacyLists(driver, alone())
     lists.put(JULIET, "a", DENY)
     lists.choose(JULIET, "a")
     monkeypatch.setattr(module, "MAX_LISTS", 1)
@@ -86,15 +87,16 @@ def test_refusals(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_changes_are_noticed(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    here, there = PrivacyLists(driver), PrivacyLists(driver)
-    told: list[JID] = []
-    here.changed = told.append
+    remotes = processes(2)
+    here, there = (PrivacyLists(driver, remote) for remote in remotes)
+    apart = PrivacyLists(driver, alone())
     here.put(JULIET, "a", DENY)
-    assert (here.counting(JULIET), there.counting(JULIET), told) == ((), (), [JULIET])
+    assert (here.counting(JULIET), there.counting(JULIET), apart.counting(JULIET)) == ((), (), ())
+    for remote in remotes:
+        remote.start()
     here.choose(JULIET, "a")
-    assert (here.counting(JULIET), there.counting(JULIET)) == (DENY, ())
-    there.forget(str(JULIET))
-    assert there.counting(JULIET) == DENY
+    assert (here.counting(JULIET), apart.counting(JULIET)) == (DENY, ())
+    until(lambda: there.counting(JULIET) == DENY)
     driver.store("juliet", "capulet.example", "privacy", None)  # by somebody else
     assert there.counting(JULIET) == DENY
     monkeypatch.setattr(module, "FRESH", 0.0)
@@ -103,17 +105,17 @@ def test_changes_are_noticed(driver: Driver, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_memory_is_bounded(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED", 2)
-    lists = PrivacyLists(driver)
+    lists = PrivacyLists(driver, alone())
     for user in "abcde":
         lists.counting(JID(user, "capulet.example", ""))
     assert len(lists._counting) <= 2
 
 
 def test_other_processes_that_cannot_be_told(driver: Driver) -> None:
-    def unreachable(account: JID) -> None:
-        raise GatewayError("link-down")
-
-    lists = PrivacyLists(driver)
-    lists.changed = unreachable
+    leader, follower = processes(2)
+    lists, _ = PrivacyLists(driver, follower), PrivacyLists(driver, leader)
+    leader.start()
+    follower.start()
+    cut(follower)
     lists.put(JULIET, "a", DENY)
     assert lists.items(JULIET, "a") == DENY

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, SubElement
 import pytest
 
 from drivers import BadValue, Driver, StorageError, open_driver
+from tests.processes.memory import alone
 from xmpp_rest.config.table import Streams as Bounds
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
@@ -51,7 +52,7 @@ class Heard(Streams):
     """Remembers what it was to publish."""
 
     def __init__(self, archive: Archive) -> None:
-        super().__init__(archive, BOUNDS, Waits(64))
+        super().__init__(archive, BOUNDS, Waits(64), alone())
         self.events: list[Event] = []
 
     def publish(self, owner: object, event: Event) -> None:

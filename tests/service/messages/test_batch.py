@@ -9,12 +9,15 @@ from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 
+from tests.link.attached import until
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.processes.group import Message
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import ArchiveFilter
 from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.threads.waits import Wait
 
 FAR = "friar@montague.example"
 
@@ -94,33 +97,53 @@ def test_without_a_link_each_is_refused(gateway: Gateway, juliet: JID) -> None:
     assert all(isinstance(r, Element) and r.get("type") == "error" for r in results)
 
 
-class Other:
-    """Another process, which takes what it is sent, or has just ended."""
+class Leader:
+    """Another process, which takes what it is sent, or has just ended; this one follows it."""
 
-    def __init__(self, *, gone: bool = False) -> None:
+    def __init__(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, *, gone: bool = False) -> None:
         self.gone = gone
-        self.texts: list[str] = []
+        self.calls: list[list[str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        gateway.parts.remote.take_role(False)
+        monkeypatch.setattr(gateway.parts.remote._group, "call", self._call)
 
-    def send_many(self, stanzas: Sequence[OutboundMessage]) -> list[object]:
+    def _call(self, name: str, arguments: Message, wait: Wait) -> list[None]:
+        assert name == "Sending.send_batch"
         if self.gone:
             raise GatewayError("link-down")
-        self.texts += [outgoing.text for outgoing in stanzas]
-        return [None for _ in stanzas]
+        self.calls.append([text for text, _ in arguments["stanzas"]])
+        assert self.gate.wait(10)
+        return [None] * len(self.calls[-1])
 
 
-def test_where_the_owner_has_ended_each_is_told(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway.parts.sending, "away", Other(gone=True))
+def test_where_the_leader_has_ended_each_is_told(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
+    Leader(gateway, monkeypatch, gone=True)
     results = gateway.parts.sending.send_many([outgoing(juliet, "1"), outgoing(juliet, "2")])
     assert [getattr(r, "name", None) for r in results] == ["link-down"] * 2
 
 
 def test_one_that_cannot_be_written_is_none_of_the_others_business(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = Other()
-    monkeypatch.setattr(gateway.parts.sending, "away", other)
+    leader = Leader(gateway, monkeypatch)
     order = [outgoing(juliet, "1"), outgoing(juliet, "\x01"), outgoing(juliet, "3")]
     results = gateway.parts.sending.send_many(order)
     assert [type(r) for r in results] == [type(None), BadXML, type(None)]
-    assert other.texts == [serialise(order[0].stanza), serialise(order[2].stanza)]
+    assert leader.calls == [[serialise(order[0].stanza), serialise(order[2].stanza)]]
+
+
+def test_a_follower_sends_what_comes_at_once_in_one_call(gateway: Gateway, juliet: JID, monkeypatch: pytest.MonkeyPatch) -> None:
+    leader = Leader(gateway, monkeypatch)
+    leader.gate.clear()
+    order = [outgoing(juliet, str(n)) for n in range(5)]
+    threads = [threading.Thread(target=gateway.parts.sending.send, args=o[:3]) for o in order]
+    for n, thread in enumerate(threads):
+        thread.start()
+        until(lambda n=n: bool(leader.calls) and len(gateway.parts.sending._remote_batch._waiting) == n)  # type: ignore[misc]
+    leader.gate.set()
+    for thread in threads:
+        thread.join(10)
+    texts = [serialise(o.stanza) for o in order]
+    assert leader.calls == [texts[:1], texts[1:]]
 
 
 def test_one_that_cannot_be_written_here(gateway: Gateway, juliet: JID) -> None:

@@ -1,4 +1,4 @@
-"""Rooms under changes by several processes and threads at once."""
+"""Rooms stay whole when several processes, and several threads, work on them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from flask import Flask
 
 from tests.conftest import DOMAIN, MakeApp, basic
 from tests.service.muc.hall import JULIET, NICKS, NURSE, ROMEO, ROOM, SERVICE, TYBALT, Hall, bodies, codes
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.muc.conference import Conference
-from xmpp_rest.service.muc.remote import OFFERED, perform
 
-LOCAL = {"handle", "close", "away", "domain"}  # what other processes have no use for
+LOCAL = {"handle", "close", "domain"}  # what other processes have no use for
 
 
 def run(app: Flask, command: str, **args: Any) -> Any:
@@ -24,43 +24,44 @@ def run(app: Flask, command: str, **args: Any) -> Any:
     return answer.get_json()
 
 
-def test_another_process_asks_the_owner(make_app: MakeApp, tmp_path: Path) -> None:
-    """The rooms that are in the memory of the owner are there for commands in any process, with their errors."""
-    owner, peer = (make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2))
-    hall = Hall(owner)
-    peer.extensions["gateway"].start()
-    assert (owner.extensions["gateway"].parts.siblings.is_owner, peer.extensions["gateway"].parts.siblings.is_owner) == (True, False)
+def test_another_process_asks_the_leader(make_app: MakeApp, tmp_path: Path) -> None:
+    """The rooms that are in the memory of the leader are there for commands in any process, with their errors."""
+    leader, follower = (make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2))
+    hall = Hall(leader)
+    follower.extensions["gateway"].start()
+    assert (leader.extensions["gateway"].parts.remote.is_leader, follower.extensions["gateway"].parts.remote.is_leader) == (True, False)
     where = {"room": "balcony", "service": SERVICE}
-    assert run(peer, "create_room", **where, host=DOMAIN) == 0
-    assert run(peer, "create_room", **where, host=DOMAIN) == "Room already exists"
+    assert run(follower, "create_room", **where, host=DOMAIN) == 0
+    assert run(follower, "create_room", **where, host=DOMAIN) == "Room already exists"
     hall.enter(ROMEO, TYBALT)
-    assert run(peer, "get_room_occupants", **where) == [
+    assert run(follower, "get_room_occupants", **where) == [
         {"jid": ROMEO, "nick": "Romeo", "role": "participant"},
         {"jid": TYBALT, "nick": "Tybalt", "role": "participant"},
     ]
-    assert run(peer, "set_room_affiliation/v0", name="balcony", service=SERVICE, jid=TYBALT, affiliation="outcast") == 0
+    assert run(follower, "set_room_affiliation/v0", name="balcony", service=SERVICE, jid=TYBALT, affiliation="outcast") == 0
     assert codes(hall.take(TYBALT)[0]) == {"301", "110"}
-    assert run(peer, "change_room_option", **where, option="nonsense", value="x").startswith("a room has no option 'nonsense'; write one of ")
-    assert run(peer, "get_room_history", room="nowhere", service=SERVICE) == "The room does not exist."
+    assert run(follower, "change_room_option", **where, option="nonsense", value="x").startswith("a room has no option 'nonsense'; write one of ")
+    assert run(follower, "get_room_history", room="nowhere", service=SERVICE) == "The room does not exist."
     hall.say(ROMEO, "hark")
-    assert run(peer, "get_room_history", **where) == run(owner, "get_room_history", **where)
+    assert run(follower, "get_room_history", **where) == run(leader, "get_room_history", **where)
 
 
 METHODS = [name for name, _ in inspect.getmembers(Conference, inspect.isfunction) if not name.startswith("_") and name not in LOCAL]
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_is_offered(name: str) -> None:
+def test_every_method_runs_on_the_leader(name: str) -> None:
     method = getattr(Conference, name)
-    assert getattr(method, OFFERED)
+    assert method.__wrapped__
     hints = {str(p.annotation) for p in list(inspect.signature(method).parameters.values())[1:]}
     assert hints <= {"str", "int", "bool", "list[str]", "list[list[str]]", "list[list[Any]]", "dict[str, str]"}
 
 
 @pytest.mark.parametrize("name", ["handle", "close", "_rooms", "__init__", "nothing"])
 def test_nothing_else_is(app: Flask, name: str) -> None:
-    with pytest.raises(ValueError, match="not offered"):
-        perform(Hall(app).rooms, name, [])
+    Hall(app)
+    with pytest.raises(GatewayError, match="knows no call"):
+        app.extensions["gateway"].parts.remote.perform(f"Conference.{name}", {})
 
 
 def test_arguments_and_results_are_json(app: Flask) -> None:
@@ -73,7 +74,8 @@ def test_arguments_and_results_are_json(app: Flask) -> None:
         ("history", ["balcony"]), ("occupied", [JULIET]), ("subscribers", ["balcony"]), ("subscriptions", ["c@d"]), ("reserved_nicks", []),
     ]  # fmt: skip
     for name, arguments in asked:
-        result = perform(hall.rooms, name, arguments)
+        names = inspect.signature(getattr(Conference, name)).parameters
+        result = app.extensions["gateway"].parts.remote.perform(f"Conference.{name}", dict(zip(list(names)[1:], arguments, strict=True)))
         assert json.loads(json.dumps(result)) == result
 
 

@@ -50,11 +50,11 @@ def message():  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("asked", [0, 1])
-def test_orders_reach_every_process(pair: tuple[Gateway, Gateway], asked: int) -> None:
+def test_a_broadcast_reaches_every_process(pair: tuple[Gateway, Gateway], asked: int) -> None:
     heard: list[str] = []
     for name, gateway in zip(("owner", "peer"), pair, strict=True):
-        gateway.parts.siblings.orders["note"] = lambda name=name: heard.append(name)
-    pair[asked].parts.siblings.everywhere("note")
+        gateway.parts.remote.on_broadcast("note", lambda name=name: heard.append(name))
+    pair[asked].parts.remote.broadcast("note")
     end = time.monotonic() + 5
     while set(heard) != {"owner", "peer"} and time.monotonic() < end:
         time.sleep(0.01)
@@ -65,7 +65,7 @@ def test_levels_of_the_log(pair: tuple[Gateway, Gateway]) -> None:
     loggers = [logging.getLogger(name) for name in ("xmpp_rest", "drivers")]
     before = [logger.level for logger in loggers]
     try:
-        pair[1].parts.siblings.everywhere("log_level", level=logging.ERROR)
+        pair[1].parts.remote.broadcast("log_level", level=logging.ERROR)
         assert [logger.level for logger in loggers] == [logging.ERROR] * 2
     finally:
         for logger, level in zip(loggers, before, strict=True):

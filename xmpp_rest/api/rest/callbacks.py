@@ -72,7 +72,7 @@ class CallbackList(CallbackResource):
         return True
 
     def show(self) -> dict[str, Any]:
-        now = self.gateway.parts.siblings.have_done("callbacks")
+        now = self.gateway.parts.callbacks.describe()
         services = self.gateway.parts.callbacks.services
         return {"callbacks": [_described(service) | now[name] for name, service in services.items()]}
 
@@ -113,7 +113,7 @@ class Replay(CallbackResource):
 
     def _replay(self, ids: list[str] | None) -> bool:
         try:
-            replayed = self.gateway.parts.siblings.have_done("replay", callback=self.service.name, ids=ids)
+            replayed = self.gateway.parts.callbacks.replay(self.service.name, ids)
             left = self.service.dead.count(self.service.name)
         except GatewayError as e:
             self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from drivers import StorageError
 from xmpp_rest.config.table import Callback
-from xmpp_rest.errors import GatewayError, of_storage
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
+from xmpp_rest.processes.remote import Remote, on_leader
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.queue import CallbackService
@@ -31,6 +30,7 @@ class Callbacks:
         router: Router,
         dead: DeadLetters,
         folder: Path,
+        remote: Remote,
         *,
         exists: Callable[[JID], bool],
         is_admin: Callable[[JID], bool],
@@ -42,27 +42,28 @@ class Callbacks:
         self.services = {name: CallbackService(name, settings, router, dead, folder, incidents) for name, settings in callbacks.items()}
         services = reversed(self.services.values())
         self._by_address = {address: s for s in services for address in s.settings.address}
+        self._remote = remote
+        remote.offer(self)
 
     def stop(self) -> None:
         for service in self.services.values():
             service.stop()
 
+    @on_leader
     def describe(self) -> dict[str, dict[str, Any]]:
-        """How each callback is, by its name: what it writes, and how many stanzas wait; true in the process that owns the link."""
+        """How each callback is, by its name: what it writes, and how many stanzas wait."""
         return {
             name: {"content_type": s.carrier.content_type, "waiting": s.pool.waiting, "retrying": s.pool.retrying}
             for name, s in self.services.items()
         }
 
+    @on_leader
     def replay(self, callback: str, ids: Sequence[str] | None) -> list[str]:
         """Queue dead letters again, those of these ids or all that there are now; the ids of those that were.
 
-        To be done in the process that owns the link. Raises GatewayError: storage-failed, queue-full.
+        Raises StorageError; GatewayError: storage-failed, queue-full.
         """
-        try:
-            return replay(self.services[callback], ids)
-        except StorageError as e:
-            raise GatewayError("storage-failed", of_storage(e)) from e
+        return replay(self.services[callback], ids)
 
     def handle_bot(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """A stanza for the address of a bot, with or without resource."""

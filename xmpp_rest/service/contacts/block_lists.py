@@ -6,15 +6,20 @@ A table: address → the Unix time at which it was blocked (`true` in old data),
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
+log = logging.getLogger(__name__)
+
 STORE = "blocklist"
+CHANGED = "block list changed"  # the broadcast of an account whose list has changed
 MAX_ITEMS = 1_000  # that an account can add; a longer list of another program is respected
 FRESH = 1.0  # seconds for which a list is cached: another program may write to the storage too
 REMEMBERED = 10_000  # accounts
@@ -40,10 +45,6 @@ class _Read(NamedTuple):
 _NOTHING = _Read(-FRESH, None, frozenset())
 
 
-def _nobody_minds(account: JID) -> None:
-    """The default of `changed`."""
-
-
 def matches(blocked: Blocked, other: JID) -> bool:
     """Whether an address is blocked: it, its account at every resource, or its whole domain (XEP-0191 §5)."""
     return bool(blocked) and (other in blocked or other.bare in blocked or JID("", other.domain, "") in blocked)
@@ -57,18 +58,18 @@ def can_be_kept(jid: JID) -> bool:
 class BlockLists:
     """The block lists of the hosted accounts. Methods raise StorageError."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, remote: Remote) -> None:
         self._driver = driver
         self._remembered: dict[JID, _Read] = {}
-        self.changed: Callable[[JID], None] = _nobody_minds
-        """Called with an account whose list has changed, so that every process can drop its cache."""
+        self._remote = remote
+        remote.on_broadcast(CHANGED, self._forget)
 
     def items(self, account: JID) -> list[JID]:
         """The blocked addresses as they are now, sorted."""
         return sorted(_blocked(self._driver.load(account.local, account.domain, STORE)), key=str)
 
     def of(self, account: JID) -> Blocked:
-        """The blocked addresses, cached for FRESH seconds unless `forget` is called."""
+        """The blocked addresses, cached for FRESH seconds unless they are changed here."""
         now = time.monotonic()
         old = self._remembered.get(account, _NOTHING)
         if now - old.when < FRESH:
@@ -84,8 +85,14 @@ class BlockLists:
         """Whether the account (a bare address) has blocked `other`; never itself."""
         return matches(self.of(account), other) and other.bare != account
 
-    def forget(self, account: JID) -> None:
-        """Drop the cached list of this account."""
+    def changed(self, account: JID) -> None:
+        """The list of the account has changed: no process goes by the old one."""
+        try:
+            self._remote.broadcast(CHANGED, account=account)
+        except GatewayError as e:
+            log.info("other processes notice in %g s that the block list of %s has changed: %s", FRESH, account, e)
+
+    def _forget(self, account: JID) -> None:
         self._remembered.pop(account, None)
 
     def block(self, account: JID, jids: Iterable[JID]) -> Change:
@@ -123,7 +130,6 @@ class BlockLists:
             return {"__hash": _noted(about), **after}
 
         self._driver.update(account.local, account.domain, STORE, work)
-        self.forget(account)
         self.changed(account)
         return changes[0]
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import is_text
-from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.privacy import ACTIONS, MATCHES, MAX_ITEMS, MAX_ORDER, WAYS, PrivacyError, PrivacyItem, in_order
 
 log = logging.getLogger(__name__)
@@ -21,24 +22,21 @@ log = logging.getLogger(__name__)
 STORE = "privacy"
 MAX_LISTS = 50
 MAX_NAME = 1023  # bytes
+CHANGED = "privacy lists changed"  # the broadcast of an account whose lists have changed
 FRESH = 1.0  # seconds for which a list is cached: another program may write to the storage too
 REMEMBERED = 10_000  # accounts
 _RESERVED = frozenset(("", "__array", "__hash"))  # reserved by the storage
 Items = tuple[PrivacyItem, ...]
 
 
-def _nobody_minds(account: JID) -> None:
-    """The default of `changed`."""
-
-
 class PrivacyLists:
     """The privacy lists of the hosted accounts. Methods raise StorageError."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, remote: Remote) -> None:
         self._driver = driver
         self._counting: dict[JID, tuple[float, Items]] = {}  # account → when it was read, the default list
-        self.changed: Callable[[JID], None] = _nobody_minds
-        """Called with an account whose lists have changed, so that every process can drop its cache."""
+        self._remote = remote
+        remote.on_broadcast(CHANGED, self._forget)
 
     def names(self, account: JID) -> tuple[str, list[str]]:
         """The name of the default list, "" for none, and the names of all."""
@@ -50,7 +48,7 @@ class PrivacyLists:
         return _lists(_table(self._driver.load(account.local, account.domain, STORE))).get(name)
 
     def counting(self, account: JID) -> Items:
-        """The items of the default list; empty if there is none. Cached for FRESH seconds unless `forget` is called."""
+        """The items of the default list; empty if there is none. Cached for FRESH seconds unless they are changed here."""
         now = time.monotonic()
         when, items = self._counting.get(account, (-FRESH, ()))
         if now - when < FRESH:
@@ -62,9 +60,15 @@ class PrivacyLists:
         self._counting[account] = now, items
         return items
 
-    def forget(self, account: str) -> None:
-        """Drop the cached lists of this account."""
-        self._counting.pop(parse_jid(account), None)
+    def changed(self, account: JID) -> None:
+        """The lists of the account have changed: no process goes by the old ones."""
+        try:
+            self._remote.broadcast(CHANGED, account=account)
+        except GatewayError as e:
+            log.info("other processes notice in %g s that a privacy list of %s has changed: %s", FRESH, account, e)
+
+    def _forget(self, account: JID) -> None:
+        self._counting.pop(account, None)
 
     def put(self, account: JID, name: str, items: Items) -> None:
         """Make a list, or replace the one of that name. Raises PrivacyError."""
@@ -108,11 +112,7 @@ class PrivacyLists:
             return table if _raw_lists(table) else None
 
         self._driver.update(account.local, account.domain, STORE, work)
-        self.forget(str(account))
-        try:
-            self.changed(account)
-        except GatewayError as e:
-            log.info("other processes notice in %g s that a privacy list of %s has changed: %s", FRESH, account, e)
+        self.changed(account)
 
 
 def _require(lists: dict[str, Any], name: str) -> None:

@@ -63,11 +63,11 @@ class Guard:
         """Whether the account has a list in force. Raises StorageError."""
         return self._hosts(account) and bool(self._blocks.of(account.bare) or self._lists.counting(account.bare))
 
-    def forget(self, account: str) -> None:
-        """Read the lists of this account anew when they are next asked for."""
-        if (jid := jid_or_none(account)) is not None:  # other programs may write invalid names to the storage
-            self._lists.forget(str(jid))
-            self._blocks.forget(jid)
+    def lists_changed(self, account: JID) -> None:
+        """The store of the account's block list or privacy lists was written: no process goes by the old lists."""
+        if jid_or_none(str(account)) is not None:  # other programs may write invalid names to the storage
+            self._lists.changed(account)
+            self._blocks.changed(account)
 
     def _hosts(self, account: JID) -> bool:
         return bool(account.local) and account.domain == self._domain

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.errors import OutboxShare
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.messages.mailbox import Mailbox, SentMessage
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
@@ -29,6 +30,18 @@ class OutboundMessage(NamedTuple):
     to: JID
     text: str = ""
     posted: bool = False
+
+    def to_json(self) -> list[Any]:
+        """As it goes to another process: as text, which is passed on as it is."""
+        return [self.text or serialise(self.stanza), self.posted]
+
+    @classmethod
+    def from_json(cls, values: list[Any]) -> OutboundMessage:
+        """As another process sent it."""
+        text, posted = values
+        stanza = parse_stored(text)
+        sender = parse_jid(stanza.attrib["from"])
+        return cls(stanza, sender, parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare, text, posted)
 
 
 Result = Element | Exception | None

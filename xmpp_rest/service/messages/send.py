@@ -1,4 +1,4 @@
-"""What happens when an account, or the gateway itself, sends a stanza: the one way out that every API takes.
+"""The way out that every API takes: an account, or the gateway itself, sends a stanza.
 
 A stanza is accepted once the outbox has it, or the hosted recipient. What is raised was raised before that, and nobody has the stanza.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
+from xmpp_rest.processes.group import End, Reply
+from xmpp_rest.processes.remote import Remote, on_leader
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.contacts.contacts import Contacts
@@ -21,26 +22,26 @@ from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage,
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
 from xmpp_rest.service.messages.sendable import unsendable
-from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
+from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.group import GroupExecutor
+from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait, Waits
 
 log = logging.getLogger(__name__)
-
-
-class Away(Protocol):
-    """The process that does the sending for this one; as the methods of Sending."""
-
-    def send_many(self, stanzas: Sequence[OutboundMessage], *, again: bool = False) -> list[Result]: ...
-    def receive(self, stanza: Element) -> Element | None: ...
-    def outcome(self, sender: JID, identifier: str) -> Outcome | None: ...
-    def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None: ...
 
 
 class Sending:
     """Routes what a caller sends and keeps messages in the sender's own archive."""
 
     def __init__(
-        self, router: Router, mailbox: Mailbox, contacts: Contacts, outcomes: Outcomes, waits: Waits, incidents: Incidents
+        self,
+        router: Router,
+        mailbox: Mailbox,
+        contacts: Contacts,
+        outcomes: Outcomes,
+        waits: Waits,
+        remote: Remote,
+        incidents: Incidents,
     ) -> None:
         self._router = router
         self._mailbox = mailbox
@@ -49,10 +50,11 @@ class Sending:
         self._waits = waits
         self._incidents = incidents
         self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, self._watched)
-        self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_away, MOST)
+        self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_on_leader, MOST)
         self.restored: Callable[[str], bool] = lambda _text: False  # whether the process that owned the link before had the outbox take it
         self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
-        self.away: Away | None = None  # the process that owns the link, where that is another one
+        self._remote = remote
+        remote.offer(self)
 
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, addressed and with an id. The answer where there is one at once; None: it was accepted.
@@ -64,10 +66,11 @@ class Sending:
 
     def _one(self, outgoing: OutboundMessage) -> Element | None:
         self.check(outgoing.stanza, outgoing.to)
-        if self.away is not None and outgoing.to.domain in self._router.domains:
+        follows = self._remote.follows()
+        if follows and outgoing.to.domain in self._router.domains:
             with self._waits.calling():
-                (result,) = self._send_away([outgoing])  # of these the owner does several at once
-        elif self.away is not None or self._batch_sender.is_batchable(outgoing):
+                (result,) = self._send_on_leader([outgoing])  # of these the leader does several at once
+        elif follows or self._batch_sender.is_batchable(outgoing):
             (result,) = self._send_many([outgoing])
         else:
             return self._alone(outgoing)
@@ -98,7 +101,7 @@ class Sending:
         return [error or next(results) for error in errors]
 
     def _send_many(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
-        if self.away is None:
+        if not self._remote.follows():
             return self._batch_sender(stanzas)
         with self._waits.calling():
             return list(self._remote_batch.run(stanzas))
@@ -111,33 +114,42 @@ class Sending:
     def _unsendable(self, stanza: Element, to: JID) -> GatewayError | None:
         return unsendable(stanza, to, self._router.domains, self._mailbox.domain)
 
-    def send_many_then(self, stanzas: Sequence[OutboundMessage], callback: OnResults[Result], executor: Executor) -> None:
-        """As `send_many` in the process that owns the link, for a thread that must not wait: see GroupExecutor. Raises StorageError."""
-        self._batch_sender.submit(stanzas, callback, executor)
-
-    def _send_away(self, stanzas: list[OutboundMessage]) -> list[Result]:
-        """In the process that owns the link; should it be this one by now, here."""
-        if self.away is None:
-            return self._batch_sender(stanzas)
+    def _send_on_leader(self, stanzas: list[OutboundMessage]) -> list[Result]:
         written = [_written(outgoing) for outgoing in stanzas]
         good = [outgoing for outgoing in written if isinstance(outgoing, OutboundMessage)]
         try:
-            results = iter(self.away.send_many(good))
-        except GatewayError as e:  # the process that owns the link has just ended
-            results = iter(self._send_away_again(good) if e.name == "unanswered" else [e for _ in good])
+            results = iter(self.send_batch(good))
+        except GatewayError as e:  # the leader has just ended
+            results = iter(self._try_again(good) if e.name == "unanswered" else [e for _ in good])
         return [next(results) if isinstance(outgoing, OutboundMessage) else outgoing for outgoing in written]
 
-    def _send_away_again(self, stanzas: list[OutboundMessage]) -> list[Result]:
-        """Nobody has said whether these were sent: whoever owns the link next sees to it that they are."""
-        if self.away is None:
-            return self.send_again(stanzas)
+    def _try_again(self, stanzas: list[OutboundMessage]) -> list[Result]:
+        """Nobody has said whether these were sent: the next leader sees to it that they are."""
         try:
-            return self.away.send_many(stanzas, again=True)
+            return self.send_again(stanzas)
         except GatewayError:
             return [GatewayError("unanswered") for _ in stanzas]
 
-    def send_again(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
-        """As `send_many`, in the process that owns the link, after another one that may have sent some of these: not twice."""
+    def _send_batch_deferred(self, reply: Reply, stanzas: list[OutboundMessage]) -> None:
+        self._batch_sender.submit(stanzas, reply, self._remote.pool.submit)
+
+    @on_leader(deferred=_send_batch_deferred)
+    def send_batch(self, stanzas: list[OutboundMessage]) -> list[Result]:
+        """As `send` for each of these, which have been checked; the caller is among the `calling`."""
+        return self._batch_sender(stanzas)
+
+    def _send_again_deferred(self, reply: Reply, stanzas: list[OutboundMessage]) -> None:
+        def work() -> None:
+            try:
+                reply(self.send_again(stanzas))
+            except Exception as e:
+                reply(e)
+
+        self._remote.pool.submit(work)
+
+    @on_leader(deferred=_send_again_deferred)
+    def send_again(self, stanzas: list[OutboundMessage]) -> list[Result]:
+        """As `send_batch`, after another leader that may have sent some of these: not twice."""
         taken = [self._is_taken(outgoing) for outgoing in stanzas]
         self._outcomes.all_accepted((o.sender, o.stanza.get("id", "")) for o, is_taken in zip(stanzas, taken, strict=True) if is_taken)
         results = iter(self._batch_sender([o for o, is_taken in zip(stanzas, taken, strict=True) if not is_taken]))
@@ -159,10 +171,9 @@ class Sending:
         except Exception as e:  # what was said is in the sender's archive
             self._incidents.report(log, "refusal-untold", "%s is not told that a message to %s was refused: %r", sender, to, e)
 
+    @on_leader
     def receive(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Hand a stanza to a hosted address as if it had come over the link; the answer, where there is one at once. Raises BadXML."""
-        if self.away is not None:
-            return self.away.receive(stanza)
         return None if self._router.settle(stanza, sender, to) else self._router.deliver(stanza, sender, to)
 
     def _watched(self, sender: JID) -> bool:
@@ -200,24 +211,36 @@ class Sending:
 
     def _wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
         """The outcome once it is decided, or as it is when the wait is over. The stanza has been sent: nothing is raised."""
-        if self.away is None:
-            return self._outcomes.wait(sender, identifier, wait)
         try:
-            return self.away.wait(sender, identifier, wait)
-        except GatewayError:  # the client has gone, or the process that owns the link has
+            return self.decided(sender, identifier, wait)
+        except GatewayError:  # the client has gone, or the leader has
             return None
 
+    def _decided_deferred(self, reply: Reply, sender: JID, identifier: str, wait: Wait) -> End:
+        ended = OneShot[bool]()
+
+        def end() -> None:
+            """It is decided, or takes too long, or nobody waits any more: whichever comes first."""
+            if ended.give(True):
+                self._outcomes.unwatch(sender, identifier, end)
+                timers.cancel(timer)
+                reply(self._outcomes.get(sender, identifier))
+
+        timers, timer = self._remote.timers, Timer(end)
+        timers.set(timer, wait.seconds)
+        if not self._outcomes.watch(sender, identifier, end):
+            end()
+        return end
+
+    @on_leader(deferred=_decided_deferred)
+    def decided(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
+        """The outcome once it is decided, or as it is when the wait is over. Raises GatewayError where the leader has gone."""
+        return self._outcomes.wait(sender, identifier, wait)
+
+    @on_leader(repeatable=True)
     def outcome(self, sender: JID, identifier: str) -> Outcome | None:
         """What became of a stanza that was sent with `send`, if it is remembered."""
-        return self.away.outcome(sender, identifier) if self.away else self._outcomes.get(sender, identifier)
-
-    def watch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> bool:
-        """See Outcomes.watch; in the process that owns the link."""
-        return self._outcomes.watch(sender, identifier, tell)
-
-    def unwatch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> None:
-        """See Outcomes.unwatch."""
-        self._outcomes.unwatch(sender, identifier, tell)
+        return self._outcomes.get(sender, identifier)
 
 
 def _written(outgoing: OutboundMessage) -> OutboundMessage | BadXML:

@@ -6,6 +6,7 @@ from drivers import Driver
 from xmpp_rest.config.table import Conference as Settings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.clock import MonotonicClock
@@ -38,6 +39,7 @@ def conference(
     clock: MonotonicClock,
     settings: Settings,
     incidents: Incidents,
+    remote: Remote,
     may_bring: MayBring = lambda _actor, _user: True,
 ) -> Conference:
     """Build the rooms of `domain`; their handler is not registered yet."""
@@ -74,4 +76,4 @@ def conference(
     archives = ArchiveQueries(archive, router.send, may_ask)
     entity = MucEntity(domain, join_handler, message_handler, IqRelay(rooms, broadcaster), archives.handle, queries)
     vacancy = Vacancy(rooms, settings.unused_after, incidents)
-    return Conference(rooms, broadcaster, nicks, (join_handler, configuration, moderation, subscriptions), entity.handle, vacancy)
+    return Conference(rooms, broadcaster, nicks, (join_handler, configuration, moderation, subscriptions), entity.handle, vacancy, remote)

@@ -12,6 +12,7 @@ from typing import Any
 from drivers import StorageError
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Handler
+from xmpp_rest.processes.remote import Remote, on_leader
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
@@ -23,7 +24,6 @@ from xmpp_rest.service.muc.nicks import Nicks, prepared
 from xmpp_rest.service.muc.notices import SHUTDOWN, direct_invitation
 from xmpp_rest.service.muc.options import FIXED, read_options
 from xmpp_rest.service.muc.pattern import search
-from xmpp_rest.service.muc.remote import Ask, offered
 from xmpp_rest.service.muc.room import AFFILIATIONS, Affiliation, Room, Subscriber
 from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import Subscriptions
@@ -45,11 +45,13 @@ class Conference:
         parts: tuple[JoinHandler, Configuration, Moderation, Subscriptions],
         handle: Handler,
         vacancy: Vacancy,
+        remote: Remote,
     ) -> None:
         self.domain = rooms.domain
         self.handle = handle
         self.vacancy = vacancy  # started only in the process that holds the rooms
-        self.away: Ask | None = None
+        self._remote = remote
+        remote.offer(self)
         self._rooms = rooms
         self._broadcaster = broadcaster
         self._nicks = nicks
@@ -57,7 +59,7 @@ class Conference:
 
     # -- rooms
 
-    @offered
+    @on_leader
     def create(self, name: str, options: dict[str, str], affiliations: list[list[str]], subscribers: list[list[Any]]) -> None:
         """Make a room. `affiliations`: address, affiliation; `subscribers`: address, nick, list of nodes.
 
@@ -75,44 +77,44 @@ class Conference:
                 room.subscribers.update(known)
                 self._rooms.save(room)
 
-    @offered
+    @on_leader
     def destroy(self, name: str, reason: str, quietly: bool) -> None:
         """Destroy a room; `quietly`: without notifying its subscribers. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             self._configuration.destroy(room, reason, quietly=quietly)
 
-    @offered
+    @on_leader
     def names(self) -> list[str]:
         """The localparts of all rooms."""
         return self._rooms.names()
 
-    @offered
+    @on_leader
     def matching(self, pattern: str) -> list[list[Any]]:
         """Rooms whose name matches the regular expression: name, value of `public`, number of occupants. Raises re.error."""
         names = search(pattern, self._rooms.names())
         return [[room.jid.local, room.options["public"], _session_count(room)] for room in self._each(names)]
 
-    @offered
+    @on_leader
     def unused(self, days: int) -> list[str]:
         """Rooms without occupants that have not been used for at least this many days."""
         until = self._rooms.clock() - days * DAY
         idle = (room for room in self._each(self._rooms.names()) if not room.occupants)
         return [room.jid.local for room in idle if self._rooms.history.last_use(room) <= until]
 
-    @offered
+    @on_leader
     def empty(self) -> list[str]:
         """Rooms with archiving on whose archive is empty."""
         return [room.jid.local for room in self._each(self._rooms.names()) if room.on("mam") and self._rooms.history.is_empty(room)]
 
     # -- options
 
-    @offered
+    @on_leader
     def options(self, name: str) -> dict[str, str]:
         """All options with their values. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return {**FIXED, **room.options}
 
-    @offered
+    @on_leader
     def set_option(self, name: str, option: str, value: str) -> None:
         """Raises GatewayError: room-unknown, bad-room-option."""
         with self._rooms.held(self._known(name)) as room:
@@ -120,19 +122,19 @@ class Conference:
 
     # -- affiliations
 
-    @offered
+    @on_leader
     def affiliations(self, name: str) -> list[list[str]]:
         """Address, affiliation and reason of all users with an affiliation. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return [[str(user), entry.word, entry.reason] for user, entry in room.affiliations.items()]
 
-    @offered
+    @on_leader
     def affiliation(self, name: str, user: str) -> str:
         """The affiliation of a user. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return room.affiliation(_bare(user))
 
-    @offered
+    @on_leader
     def affiliate(self, name: str, user: str, affiliation: str, reason: str) -> None:
         """Change the affiliation of a user, whatever the rules of the room. Raises GatewayError: room-unknown, bad-affiliation."""
         with self._rooms.held(self._known(name)) as room:
@@ -141,25 +143,25 @@ class Conference:
 
     # -- occupants
 
-    @offered
+    @on_leader
     def occupants(self, name: str) -> list[list[str]]:
         """Full address, nick and role of every client in the room. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return [[str(session), occupant.nick, occupant.role] for session, occupant in room.sessions()]
 
-    @offered
+    @on_leader
     def history(self, name: str) -> list[list[str]]:
         """Time and XML of the messages that new occupants are sent. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return [[write_datetime(kept.when), serialise(kept.stanza)] for kept in self._rooms.history.of(room)]
 
-    @offered
+    @on_leader
     def occupied(self, user: str) -> list[str]:
         """The rooms that a user is in."""
         bare = _bare(user)
         return [room.jid.local for room in self._each(self._rooms.live()) if room.is_present(bare)]
 
-    @offered
+    @on_leader
     def invite(self, name: str, users: list[str], password: str, reason: str) -> None:
         """Send direct invitations to those who are not in the room. Raises GatewayError: room-unknown, outbox-full, link-down."""
         with self._rooms.held(self._known(name)) as room:
@@ -169,7 +171,7 @@ class Conference:
 
     # -- subscriptions
 
-    @offered
+    @on_leader
     def subscribe(self, name: str, user: str, nick: str, nodes: list[str]) -> list[str]:
         """Subscribe a user; the nodes that were subscribed to.
 
@@ -178,42 +180,42 @@ class Conference:
         with self._rooms.held(self._known(name)) as room:
             return self._subscriptions.subscribe(room, _bare(user), nick, nodes)
 
-    @offered
+    @on_leader
     def unsubscribe(self, name: str, user: str) -> None:
         """Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             self._subscriptions.unsubscribe(room, _bare(user))
 
-    @offered
+    @on_leader
     def subscribers(self, name: str) -> list[str]:
         """The addresses of the subscribers. Raises GatewayError: room-unknown."""
         with self._rooms.held(self._known(name)) as room:
             return [str(user) for user in room.subscribers]
 
-    @offered
+    @on_leader
     def subscriptions(self, user: str) -> list[list[Any]]:
         """Room, nick and nodes of a user's subscriptions."""
         return [[room.local, s.nick, list(s.nodes)] for room, s in self._subscriptions.of(_bare(user))]
 
     # -- nicks
 
-    @offered
+    @on_leader
     def reserve_nick(self, nick: str, user: str) -> None:
         """Raises GatewayError: nick-taken, bad-nick."""
         self._nicks.reserve(nick, _bare(user))
 
-    @offered
+    @on_leader
     def release_nick(self, user: str) -> None:
         self._nicks.release(_bare(user))
 
-    @offered
+    @on_leader
     def reserved_nicks(self) -> list[list[str]]:
         """Address and nick of every reservation."""
         return [[str(user), nick] for user, nick in self._nicks.all()]
 
     # -- removal and shutdown
 
-    @offered
+    @on_leader
     def forget_user(self, user: str) -> None:
         """Remove all traces of an account that is about to be deleted, so that a later account of this name inherits nothing."""
         bare = _bare(user)

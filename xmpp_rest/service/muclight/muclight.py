@@ -10,10 +10,10 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.processes.remote import Remote, on_leader
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import new_id
 from xmpp_rest.service.messages.archive import Archive, ArchivedMessage, ArchiveFilter
@@ -43,16 +43,6 @@ Pick = Callable[[MucLightRoom], Sequence[NewAffiliation]]
 """The changes to ask for, given the present room; raises GatewayError. May be called more than once."""
 
 
-class Away(Protocol):
-    """The process that changes the rooms for this one; as the methods of MucLight."""
-
-    def create(self, creator: JID, config: Mapping[str, str], others: Sequence[NewAffiliation], name: str) -> str: ...
-    def configure(self, name: str, actor: JID, config: Mapping[str, str]) -> None: ...
-    def add(self, name: str, actor: JID, user: JID) -> None: ...
-    def remove(self, name: str, actor: JID, user: JID) -> None: ...
-    def say(self, name: str, sender: JID, message: Element) -> str: ...
-
-
 class MucLight:
     """The rooms of one domain. Methods raise StorageError, and GatewayError as they say."""
 
@@ -65,6 +55,7 @@ class MucLight:
         broadcaster: MucLightBroadcaster,
         rules: Rules,
         quotas: Quotas,
+        remote: Remote,
         may_bring: MayBring = lambda _actor, _user: True,
     ) -> None:
         self.domain = rooms.domain
@@ -77,7 +68,8 @@ class MucLight:
         self._quotas = quotas
         self._may_bring = may_bring
         self.bounces = broadcaster.bounces
-        self.away: Away | None = None  # where another process owns the link
+        self._remote = remote
+        remote.offer(self)
         self._orders = [threading.RLock() for _ in range(STRIPES)]
 
     # -- reading
@@ -111,6 +103,7 @@ class MucLight:
 
     # -- creating and destroying
 
+    @on_leader
     def create(
         self, creator: JID, config: Mapping[str, str], others: Sequence[NewAffiliation] = (), *, name: str = "", announce: str | None = None
     ) -> str:
@@ -120,8 +113,6 @@ class MucLight:
         notified as if they had been added after the room was made.
         Raises GatewayError: room-exists, bad-room-change, room-full, bot-kept-out.
         """
-        if self.away is not None:
-            return self.away.create(creator, config, others, name)
         self._require_admissible(creator, [change.user for change in others])
         address = JID(name or str(uuid.uuid4()), self.domain, "")
         willing = self._blocking.willing([change.user for change in others], address, creator)
@@ -162,14 +153,12 @@ class MucLight:
 
     # -- configuration and occupants
 
+    @on_leader
     def configure(self, name: str, actor: JID, config: Mapping[str, str], identifier: str = "") -> None:
         """Change fields of the configuration, and notify the occupants.
 
         Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change.
         """
-        if self.away is not None:
-            self.away.configure(name, actor, config)
-            return
         steps: list[tuple[MucLightRoom, MucLightRoom]] = []
 
         def edit(room: MucLightRoom) -> MucLightRoom:
@@ -197,11 +186,9 @@ class MucLight:
 
         self._affiliate(name, actor, pick, identifier)
 
+    @on_leader
     def add(self, name: str, actor: JID, user: JID) -> None:
         """The owner adds a member, unless the user is in the room already. Raises as `affiliate`."""
-        if self.away is not None:
-            self.away.add(name, actor, user)
-            return
 
         def pick(room: MucLightRoom) -> Sequence[NewAffiliation]:
             room.require(actor, owner=True)
@@ -209,11 +196,9 @@ class MucLight:
 
         self._affiliate(name, actor, pick, new_id())
 
+    @on_leader
     def remove(self, name: str, actor: JID, user: JID) -> None:
         """The owner removes an occupant, or an occupant leaves; ignored if the user is not in the room. Raises as `affiliate`."""
-        if self.away is not None:
-            self.away.remove(name, actor, user)
-            return
 
         def pick(room: MucLightRoom) -> Sequence[NewAffiliation]:
             room.require(actor, owner=user != actor)
@@ -277,10 +262,9 @@ class MucLight:
 
     # -- messages
 
+    @on_leader
     def say(self, name: str, sender: JID, message: Element) -> str:
         """Send a message to all occupants, the sender included; its id. Raises GatewayError: room-unknown, not-occupant."""
-        if self.away is not None:
-            return self.away.say(name, sender, message)
         with self._order(name):
             return self._broadcaster.broadcast(self.room(name, sender), sender, message)
 

@@ -1,18 +1,22 @@
-"""Who listens, and who hears what? The event streams that are open in this process."""
+"""The event streams that are open in this process, and what they are told."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from drivers import ItemNotFound
 from xmpp_rest.config.table import Streams as Bounds
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
+from xmpp_rest.service.streams.directory import Directory, OpenStream
 from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
 from xmpp_rest.threads.waits import Waits
 
@@ -22,6 +26,8 @@ __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 
 STRIPES = 256
 LATE = 50  # events before the one that a reader resumes behind that may still have to reach this process
+LOOK = 0.2  # seconds that other processes have to look whose readers have left
+EVENT, DROP_GONE, END = "event", "drop gone streams", "end stream"  # what is published, and broadcasts
 MOVED = "another process owns the link now: resume"  # what was told meanwhile is in the archive
 
 
@@ -34,12 +40,9 @@ def _nobody_minds(stream: Stream) -> None:
 
 
 class Streams:
-    """Hands events to the streams of their owner. Knows nothing of HTTP, and holds no thread of its own; `stop()` ends all streams.
+    """Hands events to the streams of their owner, in all processes. Knows nothing of HTTP, holds no thread; `stop()` ends all streams."""
 
-    `publish` may be called for what another process has archived too: then the readers here get it.
-    """
-
-    def __init__(self, archive: Archive, bounds: Bounds, waits: Waits, incidents: Incidents | None = None) -> None:
+    def __init__(self, archive: Archive, bounds: Bounds, waits: Waits, remote: Remote, incidents: Incidents | None = None) -> None:
         """`waits`: each stream waits for what happens, and holds a thread meanwhile."""
         self._archive = archive
         self._size = bounds.queue_size
@@ -55,15 +58,16 @@ class Streams:
         """Called when a stream has been opened."""
         self.closed: Callable[[Stream], None] = _nobody_minds
         """Called when a stream is not there any more."""
-        self.elsewhere: Callable[[JID], int] = lambda _owner: 0
-        """How many streams the owner has in other processes."""
-        self.elsewhere_now: Callable[[JID], int] = lambda _owner: 0
-        """The same, once the other processes have looked who has left."""
-        self.joining: Callable[[], int] = lambda: 0
-        """Called before a stream is opened, and behind it: this process hears of everything as long as the number is the same."""
-        self.relay: Callable[[JID, Event], None] | None = None
-        """Publishes in all processes, where there are several."""
         self._orders = [threading.Lock() for _ in range(STRIPES)]
+        self._stopped = False
+        self.directory = Directory(remote, self._described)
+        """The streams of all processes."""
+        self._remote = remote
+        remote.offer(self)
+        remote.on_role(self._leader_changed)
+        remote.on_published(EVENT, self._hear_published)
+        remote.on_broadcast(DROP_GONE, self.drop_gone)
+        remote.on_broadcast(END, self._end)
 
     def order(self, owner: JID) -> threading.Lock:
         """Hold it while something is archived for `owner` and published, so that streams have the order of the archive."""
@@ -80,9 +84,24 @@ class Streams:
     def publish(self, owner: JID, event: Event) -> None:
         """Something reached `owner`, or was sent by it; with an id, it is archived already. Raises nothing: it has happened."""
         try:
-            (self.relay or self.hear)(owner, event)
+            self._publish(owner, event)
         except Exception as e:
             self._incidents.report(log, "stream-untold", "the open streams of %s are not told of an event: %r", owner, e)
+
+    @on_leader
+    def _publish(self, owner: JID, event: Event) -> None:
+        self.hear(owner, event)
+        if self._remote.has_listeners:
+            self._remote.publish(EVENT, owner=str(owner), event=event.to_json())
+
+    def _hear_published(self, owner: str, event: list[Any]) -> None:
+        jid = parse_jid(owner)
+        if self.is_open(jid):  # nearly nobody listens: nothing is parsed for nobody
+            self.hear(jid, Event.from_json(event))
+
+    def _leader_changed(self, leads: bool) -> None:
+        if not leads:
+            self.restart(MOVED)
 
     def is_open(self, owner: JID) -> bool:
         """Whether anybody listens to `owner` in this process."""
@@ -108,13 +127,13 @@ class Streams:
         address and port.
         Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
         """
-        joined = self.joining()
+        epoch = self._remote.listen()
         last, replay = self._begin(owner, after)
         stream = Stream(owner, replay, last, wanted, self._size, self._closed)
         stream.peer = peer
-        elsewhere = self.elsewhere(owner)
+        elsewhere = self.directory.count_elsewhere(owner)
         if elsewhere and self._full(owner, elsewhere):
-            elsewhere = self.elsewhere_now(owner)
+            elsewhere = self._count_elsewhere_now(owner, elsewhere)
         with self._lock:
             if self._full(owner, elsewhere):
                 self._drop_gone()
@@ -123,8 +142,9 @@ class Streams:
             # a copy: `publish` walks through the old one without the lock
             self._open[owner] = {**self._open.get(owner, {}), stream: gone}
             self.count += 1
-        if self.joining() != joined:
+        if self._remote.listen() != epoch:
             stream.end(MOVED)
+        self.directory.report()
         self.opened(stream)
         return stream
 
@@ -132,12 +152,28 @@ class Streams:
         """The streams that are open in this process."""
         return [stream for readers in tuple(self._open.values()) for stream in readers]
 
-    def end(self, owner: JID, resource: str, reason: str) -> None:
-        """End the stream of this resource, if there is one; its place is free at once."""
-        for stream in tuple(self._open.get(owner, ())):
-            if stream.resource == resource:
+    def _described(self) -> list[OpenStream]:
+        return [OpenStream(s.owner._replace(resource=s.resource), *s.peer, s.since) for s in self.all()]
+
+    def end(self, jid: JID, reason: str) -> None:
+        """End the stream of this full address, whichever process it is in; its place is free at once. Raises GatewayError."""
+        self._remote.broadcast(END, jid=jid, reason=reason)
+
+    def _end(self, jid: JID, reason: str) -> None:
+        self.directory.remove(jid)
+        for stream in tuple(self._open.get(jid.bare, ())):
+            if stream.resource == jid.resource:
                 stream.end(reason)
                 self._closed(stream)
+
+    def _count_elsewhere_now(self, owner: JID, before: int) -> int:
+        """How many streams the owner has in other processes, once these have looked whose readers have left; or after LOOK seconds."""
+        self._remote.tell_others(DROP_GONE)
+        count, end = before, time.monotonic() + LOOK
+        while count >= before and time.monotonic() < end:
+            time.sleep(LOOK / 20)
+            count = self.directory.count_elsewhere(owner)
+        return count
 
     def _begin(self, owner: JID, after: str | None) -> tuple[str, ArchiveReplay | None]:
         """Read before the stream is open, so that every event of the stream is behind what its ids refer to."""
@@ -159,7 +195,7 @@ class Streams:
         with self._lock:
             gone = self._drop_gone()
         for stream in gone:
-            self.closed(stream)
+            self._is_gone(stream)
 
     def _drop_gone(self) -> list[Stream]:
         dropped = []
@@ -175,7 +211,12 @@ class Streams:
         with self._lock:
             removed = self._remove(stream)
         if removed:
-            self.closed(stream)
+            self._is_gone(stream)
+
+    def _is_gone(self, stream: Stream) -> None:
+        if not self._stopped:  # else the leader may be stopping, too
+            self.directory.report()
+        self.closed(stream)
 
     def _remove(self, stream: Stream) -> bool:
         readers = self._open.get(stream.owner, {})
@@ -198,5 +239,5 @@ class Streams:
 
     def stop(self) -> None:
         """End all streams, and let none begin: the process ends."""
-        self._total = 0
+        self._total, self._stopped = 0, True
         self.restart("the gateway stops")

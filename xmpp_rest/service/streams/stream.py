@@ -9,12 +9,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 from drivers import ItemNotFound
 from xmpp_rest.link.pending import jid_or_none
+from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.messages.archive import Archive, ArchivedMessage, ArchiveFilter
 
 PAGE = 100  # archived events that are read at a time
@@ -32,6 +34,16 @@ class Event(NamedTuple):
     when: float  # Unix time, seconds
     stanza: Element
     sent: bool = False
+
+    def to_json(self) -> list[Any]:
+        """As it is told to other processes."""
+        return [self.id, self.when, serialise(self.stanza), self.sent]
+
+    @classmethod
+    def from_json(cls, values: list[Any]) -> Event:
+        """As another process told of it."""
+        identifier, when, stanza, sent = values
+        return cls(identifier, when, parse_stored(stanza), sent)
 
 
 class StreamEnded(Exception):

@@ -105,7 +105,7 @@ def unban_ip(services: Services, address: str) -> int:
         network = parse_network(address)
     except ValueError:
         return -1
-    lifted: int = services.gateway.parts.siblings.everywhere("lift", network=str(network))
+    lifted: int = services.gateway.parts.remote.broadcast("lift", network=str(network))
     return lifted
 
 

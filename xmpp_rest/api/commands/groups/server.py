@@ -91,7 +91,7 @@ def set_loglevel(services: Services, loglevel: str) -> bool:
     """Of all processes, until they end."""
     if loglevel not in LEVELS:
         raise rejected("Invalid log level", f"loglevel: write one of {', '.join(LEVELS)}")
-    services.gateway.parts.siblings.everywhere("log_level", level=LEVELS[loglevel])
+    services.gateway.parts.remote.broadcast("log_level", level=LEVELS[loglevel])
     return True
 
 
@@ -105,7 +105,7 @@ def reload_config(services: Services) -> bool:
     except SettingsError as e:
         shown = str(e).replace(services.gateway.settings.base + os.sep, "")  # which file it is, not where
         raise rejected(f"Nothing was changed: {shown}") from e
-    services.gateway.parts.siblings.everywhere("reload")
+    services.gateway.parts.remote.broadcast("reload")
     if waiting:
         raise rejected(f"These need a restart: {', '.join(waiting)}. All else is in force")
     return True
@@ -125,7 +125,7 @@ def outgoing_s2s_number(_: Services) -> int:
 @command("clear_cache")
 def clear_cache(services: Services) -> bool:
     """What is kept in memory of passwords that were checked."""
-    services.gateway.parts.siblings.everywhere("forget")
+    services.gateway.parts.remote.broadcast("forget")
     return True
 
 

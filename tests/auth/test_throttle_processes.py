@@ -1,14 +1,15 @@
-"""Do wrong passwords count in every process of the gateway?"""
+"""Wrong passwords count in every process of the gateway."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.conftest import DOMAIN, PASSWORD
+from tests.processes.memory import alone, cut, processes
 from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
@@ -63,13 +64,23 @@ def test_it_does_so_once_in_a_window(pair: tuple[Gateway, Gateway], attempt: Att
     assert [attempt(pair[0], "wrong") for _ in range(4)] == [Outcome.WRONG] * 3 + [Outcome.THROTTLED]
 
 
-def test_a_process_alone_asks_nobody(pair: tuple[Gateway, Gateway]) -> None:
-    owner, peer = pair
-    peer.stop()
-    end = time.monotonic() + 5
-    while owner.parts.siblings.several and time.monotonic() < end:
-        time.sleep(0.01)
-    owner.parts.siblings.order = None  # type: ignore[method-assign, assignment]
-    came = owner.parts.authenticator.password(JULIET, "wrong", "192.0.2.1")
-    assert isinstance(came, Refused)
-    assert came.outcome is Outcome.WRONG
+def test_a_process_alone_tells_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = alone()
+    monkeypatch.setattr(remote, "tell_others", None)
+    throttle = Throttle(1, remote)
+    throttle.failed(("juliet", "192.0.2.1"))
+    assert throttle.failed(("juliet", "192.0.2.1")) > 0
+
+
+def test_an_attempt_counts_here_though_the_leader_has_ended(caplog: pytest.LogCaptureFixture) -> None:
+    leader, follower = processes(2)
+    throttles = [Throttle(1, remote) for remote in (leader, follower)]
+    leader.start()
+    follower.start()
+    key = ("juliet", "192.0.2.1")
+    throttles[1].failed(key)
+    assert throttles[0].failed(key) > 0
+    cut(follower)
+    with caplog.at_level("INFO"):
+        assert throttles[1].failed(key) > 0
+    assert "do not hear" in caplog.text

@@ -1,0 +1,64 @@
+"""A follower's calls to the leader over a channel: each waits for the answer with its number."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from xmpp_rest.errors import GatewayError, Unanswered
+from xmpp_rest.processes.channel import Channel
+from xmpp_rest.processes.group import Message
+from xmpp_rest.processes.server import FORGET
+from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.waits import Wait
+
+NO_ANSWER = "The process that owns the link did not answer; try again later"
+ENDED = "The process that owns the link has ended; try again later"
+
+
+class Calls:
+    """The calls that are under way. Safe to be used by several threads."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[int, OneShot[Message]] = {}
+        self._number = 0
+        self._lock = threading.Lock()
+
+    def ask(self, leader: Channel, message: Message, wait: Wait) -> Any:
+        """Call; what the leader answers. Raises as `Group.call`."""
+        call = OneShot[Message]()
+        with self._lock:
+            self._number += 1
+            number = self._number
+            self._under_way[number] = call
+        try:
+            leader.send(message | {"number": number})
+            answer = call.wait(*wait)
+            if answer is None:
+                leader.send({"call": FORGET, "of": number})
+        except OSError as e:
+            raise GatewayError("link-down", NO_ANSWER) from e
+        finally:
+            self._under_way.pop(number, None)
+        if answer is None:
+            raise GatewayError("client-gone") if wait.gone() else Unanswered(NO_ANSWER)
+        if "ended" in answer:
+            raise Unanswered(answer["ended"])
+        return result_of(answer)
+
+    def answer(self, message: Message) -> None:
+        """The leader has answered; an answer that nobody waits for is ignored."""
+        if call := self._under_way.get(message["number"]):
+            call.give(message)
+
+    def fail(self) -> None:
+        """The leader has ended: nothing is answered any more."""
+        for call in list(self._under_way.values()):
+            call.give({"ended": ENDED})
+
+
+def result_of(answer: Message) -> Any:
+    """The result in an answer. Raises the GatewayError in it."""
+    if "error" in answer:
+        raise GatewayError(*answer["error"])
+    return answer["result"]

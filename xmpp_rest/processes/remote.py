@@ -1,0 +1,319 @@
+"""Remote calls: what only the leader may do, and what every process does.
+
+A method with the decorator `on_leader` runs in the leader, whichever process calls it. A broadcast is carried out by every process; what
+is published reaches those that listen. Services register their methods and handlers in their constructors, so that this module knows no
+service.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import update_wrapper
+from types import MethodType
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+
+from xmpp_rest.errors import ERRORS, GatewayError, Unanswered, of_storage
+from xmpp_rest.processes.codec import Codecs, Signature
+from xmpp_rest.processes.group import End, Group, Message, Reply
+from xmpp_rest.threads.pool import Pool
+from xmpp_rest.threads.timers import Timers
+from xmpp_rest.threads.waits import Wait, Waits
+
+log = logging.getLogger(__name__)
+
+QUICK = 30.0  # seconds that a call which waits for nobody may take
+MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
+THREADS = 32  # for what deferred calls leave to be done
+BROADCAST = "broadcast"  # the call by which a follower has the leader broadcast
+_OFFER = "_offer"
+
+
+class HasRemote(Protocol):
+    """A service with methods for the leader; its constructor passes it to `Remote.offer`."""
+
+    _remote: Remote
+
+
+S = TypeVar("S", bound=HasRemote)
+P = ParamSpec("P")
+R = TypeVar("R")
+_Method = Callable[Concatenate[S, P], R]
+
+
+class _Offer(NamedTuple):
+    """What `on_leader` says of a method."""
+
+    method: Callable[..., Any]
+    deferred: Callable[..., End | None] | None
+    repeatable: bool
+
+
+@overload
+def on_leader(method: Callable[Concatenate[S, P], R], /) -> Callable[Concatenate[S, P], R]: ...
+@overload
+def on_leader(
+    *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False
+) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Concatenate[S, P], R]]: ...
+def on_leader(
+    method: Callable[..., Any] | None = None, /, *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False
+) -> Callable[..., Any]:
+    """Run this method in the leader, which may be this process. Its annotations say how arguments and result are carried (`codec`).
+
+    A call takes QUICK seconds at most, or as long as its argument of type Wait says, and ends when the client of that has gone.
+    `deferred`: the method as the leader runs it for a follower where it would hold a thread for long: it gets a Reply before the
+    arguments, does not wait, and may return an End. Its callers are counted by Waits already; those of other methods are counted here.
+    `repeatable`: calling again does no harm, so that a caller whose call was not answered is told to try again.
+    Raises what the method does, and GatewayError: link-down, waits-full; unanswered, if nobody knows whether it was done.
+    """
+    if method is None:
+        return lambda method: _on_leader(_Offer(method, deferred, repeatable))
+    return _on_leader(_Offer(method, deferred, repeatable))
+
+
+def _on_leader(offer: _Offer) -> Callable[..., Any]:
+    method, name = offer.method, offer.method.__qualname__
+
+    def run(self: HasRemote, /, *args: Any, **kwargs: Any) -> Any:
+        if not self._remote.follows():
+            return method(self, *args, **kwargs)
+        return self._remote.call(name, *args, **kwargs)
+
+    update_wrapper(run, method)
+    setattr(run, _OFFER, offer)
+    return run
+
+
+class _Procedure:
+    """One function that is called by name, and how its arguments are carried."""
+
+    def __init__(self, function: Callable[..., Any], codecs: Codecs) -> None:
+        self.run = function
+        self.deferred: Callable[..., End | None] | None = None
+        self.repeatable = False
+        self.signature = Signature(function, codecs)
+
+
+class Remote:
+    """The remote calls of one process. Safe to be used by several threads; owned by the Gateway, which calls `start()` and `stop()`.
+
+    Before `start()` this process is alone, and does everything itself.
+    """
+
+    def __init__(self, group: Group, waits: Waits, storage_error: type[Exception]) -> None:
+        """`waits` counts the calls of this process; `storage_error`: what other processes know as storage-failed."""
+        self._group = group
+        self._waits = waits
+        self._storage_error = storage_error
+        self._codecs = Codecs(self._named)
+        self._procedures: dict[str, _Procedure] = {}
+        self._handlers: dict[str, _Procedure] = {}
+        self._listeners: dict[str, Callable[..., None]] = {}
+        self._on_role: list[Callable[[bool], None]] = []
+        self._on_left: list[Callable[[str], None]] = []
+        self._follows = False
+        self._epoch = 0  # how often the role of this process has changed
+        self._listening = -1  # the epoch in which the leader was asked to publish to this process
+        self._lock = threading.Lock()  # of the line above
+        self.timers = Timers()
+        """For deferred calls."""
+        self.pool = Pool(THREADS, "deferred call")
+        """For what deferred calls leave to be done."""
+        self._procedures[BROADCAST] = _Procedure(self._relay, self._codecs)
+        self._procedures[BROADCAST].repeatable = True
+
+    # -- called by constructors
+
+    def offer(self, service: object) -> None:
+        """Let followers call the methods of this service that are marked `on_leader`."""
+        for attribute in dir(type(service)):
+            offer: _Offer | None = getattr(getattr(type(service), attribute), _OFFER, None)
+            if offer is not None:
+                procedure = _Procedure(MethodType(offer.method, service), self._codecs)
+                procedure.deferred = MethodType(offer.deferred, service) if offer.deferred else None
+                procedure.repeatable = offer.repeatable
+                self._procedures[offer.method.__qualname__] = procedure
+
+    def answer(self, function: Callable[..., Any]) -> None:
+        """Let other programs, which reach the leader as followers do, call this function by its qualified name."""
+        self._procedures[function.__qualname__] = _Procedure(function, self._codecs)
+
+    def on_broadcast(self, name: str, handler: Callable[..., Any]) -> None:
+        """Have `handler` carry out the broadcasts of this name, in this process."""
+        self._handlers[name] = _Procedure(handler, self._codecs)
+
+    def on_published(self, name: str, listener: Callable[..., None]) -> None:
+        """Have `listener` hear what the leader publishes by this name: in order, with arguments that are JSON; it must be quick."""
+        self._listeners[name] = listener
+
+    def on_role(self, listener: Callable[[bool], None]) -> None:
+        """Tell `listener` whether this process leads, whenever that, or the leader, has changed."""
+        self._on_role.append(listener)
+
+    def on_left(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` the id of a follower that has gone; in the leader."""
+        self._on_left.append(listener)
+
+    # -- the process
+
+    def start(self) -> None:
+        """Take part; returns once there is a leader (bounded)."""
+        self._group.start(self)
+
+    def stop(self) -> None:
+        """Leave: another process leads, if this one did."""
+        self._group.stop()
+        self.timers.stop()
+        self.pool.stop()
+
+    @property
+    def id(self) -> str:
+        """The id of this process among the others; another one in each epoch."""
+        return self._group.id
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process leads; False before `start()`."""
+        return self._group.is_leader
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is another process."""
+        return self._group.has_others
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether `publish` would reach any process; in the leader."""
+        return self._group.has_listeners
+
+    def follows(self) -> bool:
+        """Whether another process leads; waits for an election that is under way (bounded)."""
+        if self._follows:
+            self._group.wait_for_leader()
+        return self._follows
+
+    # -- calls and messages
+
+    def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Have the leader, which is another process, run the method of this name; see `on_leader`."""
+        procedure = self._procedures[name]
+        bound = procedure.signature.bind(args, kwargs)
+        given = next((value for value in bound.values() if isinstance(value, Wait)), None)
+        wait = Wait(given.seconds + MARGIN, given.gone) if given else Wait(QUICK)
+        arguments = procedure.signature.to_json(bound)
+        try:
+            if procedure.deferred is not None:
+                result = self._group.call(name, arguments, wait)
+            else:
+                with self._waits.calling():
+                    result = self._group.call(name, arguments, wait)
+        except Unanswered as e:
+            if procedure.repeatable:
+                raise
+            raise GatewayError("unanswered") from e
+        return procedure.signature.result.from_json(result)
+
+    def broadcast(self, name: str, **arguments: Any) -> Any:
+        """Have every process carry this out; what it came to in this one. Raises GatewayError where the others cannot be told."""
+        result = self._handlers[name].run(**arguments)
+        self.tell_others(name, **arguments)
+        return result
+
+    def tell_others(self, name: str, **arguments: Any) -> None:
+        """As `broadcast`, for what this process has done already."""
+        carried = self._handlers[name].signature.to_json(arguments)
+        if self.follows():
+            self.call(BROADCAST, name, carried, self.id)
+        else:
+            self._broadcast(name, carried, self.id)
+
+    def publish(self, name: str, **arguments: Any) -> None:
+        """Let the processes that listen hear this, in order; in the leader. The arguments are JSON."""
+        self._group.publish({"published": name, "arguments": arguments})
+
+    def listen(self) -> int:
+        """Hear from now on what is published; the epoch in which that holds. Raises GatewayError."""
+        with self._lock:
+            epoch = self._epoch
+            if self._listening != epoch and self._follows:
+                self._group.listen()
+            self._listening = epoch
+            return epoch
+
+    # -- as the group calls it
+
+    def take_role(self, is_leader: bool) -> None:
+        self._epoch += 1
+        self._follows = not is_leader
+        for listener in self._on_role:
+            listener(is_leader)
+
+    def is_deferred(self, name: str) -> bool:
+        return self._procedure(name).deferred is not None
+
+    def perform(self, name: str, arguments: Message) -> Any:
+        procedure = self._procedure(name)
+        try:
+            return procedure.signature.result.to_json(procedure.run(**procedure.signature.from_json(arguments)))
+        except Exception as e:
+            raise self._named(e) from e
+
+    def begin(self, name: str, arguments: Message, reply: Reply) -> End | None:
+        procedure = self._procedure(name)
+
+        def answer(result: Any) -> None:
+            try:
+                carried = result if isinstance(result, Exception) else procedure.signature.result.to_json(result)
+            except Exception as e:  # a follower must not wait in vain for what cannot be written
+                carried = e
+            reply(self._named(carried) if isinstance(carried, Exception) else carried)
+
+        assert procedure.deferred is not None
+        try:
+            return procedure.deferred(answer, **procedure.signature.from_json(arguments))
+        except Exception as e:
+            raise self._named(e) from e
+
+    def hear(self, message: Message) -> None:
+        if name := message.get("published"):
+            self._listeners[name](**message["arguments"])
+        elif message["origin"] != self.id:
+            # not on this thread, which alone can hear what the leader answers to a call that the handler makes
+            threading.Thread(target=self._carry_out, args=(message[BROADCAST], message["arguments"]), name="broadcast", daemon=True).start()
+
+    def forget(self, process: str) -> None:
+        for listener in self._on_left:
+            listener(process)
+
+    def _procedure(self, name: str) -> _Procedure:
+        try:
+            return self._procedures[name]
+        except KeyError:
+            text = f"The process that owns the link knows no call {name!r}: restart it, for it is of another version"
+            raise GatewayError("link-down", text) from None
+
+    def _relay(self, name: str, arguments: dict[str, Any], origin: str) -> None:
+        """Carry out the broadcast of a follower, and pass it on; in the leader."""
+        handler = self._handlers[name]
+        handler.run(**handler.signature.from_json(arguments))
+        self._broadcast(name, arguments, origin)
+
+    def _broadcast(self, name: str, arguments: Message, origin: str) -> None:
+        self._group.broadcast({BROADCAST: name, "arguments": arguments, "origin": origin})
+
+    def _carry_out(self, name: str, arguments: Message) -> None:
+        handler = self._handlers[name]
+        try:
+            handler.run(**handler.signature.from_json(arguments))
+        except Exception:  # the other processes have done it; this one goes on
+            log.exception("the broadcast %r could not be carried out", name)
+
+    def _named(self, error: Exception) -> GatewayError:
+        """The error as other processes know it; of one that nobody foresaw only the log has the text."""
+        if isinstance(error, GatewayError):
+            return error
+        if isinstance(error, self._storage_error):
+            return GatewayError("storage-failed", of_storage(error, ERRORS["storage-failed"].text))
+        log.error("a call of another process failed", exc_info=error)
+        return GatewayError("internal")
