@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,10 +11,10 @@ from drivers import StorageError
 from drivers.lease import LeaseTaken
 from drivers.migratecommand import run_cli
 from xmpp_rest import __version__
-from xmpp_rest.application import find_config, set_up_logging
+from xmpp_rest.application import find_config
 from xmpp_rest.cli import __main__ as restctl
-from xmpp_rest.cli import send
-from xmpp_rest.cli.gateway import place, say_place
+from xmpp_rest.cli import send, serve
+from xmpp_rest.cli.gateway import say_place
 from xmpp_rest.cli.storage_remarks import storage_remarks
 from xmpp_rest.cli.token import token
 from xmpp_rest.config.check import describe, remarks, require_sense
@@ -23,10 +22,8 @@ from xmpp_rest.config.load import SettingsError, load_settings
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
-from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.gateway.startup import STARTING, explained, problems, require_start
+from xmpp_rest.gateway.startup import problems
 
-log = logging.getLogger(__name__)
 FLAGS = ("--offline", "--verbose", "-v")
 OPTIONS = ("--config", *FLAGS, "--help", "-h", "--version")
 
@@ -111,25 +108,6 @@ def _check(settings: Settings, _: argparse.Namespace) -> int:
     return _say(*(sentence for problem in found for sentence in problem.problems), code=found[0].code if found else Exit.DONE)
 
 
-def _serve(settings: Settings, _: argparse.Namespace) -> int:
-    require_start(settings)  # what cannot work is said here, once, not by every worker
-    set_up_logging(settings.server.log_level)
-    try:
-        gateway = Gateway(settings)
-        gateway.prepare()
-        gateway.stop()
-    except STARTING as e:
-        raise explained(e, settings) from e
-    log.info("%s", place(settings))
-    for remark in remarks(settings):
-        log.warning("%s", remark)
-
-    from xmpp_rest.serving.server import Server  # gunicorn takes a while to import, and only this command needs it
-
-    Server(settings).run()
-    return Exit.DONE
-
-
 def _nothing(_: argparse.ArgumentParser) -> None:
     """No arguments of its own."""
 
@@ -143,7 +121,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "serve": Command(_serve, "serve until told to stop (the default)"),
+    "serve": Command(serve.run, "serve until told to stop (the default)"),
     "check": Command(_check, "validate the configuration, try what it needs, and say what it would do"),
     "send": Command(send.run, "send a message; the exit code tells what became of it", send.add_arguments),
 }

@@ -17,6 +17,7 @@ from flask import Flask
 
 from tests.conftest import DOMAIN, PASSWORD, basic
 from xmpp_rest.application import build
+from xmpp_rest.cli import serve
 from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.reload import LIVE, merge
@@ -24,7 +25,6 @@ from xmpp_rest.config.table import SECTIONS, key_of
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.log_level import LOGGERS
 from xmpp_rest.gateway.reload import refreshed
-from xmpp_rest.serving.server import Server
 
 ADMIN, JULIET = basic(f"admin@{DOMAIN}"), basic(f"juliet@{DOMAIN}")
 BEGINNING = f"[gateway]\ndomain = {DOMAIN}\n[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n"
@@ -246,7 +246,7 @@ def test_a_process_that_comes_later(config: Path, caplog: pytest.LogCaptureFixtu
     """gunicorn starts another worker in place of one that died, with the settings of its own start."""
     old = load_settings(config, {})
     change(config, oauth_expire="77", oauth_client_check="allow", server_threads="32")
-    later = Server(old).load().extensions["gateway"]
+    later = serve.load(old).extensions["gateway"]
     assert (later.settings.oauth.expire, later.settings.server.threads) == (77, 64)
     later.stop()
     change(config, oauth_expire="soon")

@@ -19,6 +19,8 @@ NOT_SETTINGS = {"XMPP_REST_CONFIG", "XMPP_REST_REQUIRE_LIVE"}
 MAX_SECRET = 65536  # characters of a <key>_file
 MOVED = {("client", "origins"): ("server", "origins")}
 """Renamed settings, which are read under their old section and key with a notice: old place → new one."""
+RENAMED_VALUES = {("server", "worker_class"): {"xmpp_rest.http.worker.Worker": "xmpp_rest.serving.worker.Worker"}}
+"""Values that are read as their new name, with a notice: place → old value → new one."""
 MEANT = {("server", key): "write bind = HOST:PORT" for key in ("host", "port", "address", "listen", "interface", "ip")}
 """Keys that are known from other programs → the keys here."""
 COMMENT_BEHIND = re.compile(r"(?:^|\s)[;#]+\s+\S")
@@ -48,6 +50,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) ->
     base = (path.parent if path else Path()).resolve()
     for section, keys in texts.items():
         _read_secret_files(section, keys, base, problems)
+    _rename_values(texts, notices)
     if problems:
         raise SettingsError(problems)
     absolute = path.absolute() if path else None
@@ -188,6 +191,14 @@ def _place(name: str) -> tuple[str, str] | None:
         if named not in (key, ""):
             return f"{section}.{named}", known
     return None
+
+
+def _rename_values(texts: Texts, notices: list[str]) -> None:
+    for (section, key), new_names in RENAMED_VALUES.items():
+        value, where = texts[section].get(key, ("", ""))
+        if (new := new_names.get(value)) is not None:
+            texts[section][key] = (new, where)
+            notices.append(f"{where}: {value} is now {new}; it counts still, but write the new name")
 
 
 def _read_secret_files(section: str, keys: dict[str, tuple[str, str]], base: Path, problems: list[str]) -> None:

@@ -1,22 +1,19 @@
-"""The server: gunicorn, configured from wsgi.ini (gunicorn itself reads no ini file)."""
+"""The server: gunicorn, configured from the settings (gunicorn itself reads no ini file)."""
 
 from __future__ import annotations
 
 import gc
 import os
 import signal
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from drivers.lease import LeaseTaken
-from xmpp_rest.application import build
 from xmpp_rest.config import descriptors
 from xmpp_rest.config.table import Settings
-from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.gateway.reload import refreshed
 from xmpp_rest.serving import affinity, shares
 
 GRACEFUL = 20  # seconds for requests that are under way when the server is told to stop
@@ -42,17 +39,10 @@ def _options(settings: Settings) -> dict[str, Any]:
         "secure_scheme_headers": {},
         "forwarder_headers": "",
         "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
-        "post_worker_init": _start,
-        "worker_exit": _stop,
         "pre_fork": _place if server.pin_workers else _share,
         "child_exit": shares.child_exit,
         **({"post_fork": affinity.post_fork} if server.pin_workers else {}),
     }
-
-
-def _gateway(worker: Any) -> Gateway:
-    gateway: Gateway = worker.app.callable.extensions["gateway"]
-    return gateway
 
 
 def _freeze(*_: Any) -> None:
@@ -73,34 +63,35 @@ def _place(arbiter: Any, worker: Any) -> None:
     affinity.pre_fork(arbiter, worker)
 
 
-def _start(worker: Any) -> None:
-    """In the worker, after the fork and once the application is loaded: the link may connect.
-
-    What cannot work was said before the first fork. gunicorn ends all of itself where a worker fails here, so one that comes in place of
-    another while the database is down must not.
-    """
-    gateway = _gateway(worker)
-    gateway.on_loss = partial(os.kill, worker.ppid, signal.SIGTERM)  # of all workers
-    gateway.start_in_time(lambda e: isinstance(e, LeaseTaken))
-    _freeze()
-
-
-def _stop(_: Any, worker: Any) -> None:
-    """In the worker, after its connections have drained."""
-    if getattr(worker.app, "callable", None) is not None:
-        _gateway(worker).stop()
+OnStart = Callable[[Flask, Callable[[], None]], None]
+"""Called in each worker after the fork, once the application is loaded; also gets a function that ends all workers."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn over one set of settings. `run()` serves until it is told to stop, and exits the process."""
+    """gunicorn over one set of settings. `run()` serves until it is told to stop, and exits the process.
 
-    def __init__(self, settings: Settings) -> None:
+    `load`: makes the application, in each worker. `on_stop`: called in each worker after its connections have drained.
+    """
+
+    def __init__(self, settings: Settings, load: Callable[[], Flask], on_start: OnStart, on_stop: Callable[[Flask], None]) -> None:
         self._settings = settings
+        self._load = load
+        self._on_start = on_start
+        self._on_stop = on_stop
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in _options(self._settings).items():
+        hooks = {"post_worker_init": self._started, "worker_exit": self._ended}
+        for name, value in (_options(self._settings) | hooks).items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return build(refreshed(self._settings))
+        return self._load()
+
+    def _started(self, worker: Any) -> None:
+        self._on_start(worker.app.callable, partial(os.kill, worker.ppid, signal.SIGTERM))
+        _freeze()
+
+    def _ended(self, _: Any, worker: Any) -> None:
+        if (app := getattr(worker.app, "callable", None)) is not None:
+            self._on_stop(app)

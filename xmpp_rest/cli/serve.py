@@ -1,0 +1,63 @@
+"""`xmpp-rest serve`: checks that the gateway can start, then serves the application with gunicorn."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable
+
+from flask import Flask
+
+from drivers.lease import LeaseTaken
+from xmpp_rest.application import build, set_up_logging
+from xmpp_rest.cli.gateway import place
+from xmpp_rest.config.check import remarks
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.exit_codes import Exit
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.reload import refreshed
+from xmpp_rest.gateway.startup import STARTING, explained, require_start
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, _: argparse.Namespace) -> int:
+    """Serve until told to stop. Raises CannotStart."""
+    require_start(settings)  # what cannot work is said here, once, not by every worker
+    set_up_logging(settings.server.log_level)
+    try:
+        gateway = Gateway(settings)
+        gateway.prepare()
+        gateway.stop()
+    except STARTING as e:
+        raise explained(e, settings) from e
+    log.info("%s", place(settings))
+    for remark in remarks(settings):
+        log.warning("%s", remark)
+
+    from xmpp_rest.serving.server import Server  # gunicorn takes a while to import, and only this command needs it
+
+    Server(settings, load=lambda: load(settings), on_start=start, on_stop=stop).run()
+    return Exit.DONE
+
+
+def load(settings: Settings) -> Flask:
+    """The application of one worker: one that replaces another has the settings that are in force by now."""
+    return build(refreshed(settings))
+
+
+def start(app: Flask, end_all: Callable[[], None]) -> None:
+    """In a worker, after the fork: the link may connect. `end_all` ends all workers, for when the storage is lost to another gateway.
+
+    What cannot work was said before the first fork. gunicorn ends all of itself where a worker fails here, so one that comes in place of
+    another while the database is down must not.
+    """
+    gateway: Gateway = app.extensions["gateway"]
+    gateway.on_loss = end_all
+    gateway.start_in_time(lambda e: isinstance(e, LeaseTaken))
+
+
+def stop(app: Flask) -> None:
+    """In a worker, after its connections have drained."""
+    gateway: Gateway = app.extensions["gateway"]
+    gateway.stop()
