@@ -127,7 +127,6 @@ def floor(folder: Path, workers: int, app: str, **environment: str) -> Small:
     """A Flask application that does next to nothing, served as the gateway is."""
     port = free_port()
     options = ["--workers", str(workers), "--threads", "64", "-k", "xmpp_rest.serving.worker.Worker", "--no-control-socket"]
-    options += ["-c", "python:xmpp_rest.serving.workers"]
     return Small(folder, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", *options, "--log-level", "warning", app, port=port, **environment)
 
 

@@ -1,4 +1,4 @@
-"""Each worker has a processor of its own, as long as there are enough."""
+"""Pinning (`[server] pin_workers`): each worker has a processor of its own, as long as there are enough."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from xmpp_rest.serving import affinity
         ([2, 5, 9], {2: 2, 5: 1, 9: 2}, 2, 5),
     ],
 )
-def test_the_processor_that_the_fewest_have(usable: list[int], taken: dict[int | None, int], first: int, chosen: int) -> None:
+def test_pinning_chooses_the_processor_with_the_fewest_workers(usable: list[int], taken: dict[int | None, int], first: int, chosen: int) -> None:
     assert affinity.choose(usable, Counter(taken), first) == chosen
 
 
-def test_nothing_is_done_where_there_is_one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pinning_does_nothing_with_one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", lambda *_: pytest.fail("it was moved"), raising=False)
     worker = SimpleNamespace()
@@ -40,7 +40,7 @@ def test_nothing_is_done_where_there_is_one_processor(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two processors")
-def test_gunicorns_workers_are_apart(tmp_path: Path) -> None:
+def test_pinned_workers_are_on_different_processors(tmp_path: Path) -> None:
     (tmp_path / "where.py").write_text("def app(environ, start):\n    start('200 OK', [])\n    return [b'']\n")
     command = [sys.executable, "-m", "gunicorn", "-c", "python:xmpp_rest.serving.affinity", "--workers", "2", "--no-control-socket"]
     command += ["-b", f"unix:{tmp_path}/socket", "--pythonpath", str(tmp_path), "where:app"]

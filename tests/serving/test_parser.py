@@ -1,4 +1,4 @@
-"""The parser of a connection, which remembers, agrees with gunicorn's, which does not."""
+"""Our parser of a connection takes and refuses the same requests as gunicorn's, but for the Host field."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 
-from xmpp_rest.serving.parser import REMEMBERED, Parser
+from xmpp_rest.serving.parser import Parser
 
 PROXY, STRANGER = ("127.0.0.1", 4711), ("192.0.2.7", 4711)
 PEERS = {"trusted": PROXY, "untrusted": STRANGER, "unix socket": ""}
@@ -78,38 +78,20 @@ def settings() -> Config:
 
 @pytest.mark.parametrize("peer", PEERS.values(), ids=list(PEERS))
 @pytest.mark.parametrize("heads", SEQUENCES.values(), ids=list(SEQUENCES))
-def test_a_connection_comes_to_the_same(heads: list[bytes], peer: Any) -> None:
+def test_requests_of_a_connection_are_parsed_as_by_gunicorn(heads: list[bytes], peer: Any) -> None:
     expected = outcomes(RequestParser(settings(), heads, peer))
     assert outcomes(Parser(RequestParser(settings(), heads, peer))) == expected
     assert len(expected) == len(heads) or heads is SEQUENCES["closing"]
 
 
-def test_what_the_peer_may_say() -> None:
+def test_forwarding_fields_of_a_trusted_peer() -> None:
     """The table above would also hold where gunicorn believed everybody, or nobody."""
     for peer, scheme in ((PROXY, "https"), (STRANGER, "http")):
         for _, seen, *_ in outcomes(Parser(RequestParser(settings(), [FORWARDED] * 3, peer))):
             assert seen == scheme
 
 
-def test_the_peer_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    cfg = settings()
-    asked = []
-    networks = cfg.forwarded_allow_networks
-    monkeypatch.setattr(cfg, "forwarded_allow_networks", lambda: asked.append(1) or networks(), raising=False)
-    outcomes(Parser(RequestParser(cfg, [PLAIN, FORWARDED, PLAIN], PROXY)))
-    assert len(asked) == 1
-
-
-def test_no_long_head_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(LONG) > REMEMBERED
-    parser = Parser(RequestParser(settings(), [LONG, LONG], PROXY))
-    outcomes(parser)
-    earlier = parser.mesg_class.args[0]
-    assert earlier.head is None
-    assert not earlier.fields
-
-
-def test_a_parser_goes_on_with_what_was_put_back() -> None:
+def test_the_parser_reads_what_was_put_back() -> None:
     plain = RequestParser(settings(), [PLAIN], PROXY)
     plain.unreader.unread(PLAIN)
     assert len(outcomes(Parser(plain))) == 2

@@ -66,7 +66,7 @@ class Server:
     workers: int = setting("auto", processes(4), "Number of processes; auto: one per processor, at most 4. One of them holds the link and the others go through it: docs/running.md.")
     threads: int = setting("64", number(2, 1024), "Threads per process: how many requests are served at once, including those that wait.")
     waits_per_account: int = setting("auto", number_or_auto(1, 1024), "Maximum number of requests of one account that wait at once in a process, for the answer to an iq or with `Prefer: wait`; more get 503. auto: half of `threads`. All accounts together, event streams included: three quarters.")
-    pin_workers: bool = setting("yes", yes_or_no, "yes: each process stays on one processor (Linux). Its threads cannot use two, and lose time by moving between them.")
+    pin_workers: bool = setting("no", yes_or_no, "yes: each process stays on one processor (Linux). Worth trying where nothing else uses the machine; elsewhere it costs time.")
     worker_class: str = setting("xmpp_rest.serving.worker.Worker", class_name, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work too.")
     data_dir: str = setting("data", folder, "Folder for everything the gateway keeps, relative to this file. Created if missing, with mode 0700.")
     public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if it is not http://<bind>; used in Location fields.")

@@ -1,7 +1,8 @@
-"""On which processor does a worker run? On one of its own, for its threads share one interpreter lock.
+"""Keeps each worker on one processor (`[server] pin_workers`): its threads share one interpreter lock.
 
-Spread over several processors, they hand the lock, and all that it guards, from cache to cache: on two processors that halves what a worker
-does under load. These are gunicorn's hooks by name, so `gunicorn -c python:xmpp_rest.serving.affinity` works for any application.
+Spread over several processors, they hand the lock, and all that it guards, from cache to cache. Where other programs use the machine, a
+process that may not move waits for them (docs/decisions/0030). These are gunicorn's hooks by name, so that
+`gunicorn -c python:xmpp_rest.serving.affinity` works for any application.
 """
 
 from __future__ import annotations

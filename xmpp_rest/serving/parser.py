@@ -1,8 +1,7 @@
-"""What need not be asked again at the next request of a connection? gunicorn's parser, with a memory."""
+"""gunicorn's parser of requests, with the checks of Host and Connection that it lacks."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from gunicorn.http.errors import InvalidHeader
@@ -12,8 +11,6 @@ from gunicorn.http.parser import RequestParser
 from xmpp_rest.serving.body import is_here
 from xmpp_rest.serving.host import is_host
 
-REMEMBERED = 2048  # bytes of a head, at most: connections may be many, and idle for long
-
 
 class Parser(RequestParser):  # type: ignore[misc]
     """gunicorn's parser of one connection's requests."""
@@ -22,7 +19,7 @@ class Parser(RequestParser):  # type: ignore[misc]
         """Go on where `plain` is, which is not used from then on."""
         super().__init__(plain.cfg, (), plain.source_addr)
         self.unreader = plain.unreader  # it may hold the first bytes already
-        self.mesg_class = partial(_Request, _Earlier())
+        self.mesg_class = _Request
 
     def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
         """gunicorn asks twice after each request, and sets timeouts for it: in vain where nothing is to be waited for."""
@@ -33,28 +30,12 @@ class Parser(RequestParser):  # type: ignore[misc]
         return True
 
 
-class _Earlier:
-    """What is known from the requests before."""
-
-    def __init__(self) -> None:
-        self.trusted: bool | None = None  # whether the peer is a proxy that may set forwarding fields
-        self.head: tuple[Any, bytes] | None = None
-        self.fields: list[tuple[str, str]] = []
-        self.outcome: tuple[str, bool] = ("http", False)
-
-
 class _Request(Request):  # type: ignore[misc]
-    """A request of a connection whose peer is known."""
+    """One request."""
 
-    def __init__(self, earlier: _Earlier, *args: Any) -> None:
-        self._earlier = earlier
+    def __init__(self, *args: Any) -> None:
         self._closes: bool | None = None  # asked three times for each request
         super().__init__(*args)
-
-    def _peer_is_trusted_proxy(self) -> bool:
-        if self._earlier.trusted is None:
-            self._earlier.trusted = bool(super()._peer_is_trusted_proxy())
-        return self._earlier.trusted
 
     def parse(self, unreader: Any) -> Any:
         rest = super().parse(unreader)
@@ -76,15 +57,3 @@ class _Request(Request):  # type: ignore[misc]
             options = {option.strip(" \t").lower() for value in fields for option in value.split(",")} if fields else set()
             self._closes = "close" in options or (self.version <= (1, 0) and "keep-alive" not in options)
         return self._closes
-
-    def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
-        """A client that keeps its connection often sends the same fields again, to the byte: they come to the same."""
-        earlier = self._earlier
-        head = (self.version, data)  # the version decides what Expect means
-        if head == earlier.head and not from_trailer:
-            self.scheme, self._expected_100_continue = earlier.outcome
-            return earlier.fields.copy()
-        fields: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
-        if len(data) <= REMEMBERED and not from_trailer:
-            earlier.head, earlier.fields, earlier.outcome = head, fields.copy(), (self.scheme, self._expected_100_continue)
-        return fields

@@ -14,7 +14,7 @@ from gunicorn.app.base import BaseApplication
 
 from xmpp_rest.config import descriptors
 from xmpp_rest.config.table import Settings
-from xmpp_rest.serving import affinity, shares
+from xmpp_rest.serving import affinity
 
 GRACEFUL = 20  # seconds for requests that are under way when the server is told to stop
 
@@ -39,27 +39,25 @@ def _options(settings: Settings) -> dict[str, Any]:
         "secure_scheme_headers": {},
         "forwarder_headers": "",
         "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
-        "pre_fork": _place if server.pin_workers else _share,
-        "child_exit": shares.child_exit,
+        "pre_fork": _pin if server.pin_workers else _before_fork,
         **({"post_fork": affinity.post_fork} if server.pin_workers else {}),
     }
 
 
-def _freeze(*_: Any) -> None:
+def _freeze() -> None:
     """What there is by now stays: the collector need not look at it again, nor write to the memory that the processes share."""
     gc.collect()
     gc.freeze()
 
 
-def _share(arbiter: Any, worker: Any) -> None:
-    """In the parent, before the fork."""
+def _before_fork(_: Any, __: Any) -> None:
+    """In the parent."""
     _freeze()
-    shares.pre_fork(arbiter, worker)
 
 
-def _place(arbiter: Any, worker: Any) -> None:
-    """As `_share`; and the worker is to have a processor."""
-    _share(arbiter, worker)
+def _pin(arbiter: Any, worker: Any) -> None:
+    """As `_before_fork`; and the worker is to have a processor."""
+    _freeze()
     affinity.pre_fork(arbiter, worker)
 
 

@@ -27,12 +27,10 @@ from xmpp_rest.serving.body import TimedBody, is_here
 from xmpp_rest.serving.parser import Parser
 from xmpp_rest.serving.reaper import Reaper
 from xmpp_rest.serving.sending_socket import ClientSocket
-from xmpp_rest.serving.shares import ABSENT, Shares
 
 HEAD_SECONDS = 15.0  # from the first byte to the end of the head
 IO_SECONDS = 30.0  # for one write to get anywhere
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
-YIELD = 0.005  # seconds that a worker which has more connections than another lets that one go first
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PAUSE = 0.5  # seconds without taking a connection, where the system has no descriptor for it
 QUIET = 60.0  # seconds between two lines about trouble of the loop
@@ -122,11 +120,9 @@ class Connection(TConn):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, with deadlines, and with an eye on how many connections the others have (shares.py)."""
+    """gunicorn's threaded worker, with deadlines."""
 
-    shares: Shares | None = None
-    slot = 0
-    _yields_until = 0.0  # monotonic time; 0.0: it has yielded nothing since it last took a connection
+    _paused_until = 0.0  # monotonic time before which no connection is taken
     _quiet_until = 0.0  # monotonic time before which no trouble of the loop is logged
 
     def get_thread_pool(self) -> Pool:
@@ -138,24 +134,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def run(self) -> None:
-        # gunicorn asks for some twenty-five settings during each request, each found only after a look-up of an attribute has failed.
-        # From here on the settings are as they are; a reload makes new workers.
+        # gunicorn reads some twenty-five settings during each request, each through __getattr__: 33 µs, a tenth of a JSON echo
+        # (docs/decisions/0030). From here on the settings are as they are; a reload makes new workers.
         self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
         super().run()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        yielded, offered = self._yields_until, self._accepting
-        left = yielded - time.monotonic()
-        if yielded and self.alive and (left > 0 or offered):
-            # not past the time at which `run` takes connections again; then a look whether it is still there
-            timeout = min(timeout, max(0.0, left))
-        self._tell()
-        self._dispatch(timeout)
-        if offered and self._yields_until == yielded:  # another has taken it: the next one is yielded too
-            self._yields_until = 0.0
-
-    def _dispatch(self, timeout: float) -> None:
         """As gunicorn's; but whatever goes wrong with one event, the others come to theirs, and the worker does not end."""
+        if (left := self._paused_until - time.monotonic()) > 0:
+            timeout = min(timeout, left)
         for key, _ in self.poller.select(timeout):
             try:
                 key.data(key.fileobj)
@@ -176,22 +163,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.close()
             self._complain(f"a connection could not be served: {e}")
 
-    def _tell(self) -> None:
-        if self.shares is not None:
-            self.shares.tell(self.slot, self.nr_conns if self.alive else ABSENT)
-
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Told before each wait; not to enable what is yielded to others."""
-        if not enabled or time.monotonic() >= self._yields_until:
+        """Called before each wait; connections are not taken during a pause."""
+        if not enabled or time.monotonic() >= self._paused_until:
             super().set_accept_enabled(enabled)
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a connection; but let others that have fewer go first, once for each, and not for long."""
-        if self.shares is not None and not self._yields_until and self.nr_conns > self.shares.fewest():
-            self._yields_until = time.monotonic() + YIELD
-            self.set_accept_enabled(False)
-            return
-        self._yields_until = 0.0
+        """Take a connection; without descriptors for it, none for a while."""
         try:
             sock, address = listener.accept()
         except OSError as e:
@@ -201,13 +179,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
-        self._tell()
         self.enqueue_req(Connection(self.reaper, self.cfg, sock, address, listener.getsockname()))
 
     def _pause(self, error: OSError) -> None:
         """The system has no descriptor for another connection: take none for a while, and let go those that nobody uses now."""
         self._complain(f"no connection is taken for now: {error.strerror} (the limit of open files is RLIMIT_NOFILE: `ulimit -n`)")
-        self._yields_until = time.monotonic() + PAUSE
+        self._paused_until = time.monotonic() + PAUSE
         self.set_accept_enabled(False)
         self.murder_keepalived(force=True)
 
