@@ -1,4 +1,4 @@
-"""How does a test run the gateway as its users do, as a process of its own, and speak HTTP with it?"""
+"""Runs the gateway as its users do, as a process of its own, and speaks HTTP with it."""
 
 from __future__ import annotations
 
