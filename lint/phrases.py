@@ -18,8 +18,19 @@ ROOT = HERE.parent
 SUFFIXES = {".py", ".md", ".ini", ".conf", ".lua", ".yml", ".service", ".toml"}
 NOT_OURS = ("docs/compatibility/", "tests/lint/", "tests/drivers/fixtures/", "tests/protocol/vectors/", "bench/RESULTS.md", "CHANGELOG.md")
 """What quotes other programs or the phrases, was measured, or is history."""
-STATEMENTS = ("bench", "lint", "tests/docs", "tests/lint")
-"""Folders whose module docstrings must be statements."""
+QUESTIONS = frozenset(
+    (
+        "tests/gateway/test_siblings.py",
+        "tests/gateway/test_throttle_processes.py",
+        "tests/processes/test_election.py",
+        "tests/processes/test_election_trouble.py",
+        "xmpp_rest/auth/credentials.py",
+        "xmpp_rest/gateway/siblings.py",
+        "xmpp_rest/gateway/tries.py",
+        "xmpp_rest/processes/election.py",
+    )
+)
+"""Modules whose docstrings are questions until they are rewritten."""
 
 
 def phrases() -> dict[re.Pattern[str], str]:
@@ -56,7 +67,7 @@ def main() -> int:
     for name in files():
         text = (ROOT / name).read_text(encoding="utf-8")
         findings += found_phrases(name, text, banned)
-        if name.endswith(".py") and name.startswith(tuple(f"{folder}/" for folder in STATEMENTS)) and is_question(text):
+        if name.endswith(".py") and name not in QUESTIONS and is_question(text):
             findings.append(f"{name}:1: the docstring is a question; write what the module does")
     sys.stdout.writelines(f"{finding}\n" for finding in findings)
     return bool(findings)

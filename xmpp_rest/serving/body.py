@@ -1,4 +1,4 @@
-"""Is a request's body here already; how long may it take if not, and what becomes of one that nobody reads?"""
+"""Deadlines for request bodies, and what is left of a body that was not read."""
 
 from __future__ import annotations
 
