@@ -13,9 +13,15 @@ from werkzeug.exceptions import BadRequest
 
 from drivers import StorageError
 from drivers.lease import RENEWAL, LeaseTaken
-from xmpp_rest.api import client, commands, cors, data, oauth, ops, requestid, rest
+from xmpp_rest.api import cors, requestid
+from xmpp_rest.api.client import routes as client
 from xmpp_rest.api.commands import audit
+from xmpp_rest.api.commands import routes as commands
+from xmpp_rest.api.data import routes as data
 from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.oauth import routes as oauth
+from xmpp_rest.api.ops import routes as ops
+from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.cli.runner import command_line
 from xmpp_rest.config.check import remarks, require_sense

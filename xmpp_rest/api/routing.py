@@ -1,19 +1,36 @@
-"""Routing of URLs that are data, and of unregistered methods."""
+"""Tables of routes, and rules for URLs that are data and for methods that are not registered."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from flask import Request, Response
+from flask import Blueprint, Request, Response
 from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter, Rule
+
+from xmpp_rest.http.resource import Resource
 
 View = Callable[..., Response]
 _RAW = ("RAW_URI", "REQUEST_URI")  # gunicorn, werkzeug; mod_wsgi, uwsgi, Passenger
 _AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)  # RFC 9112 §3.2.2: the absolute form, for proxies
+
+
+class Route(NamedTuple):
+    """A row of a dialect's table of routes."""
+
+    path: str
+    methods: str
+    """Those that it serves, as the Allow field lists them."""
+    resource: type[Resource]
+
+
+def add_routes(blueprint: Blueprint, routes: Iterable[Route], *arguments: Any) -> None:
+    """Register each resource under its name in lower case; `arguments` go to its constructor."""
+    for route in routes:
+        blueprint.add_url_rule(route.path, view_func=route.resource.as_view(route.resource.__name__.lower(), *arguments))
 
 
 class Anything(BaseConverter):

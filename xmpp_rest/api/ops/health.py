@@ -1,14 +1,11 @@
-"""`/health` for machines, and `/status` for administrators."""
+"""Health and status of the gateway."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
-
 from xmpp_rest import __version__
 from xmpp_rest.api.authentication import Authenticated
-from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.auth.credentials import Caller
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway.gateway import Gateway
@@ -44,12 +41,3 @@ class Status(Authenticated, Health):
             "waits": {"count": self.gateway.parts.waits.count, "most": self.gateway.parts.waits.most},
             "link": {"kind": settings.link.kind, "streams": self.gateway.parts.leader.status()},
         }
-
-
-def blueprint(gateway: Gateway) -> Blueprint:
-    """The routes for operation."""
-    routes = Blueprint("ops", __name__)
-    routes.add_url_rule("/health", view_func=Health.as_view("health", gateway))
-    routes.add_url_rule("/status", view_func=Status.as_view("status", gateway))
-    answer_failures(routes)
-    return routes

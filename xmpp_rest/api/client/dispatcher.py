@@ -1,25 +1,15 @@
-"""Routes of the client API: paths, their resources and segments (client-api §1.1).
-
-A segment may be an address with a resource, `bob@example.net%2Fphone`.
-"""
+"""Finds the resource that a path of the client API names, and the segments in the place of its braces (client-api §1.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Response, request
 
 from xmpp_rest.api.detail import detail_field
-from xmpp_rest.api.routing import View, segments
+from xmpp_rest.api.routing import Route, View, segments
 from xmpp_rest.http.resource import Resource
-
-
-class Route(NamedTuple):
-    """`/rooms/{id}/users`: its segments, those in braces with any content, and the class that serves it."""
-
-    path: str
-    resource: type[Resource]
 
 
 class Dispatcher:
@@ -30,7 +20,7 @@ class Dispatcher:
         self._depth = prefix.count("/")
         views: dict[type[Resource], View] = {}
         self._table: list[tuple[list[str], View]] = []
-        for path, resource in routes:
+        for path, _, resource in routes:
             if resource not in views:
                 views[resource] = resource.as_view(resource.__name__, *arguments)
             self._table.append((path.split("/")[1:], views[resource]))

@@ -1,0 +1,47 @@
+"""The routes of the client API (client-api §1.1)."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from xmpp_rest.api.client.contacts import Contacts
+from xmpp_rest.api.client.description import Description
+from xmpp_rest.api.client.dispatcher import Dispatcher
+from xmpp_rest.api.client.events import Events
+from xmpp_rest.api.client.messages import Messages
+from xmpp_rest.api.client.refusal import refusal_of
+from xmpp_rest.api.client.roommessages import RoomMessages
+from xmpp_rest.api.client.rooms import RoomConfig, Rooms
+from xmpp_rest.api.client.roomusers import RoomUsers
+from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.routing import Route, add_routes, any_method
+from xmpp_rest.gateway.gateway import Gateway
+
+ROUTES = (  # below [client] prefix; a segment in braces may be an address with a resource, `bob@example.net%2Fphone`
+    Route("/messages", "OPTIONS, GET, POST", Messages),
+    Route("/messages/{with}", "OPTIONS, GET, POST", Messages),
+    Route("/sse", "OPTIONS, GET", Events),
+    Route("/rooms", "OPTIONS, GET, POST, PUT", Rooms),
+    Route("/rooms/{id}", "OPTIONS, GET, POST, PUT", Rooms),
+    Route("/rooms/{id}/config", "OPTIONS, PUT", RoomConfig),
+    Route("/rooms/{id}/users", "OPTIONS, POST, DELETE", RoomUsers),
+    Route("/rooms/{id}/users/{user}", "OPTIONS, POST, DELETE", RoomUsers),
+    Route("/rooms/{id}/messages", "OPTIONS, GET, POST", RoomMessages),
+    Route("/contacts", "OPTIONS, GET, POST, PUT, DELETE", Contacts),
+    Route("/contacts/{jid}", "OPTIONS, GET, POST, PUT, DELETE", Contacts),
+)
+DESCRIPTION = Route("-docs/openapi.json", "GET, HEAD, OPTIONS", Description)  # after the prefix
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The routes of the client API; they outrank those of the command API, which has the rest below /api."""
+    settings = gateway.settings.client
+    dispatcher = Dispatcher(settings.prefix, ROUTES, gateway)
+    routes = Blueprint("client", __name__)
+    for family in dispatcher.families:
+        for rule in (f"{settings.prefix}/{family}", f"{settings.prefix}/{family}/<anything:tail>"):
+            # client-api §1.8 wants our 405, not Flask's
+            routes.record(any_method(rule, family, dispatcher.view))
+    add_routes(routes, [DESCRIPTION._replace(path=settings.prefix + DESCRIPTION.path)], settings)
+    answer_failures(routes, lambda error: refusal_of(error).response(settings.generation))
+    return routes

@@ -1,0 +1,54 @@
+"""The routes of /data (data-api §1)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from xmpp_rest.api.data.listing import Listing
+from xmpp_rest.api.data.path import names_account
+from xmpp_rest.api.data.read import Read
+from xmpp_rest.api.data.store import Store
+from xmpp_rest.api.data.write import Write
+from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.routing import Route
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.http.resource import Resource
+
+ACCOUNT = "/data/<host>/<user>/"  # names_account says which paths are
+STORE = "/data/<anything:path>"
+ROUTES = (  # GET /data is redirected to /data/
+    Route(ACCOUNT, "GET, HEAD", Listing),
+    Route(STORE, "GET, HEAD", Read),
+    Route(STORE, "PUT, POST, DELETE", Write),
+    Route(STORE, "OPTIONS", Store),  # and the answer to methods that are not allowed
+)
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The routes of /data."""
+    routes = Blueprint("data", __name__)
+    views = {
+        (route.path, method): view
+        for route in ROUTES
+        for view in [route.resource.as_view(route.resource.__name__.lower(), gateway)]
+        for method in route.methods.split(", ")
+    }
+    hosted = gateway.parts.data_rights.hosts
+
+    def dispatch(path: str) -> Response:
+        """Choose by path and method; the account of the path `host/user/` is only read, everything else is a store."""
+        view = views.get((ACCOUNT, request.method)) if names_account(path, hosted) else None
+        return (view or views.get((STORE, request.method), views[STORE, "OPTIONS"]))(path=path)
+
+    routes.add_url_rule("/data", "slash", _to_slash, methods=["GET", "OPTIONS"], provide_automatic_options=False)
+    routes.add_url_rule(STORE, "path", dispatch, methods=Resource.route_methods, provide_automatic_options=False)
+    answer_failures(routes)
+    return routes
+
+
+def _to_slash() -> BaseResponse:
+    """COMPAT mod_data_access: answered before credentials are looked at."""
+    if request.method == "OPTIONS":
+        return Response(b"", 200, {"Allow": "GET, HEAD, OPTIONS"})
+    return redirect("/data/", 301)

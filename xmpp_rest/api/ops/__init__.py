@@ -1,0 +1,1 @@
+"""Operation: `/health` for machines, `/status` for administrators."""

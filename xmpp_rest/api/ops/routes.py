@@ -1,0 +1,23 @@
+"""The routes for operation."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.ops.health import Health, Status
+from xmpp_rest.api.routing import Route, add_routes
+from xmpp_rest.gateway.gateway import Gateway
+
+ROUTES = (
+    Route("/health", "GET, HEAD, OPTIONS", Health),
+    Route("/status", "GET, HEAD, OPTIONS", Status),
+)
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The routes for operation."""
+    routes = Blueprint("ops", __name__)
+    add_routes(routes, ROUTES, gateway)
+    answer_failures(routes)
+    return routes
