@@ -105,7 +105,7 @@ def test_a_page(tmp_path: Path, name: str, least: int) -> None:
             deadline = time.monotonic() + 5
             while True:
                 done = subprocess.run(["sh", "-c", line.replace(SHOWN, f"127.0.0.1:{port}")], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=30)
-                # callbacks are tried behind the answer: what only reads their state is asked again until they have been
+                # callbacks are tried after the answer: what only reads their state is asked again until they have been
                 if assigned or "/rest/callbacks" not in line or "POST" in line or time.monotonic() > deadline:
                     break
                 if fits(plain(done.stdout, port), plain(output, port)):

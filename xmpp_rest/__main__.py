@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return OWN_WORDS[name](before, rest)
         parser = _parser()
         if name.startswith("-") and not any(option.startswith(name.partition("=")[0]) for option in OPTIONS):
-            # argparse would call the word behind it no command
+            # argparse would call the word after it no command
             parser.error(f"there is no option {name}; settings are in the configuration: --config FILE")
         options = parser.parse_args(words)
         settings = _settings(options.config)

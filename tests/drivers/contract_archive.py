@@ -32,7 +32,7 @@ REFUSED = {
     "nothing": "",
     "open": "<message>",
     "two": "<message/><message/>",
-    "text behind": "<message/>text",
+    "text after": "<message/>text",
     "closing more": "<message/></stanza><x>",
     "entity": "<message>&nbsp;</message>",
     "DTD": "<!DOCTYPE m [<!ENTITY a 'b'>]><m>&a;</m>",

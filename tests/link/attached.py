@@ -62,7 +62,7 @@ def stay(connection: Connection) -> None:
 
 
 def echo_pings(connection: Connection) -> None:
-    """As a real server: route back what the component sends to itself, behind what came before it."""
+    """As a real server: route back what the component sends to itself, after what came before it."""
     connection.accept()
     while True:
         text = connection.read_until("</iq>", 30)

@@ -86,7 +86,7 @@ class Network:
         return self._out.get(timeout=seconds)
 
     def silent(self, domain: str, account: str) -> list[Element]:
-        """What the gateway had sent by the time it answered a ping that came behind all else."""
+        """What the gateway had sent by the time it answered a ping that came after all else."""
         self.send(f"<iq type='get' id='last' from='prober@verona.example/x' to='{account}'><ping xmlns='urn:xmpp:ping'/></iq>", domain)
         before = []
         while (stanza := self.next()).get("id") != "last":

@@ -72,7 +72,7 @@ def same_stream(gateway: Gateway) -> bool:
 
 @pytest.mark.parametrize("inner", BEYOND.values(), ids=list(BEYOND))
 def test_a_stanza_beyond_a_bound_costs_itself_alone(gateway: Gateway, network: Network, inner: str) -> None:
-    """The bytes come with other stanzas, before and behind it."""
+    """The bytes come with other stanzas, before and after it."""
     big = f"<message type='chat' id='big' from='{FROM}' to='{TO}'>{inner}</message>"
     network.send(INNOCENT + big + INNOCENT, DOMAIN)
     answers = [network.next() for _ in range(3)]
@@ -195,7 +195,7 @@ def test_a_hosted_sender_on_the_link_is_forged(gateway: Gateway, network: Networ
 
 @pytest.mark.parametrize("where", ["observer", "handler"])
 def test_an_exception_costs_one_stanza(gateway: Gateway, network: Network, where: str) -> None:
-    """A request is answered; who observes behind the one that fails hears of the stanza all the same."""
+    """A request is answered; who observes after the one that fails hears of the stanza all the same."""
 
     def fail(stanza: Element, sender: JID | None, to: JID) -> Unhandled:
         if stanza.get("id") == "bad":

@@ -102,8 +102,8 @@ ENDS = {
     "broken XML": (after_login("<message><body></message>"), "bad-xml"),
     "processing instruction": (after_login("<?x y?>"), "bad-xml"),
     "comment": (after_login("<!-- x -->"), "bad-xml"),
-    "broken behind a bound": (after_login("<message>" + "<x>" * 70 + "</message>"), "bad-xml"),
-    "comment behind a bound": (after_login("<message>" + "<x>" * 70 + "<!-- x -->"), "bad-xml"),
+    "broken after a bound": (after_login("<message>" + "<x>" * 70 + "</message>"), "bad-xml"),
+    "comment after a bound": (after_login("<message>" + "<x>" * 70 + "<!-- x -->"), "bad-xml"),
     "document type": (after_login("<!DOCTYPE x>"), "bad-xml"),
     "undefined entity": (after_login("<message><body>&nbsp;</body></message>"), "bad-xml"),
 }

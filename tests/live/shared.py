@@ -93,7 +93,7 @@ class Shared:
         try:
             for user in users:
                 user.connect().deaf = True  # slixmpp grants subscriptions by itself
-                barrier(user)  # behind the presence, and what was waiting for it
+                barrier(user)  # after the presence, and what was waiting for it
             yield users
             for user in users:
                 barrier(user)

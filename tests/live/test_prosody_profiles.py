@@ -39,7 +39,7 @@ local st = require "util.stanza"
 local stanza = st.message({{ type = "headline", from = "{sender}/x", to = "romeo@{domain}" }}, "Ay me")
 local reached = false
 local function see() reached = true; return true end
-module:hook("message/bare", see, 99) -- behind the block list
+module:hook("message/bare", see, 99) -- after the block list
 prosody.hosts["{domain}"].events.fire_event("message/bare", {{ origin = {{ send = function () end }}, stanza = stanza }})
 module:unhook("message/bare", see)
 return not reached

@@ -73,7 +73,7 @@ BAD = {
     "comment before": b"<!-- y --><x/>",
     "instruction": b"<x><?y z?></x>",
     "second root": b"<x/><y/>",
-    "text behind": b"<x/>y",
+    "text after": b"<x/>y",
     "empty": b"",
     "blank": b"  \n",
     "text": b"hello",

@@ -57,7 +57,7 @@ class EventSource:
 
 
 def resume(open_stream: Callable[[str | None], Stream], after: str | None, write: Write, admitted: Callable[[], bool]) -> EventSource:
-    """The events behind the one of the archive id `after`; where nobody knows that one, or without, those that come now.
+    """The events after the one of the archive id `after`; where nobody knows that one, or without, those that come now.
 
     Raises what `open_stream` raises: GatewayError and StorageError.
     """

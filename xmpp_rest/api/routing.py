@@ -55,7 +55,7 @@ def any_method(rule: str, name: str, view: View, defaults: Mapping[str, Any] | N
 
 
 def segments(request: Request) -> list[str]:
-    """The decoded segments of the path, without the empty one behind a trailing slash.
+    """The decoded segments of the path, without the empty one after a trailing slash.
 
     WSGI's PATH_INFO is decoded, where the slash of a segment such as `bob@example.net%2Fphone` looks like one between segments; so they are
     taken from the URI as it was sent, which every common server hands on.

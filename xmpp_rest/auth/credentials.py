@@ -34,7 +34,7 @@ class Outcome(Enum):
 
 
 class Kind(Enum):
-    """What stands behind the credentials."""
+    """What stands after the credentials."""
 
     ACCOUNT = "account"
     COMPONENT = "component"  # the fixed token of [rest] credentials: the gateway's domain itself

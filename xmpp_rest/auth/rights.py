@@ -66,7 +66,7 @@ def _is_in(address: str, network: str) -> bool:
 class Rule:
     """Opens the commands `what` to any of the callers `who` at the front ends `via` (none: at all of them).
 
-    `what`: `*`, a command's name, `[tag:NAME]`; behind a `!` it takes away from what the others add.
+    `what`: `*`, a command's name, `[tag:NAME]`; after a `!` it takes away from what the others add.
     With `scopes` the rule is for those who come with a token that has one of them; without, for those who come without a token.
     """
 

@@ -32,7 +32,7 @@ _PARAMETER = re.compile(f"[ \t]*;[ \t]*(?:({_TCHAR}+)(?:=(?:({_TCHAR}+)|{_QUOTED
 _ACCEPT_WEIGHT = re.compile(rf"{_WEIGHT}|\.[0-9]{{1,3}}")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
-# RFC 9110 §12.5.2 and §12.5.4. A ";" without a weight behind it separates members, as old browsers wrote it.
+# RFC 9110 §12.5.2 and §12.5.4. A ";" without a weight after it separates members, as old browsers wrote it.
 _LOOSE_SEPARATORS = re.compile("(?:[ \t,]|;(?![ \t]*[qQ]=))*")
 _LOOSE_MEMBER = f"[ \t]*(?:;[ \t]*[qQ]=({_WEIGHT})[ \t]*)?(?=[,;]|\\Z)"
 _LANGUAGE = re.compile(rf"(\*|[A-Za-z]{{1,8}}(?:-[A-Za-z0-9]{{1,8}})*){_LOOSE_MEMBER}")

@@ -166,7 +166,7 @@ class Component:
         return max(0.0, self._ping_sent + CONFIRM_EVERY - time.monotonic())
 
     def _confirm(self, transport: Transport) -> None:
-        """Send an iq to oneself, which the server routes back: behind stanzas that are to be confirmed, or after a long silence.
+        """Send an iq to oneself, which the server routes back: after stanzas that are to be confirmed, or after a long silence.
 
         Raises LinkDown where nothing at all is heard although one is under way.
         """

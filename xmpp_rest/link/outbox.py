@@ -1,7 +1,7 @@
 """The stanzas that wait for one stream, and which of them the server has processed (XEP-0114 has no acknowledgements).
 
 A stanza is *accepted* (in the journal, waiting), *written* (given to the kernel), and *confirmed* once an iq that the component sent to
-itself behind it has come back: the server has processed it. It is *settled* with the second such iq, for a server that has routed a message
+itself after it has come back: the server has processed it. It is *settled* with the second such iq, for a server that has routed a message
 keeps it in memory until it next looks at the recipient's socket. What was not settled when a stream ends goes out first on the next one,
 with the same id and in the same order: at least once, in order. An iq is worth nothing later and is dropped instead.
 """

@@ -82,7 +82,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         return "ok"
 
     def logged_in(self) -> bytes:
-        """The handshake is done: the outbox is written from now on. What the server sent behind it."""
+        """The handshake is done: the outbox is written from now on. What the server sent after it."""
         self._login_until = None
         rest, self._received = self._received, b""
         self._up = True
@@ -124,7 +124,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self._writing.append(Entry(text.encode(), None, lasting=False))
 
     def end(self) -> None:
-        """Append the closing tag, behind which nothing more is taken out of the outbox (RFC 6120 §4.4)."""
+        """Append the closing tag, after which nothing more is taken out of the outbox (RFC 6120 §4.4)."""
         with self.writing:
             self._up = False
             self.send("</stream:stream>")
@@ -209,7 +209,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
             self.last_heard = time.monotonic()
         self._received = b""
         if self._login_until is not None:
-            # One tag for each Process(): a stanza behind <handshake/> must reach our parser, not xmpppy's.
+            # One tag for each Process(): a stanza after <handshake/> must reach our parser, not xmpppy's.
             end = data.find(b">") + 1
             if end:
                 data, self._received = data[:end], data[end:]

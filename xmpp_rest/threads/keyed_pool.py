@@ -140,6 +140,6 @@ class KeyedPool:
                 self._later.add(time.monotonic() + again, key)
                 self._changed.notify()  # an idle thread has to look at the clock anew
             elif self._jobs[key]:
-                self._ready.append(key)  # behind the others: no sender keeps a thread to himself
+                self._ready.append(key)  # after the others: no sender keeps a thread to himself
             else:
                 del self._jobs[key]

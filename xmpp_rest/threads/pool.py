@@ -29,5 +29,5 @@ class Pool:
         done.add_done_callback(lambda done: once() if done.cancelled() else None)
 
     def stop(self) -> None:
-        """End; work that no thread has begun is done by the caller, or those who wait for it would wait for ever."""
+        """End; work that no thread has begun is done by the caller, or those who wait for it would wait forever."""
         self._pool.shutdown(wait=False, cancel_futures=True)

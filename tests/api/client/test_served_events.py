@@ -86,7 +86,7 @@ def test_a_slow_reader_loses_its_stream_and_no_message(server: Served) -> None:
 
 
 def test_nothing_is_lost_or_doubled_however_often_the_reader_comes_back(server: Served) -> None:
-    """Four senders at once; the reader cuts its connection at random and resumes behind the last event it saw."""
+    """Four senders at once; the reader cuts its connection at random and resumes after the last event it saw."""
     probe = Listener(server, JULIET, "/api/sse?resume")
     server.send(JULIET, "begin", NURSE)
     last = next(probe.events()).id

@@ -64,7 +64,7 @@ BODIES: dict[str, tuple[str, bytes]] = {
     "a key that is not a number": (LUA, b"{ [0/0] = 1 }"),
     "a table as key": (LUA, b"{ [{}] = 1 }"),
     "an infinite key": (LUA, b"{ [1/0] = 1 }"),
-    "values behind a comma": (LUA, b"1," * 50_000 + b"1"),
+    "values after a comma": (LUA, b"1," * 50_000 + b"1"),
     "bytecode": (LUA, b"\x1bLua\x54\x00\x19\x93\r\n\x1a\n"),
 }
 
@@ -79,7 +79,7 @@ BYTES = {"a surrogate that stands for a byte", "invalid UTF-8 in Lua", "a surrog
 
 
 def is_taken(name: str, method: str, storage: str) -> bool:
-    if name == "values behind a comma":
+    if name == "values after a comma":
         return method == "POST"  # each is an item
     return name in TAKEN or (name in BYTES and storage == "flatfile")
 

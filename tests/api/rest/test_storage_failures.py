@@ -154,7 +154,7 @@ def test_a_full_outbox_forgets_no_earlier_outcome(client: FlaskClient, gateway: 
     assert state(client) == (200, "accepted")
 
 
-# what comes behind the recipient's archive fails
+# what comes after the recipient's archive fails
 
 
 def test_without_the_offline_store_it_is_accepted(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,7 +205,7 @@ def test_what_is_removed_in_the_middle_ends_the_replay(house: House, driver: Dri
 
 
 def test_nothing_is_lost_or_doubled_while_others_speak(house: House) -> None:
-    """Four threads speak; streams begin and end behind every few events, some of which are not archived."""
+    """Four threads speak; streams begin and end after every few events, some of which are not archived."""
     last = house.say("begin")
     stop = threading.Event()
 
@@ -284,7 +284,7 @@ def test_news_that_comes_while_the_replay_looks_for_the_last_time(house: House, 
     def looking(*args: Any, **how: Any) -> Any:
         found = page(*args, **how)
         if not late:
-            late.append(house.keep("late"))  # archived behind what was found, and published while it is looked at
+            late.append(house.keep("late"))  # archived after what was found, and published while it is looked at
             house.streams.publish(JULIET, late[0])
         return found
 

@@ -25,9 +25,9 @@ class Target(NamedTuple):
 
 
 def read_path(segments: Iterable[str], base: int | None = None) -> Target:
-    """What the decoded segments behind the prefix say; others than the first and the last version are ignored.
+    """What the decoded segments after the prefix say; others than the first and the last version are ignored.
 
-    `base` is the version that stands before the prefix, for who names none behind it.
+    `base` is the version that stands before the prefix, for who names none after it.
     """
     elements = [segment for segment in segments if segment]
     versions = [match for element in elements[1:] if (match := _VERSION.fullmatch(element))]

@@ -37,7 +37,7 @@ class Items(NamedTuple):
 
 
 def asked(field: str) -> Ranges | None:
-    """What a Range field, or its text behind the unit, asks for; None if it is malformed. Written as byte ranges are."""
+    """What a Range field, or its text after the unit, asks for; None if it is malformed. Written as byte ranges are."""
     return parse_range(f"bytes={field.partition('=')[2]}")
 
 

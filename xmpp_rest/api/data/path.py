@@ -27,9 +27,9 @@ class Named(NamedTuple):
 
 
 def read_path(path: str, caller: JID) -> Named | None:
-    """What the path behind `/data/`, percent-decoded, names for this caller; None if that cannot be a store.
+    """What the path after `/data/`, percent-decoded, names for this caller; None if that cannot be a store.
 
-    Empty parts do not count; fewer than three are below the caller's own account; those behind the fourth are ignored.
+    Empty parts do not count; fewer than three are below the caller's own account; those after the fourth are ignored.
     """
     parts = _parts(path)
     if len(parts) < 3:

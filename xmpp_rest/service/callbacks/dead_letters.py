@@ -51,7 +51,7 @@ class DeadLetters:
         return self._driver.archive_count(None, self._host, _store(callback))
 
     def find(self, callback: str, *, after: str | None = None, ids: Sequence[str] | None = None, limit: int = 100) -> Iterator[DeadLetter]:
-        """Those behind the one of id `after`, or with these ids, oldest first. Raises ItemNotFound for an unknown `after`."""
+        """Those after the one of id `after`, or with these ids, oldest first. Raises ItemNotFound for an unknown `after`."""
         query = ArchiveQuery(after=after, ids=None if ids is None else tuple(ids), limit=limit)
         for item in self._driver.archive_find(None, self._host, _store(callback), query):
             try:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 
 STRIPES = 256
-LATE = 50  # events before the one that a reader resumes behind that may still have to reach this process
+LATE = 50  # events before the one that a reader resumes after that may still have to reach this process
 LOOK = 0.2  # seconds that other processes have to look whose readers have left
 EVENT, DROP_GONE, END = "event", "drop gone streams", "end stream"  # what is published, and broadcasts
 MOVED = "another process owns the link now: resume"  # what was told meanwhile is in the archive
@@ -121,7 +121,7 @@ class Streams:
         gone: Callable[[], bool] = lambda: False,
         peer: tuple[str, int] = ("", 0),
     ) -> Stream:
-        """A stream of what happens to `owner` from now on, or behind the event whose id is `after`.
+        """A stream of what happens to `owner` from now on, or after the event whose id is `after`.
 
         `wanted` chooses events; `gone` says whether the reader has left, and is asked when there is no room for another one; `peer`: its
         address and port.
@@ -176,7 +176,7 @@ class Streams:
         return count
 
     def _begin(self, owner: JID, after: str | None) -> tuple[str, ArchiveReplay | None]:
-        """Read before the stream is open, so that every event of the stream is behind what its ids refer to."""
+        """Read before the stream is open, so that every event of the stream is after what its ids refer to."""
         if after is None:
             return self._archive.last_id(owner), None
         last = archive_id(after)
@@ -214,7 +214,7 @@ class Streams:
             self._is_gone(stream)
 
     def _is_gone(self, stream: Stream) -> None:
-        if not self._stopped:  # else the leader may be stopping, too
+        if not self._stopped:  # else the leader may be stopping too
             self.directory.report()
         self.closed(stream)
 
