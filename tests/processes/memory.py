@@ -14,7 +14,7 @@ from xmpp_rest.threads.waits import Wait, Waits
 
 
 class MemoryGroup:
-    """The first of those that share a list leads; each is a `group.Group`. `broken`: calls are made, and not answered."""
+    """The first of those that share a list leads; each is a `group.ProcessGroup`. `broken`: calls are made, and not answered."""
 
     def __init__(self, processes: list[MemoryGroup] | None = None) -> None:
         self.processes = processes if processes is not None else []

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.processes.codec import Codecs, Signature
+from xmpp_rest.processes.codec import Signature, ValueCodecs
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.threads.waits import Wait
@@ -53,7 +53,7 @@ def known(error: Exception) -> GatewayError:
     return error if isinstance(error, GatewayError) else GatewayError("internal")
 
 
-CODECS = Codecs(known)
+CODECS = ValueCodecs(known)
 
 
 @pytest.mark.parametrize(

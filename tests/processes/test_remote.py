@@ -20,7 +20,8 @@ from tests.processes.memory import MemoryGroup, alone, cut
 from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.group import End, Reply
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.threads.waits import Wait, Waits
 
@@ -63,6 +64,7 @@ class Guests:
             raise StorageError("the disk is full")
         if seconds:
             self._remote.timers.after(seconds, lambda: reply([JULIET]))
+            self._remote.tell_others("paint", colour="!")
         else:
             reply(["not a JID at all"] if wait.seconds > 7 else StorageError("the disk is full"))
         return self.ended.set
@@ -272,7 +274,7 @@ def test_two_processes(tmp_path: Path) -> None:
 
         waiting = threading.Thread(target=wait)
         waiting.start()
-        until(lambda: bool(guests._remote._group._calls._under_way))  # type: ignore[attr-defined]
+        until(lambda: guests.colour == "red!")  # the leader has begun
         assert first.pid is not None
         os.kill(first.pid, signal.SIGKILL)
         waiting.join(5)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from xmpp_rest.threads.pool import Pool
+from xmpp_rest.threads.pool import CompletingPool
 
 
 def test_what_no_thread_has_begun_when_the_process_stops_is_done_all_the_same() -> None:
     """Otherwise those who queue after it for their turn would wait forever."""
-    pool = Pool(1, "test")
+    pool = CompletingPool(1, "test")
     begun, gate, done = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -25,7 +25,7 @@ def test_what_no_thread_has_begun_when_the_process_stops_is_done_all_the_same() 
 
 
 def test_work_that_comes_after_the_end_is_done_by_the_caller() -> None:
-    pool, done = Pool(1, "test"), threading.Event()
+    pool, done = CompletingPool(1, "test"), threading.Event()
     pool.stop()
     pool.submit(done.set)
     assert done.is_set()

@@ -15,7 +15,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.startup import folder_of
-from xmpp_rest.processes.client import Client
+from xmpp_rest.processes.client import LeaderClient
 
 AUDIT = "audit.log"  # in the data folder: the audit of commands that ran without a gateway
 
@@ -32,10 +32,10 @@ def say_place(settings: Settings, program: str, *, asked: bool) -> None:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Client | None]:
+def running(settings: Settings) -> Iterator[LeaderClient | None]:
     """The running gateway; None if none runs. Raises OSError if it runs, but this user may not reach it."""
     try:
-        client = Client(folder_of(settings))
+        client = LeaderClient(folder_of(settings))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         yield None
         return

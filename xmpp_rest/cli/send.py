@@ -11,7 +11,7 @@ from xmpp_rest.cli.gateway import alone, running
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import CannotStart
-from xmpp_rest.processes.client import Client
+from xmpp_rest.processes.client import LeaderClient
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
@@ -63,7 +63,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return _say(UNREACHABLE, str(e))
 
 
-def _send_through(gateway: Client, message: Element, sender: JID, to: JID, seconds: float) -> int:
+def _send_through(gateway: LeaderClient, message: Element, sender: JID, to: JID, seconds: float) -> int:
     (result,) = gateway.call(Sending.send_batch, stanzas=[OutboundMessage(message, sender, to)])
     if isinstance(result, Exception):
         raise result

@@ -14,7 +14,8 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.intake import Intake
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.routes import Callbacks
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending

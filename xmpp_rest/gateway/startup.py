@@ -16,7 +16,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import problem_of, refused, unwritable
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
-from xmpp_rest.processes.client import Client
+from xmpp_rest.processes.client import LeaderClient
 
 REASONS = {
     errno.EADDRINUSE: "another program listens there; end it, or write another port",
@@ -44,7 +44,7 @@ def storage_path(url: str, folder: Path) -> Path | None:
 def runs(folder: Path) -> bool:
     """Whether a gateway runs on this data folder. Raises OSError where that cannot be told."""
     try:
-        Client(folder).close()
+        LeaderClient(folder).close()
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return False
     return True

@@ -12,7 +12,8 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import OnOutcome, Pending, Waiter, jid_or_none
 from xmpp_rest.processes.group import End, Reply
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER

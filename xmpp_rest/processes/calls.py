@@ -25,7 +25,7 @@ class Calls:
         self._lock = threading.Lock()
 
     def ask(self, leader: Channel, message: Message, wait: Wait) -> Any:
-        """Call; what the leader answers. Raises as `Group.call`."""
+        """Call; what the leader answers. Raises as `ProcessGroup.call`."""
         call = OneShot[Message]()
         with self._lock:
             self._number += 1

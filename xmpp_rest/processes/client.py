@@ -9,17 +9,17 @@ from typing import Any
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.calls import result_of
 from xmpp_rest.processes.channel import connect
-from xmpp_rest.processes.codec import Codecs, Signature
+from xmpp_rest.processes.codec import Signature, ValueCodecs
 from xmpp_rest.processes.election import SOCKET
 
 
-class Client:
+class LeaderClient:
     """A connection to the leader of the gateway of this data folder."""
 
     def __init__(self, folder: Path) -> None:
         """Raises FileNotFoundError, NotADirectoryError, ConnectionRefusedError where no gateway runs, and other OSErrors."""
         self._channel = connect(folder / SOCKET)
-        self._codecs = Codecs(lambda _: GatewayError("internal"))
+        self._codecs = ValueCodecs(lambda _: GatewayError("internal"))
 
     def call(self, function: Callable[..., Any], /, **arguments: Any) -> Any:
         """Have the leader run a method that Remote offers; what it returned. Raises GatewayError, ConnectionError."""

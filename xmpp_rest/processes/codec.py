@@ -1,4 +1,4 @@
-"""Codecs: the arguments and results of remote calls as JSON, chosen by the annotations of functions.
+"""ValueCodecs: the arguments and results of remote calls as JSON, chosen by the annotations of functions.
 
 JSON values go as they are, JID and Element as text, a Wait as its seconds, an exception as `{"error": [name, sentence]}`, named tuples and
 dataclasses as the list of their fields, and instances of a class that has `to_json` and `from_json` as these say.
@@ -22,7 +22,7 @@ from xmpp_rest.threads.waits import Wait
 ERROR = "error"  # the key of an exception
 
 
-class Codec(NamedTuple):
+class ValueCodec(NamedTuple):
     """Writes values of one type as JSON, and reads them."""
 
     to_json: Callable[[Any], Any]
@@ -33,21 +33,21 @@ def _same(value: Any) -> Any:
     return value
 
 
-AS_IT_IS = Codec(_same, _same)
-_LEAVES: dict[Any, Codec] = dict.fromkeys((Any, str, int, float, bool, None, NoneType, list, dict), AS_IT_IS) | {
-    JID: Codec(str, parse_jid),
-    Element: Codec(serialise, parse_stored),
-    Wait: Codec(lambda wait: wait.seconds, Wait),
+AS_IT_IS = ValueCodec(_same, _same)
+_LEAVES: dict[Any, ValueCodec] = dict.fromkeys((Any, str, int, float, bool, None, NoneType, list, dict), AS_IT_IS) | {
+    JID: ValueCodec(str, parse_jid),
+    Element: ValueCodec(serialise, parse_stored),
+    Wait: ValueCodec(lambda wait: wait.seconds, Wait),
 }
 
 
-class Codecs:
+class ValueCodecs:
     """Makes codecs. `named`: an exception as the GatewayError by which other processes know it."""
 
     def __init__(self, named: Callable[[Exception], GatewayError]) -> None:
         self._named = named
 
-    def of(self, hint: Any) -> Codec:
+    def of(self, hint: Any) -> ValueCodec:
         """The codec for what is annotated so. Raises TypeError for what cannot be carried."""
         if hint in _LEAVES:
             return _LEAVES[hint]
@@ -56,14 +56,14 @@ class Codecs:
             return self._union(inner)
         if origin in (list, Sequence):
             item = self.of(inner[0])
-            return Codec(lambda values: [item.to_json(v) for v in values], lambda values: [item.from_json(v) for v in values])
+            return ValueCodec(lambda values: [item.to_json(v) for v in values], lambda values: [item.from_json(v) for v in values])
         if origin in (dict, Mapping):
             item = self.of(inner[1])
-            return Codec(lambda d: {k: item.to_json(v) for k, v in d.items()}, lambda d: {k: item.from_json(v) for k, v in d.items()})
+            return ValueCodec(lambda d: {k: item.to_json(v) for k, v in d.items()}, lambda d: {k: item.from_json(v) for k, v in d.items()})
         if origin is tuple:
             return _fields(lambda *values: values, tuple, [self.of(i) for i in inner])
         if hasattr(hint, "from_json"):
-            return Codec(hint.to_json, hint.from_json)
+            return ValueCodec(hint.to_json, hint.from_json)
         if is_dataclass(hint):
             names = [field.name for field in fields(hint)]
             return _fields(hint, lambda value: [getattr(value, name) for name in names], self._of_fields(hint, names))
@@ -71,11 +71,11 @@ class Codecs:
             return _fields(hint, tuple, self._of_fields(hint, hint._fields))  # type: ignore[attr-defined]  # a named tuple
         raise TypeError(f"{hint} cannot be carried to another process")
 
-    def _of_fields(self, kind: Any, names: Sequence[str]) -> list[Codec]:
+    def _of_fields(self, kind: Any, names: Sequence[str]) -> list[ValueCodec]:
         hints = get_type_hints(kind)
         return [self.of(hints[name]) for name in names]
 
-    def _union(self, members: Sequence[Any]) -> Codec:
+    def _union(self, members: Sequence[Any]) -> ValueCodec:
         """One type, None, or an exception."""
         (other,) = [self.of(m) for m in members if m not in (Exception, NoneType)]
 
@@ -90,11 +90,11 @@ class Codecs:
                 return GatewayError(*value[ERROR])
             return None if value is None else other.from_json(value)
 
-        return Codec(to_json, from_json)
+        return ValueCodec(to_json, from_json)
 
 
-def _fields(make: Any, values_of: Callable[[Any], Sequence[Any]], codecs: Sequence[Codec]) -> Codec:
-    return Codec(
+def _fields(make: Any, values_of: Callable[[Any], Sequence[Any]], codecs: Sequence[ValueCodec]) -> ValueCodec:
+    return ValueCodec(
         lambda value: [codec.to_json(v) for codec, v in zip(codecs, values_of(value), strict=True)],
         lambda values: make(*(codec.from_json(v) for codec, v in zip(codecs, values, strict=True))),
     )
@@ -103,7 +103,7 @@ def _fields(make: Any, values_of: Callable[[Any], Sequence[Any]], codecs: Sequen
 class Signature:
     """How the arguments and the result of one function are carried."""
 
-    def __init__(self, function: Callable[..., Any], codecs: Codecs) -> None:
+    def __init__(self, function: Callable[..., Any], codecs: ValueCodecs) -> None:
         hints = get_type_hints(function)
         self._signature = inspect.signature(function)
         self._codecs = {name: codecs.of(hints.get(name, Any)) for name in self._signature.parameters}

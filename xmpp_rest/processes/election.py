@@ -36,7 +36,7 @@ ROLE_TIMEOUT = 10.0  # seconds that a call waits for there to be a leader
 
 
 class LocalGroup:
-    """The processes over one data folder, as one of them sees it; see `group.Group`. Owned by Remote."""
+    """The processes over one data folder, as one of them sees it; see `group.ProcessGroup`. Owned by Remote."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -40,7 +40,7 @@ class Member(Protocol):
         """The follower of this id has gone; told to the leader."""
 
 
-class Group(Protocol):
+class ProcessGroup(Protocol):
     """The processes of one gateway, as one of them sees it."""
 
     @property

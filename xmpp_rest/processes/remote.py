@@ -1,8 +1,7 @@
 """Remote calls: what only the leader may do, and what every process does.
 
-A method with the decorator `on_leader` runs in the leader, whichever process calls it. A broadcast is carried out by every process; what
-is published reaches those that listen. Services register their methods and handlers in their constructors, so that this module knows no
-service.
+A method with the decorator `on_leader` runs in the leader, whichever process calls it. A broadcast is carried out by every process; what is
+published reaches those that listen. Services register their methods and handlers in their constructors, so this module knows no service.
 """
 
 from __future__ import annotations
@@ -10,14 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from functools import update_wrapper
 from types import MethodType
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import Any
 
 from xmpp_rest.errors import ERRORS, GatewayError, Unanswered, of_storage
-from xmpp_rest.processes.codec import Codecs, Signature
-from xmpp_rest.processes.group import End, Group, Message, Reply
-from xmpp_rest.threads.pool import Pool
+from xmpp_rest.processes.codec import Signature, ValueCodecs
+from xmpp_rest.processes.group import End, Message, ProcessGroup, Reply
+from xmpp_rest.processes.on_leader import offers_of
+from xmpp_rest.threads.pool import CompletingPool
 from xmpp_rest.threads.timers import Timers
 from xmpp_rest.threads.waits import Wait, Waits
 
@@ -27,68 +26,12 @@ QUICK = 30.0  # seconds that a call which waits for nobody may take
 MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
 THREADS = 32  # for what deferred calls leave to be done
 BROADCAST = "broadcast"  # the call by which a follower has the leader broadcast
-_OFFER = "_offer"
-
-
-class HasRemote(Protocol):
-    """A service with methods for the leader; its constructor passes it to `Remote.offer`."""
-
-    _remote: Remote
-
-
-S = TypeVar("S", bound=HasRemote)
-P = ParamSpec("P")
-R = TypeVar("R")
-_Method = Callable[Concatenate[S, P], R]
-
-
-class _Offer(NamedTuple):
-    """What `on_leader` says of a method."""
-
-    method: Callable[..., Any]
-    deferred: Callable[..., End | None] | None
-    repeatable: bool
-
-
-@overload
-def on_leader(method: Callable[Concatenate[S, P], R], /) -> Callable[Concatenate[S, P], R]: ...
-@overload
-def on_leader(
-    *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False
-) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Concatenate[S, P], R]]: ...
-def on_leader(
-    method: Callable[..., Any] | None = None, /, *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False
-) -> Callable[..., Any]:
-    """Run this method in the leader, which may be this process. Its annotations say how arguments and result are carried (`codec`).
-
-    A call takes QUICK seconds at most, or as long as its argument of type Wait says, and ends when the client of that has gone.
-    `deferred`: the method as the leader runs it for a follower where it would hold a thread for long: it gets a Reply before the
-    arguments, does not wait, and may return an End. Its callers are counted by Waits already; those of other methods are counted here.
-    `repeatable`: calling again does no harm, so that a caller whose call was not answered is told to try again.
-    Raises what the method does, and GatewayError: link-down, waits-full; unanswered, if nobody knows whether it was done.
-    """
-    if method is None:
-        return lambda method: _on_leader(_Offer(method, deferred, repeatable))
-    return _on_leader(_Offer(method, deferred, repeatable))
-
-
-def _on_leader(offer: _Offer) -> Callable[..., Any]:
-    method, name = offer.method, offer.method.__qualname__
-
-    def run(self: HasRemote, /, *args: Any, **kwargs: Any) -> Any:
-        if not self._remote.follows():
-            return method(self, *args, **kwargs)
-        return self._remote.call(name, *args, **kwargs)
-
-    update_wrapper(run, method)
-    setattr(run, _OFFER, offer)
-    return run
 
 
 class _Procedure:
     """One function that is called by name, and how its arguments are carried."""
 
-    def __init__(self, function: Callable[..., Any], codecs: Codecs) -> None:
+    def __init__(self, function: Callable[..., Any], codecs: ValueCodecs) -> None:
         self.run = function
         self.deferred: Callable[..., End | None] | None = None
         self.repeatable = False
@@ -101,12 +44,12 @@ class Remote:
     Before `start()` this process is alone, and does everything itself.
     """
 
-    def __init__(self, group: Group, waits: Waits, storage_error: type[Exception]) -> None:
+    def __init__(self, group: ProcessGroup, waits: Waits, storage_error: type[Exception]) -> None:
         """`waits` counts the calls of this process; `storage_error`: what other processes know as storage-failed."""
         self._group = group
         self._waits = waits
         self._storage_error = storage_error
-        self._codecs = Codecs(self._named)
+        self._codecs = ValueCodecs(self._named)
         self._procedures: dict[str, _Procedure] = {}
         self._handlers: dict[str, _Procedure] = {}
         self._listeners: dict[str, Callable[..., None]] = {}
@@ -118,7 +61,7 @@ class Remote:
         self._lock = threading.Lock()  # of the line above
         self.timers = Timers()
         """For deferred calls."""
-        self.pool = Pool(THREADS, "deferred call")
+        self.pool = CompletingPool(THREADS, "deferred call")
         """For what deferred calls leave to be done."""
         self._procedures[BROADCAST] = _Procedure(self._relay, self._codecs)
         self._procedures[BROADCAST].repeatable = True
@@ -127,13 +70,11 @@ class Remote:
 
     def offer(self, service: object) -> None:
         """Let followers call the methods of this service that are marked `on_leader`."""
-        for attribute in dir(type(service)):
-            offer: _Offer | None = getattr(getattr(type(service), attribute), _OFFER, None)
-            if offer is not None:
-                procedure = _Procedure(MethodType(offer.method, service), self._codecs)
-                procedure.deferred = MethodType(offer.deferred, service) if offer.deferred else None
-                procedure.repeatable = offer.repeatable
-                self._procedures[offer.method.__qualname__] = procedure
+        for offer in offers_of(type(service)):
+            procedure = _Procedure(MethodType(offer.method, service), self._codecs)
+            procedure.deferred = MethodType(offer.deferred, service) if offer.deferred else None
+            procedure.repeatable = offer.repeatable
+            self._procedures[offer.method.__qualname__] = procedure
 
     def answer(self, function: Callable[..., Any]) -> None:
         """Let other programs, which reach the leader as followers do, call this function by its qualified name."""

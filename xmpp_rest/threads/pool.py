@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 
-class Pool:
+class CompletingPool:
     """At most `threads` threads, each begun when there is work for it. `stop()` is called by the owner."""
 
     def __init__(self, threads: int, name: str) -> None:

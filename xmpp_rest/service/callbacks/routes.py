@@ -10,7 +10,8 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.config.table import Callback
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.queue import CallbackService

@@ -13,7 +13,8 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.group import End, Reply
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.contacts.contacts import Contacts

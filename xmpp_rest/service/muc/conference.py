@@ -12,7 +12,8 @@ from typing import Any
 from drivers import StorageError
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Handler
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import new_id
 from xmpp_rest.service.messages.archive import Archive, ArchivedMessage, ArchiveFilter

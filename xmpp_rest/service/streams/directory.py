@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 
 log = logging.getLogger(__name__)

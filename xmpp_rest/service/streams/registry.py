@@ -13,7 +13,8 @@ from drivers import ItemNotFound
 from xmpp_rest.config.table import Streams as Bounds
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.processes.remote import Remote, on_leader
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
 from xmpp_rest.service.streams.directory import Directory, OpenStream

@@ -1,0 +1,80 @@
+"""The decorator of methods that run in the leader, whichever process calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import update_wrapper
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+
+from xmpp_rest.processes.group import End
+
+_OFFER = "_offer"
+
+
+class Caller(Protocol):
+    """What a service calls the leader with; `Remote` is one."""
+
+    def follows(self) -> bool: ...
+    def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class HasRemote(Protocol):
+    """A service with methods for the leader; its constructor passes it to `Remote.offer`."""
+
+    @property
+    def _remote(self) -> Caller: ...
+
+
+S = TypeVar("S", bound=HasRemote)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Offer(NamedTuple):
+    """What `on_leader` says of a method."""
+
+    method: Callable[..., Any]
+    deferred: Callable[..., End | None] | None
+    repeatable: bool
+
+
+@overload
+def on_leader(method: Callable[Concatenate[S, P], R], /) -> Callable[Concatenate[S, P], R]: ...
+@overload
+def on_leader(
+    *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False
+) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Concatenate[S, P], R]]: ...
+def on_leader(
+    method: Callable[..., Any] | None = None, /, *, deferred: Callable[..., End | None] | None = None, repeatable: bool = False
+) -> Callable[..., Any]:
+    """Run this method in the leader, which may be this process. Its annotations say how arguments and result are carried (`codec`).
+
+    A call takes at most `remote.QUICK` seconds, or as long as its argument of type Wait says, and ends when the client of that has gone.
+    `deferred`: the method as the leader runs it for a follower where it would hold a thread for long: it gets a Reply before the
+    arguments, does not wait, and may return an End. Its callers are counted by Waits already; those of other methods are counted here.
+    `repeatable`: calling again does no harm, so that a caller whose call was not answered is told to try again.
+    Raises what the method does, and GatewayError: link-down, waits-full; unanswered, if nobody knows whether it was done.
+    """
+    if method is None:
+        return lambda method: _on_leader(Offer(method, deferred, repeatable))
+    return _on_leader(Offer(method, deferred, repeatable))
+
+
+def _on_leader(offer: Offer) -> Callable[..., Any]:
+    method, name = offer.method, offer.method.__qualname__
+
+    def run(self: HasRemote, /, *args: Any, **kwargs: Any) -> Any:
+        if not self._remote.follows():
+            return method(self, *args, **kwargs)
+        return self._remote.call(name, *args, **kwargs)
+
+    update_wrapper(run, method)
+    setattr(run, _OFFER, offer)
+    return run
+
+
+def offers_of(service: type) -> Iterator[Offer]:
+    """The methods of a class that are marked so."""
+    for name in dir(service):
+        if (offer := getattr(getattr(service, name), _OFFER, None)) is not None:
+            yield offer
