@@ -1,6 +1,6 @@
 """The index that Prosody 13 makes of a list (`USER.lidx` beside `USER.list`), which is removed before the list changes.
 
-Prosody never checks an index against its list, and makes a missing one anew. So none is ever written here: a change of a list
+Prosody never checks an index against its list, and creates a missing one. So none is ever written here: a change of a list
 removes its index before, so that a crash in between leaves no wrong one, and again afterwards, as a running Prosody may have made one
 in between. An index is a row of native `size_t`: a magic number, then where each item of the list ends. Specification: docs/drivers.md.
 """

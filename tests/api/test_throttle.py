@@ -45,7 +45,7 @@ def test_wrong_tokens_keep_nobody_out(client: FlaskClient, good: dict[str, str],
         assert ask(client, other, good)[0] in (200, 404)
         assert ask(client, other, basic(ADMIN))[0] in (200, 404)
     assert ask(client, PATHS["rest"], {"Authorization": TOKEN})[0] in (200, 404)
-    assert ask(client, path, WRONG_TOKEN)[0] == 429, "a valid one does not begin the count of the others anew"
+    assert ask(client, path, WRONG_TOKEN)[0] == 429, "a valid one does not reset the count of the others"
 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)

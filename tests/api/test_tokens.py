@@ -114,7 +114,7 @@ def test_globs_that_are_none(glob: str) -> None:
 
 
 def test_tokens_go_with_their_account(client: FlaskClient, gateway: Gateway, token: object) -> None:
-    """Whoever registers the name later is somebody else."""
+    """A later account of that name is a different one."""
     headers = token(f"juliet@{DOMAIN}", "ejabberd:user")  # type: ignore[operator]
     juliet = parse_jid(f"juliet@{DOMAIN}")
     gateway.parts.accounts.unregister(juliet)

@@ -57,7 +57,7 @@ def test_the_right_one_begins_the_count_anew_everywhere(pair: tuple[Gateway, Gat
 
 
 def test_it_does_so_once_in_a_window(pair: tuple[Gateway, Gateway], attempt: Attempt) -> None:
-    """Else whoever shares an address with a client that comes in often could guess as often."""
+    """Otherwise a client that shares its address with one that logs in often could guess as often."""
     for _ in range(2):
         attempt(pair[0], "wrong")
         assert attempt(pair[0], PASSWORD) is Caller

@@ -1,4 +1,4 @@
-"""An address stays in a room although nobody has an account there: rooms remove whoever answers them with errors."""
+"""An address stays in a room although nobody has an account there: rooms remove those who answer with errors."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_request_is_answered_always(gateway: Gateway, network: Network) -> Non
 
 
 def test_a_private_message_that_says_that_it_is_one(gateway: Gateway, network: Network) -> None:
-    """Nobody remembers who has joined after a process was killed, and the room would remove whoever answers with an error."""
+    """Nobody remembers who has joined after a process was killed, and the room would remove an occupant who answers with an error."""
     network.send(f"<message from='{ROOM}/nurse' to='{GHOST}/x' type='chat'><body>psst</body><x xmlns='{USER}'/></message>", DOMAIN)
     assert network.silent(DOMAIN, ADMIN) == []
 

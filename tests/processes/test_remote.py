@@ -224,7 +224,7 @@ def test_calls_are_counted(make: Callable[[], Guests], monkeypatch: pytest.Monke
         follower.visit(JULIET)
     assert follower.visit(JULIET).number == 1
     with pytest.raises(GatewayError, match="storage-failed"), follower._remote._waits.calling():
-        follower.wait(0.0, Wait(1))  # whoever waits is counted where it waits
+        follower.wait(0.0, Wait(1))  # a waiting call is counted where it waits
 
 
 def test_an_unknown_call_names_the_cause(make: Callable[[], Guests]) -> None:

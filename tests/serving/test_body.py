@@ -10,7 +10,7 @@ import pytest
 
 from tests.serving.worker_server import Server, answer
 
-TEXT = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"  # whoever loses the place takes it for a request
+TEXT = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"  # a parser that loses its place takes it for a request
 TEXTS = {"none": b"", "large": TEXT * 3000}
 BODIES = {
     "large": b"Content-Length: %d\r\n\r\n%s" % (len(TEXTS["large"]), TEXTS["large"]),

@@ -54,11 +54,11 @@ class Authenticated(Resource):
         return f'Basic realm="{self.gateway.settings.gateway.domain}"'
 
     def why_refused(self, outcome: Outcome) -> str:
-        """What a problem document says of credentials that prove nobody who may come in."""
+        """The detail of a problem document for credentials that are not accepted."""
         return WHY[outcome]
 
     def admits(self, caller: Caller) -> bool:
-        """Whether this caller may come in; else 403."""
+        """Whether this caller is admitted; else 403."""
         return True
 
     def changes(self) -> bool:

@@ -72,7 +72,7 @@ DIALECTS: Mapping[str, Dialect] = {
 
 
 def let_in(response: Response, origins: frozenset[str]) -> Response:
-    """The response to the request at hand, with the fields for whoever asks."""
+    """The response to the request at hand, with the fields for its origin."""
     asked = request._get_current_object()  # type: ignore[attr-defined]  # once, as each look through the proxy costs
     dialect = DIALECTS.get(asked.blueprint or asked.path.split("/", 2)[1])
     if dialect is None:

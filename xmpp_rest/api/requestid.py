@@ -1,4 +1,4 @@
-"""Names each request in its answer: X-Request-Id, as the client has written it, or anew (COMPAT mod_rest of April 2025)."""
+"""Names each request in its answer: X-Request-Id, as the client has written it, or a new one (COMPAT mod_rest of April 2025)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Passwords:
     """Makes and checks account records.
 
     The first check of a password derives its keys (about 5 ms); later ones compare a keyed digest kept in memory with the record they were
-    derived for, so a changed record takes effect at once, whoever changed it.
+    derived for, so a changed record takes effect at once, whichever program changed it.
     """
 
     REMEMBERED = 10_000  # checked passwords, about 300 bytes each
@@ -106,7 +106,7 @@ class Passwords:
         return hashlib.blake2b(f"{compared}\0{password}".encode("utf-8", "surrogatepass"), key=self._key, digest_size=12).digest()
 
     def forget(self) -> None:
-        """Check every password anew from now on."""
+        """Check every password again from now on."""
         with self._lock:
             self._good.clear()
 

@@ -40,7 +40,7 @@ class Failures(NamedTuple):
 
     wrong: int
     since: float  # monotonic time at which the window began
-    forgiven: bool = False  # whether the right password has begun the count anew already
+    forgiven: bool = False  # whether the right password has reset the count already
     paid: float = 0.0  # monotonic time by which the share makes up for what has been judged, once there have been too many
     tried: tuple[bytes, ...] = ()  # the latest that were wrong, as digests
 

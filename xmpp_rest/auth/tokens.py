@@ -1,8 +1,8 @@
 """Bearer tokens: their scopes, lifetime and storage (commands-api §13).
 
 A token is kept as the hash of its text, under that hash, so that a copy of the storage opens nothing and a look-up reads one record.
-It is bound to the account as it was when the token was issued: to its credentials by a digest, and to the time. Whoever changes the
-password, or removes the account and makes another of that name, ends the token, whichever program does so.
+It is bound to the account as it was when the token was issued: to its credentials by a digest, and to the time. Changing the
+password, or removing the account and creating another of that name, ends the token, whichever program does so.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Tokens:
             "issued": issued, "account": fingerprint(_hash(text), account),
         }  # fmt: skip
         self._driver.store(_hash(text), self._domain, TOKENS, record)
-        if hosted:  # others do not come in with one
+        if hosted:  # others cannot authenticate with one
             self._make_room(owner, _hash(text))
         return text
 

@@ -40,7 +40,7 @@ class Gateway:
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
         self._extensions: list[Callable[[Remote], None]] = []  # what registers the remote calls of others
         self.parts = self._built()
-        """Made anew in a process that was forked off after `start()`: whoever keeps one of them keeps it for one process."""
+        """Created again in a process that was forked off after `start()`: a reference to one of them is good for one process."""
         self.reload: Callable[[], Merged] | None = None
         """Reads the configuration again and puts in force what can be; raises SettingsError. Set where it is known how."""
         self.keeper = Keeper(self.driver, self.data_dir, settings.gateway.domains, self.incidents)
@@ -60,7 +60,7 @@ class Gateway:
         return parts
 
     def extend(self, register: Callable[[Remote], None]) -> None:
-        """Have `register` add remote calls of others, now and whenever the parts are made anew. Called before `start()`."""
+        """Have `register` add remote calls of others, now and whenever the parts are created again. Called before `start()`."""
         self._extensions.append(register)
         register(self.parts.remote)
 
@@ -130,7 +130,7 @@ class Gateway:
                 return
 
     def end_waiting(self) -> None:
-        """The server is about to stop: whoever streams or waits for an iq is told so now."""
+        """The server is about to stop: streams and requests that wait for an iq are ended now."""
         self.parts.streams.stop()
         self.parts.router.stop_waiting()
 

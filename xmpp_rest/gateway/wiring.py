@@ -70,7 +70,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a gateway in one process; made anew, all of them, in a process that was forked off after the start."""
+    """The parts of a gateway in one process; all of them created again in a process that was forked after the start."""
 
     passwords: Passwords
     tokens: Tokens

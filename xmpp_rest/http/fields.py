@@ -16,7 +16,7 @@ Params = tuple[tuple[str, str], ...]
 #: No weight given: the weight in thousandths (RFC 9110 §12.4.2).
 FULL = 1000
 
-#: Longer fields are parsed anew each time, so that the caches stay small.
+#: Longer fields are parsed each time, so that the caches stay small.
 CACHEABLE = 300
 CACHE_SIZE = 512
 

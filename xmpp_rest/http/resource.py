@@ -41,7 +41,7 @@ class Resource:
     ignored_fields: ClassVar[frozenset[str]] = frozenset()
     #: Header field → what the machine reads in place of what was sent ("" where it was not); "" means no such field.
     field_readers: ClassVar[Mapping[str, Callable[[str], str]]] = {}
-    #: Methods by which the resource always comes to be anew, whatever was there: 201, for POST with ``Location``.
+    #: Methods that always create the resource, whatever was there: 201, for POST with ``Location``.
     always_creates: ClassVar[frozenset[str]] = frozenset()
 
     # -- what an instance has

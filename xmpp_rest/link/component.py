@@ -23,7 +23,7 @@ from xmpp_rest.protocol.stanza import child, make, new_id
 log = logging.getLogger(__name__)
 
 CONFIRM_EVERY = 0.01  # seconds between two iqs to oneself: one confirms whatever was written before it
-STEADY = 30.0  # seconds after which a stream counts as good, and the back-off begins anew
+STEADY = 30.0  # seconds after which a stream counts as good, and the back-off starts again
 DRAIN = 0.5  # seconds that a stop waits for what is under way to be confirmed, so that the next stream need not send it again
 TICK = 1.0  # seconds that Process waits at most; a stop is noticed at once through the waker
 
@@ -159,7 +159,7 @@ class Component:
 
     def _patience(self) -> float:
         """Seconds to wait for something to happen: not past the time at which a confirmation is to be asked for."""
-        self._resting = True  # before it looks: whoever writes from now on wakes it, if it should look again
+        self._resting = True  # before it looks: a writer from now on wakes it, if it should look again
         if self._ping or not self.outbox.unsettled:
             return DRAIN if self._stopping.is_set() else TICK
         self._resting = False
@@ -185,7 +185,7 @@ class Component:
         transport.wake()
 
     def _behind(self) -> bytes:
-        """The same iq for whoever writes stanzas, if it is time for one; else the thread of the stream sees to it in time."""
+        """The same iq for the thread that writes stanzas, if one is due; otherwise the thread of the stream sends it in time."""
         if self._ping or not self.outbox.unsettled:
             return b""
         now = time.monotonic()

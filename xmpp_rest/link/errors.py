@@ -40,7 +40,7 @@ class ShareFull(Exception):
 
 
 class OutboxShare(GatewayError):
-    """The same, for whoever sends."""
+    """The same, for the sender."""
 
     def __init__(self, senders: frozenset[str], share: int) -> None:
         self.senders = senders

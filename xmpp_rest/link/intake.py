@@ -89,7 +89,7 @@ class Intake:
         item = self._addressed(domain, head)
         if item is None:
             return
-        if head.get("type") == "error" or is_answer(head):  # whoever waits for it must not wait forever
+        if head.get("type") == "error" or is_answer(head):  # the request that waits for it must not wait forever
             told = refusal(head, error._replace(by=domain))
             told.attrib |= {key: head.attrib[key] for key in ("from", "to") if key in head.attrib}
             self._router.settle(told, item.sender, item.to)

@@ -21,7 +21,7 @@ from xmpp_rest.threads.group import GroupExecutor
 log = logging.getLogger(__name__)
 
 RESERVE = 256 << 10  # bytes that the file grows by at once: a sync that need not note a new size takes half the time
-COMPACT_AT = 4 << 20  # bytes of the file after which it is written anew, if most of it is acknowledged
+COMPACT_AT = 4 << 20  # bytes of the file after which it is rewritten, if most of it is acknowledged
 
 
 class _Entry:
@@ -107,7 +107,7 @@ class Journal:
         return (None,) * len(entries)
 
     def _review(self) -> None:
-        """Write the file anew if most of it is acknowledged; in any case come again when it has doubled."""
+        """Rewrite the file if most of it is acknowledged; in any case look again when it has doubled."""
         with self._lock:
             live = sum(len(text) for text in self._open.values())
         try:

@@ -33,7 +33,7 @@ _FROM = re.compile(rb"<[a-z]+ [^>]*?\bfrom='([^'/]*)")  # of a stanza as `serial
 
 
 class Label(NamedTuple):
-    """What a stanza is known by to whoever asks how far it got."""
+    """The name of a stanza in questions about its outcome."""
 
     sender: str  # bare JID
     id: str
@@ -53,7 +53,7 @@ OnProgress = Callable[[Iterable[Entry], Progress], None]
 
 
 class Outbox:
-    """First in, first out. Filled by any thread, emptied by whoever writes. At most `size` stanzas wait, or are not confirmed.
+    """First in, first out. Filled by any thread, emptied by the one that writes. At most `size` stanzas wait, or are not confirmed.
 
     At most `share` of these are of one sender, so that none fills it for all; 0: no such bound.
     """
@@ -131,7 +131,7 @@ class Outbox:
         numbers = iter(self._journal.append(lasting))
         return [e._replace(number=next(numbers)) if e.lasting else e for e in entries]
 
-    # what follows belongs to whoever writes to the stream, one at a time
+    # what follows belongs to the thread that writes to the stream, one at a time
 
     def take(self) -> list[Entry]:
         """The next stanzas to write, at most BURST."""

@@ -156,7 +156,7 @@ class Router:
         for observer in self._observers:
             try:
                 observer(stanza, sender, to)
-            except Exception:  # the others, and whoever handles the stanza, have to hear of it all the same
+            except Exception:  # the other observers and the handlers must still be told
                 self._incidents.report(log, "observer", "a stanza to %s was not noticed", to, level=logging.ERROR, trace=True)
         if is_answer(stanza):
             return self._pending.resolve(stanza, sender, to)

@@ -1,8 +1,8 @@
 """The transport of a stream: xmpppy's transport class, with a socket that never blocks its owner.
 
 xmpppy's own socket drains the peer before it parses, blocks in `sendall`, uses `select` and never times out. This one is driven by xmpppy's
-`Process` loop: `pending_data` says whether there is something to read. Whoever puts stanzas into the outbox writes them too, by `flush`:
-waking the owner for it costs more than writing does. What the kernel does not take at once is left to the owner.
+`Process` loop: `pending_data` says whether there is something to read. The thread that fills the outbox also writes it, by `flush`: waking
+the owner for it costs more than writing does. What the kernel does not take at once is left to the owner.
 """
 
 from __future__ import annotations

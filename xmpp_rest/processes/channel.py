@@ -51,7 +51,7 @@ class Channel:
         """The next message; None at the end of the connection, which is closed then."""
         data = self._read()
         if data is not None:
-            with contextlib.suppress(ValueError, RecursionError):  # else: whoever sends that is none of ours
+            with contextlib.suppress(ValueError, RecursionError):  # else: the sender is not one of our processes
                 message: Message = json.loads(data)
                 return message
         self.close()

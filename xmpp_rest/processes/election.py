@@ -134,7 +134,7 @@ class LocalGroup:
             self._lock_file = None
 
     def _follow(self, member: Member) -> None:
-        """Follow whoever holds the lock, until it is gone."""
+        """Follow the process that holds the lock, until it ends."""
         try:
             leader = connect(self._folder / SOCKET)
         except OSError:  # it holds the lock, but does not listen yet

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 THREADS = 32  # for calls that may wait
 STUCK = 5  # seconds that a follower may take nothing of what it is sent; then it is cut off
 JOIN, LISTEN, FORGET = "join", "listen", "forget"  # calls of the group's own; the last has no answer: nobody waits any more for another one
-WELCOME = {"number": 0}  # answers no call: whoever gets it, or a message before it, gets every message from there on
+WELCOME = {"number": 0}  # answers no call: a process that receives it, or a message before it, gets every message from there on
 
 
 class _Follower:

@@ -37,7 +37,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 def read_json(body: bytes, decoder: json.JSONDecoder = _JSON) -> Any:
     """The value of a JSON text in UTF-8, perhaps after a byte order mark (RFC 8259 §8.1). Raises BadObject.
 
-    Nesting is bounded, so that whoever walks over the value need not count. `decoder`: one of `json_decoder`.
+    Nesting is bounded, so that code that walks over the value need not count. `decoder`: one of `json_decoder`.
     """
     try:
         value = decoder.decode(body.decode("utf-8-sig"))

@@ -20,8 +20,8 @@ def _timeval(seconds: float) -> bytes:
 class ClientSocket(socket.socket):
     """The socket of an accepted connection, which this takes over. A client that takes too long looks like one that is gone.
 
-    `patience`: seconds that `next_request` waits; `write`: seconds for one write to get anywhere. Reading has no end of its own: whoever
-    reads sets a deadline, and shuts the socket down when it has passed.
+    `patience`: seconds that `next_request` waits; `write`: seconds for one write to get anywhere. Reading has no end of its own: the
+    reader sets a deadline, and shuts the socket down when it has passed.
     """
 
     def __init__(self, accepted: socket.socket, *, patience: float, write: float) -> None:

@@ -34,7 +34,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "errorlog": "-",
         "limit_request_line": 8190,  # a JID in the path may have 3071 bytes, three times that when percent-encoded
         "http_parser": "python",  # the fast one lacks conformance fixes and gains nothing
-        # forwarding fields are the application's to believe, by [server] proxies; gunicorn by itself believes whoever is on this machine
+        # forwarding fields are the application's to believe, by [server] proxies; gunicorn by itself trusts any process on this machine
         "forwarded_allow_ips": "",
         "secure_scheme_headers": {},
         "forwarder_headers": "",

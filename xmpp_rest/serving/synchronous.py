@@ -16,7 +16,7 @@ class NoSession(SessionInterface):
         self._none = NullSession()
 
     def open_session(self, app: Flask, request: Request) -> NullSession:
-        """What Flask makes anew for each request where there is no secret key."""
+        """What Flask creates for each request where there is no secret key."""
         return self._none
 
 

@@ -22,7 +22,7 @@ class Deadlines(Generic[T]):
         return len(self._heap)
 
     def add(self, when: float, item: T) -> bool:
-        """Add an item; whether it is the next one due, so that whoever waits for the next one has to wait anew."""
+        """Add an item; whether it is the next one due, so that a thread that waits for the next one has to wait again."""
         heapq.heappush(self._heap, (when, next(self._numbers), item))
         return self._heap[0][2] is item
 

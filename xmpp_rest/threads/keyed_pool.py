@@ -138,7 +138,7 @@ class KeyedPool:
                 self._jobs[key].appendleft(job)
                 self._count(key, 1)
                 self._later.add(time.monotonic() + again, key)
-                self._changed.notify()  # an idle thread has to look at the clock anew
+                self._changed.notify()  # an idle thread has to look at the clock again
             elif self._jobs[key]:
                 self._ready.append(key)  # after the others: no sender keeps a thread to himself
             else:

@@ -23,7 +23,7 @@ Ask = Callable[..., TestResponse]
 
 @pytest.fixture(scope="package", params=["sqlite:gateway.sqlite", "flatfile:tree"], ids=["sqlite", "flatfile"])
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """One application for each storage: deriving keys of passwords anew for every test would take most of the time."""
+    """One application for each storage: deriving keys of passwords for every test would take most of the time."""
     values = {
         "GATEWAY_DOMAIN": DOMAIN,
         "AUTH_ADMIN_PASSWORD": PASSWORD,

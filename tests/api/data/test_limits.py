@@ -46,7 +46,7 @@ def until_refused(act: Callable[[int], Any]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("user", [JULIET, ADMIN])
 def test_a_list(ask: Ask, user: str) -> None:
-    """Whoever writes it."""
+    """By any writer."""
     path = f"/data/{DOMAIN}/juliet/wishes"
     count, why = until_refused(lambda _: ask("POST", path, user=user, body=TEXT))
     assert count == 3
@@ -105,7 +105,7 @@ def test_how_many_members(ask: Ask) -> None:
 
 @pytest.mark.parametrize("user", [JULIET, ADMIN])
 def test_the_record_of_an_account(ask: Ask, user: str) -> None:
-    """Whoever names the account has it read."""
+    """Naming the account has it read."""
     path, large = f"/data/{DOMAIN}/juliet/accounts", json.dumps({"password": PASSWORD, "note": "x" * 66_000})
     assert ask("PUT", path, user=user, body=large).status_code == 413
     assert ask("PUT", path, user=user, body=json.dumps({"password": PASSWORD, "note": "x" * 6_000})).status_code == 201

@@ -201,7 +201,7 @@ def test_an_announcement_goes_on(client: FlaskClient, gateway: Gateway, fail_for
 
 
 def test_a_room(make_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the room's archive has it, whoever cannot be reached finds it there; before, nobody has it."""
+    """Once the room's archive has it, an occupant who cannot be reached finds it there; before, none has it."""
     app = make_app(gateway_rooms_domain=f"rooms.{DOMAIN}")
     gateway: Gateway = app.extensions["gateway"]
     for user in ("juliet", "nurse"):

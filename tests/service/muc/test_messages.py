@@ -245,7 +245,7 @@ def test_queries_that_go_nowhere(play: Hall) -> None:
 
 
 def test_a_ping_to_oneself(play: Hall) -> None:
-    """XEP-0410: the room answers for whoever is in it."""
+    """XEP-0410: the room answers for its occupants."""
     answer = ask(play, JULIET, "<ping xmlns='urn:xmpp:ping'/>", "Juliet")
     assert answer.get("type") == "result"  # type: ignore[attr-defined]
     assert error(ask(play, TYBALT, "<ping xmlns='urn:xmpp:ping'/>", "Tybalt")) == ("modify", "not-acceptable")  # type: ignore[arg-type]

@@ -111,7 +111,7 @@ def test_one_of_many_makes_the_room(app: Flask) -> None:
 
 
 def test_many_come_and_go_at_once(app: Flask) -> None:
-    """The room ends with each last occupant and begins anew; nobody is lost in between, and nothing is left."""
+    """The room ends with each last occupant and starts again; nobody is lost in between, and nothing is left."""
     hall = Hall(app)
 
     def visit(who: str) -> None:

@@ -40,7 +40,7 @@ PAGE = """<!DOCTYPE html>
 
 
 class Authorization(Granting):
-    """Shows the form, and takes it. Whoever is not a registered client is never redirected to (RFC 6749 §4.2.2.1)."""
+    """Shows the form, and takes it. A client that is not registered is never redirected to (RFC 6749 §4.2.2.1)."""
 
     place = "oauth/authorization_token"
     redirect_uri = ""  # of the client, once it is known

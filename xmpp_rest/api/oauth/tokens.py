@@ -211,7 +211,7 @@ class TokenResource(Granting):
 
 
 class Revocation(OAuthResource):
-    """Whoever has a token may end it (RFC 7009 §2.1)."""
+    """The holder of a token may revoke it (RFC 7009 §2.1)."""
 
     def act(self, form: Mapping[str, str]) -> NoReturn:
         if "token" not in form:

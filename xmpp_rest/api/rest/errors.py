@@ -79,7 +79,7 @@ class Failure(NamedTuple):
 
 
 def failure(name: str, **context: Any) -> Failure:
-    """The error of that name, with details for whoever debugs a client."""
+    """The error of that name, with details for debugging a client."""
     row = ERRORS[name]
     return Failure(row.status, row.type, row.condition, row.text, own=True, context=context)
 

@@ -23,7 +23,7 @@ def replay(service: CallbackService, ids: Sequence[str] | None) -> list[str]:
     while len(replayed) < MAX:
         page = [letter for letter in service.dead.find(service.name, ids=ids, limit=PAGE) if letter.when < started]
         queued = _queue(service, page)
-        # What failed again meanwhile is dead anew, by the same id: it stays.
+        # What failed again meanwhile is a dead letter again, with the same id: it stays.
         service.dead.remove(service.name, queued, before=started)
         replayed += queued
         if len(queued) < len(page) or not page:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from xmpp_rest.protocol.jid import JID
 
 BURST = 1.0  # seconds without replies that are made up for
-MAX_PAIRS = 10_000  # that are remembered; whoever was answered longest ago is forgotten first
+MAX_PAIRS = 10_000  # that are remembered; the pair answered longest ago is forgotten first
 
 
 class ReplyGuard:

@@ -1,4 +1,4 @@
-"""Sends many stanzas with few waits for the disk: messages for other domains share their commits, whoever sends them."""
+"""Sends many stanzas with few waits for the disk: messages for other domains share their commits, across senders."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def conference(
     )
 
     def may_ask(asker: JID, owner: JID) -> bool:
-        """Whether `asker` may read the archive of a room: occupants, subscribers, and whoever could enter."""
+        """Whether `asker` may read the archive of a room: occupants, subscribers, and users who could enter."""
         with rooms.held(owner.local) as room:
             affiliation = room.affiliation(asker)
             if room.is_present(asker.bare) or asker.bare in room.subscribers or affiliation in ("member", "admin", "owner"):

@@ -56,7 +56,7 @@ def refusing(**texts: str) -> Iterator[None]:
 
 
 def require_no_bot(services: Services, users: Iterable[JID]) -> None:
-    """A bot comes into a room by administrators alone, whoever else may run the command. Raises Failure, 403."""
+    """Only administrators bring a bot into a room, whatever other rights permit the command. Raises Failure, 403."""
     call = g.get("call") if has_app_context() else None
     asker = call.asker if call is not None else None
     if call is None or (asker and asker.admin):  # the command line is an administrator's
