@@ -112,7 +112,7 @@ def _nothing(_: argparse.ArgumentParser) -> None:
     """No arguments of its own."""
 
 
-class Command(NamedTuple):
+class Subcommand(NamedTuple):
     """One command of `xmpp-rest`."""
 
     run: Callable[[Settings, argparse.Namespace], int]
@@ -121,9 +121,9 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "serve": Command(serve.run, "serve until told to stop (the default)"),
-    "check": Command(_check, "validate the configuration, try what it needs, and say what it would do"),
-    "send": Command(send.run, "send a message; the exit code tells what became of it", send.add_arguments),
+    "serve": Subcommand(serve.run, "serve until told to stop (the default)"),
+    "check": Subcommand(_check, "validate the configuration, try what it needs, and say what it would do"),
+    "send": Subcommand(send.run, "send a message; the exit code tells what became of it", send.add_arguments),
 }
 
 

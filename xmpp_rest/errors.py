@@ -71,16 +71,6 @@ ERRORS: dict[str, Row] = {
 RETRY_AFTER = 5  # seconds that 503 asks for, RFC 9110 §10.2.3: about two attempts of the link
 
 
-def of_storage(error: Exception, said: str = "The storage failed") -> str:
-    """What clients are told of a StorageError: `said`, and the reason as far as it is theirs to know; all of it is logged.
-
-    No path of a file, whatever the driver.
-    """
-    log.error("%s: %s", said, error)
-    told = str(getattr(error, "told", ""))
-    return f"{said}: {told}" if told else f"{said}; the log says why"
-
-
 class GatewayError(Exception):
     """A failure of the table above, with a sentence of its own where there is more to say."""
 
@@ -89,6 +79,16 @@ class GatewayError(Exception):
         self.row = ERRORS[name]
         self.text = text or self.row.text
         super().__init__(f"{name}: {self.text}")
+
+
+def storage_failed(error: Exception, said: str = "The storage failed", name: str = "storage-failed") -> GatewayError:
+    """What a StorageError is to clients: `said`, and the reason as far as it is theirs to know; all of it is logged.
+
+    No path of a file, whatever the driver.
+    """
+    log.error("%s: %s", said, error)
+    told = str(getattr(error, "told", ""))
+    return GatewayError(name, f"{said}: {told}" if told else f"{said}; the log says why")
 
 
 class Unanswered(GatewayError):

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.errors import of_storage
+from xmpp_rest.errors import storage_failed
 
 JULIET, ADMIN = basic(f"juliet@{DOMAIN}"), basic(f"admin@{DOMAIN}")
 
@@ -99,7 +99,7 @@ def test_no_answer_says_where_the_storage_is(broken: Flask, tmp_path: Path) -> N
     ],
 )
 def test_what_is_told(error: Exception, told: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert of_storage(error, "It failed") == told
+    assert storage_failed(error, "It failed").text == told
     assert str(error) in caplog.text
 
 

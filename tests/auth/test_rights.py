@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from xmpp_rest.auth.rights import COMMAND_LINE, HTTP, Asked, Asker, Rights, Rule, with_defaults
+from xmpp_rest.auth.rights import COMMAND_LINE, HTTP, Permission, Principal, Rights, Rule, with_defaults
 from xmpp_rest.protocol.jid import parse_jid
 
 HERE, THERE = "capulet.example", "montague.example"
-ADMIN = Asker(parse_jid(f"admin@{HERE}"), admin=True)
-ORDINARY = Asker(parse_jid(f"juliet@{HERE}"))
-NOBODY = Asker()
+ADMIN = Principal(parse_jid(f"admin@{HERE}"), admin=True)
+ORDINARY = Principal(parse_jid(f"juliet@{HERE}"))
+NOBODY = Principal()
 TOKEN = frozenset(("ejabberd:admin",))
-LIST = Asked("registered_users", ("accounts",), HERE)
-STATUS = Asked("status", ("server",))
+LIST = Permission("registered_users", ("accounts",), HERE)
+STATUS = Permission("status", ("server",))
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ STATUS = Asked("status", ("server",))
         (ADMIN, LIST._replace(host=HERE.upper()), True),
         (ADMIN, LIST._replace(host=THERE), False),
         (ADMIN, LIST._replace(host=""), False),
-        (ADMIN, Asked("stop", ()), False),
-        (ADMIN, Asked("start", ()), False),
+        (ADMIN, Permission("stop", ()), False),
+        (ADMIN, Permission("start", ()), False),
         (ORDINARY, STATUS, False),
         (NOBODY, STATUS, False),
         (ADMIN._replace(scopes=TOKEN), LIST, True),
@@ -34,7 +34,7 @@ STATUS = Asked("status", ("server",))
         (ORDINARY._replace(scopes=TOKEN), STATUS, False),
     ],
 )
-def test_the_default(asker: Asker, asked: Asked, allowed: bool) -> None:
+def test_the_default(asker: Principal, asked: Permission, allowed: bool) -> None:
     assert Rights(HERE).allow(asker, asked, HTTP) is allowed
 
 
@@ -48,8 +48,8 @@ OPEN = Rule("open", ("all",), ("status", "[tag:accounts]", "!register"))
         (OPEN, ORDINARY, STATUS, HTTP, True),
         (OPEN, NOBODY, LIST, HTTP, True),
         (OPEN, ORDINARY, LIST, HTTP, False),  # an account never runs what names a host unless it administers it
-        (OPEN, NOBODY, Asked("register", ("accounts",)), HTTP, False),
-        (OPEN, NOBODY, Asked("stats", ("statistics",)), HTTP, False),
+        (OPEN, NOBODY, Permission("register", ("accounts",)), HTTP, False),
+        (OPEN, NOBODY, Permission("stats", ("statistics",)), HTTP, False),
         (OPEN, ORDINARY._replace(scopes=TOKEN), STATUS, HTTP, False),
         (Rule("x", ("account",), ("*",)), NOBODY, STATUS, HTTP, False),
         (Rule("x", ("account",), ("*",)), ORDINARY, STATUS, HTTP, True),
@@ -77,7 +77,7 @@ OPEN = Rule("open", ("all",), ("status", "[tag:accounts]", "!register"))
         (Rule("x", ("all",), ("*",), (COMMAND_LINE,)), NOBODY, STATUS, COMMAND_LINE, True),
     ],
 )
-def test_rules(rule: Rule, asker: Asker, asked: Asked, front_end: str, allowed: bool) -> None:
+def test_rules(rule: Rule, asker: Principal, asked: Permission, front_end: str, allowed: bool) -> None:
     assert Rights(HERE, with_defaults([rule])).allow(asker, asked, front_end) is allowed
 
 
@@ -87,8 +87,8 @@ def test_a_rule_in_place_of_a_default() -> None:
     assert not rights.allow(ADMIN, LIST, HTTP)
 
 
-@pytest.mark.parametrize(("asker", "asked"), [(NOBODY, LIST._replace(host=THERE)), (NOBODY, Asked("stop", ())), (ORDINARY, STATUS), (ADMIN, LIST)])
-def test_the_command_line_may_everything(asker: Asker, asked: Asked) -> None:
+@pytest.mark.parametrize(("asker", "asked"), [(NOBODY, LIST._replace(host=THERE)), (NOBODY, Permission("stop", ())), (ORDINARY, STATUS), (ADMIN, LIST)])
+def test_the_command_line_may_everything(asker: Principal, asked: Permission) -> None:
     assert Rights(HERE).allow(asker, asked, COMMAND_LINE)
 
 

@@ -169,5 +169,5 @@ def test_addresses_of_a_network_count_and_are_lifted_as_one() -> None:
     throttle = Throttle(2, alone())
     assert [throttle.failed(("juliet", f"2001:db8::{n}")) > 0 for n in range(1, 4)] == [False, False, True]
     assert throttle.failed(("juliet", "2001:db8:0:1::1")) == 0
-    assert throttle.lift("2001:db8::ffff") == 1
+    assert throttle.unban("2001:db8::ffff") == 1
     assert throttle.failed(("juliet", "2001:db8::1")) == 0

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import DOMAIN, PASSWORD
 from tests.processes.memory import alone, cut, processes
-from xmpp_rest.auth.credentials import Caller, Outcome, Refused
+from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -29,7 +29,7 @@ def attempt(pair: tuple[Gateway, Gateway]) -> Attempt:
     def attempt(gateway: Gateway, password: str) -> object:
         came = gateway.parts.authenticator.password(JULIET, password, "192.0.2.1")
         pair[1].parts.sessions.all()  # the leader's answer: after all that it has said before on the same connection
-        return came.outcome if isinstance(came, Refused) else Caller
+        return came.reason if isinstance(came, Denial) else Caller
 
     return attempt
 
@@ -37,23 +37,23 @@ def attempt(pair: tuple[Gateway, Gateway]) -> Attempt:
 @pytest.mark.parametrize("first", [0, 1])
 def test_they_count_together(pair: tuple[Gateway, Gateway], attempt: Attempt, first: int) -> None:
     one, two = pair[first], pair[1 - first]
-    assert [attempt(gateway, "wrong") for gateway in (one, two, one, two)] == [Outcome.WRONG] * 4
-    assert [attempt(gateway, "wrong") for gateway in (one, two)] == [Outcome.THROTTLED] * 2
+    assert [attempt(gateway, "wrong") for gateway in (one, two, one, two)] == [DenialReason.WRONG] * 4
+    assert [attempt(gateway, "wrong") for gateway in (one, two)] == [DenialReason.THROTTLED] * 2
     assert [attempt(gateway, PASSWORD) for gateway in (one, two)] == [Caller] * 2
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_each_counts_once(pair: tuple[Gateway, Gateway], attempt: Attempt, first: int) -> None:
-    assert [attempt(pair[first], "wrong") for _ in range(3)] == [Outcome.WRONG] * 3
+    assert [attempt(pair[first], "wrong") for _ in range(3)] == [DenialReason.WRONG] * 3
     assert [attempt(gateway, PASSWORD) for gateway in pair] == [Caller] * 2
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_right_one_begins_the_count_anew_everywhere(pair: tuple[Gateway, Gateway], attempt: Attempt, first: int) -> None:
     one, two = pair[first], pair[1 - first]
-    assert [attempt(one, "wrong") for _ in range(3)] == [Outcome.WRONG] * 3
+    assert [attempt(one, "wrong") for _ in range(3)] == [DenialReason.WRONG] * 3
     assert attempt(two, PASSWORD) is Caller
-    assert [attempt(one, "wrong") for _ in range(5)] == [Outcome.WRONG] * 4 + [Outcome.THROTTLED]
+    assert [attempt(one, "wrong") for _ in range(5)] == [DenialReason.WRONG] * 4 + [DenialReason.THROTTLED]
 
 
 def test_it_does_so_once_in_a_window(pair: tuple[Gateway, Gateway], attempt: Attempt) -> None:
@@ -61,7 +61,7 @@ def test_it_does_so_once_in_a_window(pair: tuple[Gateway, Gateway], attempt: Att
     for _ in range(2):
         attempt(pair[0], "wrong")
         assert attempt(pair[0], PASSWORD) is Caller
-    assert [attempt(pair[0], "wrong") for _ in range(4)] == [Outcome.WRONG] * 3 + [Outcome.THROTTLED]
+    assert [attempt(pair[0], "wrong") for _ in range(4)] == [DenialReason.WRONG] * 3 + [DenialReason.THROTTLED]
 
 
 def test_a_process_alone_tells_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from xmpp_rest.http.client_gone import Connection
+from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.sse import TICK, EndOfStream, EventStream, comment, event
 
-NOBODY = Connection({})
+NOBODY = ClientConnection({})
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 @pytest.mark.parametrize("name", ["gunicorn.socket", "werkzeug.socket"])
 def test_a_client_that_leaves_is_seen(ends: tuple[socket.socket, socket.socket], name: str) -> None:
     server, client = ends
-    connection = Connection({name: server})
+    connection = ClientConnection({name: server})
     assert not connection.gone()
     client.sendall(b"GET / HTTP/1.1\r\n")
     assert not connection.gone(), "what it says next is none of our business"
@@ -134,7 +134,7 @@ def test_a_client_that_leaves_is_seen(ends: tuple[socket.socket, socket.socket],
 def test_a_stream_ends_when_its_client_leaves(ends: tuple[socket.socket, socket.socket]) -> None:
     server, client = ends
     clock = Clock()
-    stream = EventStream(Script(clock, (1000, b"x")), Connection({"gunicorn.socket": server}), 1e9, clock)
+    stream = EventStream(Script(clock, (1000, b"x")), ClientConnection({"gunicorn.socket": server}), 1e9, clock)
     next(stream)
     client.close()
     assert list(stream) == []
@@ -145,7 +145,7 @@ def test_a_stream_ends_when_its_client_leaves(ends: tuple[socket.socket, socket.
 def test_a_client_that_takes_nothing_does_not_hold_its_thread(ends: tuple[socket.socket, socket.socket], timeout: float | None) -> None:
     server, _ = ends
     server.settimeout(timeout)
-    Connection({"gunicorn.socket": server}).bound_writes(0.2)
+    ClientConnection({"gunicorn.socket": server}).bound_writes(0.2)
     with pytest.raises((TimeoutError, BlockingIOError)):
         server.sendall(b"x" * 50_000_000)
 

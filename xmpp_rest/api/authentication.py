@@ -1,4 +1,4 @@
-"""HTTP authentication of resources; an API overrides what it does differently (RFC 9110 §11)."""
+"""HTTP authentication for resources (RFC 9110 §11): the caller of a request, by the policy of its dialect."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import ClassVar, NoReturn
 from flask import Response
 
 from xmpp_rest.api.foreign import REFUSAL, SAFE, is_misused
-from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
+from xmpp_rest.auth.authorization import OPERATION, Policy
+from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Resource, Stop
 
-WHY: Mapping[Outcome, str] = {
-    Outcome.MISSING: "Send Basic with user name and password, or Bearer with a token",
-    Outcome.WRONG: "There is no such account, or its password is wrong; or the token is no longer good",
-    Outcome.FORBIDDEN: "The token is good, but its scopes are not for this",
-    Outcome.THROTTLED: "Too many wrong credentials; Retry-After says when to try again",
+WHY: Mapping[DenialReason, str] = {
+    DenialReason.MISSING: "Send Basic with user name and password, or Bearer with a token",
+    DenialReason.WRONG: "There is no such account, or its password is wrong; or the token is no longer good",
+    DenialReason.FORBIDDEN: "The token is good, but its scopes are not for this",
+    DenialReason.THROTTLED: "Too many wrong credentials; Retry-After says when to try again",
 }
 
 
@@ -36,26 +37,27 @@ class Authenticated(Resource):
     """Methods that need no credentials: a browser sends none with a preflight (Fetch §3.2.2)."""
     uses: ClassVar[Mapping[str, Use]] = {}
     """What a method is about where that is not the account itself: tokens may be good for no more."""
-    status_of: ClassVar[dict[Outcome, int]] = {
-        Outcome.MISSING: 401, Outcome.WRONG: 401, Outcome.FORBIDDEN: 403, Outcome.THROTTLED: 429,
-    }  # fmt: skip
-    """What each way to have no caller is answered with: 401, 403 or 429."""
+    policy: ClassVar[Policy] = OPERATION
+    """How the dialect reads the Authorization field."""
 
-    _refused: Refused | None = None
+    _denial: Denial | None = None
 
-    def authenticate(self, field: str | None) -> Caller | Refused:
-        """Whom the value of the Authorization field proves: an account, for the fixed token of /rest is for nothing else."""
-        use = self.uses.get(self.request.method, Use.ACCOUNT)
-        who = self.gateway.parts.authenticator.check(field, self.request.remote_addr or "", use)
-        return Refused(Outcome.WRONG) if isinstance(who, Caller) and who.kind is not Kind.ACCOUNT else who
+    def authenticate(self) -> Caller | Denial:
+        """Whom the Authorization field proves."""
+        return self.gateway.parts.authenticator.check(self.authorization, self.request.remote_addr or "", self.policy, self.use())
 
-    def challenge(self) -> str:
-        """The WWW-Authenticate field of a 401 (RFC 9110 §11.6.1)."""
-        return f'Basic realm="{self.gateway.settings.gateway.domain}"'
+    @property
+    def authorization(self) -> str | None:
+        """The value of the Authorization field."""
+        return self.request.environ.get("HTTP_AUTHORIZATION")
 
-    def why_refused(self, outcome: Outcome) -> str:
+    def use(self) -> Use:
+        """What the request is about: a token may be good for no more than some uses."""
+        return self.uses.get(self.request.method, Use.ACCOUNT)
+
+    def why_denied(self, reason: DenialReason) -> str:
         """The detail of a problem document for credentials that are not accepted."""
-        return WHY[outcome]
+        return self.policy.remark(self.authorization, self.gateway.settings.gateway.domain) or WHY[reason]
 
     def admits(self, caller: Caller) -> bool:
         """Whether this caller is admitted; else 403."""
@@ -75,22 +77,22 @@ class Authenticated(Resource):
             return True
         if is_misused(self.request.environ, self.gateway.settings) and self.changes():
             self.refuse_foreign()  # before the password is looked at: the page cannot tell whether one is remembered
-        who = self.authenticate(self.request.environ.get("HTTP_AUTHORIZATION"))
+        who = self.authenticate()
         if isinstance(who, Caller):
             self.caller = who
             return True
-        self._refused = who
-        self.problem.setdefault("detail", self.why_refused(who.outcome))
-        return self.challenge() if self.status_of[who.outcome] == 401 else True
+        self._denial = who
+        self.problem.setdefault("detail", self.why_denied(who.reason))
+        return self.policy.challenge(self.gateway.settings) if self.policy.status(who.reason) == 401 else True
 
     def still_admitted(self) -> bool:
         """Whether the credentials that the request came with are good even now: what goes on for long should look. Raises StorageError."""
-        return self.gateway.parts.authenticator.holds(self.request.environ.get("HTTP_AUTHORIZATION"))
+        return self.gateway.parts.authenticator.still_valid(self.authorization, self.policy)
 
     def forbidden(self) -> bool:
-        if self._refused is not None:
-            return self.status_of[self._refused.outcome] == 403
+        if self._denial is not None:
+            return self.policy.status(self._denial.reason) == 403
         return self.request.method not in self.open_methods and not self.admits(self.caller)
 
     def rate_limited(self) -> int | bool:
-        return self._refused.retry_after if self._refused is not None else False
+        return self._denial.retry_after if self._denial is not None else False

@@ -71,7 +71,7 @@ DIALECTS: Mapping[str, Dialect] = {
 """By the name of the blueprint, which is the first part of the path as well where no route was found."""
 
 
-def let_in(response: Response, origins: frozenset[str]) -> Response:
+def add_cors(response: Response, origins: frozenset[str]) -> Response:
     """The response to the request at hand, with the fields for its origin."""
     asked = request._get_current_object()  # type: ignore[attr-defined]  # once, as each look through the proxy costs
     dialect = DIALECTS.get(asked.blueprint or asked.path.split("/", 2)[1])
@@ -106,6 +106,6 @@ def install(app: Flask, origins: Callable[[], frozenset[str]]) -> None:
     """Let every answer of the application carry the fields, also those to paths and methods that no route takes, and errors."""
 
     def add(response: Response) -> Response:
-        return let_in(response, origins())
+        return add_cors(response, origins())
 
     app.after_request(add)

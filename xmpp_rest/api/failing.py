@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from drivers import BadValue, StorageError
-from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError, of_storage
+from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError, storage_failed
 from xmpp_rest.http.problem import render_problem
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def answer_failures(routes: Blueprint | Flask, render: Render = as_problem, refu
 
     def storage(error: StorageError) -> ResponseReturnValue:
         name = "bad-value" if isinstance(error, BadValue) else "storage-failed"
-        return render(GatewayError(name, of_storage(error, ERRORS[name].text)))
+        return render(storage_failed(error, ERRORS[name].text, name))
 
     routes.register_error_handler(StorageError, storage)
     routes.register_error_handler(GatewayError, render)

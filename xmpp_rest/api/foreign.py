@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from xmpp_rest.auth.credentials import is_bearer
+from xmpp_rest.auth.authenticator import may_be_remembered
 from xmpp_rest.config.table import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
@@ -40,7 +40,7 @@ def is_foreign(environ: Environ, settings: Settings) -> bool:
 def acts_by_itself(environ: Environ) -> bool:
     """Whether the credentials are such as browsers add by themselves. They add no token of ours (RFC 6750 §2.1)."""
     field = environ.get("HTTP_AUTHORIZATION")
-    return field is not None and not is_bearer(field)
+    return field is not None and may_be_remembered(field)
 
 
 def is_misused(environ: Environ, settings: Settings) -> bool:

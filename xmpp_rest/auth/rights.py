@@ -18,7 +18,7 @@ HTTP = "mod_http_api"  # the front ends by the names that rules give them
 COMMAND_LINE = "ejabberd_ctl"
 
 
-class Asker(NamedTuple):
+class Principal(NamedTuple):
     """Who asks. `jid` is None for an anonymous caller; `scopes` are those of a token, None without one; `address` is the client's."""
 
     jid: JID | None = None
@@ -27,7 +27,7 @@ class Asker(NamedTuple):
     address: str = ""
 
 
-class Asked(NamedTuple):
+class Permission(NamedTuple):
     """What for: a command with its tags, and the domain it would work on, if it works on one."""
 
     name: str
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
     host: str | None = None
 
 
-WHO: Mapping[str, Callable[[Asker], bool]] = {
+WHO: Mapping[str, Callable[[Principal], bool]] = {
     "admin": lambda asker: asker.admin,
     "account": lambda asker: asker.jid is not None,
     "anonymous": lambda asker: asker.jid is None,
@@ -43,7 +43,7 @@ WHO: Mapping[str, Callable[[Asker], bool]] = {
 }
 
 
-def _is_one(who: str, asker: Asker) -> bool:
+def _is_one(who: str, asker: Principal) -> bool:
     """Whether the caller is one of `who`: a word of WHO, an address with globs, or a network."""
     if who in WHO:
         return WHO[who](asker)
@@ -76,19 +76,19 @@ class Rule:
     via: tuple[str, ...] = ()
     scopes: frozenset[str] = frozenset()
 
-    def opens(self, asker: Asker, asked: Asked, front_end: str) -> bool:
+    def opens(self, asker: Principal, asked: Permission, front_end: str) -> bool:
         here = not self.via or front_end in self.via
         return here and self._is_for(asker) and any(_is_one(w, asker) for w in self.who) and self._names(asked)
 
-    def _is_for(self, asker: Asker) -> bool:
+    def _is_for(self, asker: Principal) -> bool:
         return not self.scopes if asker.scopes is None else not self.scopes.isdisjoint(asker.scopes)
 
-    def _names(self, asked: Asked) -> bool:
+    def _names(self, asked: Permission) -> bool:
         added = any(_matches(w, asked) for w in self.what if not w.startswith("!"))
         return added and not any(_matches(w[1:], asked) for w in self.what if w.startswith("!"))
 
 
-def _matches(what: str, asked: Asked) -> bool:
+def _matches(what: str, asked: Permission) -> bool:
     if what.startswith("[tag:") and what.endswith("]"):
         return what[5:-1] in asked.tags
     return what in ("*", asked.name)
@@ -115,13 +115,13 @@ class Rights:
         self._domain = domain
         self._rules = tuple(rules)
 
-    def allow(self, asker: Asker, asked: Asked, front_end: str) -> bool:
+    def allow(self, asker: Principal, asked: Permission, front_end: str) -> bool:
         """Whether a rule opens the command, and the domain that it works on is the caller's to administer."""
         if asker.jid is not None and asked.host is not None and not self._administers(asker, asked.host):
             return False
         return any(rule.opens(asker, asked, front_end) for rule in self._rules)
 
-    def _administers(self, asker: Asker, host: str) -> bool:
+    def _administers(self, asker: Principal, host: str) -> bool:
         try:
             return asker.admin and nameprep(host) == self._domain
         except PrepError:

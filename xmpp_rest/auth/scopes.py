@@ -30,6 +30,7 @@ class Use(Enum):
 
     ACCOUNT = "account"  # anything that needs the account itself
     SEND = "send"  # send a message; the recipient is looked at later
+    COMMAND = "command"  # run a command: the rights look at the scopes
     ADMINISTER = "administer"  # administrators have more rights here than others
 
 

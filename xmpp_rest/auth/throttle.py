@@ -139,7 +139,7 @@ class Throttle:
         else:
             self._count(key, None)
 
-    def lift(self, network: str) -> int:
+    def unban(self, network: str) -> int:
         """Let an address, or all of a network, try again at once, whatever they tried; how many accounts there were failures for.
 
         Raises ValueError for what is neither.

@@ -27,7 +27,7 @@ HELP = ("help", "--help", "-h")
 
 
 @dataclass
-class Line:
+class CommandLine:
     """The parsed command line."""
 
     config: str | None = None
@@ -46,9 +46,9 @@ OPTIONS = {"--config": 1, "--version": 1, "--auth": 3, "--offline": 0, "--verbos
 """Options before the command, and the number of words after each."""
 
 
-def read_line(argv: Sequence[str]) -> Line:
+def read_line(argv: Sequence[str]) -> CommandLine:
     """Parse options, then the command with its unconverted arguments. Raises BadLine."""
-    line, words = Line(), list(argv)
+    line, words = CommandLine(), list(argv)
     if bad := next((word for word in words if not _is_text(word)), None):
         raise BadLine(f"{bad!a} is not UTF-8")
     while words and words[0] in OPTIONS:
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _command(line, offered, version)
 
 
-def _command(line: Line, offered: Registry, version: int | None) -> int:
+def _command(line: CommandLine, offered: Registry, version: int | None) -> int:
     about = Help(offered, version)
     if not line.words:
         write(about.usage())

@@ -8,9 +8,9 @@ import sys
 from typing import Any, NamedTuple
 
 from xmpp_rest.api.commands.catalogue import Definition
-from xmpp_rest.api.commands.errors import Failure
+from xmpp_rest.api.commands.errors import CommandFailure
 from xmpp_rest.api.commands.results import NotDone, order
-from xmpp_rest.api.commands.types import ListOf, Scalar, TupleOf, Type
+from xmpp_rest.api.commands.types import ListOf, ScalarType, TupleOf, Type
 
 DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
 KINDS = {10090: "conflict", 10001: "cannot_register"}  # of a restuple's failure, by its code
@@ -36,9 +36,9 @@ def write(text: str) -> None:
 def of_result(value: Any, definition: Definition, version: int) -> Printed:
     """The output of a command that has succeeded."""
     match definition.result.type:
-        case Scalar(name="rescode"):
+        case ScalarType(name="rescode"):
             return Printed(DONE, "") if value else Printed(FAILED, f"Error: {value.reason if isinstance(value, NotDone) else 'false'}\n")
-        case Scalar(name="restuple") if not value:  # COMPAT ejabberd: the text is empty, so nothing is printed
+        case ScalarType(name="restuple") if not value:  # COMPAT ejabberd: the text is empty, so nothing is printed
             return Printed(DONE, "")
         case ListOf(element=element) as shape:
             return Printed(DONE, "".join(f"{_format(v, element.type, version)}\n" for v in _sorted(value, shape)))
@@ -46,9 +46,9 @@ def of_result(value: Any, definition: Definition, version: int) -> Printed:
             return Printed(DONE, f"{_format(value, shape, version)}\n")
 
 
-def of_failure(failure: Failure, result: Type) -> Printed:
+def of_failure(failure: CommandFailure, result: Type) -> Printed:
     """The output of a command that has failed. COMPAT ejabberd: its form depends on how the code failed."""
-    body, restuple = failure.body, result == Scalar("restuple")
+    body, restuple = failure.body, result == ScalarType("restuple")
     if isinstance(body, dict):
         kind = KINDS.get(body["code"])
         return Printed(FAILED, f"Error: {kind}: {body['message']}\n" if kind else f"Error: {body['message']}\n")

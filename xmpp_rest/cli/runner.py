@@ -9,13 +9,13 @@ from typing import Any
 from drivers import StorageError
 from xmpp_rest.api.commands import errors, registry
 from xmpp_rest.api.commands.audit import record
-from xmpp_rest.api.commands.errors import Failure
-from xmpp_rest.api.commands.registry import Offer, Registry
+from xmpp_rest.api.commands.errors import CommandFailure
+from xmpp_rest.api.commands.registry import Command, Registry
 from xmpp_rest.api.commands.resource import asked
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.types import ListOf, TupleOf, Type
-from xmpp_rest.auth.credentials import Caller
-from xmpp_rest.auth.rights import COMMAND_LINE, Asker, rights_of
+from xmpp_rest.auth.caller import Caller
+from xmpp_rest.auth.rights import COMMAND_LINE, Principal, rights_of
 from xmpp_rest.cli.output import FAILED, WRONG_USAGE, Printed, of_failure, of_result
 from xmpp_rest.cli.words import WrongNumber, values
 from xmpp_rest.errors import GatewayError
@@ -36,18 +36,18 @@ class Runner:
     def run(self, name: str, version: int | None, words: Sequence[str], auth: Sequence[str] | None) -> Printed:
         """Run one command; `auth`: user, host and password of the account that runs it, if any."""
         number = self._registry.newest if version is None else min(version, self._registry.newest)
-        asker: Asker | None = None
+        asker: Principal | None = None
         target = name if version is None else f"{name}/v{version}"
         try:
             offer = self._registry.find(name, number)
-        except Failure as e:
+        except CommandFailure as e:
             return Printed(FAILED, f"Error: {e.body}\n")
         try:
             asker = self._asker(auth)
             printed = self._call(offer, number, words, asker)
         except WrongNumber as e:
             return Printed(WRONG_USAGE, f"Error: {e}\n")
-        except Failure as e:
+        except CommandFailure as e:
             record(asker, PLACE, target, self._for_audit(offer, words), e.status)
             return of_failure(e, offer.definition.result.type)
         record(asker, PLACE, target, self._for_audit(offer, words), 200)
@@ -57,14 +57,14 @@ class Runner:
         """`run` in the leader, for the command line; the result is JSON."""
         return list(self.run(name, version, words, auth))
 
-    def _call(self, offer: Offer, version: int, words: Sequence[str], asker: Asker) -> Printed:
+    def _call(self, offer: Command, version: int, words: Sequence[str], asker: Principal) -> Printed:
         definition = offer.definition
         arguments = values(definition, words)
         if not rights_of(self._services.gateway.settings).allow(asker, asked(definition, arguments), COMMAND_LINE):
             raise errors.forbidden()
         try:
             return of_result(offer.run(self._services, *arguments.values()), definition, version)
-        except Failure:
+        except CommandFailure:
             raise
         except GatewayError as e:
             raise errors.of_service(e) from e
@@ -75,10 +75,10 @@ class Runner:
             log.exception("%s failed", definition.name)
             raise errors.internal_error() from e
 
-    def _asker(self, auth: Sequence[str] | None) -> Asker:
-        """The caller: a user who can read the data folder may do everything; with `auth`, what that account may. Raises Failure."""
+    def _asker(self, auth: Sequence[str] | None) -> Principal:
+        """The caller: a user who can read the data folder may do everything; with `auth`, what that account may. Raises CommandFailure."""
         if auth is None:
-            return Asker()
+            return Principal()
         user, host, password = auth
         try:
             who = self._services.gateway.parts.authenticator.password(local_jid(user, host), password, PLACE)
@@ -86,10 +86,10 @@ class Runner:
             raise errors.unauthorized() from e
         if not isinstance(who, Caller):
             raise errors.unauthorized()
-        return Asker(who.jid, who.admin)
+        return Principal(who.jid, who.admin)
 
     @staticmethod
-    def _for_audit(offer: Offer, words: Sequence[str]) -> list[tuple[str, Any]]:
+    def _for_audit(offer: Command, words: Sequence[str]) -> list[tuple[str, Any]]:
         """The arguments for the audit: fields of tuples with their names, so that it recognises secrets."""
         given = zip(offer.definition.args, words, strict=False)
         return [(field.name, _with_names(word, field.type)) for field, word in given]
@@ -108,7 +108,7 @@ def wrong_usage(registry: Registry, name: str, version: int | None, words: Seque
         values(registry.find(name, registry.newest if version is None else min(version, registry.newest)).definition, words)
     except WrongNumber as e:
         return Printed(WRONG_USAGE, f"Error: {e}\n")
-    except Failure:  # the runner reports it
+    except CommandFailure:  # the runner reports it
         return None
     return None
 

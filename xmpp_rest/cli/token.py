@@ -12,7 +12,7 @@ from drivers.lease import Lease
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.auth.record import ACCOUNTS
-from xmpp_rest.auth.rights import Asker
+from xmpp_rest.auth.rights import Principal
 from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope, send_scope
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.cli.gateway import audited, require_storage, running
@@ -53,7 +53,7 @@ def _issue(settings: Settings, owner: JID, scopes: list[str], seconds: int) -> s
             raise GatewayError("account-unknown", f"{owner} has no account here, so a token of it would be useless")
         text = Tokens(driver, settings.gateway.domain).issue(owner, scopes, seconds)
     with audited(settings):
-        record(Asker(), PLACE, "token", [("jid", str(owner)), ("scopes", scopes), ("ttl", seconds)], 200)
+        record(Principal(), PLACE, "token", [("jid", str(owner)), ("scopes", scopes), ("ttl", seconds)], 200)
     return text
 
 

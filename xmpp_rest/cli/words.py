@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from xmpp_rest.api.commands.catalogue import Definition
-from xmpp_rest.api.commands.errors import Failure, rejected
-from xmpp_rest.api.commands.types import ListOf, Scalar, TupleOf, Type
+from xmpp_rest.api.commands.errors import CommandFailure, rejected
+from xmpp_rest.api.commands.types import ListOf, ScalarType, TupleOf, Type
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,4000}")
 
@@ -18,7 +18,7 @@ class WrongNumber(Exception):
 
 
 def values(definition: Definition, words: Sequence[str]) -> dict[str, Any]:
-    """The arguments of the definition, converted. Raises WrongNumber, Failure."""
+    """The arguments of the definition, converted. Raises WrongNumber, CommandFailure."""
     if missing := len(definition.args) - len(words):
         number, kind = abs(missing), "more" if missing > 0 else "less"
         raise WrongNumber(f"the command '{definition.name}' requires {number} {kind} argument{'s' if number > 1 else ''}.")
@@ -26,7 +26,7 @@ def values(definition: Definition, words: Sequence[str]) -> dict[str, Any]:
 
 
 def convert(word: str, to: Type) -> Any:
-    """One word as the type `to`: `a,b` is a list, `a:b` a tuple. Raises Failure."""
+    """One word as the type `to`: `a,b` is a list, `a:b` a tuple. Raises CommandFailure."""
     match to:
         case ListOf(element=element):
             return [convert(part.strip(), element.type) for part in word.split(",")] if word.strip() else []
@@ -35,12 +35,12 @@ def convert(word: str, to: Type) -> Any:
             if len(parts) != len(fields):
                 raise _unfit(word, to)
             return tuple(convert(part.strip(), field.type) for part, field in zip(parts, fields, strict=True))
-        case Scalar(name="integer"):
+        case ScalarType(name="integer"):
             if not _DECIMAL.fullmatch(word):
                 raise _unfit(word, to)
             return int(word)
     return word
 
 
-def _unfit(word: str, to: Type) -> Failure:
+def _unfit(word: str, to: Type) -> CommandFailure:
     return rejected(f"'{word[:200]}' is not in format {to}")

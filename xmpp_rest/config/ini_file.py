@@ -13,7 +13,7 @@ REMEDY = "write KEY = VALUE; a comment begins with # or ;"
 
 
 @dataclass(slots=True)
-class Entry:
+class IniEntry:
     """One setting in the file."""
 
     section: str
@@ -37,7 +37,7 @@ class IniFile:
     """The content of a file."""
 
     sections: dict[str, int] = field(default_factory=dict)  # name → line
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[IniEntry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -45,7 +45,7 @@ def read_ini(text: str) -> IniFile:
     """Read all lines of `text`. Sentences contain no values, which may be secrets."""
     file = IniFile()
     section: str | None = None
-    last: Entry | None = None
+    last: IniEntry | None = None
     for number, line in enumerate(text.splitlines(), 1):
         content = line.strip()
         if not content or content.startswith(COMMENT):
@@ -73,7 +73,7 @@ def _section(file: IniFile, match: re.Match[str], number: int) -> str:
     return name
 
 
-def _setting(file: IniFile, section: str | None, content: str, number: int) -> Entry | None:
+def _setting(file: IniFile, section: str | None, content: str, number: int) -> IniEntry | None:
     match = SETTING.fullmatch(content)
     if not match:
         above = " and no section above" if section is None else ""
@@ -83,13 +83,13 @@ def _setting(file: IniFile, section: str | None, content: str, number: int) -> E
     elif section is None:
         sentence = "there is no section above it; write the one that it belongs to, such as [server], on a line above"
     else:
-        return _kept(file, Entry(section, match["key"].lower(), match["value"], number))
+        return _kept(file, IniEntry(section, match["key"].lower(), match["value"], number))
     above = file.entries[-1].key if file.entries else ""
     file.problems.append(Problem(number, section, re.split(r"[\s=:]", content)[0].lower(), sentence, above))
     return None
 
 
-def _kept(file: IniFile, entry: Entry) -> Entry:
+def _kept(file: IniFile, entry: IniEntry) -> IniEntry:
     for other in file.entries:
         if (other.section, other.key) == (entry.section, entry.key):
             sentence = f"appears twice, first in line {other.line}; keep one of the two"

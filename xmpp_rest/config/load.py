@@ -10,7 +10,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-from xmpp_rest.config.ini_file import Entry, Problem, read_ini
+from xmpp_rest.config.ini_file import IniEntry, Problem, read_ini
 from xmpp_rest.config.readers import domain_name
 from xmpp_rest.config.table import FAMILIES, SECTIONS, Settings, key_of, table_of
 
@@ -140,7 +140,7 @@ def _where(problem: Problem) -> str:
     return f"{section} {problem.word}:" if problem.word and shown else f"{section}:" if section else ""
 
 
-def _misplaced(entry: Entry) -> str:
+def _misplaced(entry: IniEntry) -> str:
     """The part of a value that was probably not meant as such, such as a comment; empty if there is none."""
     if COMMENT_BEHIND.search(entry.value):
         secret = f"{entry.key}_file"

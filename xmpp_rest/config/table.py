@@ -59,7 +59,7 @@ def setting(default: str, read: Callable[[str], T], doc: str, *, secret: bool = 
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerSettings:
     """The HTTP server."""
 
     bind: tuple[str, int] = setting("127.0.0.1:8080", address, "Address and port to listen on. Put a proxy with TLS in front of anything but loopback.")
@@ -78,7 +78,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Gateway:
+class GatewaySettings:
     """The domains that the gateway hosts."""
 
     domain: str = setting("localhost", domain_name, "The hosted domain. Its accounts are kept by the gateway.")
@@ -92,7 +92,7 @@ class Gateway:
 
 
 @dataclass(frozen=True)
-class Link:
+class LinkSettings:
     """The connection to the XMPP network."""
 
     kind: str = setting("none", choice("none", "component"), "none: standalone. component: external component (XEP-0114) of an XMPP server.")
@@ -117,14 +117,14 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Storage:
+class StorageSettings:
     """Where accounts, rosters, archives and the rest are kept."""
 
     url: str = setting("sqlite:gateway.sqlite", text, "Driver and location, relative to data_dir: sqlite:FILE, flatfile:FOLDER, jsonfile:FOLDER, postgres:…", secret=True)
 
 
 @dataclass(frozen=True)
-class Auth:
+class AuthSettings:
     """Authentication."""
 
     admins: tuple[JID, ...] = setting("admin@<domain>", jids, "Administrators, separated by commas. The first one is created at the first start.")
@@ -135,7 +135,7 @@ class Auth:
 
 
 @dataclass(frozen=True)
-class Rest:
+class RestSettings:
     """The stanza API, /rest."""
 
     credentials: str = setting("", optional(bearer), "A fixed `Bearer TOKEN` for the gateway's domain itself. Make it long and random: the right one is accepted however many wrong ones were sent. Empty: none.", secret=True)
@@ -148,7 +148,7 @@ class Rest:
 
 
 @dataclass(frozen=True)
-class Data:
+class DataSettings:
     """The data API, /data."""
 
     size_limit: int = setting("2097152", number(1024, 1 << 28), "Maximum request body size in bytes. A MiB of Lua text can take a second to read.")
@@ -159,7 +159,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Commands:
+class CommandsSettings:
     """The command API, /api."""
 
     fit_version: bool = setting("yes", yes_or_no, "yes: a call without a version, whose argument names fit only an older version, is run as that version.")
@@ -167,7 +167,7 @@ class Commands:
 
 
 @dataclass(frozen=True)
-class Oauth:
+class OAuthSettings:
     """Tokens that programs obtain with a password, at /oauth/token."""
 
     expire: int = setting("3600", number(60, 10**9), "Lifetime of such a token in seconds, unless the program asks for another.")
@@ -179,7 +179,7 @@ class Oauth:
 
 
 @dataclass(frozen=True)
-class Client:
+class ClientSettings:
     """The client API: messages, rooms, contacts and events."""
 
     prefix: str = setting("/api", url_prefix, "Path below which the API is served.")
@@ -191,7 +191,7 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Rooms:
+class RoomsSettings:
     """MUC Light rooms. Their domain is [gateway] rooms_domain."""
 
     all_can_configure: bool = setting("no", yes_or_no, "yes: every occupant may change name and subject. no: only the owner.")
@@ -202,7 +202,7 @@ class Rooms:
 
 
 @dataclass(frozen=True)
-class Conference:
+class ConferenceSettings:
     """Rooms of XEP-0045. Their domain is [gateway] conference_domain."""
 
     persistent: bool = setting("no", yes_or_no, "yes: new rooms are kept after everybody has left, and over a restart of the gateway.")
@@ -213,7 +213,7 @@ class Conference:
 
 
 @dataclass(frozen=True)
-class Streams:
+class StreamSettings:
     """Event streams of all APIs. Each takes a thread, so at most three quarters of [server] threads are open at once."""
 
     total: int = setting("48", number(1, 10_000), "Maximum number of open streams per process; more get 503.")
@@ -224,7 +224,7 @@ class Streams:
 
 
 @dataclass(frozen=True)
-class Callback:
+class CallbackSettings:
     """A URL that answers stanzas: one section `[callback.NAME]` each."""
 
     url: str = setting("", http_url, "URL to which stanzas are POSTed. May contain user:password@ and {kind}, {type}, {to}, {from}.", secret=True, required=True)
@@ -251,7 +251,7 @@ class Callback:
 
 
 @dataclass(frozen=True)
-class Right:
+class RightSettings:
     """A rule that permits commands of /api: one section `[rights.NAME]` each. One matching rule is enough; administrators have one already."""
 
     who: tuple[str, ...] = setting("admin", callers, "Callers, any of: admin, account (any), anonymous, all, addresses (also `*@<domain>`), networks (192.0.2.0/24).")
@@ -269,21 +269,21 @@ class Settings:
     `again` reads them once more from where they came from; it raises SettingsError. `notices`: what was read although it is out of date.
     """
 
-    server: Server
-    gateway: Gateway
-    link: Link
-    storage: Storage
-    auth: Auth
-    rest: Rest
-    data: Data
-    commands: Commands
-    oauth: Oauth
-    client: Client
-    rooms: Rooms
-    conference: Conference
-    streams: Streams
-    callbacks: dict[str, Callback]
-    rights: dict[str, Right]
+    server: ServerSettings
+    gateway: GatewaySettings
+    link: LinkSettings
+    storage: StorageSettings
+    auth: AuthSettings
+    rest: RestSettings
+    data: DataSettings
+    commands: CommandsSettings
+    oauth: OAuthSettings
+    client: ClientSettings
+    rooms: RoomsSettings
+    conference: ConferenceSettings
+    streams: StreamSettings
+    callbacks: dict[str, CallbackSettings]
+    rights: dict[str, RightSettings]
     file: str
     base: str
     given: frozenset[str]
@@ -293,21 +293,21 @@ class Settings:
 
 
 SECTIONS: dict[str, type] = {
-    "server": Server,
-    "gateway": Gateway,
-    "link": Link,
-    "storage": Storage,
-    "auth": Auth,
-    "rest": Rest,
-    "data": Data,
-    "commands": Commands,
-    "oauth": Oauth,
-    "client": Client,
-    "rooms": Rooms,
-    "conference": Conference,
-    "streams": Streams,
+    "server": ServerSettings,
+    "gateway": GatewaySettings,
+    "link": LinkSettings,
+    "storage": StorageSettings,
+    "auth": AuthSettings,
+    "rest": RestSettings,
+    "data": DataSettings,
+    "commands": CommandsSettings,
+    "oauth": OAuthSettings,
+    "client": ClientSettings,
+    "rooms": RoomsSettings,
+    "conference": ConferenceSettings,
+    "streams": StreamSettings,
 }
-FAMILIES: dict[str, type] = {"callback": Callback, "rights": Right}
+FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings}
 """Sections that may occur more than once, such as `[callback.NAME]`: the word before the dot."""
 
 
@@ -322,6 +322,7 @@ def table_of(section: str) -> type:
 
 
 __all__ = [
-    "FAMILIES", "SECTIONS", "Auth", "Callback", "Client", "Commands", "Data", "Gateway", "Link", "Oauth", "Rest", "Right", "Rooms", "Server", "Settings", "Storage",
-    "Streams", "key_of", "table_of",
+    "FAMILIES", "SECTIONS", "AuthSettings", "CallbackSettings", "ClientSettings", "CommandsSettings", "ConferenceSettings",
+    "DataSettings", "GatewaySettings", "LinkSettings", "OAuthSettings", "RestSettings", "RightSettings", "RoomsSettings",
+    "ServerSettings", "Settings", "StorageSettings", "StreamSettings", "key_of", "table_of",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers import Driver, StorageError
-from xmpp_rest.auth.credentials import Authenticator
+from xmpp_rest.auth.authenticator import Authenticator
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
@@ -114,13 +114,13 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     passwords = Passwords(settings.auth.password_hash, settings.auth.iterations)
     accounts = Accounts(driver, passwords, domain)
     throttle = Throttle(settings.auth.failures, remote, waiting=max(1, settings.server.threads // 8))
-    authenticator = Authenticator(
-        driver, passwords, throttle, domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
-    )  # fmt: skip
-    idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
     tokens = Tokens(driver, domain)
     last = LastActivity(driver)
-    authenticator.seen = last.seen
+    authenticator = Authenticator(
+        driver, passwords, throttle, tokens, domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
+        secret=settings.link.secret if settings.link.kind == "component" else "", seen=last.seen,
+    )  # fmt: skip
+    idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
 
     router = Router(frozenset(domains), Pending(settings.rest.iq_waiting), remote, frozenset(domains[1:]), incidents)
     archive = Archive(driver)
@@ -193,7 +193,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
 
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
-    remote.on_broadcast("lift", authenticator.lift)
+    remote.on_broadcast("lift", authenticator.unban)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards, jobs=jobs,
         data=data, data_usage=data_usage, data_rights=data_rights,

@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Callbacks:
+class DefinedCallbacks:
     """What is known of every request to a class beforehand."""
 
     defined: Mapping[str, Callback]

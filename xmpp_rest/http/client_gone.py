@@ -15,7 +15,7 @@ _SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 _LEFT = getattr(select, "POLLRDHUP", 0) | getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 
 
-class Connection:
+class ClientConnection:
     """The connection of one request. Without a socket to look at, the client is never known to be gone."""
 
     def __init__(self, environ: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from flask import Response
 
 from . import conditional, negotiation, start
-from .callbacks import Callbacks, defined_callbacks, environ_key, needed
+from .callbacks import DefinedCallbacks, defined_callbacks, environ_key, needed
 from .conditional import preconditions
 from .finish import finish, merge, stopped
 from .methods import WRITES
@@ -21,13 +21,13 @@ from .stop import Stop, SwitchHandler
 from .write import content_types_accepted, representation_status, success_status, write
 
 
-def callbacks_of(cls: type, root: type, readers: Mapping[str, Callable[[str], str]]) -> Callbacks:
+def callbacks_of(cls: type, root: type, readers: Mapping[str, Callable[[str], str]]) -> DefinedCallbacks:
     """The callbacks that ``cls`` has from anywhere but ``root``, and the steps that they make necessary.
 
     ``readers``: header field → what the machine reads in place of what was sent.
     """
     defined = defined_callbacks(cls, root)
-    return Callbacks(
+    return DefinedCallbacks(
         defined=defined,
         steps=needed(start.STEPS + negotiation.STEPS, defined),
         fields=needed(conditional.STEPS, defined),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from xmpp_rest.http.client_gone import Connection
+from xmpp_rest.http.client_gone import ClientConnection
 
 TICK = 1.0  # seconds between two looks whether the client is still there
 _LINES = re.compile("\r\n|\r|\n")
@@ -48,7 +48,7 @@ class EventStream(Iterator[bytes]):
     It ends when the source ends, with a comment that says why, or when the client is gone. The server closes it.
     """
 
-    def __init__(self, source: Source, connection: Connection, heartbeat: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, source: Source, connection: ClientConnection, heartbeat: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
         self._connection = connection
         self._heartbeat = heartbeat

@@ -10,7 +10,7 @@ from flask import Request
 
 from . import body
 from .builder import ResponseBuilder
-from .callbacks import Callbacks, as_declared
+from .callbacks import DefinedCallbacks, as_declared
 from .choice import Selection
 from .range_field import Ranges
 
@@ -43,7 +43,7 @@ class RequestState:
     varies: tuple[str, ...] = ()
     """Names for Vary (N1 to N3)."""
 
-    def __init__(self, resource: StatefulResource, callbacks: Callbacks, builder: ResponseBuilder) -> None:
+    def __init__(self, resource: StatefulResource, callbacks: DefinedCallbacks, builder: ResponseBuilder) -> None:
         self.resource = resource
         self.callbacks = callbacks
         self.builder = builder

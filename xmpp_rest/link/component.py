@@ -8,7 +8,7 @@ import time
 from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.config.table import Link
+from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.backoff import Backoff
 from xmpp_rest.link.errors import REMEDIES, LinkDown
@@ -58,7 +58,7 @@ class Events(Protocol):
 class Component:
     """Attaches `domain`. `start()` makes the thread, `stop()` ends it; its owner is the Uplink."""
 
-    def __init__(self, domain: str, settings: Link, events: Events, outbox: Outbox) -> None:
+    def __init__(self, domain: str, settings: LinkSettings, events: Events, outbox: Outbox) -> None:
         self.domain = domain
         self.outbox = outbox
         self.state = State("stopped", time.time())

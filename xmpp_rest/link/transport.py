@@ -17,7 +17,7 @@ from typing import Any
 
 import xmpp
 
-from xmpp_rest.config.table import Link
+from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.link.outbox import Entry, Outbox
 
@@ -31,7 +31,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     `behind`: what is to follow stanzas that were just taken out of the outbox; called with `writing` held.
     """
 
-    def __init__(self, settings: Link, outbox: Outbox, congested: Callable[[], bool], behind: Callable[[], bytes]) -> None:
+    def __init__(self, settings: LinkSettings, outbox: Outbox, congested: Callable[[], bool], behind: Callable[[], bytes]) -> None:
         super().__init__((settings.host, settings.port), use_srv=False)
         self._settings = settings
         self._outbox = outbox

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.config.table import Link
+from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.component import Component, Events
 from xmpp_rest.link.errors import OutboxFull, OutboxShare, ShareFull
@@ -22,7 +22,7 @@ class Uplink:
     `folder` is where the outboxes are kept, unless they live in memory; `on_progress` hears of every stanza that gets further.
     """
 
-    def __init__(self, domains: Iterable[str], settings: Link, events: Events, folder: Path, on_progress: OnProgress) -> None:
+    def __init__(self, domains: Iterable[str], settings: LinkSettings, events: Events, folder: Path, on_progress: OnProgress) -> None:
         self._settings = settings
         self._folder = folder
         self._share = settings.share

@@ -11,7 +11,7 @@ from xmpp_rest.processes.group import End
 _OFFER = "_offer"
 
 
-class Caller(Protocol):
+class LeaderCaller(Protocol):
     """What a service calls the leader with; `Remote` is one."""
 
     def follows(self) -> bool: ...
@@ -22,7 +22,7 @@ class HasRemote(Protocol):
     """A service with methods for the leader; its constructor passes it to `Remote.offer`."""
 
     @property
-    def _remote(self) -> Caller: ...
+    def _remote(self) -> LeaderCaller: ...
 
 
 S = TypeVar("S", bound=HasRemote)
@@ -30,7 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Offer(NamedTuple):
+class LeaderMethod(NamedTuple):
     """What `on_leader` says of a method."""
 
     method: Callable[..., Any]
@@ -56,11 +56,11 @@ def on_leader(
     Raises what the method does, and GatewayError: link-down, waits-full; unanswered, if nobody knows whether it was done.
     """
     if method is None:
-        return lambda method: _on_leader(Offer(method, deferred, repeatable))
-    return _on_leader(Offer(method, deferred, repeatable))
+        return lambda method: _on_leader(LeaderMethod(method, deferred, repeatable))
+    return _on_leader(LeaderMethod(method, deferred, repeatable))
 
 
-def _on_leader(offer: Offer) -> Callable[..., Any]:
+def _on_leader(offer: LeaderMethod) -> Callable[..., Any]:
     method, name = offer.method, offer.method.__qualname__
 
     def run(self: HasRemote, /, *args: Any, **kwargs: Any) -> Any:
@@ -73,7 +73,7 @@ def _on_leader(offer: Offer) -> Callable[..., Any]:
     return run
 
 
-def offers_of(service: type) -> Iterator[Offer]:
+def offers_of(service: type) -> Iterator[LeaderMethod]:
     """The methods of a class that are marked so."""
     for name in dir(service):
         if (offer := getattr(getattr(service, name), _OFFER, None)) is not None:

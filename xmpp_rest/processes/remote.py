@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
-from xmpp_rest.errors import ERRORS, GatewayError, Unanswered, of_storage
+from xmpp_rest.errors import ERRORS, GatewayError, Unanswered, storage_failed
 from xmpp_rest.processes.codec import Signature, ValueCodecs
 from xmpp_rest.processes.group import End, Message, ProcessGroup, Reply
 from xmpp_rest.processes.on_leader import offers_of
@@ -255,6 +255,6 @@ class Remote:
         if isinstance(error, GatewayError):
             return error
         if isinstance(error, self._storage_error):
-            return GatewayError("storage-failed", of_storage(error, ERRORS["storage-failed"].text))
+            return storage_failed(error, ERRORS["storage-failed"].text)
         log.error("a call of another process failed", exc_info=error)
         return GatewayError("internal")

@@ -6,9 +6,14 @@ refused by its first byte, and each byte costs a bounded time.
 
 from __future__ import annotations
 
+import json
 import struct
 from math import isfinite
 from typing import Any
+
+import cbor2
+
+from xmpp_rest.protocol.strict_json import write_json
 
 MAX_DEPTH = 64  # arrays and maps inside each other
 
@@ -151,3 +156,11 @@ def read_cbor(body: bytes) -> Any:
     if reader.at < len(body):
         raise BadCBOR("trailing data after the CBOR item")
     return value
+
+
+def write_cbor(value: Any) -> bytes:
+    """One CBOR item."""
+    try:
+        return cbor2.dumps(value)
+    except UnicodeEncodeError:  # half of a surrogate pair, in what is JSON inside a stanza
+        return cbor2.dumps(json.loads(write_json(value)))

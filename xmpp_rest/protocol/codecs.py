@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.protocol.cbor import BadCBOR, read_cbor, write_cbor
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.flat import form_decode, form_encode
 from xmpp_rest.protocol.jsonmap import BadAddress, MappingError, decode, decode_many, encode, why_empty
-from xmpp_rest.protocol.objects import BadObject, read_cbor, read_json, write_cbor, write_json
 from xmpp_rest.protocol.parse import parse_element
 from xmpp_rest.protocol.path import BadPath, StanzaPath, amend, text_at
+from xmpp_rest.protocol.strict_json import BadJSON, read_json, write_json
 
 XMPP_XML = "application/xmpp+xml"
 JSON = "application/json"
@@ -48,7 +49,7 @@ class EmptyStanza(UnreadableStanza):
         super().__init__(reason)
 
 
-class Codec(NamedTuple):
+class StanzaCodec(NamedTuple):
     """Reads a body, by itself or at a path (both raise UnreadableStanza); writes one stanza, or several.
 
     Without `read_at` the path does not change how the body is read (rest-api §4). Without `write` the type is not used for replies.
@@ -80,7 +81,9 @@ def looks_like_json(body: bytes) -> bool:
 def _object(read: Callable[[bytes], Any], body: bytes) -> Any:
     try:
         return read(body)
-    except (BadObject, MappingError) as e:
+    except BadCBOR as e:
+        raise UnreadableStanza(f"the body is not valid CBOR: {e}") from e
+    except (BadJSON, MappingError) as e:
         raise UnreadableStanza(str(e)) from e
 
 
@@ -151,7 +154,7 @@ def _unnamed_json(body: bytes) -> Any:
     try:
         return _object(read_json, body)
     except UnreadableStanza as e:
-        raise UnreadableStanza(f"{e}; if this is not JSON, name its type, as in -H 'Content-Type: text/plain'") from e
+        raise UnreadableStanza(f"{e}; if it is not meant as JSON, name its type, as in -H 'Content-Type: text/plain'") from e
 
 
 def _read_form_at(body: bytes, path: StanzaPath) -> Element:
@@ -165,22 +168,22 @@ def _read_form_at(body: bytes, path: StanzaPath) -> Element:
     return _stanza(amend(_object(_read_form_fields, body), path))
 
 
-CODECS: dict[str, Codec] = {
-    XMPP_XML: Codec(_read_xml, write=_write_xml, write_many=_write_xml_many),
-    JSON: Codec(
+CODECS: dict[str, StanzaCodec] = {
+    XMPP_XML: StanzaCodec(_read_xml, write=_write_xml, write_many=_write_xml_many),
+    JSON: StanzaCodec(
         lambda body: _stanza(_object(read_json, body)),
         lambda body, path: _stanza(amend(_fields(read_json, body), path)),
         lambda stanza: write_json(decode(stanza)),
         lambda stanzas: write_json(decode_many(stanzas)),
     ),
-    FORM: Codec(
+    FORM: StanzaCodec(
         _read_form,
         _read_form_at,
         lambda stanza: form_encode(decode(stanza)).encode(),
         lambda _: b"",  # COMPAT mod_rest: several stanzas have no flat form
     ),
-    TEXT: Codec(lambda body: _text_message(_decode_utf8(body)), _read_text_at),
-    CBOR: Codec(
+    TEXT: StanzaCodec(lambda body: _text_message(_decode_utf8(body)), _read_text_at),
+    CBOR: StanzaCodec(
         lambda body: _stanza(_object(read_cbor, body)),
         write=lambda stanza: write_cbor(decode(stanza)),
         write_many=lambda stanzas: write_cbor(decode_many(stanzas)),

@@ -37,7 +37,7 @@ QUIET = 60.0  # seconds between two lines about trouble of the loop
 NEXT_REQUEST = 0.02  # seconds that a thread waits for the next request on its connection, if nobody else waits for a thread
 
 
-class Pool(ThreadPoolExecutor):
+class ServingPool(ThreadPoolExecutor):
     """The threads that serve. Where the system gives no further one, those that there are do the work."""
 
     def _adjust_thread_count(self) -> None:
@@ -125,8 +125,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     _paused_until = 0.0  # monotonic time before which no connection is taken
     _quiet_until = 0.0  # monotonic time before which no trouble of the loop is logged
 
-    def get_thread_pool(self) -> Pool:
-        return Pool(max_workers=self.cfg.threads)
+    def get_thread_pool(self) -> ServingPool:
+        return ServingPool(max_workers=self.cfg.threads)
 
     def init_process(self) -> None:
         self.reaper = Reaper()

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.api.client.events import Writer, is_shown
+from xmpp_rest.api.client.events import EventWriter, is_shown
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
@@ -259,7 +259,7 @@ def listen(gateway: Gateway, user: str) -> Stream:
 
 def heard(stream: Stream, unit: str = "us") -> list[dict[str, Any]]:
     """The data of the events up to now, without what is not shown."""
-    writer = Writer(unit, f"muclight.{DOMAIN}", counted=True, xml=False)
+    writer = EventWriter(unit, f"muclight.{DOMAIN}", counted=True, xml=False)
     data = []
     while (event := stream.next(0.05)) is not None:
         text = writer.write(event)

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from xmpp_rest.api.client.events import Writer, is_shown
+from xmpp_rest.api.client.events import EventWriter, is_shown
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.streams.registry import Stream
@@ -45,7 +45,7 @@ def call(app: Flask, user: str, method: str, path: str, body: Any = None) -> Any
 
 
 def heard(stream: Stream, count: int) -> list[dict[str, Any]]:
-    writer = Writer("us", f"muclight.{DOMAIN}", counted=True, xml=False)
+    writer = EventWriter("us", f"muclight.{DOMAIN}", counted=True, xml=False)
     data: list[dict[str, Any]] = []
     while len(data) < count:
         event = stream.next(5)

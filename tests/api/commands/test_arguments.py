@@ -9,7 +9,7 @@ import pytest
 from xmpp_rest.api.commands.arguments import convert, take
 from xmpp_rest.api.commands.catalogue import Definition, read_definition
 from xmpp_rest.api.commands.erlang import term
-from xmpp_rest.api.commands.errors import Failure
+from xmpp_rest.api.commands.errors import CommandFailure
 from xmpp_rest.api.commands.types import read_type
 
 PAIRS = {"list": {"name": "user", "type": {"tuple": [{"name": "jid", "type": "binary"}, {"name": "nick", "type": "binary"}]}}}
@@ -127,13 +127,13 @@ def test_conversion(value: Any, to: Any, converted: Any) -> None:
     ],
 )
 def test_what_does_not_fit(value: Any, to: Any, message: str) -> None:
-    with pytest.raises(Failure) as e:
+    with pytest.raises(CommandFailure) as e:
         convert(value, read_type(to))
     assert (e.value.status, e.value.body) == (400, message)
 
 
 def test_a_number_of_too_many_digits_does_not_fit() -> None:
-    with pytest.raises(Failure) as e:
+    with pytest.raises(CommandFailure) as e:
         convert("1" * 5000, read_type("integer"))
     assert e.value.status == 400
 
@@ -176,6 +176,6 @@ def test_taking(of: Definition, given: Any, taken: Any) -> None:
     ],
 )
 def test_refusing(given: Any, message: str) -> None:
-    with pytest.raises(Failure) as e:
+    with pytest.raises(CommandFailure) as e:
         take(ROSTER, given)
     assert (e.value.status, e.value.body) == (400, message)

@@ -13,7 +13,7 @@ from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.arguments import take
-from xmpp_rest.api.commands.errors import Failure
+from xmpp_rest.api.commands.errors import CommandFailure
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
@@ -232,5 +232,5 @@ def test_a_host_that_is_not_served(gateway: Gateway, name: str) -> None:
     offered = registry()
     offer = offered.find(name, 3)
     values = take(offer.definition, [*HOST_COMMANDS[name].items(), ("host", "montague.example")])
-    with pytest.raises((GatewayError, Failure), match="not hosted"):
+    with pytest.raises((GatewayError, CommandFailure), match="not hosted"):
         offer.run(Services.of(gateway, offered.names), *values.values())

@@ -10,7 +10,7 @@ import pytest
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.catalogue import ARGUMENTS
 from xmpp_rest.api.commands.help import LISTS, TUPLES, example, help_text
-from xmpp_rest.api.commands.registry import Offer
+from xmpp_rest.api.commands.registry import Command
 from xmpp_rest.cli.helping import Help
 from xmpp_rest.cli.words import values
 
@@ -45,7 +45,7 @@ def test_every_command_has_a_help() -> None:
 
 
 @pytest.mark.parametrize("offer", OFFERS)
-def test_every_argument_has_a_sentence_and_an_example_that_can_be_read(offer: Offer) -> None:
+def test_every_argument_has_a_sentence_and_an_example_that_can_be_read(offer: Command) -> None:
     definition = offer.definition
     assert list(definition.about) == list(definition.arg_names)
     assert all(about.sentence and about.sentence == about.sentence.strip(" .") for about in definition.about.values())

@@ -11,7 +11,7 @@ from flask import Flask
 
 from tests.api.data.conftest import ADMIN, JULIET, Ask, asker
 from tests.conftest import DOMAIN, PASSWORD, MakeApp
-from xmpp_rest.api.data.read import Read
+from xmpp_rest.api.data.read import ReadResource
 from xmpp_rest.gateway.gateway import Gateway
 
 KB = 1024
@@ -177,7 +177,7 @@ def test_a_head_writes_nothing_large_out(small: Flask, ask: Ask, monkeypatch: py
     small.extensions["gateway"].driver.store("juliet", DOMAIN, "settings", table)
     whole = ask("GET", "/data/settings")
     if table in LARGE:
-        monkeypatch.setattr(Read, "_write", None)
+        monkeypatch.setattr(ReadResource, "_write", None)
     head = ask("HEAD", "/data/settings")
     assert (head.status_code, head.content_type) == (200, whole.content_type)
     if table in LARGE:

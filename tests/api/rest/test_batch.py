@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from drivers import StorageError
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic
 from xmpp_rest.api.rest import many
-from xmpp_rest.api.rest.lines import CHUNK, Bounds, Line, read_lines
+from xmpp_rest.api.rest.lines import CHUNK, BatchLine, BodyLimits, read_lines
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_text
@@ -271,19 +271,19 @@ class Dribble(io.BytesIO):
     ("body", "lines"),
     [
         (b"", []),
-        (b"a", [Line(1, b"a")]),
-        (b"a\nb\r\n\nc\r", [Line(1, b"a"), Line(2, b"b"), Line(4, b"c")]),
-        (b"1234567890\r\n12345678901\nx", [Line(1, b"1234567890"), Line(2, None, "line"), Line(3, b"x")]),
-        (b"y" * 30 + b"\nx", [Line(1, None, "line"), Line(2, b"x")]),
-        (b"y" * 30, [Line(1, None, "line")]),
-        (b"1\n2\n3\n4\n5\n6", [Line(1, b"1"), Line(2, b"2"), Line(3, b"3"), Line(4, b"4"), Line(5, None, "lines")]),
-        (b"1\n2\n3\n4\n\n\n\n", [Line(1, b"1"), Line(2, b"2"), Line(3, b"3"), Line(4, b"4")]),
+        (b"a", [BatchLine(1, b"a")]),
+        (b"a\nb\r\n\nc\r", [BatchLine(1, b"a"), BatchLine(2, b"b"), BatchLine(4, b"c")]),
+        (b"1234567890\r\n12345678901\nx", [BatchLine(1, b"1234567890"), BatchLine(2, None, "line"), BatchLine(3, b"x")]),
+        (b"y" * 30 + b"\nx", [BatchLine(1, None, "line"), BatchLine(2, b"x")]),
+        (b"y" * 30, [BatchLine(1, None, "line")]),
+        (b"1\n2\n3\n4\n5\n6", [BatchLine(1, b"1"), BatchLine(2, b"2"), BatchLine(3, b"3"), BatchLine(4, b"4"), BatchLine(5, None, "lines")]),
+        (b"1\n2\n3\n4\n\n\n\n", [BatchLine(1, b"1"), BatchLine(2, b"2"), BatchLine(3, b"3"), BatchLine(4, b"4")]),
     ],
 )
-def test_lines(stream: type[io.BytesIO], body: bytes, lines: list[Line]) -> None:
-    assert list(read_lines(stream(body), Bounds(10, 4, 100))) == lines
+def test_lines(stream: type[io.BytesIO], body: bytes, lines: list[BatchLine]) -> None:
+    assert list(read_lines(stream(body), BodyLimits(10, 4, 100))) == lines
 
 
 def test_a_line_longer_than_a_chunk() -> None:
     body = b"a" * (CHUNK * 3) + b"\nb"
-    assert list(read_lines(io.BytesIO(body), Bounds(CHUNK * 3, 9, 1 << 30))) == [Line(1, b"a" * (CHUNK * 3)), Line(2, b"b")]
+    assert list(read_lines(io.BytesIO(body), BodyLimits(CHUNK * 3, 9, 1 << 30))) == [BatchLine(1, b"a" * (CHUNK * 3)), BatchLine(2, b"b")]

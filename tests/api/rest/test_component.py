@@ -68,9 +68,9 @@ def test_without_a_link_there_is_no_component(make_app: MakeApp, secret: str) ->
 
 
 def test_a_stream_goes_on(client: FlaskClient) -> None:
-    from xmpp_rest.api.rest.stream import StanzaStream
+    from xmpp_rest.api.rest.stream import StreamResource
 
-    class Look(StanzaStream):
+    class Look(StreamResource):
         pass
 
     app = client.application

@@ -17,7 +17,7 @@ from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.contacts import roster as module
 from xmpp_rest.service.contacts.contact import Contact
 from xmpp_rest.service.contacts.roster import Roster
-from xmpp_rest.service.contacts.subscriptions import Side, State
+from xmpp_rest.service.contacts.subscriptions import Side, SubscriptionState
 
 JULIET = parse_jid("juliet@capulet.example")
 ROMEO = parse_jid("romeo@montague.example")
@@ -43,7 +43,7 @@ def put(roster: Roster, contact: Contact) -> int:
 
 def test_an_item_in_every_detail(driver: Driver) -> None:
     roster = Roster(driver)
-    put(roster, Contact(ROMEO, State(Side.ASKED, Side.NONE), "Romeo", ("Lovers", "Friends"), approved=True))
+    put(roster, Contact(ROMEO, SubscriptionState(Side.ASKED, Side.NONE), "Romeo", ("Lovers", "Friends"), approved=True))
     assert raw(driver) == {
         "romeo@montague.example": {
             "subscription": "none",
@@ -54,7 +54,7 @@ def test_an_item_in_every_detail(driver: Driver) -> None:
         },
         "__hash": [False, {"version": 1, "pending": {}}],
     }
-    assert roster.contact(JULIET, ROMEO) == Contact(ROMEO, State(Side.ASKED), "Romeo", ("Friends", "Lovers"), approved=True)
+    assert roster.contact(JULIET, ROMEO) == Contact(ROMEO, SubscriptionState(Side.ASKED), "Romeo", ("Friends", "Lovers"), approved=True)
 
 
 def test_many_changes_are_one_step(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_many_changes_are_one_step(driver: Driver, monkeypatch: pytest.MonkeyPat
 
 def test_a_request_of_a_stranger_is_no_item(driver: Driver) -> None:
     roster = Roster(driver)
-    stranger = Contact(ROMEO, State(from_=Side.ASKED), listed=False, request=REQUEST)
+    stranger = Contact(ROMEO, SubscriptionState(from_=Side.ASKED), listed=False, request=REQUEST)
     put(roster, stranger)
     assert raw(driver) == {"__hash": [False, {"version": 1, "pending": {"romeo@montague.example": REQUEST}}]}
     assert roster.contacts(JULIET) == [stranger]
@@ -149,12 +149,12 @@ def test_bounds(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REQUESTS", 1)
     roster = Roster(driver)
     put(roster, Contact(ROMEO))
-    put(roster, Contact(NURSE, State(from_=Side.ASKED), listed=False))
+    put(roster, Contact(NURSE, SubscriptionState(from_=Side.ASKED), listed=False))
     put(roster, Contact(parse_jid("a@b.example")))
     with pytest.raises(GatewayError, match="roster-full"):
         put(roster, Contact(parse_jid("c@d.example")))
     with pytest.raises(GatewayError, match="roster-full"):
-        put(roster, Contact(parse_jid("e@f.example"), State(from_=Side.ASKED), listed=False))
+        put(roster, Contact(parse_jid("e@f.example"), SubscriptionState(from_=Side.ASKED), listed=False))
     put(roster, Contact(ROMEO, name="still changes"))
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from xmpp_rest.service.contacts.subscriptions import INBOUND, OUTBOUND, Side, State, moved
+from xmpp_rest.service.contacts.subscriptions import INBOUND, OUTBOUND, Side, SubscriptionState, moved
 
 N, A, Y = Side.NONE, Side.ASKED, Side.YES
 STATES = {  # A.1
-    "None": State(N, N),
-    "None + Pending Out": State(A, N),
-    "None + Pending In": State(N, A),
-    "None + Pending Out+In": State(A, A),
-    "To": State(Y, N),
-    "To + Pending In": State(Y, A),
-    "From": State(N, Y),
-    "From + Pending Out": State(A, Y),
-    "Both": State(Y, Y),
+    "None": SubscriptionState(N, N),
+    "None + Pending Out": SubscriptionState(A, N),
+    "None + Pending In": SubscriptionState(N, A),
+    "None + Pending Out+In": SubscriptionState(A, A),
+    "To": SubscriptionState(Y, N),
+    "To + Pending In": SubscriptionState(Y, A),
+    "From": SubscriptionState(N, Y),
+    "From + Pending Out": SubscriptionState(A, Y),
+    "Both": SubscriptionState(Y, Y),
 }
 SAME = ""
 # One column for each table, one row for each state in the order above: the new state, or SAME.

@@ -13,7 +13,7 @@ import pytest
 
 from drivers import BadValue, Driver, StorageError, open_driver
 from tests.processes.memory import alone
-from xmpp_rest.config.table import Streams as Bounds
+from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import Archive, ArchiveEntry, ArchiveFilter
@@ -25,7 +25,7 @@ from xmpp_rest.threads.waits import Waits
 
 ROMEO, NURSE, FRIAR = (parse_jid(f"{name}@gateway.example") for name in ("romeo", "nurse", "friar"))
 JULIET = parse_jid("juliet@capulet.example")
-BOUNDS = Bounds(total=10, per_account=10, queue_size=1000, heartbeat=15, write_timeout=30)
+BOUNDS = StreamSettings(total=10, per_account=10, queue_size=1000, heartbeat=15, write_timeout=30)
 COUNT = 40
 
 

@@ -13,7 +13,7 @@ import pytest
 from drivers import Driver
 from tests.conftest import OpenDriver
 from tests.processes.memory import alone
-from xmpp_rest.config.table import Streams as Bounds
+from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import child, make
@@ -32,7 +32,7 @@ class House:
     def __init__(self, driver: Driver, **bounds: Any) -> None:
         values = {"total": 20, "per_account": 5, "queue_size": 1000, "heartbeat": 15, "write_timeout": 30} | bounds
         self.archive = Archive(driver)
-        self.streams = Streams(self.archive, Bounds(**values), Waits(64), alone())
+        self.streams = Streams(self.archive, StreamSettings(**values), Waits(64), alone())
         self.clock = MonotonicClock()
 
     def say(self, body: str, *, owner: Any = JULIET) -> str:
@@ -327,7 +327,7 @@ def test_the_bounds_of_open_streams(driver: Driver) -> None:
 
 @pytest.mark.parametrize(("threads", "total", "allowed"), [(8, 100, 6), (64, 10, 10), (2, 5, 1), (1, 5, 1)])
 def test_threads_are_left_for_short_requests(driver: Driver, threads: int, total: int, allowed: int) -> None:
-    streams = Streams(Archive(driver), Bounds(total=total, per_account=100, queue_size=1, heartbeat=1, write_timeout=1), Waits(threads), alone())
+    streams = Streams(Archive(driver), StreamSettings(total=total, per_account=100, queue_size=1, heartbeat=1, write_timeout=1), Waits(threads), alone())
     opened = [streams.open(JULIET) for _ in range(allowed)]
     with pytest.raises(GatewayError, match="streams-full"):
         streams.open(JULIET)

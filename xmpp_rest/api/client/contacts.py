@@ -6,7 +6,7 @@ from typing import Any
 
 from xmpp_rest.api.client.jids import bare_address
 from xmpp_rest.api.client.refusal import Refusal
-from xmpp_rest.api.client.resource import NO_CONTENT, ClientResource, Reply
+from xmpp_rest.api.client.resource import NO_CONTENT, ClientReply, ClientResource
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import make
@@ -16,7 +16,7 @@ ACTIONS = {"invite": "subscribe", "accept": "subscribed"}
 INVALID = "Invalid JID"
 
 
-class Contacts(ClientResource):
+class ContactsResource(ClientResource):
     """Lists, adds, invites, accepts and removes contacts."""
 
     methods = ("OPTIONS", "GET", "POST", "PUT", "DELETE")
@@ -27,7 +27,7 @@ class Contacts(ClientResource):
         contacts = self.gateway.parts.contacts.all(self.account)
         return [{"jid": str(c.jid), "subscription": c.state.subscription, "ask": c.state.ask} for c in contacts]
 
-    def post(self) -> Reply:
+    def post(self) -> ClientReply:
         given = self.args | self.fields()
         if "jid" not in given:
             raise Refusal(400, "Missing JID")
@@ -46,7 +46,7 @@ class Contacts(ClientResource):
                 raise
             raise Refusal(400, f"{INVALID}: {jid}") from e
 
-    def put(self) -> Reply:
+    def put(self) -> ClientReply:
         jid = bare_address(self.args["jid"], INVALID) if "jid" in self.args else None
         fields = self._fields_with_jid() if jid is None else self._fields_or_action()
         jid = jid or bare_address(fields["jid"], INVALID)
@@ -80,14 +80,14 @@ class Contacts(ClientResource):
             raise Refusal(400, "Missing JID")
         return fields
 
-    def delete(self) -> Reply:
+    def delete(self) -> ClientReply:
         if "jid" in self.args:
             jid = bare_address(self.args["jid"], INVALID)
             if not self.gateway.parts.contacts.remove(self.account, jid):
                 raise Refusal(404, f"Cannot remove {jid} contact that does not exist")
             return NO_CONTENT
         remove = self.gateway.parts.contacts.remove
-        return Reply(200, {"not_deleted": [str(jid) for jid in self._listed() if not remove(self.account, jid)]})
+        return ClientReply(200, {"not_deleted": [str(jid) for jid in self._listed() if not remove(self.account, jid)]})
 
     def _listed(self) -> list[JID]:
         """The addresses in `to_delete`, each once. One that is none keeps all of them."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from xmpp_rest.api.client.openapi import describe
-from xmpp_rest.config.table import Client
+from xmpp_rest.config.table import ClientSettings
 from xmpp_rest.http.resource import Resource
 
 
-class Description(Resource):
+class DescriptionResource(Resource):
     """The description; it says nothing of anybody, so it needs no credentials."""
 
-    def __init__(self, settings: Client) -> None:
+    def __init__(self, settings: ClientSettings) -> None:
         self.settings = settings
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:

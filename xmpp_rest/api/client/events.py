@@ -12,7 +12,7 @@ from xmpp_rest.api.client.resource import ClientResource
 from xmpp_rest.api.client.roomitem import room_item
 from xmpp_rest.api.client.values import microseconds, milliseconds
 from xmpp_rest.api.eventsource import FIELDS, EventSource, resume
-from xmpp_rest.http.client_gone import Connection
+from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.sse import EventStream, event
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.element import serialise
@@ -22,7 +22,7 @@ from xmpp_rest.service.streams.registry import Event
 UNITS: dict[str, Callable[[float], int]] = {"us": microseconds, "ms": milliseconds}
 
 
-class Events(ClientResource):
+class EventsResource(ClientResource):
     """The stream of events of the caller.
 
     With `resume` in the query, event ids are those of the archive, and `Last-Event-ID` (or `resume=ID`) brings what came since; without,
@@ -42,17 +42,17 @@ class Events(ClientResource):
         return events
 
     def _open(self) -> EventStream:
-        connection = Connection(self.request.environ)
+        connection = ClientConnection(self.request.environ)
         bounds = self.gateway.settings.streams
         source = self._source(connection)
         connection.bound_writes(bounds.write_timeout)
         return EventStream(source, connection, bounds.heartbeat)
 
-    def _source(self, connection: Connection) -> EventSource:
+    def _source(self, connection: ClientConnection) -> EventSource:
         resuming = self.request.args.get("resume")
         after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
         rooms = self.gateway.settings.gateway.rooms_domain
-        write = Writer(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
+        write = EventWriter(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
         streams = self.gateway.parts.streams
         return resume(
             lambda last: streams.open(self.account, after=last, wanted=is_shown, gone=connection.gone, peer=connection.peer),
@@ -67,7 +67,7 @@ def is_shown(event: Event) -> bool:
     return event.stanza.tag == "message" and event.stanza.get("type") in _ITEMS and not event.sent
 
 
-class Writer:
+class EventWriter:
     """Writes the events of one stream."""
 
     def __init__(self, unit: str, rooms: str, *, counted: bool, xml: bool) -> None:

@@ -17,14 +17,14 @@ _KNOWN = {"limit", "before"}
 _XML = re.compile(r"(^|,)\s*xml\s*($|[,;])", re.IGNORECASE)
 
 
-class Bounds(NamedTuple):
+class HistoryPage(NamedTuple):
     """How many items at most, and how old (Unix time in seconds, inclusive); None: however young."""
 
     limit: int
     end: float | None
 
 
-def bounds(request: Request, *, most: int | None = None, strict: bool = True) -> Bounds:
+def bounds(request: Request, *, most: int | None = None, strict: bool = True) -> HistoryPage:
     """The page that the query string asks for. Raises Refusal: 400.
 
     `most`: a larger limit is refused; `strict`: so is a parameter that is neither limit nor before.
@@ -39,11 +39,11 @@ def bounds(request: Request, *, most: int | None = None, strict: bool = True) ->
     if limit < 0 or (most is not None and limit > most):
         raise Refusal(400, "Invalid limit", detail=limits)
     if "before" not in given:
-        return Bounds(limit, None)
+        return HistoryPage(limit, None)
     before = integer(given["before"], "Invalid value of 'before'", "before: write a time as milliseconds since 1970")
     if before <= 0:
-        return Bounds(0, None)
-    return Bounds(limit, just_before(before) if before < LATEST else None)
+        return HistoryPage(0, None)
+    return HistoryPage(limit, just_before(before) if before < LATEST else None)
 
 
 def just_before(milliseconds: int) -> float:

@@ -10,7 +10,7 @@ from xmpp_rest.api.client.history import bounds, wants_xml
 from xmpp_rest.api.client.messageitem import message_item
 from xmpp_rest.api.client.outgoing import extensions
 from xmpp_rest.api.client.refusal import Refusal
-from xmpp_rest.api.client.resource import ClientResource, Reply
+from xmpp_rest.api.client.resource import ClientReply, ClientResource
 from xmpp_rest.api.client.values import address, milliseconds, string
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.protocol.element import serialise
@@ -19,13 +19,13 @@ from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.messages.archive import ArchivedMessage, ArchiveFilter
 
 
-class Messages(ClientResource):
+class MessagesResource(ClientResource):
     """The archive of the caller, with everybody or with one."""
 
     methods = ("OPTIONS", "GET", "POST")
     uses = {"POST": Use.SEND}
 
-    def post(self) -> Reply:
+    def post(self) -> ClientReply:
         """Send a chat message; the segment of the path is ignored."""
         fields = self.fields()
         if "to" not in fields:
@@ -38,7 +38,7 @@ class Messages(ClientResource):
         identifier = str(uuid.uuid4())
         stanza = make("message", body, *extensions(fields), type_="chat", id_=identifier, from_=str(self.account), to_=str(to))
         self.gateway.parts.sending.post(stanza, self.account, to)
-        return Reply(200, {"id": identifier})
+        return ClientReply(200, {"id": identifier})
 
     def get(self) -> list[dict[str, Any]]:
         """A page of history, the oldest message first."""

@@ -11,7 +11,7 @@ from typing import Any
 from xmpp_rest import __version__
 from xmpp_rest.api.client.openapioperations import OPERATIONS, Operation
 from xmpp_rest.api.client.openapischemas import SCHEMAS, Schema, ref
-from xmpp_rest.config.table import Client
+from xmpp_rest.config.table import ClientSettings
 
 WITH = "JID of the other party; a bare one means all its resources. Write %2F for the slash before a resource."
 PARAMETERS: dict[str, Schema] = {
@@ -45,7 +45,7 @@ LICENSE = {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"}
 BODILESS = frozenset({401, 406, 415, 429})
 
 
-def describe(settings: Client) -> dict[str, Any]:
+def describe(settings: ClientSettings) -> dict[str, Any]:
     """The whole description, for the API's path and generation."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:

@@ -17,15 +17,16 @@ from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal, refusal_of
 from xmpp_rest.api.detail import detail_field
 from xmpp_rest.api.foreign import REFUSAL
-from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair, is_bearer
-from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
+from xmpp_rest.auth.authorization import CLIENT
+from xmpp_rest.auth.caller import Caller, Denial
+from xmpp_rest.errors import GatewayError, storage_failed
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.builder import construct
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.protocol.objects import BadObject, read_json
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.strict_json import BadJSON, read_json
 from xmpp_rest.service.messages.sendable import is_bare_name
 
 log = logging.getLogger(__name__)
@@ -34,23 +35,24 @@ TYPES = [(("application", "json", "*"), "to_json")]
 ACCEPTED = [(("application", "json", "*"), "from_json")]
 
 
-class Reply(NamedTuple):
+class ClientReply(NamedTuple):
     """What `post`, `put` and `delete` answer with: a status, and a value for the JSON body."""
 
     status: int
     value: Any = None  # None: no body
 
 
-NO_CONTENT = Reply(204)
+NO_CONTENT = ClientReply(204)
 
 
 class ClientResource(Authenticated):
     """Base of the resources of the client API. `account` is the caller's bare JID, set once the credentials are good.
 
-    A subclass lists its `methods` as `Allow` has to show them, and defines `get() -> value`, `post() -> Reply` and so on. They raise
+    A subclass lists its `methods` as `Allow` has to show them, and defines `get() -> value`, `post() -> ClientReply` and so on. They raise
     Refusal; GatewayError and StorageError are answered here.
     """
 
+    policy = CLIENT
     field_readers = {"Content-Type": lambda sent: sent or JSON}  # client-api §1.3: a body that says nothing of its type is JSON
     methods: ClassVar[tuple[str, ...]]
     account: JID
@@ -67,30 +69,17 @@ class ClientResource(Authenticated):
     def allowed_methods(self) -> tuple[str, ...]:
         return self.methods
 
-    def authenticate(self, field: str | None) -> Caller | Refused:
-        """The account whose bare JID and password are given. In other APIs a user name alone is enough; here it is a domain."""
-        who = super().authenticate(field) if is_bearer(field) else self._account(basic_pair(field))
+    def authenticate(self) -> Caller | Denial:
+        who = super().authenticate()
         if isinstance(who, Caller):
             self.account = who.jid
         else:
-            self._log(401, f"the credentials are {who.outcome.value}")
+            self._log(401, f"the credentials are {who.reason.value}")
         return who
-
-    def _account(self, pair: tuple[str, str] | None) -> Caller | Refused:
-        if pair is None:
-            return Refused(Outcome.MISSING)
-        try:
-            jid = parse_jid(pair[0]).bare
-        except InvalidJID:
-            return Refused(Outcome.WRONG)
-        return self.gateway.parts.authenticator.password(jid, pair[1], self.request.remote_addr or "")
 
     def refuse_foreign(self) -> NoReturn:
         self._log(403, "a page of another origin has caused it")
         raise Stop(Refusal(403, REFUSAL).response(self.settings.generation))
-
-    def challenge(self) -> str:
-        return f'Basic realm="{self.settings.realm}"'
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return TYPES
@@ -113,10 +102,9 @@ class ClientResource(Authenticated):
         return b"", JSON
 
     def _about_credentials(self) -> str:
-        pair = basic_pair(self.request.environ.get("HTTP_AUTHORIZATION"))
-        if pair is not None and "@" not in pair[0]:
-            return f"The user name is a whole address: write {pair[0][:100] or 'juliet'}@{self.gateway.settings.gateway.domain}"
-        if self.request.environ.get("HTTP_AUTHORIZATION"):
+        if remark := self.policy.remark(self.authorization, self.gateway.settings.gateway.domain):
+            return remark
+        if self.authorization:
             return "There is no such account, or its password is wrong; or the token is no longer good"
         return "Send Basic with the account's whole address as user name, and its password"
 
@@ -125,13 +113,13 @@ class ClientResource(Authenticated):
     def get(self) -> Any:
         raise NotImplementedError
 
-    def post(self) -> Reply:
+    def post(self) -> ClientReply:
         raise NotImplementedError
 
-    def put(self) -> Reply:
+    def put(self) -> ClientReply:
         raise NotImplementedError
 
-    def delete(self) -> Reply:
+    def delete(self) -> ClientReply:
         raise NotImplementedError
 
     # -- what a subclass uses
@@ -140,7 +128,7 @@ class ClientResource(Authenticated):
         """The JSON value in the body. Raises Refusal for anything else (client-api §1.4)."""
         try:
             return read_json(self._body())
-        except BadObject as e:
+        except BadJSON as e:
             raise Refusal(400, "Invalid request body", detail=str(e)) from e
 
     def fields(self) -> dict[str, Any]:
@@ -170,7 +158,7 @@ class ClientResource(Authenticated):
         except GatewayError as e:
             refusal = refusal_of(e)
         except StorageError as e:
-            refusal = Refusal(503, of_storage(e), retry_after=RETRY_AFTER)
+            refusal = refusal_of(storage_failed(e))
         self._log(refusal.status, refusal.text)
         raise Stop(refusal.response(self.settings.generation))
 
@@ -190,7 +178,7 @@ class ClientResource(Authenticated):
         """Why, on the server's side: an empty 401 alone tells its user little."""
         log.info("%s %s from %s: %d %s", self.request.method, self.request.path, self.request.remote_addr, status, reason)
 
-    def _send(self, reply: Reply) -> NoReturn:
+    def _send(self, reply: ClientReply) -> NoReturn:
         body = b"" if reply.value is None else dump_json(reply.value)
         fields = {} if reply.value is None else {"Content-Type": JSON}
         raise Stop(construct(fields, body, reply.status))

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.client.history import bounds, wants_xml
 from xmpp_rest.api.client.refusal import Refusal
-from xmpp_rest.api.client.resource import Reply
+from xmpp_rest.api.client.resource import ClientReply
 from xmpp_rest.api.client.roomitem import MARKERS, room_item
 from xmpp_rest.api.client.roompath import OLD_INVALID, RoomResource, refusals
 from xmpp_rest.api.client.values import milliseconds, string
@@ -30,13 +30,13 @@ OLD_TEXTS = {  # bodies in generation 3
 }
 
 
-class RoomMessages(RoomResource):
+class RoomMessagesResource(RoomResource):
     """The archive of a room, for its occupants."""
 
     methods = ("OPTIONS", "GET", "POST")
     uses = {"POST": Use.SEND}
 
-    def post(self) -> Reply:
+    def post(self) -> ClientReply:
         name = self.room_name(OLD_INVALID)
         self.require_recipient(JID(name, self.rooms.domain, ""))
         try:
@@ -45,7 +45,7 @@ class RoomMessages(RoomResource):
             raise Refusal(e.status, e.text, old_text=OLD_TEXTS.get(e.text, "")) from e
         message = make("message", *payload, type_="groupchat", id_=str(uuid.uuid4()))
         with refusals():
-            return Reply(200, {"id": self.rooms.say(name, self.account, message)})
+            return ClientReply(200, {"id": self.rooms.say(name, self.account, message)})
 
     def get(self) -> list[dict[str, Any]]:
         """A page of history, the oldest item first."""

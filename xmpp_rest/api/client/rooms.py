@@ -7,7 +7,7 @@ from typing import Any
 
 from xmpp_rest.api.client.jids import bare_address
 from xmpp_rest.api.client.refusal import Refusal
-from xmpp_rest.api.client.resource import NO_CONTENT, Reply
+from xmpp_rest.api.client.resource import NO_CONTENT, ClientReply
 from xmpp_rest.api.client.roompath import RoomResource, refusals
 from xmpp_rest.api.client.values import string
 from xmpp_rest.errors import GatewayError
@@ -18,7 +18,7 @@ CONFIG = {"name": "roomname", "subject": "subject", "description": "description"
 REQUIRED = ("name", "subject")
 
 
-class Rooms(RoomResource):
+class RoomsResource(RoomResource):
     """Lists and makes rooms, and tells of one."""
 
     methods = ("OPTIONS", "GET", "POST", "PUT")
@@ -39,14 +39,14 @@ class Rooms(RoomResource):
         shown = {key: room.config[field] for key, field in CONFIG.items() if key in REQUIRED or room.config.get(field)}
         return shown | {"participants": participants}
 
-    def post(self) -> Reply:
+    def post(self) -> ClientReply:
         """Make a room of a new name; the segment of the path is ignored."""
         return self._create("", 200 if self.settings.generation == 3 else 201)
 
-    def put(self) -> Reply:
+    def put(self) -> ClientReply:
         return self._create(self.room_name(), 201)
 
-    def _create(self, name: str, status: int) -> Reply:
+    def _create(self, name: str, status: int) -> ClientReply:
         rooms = self.rooms
         fields = self.fields()
         require(fields)
@@ -54,7 +54,7 @@ class Rooms(RoomResource):
         with refusals():
             if name and rooms.exists(name):  # client-api §1.7: before the values are looked at
                 raise GatewayError("room-exists")
-            return Reply(status, {"id": rooms.create(self.account, configuration(fields), others, name=name)})
+            return ClientReply(status, {"id": rooms.create(self.account, configuration(fields), others, name=name)})
 
     def _participants(self, given: Any) -> list[NewAffiliation]:
         """Who is in the room from the start (an extension, client-api §11), each once, without the caller."""
@@ -65,12 +65,12 @@ class Rooms(RoomResource):
         return [NewAffiliation(user, MEMBER) for user in users if user != self.account]
 
 
-class RoomConfig(RoomResource):
+class RoomConfigResource(RoomResource):
     """Changes name and subject."""
 
     methods = ("OPTIONS", "PUT")
 
-    def put(self) -> Reply:
+    def put(self) -> ClientReply:
         name = self.room_name()
         fields = self.fields()
         require(fields)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from xmpp_rest.api.client.jids import bare_address
 from xmpp_rest.api.client.refusal import Refusal
-from xmpp_rest.api.client.resource import NO_CONTENT, Reply
+from xmpp_rest.api.client.resource import NO_CONTENT, ClientReply
 from xmpp_rest.api.client.roompath import RoomResource, refusals
 from xmpp_rest.errors import GatewayError
 
 INVALID = "Invalid user JID"
 
 
-class RoomUsers(RoomResource):
+class RoomUsersResource(RoomResource):
     """Adds and removes occupants."""
 
     methods = ("OPTIONS", "POST", "DELETE")
 
-    def post(self) -> Reply:
+    def post(self) -> ClientReply:
         """Add the user in the body; one in the path is ignored."""
         name = self.room_name()
         fields = self.fields()
@@ -32,7 +32,7 @@ class RoomUsers(RoomResource):
             raise Refusal(400, f"{INVALID}: {user}") from e  # an address that cannot be a nickname
         return NO_CONTENT
 
-    def delete(self) -> Reply:
+    def delete(self) -> ClientReply:
         name = self.room_name()
         if "user" not in self.args:
             raise Refusal(400, "Missing JID")

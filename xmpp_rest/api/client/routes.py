@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from xmpp_rest.api.client.contacts import Contacts
-from xmpp_rest.api.client.description import Description
+from xmpp_rest.api.client.contacts import ContactsResource
+from xmpp_rest.api.client.description import DescriptionResource
 from xmpp_rest.api.client.dispatcher import Dispatcher
-from xmpp_rest.api.client.events import Events
-from xmpp_rest.api.client.messages import Messages
+from xmpp_rest.api.client.events import EventsResource
+from xmpp_rest.api.client.messages import MessagesResource
 from xmpp_rest.api.client.refusal import refusal_of
-from xmpp_rest.api.client.roommessages import RoomMessages
-from xmpp_rest.api.client.rooms import RoomConfig, Rooms
-from xmpp_rest.api.client.roomusers import RoomUsers
+from xmpp_rest.api.client.roommessages import RoomMessagesResource
+from xmpp_rest.api.client.rooms import RoomConfigResource, RoomsResource
+from xmpp_rest.api.client.roomusers import RoomUsersResource
 from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.routing import Route, add_routes, any_method
 from xmpp_rest.gateway.gateway import Gateway
 
 ROUTES = (  # below [client] prefix; a segment in braces may be an address with a resource, `bob@example.net%2Fphone`
-    Route("/messages", "OPTIONS, GET, POST", Messages),
-    Route("/messages/{with}", "OPTIONS, GET, POST", Messages),
-    Route("/sse", "OPTIONS, GET", Events),
-    Route("/rooms", "OPTIONS, GET, POST, PUT", Rooms),
-    Route("/rooms/{id}", "OPTIONS, GET, POST, PUT", Rooms),
-    Route("/rooms/{id}/config", "OPTIONS, PUT", RoomConfig),
-    Route("/rooms/{id}/users", "OPTIONS, POST, DELETE", RoomUsers),
-    Route("/rooms/{id}/users/{user}", "OPTIONS, POST, DELETE", RoomUsers),
-    Route("/rooms/{id}/messages", "OPTIONS, GET, POST", RoomMessages),
-    Route("/contacts", "OPTIONS, GET, POST, PUT, DELETE", Contacts),
-    Route("/contacts/{jid}", "OPTIONS, GET, POST, PUT, DELETE", Contacts),
+    Route("/messages", "OPTIONS, GET, POST", MessagesResource),
+    Route("/messages/{with}", "OPTIONS, GET, POST", MessagesResource),
+    Route("/sse", "OPTIONS, GET", EventsResource),
+    Route("/rooms", "OPTIONS, GET, POST, PUT", RoomsResource),
+    Route("/rooms/{id}", "OPTIONS, GET, POST, PUT", RoomsResource),
+    Route("/rooms/{id}/config", "OPTIONS, PUT", RoomConfigResource),
+    Route("/rooms/{id}/users", "OPTIONS, POST, DELETE", RoomUsersResource),
+    Route("/rooms/{id}/users/{user}", "OPTIONS, POST, DELETE", RoomUsersResource),
+    Route("/rooms/{id}/messages", "OPTIONS, GET, POST", RoomMessagesResource),
+    Route("/contacts", "OPTIONS, GET, POST, PUT, DELETE", ContactsResource),
+    Route("/contacts/{jid}", "OPTIONS, GET, POST, PUT, DELETE", ContactsResource),
 )
-DESCRIPTION = Route("-docs/openapi.json", "GET, HEAD, OPTIONS", Description)  # after the prefix
+DESCRIPTION = Route("-docs/openapi.json", "GET, HEAD, OPTIONS", DescriptionResource)  # after the prefix
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

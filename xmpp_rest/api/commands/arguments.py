@@ -8,8 +8,8 @@ from typing import Any
 
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.erlang import term
-from xmpp_rest.api.commands.errors import Failure, rejected
-from xmpp_rest.api.commands.types import Field, ListOf, Scalar, TupleOf, Type
+from xmpp_rest.api.commands.errors import CommandFailure, rejected
+from xmpp_rest.api.commands.types import Field, ListOf, ScalarType, TupleOf, Type
 from xmpp_rest.api.detail import did_you_mean
 
 Given = list[tuple[str, Any]]
@@ -18,7 +18,7 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,4000}")  # more digits than int() takes are
 
 
 def take(definition: Definition, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The arguments of the definition, converted, in its order. Raises Failure for the first that is wrong, then for left-over names."""
+    """The arguments of the definition, converted, in its order. Raises CommandFailure: the first that is wrong, then left-over names."""
     renamed = [(definition.renamed.get(name, name), value) for name, value in given]
     taken = {field.name: _take(field, renamed) for field in definition.args}
     left = [name for name, _ in renamed if name not in taken]
@@ -53,20 +53,20 @@ def _take(field: Field, given: Given) -> Any:
 
 
 def convert(value: Any, to: Type) -> Any:
-    """`value` as the type `to`: str, int, list or tuple. Raises Failure."""
+    """`value` as the type `to`: str, int, list or tuple. Raises CommandFailure."""
     match to:
         case ListOf():
             return _list(value, to)
         case TupleOf():
             return _tuple(value, to)
-        case Scalar(name="integer"):
+        case ScalarType(name="integer"):
             return _integer(value, to)
     if not isinstance(value, str):
         raise _unfit(value, to)
     return value
 
 
-def _unfit(value: Any, to: Type) -> Failure:
+def _unfit(value: Any, to: Type) -> CommandFailure:
     return rejected(f"Arg {term(value)} is not in format {to}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from xmpp_rest.auth.rights import Asker
+from xmpp_rest.auth.rights import Principal
 
 SECRETS = frozenset(("password", "newpass", "passwordhash", "secret", "token"))
 HIDDEN = "hidden"
@@ -19,7 +19,7 @@ MAX_DEPTH = 8
 log = logging.getLogger("xmpp_rest.commands")
 
 
-def record(asker: Asker | None, address: str, target: str, given: Iterable[tuple[str, Any]], status: int) -> None:
+def record(asker: Principal | None, address: str, target: str, given: Iterable[tuple[str, Any]], status: int) -> None:
     """Log one call; `asker` is None where it was not found out."""
     who = "unknown" if asker is None else str(asker.jid or "anonymous")
     arguments = list(islice(given, MAX_ARGUMENTS))

@@ -8,20 +8,20 @@ from urllib.parse import unquote_plus
 
 from xmpp_rest.api.commands.arguments import Given
 from xmpp_rest.api.commands.errors import bad_request, rejected
-from xmpp_rest.protocol.objects import read_json as decode
+from xmpp_rest.protocol import strict_json
 
 EXAMPLE = '{"user": "juliet", "host": "localhost"}'
 NO_ARGUMENTS = b"\n"  # COMPAT ejabberd: what `curl -d '\n'` and its own tools send for nothing
 
 
 def read_json(body: bytes) -> Given:
-    """The members of the object in `body`; of two with the same name the last one counts. Raises Failure."""
+    """The members of the object in `body`; of two with the same name the last one counts. Raises CommandFailure."""
     if not body:
         raise rejected("Missing POST data", "Send a JSON object with the arguments; {} for none")
     if body == NO_ARGUMENTS:
         return []
     try:
-        value = decode(body)
+        value = strict_json.read_json(body)
         if b"\\ud" in body.lower():  # perhaps half of a surrogate pair, which is not text (RFC 8259 §8.2)
             json.dumps(value, ensure_ascii=False).encode()
     except ValueError as e:
@@ -34,7 +34,7 @@ def read_json(body: bytes) -> Given:
 
 
 def read_query(query: bytes) -> Given:
-    """The fields of a query string, all of them text. Raises Failure."""
+    """The fields of a query string, all of them text. Raises CommandFailure."""
     try:
         return [_field(part) for part in query.decode().split("&") if part]
     except UnicodeDecodeError as e:

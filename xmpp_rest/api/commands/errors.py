@@ -19,7 +19,7 @@ Body = dict[str, Any] | str
 NONE: Mapping[str, str] = {}
 
 
-class Failure(Stop):
+class CommandFailure(Stop):
     """The answer to a call that came to nothing: HTTP status, JSON body, and seconds to wait before the next attempt.
 
     `detail`: what was wrong and what would be right, beside the body, which is the peer's; `more`: further header fields.
@@ -34,14 +34,14 @@ class Failure(Stop):
         self.body = body
         self.detail = detail
 
-    def explained(self, detail: str) -> Failure:
+    def explained(self, detail: str) -> CommandFailure:
         """The same with a detail, unless it has one."""
-        return Failure(self.status, self.body, detail=self.detail or detail)
+        return CommandFailure(self.status, self.body, detail=self.detail or detail)
 
 
-def failure(status: int, code: int, message: str, retry_after: int = 0, detail: str = "") -> Failure:
+def failure(status: int, code: int, message: str, retry_after: int = 0, detail: str = "") -> CommandFailure:
     """A failure in the shape of an object."""
-    return Failure(status, {"status": "error", "code": code, "message": message}, retry_after, detail)
+    return CommandFailure(status, {"status": "error", "code": code, "message": message}, retry_after, detail)
 
 
 def body(status: int, message: str) -> bytes:
@@ -49,84 +49,84 @@ def body(status: int, message: str) -> bytes:
     return dump_json({"status": "error", "code": status, "message": message})
 
 
-def no_name() -> Failure:
+def no_name() -> CommandFailure:
     detail = "Write POST /api/COMMAND with a JSON object of its arguments, or GET with a query"
     return failure(400, 40, "Missing command name.", detail=detail)
 
 
-def unknown_name(name: str, known: Iterable[str]) -> Failure:
+def unknown_name(name: str, known: Iterable[str]) -> CommandFailure:
     hint = did_you_mean(name, known) or ";"
     detail = f"There is no command {name[:100]!r}{hint} `xmpp-restctl help commands` lists all"
     return failure(404, 40, "Endpoint not found.", detail=detail)
 
 
-def unauthorized(detail: str = "There is no such account, or its password is wrong") -> Failure:
+def unauthorized(detail: str = "There is no such account, or its password is wrong") -> CommandFailure:
     return failure(401, 10, "You are not authorized to call this command.", detail=detail)
 
 
-def throttled(seconds: int) -> Failure:
+def throttled(seconds: int) -> CommandFailure:
     """Of our own: the peer's login throttle answers by address, with a plain 401."""
     return failure(429, 10, "Too many wrong passwords; try again later.", seconds)
 
 
-def bad_token() -> Failure:
+def bad_token() -> CommandFailure:
     return failure(401, 10, "Oauth Token is invalid or expired.", detail="oauth_issue_token or POST /oauth/token makes a new one")
 
 
-def forbidden(detail: str = "") -> Failure:
+def forbidden(detail: str = "") -> CommandFailure:
     return failure(403, 32, "AccessRules: Account does not have the right to perform the operation.", detail=detail)
 
 
-def foreign() -> Failure:
+def foreign() -> CommandFailure:
     """Of our own: the peer lets every page act."""
     return failure(403, 32, REFUSAL)
 
 
-def change_by_get() -> Failure:
+def change_by_get() -> CommandFailure:
     """Of our own, to browsers alone: any page can make them GET (RFC 9110 §9.2.1)."""
     return failure(403, 32, "This command changes something: a browser may call it by POST only.")
 
 
-def bad_request(detail: str = "") -> Failure:
-    return Failure(400, "400 Bad Request", detail=detail)
+def bad_request(detail: str = "") -> CommandFailure:
+    return CommandFailure(400, "400 Bad Request", detail=detail)
 
 
-def unsupported(reason: str) -> Failure:
+def unsupported(reason: str) -> CommandFailure:
     """Of our own: the peer calls what is compressed bad JSON."""
-    return Failure(415, reason, more={"Accept-Encoding": ACCEPTED})
+    return CommandFailure(415, reason, more={"Accept-Encoding": ACCEPTED})
 
 
-def too_large(limit: int) -> Failure:
+def too_large(limit: int) -> CommandFailure:
     return failure(413, 0, f"The request body is larger than {limit} bytes.")
 
 
-def unknown_command(detail: str = "") -> Failure:
+def unknown_command(detail: str = "") -> CommandFailure:
     """Known by name, but not offered, or not in this version."""
-    return Failure(400, "unknown_command", detail=detail)
+    return CommandFailure(400, "unknown_command", detail=detail)
 
 
-def internal_command() -> Failure:
-    return Failure(400, "frontend_cannot_call_an_internal_command")
+def internal_command() -> CommandFailure:
+    return CommandFailure(400, "frontend_cannot_call_an_internal_command")
 
 
-def internal_error(detail: str = "") -> Failure:
+def internal_error(detail: str = "") -> CommandFailure:
     """`detail`: COMPAT ejabberd: some mistakes of callers are answered so."""
-    return Failure(500, "internal_error", detail=detail)
+    return CommandFailure(500, "internal_error", detail=detail)
 
 
-def rejected(reason: str, detail: str = "") -> Failure:
+def rejected(reason: str, detail: str = "") -> CommandFailure:
     """The command cannot do that, and this is why."""
-    return Failure(400, reason, detail=detail)
+    return CommandFailure(400, reason, detail=detail)
 
 
-def not_found(reason: str = "not_found") -> Failure:
-    return Failure(404, reason)
+def not_found(reason: str = "not_found") -> CommandFailure:
+    return CommandFailure(404, reason)
 
 
-def of_service(error: GatewayError) -> Failure:
+def of_service(error: GatewayError) -> CommandFailure:
     """A service's error that the command says nothing else about: the caller's fault as a text, the gateway's as an object."""
     if error.name == "internal":
         return internal_error()
     if error.row.status < 500:
-        return Failure(error.row.status, error.text)
+        return CommandFailure(error.row.status, error.text)
     return failure(error.row.status, 0, error.text, RETRY_AFTER if error.row.status == 503 else 0)

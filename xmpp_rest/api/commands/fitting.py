@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from xmpp_rest.api.commands.arguments import Given
 from xmpp_rest.api.commands.catalogue import Definition
-from xmpp_rest.api.commands.registry import Offer
+from xmpp_rest.api.commands.registry import Command
 from xmpp_rest.api.commands.types import ListOf
 
 
@@ -20,7 +20,7 @@ def fits(definition: Definition, given: Given) -> bool:
     return names <= wanted and all(isinstance(field.type, ListOf) for field in definition.args if field.name not in names)
 
 
-def best(offers: Iterable[Offer], given: Given) -> Offer | None:
+def best(offers: Iterable[Command], given: Given) -> Command | None:
     """The first of `offers` whose argument names fit; rather one that takes lists where lists are given, and text where text is."""
     fitting = [offer for offer in offers if fits(offer.definition, given)]
     return next((offer for offer in fitting if _takes_lists_alike(offer.definition, given)), fitting[0] if fitting else None)

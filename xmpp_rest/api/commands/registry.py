@@ -12,7 +12,7 @@ Run = Callable[..., Any]
 """Called with the services and the converted arguments in the order of the definition."""
 
 
-class Bound(NamedTuple):
+class Implementation(NamedTuple):
     """A function for the declaration of this name and version."""
 
     name: str
@@ -20,12 +20,12 @@ class Bound(NamedTuple):
     run: Run
 
 
-def command(name: str, version: int = 0) -> Callable[[Run], Bound]:
+def command(name: str, version: int = 0) -> Callable[[Run], Implementation]:
     """Mark a function as what runs the command that the catalogue declares under `name` and `version`."""
-    return lambda run: Bound(name, version, run)
+    return lambda run: Implementation(name, version, run)
 
 
-class Offer(NamedTuple):
+class Command(NamedTuple):
     """A declaration, and what runs it."""
 
     definition: Definition
@@ -35,7 +35,7 @@ class Offer(NamedTuple):
 class Registry:
     """Declarations put together with functions; nothing changes once it is made."""
 
-    def __init__(self, definitions: Iterable[Definition], bound: Iterable[Bound]) -> None:
+    def __init__(self, definitions: Iterable[Definition], bound: Iterable[Implementation]) -> None:
         """Raises ValueError for a function without declaration, or two for one."""
         self._by_name: dict[str, list[Definition]] = {}
         for d in sorted(definitions, key=lambda d: d.version):
@@ -53,8 +53,8 @@ class Registry:
         """Whether any version of this command is declared, offered or not."""
         return name in self._by_name
 
-    def find(self, name: str, version: int) -> Offer:
-        """The newest declaration up to `version`, and its function. Raises Failure: unknown_command, internal command."""
+    def find(self, name: str, version: int) -> Command:
+        """The newest declaration up to `version`, and its function. Raises CommandFailure: unknown_command, internal command."""
         definition = next((d for d in reversed(self._by_name.get(name, ())) if d.version <= version), None)
         if definition is None:
             raise unknown_command(f"{name} is there from version {self._by_name[name][0].version} on; this call is of version {version}")
@@ -63,13 +63,13 @@ class Registry:
         run = self._run.get((name, definition.version))
         if run is None:
             raise unknown_command(f"The gateway does not offer {name}; `xmpp-restctl help commands` lists what it does")
-        return Offer(definition, run)
+        return Command(definition, run)
 
-    def older(self, name: str, version: int) -> list[Offer]:
+    def older(self, name: str, version: int) -> list[Command]:
         """What can be run of this name in versions below `version`, the newest first."""
         return [self.find(name, d.version) for d in reversed(self._by_name[name]) if d.version < version and (name, d.version) in self._run]
 
-    def offers(self) -> list[Offer]:
+    def offers(self) -> list[Command]:
         """All that can be run, by name and version."""
         keys = ((d.name, d.version) for _, ds in sorted(self._by_name.items()) for d in ds)
         return [self.find(*key) for key in keys if key in self._run]

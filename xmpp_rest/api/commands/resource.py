@@ -16,13 +16,13 @@ from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.fitting import best, fits
 from xmpp_rest.api.commands.harmless import READS
 from xmpp_rest.api.commands.path import Target, target
-from xmpp_rest.api.commands.registry import Offer, Registry
+from xmpp_rest.api.commands.registry import Command, Registry
 from xmpp_rest.api.commands.results import render
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.detail import did_you_mean
 from xmpp_rest.api.foreign import SAFE, is_foreign, is_from_browser
-from xmpp_rest.auth.credentials import is_bearer
-from xmpp_rest.auth.rights import HTTP, Asked, Asker, rights_of
+from xmpp_rest.auth.authenticator import may_be_remembered
+from xmpp_rest.auth.rights import HTTP, Permission, Principal, rights_of
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.request import BadCoding, UnsupportedCoding, read_body
@@ -45,8 +45,8 @@ class Call(Resource):
     )
     target: Target
     given: Given
-    asker: Asker | None = None
-    offer: Offer
+    asker: Principal | None = None
+    offer: Command
     version: int  # of the API: how the result looks
     values: dict[str, Any]
 
@@ -102,7 +102,7 @@ class Call(Resource):
             return
         if self.request.method in SAFE and is_from_browser(environ):
             raise errors.change_by_get()
-        if is_foreign(environ, self.settings) and not is_bearer(environ.get("HTTP_AUTHORIZATION")):
+        if is_foreign(environ, self.settings) and may_be_remembered(environ.get("HTTP_AUTHORIZATION")):
             raise errors.foreign()
 
     def forbidden(self) -> bool:
@@ -111,14 +111,14 @@ class Call(Resource):
         definition = self.offer.definition
         try:
             self.values = take(definition, self.given)
-        except errors.Failure as e:
+        except errors.CommandFailure as e:
             raise e.explained(about_arguments(definition, self.given)) from e
-        asker, wanted = self.asker or Asker(), asked(definition, self.values)
+        asker, wanted = self.asker or Principal(), asked(definition, self.values)
         if not rights_of(self.settings).allow(asker, wanted, HTTP):
             raise errors.forbidden(self._why_not(asker, wanted))
         return False
 
-    def _why_not(self, asker: Asker, wanted: Asked) -> str:
+    def _why_not(self, asker: Principal, wanted: Permission) -> str:
         """What stands against a call that no rule opens."""
         domain = self.settings.gateway.domain
         if asker.jid is None:
@@ -129,7 +129,7 @@ class Call(Resource):
             return f"{wanted.host[:100]!r} is not hosted here; the domain is {domain!r}{did_you_mean(wanted.host, [domain])}"
         return f"The token's scopes open {wanted.name} by no rule; administration needs the scope ejabberd:admin"
 
-    def _find(self) -> Offer:
+    def _find(self) -> Command:
         """The command in the version that counts."""
         wanted = self.settings.commands.default_version if self.target.version is None else self.target.version
         self.version = min(wanted, self.registry.newest)
@@ -148,7 +148,7 @@ class Call(Resource):
         return [("*", "run_posted")]
 
     def run(self) -> bytes:
-        """The answer to a call that may be made. Raises Failure, and whatever goes wrong inside the command."""
+        """The answer to a call that may be made. Raises CommandFailure, and whatever goes wrong inside the command."""
         definition, run = self.offer
         try:
             return dump_json(render(run(self.services, *self.values.values()), definition.result, self.version))
@@ -171,6 +171,6 @@ class Preflight(Resource):
         raise Stop(Response(b"", 200 if target(self.request).name else 400, PREFLIGHT))
 
 
-def asked(definition: Definition, values: dict[str, Any]) -> Asked:
+def asked(definition: Definition, values: dict[str, Any]) -> Permission:
     """What the rights are asked about a command with these arguments."""
-    return Asked(definition.name, definition.tags, values.get(HOST_OF.get(definition.name, "host")))
+    return Permission(definition.name, definition.tags, values.get(HOST_OF.get(definition.name, "host")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from xmpp_rest.api.commands.types import Field, ListOf, Scalar, TupleOf, Type
+from xmpp_rest.api.commands.types import Field, ListOf, ScalarType, TupleOf, Type
 
 _NAMED_IN_V0 = frozenset(("integer", "string", "binary", "atom"))
 
@@ -26,7 +26,7 @@ class NotDone:
 def render(value: Any, result: Field, version: int) -> Any:
     """The JSON value of a result; `version` is the one that was asked for."""
     rendered = _render(value, result.type)
-    if version == 0 and isinstance(result.type, Scalar) and result.type.name in _NAMED_IN_V0:
+    if version == 0 and isinstance(result.type, ScalarType) and result.type.name in _NAMED_IN_V0:
         return {result.name: rendered}
     return rendered
 
@@ -37,7 +37,7 @@ def _render(value: Any, shape: Type) -> Any:
             return _list(value, shape)
         case TupleOf(fields=fields):
             return {field.name: _render(v, field.type) for field, v in zip(fields, value, strict=True)}
-        case Scalar(name="rescode"):
+        case ScalarType(name="rescode"):
             return 0 if value else 1
     return value
 
@@ -52,7 +52,7 @@ def _is_object(shape: ListOf) -> bool:
     """Whether the pairs of the list are shown as one JSON object."""
     if not isinstance(shape.element.type, TupleOf) or len(fields := shape.element.type.fields) != 2:
         return False
-    return tuple(f.name for f in fields) == ("name", "value") or fields[0].type == Scalar("atom")
+    return tuple(f.name for f in fields) == ("name", "value") or fields[0].type == ScalarType("atom")
 
 
 def order(value: Any) -> tuple[int, Any]:

@@ -9,7 +9,7 @@ from xmpp_rest.protocol.element import BadXML, serialise
 
 
 def require_sendable(*texts: str) -> None:
-    """Raises Failure for texts with a character that XML 1.0 §2.2 has not."""
+    """Raises CommandFailure for texts with a character that XML 1.0 §2.2 has not."""
     element = Element("{jabber:client}body")
     element.text = "".join(texts)
     try:

@@ -11,7 +11,7 @@ TEXTS = frozenset(("string", "binary", "atom"))
 
 
 @dataclass(frozen=True, slots=True)
-class Scalar:
+class ScalarType:
     """One of SCALARS."""
 
     name: str
@@ -43,7 +43,7 @@ class ListOf:
     def pair(self) -> tuple[Field, Field] | None:
         """The two fields, if the elements are tuples of two whose first one is text: a JSON object says the same."""
         match self.element.type:
-            case TupleOf(fields=(Field(type=Scalar(name=name)) as first, second)) if name in TEXTS:
+            case TupleOf(fields=(Field(type=ScalarType(name=name)) as first, second)) if name in TEXTS:
                 return first, second
         return None
 
@@ -58,14 +58,14 @@ class TupleOf:
         return f"{{tuple,[{','.join(map(str, self.fields))}]}}"
 
 
-Type = Scalar | ListOf | TupleOf
+Type = ScalarType | ListOf | TupleOf
 
 
 def read_type(notation: Any) -> Type:
     """The type that the catalogue's notation says: a word, `{"list": FIELD}` or `{"tuple": [FIELD, …]}`. Raises ValueError."""
     match notation:
         case str() if notation in SCALARS:
-            return Scalar(notation)
+            return ScalarType(notation)
         case {"list": element}:
             return ListOf(read_field(element))
         case {"tuple": fields}:

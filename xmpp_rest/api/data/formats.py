@@ -11,19 +11,17 @@ from typing import Any, NamedTuple
 
 from drivers import Value
 from drivers.lua import LuaError, parse, serialise
-from xmpp_rest.protocol.objects import BadObject, json_decoder, read_json
+from xmpp_rest.protocol.strict_json import BadJSON, read_json
 
 SMALL = 2000  # values, or pieces of text of eight characters
-MAX_DIGITS = 30
-"""Of an integer; longer ones are past 64 bits anyway, and Python refuses to convert thousands of digits."""
 
 
-class Unreadable(ValueError):
+class UnreadableBody(ValueError):
     """The body is not what its media type says; the sentence says why."""
 
 
-class Format(NamedTuple):
-    """Media type, a reader of bodies (raises Unreadable), a writer of values (raises BadValue for what storage cannot have written)."""
+class BodyFormat(NamedTuple):
+    """Media type, a reader of bodies (raises UnreadableBody), a writer of values (raises BadValue for what storage cannot have written)."""
 
     type: tuple[str, str]
     read: Callable[[bytes], Value]
@@ -36,26 +34,19 @@ class Format(NamedTuple):
 
 def _read_json(body: bytes) -> Value:
     try:
-        value: Value = read_json(body, _DECODER)
-    except BadObject as e:
-        raise Unreadable(f"The body cannot be read: {e}") from e
+        value: Value = read_json(body, finite=False)
+    except BadJSON as e:
+        raise UnreadableBody(f"The body cannot be read: {e}") from e
     return value
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
-
-
-_DECODER = json_decoder(_integer)
 
 
 def _read_lua(body: bytes) -> Value:
     try:
         value = parse(body)
     except LuaError as e:
-        raise Unreadable(f"The body is not a Lua literal: {e}") from e
+        raise UnreadableBody(f"The body is not a Lua literal: {e}") from e
     if value is None:  # COMPAT mod_data_access: `nil` is not a value, JSON's null is one
-        raise Unreadable("The body is nil; write a table such as { a = 1 }")
+        raise UnreadableBody("The body is nil; write a table such as { a = 1 }")
     return value
 
 
@@ -102,8 +93,8 @@ def is_small(value: Value) -> bool:
 
 
 FORMATS = {
-    "json": Format(("application", "json"), _read_json, _write_json),
-    "lua": Format(("text", "x-lua"), _read_lua, _write_lua),
+    "json": BodyFormat(("application", "json"), _read_json, _write_json),
+    "lua": BodyFormat(("text", "x-lua"), _read_lua, _write_lua),
 }
 BY_MEDIA_TYPE = {form.media_type: form for form in FORMATS.values()}
 

@@ -20,7 +20,7 @@ class Window(NamedTuple):
     length: int | None
 
 
-class Items(NamedTuple):
+class ArraySlice(NamedTuple):
     """What was read of an array: `values` from the position `first` on; `total` is None if more follow, nobody knows how many."""
 
     values: list[Value]
@@ -52,14 +52,14 @@ def window(environ: dict[str, Any]) -> Window | None:
     return Window(only[0], None if only[1] is None else min(only[1], FURTHEST) - only[0] + 1)
 
 
-def taken(window: Window, found: list[Value]) -> Items:
+def taken(window: Window, found: list[Value]) -> ArraySlice:
     """What was read for a window; `found` has one more than asked for, if there is one."""
     if window.length is None or len(found) <= window.length:
-        return Items(found, window.start, window.start + len(found))
-    return Items(found[: window.length], window.start)
+        return ArraySlice(found, window.start, window.start + len(found))
+    return ArraySlice(found[: window.length], window.start)
 
 
-def spans(items: Items, ranges: Ranges | None) -> list[tuple[int, int]]:
+def spans(items: ArraySlice, ranges: Ranges | None) -> list[tuple[int, int]]:
     """First and last position of each range that is there."""
     end = items.first + len(items.values)
     found = satisfiable(ranges, end)

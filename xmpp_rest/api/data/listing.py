@@ -6,14 +6,14 @@ from typing import Any
 
 from xmpp_rest.api.data.path import is_store, read_account, url_path
 from xmpp_rest.api.data.resource import DataResource
-from xmpp_rest.auth.credentials import Caller
-from xmpp_rest.service.accounts.data_rights import Place
+from xmpp_rest.auth.caller import Caller
+from xmpp_rest.service.accounts.data_rights import StoreKey
 
 
-class Listing(DataResource):
+class ListingResource(DataResource):
     """The stores of one account."""
 
-    account: Place
+    account: StoreKey
 
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS"]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from xmpp_rest.api.data.formats import FORMATS
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.accounts.data_rights import Place
+from xmpp_rest.service.accounts.data_rights import StoreKey
 
 MAX_STORE = 200  # letters: it is the name of a folder where files are the storage, and those end at 255 bytes
 MAX_USER = 1023  # bytes, RFC 6122 §2.3
@@ -19,14 +19,14 @@ _UNHEARD = re.compile(r"[\x00-\x1f\x7f\ufffd]")
 _PCHAR = "!$&'()*+,;=:@"  # with letters, digits and -._~: what a segment may hold as it is (RFC 3986 §3.3)
 
 
-class Named(NamedTuple):
+class DataPath(NamedTuple):
     """A store, and the name of the format behind it ("": none)."""
 
-    place: Place
+    place: StoreKey
     format: str
 
 
-def read_path(path: str, caller: JID) -> Named | None:
+def read_path(path: str, caller: JID) -> DataPath | None:
     """What the path after `/data/`, percent-decoded, names for this caller; None if that cannot be a store.
 
     Empty parts do not count; fewer than three are below the caller's own account; those after the fourth are ignored.
@@ -36,7 +36,7 @@ def read_path(path: str, caller: JID) -> Named | None:
         parts = [caller.domain, caller.local, *parts]
     if len(parts) < 3 or not is_store(parts[2]) or not _is_name(parts[1]):
         return None
-    return Named(Place(*parts[:3]), parts[3] if len(parts) > 3 else "")
+    return DataPath(StoreKey(*parts[:3]), parts[3] if len(parts) > 3 else "")
 
 
 def names_account(path: str, hosted: Callable[[str], bool]) -> bool:
@@ -48,10 +48,10 @@ def names_account(path: str, hosted: Callable[[str], bool]) -> bool:
     return len(parts) == 2 and path.endswith("/") and hosted(parts[0]) and not (is_store(parts[0]) and parts[1] in FORMATS)
 
 
-def read_account(path: str) -> Place | None:
+def read_account(path: str) -> StoreKey | None:
     """The account that such a path names; None if there can be none of that name."""
     host, user = _parts(path)
-    return Place(host, user) if _is_name(user) else None
+    return StoreKey(host, user) if _is_name(user) else None
 
 
 def is_store(name: str) -> bool:
@@ -59,7 +59,7 @@ def is_store(name: str) -> bool:
     return _STORE.fullmatch(name) is not None
 
 
-def url_path(place: Place) -> str:
+def url_path(place: StoreKey) -> str:
     """The path of a store's URL, in the long form and percent-encoded."""
     return "/data/" + "/".join(quote(part, safe=_PCHAR) for part in place)
 

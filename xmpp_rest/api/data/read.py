@@ -7,8 +7,8 @@ from functools import cached_property
 
 from drivers import Value
 from xmpp_rest.api.data import items
-from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, FORMATS, Format, entity_tag, is_small
-from xmpp_rest.api.data.store import Store
+from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, FORMATS, BodyFormat, entity_tag, is_small
+from xmpp_rest.api.data.store import StoreResource
 from xmpp_rest.http.choice import choose_type
 from xmpp_rest.http.fields import Malformed
 
@@ -16,11 +16,11 @@ SHORT = 16  # items of a list that a HEAD reads; of a longer one it tells no mor
 OFFERS = tuple((*form.type, "*") for form in FORMATS.values())
 
 
-class Read(Store):
+class ReadResource(StoreResource):
     """GET and HEAD."""
 
     @cached_property
-    def form(self) -> Format:
+    def form(self) -> BodyFormat:
         """The format in the path; else the one that Accept prefers, if it names that; else JSON."""
         name = self.named.format
         if name:
@@ -42,17 +42,17 @@ class Read(Store):
         return [] if self.named.format else ["Accept"]
 
     @cached_property
-    def content(self) -> Value | items.Items | None:
+    def content(self) -> Value | items.ArraySlice | None:
         """What the store shows; of an array the part that is asked for, if that can be read without the rest."""
         with self.reading():
             table = self.data.table(self.named.place)
             found = self._items() if table is None else table
-        return items.Items(found, 0, len(found)) if isinstance(found, list) else found
+        return items.ArraySlice(found, 0, len(found)) if isinstance(found, list) else found
 
-    def _items(self) -> list[Value] | items.Items | None:
+    def _items(self) -> list[Value] | items.ArraySlice | None:
         if self.request.method == "HEAD" and not self._is_compared:
             found = self.data.items(self.named.place, 0, SHORT + 1)
-            return items.Items(found, 0) if found and len(found) > SHORT else found  # of a long list it is known that it is there
+            return items.ArraySlice(found, 0) if found and len(found) > SHORT else found  # of a long list it is known that it is there
         wanted = items.window(self.request.environ) if self.request.method == "GET" else None
         if wanted is not None:
             stop = None if wanted.length is None else wanted.start + wanted.length + 1
@@ -73,15 +73,15 @@ class Read(Store):
         return self.content is not None
 
     def ranges_provided(self) -> list[tuple[str, str]] | None:
-        return [(items.UNIT, "parts")] if isinstance(self.content, items.Items) else None
+        return [(items.UNIT, "parts")] if isinstance(self.content, items.ArraySlice) else None
 
     @cached_property
     def _is_unknown(self) -> bool:
         """Whether the whole representation is left alone: it was not read, or writing it for a HEAD would cost more than the look did."""
         content = self.content
-        if isinstance(content, items.Items) and not content.is_all:
+        if isinstance(content, items.ArraySlice) and not content.is_all:
             return True
-        value = content.values if isinstance(content, items.Items) else content
+        value = content.values if isinstance(content, items.ArraySlice) else content
         return self.request.method == "HEAD" and not self._is_compared and not is_small(value)
 
     def generate_etag(self) -> str | None:
@@ -89,7 +89,7 @@ class Read(Store):
 
     @cached_property
     def _body(self) -> bytes:
-        return self._write(self.content.values if isinstance(self.content, items.Items) else self.content)
+        return self._write(self.content.values if isinstance(self.content, items.ArraySlice) else self.content)
 
     def _write(self, value: Value) -> bytes:
         with self.reading():
@@ -102,15 +102,15 @@ class Read(Store):
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
         assert self.range is not None
-        assert isinstance(self.content, items.Items)
+        assert isinstance(self.content, items.ArraySlice)
         return items.spans(self.content, items.asked(f"{items.UNIT}={self.range[1]}"))
 
     def range_satisfiable(self) -> int | bool:
-        assert isinstance(self.content, items.Items)
+        assert isinstance(self.content, items.ArraySlice)
         return bool(self._spans) or (self.content.total or False)
 
     def parts(self) -> list[tuple[tuple[int, int, int | None], bytes]]:
         """The ranges that were asked for, each as an array of its own."""
         content = self.content
-        assert isinstance(content, items.Items)
+        assert isinstance(content, items.ArraySlice)
         return [((first, last, content.total), self._write(content.cut(first, last))) for first, last in self._spans]

@@ -11,10 +11,11 @@ from flask import Response
 
 from drivers import BadValue, StorageError
 from xmpp_rest.api.authentication import Authenticated
-from xmpp_rest.api.data.credentials import counting
-from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
+from xmpp_rest.api.failing import retry_after
+from xmpp_rest.auth.authorization import DATA
+from xmpp_rest.auth.caller import Caller
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.methods import REGISTERED_METHODS
 from xmpp_rest.http.problem import render_problem
@@ -28,23 +29,12 @@ log = logging.getLogger(__name__)
 class DataResource(Authenticated):
     """Base of the resources below /data."""
 
+    policy = DATA
     uses = dict.fromkeys(REGISTERED_METHODS, Use.ADMINISTER)
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.data = gateway.parts.data
-
-    def authenticate(self, field: str | None) -> Caller | Refused:
-        return super().authenticate(counting(field))
-
-    def why_refused(self, outcome: Outcome) -> str:
-        pair = basic_pair(self.request.environ.get("HTTP_AUTHORIZATION"))
-        if pair is not None and "@" not in pair[0]:
-            return f"The user name is a whole address: write {pair[0][:100] or 'juliet'}@{self.gateway.settings.gateway.domain}"
-        return super().why_refused(outcome)
-
-    def challenge(self) -> str:
-        return f'Basic realm="{self.gateway.settings.gateway.domain}/data_access"'
 
     def admits(self, caller: Caller) -> bool:
         refusal = self.refusal(caller)
@@ -87,4 +77,4 @@ class DataResource(Authenticated):
             except OverLimit as e:
                 self.refuse(413, f"{e}; nothing was changed")
             except GatewayError as e:  # who removes an account ends its sessions, in every process
-                self.refuse(e.row.status, e.text, **({"Retry-After": str(RETRY_AFTER)} if e.row.status == 503 else {}))
+                self.refuse(e.row.status, e.text, **retry_after(e))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from xmpp_rest.api.data.listing import Listing
+from xmpp_rest.api.data.listing import ListingResource
 from xmpp_rest.api.data.path import names_account
-from xmpp_rest.api.data.read import Read
-from xmpp_rest.api.data.store import Store
-from xmpp_rest.api.data.write import Write
+from xmpp_rest.api.data.read import ReadResource
+from xmpp_rest.api.data.store import StoreResource
+from xmpp_rest.api.data.write import WriteResource
 from xmpp_rest.api.failing import answer_failures
 from xmpp_rest.api.routing import Route
 from xmpp_rest.gateway.gateway import Gateway
@@ -18,10 +18,10 @@ from xmpp_rest.http.resource import Resource
 ACCOUNT = "/data/<host>/<user>/"  # names_account says which paths are
 STORE = "/data/<anything:path>"
 ROUTES = (  # GET /data is redirected to /data/
-    Route(ACCOUNT, "GET, HEAD", Listing),
-    Route(STORE, "GET, HEAD", Read),
-    Route(STORE, "PUT, POST, DELETE", Write),
-    Route(STORE, "OPTIONS", Store),  # and the answer to methods that are not allowed
+    Route(ACCOUNT, "GET, HEAD", ListingResource),
+    Route(STORE, "GET, HEAD", ReadResource),
+    Route(STORE, "PUT, POST, DELETE", WriteResource),
+    Route(STORE, "OPTIONS", StoreResource),  # and the answer to methods that are not allowed
 )
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from xmpp_rest.api.data.path import Named, read_path
+from xmpp_rest.api.data.path import DataPath, read_path
 from xmpp_rest.api.data.resource import DataResource
-from xmpp_rest.auth.credentials import Caller
+from xmpp_rest.auth.caller import Caller
 
 READS = frozenset({"GET", "HEAD"})
 
 
-class Store(DataResource):
+class StoreResource(DataResource):
     """One store of one account. Serves what needs no content: OPTIONS, and methods that are not allowed."""
 
     ignored_fields = frozenset({"Accept"})  # COMPAT mod_data_access: whatever it says, there is an answer
-    named: Named
+    named: DataPath
     """What the path names; set once the caller is known."""
 
     def allowed_methods(self) -> list[str]:

@@ -8,9 +8,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import Value
 from xmpp_rest.api.data.conditions import CONDITIONS, MalformedTags, conditions_of, failing
-from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, Unreadable
+from xmpp_rest.api.data.formats import BY_MEDIA_TYPE, UnreadableBody
 from xmpp_rest.api.data.path import url_path
-from xmpp_rest.api.data.store import Store
+from xmpp_rest.api.data.store import StoreResource
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.protocol.codecs import media_type
 from xmpp_rest.service.accounts.data import Check
@@ -18,11 +18,11 @@ from xmpp_rest.service.accounts.data import Check
 MAX_LOCATION = 2048  # characters: a longer one, of a name of many bytes, is left out, for a proxy takes so many fields only
 
 
-class Write(Store):
+class WriteResource(StoreResource):
     """PUT, POST and DELETE."""
 
     field_readers = {"Content-Type": media_type}  # parameters are ignored, however they are written
-    ignored_fields = Store.ignored_fields | CONDITIONS.keys()  # evaluated where no other write can come between
+    ignored_fields = StoreResource.ignored_fields | CONDITIONS.keys()  # evaluated where no other write can come between
     always_creates = frozenset({"PUT", "POST"})  # COMPAT mod_data_access: 201, whether there was something or not
 
     def valid_content_headers(self) -> bool:
@@ -77,7 +77,7 @@ class Write(Store):
             self.refuse(400, "The body is empty")
         try:
             value = BY_MEDIA_TYPE[self._sent_as()].read(body)
-        except Unreadable as e:
+        except UnreadableBody as e:
             self.refuse(400, str(e))
         if value is False:  # COMPAT mod_data_access
             self.refuse(400, "The body is false, which cannot be kept")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
@@ -16,18 +15,18 @@ from drivers import StorageError
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.failing import retry_after
 from xmpp_rest.api.foreign import REFUSAL, is_misused
+from xmpp_rest.auth.authorization import OAUTH_CLIENT, hosted_name, read_authorization
+from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.auth.clients import Clients
-from xmpp_rest.auth.credentials import Caller, Outcome, Refused, basic_pair
-from xmpp_rest.auth.rights import Asker
+from xmpp_rest.auth.rights import Principal
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, GENERAL_SCOPES, is_send_scope
-from xmpp_rest.errors import GatewayError
+from xmpp_rest.errors import GatewayError, storage_failed
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Resource, Stop
-from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
+from xmpp_rest.protocol.jid import JID, InvalidJID
 
-log = logging.getLogger(__name__)
 FORM = ("application", "x-www-form-urlencoded", "*")
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1
 ACCOUNT = "sasl_auth"  # the scope where none is asked for
@@ -69,8 +68,8 @@ class OAuthResource(Resource):
             self.require_client(form)
             self.act(form)
         except StorageError as e:
-            log.error("%s failed: %s", self.request.path, e)
-            self.fail(503, "server_error", "The storage failed; try again later", **{"Retry-After": "5"})
+            error = storage_failed(e)
+            self.fail(error.row.status, "server_error", "The storage failed; try again later", **retry_after(error))
 
     def act(self, form: Mapping[str, str]) -> NoReturn:
         """Answer a form of a client that may ask."""
@@ -102,22 +101,22 @@ class OAuthResource(Resource):
 
     def is_client(self, form: Mapping[str, str]) -> bool:
         """Whether it is a registered one, and proves it: by Basic, or in the form."""
-        header = self.request.headers.get("Authorization")
-        given = basic_pair(header) if header else None
+        credentials = read_authorization(self.request.headers.get("Authorization"))
+        given = credentials.pair if credentials else None
         if given is None and "client_id" in form:
             given = form["client_id"], form.get("client_secret", "")
         if given is None:
             return False
         address = self.request.remote_addr or ""
         who = self.gateway.parts.authenticator.guess(f"client {given[0]}", address, lambda: self.clients.check(*given))
-        if isinstance(who, Refused) and who.outcome is Outcome.THROTTLED:
+        if isinstance(who, Denial) and who.reason is DenialReason.THROTTLED:
             self.fail(429, "invalid_client", "Too many wrong secrets; try again later", **{"Retry-After": str(who.retry_after)})
         return who is None
 
     def refuse_client(self, text: str) -> NoReturn:
         """End the request with an error of RFC 6749 §5.2."""
         header = "Authorization" in self.request.headers
-        challenge = {"WWW-Authenticate": f'Basic realm="{self.gateway.settings.gateway.domain}/oauth"'} if header else {}
+        challenge = {"WWW-Authenticate": OAUTH_CLIENT.challenge(self.gateway.settings)} if header else {}
         self.fail(401, "invalid_client", text, **challenge)
 
     def fail(self, status: int, error: str, text: str, **fields: str) -> NoReturn:
@@ -160,7 +159,7 @@ class Granting(OAuthResource):
         """The account that the password opens; a wrong one counts as everywhere else."""
         name, address = form["username"], self.request.remote_addr or ""
         try:
-            jid = parse_jid(name).bare if "@" in name else local_jid(name, self.gateway.settings.gateway.domain)
+            jid = hosted_name(name, self.gateway.settings.gateway.domain)
         except InvalidJID:
             self.fail(400, "invalid_grant", "username is not an address")
         who = self.gateway.parts.authenticator.password(jid, form["password"], address)
@@ -168,9 +167,9 @@ class Granting(OAuthResource):
             self._refuse(jid, who)
         return who
 
-    def _refuse(self, jid: JID, who: Refused) -> NoReturn:
+    def _refuse(self, jid: JID, who: Denial) -> NoReturn:
         self._audit(jid, [], 400)
-        if who.outcome is Outcome.THROTTLED:
+        if who.reason is DenialReason.THROTTLED:
             wait = {"Retry-After": str(who.retry_after)}
             self.fail(429, "invalid_grant", "Too many wrong passwords; try again later", **wait)
         self.fail(400, "invalid_grant", "There is no such account, or its password is wrong")
@@ -184,7 +183,7 @@ class Granting(OAuthResource):
         return scopes
 
     def _audit(self, jid: JID, scopes: list[str], status: int) -> None:
-        record(Asker(jid), self.request.remote_addr or "", self.place, [("scope", " ".join(scopes))], status)
+        record(Principal(jid), self.request.remote_addr or "", self.place, [("scope", " ".join(scopes))], status)
 
 
 class TokenResource(Granting):
@@ -219,7 +218,7 @@ class Revocation(OAuthResource):
         token = self.tokens.check(form["token"])
         if token:
             self.tokens.revoke(token.hash)
-            record(Asker(token.owner), self.request.remote_addr or "", "oauth/revoke", [], 200)
+            record(Principal(token.owner), self.request.remote_addr or "", "oauth/revoke", [], 200)
         self.answer(200, {})  # also for what is not a token: RFC 7009 §2.2
 
 

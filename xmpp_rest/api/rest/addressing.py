@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.auth.credentials import Caller, Kind
+from xmpp_rest.auth.caller import Caller, CallerKind
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.stanza import KINDS, is_too_long, new_id
@@ -63,7 +63,7 @@ def check_iq(stanza: Element) -> None:
 
 
 def _recipient(written: str | None, caller: Caller) -> JID | None:
-    if written is None and caller.kind is not Kind.COMPONENT:
+    if written is None and caller.kind is not CallerKind.COMPONENT:
         return None  # one's own account; a component has none
     try:
         return parse_jid(written or "")

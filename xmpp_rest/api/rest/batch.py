@@ -9,10 +9,10 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
-from xmpp_rest.api.rest.errors import Failure, error_object, failure, failure_of
-from xmpp_rest.api.rest.lines import Bounds, Line
+from xmpp_rest.api.rest.errors import RestFailure, error_object, failure, failure_of
+from xmpp_rest.api.rest.lines import BatchLine, BodyLimits
 from xmpp_rest.api.rest.refused import REFUSED, failure_for
-from xmpp_rest.auth.credentials import Caller
+from xmpp_rest.auth.caller import Caller
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.codecs import CODECS, JSON
 from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
@@ -37,24 +37,24 @@ class Patience(NamedTuple):
 class Batch:
     """The stanzas of one request, sent in the order of their lines."""
 
-    def __init__(self, sending: Sending, caller: Caller, bounds: Bounds, patience: Patience) -> None:
+    def __init__(self, sending: Sending, caller: Caller, bounds: BodyLimits, patience: Patience) -> None:
         self._sending = sending
         self._caller = caller
         self._bounds = bounds
         self._each, self._left, self._gone = patience
 
-    def send(self, group: Sequence[Line]) -> Iterator[Answer]:
+    def send(self, group: Sequence[BatchLine]) -> Iterator[Answer]:
         """Send the stanzas of some lines; an answer for each."""
         read = [(line.number, self._read(line)) for line in group]
         for together, run in groupby(read, lambda item: _may_go_together(item[1])):
             items = list(run)
             results = [result for _, result in items]
-            answers = self._say_all([r for r in results if not isinstance(r, Failure)]) if together else map(self._alone, results)
+            answers = self._say_all([r for r in results if not isinstance(r, RestFailure)]) if together else map(self._alone, results)
             for (number, _), answer in zip(items, answers, strict=True):
                 yield {"line": number} | answer
 
-    def _alone(self, result: Addressed | Failure) -> Answer:
-        return _error(result) if isinstance(result, Failure) else self._send(result)
+    def _alone(self, result: Addressed | RestFailure) -> Answer:
+        return _error(result) if isinstance(result, RestFailure) else self._send(result)
 
     def _say_all(self, messages: Sequence[Addressed]) -> Iterator[Answer]:
         """Messages and presences that follow one another wait for the disk together."""
@@ -66,7 +66,7 @@ class Batch:
         for addressed, result in zip(messages, results, strict=True):
             yield self._answered(addressed, lambda result=result: self._said(result))  # type: ignore[misc]
 
-    def _read(self, line: Line) -> Addressed | Failure:
+    def _read(self, line: BatchLine) -> Addressed | RestFailure:
         if line.broken:
             return failure("parse", error=line.broken)
         if line.text is None:
@@ -114,9 +114,9 @@ class Batch:
         return {"outcome": "answered", "answer": decode_many([*collected, answer]) if collected else decode(answer)}
 
 
-def _may_go_together(result: Addressed | Failure) -> bool:
-    return not isinstance(result, Failure) and result.stanza.tag != "iq"
+def _may_go_together(result: Addressed | RestFailure) -> bool:
+    return not isinstance(result, RestFailure) and result.stanza.tag != "iq"
 
 
-def _error(error: Failure) -> Answer:
+def _error(error: RestFailure) -> Answer:
     return {"outcome": "error", "code": error.status, "error": error_object(error)}

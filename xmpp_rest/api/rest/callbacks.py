@@ -6,14 +6,14 @@ import logging
 from typing import Any
 
 from drivers import ItemNotFound, StorageError
-from xmpp_rest.api.rest.errors import failure, failure_of
+from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.resource import RestResource
-from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
+from xmpp_rest.errors import GatewayError, storage_failed
 from xmpp_rest.protocol.codecs import JSON
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jsonmap import Unmappable, decode
-from xmpp_rest.protocol.objects import BadObject, read_json
+from xmpp_rest.protocol.strict_json import BadJSON, read_json
 from xmpp_rest.service.callbacks.dead_letters import DeadLetter
 from xmpp_rest.service.callbacks.queue import CallbackService
 
@@ -32,7 +32,7 @@ class CallbackResource(RestResource):
     def forbidden(self) -> bool:
         if super().forbidden():
             return True
-        if self._refused is None and self.request.method != "OPTIONS" and not self.caller.admin:
+        if self._denial is None and self.request.method != "OPTIONS" and not self.caller.admin:
             self.fail(failure("admin"))
         return False
 
@@ -56,9 +56,9 @@ class CallbackResource(RestResource):
         except ItemNotFound as e:
             self.fail(failure("dead", error=str(e)))
         except StorageError as e:
-            self.fail(failure_of(GatewayError("storage-failed", of_storage(e))), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail_for(storage_failed(e))
         except GatewayError as e:
-            self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail_for(e)
 
     def show(self) -> dict[str, Any]:
         """The body. May raise StorageError, GatewayError."""
@@ -116,16 +116,16 @@ class Replay(CallbackResource):
             replayed = self.gateway.parts.callbacks.replay(self.service.name, ids)
             left = self.service.dead.count(self.service.name)
         except GatewayError as e:
-            self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail_for(e)
         except StorageError as e:
-            self.fail(failure_of(GatewayError("storage-failed", of_storage(e))), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail_for(storage_failed(e))
         self.set_body({"callback": self.service.name, "replayed": replayed, "left": left})
         return True
 
     def _ids(self, body: bytes) -> list[str] | None:
         try:
             obj = read_json(body) if body else {}
-        except BadObject as e:
+        except BadJSON as e:
             self.fail(failure("parse", error=str(e), type=JSON))
         ids = obj.get("ids") if isinstance(obj, dict) and obj.keys() <= {"ids"} else ()
         if ids is None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.api.foreign import REFUSAL
-from xmpp_rest.errors import UNSURE, GatewayError
+from xmpp_rest.errors import UNSURE, GatewayError, Row
 from xmpp_rest.protocol.codecs import XMPP_XML
 from xmpp_rest.protocol.conditions import reason_phrase
 from xmpp_rest.protocol.element import serialise
@@ -19,15 +19,6 @@ from xmpp_rest.protocol.stanza import MAX_ID
 JSON = "application/json"
 HTML = "text/html"
 SOURCE = "xmpp-rest"
-
-
-class Row(NamedTuple):
-    """HTTP status, error type, condition, text."""
-
-    status: int
-    type: str
-    condition: str
-    text: str
 
 
 ERRORS: dict[str, Row] = {
@@ -66,7 +57,7 @@ OF_STATUS = {401: "noauthz", 403: "unauthz", 413: "size", 415: "mediatype", 429:
 """Which error the state machine means when it ends a request with one of these."""
 
 
-class Failure(NamedTuple):
+class RestFailure(NamedTuple):
     """An error to render. `own`: of the table above, with code and source inside, as mod_rest's own errors have them."""
 
     status: int
@@ -78,23 +69,23 @@ class Failure(NamedTuple):
     unsure: bool = False  # what was asked may have been done
 
 
-def failure(name: str, **context: Any) -> Failure:
+def failure(name: str, **context: Any) -> RestFailure:
     """The error of that name, with details for debugging a client."""
     row = ERRORS[name]
-    return Failure(row.status, row.type, row.condition, row.text, own=True, context=context)
+    return RestFailure(row.status, row.type, row.condition, row.text, own=True, context=context)
 
 
-def failure_of_status(status: int, **context: Any) -> Failure:
+def failure_of_status(status: int, **context: Any) -> RestFailure:
     """The error that the state machine's status stands for."""
-    return failure(OF_STATUS[status], **context) if status in OF_STATUS else Failure(status)
+    return failure(OF_STATUS[status], **context) if status in OF_STATUS else RestFailure(status)
 
 
-def failure_of(error: GatewayError) -> Failure:
+def failure_of(error: GatewayError) -> RestFailure:
     """A service's error."""
-    return Failure(error.row.status, error.row.type, error.row.condition, error.text, unsure=error.name in UNSURE)
+    return RestFailure(error.row.status, error.row.type, error.row.condition, error.text, unsure=error.name in UNSURE)
 
 
-def render(error: Failure, accept: str) -> tuple[bytes, str]:
+def render(error: RestFailure, accept: str) -> tuple[bytes, str]:
     """Body and media type, in the form whose name comes first in the Accept field; JSON where it names none of the three."""
     places = {form: accept.find(form) for form in (HTML, XMPP_XML, JSON)}
     named = {form: place for form, place in places.items() if place >= 0}
@@ -102,7 +93,7 @@ def render(error: Failure, accept: str) -> tuple[bytes, str]:
     return _FORMS[form](error), form
 
 
-def error_object(error: Failure) -> dict[str, Any]:
+def error_object(error: RestFailure) -> dict[str, Any]:
     """What is wrong, as JSON has it inside `error`."""
     inner: dict[str, Any] = {"type": error.type, "condition": error.condition, "text": error.text}
     if error.own:
@@ -110,14 +101,14 @@ def error_object(error: Failure) -> dict[str, Any]:
     return inner | {"instance_id": secrets.token_urlsafe(9), "context": error.context or {}}
 
 
-def _json(error: Failure) -> bytes:
+def _json(error: RestFailure) -> bytes:
     body: dict[str, Any] = {"type": "error", "code": error.status}
     if error.condition:
         body["error"] = error_object(error)
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _xml(error: Failure) -> bytes:
+def _xml(error: RestFailure) -> bytes:
     element = Element(f"{{{STREAMS}}}error")
     if error.condition:
         SubElement(element, f"{{{STREAM_ERRORS}}}{error.condition}")
@@ -125,7 +116,7 @@ def _xml(error: Failure) -> bytes:
     return serialise(element).encode()
 
 
-def _html(error: Failure) -> bytes:
+def _html(error: RestFailure) -> bytes:
     title = html.escape(f"{error.status} {reason_phrase(error.status)}")
     text = html.escape(error.text)
     return f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n".encode()

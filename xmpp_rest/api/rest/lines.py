@@ -8,7 +8,7 @@ from typing import IO, NamedTuple
 CHUNK = 65536
 
 
-class Bounds(NamedTuple):
+class BodyLimits(NamedTuple):
     """The most of everything: bytes of a line, lines, bytes of the body."""
 
     line: int
@@ -16,16 +16,16 @@ class Bounds(NamedTuple):
     body: int
 
 
-class Line(NamedTuple):
+class BatchLine(NamedTuple):
     """A line without its end. `number`: from 1. Without a text it is, or what follows would be, more than `exceeded` allows."""
 
     number: int
     text: bytes | None
-    exceeded: str = ""  # a field of Bounds; anything but `line` ends the reading
+    exceeded: str = ""  # a field of BodyLimits; anything but `line` ends the reading
     broken: str = ""  # why the body cannot be read from here on
 
 
-def read_lines(stream: IO[bytes], bounds: Bounds) -> Iterator[Line]:
+def read_lines(stream: IO[bytes], bounds: BodyLimits) -> Iterator[BatchLine]:
     """The lines of a body, which end with LF or CR LF, the last one with the body; blank ones are left out.
 
     Raises what reading the stream raises.
@@ -34,7 +34,7 @@ def read_lines(stream: IO[bytes], bounds: Bounds) -> Iterator[Line]:
     while chunk := stream.read(CHUNK):
         total += len(chunk)
         if total > bounds.body:
-            yield Line(number, None, "body")
+            yield BatchLine(number, None, "body")
             return
         *ended, rest = chunk.split(b"\n")
         for piece in ended:
@@ -48,13 +48,13 @@ def read_lines(stream: IO[bytes], bounds: Bounds) -> Iterator[Line]:
     yield from _line(number, kept, dropped, bounds)
 
 
-def _line(number: int, text: bytes, dropped: bool, bounds: Bounds) -> Iterator[Line]:
+def _line(number: int, text: bytes, dropped: bool, bounds: BodyLimits) -> Iterator[BatchLine]:
     text = text.removesuffix(b"\r")
     if not dropped and not text.strip(b" \t"):
         return
     if number > bounds.lines:
-        yield Line(number, None, "lines")
+        yield BatchLine(number, None, "lines")
     elif dropped or len(text) > bounds.line:
-        yield Line(number, None, "line")
+        yield BatchLine(number, None, "line")
     else:
-        yield Line(number, text)
+        yield BatchLine(number, text)

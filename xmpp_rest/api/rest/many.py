@@ -15,7 +15,7 @@ from flask import Request, Response
 
 from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
-from xmpp_rest.api.rest.lines import Bounds, Line, read_lines
+from xmpp_rest.api.rest.lines import BatchLine, BodyLimits, read_lines
 from xmpp_rest.api.rest.once import FIELD, SendOnce
 from xmpp_rest.api.rest.send import ACCEPTED, UNTYPED
 from xmpp_rest.http.body import FilePart, fill
@@ -61,14 +61,14 @@ class SendMany(SendOnce):
 
     def _answers(self) -> Iterator[Answer]:
         settings = self.gateway.settings.rest
-        bounds = Bounds(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
+        bounds = BodyLimits(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
         lines = _whole_lines(self.request, bounds)
         batch = Batch(self.gateway.parts.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout, self.gone))
         while group := list(islice(lines, GROUP)):
             yield from batch.send(group)
 
 
-def _whole_lines(request: Request, bounds: Bounds) -> Iterator[Line]:
+def _whole_lines(request: Request, bounds: BodyLimits) -> Iterator[BatchLine]:
     """The lines of the body; raises BadCoding only where there is not a single one, for what was read is sent."""
     number = 0
     try:
@@ -78,4 +78,4 @@ def _whole_lines(request: Request, bounds: Bounds) -> Iterator[Line]:
     except BadCoding as e:
         if not number:
             raise
-        yield Line(number + 1, None, broken=str(e.description))
+        yield BatchLine(number + 1, None, broken=str(e.description))

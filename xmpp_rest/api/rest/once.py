@@ -16,9 +16,9 @@ from drivers import StorageError
 from xmpp_rest.api.requestid import FIELD as FIELD_OF_ID
 from xmpp_rest.api.requestid import request_id
 from xmpp_rest.api.rest.addressing import Addressed
-from xmpp_rest.api.rest.errors import Failure, failure, failure_of
+from xmpp_rest.api.rest.errors import RestFailure, failure
 from xmpp_rest.api.rest.send import Send
-from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
+from xmpp_rest.errors import RETRY_AFTER, storage_failed
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import media_type
 from xmpp_rest.service.messages.idempotency import Answer, Claim, OtherRequest, StillRunning
@@ -47,7 +47,7 @@ class SendOnce(Send):
     """Sends a stanza, once for each Idempotency-Key of the caller."""
 
     _seen: bytes = b""
-    _failed: Failure | None = None
+    _failed: RestFailure | None = None
 
     def body(self) -> bytes:
         self._seen = super().body()
@@ -70,7 +70,7 @@ class SendOnce(Send):
         self._settle(claim, self.response)
         return True
 
-    def fail(self, error: Failure, **fields: str) -> NoReturn:
+    def fail(self, error: RestFailure, **fields: str) -> NoReturn:
         self._failed = error
         super().fail(error, **fields)
 
@@ -86,8 +86,7 @@ class SendOnce(Send):
         except StillRunning:
             self.fail(failure("idempotency_running"), **{"Retry-After": str(RETRY_AFTER)})
         except StorageError as e:
-            error = GatewayError("storage-failed", of_storage(e, "The storage failed; nothing was sent"))
-            self.fail(failure_of(error), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail_for(storage_failed(e, "The storage failed; nothing was sent"))
         if not isinstance(begun, Claim):
             self._replay(begun)
         return begun

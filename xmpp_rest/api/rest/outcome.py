@@ -7,7 +7,7 @@ from typing import Any
 
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.resource import RestResource
-from xmpp_rest.auth.credentials import Kind
+from xmpp_rest.auth.caller import CallerKind
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.messages.outcomes import Outcome
@@ -35,7 +35,7 @@ class OutcomeResource(RestResource):
     def _sender(self) -> JID | None:
         """The caller; with the component token, whom `?from=` names."""
         named = self.request.args.get("from")
-        if self.caller.kind is not Kind.COMPONENT or named is None:
+        if self.caller.kind is not CallerKind.COMPONENT or named is None:
             return self.caller.jid
         try:
             return parse_jid(named)

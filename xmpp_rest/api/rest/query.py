@@ -18,7 +18,7 @@ CHANGING = frozenset({"command"})  # the one query that a GET makes an iq of typ
 FROM_PATH = (("*", "from_path"),)
 
 
-class Query(SendOnce):
+class QueryResource(SendOnce):
     """A stanza whose kind, type and recipient stand in the path, or an iq that a GET asks."""
 
     _named = ""  # the query that the path names

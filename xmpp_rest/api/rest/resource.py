@@ -11,17 +11,17 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.detail import detail_field
-from xmpp_rest.api.rest.authorization import fault
-from xmpp_rest.api.rest.errors import Failure, failure, failure_of_status, render
-from xmpp_rest.auth.component import is_secret, names_component
-from xmpp_rest.auth.credentials import Caller, Kind, Outcome, Refused
-from xmpp_rest.auth.scopes import Use
+from xmpp_rest.api.failing import retry_after
+from xmpp_rest.api.rest.denied import error_of_credentials
+from xmpp_rest.api.rest.errors import RestFailure, failure, failure_of, failure_of_status, render
+from xmpp_rest.auth.authorization import REST, read_authorization
+from xmpp_rest.auth.caller import Caller, Denial, DenialReason
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.fields import cached
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import CODECS, REPLY_TYPES, any_parameters, reply_types
-from xmpp_rest.protocol.jid import JID
 
 WILDCARD = "*/*"
 
@@ -42,7 +42,7 @@ class RestResource(Authenticated):
     """Base of the resources below /rest."""
 
     field_readers = {"Accept": read_accept, "Content-Type": read_content_type}
-    status_of = Authenticated.status_of | {Outcome.WRONG: 403}  # COMPAT mod_rest: 401 only where there are none
+    policy = REST
     fault = ""  # which error of the table the credentials are
 
     def __init__(self, gateway: Gateway) -> None:
@@ -59,35 +59,12 @@ class RestResource(Authenticated):
         """The Content-Type field as the state machine reads it."""
         return read_content_type(str(self.request.environ.get("CONTENT_TYPE", "")))
 
-    def authenticate(self, field: str | None) -> Caller | Refused:
-        """An account, or the component itself: here the fixed token is good, and the component's domain with its secret."""
-        who = self._component(field) or self.gateway.parts.authenticator.check(field, self.request.remote_addr or "", self.use())
-        if isinstance(who, Refused) and who.outcome is Outcome.WRONG:
-            self.fault = fault(field or "", self.gateway.settings.gateway.domain)
-            return Refused(Outcome.MISSING) if self.fault == "noauthz" else who  # RFC 9110 §11.6.1
+    def authenticate(self) -> Caller | Denial:
+        who = super().authenticate()
+        if isinstance(who, Denial) and who.reason is DenialReason.WRONG:
+            self.fault = error_of_credentials(read_authorization(self.authorization), self.gateway.settings.gateway.domain)
+            return Denial(DenialReason.MISSING) if self.fault == "noauthz" else who  # RFC 9110 §11.6.1
         return who
-
-    def _component(self, field: str | None) -> Caller | Refused | None:
-        """The component, if the user name is its domain; None for any other."""
-        settings = self.gateway.settings
-        password = names_component(field, settings)
-        if password is None:
-            return None
-        domain = settings.gateway.domain
-        refused = self.gateway.parts.authenticator.guess(domain, self.request.remote_addr or "", lambda: is_secret(password, settings))
-        return refused or Caller(JID("", domain, ""), Kind.COMPONENT)
-
-    def still_admitted(self) -> bool:
-        password = names_component(self.request.environ.get("HTTP_AUTHORIZATION"), self.gateway.settings)
-        return super().still_admitted() if password is None else is_secret(password, self.gateway.settings)
-
-    def use(self) -> Use:
-        """What the request is about: a token may be good for no more than sending messages."""
-        return Use.ACCOUNT
-
-    def challenge(self) -> str:
-        realm = f'realm="{self.gateway.settings.gateway.domain}/rest"'
-        return f"Basic {realm}, Bearer {realm}"
 
     def refuse_foreign(self) -> NoReturn:
         self.fail(failure("foreign"))
@@ -117,10 +94,14 @@ class RestResource(Authenticated):
             fields.update(detail_field(said))
         return render(error, self.accept)
 
-    def fail(self, error: Failure, **fields: str) -> NoReturn:
+    def fail(self, error: RestFailure, **fields: str) -> NoReturn:
         """End the request with this error."""
         body, content_type = render(error, self.accept)
         raise Stop(Response(body, error.status, fields, content_type=content_type))
+
+    def fail_for(self, error: GatewayError) -> NoReturn:
+        """End the request with a service's error."""
+        self.fail(failure_of(error), **retry_after(error))
 
 
 @cached

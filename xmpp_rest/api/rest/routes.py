@@ -10,9 +10,9 @@ from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
 from xmpp_rest.api.rest.errors import failure_of, render
 from xmpp_rest.api.rest.many import SendMany
 from xmpp_rest.api.rest.outcome import OutcomeResource
-from xmpp_rest.api.rest.query import Query
+from xmpp_rest.api.rest.query import QueryResource
 from xmpp_rest.api.rest.send import Echo
-from xmpp_rest.api.rest.stream import StanzaStream
+from xmpp_rest.api.rest.stream import StreamResource
 from xmpp_rest.api.routing import Route, add_routes
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
@@ -20,12 +20,12 @@ from xmpp_rest.gateway.gateway import Gateway
 ROUTES = (  # GET /rest is redirected to /rest/
     Route("/rest", "GET, OPTIONS, POST", SendMany),
     Route("/rest/echo", "GET, OPTIONS, POST", Echo),
-    Route("/rest/stream", "GET, OPTIONS", StanzaStream),
+    Route("/rest/stream", "GET, OPTIONS", StreamResource),
     Route("/rest/outcome/<anything:id>", "GET, HEAD, OPTIONS", OutcomeResource),
     Route("/rest/callbacks", "GET, HEAD, OPTIONS", CallbackList),
     Route("/rest/callbacks/<name>/dead", "GET, HEAD, OPTIONS", DeadLetterList),
     Route("/rest/callbacks/<name>/replay", "OPTIONS, POST", Replay),
-    Route("/rest/<anything:path>", "GET, OPTIONS, POST", Query),
+    Route("/rest/<anything:path>", "GET, OPTIONS, POST", QueryResource),
 )
 
 

@@ -17,7 +17,7 @@ from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import WILDCARD, RestResource
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.http.builder import construct
-from xmpp_rest.http.client_gone import Connection
+from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML, EmptyStanza, any_parameters, looks_like_json, media_type
 from xmpp_rest.protocol.element import BadXML
@@ -128,7 +128,7 @@ class Send(StanzaResource):
     @property
     def gone(self) -> Gone:
         """Tells whether the client has closed the connection."""
-        return Connection(self.request.environ).gone
+        return ClientConnection(self.request.environ).gone
 
     def _accepted(self, identifier: str) -> NoReturn:
         fields = {"Stanza-Id": identifier} if identifier.isascii() and identifier.isprintable() else {}

@@ -7,22 +7,22 @@ from typing import Any
 
 from drivers import StorageError
 from xmpp_rest.api.eventsource import FIELDS, EventSource, Write, resume
-from xmpp_rest.api.rest.errors import failure, failure_of
+from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.resource import RestResource
-from xmpp_rest.auth.credentials import Kind
-from xmpp_rest.errors import RETRY_AFTER, GatewayError, of_storage
-from xmpp_rest.http.client_gone import Connection
+from xmpp_rest.auth.caller import CallerKind
+from xmpp_rest.errors import GatewayError, storage_failed
+from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.sse import EventStream, event
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.jsonmap import Unmappable
-from xmpp_rest.protocol.objects import write_json
+from xmpp_rest.protocol.strict_json import write_json
 from xmpp_rest.service.streams.registry import Event
 
 FORMATS = {"json": JSON, "xml": XMPP_XML}
 
 
-class StanzaStream(RestResource):
+class StreamResource(RestResource):
     """Each event is one stanza, named by its kind; its id is the archive's, and `Last-Event-ID` brings what came since.
 
     `?format=xml` for XML in place of JSON. With the component token `?of=` names the account.
@@ -47,20 +47,20 @@ class StanzaStream(RestResource):
         return events
 
     def _listen(self, owner: JID) -> EventStream:
-        connection = Connection(self.request.environ)
+        connection = ClientConnection(self.request.environ)
         bounds = self.gateway.settings.streams
         try:
             source = self._source(owner, connection)
         except GatewayError as e:
-            self.fail(failure_of(e), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail_for(e)
         except StorageError as e:
-            self.fail(failure_of(GatewayError("storage-failed", of_storage(e))), **{"Retry-After": str(RETRY_AFTER)})
+            self.fail_for(storage_failed(e))
         connection.bound_writes(bounds.write_timeout)
         return EventStream(source, connection, bounds.heartbeat)
 
     def _owner(self) -> JID:
         """Whose stanzas: the caller's, or with the component token those of the account that `?of=` names."""
-        if self.caller.kind is not Kind.COMPONENT:
+        if self.caller.kind is not CallerKind.COMPONENT:
             return self.caller.jid
         try:
             owner = parse_jid(self.request.args.get("of", "")).bare
@@ -70,7 +70,7 @@ class StanzaStream(RestResource):
             self.fail(failure("to", error="of: there is no such account"))
         return owner
 
-    def _source(self, owner: JID, connection: Connection) -> EventSource:
+    def _source(self, owner: JID, connection: ClientConnection) -> EventSource:
         write = writer(FORMATS[self.request.args.get("format", "json")])
         after = self.request.headers.get("Last-Event-ID") or self.request.args.get("after") or None
         streams = self.gateway.parts.streams

@@ -11,7 +11,7 @@ from xmpp_rest.protocol.jsonmap.exceptions import MappingError, Unmappable
 from xmpp_rest.protocol.jsonmap.lines import attr, text
 from xmpp_rest.protocol.jsonmap.plan import MappingPlan
 from xmpp_rest.protocol.jsonmap.scalars import forbidden
-from xmpp_rest.protocol.objects import BadObject, read_json
+from xmpp_rest.protocol.strict_json import BadJSON, read_json
 
 LINES = (
     attr("datatype"),
@@ -25,7 +25,7 @@ def _read(element: Element) -> Any:
     payload = _PLAN.read(element, {})
     try:
         payload["data"] = read_json(payload.get("data", "").encode())
-    except BadObject as e:
+    except BadJSON as e:
         raise Unmappable(f"the stanza's JSON container holds no JSON: {e}") from e
     return payload
 

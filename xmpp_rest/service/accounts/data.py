@@ -8,7 +8,7 @@ from drivers import Driver, Table, Value
 from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
-from xmpp_rest.service.accounts.data_rights import USAGE, Place
+from xmpp_rest.service.accounts.data_rights import USAGE, StoreKey
 from xmpp_rest.service.accounts.data_usage import OverLimit, Usage
 
 MAX_RECORD = 65_536  # bytes
@@ -44,20 +44,20 @@ class Data:
         self._before = before
         self._changed = changed
 
-    def table(self, place: Place) -> Table | None:
+    def table(self, place: StoreKey) -> Table | None:
         """The table, None if there is none."""
         return self._driver.load(place.user, place.host, place.store)
 
-    def items(self, place: Place, start: int = 0, stop: int | None = None) -> list[Value] | None:
+    def items(self, place: StoreKey, start: int = 0, stop: int | None = None) -> list[Value] | None:
         """The items of the list from `start` up to, not including, `stop`; None if there is no list."""
         return self._driver.list_load(place.user, place.host, place.store, start, stop)
 
-    def content(self, place: Place) -> Value | None:
+    def content(self, place: StoreKey) -> Value | None:
         """The content of the store: its table, else its list, else None."""
         table = self.table(place)
         return self.items(place) if table is None else table
 
-    def replace(self, place: Place, table: Table | None, size: int, check: Check | None = None) -> None:
+    def replace(self, place: StoreKey, table: Table | None, size: int, check: Check | None = None) -> None:
         """Replace the table, or remove it (None or empty); a list is kept. `check` and the change are atomic.
 
         `size`: its bytes.
@@ -73,7 +73,7 @@ class Data:
             self._replace(place, table, check)
         _call(self._changed, place)
 
-    def _replace(self, place: Place, table: Table | None, check: Check | None) -> None:
+    def _replace(self, place: StoreKey, table: Table | None, check: Check | None) -> None:
         if self._is_account(place) and table:
             self._accounts.replace(place.user, table, self._table_check(place, check or _anything))
         elif check is None:
@@ -87,7 +87,7 @@ class Data:
 
             self._driver.update(place.user, place.host, place.store, change)
 
-    def append(self, place: Place, item: Value, size: int, check: Check | None = None) -> None:
+    def append(self, place: StoreKey, item: Value, size: int, check: Check | None = None) -> None:
         """Add an item, of `size` bytes, to the list; the table is kept.
 
         `check` and the change are atomic; without `check`, appending is fast.
@@ -96,7 +96,7 @@ class Data:
         with self._usage.appending(place, size):
             self._append(place, item, check)
 
-    def _append(self, place: Place, item: Value, check: Check | None) -> None:
+    def _append(self, place: StoreKey, item: Value, check: Check | None) -> None:
         if check is None:
             self._driver.list_append(place.user, place.host, place.store, item)
             return
@@ -108,7 +108,7 @@ class Data:
 
         self._driver.list_update(place.user, place.host, place.store, change)
 
-    def remove(self, place: Place, check: Check | None = None) -> None:
+    def remove(self, place: StoreKey, check: Check | None = None) -> None:
         """Remove table and list, if there are any. `check` and the removal of what was checked are atomic."""
         if self._is_account(place):
             self._remove_account(place, check)
@@ -121,7 +121,7 @@ class Data:
         self._usage.removed(place)
         _call(self._changed, place)
 
-    def _remove_checked(self, place: Place, check: Check) -> None:
+    def _remove_checked(self, place: StoreKey, check: Check) -> None:
         tables: list[bool] = []
 
         def seen(content: Value | None) -> None:
@@ -134,10 +134,10 @@ class Data:
         checked = self._list_check(place, check)
         self._driver.list_update(place.user, place.host, place.store, lambda items: None if gone else checked(items))
 
-    def _is_account(self, place: Place) -> bool:
+    def _is_account(self, place: StoreKey) -> bool:
         return place.store == ACCOUNTS and place.host == self._accounts.domain
 
-    def _remove_account(self, place: Place, check: Check | None) -> None:
+    def _remove_account(self, place: StoreKey, check: Check | None) -> None:
         """Remove the account as a whole; without an account there is nothing of that name."""
         if check is not None:
             checked = self._table_check(place, check)
@@ -153,11 +153,11 @@ class Data:
         else:
             self._driver.list_store(place.user, place.host, place.store, [])
 
-    def _table_check(self, place: Place, check: Check) -> Callable[[Table | None], None]:
+    def _table_check(self, place: StoreKey, check: Check) -> Callable[[Table | None], None]:
         """The check for a change of the table: the content of the store may be a list."""
         return lambda table: check(self.items(place) if table is None else table)
 
-    def _list_check(self, place: Place, check: Check) -> Callable[[list[Value] | None], None]:
+    def _list_check(self, place: StoreKey, check: Check) -> Callable[[list[Value] | None], None]:
         """The check for a change of the list: the content of the store may be a table."""
 
         def checked(items: list[Value] | None) -> None:
@@ -166,11 +166,11 @@ class Data:
 
         return checked
 
-    def stores(self, place: Place) -> list[tuple[str, str]]:
+    def stores(self, place: StoreKey) -> list[tuple[str, str]]:
         """The stores of the account, by name, each with its kind: keyval, list or archive."""
         return sorted((store, sort) for store, sort in self._driver.stores(place.user, place.host) if store != USAGE)
 
 
-def _call(by_store: Mapping[str, OfAccount], place: Place) -> None:
+def _call(by_store: Mapping[str, OfAccount], place: StoreKey) -> None:
     if place.store in by_store:
         by_store[place.store](JID(place.user, place.host, ""))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from drivers import Driver
-from xmpp_rest.auth.credentials import Caller
-from xmpp_rest.auth.grants import GRANTS
+from xmpp_rest.auth.caller import Caller
+from xmpp_rest.auth.prosody_tokens import GRANTS
 from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.roles import ROLES, ROLES_13, administers
 from xmpp_rest.auth.scopes import ADMIN_SCOPE
@@ -18,7 +18,7 @@ from xmpp_rest.protocol.jid import JID
 USAGE = "data_usage"  # the store of an account's usage of all others
 
 
-class Place(NamedTuple):
+class StoreKey(NamedTuple):
     """A store, or with an empty name all stores, of an account. Names are not prepared."""
 
     host: str
@@ -79,7 +79,7 @@ class DataRights:
         """Whether this domain is hosted here."""
         return host in self._domains
 
-    def refusal(self, caller: Caller, place: Place, *, change: bool) -> str | None:
+    def refusal(self, caller: Caller, place: StoreKey, *, change: bool) -> str | None:
         """The reason why the caller may not read this store, or `change` it; None if it may. Raises StorageError."""
         if place.host not in self._domains:
             return "The domain is not hosted here"
@@ -100,7 +100,7 @@ class DataRights:
     def _by_role(self, caller: Caller, host: str) -> bool:
         return caller.may_administer and caller.jid.domain == host and administers(self._driver, caller.jid.local, host)
 
-    def _not_by_role(self, place: Place, level: Level, change: bool) -> str | None:
+    def _not_by_role(self, place: StoreKey, level: Level, change: bool) -> str | None:
         """The reason why an administrator by role may not: it must not gain the rights of a configured one."""
         if change and not level.by_role:
             return f"Only configured administrators ([auth] admins) write the store {place.store!r}"
@@ -109,7 +109,7 @@ class DataRights:
         return None
 
 
-def _why_not_own(caller: Caller, place: Place, level: Level) -> str:
+def _why_not_own(caller: Caller, place: StoreKey, level: Level) -> str:
     if not level.reads:
         return f"The store {place.store!r} is the gateway's own"
     what = f"open the store {place.store!r}" if caller.is_account else "act as the account"

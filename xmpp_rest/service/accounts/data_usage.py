@@ -16,8 +16,8 @@ from operator import add
 from threading import Lock
 
 from drivers import Driver, Table
-from xmpp_rest.config.table import Data as Limits
-from xmpp_rest.service.accounts.data_rights import USAGE, Place
+from xmpp_rest.config.table import DataSettings
+from xmpp_rest.service.accounts.data_rights import USAGE, StoreKey
 
 TABLE, LIST = "table", "list"
 UNIT = 4096  # bytes
@@ -25,7 +25,7 @@ BLOCK = 16_384  # bytes that are reserved for a list at once
 REMEMBERED = 10_000  # stores, of each process
 RECOUNT = 60.0  # at least this many seconds between two counts of a list
 
-Row = tuple[Place, str]
+Row = tuple[StoreKey, str]
 
 
 class OverLimit(Exception):
@@ -35,19 +35,19 @@ class OverLimit(Exception):
 class Usage:
     """The usage of accounts. Methods raise OverLimit and StorageError."""
 
-    def __init__(self, driver: Driver, limits: Limits) -> None:
+    def __init__(self, driver: Driver, limits: DataSettings) -> None:
         self._driver = driver
         self._limits = limits
         self._lock = Lock()
         self._known: OrderedDict[Row, int] = OrderedDict()  # the recorded size of a table, or the rest of a list's block, in this process
-        self._counted: OrderedDict[Place, float] = OrderedDict()  # monotonic time
+        self._counted: OrderedDict[StoreKey, float] = OrderedDict()  # monotonic time
 
-    def configure(self, limits: Limits) -> None:
+    def configure(self, limits: DataSettings) -> None:
         """Set new limits."""
         self._limits = limits
 
     @contextmanager
-    def replacing(self, place: Place, table: Table | None, size: int) -> Iterator[None]:
+    def replacing(self, place: StoreKey, table: Table | None, size: int) -> Iterator[None]:
         """The context of a write of a store's table, of `size` bytes (0: it is removed)."""
         limits, row, rounded = self._limits, (place, TABLE), -(-size // UNIT) * UNIT
         if isinstance(table, dict) and len(table) > limits.members_limit:
@@ -64,7 +64,7 @@ class Usage:
         self._set(row, rounded)
 
     @contextmanager
-    def appending(self, place: Place, size: int) -> Iterator[None]:
+    def appending(self, place: StoreKey, size: int) -> Iterator[None]:
         """The context of an addition of `size` bytes to a store's list."""
         row = (place, LIST)
         if not self._take(row, size):
@@ -75,7 +75,7 @@ class Usage:
             self._put_back(row, size)
             raise
 
-    def removed(self, place: Place) -> None:
+    def removed(self, place: StoreKey) -> None:
         """Record that the store is empty."""
         noted = self._driver.load(place.user, place.host, USAGE) or ()
         for row in ((place, TABLE), (place, LIST)):
@@ -84,7 +84,7 @@ class Usage:
             with self._lock:
                 self._known.pop(row, None)
 
-    def _grow(self, place: Place, size: int) -> None:
+    def _grow(self, place: StoreKey, size: int) -> None:
         """Reserve a block for the list; only `size` bytes if the limits allow no more."""
         row = (place, LIST)
         for block in (max(BLOCK, size), size):
@@ -97,7 +97,7 @@ class Usage:
         self._recount(place)
         self._note(row, partial(add, size))
 
-    def _recount(self, place: Place) -> None:
+    def _recount(self, place: StoreKey) -> None:
         """Recount the list, unless that was done recently."""
         now = time.monotonic()
         with self._lock:
@@ -153,7 +153,7 @@ class Usage:
             self._set(row, self._get(row, 0) + size)
 
 
-def _require(limits: Limits, store: str, noted: dict[str, int]) -> None:
+def _require(limits: DataSettings, store: str, noted: dict[str, int]) -> None:
     """Raise OverLimit if the sizes exceed the limits."""
     of_store = sum(bytes_ for name, bytes_ in noted.items() if name.rpartition(":")[0] == store)
     if of_store > limits.store_limit:

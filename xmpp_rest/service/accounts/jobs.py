@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from drivers import Driver, StorageError, Table
-from xmpp_rest.errors import ERRORS, GatewayError, of_storage
+from xmpp_rest.errors import ERRORS, GatewayError, storage_failed
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ DEAD = 30.0  # seconds without a heartbeat after which a job counts as dead
 RUNNING, DONE, ABORTED, FAILED = "running", "done", "aborted", "failed"
 
 
-class Progress(NamedTuple):
+class JobProgress(NamedTuple):
     """The progress of a job: one of the four states, the number of removed items, and the error."""
 
     state: str
@@ -53,7 +53,7 @@ class Jobs:
             raise
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
 
-    def progress(self, name: str) -> Progress | None:
+    def progress(self, name: str) -> JobProgress | None:
         """The progress of the last job of this name; None if there has been none."""
         jobs = self._driver.load(None, self._domain, STORE)
         row = jobs.get(name) if isinstance(jobs, dict) else None
@@ -86,7 +86,7 @@ class Jobs:
 
     def _fail(self, name: str, count: int, error: Exception) -> None:
         """Record the error, as far as clients may see it."""
-        text = of_storage(error) if isinstance(error, StorageError) else ERRORS["internal"].text
+        text = storage_failed(error).text if isinstance(error, StorageError) else ERRORS["internal"].text
         try:
             self._note(name, FAILED, count, text)
         except Exception as e:
@@ -119,10 +119,10 @@ def _row(state: str, count: int, error: str = "") -> dict[str, Any]:
     return {"state": state, "count": count, "error": error, "at": time.time()}
 
 
-def _progress(row: Any) -> Progress:
+def _progress(row: Any) -> JobProgress:
     if not isinstance(row, dict):
-        return Progress(DONE)
-    progress = Progress(str(row.get("state", DONE)), int(row.get("count", 0)), str(row.get("error", "")))
+        return JobProgress(DONE)
+    progress = JobProgress(str(row.get("state", DONE)), int(row.get("count", 0)), str(row.get("error", "")))
     if progress.state == RUNNING and time.time() - float(row.get("at", 0)) > DEAD:
         return progress._replace(state=FAILED, error="its process has ended")
     return progress

@@ -24,7 +24,7 @@ _LAST = ArchiveQuery(limit=1, newest_first=True)
 _MEMBERS = ("owner", "publisher", "member")
 
 
-class Item(NamedTuple):
+class PublishedItem(NamedTuple):
     """A published item: its id, publisher and payload."""
 
     id: str
@@ -39,17 +39,17 @@ class Pep:
         self._driver = driver
         self._roster = roster
 
-    def last(self, account: JID, node: str, identifier: str = "") -> Item | None:
+    def last(self, account: JID, node: str, identifier: str = "") -> PublishedItem | None:
         """The last item, or the one of this id; None if there is none, or it is unreadable."""
         query = ArchiveQuery(ids=(identifier,), limit=1, newest_first=True) if identifier else _LAST
         for item in self._driver.archive_find(account.local, account.domain, _store(node), query):
             try:
-                return Item(item.id, item.with_, parse_stored(item.stanza))
+                return PublishedItem(item.id, item.with_, parse_stored(item.stanza))
             except BadXML as e:
                 log.info("the last item of %s at %s cannot be read: %s", node, account, e)
         return None
 
-    def replace(self, account: JID, node: str, item: Item) -> None:
+    def replace(self, account: JID, node: str, item: PublishedItem) -> None:
         """Replace the item with the same id. Raises BadXML."""
         store, text = _store(node), serialise(item.payload)
         self._driver.archive_append(account.local, account.domain, store, text, when=int(time.time()), with_=item.publisher, key=item.id)

@@ -11,7 +11,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import AVATAR_DATA, AVATAR_METADATA, NICK
 from xmpp_rest.protocol.vcard4 import CARD4, PHOTO, TEMP, as_temp, changed, same
-from xmpp_rest.service.accounts.pep import Item, Pep
+from xmpp_rest.service.accounts.pep import Pep, PublishedItem
 
 CARD = "urn:xmpp:vcard4"  # the node
 
@@ -76,7 +76,7 @@ class PublishedCards:
             self._pep.replace(account, CARD, item._replace(payload=changed(item.payload, wanted)))
             return True
 
-    def _item(self, account: JID, reader: JID) -> Item | None:
+    def _item(self, account: JID, reader: JID) -> PublishedItem | None:
         item = self._visible(account, CARD, reader)
         return item if item and item.payload.tag == CARD4 else None
 
@@ -87,7 +87,7 @@ class PublishedCards:
             SubElement(card, f"{{{TEMP}}}NICKNAME").text = item.payload.text
         return card
 
-    def _visible(self, account: JID, node: str, reader: JID, identifier: str = "") -> Item | None:
+    def _visible(self, account: JID, node: str, reader: JID, identifier: str = "") -> PublishedItem | None:
         item = self._pep.last(account, node, identifier)
         return item if item and self._pep.may_see(account, node, reader) else None
 

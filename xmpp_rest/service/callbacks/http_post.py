@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 import urllib3
 
 from xmpp_rest import __version__
-from xmpp_rest.config.table import Callback
+from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.http.encodings import BadEncoding, TooLong, UnknownEncoding, coding_of, decode
 from xmpp_rest.protocol.codecs import CODECS, REPLY_TYPES
 from xmpp_rest.protocol.languages import language_tag
@@ -64,7 +64,7 @@ class Probed(NamedTuple):
 class Webhook:
     """The URL of one callback. Safe to be used by several threads."""
 
-    def __init__(self, settings: Callback) -> None:
+    def __init__(self, settings: CallbackSettings) -> None:
         self.content_type = settings.content_type
         """How stanzas are written; changed by a probe."""
         self._timeout = settings.timeout

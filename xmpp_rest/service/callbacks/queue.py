@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.config.table import Callback
+from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
@@ -43,7 +43,9 @@ def event_of(to: JID) -> str:
 class CallbackService:
     """The stanzas of one callback. Owned by `Callbacks`; `start()` and `stop()` are called once each."""
 
-    def __init__(self, name: str, settings: Callback, router: Router, dead: DeadLetters, folder: Path, incidents: Incidents) -> None:
+    def __init__(
+        self, name: str, settings: CallbackSettings, router: Router, dead: DeadLetters, folder: Path, incidents: Incidents
+    ) -> None:
         self.name = name
         self.settings = settings
         self.dead = dead

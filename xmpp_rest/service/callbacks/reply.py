@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.protocol.codecs import CODECS, TEXT, BadStanzaAddress, Codec, UnreadableStanza, media_type
+from xmpp_rest.protocol.codecs import CODECS, TEXT, BadStanzaAddress, StanzaCodec, UnreadableStanza, media_type
 from xmpp_rest.protocol.conditions import StanzaError, error_of_status
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER, PUBSUB_EVENT, RECEIPTS, XML_LANG
@@ -107,7 +107,7 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
     return reply, ""
 
 
-def _read(codec: Codec, body: bytes) -> Element:
+def _read(codec: StanzaCodec, body: bytes) -> Element:
     try:
         return codec.read(body)
     except BadStanzaAddress as e:  # it goes to the sender, whatever it says

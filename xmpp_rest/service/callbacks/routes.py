@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.config.table import Callback
+from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.processes.on_leader import on_leader
@@ -27,7 +27,7 @@ class Callbacks:
 
     def __init__(
         self,
-        callbacks: Mapping[str, Callback],
+        callbacks: Mapping[str, CallbackSettings],
         router: Router,
         dead: DeadLetters,
         folder: Path,

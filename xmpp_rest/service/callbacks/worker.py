@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
-from xmpp_rest.config.table import Callback
+from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.backoff import Backoff
@@ -48,7 +48,7 @@ class Carrier:
     Whatever is raised on the way, a stanza is answered, or kept as a dead letter, or comes again.
     """
 
-    def __init__(self, name: str, settings: Callback, router: Router, dead: DeadLetters, take: Take, incidents: Incidents) -> None:
+    def __init__(self, name: str, settings: CallbackSettings, router: Router, dead: DeadLetters, take: Take, incidents: Incidents) -> None:
         self._name = name
         self._settings = settings
         self._router = router

@@ -27,7 +27,7 @@ _RESERVED = frozenset(("__array", "__hash"))  # of every table (drivers)
 Blocked = frozenset[JID]
 
 
-class Change(NamedTuple):
+class BlockListChange(NamedTuple):
     """The blocked addresses before and after a change."""
 
     before: Blocked
@@ -95,7 +95,7 @@ class BlockLists:
     def _forget(self, account: JID) -> None:
         self._remembered.pop(account, None)
 
-    def block(self, account: JID, jids: Iterable[JID]) -> Change:
+    def block(self, account: JID, jids: Iterable[JID]) -> BlockListChange:
         """Add addresses. Raises GatewayError, blocklist-full; then none is added."""
         new = {str(jid) for jid in jids}
 
@@ -109,7 +109,7 @@ class BlockLists:
 
         return self._change(account, add)
 
-    def unblock(self, account: JID, jids: Iterable[JID] | None) -> Change:
+    def unblock(self, account: JID, jids: Iterable[JID] | None) -> BlockListChange:
         """Remove addresses; None: all of them. Those that are not blocked are ignored."""
         gone = None if jids is None else frozenset(jids)
 
@@ -118,15 +118,15 @@ class BlockLists:
 
         return self._change(account, remove)
 
-    def _change(self, account: JID, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
-        changes: list[Change] = []
+    def _change(self, account: JID, change: Callable[[dict[str, Any]], dict[str, Any]]) -> BlockListChange:
+        changes: list[BlockListChange] = []
 
         def work(old: Table | None) -> Table:
             table = dict(old) if isinstance(old, dict) else {}
             about = table.pop("__hash", None)
             table.pop("__array", None)
             after = change(table)
-            changes[:] = [Change(_blocked(table), _blocked(after))]  # a driver may run this again
+            changes[:] = [BlockListChange(_blocked(table), _blocked(after))]  # a driver may run this again
             return {"__hash": _noted(about), **after}
 
         self._driver.update(account.local, account.domain, STORE, work)

@@ -11,7 +11,7 @@ from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import BLOCKING
 from xmpp_rest.protocol.stanza import child, is_request, make, new_id, refusal, result
-from xmpp_rest.service.contacts.block_lists import BlockLists, Change, can_be_kept, matches
+from xmpp_rest.service.contacts.block_lists import BlockListChange, BlockLists, can_be_kept, matches
 from xmpp_rest.service.contacts.contact import without_request
 from xmpp_rest.service.contacts.presence import Presences
 from xmpp_rest.service.contacts.roster import Roster
@@ -83,7 +83,7 @@ class BlockingQueries:
 
     # -- what contacts see of it
 
-    def _hide(self, owner: JID, change: Change) -> None:
+    def _hide(self, owner: JID, change: BlockListChange) -> None:
         """Send unavailable to contacts who could see the account, and drop their pending requests."""
         contacts = [c for c in self._roster.contacts(owner) if matches(change.after, c.jid) and not matches(change.before, c.jid)]
         for contact in contacts:
@@ -95,7 +95,7 @@ class BlockingQueries:
         for jid in visible + self._resources(owner, change.after - change.before, change.after):
             self._presences.hide(owner, jid, asked=False)
 
-    def _show(self, owner: JID, change: Change) -> None:
+    def _show(self, owner: JID, change: BlockListChange) -> None:
         """Send the presence to contacts who may see the account again."""
         if not self._presences.of(owner):
             return

@@ -11,7 +11,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import ROSTER
 from xmpp_rest.protocol.stanza import child
-from xmpp_rest.service.contacts.subscriptions import INBOUND, OUTBOUND, STRANGER, Side, State, moved
+from xmpp_rest.service.contacts.subscriptions import INBOUND, OUTBOUND, STRANGER, Side, SubscriptionState, moved
 
 Request = dict[str, Any] | bool
 
@@ -21,7 +21,7 @@ class Contact:
     """One contact of an account, or an address that only asks (`listed` is False: no roster item yet, RFC 6121 §3.1.3)."""
 
     jid: JID
-    state: State = STRANGER
+    state: SubscriptionState = STRANGER
     name: str = ""
     groups: tuple[str, ...] = ()
     approved: bool = False  # in advance (RFC 6121 §3.4)

@@ -19,8 +19,8 @@ from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.contacts.contact import Contact, as_item, item_of, received, sent
 from xmpp_rest.service.contacts.presence import Presences, addressed
-from xmpp_rest.service.contacts.roster import Change, Edit, Roster
-from xmpp_rest.service.contacts.subscriptions import KINDS, OUTBOUND, STRANGER, Side, State
+from xmpp_rest.service.contacts.roster import Edit, Roster, RosterChange
+from xmpp_rest.service.contacts.subscriptions import KINDS, OUTBOUND, STRANGER, Side, SubscriptionState
 
 log = logging.getLogger(__name__)
 
@@ -215,14 +215,14 @@ class Contacts:
             if contact.state.to is Side.YES and first:
                 self._presences.forward(make("presence", from_=str(sender), type_="probe"), contact.jid)
 
-    def _show_change(self, owner: JID, jid: JID, before: State, after: State) -> None:
+    def _show_change(self, owner: JID, jid: JID, before: SubscriptionState, after: SubscriptionState) -> None:
         """Send the presence, or unavailable, to a contact that may now see it, or not any more (RFC 6121 §3.1.5, §3.2.1)."""
         if before.from_ is not Side.YES and after.from_ is Side.YES:
             self._presences.show(owner, jid.bare)
         elif before.from_ is Side.YES and after.from_ is not Side.YES:
             self._presences.hide(owner, jid.bare)
 
-    def _send(self, owner: JID, jid: JID, stanza: Element, change: Change) -> None:
+    def _send(self, owner: JID, jid: JID, stanza: Element, change: RosterChange) -> None:
         """Send a stanza from bare to bare address (RFC 6121 §3.1.2). If that fails, the change is undone."""
         try:
             self._router.send(addressed(stanza, from_=str(owner), to_=str(jid.bare)))
@@ -230,7 +230,7 @@ class Contacts:
             self._roster.change(owner, jid, lambda _: change.before)
             raise
 
-    def _pushed(self, owner: JID, change: Change) -> None:
+    def _pushed(self, owner: JID, change: RosterChange) -> None:
         before, after = as_item(change.before), as_item(change.after)
         if before != after:
             query = child(f"{{{ROSTER}}}query", ver=str(change.version))
@@ -243,5 +243,5 @@ def _always(contact: Contact) -> Edit:
     return lambda _: contact
 
 
-def _states(change: Change) -> tuple[State, State]:
+def _states(change: RosterChange) -> tuple[SubscriptionState, SubscriptionState]:
     return change.before.state if change.before else STRANGER, change.after.state if change.after else STRANGER

@@ -14,7 +14,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.service.contacts.contact import Contact
-from xmpp_rest.service.contacts.subscriptions import SUBSCRIPTIONS, Side, State
+from xmpp_rest.service.contacts.subscriptions import SUBSCRIPTIONS, Side, SubscriptionState
 
 ROSTER = "roster"
 MAX_CONTACTS = 10_000
@@ -25,7 +25,7 @@ _RESERVED = _RESERVED_KEYS | {"pending"}
 Entries = dict[str, Any]
 
 
-class Change(NamedTuple):
+class RosterChange(NamedTuple):
     """The contact before and after a change, and the roster's version after it."""
 
     before: Contact | None
@@ -55,7 +55,7 @@ class Roster:
         entries = _entries(self._driver.load(owner.local, owner.domain, ROSTER))
         return _version(entries), [c for c in _contacts(entries) if c.listed]
 
-    def change(self, owner: JID, jid: JID, edit: Edit) -> Change:
+    def change(self, owner: JID, jid: JID, edit: Edit) -> RosterChange:
         """Replace the contact `jid` by the result of `edit` (None: remove it), atomically.
 
         `edit` must not write to the storage; if it raises, nothing is changed.
@@ -64,12 +64,12 @@ class Roster:
         (change,) = self.change_all(owner, {jid.bare: edit})
         return change
 
-    def change_all(self, owner: JID, edits: Mapping[JID, Edit]) -> list[Change]:
+    def change_all(self, owner: JID, edits: Mapping[JID, Edit]) -> list[RosterChange]:
         """As `change` for each of these bare addresses, atomically."""
         for jid in edits:
             if str(jid) in _RESERVED:
                 raise GatewayError("bad-contact", f"{jid} cannot be a contact: the storage uses that word for something else")
-        changes: list[Change] = []
+        changes: list[RosterChange] = []
 
         def work(table: Table | None) -> Table:
             entries = _entries(table)
@@ -80,13 +80,13 @@ class Roster:
         return changes
 
 
-def _change(entries: Entries, jid: JID, edit: Edit) -> Change:
+def _change(entries: Entries, jid: JID, edit: Edit) -> RosterChange:
     before = _contact(entries, jid)
     after = edit(before)
     if after != before:
         _refuse_too_many(entries, before, after)
         _write(entries, jid, after)
-    return Change(before, after, _version(entries))
+    return RosterChange(before, after, _version(entries))
 
 
 def _entries(table: Table | None) -> Entries:
@@ -129,10 +129,10 @@ def _contact(entries: Entries, jid: JID) -> Contact | None:
     """The contact in a table. Invalid parts are left out: the account may write anything to its store."""
     item, request = entries.get(str(jid)), _meta(entries)["pending"].get(str(jid))
     if not isinstance(item, dict):
-        return Contact(jid, State(from_=Side.ASKED), listed=False, request=request) if request else None
+        return Contact(jid, SubscriptionState(from_=Side.ASKED), listed=False, request=request) if request else None
     to, from_ = SUBSCRIPTIONS.get(str(item.get("subscription")), (False, False))
     asked = Side.ASKED if item.get("ask") == "subscribe" else Side.NONE
-    state = State(Side.YES if to else asked, Side.YES if from_ else Side.ASKED if request else Side.NONE)
+    state = SubscriptionState(Side.YES if to else asked, Side.YES if from_ else Side.ASKED if request else Side.NONE)
     groups = item.get("groups")
     return Contact(
         jid,

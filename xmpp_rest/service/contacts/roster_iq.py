@@ -21,7 +21,7 @@ MAX_GROUPS = 100
 _RESERVED = frozenset(("__array", "__hash"))  # reserved by the storage
 
 
-class Refused(Exception):
+class RosterRefused(Exception):
     """A roster set is refused (RFC 6121 §2.3.3)."""
 
     def __init__(self, condition: str, text: str) -> None:
@@ -43,7 +43,7 @@ class RosterQueries:
             return result(stanza, self._get(stanza[0], to))
         try:
             self._set(stanza[0], to)
-        except Refused as e:
+        except RosterRefused as e:
             return refusal(stanza, e.error)
         except GatewayError as e:
             return refusal(stanza, StanzaError(e.row.type, e.row.condition, e.text))
@@ -59,15 +59,15 @@ class RosterQueries:
 
     def _set(self, query: Element, owner: JID) -> None:
         if len(query) != 1 or query[0].tag != ITEM:
-            raise Refused("bad-request", "a roster set has exactly one item (RFC 6121 §2.1.5)")
+            raise RosterRefused("bad-request", "a roster set has exactly one item (RFC 6121 §2.1.5)")
         item = query[0]
         try:
             jid = parse_jid(item.get("jid", ""))
         except InvalidJID as e:
-            raise Refused("jid-malformed", str(e)) from e
+            raise RosterRefused("jid-malformed", str(e)) from e
         if item.get("subscription") == "remove":
             if not self._contacts.remove(owner, jid):
-                raise Refused("item-not-found", f"{jid} is not in the roster")
+                raise RosterRefused("item-not-found", f"{jid} is not in the roster")
             return
         self._contacts.add(owner, jid, _checked_text(item.get("name", "")), _groups(item))
 
@@ -75,13 +75,13 @@ class RosterQueries:
 def _groups(item: Element) -> tuple[str, ...]:
     groups = [_checked_text(group.text or "") for group in item.iterfind(GROUP)]
     if len(set(groups)) != len(groups):
-        raise Refused("bad-request", "a group is listed twice")
+        raise RosterRefused("bad-request", "a group is listed twice")
     if "" in groups or len(groups) > MAX_GROUPS or _RESERVED & set(groups):
-        raise Refused("not-acceptable", f"a group has a name, and a contact is in at most {MAX_GROUPS} groups")
+        raise RosterRefused("not-acceptable", f"a group has a name, and a contact is in at most {MAX_GROUPS} groups")
     return tuple(groups)
 
 
 def _checked_text(text: str) -> str:
     if len(text.encode()) > MAX_TEXT:
-        raise Refused("not-acceptable", f"names end at {MAX_TEXT} bytes")
+        raise RosterRefused("not-acceptable", f"names end at {MAX_TEXT} bytes")
     return text

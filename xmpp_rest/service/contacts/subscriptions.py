@@ -19,7 +19,7 @@ class Side(Enum):
     YES = "yes"
 
 
-class State(NamedTuple):
+class SubscriptionState(NamedTuple):
     """Both directions, seen from the account."""
 
     to: Side = Side.NONE  # the account sees the contact's presence
@@ -41,10 +41,10 @@ _ASKS = {(False, False): "none", (True, False): "out", (False, True): "in", (Tru
 SUBSCRIPTIONS = {word: sides for sides, word in _SUBSCRIPTIONS.items()}
 """Word → (whether the account sees the contact, whether the contact sees the account)."""
 
-STRANGER = State()
+STRANGER = SubscriptionState()
 
 
-class Row(NamedTuple):
+class Transition(NamedTuple):
     """One table of the appendix: the side that changes, its steps, and whether the stanza is passed on without a change."""
 
     side: Literal["to", "from_"]
@@ -56,22 +56,22 @@ _ASK = {Side.NONE: Side.ASKED}
 _GRANT = {Side.ASKED: Side.YES}
 _END = {Side.ASKED: Side.NONE, Side.YES: Side.NONE}
 
-OUTBOUND: dict[str, Row] = {  # A.2: the account sends it
-    "subscribe": Row("to", _ASK, always=True),
-    "unsubscribe": Row("to", _END, always=True),
-    "subscribed": Row("from_", _GRANT),
-    "unsubscribed": Row("from_", _END),
+OUTBOUND: dict[str, Transition] = {  # A.2: the account sends it
+    "subscribe": Transition("to", _ASK, always=True),
+    "unsubscribe": Transition("to", _END, always=True),
+    "subscribed": Transition("from_", _GRANT),
+    "unsubscribed": Transition("from_", _END),
 }
-INBOUND: dict[str, Row] = {  # A.3: the account receives it
-    "subscribe": Row("from_", _ASK),
-    "unsubscribe": Row("from_", _END),
-    "subscribed": Row("to", _GRANT),
-    "unsubscribed": Row("to", _END),
+INBOUND: dict[str, Transition] = {  # A.3: the account receives it
+    "subscribe": Transition("from_", _ASK),
+    "unsubscribe": Transition("from_", _END),
+    "subscribed": Transition("to", _GRANT),
+    "unsubscribed": Transition("to", _END),
 }
 KINDS = frozenset(OUTBOUND)
 
 
-def moved(state: State, row: Row) -> State:
+def moved(state: SubscriptionState, row: Transition) -> SubscriptionState:
     """The state after the stanza of this row."""
     side: Side = getattr(state, row.side)
     return state._replace(**{row.side: row.steps.get(side, side)})

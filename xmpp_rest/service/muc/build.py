@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers import Driver
-from xmpp_rest.config.table import Conference as Settings
+from xmpp_rest.config.table import ConferenceSettings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
@@ -37,7 +37,7 @@ def conference(
     router: Router,
     archive: Archive,
     clock: MonotonicClock,
-    settings: Settings,
+    settings: ConferenceSettings,
     incidents: Incidents,
     remote: Remote,
     may_bring: MayBring = lambda _actor, _user: True,

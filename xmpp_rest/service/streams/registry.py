@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from drivers import ItemNotFound
-from xmpp_rest.config.table import Streams as Bounds
+from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.on_leader import on_leader
@@ -43,7 +43,7 @@ def _nobody_minds(stream: Stream) -> None:
 class Streams:
     """Hands events to the streams of their owner, in all processes. Knows nothing of HTTP, holds no thread; `stop()` ends all streams."""
 
-    def __init__(self, archive: Archive, bounds: Bounds, waits: Waits, remote: Remote, incidents: Incidents | None = None) -> None:
+    def __init__(self, archive: Archive, bounds: StreamSettings, waits: Waits, remote: Remote, incidents: Incidents | None = None) -> None:
         """`waits`: each stream waits for what happens, and holds a thread meanwhile."""
         self._archive = archive
         self._size = bounds.queue_size

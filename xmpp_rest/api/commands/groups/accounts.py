@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from xmpp_rest.api.commands.errors import Failure, failure, not_found, rejected
+from xmpp_rest.api.commands.errors import CommandFailure, failure, not_found, rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.auth.throttle import parse_network
@@ -41,7 +41,7 @@ def register(services: Services, user: str, host: str, password: str) -> str:
     return f"User {user}@{host} successfully registered"
 
 
-def _not_registered(error: GatewayError, name: str, node: str) -> Failure:
+def _not_registered(error: GatewayError, name: str, node: str) -> CommandFailure:
     if error.name == "account-exists":
         return failure(409, EXISTS, f"User {name} already registered")
     reason = REASONS.get(error.name, error.text)

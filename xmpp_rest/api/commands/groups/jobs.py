@@ -22,7 +22,7 @@ SENTENCES = {
 
 
 def before(days: int) -> float:
-    """Unix time so many days ago. Raises Failure."""
+    """Unix time so many days ago. Raises CommandFailure."""
     if days < 0:
         raise rejected("Invalid number of days")
     return time.time() - min(days, MAX_DAYS) * DAY
@@ -31,7 +31,7 @@ def before(days: int) -> float:
 def start(
     services: Services, name: str, owners: Callable[[], list[JID]], remove: Callable[[JID, int], int], batch_size: int, rate: int
 ) -> str:
-    """Remove with `remove(owner, limit)` in steps of `batch_size`, `rate` items a minute. Raises Failure."""
+    """Remove with `remove(owner, limit)` in steps of `batch_size`, `rate` items a minute. Raises CommandFailure."""
     if batch_size < 1 or rate < 1:
         raise rejected("Batch size and rate must be positive")
     left = owners()

@@ -73,7 +73,7 @@ def _stanza(text: str) -> Element:
 
 
 def _require_sense(stanza: Element) -> None:
-    """Raises Failure for what no server would pass on: it would be lost, and the command must not say that it was sent."""
+    """Raises CommandFailure for what no server would pass on: it would be lost, and the command must not say that it was sent."""
     kind = stanza.get("type")
     if stanza.tag == "iq" and stanza.get("id") is None:  # RFC 6120 §8.2.3
         raise rejected("An iq needs the attribute id")

@@ -18,7 +18,7 @@ NO_SERVICE = "Unknown host passed in 'service'"
 
 
 def conference(services: Services, service: str, complaint: str = NO_SERVICE) -> Conference:
-    """The service of this name. Raises Failure, with the complaint, where there is none."""
+    """The service of this name. Raises CommandFailure, with the complaint, where there is none."""
     rooms = services.gateway.parts.conference
     if rooms is None:
         raise rejected(complaint, "There are no rooms here: [gateway] conference_domain is empty")
@@ -28,7 +28,7 @@ def conference(services: Services, service: str, complaint: str = NO_SERVICE) ->
 
 
 def conferences(services: Services, service: str) -> list[Conference]:
-    """The service of this name, or all. Raises Failure where there is none."""
+    """The service of this name, or all. Raises CommandFailure where there is none."""
     if service == ANY:
         return [services.gateway.parts.conference] if services.gateway.parts.conference else []
     return [conference(services, service)]
@@ -45,7 +45,7 @@ def domain(text: str) -> str:
 
 @contextmanager
 def refusing(**texts: str) -> Iterator[None]:
-    """What the command says about errors of the service, by their name with `_` for `-`. Raises Failure."""
+    """What the command says about errors of the service, by their name with `_` for `-`. Raises CommandFailure."""
     try:
         yield
     except GatewayError as e:
@@ -56,7 +56,7 @@ def refusing(**texts: str) -> Iterator[None]:
 
 
 def require_no_bot(services: Services, users: Iterable[JID]) -> None:
-    """Only administrators bring a bot into a room, whatever other rights permit the command. Raises Failure, 403."""
+    """Only administrators bring a bot into a room, whatever other rights permit the command. Raises CommandFailure, 403."""
     call = g.get("call") if has_app_context() else None
     asker = call.asker if call is not None else None
     if call is None or (asker and asker.admin):  # the command line is an administrator's
@@ -67,7 +67,7 @@ def require_no_bot(services: Services, users: Iterable[JID]) -> None:
 
 
 def address(text: str, complaint: str) -> JID:
-    """The address that the text spells; the complaint where it spells none. Raises Failure."""
+    """The address that the text spells; the complaint where it spells none. Raises CommandFailure."""
     try:
         return parse_jid(text)
     except InvalidJID as e:
@@ -75,7 +75,7 @@ def address(text: str, complaint: str) -> JID:
 
 
 def user_at(user: str, host: str, complaint: str) -> JID:
-    """The bare address of `user` at `host`, wherever that is. Raises Failure."""
+    """The bare address of `user` at `host`, wherever that is. Raises CommandFailure."""
     try:
         if not user:
             raise rejected(complaint)

@@ -28,7 +28,7 @@ def _split(nodes: str) -> list[str]:
 
 
 def _read(room: str, user: str) -> tuple[JID, JID]:
-    """The addresses of a room and of a user, judged in this order. Raises Failure."""
+    """The addresses of a room and of a user, judged in this order. Raises CommandFailure."""
     where = address(room, BAD_ROOM)
     if not where.local:
         raise rejected(BAD_ROOM)
@@ -36,7 +36,7 @@ def _read(room: str, user: str) -> tuple[JID, JID]:
 
 
 def _service(services: Services, where: JID) -> Conference:
-    """The service that a room's address names. Raises Failure."""
+    """The service that a room's address names. Raises CommandFailure."""
     rooms = services.gateway.parts.conference
     if rooms is None or where.domain != rooms.domain:
         raise rejected(ABSENT)

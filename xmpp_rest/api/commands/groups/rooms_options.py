@@ -17,7 +17,7 @@ _PAIR = re.compile("[=:]")
 _NEXT = re.compile(r"[;,](?=[^;,=:@]+@[^;,=:@]+(?:[;,=:]|$)|\s*$)")
 
 
-class Wanted(NamedTuple):
+class RoomSetup(NamedTuple):
     """Options, affiliations (address, word) and subscribers (address, nick, nodes) of a new room."""
 
     options: dict[str, str]
@@ -25,12 +25,12 @@ class Wanted(NamedTuple):
     subscribers: list[list[Any]]
 
 
-def read(given: Given) -> Wanted:
-    """The options, with two that are lists taken apart. Raises Failure."""
+def read(given: Given) -> RoomSetup:
+    """The options, with two that are lists taken apart. Raises CommandFailure."""
     options = dict(given)
     affiliations = [_affiliation(part) for part in split(options.pop("affiliations", ""))]
     subscribers = [_subscriber(part) for part in _NEXT.split(options.pop("subscribers", "")) if part.strip()]
-    return Wanted(options, affiliations, subscribers)
+    return RoomSetup(options, affiliations, subscribers)
 
 
 def _affiliation(part: str) -> list[str]:

@@ -12,7 +12,7 @@ from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 from xmpp_rest.service.contacts.contact import Contact
-from xmpp_rest.service.contacts.subscriptions import SUBSCRIPTIONS, Side, State
+from xmpp_rest.service.contacts.subscriptions import SUBSCRIPTIONS, Side, SubscriptionState
 
 ANY = "any"
 # COMPAT ejabberd: `undefined` is what it says of contacts that a command has made
@@ -53,7 +53,7 @@ def add_rosteritem(
 
 
 def _item(jid: JID, nick: str, subs: str, groups: list[str]) -> Contact:
-    state = State(*(SIDES[sees] for sees in SUBSCRIPTIONS[subs]))
+    state = SubscriptionState(*(SIDES[sees] for sees in SUBSCRIPTIONS[subs]))
     return Contact(jid, state, nick, tuple(sorted(set(groups))))
 
 

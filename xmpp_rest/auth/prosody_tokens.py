@@ -25,8 +25,8 @@ _PREFIX = "secret-token:"  # RFC 8959
 _CONTENT = re.compile(rb"2;([^;]+);(.{18});(.+)", re.DOTALL)
 
 
-class Grants:
-    """The tokens of a Prosody at `domain`."""
+class ProsodyTokens:
+    """The tokens that a Prosody has issued at `domain`."""
 
     def __init__(self, driver: Driver, domain: str) -> None:
         self._driver = driver

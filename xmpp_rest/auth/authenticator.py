@@ -1,0 +1,224 @@
+"""Checks credentials against the accounts, tokens and secrets of the gateway: a table of schemes, and a checker for each."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from drivers import Driver
+from xmpp_rest.auth.authorization import BASIC, BEARER, Credentials, Policy, read_authorization
+from xmpp_rest.auth.caller import Caller, CallerKind, Denial, DenialReason
+from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.auth.prosody_tokens import ProsodyTokens
+from xmpp_rest.auth.record import ACCOUNTS, BANNED, Record
+from xmpp_rest.auth.scopes import ADMIN_SCOPE, Use, recipients
+from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.auth.tokens import Token, Tokens
+from xmpp_rest.protocol.jid import JID, InvalidJID
+from xmpp_rest.protocol.prep import PrepError, nameprep
+
+WRONG = Denial(DenialReason.WRONG)
+
+
+class AuthAttempt(NamedTuple):
+    """Credentials to be checked: from which address, by which policy, and for what."""
+
+    given: Credentials
+    address: str
+    policy: Policy
+    use: Use
+
+
+class Authenticator:
+    """Checks the credentials of requests against the account records of the hosted domain.
+
+    `secret`: what the server knows for the component; "" where there is none. `seen` is told of every account that authenticates.
+    """
+
+    def __init__(
+        self, driver: Driver, passwords: Passwords, throttle: Throttle, tokens: Tokens, *,
+        domain: str, admins: tuple[JID, ...], token: str, secret: str, seen: Callable[[JID], None],
+    ) -> None:  # fmt: skip
+        self._driver = driver
+        self._passwords = passwords
+        self._throttle = throttle
+        self._tokens = tokens
+        self._domain = domain
+        self._component = Caller(JID("", domain, ""), CallerKind.COMPONENT)
+        self._secret = secret.encode("utf-8", "surrogateescape")
+        self.configure(admins, token, throttle.limit)
+        self._prosody_tokens = ProsodyTokens(driver, domain)
+        self._seen = seen
+
+    def configure(self, admins: tuple[JID, ...], token: str, failures: int) -> None:
+        """Who administers, what the fixed token is, and how many wrong passwords there may be, from now on."""
+        self._admins = frozenset(admins)
+        self._token = token.partition(" ")[2].encode()
+        self._throttle.limit = failures
+
+    def check(self, field: str | None, address: str, policy: Policy, use: Use = Use.ACCOUNT) -> Caller | Denial:
+        """The caller whom the value of an Authorization field proves; `address` is the client's, for the throttle.
+
+        `use`: what the request is about, which the scopes of a token may not cover: then it is FORBIDDEN. Raises StorageError.
+        """
+        given = read_authorization(field, bare=policy.bare)
+        if given is None:
+            return Denial(DenialReason.MISSING)
+        scheme = SCHEMES.get(given.scheme)
+        return scheme.check(self, AuthAttempt(given, address, policy, use)) if scheme else WRONG
+
+    def still_valid(self, field: str | None, policy: Policy) -> bool:
+        """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""
+        given = read_authorization(field, bare=policy.bare)
+        scheme = SCHEMES.get(given.scheme) if given else None
+        return bool(given and scheme and scheme.still_valid(self, AuthAttempt(given, "", policy, Use.ACCOUNT)))
+
+    def is_admin(self, jid: JID) -> bool:
+        """Whether this bare address is one of the configured administrators."""
+        return jid in self._admins
+
+    # -- Bearer: a good token is never refused for others that were wrong, as nobody guesses it
+
+    def _bearer(self, attempt: AuthAttempt) -> Caller | Denial:
+        who = self._by_token(attempt)
+        if who is not None:
+            return who
+        wait = self._throttle.failed(("", attempt.address))
+        return Denial(DenialReason.THROTTLED, wait) if wait else WRONG
+
+    def _bearer_still_valid(self, attempt: AuthAttempt) -> bool:
+        return isinstance(self._by_token(attempt), Caller)
+
+    def _by_token(self, attempt: AuthAttempt) -> Caller | Denial | None:
+        """Who comes with this token, FORBIDDEN if it is not for this, None for one that is not good."""
+        text = attempt.given.text
+        if self._token and hmac.compare_digest(text.encode("utf-8", "surrogateescape"), self._token):
+            return self._component if attempt.policy.component else WRONG
+        token = self._tokens.check(text) or self._prosody_tokens.check(text)
+        if token is None:
+            return None
+        record = self._stored(token.owner)
+        if not token.is_of(record) or (record and record.get(BANNED)) or (record is None and attempt.use is not Use.COMMAND):
+            return None
+        if record:
+            self._seen(token.owner)
+        return self._owner(token, attempt.use) or Denial(DenialReason.FORBIDDEN)
+
+    def _owner(self, token: Token, use: Use) -> Caller | None:
+        """The owner, so far as the scopes let the bearer be."""
+        admin = token.owner in self._admins
+        if use is Use.COMMAND:
+            return Caller(token.owner, admin=admin, scopes=token.scopes)
+        caller = Caller(token.owner, admin=admin and ADMIN_SCOPE in token.scopes, scopes=token.scopes)
+        if caller.is_account or (caller.may_administer and use is Use.ADMINISTER):
+            return caller
+        globs = recipients(token.scopes)
+        return Caller(token.owner, scopes=token.scopes, recipients=globs) if globs and use is Use.SEND else None
+
+    # -- Basic
+
+    def _basic(self, attempt: AuthAttempt) -> Caller | Denial:
+        pair = attempt.given.pair
+        if pair is None:
+            return WRONG
+        name, password = pair
+        if self._names_component(name, attempt.policy):
+            return self.guess(self._domain, attempt.address, lambda: self._is_secret(password)) or self._component
+        try:
+            return self.password(attempt.policy.account(name, self._domain), password, attempt.address)
+        except InvalidJID:
+            return WRONG
+
+    def _basic_still_valid(self, attempt: AuthAttempt) -> bool:
+        pair = attempt.given.pair
+        if pair is None:
+            return False
+        name, password = pair
+        if self._names_component(name, attempt.policy):
+            return self._is_secret(password)
+        return self._passwords.check(self._record(attempt.policy.account(name, self._domain)), password)
+
+    def _names_component(self, name: str, policy: Policy) -> bool:
+        """Whether a user name is the component's domain (COMPAT mod_rest's README), where that is good."""
+        if not (policy.component and self._secret) or "@" in name:
+            return False
+        try:
+            return nameprep(name) == self._domain
+        except PrepError:
+            return False
+
+    def _is_secret(self, password: str) -> bool:
+        """Whether this is the component's secret; says nothing by the time that it takes."""
+        return hmac.compare_digest(password.encode("utf-8", "surrogatepass"), self._secret)
+
+    def password(self, jid: JID, password: str, address: str) -> Caller | Denial:
+        """The account of `jid`, if `password` opens it.
+
+        After too many wrong ones the right one still opens the account, at once; the others are answered late, and few are looked at.
+        """
+        record = self._record(jid)
+        tried = partial(self._passwords.digest, record, password)
+        if denied := self.guess(str(jid), address, lambda: self._passwords.check(record, password), tried):
+            return denied
+        self._seen(jid)
+        return Caller(jid, admin=jid in self._admins)
+
+    def guess(self, what: str, address: str, right: Callable[[], bool], tried: Callable[[], bytes] | None = None) -> Denial | None:
+        """None if a secret that a person may have chosen is `right`.
+
+        After too many that were not, wrong ones are answered late, and only few a second are looked at.
+
+        `tried`: a digest of the secret and what it was compared with; the same can only be wrong again.
+        """
+        key = (what, address)
+        if wait := self._throttle.admit(key, tried):
+            return Denial(DenialReason.THROTTLED, wait)
+        began = time.thread_time()
+        passes = right()
+        self._throttle.cost(key, time.thread_time() - began)
+        if passes:
+            self._throttle.succeeded(key)
+            return None
+        if wait := self._throttle.failed(key, tried):
+            self._throttle.hold()
+            return Denial(DenialReason.THROTTLED, wait)
+        return WRONG
+
+    def unban(self, network: str) -> int:
+        """Forget the wrong passwords that came from an address or a network; for how many accounts there were any. Raises ValueError."""
+        return self._throttle.unban(network)
+
+    def _record(self, jid: JID) -> Record | None:
+        record = self._stored(jid)
+        return None if record and record.get(BANNED) else record
+
+    def _stored(self, jid: JID) -> Record | None:
+        if jid.domain != self._domain or not jid.local:
+            return None
+        record = self._driver.load(jid.local, jid.domain, ACCOUNTS)
+        return record if isinstance(record, dict) else None
+
+
+class Scheme(NamedTuple):
+    """How one scheme is checked, and checked again later. `remembered`: browsers add its credentials by themselves."""
+
+    check: Callable[[Authenticator, AuthAttempt], Caller | Denial]
+    still_valid: Callable[[Authenticator, AuthAttempt], bool]
+    remembered: bool = False
+
+
+SCHEMES: Mapping[str, Scheme] = {
+    BASIC: Scheme(Authenticator._basic, Authenticator._basic_still_valid, remembered=True),
+    BEARER: Scheme(Authenticator._bearer, Authenticator._bearer_still_valid),
+}
+"""Every scheme that the gateway knows, by its name in lower case."""
+
+
+def may_be_remembered(field: str | None) -> bool:
+    """Whether browsers may have added these credentials by themselves: they remember any scheme but those of ours that they do not know."""
+    given = read_authorization(field)
+    scheme = SCHEMES.get(given.scheme) if given else None
+    return scheme is None or scheme.remembered
