@@ -231,7 +231,7 @@ def client_and_place(gateway: Gateway, fields: str, source: str = LOOPBACK) -> t
     return line.split(" from ")[1].split()[0], str(made.headers["Location"])
 
 
-def test_without_proxies_nobody_is_believed(make: Make) -> None:
+def test_without_proxies_no_forwarded_field_is_believed(make: Make) -> None:
     client, place = client_and_place(make(), FORWARDED)
     assert client == LOOPBACK
     assert place.startswith(("http://a/", "/"))
@@ -239,7 +239,7 @@ def test_without_proxies_nobody_is_believed(make: Make) -> None:
         assert not client_and_place(make(), field)[1].startswith("https")
 
 
-def test_a_proxy_is_believed(make: Make) -> None:
+def test_forwarded_fields_of_a_proxy_are_believed(make: Make) -> None:
     client, place = client_and_place(make(proxies=1), FORWARDED)
     assert client == "203.0.113.9"
     assert place.startswith("https://public.example/")
@@ -247,7 +247,7 @@ def test_a_proxy_is_believed(make: Make) -> None:
     assert client == "203.0.113.9"
 
 
-def test_who_is_no_proxy_is_not(make: Make) -> None:
+def test_forwarded_fields_of_others_are_not_believed(make: Make) -> None:
     gateway = make(proxies=1, proxy_networks="127.0.0.2, 192.0.2.0/24")
     client, place = client_and_place(gateway, FORWARDED)
     assert client == LOOPBACK

@@ -130,7 +130,7 @@ def test_a_kept_alive_connection_does_not_hold_its_thread_when_others_wait(serve
         sock.close()
 
 
-def test_streams_end_when_the_server_stops(tmp_path: Path) -> None:
+def test_graceful_shutdown_ends_streams(tmp_path: Path) -> None:
     server = Server(tmp_path)
     with server.connect() as sock:
         sock.sendall(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
