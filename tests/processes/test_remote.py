@@ -189,6 +189,34 @@ def test_the_next_leader_has_another_epoch(make: Callable[[], Guests]) -> None:
     assert not leader._remote.has_others
 
 
+def test_calls_wait_until_the_next_leader_has_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link, say: without it messages would be refused."""
+    group = LocalGroup(tmp_path)
+    leader, follower = Guests(Remote(LocalGroup(tmp_path), Waits(8), StorageError)), Guests(Remote(group, Waits(8), StorageError))
+    order: list[str] = []
+    waiting, wait_for_leader = threading.Event(), group.wait_for_leader
+    calling = threading.Thread(target=lambda: order.append(f"called {follower.count()}"))
+
+    def wait() -> bool:
+        waiting.set()
+        return wait_for_leader()
+
+    def attach(leads: bool) -> None:
+        if leads:
+            monkeypatch.setattr(group, "wait_for_leader", wait)
+            calling.start()
+            assert waiting.wait(10)
+            order.append("attached")
+
+    follower._remote.on_role(attach)
+    for guests in (leader, follower):
+        guests._remote.start()
+    leader._remote.stop()
+    until(lambda: len(order) == 2)
+    follower._remote.stop()
+    assert order == ["attached", "called 0"]
+
+
 def test_the_leader_hears_of_a_follower_that_has_gone(make: Callable[[], Guests]) -> None:
     leader, follower = make(), make()
     gone: list[str] = []

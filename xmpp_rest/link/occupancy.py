@@ -21,7 +21,7 @@ _Visits = OrderedDict[tuple[JID, JID], str]  # (full address of the visitor, roo
 
 
 class Occupancy:
-    """In memory, bounded; safe to be used by several threads. True in the process that owns the link."""
+    """In memory, bounded; safe to be used by several threads. True in the leader."""
 
     def __init__(self) -> None:
         self._visits: OrderedDict[JID, _Visits] = OrderedDict()

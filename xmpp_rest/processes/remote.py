@@ -186,9 +186,10 @@ class Remote:
 
     def take_role(self, is_leader: bool) -> None:
         self._epoch += 1
-        self._follows = not is_leader
+        self._follows = self._follows or not is_leader
         for listener in self._on_role:
             listener(is_leader)
+        self._follows = not is_leader  # a follower that leads now waits until then: without the link, messages would be refused
 
     def is_deferred(self, name: str) -> bool:
         return self._procedure(name).deferred is not None

@@ -1,4 +1,4 @@
-"""The journal of one callback: deliveries that are accepted and not answered yet. The process that owns the link owns it."""
+"""The journal of one callback: deliveries that are accepted and not answered yet. The leader owns it."""
 
 from __future__ import annotations
 

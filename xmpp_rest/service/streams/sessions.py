@@ -63,7 +63,7 @@ class Sessions:
         return self._merged(streams, self._presences.rows(account))
 
     def is_online(self, account: JID) -> bool:
-        """Whether the account has a session; asked in the process that owns the link, for each message."""
+        """Whether the account has a session; asked in the leader, for each message."""
         streams = self._streams
         return streams.is_open(account) or streams.directory.is_open_elsewhere(account) or bool(self._presences.rows(account))
 
