@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum
 from fnmatch import fnmatchcase
 
@@ -37,6 +37,11 @@ class Use(Enum):
 def is_send_scope(scope: str) -> bool:
     """Whether this is a scope that lets send messages to the addresses of a glob."""
     return _SEND.fullmatch(scope) is not None
+
+
+def is_scope(scope: str, commands: Collection[str]) -> bool:
+    """Whether a token may have this scope, where there are commands of these names."""
+    return scope in GENERAL_SCOPES or scope in commands or is_send_scope(scope)
 
 
 def send_scope(glob: str) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from drivers import Driver, Table
+from xmpp_rest.auth.lifetimes import require_bounded
 from xmpp_rest.auth.record import ACCOUNTS, Record, fingerprint, updated
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
@@ -26,7 +27,6 @@ MAX_TOKENS = 1000  # of one account; the one that ends first gives way
 SWEEP = 60  # seconds between two searches for tokens that are long expired: each reads them all
 LENGTH = 32  # letters and digits: 190 bits
 KEPT = 86400  # seconds for which an expired token can still be seen
-MAX_TTL = 10**10  # seconds, three centuries
 _FOREVER = 2**53  # Unix time
 _LETTERS = string.ascii_letters + string.digits
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -62,9 +62,8 @@ class Tokens:
         self._swept = -math.inf  # monotonic time
 
     def issue(self, owner: JID, scopes: list[str], seconds: int) -> str:
-        """A new token. Raises ValueError for a time that is too long."""
-        if not -MAX_TTL <= seconds <= MAX_TTL:
-            raise ValueError(f"a token lasts at most {MAX_TTL} seconds")
+        """A new token that lasts so long (see lifetimes.py). Raises ValueError for a time that is too long."""
+        require_bounded(seconds)
         self._forget_expired()
         text = "".join(secrets.choice(_LETTERS) for _ in range(LENGTH))
         now, hosted = int(time.time()), bool(owner.local) and owner.domain == self._domain

@@ -11,9 +11,10 @@ from drivers import open_driver
 from drivers.lease import Lease
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.audit import record
+from xmpp_rest.auth.lifetimes import BY_COMMAND_LINE
 from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.rights import Principal
-from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope, send_scope
+from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_scope, send_scope
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.cli.gateway import audited, require_storage, running
 from xmpp_rest.cli.output import DONE, FAILED, WRONG_USAGE, Printed
@@ -25,7 +26,6 @@ from xmpp_rest.gateway.storage_lease import node_of
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-YEAR = 365 * 86400
 
 
 def token(settings: Settings, words: Sequence[str], offline: bool, prog: str = "xmpp-restctl token") -> Printed:
@@ -35,7 +35,7 @@ def token(settings: Settings, words: Sequence[str], offline: bool, prog: str = "
     except SystemExit as e:  # argparse has printed why
         return Printed(WRONG_USAGE if e.code else DONE, "")
     scopes = [send_scope(glob) for glob in options.may_send_to] + options.scope
-    if unknown := [s for s in scopes if not (s in GENERAL_SCOPES or s in registry().names or is_send_scope(s))]:
+    if unknown := [s for s in scopes if not is_scope(s, registry().names)]:
         known = ", ".join(sorted(GENERAL_SCOPES))
         return Printed(FAILED, f"Error: {unknown[0]}: there is no such scope; write one of {known}, or a command\n")
     with running(settings) as gateway:
@@ -65,7 +65,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--may-send-to", metavar="GLOB", type=_glob, action="append", default=[], help=to)
     scope = "ejabberd:user (act as the account: the default), ejabberd:admin, a command's name; may be given several times"
     parser.add_argument("--scope", metavar="SCOPE", action="append", default=[], help=scope)
-    parser.add_argument("--ttl", metavar="TIME", type=_seconds, default=YEAR, help="how long it lasts: 3600, 12h, 30d (default: a year)")
+    ttl = "how long it lasts: 3600, 12h, 30d (default: a year)"
+    parser.add_argument("--ttl", metavar="TIME", type=_seconds, default=BY_COMMAND_LINE, help=ttl)
     parser.add_argument("--offline", action="store_true", help="work on the storage although no gateway runs")
     return parser
 

@@ -6,15 +6,15 @@ from flask import Blueprint
 
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.failing import answer_failures
-from xmpp_rest.api.oauth.authorization import Authorization
-from xmpp_rest.api.oauth.tokens import Revocation, TokenResource, failed
+from xmpp_rest.api.oauth.implicit import ImplicitGrant
+from xmpp_rest.api.oauth.password import PasswordGrant, Revocation, failed
 from xmpp_rest.api.routing import Route, add_routes
 from xmpp_rest.gateway.gateway import Gateway
 
 ROUTES = (
-    Route("/oauth/token", "POST, OPTIONS", TokenResource),
+    Route("/oauth/token", "POST, OPTIONS", PasswordGrant),
     Route("/oauth/revoke", "POST, OPTIONS", Revocation),
-    Route("/oauth/authorization_token", "GET, HEAD, POST, OPTIONS", Authorization),
+    Route("/oauth/authorization_token", "GET, HEAD, POST, OPTIONS", ImplicitGrant),
 )
 
 

@@ -7,7 +7,7 @@ import time
 from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_send_scope
+from xmpp_rest.auth.scopes import is_scope
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 
@@ -21,7 +21,7 @@ def _owner(text: str) -> JID:
 
 def _issue(services: Services, jid: str, ttl: int, scopes: list[str]) -> str:
     owner = _owner(jid)
-    if any(not (scope in GENERAL_SCOPES or scope in services.names or is_send_scope(scope)) for scope in scopes):
+    if not all(is_scope(scope, services.names) for scope in scopes):
         raise rejected("invalid_scope")
     try:
         return services.tokens.issue(owner, scopes, ttl)

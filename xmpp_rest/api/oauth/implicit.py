@@ -12,12 +12,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Response
 
-from xmpp_rest.api.oauth.tokens import Granting
+from xmpp_rest.api.oauth.password import Granting
+from xmpp_rest.auth import lifetimes
 from xmpp_rest.http.resource import Stop
 
 MAX_STATE = 1023  # characters: it comes back in a header field
 ASKED = ("response_type", "client_id", "redirect_uri", "scope", "state")  # what the form hands on (RFC 6749 §4.2.1)
-LASTING = {"3600": "an hour", "86400": "a day", "2592000": "30 days", "31536000": "a year"}  # COMPAT ejabberd: `ttl`
 FIELDS = {
     "Cache-Control": "no-store",
     "X-Frame-Options": "DENY",  # RFC 6749 §10.13
@@ -39,7 +39,7 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-class Authorization(Granting):
+class ImplicitGrant(Granting):
     """Shows the form, and takes it. A client that is not registered is never redirected to (RFC 6749 §4.2.2.1)."""
 
     place = "oauth/authorization_token"
@@ -111,6 +111,6 @@ class Authorization(Granting):
             "scope": form.get("scope", self.default_scope), "username": form.get("username", ""),
         }  # fmt: skip
         hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(form[name])}">' for name in ASKED if name in form)
-        bound = self.gateway.settings.oauth.expire_max
-        lasting = "".join(f'<option value="{s}">{text}</option>' for s, text in LASTING.items() if int(s) <= bound)
+        times = lifetimes.offered(self.gateway.settings.oauth)
+        lasting = "".join(f'<option value="{seconds}">{text}</option>' for seconds, text in times.items())
         return PAGE.format(**{key: escape(text) for key, text in shown.items()}, hidden=hidden, lasting=lasting)

@@ -15,11 +15,12 @@ from drivers import StorageError
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.failing import retry_after
 from xmpp_rest.api.foreign import REFUSAL, is_misused
+from xmpp_rest.auth import lifetimes
 from xmpp_rest.auth.authorization import OAUTH_CLIENT, hosted_name, read_authorization
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.rights import Principal
-from xmpp_rest.auth.scopes import ADMIN_SCOPE, GENERAL_SCOPES, is_send_scope
+from xmpp_rest.auth.scopes import ADMIN_SCOPE, is_scope
 from xmpp_rest.errors import GatewayError, storage_failed
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
@@ -146,14 +147,11 @@ class Granting(OAuthResource):
         self._audit(owner.jid, scopes, 200)
         return {"access_token": token, "token_type": "bearer", "expires_in": seconds, "scope": " ".join(scopes)}
 
-    def _seconds(self, asked: str | None) -> int:
-        """COMPAT ejabberd: `ttl` asks for a time; a setting bounds it."""
-        settings = self.gateway.settings.oauth
-        if asked is None:
-            return settings.expire
-        if not (asked.isascii() and asked.isdigit()) or int(asked[:12]) == 0:
-            self.fail(400, "invalid_request", "ttl: write a number of seconds")
-        return min(int(asked[:12]), settings.expire_max)
+    def _seconds(self, ttl: str | None) -> int:
+        try:
+            return lifetimes.of_form(ttl, self.gateway.settings.oauth)
+        except ValueError as e:
+            self.fail(400, "invalid_request", str(e))
 
     def _owner(self, form: Mapping[str, str]) -> Caller:
         """The account that the password opens; a wrong one counts as everywhere else."""
@@ -177,8 +175,7 @@ class Granting(OAuthResource):
     def _scopes(self, asked: list[str], owner: Caller) -> list[str]:
         scopes = sorted({scope for scope in asked if scope})
         for scope in scopes:
-            known = scope in GENERAL_SCOPES or scope in self.names or is_send_scope(scope)
-            if not known or (scope == ADMIN_SCOPE and not owner.admin):
+            if not is_scope(scope, self.names) or (scope == ADMIN_SCOPE and not owner.admin):
                 self.fail(400, "invalid_scope", f"{_shown(scope)} is not a scope for this account")
         return scopes
 
@@ -186,7 +183,7 @@ class Granting(OAuthResource):
         record(Principal(jid), self.request.remote_addr or "", self.place, [("scope", " ".join(scopes))], status)
 
 
-class TokenResource(Granting):
+class PasswordGrant(Granting):
     """The password grant."""
 
     place = "oauth/token"
