@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tests.http.conftest import Ask
-from xmpp_rest.http.resource import Created, SeeOther
+from xmpp_rest.http.resource import Accepted, Created, Resource, SeeOther
 
 WRITES = ["PUT", "POST", "PATCH"]
 JSON = ("application", "json", "*")
@@ -202,3 +202,19 @@ def test_415_comes_before_preconditions_and_409_after(ask: Ask) -> None:
     assert ask(answers, "PUT", mismatch, content_type="image/png").status_code == 415
     assert ask(answers, "PUT", mismatch, content_type="text/plain").status_code == 412
     assert ask(answers, "PUT", content_type="text/plain").status_code == 409
+
+
+@pytest.mark.parametrize(("method", "exists"), [("PUT", True), ("PUT", False), ("POST", True), ("POST", False), ("PATCH", True)])
+def test_accepted_is_202(ask: Ask, method: str, exists: bool) -> None:
+    answer = ask({"accept": lambda _: Accepted(), "resource_exists": exists}, method)
+    assert (answer.status_code, answer.data, "Content-Type" in answer.headers) == (202, b"", False)
+
+
+def test_accepted_may_have_a_body_and_fields(ask: Ask) -> None:
+    def accept(self: Resource) -> Accepted:
+        self.response.headers["X-Job"] = "7"
+        self.set_body("queued")
+        return Accepted()
+
+    answer = ask({"accept": accept}, "POST")
+    assert (answer.status_code, answer.text, answer.headers["X-Job"], answer.mimetype) == (202, "queued", "7", "text/plain")

@@ -2,7 +2,7 @@
 
 Public:
 
-- ``resource``: Resource, Stop, SwitchHandler, Created, SeeOther: the base class of resources
+- ``resource``: Resource, Stop, SwitchHandler, Accepted, Created, SeeOther: the base class of resources
 - ``request``: WholeRequest, read_body, body_stream: bodies within a bound, decompressed
 - ``sse``: EventStream: server-sent events, ended when the client closes its ``client_gone.Connection``
 - ``problem``: render_problem: the body of an error (RFC 9457)

@@ -18,9 +18,9 @@ from .methods import REGISTERED_METHODS
 from .problem import render_problem
 from .range_field import Ranges
 from .state import RequestState
-from .stop import Created, SeeOther, Stop, SwitchHandler
+from .stop import Accepted, Created, SeeOther, Stop, SwitchHandler
 
-__all__ = ["Created", "Resource", "SeeOther", "Stop", "SwitchHandler"]
+__all__ = ["Accepted", "Created", "Resource", "SeeOther", "Stop", "SwitchHandler"]
 
 
 def _ignored(_sent: str) -> str:

@@ -31,6 +31,11 @@ class SwitchHandler(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an accept callback returns for content that was taken, and will be acted on later: 202 (RFC 9110 §15.3.3)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Created:
     """What an accept callback of POST returns for a new resource at ``uri``: 201 with ``Location``."""
 

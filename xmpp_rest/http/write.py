@@ -8,7 +8,7 @@ from .encodings import ACCEPTED, UnknownEncoding, coding_of
 from .fields import Malformed, parse_media_type
 from .media import MediaType, comparable, read_accepted, types_of
 from .state import RequestState
-from .stop import Created, SeeOther
+from .stop import Accepted, Created, SeeOther
 
 
 def content_types_accepted(state: RequestState) -> int:
@@ -61,8 +61,10 @@ def write(state: RequestState) -> int:
         return _written(state)
     if answer is False:
         return 400
+    if isinstance(answer, Accepted):
+        return 202
     if state.method != "POST":
-        raise TypeError(f"the accept callback of a {state.method} must return True or False, not {answer!r}")
+        raise TypeError(f"the accept callback of a {state.method} must return True, False or Accepted, not {answer!r}")
     return _referred(state, answer)
 
 
@@ -85,7 +87,7 @@ def _referred(state: RequestState, answer: object) -> int:
         case str(uri):
             status = 201 if _is_new(state) else 303
         case _:
-            raise TypeError(f"the accept callback of a POST must return True, False, Created, SeeOther or a URI, not {answer!r}")
+            raise TypeError(f"the accept callback of a POST must return True, False, Accepted, Created, SeeOther or a URI, not {answer!r}")
     state.builder.set_field("Location", uri)
     return status
 

@@ -16,8 +16,8 @@ from flask import Request, Response
 from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.lines import BatchLine, BodyLimits, read_lines
-from xmpp_rest.api.rest.once import FIELD, SendOnce
-from xmpp_rest.api.rest.send import ACCEPTED, UNTYPED
+from xmpp_rest.api.rest.once import KEY_FIELD
+from xmpp_rest.api.rest.send import ACCEPTED, UNTYPED, Send
 from xmpp_rest.http.body import FilePart, fill
 from xmpp_rest.http.request import BadCoding, body_stream
 from xmpp_rest.http.resource import Stop
@@ -29,7 +29,7 @@ GROUP = 64  # stanzas that are read before they are sent
 IN_MEMORY = 1 << 20  # bytes of answers, before they go to a file
 
 
-class SendMany(SendOnce):
+class SendMany(Send):
     """`POST /rest`: one stanza, or one on each line."""
 
     def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
@@ -42,7 +42,7 @@ class SendMany(SendOnce):
 
     def from_lines(self) -> NoReturn:
         """Send what each line says; 200 with a line for each."""
-        if FIELD in self.request.environ:
+        if KEY_FIELD in self.request.environ:
             self.fail(failure("idempotency_batch"))
         answers = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the response closes it
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Callable
 from typing import NoReturn
 
 from flask import Response
@@ -15,17 +16,21 @@ from flask import Response
 from drivers import StorageError
 from xmpp_rest.api.requestid import FIELD as FIELD_OF_ID
 from xmpp_rest.api.requestid import request_id
-from xmpp_rest.api.rest.addressing import Addressed
 from xmpp_rest.api.rest.errors import RestFailure, failure
-from xmpp_rest.api.rest.send import Send
+from xmpp_rest.api.rest.resource import Failed, RestResource
 from xmpp_rest.errors import RETRY_AFTER, storage_failed
-from xmpp_rest.http.resource import Stop
+from xmpp_rest.http.resource import Accepted, Stop
 from xmpp_rest.protocol.codecs import media_type
-from xmpp_rest.service.messages.idempotency import Answer, Claim, OtherRequest, StillRunning
+from xmpp_rest.service.messages.idempotency import Answer as KeptAnswer
+from xmpp_rest.service.messages.idempotency import Claim, OtherRequest, StillRunning
 
 log = logging.getLogger(__name__)
 
-FIELD = "HTTP_IDEMPOTENCY_KEY"
+Answer = bool | Accepted
+"""What an accept callback of a stanza returns."""
+
+KEY_FIELD = "HTTP_IDEMPOTENCY_KEY"
+STANZA_ID = "Stanza-Id"
 MAX_KEY = 255
 _BARE = re.compile(r"[!#-+\--\[\]-~]+")  # visible ASCII but for quotation mark, comma and backslash
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')  # RFC 9651 §3.3.3, as the draft has it
@@ -43,88 +48,86 @@ def read_key(field: str) -> str | None:
     return text if len(text) <= MAX_KEY else None
 
 
-class SendOnce(Send):
-    """Sends a stanza, once for each Idempotency-Key of the caller."""
+def answer_once(resource: RestResource, field: str, send: Callable[[], Answer]) -> Answer:
+    """What `send` answers, unless a request with the key in this field was answered before: Stop with that answer, or with an error."""
+    claim = _claim(resource, field)
+    try:
+        answer = send()
+    except Stop as stop:
+        sent = _sent(stop.error) if isinstance(stop, Failed) else True
+        _settle(resource, claim, stop.response if sent and isinstance(stop.response, Response) else None)
+        raise
+    except BaseException:
+        _release(resource, claim)
+        raise
+    _settle(resource, claim, _kept(resource.response, answer))
+    return answer
 
-    _seen: bytes = b""
-    _failed: RestFailure | None = None
 
-    def body(self) -> bytes:
-        self._seen = super().body()
-        return self._seen
+def _claim(resource: RestResource, field: str) -> Claim:
+    """The right to answer; Stop with the answer, if there is one."""
+    key = read_key(field)
+    if key is None:
+        resource.fail(failure("idempotency_key", remedy=f"write 1 to {MAX_KEY} visible ASCII characters, such as a UUID"))
+    try:
+        begun = resource.gateway.parts.idempotency.begin(resource.caller.jid, key, _fingerprint(resource))
+    except OtherRequest:
+        resource.fail(failure("idempotency_reused"))
+    except StillRunning:
+        resource.fail(failure("idempotency_running"), **{"Retry-After": str(RETRY_AFTER)})
+    except StorageError as e:
+        resource.fail_for(storage_failed(e, "The storage failed; nothing was sent"))
+    if not isinstance(begun, Claim):
+        _replay(resource, begun)
+    return begun
 
-    def process(self, addressed: Addressed) -> bool:
-        field = self.request.environ.get(FIELD)
-        if field is None or self.request.method != "POST":
-            return super().process(addressed)
-        claim = self._claim(field)
-        try:
-            super().process(addressed)
-        except Stop as stop:
-            self._settle(claim, stop.response if isinstance(stop.response, Response) else None)
-            raise
-        except BaseException:
-            self._release(claim)
-            raise
-        self.response.status_code = 200
-        self._settle(claim, self.response)
-        return True
 
-    def fail(self, error: RestFailure, **fields: str) -> NoReturn:
-        self._failed = error
-        super().fail(error, **fields)
+def _replay(resource: RestResource, answer: KeptAnswer) -> NoReturn:
+    if answer.body is None:
+        resource.fail(failure("idempotency_unkept", status=answer.status))
+    response = Response(answer.body, answer.status)
+    del response.headers["Content-Type"]  # a 202 has none
+    for name, value in answer.fields:
+        response.headers[name] = value
+    response.headers["Idempotent-Replayed"] = "true"
+    raise Stop(response)
 
-    def _claim(self, field: str) -> Claim:
-        """The right to answer; Stop with the answer, if there is one."""
-        key = read_key(field)
-        if key is None:
-            self.fail(failure("idempotency_key", remedy=f"write 1 to {MAX_KEY} visible ASCII characters, such as a UUID"))
-        try:
-            begun = self.gateway.parts.idempotency.begin(self.caller.jid, key, self._fingerprint())
-        except OtherRequest:
-            self.fail(failure("idempotency_reused"))
-        except StillRunning:
-            self.fail(failure("idempotency_running"), **{"Retry-After": str(RETRY_AFTER)})
-        except StorageError as e:
-            self.fail_for(storage_failed(e, "The storage failed; nothing was sent"))
-        if not isinstance(begun, Claim):
-            self._replay(begun)
-        return begun
 
-    def _replay(self, answer: Answer) -> NoReturn:
-        if answer.body is None:
-            self.fail(failure("idempotency_unkept", status=answer.status))
-        response = Response(answer.body, answer.status)
-        del response.headers["Content-Type"]  # a 202 has none
-        for name, value in answer.fields:
-            response.headers[name] = value
-        response.headers["Idempotent-Replayed"] = "true"
-        raise Stop(response)
+def _fingerprint(resource: RestResource) -> str:
+    kind = media_type(resource.request.environ.get("CONTENT_TYPE"))
+    told = hashlib.sha256(f"{resource.request.path}\n{kind}\n".encode("utf-8", "surrogatepass"))
+    told.update(resource.received)
+    return told.hexdigest()
 
-    def _fingerprint(self) -> str:
-        kind = media_type(self.request.environ.get("CONTENT_TYPE"))
-        told = hashlib.sha256(f"{self.request.path}\n{kind}\n".encode("utf-8", "surrogatepass"))
-        told.update(self._seen)
-        return told.hexdigest()
 
-    def _settle(self, claim: Claim, response: Response | None) -> None:
-        if response is None or not self._sent(response.status_code):
-            self._release(claim)
-            return
-        fields = [(n, v) for n, v in response.headers if n.lower() not in _OWN_FIELDS] + [(FIELD_OF_ID, request_id())]
-        try:
-            self.gateway.parts.idempotency.finish(claim, Answer(response.status_code, fields, response.get_data()))
-        except StorageError as e:  # the stanza is on its way: the client has to know
-            log.error("the answer to a request with an Idempotency-Key cannot be kept: %s", e)
+def _sent(error: RestFailure) -> bool:
+    """Whether a request that failed so sent anything, as far as is known."""
+    return error.unsure or (error.status == 500 and error.condition not in _UNSENT)
 
-    def _sent(self, status: int) -> bool:
-        """Whether a request with this answer sent anything, as far as is known."""
-        if self._failed is None:
-            return status < 300
-        return self._failed.unsure or (status == 500 and self._failed.condition not in _UNSENT)
 
-    def _release(self, claim: Claim) -> None:
-        try:
-            self.gateway.parts.idempotency.release(claim)
-        except StorageError as e:
-            log.error("an Idempotency-Key cannot be released; it is until its time is over: %s", e)
+def _kept(response: Response, answer: Answer) -> Response:
+    """The response that a replay repeats: of a 202 the id alone."""
+    if not isinstance(answer, Accepted):
+        response.status_code = 200
+        return response
+    kept = Response(b"", 202, {name: value for name, value in response.headers if name == STANZA_ID})
+    del kept.headers["Content-Type"]
+    return kept
+
+
+def _settle(resource: RestResource, claim: Claim, response: Response | None) -> None:
+    if response is None:
+        _release(resource, claim)
+        return
+    fields = [(n, v) for n, v in response.headers if n.lower() not in _OWN_FIELDS] + [(FIELD_OF_ID, request_id())]
+    try:
+        resource.gateway.parts.idempotency.finish(claim, KeptAnswer(response.status_code, fields, response.get_data()))
+    except StorageError as e:  # the stanza is on its way: the client has to know
+        log.error("the answer to a request with an Idempotency-Key cannot be kept: %s", e)
+
+
+def _release(resource: RestResource, claim: Claim) -> None:
+    try:
+        resource.gateway.parts.idempotency.release(claim)
+    except StorageError as e:
+        log.error("an Idempotency-Key cannot be released; it is until its time is over: %s", e)

@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.api.detail import did_you_mean
 from xmpp_rest.api.rest.addressing import Addressed
 from xmpp_rest.api.rest.errors import failure
-from xmpp_rest.api.rest.once import SendOnce
+from xmpp_rest.api.rest.once import Answer
+from xmpp_rest.api.rest.send import Send
 from xmpp_rest.protocol.codecs import CODECS, nothing_at, query_at
 from xmpp_rest.protocol.path import BadPath, StanzaPath, query_path, stanza_path
 from xmpp_rest.protocol.query import QUERIES
@@ -18,7 +19,7 @@ CHANGING = frozenset({"command"})  # the one query that a GET makes an iq of typ
 FROM_PATH = (("*", "from_path"),)
 
 
-class QueryResource(SendOnce):
+class QueryResource(Send):
     """A stanza whose kind, type and recipient stand in the path, or an iq that a GET asks."""
 
     _named = ""  # the query that the path names
@@ -32,7 +33,7 @@ class QueryResource(SendOnce):
         """A GET that runs an ad-hoc command may do anything (XEP-0050 §4)."""
         return super().changes() or self.args["path"].partition("/")[0] in CHANGING
 
-    def from_path(self) -> bool:
+    def from_path(self) -> Answer:
         """Without a Content-Type and a body there is no payload: the path says it all."""
         if body := self.body():
             return self.take_untyped(body)
@@ -51,7 +52,7 @@ class QueryResource(SendOnce):
         query = self.request.query_string.decode("ascii", "replace")
         self.take(lambda: query_at(query, path))
 
-    def process(self, addressed: Addressed) -> bool:
+    def process(self, addressed: Addressed) -> Answer:
         if self._named and self._named not in QUERIES and not len(addressed.stanza):
             remedy = f"write one of {', '.join(sorted(QUERIES))}"
             error = f"there is no query {self._named[:100]!r}{did_you_mean(self._named, QUERIES)}"

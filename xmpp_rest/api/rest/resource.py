@@ -38,11 +38,20 @@ def read_accept(sent: str) -> str:
     return sent if WILDCARD in accept or any(t in accept for t in REPLY_TYPES) else ""
 
 
+class Failed(Stop):
+    """Ends a request with an error of the table."""
+
+    def __init__(self, response: Response, error: RestFailure) -> None:
+        super().__init__(response)
+        self.error = error
+
+
 class RestResource(Authenticated):
     """Base of the resources below /rest."""
 
     field_readers = {"Accept": read_accept, "Content-Type": read_content_type}
     policy = REST
+    received = b""  # the body, once it was read
     fault = ""  # which error of the table the credentials are
 
     def __init__(self, gateway: Gateway) -> None:
@@ -78,11 +87,12 @@ class RestResource(Authenticated):
     def body(self) -> bytes:
         """The request's body, of which Content-Length may have said nothing (RFC 9112 §6). Stops with 413, or 400."""
         try:
-            return read_body(self.request, self.limit)
+            self.received = read_body(self.request, self.limit)
         except RequestEntityTooLarge:
             self.fail(failure("size", limit=self.limit))  # of what size the whole is, nobody has said
         except BadCoding as e:
             self.fail(failure("parse", error=e.description))
+        return self.received
 
     def render_error(self, status: int) -> tuple[bytes | str, str]:
         context = _CONTEXT[status](self) if status in _CONTEXT else {}
@@ -97,7 +107,7 @@ class RestResource(Authenticated):
     def fail(self, error: RestFailure, **fields: str) -> NoReturn:
         """End the request with this error."""
         body, content_type = render(error, self.accept)
-        raise Stop(Response(body, error.status, fields, content_type=content_type))
+        raise Failed(Response(body, error.status, fields, content_type=content_type), error)
 
     def fail_for(self, error: GatewayError) -> NoReturn:
         """End the request with a service's error."""

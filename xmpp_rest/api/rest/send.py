@@ -13,12 +13,12 @@ from flask import Response
 
 from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
 from xmpp_rest.api.rest.errors import failure, failure_of_status
+from xmpp_rest.api.rest.once import KEY_FIELD, STANZA_ID, Answer, answer_once
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import WILDCARD, RestResource
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.http.builder import construct
 from xmpp_rest.http.client_gone import ClientConnection
-from xmpp_rest.http.resource import Stop
+from xmpp_rest.http.resource import Accepted, Stop
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML, EmptyStanza, any_parameters, looks_like_json, media_type
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
@@ -39,10 +39,10 @@ class StanzaResource(RestResource):
     def content_types_accepted(self) -> Sequence[tuple[Any, str]]:
         return ACCEPTED if self.request.environ.get("CONTENT_TYPE") else UNTYPED
 
-    def from_untyped(self) -> bool:
+    def from_untyped(self) -> Answer:
         return self.take_untyped(self.body())
 
-    def take_untyped(self, body: bytes) -> bool:
+    def take_untyped(self, body: bytes) -> Answer:
         """A body that says nothing of its type is JSON if it looks like it (RFC 9110 §8.3)."""
         if not looks_like_json(body):
             types = ", ".join(CODECS)
@@ -51,7 +51,7 @@ class StanzaResource(RestResource):
             self.media_type = JSON
         return self.take(lambda: self.read(JSON, body), data=body)
 
-    def from_body(self) -> bool:
+    def from_body(self) -> Answer:
         """Read, check and address the stanza in the body; then do with it what this resource is for."""
         kind = media_type(self.request.environ.get("CONTENT_TYPE"))
         body = self.body()
@@ -61,7 +61,7 @@ class StanzaResource(RestResource):
         """The stanza that the body is. Raises Unreadable."""
         return CODECS[kind].read(body)
 
-    def take(self, read: Callable[[], Element], **context: str | bytes) -> bool:
+    def take(self, read: Callable[[], Element], **context: str | bytes) -> Answer:
         """Address what `read` returns and process it; `context` is told to the client where it cannot be read."""
         try:
             addressed = address(read(), self.caller)
@@ -74,7 +74,7 @@ class StanzaResource(RestResource):
         return self.process(addressed)
 
     @abstractmethod
-    def process(self, addressed: Addressed) -> bool:
+    def process(self, addressed: Addressed) -> Answer:
         """Do with a good stanza what this resource is for; the answer is set, or Stop raised."""
 
     def reply(self, *stanzas: Element) -> bool:
@@ -94,20 +94,29 @@ class StanzaResource(RestResource):
 
 
 class Send(StanzaResource):
-    """Sends the stanza: 202 for what was accepted, 200 with the answer to an iq, or with what came back at once."""
+    """Sends the stanza: 202 for what was accepted, 200 with the answer to an iq, or with what came back at once.
+
+    With an `Idempotency-Key` it is sent once for each key of the caller.
+    """
 
     def use(self) -> Use:
         return Use.SEND if self.request.method == "POST" else Use.ACCOUNT
 
-    def process(self, addressed: Addressed) -> bool:
+    def process(self, addressed: Addressed) -> Answer:
+        key = self.request.environ.get(KEY_FIELD)
+        if key is None or self.request.method != "POST":
+            return self._send(addressed)
+        return answer_once(self, key, lambda: self._send(addressed))
+
+    def _send(self, addressed: Addressed) -> Answer:
         try:
             check_iq(addressed.stanza)
-            return self._send(addressed)
+            return self._outcome(addressed)
         except REFUSED as e:
             error = failure_for(e)
             self.fail(error, **fields_of(error))
 
-    def _send(self, addressed: Addressed) -> bool:
+    def _outcome(self, addressed: Addressed) -> Answer:
         stanza, sender, to = addressed
         if stanza.tag == "iq":
             answer, collected = self.gateway.parts.sending.ask(stanza, Wait(self._timeout(), self.gone))
@@ -130,9 +139,10 @@ class Send(StanzaResource):
         """Tells whether the client has closed the connection."""
         return ClientConnection(self.request.environ).gone
 
-    def _accepted(self, identifier: str) -> NoReturn:
-        fields = {"Stanza-Id": identifier} if identifier.isascii() and identifier.isprintable() else {}
-        raise Stop(construct(fields, b"", 202))
+    def _accepted(self, identifier: str) -> Accepted:
+        if identifier.isascii() and identifier.isprintable():
+            self.response.headers[STANZA_ID] = identifier
+        return Accepted()
 
     def _timeout(self) -> float:
         """Seconds to wait for the answer to an iq: the request's own, within the setting's bound."""
