@@ -36,7 +36,7 @@ class LuaFormat(Format):
     boundary = b"\n" + START
 
     def table(self, data: bytes) -> Table | None:
-        value = _read(parse_file, data)
+        value = _parse(parse_file, data)
         if value is not None and not isinstance(value, (dict, list)):
             raise UnreadableFile("the file returns no table")
         return value or None
@@ -139,7 +139,7 @@ def _behind(record: bytes, start: bytes) -> bytes:
     return record[found + len(start) : record.find(b";\n", found + 1)] if found >= 0 else b""
 
 
-def _read(parser: Any, data: bytes) -> Value:
+def _parse(parser: Any, data: bytes) -> Value:
     try:
         return parser(data)
     except LuaError as e:
@@ -147,7 +147,7 @@ def _read(parser: Any, data: bytes) -> Value:
 
 
 def _item(record: bytes) -> Any:
-    item = _read(lambda data: parse_item(data, 0), record)
+    item = _parse(lambda data: parse_item(data, 0), record)
     return {} if item is None or item[0] is None else item[0]
 
 

@@ -63,12 +63,12 @@ def read_table(source: bytes, position: int) -> tuple[Any, int] | None:
     if source[position : position + 2] != b"{\n":
         return None
     try:
-        return _read(source, position + 1)
+        return _read_entries(source, position + 1)
     except (_Unusual, LuaError):
         return None
 
 
-def _read(source: bytes, position: int) -> tuple[Any, int]:
+def _read_entries(source: bytes, position: int) -> tuple[Any, int]:
     table = _Table(None)
     around: list[_Table] = []
     while match := _LINE.match(source, position):
@@ -94,21 +94,21 @@ def _read(source: bytes, position: int) -> tuple[Any, int]:
 
 def _key(match: re.Match[bytes]) -> Any:
     if match["key"] is not None:
-        return _text(match["key"])
+        return _decode(match["key"])
     other = match["other"]
     return None if other is None else _WORDS[other] if other in _WORDS else _number(other)
 
 
 def _value(match: re.Match[bytes], kind: str | None) -> Value:
     if kind == "string":
-        return _text(match["string"])
+        return _decode(match["string"])
     if kind == "number":
         return _number(match["number"])
     word = match["word"]
     return {} if word == b"{}" else _WORDS[word]
 
 
-def _text(value: bytes) -> str:
+def _decode(value: bytes) -> str:
     if b"\\" in value:
         value = unescaped(value, value, 0)
     return value.decode("utf-8", "surrogateescape")

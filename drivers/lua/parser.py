@@ -113,7 +113,7 @@ class _Parser:
     def value(self, depth: int) -> Value:
         kind = self.now.kind
         if kind == "string":
-            return _text(self.step().value)
+            return _decode(self.step().value)
         if kind == "{":
             return self.table(depth + 1)
         if kind == "name":
@@ -217,7 +217,7 @@ def _hex_float(text: str) -> float:
         return math.inf
 
 
-def _text(value: bytes) -> str:
+def _decode(value: bytes) -> str:
     # bytes that are not UTF-8 survive a round trip as lone surrogates (PEP 383)
     return value.decode("utf-8", "surrogateescape")
 

@@ -243,7 +243,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         value = parse(text)
     except LuaError:
         return
-    assert dump(parse(serialise(value))) == dump(value), "what is read can be written"
+    expected = {} if value is None else value  # nil is written as an empty table
+    assert dump(parse(serialise(value))) == dump(expected), "what is read can be written"
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("prosody-data/*/*/*.dat")), ids=lambda p: "/".join(p.parts[-3:]))

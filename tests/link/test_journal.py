@@ -148,7 +148,7 @@ def test_the_entry_that_causes_compaction_is_kept(path: Path, monkeypatch: pytes
     journal = Journal(path)
     for n in range(100):
         (number,) = journal.append([f"{n}" + "x" * 300])
-        assert f"{n}" + "x" * 300 in [text for _, text in module._read(path)], "appended, and on disk"
+        assert f"{n}" + "x" * 300 in [text for _, text in module._read_lines(path)], "appended, and on disk"
         journal.ack([number])
 
 

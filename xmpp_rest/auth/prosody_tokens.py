@@ -37,7 +37,7 @@ class ProsodyTokens:
 
         Raises StorageError.
         """
-        read = _read(text) if text.startswith(_PREFIX) else None
+        read = _parse(text) if text.startswith(_PREFIX) else None
         if read is None or read[2].domain != self._domain or not read[2].local:
             return None
         identifier, secret, owner = read
@@ -54,7 +54,7 @@ class ProsodyTokens:
         return Token(digest, owner, frozenset((USER_SCOPE,)), expires, created)
 
 
-def _read(text: str) -> tuple[str, bytes, JID] | None:
+def _parse(text: str) -> tuple[str, bytes, JID] | None:
     """Id of the grant, secret, and bare address in the text of a token."""
     try:
         found = _CONTENT.fullmatch(base64.b64decode(text.removeprefix(_PREFIX), validate=True))

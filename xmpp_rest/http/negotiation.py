@@ -105,12 +105,12 @@ def _accept_charset(state: RequestState, names: Charsets) -> int:
 
 def content_type(state: RequestState) -> int:
     """N4, RFC 9110 §8.3."""
-    state.builder.set_field("Content-Type", _written(state.selection.entry, state.resource.charset))
+    state.builder.set_field("Content-Type", _write_type(state.selection.entry, state.resource.charset))
     return 0
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _written(entry: MediaType, charset: str | None) -> str:
+def _write_type(entry: MediaType, charset: str | None) -> str:
     """An entry's own charset is among its parameters already; only text shows another one."""
     own = any(name == "charset" for name, _ in entry.own_params)
     if charset is None or own or entry.type != "text":

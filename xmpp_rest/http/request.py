@@ -106,7 +106,7 @@ def _received(request: Request, limit: int) -> bytes:
     """What was sent, as `read_body`."""
     length = request.content_length
     if length and length <= limit:
-        return _read(request, length)
+        return _read_body(request, length)
     request.max_content_length = limit + 1  # Werkzeug cuts a chunked body there without a word (RFC 9112 §6)
     data: bytes = request.get_data(cache=False)
     if len(data) > limit:
@@ -114,7 +114,7 @@ def _received(request: Request, limit: int) -> bytes:
     return data
 
 
-def _read(request: Request, length: int) -> bytes:
+def _read_body(request: Request, length: int) -> bytes:
     """So many bytes, at once where the server has them: Werkzeug's own stream asks it once more whether that was all."""
     read = request.environ["wsgi.input"].read
     data: bytes = b""

@@ -58,7 +58,7 @@ class EventStream(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         if self._due is None:
-            return self._written(comment("ok"))  # at once: with it the header fields go out
+            return self._sent(comment("ok"))  # at once: with it the header fields go out
         while not self._ended and not self._connection.gone():
             left = self._due - self._clock()
             try:
@@ -67,10 +67,10 @@ class EventStream(Iterator[bytes]):
                 self._ended = True
                 return comment(str(e))
             if block is not None or left <= 0:
-                return self._written(block or comment("ok"))
+                return self._sent(block or comment("ok"))
         raise StopIteration
 
-    def _written(self, block: bytes) -> bytes:
+    def _sent(self, block: bytes) -> bytes:
         self._due = self._clock() + self._heartbeat
         return block
 

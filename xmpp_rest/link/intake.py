@@ -72,18 +72,18 @@ class Intake:
             if item is not None and (item.error or not self._settled(item)):
                 self._put(item._replace(size=size))
         except Exception:
-            self._report("stanza-failed", "stream of %s: a stanza from %s could not be taken", domain, _shown(stanza, "from"))
+            self._report("stanza-failed", "stream of %s: a stanza from %s could not be taken", domain, _for_log(stanza, "from"))
 
     def skipped(self, domain: str, head: Element, why: str) -> None:
         """A stanza was beyond a bound; `head` is all that there is of it."""
         try:
             self._incidents.report(
                 log, "stanza-skipped", "stream of %s: skipped a <%s/> from %s to %s: %s",
-                domain, head.tag, _shown(head, "from"), _shown(head, "to"), why,
+                domain, head.tag, _for_log(head, "from"), _for_log(head, "to"), why,
             )  # fmt: skip
             self._skip(domain, head, StanzaError("modify", "policy-violation", f"the stanza is not taken here: {why}"))
         except Exception:
-            self._report("stanza-failed", "stream of %s: a skipped stanza from %s is not answered", domain, _shown(head, "from"))
+            self._report("stanza-failed", "stream of %s: a skipped stanza from %s is not answered", domain, _for_log(head, "from"))
 
     def _skip(self, domain: str, head: Element, error: StanzaError) -> None:
         item = self._addressed(domain, head)
@@ -126,7 +126,7 @@ class Intake:
     def _drop(self, kind: str, domain: str, stanza: Element, why: str) -> None:
         self._incidents.report(
             log, kind, "stream of %s: dropped a <%s/> from %s to %s: %s",
-            domain, stanza.tag[:MAX_SHOWN], _shown(stanza, "from"), _shown(stanza, "to"), why,
+            domain, stanza.tag[:MAX_SHOWN], _for_log(stanza, "from"), _for_log(stanza, "to"), why,
         )  # fmt: skip
 
     # on a thread of its own
@@ -163,5 +163,5 @@ class Intake:
         self._incidents.report(log, kind, message, *arguments, level=logging.ERROR, trace=True)
 
 
-def _shown(stanza: Element, attribute: str) -> str:
+def _for_log(stanza: Element, attribute: str) -> str:
     return repr(stanza.get(attribute))[:MAX_SHOWN]

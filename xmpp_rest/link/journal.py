@@ -41,7 +41,7 @@ class Journal:
         """Read what an earlier process left. Raises OSError."""
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._open: dict[int, str] = dict(_read(path))  # entries that are being written too: a new file has to have them
+        self._open: dict[int, str] = dict(_read_lines(path))  # entries that are being written too: a new file has to have them
         self._next = max(self._open, default=0) + 1
         self._acknowledged: list[bytes] = []  # lines for the next write
         self._lock = threading.Lock()  # guards the three above
@@ -184,7 +184,7 @@ def _line(record: list[object]) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _read(path: Path) -> Iterator[tuple[int, str]]:
+def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The entries that were not acknowledged; a torn last line was never appended."""
     if not path.exists():
         return

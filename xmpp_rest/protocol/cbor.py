@@ -54,7 +54,7 @@ class _CBORReader:
             return self._other(info)
         argument = info if info < 24 else self._argument(major, info)
         if major == _TEXT:
-            return self._chunks() if argument is None else self._text(argument)
+            return self._chunks() if argument is None else self._read_text(argument)
         if major == _ARRAY:
             return self._array(argument, depth)
         if major == _MAP:
@@ -64,12 +64,12 @@ class _CBORReader:
     def _argument(self, major: int, info: int) -> int | None:
         """The argument of an item, which may follow the first byte; None for an indefinite length."""
         if size := _ARGUMENT_BYTES.get(info):
-            return int.from_bytes(self._take(size))
+            return int.from_bytes(self._read_bytes(size))
         if info == _INDEFINITE and major in (_TEXT, _ARRAY, _MAP):
             return None
         raise BadCBOR(f"no item starts like that at byte {self.at - 1}")
 
-    def _take(self, count: int) -> bytes:
+    def _read_bytes(self, count: int) -> bytes:
         taken = self._data[self.at : self.at + count]
         if len(taken) < count:
             raise IndexError
@@ -80,15 +80,15 @@ class _CBORReader:
         if info in _SIMPLE:
             return _SIMPLE[info]
         if form := _FLOATS.get(info):
-            number: float = form.unpack(self._take(form.size))[0]
+            number: float = form.unpack(self._read_bytes(form.size))[0]
             if not isfinite(number):
                 raise BadCBOR(f"{number} is not a number of JSON")
             return number
         raise BadCBOR(f"JSON has no word for the simple value at byte {self.at - 1}")
 
-    def _text(self, size: int) -> str:
+    def _read_text(self, size: int) -> str:
         try:
-            return self._take(size).decode()
+            return self._read_bytes(size).decode()
         except UnicodeDecodeError as e:
             raise BadCBOR(f"a text is not UTF-8: {e.reason} before byte {self.at}") from e
 
@@ -108,7 +108,7 @@ class _CBORReader:
             raise BadCBOR(f"{_REFUSED.get(major, complaint)} (byte {self.at - 1})")
         argument = info if info < 24 else self._argument(major, info)
         if argument is not None:
-            return self._text(argument)
+            return self._read_text(argument)
         if not indefinite:
             raise BadCBOR(f"{complaint} (byte {self.at - 1})")
         return self._chunks()

@@ -45,13 +45,13 @@ class MessagesResource(ClientResource):
         partner = address(self.args["with"], "Invalid interlocutor JID", old_status=404) if "with" in self.args else None
         limit, end = bounds(self.request, strict=self.settings.generation != 3)
         limit = min(limit, self.settings.page_limit)
-        items = self._read(partner, end, limit) if limit else []
+        items = self._messages(partner, end, limit) if limit else []
         if wants_xml(self.request):
             self.response.headers["Preference-Applied"] = "xml"
             return [_item(kept) | {"xml": serialise(kept.stanza)} for kept in items]
         return [_item(kept) for kept in items]
 
-    def _read(self, partner: JID | None, end: float | None, limit: int) -> list[ArchivedMessage]:
+    def _messages(self, partner: JID | None, end: float | None, limit: int) -> list[ArchivedMessage]:
         wanted = ArchiveFilter(partner=partner, end=end)
         return self.gateway.parts.archive.page(self.account, wanted, limit, newest=True, fits=_is_shown).items
 

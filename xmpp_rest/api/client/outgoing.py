@@ -20,12 +20,12 @@ def extensions(fields: dict[str, Any]) -> list[Element]:
     return [*_thread(fields), *_properties(fields.get("properties"))]
 
 
-def _text(value: Any) -> str:
+def _checked_text(value: Any) -> str:
     return value if isinstance(value, str) and not forbidden(value) else ""
 
 
 def _thread(fields: dict[str, Any]) -> list[Element]:
-    thread, parent = _text(fields.get("thread")), _text(fields.get("parent"))
+    thread, parent = _checked_text(fields.get("thread")), _checked_text(fields.get("parent"))
     return [child("thread", thread, **({"parent": parent} if parent else {}))] if thread else []
 
 
@@ -34,7 +34,7 @@ def _properties(values: Any) -> list[Element]:
         return []
     properties = child(f"{_PROPERTIES}properties")
     for name, value in values.items():
-        if _text(name) and isinstance(value, str) and not forbidden(value):
+        if _checked_text(name) and isinstance(value, str) and not forbidden(value):
             row = child(f"{_PROPERTIES}property")
             row.extend((child(f"{_PROPERTIES}name", name), child(f"{_PROPERTIES}value", value, type="string")))
             properties.append(row)

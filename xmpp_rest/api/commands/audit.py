@@ -25,8 +25,8 @@ def record(asker: Principal | None, address: str, target: str, given: Iterable[t
     arguments = list(islice(given, MAX_ARGUMENTS))
     if any(name == "option" and str(value) in SECRETS for name, value in arguments):  # change_room_option, of a room's password
         arguments = [(name, HIDDEN if name == "value" else value) for name, value in arguments]
-    shown = " ".join(f"{_text(name)}={_text(hidden(name, value))}" for name, value in arguments)
-    log.info("%s from %s called %s (%s): %d", who, address or "unknown", _text(target), shown, status)
+    shown = " ".join(f"{_to_text(name)}={_to_text(hidden(name, value))}" for name, value in arguments)
+    log.info("%s from %s called %s (%s): %d", who, address or "unknown", _to_text(target), shown, status)
 
 
 def hidden(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
@@ -45,7 +45,7 @@ def hidden(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
     return {key: hidden(key, element, depth - 1) for key, element in members.items()}
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     """On one line, whatever it is."""
     text = json.dumps(value, ensure_ascii=True)
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

@@ -26,7 +26,7 @@ def conditions_of(environ: Mapping[str, Any]) -> dict[str, str]:
 
 def failing(conditions: dict[str, str]) -> Callable[[Value | None], str | None]:
     """Says which of the conditions what is in a store fails, None if none does. Raises MalformedTags."""
-    wanted = {name: _read(name, value) for name, value in conditions.items()}
+    wanted = {name: _parse(name, value) for name, value in conditions.items()}
 
     def name_of(content: Value | None) -> str | None:
         tags = entity_tags(content)
@@ -35,7 +35,7 @@ def failing(conditions: dict[str, str]) -> Callable[[Value | None], str | None]:
     return name_of
 
 
-def _read(name: str, value: str) -> Tags:
+def _parse(name: str, value: str) -> Tags:
     tags = parse_tags(value)
     if tags is None:
         raise MalformedTags(name)

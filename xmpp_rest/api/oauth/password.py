@@ -82,13 +82,13 @@ class OAuthResource(Resource):
         except RequestEntityTooLarge:
             self.fail(413, "invalid_request", f"The form is larger than {MAX_BODY} bytes")
         except BadCoding as e:
-            self.fail(400, "invalid_request", _shown(str(e.description)))
+            self.fail(400, "invalid_request", _printable(str(e.description)))
         return self.read(MultiDict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
 
     def read(self, fields: MultiDict[str, str]) -> dict[str, str]:
         """The fields that say something (RFC 6749 §3.2)."""
         if repeated := [name for name in fields if len(fields.getlist(name)) > 1]:
-            self.fail(400, "invalid_request", f"{_shown(repeated[0])} is there twice")
+            self.fail(400, "invalid_request", f"{_printable(repeated[0])} is there twice")
         return {name: value for name, value in fields.items() if value}
 
     def require_client(self, form: Mapping[str, str]) -> None:
@@ -175,8 +175,9 @@ class Granting(OAuthResource):
     def _scopes(self, asked: list[str], owner: Caller) -> list[str]:
         scopes = sorted({scope for scope in asked if scope})
         for scope in scopes:
-            if not is_scope(scope, self.names) or (scope == ADMIN_SCOPE and not owner.admin):
-                self.fail(400, "invalid_scope", f"{_shown(scope)} is not a scope for this account")
+            known = scope in GENERAL_SCOPES or scope in self.names or is_send_scope(scope)
+            if not known or (scope == ADMIN_SCOPE and not owner.admin):
+                self.fail(400, "invalid_scope", f"{_printable(scope)} is not a scope for this account")
         return scopes
 
     def _audit(self, jid: JID, scopes: list[str], status: int) -> None:
@@ -221,10 +222,10 @@ class Revocation(OAuthResource):
 
 def failed(error: GatewayError) -> Response:
     """What went wrong on our side, as RFC 6749 §5.2 would have it."""
-    body = dump_json({"error": "server_error", "error_description": _shown(error.text)})
+    body = dump_json({"error": "server_error", "error_description": _printable(error.text)})
     return Response(body, error.row.status, UNCACHED | retry_after(error), content_type="application/json")
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     """RFC 6749 §5.2: printable ASCII without quotation marks and backslashes."""
     return "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in text[:100])

@@ -28,14 +28,14 @@ _WRITE = MappingPlan((*LINES, DATA), COMMANDS)
 _INSTEAD = {"note": "actions", "data": "form"}  # the first is used only if the second is missing or false
 
 
-def _read(element: Element) -> Any:
+def _to_json(element: Element) -> Any:
     command = _READ.read(element, {})
     if "actions" in command:
         command.pop("note", None)
     return command
 
 
-def _write(element: Element, value: Any) -> None:
+def _from_json(element: Element, value: Any) -> None:
     if isinstance(value, str):
         value = {"node": value}
     if not isinstance(value, dict):
@@ -44,4 +44,4 @@ def _write(element: Element, value: Any) -> None:
     _WRITE.write(element, {k: v for k, v in members.items() if _INSTEAD.get(k) not in members})
 
 
-COMMAND = OwnContent(_read, _write)
+COMMAND = OwnContent(_to_json, _from_json)

@@ -55,7 +55,7 @@ class OwnText(MappingLine):
 
     def index(self, plan: MappingPlan, namespace: str) -> None:
         bound = content.TextContent(self.scalar).bind(namespace)
-        plan.texts.append(partial(_take, self.name, bound.read))
+        plan.texts.append(partial(_read_field, self.name, bound.read))
         plan.puts[self.name] = bound.write
 
 
@@ -84,7 +84,7 @@ class One(ChildLine):
         def put(parent: Element, value: Any) -> None:
             bound.write(SubElement(parent, tag), value)
 
-        plan.children.setdefault(tag, []).append((partial(_take, self.name, bound.read), False))
+        plan.children.setdefault(tag, []).append((partial(_read_field, self.name, bound.read), False))
         plan.puts[self.name] = put
 
 
@@ -94,7 +94,7 @@ class Stranger(One):
 
     def index(self, plan: MappingPlan, namespace: str) -> None:
         bound = self.content.bind(self.namespace or namespace)
-        plan.strangers[self.namespace or namespace] = partial(_take, self.name, bound.read)
+        plan.strangers[self.namespace or namespace] = partial(_read_field, self.name, bound.read)
         plan.puts[self.name] = lambda parent, value: bound.write(SubElement(parent, self.clark(namespace)), value)
 
 
@@ -131,7 +131,7 @@ class Flag(ChildLine):
             if value is True:
                 SubElement(parent, tag)
 
-        plan.children.setdefault(tag, []).append((partial(_take, self.name, lambda _: True), False))
+        plan.children.setdefault(tag, []).append((partial(_read_field, self.name, lambda _: True), False))
         plan.puts[self.name] = put
 
 
@@ -161,7 +161,7 @@ class ChildName(ChildLine):
         plan.puts[self.name] = put
 
 
-def _take(name: str, read: Callable[[Element], Any], element: Element, into: Object) -> None:
+def _read_field(name: str, read: Callable[[Element], Any], element: Element, into: Object) -> None:
     if (value := read(element)) is not ABSENT:
         into[name] = value
 

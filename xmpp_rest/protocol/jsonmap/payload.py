@@ -21,7 +21,7 @@ _PLAN = MappingPlan(LINES)
 _DATATYPE = MappingPlan(LINES[:1])
 
 
-def _read(element: Element) -> Any:
+def _to_json(element: Element) -> Any:
     payload = _PLAN.read(element, {})
     try:
         payload["data"] = read_json(payload.get("data", "").encode())
@@ -30,7 +30,7 @@ def _read(element: Element) -> Any:
     return payload
 
 
-def _serialised(value: Any) -> str:
+def _json_text(value: Any) -> str:
     try:
         plain = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return json.dumps(value, allow_nan=False, separators=(",", ":")) if forbidden(plain) else plain
@@ -40,10 +40,10 @@ def _serialised(value: Any) -> str:
         raise error from e
 
 
-def _write(element: Element, value: Any) -> None:
+def _from_json(element: Element, value: Any) -> None:
     if isinstance(value, dict):
         _DATATYPE.write(element, value)
-        element.text = _serialised(value.get("data"))
+        element.text = _json_text(value.get("data"))
 
 
-PAYLOAD = OwnContent(_read, _write)
+PAYLOAD = OwnContent(_to_json, _from_json)

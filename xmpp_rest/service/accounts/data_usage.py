@@ -55,11 +55,11 @@ class Usage:
         if self._get(row, -1) == rounded:  # the usual case
             yield
             return
-        before = self._note(row, lambda _: rounded)
+        before = self._record(row, lambda _: rounded)
         try:
             yield
         except BaseException:
-            self._note(row, lambda _: before)
+            self._record(row, lambda _: before)
             raise
         self._set(row, rounded)
 
@@ -67,12 +67,12 @@ class Usage:
     def appending(self, place: StoreKey, size: int) -> Iterator[None]:
         """The context of an addition of `size` bytes to a store's list."""
         row = (place, LIST)
-        if not self._take(row, size):
+        if not self._use_block(row, size):
             self._grow(place, size)
         try:
             yield
         except BaseException:
-            self._put_back(row, size)
+            self._return_to_block(row, size)
             raise
 
     def removed(self, place: StoreKey) -> None:
@@ -80,7 +80,7 @@ class Usage:
         noted = self._driver.load(place.user, place.host, USAGE) or ()
         for row in ((place, TABLE), (place, LIST)):
             if f"{place.store}:{row[1]}" in noted:
-                self._note(row, lambda _: 0)
+                self._record(row, lambda _: 0)
             with self._lock:
                 self._known.pop(row, None)
 
@@ -89,13 +89,13 @@ class Usage:
         row = (place, LIST)
         for block in (max(BLOCK, size), size):
             try:
-                self._note(row, partial(add, block))
+                self._record(row, partial(add, block))
             except OverLimit:
                 continue
-            self._put_back(row, block - size)
+            self._return_to_block(row, block - size)
             return
         self._recount(place)
-        self._note(row, partial(add, size))
+        self._record(row, partial(add, size))
 
     def _recount(self, place: StoreKey) -> None:
         """Recount the list, unless that was done recently."""
@@ -108,9 +108,9 @@ class Usage:
                 self._counted.popitem(last=False)
         items = self._driver.list_load(place.user, place.host, place.store) or []
         size = sum(len(json.dumps(item, ensure_ascii=False).encode("utf-8", "surrogatepass")) for item in items)
-        self._note((place, LIST), lambda before: min(before, size))
+        self._record((place, LIST), lambda before: min(before, size))
 
-    def _note(self, row: Row, change: Callable[[int], int]) -> int:
+    def _record(self, row: Row, change: Callable[[int], int]) -> int:
         """Change the recorded size of a table or a list, if the limits allow it; the size before."""
         place, sort = row
         key, before = f"{place.store}:{sort}", 0
@@ -140,7 +140,7 @@ class Usage:
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
 
-    def _take(self, row: Row, size: int) -> bool:
+    def _use_block(self, row: Row, size: int) -> bool:
         with self._lock:
             left = self._known.get(row, 0)
             if left < size:
@@ -148,7 +148,7 @@ class Usage:
             self._known[row] = left - size
             return True
 
-    def _put_back(self, row: Row, size: int) -> None:
+    def _return_to_block(self, row: Row, size: int) -> None:
         if size:
             self._set(row, self._get(row, 0) + size)
 

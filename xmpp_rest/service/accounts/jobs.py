@@ -64,7 +64,7 @@ class Jobs:
         progress = self.progress(name)
         if progress is None or progress.state != RUNNING:
             return False
-        self._note(name, ABORTED, progress.done)
+        self._record(name, ABORTED, progress.done)
         return True
 
     def wait(self) -> None:
@@ -77,9 +77,9 @@ class Jobs:
         try:
             while done := step():
                 count += done
-                if not self._note(name, RUNNING, count) or not self._pause(name, count, pause):
+                if not self._record(name, RUNNING, count) or not self._pause(name, count, pause):
                     return
-            self._note(name, DONE, count)
+            self._record(name, DONE, count)
         except Exception as e:
             log.exception("the job %s failed after %d items", name, count)
             self._fail(name, count, e)
@@ -88,7 +88,7 @@ class Jobs:
         """Record the error, as far as clients may see it."""
         text = storage_failed(error).text if isinstance(error, StorageError) else ERRORS["internal"].text
         try:
-            self._note(name, FAILED, count, text)
+            self._record(name, FAILED, count, text)
         except Exception as e:
             log.error("that the job %s failed is not noted: %s", name, e)
 
@@ -97,11 +97,11 @@ class Jobs:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, PULSE))
-            if not self._note(name, RUNNING, count):
+            if not self._record(name, RUNNING, count):
                 return False
         return True
 
-    def _note(self, name: str, state: str, count: int, error: str = "") -> bool:
+    def _record(self, name: str, state: str, count: int, error: str = "") -> bool:
         """Record the progress; False, and only the count is changed, if the job was aborted."""
         aborted = False
 

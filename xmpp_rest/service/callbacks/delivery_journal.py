@@ -47,7 +47,7 @@ class DeliveryJournal:
         """Accept these: on disk when this returns, those that last. Raises OSError, and then none is."""
         if self._journal is None:
             return [(0, d) for d in deliveries]
-        texts = [_text(d) for d in deliveries]
+        texts = [_to_text(d) for d in deliveries]
         kept = [t for t in texts if t]
         numbers = iter(self._journal.append(kept) if kept else ())
         return [(next(numbers) if t else 0, d) for t, d in zip(texts, deliveries, strict=True)]
@@ -58,7 +58,7 @@ class DeliveryJournal:
             self._journal.ack((number,))
 
 
-def _text(delivery: Delivery) -> str:
+def _to_text(delivery: Delivery) -> str:
     """What to write down; nothing for what does not last, or what has no text at all: that will be refused soon enough."""
     try:
         return delivery.text() if delivery.lasting else ""

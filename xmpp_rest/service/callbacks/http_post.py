@@ -112,7 +112,7 @@ class Webhook:
                 preload_content=False,
                 decode_content=False,
             )
-            read = _read(answer)
+            read = _read_answer(answer)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise Unreachable(_reason(e)) from e
         named = (answer.headers.get(name) for name in ("Content-Type", "Content-Language", "Retry-After", "Accept"))
@@ -134,7 +134,7 @@ def first_named(accept: str) -> str | None:
     return min(named, key=accept.lower().find, default=None)
 
 
-def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
+def _read_answer(answer: urllib3.BaseHTTPResponse) -> bytes:
     """The body; a URL that sends it without end is cut off. (One that sends it drop by drop, by the connection.)"""
     body = bytearray()
     while chunk := answer.read1(CHUNK):

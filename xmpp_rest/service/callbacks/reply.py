@@ -97,7 +97,7 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
     if kind == TEXT and not 200 <= response.status < 300:
         return None, ""  # an error page in plain text is not a message
     try:
-        reply = _read(codec, response.body)
+        reply = _read_stanza(codec, response.body)
     except UnreadableStanza as e:
         return None, str(e)
     if reply.tag != stanza.tag:
@@ -107,7 +107,7 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
     return reply, ""
 
 
-def _read(codec: StanzaCodec, body: bytes) -> Element:
+def _read_stanza(codec: Codec, body: bytes) -> Element:
     try:
         return codec.read(body)
     except BadStanzaAddress as e:  # it goes to the sender, whatever it says

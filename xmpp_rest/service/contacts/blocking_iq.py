@@ -65,20 +65,20 @@ class BlockingQueries:
         return _list(BLOCKLIST, self._lists.items(owner))
 
     def _block(self, owner: JID, element: Element) -> None:
-        jids = _read(element)
+        jids = _read_addresses(element)
         if not jids:
             raise _Refused(stanza_error("bad-request", "a block has at least one item (XEP-0191 §3.3)"))
         change = self._lists.block(owner, jids)
-        self._tell(owner, BLOCK, jids)
+        self._push_change(owner, BLOCK, jids)
         self._hide(owner, change)
 
     def _unblock(self, owner: JID, element: Element) -> None:
-        jids = _read(element)
+        jids = _read_addresses(element)
         change = self._lists.unblock(owner, jids or None)
-        self._tell(owner, UNBLOCK, jids)
+        self._push_change(owner, UNBLOCK, jids)
         self._show(owner, change)
 
-    def _tell(self, owner: JID, tag: str, jids: list[JID]) -> None:
+    def _push_change(self, owner: JID, tag: str, jids: list[JID]) -> None:
         self._push(owner, make("iq", _list(tag, jids), type_="set", id_=new_id(), to_=str(owner)))
 
     # -- what contacts see of it
@@ -111,7 +111,7 @@ class BlockingQueries:
         return [jid for jid, contact in contacts.items() if contact and contact.state.from_ is Side.YES]
 
 
-def _read(element: Element) -> list[JID]:
+def _read_addresses(element: Element) -> list[JID]:
     """The addresses in a block or unblock, each once. Raises _Refused."""
     jids: dict[JID, None] = {}
     for item in element.findall(ITEM):

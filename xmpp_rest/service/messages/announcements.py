@@ -73,12 +73,12 @@ class Announcements:
         """Whether the account has not seen it yet; records that it has."""
         news = False
 
-        def note(old: Table | None) -> Table:
+        def record(old: Table | None) -> Table:
             nonlocal news
             news = not (isinstance(old, dict) and old.get("seen") == identifier)
             return {"seen": identifier}
 
-        self._driver.update(account.local, account.domain, MOTD, note)
+        self._driver.update(account.local, account.domain, MOTD, record)
         return news
 
     def _message(self, announcement: Announcement, to: JID, kind: str) -> Element:

@@ -79,9 +79,9 @@ class BatchSender:
         if all(map(self.is_batchable, stanzas)):
             self._group.submit(stanzas, callback, executor)
         else:
-            executor(lambda: self._tell(stanzas, callback))
+            executor(lambda: self._run(stanzas, callback))
 
-    def _tell(self, stanzas: Sequence[OutboundMessage], callback: OnResults[Result]) -> None:
+    def _run(self, stanzas: Sequence[OutboundMessage], callback: OnResults[Result]) -> None:
         try:
             results: Sequence[Result] | Exception = self(stanzas)
         except Exception as e:

@@ -72,12 +72,12 @@ class Mailbox:
         owner = to.bare
         if stanza.tag == "message":
             without_forged_ids(stanza, owner)
-        text = self._take(owner, stanza, sender)
+        text = self._accept(owner, stanza, sender)
         if stanza.tag == "message":
-            self._wait_for(owner, stanza, sender, text)
+            self._store_offline(owner, stanza, sender, text)
         return None
 
-    def _wait_for(self, owner: JID, stanza: Element, sender: JID, text: str) -> None:
+    def _store_offline(self, owner: JID, stanza: Element, sender: JID, text: str) -> None:
         """Store it as an offline message; the account has it in its archive already."""
         try:
             self.offline(owner, stanza, sender, lambda message: text or self._texts.of(message))
@@ -134,7 +134,7 @@ class Mailbox:
         finally:
             self._texts.stanza = None
 
-    def _take(self, owner: JID, stanza: Element, partner: JID) -> str:
+    def _accept(self, owner: JID, stanza: Element, partner: JID) -> str:
         """Archive a stanza if the policy says so, and publish it; its text, if it was serialised. Raises StorageError."""
         if stanza.tag == "message" and is_archivable(stanza):
             text = self._texts.of(stanza)

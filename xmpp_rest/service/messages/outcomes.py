@@ -66,7 +66,7 @@ class Outcomes:
 
     def processed(self, sender: JID, identifier: str, refusal: Element | None = None) -> None:
         """Record that a hosted recipient accepted a stanza, or refused it at once."""
-        self._settle(Label(str(sender.bare), identifier), "refused" if refusal is not None else "confirmed", refusal)
+        self._decide(Label(str(sender.bare), identifier), "refused" if refusal is not None else "confirmed", refusal)
 
     def get(self, sender: JID, identifier: str) -> Outcome | None:
         """The outcome of the stanza that `sender` (whatever its resource) sent with this id, if it is remembered."""
@@ -87,11 +87,11 @@ class Outcomes:
         if stanza.tag == "iq":
             return
         if stanza.get("type") == "error":
-            self._settle(Label(str(to.bare), stanza.get("id", "")), "refused", stanza)
+            self._decide(Label(str(to.bare), stanza.get("id", "")), "refused", stanza)
         elif stanza.tag == "message" and (received := stanza.find(_RECEIVED)) is not None:
-            self._settle(Label(str(to.bare), received.get("id", "")), "delivered", None)
+            self._decide(Label(str(to.bare), received.get("id", "")), "delivered", None)
 
-    def _settle(self, label: Label, state: str, refusal: Element | None) -> None:
+    def _decide(self, label: Label, state: str, refusal: Element | None) -> None:
         with self._lock:
             self._advance(label, state, refusal)
             decided = self._decided((label,))

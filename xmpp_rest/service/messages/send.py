@@ -116,7 +116,7 @@ class Sending:
         return unsendable(stanza, to, self._router.domains, self._mailbox.domain)
 
     def _send_on_leader(self, stanzas: list[OutboundMessage]) -> list[Result]:
-        written = [_written(outgoing) for outgoing in stanzas]
+        written = [_with_text(outgoing) for outgoing in stanzas]
         good = [outgoing for outgoing in written if isinstance(outgoing, OutboundMessage)]
         try:
             results = iter(self.send_batch(good))
@@ -244,7 +244,7 @@ class Sending:
         return self._outcomes.get(sender, identifier)
 
 
-def _written(outgoing: OutboundMessage) -> OutboundMessage | BadXML:
+def _with_text(outgoing: OutboundMessage) -> OutboundMessage | BadXML:
     """With its text; or why it has none."""
     try:
         return outgoing if outgoing.text else outgoing._replace(text=serialise(outgoing.stanza))

@@ -34,7 +34,7 @@ class Option(NamedTuple):
     form: Form | None = None
 
 
-def _text(value: str) -> str:
+def _checked_text(value: str) -> str:
     if len(value) > MAX_TEXT:
         raise ValueError("the text is too long")
     try:
@@ -88,13 +88,13 @@ def _field(var: str, kind: str, label: str, choices: tuple[str, ...] = ()) -> Fo
 _WHOM = ("anyone", "participants", "moderators", "none")
 _FROM_VISITORS = ("anyone", "moderators", "nobody")
 OPTIONS: dict[str, Option] = {
-    "title": Option("", _text, _field("roomname", "text-single", "Title")),
-    "description": Option("", _text, _field("roomdesc", "text-single", "Description")),
+    "title": Option("", _checked_text, _field("roomname", "text-single", "Title")),
+    "description": Option("", _checked_text, _field("roomdesc", "text-single", "Description")),
     "persistent": _flag(False, "persistentroom", "Keep the room when everybody has left"),
     "public": _flag(True, "publicroom", "List the room"),
     "public_list": _flag(True, "public_list", "Show the list of occupants to everybody"),
     "password_protected": _flag(False, "passwordprotectedroom", "Ask for a password"),
-    "password": Option("", _text, _field("roomsecret", "text-private", "Password")),
+    "password": Option("", _checked_text, _field("roomsecret", "text-private", "Password")),
     "max_users": Option("200", _number(0, MAX_USERS), _field("maxusers", "text-single", "Maximum number of occupants")),
     "anonymous": Option(
         "true", _word("true", "false"), _field("whois", "list-single", "Who sees real addresses", ("moderators", "anyone"))
@@ -123,11 +123,11 @@ OPTIONS: dict[str, Option] = {
     "allow_subscription": _flag(False, "allow_subscription", "Allow subscriptions"),
     "mam": _flag(True, "mam", "Archive messages"),
     "logging": Option("false", _word("false")),  # room logs are not written here
-    "lang": Option("en", _text, _field("lang", "text-single", "Language")),
-    "pubsub": Option("", _text, _field("pubsub", "text-single", "Address of a pubsub node of the room")),
-    "subject": Option("", _text),
-    "subject_author": Option("", _text),
-    "vcard": Option("", _text),
+    "lang": Option("en", _checked_text, _field("lang", "text-single", "Language")),
+    "pubsub": Option("", _checked_text, _field("pubsub", "text-single", "Address of a pubsub node of the room")),
+    "subject": Option("", _checked_text),
+    "subject_author": Option("", _checked_text),
+    "vcard": Option("", _checked_text),
     "captcha_protected": _flag(False),
     "enable_hats": _flag(True),
 }

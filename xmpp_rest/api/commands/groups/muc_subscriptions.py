@@ -27,8 +27,8 @@ def _split(nodes: str) -> list[str]:
     return [node for node in re.split(r"[ \t]*,[ \t]*", nodes.strip(" \t")) if node]
 
 
-def _read(room: str, user: str) -> tuple[JID, JID]:
-    """The addresses of a room and of a user, judged in this order. Raises CommandFailure."""
+def _parse(room: str, user: str) -> tuple[JID, JID]:
+    """The addresses of a room and of a user, judged in this order. Raises Failure."""
     where = address(room, BAD_ROOM)
     if not where.local:
         raise rejected(BAD_ROOM)
@@ -69,7 +69,7 @@ def _require_room(rooms: Conference, room: str) -> None:
 @command("subscribe_room", 1)
 def subscribe_room_v1(services: Services, user: str, nick: str, room: str, nodes: list[str]) -> list[str]:
     _require_nick(nick)
-    where, jid = _read(room, user)
+    where, jid = _parse(room, user)
     return _subscribe(services, _service(services, where), where.local, jid, nick, nodes)
 
 
@@ -115,7 +115,7 @@ def unsubscribe_room(services: Services, user: str, host: str, room: str, servic
 
 @command("unsubscribe_room")
 def unsubscribe_room_v0(services: Services, user: str, room: str) -> bool:
-    where, jid = _read(room, user)
+    where, jid = _parse(room, user)
     return _unsubscribe(_service(services, where), where.local, jid)
 
 
