@@ -8,8 +8,8 @@ from xmpp_rest.threads.pool import CompletingPool
 
 
 def test_what_no_thread_has_begun_when_the_process_stops_is_done_all_the_same() -> None:
-    """Otherwise those who queue behind it for their turn would wait forever."""
-    pool = Pool(1, "test")
+    """Otherwise those who queue after it for their turn would wait forever."""
+    pool = CompletingPool(1, "test")
     begun, gate, done = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:

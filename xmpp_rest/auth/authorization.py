@@ -94,7 +94,7 @@ class Policy:
         return self.wrong if reason is DenialReason.WRONG else _STATUS[reason]
 
     def remark(self, field: str | None, domain: str) -> str:
-        """What is wrong with a user name that is no whole address, where it has to be one; else nothing."""
+        """The error of a user name that has to be a full address, but is not; "" if it is valid."""
         given = read_authorization(field)
         pair = given.pair if given and self.account is not hosted_name else None
         if pair is None or "@" in pair[0]:

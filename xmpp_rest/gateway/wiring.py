@@ -188,7 +188,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
 
     accounts.password_changed = revoke
     intake = Intake(router, settings.link.inbox_size, incidents)
-    router.observe(outcomes.heard)
+    router.observe(outcomes.observe)
     leader = Leader(settings, domains, data_dir, router, sending, outcomes, intake, callbacks, conference, incidents, remote)
 
     remote.on_broadcast("log_level", set_level)

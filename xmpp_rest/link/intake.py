@@ -92,7 +92,7 @@ class Intake:
         if head.get("type") == "error" or is_answer(head):  # the request that waits for it must not wait forever
             told = refusal(head, error._replace(by=domain))
             told.attrib |= {key: head.attrib[key] for key in ("from", "to") if key in head.attrib}
-            self._router.settle(told, item.sender, item.to)
+            self._router.resolve(told, item.sender, item.to)
         else:
             self._put(item if item.error else item._replace(error=error))
 
@@ -121,7 +121,7 @@ class Intake:
         return Item(stanza, sender, to)
 
     def _settled(self, item: Item) -> bool:
-        return self._router.settle(item.stanza, item.sender, item.to)
+        return self._router.resolve(item.stanza, item.sender, item.to)
 
     def _drop(self, kind: str, domain: str, stanza: Element, why: str) -> None:
         self._incidents.report(

@@ -43,7 +43,7 @@ class Occupancy:
                 if len(self._greeted) > MAX_GREETED:
                     self._greeted.popitem(last=False)
 
-    def heard(self, stanza: Element, sender: JID | None, to: JID) -> None:
+    def observe(self, stanza: Element, sender: JID | None, to: JID) -> None:
         """Take notice of what came for a hosted address: a room may tell that it is in, or has left."""
         if stanza.tag != "presence" or sender is None or not (sender.resource and to.resource):
             return

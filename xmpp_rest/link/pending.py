@@ -32,7 +32,7 @@ class Waiter:
         self._callback = callback
         self._outcome = OneShot[Element | Exception]()
 
-    def settle(self, outcome: Element | Exception) -> None:
+    def resolve(self, outcome: Element | Exception) -> None:
         """There is an answer, or there will be none; the first time counts."""
         if self._outcome.give(outcome) and self._callback is not None:
             self._callback(outcome)
@@ -87,7 +87,7 @@ class Pending:
         waiter = self._waiting.get((stanza.get("id", ""), None if own else sender, to))
         if waiter is None:
             return False
-        waiter.settle(stanza)
+        waiter.resolve(stanza)
         return True
 
     def collect(self, message: Element, sender: JID | None, to: JID) -> bool:
@@ -112,14 +112,14 @@ class Pending:
         with self._lock:
             waiters = [w for w in self._waiting.values() if w.key[2].domain == domain and w.key[1] and w.key[1].domain not in hosted]
         for waiter in waiters:
-            waiter.settle(error)
+            waiter.resolve(error)
 
     def fail_everybody(self, error: GatewayError) -> None:
         """Nobody will be answered any more."""
         with self._lock:
             waiters = list(self._waiting.values())
         for waiter in waiters:
-            waiter.settle(error)
+            waiter.resolve(error)
 
 
 def jid_or_none(text: str | None) -> JID | None:

@@ -105,7 +105,7 @@ class Router:
             raise ValueError(f"{sender} is not at a hosted domain")
         to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
         if to.domain in self.domains:
-            return None if self.settle(stanza, sender, to) else self.deliver(stanza, sender, to)
+            return None if self.resolve(stanza, sender, to) else self.deliver(stanza, sender, to)
         if self._out is None:
             text = f"{to.domain} cannot be reached: the gateway has no link to the XMPP network"
             return refusal(stanza, stanza_error("remote-server-not-found", text)) if may_be_refused(stanza) else None
@@ -147,12 +147,12 @@ class Router:
             return None
         return refusal(stanza, stanza_error("service-unavailable"))
 
-    def settle(self, stanza: Element, sender: JID | None, to: JID) -> bool:
+    def resolve(self, stanza: Element, sender: JID | None, to: JID) -> bool:
         """Tell the observers of a stanza for a hosted domain; whether a waiting request took it.
 
         That is the answer to its iq, or an archive result that belongs to it.
         """
-        self.occupancy.heard(stanza, sender, to)
+        self.occupancy.observe(stanza, sender, to)
         for observer in self._observers:
             try:
                 observer(stanza, sender, to)
@@ -174,21 +174,21 @@ class Router:
             try:
                 answer = self.send(iq)
             except Exception as e:  # the caller's to raise
-                waiter.settle(e)
+                waiter.resolve(e)
             else:
                 if answer is not None:
-                    waiter.settle(answer)
+                    waiter.resolve(answer)
 
         timers = self._remote.timers
         waiter = self._expect(iq, settled)
-        timer = Timer(lambda: waiter.settle(GatewayError("iq-timeout")))
+        timer = Timer(lambda: waiter.resolve(GatewayError("iq-timeout")))
         timers.set(timer, wait.seconds)
         to = jid_or_none(iq.get("to"))
         if to is None or to.domain in self.domains:
             self._remote.pool.submit(send)
         else:
             send()
-        return lambda: waiter.settle(GatewayError("client-gone"))
+        return lambda: waiter.resolve(GatewayError("client-gone"))
 
     @on_leader(deferred=_ask_deferred)
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:

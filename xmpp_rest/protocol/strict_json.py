@@ -19,7 +19,7 @@ class BadJSON(ValueError):
 def read_json(body: bytes, *, finite: bool = True) -> Any:
     """The value of a JSON text in UTF-8, perhaps after a byte order mark (RFC 8259 §8.1). Of equal names the last counts. Raises BadJSON.
 
-    Nesting is bounded, so that whoever walks over the value need not count. `finite`: a number that no double can hold is refused;
+    Nesting is bounded, so that code that walks over the value need not count. `finite`: a number that no double can hold is refused;
     else it is infinite, and an integer of many digits is a float.
     """
     try:

@@ -185,7 +185,7 @@ def test_a_room_that_is_not_there(app: Flask, juliet: Api) -> None:
 def fill(gateway: Gateway, count: int) -> None:
     assert gateway.parts.muclight
     for n in range(count):
-        gateway.parts.muclight.say("garden", parse_jid(JULIET), parse_text(f"<message><body>{n}</body></message>"))
+        gateway.parts.muclight.send_message("garden", parse_jid(JULIET), parse_text(f"<message><body>{n}</body></message>"))
 
 
 def test_pages_are_the_newest_items_oldest_first(juliet: Api, gateway: Gateway) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.api.client.calls import JULIET, NURSE
 from tests.api.client.served import Listener, Served, serve
-from xmpp_rest.service.streams.registry import MOVED
+from xmpp_rest.service.streams.registry import LEADER_CHANGED
 
 QUEUE = 20
 
@@ -122,7 +122,7 @@ def test_streams_end_in_words_when_the_gateway_does(tmp_path: Path) -> None:
         server.process.terminate()
         ok, *words = listener.blocks()
         assert ok == b": ok\n\n"
-        assert words in ([b": the gateway stops\n\n"], [f": {MOVED}\n\n".encode()])  # whatever a process hears of first
+        assert words in ([b": the gateway stops\n\n"], [f": {LEADER_CHANGED}\n\n".encode()])  # whatever a process hears of first
         server.process.wait(15)
         assert time.monotonic() - began < 10
         listener.close()

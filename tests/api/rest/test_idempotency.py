@@ -53,7 +53,7 @@ def sent(app: Flask, gateway: Gateway) -> Sent:
     def out(_: str, stanza: Element) -> None:
         sent.append(stanza)
         if stanza.tag == "iq":
-            gateway.parts.router.settle(result(stanza), *_ends(stanza))
+            gateway.parts.router.resolve(result(stanza), *_ends(stanza))
 
     gateway.parts.router.attach(out)
     return sent

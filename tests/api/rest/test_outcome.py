@@ -33,7 +33,7 @@ def send(client: FlaskClient, to: str, **headers: str) -> tuple[int, bytes, dict
 
 def refuse(gateway: Gateway, to: str = f"juliet@{DOMAIN}") -> None:
     error = parse_text(f"<message type='error' id='m1' from='romeo@montague.example' to='{to}'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
-    gateway.parts.router.settle(error, parse_jid("romeo@montague.example"), parse_jid(to))
+    gateway.parts.router.resolve(error, parse_jid("romeo@montague.example"), parse_jid(to))
 
 
 def test_a_hosted_recipient_has_it_at_once(client: FlaskClient) -> None:

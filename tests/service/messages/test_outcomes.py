@@ -37,12 +37,12 @@ def test_from_accepted_to_delivered(outcomes: Outcomes) -> None:
     for progress in (Progress.WRITTEN, Progress.CONFIRMED):
         outcomes.progress([ENTRY], progress)
         assert state(outcomes) == progress.value
-    outcomes.heard(RECEIPT, ROMEO, JULIET)
+    outcomes.observe(RECEIPT, ROMEO, JULIET)
     assert state(outcomes) == "delivered"
 
 
 def test_a_refusal_stands_whatever_comes_later(outcomes: Outcomes) -> None:
-    outcomes.heard(REFUSAL, ROMEO, JULIET.at("x"))
+    outcomes.observe(REFUSAL, ROMEO, JULIET.at("x"))
     outcomes.progress([ENTRY], Progress.CONFIRMED)
     outcome = outcomes.get(JULIET, "1")
     assert outcome is not None
@@ -56,16 +56,16 @@ def test_progress_may_come_before_the_word_that_it_was_accepted(outcomes: Outcom
 
 
 def test_nobody_elses_stanza(outcomes: Outcomes) -> None:
-    outcomes.heard(REFUSAL, ROMEO, parse_jid("nurse@gateway.example"))
+    outcomes.observe(REFUSAL, ROMEO, parse_jid("nurse@gateway.example"))
     outcomes.progress([Entry(b"", Label("nurse@gateway.example", "1")), Entry(b"", None)], Progress.CONFIRMED)
-    outcomes.heard(parse_text("<iq type='error' id='1'/>"), ROMEO, JULIET)
-    outcomes.heard(parse_text("<message id='1'><body/></message>"), ROMEO, JULIET)
+    outcomes.observe(parse_text("<iq type='error' id='1'/>"), ROMEO, JULIET)
+    outcomes.observe(parse_text("<message id='1'><body/></message>"), ROMEO, JULIET)
     assert state(outcomes) == "accepted"
     assert outcomes.get(ROMEO, "1") is None
 
 
 def test_waiting_ends_with_the_decision(outcomes: Outcomes) -> None:
-    threading.Timer(0.05, lambda: outcomes.heard(REFUSAL, ROMEO, JULIET)).start()
+    threading.Timer(0.05, lambda: outcomes.observe(REFUSAL, ROMEO, JULIET)).start()
     started = time.monotonic()
     outcome = outcomes.wait(JULIET, "1", Wait(10))
     assert outcome is not None

@@ -96,7 +96,7 @@ def test_an_answer_that_cannot_be_written_ends_nothing(pair: tuple[Gateway, Gate
 
     def answer(domain: str, iq: Element) -> None:
         strange = make("iq", Element(f"{{{XML}}}strange"), type_="result", id_=iq.get("id"), from_=str(romeo), to_=iq.get("from"))
-        assert owner.parts.router.settle(strange, romeo, parse_jid(iq.attrib["from"]))
+        assert owner.parts.router.resolve(strange, romeo, parse_jid(iq.attrib["from"]))
 
     owner.parts.router.attach(answer)
     iq = make("iq", child("{urn:xmpp:ping}ping"), type_="get", id_="1", from_=str(JULIET), to_=str(romeo))

@@ -45,7 +45,7 @@ class RoomMessagesResource(RoomResource):
             raise Refusal(e.status, e.text, old_text=OLD_TEXTS.get(e.text, "")) from e
         message = make("message", *payload, type_="groupchat", id_=str(uuid.uuid4()))
         with refusals():
-            return ClientReply(200, {"id": self.rooms.say(name, self.account, message)})
+            return ClientReply(200, {"id": self.rooms.send_message(name, self.account, message)})
 
     def get(self) -> list[dict[str, Any]]:
         """A page of history, the oldest item first."""

@@ -175,8 +175,7 @@ class Granting(OAuthResource):
     def _scopes(self, asked: list[str], owner: Caller) -> list[str]:
         scopes = sorted({scope for scope in asked if scope})
         for scope in scopes:
-            known = scope in GENERAL_SCOPES or scope in self.names or is_send_scope(scope)
-            if not known or (scope == ADMIN_SCOPE and not owner.admin):
+            if not is_scope(scope, self.names) or (scope == ADMIN_SCOPE and not owner.admin):
                 self.fail(400, "invalid_scope", f"{_printable(scope)} is not a scope for this account")
         return scopes
 

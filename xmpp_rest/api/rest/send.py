@@ -58,7 +58,7 @@ class StanzaResource(RestResource):
         return self.take(lambda: self.read(kind, body), type=kind, data=body)
 
     def read(self, kind: str, body: bytes) -> Element:
-        """The stanza that the body is. Raises Unreadable."""
+        """The stanza that the body is. Raises UnreadableStanza."""
         return CODECS[kind].read(body)
 
     def take(self, read: Callable[[], Element], **context: str | bytes) -> Answer:

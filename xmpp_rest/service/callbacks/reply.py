@@ -107,7 +107,7 @@ def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
     return reply, ""
 
 
-def _read_stanza(codec: Codec, body: bytes) -> Element:
+def _read_stanza(codec: StanzaCodec, body: bytes) -> Element:
     try:
         return codec.read(body)
     except BadStanzaAddress as e:  # it goes to the sender, whatever it says

@@ -1,4 +1,4 @@
-"""Sends many stanzas with few waits for the disk: messages for other domains share their commits, across senders."""
+"""The batch sender: sends many stanzas with few waits for the disk, as messages of any senders to other domains share commits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from xmpp_rest.service.messages.mailbox import Mailbox, SentMessage
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
 
-MOST = 64  # stanzas of several senders that one thread sends at once: somebody waits for it too
+MOST = 64  # stanzas of several senders that one thread sends at once, as its own caller waits too
 
 
 class OutboundMessage(NamedTuple):
     """A message or presence, addressed and with an id.
 
-    `text`: the stanza as `serialise` writes it, if somebody has done so already. `posted`: see `Sending.post`.
+    `text`: the stanza as `serialise` writes it, if it has been serialised already. `posted`: see `Sending.post`.
     """
 
     stanza: Element
@@ -32,12 +32,12 @@ class OutboundMessage(NamedTuple):
     posted: bool = False
 
     def to_json(self) -> list[Any]:
-        """As it goes to another process: as text, which is passed on as it is."""
+        """The JSON form for another process, with the text of the stanza."""
         return [self.text or serialise(self.stanza), self.posted]
 
     @classmethod
     def from_json(cls, values: list[Any]) -> OutboundMessage:
-        """As another process sent it."""
+        """The message in the JSON form of another process."""
         text, posted = values
         stanza = parse_stored(text)
         sender = parse_jid(stanza.attrib["from"])
@@ -45,11 +45,11 @@ class OutboundMessage(NamedTuple):
 
 
 Result = Element | Exception | None
-"""The answer where there is one at once; None: it was accepted; or what sending it raised."""
+"""The answer if there is one at once; None: it was accepted; or the exception of sending it."""
 
 
 class BatchSender:
-    """Sends stanzas in their order; `send` is how one of them is sent alone, and `watched` whose are judged one by one."""
+    """Sends stanzas in their order; `send` sends a single one, and `watched` tells whose stanzas must be checked one by one."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class BatchSender:
         return results
 
     def submit(self, stanzas: Sequence[OutboundMessage], callback: OnResults[Result], executor: Executor) -> None:
-        """As a call, for a thread that must not wait. Raises StorageError."""
+        """As a call, but without waiting: `callback` gets the results. Raises StorageError."""
         if all(map(self.is_batchable, stanzas)):
             self._group.submit(stanzas, callback, executor)
         else:
@@ -89,21 +89,21 @@ class BatchSender:
         callback(results)
 
     def is_batchable(self, outgoing: OutboundMessage) -> bool:
-        """Whether it is a message that leaves the gateway, and so can be sent with others."""
+        """Whether it is a message to another domain, which can share a commit with others."""
         stanza, sender, to = outgoing[:3]
         leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.takes_many
         return leaves and not self._watched(sender)
 
     def _alone(self, members: Sequence[OutboundMessage]) -> Iterator[Result]:
-        """A result for each of these, which share nothing."""
+        """Send these one by one; a result for each."""
         for member in members:
             try:
                 yield self._send(member)
-            except Exception as e:  # the caller's to raise, or to tell
+            except Exception as e:  # the caller raises or reports it
                 yield e
 
     def _send_group(self, members: list[OutboundMessage]) -> list[Result]:
-        """Send messages that leave the gateway, of any senders."""
+        """Send messages of any senders to other domains."""
         results: dict[int, Result] = {}
         for domain in dict.fromkeys(member.sender.domain for member in members):
             places = [n for n, member in enumerate(members) if member.sender.domain == domain]
@@ -126,7 +126,7 @@ class BatchSender:
         return [None] * len(members)
 
     def _apart(self, domain: str, members: list[OutboundMessage], full: frozenset[str]) -> list[Result]:
-        """As many as there is room for, and each with an error of its own; those whose senders are not `full` go together."""
+        """Send as many as the outbox can take, with a separate error for each; those of senders that are not `full` share a commit."""
         others = [m for m in members if str(m.sender.bare) not in full] if full else []
         results = dict(zip(map(id, others), self._leave(domain, others), strict=True)) if others else {}
         return [results[id(m)] if id(m) in results else self._leave(domain, [m])[0] for m in members]

@@ -82,7 +82,7 @@ class Outcomes:
         for tell in decided:
             tell()
 
-    def heard(self, stanza: Element, _sender: JID | None, to: JID) -> None:
+    def observe(self, stanza: Element, _sender: JID | None, to: JID) -> None:
         """Observe a stanza for a hosted entity, which may be the error, or the receipt, for one that it sent."""
         if stanza.tag == "iq":
             return

@@ -1,4 +1,4 @@
-"""The way out that every API takes: an account, or the gateway itself, sends a stanza.
+"""Sending of stanzas of accounts and of the gateway itself: the one way out that every API uses.
 
 A stanza is accepted once the outbox has it, or the hosted recipient. What is raised was raised before that, and nobody has the stanza.
 """
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Sending:
-    """Routes what a caller sends and keeps messages in the sender's own archive."""
+    """Sends the stanzas of callers, and archives messages for the sender."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class Sending:
         self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, self._watched)
         self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_on_leader, MOST)
         self.restored: Callable[[str], bool] = lambda _text: False  # whether the process that owned the link before had the outbox take it
-        self.guard: Guard | None = None  # judges what accounts send by their own privacy lists
+        self.guard: Guard | None = None  # checks what accounts send by their own privacy lists
         self._remote = remote
         remote.offer(self)
 
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
-        """Send a message or presence, addressed and with an id. The answer where there is one at once; None: it was accepted.
+        """Send a message or presence, addressed and with an id. The answer if there is one at once; None: it was accepted.
 
         Accepted messages are in the sender's archive when this returns, unless that failed. Raises, and then nobody has the stanza:
         GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is not known whether anybody has it.
@@ -96,7 +96,7 @@ class Sending:
         return refusal
 
     def send_many(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
-        """As `send` for each of them, in order, with fewer waits for the disk; what `send` would have raised is among the results."""
+        """As `send` for each of them, in order, with fewer waits for the disk; what `send` would raise is among the results."""
         errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
         results = iter(self._send_many([o for o, error in zip(stanzas, errors, strict=True) if error is None]))
         return [error or next(results) for error in errors]
@@ -108,7 +108,7 @@ class Sending:
             return list(self._remote_batch.run(stanzas))
 
     def check(self, stanza: Element, to: JID) -> None:
-        """Raises GatewayError: bad-recipient, id-too-long, for what is not to be sent by anybody."""
+        """Check a stanza before it is sent. Raises GatewayError: bad-recipient, id-too-long."""
         if (error := self._unsendable(stanza, to)) is not None:
             raise error
 
@@ -125,7 +125,7 @@ class Sending:
         return [next(results) if isinstance(outgoing, OutboundMessage) else outgoing for outgoing in written]
 
     def _try_again(self, stanzas: list[OutboundMessage]) -> list[Result]:
-        """Nobody has said whether these were sent: the next leader sees to it that they are."""
+        """Send these on the next leader, as it is unknown whether the last one has sent them."""
         try:
             return self.send_again(stanzas)
         except GatewayError:
@@ -150,7 +150,7 @@ class Sending:
 
     @on_leader(deferred=_send_again_deferred)
     def send_again(self, stanzas: list[OutboundMessage]) -> list[Result]:
-        """As `send_batch`, after another leader that may have sent some of these: not twice."""
+        """As `send_batch`, but without those that an earlier leader has sent already."""
         taken = [self._is_taken(outgoing) for outgoing in stanzas]
         self._outcomes.all_accepted((o.sender, o.stanza.get("id", "")) for o, is_taken in zip(stanzas, taken, strict=True) if is_taken)
         results = iter(self._batch_sender([o for o, is_taken in zip(stanzas, taken, strict=True) if not is_taken]))
@@ -160,7 +160,7 @@ class Sending:
         return self.restored(outgoing.text) or self._mailbox.has(outgoing.stanza, outgoing.text, outgoing.sender, outgoing.to)
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
-        """Send, and let a refusal come to the sender's streams as one from afar does; what was said stays said. Raises as `send`."""
+        """Send a message; an error comes to the sender's streams as from a remote server, and the message stays archived."""
         self._one(OutboundMessage(stanza, sender, to, posted=True))
 
     def _post_alone(self, stanza: Element, sender: JID, to: JID) -> None:
@@ -169,13 +169,13 @@ class Sending:
             return
         try:
             self._router.deliver(refusal, to, sender)
-        except Exception as e:  # what was said is in the sender's archive
+        except Exception as e:  # the message is in the sender's archive
             self._incidents.report(log, "refusal-untold", "%s is not told that a message to %s was refused: %r", sender, to, e)
 
     @on_leader
     def receive(self, stanza: Element, sender: JID, to: JID) -> Element | None:
-        """Hand a stanza to a hosted address as if it had come over the link; the answer, where there is one at once. Raises BadXML."""
-        return None if self._router.settle(stanza, sender, to) else self._router.deliver(stanza, sender, to)
+        """Deliver a stanza to a hosted address as if it had come over the link; the answer if there is one at once. Raises BadXML."""
+        return None if self._router.resolve(stanza, sender, to) else self._router.deliver(stanza, sender, to)
 
     def _watched(self, sender: JID) -> bool:
         return self.guard is not None and self.guard.watches(sender)
@@ -192,7 +192,7 @@ class Sending:
         return refusal
 
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
-        """Send an iq and wait for its answer; archive results that belong to it come along.
+        """Send an iq and wait for its answer; with the archive results that belong to it.
 
         Raises GatewayError: waits-full before anything is sent, and those of `Router.ask`; BadXML.
         """
@@ -203,7 +203,7 @@ class Sending:
             return self._router.ask(iq, wait) if refusal is None else (refusal, [])
 
     def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
-        """As `send`; but the server is given time to refuse it. Raises GatewayError, waits-full, before anything is sent."""
+        """As `send`, but wait for the server to refuse or process it. Raises GatewayError, waits-full, before anything is sent."""
         with self._waits.holding(str(sender.bare)):
             refusal = self.send(stanza, sender, to)
             if refusal is None and (outcome := self._wait(sender, stanza.get("id", ""), wait)) is not None:
@@ -211,7 +211,7 @@ class Sending:
             return refusal
 
     def _wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
-        """The outcome once it is decided, or as it is when the wait is over. The stanza has been sent: nothing is raised."""
+        """The outcome once it is decided, or when the wait is over. Raises nothing, as the stanza has been sent."""
         try:
             return self.decided(sender, identifier, wait)
         except GatewayError:  # the client has gone, or the leader has
@@ -221,7 +221,7 @@ class Sending:
         ended = OneShot[bool]()
 
         def end() -> None:
-            """It is decided, or takes too long, or nobody waits any more: whichever comes first."""
+            """End the wait: the outcome is decided, or the time is over, or the caller has gone."""
             if ended.give(True):
                 self._outcomes.unwatch(sender, identifier, end)
                 timers.cancel(timer)
@@ -235,17 +235,17 @@ class Sending:
 
     @on_leader(deferred=_decided_deferred)
     def decided(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
-        """The outcome once it is decided, or as it is when the wait is over. Raises GatewayError where the leader has gone."""
+        """The outcome once it is decided, or when the wait is over. Raises GatewayError if the leader has gone."""
         return self._outcomes.wait(sender, identifier, wait)
 
     @on_leader(repeatable=True)
     def outcome(self, sender: JID, identifier: str) -> Outcome | None:
-        """What became of a stanza that was sent with `send`, if it is remembered."""
+        """The outcome of a stanza that was sent with `send`, if it is remembered."""
         return self._outcomes.get(sender, identifier)
 
 
 def _with_text(outgoing: OutboundMessage) -> OutboundMessage | BadXML:
-    """With its text; or why it has none."""
+    """The stanza with its text, or the error of serialising it."""
     try:
         return outgoing if outgoing.text else outgoing._replace(text=serialise(outgoing.stanza))
     except BadXML as e:

@@ -63,7 +63,7 @@ class MucLightEntity:
     def _message(self, message: Element, sender: JID, to: JID) -> Element | None:
         if message.get("type") != "groupchat" or not to.local or to.resource:  # XEP §7.3
             return refusal(message, stanza_error("bad-request", "a room takes messages of type groupchat to its bare address"))
-        self._rooms.say(to.local, sender.bare, message)
+        self._rooms.send_message(to.local, sender.bare, message)
         return None
 
     def _iq(self, iq: Element, sender: JID, to: JID) -> Element | Unhandled | None:

@@ -264,7 +264,7 @@ class MucLight:
     # -- messages
 
     @on_leader
-    def say(self, name: str, sender: JID, message: Element) -> str:
+    def send_message(self, name: str, sender: JID, message: Element) -> str:
         """Send a message to all occupants, the sender included; its id. Raises GatewayError: room-unknown, not-occupant."""
         with self._order(name):
             return self._broadcaster.broadcast(self.room(name, sender), sender, message)

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class OpenStream(NamedTuple):
-    """One stream: its full address, the client's address and port where they are known, and since when it is open (Unix time)."""
+    """One stream: its full address, the client's address and port if known, and since when it is open (Unix time)."""
 
     jid: JID
     ip: str
@@ -25,44 +25,44 @@ class OpenStream(NamedTuple):
 
 
 class Directory:
-    """Which streams are open. `mine`: those of this process. Safe to be used by several threads."""
+    """The list of open streams. `mine`: those of this process. Safe to be used by several threads."""
 
     def __init__(self, remote: Remote, mine: Callable[[], list[OpenStream]]) -> None:
         self._remote = remote
         self._mine = mine
         self._elsewhere: dict[str, list[OpenStream]] = {}  # follower → its streams; in the leader
-        self._lock = threading.Lock()  # of the line above
+        self._lock = threading.Lock()  # guards `_elsewhere`
         remote.offer(self)
         remote.on_left(self._forget)
 
     @on_leader
     def all(self) -> list[OpenStream]:
-        """Every open stream. Raises GatewayError, as do the others."""
+        """Every open stream. Raises GatewayError, as do the other methods."""
         return [*self._mine(), *(stream for streams in tuple(self._elsewhere.values()) for stream in streams)]
 
     def count_elsewhere(self, account: JID) -> int:
-        """How many streams the account has in other processes."""
+        """The number of streams that the account has in other processes."""
         return self._count_but(self._remote.id, account)
 
     @on_leader
     def _count_but(self, process: str, account: JID) -> int:
-        """How many streams the account has in other processes than this one."""
+        """The number of streams that the account has in other processes than this one."""
         mine = [] if process == self._remote.id else self._mine()
         others = [s for other, streams in tuple(self._elsewhere.items()) if other != process for s in streams]
         return sum(stream.jid.bare == account for stream in (*mine, *others))
 
     def is_open_elsewhere(self, account: JID) -> bool:
-        """Whether the account has a stream in another process; asked in the leader, for each message."""
+        """Whether the account has a stream in another process; called in the leader, for each message."""
         return any(stream.jid.bare == account for streams in tuple(self._elsewhere.values()) for stream in streams)
 
     def report(self) -> None:
-        """Tell the leader which streams are open here. Raises nothing."""
+        """Report the streams of this process to the leader. Raises nothing."""
         if not self._remote.follows():
             return
         try:
             self._report(self._remote.id, self._mine())
-        except GatewayError as e:  # there will be another leader, which hears of the streams when they are opened again
-            log.info("the leader does not hear of the streams here: %s", e)
+        except GatewayError as e:  # the next leader gets the streams when they are opened again
+            log.info("the owner of the link does not hear of the streams here: %s", e)
 
     @on_leader
     def _report(self, process: str, streams: list[OpenStream]) -> None:
@@ -70,7 +70,7 @@ class Directory:
             self._elsewhere[process] = streams
 
     def remove(self, jid: JID) -> None:
-        """The stream is to end: do not list it any more."""
+        """Remove a stream that is about to end from the list."""
         with self._lock:
             for process, streams in self._elsewhere.items():
                 self._elsewhere[process] = [stream for stream in streams if stream.jid != jid]

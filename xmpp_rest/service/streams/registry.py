@@ -1,4 +1,4 @@
-"""The event streams that are open in this process, and what they are told."""
+"""The registry of the event streams of this process: opens them, and publishes events to them in all processes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 
 STRIPES = 256
-LATE = 50  # events before the one that a reader resumes after that may still have to reach this process
-LOOK = 0.2  # seconds that other processes have to look whose readers have left
+MAX_LATE = 50  # events before the one after which a reader resumes that may not have reached this process yet
+DROP_TIMEOUT = 0.2  # seconds that other processes get to end the streams of readers that have left
 EVENT, DROP_GONE, END = "event", "drop gone streams", "end stream"  # what is published, and broadcasts
-MOVED = "another process owns the link now: resume"  # what was told meanwhile is in the archive
+LEADER_CHANGED = "another process owns the link now: resume"  # events in between are in the archive
 
 
 def everything(_: Event) -> bool:
@@ -37,14 +37,14 @@ def everything(_: Event) -> bool:
 
 
 def _nobody_minds(stream: Stream) -> None:
-    """Nobody wants to know which streams there are."""
+    """The default of `opened` and `closed`."""
 
 
 class Streams:
-    """Hands events to the streams of their owner, in all processes. Knows nothing of HTTP, holds no thread; `stop()` ends all streams."""
+    """Publishes events to the streams of their owner, in all processes. Independent of HTTP, without threads; `stop()` ends all streams."""
 
     def __init__(self, archive: Archive, bounds: StreamSettings, waits: Waits, remote: Remote, incidents: Incidents | None = None) -> None:
-        """`waits`: each stream waits for what happens, and holds a thread meanwhile."""
+        """`waits`: each stream waits for events, and holds a thread meanwhile."""
         self._archive = archive
         self._size = bounds.queue_size
         self._total = bounds.total
@@ -53,12 +53,12 @@ class Streams:
         self._per_owner = bounds.per_account
         self._open: dict[JID, dict[Stream, Callable[[], bool]]] = {}
         self.count = 0
-        """How many streams are open."""
+        """The number of open streams."""
         self._lock = threading.Lock()
         self.opened: Callable[[Stream], None] = _nobody_minds
-        """Called when a stream has been opened."""
+        """Called after a stream has been opened."""
         self.closed: Callable[[Stream], None] = _nobody_minds
-        """Called when a stream is not there any more."""
+        """Called after a stream has been closed."""
         self._orders = [threading.Lock() for _ in range(STRIPES)]
         self._stopped = False
         self.directory = Directory(remote, self._described)
@@ -71,7 +71,7 @@ class Streams:
         remote.on_broadcast(END, self._end)
 
     def order(self, owner: JID) -> threading.Lock:
-        """Hold it while something is archived for `owner` and published, so that streams have the order of the archive."""
+        """The lock to hold while a stanza is archived for `owner` and published, so that streams have the order of the archive."""
         return self._orders[hash(owner) % STRIPES]
 
     @contextmanager
@@ -83,7 +83,7 @@ class Streams:
             yield
 
     def publish(self, owner: JID, event: Event) -> None:
-        """Something reached `owner`, or was sent by it; with an id, it is archived already. Raises nothing: it has happened."""
+        """Publish a stanza that reached `owner`, or was sent by it; with an id, it is archived already. Raises nothing."""
         try:
             self._publish(owner, event)
         except Exception as e:
@@ -97,19 +97,19 @@ class Streams:
 
     def _hear_published(self, owner: str, event: list[Any]) -> None:
         jid = parse_jid(owner)
-        if self.is_open(jid):  # nearly nobody listens: nothing is parsed for nobody
+        if self.is_open(jid):  # usually nobody listens: then nothing is parsed
             self.hear(jid, Event.from_json(event))
 
     def _leader_changed(self, leads: bool) -> None:
         if not leads:
-            self.restart(MOVED)
+            self.restart(LEADER_CHANGED)
 
     def is_open(self, owner: JID) -> bool:
         """Whether anybody listens to `owner` in this process."""
         return owner in self._open
 
     def hear(self, owner: JID, event: Event) -> None:
-        """Hand an event to who listens in this process."""
+        """Push an event to the streams of `owner` in this process."""
         for stream in tuple(self._open.get(owner, ())):
             stream.push(event)
 
@@ -122,7 +122,7 @@ class Streams:
         gone: Callable[[], bool] = lambda: False,
         peer: tuple[str, int] = ("", 0),
     ) -> Stream:
-        """A stream of what happens to `owner` from now on, or after the event whose id is `after`.
+        """Open a stream of the events of `owner` from now on, or after the event with the id `after`.
 
         `wanted` chooses events; `gone` says whether the reader has left, and is asked when there is no room for another one; `peer`: its
         address and port.
@@ -140,11 +140,11 @@ class Streams:
                 self._drop_gone()
             if self._full(owner, elsewhere) or not self._waits.take():
                 raise GatewayError("streams-full")
-            # a copy: `publish` walks through the old one without the lock
+            # a copy: `publish` iterates over the old one without the lock
             self._open[owner] = {**self._open.get(owner, {}), stream: gone}
             self.count += 1
         if self._remote.listen() != epoch:
-            stream.end(MOVED)
+            stream.end(LEADER_CHANGED)
         self.directory.report()
         self.opened(stream)
         return stream
@@ -157,7 +157,7 @@ class Streams:
         return [OpenStream(s.owner._replace(resource=s.resource), *s.peer, s.since) for s in self.all()]
 
     def end(self, jid: JID, reason: str) -> None:
-        """End the stream of this full address, whichever process it is in; its place is free at once. Raises GatewayError."""
+        """End the stream of this full address, in any process; its place is free at once. Raises GatewayError."""
         self._remote.broadcast(END, jid=jid, reason=reason)
 
     def _end(self, jid: JID, reason: str) -> None:
@@ -168,21 +168,21 @@ class Streams:
                 self._closed(stream)
 
     def _count_elsewhere_now(self, owner: JID, before: int) -> int:
-        """How many streams the owner has in other processes, once these have looked whose readers have left; or after LOOK seconds."""
+        """The owner's streams in other processes, after these have ended the streams of readers that left, or after DROP_TIMEOUT."""
         self._remote.tell_others(DROP_GONE)
-        count, end = before, time.monotonic() + LOOK
+        count, end = before, time.monotonic() + DROP_TIMEOUT
         while count >= before and time.monotonic() < end:
-            time.sleep(LOOK / 20)
+            time.sleep(DROP_TIMEOUT / 20)
             count = self.directory.count_elsewhere(owner)
         return count
 
     def _begin(self, owner: JID, after: str | None) -> tuple[str, ArchiveReplay | None]:
-        """Read before the stream is open, so that every event of the stream is after what its ids refer to."""
+        """Read the archive before the stream is open, so that every live event is later than the ids that it refers to."""
         if after is None:
             return self._archive.last_id(owner), None
         last = archive_id(after)
         try:
-            before = self._archive.page(owner, ArchiveFilter(before=last), LATE, newest=True).items if last else []
+            before = self._archive.page(owner, ArchiveFilter(before=last), MAX_LATE, newest=True).items if last else []
         except ItemNotFound as e:
             raise GatewayError("event-unknown") from e
         return last, ArchiveReplay(self._archive, owner, self.order(owner), [*(kept.id for kept in before), last])

@@ -19,15 +19,15 @@ from xmpp_rest.service.streams.stream import Stream
 
 log = logging.getLogger(__name__)
 
-SILENT = -1  # the priority of who has not said that it is available (COMPAT ejabberd)
-NAMELESS = "rest"  # how a presence without a resource is listed: clients of commands expect one everywhere
-UNKNOWN = "0.0.0.0"  # noqa: S104  # the address of a client that is not known; the same clients parse it
-CONNECTION = "http_bind"  # the peer's word that is nearest to what HTTP is here (XEP-0124)
+SILENT = -1  # the priority of a resource without available presence (COMPAT ejabberd)
+NAMELESS = "rest"  # the name of a presence without a resource: clients of commands expect one everywhere
+UNKNOWN = "0.0.0.0"  # noqa: S104  # an unknown client address; the same clients parse it
+CONNECTION = "http_bind"  # the peer's name for the kind of connection that is nearest to ours (XEP-0124)
 SHOWS = ("away", "chat", "dnd", "xa")  # RFC 6121 §4.7.2.1
 
 
 class Session(NamedTuple):
-    """One resource of an account. `since`: Unix time; `show`: one of SHOWS, available, or unavailable for one that has not said."""
+    """One resource of an account. `since`: Unix time; `show`: one of SHOWS, available, or unavailable without a presence."""
 
     jid: JID
     connection: str
@@ -48,7 +48,7 @@ class Sessions:
         self._presences = presences
         self._sending = sending
         self.opened: Callable[[Stream], None] = _nothing
-        """Called once a stream is open."""
+        """Called after a stream has been opened."""
         streams.opened, streams.closed = self._opened, self._closed
 
     # -- who is online
@@ -63,7 +63,7 @@ class Sessions:
         return self._merged(streams, self._presences.rows(account))
 
     def is_online(self, account: JID) -> bool:
-        """Whether the account has a session; asked in the leader, for each message."""
+        """Whether the account has a session; called in the leader, for each message."""
         streams = self._streams
         return streams.is_open(account) or streams.directory.is_open_elsewhere(account) or bool(self._presences.rows(account))
 
@@ -80,19 +80,19 @@ class Sessions:
             found[jid] = old._replace(priority=row.priority, show=row.show, text=row.text)
         return sorted(found.values(), key=lambda s: str(s.jid))
 
-    # -- what is done to them
+    # -- ending and presence
 
     def kick(self, sessions: Iterable[Session], reason: str) -> int:
-        """End these sessions; how many there were."""
+        """End these sessions; their number."""
         count = 0
         for count, session in enumerate(sessions, 1):  # noqa: B007
             self._streams.end(session.jid, reason)
             if session.show != "unavailable":
-                self.say(session.jid, "unavailable", "", reason, 0)
+                self.send_presence(session.jid, "unavailable", "", reason, 0)
         return count
 
     def end_all(self, account: JID, reason: str) -> None:
-        """End all sessions of the account, even if nobody can be told that one is gone.
+        """End all sessions of the account, even if the unavailable presence cannot be sent.
 
         Raises StorageError, and GatewayError if no process says which sessions there are.
         """
@@ -102,7 +102,7 @@ class Sessions:
             except GatewayError as e:
                 log.warning("nobody was told that %s is gone: %s", session.jid, e)
 
-    def say(self, jid: JID, kind: str, show: str, text: str, priority: int) -> None:
+    def send_presence(self, jid: JID, kind: str, show: str, text: str, priority: int) -> None:
         """Have a resource broadcast its presence; `kind`: "" for available, or unavailable."""
         said = {"show": show, "status": text, "priority": str(priority) if priority else ""}
         payload = [child(name, value) for name, value in said.items() if value]
@@ -122,14 +122,14 @@ class Sessions:
         jid = stream.owner._replace(resource=stream.resource)
         try:
             if any(row.jid == jid for row in self._presences.rows(stream.owner)):
-                self.say(jid, "unavailable", "", "", 0)
+                self.send_presence(jid, "unavailable", "", "", 0)
         except Exception as e:  # other streams end after this one
             unforeseen = not isinstance(e, StorageError | GatewayError)
             log.warning("%s stays available although its stream has ended: %s", jid, e, exc_info=unforeseen)
 
 
 def _nothing(stream: Stream) -> None:
-    """Nobody wants to know."""
+    """The default of `opened`."""
 
 
 def _session_of(stream: OpenStream) -> Session:
@@ -137,5 +137,5 @@ def _session_of(stream: OpenStream) -> Session:
 
 
 def uptime(session: Session) -> int:
-    """Seconds since it began."""
+    """Seconds since the session started."""
     return max(0, int(time.time() - session.since))

@@ -36,12 +36,12 @@ class Event(NamedTuple):
     sent: bool = False
 
     def to_json(self) -> list[Any]:
-        """As it is told to other processes."""
+        """The JSON form for other processes."""
         return [self.id, self.when, serialise(self.stanza), self.sent]
 
     @classmethod
     def from_json(cls, values: list[Any]) -> Event:
-        """As another process told of it."""
+        """The event in the JSON form of another process."""
         identifier, when, stanza, sent = values
         return cls(identifier, when, parse_stored(stanza), sent)
 

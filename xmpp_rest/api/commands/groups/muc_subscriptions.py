@@ -28,7 +28,7 @@ def _split(nodes: str) -> list[str]:
 
 
 def _parse(room: str, user: str) -> tuple[JID, JID]:
-    """The addresses of a room and of a user, judged in this order. Raises Failure."""
+    """The addresses of a room and of a user, judged in this order. Raises CommandFailure."""
     where = address(room, BAD_ROOM)
     if not where.local:
         raise rejected(BAD_ROOM)

@@ -122,7 +122,7 @@ def set_presence(services: Services, user: str, host: str, resource: str, type_:
         raise rejected("Invalid priority")
     require_sendable(status)
     kind, shown = "unavailable" if type_ == "unavailable" else "", show if show in SHOWS else ""
-    services.gateway.parts.sessions.say(jid, kind, shown, status, priority)
+    services.gateway.parts.sessions.send_presence(jid, kind, shown, status, priority)
     return True
 
 
