@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.child import free_port
+
 ROOT = Path(__file__).parents[2]
 Ran = subprocess.CompletedProcess[str]
 
@@ -204,6 +206,28 @@ def test_a_stop_while_the_application_is_loaded(tmp_path: Path) -> None:
     ran = run(command, cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)))
     assert ran.returncode == 0, ran.stderr
     assert own_lines(ran) == []
+
+
+SERVING = """
+import os, signal, sys
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.serving.server import Server
+
+def load():
+    os.kill(os.getppid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return lambda environ, start_response: []
+
+settings = load_settings(None, {"XMPP_REST_SERVER_BIND": f"127.0.0.1:{sys.argv.pop()}", "XMPP_REST_SERVER_WORKERS": "1"})
+Server(settings, load, on_start=lambda app, end_all: print("started"), on_stop=lambda app: print("stopped")).run()
+"""
+
+
+def test_a_worker_that_is_told_to_stop_while_it_loads_takes_no_lead(tmp_path: Path) -> None:
+    """It would connect, only to disconnect."""
+    ran = run([sys.executable, "-c", SERVING, str(free_port())], cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)))
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == ["stopped"]
 
 
 def test_what_a_check_reads_and_remarks(tmp_path: Path, taken: int) -> None:

@@ -87,6 +87,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self._load()
 
     def _started(self, worker: Any) -> None:
+        if not worker.alive:  # told to stop while it was loading: it would take the lead and the link, only to give them back
+            return
         self._on_start(worker.app.callable, partial(os.kill, worker.ppid, signal.SIGTERM))
         _freeze()
 
