@@ -136,3 +136,20 @@ def test_a_stopped_pool_begins_no_job() -> None:
     pool.start()
     time.sleep(0.05)
     assert not ran
+
+
+def test_a_paused_pool_begins_jobs_when_it_is_resumed() -> None:
+    pool = KeyedPool("paused", 2, 10)
+    order: list[str] = []
+    begun, done = threading.Event(), threading.Event()
+    pool.pause()
+    pool.start()
+    pool.submit("a", lambda: order.append("a") or begun.set())
+    pool.submit("a", done.set)
+    assert not begun.wait(0.05)
+    assert pool.waiting == 2
+    order.append("resumed")
+    pool.resume()
+    assert done.wait(5)
+    pool.stop()
+    assert order == ["resumed", "a"]

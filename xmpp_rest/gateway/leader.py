@@ -52,8 +52,8 @@ class Leader:
         self._conference = conference
         self._incidents = incidents
         self.uplink: Uplink | None = None
-        services = (service.start for service in callbacks.services.values())
-        self._to_begin: list[Callable[[], None]] = [self._attach, intake.start, *services, self._connect]
+        queues = (queue.start for queue in callbacks.queues.values())
+        self._to_begin: list[Callable[[], None]] = [self._attach, intake.start, *queues, self._connect]
         if conference:
             self._to_begin.append(conference.vacancy.start)
         self._lock = threading.Lock()

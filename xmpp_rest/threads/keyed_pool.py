@@ -30,6 +30,7 @@ class KeyedPool:
         self._ready: deque[Hashable] = deque()  # keys whose next job may run
         self._later: Deadlines[Hashable] = Deadlines()  # keys whose next job is to run again
         self._waiting = 0
+        self._paused = False  # whether no job is begun for now
         self._stopped = False
         self._changed = threading.Condition()  # guards all of the above
         self._threads = [threading.Thread(target=self._run, name=f"{name} {n}", daemon=True) for n in range(threads)]
@@ -47,6 +48,17 @@ class KeyedPool:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
+
+    def pause(self) -> None:
+        """Begin no job until `resume`."""
+        with self._changed:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Begin jobs, after `pause`."""
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """End when the running jobs are done, waiting for them a moment; waiting jobs are not begun."""
@@ -117,12 +129,12 @@ class KeyedPool:
         """The next job, as soon as there is one; None when stopped."""
         with self._changed:
             while not self._stopped:
-                pause = self._wake()
-                if self._ready:
+                seconds = self._wake()
+                if self._ready and not self._paused:
                     key = self._ready.popleft()
                     self._count(key, -1)
                     return key, self._jobs[key].popleft()
-                self._changed.wait(pause)
+                self._changed.wait(seconds)
         return None
 
     def _wake(self) -> float | None:

@@ -11,7 +11,7 @@ from xmpp_rest.protocol.parse import parse_text
 JULIET = f"juliet@{DOMAIN}"
 
 
-def test_a_domains_callback_gets_what_is_no_accounts(make_bot: MakeBot, service: Service) -> None:
+def test_domain_callback_gets_what_is_not_for_an_account(make_bot: MakeBot, service: Service) -> None:
     app = make_bot(service.url(), address=DOMAIN)
     sender = "from='romeo@montague.example/o'"
     ping = "<ping xmlns='urn:xmpp:ping'/>"

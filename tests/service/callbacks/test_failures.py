@@ -21,8 +21,8 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.callbacks import attempt as callback_attempt
-from xmpp_rest.service.callbacks.http_post import Webhook
+from xmpp_rest.service.callbacks import reply as callback_reply
+from xmpp_rest.service.callbacks.http_client import CallbackClient
 
 ROMEO = "romeo@montague.example/orchard"
 PING = "<ping xmlns='urn:xmpp:ping'/>"
@@ -30,7 +30,7 @@ LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def waiting(app: BotApp) -> int:
-    return app.gateway.parts.callbacks.services["bot"].pool.waiting
+    return app.gateway.parts.callbacks.queues["bot"].pool.waiting
 
 
 def dead(app: BotApp) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def test_an_exception_in_a_job(
 ) -> None:
     app = make_bot(service.url("/"), retries="3", retry_max="0.1")
     with monkeypatch.context() as patch:
-        patch.setattr(Webhook, "post", always(error))
+        patch.setattr(CallbackClient, "post", always(error))
         app.come(message("m"))
         app.come(iq("i"))
         app.come(message("e", kind="error"))
@@ -333,8 +333,8 @@ def test_a_password_beyond_latin_1(make_bot: MakeBot, service: Service) -> None:
 
 def test_a_strange_date_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (ValueError, TypeError, IndexError, OverflowError):
-        monkeypatch.setattr(callback_attempt, "parsedate_to_datetime", always(error("x")))
-        assert callback_attempt.retry_after("x") == 0.0
+        monkeypatch.setattr(callback_reply, "parsedate_to_datetime", always(error("x")))
+        assert callback_reply.retry_after("x") == 0.0
 
 
 CONTAINERS = ['"\\ud800"', '"\\u0000"', "[" * 500 + "]" * 500, "[" * 950 + "]" * 950, "[" * 20_000, '{"a":' * 900 + "1" + "}" * 900, "1" * 5000, "1e999", "NaN", "", "{"]

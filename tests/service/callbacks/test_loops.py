@@ -32,7 +32,7 @@ def seen(service: Service) -> int:
 
 
 def settled(app: BotApp) -> bool:
-    pool = app.gateway.parts.callbacks.services["bot"].pool
+    pool = app.gateway.parts.callbacks.queues["bot"].pool
     return not pool.waiting and not pool._jobs
 
 
@@ -113,7 +113,7 @@ def test_an_iq_from_a_room_is_answered(make_bot: MakeBot, service: Service) -> N
 # its own words
 
 
-def test_a_reply_to_a_room_does_not_come_back(make_bot: MakeBot, service: Service) -> None:
+def test_reflection_of_a_reply_is_not_posted(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = HI
     app = make_bot(service.url("/"))
     app.come(spoken("hello"))
@@ -124,7 +124,7 @@ def test_a_reply_to_a_room_does_not_come_back(make_bot: MakeBot, service: Servic
     assert service.wait(lambda _: True).body.count(b"other")
 
 
-def test_its_nick_tells(make_bot: MakeBot, service: Service) -> None:
+def test_reflection_by_nick(make_bot: MakeBot, service: Service) -> None:
     app = make_bot(service.url("/"))
     own = f"<x xmlns='{USER}'><item affiliation='none' role='participant'/><status code='110'/></x>"
     presence = "<presence from='{}/{}' to='{}/x' {}>{}</presence>"
@@ -139,7 +139,7 @@ def test_its_nick_tells(make_bot: MakeBot, service: Service) -> None:
     assert b"of another friar" in service.wait(lambda _: True).body
 
 
-def test_a_light_room_names_it(make_bot: MakeBot, service: Service) -> None:
+def test_reflection_in_a_muc_light_room(make_bot: MakeBot, service: Service) -> None:
     app = make_bot(service.url("/"))
     app.come(spoken("mine", BOT))
     app.come(spoken("theirs", "romeo@montague.example"))
@@ -159,7 +159,7 @@ def test_reflections_are_forgotten_when_there_are_too_many(monkeypatch: pytest.M
 # no more than so many
 
 
-def test_the_guard_lets_a_few_go_at_once_and_then_so_many_a_second() -> None:
+def test_reply_rate_of_the_guard() -> None:
     now = 100.0
     guard = ReplyGuard(10, lambda: now)
     source, to = parse_jid(BOT), parse_jid("romeo@montague.example/a")
@@ -192,7 +192,7 @@ def begin(app: BotApp, kind: str = "message") -> None:
 
 
 @pytest.mark.parametrize("answer", [Answer(200, '{"body":"and you?","type":"chat"}', JSON), Answer(200, "and you?", "text/plain")])
-def test_bots_that_answer_each_other_do_so_slowly(pair: BotApp, service: Service, answer: Answer) -> None:
+def test_reply_rate_between_two_bots(pair: BotApp, service: Service, answer: Answer) -> None:
     service.answers["/"] = answer
     begin(pair)
     started = time.monotonic()

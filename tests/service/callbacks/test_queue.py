@@ -91,7 +91,7 @@ def test_the_probe_decides_the_format(
     assert f"with {status}; stanzas go as {sent}" in caplog.text
 
 
-def test_the_start_does_not_wait_for_the_probe(make_bot: MakeBot, service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_probe_does_not_delay_the_start(make_bot: MakeBot, service: Service, caplog: pytest.LogCaptureFixture) -> None:
     service.options = Answer(200, delay=30)
     started = time.monotonic()
     app = make_bot(service.url("/"), timeout="3")
@@ -125,7 +125,7 @@ def test_bodies_by_content_type(make_bot: MakeBot, service: Service, setting: st
     assert b"Nurse?" in body or b"Nurse%3f" in body
 
 
-def test_the_addresses_in_an_answer_count_for_nothing(make_bot: MakeBot, service: Service) -> None:
+def test_addresses_in_an_answer_are_ignored(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(200, '{"body":"Ay","to":"@","from":"a@b@c"}', "application/json")
     app = make_bot(service.url("/"))
     app.post(body="x", type="chat")
@@ -159,7 +159,7 @@ def test_kinds_and_events(make_bot: MakeBot, service: Service, given: dict[str, 
         assert condition_of(answer)[:2] == ("cancel", "service-unavailable")
 
 
-def test_a_full_queue_refuses(make_bot: MakeBot, service: Service) -> None:
+def test_full_callback_queue_refuses(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(204, delay=0.5)
     app = make_bot(service.url("/"), concurrency="1", queue_size="2")
     for n in range(3):

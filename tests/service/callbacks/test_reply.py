@@ -7,7 +7,8 @@ import pytest
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.callbacks.reply import Response, reply_to
+from xmpp_rest.service.callbacks.http_client import CallbackAnswer
+from xmpp_rest.service.callbacks.reply import reply_to
 
 XML = "application/xmpp+xml"
 MESSAGE = "<message from='juliet@capulet.example/b' to='bot@gateway.example' id='m1' type='chat'><body>Hi</body></message>"
@@ -20,7 +21,7 @@ RECEIVED = "<received xmlns='urn:xmpp:receipts' id='m1'/>"
 
 def answer(stanza: str, status: int, body: str = "", kind: str | None = XML, language: str | None = None) -> str | None:
     """The reply as text, a fresh id shown as *ID*."""
-    reply = reply_to(parse_text(stanza), Response(status, kind, language, body.encode())).stanza
+    reply = reply_to(parse_text(stanza), CallbackAnswer(status, kind, language, body.encode())).stanza
     if reply is None:
         return None
     if len(reply.get("id", "")) == 24:

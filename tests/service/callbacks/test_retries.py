@@ -56,7 +56,7 @@ def test_what_was_not_answered_is_posted_again_after_a_restart(make_bot: MakeBot
     again = posts(service, 3)
     assert [json.loads(r.body)["id"] for r in again] == ["m0", "m1", "m2"]
     assert again[0].headers["webhook-id"] == before.headers["webhook-id"]
-    eventually(lambda: second.gateway.parts.callbacks.services["bot"].pool.waiting == 0)
+    eventually(lambda: second.gateway.parts.callbacks.queues["bot"].pool.waiting == 0)
     second.gateway.stop()
     third = make_bot(service.url("/"), like=first, concurrency="1")
     assert third.post(id="last", **stanza).status_code == 202
@@ -75,7 +75,7 @@ def test_an_iq_is_not_kept(make_bot: MakeBot, service: Service) -> None:
     assert [json.loads(r.body)["id"] for r in posts(service, 1)] == ["next"]
 
 
-def test_memory_keeps_nothing(make_bot: MakeBot, service: Service) -> None:
+def test_queue_in_memory_keeps_nothing(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(204, delay=2)
     first = make_bot(service.url("/"), keep="memory")
     assert first.post(body="x").status_code == 202
@@ -127,7 +127,7 @@ def test_another_process_takes_over(make_bot: MakeBot, service: Service) -> None
     assert new.post(body="0").status_code == 202
     assert old.post(body="1").status_code == 202
     service.wait_body('"0"')
-    assert new.gateway.parts.callbacks.services["bot"].pool.waiting == 0
+    assert new.gateway.parts.callbacks.queues["bot"].pool.waiting == 0
     service.answers["/"] = Answer(204)
     old.gateway.stop()
     service.wait_body('"0"')
@@ -138,7 +138,7 @@ def test_another_process_takes_over(make_bot: MakeBot, service: Service) -> None
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_another_attempt(make_bot: MakeBot, service: Service, status: int) -> None:
+def test_retry_after_an_error_status(make_bot: MakeBot, service: Service, status: int) -> None:
     service.answers["/"] = failing(2, status, Answer(200, '{"body":"at last"}', "application/json"))
     app = make_bot(service.url("/"), retries="2", retry_max="0.2")
     app.post(body="x", type="chat", id="1")
@@ -150,7 +150,7 @@ def test_another_attempt(make_bot: MakeBot, service: Service, status: int) -> No
 
 
 @pytest.mark.parametrize(("status", "body"), [(500, ""), (404, ""), (503, '{"type":"error","error":{"type":"wait","condition":"conflict"}}')])
-def test_an_answer_is_an_answer(make_bot: MakeBot, service: Service, status: int, body: str) -> None:
+def test_no_retry_after_an_answer(make_bot: MakeBot, service: Service, status: int, body: str) -> None:
     service.answers["/"] = Answer(status, body, "application/json")
     app = make_bot(service.url("/"), retries="3", retry_max="0.1")
     for number in "12":  # a sender's second stanza waits until the first is not tried again
@@ -178,7 +178,7 @@ def test_the_order_of_a_sender_is_kept_and_nobody_else_waits(make_bot: MakeBot, 
 
 
 @pytest.mark.parametrize(("field", "longest", "least"), [("1", "5", 1.0), ("3600", "0.4", 0.4), ("nonsense", "5", 0.2)])
-def test_retry_after_counts_within_bounds(make_bot: MakeBot, service: Service, field: str, longest: str, least: float) -> None:
+def test_retry_after_field_is_bounded(make_bot: MakeBot, service: Service, field: str, longest: str, least: float) -> None:
     service.answers["/"] = failing(1, 429, Retry_After=field)
     app = make_bot(service.url("/"), retries="1", retry_max=longest)
     app.post(body="x")
@@ -186,7 +186,7 @@ def test_retry_after_counts_within_bounds(make_bot: MakeBot, service: Service, f
     assert least <= two.when - one.when < least + 0.8
 
 
-def test_an_iq_is_answered_at_once(make_bot: MakeBot, service: Service) -> None:
+def test_iq_is_not_retried(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(503)
     app = make_bot(service.url("/"), retries="5")
     answer = app.post(kind="iq", type="get", ping=True).json
@@ -206,7 +206,7 @@ def nobody() -> str:
     return f"http://127.0.0.1:{port}/"
 
 
-def test_no_connection_is_mod_rests_error_at_once(make_bot: MakeBot, nobody: str) -> None:
+def test_error_without_connection_and_retries(make_bot: MakeBot, nobody: str) -> None:
     app = make_bot(nobody)
     app.come(f"<message from='romeo@montague.example/o' to='{BOT}' id='1'><body>x</body></message>")
     (error,) = eventually(lambda: app.outside)
@@ -221,7 +221,7 @@ def test_no_connection_is_mod_rests_error_at_once(make_bot: MakeBot, nobody: str
     assert letter["xml"] == f"<message from='romeo@montague.example/o' to='{BOT}' id='1'><body>x</body></message>"
 
 
-def test_an_error_is_never_answered_but_kept(make_bot: MakeBot, service: Service) -> None:
+def test_undelivered_error_is_a_dead_letter(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(502)
     app = make_bot(service.url("/"), retries="1", retry_max="0.1")
     app.come(f"<message type='error' from='romeo@montague.example/o' to='{BOT}' id='1'><error type='cancel'/></message>")
@@ -230,7 +230,7 @@ def test_an_error_is_never_answered_but_kept(make_bot: MakeBot, service: Service
     assert not app.outside
 
 
-def test_the_oldest_dead_letters_go_first(make_bot: MakeBot, service: Service) -> None:
+def test_oldest_dead_letters_are_removed_first(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(503)
     app = make_bot(service.url("/"), dead_letters="2", keep="memory")
     for n in range(4):
@@ -238,7 +238,7 @@ def test_the_oldest_dead_letters_go_first(make_bot: MakeBot, service: Service) -
     eventually(lambda: [d["stanza"]["body"] for d in dead(app)] == ["2", "3"])
 
 
-def test_none_are_kept_if_so_set(make_bot: MakeBot, service: Service) -> None:
+def test_no_dead_letters_if_so_set(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(503)
     app = make_bot(service.url("/"), dead_letters="0")
     app.come(f"<message from='romeo@montague.example/o' to='{BOT}' id='1'/>")
@@ -246,7 +246,7 @@ def test_none_are_kept_if_so_set(make_bot: MakeBot, service: Service) -> None:
     assert not dead(app)
 
 
-def test_a_stanza_as_deep_as_any_may_be(make_bot: MakeBot, service: Service) -> None:
+def test_dead_letter_of_the_deepest_stanza(make_bot: MakeBot, service: Service) -> None:
     service.answers["/"] = Answer(503)
     app = make_bot(service.url("/"))
     deep = "<a xmlns='a'>" * 63 + "</a>" * 63
@@ -255,7 +255,7 @@ def test_a_stanza_as_deep_as_any_may_be(make_bot: MakeBot, service: Service) -> 
     assert letter["xml"].count("<a") == 63
 
 
-def test_a_storage_that_fails_is_logged(make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_dead_letter_that_the_storage_refuses_is_logged(make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     app = make_bot(service.url("/"))
     service.answers["/"] = Answer(503)
 

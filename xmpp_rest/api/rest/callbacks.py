@@ -15,16 +15,16 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jsonmap import Unmappable, decode
 from xmpp_rest.protocol.strict_json import BadJSON, read_json
 from xmpp_rest.service.callbacks.dead_letters import DeadLetter
-from xmpp_rest.service.callbacks.queue import CallbackService
+from xmpp_rest.service.callbacks.queue import CallbackQueue
 
 log = logging.getLogger(__name__)
 PAGE = (100, 1000)  # dead letters of one answer: by default, at most
 
 
 class CallbackResource(RestResource):
-    """Base of the three. `service` is the one that the path names."""
+    """Base of the three. `queue` is that of the one that the path names."""
 
-    service: CallbackService
+    queue: CallbackQueue
 
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS"]
@@ -40,11 +40,11 @@ class CallbackResource(RestResource):
         return [(("application", "json", "*"), "to_json")]
 
     def resource_exists(self) -> bool:
-        service = self.gateway.parts.callbacks.services.get(self.args["name"])
-        if service is None:
-            names = ", ".join(sorted(self.gateway.parts.callbacks.services)) or "none"
+        queue = self.gateway.parts.callbacks.queues.get(self.args["name"])
+        if queue is None:
+            names = ", ".join(sorted(self.gateway.parts.callbacks.queues)) or "none"
             self.fail(failure("callback", remedy=f"there are these sections [callback.NAME]: {names}"))
-        self.service = service
+        self.queue = queue
         return True
 
     def allow_missing_post(self) -> bool:
@@ -73,17 +73,17 @@ class CallbackList(CallbackResource):
 
     def show(self) -> dict[str, Any]:
         now = self.gateway.parts.callbacks.describe()
-        services = self.gateway.parts.callbacks.services
-        return {"callbacks": [_described(service) | now[name] for name, service in services.items()]}
+        queues = self.gateway.parts.callbacks.queues
+        return {"callbacks": [_described(queue) | now[name] for name, queue in queues.items()]}
 
 
 class DeadLetterList(CallbackResource):
     """`GET /rest/callbacks/{name}/dead?max=100&after=ID`: oldest first."""
 
     def show(self) -> dict[str, Any]:
-        found = self.service.dead.find(self.service.name, after=self.request.args.get("after") or None, limit=self._max())
+        found = self.queue.dead.find(self.queue.name, after=self.request.args.get("after") or None, limit=self._max())
         letters = [_letter(letter) for letter in found]
-        return {"callback": self.service.name, "count": self.service.dead.count(self.service.name), "dead": letters}
+        return {"callback": self.queue.name, "count": self.queue.dead.count(self.queue.name), "dead": letters}
 
     def _max(self) -> int:
         written = self.request.args.get("max", str(PAGE[0]))
@@ -113,13 +113,13 @@ class Replay(CallbackResource):
 
     def _replay(self, ids: list[str] | None) -> bool:
         try:
-            replayed = self.gateway.parts.callbacks.replay(self.service.name, ids)
-            left = self.service.dead.count(self.service.name)
+            replayed = self.gateway.parts.callbacks.replay(self.queue.name, ids)
+            left = self.queue.dead.count(self.queue.name)
         except GatewayError as e:
             self.fail_for(e)
         except StorageError as e:
             self.fail_for(storage_failed(e))
-        self.set_body({"callback": self.service.name, "replayed": replayed, "left": left})
+        self.set_body({"callback": self.queue.name, "replayed": replayed, "left": left})
         return True
 
     def _ids(self, body: bytes) -> list[str] | None:
@@ -135,15 +135,15 @@ class Replay(CallbackResource):
         return ids
 
 
-def _described(service: CallbackService) -> dict[str, Any]:
-    settings = service.settings
+def _described(queue: CallbackQueue) -> dict[str, Any]:
+    settings = queue.settings
     return {
-        "name": service.name,
+        "name": queue.name,
         "address": [str(a) for a in settings.address],
         "kinds": sorted(settings.kinds),
         "events": sorted(settings.events),
         "keep": settings.keep,
-        "dead": service.dead.count(service.name),
+        "dead": queue.dead.count(queue.name),
     }
 
 

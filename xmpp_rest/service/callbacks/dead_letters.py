@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from drivers import ArchiveItem, ArchiveQuery, Driver
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.parse import parse_stored
-from xmpp_rest.service.callbacks.delivery import Delivery, Lost, delivery_of
+from xmpp_rest.service.callbacks.delivery import Delivery, UnreadableDelivery, delivery_of
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class DeadLetters:
         for item in self._driver.archive_find(None, self._host, _store(callback), query):
             try:
                 yield _letter(item)
-            except Lost as e:
+            except UnreadableDelivery as e:
                 log.error("dead letter %s of callback %s cannot be read: %s", item.id, callback, e)
 
     def remove(self, callback: str, ids: Sequence[str], before: float) -> None:
@@ -73,6 +73,6 @@ def _letter(item: ArchiveItem) -> DeadLetter:
         letter = parse_stored(item.stanza)
         since, attempts = float(letter.attrib["since"]), int(letter.attrib["attempts"])
     except (BadXML, KeyError, ValueError) as e:
-        raise Lost(str(e)) from e
+        raise UnreadableDelivery(str(e)) from e
     delivery = delivery_of(letter.text or "", item.id, since, replayed=True)
     return DeadLetter(delivery, item.when, attempts, letter.get("reason", ""))

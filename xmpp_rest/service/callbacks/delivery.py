@@ -16,7 +16,7 @@ from xmpp_rest.protocol.parse import parse_stored
 _IDENTIFIER = re.compile(r"[!-~]{1,200}")  # it becomes the value of a header field
 
 
-class Lost(ValueError):
+class UnreadableDelivery(ValueError):
     """What was written down cannot be read any more; the sentence says why."""
 
 
@@ -46,21 +46,21 @@ def new_delivery(stanza: Element, sender: JID, to: JID) -> Delivery:
 
 
 def read_delivery(text: str) -> Delivery:
-    """What `Delivery.text` wrote. Raises Lost."""
+    """What `Delivery.text` wrote. Raises UnreadableDelivery."""
     try:
         identifier, since, replayed, xml = json.loads(text)
         return delivery_of(xml, identifier, since, replayed=replayed)
     except (ValueError, TypeError, RecursionError) as e:
-        raise Lost(str(e)) from e
+        raise UnreadableDelivery(str(e)) from e
 
 
 def delivery_of(xml: str, identifier: object, since: float, *, replayed: bool) -> Delivery:
-    """The delivery of a stanza that is kept as text. Raises Lost."""
+    """The delivery of a stanza that is kept as text. Raises UnreadableDelivery."""
     if not (isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier)):
-        raise Lost(f"{identifier!r:.60} is not an id of a delivery")
+        raise UnreadableDelivery(f"{identifier!r:.60} is not an id of a delivery")
     try:
         stanza = parse_stored(xml)
         ends = parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"])
     except (BadXML, InvalidJID, KeyError, RecursionError) as e:
-        raise Lost(str(e)) from e
+        raise UnreadableDelivery(str(e)) from e
     return Delivery(identifier, since, stanza, *ends, replayed)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.protocol.element import BadXML
-from xmpp_rest.service.callbacks.delivery import Delivery, Lost, read_delivery
+from xmpp_rest.service.callbacks.delivery import Delivery, UnreadableDelivery, read_delivery
 
 log = logging.getLogger(__name__)
 
-Entry = tuple[int, Delivery]
+Accepted = tuple[int, Delivery]
 """The journal's number, 0 for what is in memory only; and the delivery."""
 
 
@@ -24,7 +24,7 @@ class DeliveryJournal:
         self._path = path
         self._journal: Journal | None = None
 
-    def open(self) -> list[Entry]:
+    def open(self) -> list[Accepted]:
         """What an earlier process left, oldest first. Raises OSError."""
         if self._path is None:
             return []
@@ -33,7 +33,7 @@ class DeliveryJournal:
         for number, text in journal.unacknowledged():
             try:
                 found.append((number, read_delivery(text)))
-            except Lost as e:
+            except UnreadableDelivery as e:
                 log.error("%s: a stanza cannot be read and is dropped: %s", self._path.name, e)
                 journal.ack((number,))
         return found
@@ -43,7 +43,7 @@ class DeliveryJournal:
         if self._journal is not None:
             self._journal.close()
 
-    def append(self, deliveries: Sequence[Delivery]) -> list[Entry]:
+    def append(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
         """Accept these: on disk when this returns, those that last. Raises OSError, and then none is."""
         if self._journal is None:
             return [(0, d) for d in deliveries]

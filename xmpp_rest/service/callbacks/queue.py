@@ -1,8 +1,7 @@
 """The queue of stanzas for one callback's URL, a `[callback.NAME]` section.
 
-What is promised, and when: a stanza of a hosted sender is on disk when `take` returns, for the sender is told that it is kept. One that
-came on the link is written down by a thread of its own a few milliseconds later, with all that came meanwhile: nobody was told anything,
-and the link goes on.
+A stanza of a hosted sender is on disk when `take` returns, for the sender is told that it is kept. One that came on the link is written
+down by a thread of its own a few milliseconds later, with all that came meanwhile: nobody was told anything, and the link goes on.
 """
 
 from __future__ import annotations
@@ -23,14 +22,19 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import may_be_refused, refusal
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.delivery import Delivery, new_delivery
-from xmpp_rest.service.callbacks.delivery_journal import DeliveryJournal, Entry
-from xmpp_rest.service.callbacks.worker import UNFORESEEN, Carrier
+from xmpp_rest.service.callbacks.delivery_journal import Accepted, DeliveryJournal
+from xmpp_rest.service.callbacks.http_client import CallbackClient
+from xmpp_rest.service.callbacks.reflections import Reflections
+from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
+from xmpp_rest.service.callbacks.reports import Reports
+from xmpp_rest.service.callbacks.worker import DeliveryWorker
 from xmpp_rest.threads.keyed_pool import Job, KeyedPool
 
 log = logging.getLogger(__name__)
 
-FULL = "too many stanzas wait for this address (queue_size), or too many of this sender (queue_share)"
-BURST = 256  # most stanzas that are promised with one write
+_FULL = "too many stanzas wait for this address (queue_size), or too many of this sender (queue_share)"
+FULL = StanzaError("wait", "resource-constraint", _FULL)
+BURST = 256  # stanzas that are accepted with one write, at most
 
 
 def event_of(to: JID) -> str:
@@ -40,7 +44,7 @@ def event_of(to: JID) -> str:
     return "full" if to.resource else "bare"
 
 
-class CallbackService:
+class CallbackQueue:
     """The stanzas of one callback. Owned by `Callbacks`; `start()` and `stop()` are called once each."""
 
     def __init__(
@@ -50,29 +54,39 @@ class CallbackService:
         self.settings = settings
         self.dead = dead
         self.pool = KeyedPool(f"callback {name}", settings.concurrency, settings.queue_size, settings.share)
-        self.carrier = Carrier(name, settings, router, dead, self.take, incidents)
-        self._incidents = incidents
+        self.client = CallbackClient(settings)
+        self._reports = Reports(name, incidents)
+        self._reflections = Reflections()
+        replies = ReplySender(name, settings.reply_rate, router, self._reflections, self._reports)
+        self._worker = DeliveryWorker(name, settings, self.client, replies, dead, self._reports)
         self._hosted = router.domains
         self._journal = DeliveryJournal(folder / f"{name}.journal" if settings.keep == "disk" else None)
-        self._coming: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
-        self._probe = threading.Thread(target=self._begin, name=f"callback {name} probe", daemon=True)
-        self._writer = threading.Thread(target=self._write_down, name=f"callback {name} journal", daemon=True)
+        self._received: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()  # on the link, not accepted yet
+        self._probe = threading.Thread(target=self._probe_first, name=f"callback {name} probe", daemon=True)
+        self._writer = threading.Thread(target=self._accept_received, name=f"callback {name} journal", daemon=True)
 
     def start(self) -> None:
-        """What an earlier process left goes first. Raises OSError: the journal cannot be opened."""
-        for entry in self._journal.open():
-            self.pool.restore(entry[1].sender.bare, self._job(entry))
+        """What an earlier process left goes first, after the probe. Raises OSError: the journal cannot be opened."""
+        for accepted in self._journal.open():
+            self.pool.restore(accepted[1].sender.bare, self._job(accepted))
+        self.pool.pause()
+        self.pool.start()
         self._probe.start()
         self._writer.start()
 
     def stop(self) -> None:
         """What waits stays on disk; what is under way may end within a moment."""
-        self._coming.put(None)
+        self._received.put(None)
         if self._writer.is_alive():
             self._writer.join(1)
         self.pool.stop()
-        self.carrier.close()
+        self.client.close()
         self._journal.close()
+
+    def _probe_first(self) -> None:
+        """On a thread of its own, so that the start does not wait for a URL that does not answer."""
+        self.client.choose_format(self.name, self.settings.address[0].domain)
+        self.pool.resume()
 
     def takes(self, stanza: Element, to: JID) -> bool:
         """Whether kind and form of address are among those that were asked for."""
@@ -83,19 +97,18 @@ class CallbackService:
 
         What the bot itself said in a room is dropped. Raises GatewayError: storage-failed.
         """
-        if self.carrier.reflections.heard(stanza, sender, to):
+        if self._reflections.heard(stanza, sender, to):
             return None
         if not self.takes(stanza, to):
             refused = stanza.tag != "presence" and may_be_refused(stanza)
             return refusal(stanza, stanza_error("service-unavailable")) if refused else None
         if not self.pool.claim(sender.bare):
-            text = "callback %s: the queue, or the sender's share of it, is full; a stanza from %s is refused"
-            self._incidents.report(log, "callback-full", text, self.name, sender)
-            full = StanzaError("wait", "resource-constraint", FULL)
-            return refusal(stanza, full) if may_be_refused(stanza) else None
+            text = "the queue, or the sender's share of it, is full; a stanza from %s is refused"
+            self._reports.warning("callback-full", text, sender)
+            return refusal(stanza, FULL) if may_be_refused(stanza) else None
         delivery = new_delivery(stanza, sender, to)
         if sender.domain not in self._hosted:
-            self._coming.put(delivery)  # an iq too: the order is kept
+            self._received.put(delivery)  # an iq too: the order is kept
             return None
         try:
             self._accept((delivery,))
@@ -107,8 +120,7 @@ class CallbackService:
         return None
 
     def _report(self, sender: JID) -> None:
-        message = "callback %s: a stanza from %s cannot be queued"
-        self._incidents.report(log, "callback-job", message, self.name, sender, level=logging.ERROR, trace=True)
+        self._reports.exception("callback-job", "a stanza from %s cannot be queued", sender)
 
     def replay(self, delivery: Delivery) -> bool:
         """Queue a dead letter again; False if there is no room. Raises GatewayError: storage-failed."""
@@ -118,49 +130,48 @@ class CallbackService:
         return claimed
 
     def _accept(self, deliveries: Sequence[Delivery]) -> None:
-        """Promise these, for which a place is claimed, and queue them; or none, and the places are free again.
+        """Write down these, for which a place is claimed, and queue them; or none, and the places are free again.
 
         Raises GatewayError, storage-failed; and whatever writing them down raises.
         """
         try:
-            entries = self._journal.append(deliveries)
+            accepted = self._journal.append(deliveries)
         except Exception as e:
             for delivery in deliveries:
                 self.pool.give_up(delivery.sender.bare)
             if isinstance(e, OSError):
                 raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
             raise
-        for entry in entries:
-            self.pool.put(entry[1].sender.bare, self._job(entry))
+        for one in accepted:
+            self.pool.put(one[1].sender.bare, self._job(one))
 
-    def _job(self, entry: Entry) -> Job:
-        number, delivery = entry
-        return self.carrier.job(delivery, lambda: self._journal.ack(number))
+    def _job(self, accepted: Accepted) -> Job:
+        number, delivery = accepted
+        return self._worker.job(
+            delivery,
+            on_done=lambda: self._journal.ack(number),
+            on_refused=lambda refused: self.take(refused, delivery.sender, delivery.to),
+        )
 
-    def _begin(self) -> None:
-        """A thread of its own, so that a URL that does not answer does not hold up the start."""
-        self.carrier.probe()
-        self.pool.start()
-
-    def _write_down(self) -> None:
-        """A thread of its own: promise what came on the link, all that came meanwhile at once."""
-        while (first := self._coming.get()) is not None:
-            coming = [first]
-            while len(coming) < BURST and not self._coming.empty():
-                if (another := self._coming.get()) is None:
-                    self._coming.put(None)
+    def _accept_received(self) -> None:
+        """On a thread of its own: accept what came on the link, all that came meanwhile at once."""
+        while (first := self._received.get()) is not None:
+            received = [first]
+            while len(received) < BURST and not self._received.empty():
+                if (another := self._received.get()) is None:
+                    self._received.put(None)
                     break
-                coming.append(another)
-            self._accept_all(coming)
+                received.append(another)
+            self._accept_or_refuse(received)
 
-    def _accept_all(self, deliveries: Sequence[Delivery]) -> None:
-        """Queue these, or refuse them; raises nothing, for the thread has to go on."""
+    def _accept_or_refuse(self, deliveries: Sequence[Delivery]) -> None:
+        """Raises nothing, for the thread has to go on."""
         try:
             self._accept(deliveries)
         except GatewayError as e:
             log.error("callback %s: %d stanzas are refused: %s", self.name, len(deliveries), e)
             for delivery in deliveries:
-                self.carrier.refuse(delivery, StanzaError("wait", "internal-server-error"), e.text)
+                self._worker.refuse(delivery, UNFORESEEN, e.text)
         except Exception:
             self._accept_each(deliveries)
 
@@ -168,10 +179,10 @@ class CallbackService:
         """One of these cannot be written down, which is not a reason to refuse the others."""
         if len(deliveries) == 1:
             self._report(deliveries[0].sender)
-            self.carrier.refuse(deliveries[0], UNFORESEEN, "it could not be queued")
+            self._worker.refuse(deliveries[0], UNFORESEEN, "it could not be queued")
             return
         for delivery in deliveries:
             if self.pool.claim(delivery.sender.bare):
-                self._accept_all((delivery,))
+                self._accept_or_refuse((delivery,))
             else:
-                self.carrier.refuse(delivery, StanzaError("wait", "resource-constraint"), FULL)
+                self._worker.refuse(delivery, FULL._replace(text=""), _FULL)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.callbacks.dead_letters import DeadLetter
-from xmpp_rest.service.callbacks.queue import CallbackService
+from xmpp_rest.service.callbacks.queue import CallbackQueue
 
 PAGE = 100
 MAX = 10_000  # of one call
 
 
-def replay(service: CallbackService, ids: Sequence[str] | None) -> list[str]:
+def replay(queue: CallbackQueue, ids: Sequence[str] | None) -> list[str]:
     """Queue dead letters again, those of these ids or all that there are now, oldest first; the ids of those that were.
 
     Ends where the queue is full. Raises StorageError; GatewayError: storage-failed, queue-full if not one found room.
@@ -21,10 +21,10 @@ def replay(service: CallbackService, ids: Sequence[str] | None) -> list[str]:
     started = time.time()
     replayed: list[str] = []
     while len(replayed) < MAX:
-        page = [letter for letter in service.dead.find(service.name, ids=ids, limit=PAGE) if letter.when < started]
-        queued = _queue(service, page)
+        page = [letter for letter in queue.dead.find(queue.name, ids=ids, limit=PAGE) if letter.when < started]
+        queued = _replay_page(queue, page)
         # What failed again meanwhile is a dead letter again, with the same id: it stays.
-        service.dead.remove(service.name, queued, before=started)
+        queue.dead.remove(queue.name, queued, before=started)
         replayed += queued
         if len(queued) < len(page) or not page:
             if page and not replayed:
@@ -33,10 +33,10 @@ def replay(service: CallbackService, ids: Sequence[str] | None) -> list[str]:
     return replayed
 
 
-def _queue(service: CallbackService, letters: Sequence[DeadLetter]) -> list[str]:
+def _replay_page(queue: CallbackQueue, letters: Sequence[DeadLetter]) -> list[str]:
     queued = []
     for letter in letters:
-        if not service.replay(letter.delivery):
+        if not queue.replay(letter.delivery):
             break
         queued.append(letter.delivery.id)
     return queued

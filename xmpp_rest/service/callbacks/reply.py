@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.codecs import CODECS, TEXT, BadStanzaAddress, StanzaCodec, UnreadableStanza, media_type
-from xmpp_rest.protocol.conditions import StanzaError, error_of_status
+from xmpp_rest.protocol.conditions import StanzaError, error_of_status, reason_phrase
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER, PUBSUB_EVENT, RECEIPTS, XML_LANG
 from xmpp_rest.protocol.stanza import child, is_request, make, may_be_refused, new_id, refusal, result
+from xmpp_rest.service.callbacks.http_client import CallbackAnswer
 
 _REQUEST = f"{{{RECEIPTS}}}request"
 _ANNOUNCED = (f"{{{MUC_USER}}}x", f"{{{PUBSUB_EVENT}}}event")  # XEP-0045: of a room to its occupants; XEP-0060, and ejabberd's subscribers
 _NOTHING_TO_SAY = (202, 204)
+MAX_DATE = 64  # characters of a date that are looked at
 _ABSENT = frozenset((429, 502, 503, 504))  # the service behind the URL did not take the stanza: it may later (RFC 9110 §15.6, RFC 6585 §4)
 
 
-class Response(NamedTuple):
-    """What the URL answered."""
-
-    status: int
-    content_type: str | None
-    language: str | None  # Content-Language
-    body: bytes
-    retry_after: str | None = None
-    accept: str | None = None
-    unreadable: str = ""  # why there is no body, though one came
-
-
 class Reply(NamedTuple):
-    """The stanza to send back, None for nothing; `unreadable` is why the body was passed over, for the log.
+    """What follows from one attempt: the stanza to send back, None for nothing.
 
-    `failed`: nobody looked at the stanza, as far as the status can tell; another attempt may be worth it. `empty`: the stanza says
-    nothing and is not due.
+    `failed`: why the URL did not take the stanza, "" if it did. `again`: whether another attempt may be worth it, but not before
+    `retry_after` seconds. `blame`: it is the stanza that is wrong, so that its sender alone is to know. `empty`: the reply says nothing
+    and is not due; it can be left out. `unreadable`: why the body was passed over, for the log.
     """
 
     stanza: Element | None
-    unreadable: str = ""
-    failed: bool = False
+    failed: str = ""
+    again: bool = False
+    retry_after: float = 0.0
+    blame: bool = False
     empty: bool = False
+    unreadable: str = ""
 
 
 def wants_receipt(stanza: Element) -> bool:
@@ -63,22 +59,41 @@ def error_for(stanza: Element, error: StanzaError) -> Element | None:
     return refusal(stanza, error) if may_be_refused(stanza) and not is_announcement(stanza) else None
 
 
-def reply_to(stanza: Element, response: Response) -> Reply:
+def reply_to(stanza: Element, answer: CallbackAnswer) -> Reply:
     """The first rule that fits; every branch is a row of the specification's table."""
     if not may_be_refused(stanza):
-        return Reply(None, failed=response.status in _ABSENT)  # row 1
+        return _without_body(answer, None)  # row 1
     due = is_request(stanza) or wants_receipt(stanza)
-    if response.status in _NOTHING_TO_SAY:
+    if answer.status in _NOTHING_TO_SAY:
         return Reply(_receipted(stanza, _empty(stanza)) if due else None)  # row 2; with an answer due, row 4
-    body, unreadable = _body(stanza, response)
+    body, unreadable = _body(stanza, answer)
     if body is not None:
         reply = _addressed(stanza, body)
         unwanted = reply.get("type") == "error" and is_announcement(stanza)
         return Reply(None if unwanted else _receipted(stanza, reply))  # row 3
-    if 200 <= response.status < 300:
+    if 200 <= answer.status < 300:
         silent = not due and (is_announcement(stanza) or _says_nothing(stanza))
-        return Reply(None if silent else _receipted(stanza, _empty(stanza)), unreadable, empty=not due)  # row 4
-    return Reply(error_for(stanza, error_of_status(response.status)), unreadable, response.status in _ABSENT)  # row 5
+        return Reply(None if silent else _receipted(stanza, _empty(stanza)), unreadable=unreadable, empty=not due)  # row 4
+    return _without_body(answer, error_for(stanza, error_of_status(answer.status)), unreadable)  # row 5
+
+
+def _without_body(answer: CallbackAnswer, stanza: Element | None, unreadable: str = "") -> Reply:
+    """The reply by the status alone: if nobody looked at the stanza, as far as it can tell, another attempt may be worth it."""
+    if answer.status not in _ABSENT:
+        return Reply(stanza, unreadable=unreadable)
+    reason = f"{answer.status} {reason_phrase(answer.status)}"
+    return Reply(stanza, reason, again=True, retry_after=retry_after(answer.retry_after), unreadable=unreadable)
+
+
+def retry_after(field: str | None) -> float:
+    """The seconds that a Retry-After field asks to wait, as a number or as a date (RFC 9110 §10.2.3); 0 for none, or for nonsense."""
+    text = (field or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(text[:MAX_DATE]).timestamp() - time.time())
+    except (ValueError, OverflowError, TypeError, IndexError):  # whatever the parser of e-mail makes of it
+        return 0.0
 
 
 def _says_nothing(stanza: Element) -> bool:
@@ -86,24 +101,24 @@ def _says_nothing(stanza: Element) -> bool:
     return stanza.tag == "message" and stanza.find("body") is None
 
 
-def _body(stanza: Element, response: Response) -> tuple[Element | None, str]:
+def _body(stanza: Element, answer: CallbackAnswer) -> tuple[Element | None, str]:
     """The stanza in the body, if it is one of the same kind; and what is wrong with it otherwise."""
-    if response.unreadable:
-        return None, response.unreadable
-    kind = media_type(response.content_type)
+    if answer.unreadable:
+        return None, answer.unreadable
+    kind = media_type(answer.content_type)
     codec = CODECS.get(kind)
-    if not response.body or codec is None:
-        return None, f"no stanza comes as {kind}" if response.body and kind else ""
-    if kind == TEXT and not 200 <= response.status < 300:
+    if not answer.body or codec is None:
+        return None, f"no stanza comes as {kind}" if answer.body and kind else ""
+    if kind == TEXT and not 200 <= answer.status < 300:
         return None, ""  # an error page in plain text is not a message
     try:
-        reply = _read_stanza(codec, response.body)
+        reply = _read_stanza(codec, answer.body)
     except UnreadableStanza as e:
         return None, str(e)
     if reply.tag != stanza.tag:
         return None, f"a <{stanza.tag}/> cannot be answered by a <{reply.tag}/>"
-    if kind == TEXT and response.language:
-        reply.set(XML_LANG, response.language)
+    if kind == TEXT and answer.language:
+        reply.set(XML_LANG, answer.language)
     return reply, ""
 
 

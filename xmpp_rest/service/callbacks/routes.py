@@ -14,14 +14,14 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
-from xmpp_rest.service.callbacks.queue import CallbackService
+from xmpp_rest.service.callbacks.queue import CallbackQueue
 from xmpp_rest.service.callbacks.replay import replay
 
 
 class Callbacks:
     """All callbacks. Bots have an address of their own and come before accounts; a whole domain's callback comes after them.
 
-    Owned by the Gateway, which starts each of `services` and calls `stop()` once. `folder` is where is kept what waits; `exists` tells
+    Owned by the Gateway, which starts each of `queues` and calls `stop()` once. `folder` is where is kept what waits; `exists` tells
     accounts, `is_admin` administrators among them.
     """
 
@@ -40,22 +40,22 @@ class Callbacks:
         self._exists = exists
         self._is_admin = is_admin
         self.dead = dead
-        self.services = {name: CallbackService(name, settings, router, dead, folder, incidents) for name, settings in callbacks.items()}
-        services = reversed(self.services.values())
-        self._by_address = {address: s for s in services for address in s.settings.address}
+        self.queues = {name: CallbackQueue(name, settings, router, dead, folder, incidents) for name, settings in callbacks.items()}
+        queues = reversed(self.queues.values())
+        self._by_address = {address: q for q in queues for address in q.settings.address}
         self._remote = remote
         remote.offer(self)
 
     def stop(self) -> None:
-        for service in self.services.values():
-            service.stop()
+        for queue in self.queues.values():
+            queue.stop()
 
     @on_leader
     def describe(self) -> dict[str, dict[str, Any]]:
         """How each callback is, by its name: what it writes, and how many stanzas wait."""
         return {
-            name: {"content_type": s.carrier.content_type, "waiting": s.pool.waiting, "retrying": s.pool.retrying}
-            for name, s in self.services.items()
+            name: {"content_type": q.client.content_type, "waiting": q.pool.waiting, "retrying": q.pool.retrying}
+            for name, q in self.queues.items()
         }
 
     @on_leader
@@ -64,12 +64,12 @@ class Callbacks:
 
         Raises StorageError; GatewayError: storage-failed, queue-full.
         """
-        return replay(self.services[callback], ids)
+        return replay(self.queues[callback], ids)
 
     def handle_bot(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """A stanza for the address of a bot, with or without resource."""
-        service = self._by_address.get(to.bare) if to.local else None
-        return service.take(stanza, sender, to) if service else NOT_MINE
+        queue = self._by_address.get(to.bare) if to.local else None
+        return queue.take(stanza, sender, to) if queue else NOT_MINE
 
     def may_bring(self, actor: JID, user: JID) -> bool:
         """Whether `actor` may make `user` an occupant of a room, or have the room tell it everything.
@@ -79,7 +79,7 @@ class Callbacks:
         bot = self._of(user)
         return bot is None or bot.settings.rooms == "anyone" or actor.bare == user.bare or self._is_admin(actor.bare)
 
-    def _of(self, address: JID) -> CallbackService | None:
+    def _of(self, address: JID) -> CallbackQueue | None:
         """The callback that hears what is sent to this address."""
         if address.local and (own := self._by_address.get(address.bare)):
             return own
@@ -88,7 +88,7 @@ class Callbacks:
 
     def handle_domain(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """A stanza for a domain that has a callback, where nobody took it; an account's, or not asked for, it is left to the entity."""
-        service = self._by_address.get(JID("", to.domain, ""))
-        if service is None or not service.takes(stanza, to) or (to.local and self._exists(to.bare)):
+        queue = self._by_address.get(JID("", to.domain, ""))
+        if queue is None or not queue.takes(stanza, to) or (to.local and self._exists(to.bare)):
             return NOT_MINE
-        return service.take(stanza, sender, to)
+        return queue.take(stanza, sender, to)

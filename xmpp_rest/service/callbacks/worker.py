@@ -1,4 +1,4 @@
-"""Brings stanzas to a callback's URL: attempts, the answer for the sender, and at the worst a dead letter."""
+"""Delivers stanzas to a callback's URL: attempts, the reply to the sender, and in the end a dead letter."""
 
 from __future__ import annotations
 
@@ -9,183 +9,129 @@ from xml.etree.ElementTree import Element
 
 from drivers import StorageError
 from xmpp_rest.config.table import CallbackSettings
-from xmpp_rest.errors import GatewayError
-from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.backoff import Backoff
-from xmpp_rest.link.router import Router
-from xmpp_rest.protocol.conditions import StanzaError
-from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.callbacks.attempt import Attempt, attempt
+from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.delivery import Delivery
-from xmpp_rest.service.callbacks.http_post import Unreachable, Webhook
-from xmpp_rest.service.callbacks.reflections import Reflections
-from xmpp_rest.service.callbacks.reply import error_for
-from xmpp_rest.service.callbacks.reply_guard import ReplyGuard
+from xmpp_rest.service.callbacks.http_client import CallbackClient, Unreachable
+from xmpp_rest.service.callbacks.reply import Reply, error_for, reply_to
+from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
+from xmpp_rest.service.callbacks.reports import Reports
 from xmpp_rest.threads.keyed_pool import Job
 
 log = logging.getLogger(__name__)
 
-Take = Callable[[Element, JID, JID], Element | None]
-UNFORESEEN = StanzaError("wait", "internal-server-error")
-
 
 @dataclass
-class _Way:
-    """One stanza's attempts so far, and what came of the last one."""
+class _Attempts:
+    """The attempts for one stanza so far. `on_refused` gets a reply of the URL that came back; `on_done` is called at the end."""
 
     delivery: Delivery
     backoff: Backoff
-    done: Callable[[], None]
-    attempts: int = 0
-    result: Attempt | None = None
-    buried: bool = False
+    on_done: Callable[[], None]
+    on_refused: Callable[[Element], object]
+    count: int = 0
+    reply: Reply | None = None  # of the last attempt; None: another one is due
+    is_dead_letter: bool = False
 
 
-class Carrier:
-    """Brings stanzas to one URL. Safe to be used by several threads; owned by a CallbackService, whose `take` gets what comes back.
+class DeliveryWorker:
+    """The work of a callback's threads. Owned by the queue.
 
     Whatever is raised on the way, a stanza is answered, or kept as a dead letter, or comes again.
     """
 
-    def __init__(self, name: str, settings: CallbackSettings, router: Router, dead: DeadLetters, take: Take, incidents: Incidents) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: CallbackSettings,
+        client: CallbackClient,
+        replies: ReplySender,
+        dead_letters: DeadLetters,
+        reports: Reports,
+    ) -> None:
         self._name = name
         self._settings = settings
-        self._router = router
-        self._dead = dead
-        self._take = take
-        self._incidents = incidents
-        self._guard = ReplyGuard(settings.reply_rate)
-        self._webhook = Webhook(settings)
-        self.reflections = Reflections()
+        self._client = client
+        self._replies = replies
+        self._dead_letters = dead_letters
+        self._reports = reports
 
-    @property
-    def content_type(self) -> str:
-        """How stanzas are written: by the setting, or as the probe had it."""
-        return self._webhook.content_type
-
-    def probe(self) -> None:
-        """Ask the URL which format it likes; whatever it says, it is used."""
-        try:
-            status, named = self._webhook.probe(self._settings.address[0].domain)
-        except Unreachable as e:
-            log.warning("callback %s: the URL did not answer OPTIONS: %s", self._name, e)
-            return
-        except Exception:
-            log.exception("callback %s: the probe failed", self._name)
-            return
-        why = "as its Accept field says" if named else "as it is set"
-        log.info("callback %s: the URL answered OPTIONS with %d; stanzas go as %s, %s", self._name, status, self.content_type, why)
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._webhook.close()
-
-    def job(self, delivery: Delivery, done: Callable[[], None]) -> Job:
-        """Bring a stanza to the URL; `done` is called when nothing is left to do. The job raises nothing."""
-        way = _Way(delivery, Backoff(self._settings.retry_max), done)
-        return lambda: self._go(way)
+    def job(self, delivery: Delivery, on_done: Callable[[], None], on_refused: Callable[[Element], object]) -> Job:
+        """Deliver a stanza; `on_done` is called when nothing is left to do, `on_refused` with a reply that came back. Raises nothing."""
+        attempts = _Attempts(delivery, Backoff(self._settings.retry_max), on_done, on_refused)
+        return lambda: self._step(attempts)
 
     def refuse(self, delivery: Delivery, error: StanzaError, reason: str) -> None:
-        """A stanza that cannot be queued: tell its sender, or keep it as a dead letter where nobody is to be told. Raises nothing."""
+        """Answer a stanza that cannot be queued; a dead letter, where it must not be answered. Raises nothing."""
         reply = error_for(delivery.stanza, error)
         if reply is not None:
-            self._answered(delivery, reply)
+            self._replies.send(delivery, reply, lambda _refused: None)
         elif delivery.lasting:
-            self._bury(_Way(delivery, Backoff(self._settings.retry_max), lambda: None), reason)
+            self._dead_letter(delivery, 0, reason)
 
-    def _go(self, way: _Way) -> float | None:
-        """One step; in how many seconds to come again, None if that was all."""
+    def _step(self, attempts: _Attempts) -> float | None:
+        """One attempt, and what follows from it; the seconds until the next step, None if that was all."""
+        sender = attempts.delivery.sender
         try:
-            if way.result is None:
-                way.attempts += 1
-                way.result = attempt(self._webhook, way.delivery, self._name)
+            if attempts.reply is None:
+                attempts.count += 1
+                attempts.reply = self._post(attempts.delivery)
         except Exception as e:  # whatever it is would be raised again: no further attempt
-            self._report("callback-job", "a stanza from %s was not delivered", way.delivery.sender)
-            way.result = Attempt(error_for(way.delivery.stanza, UNFORESEEN), f"internal error: {type(e).__name__}")
+            self._reports.exception("callback-job", "a stanza from %s was not delivered", sender)
+            attempts.reply = Reply(error_for(attempts.delivery.stanza, UNFORESEEN), f"internal error: {type(e).__name__}")
         try:
-            return self._settle(way, way.result)
+            return self._settle(attempts, attempts.reply)
         except Exception:
-            self._report("callback-job", "the delivery of a stanza from %s is not acknowledged; it will be repeated", way.delivery.sender)
+            self._reports.exception("callback-job", "the delivery of a stanza from %s is not acknowledged; it will be repeated", sender)
             return self._settings.retry_max
 
-    def _settle(self, way: _Way, result: Attempt) -> float | None:
-        """Try again, or tell the sender and be done; as `_go`."""
-        delivery = way.delivery
-        if result.again and delivery.lasting and way.attempts <= self._settings.retries:
-            way.result = None
-            return min(max(way.backoff.next(refused=False), result.retry_after), self._settings.retry_max)
-        told = bool(result.failed) and delivery.replayed  # its sender got that error when it was given up first
-        reply = None if told else result.reply
-        if reply is not None and (pause := self._pause(delivery, result)):
-            if not result.empty:
+    def _post(self, delivery: Delivery) -> Reply:
+        stanza = delivery.stanza
+        try:
+            answer = self._client.post(stanza, delivery.id)
+        except (Unmappable, BadXML) as e:  # anybody can send a broken JSON container
+            log.warning("callback %s: a stanza from %s has no such form: %s", self._name, delivery.sender, e)
+            return Reply(error_for(stanza, stanza_error("bad-request", str(e))), f"it cannot be written: {e}", blame=True)
+        except Unreachable as e:
+            log.warning("callback %s: a stanza from %s was not delivered: %s", self._name, delivery.sender, e)
+            return Reply(error_for(stanza, StanzaError("wait", "recipient-unavailable", str(e))), str(e), again=True)
+        reply = reply_to(stanza, answer)
+        if reply.unreadable:
+            log.warning("callback %s: the body of a %d was passed over: %s", self._name, answer.status, reply.unreadable)
+        return reply
+
+    def _settle(self, attempts: _Attempts, reply: Reply) -> float | None:
+        """Try again, or answer the sender and be done; as `_step`."""
+        delivery = attempts.delivery
+        if reply.again and delivery.lasting and attempts.count <= self._settings.retries:
+            attempts.reply = None
+            return min(max(attempts.backoff.next(refused=False), reply.retry_after), self._settings.retry_max)
+        is_answered = bool(reply.failed) and delivery.replayed  # its sender got that error when it was given up first
+        stanza = None if is_answered else reply.stanza
+        if stanza is not None and (pause := self._replies.pause(delivery, is_empty=reply.empty)):
+            if not reply.empty:
                 return pause
-            reply = None
-        if result.failed and delivery.lasting and not (result.blame and reply is not None) and not way.buried:
-            way.buried = self._bury(way, result.failed)
-            if not way.buried and reply is None:
-                way.result = None  # perhaps the URL takes it by then
+            stanza = None
+        if reply.failed and delivery.lasting and not (reply.blame and stanza is not None) and not attempts.is_dead_letter:
+            attempts.is_dead_letter = self._dead_letter(delivery, attempts.count, reply.failed)
+            if not attempts.is_dead_letter and stanza is None:
+                attempts.reply = None  # perhaps the URL takes it by then
                 return self._settings.retry_max
-        if reply is not None and not self._answered(delivery, reply):
-            return way.backoff.next(refused=False)
-        way.done()
+        if stanza is not None and not self._replies.send(delivery, stanza, attempts.on_refused):
+            return attempts.backoff.next(refused=False)
+        attempts.on_done()
         return None
 
-    def _pause(self, delivery: Delivery, result: Attempt) -> float:
-        """Seconds until the sender may be answered; an iq's answer is answered by nobody, so it goes at once."""
-        if delivery.stanza.tag == "iq":
-            return 0.0
-        pause = self._guard.wait(delivery.to, delivery.sender)
-        if pause:
-            what = "an empty reply to %s is left out" if result.empty else "a reply to %s waits"
-            text = f"more than {self._settings.reply_rate} replies a second: {what}"
-            self._report("callback-replies", text, delivery.sender, trace=False)
-        return pause
-
-    def _bury(self, way: _Way, reason: str) -> bool:
-        """Keep it as a dead letter; whether it is kept, or nothing ever is."""
+    def _dead_letter(self, delivery: Delivery, attempts: int, reason: str) -> bool:
+        """Keep it as a dead letter; whether it is kept, or can never be."""
         try:
-            self._dead.add(self._name, way.delivery, way.attempts, reason, self._settings.dead_letters)
+            self._dead_letters.add(self._name, delivery, attempts, reason, self._settings.dead_letters)
         except StorageError as e:
-            log.error("callback %s: an undelivered stanza from %s could not be kept: %s", self._name, way.delivery.sender, e)
+            log.error("callback %s: an undelivered stanza from %s could not be kept: %s", self._name, delivery.sender, e)
             return False
         except Exception:  # what cannot be written down now never can
-            self._report("callback-lost", "an undelivered stanza from %s cannot be kept", way.delivery.sender)
+            self._reports.exception("callback-lost", "an undelivered stanza from %s cannot be kept", delivery.sender)
         return True
-
-    def _answered(self, delivery: Delivery, reply: Element) -> bool:
-        """Send the reply, or an error in its place if it cannot be sent; False if it may be sent later. Raises nothing."""
-        try:
-            self._send(delivery, reply)
-        except (GatewayError, StorageError) as e:
-            log.warning("callback %s: the reply to %s could not be sent: %s", self._name, delivery.sender, e)
-            if delivery.lasting and (isinstance(e, StorageError) or e.row.type == "wait"):
-                return False
-            self._send_error(delivery, reply)
-        except Exception:  # BadXML among others
-            self._report("callback-reply", "the reply to %s could not be sent", delivery.sender)
-            self._send_error(delivery, reply)
-        return True
-
-    def _send_error(self, delivery: Delivery, reply: Element) -> None:
-        """The sender hears at least that there is no answer."""
-        error = error_for(delivery.stanza, UNFORESEEN)
-        if error is None or reply.get("type") == "error":
-            return
-        try:
-            self._send(delivery, error)
-        except Exception:
-            self._report("callback-reply", "%s could not be told that there is no answer", delivery.sender)
-
-    def _send(self, delivery: Delivery, reply: Element) -> None:
-        if reply.get("type") == "error" and self._router.is_of_room(delivery.stanza, delivery.sender, delivery.to):
-            return  # a room removes an occupant that sends errors
-        if reply.get("type") == "groupchat":
-            self.reflections.said(delivery.to, delivery.sender, reply.get("id", ""))
-        back = self._router.send(reply)
-        if back is not None:
-            self._take(back, delivery.sender, delivery.to)  # refused at once: the URL hears of it as of any error
-
-    def _report(self, kind: str, message: str, *arguments: object, trace: bool = True) -> None:
-        level = logging.ERROR if trace else logging.WARNING
-        self._incidents.report(log, kind, f"callback %s: {message}", self._name, *arguments, level=level, trace=trace)

@@ -15,7 +15,7 @@ import pytest
 
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.service.callbacks.http_post import MAX_ANSWER, Unreachable, Webhook, expand
+from xmpp_rest.service.callbacks.http_client import MAX_ANSWER, CallbackClient, Unreachable, expand
 
 STANZA = "<message from='juliet@capulet.example/b' to='bot@gateway.example' id='1' xml:lang='it'><body>Ciao &amp; &lt;</body></message>"
 Handle = Callable[[BaseHTTPRequestHandler], None]
@@ -66,12 +66,12 @@ def respond(status: int, body: bytes, **fields: str) -> Handle:
     return handle
 
 
-def webhook(url: str, **settings: str) -> Webhook:
+def webhook(url: str, **settings: str) -> CallbackClient:
     environ = {"XMPP_REST_CALLBACK_BOT_URL": url} | {f"XMPP_REST_CALLBACK_BOT_{k.upper()}": v for k, v in settings.items()}
-    return Webhook(load_settings(None, environ).callbacks["bot"])
+    return CallbackClient(load_settings(None, environ).callbacks["bot"])
 
 
-def test_the_request(server: Server) -> None:
+def test_callback_request_fields(server: Server) -> None:
     server.handle_with = respond(200, b"<message/>", Content_Type="application/xmpp+xml", Content_Language="it")
     hook = webhook(f"http://ro%40meo:p%3Aw@127.0.0.1:{server.server_port}/hook?kind={{kind}}")
     answer = hook.post(parse_text(STANZA), "msg_1")
@@ -98,11 +98,11 @@ def test_the_request(server: Server) -> None:
         ("<message type='../..' from='a' to='b'/>", "/message/..%2f../b/a"),
     ],
 )
-def test_the_placeholders(stanza: str, url: str) -> None:
+def test_callback_url_placeholders(stanza: str, url: str) -> None:
     assert expand("/{kind}/{type}/{to}/{from}", parse_text(stanza)) == url
 
 
-def test_escapes_are_in_lower_case_on_the_wire(server: Server) -> None:
+def test_callback_url_escapes_are_in_lower_case(server: Server) -> None:
     hook = webhook(f"http://127.0.0.1:{server.server_port}/{{type}}/{{to}}/{{from}}?from={{from}}")
     hook.post(parse_text("<message from='juliet@capulet.example/É' to='bot@gateway.example' type='..'/>"), "msg_1")
     sender = "juliet%40capulet.example%2f%c3%89"
@@ -110,7 +110,7 @@ def test_escapes_are_in_lower_case_on_the_wire(server: Server) -> None:
     hook.close()
 
 
-def test_connections_are_kept(server: Server) -> None:
+def test_callback_connections_are_kept_alive(server: Server) -> None:
     peers = set()
 
     def handle(request: BaseHTTPRequestHandler) -> None:
@@ -124,20 +124,20 @@ def test_connections_are_kept(server: Server) -> None:
     hook.close()
 
 
-def test_redirects_are_not_followed(server: Server) -> None:
+def test_callback_redirects_are_not_followed(server: Server) -> None:
     server.handle_with = respond(302, b"", Location="/elsewhere")
     assert webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA), "msg_1").status == 302
     assert len(server.requests) == 1
 
 
-def test_nobody_listens() -> None:
+def test_callback_connection_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(Unreachable, match="^connection refused$"):
         webhook(f"http://127.0.0.1:{port}/secret").post(parse_text(STANZA), "msg_1")
 
 
-def test_no_answer_in_time(server: Server) -> None:
+def test_callback_timeout(server: Server) -> None:
     server.handle_with = lambda request: time.sleep(5)
     started = time.monotonic()
     with pytest.raises(Unreachable, match="^timed out$"):
@@ -166,7 +166,7 @@ def drip_on(request: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("handle", [drip, drip_fields])
-def test_an_answer_drop_by_drop(server: Server, handle: Handle) -> None:
+def test_callback_timeout_of_a_slow_answer(server: Server, handle: Handle) -> None:
     server.handle_with = handle
     started = time.monotonic()
     with pytest.raises(Unreachable, match="timed out"):
@@ -174,13 +174,13 @@ def test_an_answer_drop_by_drop(server: Server, handle: Handle) -> None:
     assert time.monotonic() - started < 4
 
 
-def test_an_answer_that_is_too_long(server: Server) -> None:
+def test_callback_answer_too_long(server: Server) -> None:
     server.handle_with = respond(200, b"x" * (MAX_ANSWER + 1))
     with pytest.raises(Unreachable, match="longer than"):
         webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA), "msg_1")
 
 
-def test_a_connection_that_breaks_off(server: Server) -> None:
+def test_callback_connection_breaks_off(server: Server) -> None:
     def cut(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.send_header("Content-Length", "1000")

@@ -1,8 +1,9 @@
-"""HTTP requests that POST a stanza to one URL, bounded in time, size and connections (rest-api §12)."""
+"""The HTTP requests of a callback: header fields, URL, body, and the answer, bounded in time, size and connections (rest-api §12)."""
 
 from __future__ import annotations
 
 import base64
+import logging
 import time
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -18,9 +19,10 @@ from xmpp_rest.protocol.languages import language_tag
 from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.percent import lower_hex
 from xmpp_rest.protocol.stanza import make
-from xmpp_rest.service.callbacks.http_connection import Connections
-from xmpp_rest.service.callbacks.reply import Response
+from xmpp_rest.service.callbacks.connection_deadline import BoundedConnections
 from xmpp_rest.service.callbacks.signing import webhook_fields
+
+log = logging.getLogger(__name__)
 
 MAX_ANSWER = 1 << 20  # bytes of a body that are read
 CHUNK = 65536
@@ -54,6 +56,18 @@ def _basic(user_and_password: str) -> str:
     return f"Basic {base64.b64encode(user_and_password.encode()).decode()}"  # RFC 7617 §2.1
 
 
+class CallbackAnswer(NamedTuple):
+    """What the URL answered."""
+
+    status: int
+    content_type: str | None
+    language: str | None  # Content-Language
+    body: bytes
+    retry_after: str | None = None
+    accept: str | None = None
+    unreadable: str = ""  # why there is no body, though one came
+
+
 class Probed(NamedTuple):
     """What the URL answered to OPTIONS, and the format that its Accept field asks for (None: it names none that can be written)."""
 
@@ -61,7 +75,7 @@ class Probed(NamedTuple):
     content_type: str | None
 
 
-class Webhook:
+class CallbackClient:
     """The URL of one callback. Safe to be used by several threads."""
 
     def __init__(self, settings: CallbackSettings) -> None:
@@ -72,13 +86,13 @@ class Webhook:
         parts = urlsplit(settings.url)
         user, at, host = parts.netloc.rpartition("@")
         self._template = parts._replace(netloc=host).geturl() if at else settings.url
-        self._headers = {
+        self._headers = {  # of every request; `post` adds those of a stanza
             "Accept": ", ".join(CODECS),
             "User-Agent": f"xmpp-rest/{__version__}",
         } | ({"Authorization": _basic(unquote(user))} if at else {})
-        self._pool = Connections(settings.concurrency)
+        self._pool = BoundedConnections(settings.concurrency)
 
-    def post(self, stanza: Element, identifier: str) -> Response:
+    def post(self, stanza: Element, identifier: str) -> CallbackAnswer:
         """POST the stanza and read the answer within the callback's time; redirects are not followed.
 
         `identifier` is the same for each attempt. Raises Unreachable; and what writing the stanza raises: BadXML, Unmappable.
@@ -100,7 +114,20 @@ class Webhook:
         self.content_type = chosen or self.content_type
         return Probed(answer.status, chosen)
 
-    def _request(self, method: str, stanza: Element, body: bytes | None, fields: dict[str, str], timeout: float) -> Response:
+    def choose_format(self, name: str, domain: str) -> None:
+        """`probe`, and whatever comes of it is logged under the callback's name. Raises nothing."""
+        try:
+            status, named = self.probe(domain)
+        except Unreachable as e:
+            log.warning("callback %s: the URL did not answer OPTIONS: %s", name, e)
+            return
+        except Exception:
+            log.exception("callback %s: the probe failed", name)
+            return
+        why = "as its Accept field says" if named else "as it is set"
+        log.info("callback %s: the URL answered OPTIONS with %d; stanzas go as %s, %s", name, status, self.content_type, why)
+
+    def _request(self, method: str, stanza: Element, body: bytes | None, fields: dict[str, str], timeout: float) -> CallbackAnswer:
         try:
             answer = self._pool.request(
                 method,
@@ -117,7 +144,7 @@ class Webhook:
             raise Unreachable(_reason(e)) from e
         named = (answer.headers.get(name) for name in ("Content-Type", "Content-Language", "Retry-After", "Accept"))
         content_type, language, retry_after, accept = named
-        response = Response(answer.status, content_type, language_tag(language), b"", retry_after, accept)
+        response = CallbackAnswer(answer.status, content_type, language_tag(language), b"", retry_after, accept)
         try:
             return response._replace(body=decode(read, coding_of(answer.headers.get("Content-Encoding")), MAX_ANSWER))
         except (UnknownEncoding, BadEncoding, TooLong) as e:  # nobody asked for it; the status holds

@@ -71,7 +71,7 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _Secure
 
 
-class Connections(urllib3.PoolManager):
+class BoundedConnections(urllib3.PoolManager):
     """Such connections, kept open between requests."""
 
     POOLS: ClassVar[dict[str, type[urllib3.HTTPConnectionPool]]] = {"http": _PlainPool, "https": _SecurePool}
