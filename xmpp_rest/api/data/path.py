@@ -20,9 +20,9 @@ _PCHAR = "!$&'()*+,;=:@"  # with letters, digits and -._~: what a segment may ho
 
 
 class DataPath(NamedTuple):
-    """A store, and the name of the format behind it ("": none)."""
+    """A store, and the name of the format after it ("": none)."""
 
-    place: StoreKey
+    key: StoreKey
     format: str
 
 
@@ -59,9 +59,9 @@ def is_store(name: str) -> bool:
     return _STORE.fullmatch(name) is not None
 
 
-def url_path(place: StoreKey) -> str:
+def url_path(key: StoreKey) -> str:
     """The path of a store's URL, in the long form and percent-encoded."""
-    return "/data/" + "/".join(quote(part, safe=_PCHAR) for part in place)
+    return "/data/" + "/".join(quote(part, safe=_PCHAR) for part in key)
 
 
 def _parts(path: str) -> list[str]:

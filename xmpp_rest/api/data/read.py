@@ -22,7 +22,7 @@ class ReadResource(StoreResource):
     @cached_property
     def form(self) -> BodyFormat:
         """The format in the path; else the one that Accept prefers, if it names that; else JSON."""
-        name = self.named.format
+        name = self.data_path.format
         if name:
             if name not in FORMATS:
                 self.refuse(404, f"There is no format {name!r}; write one of {', '.join(FORMATS)}")
@@ -39,27 +39,27 @@ class ReadResource(StoreResource):
         return [((*self.form.type, [("charset", "utf-8")]), "representation")]
 
     def variances(self) -> list[str]:
-        return [] if self.named.format else ["Accept"]
+        return [] if self.data_path.format else ["Accept"]
 
     @cached_property
     def content(self) -> Value | items.ArraySlice | None:
         """What the store shows; of an array the part that is asked for, if that can be read without the rest."""
         with self.reading():
-            table = self.data.table(self.named.place)
+            table = self.data.table(self.data_path.key)
             found = self._items() if table is None else table
         return items.ArraySlice(found, 0, len(found)) if isinstance(found, list) else found
 
     def _items(self) -> list[Value] | items.ArraySlice | None:
         if self.request.method == "HEAD" and not self._is_compared:
-            found = self.data.items(self.named.place, 0, SHORT + 1)
+            found = self.data.items(self.data_path.key, 0, SHORT + 1)
             return items.ArraySlice(found, 0) if found and len(found) > SHORT else found  # of a long list it is known that it is there
         wanted = items.window(self.request.environ) if self.request.method == "GET" else None
         if wanted is not None:
             stop = None if wanted.length is None else wanted.start + wanted.length + 1
-            found = self.data.items(self.named.place, wanted.start, stop)
+            found = self.data.items(self.data_path.key, wanted.start, stop)
             if found:
                 return items.taken(wanted, found)
-        return self.data.items(self.named.place)
+        return self.data.items(self.data_path.key)
 
     @property
     def _is_compared(self) -> bool:
@@ -68,7 +68,7 @@ class ReadResource(StoreResource):
 
     def resource_exists(self) -> bool:
         if self.content is None:
-            host, user, store = self.named.place
+            host, user, store = self.data_path.key
             self.problem["detail"] = f"The store {store!r} of {user}@{host} is empty, or there is no such account"
         return self.content is not None
 

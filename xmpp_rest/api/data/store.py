@@ -13,16 +13,16 @@ class StoreResource(DataResource):
     """One store of one account. Serves what needs no content: OPTIONS, and methods that are not allowed."""
 
     ignored_fields = frozenset({"Accept"})  # COMPAT mod_data_access: whatever it says, there is an answer
-    named: DataPath
+    data_path: DataPath
     """What the path names; set once the caller is known."""
 
     def allowed_methods(self) -> list[str]:
         return ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE"]
 
     def refusal(self, caller: Caller) -> str | None:
-        named = read_path(self.args["path"], caller.jid)
-        if named is None:
+        data_path = read_path(self.args["path"], caller.jid)
+        if data_path is None:
             self.refuse(404, "The path names no store; write /data/HOST/USER/STORE, and the store in letters and underscores")
-        self.named = named
+        self.data_path = data_path
         with self.reading():
-            return self.gateway.parts.data_rights.refusal(caller, named.place, change=self.request.method not in READS)
+            return self.gateway.parts.data_rights.refusal(caller, data_path.key, change=self.request.method not in READS)

@@ -55,21 +55,21 @@ class WriteResource(StoreResource):
     def from_body(self) -> bool:
         """Keep the body: a PUT as the table of the store, a POST as a new item of its list."""
         body = self._body()
-        value, place = self._value(body), self.named.place
+        value, key = self._value(body), self.data_path.key
         check = self._check()
         with self.writing():
             if self.request.method == "POST":
-                self.data.append(place, value, len(body), check)
+                self.data.append(key, value, len(body), check)
             else:
-                self.data.replace(place, value, len(body), check)
-        if len(location := self.url(url_path(place))) <= MAX_LOCATION:
+                self.data.replace(key, value, len(body), check)
+        if len(location := self.url(url_path(key))) <= MAX_LOCATION:
             self.response.headers["Location"] = location
         return True
 
     def delete_resource(self) -> bool:
         check = self._check()
         with self.writing():
-            self.data.remove(self.named.place, check)
+            self.data.remove(self.data_path.key, check)
         return True
 
     def _value(self, body: bytes) -> Value:
