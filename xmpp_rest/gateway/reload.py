@@ -1,4 +1,4 @@
-"""What becomes of a configuration that was changed while the gateway runs? What can be is put in force, what cannot be is named."""
+"""Reloading of the configuration while the gateway runs: applies the settings that can change, and names the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a thread of the worker talk to its client with few system calls? Each gives the interpreter lock away, and gets it back late.
+"""The socket of a client connection with few system calls, as each releases the interpreter lock, and re-acquires it late.
 
 A socket with a timeout of Python's asks `poll` before each call. This one lets the kernel do the waiting, and sends the head of an answer
 together with the first of its body, as PEP 3333 wants it (§ The start_response() Callable).

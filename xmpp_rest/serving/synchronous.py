@@ -1,4 +1,4 @@
-"""Which of Flask's steps need not be taken for each request? Sessions and coroutines, where an application has neither."""
+"""A lean Flask: skips the steps for sessions and coroutines, which these applications do not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does gunicorn serve slow, silent and lingering clients without a thread being lost to each? A subclass of its threaded worker.
+"""The gunicorn worker: serves slow, silent and lingering clients without a thread for each. A subclass of gunicorn's threaded worker.
 
 gunicorn 27's own gives a connection a thread as soon as a byte has come, and waits for the rest without end; it closes gracefully in
 the loop that accepts, up to two seconds each. Here every request has a deadline for its head and one for its body, an unread answer too,

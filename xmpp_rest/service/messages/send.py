@@ -1,6 +1,6 @@
 """Sending of stanzas of accounts and of the gateway itself: the one way out that every API uses.
 
-A stanza is accepted once the outbox has it, or the hosted recipient. What is raised was raised before that, and nobody has the stanza.
+A stanza is accepted once the outbox has it, or the hosted recipient. An exception is raised before that: the stanza was not accepted.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Sending:
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, addressed and with an id. The answer if there is one at once; None: it was accepted.
 
-        Accepted messages are in the sender's archive when this returns, unless that failed. Raises, and then nobody has the stanza:
-        GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is not known whether anybody has it.
+        Accepted messages are in the sender's archive when this returns, unless that failed. Raises, if the stanza was not accepted,
+        GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is unknown whether it was accepted.
         """
         return self._one(OutboundMessage(stanza, sender, to))
 
