@@ -1,6 +1,17 @@
-"""The table of failures that services report, with their HTTP status and XMPP condition.
+"""The table of errors: name, HTTP status, XMPP condition and sentence, below the page that explains them.
 
-One table. A service raises `GatewayError(name)`; each API renders it in its own shape, and the /rest API as a stanza error.
+A service raises `GatewayError(name)`; each dialect renders it in its own shape, and adds what its model says otherwise:
+
+| dialect | renders in | beside the table |
+| --- | --- | --- |
+| `/rest` | `api/rest/errors.py`; which exception is which error: `api/rest/refused.py` | – |
+| `/data` | `api/data/resource.py` | 400, 412 and 413 of what a store cannot hold |
+| client | `api/client/refusal.py` | texts of MongooseIM, raised by the resources: `Refusal(status, text)` |
+| commands, command line | `api/commands/errors.py`, `cli/output.py` | codes and sentences of ejabberd |
+| `/oauth` | `api/oauth/password.py` | codes of RFC 6749 §5.2 |
+| `/health`, `/status`, and what no view answers | `api/failing.py` | problem documents |
+
+Statuses of HTTP itself (404, 405, 406, 409 of a PUT, 412 …) come from the state machine: `http/`.
 """
 
 from __future__ import annotations
@@ -20,54 +31,126 @@ class Row(NamedTuple):
     text: str
 
 
-ERRORS: dict[str, Row] = {
-    "link-down": Row(503, "wait", "remote-server-timeout", "The connection to the XMPP server is down; try again later"),
-    "link-lost": Row(503, "wait", "remote-server-timeout", "The connection to the XMPP server broke off before there was an answer"),
-    "unanswered": Row(500, "wait", "remote-server-timeout", "Another process ended before it said whether this was done"),
-    "outbox-share": Row(503, "wait", "resource-constraint", "Too many stanzas of this sender wait for the XMPP server; try again later"),
-    "bad-recipient": Row(400, "modify", "jid-malformed", "There is no such address"),
-    "id-too-long": Row(422, "modify", "policy-violation", "The id of a stanza is at most 1023 bytes long"),
-    "outbox-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for the XMPP server; try again later"),
-    "queue-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for this callback; try again later"),
-    "stanza-too-big": Row(413, "modify", "policy-violation", "The stanza is larger than servers take"),
-    "iq-timeout": Row(500, "wait", "remote-server-timeout", "IQ stanza timed out"),
-    "iq-conflict": Row(500, "modify", "conflict", "IQ stanza id attribute already used"),
-    "iq-overload": Row(500, "wait", "resource-constraint", "Too many IQ stanzas wait for their answer; try again later"),
-    "waits-full": Row(503, "wait", "resource-constraint", "As many requests wait for an answer as may at once; try again later"),
-    "client-gone": Row(500, "wait", "remote-server-timeout", "The client closed the connection while it waited for the answer"),
-    "internal": Row(500, "cancel", "internal-server-error", "The gateway has met an error of its own; its log says more"),
-    "streams-full": Row(503, "wait", "resource-constraint", "Too many event streams are open; close one, or try again later"),
-    "event-unknown": Row(404, "cancel", "item-not-found", "There is no event of this id, or it is not kept any more"),
-    "storage-failed": Row(503, "wait", "internal-server-error", "The storage failed; nothing was changed"),
-    "bad-value": Row(400, "modify", "not-acceptable", "The storage cannot keep this value"),
-    "account-exists": Row(409, "cancel", "conflict", "The account exists already"),
-    "account-unknown": Row(404, "cancel", "item-not-found", "There is no such account"),
-    "host-unknown": Row(404, "cancel", "item-not-found", "The domain is not hosted here"),
-    "bad-contact": Row(400, "modify", "jid-malformed", "This address cannot be a contact"),
-    "roster-full": Row(403, "wait", "resource-constraint", "The roster holds as many contacts as it may"),
-    "blocked": Row(403, "cancel", "not-acceptable", "A privacy list or the block list of the account denies this"),
-    "blocklist-full": Row(403, "wait", "resource-constraint", "The block list holds as many addresses as it may"),
-    "card-elsewhere": Row(409, "cancel", "conflict", "The account keeps this part of its vCard elsewhere"),
-    "job-running": Row(409, "wait", "conflict", "Operation in progress"),
-    "room-unknown": Row(404, "cancel", "item-not-found", "There is no such room"),
-    "room-exists": Row(409, "cancel", "conflict", "There is a room of that name already"),
-    "not-occupant": Row(403, "cancel", "item-not-found", "Only occupants of the room may do this"),  # XEP MUC Light §7.1
-    "not-owner": Row(403, "cancel", "not-allowed", "Only the owner of the room may do this"),  # §7.4
-    "bad-room-change": Row(400, "modify", "bad-request", "The room cannot be changed in this way"),
-    "bot-kept-out": Row(403, "auth", "forbidden", "Only an administrator may bring a bot into a room"),
-    "room-full": Row(403, "wait", "resource-constraint", "The room holds as many occupants as it may"),
-    "rooms-full": Row(503, "wait", "resource-constraint", "There are as many rooms as there may be"),
-    "room-crowded": Row(403, "wait", "resource-constraint", "The room has as many affiliations or subscribers as it may"),
-    "bad-room-name": Row(400, "modify", "jid-malformed", "This cannot be the name of a room"),
-    "bad-room-option": Row(400, "modify", "not-acceptable", "A room has no such option, or it cannot have this value"),
-    "bad-affiliation": Row(400, "modify", "bad-request", "An affiliation is one of owner, admin, member, outcast and none"),
-    "bad-nick": Row(400, "modify", "not-acceptable", "This cannot be a nick"),
-    "nick-taken": Row(409, "cancel", "conflict", "Another user has this nick"),
-    "room-banned": Row(403, "auth", "forbidden", "The user is banned from the room"),
-    "subscriptions-off": Row(403, "cancel", "not-allowed", "The room allows no subscriptions"),
-    "bad-localpart": Row(400, "modify", "jid-malformed", "The user name is not valid"),
-    "bad-password": Row(400, "modify", "not-acceptable", "The password contains unacceptable characters"),
+_FOREIGN = (
+    "A web page of another origin may not do this with a user name and password, which browsers send by themselves;"
+    " let it use a Bearer token, or list its origin in [server] origins"
+)
+
+TABLE: dict[str, dict[str, Row]] = {
+    "docs/running.md#when-the-link-stays-down": {
+        "link-down": Row(503, "wait", "remote-server-timeout", "The connection to the XMPP server is down; try again later"),
+        "link-lost": Row(503, "wait", "remote-server-timeout", "The connection to the XMPP server broke off before there was an answer"),
+        "unanswered": Row(500, "wait", "remote-server-timeout", "Another process ended before it said whether this was done"),
+        "outbox-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for the XMPP server; try again later"),
+        "outbox-share": Row(
+            503, "wait", "resource-constraint", "Too many stanzas of this sender wait for the XMPP server; try again later"
+        ),
+    },
+    "docs/running.md#when-the-database-goes-away": {
+        "storage-failed": Row(503, "wait", "internal-server-error", "The storage failed; nothing was changed"),
+        "bad-value": Row(400, "modify", "not-acceptable", "The storage cannot keep this value"),
+        "internal": Row(500, "cancel", "internal-server-error", "The gateway has met an error of its own; its log says more"),
+    },
+    "docs/running.md#requests-that-wait": {
+        "waits-full": Row(503, "wait", "resource-constraint", "As many requests wait for an answer as may at once; try again later"),
+        "client-gone": Row(500, "wait", "remote-server-timeout", "The client closed the connection while it waited for the answer"),
+    },
+    "docs/running.md#web-pages": {
+        "foreign": Row(403, "auth", "forbidden", _FOREIGN),
+    },
+    "docs/rest.md#authentication": {
+        "noauthz": Row(401, "auth", "not-authorized", "No credentials provided"),
+        "unauthz": Row(403, "auth", "not-authorized", "Credentials not accepted"),
+        "malformauthz": Row(403, "auth", "not-authorized", "Credentials malformed"),
+        "prepauthz": Row(403, "auth", "not-authorized", "Credentials failed stringprep"),
+        "from_auth": Row(403, "auth", "not-authorized", "Not authorized to send stanza with requested 'from'"),
+        "admin": Row(403, "auth", "forbidden", "Only administrators may do this"),
+        "scope": Row(403, "auth", "forbidden", "This token may send messages to certain addresses only, not to this one"),
+        "throttled": Row(429, "wait", "policy-violation", "Too many wrong credentials; try again later"),
+    },
+    "docs/rest.md#errors": {
+        "parse": Row(400, "modify", "not-well-formed", "Failed to parse payload"),
+        "size": Row(413, "modify", "resource-constraint", "Payload too large"),
+        "mediatype": Row(415, "cancel", "bad-format", "Unsupported media type"),
+        "xmlns": Row(422, "modify", "invalid-namespace", "'xmlns' attribute must be empty"),
+        "name": Row(422, "modify", "unsupported-stanza-type", "Invalid stanza, must be 'message', 'presence' or 'iq'."),
+        "to": Row(422, "modify", "improper-addressing", "Invalid destination JID"),
+        "from": Row(422, "modify", "invalid-from", "Invalid source JID"),
+        "id": Row(422, "modify", "policy-violation", "The stanza's id must be at most 1023 bytes long"),
+        "unsaid": Row(422, "modify", "bad-request", "Nothing in the payload is deliverable; see 'error' for the unknown members"),
+        "query": Row(
+            422, "modify", "bad-request", "A query string does not describe the stanza; write it in the body, as a form or as JSON"
+        ),
+        "iq_type": Row(422, "modify", "invalid-xml", "'iq' stanza must be of type 'get' or 'set'"),
+        "iq_tags": Row(422, "modify", "bad-format", "'iq' stanza must have exactly one child tag"),
+        "unwritable": Row(500, "cancel", "undefined-condition", "The stanza cannot be written in the requested format"),
+        "bad-recipient": Row(400, "modify", "jid-malformed", "There is no such address"),
+        "id-too-long": Row(422, "modify", "policy-violation", "The id of a stanza is at most 1023 bytes long"),
+        "stanza-too-big": Row(413, "modify", "policy-violation", "The stanza is larger than servers take"),
+        "blocked": Row(403, "cancel", "not-acceptable", "A privacy list or the block list of the account denies this"),
+    },
+    "docs/rest.md#blocking": {
+        "iq-timeout": Row(500, "wait", "remote-server-timeout", "IQ stanza timed out"),
+        "iq-conflict": Row(500, "modify", "conflict", "IQ stanza id attribute already used"),
+        "iq-overload": Row(500, "wait", "resource-constraint", "Too many IQ stanzas wait for their answer; try again later"),
+    },
+    "docs/rest.md#delivery-status": {
+        "outcome": Row(404, "cancel", "item-not-found", "There is no stanza of this id whose outcome is known"),
+    },
+    "docs/rest.md#event-stream": {
+        "streams-full": Row(503, "wait", "resource-constraint", "Too many event streams are open; close one, or try again later"),
+        "event-unknown": Row(404, "cancel", "item-not-found", "There is no event of this id, or it is not kept any more"),
+    },
+    "docs/rest.md#idempotency": {
+        "idempotency_key": Row(400, "modify", "bad-request", "Malformed Idempotency-Key"),
+        "idempotency_batch": Row(400, "modify", "bad-request", "A batch cannot have an Idempotency-Key; give its stanzas ids instead"),
+        "idempotency_running": Row(409, "wait", "conflict", "The first request with this Idempotency-Key is still running"),
+        "idempotency_reused": Row(422, "modify", "conflict", "This Idempotency-Key came with another request before"),
+        "idempotency_unkept": Row(409, "cancel", "conflict", "The first answer was too long to be kept; nothing was sent again"),
+    },
+    "docs/rest.md#callbacks": {
+        "queue-full": Row(503, "wait", "resource-constraint", "Too many stanzas wait for this callback; try again later"),
+        "callback": Row(404, "cancel", "item-not-found", "There is no callback of this name"),
+        "dead": Row(404, "cancel", "item-not-found", "There is no dead letter of this id"),
+    },
+    "docs/commands.md#errors": {
+        "account-exists": Row(409, "cancel", "conflict", "The account exists already"),
+        "account-unknown": Row(404, "cancel", "item-not-found", "There is no such account"),
+        "host-unknown": Row(404, "cancel", "item-not-found", "The domain is not hosted here"),
+        "bad-localpart": Row(400, "modify", "jid-malformed", "The user name is not valid"),
+        "bad-password": Row(400, "modify", "not-acceptable", "The password contains unacceptable characters"),
+        "card-elsewhere": Row(409, "cancel", "conflict", "The account keeps this part of its vCard elsewhere"),
+        "job-running": Row(409, "wait", "conflict", "Operation in progress"),
+    },
+    "docs/client-rooms-contacts.md#contacts": {
+        "bad-contact": Row(400, "modify", "jid-malformed", "This address cannot be a contact"),
+        "roster-full": Row(403, "wait", "resource-constraint", "The roster holds as many contacts as it may"),
+        "blocklist-full": Row(403, "wait", "resource-constraint", "The block list holds as many addresses as it may"),
+    },
+    "docs/client-rooms-contacts.md#rooms": {
+        "room-unknown": Row(404, "cancel", "item-not-found", "There is no such room"),
+        "room-exists": Row(409, "cancel", "conflict", "There is a room of that name already"),
+        "not-occupant": Row(403, "cancel", "item-not-found", "Only occupants of the room may do this"),  # XEP MUC Light §7.1
+        "not-owner": Row(403, "cancel", "not-allowed", "Only the owner of the room may do this"),  # §7.4
+        "bad-room-change": Row(400, "modify", "bad-request", "The room cannot be changed in this way"),
+        "bot-kept-out": Row(403, "auth", "forbidden", "Only an administrator may bring a bot into a room"),
+        "room-full": Row(403, "wait", "resource-constraint", "The room holds as many occupants as it may"),
+        "rooms-full": Row(503, "wait", "resource-constraint", "There are as many rooms as there may be"),
+    },
+    "docs/conference.md#rules": {
+        "room-crowded": Row(403, "wait", "resource-constraint", "The room has as many affiliations or subscribers as it may"),
+        "bad-room-name": Row(400, "modify", "jid-malformed", "This cannot be the name of a room"),
+        "bad-room-option": Row(400, "modify", "not-acceptable", "A room has no such option, or it cannot have this value"),
+        "bad-affiliation": Row(400, "modify", "bad-request", "An affiliation is one of owner, admin, member, outcast and none"),
+        "bad-nick": Row(400, "modify", "not-acceptable", "This cannot be a nick"),
+        "nick-taken": Row(409, "cancel", "conflict", "Another user has this nick"),
+        "room-banned": Row(403, "auth", "forbidden", "The user is banned from the room"),
+        "subscriptions-off": Row(403, "cancel", "not-allowed", "The room allows no subscriptions"),
+    },
 }
+"""Page and section of the documentation → name → row."""
+
+ERRORS: dict[str, Row] = {name: row for rows in TABLE.values() for name, row in rows.items()}
 RETRY_AFTER = 5  # seconds that 503 asks for, RFC 9110 §10.2.3: about two attempts of the link
 
 

@@ -7,10 +7,11 @@ from typing import ClassVar, NoReturn
 
 from flask import Response
 
-from xmpp_rest.api.foreign import REFUSAL, SAFE, is_misused
+from xmpp_rest.api.foreign import SAFE, is_misused
 from xmpp_rest.auth.authorization import OPERATION, Policy
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.auth.scopes import Use
+from xmpp_rest.errors import ERRORS
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Resource, Stop
@@ -69,7 +70,7 @@ class Authenticated(Resource):
 
     def refuse_foreign(self) -> NoReturn:
         """End a request that a foreign page has caused: 403."""
-        body, content_type = render_problem(403, {"detail": REFUSAL})
+        body, content_type = render_problem(403, {"detail": ERRORS["foreign"].text})
         raise Stop(Response(body, 403, content_type=content_type))
 
     def is_authorized(self) -> bool | str:

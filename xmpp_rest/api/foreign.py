@@ -16,12 +16,6 @@ from xmpp_rest.config.table import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 OWN_SITES = frozenset({"same-origin", "none"})  # none: the user typed the address, or opened a bookmark
-REFUSAL = (
-    "A web page of another origin may not do this with a user name and password, which browsers send by themselves;"
-    " let it use a Bearer token, or list its origin in [server] origins"
-)
-"""What such a request is answered."""
-
 Environ = Mapping[str, Any]
 
 

@@ -16,10 +16,9 @@ from drivers import StorageError
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal, refusal_of
 from xmpp_rest.api.detail import detail_field
-from xmpp_rest.api.foreign import REFUSAL
 from xmpp_rest.auth.authorization import CLIENT
 from xmpp_rest.auth.caller import Caller, Denial
-from xmpp_rest.errors import GatewayError, storage_failed
+from xmpp_rest.errors import ERRORS, GatewayError, storage_failed
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.builder import construct
@@ -79,7 +78,7 @@ class ClientResource(Authenticated):
 
     def refuse_foreign(self) -> NoReturn:
         self._log(403, "a page of another origin has caused it")
-        raise Stop(Refusal(403, REFUSAL).response(self.settings.generation))
+        raise Stop(Refusal(403, ERRORS["foreign"].text).response(self.settings.generation))
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
         return TYPES

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from xmpp_rest.api.detail import detail_field, did_you_mean
-from xmpp_rest.api.foreign import REFUSAL
-from xmpp_rest.errors import RETRY_AFTER, GatewayError
+from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.encodings import ACCEPTED
 from xmpp_rest.http.resource import Stop
@@ -79,7 +78,7 @@ def forbidden(detail: str = "") -> CommandFailure:
 
 def foreign() -> CommandFailure:
     """Of our own: the peer lets every page act."""
-    return failure(403, 32, REFUSAL)
+    return failure(403, 32, ERRORS["foreign"].text)
 
 
 def change_by_get() -> CommandFailure:

@@ -14,14 +14,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from drivers import StorageError
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.failing import retry_after
-from xmpp_rest.api.foreign import REFUSAL, is_misused
+from xmpp_rest.api.foreign import is_misused
 from xmpp_rest.auth import lifetimes
 from xmpp_rest.auth.authorization import OAUTH_CLIENT, hosted_name, read_authorization
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, is_scope
-from xmpp_rest.errors import GatewayError, storage_failed
+from xmpp_rest.errors import ERRORS, GatewayError, storage_failed
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.request import BadCoding, read_body
@@ -64,7 +64,7 @@ class OAuthResource(Resource):
     def from_form(self) -> NoReturn:
         form = self._form()
         if is_misused(self.request.environ, self.gateway.settings):
-            self.fail(403, "access_denied", REFUSAL)
+            self.fail(403, "access_denied", ERRORS["foreign"].text)
         try:
             self.require_client(form)
             self.act(form)

@@ -1,4 +1,4 @@
-"""Errors of /rest: mod_rest's table, and its three forms (rest-api §10)."""
+"""Renders errors for /rest in mod_rest's three forms (rest-api §10)."""
 
 from __future__ import annotations
 
@@ -8,51 +8,15 @@ import secrets
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
-from xmpp_rest.api.foreign import REFUSAL
-from xmpp_rest.errors import UNSURE, GatewayError, Row
+from xmpp_rest.errors import ERRORS, UNSURE, GatewayError
 from xmpp_rest.protocol.codecs import XMPP_XML
 from xmpp_rest.protocol.conditions import reason_phrase
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import STREAM_ERRORS, STREAMS
-from xmpp_rest.protocol.stanza import MAX_ID
 
 JSON = "application/json"
 HTML = "text/html"
 SOURCE = "xmpp-rest"
-
-
-ERRORS: dict[str, Row] = {
-    "noauthz": Row(401, "auth", "not-authorized", "No credentials provided"),
-    "unauthz": Row(403, "auth", "not-authorized", "Credentials not accepted"),
-    "malformauthz": Row(403, "auth", "not-authorized", "Credentials malformed"),
-    "prepauthz": Row(403, "auth", "not-authorized", "Credentials failed stringprep"),
-    "from_auth": Row(403, "auth", "not-authorized", "Not authorized to send stanza with requested 'from'"),
-    "admin": Row(403, "auth", "forbidden", "Only administrators may do this"),
-    "scope": Row(403, "auth", "forbidden", "This token may send messages to certain addresses only, not to this one"),
-    "foreign": Row(403, "auth", "forbidden", REFUSAL),
-    "throttled": Row(429, "wait", "policy-violation", "Too many wrong credentials; try again later"),
-    "parse": Row(400, "modify", "not-well-formed", "Failed to parse payload"),
-    "size": Row(413, "modify", "resource-constraint", "Payload too large"),
-    "mediatype": Row(415, "cancel", "bad-format", "Unsupported media type"),
-    "outcome": Row(404, "cancel", "item-not-found", "There is no stanza of this id whose outcome is known"),
-    "callback": Row(404, "cancel", "item-not-found", "There is no callback of this name"),
-    "dead": Row(404, "cancel", "item-not-found", "There is no dead letter of this id"),
-    "xmlns": Row(422, "modify", "invalid-namespace", "'xmlns' attribute must be empty"),
-    "name": Row(422, "modify", "unsupported-stanza-type", "Invalid stanza, must be 'message', 'presence' or 'iq'."),
-    "to": Row(422, "modify", "improper-addressing", "Invalid destination JID"),
-    "unsaid": Row(422, "modify", "bad-request", "Nothing in the payload is deliverable; see 'error' for the unknown members"),
-    "query": Row(422, "modify", "bad-request", "A query string does not describe the stanza; write it in the body, as a form or as JSON"),
-    "id": Row(422, "modify", "policy-violation", f"The stanza's id must be at most {MAX_ID} bytes long"),
-    "from": Row(422, "modify", "invalid-from", "Invalid source JID"),
-    "iq_type": Row(422, "modify", "invalid-xml", "'iq' stanza must be of type 'get' or 'set'"),
-    "iq_tags": Row(422, "modify", "bad-format", "'iq' stanza must have exactly one child tag"),
-    "idempotency_key": Row(400, "modify", "bad-request", "Malformed Idempotency-Key"),
-    "idempotency_batch": Row(400, "modify", "bad-request", "A batch cannot have an Idempotency-Key; give its stanzas ids instead"),
-    "idempotency_running": Row(409, "wait", "conflict", "The first request with this Idempotency-Key is still running"),
-    "idempotency_reused": Row(422, "modify", "conflict", "This Idempotency-Key came with another request before"),
-    "idempotency_unkept": Row(409, "cancel", "conflict", "The first answer was too long to be kept; nothing was sent again"),
-    "unwritable": Row(500, "cancel", "undefined-condition", "The stanza cannot be written in the requested format"),
-}
 OF_STATUS = {401: "noauthz", 403: "unauthz", 413: "size", 415: "mediatype", 429: "throttled"}
 """Which error the state machine means when it ends a request with one of these."""
 
