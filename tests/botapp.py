@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, PASSWORD, USERS, MakeApp, basic
+from tests.link.fake import attach
 from tests.webservice import Service, serving
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -30,7 +31,7 @@ class BotApp:
         self.gateway: Gateway = app.extensions["gateway"]
         self.client: FlaskClient = app.test_client()
         self.outside: list[Element] = []  # what left for other domains
-        self.gateway.parts.router.attach(lambda _, stanza: self.outside.append(stanza))
+        attach(self.gateway.parts.router, lambda _, stanza: self.outside.append(stanza))
 
     def post(self, user: str = "juliet", **stanza: Any) -> TestResponse:
         """POST /rest as this user, JSON to the bot."""

@@ -11,6 +11,7 @@ from drivers import StorageError
 from drivers.lease import LeaseTaken
 from drivers.migratecommand import run_cli
 from xmpp_rest import __version__
+from xmpp_rest.api.commands import registry
 from xmpp_rest.application import find_config
 from xmpp_rest.cli import __main__ as restctl
 from xmpp_rest.cli import send, serve
@@ -71,7 +72,7 @@ def _options_before(words: list[str]) -> list[str]:
 
 def _settings(config: str | None) -> Settings:
     settings = load_settings(find_config(config))
-    require_sense(settings)
+    require_sense(settings, registry())
     return settings
 
 

@@ -15,7 +15,7 @@ from drivers import StorageError
 from drivers.lease import RENEWAL, LeaseTaken
 from xmpp_rest.api import cors, requestid
 from xmpp_rest.api.client import routes as client
-from xmpp_rest.api.commands import audit
+from xmpp_rest.api.commands import audit, registry
 from xmpp_rest.api.commands import routes as commands
 from xmpp_rest.api.data import routes as data
 from xmpp_rest.api.failing import answer_failures
@@ -23,13 +23,12 @@ from xmpp_rest.api.oauth import routes as oauth
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything
-from xmpp_rest.cli.runner import command_line
+from xmpp_rest.cli.runner import line_runner
 from xmpp_rest.config.check import remarks, require_sense
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import CannotStart
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.gateway.reload import follow, reload
 from xmpp_rest.gateway.startup import STARTING, explained, is_lasting
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import WholeRequest
@@ -57,7 +56,7 @@ def build(settings: Settings) -> Flask:
 
     Raises StorageError.
     """
-    gateway = Gateway(settings)
+    gateway = Gateway(settings, line_runner)
     app = Synchronous("xmpp_rest", static_folder=None)
     app.request_class = WholeRequest
     app.extensions["gateway"] = gateway
@@ -65,9 +64,6 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
-    gateway.reload = partial(reload, gateway)
-    gateway.extend(lambda remote: remote.on_broadcast("reload", lambda: follow(gateway)))
-    command_line(gateway)
     for dialect in (rest, client, data, commands, oauth, ops):
         app.register_blueprint(dialect.blueprint(gateway))
     requestid.install(app)
@@ -103,7 +99,7 @@ def _begin(gateway: Gateway) -> Response | None:
         return Response(b"", 200, {"Allow": "GET, HEAD, POST, PUT, DELETE, OPTIONS"})
     try:
         gateway.start()
-        gateway.keeper.require()
+        gateway.parts.lease.require()
     except LeaseTaken as e:  # whatever the dialect, the answer is a problem document
         gateway.incidents.report(log, "storage-taken", "requests are refused: %s", e, level=logging.ERROR)
         detail = "Another gateway uses the storage for this domain; the log says which"
@@ -131,7 +127,7 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
     settings = None
     try:
         settings = load_settings(find_config(config))
-        require_sense(settings)
+        require_sense(settings, registry())
         set_up_logging(settings.server.log_level)
         for remark in remarks(settings):
             log.warning("%s", remark)

@@ -110,7 +110,7 @@ def test_a_removal_that_cannot_be_told_changes_nothing(
     def refuse(*_: object) -> None:
         raise GatewayError("link-down")
 
-    monkeypatch.setattr(gateway.parts.sessions, "of", refuse)
+    monkeypatch.setattr(gateway.parts.online, "of", refuse)
     answer = client.delete(RECORD, headers=ADMIN)
     assert (answer.status_code, answer.headers["Retry-After"].isdigit()) == (503, True)
     assert is_good(client, token)

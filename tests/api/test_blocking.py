@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.link.fake import attach
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
@@ -33,7 +34,7 @@ DENIED = [ROMEO, f"{ROMEO}/orchard", "montague.example"]  # each blocks ROMEO/or
 def sent(gateway: Gateway) -> list[Element]:
     """What goes out on a link."""
     out: list[Element] = []
-    gateway.parts.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
+    attach(gateway.parts.router, lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     return out
 
 

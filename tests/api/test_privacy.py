@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, MakeApp, basic
+from tests.link.fake import attach
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
@@ -25,7 +26,7 @@ XML = {"Content-Type": "application/xmpp+xml", "Accept": "application/xmpp+xml"}
 def sent(gateway: Gateway) -> list[Element]:
     """What goes out on a link."""
     out: list[Element] = []
-    gateway.parts.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
+    attach(gateway.parts.router, lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     return out
 
 
@@ -274,9 +275,8 @@ def test_a_list_set_by_command_holds(client: FlaskClient, gateway: Gateway) -> N
 def test_callbacks_are_nobodys_account(make_app: MakeApp) -> None:
     app: Flask = make_app()
     gateway: Gateway = app.extensions["gateway"]
-    assert gateway.parts.sending.guard
-    assert not gateway.parts.sending.guard.watches(parse_jid(DOMAIN))
-    assert not gateway.parts.sending.guard.watches(parse_jid(ROMEO))
+    assert not gateway.parts.guard.watches(parse_jid(DOMAIN))
+    assert not gateway.parts.guard.watches(parse_jid(ROMEO))
 
 
 def test_the_outcome_of_what_was_denied(client: FlaskClient, gateway: Gateway) -> None:

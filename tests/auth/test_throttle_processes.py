@@ -28,7 +28,7 @@ def attempt(pair: tuple[Gateway, Gateway]) -> Attempt:
 
     def attempt(gateway: Gateway, password: str) -> object:
         came = gateway.parts.authenticator.password(JULIET, password, "192.0.2.1")
-        pair[1].parts.sessions.all()  # the leader's answer: after all that it has said before on the same connection
+        pair[1].parts.online.all()  # the leader's answer: after all that it has said before on the same connection
         return came.reason if isinstance(came, Denial) else Caller
 
     return attempt

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import describe, remarks, require_sense
 from xmpp_rest.config.load import SettingsError, load_settings
 
 
 def problems(**environ: str) -> list[str]:
     try:
-        require_sense(load_settings(None, {f"XMPP_REST_{k}": v for k, v in environ.items()}))
+        require_sense(load_settings(None, {f"XMPP_REST_{k}": v for k, v in environ.items()}), registry())
     except SettingsError as e:
         return e.problems
     return []

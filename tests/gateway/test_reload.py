@@ -16,6 +16,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import DOMAIN, PASSWORD, basic
+from xmpp_rest.api.commands import registry
 from xmpp_rest.application import build
 from xmpp_rest.cli import serve
 from xmpp_rest.config.check import require_sense
@@ -269,7 +270,7 @@ def test_the_page_names_them() -> None:
 def test_relative_paths_stay_what_they_are(config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(config.parent)
     settings = load_settings(Path("wsgi.ini"), {})
-    require_sense(settings)
+    require_sense(settings, registry())
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert merge(settings, settings.again()) == (settings, [], [])

@@ -124,8 +124,8 @@ def test_a_storage_that_cannot_be_reached_is_not_lost(make_app: MakeApp, monkeyp
         raise OSError("no disk")
 
     monkeypatch.setattr(type(gateway.driver), "note", fail)
-    gateway.keeper._look()
-    assert not gateway.keeper.lost
+    gateway.parts.lease._look()
+    assert not gateway.parts.lease.lost
     assert gateway.incidents.counts() == {"lease-not-renewed": 1}
 
 

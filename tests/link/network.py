@@ -100,7 +100,7 @@ def attached(make_app: Callable[..., Flask], network: Network, **settings: str) 
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
     deadline = time.monotonic() + 10
-    while not (gateway.parts.leader.uplink and all(s["state"] == "online" for s in gateway.parts.leader.uplink.status())):
-        assert time.monotonic() < deadline, gateway.parts.leader.uplink and gateway.parts.leader.uplink.status()
+    while not ((streams := gateway.parts.leader.status()) and all(s["state"] == "online" for s in streams)):
+        assert time.monotonic() < deadline, streams
         time.sleep(0.01)
     return gateway

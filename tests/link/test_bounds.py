@@ -66,8 +66,8 @@ def condition(stanza: Element) -> str:
 
 
 def same_stream(gateway: Gateway) -> bool:
-    assert gateway.parts.leader.uplink
-    return all(s["state"] == "online" and s["accepted"] == 1 for s in gateway.parts.leader.uplink.status())
+    streams = gateway.parts.leader.status()
+    return bool(streams) and all(s["state"] == "online" and s["accepted"] == 1 for s in streams)
 
 
 @pytest.mark.parametrize("inner", BEYOND.values(), ids=list(BEYOND))
@@ -186,7 +186,7 @@ SENDERS = (TO, f"{TO}/phone", DOMAIN, f"conference.{DOMAIN}", f"room@muclight.{D
 @pytest.mark.parametrize("stanza", FORGED.values(), ids=list(FORGED))
 def test_a_hosted_sender_on_the_link_is_forged(gateway: Gateway, network: Network, stanza: str, sender: str) -> None:
     heard: list[str] = []
-    gateway.parts.router.observe(lambda stanza, _, __: heard.append(serialise(stanza)))
+    gateway.parts.router._observers.append(lambda stanza, _, __: heard.append(serialise(stanza)))
     network.send(stanza % sender, DOMAIN)
     assert network.silent(DOMAIN, TO) == []
     assert [text for text in heard if "prober" not in text] == []
@@ -204,10 +204,10 @@ def test_an_exception_costs_one_stanza(gateway: Gateway, network: Network, where
 
     heard: list[str] = []
     if where == "observer":
-        gateway.parts.router.observe(fail)
+        gateway.parts.router._observers.append(fail)
     else:
         gateway.parts.router._handlers[DOMAIN].insert(0, fail)
-    gateway.parts.router.observe(lambda stanza, _, __: heard.append(stanza.tag) if stanza.get("id") == "bad" else None)
+    gateway.parts.router._observers.append(lambda stanza, _, __: heard.append(stanza.tag) if stanza.get("id") == "bad" else None)
     wanted = "internal-server-error" if where == "handler" else "service-unavailable"
     for kind, due in (("iq type='get'", True), ("message", True), ("presence", False)):
         name = kind.partition(" ")[0]
@@ -264,7 +264,7 @@ def test_large_stanzas_wait_at_the_server(make_app: Callable[..., Flask], networ
     gateway = attached(make_app, network)
     busy, seen = threading.Event(), threading.Semaphore(0)
     gateway.parts.router._handlers[DOMAIN].insert(0, lambda stanza, sender, to: NOT_MINE if busy.wait(30) else None)
-    gateway.parts.router.observe(lambda stanza, sender, to: seen.release())
+    gateway.parts.router._observers.append(lambda stanza, sender, to: seen.release())
     big = f"<message type='chat' id='m' from='{FROM}' to='nobody@{DOMAIN}'><body>{'x' * 1_000_000}</body></message>"
     count = 2 * MAX_BYTES // len(big)
     with ThreadPoolExecutor(1) as pool:

@@ -8,11 +8,11 @@ from typing import ClassVar, NoReturn
 from flask import Response
 
 from xmpp_rest.api.foreign import SAFE, is_misused
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth.authorization import OPERATION, Policy
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import ERRORS
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Resource, Stop
 

@@ -57,7 +57,7 @@ class Authenticator:
         """Who administers, what the fixed token is, and how many wrong passwords there may be, from now on."""
         self._admins = frozenset(admins)
         self._token = token.partition(" ")[2].encode()
-        self._throttle.limit = failures
+        self._throttle.configure(failures)
 
     def check(self, field: str | None, address: str, policy: Policy, use: Use = Use.ACCOUNT) -> Caller | Denial:
         """The caller whom the value of an Authorization field proves; `address` is the client's, for the throttle.

@@ -62,6 +62,10 @@ class Throttle:
         self._remote = remote
         remote.on_broadcast(TRIED_ELSEWHERE, self._count_elsewhere)
 
+    def configure(self, failures: int) -> None:
+        """Allow so many failures from now on."""
+        self.limit = failures
+
     def admit(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
         """0 if an attempt for this key may be judged now.
 

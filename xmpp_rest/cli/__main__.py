@@ -100,7 +100,7 @@ def _command(line: CommandLine, offered: Registry, version: int | None) -> int:
         return FAILED
     try:
         settings = load_settings(find_config(line.config))
-        require_sense(settings)
+        require_sense(settings, offered)
         say_place(settings, "xmpp-restctl", asked=line.verbose or line.offline)
         if name == "token":
             printed = token(settings, words, line.offline)

@@ -7,8 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any, NoReturn
-from xml.etree.ElementTree import Element
+from typing import Any
 
 from drivers import open_driver
 from xmpp_rest.config.table import Settings
@@ -67,10 +66,8 @@ def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
     """
     require_storage(settings, offline)
     gateway = Gateway(settings)
-    if settings.link.kind != "none":
-        gateway.parts.router.attach(_not_running)
     try:
-        gateway.keeper.require_free()
+        gateway.parts.lease.require_free()
         with audited(settings):
             yield gateway
             gateway.parts.jobs.wait()
@@ -101,7 +98,3 @@ def audited(settings: Settings) -> Iterator[None]:
         logger.setLevel(level)
         logger.propagate = True
         audit.close()
-
-
-def _not_running(domain: str, stanza: Element) -> NoReturn:
-    raise GatewayError("link-down", "The gateway does not run, so nothing can be sent to other domains; start it first")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from drivers import StorageError
@@ -113,7 +113,7 @@ def wrong_usage(registry: Registry, name: str, version: int | None, words: Seque
     return None
 
 
-def command_line(gateway: Gateway) -> None:
-    """Let the gateway serve the command line while it runs."""
+def line_runner(gateway: Gateway) -> Callable[..., list[Any]]:
+    """What runs a line of the command line in this gateway."""
     offered = registry()
-    gateway.extend(lambda remote: remote.answer(Runner(Services.of(gateway, offered.names), offered).run_line))
+    return Runner(Services.of(gateway, offered.names), offered).run_line

@@ -53,8 +53,7 @@ def start(app: Flask, end_all: Callable[[], None]) -> None:
     another while the database is down must not.
     """
     gateway: Gateway = app.extensions["gateway"]
-    gateway.on_loss = end_all
-    gateway.start_in_time(lambda e: isinstance(e, LeaseTaken))
+    gateway.start_in_time(lambda e: isinstance(e, LeaseTaken), end_all)
 
 
 def stop(app: Flask) -> None:

@@ -7,15 +7,25 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 from drivers import DRIVERS
-from xmpp_rest.api.commands import registry
 from xmpp_rest.config import descriptors
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 
 WORKER_CLASSES = ("gthread", "gevent", "sync", "eventlet", "tornado")
 """gunicorn's names of its own workers; any other is package.module.Class."""
+
+
+class Commands(Protocol):
+    """The commands that rules may name."""
+
+    @property
+    def names(self) -> frozenset[str]: ...
+
+    @property
+    def tags(self) -> frozenset[str]: ...
 
 
 def describe(settings: Settings) -> Iterator[str]:
@@ -47,9 +57,9 @@ def _connections(settings: Settings) -> str:
     return f"{line}, as the limit of open files (RLIMIT_NOFILE, `ulimit -n`) is {allowed}; {wanted} allow {descriptors.CONNECTIONS}"
 
 
-def require_sense(settings: Settings) -> None:
+def require_sense(settings: Settings, commands: Commands) -> None:
     """Refuse values that are each valid, but cannot work together. Raises SettingsError."""
-    if problems := _problems(settings):
+    if problems := [*_problems(settings), *_rights_problems(settings, commands)]:
         raise SettingsError(problems)
 
 
@@ -63,7 +73,7 @@ def _problems(settings: Settings) -> list[str]:
     for name, callback in settings.callbacks.items():
         if foreign := [str(a) for a in callback.address if a.domain not in domains]:
             problems.append(f"[callback.{name}] address: {', '.join(foreign)}: not at a hosted domain ({', '.join(domains)})")
-    return [*problems, *_admin_problems(settings), *_storage_problems(settings), *_worker_problems(settings), *_rights_problems(settings)]
+    return [*problems, *_admin_problems(settings), *_storage_problems(settings), *_worker_problems(settings)]
 
 
 def _admin_problems(settings: Settings) -> Iterator[str]:
@@ -129,12 +139,11 @@ def _worker_problems(settings: Settings) -> Iterator[str]:
         yield f"[server] worker_class = {written!r}: there is no such worker; write xmpp_rest.serving.worker.Worker, gthread or gevent"
 
 
-def _rights_problems(settings: Settings) -> Iterator[str]:
+def _rights_problems(settings: Settings, commands: Commands) -> Iterator[str]:
     """Unknown commands and tags in rules."""
-    offered = registry()
     for name, right in settings.rights.items():
         for entry in (e.removeprefix("!") for e in right.what):
-            known = offered.tags if entry[0] == "[" else offered.names
+            known = commands.tags if entry[0] == "[" else commands.names
             if entry != "*" and entry.removeprefix("[tag:").removesuffix("]") not in known:
                 remedy = "`xmpp-restctl help commands` and `help tags` list them"
                 yield f"[rights.{name}] what: {entry}: there is no such command or tag; {remedy}"

@@ -8,22 +8,28 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from drivers import Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken
+from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.reload import Merged
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
-from xmpp_rest.gateway.storage_lease import Keeper
-from xmpp_rest.gateway.wiring import Parts, build
+from xmpp_rest.gateway.parts import Parts
+from xmpp_rest.gateway.reload import put_in_force, reread
+from xmpp_rest.gateway.wiring import build
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.administrator import ensure_administrator
 
 log = logging.getLogger(__name__)
 
 RETRY = 2.0  # seconds between two attempts to start
+
+
+MakeRunner = Callable[["Gateway"], Callable[..., Any]]
+"""Makes what runs a line of the command line in this gateway."""
 
 
 class Gateway:
@@ -32,41 +38,48 @@ class Gateway:
     Owned by the Flask application; `start()` may be called by any request, and does its work once in each process.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, make_runner: MakeRunner | None = None) -> None:
+        """`make_runner`: None: the command line cannot reach this gateway."""
         self.settings = settings
         self.incidents = Incidents()
         self.data_dir = Path(settings.base) / settings.server.data_dir
         ready_folder(self.data_dir, Path(settings.base))
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
-        self._extensions: list[Callable[[Remote], None]] = []  # what registers the remote calls of others
-        self.parts = self._built()
-        """Created again in a process that was forked off after `start()`: a reference to one of them is good for one process."""
-        self.reload: Callable[[], Merged] | None = None
-        """Reads the configuration again and puts in force what can be; raises SettingsError. Set where it is known how."""
-        self.keeper = Keeper(self.driver, self.data_dir, settings.gateway.domains, self.incidents)
-        self.on_loss: Callable[[], None] = lambda: None
-        """Ends the server, which can serve nothing any more, as the lease of the storage is lost. Set by the server."""
+        self._make_runner = make_runner
+        self._on_loss: Callable[[], None] | None = None  # ends the server, which can serve nothing without the lease of the storage
         self._locks: dict[int, threading.Lock] = {}
         self._failed: Exception | None = None  # why it could not start
         self._failed_at = 0.0  # monotonic time
         self._ended = threading.Event()
         self._pid = 0  # of the process in which the parts are started
         self._forked_from = 0  # of the process in which they were started before
+        self.parts = self._build()
+        """Built anew in a process that was forked off after `start()`: whoever keeps one of them keeps it for one process."""
 
-    def _built(self) -> Parts:
+    def _build(self) -> Parts:
         parts = build(self.settings, self.driver, self.data_dir, self.incidents)
-        for register in self._extensions:
-            register(parts.remote)
+        parts.remote.on_broadcast("reload", self._follow)
+        if self._make_runner is not None:
+            parts.remote.answer(self._make_runner(self))
         return parts
 
-    def extend(self, register: Callable[[Remote], None]) -> None:
-        """Have `register` add remote calls of others, now and whenever the parts are created again. Called before `start()`."""
-        self._extensions.append(register)
-        register(self.parts.remote)
+    def reload(self) -> Merged:
+        """Read the configuration again and put in force what can be. Raises SettingsError, and then all is as it was."""
+        merged = reread(self.settings)
+        before, self.settings = self.settings, merged.settings
+        put_in_force(self.parts, before, merged)
+        return merged
+
+    def _follow(self) -> None:
+        """`reload`, once another process has found the configuration to be right."""
+        try:
+            self.reload()
+        except SettingsError as e:  # it was changed again meanwhile
+            log.error("the configuration counts as it was: %s", e)
 
     def prepare(self) -> None:
         """Take the storage's lease, and make sure that there is an administrator. Raises GatewayError, StorageError, LeaseTaken."""
-        self.keeper.claim()
+        self.parts.lease.claim()
         ensure_administrator(self.parts.accounts, self.settings.auth.admins, self.settings.auth.admin_password, self.data_dir)
 
     def start(self) -> None:
@@ -92,11 +105,10 @@ class Gateway:
 
     def _start(self) -> None:
         if self._forked_from:
-            self.keeper = Keeper(self.driver, self.data_dir, self.settings.gateway.domains, self.incidents)
-            self.parts = self._built()
+            self.parts = self._build()
         self.prepare()
         self.parts.remote.start()
-        self.keeper.start(self._lose)
+        self.parts.lease.start(self._lose)
         self._pid = self._forked_from = os.getpid()
 
     @property
@@ -104,11 +116,12 @@ class Gateway:
         """Held while this process starts or stops: one for each process, as a thread may have that of the parent at the fork."""
         return self._locks.get(os.getpid()) or self._locks.setdefault(os.getpid(), threading.Lock())
 
-    def start_in_time(self, is_lasting: Callable[[Exception], bool]) -> None:
+    def start_in_time(self, is_lasting: Callable[[Exception], bool], on_loss: Callable[[], None] | None = None) -> None:
         """As `start`; but what fails is tried again by a thread until it works, or the process ends. Requests get 503 meanwhile.
 
-        Raises what is lasting.
+        `on_loss` is called once another gateway has the storage, and nothing can be served any more. Raises what is lasting.
         """
+        self._on_loss = on_loss
         try:
             self.start()
         except Exception as e:  # for a server that gives up where a process cannot begin
@@ -140,7 +153,8 @@ class Gateway:
             self.end_waiting()
             self.parts.leader.end()
         finally:
-            self.on_loss()
+            if self._on_loss is not None:
+                self._on_loss()
 
     def stop(self) -> None:
         """End the link first, so that nothing comes in any more; then the rest."""
@@ -148,9 +162,9 @@ class Gateway:
         if self._pid == os.getpid():
             self._pid = 0
             self.parts.streams.stop()
-            if not self.keeper.lost:
+            if not self.parts.lease.lost:
                 self.parts.leader.leave_rooms()
             self.parts.leader.end()
-            self.keeper.stop(last=not self.parts.remote.has_others)
+            self.parts.lease.stop(last=not self.parts.remote.has_others)
             self.parts.remote.stop()
         self.driver.close()

@@ -1,9 +1,10 @@
-"""Subscribes the handlers of each hosted domain to the router, in the order in which they are asked about a stanza."""
+"""Who is asked about a stanza for a hosted domain, and in which order."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from xmpp_rest.config.table import GatewaySettings
+from xmpp_rest.gateway.parts import Parts
+from xmpp_rest.link.router import Handler
 from xmpp_rest.service.accounts.vcard_iq import FEATURES as VCARD
 from xmpp_rest.service.accounts.vcard_iq import VCardQueries
 from xmpp_rest.service.contacts.blocking_iq import FEATURES as BLOCKING
@@ -13,33 +14,41 @@ from xmpp_rest.service.messages.disco import COMPONENT, GATEWAY, Entity
 from xmpp_rest.service.messages.mam import FEATURES as ARCHIVE
 from xmpp_rest.service.messages.mam import ArchiveQueries
 
-if TYPE_CHECKING:
-    from xmpp_rest.gateway.wiring import Parts
 
-
-def subscribe_handlers(parts: Parts, domains: list[str]) -> None:
-    """Bots first, then what belongs to accounts, then the callback of the whole domain, and last what every entity answers.
-
-    Rooms have subscribed before, and come before all of these at their domains.
+def handlers(parts: Parts, settings: GatewaySettings) -> dict[str, tuple[Handler, ...]]:
+    """Domain → its handlers. The first that takes the stanza ends the search: bots, then what belongs to accounts, and at the end the
+    callback of the whole domain, and what every entity answers. Rooms come before all of these at their domains.
     """
-    own, *others = domains
-    accounts = (
-        parts.guard.handle,
-        parts.contacts.handle,
-        parts.privacy.handle,
-        parts.blocking.handle,
-        RosterQueries(parts.contacts).handle,
-        ArchiveQueries(parts.archive, parts.router.send).handle,
-        VCardQueries(parts.vcards, parts.accounts.exists).handle,
-    )
-    for domain in domains:
-        identity, items, features = (GATEWAY, tuple(others), PRIVACY + BLOCKING) if domain == own else (COMPONENT, (), ())
-        entity = Entity(identity, items, parts.accounts.exists, ARCHIVE + VCARD + BLOCKING, features)
-        for handler in (
+    account_features = ARCHIVE + VCARD + BLOCKING
+    gateway = Entity(GATEWAY, tuple(settings.domains[1:]), parts.accounts.exists, account_features, PRIVACY + BLOCKING)
+    component = Entity(COMPONENT, (), parts.accounts.exists, account_features)
+    table: dict[str, tuple[Handler, ...]] = {
+        settings.domain: (
             parts.callbacks.handle_bot,
-            *(accounts if domain == own else ()),
+            parts.guard.handle,
+            parts.contacts.handle,
+            parts.privacy.handle,
+            parts.blocking.handle,
+            RosterQueries(parts.contacts).handle,
+            ArchiveQueries(parts.archive, parts.router.send).handle,
+            VCardQueries(parts.vcards, parts.accounts.exists).handle,
             parts.mailbox.handle,
             parts.callbacks.handle_domain,
-            entity.handle,
-        ):
-            parts.router.subscribe(domain, handler)
+            gateway.handle,
+        ),
+    }
+    if parts.muclight_entity:
+        table[settings.rooms_domain] = (
+            parts.muclight_entity.handle,
+            parts.callbacks.handle_bot,
+            parts.callbacks.handle_domain,
+            component.handle,
+        )
+    if parts.conference:
+        table[settings.conference_domain] = (
+            parts.conference.handle,
+            parts.callbacks.handle_bot,
+            parts.callbacks.handle_domain,
+            component.handle,
+        )
+    return table

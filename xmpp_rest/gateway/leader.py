@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.intake import Intake
@@ -17,8 +16,6 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.routes import Callbacks
-from xmpp_rest.service.messages.outcomes import Outcomes
-from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.muc.conference import Conference
 
 log = logging.getLogger(__name__)
@@ -29,38 +26,34 @@ class Leader:
 
     def __init__(
         self,
-        settings: Settings,
-        domains: list[str],
-        data_dir: Path,
-        router: Router,
-        sending: Sending,
-        outcomes: Outcomes,
+        uplink: Uplink | None,
         intake: Intake,
         callbacks: Callbacks,
         conference: Conference | None,
+        router: Router,
         incidents: Incidents,
         remote: Remote,
     ) -> None:
-        self._settings = settings
-        self._domains = domains
-        self._data_dir = data_dir
-        self._router = router
-        self._sending = sending
-        self._outcomes = outcomes
+        self._uplink = uplink
         self._intake = intake
         self._callbacks = callbacks
         self._conference = conference
+        self._router = router
         self._incidents = incidents
-        self.uplink: Uplink | None = None
-        queues = (queue.start for queue in callbacks.queues.values())
-        self._to_begin: list[Callable[[], None]] = [self._attach, intake.start, *queues, self._connect]
-        if conference:
-            self._to_begin.append(conference.vacancy.start)
+        self._to_begin = self._steps()
         self._lock = threading.Lock()
         self._has_ended = False
         self._remote = remote
         remote.offer(self)
         remote.on_role(self._take_role)
+
+    def _steps(self) -> list[Callable[[], None]]:
+        """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
+        queues = [queue.start for queue in self._callbacks.queues.values()]
+        vacancy = [self._conference.vacancy.start] if self._conference else []
+        if self._uplink is None:
+            return [self._intake.start, *queues, *vacancy]
+        return [partial(self._uplink.open, self._intake), self._intake.start, *queues, self._uplink.start, *vacancy]
 
     def _take_role(self, leads: bool) -> None:
         if leads:
@@ -72,28 +65,18 @@ class Leader:
             self._to_begin[0]()
             del self._to_begin[0]
 
-    def _attach(self) -> None:
-        """First, since the outbox may be unreadable."""
-        link = self._settings.link
-        if link.kind == "component":
-            self.uplink = Uplink(self._domains, link, self._intake, self._data_dir / "outbox", self._outcomes.progress)
-            self._router.attach(self.uplink.send, self.uplink.send_all)
-            self._sending.restored = self.uplink.restored
-
-    def _connect(self) -> None:
-        if self.uplink:
-            self.uplink.start()
-
     @on_leader
     def status(self) -> list[dict[str, Any]]:
         """How the streams are."""
-        return self.uplink.status() if self.uplink else []
+        return self._uplink.status() if self._uplink else []
 
     def leave_rooms(self) -> None:
         """Nobody is left to believe that hosted addresses hear what is said in rooms of other servers, or that a room here hears them."""
-        if self._conference and self._remote.is_leader:
+        if not self._remote.is_leader:
+            return
+        if self._conference:
             self._conference.close()
-        if self.uplink:
+        if self._uplink:
             for presence in self._router.occupancy.leave():
                 try:
                     self._router.send(presence)
@@ -108,7 +91,7 @@ class Leader:
             return
         if self._conference:
             self._conference.vacancy.stop()
-        if self.uplink:
-            self.uplink.stop()
+        if self._uplink:
+            self._uplink.stop()
         self._intake.stop()
         self._callbacks.stop()

@@ -45,7 +45,7 @@ def make_node(data_dir: Path) -> str:
     return node_of(data_dir)
 
 
-class Keeper:
+class StorageLease:
     """The lease in one process: renews it on a thread, and remembers that it is lost."""
 
     def __init__(self, driver: Driver, data_dir: Path, domains: Sequence[str], incidents: Incidents) -> None:

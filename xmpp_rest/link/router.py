@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
+from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -37,10 +38,19 @@ Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
 """(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not wait for anybody."""
 Observer = Callable[[Element, JID | None, JID], object]
 """(stanza, sender, recipient): takes notice; what it returns is ignored. Must be quick: it is called on the stream's thread."""
-Send = Callable[[str, Element], None]
-"""(hosted domain, stanza): queue it for that domain's stream."""
-SendAll = Callable[[str, Sequence[Element], Sequence[str]], None]
-"""(hosted domain, stanzas, the same as text): queue all of them, or none."""
+
+
+class Link(Protocol):
+    """The way out, to other domains."""
+
+    def send(self, domain: str, stanza: Element) -> None:
+        """Queue a stanza for the stream of this hosted domain."""
+
+    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        """Queue all of these, which are there as text too, or none."""
+
+    def restored(self, text: str) -> bool:
+        """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
 
 
 class Router:
@@ -51,19 +61,23 @@ class Router:
         domains: frozenset[str],
         pending: Pending,
         remote: Remote,
+        link: Link | None = None,
         rooms: frozenset[str] = frozenset(),
+        observers: Sequence[Observer] = (),
         incidents: Incidents | None = None,
     ) -> None:
-        """`rooms`: those of the hosted domains that are services of rooms."""
+        """`link`: None: there are no other domains. `rooms`: those of the hosted domains that are services of rooms.
+
+        `observers` take notice of every stanza for a hosted domain, before anybody handles it.
+        """
         self.domains = domains
         self.occupancy = Occupancy()
         self._rooms = rooms
         self._pending = pending
         self._incidents = incidents or Incidents()
         self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
-        self._observers: list[Observer] = []
-        self._out: Send | None = None
-        self._out_all: SendAll | None = None
+        self._observers = list(observers)
+        self._link = link
         self._remote = remote
         remote.offer(self)
 
@@ -71,27 +85,23 @@ class Router:
         """Ask `handler` about each stanza for an address at `domain`, after those that subscribed before. Called while building."""
         self._handlers[domain].append(handler)
 
-    def observe(self, observer: Observer) -> None:
-        """Tell `observer` of every stanza for a hosted domain, before anybody handles it. Called while building."""
-        self._observers.append(observer)
-
-    def attach(self, out: Send, out_all: SendAll | None = None) -> None:
-        """There is a link: stanzas for other domains go to `out`, or several at once to `out_all`."""
-        self._out, self._out_all = out, out_all
-
     @property
-    def takes_many(self) -> bool:
+    def has_link(self) -> bool:
         """Whether there is a link that `send_out` can use."""
-        return self._out_all is not None
+        return self._link is not None
 
     def send_out(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
         """Send messages of hosted entities at `domain`, all of them for other domains: all or none. Raises as `send`.
 
         `texts`: each of them as `serialise` writes it.
         """
-        if self._out_all is None:
+        if self._link is None:
             raise GatewayError("link-down")
-        self._out_all(domain, stanzas, texts)
+        self._link.send_all(domain, stanzas, texts)
+
+    def restored(self, text: str) -> bool:
+        """Whether the process that had the link before had its outbox take this stanza, and did not know it to have arrived."""
+        return self._link is not None and self._link.restored(text)
 
     @on_leader
     def send(self, stanza: Element) -> Element | None:
@@ -106,10 +116,10 @@ class Router:
         to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
         if to.domain in self.domains:
             return None if self.resolve(stanza, sender, to) else self.deliver(stanza, sender, to)
-        if self._out is None:
+        if self._link is None:
             text = f"{to.domain} cannot be reached: the gateway has no link to the XMPP network"
             return refusal(stanza, stanza_error("remote-server-not-found", text)) if may_be_refused(stanza) else None
-        self._out(sender.domain, stanza)
+        self._link.send(sender.domain, stanza)
         self.occupancy.sent(stanza, sender, to)
         return None
 

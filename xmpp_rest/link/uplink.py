@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -15,22 +15,30 @@ from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
 from xmpp_rest.protocol.element import serialise
 
+NOT_RUNNING = "The gateway does not run, so nothing can be sent to other domains; start it first"
+
 
 class Uplink:
-    """The component streams of `domains`. Owned by the Gateway; `start()` and `stop()` are called once each.
+    """The component streams of `domains`. Owned by the Leader, which calls `open()`, `start()` and `stop()`, once each.
 
     `folder` is where the outboxes are kept, unless they live in memory; `on_progress` hears of every stanza that gets further.
     """
 
-    def __init__(self, domains: Iterable[str], settings: LinkSettings, events: Events, folder: Path, on_progress: OnProgress) -> None:
+    def __init__(self, domains: Sequence[str], settings: LinkSettings, folder: Path, on_progress: OnProgress) -> None:
+        self._domains = domains
         self._settings = settings
         self._folder = folder
+        self._on_progress = on_progress
         self._share = settings.share
-        self._components = {d: Component(d, settings, events, self._outbox(d, on_progress)) for d in domains}
+        self._components: dict[str, Component] = {}
 
-    def _outbox(self, domain: str, on_progress: OnProgress) -> Outbox:
+    def open(self, events: Events) -> None:
+        """Open the outboxes, so that they take stanzas; `events` hears of what comes in. Raises OSError: one of them cannot be read."""
+        self._components = {domain: Component(domain, self._settings, events, self._outbox(domain)) for domain in self._domains}
+
+    def _outbox(self, domain: str) -> Outbox:
         journal = Journal(self._folder / f"{domain}.journal") if self._settings.outbox == "disk" else None
-        return Outbox(self._settings.outbox_size, journal, on_progress, self._share)
+        return Outbox(self._settings.outbox_size, journal, self._on_progress, self._share)
 
     def start(self) -> None:
         for component in self._components.values():
@@ -51,7 +59,9 @@ class Uplink:
         Raises GatewayError: outbox-full, outbox-share (an OutboxShare), stanza-too-big, storage-failed, and link-down for an iq while the
         stream is down.
         """
-        component = self._components[domain]
+        component = self._components.get(domain)
+        if component is None:
+            raise GatewayError("link-down", NOT_RUNNING)
         if not component.online and any(s.tag == "iq" for s in stanzas):
             raise GatewayError("link-down")  # an iq is worth nothing later
         entries = [_entry(stanza, text) for stanza, text in zip(stanzas, texts, strict=True)]

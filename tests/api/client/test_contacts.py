@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, MakeApp, basic
+from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import serialise
@@ -280,7 +281,7 @@ def test_deeper_paths_are_unknown(juliet: Api) -> None:
 def sent(gateway: Gateway) -> list[Element]:
     """What goes out to the network."""
     out: list[Element] = []
-    gateway.parts.router.attach(lambda domain, stanza: out.append(stanza))
+    attach(gateway.parts.router, lambda domain, stanza: out.append(stanza))
     return out
 
 
@@ -321,7 +322,7 @@ def test_a_full_outbox(juliet: Api, gateway: Gateway) -> None:
         raise GatewayError("outbox-full")
 
     juliet.done("POST", "", {"jid": ROMEO})
-    gateway.parts.router.attach(full)
+    attach(gateway.parts.router, full)
     response = juliet("PUT", f"/{ROMEO}", {"action": "invite"})
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert juliet.list() == {ROMEO: ("none", "none")}

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from drivers import StorageError
 from tests.api.client.calls import JULIET, NURSE, ROMEO, call, history, send
 from tests.conftest import DOMAIN
+from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.namespaces import PROPERTIES
@@ -87,7 +88,7 @@ def test_the_query_counts_for_nothing(client: FlaskClient) -> None:
 
 def test_the_stanza_is_a_chat_message_of_the_bare_address(client: FlaskClient, gateway: Gateway) -> None:
     sent: list[Element] = []
-    gateway.parts.router.attach(lambda domain, stanza: sent.append(stanza))
+    attach(gateway.parts.router, lambda domain, stanza: sent.append(stanza))
     identifier = send(client, f"{ROMEO}/orchard", "hi")
     (stanza,) = sent
     assert stanza.attrib == {"type": "chat", "id": identifier, "from": JULIET, "to": f"{ROMEO}/orchard"}
@@ -110,7 +111,7 @@ def test_thread_and_properties_are_sent_if_given(client: FlaskClient) -> None:
 
 def test_properties_are_smacks(client: FlaskClient, gateway: Gateway) -> None:
     sent: list[Element] = []
-    gateway.parts.router.attach(lambda domain, stanza: sent.append(stanza))
+    attach(gateway.parts.router, lambda domain, stanza: sent.append(stanza))
     send(client, ROMEO, "hi", properties={"amount": "40"})
     row = sent[0].find(f"{{{PROPERTIES}}}properties/{{{PROPERTIES}}}property")
     assert row is not None
@@ -149,7 +150,7 @@ def test_a_full_outbox(client: FlaskClient, gateway: Gateway) -> None:
     def full(domain: str, stanza: Element) -> None:
         raise GatewayError("outbox-full")
 
-    gateway.parts.router.attach(full)
+    attach(gateway.parts.router, full)
     response = call(client, "POST", "/api/messages", json={"to": ROMEO, "body": "hi"})
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0

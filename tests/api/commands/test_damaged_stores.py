@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from tests.api.commands.conftest import ADMIN, Run
 from tests.conftest import DOMAIN, basic
+from tests.link.fake import attach
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
@@ -111,7 +112,7 @@ def test_nobody_suffers(run: Run, client: FlaskClient, store: str, content: Any)
 def test_presence_is_in_nobody_elses_name(run: Run, client: FlaskClient, gateway: Gateway, said: str) -> None:
     run("add_rosteritem", {"localuser": "juliet", "localhost": DOMAIN, "user": "romeo", "host": "montague.example", **BOTH})
     out: list[Element] = []
-    gateway.parts.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
+    attach(gateway.parts.router, lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     spoil(client, "presence", [{"resource": "phone", "stanza": said, "since": 1}])
     probe(gateway)
     (presence,) = (stanza for stanza in out if stanza.findtext("status") == "forged")
@@ -123,7 +124,7 @@ def test_presence_is_in_nobody_elses_name(run: Run, client: FlaskClient, gateway
 def test_what_is_no_available_presence_is_not_sent(client: FlaskClient, gateway: Gateway, run: Run, kind: str) -> None:
     run("add_rosteritem", {"localuser": "juliet", "localhost": DOMAIN, "user": "romeo", "host": "montague.example", **BOTH})
     out: list[Element] = []
-    gateway.parts.router.attach(lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
+    attach(gateway.parts.router, lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
     spoil(client, "presence", [{"resource": "phone", "stanza": f"<presence type='{kind}' from='admin@{DOMAIN}'/>", "since": 1}])
     probe(gateway)
     assert [(stanza.get("type"), stanza.get("from")) for stanza in out] == [("unavailable", f"juliet@{DOMAIN}")]

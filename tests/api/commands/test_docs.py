@@ -33,5 +33,5 @@ def test_the_rules(tmp_path: Path) -> None:
     (rules,) = re.findall(r"^```ini\n(.+?)^```", TEXT, re.MULTILINE | re.DOTALL)
     (tmp_path / "wsgi.ini").write_text(rules)
     settings = load_settings(tmp_path / "wsgi.ini", {})
-    require_sense(settings)
+    require_sense(settings, registry())
     assert sorted(settings.rights) == ["monitoring", "robots"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.load import SettingsError, load_settings
 from xmpp_rest.gateway.gateway import Gateway
@@ -63,5 +64,5 @@ def test_the_rule_of_administrators_can_be_replaced(make_app: MakeApp) -> None:
 def test_mistakes(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "wsgi.ini").write_text(text)
     with pytest.raises(SettingsError, match="rights") as caught:
-        require_sense(load_settings(tmp_path / "wsgi.ini", {}))
+        require_sense(load_settings(tmp_path / "wsgi.ini", {}), registry())
     assert says in str(caught.value)

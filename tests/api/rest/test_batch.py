@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from drivers import StorageError
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic
+from tests.link.fake import attach
 from xmpp_rest.api.rest import many
 from xmpp_rest.api.rest.lines import CHUNK, BatchLine, BodyLimits, read_lines
 from xmpp_rest.errors import GatewayError
@@ -136,7 +137,7 @@ def test_iqs_of_a_batch_do_not_wait_forever(make_app: MakeApp) -> None:
     app = make_app(rest_iq_timeout="0.3", rest_iq_max_timeout="0.5")
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
-    gateway.parts.router.attach(lambda _, stanza: None)
+    attach(gateway.parts.router, lambda _, stanza: None)
     iqs = [{"kind": "iq", "type": "get", "to": "montague.example", "id": f"{n}", "ping": True} for n in range(4)]
     response = app.test_client().post(
         "/rest", data="\n".join(map(json.dumps, iqs)), headers={"Content-Type": NDJSON} | basic("admin")

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, MakeApp, basic
+from tests.link.fake import attach
 from xmpp_rest.api.rest.once import read_key
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
@@ -55,7 +56,7 @@ def sent(app: Flask, gateway: Gateway) -> Sent:
         if stanza.tag == "iq":
             gateway.parts.router.resolve(result(stanza), *_ends(stanza))
 
-    gateway.parts.router.attach(out)
+    attach(gateway.parts.router, out)
     return sent
 
 
@@ -97,7 +98,7 @@ def test_a_refusal_and_its_format(client: FlaskClient) -> None:
 def test_a_timeout_was_sent_all_the_same(client: FlaskClient, gateway: Gateway) -> None:
     asked: Sent = []
     gateway.start()
-    gateway.parts.router.attach(lambda _, stanza: asked.append(stanza))
+    attach(gateway.parts.router, lambda _, stanza: asked.append(stanza))
     first, again = (post(client, PING, Prosody_Rest_Timeout="0.05") for _ in range(2))
     assert (first.status_code, first.get_json()["error"]["condition"]) == (500, "remote-server-timeout")
     assert essence(again) == essence(first)
@@ -217,7 +218,7 @@ def test_of_many_at_once_one_sends(app: Flask, gateway: Gateway) -> None:
 def test_while_the_first_is_running(app: Flask, gateway: Gateway) -> None:
     asked = threading.Event()
     gateway.start()
-    gateway.parts.router.attach(lambda _, stanza: asked.set())
+    attach(gateway.parts.router, lambda _, stanza: asked.set())
     first = threading.Thread(target=lambda: post(app.test_client(), PING, Prosody_Rest_Timeout="1"))
     first.start()
     assert asked.wait(5)

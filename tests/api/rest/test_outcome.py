@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, TOKEN, basic
+from tests.link.fake import attach
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_element, parse_text
@@ -21,7 +22,7 @@ def sent(gateway: Gateway) -> list[str]:
     """A link that takes everything and tells the ids of it."""
     ids: list[str] = []
     gateway.start()
-    gateway.parts.router.attach(lambda _, stanza: ids.append(stanza.attrib["id"]))
+    attach(gateway.parts.router, lambda _, stanza: ids.append(stanza.attrib["id"]))
     return ids
 
 

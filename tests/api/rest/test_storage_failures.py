@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from drivers import Addition, StorageError
 from tests.conftest import DOMAIN, basic
+from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.processes.group import Message
@@ -39,7 +40,7 @@ def sent(gateway: Gateway) -> list[str]:
     def out_all(_: str, stanzas: Sequence[Element], __: Sequence[str]) -> None:
         taken.extend(stanza.findtext("body", "") for stanza in stanzas)
 
-    gateway.parts.router.attach(lambda domain, stanza: out_all(domain, [stanza], [""]), out_all)
+    attach(gateway.parts.router, lambda domain, stanza: out_all(domain, [stanza], [""]), out_all)
     return taken
 
 
@@ -149,7 +150,7 @@ def test_a_full_outbox_forgets_no_earlier_outcome(client: FlaskClient, gateway: 
     def full(*_: Any) -> None:
         raise GatewayError("outbox-full")
 
-    gateway.parts.router.attach(full, full)
+    attach(gateway.parts.router, full, full)
     assert post(client, ROMEO).status_code == 503
     assert state(client) == (200, "accepted")
 
@@ -213,7 +214,7 @@ def test_a_room(make_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise RuntimeError("unforeseen")
 
-    gateway.parts.router.attach(full, full)
+    attach(gateway.parts.router, full, full)
     path = f"/api/rooms/{room}/messages"
     assert client.post(path, json={"body": "one"}, headers=juliet).status_code == 200
     heard = stream.next(0)
@@ -266,7 +267,7 @@ def test_the_next_process_sends_nothing_twice(client: FlaskClient, gateway: Gate
         return OutboundMessage(stanza, juliet, parse_jid(to), serialise(stanza))
 
     before, there = message("before", ROMEO), message("there", NURSE)
-    gateway.parts.sending.restored = lambda text: text == before.text
+    attach(gateway.parts.router, lambda _, stanza: sent.append(stanza.findtext("body", "")), restored=before.text)
     gateway.parts.sending.send_many([there, message("afar", ROMEO)])
     again = [before, there, message("afar", ROMEO), message("new", ROMEO), message("other", NURSE)]
     assert gateway.parts.sending.send_again(again) == [None] * 5

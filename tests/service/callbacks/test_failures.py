@@ -16,6 +16,7 @@ import pytest
 from drivers import StorageError
 from tests.botapp import BOT, BotApp, MakeBot, eventually
 from tests.conftest import basic
+from tests.link.fake import attach
 from tests.webservice import Answer, Service
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.journal import Journal
@@ -136,7 +137,7 @@ def test_a_reply_that_cannot_be_sent(make_bot: MakeBot, service: Service, error:
             raise e
         left.append(stanza)
 
-    app.gateway.parts.router.attach(send)
+    attach(app.gateway.parts.router, send)
     app.come(message("m"))
     (reply,) = eventually(lambda: left)
     later = isinstance(error, StorageError) or getattr(error, "name", "") == "link-down"

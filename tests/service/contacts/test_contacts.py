@@ -9,9 +9,12 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from drivers import open_driver
+from tests.link.fake import attach
 from tests.processes.memory import alone
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.events import Events
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.protocol.element import serialise
@@ -36,7 +39,8 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.driver = open_driver("sqlite:w.sqlite", folder)
-        accounts = Accounts(self.driver, Passwords("SHA-1", 4096), DOMAIN)
+        events = Events(Incidents())
+        accounts = Accounts(self.driver, Passwords("SHA-1", 4096), DOMAIN, events)
         for jid in (JULIET, NURSE):
             accounts.register(jid, "secret")
         self.router = Router(frozenset((DOMAIN,)), Pending(8), alone())
@@ -44,11 +48,12 @@ class World:
         self.shown: list[Element] = []
         self.pushes: list[tuple[JID, Element]] = []
         self.full = False
-        presences = Presences(self.driver, self.router)
+        presences = Presences(self.driver, self.router, lambda _presence, _account, _to: True, events)
         self.contacts = Contacts(
-            Roster(self.driver), presences, self.router, accounts, bots=frozenset((BOT,)), push=lambda *push: self.pushes.append(push)
-        )
-        self.router.attach(self._out)
+            Roster(self.driver), presences, self.router, accounts,
+            bots=frozenset((BOT,)), push=lambda *push: self.pushes.append(push), is_listening=lambda _account: True,
+        )  # fmt: skip
+        attach(self.router, self._out)
         self.router.subscribe(DOMAIN, self.contacts.handle)
         self.router.subscribe(DOMAIN, RosterQueries(self.contacts).handle)
         self.router.subscribe(DOMAIN, self._show)

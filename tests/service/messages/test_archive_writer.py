@@ -14,6 +14,8 @@ import pytest
 from drivers import BadValue, Driver, StorageError, open_driver
 from tests.processes.memory import alone
 from xmpp_rest.config.table import StreamSettings
+from xmpp_rest.gateway.events import Events
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import Archive, ArchiveEntry, ArchiveFilter
@@ -52,7 +54,7 @@ class Heard(Streams):
     """Remembers what it was to publish."""
 
     def __init__(self, archive: Archive) -> None:
-        super().__init__(archive, BOUNDS, Waits(64), alone())
+        super().__init__(archive, BOUNDS, Waits(64), alone(), Events(Incidents()))
         self.events: list[Event] = []
 
     def publish(self, owner: object, event: Event) -> None:

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 import pytest
 
 from tests.link.attached import until
+from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.processes.group import Message
@@ -47,7 +48,7 @@ def juliet(gateway: Gateway) -> JID:
 
 def attached(gateway: Gateway, room: int = 1000) -> Link:
     link = Link(room)
-    gateway.parts.router.attach(link.send, link.send_all)
+    attach(gateway.parts.router, link.send, link.send_all)
     return link
 
 
@@ -165,7 +166,7 @@ def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) ->
         assert gate.wait(10)
         link.send_all(domain, stanzas, texts)
 
-    gateway.parts.router.attach(link.send, slow)
+    attach(gateway.parts.router, link.send, slow)
     order = [outgoing(sender, str(n)) for n in range(4) for sender in (juliet, romeo)]
     threads = [threading.Thread(target=gateway.parts.sending.send, args=o[:3]) for o in order]
     for n, thread in enumerate(threads):

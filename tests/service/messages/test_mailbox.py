@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from tests.conftest import DOMAIN
+from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import BadXML, serialise
@@ -116,7 +117,7 @@ def test_a_refusal_of_what_was_posted_comes_to_the_senders_stream(gateway: Gatew
 
 def test_a_refusal_from_afar_comes_the_same_way(gateway: Gateway) -> None:
     sent: list[Element] = []
-    gateway.parts.router.attach(lambda domain, stanza: sent.append(stanza))
+    attach(gateway.parts.router, lambda domain, stanza: sent.append(stanza))
     gateway.parts.sending.post(said(ROMEO), JULIET, ROMEO)
     stream = gateway.parts.streams.open(JULIET)
     deliver(gateway, message("error", rest="<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"))
@@ -127,7 +128,7 @@ def test_what_is_not_accepted_is_not_kept(gateway: Gateway) -> None:
     def full(domain: str, stanza: Element) -> None:
         raise GatewayError("outbox-full")
 
-    gateway.parts.router.attach(full)
+    attach(gateway.parts.router, full)
     with pytest.raises(GatewayError, match="outbox-full"):
         gateway.parts.sending.post(said(ROMEO), JULIET, ROMEO)
     assert kept(gateway) == []

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from flask import Flask
 
 from tests.conftest import DOMAIN
+from tests.link.fake import attach
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.link.router import Unhandled
 from xmpp_rest.protocol.element import serialise
@@ -40,7 +41,7 @@ class Hall:
         self.gateway.start()
         self.inbox: dict[str, list[Element]] = defaultdict(list)
         self.refused: dict[str, str] = {}  # addresses that cannot be reached
-        self.gateway.parts.router.attach(self._out)
+        attach(self.gateway.parts.router, self._out)
 
     def _out(self, _: str, stanza: Element) -> None:
         self.inbox[stanza.attrib["to"]].append(parse_text(serialise(stanza)))

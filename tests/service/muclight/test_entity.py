@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import DOMAIN, MakeApp, basic
+from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import serialise
@@ -31,7 +32,7 @@ class Network:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.sent: list[Element] = []
-        gateway.parts.router.attach(lambda domain, stanza: self.sent.append(stanza))
+        attach(gateway.parts.router, lambda domain, stanza: self.sent.append(stanza))
 
     def deliver(self, text: str, from_: str = f"{CRONE}/desktop", to: str = ROOM) -> Element | None:
         stanza = parse_text(text)
@@ -241,7 +242,7 @@ def test_one_who_cannot_be_reached_keeps_nobody_else_from_hearing(network: Netwo
             raise GatewayError("outbox-full")
         heard.append(stanza.attrib["to"])
 
-    network.gateway.parts.router.attach(half)
+    attach(network.gateway.parts.router, half)
     assert client.post("/api/rooms/coven/messages", json={"body": "x"}, headers=basic(JULIET)).status_code == 200
     assert heard == [CRONE]
 

@@ -143,7 +143,7 @@ def test_history_of_a_name_is_forgotten_up_to_a_time(driver: Driver) -> None:
 
 
 def test_blocking(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocking = Blocking(driver, DOMAIN)
+    blocking = Blocking(driver, DOMAIN, lambda _user, _other: False)
     room, other = JID("garden", DOMAIN, ""), JID("orchard", DOMAIN, "")
     assert blocking.items(NURSE) == []
     blocking.change(NURSE, {Blocked("room", room): True, Blocked("user", AWKWARD[0]): True, Blocked("user", JULIET): False})

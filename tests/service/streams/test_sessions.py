@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from tests.conftest import DOMAIN
+from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -24,18 +25,18 @@ JULIET, NURSE = parse_jid(f"juliet@{DOMAIN}"), parse_jid(f"nurse@{DOMAIN}")
 @pytest.mark.parametrize("asked", [0, 1])
 def test_a_stream_is_seen_and_ended_everywhere(pair: tuple[Gateway, Gateway], there: int, asked: int) -> None:
     stream = pair[there].parts.streams.open(JULIET, peer=("192.0.2.1", 7))
-    (session,) = pair[asked].parts.sessions.all()
+    (session,) = pair[asked].parts.online.all()
     assert (session.jid, session.ip, session.port) == (JULIET._replace(resource=stream.resource), "192.0.2.1", 7)
     assert pair[asked].parts.sessions.kick([session], "enough") == 1
     with pytest.raises(StreamEnded, match="enough"):
         stream.next(2)
-    assert [gateway.parts.sessions.all() for gateway in pair] == [[], []]
+    assert [gateway.parts.online.all() for gateway in pair] == [[], []]
 
 
 def test_a_stream_of_a_peer_counts_as_being_online(pair: tuple[Gateway, Gateway]) -> None:
     owner, peer = pair
     stream = peer.parts.streams.open(JULIET)
-    assert owner.parts.sessions.is_online(JULIET)
+    assert owner.parts.online.is_online(JULIET)
     owner.parts.sending.post(message(), NURSE, JULIET)
     assert owner.parts.offline.count(JULIET) == 0
     stream.close()
@@ -98,7 +99,7 @@ def test_an_answer_that_cannot_be_written_ends_nothing(pair: tuple[Gateway, Gate
         strange = make("iq", Element(f"{{{XML}}}strange"), type_="result", id_=iq.get("id"), from_=str(romeo), to_=iq.get("from"))
         assert owner.parts.router.resolve(strange, romeo, parse_jid(iq.attrib["from"]))
 
-    owner.parts.router.attach(answer)
+    attach(owner.parts.router, answer)
     iq = make("iq", child("{urn:xmpp:ping}ping"), type_="get", id_="1", from_=str(JULIET), to_=str(romeo))
     if asked:
         with pytest.raises(GatewayError, match="internal"):

@@ -16,10 +16,10 @@ from drivers import StorageError
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal, refusal_of
 from xmpp_rest.api.detail import detail_field
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth.authorization import CLIENT
 from xmpp_rest.auth.caller import Caller, Denial
 from xmpp_rest.errors import ERRORS, GatewayError, storage_failed
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.builder import construct
 from xmpp_rest.http.request import BadCoding, read_body

@@ -14,8 +14,8 @@ from xmpp_rest.api.client.roommessages import RoomMessagesResource
 from xmpp_rest.api.client.rooms import RoomConfigResource, RoomsResource
 from xmpp_rest.api.client.roomusers import RoomUsersResource
 from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.routing import Route, add_routes, any_method
-from xmpp_rest.gateway.gateway import Gateway
 
 ROUTES = (  # below [client] prefix; a segment in braces may be an address with a resource, `bob@example.net%2Fphone`
     Route("/messages", "OPTIONS, GET, POST", MessagesResource),

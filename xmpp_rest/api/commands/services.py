@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass, field
 
 from xmpp_rest import __version__
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.tokens import Tokens
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.bans import Bans

@@ -12,11 +12,11 @@ from flask import Response
 from drivers import BadValue, StorageError
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.failing import retry_after
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth.authorization import DATA
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.methods import REGISTERED_METHODS
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.resource import Stop

@@ -11,8 +11,8 @@ from xmpp_rest.api.data.read import ReadResource
 from xmpp_rest.api.data.store import StoreResource
 from xmpp_rest.api.data.write import WriteResource
 from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.routing import Route
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 
 ACCOUNT = "/data/<host>/<user>/"  # names_account says which paths are

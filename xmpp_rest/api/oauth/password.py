@@ -15,6 +15,7 @@ from drivers import StorageError
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.failing import retry_after
 from xmpp_rest.api.foreign import is_misused
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth import lifetimes
 from xmpp_rest.auth.authorization import OAUTH_CLIENT, hosted_name, read_authorization
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
@@ -22,7 +23,6 @@ from xmpp_rest.auth.clients import Clients
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, is_scope
 from xmpp_rest.errors import ERRORS, GatewayError, storage_failed
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Resource, Stop

@@ -6,10 +6,10 @@ from flask import Blueprint
 
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.oauth.implicit import ImplicitGrant
 from xmpp_rest.api.oauth.password import PasswordGrant, Revocation, failed
 from xmpp_rest.api.routing import Route, add_routes
-from xmpp_rest.gateway.gateway import Gateway
 
 ROUTES = (
     Route("/oauth/token", "POST, OPTIONS", PasswordGrant),

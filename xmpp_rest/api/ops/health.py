@@ -6,9 +6,9 @@ from typing import Any
 
 from xmpp_rest import __version__
 from xmpp_rest.api.authentication import Authenticated
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.resource import Resource
 
 

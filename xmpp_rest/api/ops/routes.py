@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint
 
 from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.ops.health import Health, Status
 from xmpp_rest.api.routing import Route, add_routes
-from xmpp_rest.gateway.gateway import Gateway
 
 ROUTES = (
     Route("/health", "GET, HEAD, OPTIONS", Health),

@@ -12,12 +12,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.detail import detail_field
 from xmpp_rest.api.failing import retry_after
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.rest.denied import error_of_credentials
 from xmpp_rest.api.rest.errors import RestFailure, failure, failure_of, failure_of_status, render
 from xmpp_rest.auth.authorization import REST, read_authorization
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.fields import cached
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop

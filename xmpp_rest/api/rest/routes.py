@@ -6,6 +6,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from xmpp_rest.api.failing import answer_failures, retry_after
+from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
 from xmpp_rest.api.rest.errors import failure_of, render
 from xmpp_rest.api.rest.many import SendMany
@@ -15,7 +16,6 @@ from xmpp_rest.api.rest.send import Echo
 from xmpp_rest.api.rest.stream import StreamResource
 from xmpp_rest.api.routing import Route, add_routes
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway.gateway import Gateway
 
 ROUTES = (  # GET /rest is redirected to /rest/
     Route("/rest", "GET, OPTIONS, POST", SendMany),

@@ -9,27 +9,19 @@ from drivers import BadValue, Driver, Table
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.record import ACCOUNTS, BANNED, created_now, has_other_password, rewritten, updated_now
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid
 from xmpp_rest.protocol.prep import PrepError
-
-
-def _nobody_minds(account: JID) -> None:
-    """The default of the callbacks."""
 
 
 class Accounts:
     """The accounts of the hosted domain, in the store `accounts`."""
 
-    def __init__(self, driver: Driver, passwords: Passwords, domain: str) -> None:
+    def __init__(self, driver: Driver, passwords: Passwords, domain: str, events: Events) -> None:
         self._driver = driver
         self._passwords = passwords
         self.domain = domain
-        self.before_unregister: Callable[[JID], None] = _nobody_minds
-        """Called with the address of an account that is about to be removed."""
-        self.after_unregister: Callable[[JID], None] = _nobody_minds
-        """Called with the address of an account that has been removed."""
-        self.password_changed: Callable[[JID], None] = _nobody_minds
-        """Called with the address of an account that has got another password."""
+        self._events = events
 
     def address(self, user: str, host: str) -> JID:
         """The bare address of `user` at `host`, prepared. Raises GatewayError: host-unknown, bad-localpart."""
@@ -65,7 +57,7 @@ class Accounts:
             return updated_now(self._record(password, old))
 
         self._driver.update(jid.local, jid.domain, ACCOUNTS, change)
-        self.password_changed(jid.bare)
+        self._events.password_changed.emit(jid.bare)
 
     def replace(self, user: str, record: Table, check: Callable[[Table | None], None]) -> None:
         """Replace or make the record of `user` atomically, unless `check` of the present record raises.
@@ -85,7 +77,7 @@ class Accounts:
 
         self._driver.update(user, self.domain, ACCOUNTS, change)
         if other:
-            self.password_changed(JID(user, self.domain, ""))
+            self._events.password_changed.emit(JID(user, self.domain, ""))
 
     def check_password(self, jid: JID, password: str) -> bool:
         """Whether `password` is the account's; False also if there is no account, or it is banned."""
@@ -101,10 +93,10 @@ class Accounts:
         """Remove the account and everything stored for it, if there is one."""
         existed = self.exists(jid)
         if existed:
-            self.before_unregister(jid)
+            self._events.unregistering.emit(jid)
         self._driver.purge(jid.local, jid.domain)
         if existed:
-            self.after_unregister(jid)
+            self._events.unregistered.emit(jid)
 
     def users(self) -> Iterator[str]:
         """The localparts of all accounts."""

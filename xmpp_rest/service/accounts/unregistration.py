@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
 from xmpp_rest.auth.tokens import Tokens
+from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.shared_groups import SharedGroups
 from xmpp_rest.service.contacts.contacts import Contacts
@@ -10,14 +13,16 @@ from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.streams.sessions import Sessions
 
+log = logging.getLogger(__name__)
 GONE = "the account has been removed"
 
 
-class Leaving:
-    """Ends what other parts know of an account, `before` and `after` its stores are removed. Both raise StorageError."""
+class Unregistration:
+    """Ends what others know of an account before and after its stores are removed; and its tokens, if it has another password."""
 
     def __init__(
         self,
+        events: Events,
         tokens: Tokens,
         contacts: Contacts,
         groups: SharedGroups,
@@ -31,8 +36,11 @@ class Leaving:
         self._sessions = sessions
         self._light = light
         self._conference = conference
+        events.unregistering.subscribe(self._on_unregistering)
+        events.unregistered.subscribe(self._on_unregistered)
+        events.password_changed.subscribe(self._on_password_changed)
 
-    def before(self, account: JID) -> None:
+    def _on_unregistering(self, account: JID) -> None:
         """End sessions, tokens, subscriptions and places in groups and rooms."""
         self._sessions.end_all(account, GONE)
         self._tokens.revoke_all(account)
@@ -43,7 +51,12 @@ class Leaving:
         if self._conference:
             self._conference.forget_user(str(account))
 
-    def after(self, account: JID) -> None:
+    def _on_unregistered(self, account: JID) -> None:
         """End sessions and tokens again: a client may have reconnected in between."""
         self._tokens.revoke_all(account)
         self._sessions.end_all(account, GONE)
+
+    def _on_password_changed(self, account: JID) -> None:
+        """End what somebody got with the old one."""
+        count = self._tokens.revoke_all(account)
+        log.info("the password of %s was changed; %d token(s) of it were revoked", account, count)

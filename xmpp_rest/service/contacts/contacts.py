@@ -29,15 +29,6 @@ Push = Callable[[JID, Element], None]
 _BROADCAST = (None, "unavailable")
 
 
-def _nobody_listens(account: JID, iq: Element) -> None:
-    """The default of `push`: no stream is open."""
-
-
-def _perhaps(account: JID) -> bool:
-    """The default of `listened`: somebody may listen."""
-    return True
-
-
 class Contacts:
     """The contacts of the hosted accounts, and a handler for the router: presence, before the mailbox."""
 
@@ -48,17 +39,21 @@ class Contacts:
         router: Router,
         accounts: Accounts,
         *,
-        bots: frozenset[JID] = frozenset(),
-        push: Push = _nobody_listens,
+        bots: frozenset[JID],
+        push: Push,
+        is_listening: Callable[[JID], bool],
     ) -> None:
+        """`bots`: hosted addresses that are not accounts, and may be contacts.
+
+        `is_listening`: whether anybody listens to the account; saves the pushes of many changes where nobody does.
+        """
         self._roster = roster
         self._presences = presences
         self._router = router
         self._accounts = accounts
-        self._bots = bots  # hosted addresses that are not accounts, and may be contacts
+        self._bots = bots
         self._push = push
-        self.listened: Callable[[JID], bool] = _perhaps
-        """Whether anybody listens to the account; without listeners the pushes of many changes are skipped."""
+        self._is_listening = is_listening
 
     # -- requests of accounts
 
@@ -101,7 +96,7 @@ class Contacts:
     def put_all(self, owner: JID, contacts: Iterable[Contact]) -> None:
         """As `put` for each of them, atomically with one write. Raises as `put`."""
         changes = self._roster.change_all(owner, {contact.jid: _always(contact) for contact in contacts})
-        if self.listened(owner):  # asked after the write: later listeners read the new roster
+        if self._is_listening(owner):  # asked after the write: later listeners read the new roster
             for change in changes:
                 self._pushed(owner, change)
 

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.events import Events
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
@@ -22,15 +23,6 @@ log = logging.getLogger(__name__)
 STORE = "presence"
 MAX_RESOURCES = 32  # of one account; the least recently updated one is dropped
 MAX_TIME = 2**40  # Unix time far in the future
-
-
-def _always(presence: Element, account: JID, to: JID) -> bool:
-    """The default of `may_go`: every presence may be sent."""
-    return True
-
-
-def _nobody_minds(account: JID) -> None:
-    """The default of `came`."""
 
 
 class Available(NamedTuple):
@@ -46,13 +38,12 @@ class Available(NamedTuple):
 class Presences:
     """Available presence by account. An account whose resources are all unavailable, or sent no presence, has none."""
 
-    def __init__(self, driver: Driver, router: Router) -> None:
+    def __init__(self, driver: Driver, router: Router, may_go: Callable[[Element, JID, JID], bool], events: Events) -> None:
+        """`may_go`: whether a presence of an account may go to somebody, as far as the account itself has said."""
         self._driver = driver
         self._router = router
-        self.came: Callable[[JID], None] = _nobody_minds
-        """Called with an account that has become available."""
-        self.may_go: Callable[[Element, JID, JID], bool] = _always
-        """Whether a presence of an account may be sent to an address, by the account's own lists."""
+        self.may_go = may_go
+        self._events = events
 
     def said(self, sender: JID, stanza: Element) -> None:
         """Store a presence that `sender` broadcast; `unavailable` removes it. Raises StorageError."""
@@ -67,7 +58,7 @@ class Presences:
 
         self._driver.update(sender.local, sender.domain, STORE, change)
         if available:
-            self.came(sender.bare)
+            self._events.came_online.emit(sender.bare)
 
     def of(self, account: JID) -> list[Element]:
         """The presence of every available resource, without `to`. Raises StorageError."""

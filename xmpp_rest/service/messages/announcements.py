@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from drivers import Driver, StorageError, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.events import Events
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
@@ -29,11 +30,12 @@ class Announcement(NamedTuple):
 class Announcements:
     """The announcements of `domain`. Methods raise StorageError, GatewayError."""
 
-    def __init__(self, driver: Driver, domain: str, router: Router, incidents: Incidents) -> None:
+    def __init__(self, driver: Driver, domain: str, router: Router, events: Events, incidents: Incidents) -> None:
         self._driver = driver
         self._domain = domain
         self._router = router
         self._incidents = incidents
+        events.came_online.subscribe(self._on_online)
 
     def send(self, announcement: Announcement, accounts: Iterable[JID], kind: str) -> None:
         """Send an announcement to these accounts; `kind`: type of the message, "" for a normal one, which is stored for offline accounts.
@@ -60,7 +62,7 @@ class Announcements:
         """Set the message of the day; None removes it."""
         self._driver.store(None, self._domain, MOTD, {**announcement._asdict(), "id": new_id()} if announcement else None)
 
-    def greet(self, account: JID) -> None:
+    def _on_online(self, account: JID) -> None:
         """Send the message of the day to an account that has come online, once. A failure is only reported."""
         try:
             table = self._driver.load(None, self._domain, MOTD)

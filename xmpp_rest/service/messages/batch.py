@@ -91,7 +91,7 @@ class BatchSender:
     def is_batchable(self, outgoing: OutboundMessage) -> bool:
         """Whether it is a message to another domain, which can share a commit with others."""
         stanza, sender, to = outgoing[:3]
-        leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.takes_many
+        leaves = stanza.tag == "message" and to.domain not in self._router.domains and self._router.has_link
         return leaves and not self._watched(sender)
 
     def _alone(self, members: Sequence[OutboundMessage]) -> Iterator[Result]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -22,15 +22,12 @@ from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
 from xmpp_rest.service.messages.archive_policy import is_archivable, without_forged_ids
 from xmpp_rest.service.messages.archive_writer import ArchiveWrite, ArchiveWriter
 from xmpp_rest.service.messages.clock import MonotonicClock
+from xmpp_rest.service.messages.offline import Offline
 from xmpp_rest.service.streams.registry import Event, Streams
 
 log = logging.getLogger(__name__)
 
 LATEST = 50  # latest messages that are searched for one that another process may have just archived
-
-
-def _nobody_minds(owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
-    """The default of `offline`: nothing is stored for offline accounts."""
 
 
 class SentMessage(NamedTuple):
@@ -49,7 +46,9 @@ class Mailbox:
     (§8.5.2.1.1, §8.5.2.2.1); headlines, errors and groupchat are only published. Senders do not learn whether anybody listens.
     """
 
-    def __init__(self, archive: Archive, streams: Streams, accounts: Accounts, clock: MonotonicClock, incidents: Incidents) -> None:
+    def __init__(
+        self, archive: Archive, streams: Streams, accounts: Accounts, clock: MonotonicClock, offline: Offline, incidents: Incidents
+    ) -> None:
         self._archive = archive
         self._archive_writer = ArchiveWriter(archive, streams, clock)
         self._streams = streams
@@ -57,8 +56,7 @@ class Mailbox:
         self._clock = clock
         self._incidents = incidents
         self._texts = _Texts()
-        self.offline: Callable[[JID, Element, JID, Callable[[Element], str]], None] = _nobody_minds
-        """Called with each message that reached an account, and a function that serialises it."""
+        self._offline = offline
 
     @property
     def domain(self) -> str:
@@ -80,7 +78,7 @@ class Mailbox:
     def _store_offline(self, owner: JID, stanza: Element, sender: JID, text: str) -> None:
         """Store it as an offline message; the account has it in its archive already."""
         try:
-            self.offline(owner, stanza, sender, lambda message: text or self._texts.of(message))
+            self._offline.take(owner, stanza, sender, lambda message: text or self._texts.of(message))
         except Exception as e:
             self._incidents.report(log, "offline-unkept", "a message to %s is not among its offline messages: %r", owner, e)
 

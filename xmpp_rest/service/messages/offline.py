@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from xml.etree.ElementTree import Element
 
 from drivers import ArchiveQuery, Driver
+from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.datetimes import parse_datetime
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DELAY, HINTS
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchiveFilter
+from xmpp_rest.service.streams.online import Online
 
 OFFLINE = "offline"
 PAGE = 200  # messages that are read together
@@ -26,17 +28,18 @@ def is_storable(message: Element) -> bool:
 
 
 class Offline:
-    """The offline messages of the accounts of `domain`. `online` says whether an account has a session. Methods raise StorageError."""
+    """The offline messages of the accounts of `domain`. Methods raise StorageError."""
 
-    def __init__(self, driver: Driver, domain: str, online: Callable[[JID], bool]) -> None:
+    def __init__(self, driver: Driver, domain: str, online: Online, events: Events) -> None:
         self._driver = driver
         self._domain = domain
         self._archive = Archive(driver, OFFLINE)
         self._online = online
+        events.came_online.subscribe(self.clear)
 
     def take(self, owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
         """Store a message to an account without a session; `text` serialises it."""
-        if is_storable(message) and not self._online(owner):
+        if is_storable(message) and not self._online.is_online(owner):
             self._archive.keep(owner, text(message), time.time(), sender)
 
     def count(self, owner: JID) -> int:

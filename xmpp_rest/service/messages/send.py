@@ -6,7 +6,7 @@ A stanza is accepted once the outbox has it, or the hosted recipient. An excepti
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -39,6 +39,7 @@ class Sending:
         router: Router,
         mailbox: Mailbox,
         contacts: Contacts,
+        guard: Guard,
         outcomes: Outcomes,
         waits: Waits,
         remote: Remote,
@@ -47,13 +48,12 @@ class Sending:
         self._router = router
         self._mailbox = mailbox
         self._contacts = contacts
+        self._guard = guard
         self._outcomes = outcomes
         self._waits = waits
         self._incidents = incidents
-        self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, self._watched)
+        self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, guard.watches)
         self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_on_leader, MOST)
-        self.restored: Callable[[str], bool] = lambda _text: False  # whether the process that owned the link before had the outbox take it
-        self.guard: Guard | None = None  # checks what accounts send by their own privacy lists
         self._remote = remote
         remote.offer(self)
 
@@ -157,7 +157,7 @@ class Sending:
         return [None if is_taken else next(results) for is_taken in taken]
 
     def _is_taken(self, outgoing: OutboundMessage) -> bool:
-        return self.restored(outgoing.text) or self._mailbox.has(outgoing.stanza, outgoing.text, outgoing.sender, outgoing.to)
+        return self._router.restored(outgoing.text) or self._mailbox.has(outgoing.stanza, outgoing.text, outgoing.sender, outgoing.to)
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send a message; an error comes to the sender's streams as from a remote server, and the message stays archived."""
@@ -177,11 +177,8 @@ class Sending:
         """Deliver a stanza to a hosted address as if it had come over the link; the answer if there is one at once. Raises BadXML."""
         return None if self._router.resolve(stanza, sender, to) else self._router.deliver(stanza, sender, to)
 
-    def _watched(self, sender: JID) -> bool:
-        return self.guard is not None and self.guard.watches(sender)
-
     def _send(self, stanza: Element, sender: JID, to: JID, *, keep_refused: bool) -> Element | None:
-        if self.guard and (refusal := self.guard.refuse(stanza, sender, to)) is not None:
+        if (refusal := self._guard.refuse(stanza, sender, to)) is not None:
             return refusal
         if self._contacts.outgoing(stanza, sender, to):
             return None
@@ -199,7 +196,7 @@ class Sending:
         sender = parse_jid(iq.get("from", ""))
         self.check(iq, sender)
         with self._waits.holding(str(sender.bare)):
-            refusal = self.guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare)))) if self.guard else None
+            refusal = self._guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare))))
             return self._router.ask(iq, wait) if refusal is None else (refusal, [])
 
     def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:

@@ -13,11 +13,6 @@ BLOCKING = "muclight_blocking"  # by the user's bare address
 MAX_ITEMS = 1000
 
 
-def _nobody(user: JID, other: JID) -> bool:
-    """The default of `blocks`: no account has blocked anybody."""
-    return False
-
-
 class Blocked(NamedTuple):
     """A blocked room, or a blocked user, who may not add the account to rooms."""
 
@@ -28,7 +23,7 @@ class Blocked(NamedTuple):
 class Blocking:
     """The blocking lists of all users of the rooms. Every method raises StorageError."""
 
-    def __init__(self, driver: Driver, domain: str, blocks: Callable[[JID, JID], bool] = _nobody) -> None:
+    def __init__(self, driver: Driver, domain: str, blocks: Callable[[JID, JID], bool]) -> None:
         """`blocks`: whether somebody has blocked an address as a whole (XEP-0191)."""
         self._driver = driver
         self._domain = domain

@@ -12,6 +12,7 @@ from typing import Any
 from drivers import ItemNotFound
 from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.events import Events
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
@@ -36,14 +37,12 @@ def everything(_: Event) -> bool:
     return True
 
 
-def _nobody_minds(stream: Stream) -> None:
-    """The default of `opened` and `closed`."""
-
-
 class Streams:
     """Publishes events to the streams of their owner, in all processes. Independent of HTTP, without threads; `stop()` ends all streams."""
 
-    def __init__(self, archive: Archive, bounds: StreamSettings, waits: Waits, remote: Remote, incidents: Incidents | None = None) -> None:
+    def __init__(
+        self, archive: Archive, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, incidents: Incidents | None = None
+    ) -> None:
         """`waits`: each stream waits for events, and holds a thread meanwhile."""
         self._archive = archive
         self._size = bounds.queue_size
@@ -55,10 +54,7 @@ class Streams:
         self.count = 0
         """The number of open streams."""
         self._lock = threading.Lock()
-        self.opened: Callable[[Stream], None] = _nobody_minds
-        """Called after a stream has been opened."""
-        self.closed: Callable[[Stream], None] = _nobody_minds
-        """Called after a stream has been closed."""
+        self._events = events
         self._orders = [threading.Lock() for _ in range(STRIPES)]
         self._stopped = False
         self.directory = Directory(remote, self._described)
@@ -130,8 +126,7 @@ class Streams:
         """
         epoch = self._remote.listen()
         last, replay = self._begin(owner, after)
-        stream = Stream(owner, replay, last, wanted, self._size, self._closed)
-        stream.peer = peer
+        stream = Stream(owner, replay, last, wanted, self._size, self._closed, peer)
         elsewhere = self.directory.count_elsewhere(owner)
         if elsewhere and self._full(owner, elsewhere):
             elsewhere = self._count_elsewhere_now(owner, elsewhere)
@@ -146,7 +141,7 @@ class Streams:
         if self._remote.listen() != epoch:
             stream.end(LEADER_CHANGED)
         self.directory.report()
-        self.opened(stream)
+        self._events.came_online.emit(owner)
         return stream
 
     def all(self) -> list[Stream]:
@@ -217,7 +212,7 @@ class Streams:
     def _is_gone(self, stream: Stream) -> None:
         if not self._stopped:  # else the leader may be stopping too
             self.directory.report()
-        self.closed(stream)
+        self._events.stream_closed.emit(stream.owner._replace(resource=stream.resource))
 
     def _remove(self, stream: Stream) -> bool:
         readers = self._open.get(stream.owner, {})

@@ -71,13 +71,14 @@ class Stream:
         wanted: Callable[[Event], bool],
         size: int,
         close: Callable[[Stream], None],
+        peer: tuple[str, int],
     ) -> None:
         """`replay` is read after the archive id `last`, before live events; `size`: events that may wait."""
         self.owner = owner
         self.resource = f"stream-{secrets.token_hex(4)}"
         """Its name in commands."""
         self.since = time.time()
-        self.peer: tuple[str, int] = ("", 0)
+        self.peer = peer
         """Address and port of the client, if known."""
         self._replay = replay
         self._last = last

@@ -24,7 +24,7 @@ def announce_send_all(services: Services, host: str, subject: str, body: str) ->
 
 @command("announce_send_online")
 def announce_send_online(services: Services, host: str, subject: str, body: str) -> bool:
-    online = {session.jid.bare for session in services.gateway.parts.sessions.all()}
+    online = {session.jid.bare for session in services.gateway.parts.online.all()}
     services.gateway.parts.announcements.send(_announcement(services, host, subject, body), online, "headline")
     return True
 

@@ -22,7 +22,7 @@ def delete_old_users(services: Services, days: int) -> str:
 
 def _unused(services: Services, since: float) -> list[JID]:
     """The accounts without a session that have not logged in since that Unix time, or never."""
-    spared = {s.jid.bare for s in services.gateway.parts.sessions.all()} | set(services.gateway.settings.auth.admins)
+    spared = {s.jid.bare for s in services.gateway.parts.online.all()} | set(services.gateway.settings.auth.admins)
     accounts = (JID(user, services.domain, "") for user in services.accounts.users())
     return sorted((jid for jid in accounts if jid not in spared and not _used(services, jid, since)), key=str)
 

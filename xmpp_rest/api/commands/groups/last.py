@@ -20,7 +20,7 @@ def now() -> str:
 
 def shown(services: Services, jid: JID) -> tuple[str, str]:
     """Time and status of the last activity; now for who is online, or has never been."""
-    if services.gateway.parts.sessions.of(jid):
+    if services.gateway.parts.online.of(jid):
         return now(), "ONLINE"
     activity = services.last.get(jid)
     if activity is None or activity.when not in SECONDS:

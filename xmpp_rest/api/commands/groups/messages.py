@@ -99,7 +99,7 @@ def send_stanza(services: Services, from_: str, to: str, stanza: str) -> bool:
 def send_stanza_c2s(services: Services, user: str, host: str, resource: str, stanza: str) -> bool:
     """As if the session had sent it; without `to` it is for the account itself."""
     jid = account(services, user, host)
-    sessions = services.gateway.parts.sessions.of(jid) if jid else []
+    sessions = services.gateway.parts.online.of(jid) if jid else []
     sender = next((s.jid for s in sessions if s.jid.resource == resource), None)
     if sender is None:
         raise rejected("no_session")

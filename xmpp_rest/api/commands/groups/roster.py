@@ -77,7 +77,7 @@ Row = tuple[str, str, str, str, list[str]]
 
 def _rows(services: Services, owner: JID, nick_of: Callable[[JID], str]) -> list[Row]:
     """The contacts, and whom the account sees because of its shared groups, each under the nick that `nick_of` tells."""
-    shared = services.groups.contacts(owner, services.accounts.users, lambda: [s.jid for s in services.gateway.parts.sessions.all()])
+    shared = services.groups.contacts(owner, services.accounts.users, lambda: [s.jid for s in services.gateway.parts.online.all()])
     own = [(str(i.jid), i.name, i.state.subscription, PENDING[i.state.ask], list(i.groups)) for i in _items(services, owner)]
     rows = {
         jid: (jid, nick, "both" if jid in shared else subscription, pending, sorted({*groups, *shared.get(jid, ())}))

@@ -51,7 +51,7 @@ def _accounts(services: Services) -> int:
 
 
 def _sessions(services: Services) -> int:
-    return len(services.gateway.parts.sessions.all())
+    return len(services.gateway.parts.online.all())
 
 
 OF_HOST: Mapping[str, Callable[[Services], int]] = {"registeredusers": _accounts, "onlineusers": _sessions}
@@ -98,8 +98,6 @@ def set_loglevel(services: Services, loglevel: str) -> bool:
 @command("reload_config")
 def reload_config(services: Services) -> bool:
     """In all processes. What is in force only after a restart is named, and then the rest is in force all the same."""
-    if services.gateway.reload is None:
-        raise rejected("No gateway runs: the next one reads the configuration when it starts")
     try:
         waiting = services.gateway.reload().waiting
     except SettingsError as e:

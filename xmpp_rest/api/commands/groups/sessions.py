@@ -8,19 +8,19 @@ from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.streams.sessions import SHOWS, Session, uptime
+from xmpp_rest.service.streams.online import SHOWS, Session, uptime
 
 KICKED = "kicked by an administrator"
 Row = tuple[str, str, int, int, str, int, str, str, str]
 
 
 def _all(services: Services) -> list[Session]:
-    return services.gateway.parts.sessions.all()
+    return services.gateway.parts.online.all()
 
 
 def _of(services: Services, user: str, host: str) -> list[Session]:
     jid = account(services, user, host)
-    return services.gateway.parts.sessions.of(jid) if jid else []
+    return services.gateway.parts.online.of(jid) if jid else []
 
 
 def _of_host(services: Services, host: str) -> list[Session]:
@@ -100,7 +100,7 @@ def kick_users(services: Services, host: str) -> int:
 @command("get_presence")
 def get_presence(services: Services, user: str, host: str) -> tuple[str, str, str]:
     jid = services.address(user, host)
-    best = services.gateway.parts.sessions.best(jid)
+    best = services.gateway.parts.online.best(jid)
     return (str(best.jid), best.show, best.text) if best else (str(jid), "unavailable", "")
 
 

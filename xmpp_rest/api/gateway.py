@@ -1,0 +1,139 @@
+"""What the APIs need of a gateway, which they must not import; mypy compares the real one with it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from drivers import Driver
+from xmpp_rest.auth.authenticator import Authenticator
+from xmpp_rest.auth.tokens import Tokens
+from xmpp_rest.config.reload import Merged
+from xmpp_rest.config.table import Settings
+from xmpp_rest.link.router import Router
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.accounts.accounts import Accounts
+from xmpp_rest.service.accounts.data import Data
+from xmpp_rest.service.accounts.data_rights import DataRights
+from xmpp_rest.service.accounts.jobs import Jobs
+from xmpp_rest.service.accounts.last_activity import LastActivity
+from xmpp_rest.service.accounts.vcards import VCards
+from xmpp_rest.service.callbacks.routes import Callbacks
+from xmpp_rest.service.contacts.contacts import Contacts
+from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
+from xmpp_rest.service.messages.announcements import Announcements
+from xmpp_rest.service.messages.archive import Archive
+from xmpp_rest.service.messages.idempotency import Idempotency
+from xmpp_rest.service.messages.offline import Offline
+from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.muc.conference import Conference
+from xmpp_rest.service.muclight.muclight import MucLight
+from xmpp_rest.service.streams.online import Online
+from xmpp_rest.service.streams.registry import Streams
+from xmpp_rest.service.streams.sessions import Sessions
+from xmpp_rest.threads.waits import Waits
+
+
+class Leader(Protocol):
+    """What only the leader runs."""
+
+    def status(self) -> list[dict[str, Any]]:
+        """How the streams of the link are. Raises GatewayError."""
+
+
+class Parts(Protocol):
+    """The services that dialects use."""
+
+    @property
+    def tokens(self) -> Tokens: ...
+
+    @property
+    def authenticator(self) -> Authenticator: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+
+    @property
+    def last(self) -> LastActivity: ...
+
+    @property
+    def vcards(self) -> VCards: ...
+
+    @property
+    def data(self) -> Data: ...
+
+    @property
+    def data_rights(self) -> DataRights: ...
+
+    @property
+    def jobs(self) -> Jobs: ...
+
+    @property
+    def router(self) -> Router: ...
+
+    @property
+    def waits(self) -> Waits: ...
+
+    @property
+    def archive(self) -> Archive: ...
+
+    @property
+    def streams(self) -> Streams: ...
+
+    @property
+    def online(self) -> Online: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def offline(self) -> Offline: ...
+
+    @property
+    def sending(self) -> Sending: ...
+
+    @property
+    def idempotency(self) -> Idempotency: ...
+
+    @property
+    def announcements(self) -> Announcements: ...
+
+    @property
+    def contacts(self) -> Contacts: ...
+
+    @property
+    def privacy(self) -> PrivacyQueries: ...
+
+    @property
+    def callbacks(self) -> Callbacks: ...
+
+    @property
+    def muclight(self) -> MucLight | None: ...
+
+    @property
+    def conference(self) -> Conference | None: ...
+
+    @property
+    def leader(self) -> Leader: ...
+
+    @property
+    def remote(self) -> Remote: ...
+
+
+class Gateway(Protocol):
+    """One gateway, as a dialect sees it."""
+
+    settings: Settings
+    """Those in force now: they are replaced when the configuration is read again."""
+
+    @property
+    def driver(self) -> Driver: ...
+
+    @property
+    def parts(self) -> Parts:
+        """The services of this process; to be asked for by each request, as a fork makes them anew."""
+
+    def start(self) -> None:
+        """Begin to serve in this process, if that has not been done. Raises StorageError, GatewayError."""
+
+    def reload(self) -> Merged:
+        """Read the configuration again and put in force what can be. Raises SettingsError, and then all is as it was."""
