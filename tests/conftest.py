@@ -44,17 +44,37 @@ def open_driver() -> Iterator[OpenDriver]:
         yield lambda url, base: stack.enter_context(closing(drivers.open_driver(url, base)))
 
 
+def build_app(folder: Path, **given: str) -> Flask:
+    """An application standing alone at DOMAIN, on the data in `folder`; keywords are settings, `rest_iq_timeout="1"`."""
+    values = {"gateway_domain": DOMAIN, "auth_admin_password": PASSWORD, "auth_iterations": "4096", "rest_credentials": TOKEN}
+    values |= {"server_data_dir": str(folder)} | given
+    return build(load_settings(None, {f"XMPP_REST_{k.upper()}": v for k, v in values.items()}))
+
+
+def register_users(app: Flask) -> Flask:
+    """Makes the accounts of USERS, all with PASSWORD."""
+    accounts = app.extensions["gateway"].parts.accounts
+    for user in USERS:
+        accounts.register(accounts.address(user, DOMAIN), PASSWORD)
+    return app
+
+
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """One application, with the accounts of USERS, for all tests of a module that change nothing in it: to build one costs more than to ask it."""
+    app = register_users(build_app(tmp_path_factory.mktemp("shared")))
+    yield app
+    app.extensions["gateway"].stop()
+
+
 @pytest.fixture
 def make_app(tmp_path: Path) -> Iterator[MakeApp]:
-    """Builds applications standing alone at DOMAIN; keywords are settings, `rest_iq_timeout="1"`."""
+    """Builds applications as `build_app` does, each on data of its own, and stops them when the test is over."""
     built: list[Flask] = []
 
     def make(**given: str) -> Flask:
-        values = {"gateway_domain": DOMAIN, "auth_admin_password": PASSWORD, "auth_iterations": "4096", "rest_credentials": TOKEN}
-        values |= {"server_data_dir": str(tmp_path / f"data{len(built)}")} | given
-        app = build(load_settings(None, {f"XMPP_REST_{k.upper()}": v for k, v in values.items()}))
-        built.append(app)
-        return app
+        built.append(build_app(tmp_path / f"data{len(built)}", **given))
+        return built[-1]
 
     yield make
     for app in reversed(built):
@@ -64,11 +84,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
     """The application with the accounts of USERS, all with PASSWORD."""
-    app = make_app()
-    gateway: Gateway = app.extensions["gateway"]
-    for user in USERS:
-        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
-    return app
+    return register_users(make_app())
 
 
 @pytest.fixture
@@ -86,9 +102,9 @@ def pair_settings() -> dict[str, str]:
 @pytest.fixture
 def pair(make_app: MakeApp, tmp_path: Path, pair_settings: dict[str, str]) -> tuple[Gateway, Gateway]:
     """Two gateways on the same data, as two processes are: the leader, and its follower. With the accounts of USERS."""
-    leader, follower = (make_app(server_data_dir=str(tmp_path / "shared"), **pair_settings).extensions["gateway"] for _ in range(2))
-    for user in USERS:
-        leader.parts.accounts.register(leader.parts.accounts.address(user, DOMAIN), PASSWORD)
+    apps = tuple(make_app(server_data_dir=str(tmp_path / "shared"), **pair_settings) for _ in range(2))
+    register_users(apps[0])
+    leader, follower = (app.extensions["gateway"] for app in apps)
     leader.start()
     follower.start()
     return leader, follower

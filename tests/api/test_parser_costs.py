@@ -139,9 +139,9 @@ LUA = [
 
 
 @pytest.mark.parametrize(("kind", "n"), [(kind, n) for kind, bodies in BODIES.items() for n in range(len(bodies))])
-def test_a_body_at_rest(app: Flask, kind: str, n: int) -> None:
+def test_a_body_at_rest(shared_app: Flask, kind: str, n: int) -> None:
     """Over the wire: read, made a stanza, checked, and written again."""
-    body, client = BODIES[kind][n], app.test_client()
+    body, client = BODIES[kind][n], shared_app.test_client()
     headers = basic(f"juliet@{DOMAIN}") | {"Content-Type": kind, "Accept": "application/json"}
     statuses = []
     cheap(lambda: statuses.append(client.post("/rest/echo", data=body, headers=headers).status_code), len(body) + 8 * KB)
@@ -201,8 +201,8 @@ HEADERS += ["Authorization", "Origin", "Content-Type", "Prosody-Rest-Timeout", "
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_header_over_the_wire(app: Flask, name: str) -> None:
-    client = app.test_client()
+def test_a_header_over_the_wire(shared_app: Flask, name: str) -> None:
+    client = shared_app.test_client()
     texts = ["," * HEADER, "a/b;q=0.5," * 800, ";" * HEADER, '"' * HEADER, "a=b; " * 1600, ", " * 4000, "wait=1," * 1000, "wait" + " " * HEADER, "9" * HEADER, "a" * HEADER]
     for path in ("/data/wishes", "/api/messages", f"/rest/ping/{DOMAIN}", "/api/status"):
         for text in texts:
@@ -298,10 +298,10 @@ def test_cbor_that_json_could_say(value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_cbor_that_json_could_not_say(app: Flask, name: str) -> None:
+def test_cbor_that_json_could_not_say(shared_app: Flask, name: str) -> None:
     with pytest.raises(BadCBOR):
         read_cbor(BAD[name])
-    client = app.test_client()
+    client = shared_app.test_client()
     headers = basic(f"juliet@{DOMAIN}") | {"Content-Type": CBOR}
     for path, body in (("/rest", BAD[name]), ("/rest/echo", BAD[name]), ("/rest/echo", b"\xa2\x64body\x61x\x61z" + BAD[name])):
         response = client.post(path, data=body, headers=headers)

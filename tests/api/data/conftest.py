@@ -9,10 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, PASSWORD, TOKEN, USERS, basic
-from xmpp_rest.application import build
-from xmpp_rest.config.load import load_settings
-from xmpp_rest.gateway.gateway import Gateway
+from tests.conftest import DOMAIN, USERS, basic, build_app, register_users
 
 JULIET = f"juliet@{DOMAIN}"
 ADMIN = f"admin@{DOMAIN}"
@@ -24,22 +21,10 @@ Ask = Callable[..., TestResponse]
 @pytest.fixture(scope="package", params=["sqlite:gateway.sqlite", "flatfile:tree"], ids=["sqlite", "flatfile"])
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """One application for each storage: deriving keys of passwords for every test would take most of the time."""
-    values = {
-        "GATEWAY_DOMAIN": DOMAIN,
-        "AUTH_ADMIN_PASSWORD": PASSWORD,
-        "AUTH_ITERATIONS": "4096",
-        "AUTH_FAILURES": "100000",
-        "REST_CREDENTIALS": TOKEN,
-        "STORAGE_URL": request.param,
-        "SERVER_DATA_DIR": str(tmp_path_factory.mktemp("data")),
-    }
-    app = build(load_settings(None, {f"XMPP_REST_{k}": v for k, v in values.items()}))
-    gateway: Gateway = app.extensions["gateway"]
-    gateway.start()
-    for user in USERS:
-        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
+    app = register_users(build_app(tmp_path_factory.mktemp("data"), auth_failures="100000", storage_url=request.param))
+    app.extensions["gateway"].start()
     yield app
-    gateway.stop()
+    app.extensions["gateway"].stop()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import basic
@@ -13,7 +14,8 @@ from tests.protocol.jsonmap.test_vectors import SAME, VECTORS
 
 
 @pytest.fixture
-def juliet(client: FlaskClient) -> FlaskClient:
+def juliet(shared_app: Flask) -> FlaskClient:
+    client = shared_app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = basic("juliet")["Authorization"]
     return client
 
