@@ -81,5 +81,5 @@ def _value(data: bytes) -> Value:
 def _archive_item(record: bytes) -> dict[str, Any]:
     item = _value(record)
     if not isinstance(item, dict) or not all(isinstance(item.get(name), kind) for name, kind in MEMBERS.items()):
-        raise UnreadableFile("an item lacks one of the members id, when, with and stanza, or it is of the wrong type")
+        raise UnreadableFile("an item has no member id, when, with or stanza, or one of the wrong type")
     return item | {"when": float(item["when"])}

@@ -153,9 +153,9 @@ def test_a_folder_where_a_file_should_be(url: str, tmp_path: Path, open_driver: 
     (path,) = (tmp_path / "data").glob("capulet*/settings/juliet.*")
     path.unlink()
     path.mkdir()
-    with pytest.raises(StorageError, match="a folder stands where a file should be"):
+    with pytest.raises(StorageError, match="a folder is in the place of a file"):
         driver.load(*JULIET, "settings")
-    with pytest.raises(StorageError, match="a folder stands where a file should be"):
+    with pytest.raises(StorageError, match="a folder is in the place of a file"):
         driver.store(*JULIET, "settings", {"a": 2})
 
 

@@ -38,8 +38,8 @@ def receiver(server: XMPPServer, event_loop_thread: EventLoop) -> Iterator[Recei
 
 
 def owner_of(gateway: Gateway) -> int:
-    """The process that owns the link, as the log says."""
-    return int(re.findall(r"process (\d+) owns the link", gateway.log())[-1])
+    """The leader, as the log says."""
+    return int(re.findall(r"process (\d+) leads and holds the link", gateway.log())[-1])
 
 
 @pytest.mark.parametrize(("end", "count"), [(XMPPServer.stop, MANY), (XMPPServer.kill, MANY // 2)], ids=["stop", "kill"])

@@ -167,7 +167,7 @@ def test_streams_and_waits_share_the_threads(make: Make, asking: Asking) -> None
 
 
 def test_waits_of_several_processes(make: Make, asking: Asking) -> None:
-    """Half of the requests wait in the process that owns the link, half in the other one; who goes leaves nothing behind in either."""
+    """Half of the requests wait in the leader, half in the follower; one that ends leaves nothing in either."""
     gateway = make(workers=2, rest={"iq_waiting": 2 * MOST})
     counts: list[int] = []
     for _ in range(4):  # the second process may come a little later than the first

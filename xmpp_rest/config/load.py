@@ -149,7 +149,7 @@ def _misplaced(entry: IniEntry) -> str:
     for line in entry.value.splitlines()[1:]:
         key = line.partition("=")[0].strip().lower()
         if "=" in line and key in _keys(entry.section):
-            return f"the line below it ({key} = …) is indented, and so part of this value; take away the blanks before it"
+            return f"the line below it ({key} = …) is indented, and so part of this value; remove the blanks before it"
     return ""
 
 
@@ -256,7 +256,7 @@ def _hint(written: str) -> str:
     """A hint for a value that could not be read."""
     if re.search(r"\s[;#]", written):
         return "; a comment needs a line of its own"
-    return "; take away the quotation marks" if QUOTED.fullmatch(written) else ""
+    return "; remove the quotation marks" if QUOTED.fullmatch(written) else ""
 
 
 def _section(section: str, keys: dict[str, tuple[str, str]], hosted: str, problems: list[str]) -> Any:

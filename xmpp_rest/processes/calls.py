@@ -12,8 +12,8 @@ from xmpp_rest.processes.server import FORGET
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
-NO_ANSWER = "The process that owns the link did not answer; try again later"
-ENDED = "The process that owns the link has ended; try again later"
+NO_ANSWER = "The leading process did not answer; try again later"
+ENDED = "The leading process has ended; try again later"
 
 
 class Calls:

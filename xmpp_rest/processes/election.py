@@ -91,7 +91,7 @@ class LocalGroup:
 
     def call(self, name: str, arguments: Message, wait: Wait) -> Any:
         if not self.wait_for_leader() or (leader := self._leader) is None:
-            raise GatewayError("link-down", "The process that owns the link is not there; try again later")
+            raise GatewayError("link-down", "There is no leading process; try again later")
         return self._calls.ask(leader, {"call": name, "arguments": arguments}, wait)
 
     def listen(self) -> None:
@@ -163,7 +163,7 @@ class LocalGroup:
                 else:
                     self._calls.answer(message)
             except Exception:  # one message that cannot be taken must not cost all the others
-                log.exception("what the process that owns the link says could not be taken")
+                log.exception("a message of the leading process could not be handled")
             message = leader.receive()
 
     def _lead(self, member: Member) -> None:
@@ -172,7 +172,7 @@ class LocalGroup:
         try:
             self._is_leader = True
             member.take_role(True)
-            log.info("process %d owns the link", os.getpid())
+            log.info("process %d leads and holds the link", os.getpid())
             self._settled.set()
             self._accept(listener, member)
         finally:

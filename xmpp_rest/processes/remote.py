@@ -232,7 +232,7 @@ class Remote:
         try:
             return self._procedures[name]
         except KeyError:
-            text = f"The process that owns the link knows no call {name!r}: restart it, for it is of another version"
+            text = f"The leading process knows no call {name!r}: restart it, it is of another version"
             raise GatewayError("link-down", text) from None
 
     def _relay(self, name: str, arguments: dict[str, Any], origin: str) -> None:

@@ -128,7 +128,7 @@ class Followers:
             try:
                 end()
             except Exception:
-                log.exception("a call that nobody waits for could not be ended")
+                log.exception("an abandoned call could not be ended")
 
     def _send_now(self, channel: Channel, answer: Message) -> None:
         """On a thread that must not be held up."""

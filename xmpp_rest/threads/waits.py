@@ -98,7 +98,7 @@ class Waits:
         """Have a place for a call to another process. Raises GatewayError, waits-full, if all are taken for PATIENCE seconds."""
         with self._freed:
             if not self._may_call() and not self._freed.wait_for(self._may_call, PATIENCE):
-                raise GatewayError("waits-full", "The process that owns the link does not answer; try again later")
+                raise GatewayError("waits-full", "The leading process does not answer; try again later")
             self._calling += 1
         try:
             yield

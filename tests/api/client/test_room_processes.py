@@ -1,4 +1,4 @@
-"""Rooms with several processes of one gateway: two over one data folder, one of which owns the link."""
+"""Rooms with several processes of one gateway: two over one data folder, one of which leads."""
 
 from __future__ import annotations
 

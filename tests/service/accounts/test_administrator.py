@@ -104,7 +104,7 @@ def test_workers_of_gunicorn_on_an_empty_folder(tmp_path: Path, url: str) -> Non
     environ = os.environ | {"XMPP_REST_CONFIG": str(config), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as server:
         try:
-            owned = next(text for text in iter(server.stderr.readline, "") if "owns the link" in text) if server.stderr else ""
+            owned = next(text for text in iter(server.stderr.readline, "") if "holds the link" in text) if server.stderr else ""
             assert owned
             assert passwords(config)[1]
         finally:

@@ -100,7 +100,7 @@ def prepared(nick: str, domain: str) -> str:
     except InvalidJID as e:
         raise GatewayError("bad-nick", f"{nick[:100]!r} cannot be a nick: {e}") from e
     if not name.strip(BLANK + " "):
-        raise GatewayError("bad-nick", "A nick has to show something; white space alone does not")
+        raise GatewayError("bad-nick", "A nick must have visible characters; white space alone is not enough")
     return name
 
 

@@ -116,7 +116,7 @@ def changed(
     if not _permitted(room, actor, wanted, rules):
         raise GatewayError("not-owner")
     if any(room.affiliation(change.user) == change.affiliation for change in wanted):
-        raise GatewayError("bad-room-change", "every change has to change something")
+        raise GatewayError("bad-room-change", "every change must change something")
     if sum(change.affiliation == OWNER for change in wanted) > 1:
         raise GatewayError("bad-room-change", "a room has at most one owner")
     after = _with_one_owner(room, {**room.affiliations, **dict(wanted)})

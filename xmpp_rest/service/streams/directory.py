@@ -62,7 +62,7 @@ class Directory:
         try:
             self._report(self._remote.id, self._mine())
         except GatewayError as e:  # the next leader gets the streams when they are opened again
-            log.info("the owner of the link does not hear of the streams here: %s", e)
+            log.info("the leader is not told of the streams here: %s", e)
 
     @on_leader
     def _report(self, process: str, streams: list[OpenStream]) -> None:

@@ -30,7 +30,7 @@ STRIPES = 256
 MAX_LATE = 50  # events before the one after which a reader resumes that may not have reached this process yet
 DROP_TIMEOUT = 0.2  # seconds that other processes get to end the streams of readers that have left
 EVENT, DROP_GONE, END = "event", "drop gone streams", "end stream"  # what is published, and broadcasts
-LEADER_CHANGED = "another process owns the link now: resume"  # events in between are in the archive
+LEADER_CHANGED = "another process leads now: resume"  # events in between are in the archive
 
 
 def everything(_: Event) -> bool:

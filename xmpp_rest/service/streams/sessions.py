@@ -45,7 +45,7 @@ class Sessions:
             try:
                 self.kick([session], reason)
             except GatewayError as e:
-                log.warning("nobody was told that %s is gone: %s", session.jid, e)
+                log.warning("no contact was told that %s is gone: %s", session.jid, e)
 
     def send_presence(self, jid: JID, kind: str, show: str, text: str, priority: int) -> None:
         """Have a resource broadcast its presence; `kind`: "" for available, or unavailable."""
