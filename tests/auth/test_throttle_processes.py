@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -29,6 +30,9 @@ def attempt(pair: tuple[Gateway, Gateway]) -> Attempt:
     def attempt(gateway: Gateway, password: str) -> object:
         came = gateway.parts.authenticator.password(JULIET, password, "192.0.2.1")
         pair[1].parts.online.all()  # the leader's answer: after all that it has said before on the same connection
+        for thread in threading.enumerate():
+            if thread.name == "broadcast":
+                thread.join(10)
         return came.reason if isinstance(came, Denial) else Caller
 
     return attempt

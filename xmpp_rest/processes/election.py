@@ -49,16 +49,8 @@ class LocalGroup:
         self._listener: socket.socket | None = None
         self._lock_file: int | None = None
         self._thread: threading.Thread | None = None
-        self._is_leader = False
-        self._id = secrets.token_hex(8)
-
-    @property
-    def id(self) -> str:
-        return self._id
-
-    @property
-    def is_leader(self) -> bool:
-        return self._is_leader
+        self.is_leader = False
+        self.id = secrets.token_hex(8)
 
     @property
     def has_others(self) -> bool:
@@ -142,9 +134,9 @@ class LocalGroup:
         self._leader = leader  # `stop` may close it from here on
         try:
             if first := leader.receive():
-                self._id = secrets.token_hex(8)
+                self.id = secrets.token_hex(8)
                 with contextlib.suppress(OSError):  # it has just ended, as is noticed below
-                    leader.send({"call": JOIN, "id": self._id})
+                    leader.send({"call": JOIN, "id": self.id})
                 member.take_role(False)
                 self._settled.set()
                 self._hear(leader, first, member)
@@ -170,13 +162,13 @@ class LocalGroup:
         """Lead until `stop`."""
         listener = self._listener = listen(self._folder / SOCKET)
         try:
-            self._is_leader = True
+            self.is_leader = True
             member.take_role(True)
             log.info("process %d leads and holds the link", os.getpid())
             self._settled.set()
             self._accept(listener, member)
         finally:
-            self._is_leader = False
+            self.is_leader = False
             self._close_listener()
             self._followers.close()
             self._free_lock()

@@ -31,11 +31,13 @@ BROADCAST = "broadcast"  # the call by which a follower has the leader broadcast
 class _Procedure:
     """One function that is called by name, and how its arguments are carried."""
 
-    def __init__(self, function: Callable[..., Any], codecs: ValueCodecs) -> None:
-        self.run = function
-        self.deferred: Callable[..., End | None] | None = None
-        self.repeatable = False
-        self.signature = Signature(function, codecs)
+    def __init__(
+        self, run: Callable[..., Any], codecs: ValueCodecs, deferred: Callable[..., End | None] | None = None, *, repeatable: bool = False
+    ) -> None:
+        self.run = run
+        self.deferred = deferred
+        self.repeatable = repeatable
+        self.signature = Signature(run, codecs)
 
 
 class Remote:
@@ -63,17 +65,15 @@ class Remote:
         """For deferred calls."""
         self.pool = CompletingPool(THREADS, "deferred call")
         """For what deferred calls leave to be done."""
-        self._procedures[BROADCAST] = _Procedure(self._relay, self._codecs)
-        self._procedures[BROADCAST].repeatable = True
+        self._procedures[BROADCAST] = _Procedure(self._relay, self._codecs, repeatable=True)
 
     # -- called by constructors
 
     def offer(self, service: object) -> None:
         """Let followers call the methods of this service that are marked `on_leader`."""
         for offer in offers_of(type(service)):
-            procedure = _Procedure(MethodType(offer.method, service), self._codecs)
-            procedure.deferred = MethodType(offer.deferred, service) if offer.deferred else None
-            procedure.repeatable = offer.repeatable
+            deferred = MethodType(offer.deferred, service) if offer.deferred else None
+            procedure = _Procedure(MethodType(offer.method, service), self._codecs, deferred, repeatable=offer.repeatable)
             self._procedures[offer.method.__qualname__] = procedure
 
     def answer(self, function: Callable[..., Any]) -> None:
