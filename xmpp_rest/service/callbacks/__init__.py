@@ -1,1 +1,1 @@
-"""Stanzas that are POSTed to a URL, and what it answers."""
+"""Callbacks: stanzas are POSTed to a URL, and its answers are sent as replies."""

@@ -19,7 +19,7 @@ _NAME = "{urn:x-xmpp-rest:callback}letter"  # in the storage only
 
 
 class DeadLetter(NamedTuple):
-    """A stanza that was given up `when` (Unix time), after so many attempts, the last of which failed for this reason."""
+    """A stanza that was given up at `when` (Unix time), the number of attempts, and the reason why the last one failed."""
 
     delivery: Delivery
     when: float
@@ -35,23 +35,23 @@ class DeadLetters:
         self._host = host
 
     def add(self, callback: str, delivery: Delivery, attempts: int, reason: str, size: int) -> None:
-        """Keep a stanza; of more than `size` the oldest are removed. Raises StorageError, BadXML."""
+        """Store a stanza; of more than `size` the oldest are removed. Raises StorageError, BadXML."""
         if not size:
             return
         attributes = {"since": repr(delivery.since), "attempts": str(attempts), "reason": reason}
         letter = Element(_NAME, attributes)
-        letter.text = serialise(delivery.stanza)  # as text: an element around it might be one too deep to be read
+        letter.text = serialise(delivery.stanza)  # as text: one more level of elements could be too deep to be read
         store, sender = _store(callback), str(delivery.sender.bare)
         self._driver.archive_append(None, self._host, store, serialise(letter), when=time.time(), with_=sender, key=delivery.id)
         if (over := self.count(callback) - size) > 0:
             self._driver.archive_delete(None, self._host, store, ArchiveQuery(limit=over))
 
     def count(self, callback: str) -> int:
-        """How many there are."""
+        """The number of dead letters."""
         return self._driver.archive_count(None, self._host, _store(callback))
 
     def find(self, callback: str, *, after: str | None = None, ids: Sequence[str] | None = None, limit: int = 100) -> Iterator[DeadLetter]:
-        """Those after the one of id `after`, or with these ids, oldest first. Raises ItemNotFound for an unknown `after`."""
+        """Those after the one of id `after`, or with these ids; oldest first. Raises ItemNotFound for an unknown `after`."""
         query = ArchiveQuery(after=after, ids=None if ids is None else tuple(ids), limit=limit)
         for item in self._driver.archive_find(None, self._host, _store(callback), query):
             try:
@@ -60,7 +60,7 @@ class DeadLetters:
                 log.error("dead letter %s of callback %s cannot be read: %s", item.id, callback, e)
 
     def remove(self, callback: str, ids: Sequence[str], before: float) -> None:
-        """Forget these, if they were given up by then (Unix time)."""
+        """Remove these, if they were given up by then (Unix time)."""
         self._driver.archive_delete(None, self._host, _store(callback), ArchiveQuery(ids=tuple(ids), end=before))
 
 

@@ -17,7 +17,7 @@ _IDENTIFIER = re.compile(r"[!-~]{1,200}")  # it becomes the value of a header fi
 
 
 class UnreadableDelivery(ValueError):
-    """What was written down cannot be read any more; the sentence says why."""
+    """A stored delivery cannot be read any more; the sentence says why."""
 
 
 class Delivery(NamedTuple):
@@ -28,20 +28,20 @@ class Delivery(NamedTuple):
     stanza: Element
     sender: JID
     to: JID
-    replayed: bool = False  # it was given up once: its sender has got an error
+    replayed: bool = False  # it was given up before: its sender has got an error
 
     @property
     def lasting(self) -> bool:
-        """Whether it is worth something later: an iq is not, who asked has given up by then (RFC 6120 §8.2.3)."""
+        """Whether it may be delivered later: not an iq, whose sender has timed out by then (RFC 6120 §8.2.3)."""
         return self.stanza.tag != "iq"
 
     def text(self) -> str:
-        """All of it, as a line of a journal. Raises BadXML."""
+        """The delivery as a line of a journal. Raises BadXML."""
         return json.dumps([self.id, self.since, self.replayed, serialise(self.stanza)], ensure_ascii=False)
 
 
 def new_delivery(stanza: Element, sender: JID, to: JID) -> Delivery:
-    """A stanza that came just now."""
+    """The delivery of a new stanza."""
     return Delivery(f"msg_{secrets.token_urlsafe(18)}", time.time(), stanza, sender, to)
 
 

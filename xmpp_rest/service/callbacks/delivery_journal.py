@@ -13,11 +13,11 @@ from xmpp_rest.service.callbacks.delivery import Delivery, UnreadableDelivery, r
 log = logging.getLogger(__name__)
 
 Accepted = tuple[int, Delivery]
-"""The journal's number, 0 for what is in memory only; and the delivery."""
+"""The number in the journal (0: in memory only), and the delivery."""
 
 
 class DeliveryJournal:
-    """Owned by the queue of the callback; `open()` comes before all else, `close()` last."""
+    """Owned by the queue of the callback; `open()` is called first, `close()` last."""
 
     def __init__(self, path: Path | None) -> None:
         """`path`: of the file; None: everything is in memory only."""
@@ -25,7 +25,7 @@ class DeliveryJournal:
         self._journal: Journal | None = None
 
     def open(self) -> list[Accepted]:
-        """What an earlier process left, oldest first. Raises OSError."""
+        """The deliveries that an earlier process left, oldest first. Raises OSError."""
         if self._path is None:
             return []
         self._journal = journal = Journal(self._path)
@@ -39,7 +39,7 @@ class DeliveryJournal:
         return found
 
     def close(self) -> None:
-        """Give the file back; what is not acknowledged stays in it."""
+        """Close the file; deliveries that are not acknowledged stay in it."""
         if self._journal is not None:
             self._journal.close()
 
@@ -53,13 +53,13 @@ class DeliveryJournal:
         return [(next(numbers) if t else 0, d) for t, d in zip(texts, deliveries, strict=True)]
 
     def ack(self, number: int) -> None:
-        """This one was answered."""
+        """Acknowledge a delivery that was answered."""
         if number and self._journal is not None:
             self._journal.ack((number,))
 
 
 def _to_text(delivery: Delivery) -> str:
-    """What to write down; nothing for what does not last, or what has no text at all: that will be refused soon enough."""
+    """The text for the journal; "" for a delivery that is not kept, or has no text, which will be refused later."""
     try:
         return delivery.text() if delivery.lasting else ""
     except BadXML:

@@ -75,7 +75,7 @@ class CallbackQueue:
         self._writer.start()
 
     def stop(self) -> None:
-        """What waits stays on disk; what is under way may end within a moment."""
+        """Stop; waiting deliveries stay on disk, and running attempts get a moment to end."""
         self._received.put(None)
         if self._writer.is_alive():
             self._writer.join(1)
@@ -89,11 +89,11 @@ class CallbackQueue:
         self.pool.resume()
 
     def takes(self, stanza: Element, to: JID) -> bool:
-        """Whether kind and form of address are among those that were asked for."""
+        """Whether kind and form of address are configured."""
         return stanza.tag in self.settings.kinds and event_of(to) in self.settings.events
 
     def take(self, stanza: Element, sender: JID, to: JID) -> Element | None:
-        """Queue the stanza for the URL, if it was asked for; otherwise, or when the queue is full, an error for its sender.
+        """Queue the stanza for the URL, if it is configured; otherwise, or if the queue is full, an error for its sender.
 
         What the bot itself said in a room is dropped. Raises GatewayError: storage-failed.
         """
@@ -108,7 +108,7 @@ class CallbackQueue:
             return refusal(stanza, FULL) if may_be_refused(stanza) else None
         delivery = new_delivery(stanza, sender, to)
         if sender.domain not in self._hosted:
-            self._received.put(delivery)  # an iq too: the order is kept
+            self._received.put(delivery)  # an iq too, as the order is kept
             return None
         try:
             self._accept((delivery,))
@@ -176,7 +176,7 @@ class CallbackQueue:
             self._accept_each(deliveries)
 
     def _accept_each(self, deliveries: Sequence[Delivery]) -> None:
-        """One of these cannot be written down, which is not a reason to refuse the others."""
+        """Queue these one by one, as one of them cannot be written to the journal."""
         if len(deliveries) == 1:
             self._report(deliveries[0].sender)
             self._worker.refuse(deliveries[0], UNFORESEEN, "it could not be queued")

@@ -1,4 +1,4 @@
-"""Tells what a room sends back to a bot from what others say there: a bot is not told of its own words."""
+"""Detects a bot's own messages that a room reflects: they are not POSTed to the bot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SELF = "110"  # XEP-0045 §15.6.2: the presence is the recipient's own
 
 
 class Reflections:
-    """What is known of bots in rooms. Addresses of bots are bare. Safe to be used by several threads."""
+    """The nicks and messages of bots in rooms. Addresses of bots are bare. Safe to be used by several threads."""
 
     def __init__(self) -> None:
         self._nicks: OrderedDict[tuple[JID, JID], str] = OrderedDict()  # (bot, room) → its nick there
@@ -23,11 +23,11 @@ class Reflections:
         self._lock = threading.Lock()
 
     def said(self, bot: JID, room: JID, identifier: str) -> None:
-        """The bot is about to say something in a room, under this id."""
+        """Record a message that the bot is about to send to a room, by its id."""
         self._remember(self._said, (bot.bare, room.bare, identifier), None)
 
     def heard(self, stanza: Element, sender: JID, bot: JID) -> bool:
-        """Take notice of what comes for a bot; whether it is its own message, reflected (XEP-0045 §7.4)."""
+        """Observe a stanza for a bot; whether it is the reflection of its own message (XEP-0045 §7.4)."""
         if stanza.tag == "presence":
             self._note_nick(stanza, sender, bot.bare)
         if stanza.tag != "message" or stanza.get("type") != "groupchat" or not sender.resource:

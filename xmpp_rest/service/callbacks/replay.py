@@ -14,7 +14,7 @@ MAX = 10_000  # of one call
 
 
 def replay(queue: CallbackQueue, ids: Sequence[str] | None) -> list[str]:
-    """Queue dead letters again, those of these ids or all that there are now, oldest first; the ids of those that were.
+    """Queue dead letters again, those with these ids or all present ones, oldest first; the ids of those that were queued.
 
     Ends where the queue is full. Raises StorageError; GatewayError: storage-failed, queue-full if not one found room.
     """
@@ -23,7 +23,7 @@ def replay(queue: CallbackQueue, ids: Sequence[str] | None) -> list[str]:
     while len(replayed) < MAX:
         page = [letter for letter in queue.dead.find(queue.name, ids=ids, limit=PAGE) if letter.when < started]
         queued = _replay_page(queue, page)
-        # What failed again meanwhile is a dead letter again, with the same id: it stays.
+        # One that has failed again in the meantime is a dead letter again, with the same id: it stays.
         queue.dead.remove(queue.name, queued, before=started)
         replayed += queued
         if len(queued) < len(page) or not page:

@@ -18,7 +18,9 @@ _REQUEST = f"{{{RECEIPTS}}}request"
 _ANNOUNCED = (f"{{{MUC_USER}}}x", f"{{{PUBSUB_EVENT}}}event")  # XEP-0045: of a room to its occupants; XEP-0060, and ejabberd's subscribers
 _NOTHING_TO_SAY = (202, 204)
 MAX_DATE = 64  # characters of a date that are looked at
-_ABSENT = frozenset((429, 502, 503, 504))  # the service behind the URL did not take the stanza: it may later (RFC 9110 §15.6, RFC 6585 §4)
+_ABSENT = frozenset(
+    (429, 502, 503, 504)
+)  # the service behind the URL did not accept the stanza, but may later (RFC 9110 §15.6, RFC 6585 §4)
 
 
 class Reply(NamedTuple):
@@ -45,7 +47,7 @@ def wants_receipt(stanza: Element) -> bool:
 
 
 def is_announcement(stanza: Element) -> bool:
-    """Whether a room or a node tells it to many, none of whom is asked for anything.
+    """Whether a room or a node sends it to many recipients, who are not expected to answer.
 
     Nothing is answered by itself: an empty reply would come back as the next announcement, and a room removes who sends it errors.
     """
@@ -55,12 +57,12 @@ def is_announcement(stanza: Element) -> bool:
 
 
 def error_for(stanza: Element, error: StanzaError) -> Element | None:
-    """The error that tells the sender of a stanza; None where nobody is to be told."""
+    """The error for the sender of a stanza; None if there must be none."""
     return refusal(stanza, error) if may_be_refused(stanza) and not is_announcement(stanza) else None
 
 
 def reply_to(stanza: Element, answer: CallbackAnswer) -> Reply:
-    """The first rule that fits; every branch is a row of the specification's table."""
+    """The reply by the first rule that matches; every branch is a row of the specification's table."""
     if not may_be_refused(stanza):
         return _without_body(answer, None)  # row 1
     due = is_request(stanza) or wants_receipt(stanza)
@@ -102,7 +104,7 @@ def _says_nothing(stanza: Element) -> bool:
 
 
 def _body(stanza: Element, answer: CallbackAnswer) -> tuple[Element | None, str]:
-    """The stanza in the body, if it is one of the same kind; and what is wrong with it otherwise."""
+    """The stanza in the body, if it is one of the same kind; otherwise what is wrong with it."""
     if answer.unreadable:
         return None, answer.unreadable
     kind = media_type(answer.content_type)
@@ -125,7 +127,7 @@ def _body(stanza: Element, answer: CallbackAnswer) -> tuple[Element | None, str]
 def _read_stanza(codec: StanzaCodec, body: bytes) -> Element:
     try:
         return codec.read(body)
-    except BadStanzaAddress as e:  # it goes to the sender, whatever it says
+    except BadStanzaAddress as e:  # it is sent to the sender in any case
         return e.without_addresses()
 
 

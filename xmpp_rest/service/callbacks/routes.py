@@ -52,7 +52,7 @@ class Callbacks:
 
     @on_leader
     def describe(self) -> dict[str, dict[str, Any]]:
-        """How each callback is, by its name: what it writes, and how many stanzas wait."""
+        """The state of each callback, by its name: its format, and the number of waiting stanzas."""
         return {
             name: {"content_type": q.client.content_type, "waiting": q.pool.waiting, "retrying": q.pool.retrying}
             for name, q in self.queues.items()
@@ -60,19 +60,19 @@ class Callbacks:
 
     @on_leader
     def replay(self, callback: str, ids: Sequence[str] | None) -> list[str]:
-        """Queue dead letters again, those of these ids or all that there are now; the ids of those that were.
+        """Queue dead letters again, those with these ids or all present ones; the ids of those that were queued.
 
         Raises StorageError; GatewayError: storage-failed, queue-full.
         """
         return replay(self.queues[callback], ids)
 
     def handle_bot(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """A stanza for the address of a bot, with or without resource."""
+        """Handle a stanza for the address of a bot, with or without resource."""
         queue = self._by_address.get(to.bare) if to.local else None
         return queue.take(stanza, sender, to) if queue else NOT_MINE
 
     def may_bring(self, actor: JID, user: JID) -> bool:
-        """Whether `actor` may make `user` an occupant of a room, or have the room tell it everything.
+        """Whether `actor` may make `user` an occupant or a subscriber of a room.
 
         A bot answers by itself, so that is for administrators, unless the callback's setting opens it to anyone.
         """
@@ -80,14 +80,14 @@ class Callbacks:
         return bot is None or bot.settings.rooms == "anyone" or actor.bare == user.bare or self._is_admin(actor.bare)
 
     def _of(self, address: JID) -> CallbackQueue | None:
-        """The callback that hears what is sent to this address."""
+        """The callback for stanzas to this address."""
         if address.local and (own := self._by_address.get(address.bare)):
             return own
         whole = self._by_address.get(JID("", address.domain, ""))
         return None if whole is None or self._exists(address.bare) else whole
 
     def handle_domain(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
-        """A stanza for a domain that has a callback, where nobody took it; an account's, or not asked for, it is left to the entity."""
+        """Handle a stanza that no earlier handler accepted, for a domain with a callback; NOT_MINE for accounts and other kinds."""
         queue = self._by_address.get(JID("", to.domain, ""))
         if queue is None or not queue.takes(stanza, to) or (to.local and self._exists(to.bare)):
             return NOT_MINE

@@ -40,7 +40,7 @@ class _Attempts:
 class DeliveryWorker:
     """The work of a callback's threads. Owned by the queue.
 
-    Whatever is raised on the way, a stanza is answered, or kept as a dead letter, or comes again.
+    After any exception a stanza is answered, kept as a dead letter, or delivered again.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class DeliveryWorker:
             if attempts.reply is None:
                 attempts.count += 1
                 attempts.reply = self._post(attempts.delivery)
-        except Exception as e:  # whatever it is would be raised again: no further attempt
+        except Exception as e:  # it would be raised again: no further attempt
             self._reports.exception("callback-job", "a stanza from %s was not delivered", sender)
             attempts.reply = Reply(error_for(attempts.delivery.stanza, UNFORESEEN), f"internal error: {type(e).__name__}")
         try:
@@ -109,7 +109,7 @@ class DeliveryWorker:
         if reply.again and delivery.lasting and attempts.count <= self._settings.retries:
             attempts.reply = None
             return min(max(attempts.backoff.next(refused=False), reply.retry_after), self._settings.retry_max)
-        is_answered = bool(reply.failed) and delivery.replayed  # its sender got that error when it was given up first
+        is_answered = bool(reply.failed) and delivery.replayed  # its sender got that error when it was first given up
         stanza = None if is_answered else reply.stanza
         if stanza is not None and (pause := self._replies.pause(delivery, is_empty=reply.empty)):
             if not reply.empty:
@@ -118,7 +118,7 @@ class DeliveryWorker:
         if reply.failed and delivery.lasting and not (reply.blame and stanza is not None) and not attempts.is_dead_letter:
             attempts.is_dead_letter = self._dead_letter(delivery, attempts.count, reply.failed)
             if not attempts.is_dead_letter and stanza is None:
-                attempts.reply = None  # perhaps the URL takes it by then
+                attempts.reply = None  # the URL may accept it by then
                 return self._settings.retry_max
         if stanza is not None and not self._replies.send(delivery, stanza, attempts.on_refused):
             return attempts.backoff.next(refused=False)
@@ -132,6 +132,6 @@ class DeliveryWorker:
         except StorageError as e:
             log.error("callback %s: an undelivered stanza from %s could not be kept: %s", self._name, delivery.sender, e)
             return False
-        except Exception:  # what cannot be written down now never can
+        except Exception:  # what cannot be stored now never can be
             self._reports.exception("callback-lost", "an undelivered stanza from %s cannot be kept", delivery.sender)
         return True
