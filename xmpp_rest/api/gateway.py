@@ -130,7 +130,7 @@ class Gateway(Protocol):
 
     @property
     def parts(self) -> Parts:
-        """The services of this process; to be asked for by each request, as a fork makes them anew."""
+        """The services of this process; to be looked up in each request, as they are rebuilt after a fork."""
 
     def start(self) -> None:
         """Begin to serve in this process, if that has not been done. Raises StorageError, GatewayError."""

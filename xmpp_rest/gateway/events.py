@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Signal(Generic[T]):
-    """Calls its handlers, in the order in which they subscribed, on the thread of whoever emits.
+    """Calls its handlers, in the order in which they subscribed, on the emitting thread.
 
     What a handler raises is reported, and the others are called; if the signal is `strict`, it ends the call and is the emitter's to raise.
     """

@@ -54,7 +54,7 @@ class Gateway:
         self._pid = 0  # of the process in which the parts are started
         self._forked_from = 0  # of the process in which they were started before
         self.parts = self._build()
-        """Built anew in a process that was forked off after `start()`: whoever keeps one of them keeps it for one process."""
+        """Rebuilt in a process that was forked off after `start()`: a part must not be kept across a fork."""
 
     def _build(self) -> Parts:
         parts = build(self.settings, self.driver, self.data_dir, self.incidents)

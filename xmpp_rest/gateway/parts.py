@@ -41,7 +41,7 @@ from xmpp_rest.threads.waits import Waits
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a gateway in one process; made anew, all of them, in a process that was forked off after the start."""
+    """The parts of a gateway in one process; all of them are rebuilt in a process that was forked off after the start."""
 
     passwords: Passwords
     tokens: Tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 FIRST = 0.5  # seconds after the first failure
-FIRST_REFUSED = 4.0  # seconds after a refused login: somebody has to change a configuration
+FIRST_REFUSED = 4.0  # seconds after a refused login: a configuration has to be changed
 
 
 class Backoff:

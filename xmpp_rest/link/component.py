@@ -43,10 +43,10 @@ class Events(Protocol):
     """Who wants to know what happens on a stream. Called by the stream's thread, which must not be held up."""
 
     def received(self, domain: str, stanza: Element, size: int) -> None:
-        """A stanza of so many bytes came in on the stream of `domain`."""
+        """Called with a stanza from the stream of `domain`, and its size in bytes."""
 
     def skipped(self, domain: str, head: Element, why: str) -> None:
-        """One that is beyond a bound came in; there is only its head: its name, addresses, id and type."""
+        """Called with the head (name, addresses, id, type) of a stanza beyond a bound, which was skipped."""
 
     def changed(self, domain: str, online: bool) -> None:
         """The stream of `domain` went up or down."""
@@ -168,7 +168,7 @@ class Component:
     def _confirm(self, transport: Transport) -> None:
         """Send an iq to oneself, which the server routes back: after stanzas that are to be confirmed, or after a long silence.
 
-        Raises LinkDown where nothing at all is heard although one is under way.
+        Raises LinkDown if nothing at all comes in although one is pending.
         """
         with transport.writing:
             now = time.monotonic()

@@ -105,13 +105,13 @@ class Intake:
             self._bytes += size
 
     def _addressed(self, domain: str, stanza: Element) -> Item | None:
-        """The stanza with its addresses; None where it is for nobody here, or from nobody who could have sent it on the link."""
+        """The stanza with its addresses; None if it is not for a hosted domain, or cannot have been sent on this link."""
         to, sender = jid_or_none(stanza.get("to")), jid_or_none(stanza.get("from"))
         if stanza.tag not in KINDS or sender is None or (to is not None and to.domain not in self._router.domains):
             self._drop("stanza-dropped", domain, stanza, "it is not for this gateway")
             return None
         if sender.domain in self._router.domains:  # what hosted addresses say to each other never leaves the gateway
-            if not (is_request(stanza) and sender == to):  # an iq of the gateway to itself that was given up, or came by another stream
+            if not (is_request(stanza) and sender == to):  # an iq of the gateway to itself that has timed out, or came on another stream
                 self._drop("stanza-forged", domain, stanza, "the sender is at a hosted domain")
             return None
         if to is None:

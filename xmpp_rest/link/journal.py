@@ -168,7 +168,7 @@ class _File:
         self.size = at
 
     def _reserve(self, size: int) -> None:
-        """Zeros after what is written, which are not lines; where the file system has no room for them, the lines may still fit."""
+        """Append zeros, which are not lines; if the file system has no room for them, the lines may still fit."""
         if size > self._reserved:
             self._reserved = size + RESERVE
             with contextlib.suppress(OSError):
@@ -176,7 +176,7 @@ class _File:
 
     def close(self) -> None:
         os.close(self._fd)
-        self._fd = -1  # the number may be another file's soon, and somebody may still append
+        self._fd = -1  # the descriptor may soon be another file's, and a thread may still append
 
 
 def _line(record: list[object]) -> bytes:

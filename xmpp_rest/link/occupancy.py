@@ -10,7 +10,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC, MUC_USER
 from xmpp_rest.protocol.stanza import make, new_id
 
-MAX_ROOMS = 100  # of one bare address, each of its resources counted; the one that it heard of longest ago gives way
+MAX_ROOMS = 100  # of one bare address, each of its resources counted; the least recently updated one is dropped
 MAX_ADDRESSES = 10_000
 MAX_GREETED = 10_000
 _JOIN = f"{{{MUC}}}x"
@@ -44,7 +44,7 @@ class Occupancy:
                     self._greeted.popitem(last=False)
 
     def observe(self, stanza: Element, sender: JID | None, to: JID) -> None:
-        """Take notice of what came for a hosted address: a room may tell that it is in, or has left."""
+        """Observe a stanza to a hosted address: it may show that the address has entered or left a room."""
         if stanza.tag != "presence" or sender is None or not (sender.resource and to.resource):
             return
         kind, key = stanza.get("type"), (to, sender.bare)

@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     label: Label | None
     number: int = 0
     lasting: bool = True
-    sender: str = ""  # the account (bare JID) in whose share of the outbox it is; "": in nobody's
+    sender: str = ""  # the account (bare JID) whose share of the outbox it uses; "": none
 
 
 OnProgress = Callable[[Iterable[Entry], Progress], None]
@@ -139,7 +139,7 @@ class Outbox:
             return []
         with self._lock:
             burst = [self._waiting.popleft() for _ in range(min(BURST, len(self._waiting)))]
-            if self._unconfirmed or any(e.lasting for e in burst):  # nobody asks whether an iq was processed: its answer tells
+            if self._unconfirmed or any(e.lasting for e in burst):  # an iq needs no confirmation, as it is answered
                 self._unconfirmed.extend(burst)
                 self._taken += len(burst)
             else:
@@ -157,7 +157,7 @@ class Outbox:
 
     @property
     def unsettled(self) -> bool:
-        """Whether there is anything that a confirmation would tell."""
+        """Whether a confirmation would confirm anything."""
         return self._taken != self._confirmed or bool(self._unsettled)
 
     def confirm(self, mark: int) -> None:

@@ -21,7 +21,7 @@ _RESULT = f"{{{MAM}}}result"
 class Waiter:
     """One request that waits: a thread in `wait()`, or `callback`, which is called once with the answer, or with why there is none.
 
-    What came along is in `collected` by then.
+    Stanzas that belong to it are in `collected` by then.
     """
 
     def __init__(self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None) -> None:
@@ -82,7 +82,7 @@ class Pending:
                 self._collectors -= waiter.collecting
 
     def resolve(self, stanza: Element, sender: JID | None, to: JID) -> bool:
-        """Hand an iq of type result or error to whom it answers; whether somebody waited for it."""
+        """Resolve the waiter of an iq of type result or error; whether there was one."""
         own = sender is None or sender == to.bare
         waiter = self._waiting.get((stanza.get("id", ""), None if own else sender, to))
         if waiter is None:
@@ -92,7 +92,7 @@ class Pending:
 
     def collect(self, message: Element, sender: JID | None, to: JID) -> bool:
         """Keep an archive result (XEP-0313 §4.2) for the query it belongs to; whether there was one."""
-        if not self._collectors:  # nearly always
+        if not self._collectors:  # the usual case
             return False
         result = message.find(_RESULT)
         if result is None:
@@ -108,14 +108,14 @@ class Pending:
         return False
 
     def fail_all(self, domain: str, hosted: frozenset[str], error: GatewayError) -> None:
-        """The stream of `domain` is down: who waits there for an answer of somebody not `hosted` is told at once."""
+        """End the waits of a stream that is down, except for answers of `hosted` domains."""
         with self._lock:
             waiters = [w for w in self._waiting.values() if w.key[2].domain == domain and w.key[1] and w.key[1].domain not in hosted]
         for waiter in waiters:
             waiter.resolve(error)
 
     def fail_everybody(self, error: GatewayError) -> None:
-        """Nobody will be answered any more."""
+        """End all waits."""
         with self._lock:
             waiters = list(self._waiting.values())
         for waiter in waiters:
@@ -123,7 +123,7 @@ class Pending:
 
 
 def jid_or_none(text: str | None) -> JID | None:
-    """The address in an attribute that came from a server; None where it is missing or not valid."""
+    """The address in an attribute of a server's stanza; None if it is missing or not valid."""
     try:
         return parse_jid(text) if text else None
     except InvalidJID:

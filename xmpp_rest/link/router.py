@@ -35,7 +35,7 @@ class Unhandled(Enum):
 
 NOT_MINE = Unhandled.NOT_MINE
 Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
-"""(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not wait for anybody."""
+"""(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not block."""
 Observer = Callable[[Element, JID | None, JID], object]
 """(stanza, sender, recipient): takes notice; what it returns is ignored. Must be quick: it is called on the stream's thread."""
 
@@ -54,7 +54,7 @@ class Link(Protocol):
 
 
 class Router:
-    """Asks the handlers that services subscribed, in their order. Holds no stanza and no thread of its own."""
+    """Calls the handlers that services subscribed, in their order. Holds no stanzas and has no thread."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Router:
     def send(self, stanza: Element) -> Element | None:
         """Send a stanza of a hosted entity, with a prepared `from`; without `to` it is for the sender's own account.
 
-        The answer, where there is one at once: from a hosted recipient, or `remote-server-not-found` without a link. None: it was
+        The answer if there is one at once: from a hosted recipient, or `remote-server-not-found` without a link. None: it was
         delivered, or waits in the outbox. Raises BadXML and GatewayError: outbox-full, link-down.
         """
         sender = parse_jid(stanza.get("from", ""))
@@ -124,7 +124,7 @@ class Router:
         return None
 
     def deliver(self, stanza: Element, sender: JID, to: JID) -> Element | None:
-        """Hand a stanza that `settle` left to its recipient at a hosted domain; the answer, where there is one at once."""
+        """Deliver a stanza that `resolve` left to its recipient at a hosted domain; the answer if there is one at once."""
         answer = self._handled(stanza, sender, to)
         unwanted = answer is not None and answer.get("type") == "error" and self.is_of_room(stanza, sender, to)
         return None if unwanted else answer
@@ -139,7 +139,7 @@ class Router:
         return private or stanza.get("type") == "groupchat" or self.occupancy.is_in(to.bare, sender.bare)
 
     def is_error_due(self, stanza: Element, sender: JID, to: JID) -> bool:
-        """Whether who sent a stanza that cannot be taken is to hear so (RFC 6120 §8.3.1); of presence: who asks, or enters a room."""
+        """Whether the sender of an undeliverable stanza gets an error (RFC 6120 §8.3.1); of presence only for requests and joins."""
         if not may_be_refused(stanza) or self.is_of_room(stanza, sender, to):
             return False
         kind = stanza.get("type")
@@ -152,13 +152,13 @@ class Router:
             answer = handler(stanza, sender, to)
             if not isinstance(answer, Unhandled):
                 return answer
-        # RFC 6121 §8.5: nobody there. Presence is dropped, errors and results are never answered.
+        # RFC 6121 §8.5: no such recipient. Presence is dropped, errors and results are never answered.
         if stanza.tag == "presence" or not may_be_refused(stanza):
             return None
         return refusal(stanza, stanza_error("service-unavailable"))
 
     def resolve(self, stanza: Element, sender: JID | None, to: JID) -> bool:
-        """Tell the observers of a stanza for a hosted domain; whether a waiting request took it.
+        """Pass a stanza for a hosted domain to the observers; whether a waiting request took it.
 
         That is the answer to its iq, or an archive result that belongs to it.
         """
@@ -166,14 +166,14 @@ class Router:
         for observer in self._observers:
             try:
                 observer(stanza, sender, to)
-            except Exception:  # the other observers and the handlers must still be told
+            except Exception:  # the other observers and the handlers still get the stanza
                 self._incidents.report(log, "observer", "a stanza to %s was not noticed", to, level=logging.ERROR, trace=True)
         if is_answer(stanza):
             return self._pending.resolve(stanza, sender, to)
         return stanza.tag == "message" and self._pending.collect(stanza, sender, to)
 
     def _ask_deferred(self, reply: Reply, iq: Element, wait: Wait) -> End:
-        """`ask` for a follower. Where a hosted entity answers, which may take its time, another thread sends the iq."""
+        """`ask` for a follower. If a hosted entity answers, which may be slow, another thread sends the iq."""
 
         def settled(outcome: Element | Exception) -> None:
             self._pending.forget(waiter)
@@ -218,9 +218,9 @@ class Router:
         return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback)
 
     def stream_down(self, domain: str) -> None:
-        """The stream of `domain` ended: nobody waits for what it cannot bring any more."""
+        """End the waits for answers that the ended stream of `domain` would have brought."""
         self._pending.fail_all(domain, self.domains, GatewayError("link-lost"))
 
     def stop_waiting(self) -> None:
-        """The gateway stops: nobody waits any longer."""
+        """End all waits, as the gateway stops."""
         self._pending.fail_everybody(GatewayError("link-lost", "The gateway is stopping, and no answer had arrived"))

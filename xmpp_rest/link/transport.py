@@ -28,7 +28,7 @@ CONGESTED_PAUSE = 0.05  # seconds between two looks whether there is room for re
 class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     """One connection to one server. Every method belongs to the thread that owns it, except `flush`, `wake` and `abort`.
 
-    `behind`: what is to follow stanzas that were just taken out of the outbox; called with `writing` held.
+    `behind`: what follows the stanzas that were just taken out of the outbox; called with `writing` held.
     """
 
     def __init__(self, settings: LinkSettings, outbox: Outbox, congested: Callable[[], bool], behind: Callable[[], bytes]) -> None:
@@ -38,7 +38,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self._congested = congested  # while true, nothing is read, so that the server's TCP window fills
         self._behind = behind
         self._selector = selectors.DefaultSelector()
-        self.writing = threading.Lock()  # what is written, in which order, and the end of that; held by nobody who waits
+        self.writing = threading.Lock()  # guards what is written, and its order and end; never held while waiting
         self._up = False  # logged in, and not ended
         self._writing: list[Entry] = []  # whole stanzas, the first of them perhaps partly written
         self._written = 0  # bytes of self._writing[0] that are gone
@@ -100,14 +100,16 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         if self._woken_up:  # it has not looked yet
             return
         self._woken_up = True
-        with contextlib.suppress(BlockingIOError, OSError):  # full: it is awake; closed: nobody to wake
+        with contextlib.suppress(BlockingIOError, OSError):  # full: the owner is awake; closed: it has ended
             self._waker.send(b"\0")
 
     def flush(self) -> None:
-        """Write what waits in the outbox, if nobody else does, and as far as the kernel takes it at once. Any thread may call this."""
+        """Write what waits in the outbox, unless another thread does, and as far as the kernel accepts it at once. For any thread."""
         while self._up and self._outbox.waits and self.writing.acquire(blocking=False):
             try:
-                if self._writing or not self._up:  # the owner waits for the kernel; or has closed meanwhile, and nothing is to be taken
+                if (
+                    self._writing or not self._up
+                ):  # the owner waits for the kernel; or has closed in the meantime, and nothing must be taken
                     return
                 self._write()
             except LinkDown:  # the owner finds that out by itself, and says so
@@ -159,7 +161,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     def _write_on(self) -> None:
         with self.writing:
             self._write()
-        self.flush()  # what was put meanwhile by those who found the lock taken
+        self.flush()  # stanzas of threads that found the lock taken
 
     def _next(self) -> list[Entry]:
         """What is to be written next, once nothing is under way."""

@@ -21,7 +21,7 @@ NOT_RUNNING = "The gateway does not run, so nothing can be sent to other domains
 class Uplink:
     """The component streams of `domains`. Owned by the Leader, which calls `open()`, `start()` and `stop()`, once each.
 
-    `folder` is where the outboxes are kept, unless they live in memory; `on_progress` hears of every stanza that gets further.
+    `folder` is where the outboxes are kept, unless they live in memory; `on_progress` is called for every stanza that makes progress.
     """
 
     def __init__(self, domains: Sequence[str], settings: LinkSettings, folder: Path, on_progress: OnProgress) -> None:
@@ -65,7 +65,7 @@ class Uplink:
         if not component.online and any(s.tag == "iq" for s in stanzas):
             raise GatewayError("link-down")  # an iq is worth nothing later
         entries = [_entry(stanza, text) for stanza, text in zip(stanzas, texts, strict=True)]
-        if any(len(e.data) > self._settings.send_limit for e in entries):  # it would end the stream for everybody
+        if any(len(e.data) > self._settings.send_limit for e in entries):  # it would end the shared stream
             raise GatewayError("stanza-too-big", f"The stanza is larger than {self._settings.send_limit} bytes")
         try:
             component.outbox.put(entries)
