@@ -15,7 +15,7 @@ from flask import Flask
 from tests.conftest import DOMAIN
 from tests.link.network import Network, attached
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.link.intake import MAX_BYTES
+from xmpp_rest.link.inbound_queue import MAX_BYTES
 from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.link.stream import RENEW, StanzaStream
 from xmpp_rest.protocol.element import serialise
@@ -104,21 +104,21 @@ DUE = [
 
 
 @pytest.mark.parametrize(("kind", "attributes", "due"), DUE)
-def test_it_is_answered_where_an_answer_is_due(gateway: Gateway, network: Network, kind: str, attributes: str, due: bool) -> None:
+def test_skipped_stanza_is_answered_where_due(gateway: Gateway, network: Network, kind: str, attributes: str, due: bool) -> None:
     network.send(f"<{kind} {attributes} id='big' from='{FROM}' to='{TO}'>{BEYOND['depth']}</{kind}>", DOMAIN)
     answers = network.silent(DOMAIN, TO)
     assert [(a.tag, a.get("id"), condition(a)) for a in answers] == ([(kind, "big", "policy-violation")] if due else [])
     assert same_stream(gateway)
 
 
-def test_who_enters_a_room_hears_that_it_was_too_much(gateway: Gateway, network: Network) -> None:
+def test_skipped_presence_to_a_room_is_answered(gateway: Gateway, network: Network) -> None:
     service = f"conference.{DOMAIN}"
     network.send(f"<presence id='j' from='{FROM}' to='hall@{service}/t'>{BEYOND['depth']}</presence>", service)
     answer = network.next()
     assert (answer.tag, answer.get("from"), condition(answer)) == ("presence", f"hall@{service}/t", "policy-violation")
 
 
-def test_a_skipped_answer_ends_the_waiting(gateway: Gateway, network: Network) -> None:
+def test_skipped_answer_ends_the_wait(gateway: Gateway, network: Network) -> None:
     iq = make("iq", child("{urn:xmpp:ping}ping"), type_="get", id_="q1", from_=TO, to_="verona.example")
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(gateway.parts.router.ask, iq, Wait(10))
@@ -128,7 +128,7 @@ def test_a_skipped_answer_ends_the_waiting(gateway: Gateway, network: Network) -
     assert (told.get("type"), told.get("from"), condition(told)) == ("error", "verona.example", "policy-violation")
 
 
-def test_it_is_logged_once_a_minute(gateway: Gateway, network: Network, caplog: pytest.LogCaptureFixture) -> None:
+def test_skipped_stanzas_are_logged_once_a_minute(gateway: Gateway, network: Network, caplog: pytest.LogCaptureFixture) -> None:
     big = f"<message from='{FROM}' to='{TO}'>{BEYOND['depth']}</message>"
     with caplog.at_level(logging.WARNING):
         network.send(big * 100, DOMAIN)
@@ -147,20 +147,20 @@ STRANGE = {
 }
 
 
-def test_what_is_for_nobody_is_dropped(gateway: Gateway, network: Network) -> None:
+def test_stanza_for_nobody_is_dropped(gateway: Gateway, network: Network) -> None:
     network.send("".join(STRANGE.values()), DOMAIN)
     assert network.silent(DOMAIN, TO) == []
     assert gateway.incidents.counts()["stanza-dropped"] == len(STRANGE)
     assert same_stream(gateway)
 
 
-def test_a_request_to_a_malformed_address_is_answered(gateway: Gateway, network: Network) -> None:
+def test_malformed_address_is_answered(gateway: Gateway, network: Network) -> None:
     network.send(f"<iq type='get' id='i' from='{FROM}' to='@{DOMAIN}'><ping xmlns='urn:xmpp:ping'/></iq>", DOMAIN)
     answer = network.next()
     assert (answer.get("id"), answer.get("from"), condition(answer)) == ("i", DOMAIN, "jid-malformed")
 
 
-def test_many_namespace_declarations_are_no_attributes(gateway: Gateway, network: Network) -> None:
+def test_namespace_declarations_are_not_attributes(gateway: Gateway, network: Network) -> None:
     """And 64 elements inside each other, 64 attributes, are not too much."""
     declared = " ".join(f"xmlns:p{n}='u:{n}'" for n in range(500))
     many = " ".join(f"a{n}=''" for n in range(64))
@@ -184,7 +184,7 @@ SENDERS = (TO, f"{TO}/phone", DOMAIN, f"conference.{DOMAIN}", f"room@muclight.{D
 
 @pytest.mark.parametrize("sender", SENDERS)
 @pytest.mark.parametrize("stanza", FORGED.values(), ids=list(FORGED))
-def test_a_hosted_sender_on_the_link_is_forged(gateway: Gateway, network: Network, stanza: str, sender: str) -> None:
+def test_forged_hosted_sender_is_dropped(gateway: Gateway, network: Network, stanza: str, sender: str) -> None:
     heard: list[str] = []
     gateway.parts.router._observers.append(lambda stanza, _, __: heard.append(serialise(stanza)))
     network.send(stanza % sender, DOMAIN)
@@ -194,7 +194,7 @@ def test_a_hosted_sender_on_the_link_is_forged(gateway: Gateway, network: Networ
 
 
 @pytest.mark.parametrize("where", ["observer", "handler"])
-def test_an_exception_costs_one_stanza(gateway: Gateway, network: Network, where: str) -> None:
+def test_exception_in_a_handler_costs_one_stanza(gateway: Gateway, network: Network, where: str) -> None:
     """A request is answered; who observes after the one that fails hears of the stanza all the same."""
 
     def fail(stanza: Element, sender: JID | None, to: JID) -> Unhandled:
@@ -218,7 +218,7 @@ def test_an_exception_costs_one_stanza(gateway: Gateway, network: Network, where
     assert same_stream(gateway)
 
 
-def test_an_answer_that_cannot_be_written(gateway: Gateway, network: Network) -> None:
+def test_answer_that_is_not_xml(gateway: Gateway, network: Network) -> None:
     answer = make("iq", child("{}x"), type_="result", id_="bad", from_=TO, to_=FROM)
     gateway.parts.router._handlers[DOMAIN].insert(0, lambda stanza, sender, to: answer if stanza.get("id") == "bad" else NOT_MINE)
     network.send(f"<iq type='get' id='bad' from='{FROM}' to='{TO}'><x xmlns='u:x'/></iq>", DOMAIN)
@@ -231,7 +231,7 @@ def test_an_answer_that_cannot_be_written(gateway: Gateway, network: Network) ->
 
 
 @pytest.mark.parametrize("size", [1000, 65_536, 10 * RENEW])
-def test_a_parser_does_not_remember_for_ever(size: int) -> None:
+def test_stream_parser_memory_is_bounded(size: int) -> None:
     """Expat keeps each name that it has seen: it is replaced at the beginning of a stanza, wherever the chunks end."""
     one = "<message id='{0}'><n{0}>{1}</n{0}></message>\n"
     data = "".join(one.format(n, "x" * 5_000) for n in range(2 * RENEW // 5_000)).encode()
@@ -244,7 +244,7 @@ def test_a_parser_does_not_remember_for_ever(size: int) -> None:
     assert stream._parser is not parser
 
 
-def test_skipping_keeps_nothing() -> None:
+def test_stream_parser_keeps_nothing_of_a_skipped_stanza() -> None:
     skipped: list[tuple[str, str]] = []
     stream = StanzaStream(lambda stanza, size: None, 100_000, lambda head, why: skipped.append((serialise(head), why)))
     piece = b"<body a='b'>" + b"x" * 60_000 + b"</body>"
@@ -259,7 +259,7 @@ def test_skipping_keeps_nothing() -> None:
     assert skipped == [("<message id='m'/>", "more than 100000 bytes")]
 
 
-def test_large_stanzas_wait_at_the_server(make_app: Callable[..., Flask], network: Network) -> None:
+def test_inbound_queue_is_bounded_in_bytes(make_app: Callable[..., Flask], network: Network) -> None:
     """What waits for the gateway is bounded by its bytes as well: the link is read no further meanwhile, and nothing is lost."""
     gateway = attached(make_app, network)
     busy, seen = threading.Event(), threading.Semaphore(0)
@@ -278,7 +278,7 @@ def test_large_stanzas_wait_at_the_server(make_app: Callable[..., Flask], networ
     gateway.stop()
 
 
-def test_an_archived_message_that_no_stanza_can_hold(make_app: Callable[..., Flask], network: Network) -> None:
+def test_archived_message_too_large_for_a_stanza(make_app: Callable[..., Flask], network: Network) -> None:
     """Written again it may be larger than what was received. It is passed over, and the rest of the page comes."""
     gateway = attached(make_app, network, link_send_limit="10000")
     service = f"conference.{DOMAIN}"

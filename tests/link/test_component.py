@@ -12,7 +12,7 @@ from tests.link.fake_server import ERROR, Connection, Script
 from xmpp_rest.protocol.element import serialise
 
 
-def test_login_and_both_directions(start: Start) -> None:
+def test_component_login_and_both_directions(start: Start) -> None:
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def script(connection: Connection) -> None:
@@ -29,7 +29,7 @@ def test_login_and_both_directions(start: Start) -> None:
     assert component.online
 
 
-def test_stanzas_behind_the_handshake_in_pieces(start: Start) -> None:
+def test_stanzas_after_the_handshake_in_pieces(start: Start) -> None:
     """What shares a segment with <handshake/> must neither be lost nor answered by xmpppy."""
 
     def script(connection: Connection) -> None:
@@ -110,7 +110,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("script", "reason"), ENDS.values(), ids=list(ENDS))
-def test_every_end_is_noticed_and_named(start: Start, script: Script, reason: str) -> None:
+def test_reason_of_every_end_of_a_stream(start: Start, script: Script, reason: str) -> None:
     component, _, server = start(script, login_timeout=0.4, stanza_size_limit=50_000)
     until(lambda: component.state.state == "waiting")
     assert component.state.reason == reason
@@ -118,14 +118,14 @@ def test_every_end_is_noticed_and_named(start: Start, script: Script, reason: st
     assert server.connections == 1
 
 
-def test_a_refused_login_causes_no_storm(start: Start) -> None:
+def test_reconnect_after_a_refused_login_is_slow(start: Start) -> None:
     component, _, server = start(refuse("not-authorized"))
     until(lambda: component.state.state == "waiting")
     time.sleep(1.5)
     assert server.connections == 1, "a refusal waits for seconds: somebody has to change a configuration"
 
 
-def test_a_broken_stream_comes_back_with_what_was_not_written(start: Start) -> None:
+def test_reconnect_sends_what_was_not_written(start: Start) -> None:
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def script(connection: Connection) -> None:
@@ -141,13 +141,13 @@ def test_a_broken_stream_comes_back_with_what_was_not_written(start: Start) -> N
     assert component.state.accepted == 2
 
 
-def test_silence_is_tried_and_then_counts_as_dead(start: Start) -> None:
+def test_keepalive_without_an_answer_ends_the_stream(start: Start) -> None:
     component, _, _ = start(stay, keepalive=1.0)
     until(lambda: component.state.state == "waiting", 8)
     assert component.state.reason == "silent"
 
 
-def test_an_answered_keepalive_keeps_the_stream(start: Start) -> None:
+def test_keepalive_with_an_answer_keeps_the_stream(start: Start) -> None:
     pings: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def script(connection: Connection) -> None:

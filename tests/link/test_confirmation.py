@@ -14,7 +14,7 @@ from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Outbox
 
 
-def test_what_the_server_has_processed_is_confirmed(start: Start, tmp_path: Path) -> None:
+def test_confirmation_of_what_the_server_has_processed(start: Start, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "a.journal")
     component, recorder, _ = start(echo_pings, journal)
     for n in range(1000):
@@ -28,7 +28,7 @@ def test_what_the_server_has_processed_is_confirmed(start: Start, tmp_path: Path
     ("confirmations", "again"),
     [(0, "<message>1</message><message>2</message>"), (1, "<message>1</message><message>2</message>"), (2, "<message>2</message>")],
 )
-def test_a_stanza_is_given_up_at_the_second_confirmation_behind_it(start: Start, tmp_path: Path, confirmations: int, again: str) -> None:
+def test_second_confirmation_settles_a_stanza(start: Start, tmp_path: Path, confirmations: int, again: str) -> None:
     """A server that is killed between the two may have had it in memory alone."""
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -50,7 +50,7 @@ def test_a_stanza_is_given_up_at_the_second_confirmation_behind_it(start: Start,
     assert without_pings(heard.get(timeout=5)) == again
 
 
-def test_a_stop_waits_for_what_is_under_way(start: Start, tmp_path: Path) -> None:
+def test_stop_waits_for_confirmation(start: Start, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "a.journal")
     component, _, _ = start(echo_pings, journal)
     until(lambda: component.online)
@@ -59,7 +59,7 @@ def test_a_stop_waits_for_what_is_under_way(start: Start, tmp_path: Path) -> Non
     assert (len(component.outbox), len(journal)) == (0, 0)
 
 
-def test_a_stop_waits_no_longer_than_it_should(start: Start) -> None:
+def test_stop_waits_for_confirmation_a_bounded_time(start: Start) -> None:
     component, _, _ = start(stay)
     until(lambda: component.online)
     component.outbox.put([entry(b"<message/>")])
@@ -69,7 +69,7 @@ def test_a_stop_waits_no_longer_than_it_should(start: Start) -> None:
     assert len(component.outbox) == 1
 
 
-def test_what_was_not_confirmed_is_sent_again_in_order_but_no_iq(start: Start, tmp_path: Path) -> None:
+def test_resend_of_what_was_not_confirmed(start: Start, tmp_path: Path) -> None:
     heard: list[str] = []
 
     def script(connection: Connection) -> None:
@@ -91,7 +91,7 @@ def test_what_was_not_confirmed_is_sent_again_in_order_but_no_iq(start: Start, t
     ]
 
 
-def test_what_was_accepted_outlives_the_process(start: Start, tmp_path: Path) -> None:
+def test_outbox_outlives_the_process(start: Start, tmp_path: Path) -> None:
     """An outbox over the journal that another process left sends what it found, before all else."""
     left = Outbox(10, Journal(tmp_path / "a.journal"))
     left.put([entry(b"<message>1</message>"), entry(b"<iq/>", lasting=False), entry(b"<message>2</message>")])

@@ -58,20 +58,20 @@ FROM_ROOM = {
 
 
 @pytest.mark.parametrize("text", FROM_ROOM.values(), ids=list(FROM_ROOM))
-def test_a_room_is_answered_no_error(gateway: Gateway, network: Network, text: str) -> None:
+def test_occupant_answers_no_error_to_a_room(gateway: Gateway, network: Network, text: str) -> None:
     join(gateway, network)
     network.send(text, DOMAIN)
     assert network.silent(DOMAIN, ADMIN) == []
 
 
-def test_nothing_of_type_groupchat_is_answered_by_an_error(gateway: Gateway, network: Network) -> None:
+def test_groupchat_is_not_answered_by_an_error(gateway: Gateway, network: Network) -> None:
     """Not even before the address is known to be in the room: after a restart, say."""
     network.send(FROM_ROOM["groupchat"] + FROM_ROOM["subject"], DOMAIN)
     assert network.silent(DOMAIN, ADMIN) == []
 
 
 @pytest.mark.parametrize("sender", ["nurse@verona.example/x", "other@rooms.example/nurse", f"{ROOM}/nurse"])
-def test_others_hear_that_nobody_is_there(gateway: Gateway, network: Network, sender: str) -> None:
+def test_senders_outside_rooms_get_an_error(gateway: Gateway, network: Network, sender: str) -> None:
     if sender != f"{ROOM}/nurse":  # else nobody has entered the room
         join(gateway, network)
     network.send(f"<message from='{sender}' to='{GHOST}' type='chat' id='m'><body>x</body></message>", DOMAIN)
@@ -79,20 +79,20 @@ def test_others_hear_that_nobody_is_there(gateway: Gateway, network: Network, se
     assert (answer.get("id"), condition_of(answer).condition) == ("m", "service-unavailable")
 
 
-def test_a_request_is_answered_always(gateway: Gateway, network: Network) -> None:
+def test_iq_of_a_room_is_answered(gateway: Gateway, network: Network) -> None:
     """RFC 6120 §8.2.3; XEP-0410 takes this error for a sign of life."""
     join(gateway, network)
     network.send(f"<iq type='get' id='p' from='{ROOM}/nurse' to='{GHOST}/x'><ping xmlns='urn:xmpp:ping'/></iq>", DOMAIN)
     assert condition_of(network.next()).condition == "service-unavailable"
 
 
-def test_a_private_message_that_says_that_it_is_one(gateway: Gateway, network: Network) -> None:
+def test_marked_private_message_is_not_answered(gateway: Gateway, network: Network) -> None:
     """Nobody remembers who has joined after a process was killed, and the room would remove an occupant who answers with an error."""
     network.send(f"<message from='{ROOM}/nurse' to='{GHOST}/x' type='chat'><body>psst</body><x xmlns='{USER}'/></message>", DOMAIN)
     assert network.silent(DOMAIN, ADMIN) == []
 
 
-def test_an_invitation_to_nobody_is_answered(gateway: Gateway, network: Network) -> None:
+def test_invitation_to_nobody_is_answered(gateway: Gateway, network: Network) -> None:
     x = f"<x xmlns='{USER}'><invite from='tybalt@verona.example'/></x>"
     network.send(f"<message id='m' from='{ROOM}' to='{GHOST}'>{x}</message>", DOMAIN)
     assert condition_of(network.next()).condition == "service-unavailable"
@@ -103,7 +103,7 @@ def self_presence(nick: str) -> str:
     return f"<presence from='{ROOM}/{nick}' to='{GHOST}/x'>{x}</presence>"
 
 
-def test_who_has_entered_without_the_element(gateway: Gateway, network: Network) -> None:
+def test_occupant_that_entered_without_the_element(gateway: Gateway, network: Network) -> None:
     """Groupchat 1.0 (XEP-0045 §7.2.1): the room says that one is in."""
     send(gateway, f"<presence from='{GHOST}/x' to='{ROOM}/spook'/>")
     assert network.next().get("to") == f"{ROOM}/spook"
@@ -114,13 +114,13 @@ def test_who_has_entered_without_the_element(gateway: Gateway, network: Network)
     assert (left.get("to"), left.get("type")) == (f"{ROOM}/spook", "unavailable")
 
 
-def test_nobody_else_says_that_one_is_in(gateway: Gateway, network: Network) -> None:
+def test_occupancy_is_the_rooms_to_tell(gateway: Gateway, network: Network) -> None:
     network.send(self_presence("spook") + FROM_ROOM["private"], DOMAIN)
     assert condition_of(network.next()).condition == "service-unavailable"
     gateway.stop()
 
 
-def test_the_room_gives_another_nick(gateway: Gateway, network: Network) -> None:
+def test_occupant_with_another_nick(gateway: Gateway, network: Network) -> None:
     join(gateway, network)
     network.send(self_presence("spook 2"), DOMAIN)
     assert network.silent(DOMAIN, ADMIN) == []
@@ -143,14 +143,14 @@ def be_removed_by_an_old_room(gateway: Gateway, network: Network) -> None:
 
 
 @pytest.mark.parametrize("end", [leave, be_removed, be_removed_by_an_old_room])
-def test_who_is_not_in_the_room_any_more(gateway: Gateway, network: Network, end: Callable[[Gateway, Network], None]) -> None:
+def test_occupant_that_has_left(gateway: Gateway, network: Network, end: Callable[[Gateway, Network], None]) -> None:
     join(gateway, network)
     end(gateway, network)
     network.send(FROM_ROOM["private"], DOMAIN)
     assert condition_of(network.next()).condition == "service-unavailable"
 
 
-def test_a_stop_leaves_the_rooms(gateway: Gateway, network: Network) -> None:
+def test_stop_leaves_the_rooms(gateway: Gateway, network: Network) -> None:
     """Under the nick of now; and nobody else is told anything."""
     join(gateway, network)
     join(gateway, network, f"{ADMIN}/y", "attic@rooms.example")
@@ -165,7 +165,7 @@ def test_a_stop_leaves_the_rooms(gateway: Gateway, network: Network) -> None:
     }
 
 
-def test_an_address_without_an_account_stays_in_a_hosted_room(gateway: Gateway) -> None:
+def test_occupant_without_an_account_in_a_hosted_room(gateway: Gateway) -> None:
     room = f"hall@conference.{DOMAIN}"
     gateway.parts.accounts.register(parse_jid(f"nurse@{DOMAIN}"), "x")
     for sender in (f"nurse@{DOMAIN}/x", f"{GHOST}/x"):
@@ -176,7 +176,7 @@ def test_an_address_without_an_account_stays_in_a_hosted_room(gateway: Gateway) 
     assert [row[0] for row in gateway.parts.conference.occupants("hall")] == [f"nurse@{DOMAIN}/x", f"{GHOST}/x"]
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_occupancy_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(occupancy, "MAX_ADDRESSES", 10)
     rooms = Occupancy()
     for address in range(20):

@@ -39,7 +39,7 @@ def post(client: FlaskClient, user: str) -> Any:
     return client.post("/rest", json={"to": FAR, "body": "hi"}, headers=basic(user))
 
 
-def test_a_batch_leaves_room_for_others(client: FlaskClient) -> None:
+def test_outbox_share_of_a_batch(client: FlaskClient) -> None:
     lines = "\n".join(json.dumps({"to": FAR, "body": str(n)}) for n in range(20))
     response = client.post("/rest", data=lines, content_type="application/x-ndjson", headers=basic("juliet"))
     answers = [json.loads(line) for line in response.text.splitlines()]
@@ -52,13 +52,13 @@ def test_a_batch_leaves_room_for_others(client: FlaskClient) -> None:
     assert "outbox_share" not in post(client, "nurse").text
 
 
-def test_the_gateways_own_program_has_no_share(client: FlaskClient) -> None:
+def test_outbox_share_does_not_bound_the_administrators_program(client: FlaskClient) -> None:
     said = {"to": FAR, "body": "hi"}
     codes = [client.post("/rest", json=said, headers={"Authorization": TOKEN}).status_code for _ in range(9)]
     assert codes == [202] * 8 + [503]
 
 
-def test_others_are_not_held_up_by_a_full_share(client: FlaskClient) -> None:
+def test_full_outbox_share_does_not_delay_others(client: FlaskClient) -> None:
     """A turn of several senders, one of whom has no room left: the others go together all the same."""
     for _ in range(6):
         assert post(client, "juliet").status_code == 202
@@ -69,7 +69,7 @@ def test_others_are_not_held_up_by_a_full_share(client: FlaskClient) -> None:
     assert [getattr(result, "name", result) for result in results] == ["outbox-share", None, "outbox-share", None]
 
 
-def test_places_are_free_again(tmp_path: Path) -> None:
+def test_outbox_share_is_free_after_confirmation(tmp_path: Path) -> None:
     """Confirmed, refused, or of an iq that was written: whatever leaves the outbox leaves its sender's share."""
     outbox = Outbox(8, Journal(tmp_path / "j"), share=2)
     for _ in range(3):
@@ -91,7 +91,7 @@ def test_places_are_free_again(tmp_path: Path) -> None:
     outbox.close()
 
 
-def test_what_an_earlier_process_left_counts(tmp_path: Path) -> None:
+def test_outbox_share_counts_what_an_earlier_process_left(tmp_path: Path) -> None:
     before = Outbox(8, Journal(tmp_path / "j"), share=2)
     before.put([entry("a@b"), entry("a@b")])
     before.close()
@@ -102,7 +102,7 @@ def test_what_an_earlier_process_left_counts(tmp_path: Path) -> None:
     outbox.close()
 
 
-def test_a_queue_has_shares_too() -> None:
+def test_queue_share_of_a_keyed_pool() -> None:
     pool = KeyedPool("test", 1, 4, 3)
     assert [pool.submit("a", lambda: None) for _ in range(4)] == [True, True, True, False]
     assert [pool.submit("b", lambda: None) for _ in range(2)] == [True, False]

@@ -15,7 +15,7 @@ from xmpp_rest.link.errors import OutboxFull
 from xmpp_rest.link.outbox import Entry, Outbox
 
 
-def test_a_full_inbox_stops_reading_but_not_writing(start: Start) -> None:
+def test_full_inbound_queue_stops_reading_but_not_writing(start: Start) -> None:
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def script(connection: Connection) -> None:
@@ -38,7 +38,7 @@ def test_a_full_inbox_stops_reading_but_not_writing(start: Start) -> None:
     assert recorder.stanzas.get(timeout=5).tag == "message"
 
 
-def test_order_is_kept_through_a_slow_reader(start: Start) -> None:
+def test_outbox_order_with_a_slow_reader(start: Start) -> None:
     """More than the socket's buffers hold: writes are partial, and nothing may be mixed or lost."""
     bodies: list[str] = []
 
@@ -80,7 +80,7 @@ class Delayed(Outbox):
         return burst
 
 
-def test_nothing_is_taken_for_a_stream_that_has_just_ended(start: Start) -> None:
+def test_outbox_is_not_taken_for_an_ended_stream(start: Start) -> None:
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
     over = threading.Event()
 
@@ -104,7 +104,7 @@ def test_nothing_is_taken_for_a_stream_that_has_just_ended(start: Start) -> None
     assert heard.get(timeout=5) == "<message>kept</message>"
 
 
-def test_what_is_put_while_the_thread_of_the_stream_writes_is_not_left_until_its_next_look(start: Start) -> None:
+def test_stanza_put_during_a_write_is_written_at_once(start: Start) -> None:
     heard: queue.SimpleQueue[float] = queue.SimpleQueue()
 
     def script(connection: Connection) -> None:
@@ -133,7 +133,7 @@ def test_what_is_put_while_the_thread_of_the_stream_writes_is_not_left_until_its
     assert heard.get(timeout=5) - began < 0.5
 
 
-def test_the_outbox_is_bounded(start: Start) -> None:
+def test_outbox_is_bounded(start: Start) -> None:
     component, _, _ = start(nothing, outbox_size=2)
     component.outbox.put([entry(b"1")])
     component.outbox.put([entry(b"2")])
@@ -141,7 +141,7 @@ def test_the_outbox_is_bounded(start: Start) -> None:
         component.outbox.put([entry(b"3")])
 
 
-def test_a_stop_closes_the_stream(start: Start) -> None:
+def test_stop_closes_the_stream(start: Start) -> None:
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def script(connection: Connection) -> None:
@@ -157,7 +157,7 @@ def test_a_stop_closes_the_stream(start: Start) -> None:
     assert component.state.state == "stopped"
 
 
-def test_nothing_follows_the_closing_tag(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_after_the_closing_tag(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def script(connection: Connection) -> None:

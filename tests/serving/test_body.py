@@ -45,7 +45,7 @@ def rest(sock: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize(("body", "reader"), CASES, ids=IDS)
-def test_the_body_comes_with_the_head(server: Server, body: str, reader: str) -> None:
+def test_request_body_with_the_head(server: Server, body: str, reader: str) -> None:
     sent, end = request(body, reader)
     with server.connect() as sock:
         for _ in range(3):
@@ -54,7 +54,7 @@ def test_the_body_comes_with_the_head(server: Server, body: str, reader: str) ->
 
 
 @pytest.mark.parametrize(("body", "reader"), CASES, ids=IDS)
-def test_the_body_comes_late_and_in_pieces(server: Server, body: str, reader: str) -> None:
+def test_request_body_in_pieces(server: Server, body: str, reader: str) -> None:
     sent, end = request(body, reader)
     with server.connect() as sock:
         for cut in (sent.index(b"\r\n\r\n") + 4, len(sent) - 9, len(sent) - 1):
@@ -64,7 +64,7 @@ def test_the_body_comes_late_and_in_pieces(server: Server, body: str, reader: st
             assert answer(sock, end).count(b"HTTP/1.1 ") == 1
 
 
-def test_all_of_them_pipelined(server: Server) -> None:
+def test_pipelined_request_bodies(server: Server) -> None:
     requests = [request(*case) for case in CASES]
     with server.connect() as sock:
         sock.sendall(b"".join(sent for sent, _ in requests) + b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -76,7 +76,7 @@ def test_all_of_them_pipelined(server: Server) -> None:
         assert before.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_body_that_nobody_reads_leaves_the_application_its_time(server: Server) -> None:
+def test_unread_request_body_does_not_limit_the_application(server: Server) -> None:
     with server.connect() as sock:
         for _ in range(2):
             sock.sendall(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
@@ -84,7 +84,7 @@ def test_a_body_that_nobody_reads_leaves_the_application_its_time(server: Server
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 400000", b"Transfer-Encoding: chunked\r\n\r\n61a80"], ids=["length", "chunk"])
-def test_a_body_that_keeps_coming_may_take_longer_than_one_that_does_not(server: Server, head: bytes) -> None:
+def test_request_body_deadline_moves_with_the_bytes(server: Server, head: bytes) -> None:
     with server.connect() as sock:
         started = time.monotonic()
         sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n" + head + (b"\r\n" if b"chunked" in head else b"\r\n\r\n"))
@@ -98,7 +98,7 @@ def test_a_body_that_keeps_coming_may_take_longer_than_one_that_does_not(server:
 
 
 @pytest.mark.parametrize("more", [b"Content-Length: 9\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf"])
-def test_a_body_that_breaks_off_is_followed_by_nothing(server: Server, more: bytes) -> None:
+def test_broken_request_body_ends_the_connection(server: Server, more: bytes) -> None:
     with server.connect() as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n" + more)
         time.sleep(0.1)
@@ -107,7 +107,7 @@ def test_a_body_that_breaks_off_is_followed_by_nothing(server: Server, more: byt
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_chunk_that_is_none_ends_the_connection(server: Server, reader: str) -> None:
+def test_invalid_chunk_ends_the_connection(server: Server, reader: str) -> None:
     path = READERS[reader][0].encode()
     with server.connect() as sock:
         sock.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" % path + TEXT)

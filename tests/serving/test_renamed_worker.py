@@ -13,7 +13,7 @@ from xmpp_rest.config.load import load_settings
 OLD, NEW = "xmpp_rest.http.worker.Worker", "xmpp_rest.serving.worker.Worker"
 
 
-def test_the_old_worker_class_serves(tmp_path: Path) -> None:
+def test_earlier_worker_class_serves(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path, 5347, {"server": {"worker_class": OLD, "workers": 1}, "link": {"kind": "none"}})
     gateway.start()
     try:
@@ -30,7 +30,7 @@ def test_the_old_worker_class_serves(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("written", "notices"), [(OLD, 1), (NEW, 0), ("gthread", 0)])
-def test_the_worker_class_in_the_environment(written: str, notices: int) -> None:
+def test_worker_class_in_the_environment(written: str, notices: int) -> None:
     settings = load_settings(None, {"XMPP_REST_SERVER_WORKER_CLASS": written})
     assert settings.server.worker_class == (NEW if written == OLD else written)
     assert len(settings.notices) == notices

@@ -36,7 +36,7 @@ def silent(client: socket.socket) -> bool:
     return False
 
 
-def test_the_head_waits_for_the_body(pair: Pair) -> None:
+def test_socket_sends_head_and_body_together(pair: Pair) -> None:
     ours, client = pair
     ours.hold()
     ours.sendall(b"head\r\n\r\n")
@@ -47,7 +47,7 @@ def test_the_head_waits_for_the_body(pair: Pair) -> None:
     assert client.recv(100) == b"more"
 
 
-def test_a_head_alone_goes_with_the_flush(pair: Pair) -> None:
+def test_socket_flushes_a_head_alone(pair: Pair) -> None:
     ours, client = pair
     ours.hold()
     ours.sendall(b"head")
@@ -57,7 +57,7 @@ def test_a_head_alone_goes_with_the_flush(pair: Pair) -> None:
     assert silent(client)
 
 
-def test_a_file_follows_the_head(pair: Pair) -> None:
+def test_socket_sends_a_file_after_the_head(pair: Pair) -> None:
     ours, client = pair
     ours.hold()
     ours.sendall(b"head ")
@@ -71,7 +71,7 @@ def test_a_file_follows_the_head(pair: Pair) -> None:
     assert data == b"head file"
 
 
-def test_the_next_request_is_waited_for_a_moment(pair: Pair) -> None:
+def test_socket_waits_a_moment_for_the_next_request(pair: Pair) -> None:
     ours, client = pair
     started = time.monotonic()
     assert ours.next_request(100) is None
@@ -82,7 +82,7 @@ def test_the_next_request_is_waited_for_a_moment(pair: Pair) -> None:
     assert ours.next_request(100) == b""
 
 
-def test_a_request_that_has_begun_is_waited_for(pair: Pair) -> None:
+def test_socket_waits_for_the_rest_of_a_request(pair: Pair) -> None:
     ours, client = pair
     later = threading.Timer(0.3, client.sendall, (b"late",))
     later.start()
@@ -90,7 +90,7 @@ def test_a_request_that_has_begun_is_waited_for(pair: Pair) -> None:
     later.join()
 
 
-def test_a_deadline_wakes_who_waits(pair: Pair) -> None:
+def test_socket_shut_down_wakes_the_reader(pair: Pair) -> None:
     ours, _ = pair
     later = threading.Timer(0.3, ours.shutdown, (socket.SHUT_RDWR,))
     later.start()
@@ -99,21 +99,21 @@ def test_a_deadline_wakes_who_waits(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, 0.2])
-def test_who_does_not_read_is_gone(pair: Pair, timeout: float | None) -> None:
+def test_socket_write_timeout(pair: Pair, timeout: float | None) -> None:
     ours, _ = pair
     ours.settimeout(timeout)
     with pytest.raises(ConnectionResetError, match="too long to read"):
         ours.sendall(b"x" * 10_000_000)
 
 
-def test_who_does_not_send_within_a_timeout_is_gone(pair: Pair) -> None:
+def test_socket_read_timeout(pair: Pair) -> None:
     ours, _ = pair
     ours.settimeout(0.1)
     with pytest.raises(ConnectionResetError, match="too long to send"):
         ours.recv(100)
 
 
-def test_a_socket_that_must_not_block_does_not(pair: Pair) -> None:
+def test_nonblocking_socket_does_not_block(pair: Pair) -> None:
     ours, _ = pair
     ours.setblocking(False)
     with pytest.raises(BlockingIOError):

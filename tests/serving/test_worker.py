@@ -33,7 +33,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("sent", SLOW.values(), ids=list(SLOW))
-def test_slow_clients_give_their_threads_back(server: Server, sent: bytes) -> None:
+def test_slow_clients_hold_no_thread(server: Server, sent: bytes) -> None:
     slow = [server.connect() for _ in range(THREADS)]
     for sock in slow:
         sock.sendall(sent)
@@ -46,7 +46,7 @@ def test_slow_clients_give_their_threads_back(server: Server, sent: bytes) -> No
         sock.close()
 
 
-def test_a_body_drop_by_drop_is_cut_off(server: Server) -> None:
+def test_slow_request_body_is_cut_off(server: Server) -> None:
     with server.connect() as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
         started = time.monotonic()
@@ -57,7 +57,7 @@ def test_a_body_drop_by_drop_is_cut_off(server: Server) -> None:
         assert time.monotonic() - started < 4
 
 
-def test_an_unread_answer_gives_its_thread_back(server: Server) -> None:
+def test_unread_answer_holds_no_thread(server: Server) -> None:
     """All threads write to clients that do not read: each gives up by itself after IO_SECONDS, and serves the next."""
     slow = [server.connect() for _ in range(THREADS)]
     for sock in slow:
@@ -86,7 +86,7 @@ def test_lingering_clients_do_not_stop_the_accept_loop(server: Server) -> None:
         sock.close()
 
 
-def test_a_large_body_comes_whole(server: Server) -> None:
+def test_large_request_body(server: Server) -> None:
     for head in (b"Content-Length: 3000000", b"Transfer-Encoding: chunked"):
         body = b"x" * 3_000_000
         if b"chunked" in head:
@@ -96,14 +96,14 @@ def test_a_large_body_comes_whole(server: Server) -> None:
             assert answer(sock, b"3000000")
 
 
-def test_a_connection_outlives_a_body_that_nobody_reads(server: Server) -> None:
+def test_keep_alive_after_an_unread_body(server: Server) -> None:
     with server.connect() as sock:
         for _ in range(3):
             sock.sendall(b"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000)
             assert b" 403 " in answer(sock, b"no")
 
 
-def test_requests_one_after_the_other_and_pipelined(server: Server) -> None:
+def test_keep_alive_and_pipelining(server: Server) -> None:
     request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
     with server.connect() as sock:
         for _ in range(50):
@@ -118,7 +118,7 @@ def test_requests_one_after_the_other_and_pipelined(server: Server) -> None:
         answer(sock, b"\r\n\r\n3")
 
 
-def test_a_kept_alive_connection_does_not_hold_its_thread_when_others_wait(server: Server) -> None:
+def test_idle_keep_alive_holds_no_thread(server: Server) -> None:
     held = [server.connect() for _ in range(THREADS * 2)]
     for sock in held:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -147,7 +147,7 @@ def test_graceful_shutdown_ends_streams(tmp_path: Path) -> None:
 SECURE = b"GET /seen HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n\r\n"
 
 
-def test_the_scheme_is_that_of_each_request(server: Server) -> None:
+def test_scheme_of_each_request(server: Server) -> None:
     with server.connect() as sock:
         for sent, end in ((SECURE, b"https -"), (SECURE, b"https -"), (SECURE.replace(b"https", b"http"), b"http -")):
             sock.sendall(sent)
@@ -157,7 +157,7 @@ def test_the_scheme_is_that_of_each_request(server: Server) -> None:
             answer(sock, b"\r\n\r\nhttp " + number)
 
 
-def test_settings_hold_for_every_request(tmp_path: Path) -> None:
+def test_gunicorn_settings_hold_for_every_request(tmp_path: Path) -> None:
     server = Server(tmp_path, "--limit-request-fields", "20", "--forwarded-allow-ips", "192.0.2.1")
     with server.connect() as sock:
         for _ in range(2):
@@ -169,7 +169,7 @@ def test_settings_hold_for_every_request(tmp_path: Path) -> None:
     server.log.close()
 
 
-def test_the_reaper_survives_what_nobody_foresaw(tmp_path: Path) -> None:
+def test_reaper_survives_an_exception(tmp_path: Path) -> None:
     server = Server(tmp_path)
     slow: list[socket.socket] = []
     try:
@@ -188,7 +188,7 @@ def test_the_reaper_survives_what_nobody_foresaw(tmp_path: Path) -> None:
         server.log.close()
 
 
-def test_without_descriptors_it_waits_and_goes_on(tmp_path: Path) -> None:
+def test_worker_without_descriptors_waits_and_goes_on(tmp_path: Path) -> None:
     server = Server(tmp_path, files=48)
     crowd: list[socket.socket] = []
     try:

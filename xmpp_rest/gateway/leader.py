@@ -10,7 +10,7 @@ from typing import Any
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.link.intake import Intake
+from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.processes.on_leader import on_leader
@@ -27,7 +27,7 @@ class Leader:
     def __init__(
         self,
         uplink: Uplink | None,
-        intake: Intake,
+        inbound: InboundQueue,
         callbacks: Callbacks,
         conference: Conference | None,
         router: Router,
@@ -35,7 +35,7 @@ class Leader:
         remote: Remote,
     ) -> None:
         self._uplink = uplink
-        self._intake = intake
+        self._inbound = inbound
         self._callbacks = callbacks
         self._conference = conference
         self._router = router
@@ -52,8 +52,8 @@ class Leader:
         queues = [queue.start for queue in self._callbacks.queues.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
         if self._uplink is None:
-            return [self._intake.start, *queues, *vacancy]
-        return [partial(self._uplink.open, self._intake), self._intake.start, *queues, self._uplink.start, *vacancy]
+            return [self._inbound.start, *queues, *vacancy]
+        return [partial(self._uplink.open, self._inbound), self._inbound.start, *queues, self._uplink.start, *vacancy]
 
     def _take_role(self, leads: bool) -> None:
         if leads:
@@ -93,5 +93,5 @@ class Leader:
             self._conference.vacancy.stop()
         if self._uplink:
             self._uplink.stop()
-        self._intake.stop()
+        self._inbound.stop()
         self._callbacks.stop()

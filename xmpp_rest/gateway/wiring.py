@@ -17,7 +17,7 @@ from xmpp_rest.gateway.log_level import set_level
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.link.intake import Intake
+from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
@@ -83,7 +83,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     uplink = Uplink(domains, settings.link, data_dir / "outbox", outcomes.progress) if settings.link.kind == "component" else None
     pending = Pending(settings.rest.iq_waiting)
     router = Router(frozenset(domains), pending, remote, uplink, frozenset(domains[1:]), (outcomes.observe,), incidents)
-    intake = Intake(router, settings.link.inbox_size, incidents)
+    inbound = InboundQueue(router, settings.link.inbox_size, incidents)
 
     roster = Roster(driver)
     lists, blocks = PrivacyLists(driver, remote), BlockLists(driver, remote)
@@ -133,7 +133,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     jobs = Jobs(driver, domain)
     Unregistration(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)
 
-    leader = Leader(uplink, intake, callbacks, conference, router, incidents, remote)
+    leader = Leader(uplink, inbound, callbacks, conference, router, incidents, remote)
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("lift", authenticator.unban)

@@ -125,7 +125,7 @@ class Component:
         """One stream from connecting to its end. Raises LinkDown; returns when the component is stopped."""
         s = self._settings
         server = (s.host, s.port)
-        transport = Transport(s, self.outbox, self._events.congested, self._behind)
+        transport = Transport(s, self.outbox, self._events.congested, self._due_ping)
         self._transport = transport
         try:
             component = log_in(self.domain, s.secret, server, transport)
@@ -184,7 +184,7 @@ class Component:
             transport.send(self._new_ping(now))
         transport.wake()
 
-    def _behind(self) -> bytes:
+    def _due_ping(self) -> bytes:
         """The same iq for the thread that writes stanzas, if one is due; otherwise the thread of the stream sends it in time."""
         if self._ping or not self.outbox.unsettled:
             return b""

@@ -1,4 +1,4 @@
-"""Believes the forwarding fields of the proxies that are configured, and of nobody else (RFC 7239 §8.1)."""
+"""Believes the forwarding fields of the configured proxies alone (RFC 7239 §8.1)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class TrustedProxies:
     """WSGI: X-Forwarded-For, -Proto and -Host count if the peer is in one of `networks`, and as far as `count` proxies wrote them."""
 
     def __init__(self, app: WSGI, count: int, networks: Sequence[Network], ignored: Callable[[str], None]) -> None:
-        """`ignored` is told the address of who sends such a field and is not believed."""
+        """`ignored` is called with the address of a client that sends such a field and is not believed."""
         self._ignored = ignored
         self._app = app
-        self._behind = ProxyFix(app, x_for=count, x_proto=count, x_host=count)
+        self._proxied = ProxyFix(app, x_for=count, x_proto=count, x_host=count)
         self._networks = networks
         self._is_proxy = lru_cache(maxsize=1024)(self._look)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         peer = environ.get("REMOTE_ADDR", "")
         if self._is_proxy(peer):
-            return self._behind(environ, start_response)
+            return self._proxied(environ, start_response)
         if "HTTP_X_FORWARDED_FOR" in environ:
             self._ignored(peer)
         return self._app(environ, start_response)

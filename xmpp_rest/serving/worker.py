@@ -2,8 +2,7 @@
 
 gunicorn 27's own gives a connection a thread as soon as a byte has come, and waits for the rest without end; it closes gracefully in
 the loop that accepts, up to two seconds each. Here every request has a deadline for its head and one for its body, an unread answer too,
-and closing is the business of a thread of its own. This leans on gunicorn's internals: its version is pinned, and tests/http hold them:
-test_worker.py, test_request_body.py and test_request_parser.py.
+and closing is the business of a thread of its own. This leans on gunicorn's internals: its version is pinned, and tests/serving hold them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from xmpp_rest.protocol.percent import lower_hex
 
 
 class _Bounded(io.RawIOBase):
-    """What a socket receives, until the time is over that its timeout gave for one read: drop by drop is no way to hold a thread."""
+    """What a socket receives, until the time is over that its timeout gave for one read: a slow sender must not hold a thread."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected

@@ -1,7 +1,7 @@
 """The queue of stanzas for one callback's URL, a `[callback.NAME]` section.
 
 A stanza of a hosted sender is on disk when `take` returns, for the sender is told that it is kept. One that came on the link is written
-down by a thread of its own a few milliseconds later, with all that came meanwhile: nobody was told anything, and the link goes on.
+down by a thread of its own a few milliseconds later, with all that came meanwhile: its sender was told nothing yet, and the link goes on.
 """
 
 from __future__ import annotations

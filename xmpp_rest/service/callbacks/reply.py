@@ -49,7 +49,7 @@ def wants_receipt(stanza: Element) -> bool:
 def is_announcement(stanza: Element) -> bool:
     """Whether a room or a node sends it to many recipients, who are not expected to answer.
 
-    Nothing is answered by itself: an empty reply would come back as the next announcement, and a room removes who sends it errors.
+    No answer is made up: an empty reply would come back as the next announcement, and rooms remove an occupant that sends errors.
     """
     if stanza.tag == "iq":
         return False

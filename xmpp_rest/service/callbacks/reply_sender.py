@@ -36,7 +36,7 @@ class ReplySender:
         self._reports = reports
 
     def pause(self, delivery: Delivery, *, is_empty: bool) -> float:
-        """Seconds until the sender may be answered; an iq's answer is answered by nobody, so it goes at once."""
+        """Seconds until the sender may be answered; an iq's answer is never answered, so it goes at once."""
         if delivery.stanza.tag == "iq":
             return 0.0
         pause = self._guard.wait(delivery.to, delivery.sender)

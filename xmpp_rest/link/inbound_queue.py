@@ -35,7 +35,7 @@ class Item(NamedTuple):
     size: int = 0
 
 
-class Intake:
+class InboundQueue:
     """The Events of all streams. One thread hands stanzas to the router; `start()` and `stop()` are called by the Gateway."""
 
     def __init__(self, router: Router, size: int, incidents: Incidents) -> None:
@@ -45,7 +45,7 @@ class Intake:
         self._inbox: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._bytes = 0  # of what is in the inbox, and of what is being handled
         self._counting = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="inbound", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
