@@ -17,7 +17,7 @@ STATUS = Permission("status", ("server",))
 
 
 @pytest.mark.parametrize(
-    ("asker", "asked", "allowed"),
+    ("principal", "asked", "allowed"),
     [
         (ADMIN, LIST, True),
         (ADMIN, STATUS, True),
@@ -34,15 +34,15 @@ STATUS = Permission("status", ("server",))
         (ORDINARY._replace(scopes=TOKEN), STATUS, False),
     ],
 )
-def test_the_default(asker: Principal, asked: Permission, allowed: bool) -> None:
-    assert Rights(HERE).allow(asker, asked, HTTP) is allowed
+def test_the_default(principal: Principal, asked: Permission, allowed: bool) -> None:
+    assert Rights(HERE).allow(principal, asked, HTTP) is allowed
 
 
 OPEN = Rule("open", ("all",), ("status", "[tag:accounts]", "!register"))
 
 
 @pytest.mark.parametrize(
-    ("rule", "asker", "asked", "front_end", "allowed"),
+    ("rule", "principal", "asked", "front_end", "allowed"),
     [
         (OPEN, NOBODY, STATUS, HTTP, True),
         (OPEN, ORDINARY, STATUS, HTTP, True),
@@ -77,8 +77,8 @@ OPEN = Rule("open", ("all",), ("status", "[tag:accounts]", "!register"))
         (Rule("x", ("all",), ("*",), (COMMAND_LINE,)), NOBODY, STATUS, COMMAND_LINE, True),
     ],
 )
-def test_rules(rule: Rule, asker: Principal, asked: Permission, front_end: str, allowed: bool) -> None:
-    assert Rights(HERE, with_defaults([rule])).allow(asker, asked, front_end) is allowed
+def test_rules(rule: Rule, principal: Principal, asked: Permission, front_end: str, allowed: bool) -> None:
+    assert Rights(HERE, with_defaults([rule])).allow(principal, asked, front_end) is allowed
 
 
 def test_a_rule_in_place_of_a_default() -> None:
@@ -87,9 +87,9 @@ def test_a_rule_in_place_of_a_default() -> None:
     assert not rights.allow(ADMIN, LIST, HTTP)
 
 
-@pytest.mark.parametrize(("asker", "asked"), [(NOBODY, LIST._replace(host=THERE)), (NOBODY, Permission("stop", ())), (ORDINARY, STATUS), (ADMIN, LIST)])
-def test_the_command_line_may_everything(asker: Principal, asked: Permission) -> None:
-    assert Rights(HERE).allow(asker, asked, COMMAND_LINE)
+@pytest.mark.parametrize(("principal", "asked"), [(NOBODY, LIST._replace(host=THERE)), (NOBODY, Permission("stop", ())), (ORDINARY, STATUS), (ADMIN, LIST)])
+def test_the_command_line_may_everything(principal: Principal, asked: Permission) -> None:
+    assert Rights(HERE).allow(principal, asked, COMMAND_LINE)
 
 
 def test_an_account_at_the_command_line_administers_nothing() -> None:

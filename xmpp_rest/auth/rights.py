@@ -19,7 +19,7 @@ COMMAND_LINE = "ejabberd_ctl"
 
 
 class Principal(NamedTuple):
-    """Who asks. `jid` is None for an anonymous caller; `scopes` are those of a token, None without one; `address` is the client's."""
+    """The caller of a command. `jid`: None for an anonymous one; `scopes`: those of a token, None without one; `address`: the client's."""
 
     jid: JID | None = None
     admin: bool = False
@@ -28,7 +28,7 @@ class Principal(NamedTuple):
 
 
 class Permission(NamedTuple):
-    """What for: a command with its tags, and the domain it would work on, if it works on one."""
+    """What a caller needs: a command with its tags, and the domain it would work on, if it works on one."""
 
     name: str
     tags: Collection[str]
@@ -36,20 +36,20 @@ class Permission(NamedTuple):
 
 
 WHO: Mapping[str, Callable[[Principal], bool]] = {
-    "admin": lambda asker: asker.admin,
-    "account": lambda asker: asker.jid is not None,
-    "anonymous": lambda asker: asker.jid is None,
+    "admin": lambda principal: principal.admin,
+    "account": lambda principal: principal.jid is not None,
+    "anonymous": lambda principal: principal.jid is None,
     "all": lambda _: True,
 }
 
 
-def _is_one(who: str, asker: Principal) -> bool:
+def _is_one(who: str, principal: Principal) -> bool:
     """Whether the caller is one of `who`: a word of WHO, an address with globs, or a network."""
     if who in WHO:
-        return WHO[who](asker)
+        return WHO[who](principal)
     if "@" in who:
-        return asker.jid is not None and fnmatchcase(str(asker.jid.bare), who.lower())
-    return _is_in(asker.address, who)
+        return principal.jid is not None and fnmatchcase(str(principal.jid.bare), who.lower())
+    return _is_in(principal.address, who)
 
 
 @lru_cache(maxsize=4096)
@@ -76,22 +76,22 @@ class Rule:
     via: tuple[str, ...] = ()
     scopes: frozenset[str] = frozenset()
 
-    def opens(self, asker: Principal, asked: Permission, front_end: str) -> bool:
+    def opens(self, principal: Principal, permission: Permission, front_end: str) -> bool:
         here = not self.via or front_end in self.via
-        return here and self._is_for(asker) and any(_is_one(w, asker) for w in self.who) and self._names(asked)
+        return here and self._is_for(principal) and any(_is_one(w, principal) for w in self.who) and self._names(permission)
 
-    def _is_for(self, asker: Principal) -> bool:
-        return not self.scopes if asker.scopes is None else not self.scopes.isdisjoint(asker.scopes)
+    def _is_for(self, principal: Principal) -> bool:
+        return not self.scopes if principal.scopes is None else not self.scopes.isdisjoint(principal.scopes)
 
-    def _names(self, asked: Permission) -> bool:
-        added = any(_matches(w, asked) for w in self.what if not w.startswith("!"))
-        return added and not any(_matches(w[1:], asked) for w in self.what if w.startswith("!"))
+    def _names(self, permission: Permission) -> bool:
+        added = any(_matches(w, permission) for w in self.what if not w.startswith("!"))
+        return added and not any(_matches(w[1:], permission) for w in self.what if w.startswith("!"))
 
 
-def _matches(what: str, asked: Permission) -> bool:
+def _matches(what: str, permission: Permission) -> bool:
     if what.startswith("[tag:") and what.endswith("]"):
-        return what[5:-1] in asked.tags
-    return what in ("*", asked.name)
+        return what[5:-1] in permission.tags
+    return what in ("*", permission.name)
 
 
 DEFAULTS = (
@@ -115,15 +115,15 @@ class Rights:
         self._domain = domain
         self._rules = tuple(rules)
 
-    def allow(self, asker: Principal, asked: Permission, front_end: str) -> bool:
+    def allow(self, principal: Principal, permission: Permission, front_end: str) -> bool:
         """Whether a rule opens the command, and the domain that it works on is the caller's to administer."""
-        if asker.jid is not None and asked.host is not None and not self._administers(asker, asked.host):
+        if principal.jid is not None and permission.host is not None and not self._administers(principal, permission.host):
             return False
-        return any(rule.opens(asker, asked, front_end) for rule in self._rules)
+        return any(rule.opens(principal, permission, front_end) for rule in self._rules)
 
-    def _administers(self, asker: Principal, host: str) -> bool:
+    def _administers(self, principal: Principal, host: str) -> bool:
         try:
-            return asker.admin and nameprep(host) == self._domain
+            return principal.admin and nameprep(host) == self._domain
         except PrepError:
             return False
 

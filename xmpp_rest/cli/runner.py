@@ -11,7 +11,7 @@ from xmpp_rest.api.commands import errors, registry
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.errors import CommandFailure
 from xmpp_rest.api.commands.registry import Command, Registry
-from xmpp_rest.api.commands.resource import asked
+from xmpp_rest.api.commands.resource import permission_for
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.types import ListOf, TupleOf, Type
 from xmpp_rest.auth.caller import Caller
@@ -36,31 +36,31 @@ class Runner:
     def run(self, name: str, version: int | None, words: Sequence[str], auth: Sequence[str] | None) -> Printed:
         """Run one command; `auth`: user, host and password of the account that runs it, if any."""
         number = self._registry.newest if version is None else min(version, self._registry.newest)
-        asker: Principal | None = None
+        principal: Principal | None = None
         target = name if version is None else f"{name}/v{version}"
         try:
             offer = self._registry.find(name, number)
         except CommandFailure as e:
             return Printed(FAILED, f"Error: {e.body}\n")
         try:
-            asker = self._asker(auth)
-            printed = self._call(offer, number, words, asker)
+            principal = self._principal(auth)
+            printed = self._call(offer, number, words, principal)
         except WrongNumber as e:
             return Printed(WRONG_USAGE, f"Error: {e}\n")
         except CommandFailure as e:
-            record(asker, PLACE, target, self._for_audit(offer, words), e.status)
+            record(principal, PLACE, target, self._for_audit(offer, words), e.status)
             return of_failure(e, offer.definition.result.type)
-        record(asker, PLACE, target, self._for_audit(offer, words), 200)
+        record(principal, PLACE, target, self._for_audit(offer, words), 200)
         return printed
 
     def run_line(self, name: str, version: int | None, words: list[str], auth: list[str] | None) -> list[Any]:
         """`run` in the leader, for the command line; the result is JSON."""
         return list(self.run(name, version, words, auth))
 
-    def _call(self, offer: Command, version: int, words: Sequence[str], asker: Principal) -> Printed:
+    def _call(self, offer: Command, version: int, words: Sequence[str], principal: Principal) -> Printed:
         definition = offer.definition
         arguments = values(definition, words)
-        if not rights_of(self._services.gateway.settings).allow(asker, asked(definition, arguments), COMMAND_LINE):
+        if not rights_of(self._services.gateway.settings).allow(principal, permission_for(definition, arguments), COMMAND_LINE):
             raise errors.forbidden()
         try:
             return of_result(offer.run(self._services, *arguments.values()), definition, version)
@@ -75,7 +75,7 @@ class Runner:
             log.exception("%s failed", definition.name)
             raise errors.internal_error() from e
 
-    def _asker(self, auth: Sequence[str] | None) -> Principal:
+    def _principal(self, auth: Sequence[str] | None) -> Principal:
         """The caller: a user who can read the data folder may do everything; with `auth`, what that account may. Raises CommandFailure."""
         if auth is None:
             return Principal()

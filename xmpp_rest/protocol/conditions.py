@@ -83,7 +83,7 @@ _PHRASES = {413: "Payload Too Large", 414: "URI Too Long", 416: "Range Not Satis
 # RFC 9110 renamed some phrases; Prosody writes these, and those of Python differ between versions.
 
 
-def reason_phrase(status: int) -> str:
+def prosody_phrase(status: int) -> str:
     """The registered phrase of an HTTP status, or `Unassigned` (as mod_rest writes it)."""
     if phrase := _PHRASES.get(status):
         return phrase
@@ -96,4 +96,4 @@ def reason_phrase(status: int) -> str:
 def error_of_status(status: int) -> StanzaError:
     """The stanza error for an HTTP answer of `status` (rest-api §12); undefined-condition if it is not in the table."""
     kind, condition = _FROM_HTTP.get(status, ("cancel", "undefined-condition"))
-    return StanzaError(kind, condition, f"{status} {reason_phrase(status)}")
+    return StanzaError(kind, condition, f"{status} {prosody_phrase(status)}")

@@ -19,9 +19,9 @@ MAX_DEPTH = 8
 log = logging.getLogger("xmpp_rest.commands")
 
 
-def record(asker: Principal | None, address: str, target: str, given: Iterable[tuple[str, Any]], status: int) -> None:
-    """Log one call; `asker` is None where it was not found out."""
-    who = "unknown" if asker is None else str(asker.jid or "anonymous")
+def record(principal: Principal | None, address: str, target: str, given: Iterable[tuple[str, Any]], status: int) -> None:
+    """Log one call; `principal` is None where it was not found out."""
+    who = "unknown" if principal is None else str(principal.jid or "anonymous")
     arguments = list(islice(given, MAX_ARGUMENTS))
     if any(name == "option" and str(value) in SECRETS for name, value in arguments):  # change_room_option, of a room's password
         arguments = [(name, HIDDEN if name == "value" else value) for name, value in arguments]

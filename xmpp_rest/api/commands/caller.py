@@ -12,7 +12,7 @@ from xmpp_rest.auth.scopes import Use
 TOKEN = "Bearer"  # COMPAT ejabberd: in another spelling a wrong token is answered as an unknown scheme  # noqa: S105
 
 
-def asker(services: Services, field: str | None, address: str) -> Principal:
+def principal_of(services: Services, field: str | None, address: str) -> Principal:
     """The caller whom the Authorization field proves; anonymous without one. Raises CommandFailure for credentials that are wrong."""
     if field is None:
         return Principal(address=address)

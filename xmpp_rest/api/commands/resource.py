@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from xmpp_rest.api.commands import errors
 from xmpp_rest.api.commands.arguments import Given, about_arguments, take
 from xmpp_rest.api.commands.body import read_json, read_query
-from xmpp_rest.api.commands.caller import asker
+from xmpp_rest.api.commands.caller import principal_of
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.fitting import best, fits
 from xmpp_rest.api.commands.harmless import READS
@@ -45,7 +45,7 @@ class Call(Resource):
     )
     target: Target
     given: Given
-    asker: Principal | None = None
+    principal: Principal | None = None
     offer: Command
     version: int  # of the API: how the result looks
     values: dict[str, Any]
@@ -92,7 +92,7 @@ class Call(Resource):
             # COMPAT ejabberd: before credentials are looked at
             raise errors.unknown_name(self.target.name, [*self.registry.names, *NEIGHBOURS])
         self._require_no_foreign_page()
-        self.asker = asker(self.services, self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
+        self.principal = principal_of(self.services, self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
         return True
 
     def _require_no_foreign_page(self) -> None:
@@ -113,21 +113,21 @@ class Call(Resource):
             self.values = take(definition, self.given)
         except errors.CommandFailure as e:
             raise e.explained(about_arguments(definition, self.given)) from e
-        asker, wanted = self.asker or Principal(), asked(definition, self.values)
-        if not rights_of(self.settings).allow(asker, wanted, HTTP):
-            raise errors.forbidden(self._why_not(asker, wanted))
+        principal, permission = self.principal or Principal(), permission_for(definition, self.values)
+        if not rights_of(self.settings).allow(principal, permission, HTTP):
+            raise errors.forbidden(self._why_not(principal, permission))
         return False
 
-    def _why_not(self, asker: Principal, wanted: Permission) -> str:
+    def _why_not(self, principal: Principal, permission: Permission) -> str:
         """What stands against a call that no rule opens."""
         domain = self.settings.gateway.domain
-        if asker.jid is None:
+        if principal.jid is None:
             return f"The call has no credentials: send Basic with an administrator's address, such as admin@{domain}, and password"
-        if not asker.admin:
-            return f"{asker.jid} is not an administrator ([auth] admins), and no section [rights.NAME] opens {wanted.name} to it"
-        if wanted.host is not None and wanted.host.lower() != domain:
-            return f"{wanted.host[:100]!r} is not hosted here; the domain is {domain!r}{did_you_mean(wanted.host, [domain])}"
-        return f"The token's scopes open {wanted.name} by no rule; administration needs the scope ejabberd:admin"
+        if not principal.admin:
+            return f"{principal.jid} is not an administrator ([auth] admins), and no section [rights.NAME] opens {permission.name} to it"
+        if permission.host is not None and permission.host.lower() != domain:
+            return f"{permission.host[:100]!r} is not hosted here; the domain is {domain!r}{did_you_mean(permission.host, [domain])}"
+        return f"The token's scopes open {permission.name} by no rule; administration needs the scope ejabberd:admin"
 
     def _find(self) -> Command:
         """The command in the version that counts."""
@@ -171,6 +171,6 @@ class Preflight(Resource):
         raise Stop(Response(b"", 200 if target(self.request).name else 400, PREFLIGHT))
 
 
-def asked(definition: Definition, values: dict[str, Any]) -> Permission:
+def permission_for(definition: Definition, values: dict[str, Any]) -> Permission:
     """What the rights are asked about a command with these arguments."""
     return Permission(definition.name, definition.tags, values.get(HOST_OF.get(definition.name, "host")))

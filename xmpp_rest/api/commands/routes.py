@@ -51,5 +51,5 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
 
 def _audit(response: Response) -> Response:
     if isinstance(call := g.get("call"), Call):
-        record(call.asker, call.request.remote_addr or "", str(call.target), call.given, response.status_code)
+        record(call.principal, call.request.remote_addr or "", str(call.target), call.given, response.status_code)
     return response

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.errors import ERRORS, UNSURE, GatewayError
 from xmpp_rest.protocol.codecs import XMPP_XML
-from xmpp_rest.protocol.conditions import reason_phrase
+from xmpp_rest.protocol.conditions import prosody_phrase
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import STREAM_ERRORS, STREAMS
 
@@ -81,7 +81,7 @@ def _xml(error: RestFailure) -> bytes:
 
 
 def _html(error: RestFailure) -> bytes:
-    title = html.escape(f"{error.status} {reason_phrase(error.status)}")
+    title = html.escape(f"{error.status} {prosody_phrase(error.status)}")
     text = html.escape(error.text)
     return f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n".encode()
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.codecs import CODECS, TEXT, BadStanzaAddress, StanzaCodec, UnreadableStanza, media_type
-from xmpp_rest.protocol.conditions import StanzaError, error_of_status, reason_phrase
+from xmpp_rest.protocol.conditions import StanzaError, error_of_status, prosody_phrase
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER, PUBSUB_EVENT, RECEIPTS, XML_LANG
 from xmpp_rest.protocol.stanza import child, is_request, make, may_be_refused, new_id, refusal, result
@@ -83,7 +83,7 @@ def _without_body(answer: CallbackAnswer, stanza: Element | None, unreadable: st
     """The reply by the status alone: if nobody looked at the stanza, as far as it can tell, another attempt may be worth it."""
     if answer.status not in _ABSENT:
         return Reply(stanza, unreadable=unreadable)
-    reason = f"{answer.status} {reason_phrase(answer.status)}"
+    reason = f"{answer.status} {prosody_phrase(answer.status)}"
     return Reply(stanza, reason, again=True, retry_after=retry_after(answer.retry_after), unreadable=unreadable)
 
 

@@ -10,6 +10,7 @@ from xmpp_rest.api.commands.groups import (
     archive,
     bans,
     housekeeping,
+    inactive_accounts,
     last,
     messages,
     muc_nicks,
@@ -25,11 +26,10 @@ from xmpp_rest.api.commands.groups import (
     shared_groups,
     vcard,
 )
-from xmpp_rest.api.commands.groups import inactive_accounts as old_users
 from xmpp_rest.api.commands.registry import Implementation
 
-FAMILIES = (
-    accounts, announce, archive, bans, housekeeping, last, messages, muc_nicks, muc_subscriptions, oauth, offline, old_users,
-    private, rooms, rooms_people, roster, server, sessions, shared_groups, vcard,
+GROUPS = (
+    accounts, announce, archive, bans, housekeeping, last, messages, muc_nicks, muc_subscriptions, oauth, offline,
+    inactive_accounts, private, rooms, rooms_people, roster, server, sessions, shared_groups, vcard,
 )  # fmt: skip
-COMMANDS: tuple[Implementation, ...] = tuple(chain.from_iterable(family.COMMANDS for family in FAMILIES))
+COMMANDS: tuple[Implementation, ...] = tuple(chain.from_iterable(group.COMMANDS for group in GROUPS))

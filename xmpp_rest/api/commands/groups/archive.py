@@ -67,14 +67,12 @@ def delete_old_mam_messages_batch(services: Services, host: str, type_: str, day
 
 @command("delete_old_mam_messages_status")
 def delete_old_mam_messages_status(services: Services, host: str) -> str:
-    services.require_host(host)
-    return status(services, JOB)
+    return status(services, host, JOB)
 
 
 @command("abort_delete_old_mam_messages")
 def abort_delete_old_mam_messages(services: Services, host: str) -> str:
-    services.require_host(host)
-    return abort(services, JOB)
+    return abort(services, host, JOB)
 
 
 COMMANDS = (

@@ -52,12 +52,14 @@ def start(
     return ""
 
 
-def status(services: Services, name: str) -> str:
-    """How the job is, in the peer's words."""
+def status(services: Services, host: str, name: str) -> str:
+    """How the job of a hosted domain is, in the peer's words."""
+    services.require_host(host)
     progress = services.gateway.parts.jobs.progress(name)
     return SENTENCES[progress.state].format(**progress._asdict()) if progress else "Operation not started"
 
 
-def abort(services: Services, name: str) -> str:
-    """Stop the job, in the peer's words."""
+def abort(services: Services, host: str, name: str) -> str:
+    """Stop the job of a hosted domain, in the peer's words."""
+    services.require_host(host)
     return "Operation aborted" if services.gateway.parts.jobs.abort(name) else "No task running"

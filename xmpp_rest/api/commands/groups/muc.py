@@ -58,10 +58,10 @@ def refusing(**texts: str) -> Iterator[None]:
 def require_no_bot(services: Services, users: Iterable[JID]) -> None:
     """Only administrators bring a bot into a room, whatever other rights permit the command. Raises CommandFailure, 403."""
     call = g.get("call") if has_app_context() else None
-    asker = call.asker if call is not None else None
-    if call is None or (asker and asker.admin):  # the command line is an administrator's
+    principal = call.principal if call is not None else None
+    if call is None or (principal and principal.admin):  # the command line is an administrator's
         return
-    actor = asker.jid if asker and asker.jid else JID("", "", "")
+    actor = principal.jid if principal and principal.jid else JID("", "", "")
     if not all(services.gateway.parts.callbacks.may_bring(actor, user) for user in users):
         raise forbidden()
 

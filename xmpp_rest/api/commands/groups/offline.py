@@ -37,14 +37,12 @@ def delete_old_messages_batch(services: Services, host: str, days: int, batch_si
 
 @command("delete_old_messages_status")
 def delete_old_messages_status(services: Services, host: str) -> str:
-    services.require_host(host)
-    return status(services, JOB)
+    return status(services, host, JOB)
 
 
 @command("abort_delete_old_messages")
 def abort_delete_old_messages(services: Services, host: str) -> str:
-    services.require_host(host)
-    return abort(services, JOB)
+    return abort(services, host, JOB)
 
 
 COMMANDS = (
