@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -64,7 +65,7 @@ class Batch:
         except Exception as e:  # what came before is sent, and its lines are to be told
             results = [e] * len(messages)
         for addressed, result in zip(messages, results, strict=True):
-            yield self._answered(addressed, lambda result=result: self._said(result))  # type: ignore[misc]
+            yield self._answered(addressed, partial(self._said, result))
 
     def _read(self, line: BatchLine) -> Addressed | RestFailure:
         if line.broken:
@@ -79,7 +80,7 @@ class Batch:
         return addressed
 
     def _send(self, addressed: Addressed) -> Answer:
-        return self._answered(addressed, lambda: self._ask(addressed))
+        return self._answered(addressed, partial(self._ask, addressed))
 
     def _answered(self, addressed: Addressed, outcome: Callable[[], Answer]) -> Answer:
         identifier = {"id": addressed.stanza.attrib["id"]}

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.detail import did_you_mean
-from xmpp_rest.api.rest.addressing import Addressed
+from xmpp_rest.api.rest.addressing import Addressed, address
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.once import Answer
 from xmpp_rest.api.rest.send import Send
@@ -36,11 +36,13 @@ class QueryResource(Send):
     def from_path(self) -> Answer:
         """Without a Content-Type and a body there is no payload: the path says it all."""
         if body := self.body():
-            return self.take_untyped(body)
+            return self.process_untyped(body)
         if self.request.query_string:
             self.fail(failure("query", error=f"{self.request.query_string[:100].decode('ascii', 'replace')!r} would not be sent"))
         path = self._path(stanza_path)
-        return self.take(lambda: nothing_at(path))
+        with self.refusing():
+            addressed = address(nothing_at(path), self.caller)
+        return self.process(addressed)
 
     def read(self, kind: str, body: bytes) -> Element:
         codec = CODECS[kind]
@@ -50,7 +52,9 @@ class QueryResource(Send):
         """A GET: the query in the path, its arguments in the query string."""
         path = self._path(query_path)
         query = self.request.query_string.decode("ascii", "replace")
-        self.take(lambda: query_at(query, path))
+        with self.refusing():
+            addressed = address(query_at(query, path), self.caller)
+        self.process(addressed)
 
     def process(self, addressed: Addressed) -> Answer:
         if self._named and self._named not in QUERIES and not len(addressed.stanza):

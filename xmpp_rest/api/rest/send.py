@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element
 
@@ -40,38 +41,42 @@ class StanzaResource(RestResource):
         return ACCEPTED if self.request.environ.get("CONTENT_TYPE") else UNTYPED
 
     def from_untyped(self) -> Answer:
-        return self.take_untyped(self.body())
+        return self.process_untyped(self.body())
 
-    def take_untyped(self, body: bytes) -> Answer:
+    def process_untyped(self, body: bytes) -> Answer:
         """A body that says nothing of its type is JSON if it looks like it (RFC 9110 §8.3)."""
         if not looks_like_json(body):
             types = ", ".join(CODECS)
             self.fail(failure_of_status(415, remedy=f"Content-Type must be one of {types}"), Accept=types)  # RFC 9110 §12.5.1
         if self.accept in ("", WILDCARD):
             self.media_type = JSON
-        return self.take(lambda: self.read(JSON, body), data=body)
+        with self.refusing(data=body):
+            addressed = address(self.read(JSON, body), self.caller)
+        return self.process(addressed)
 
     def from_body(self) -> Answer:
         """Read, check and address the stanza in the body; then do with it what this resource is for."""
         kind = media_type(self.request.environ.get("CONTENT_TYPE"))
         body = self.body()
-        return self.take(lambda: self.read(kind, body), type=kind, data=body)
+        with self.refusing(type=kind, data=body):
+            addressed = address(self.read(kind, body), self.caller)
+        return self.process(addressed)
 
     def read(self, kind: str, body: bytes) -> Element:
         """The stanza that the body is. Raises UnreadableStanza."""
         return CODECS[kind].read(body)
 
-    def take(self, read: Callable[[], Element], **context: str | bytes) -> Answer:
-        """Address what `read` returns and process it; `context` is told to the client where it cannot be read."""
+    @contextmanager
+    def refusing(self, **context: str | bytes) -> Iterator[None]:
+        """End the request where a stanza cannot be read or addressed; `context` is told to the client where it cannot be read."""
         try:
-            addressed = address(read(), self.caller)
+            yield
         except REFUSED as e:
             error = failure_for(e)
             if error.condition == "not-well-formed":
                 shown = {k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in context.items()}
                 error = error._replace(context=(error.context or {}) | shown)
             self.fail(error)
-        return self.process(addressed)
 
     @abstractmethod
     def process(self, addressed: Addressed) -> Answer:
