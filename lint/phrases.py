@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+FOLDERS = ("bench", "deploy", "docs", "drivers", "lint", "tests", "xmpp_rest")
 SUFFIXES = {".py", ".md", ".ini", ".conf", ".lua", ".yml", ".service", ".toml"}
 NOT_OURS = ("docs/compatibility/", "tests/lint/", "tests/drivers/fixtures/", "tests/protocol/vectors/", "bench/RESULTS.md", "CHANGELOG.md")
 """What quotes other programs or the phrases, was measured, or is history."""
@@ -28,10 +28,10 @@ def phrases() -> dict[re.Pattern[str], str]:
 
 
 def files() -> Iterator[str]:
-    """The files under version control that are ours to write."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607 - git of the PATH
-    for name in listed.split("\0"):
-        if Path(name).suffix in SUFFIXES and not name.startswith(NOT_OURS):
+    """The files that are ours to write."""
+    found = [p for folder in FOLDERS for p in (ROOT / folder).rglob("*")] + list(ROOT.glob("*"))
+    for name in sorted(str(p.relative_to(ROOT)) for p in found if p.suffix in SUFFIXES):
+        if not name.startswith(NOT_OURS):
             yield name
 
 
