@@ -181,15 +181,19 @@ def test_what_was_refused_before_it_was_sent_may_come_again(client: FlaskClient,
     assert post(client, HELLO).status_code == 202, "the key is free"
 
 
-def test_a_full_outbox_is_no_last_word(client: FlaskClient, gateway: Gateway, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_outbox_frees_the_key(client: FlaskClient, gateway: Gateway) -> None:
+    sent: Sent = []
+
     def full(*_: object) -> None:
         raise GatewayError("outbox-full")
 
     far = HELLO | {"to": "romeo@montague.example"}
-    with monkeypatch.context() as patch:
-        patch.setattr(gateway.parts.router, "_out", full)
-        assert post(client, far).status_code == 503
+    gateway.start()
+    attach(gateway.parts.router, full, full)
+    assert post(client, far).status_code == 503
+    attach(gateway.parts.router, lambda _, stanza: sent.append(stanza))
     assert post(client, far).status_code == 202
+    assert len(sent) == 1
 
 
 def test_a_failure_inside_frees_the_key(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
