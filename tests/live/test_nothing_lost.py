@@ -40,7 +40,7 @@ def test_what_the_network_swallowed_is_sent_again(attached: Gateway, relay: Prox
     relay.swallow = True
     for n in range(COUNT):
         attached.send(chat(juliet.jid, f"s{n}"), "romeo")
-    time.sleep(0.3)  # they are written by now
+    outcome(attached, f"s{COUNT - 1}", "written")
     relay.cut()
     relay.swallow = False
     assert first_arrivals(juliet, COUNT) == [f"s{n}" for n in range(COUNT)]
