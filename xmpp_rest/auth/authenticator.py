@@ -35,12 +35,12 @@ class AuthAttempt(NamedTuple):
 class Authenticator:
     """Checks the credentials of requests against the account records of the hosted domain.
 
-    `secret`: what the server knows for the component; "" where there is none. `seen` is told of every account that authenticates.
+    `secret`: what the server knows for the component; "" if there is none. `on_authenticated` gets every account that authenticates.
     """
 
     def __init__(
         self, driver: Driver, passwords: Passwords, throttle: Throttle, tokens: Tokens, *,
-        domain: str, admins: tuple[JID, ...], token: str, secret: str, seen: Callable[[JID], None],
+        domain: str, admins: tuple[JID, ...], token: str, secret: str, on_authenticated: Callable[[JID], None],
     ) -> None:  # fmt: skip
         self._driver = driver
         self._passwords = passwords
@@ -51,7 +51,7 @@ class Authenticator:
         self._secret = secret.encode("utf-8", "surrogateescape")
         self.configure(admins, token, throttle.limit)
         self._prosody_tokens = ProsodyTokens(driver, domain)
-        self._seen = seen
+        self._on_authenticated = on_authenticated
 
     def configure(self, admins: tuple[JID, ...], token: str, failures: int) -> None:
         """Who administers, what the fixed token is, and how many wrong passwords there may be, from now on."""
@@ -104,7 +104,7 @@ class Authenticator:
         if not token.is_of(record) or (record and record.get(BANNED)) or (record is None and attempt.use is not Use.COMMAND):
             return None
         if record:
-            self._seen(token.owner)
+            self._on_authenticated(token.owner)
         return self._owner(token, attempt.use) or Denial(DenialReason.FORBIDDEN)
 
     def _owner(self, token: Token, use: Use) -> Caller | None:
@@ -163,7 +163,7 @@ class Authenticator:
         tried = partial(self._passwords.digest, record, password)
         if denied := self.guess(str(jid), address, lambda: self._passwords.check(record, password), tried):
             return denied
-        self._seen(jid)
+        self._on_authenticated(jid)
         return Caller(jid, admin=jid in self._admins)
 
     def guess(self, what: str, address: str, right: Callable[[], bool], tried: Callable[[], bytes] | None = None) -> Denial | None:

@@ -75,7 +75,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     authenticator = Authenticator(
         driver, passwords, throttle, tokens,
         domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
-        secret=settings.link.secret if settings.link.kind == "component" else "", seen=last.seen,
+        secret=settings.link.secret if settings.link.kind == "component" else "", on_authenticated=last.record,
     )  # fmt: skip
     accounts = Accounts(driver, passwords, domain, events)
 
@@ -136,7 +136,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     leader = Leader(uplink, inbound, callbacks, conference, router, incidents, remote)
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
-    remote.on_broadcast("lift", authenticator.unban)
+    remote.on_broadcast("unban", authenticator.unban)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,
         data=data, data_usage=data_usage, data_rights=data_rights, jobs=jobs, router=router, waits=waits, archive=archive,

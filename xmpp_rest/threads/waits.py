@@ -57,15 +57,15 @@ class Waits:
         """Whether there are as many as there may be."""
         return self._waiting >= self.most
 
-    def take(self) -> bool:
-        """Take a place for a wait that is bounded per account elsewhere; False: there is none. `give_back` ends it."""
+    def try_acquire(self) -> bool:
+        """Take a place for a wait that is bounded per account elsewhere; False: there is none. `release` ends it."""
         with self._freed:
             if self._waiting >= self.most:
                 return False
             self._waiting += 1
         return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """The wait that `take` began is over."""
         with self._freed:
             self._waiting -= 1

@@ -151,9 +151,9 @@ def test_reflections_are_forgotten_when_there_are_too_many(monkeypatch: pytest.M
     known = Reflections()
     bot, room = parse_jid(BOT), parse_jid(f"{ROOM}/friar")
     for n in range(1000):
-        known.said(bot, room, str(n))
+        known.record(bot, room, str(n))
     stanza = "<message type='groupchat' id='{}'/>"
-    assert [known.heard(parse_text(stanza.format(n)), room, bot) for n in (989, 990, 999)] == [False, True, True]
+    assert [known.observe(parse_text(stanza.format(n)), room, bot) for n in (989, 990, 999)] == [False, True, True]
 
 
 # no more than so many

@@ -46,7 +46,7 @@ class LastActivity:
         with self._lock:
             self._noted.pop(jid.bare, None)
 
-    def seen(self, jid: JID) -> None:
+    def record(self, jid: JID) -> None:
         """Record that the account is active now, unless that was done recently. A failing storage is only logged."""
         now = time.monotonic()
         with self._lock:

@@ -88,18 +88,18 @@ class CallbackQueue:
         self.client.choose_format(self.name, self.settings.address[0].domain)
         self.pool.resume()
 
-    def takes(self, stanza: Element, to: JID) -> bool:
+    def accepts(self, stanza: Element, to: JID) -> bool:
         """Whether kind and form of address are configured."""
         return stanza.tag in self.settings.kinds and event_of(to) in self.settings.events
 
-    def take(self, stanza: Element, sender: JID, to: JID) -> Element | None:
+    def enqueue(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Queue the stanza for the URL, if it is configured; otherwise, or if the queue is full, an error for its sender.
 
         What the bot itself said in a room is dropped. Raises GatewayError: storage-failed.
         """
-        if self._reflections.heard(stanza, sender, to):
+        if self._reflections.observe(stanza, sender, to):
             return None
-        if not self.takes(stanza, to):
+        if not self.accepts(stanza, to):
             refused = stanza.tag != "presence" and may_be_refused(stanza)
             return refusal(stanza, stanza_error("service-unavailable")) if refused else None
         if not self.pool.claim(sender.bare):
@@ -150,7 +150,7 @@ class CallbackQueue:
         return self._worker.job(
             delivery,
             on_done=lambda: self._journal.ack(number),
-            on_refused=lambda refused: self.take(refused, delivery.sender, delivery.to),
+            on_refused=lambda refused: self.enqueue(refused, delivery.sender, delivery.to),
         )
 
     def _accept_received(self) -> None:

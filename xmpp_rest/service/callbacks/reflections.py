@@ -22,11 +22,11 @@ class Reflections:
         self._said: OrderedDict[tuple[JID, JID, str], None] = OrderedDict()  # bot, room, id of a message
         self._lock = threading.Lock()
 
-    def said(self, bot: JID, room: JID, identifier: str) -> None:
+    def record(self, bot: JID, room: JID, identifier: str) -> None:
         """Record a message that the bot is about to send to a room, by its id."""
         self._remember(self._said, (bot.bare, room.bare, identifier), None)
 
-    def heard(self, stanza: Element, sender: JID, bot: JID) -> bool:
+    def observe(self, stanza: Element, sender: JID, bot: JID) -> bool:
         """Observe a stanza for a bot; whether it is the reflection of its own message (XEP-0045 §7.4)."""
         if stanza.tag == "presence":
             self._note_nick(stanza, sender, bot.bare)

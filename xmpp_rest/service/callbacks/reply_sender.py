@@ -73,7 +73,7 @@ class ReplySender:
         if reply.get("type") == "error" and self._router.is_of_room(delivery.stanza, delivery.sender, delivery.to):
             return  # a room removes an occupant that sends errors
         if reply.get("type") == "groupchat":
-            self._reflections.said(delivery.to, delivery.sender, reply.get("id", ""))
+            self._reflections.record(delivery.to, delivery.sender, reply.get("id", ""))
         refused = self._router.send(reply)
         if refused is not None:
             on_refused(refused)

@@ -69,7 +69,7 @@ class Callbacks:
     def handle_bot(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Handle a stanza for the address of a bot, with or without resource."""
         queue = self._by_address.get(to.bare) if to.local else None
-        return queue.take(stanza, sender, to) if queue else NOT_MINE
+        return queue.enqueue(stanza, sender, to) if queue else NOT_MINE
 
     def may_bring(self, actor: JID, user: JID) -> bool:
         """Whether `actor` may make `user` an occupant or a subscriber of a room.
@@ -89,6 +89,6 @@ class Callbacks:
     def handle_domain(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Handle a stanza that no earlier handler accepted, for a domain with a callback; NOT_MINE for accounts and other kinds."""
         queue = self._by_address.get(JID("", to.domain, ""))
-        if queue is None or not queue.takes(stanza, to) or (to.local and self._exists(to.bare)):
+        if queue is None or not queue.accepts(stanza, to) or (to.local and self._exists(to.bare)):
             return NOT_MINE
-        return queue.take(stanza, sender, to)
+        return queue.enqueue(stanza, sender, to)

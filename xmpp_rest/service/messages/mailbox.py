@@ -78,7 +78,7 @@ class Mailbox:
     def _store_offline(self, owner: JID, stanza: Element, sender: JID, text: str) -> None:
         """Store it as an offline message; the account has it in its archive already."""
         try:
-            self._offline.take(owner, stanza, sender, lambda message: text or self._texts.of(message))
+            self._offline.store(owner, stanza, sender, lambda message: text or self._texts.of(message))
         except Exception as e:
             self._incidents.report(log, "offline-unkept", "a message to %s is not among its offline messages: %r", owner, e)
 

@@ -37,7 +37,7 @@ class Offline:
         self._online = online
         events.came_online.subscribe(self.clear)
 
-    def take(self, owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
+    def store(self, owner: JID, message: Element, sender: JID, text: Callable[[Element], str]) -> None:
         """Store a message to an account without a session; `text` serialises it."""
         if is_storable(message) and not self._online.is_online(owner):
             self._archive.keep(owner, text(message), time.time(), sender)

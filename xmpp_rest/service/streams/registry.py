@@ -133,7 +133,7 @@ class Streams:
         with self._lock:
             if self._full(owner, elsewhere):
                 self._drop_gone()
-            if self._full(owner, elsewhere) or not self._waits.take():
+            if self._full(owner, elsewhere) or not self._waits.try_acquire():
                 raise GatewayError("streams-full")
             # a copy: `publish` iterates over the old one without the lock
             self._open[owner] = {**self._open.get(owner, {}), stream: gone}
@@ -219,7 +219,7 @@ class Streams:
         if stream not in readers:
             return False
         self.count -= 1
-        self._waits.give_back()
+        self._waits.release()
         if others := {s: gone for s, gone in readers.items() if s is not stream}:
             self._open[stream.owner] = others
         else:

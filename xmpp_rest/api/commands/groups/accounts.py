@@ -105,8 +105,8 @@ def unban_ip(services: Services, address: str) -> int:
         network = parse_network(address)
     except ValueError:
         return -1
-    lifted: int = services.gateway.parts.remote.broadcast("lift", network=str(network))
-    return lifted
+    unbanned: int = services.gateway.parts.remote.broadcast("unban", network=str(network))
+    return unbanned
 
 
 COMMANDS = (register, unregister, check_account, check_password, check_password_hash, change_password, registered_users, unban_ip)
