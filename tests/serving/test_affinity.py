@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.live.gateway import Gateway
 from xmpp_rest.serving import affinity
 
 
@@ -39,7 +40,12 @@ def test_pinning_does_nothing_with_one_processor(monkeypatch: pytest.MonkeyPatch
     assert worker.processor is None
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two processors")
+TWO_PROCESSORS = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two processors"
+)
+
+
+@TWO_PROCESSORS
 def test_pinned_workers_are_on_different_processors(tmp_path: Path) -> None:
     (tmp_path / "where.py").write_text("def app(environ, start):\n    start('200 OK', [])\n    return [b'']\n")
     command = [sys.executable, "-m", "gunicorn", "-c", "python:xmpp_rest.serving.affinity", "--workers", "2", "--no-control-socket"]
@@ -57,3 +63,18 @@ def test_pinned_workers_are_on_different_processors(tmp_path: Path) -> None:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@TWO_PROCESSORS
+@pytest.mark.parametrize("pinned", ["yes", "no"])
+def test_pin_workers_setting(tmp_path: Path, pinned: str) -> None:
+    gateway = Gateway(tmp_path, 5347, {"server": {"pin_workers": pinned, "workers": 2}, "link": {"kind": "none"}})
+    gateway.start()
+    try:
+        assert gateway.http.request("GET", "/health").status == 200
+        children = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()
+        places = [os.sched_getaffinity(int(child)) for child in children]
+    finally:
+        gateway.stop()
+    assert len(places) == 2
+    assert all((len(place) == 1) == (pinned == "yes") for place in places), places
