@@ -60,7 +60,7 @@ class Authenticator:
         self._throttle.configure(failures)
 
     def check(self, field: str | None, address: str, policy: Policy, use: Use = Use.ACCOUNT) -> Caller | Denial:
-        """The caller whom the value of an Authorization field proves; `address` is the client's, for the throttle.
+        """The caller that the value of an Authorization field proves; `address` is the client's, for the throttle.
 
         `use`: what the request is about, which the scopes of a token may not cover: then it is FORBIDDEN. Raises StorageError.
         """
@@ -188,7 +188,7 @@ class Authenticator:
         return WRONG
 
     def unban(self, network: str) -> int:
-        """Forget the wrong passwords that came from an address or a network; for how many accounts there were any. Raises ValueError."""
+        """Forget the wrong passwords from an address or a network; the number of accounts with any. Raises ValueError."""
         return self._throttle.unban(network)
 
     def _record(self, jid: JID) -> Record | None:

@@ -1,4 +1,4 @@
-"""Who makes a request, or why nobody does: what credentials prove."""
+"""Callers: the account or role that credentials prove, or the reason why they prove none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class DenialReason(Enum):
     """Why there is no caller."""
 
     MISSING = "missing"  # no Authorization field
-    WRONG = "wrong"  # it names nobody, or the password is wrong
+    WRONG = "wrong"  # the account is unknown, or the password is wrong
     FORBIDDEN = "forbidden"  # the token is good, but not for this
     THROTTLED = "throttled"  # too many wrong passwords lately
 
@@ -27,7 +27,7 @@ class Denial(NamedTuple):
 
 
 class CallerKind(Enum):
-    """What the credentials stand for."""
+    """The kind of identity that credentials prove."""
 
     ACCOUNT = "account"
     COMPONENT = "component"  # the fixed token of [rest] credentials, or the component's secret: the gateway's domain itself
@@ -50,7 +50,7 @@ class Caller:
 
     @property
     def by_token(self) -> bool:
-        """Whether the caller came with a token in place of the password."""
+        """Whether the caller used a token instead of the password."""
         return self.scopes is not None
 
     @property

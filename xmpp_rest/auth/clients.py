@@ -50,7 +50,7 @@ class Clients:
         return str(row.get("name", "")), row["redirect_uri"]
 
     def remove(self, identifier: str) -> None:
-        """Forget a client; nothing happens where there is none."""
+        """Remove a client, if there is one."""
         self._driver.update(None, self._domain, CLIENTS, lambda old: {k: v for k, v in _table(old).items() if k != identifier})
 
     def check(self, identifier: str, secret: str) -> bool:

@@ -15,7 +15,7 @@ from xmpp_rest.protocol.prep import PrepError, saslprep
 
 HASHES = {"SHA-1": "sha1", "SHA-256": "sha256"}
 _HASH_BY_KEY_LENGTH = {40: "sha1", 64: "sha256"}  # hex digits; the record does not name its hash
-MAX_ITERATIONS = 100_000  # of a record that somebody else wrote: about 50 ms; its owner may have written it, to be checked again and again
+MAX_ITERATIONS = 100_000  # of a record that another program wrote: about 50 ms; its owner may have written it to make checks expensive
 
 
 class Keys(NamedTuple):
@@ -101,7 +101,7 @@ class Passwords:
         return good
 
     def digest(self, record: Record | None, password: str) -> bytes:
-        """Of a password and what it is compared with; it tells nothing to who has not the key, which is this process's alone."""
+        """A digest of a password and its record, with a key of this process only, so that it reveals nothing."""
         compared = identity_of(record) if record else ""
         return hashlib.blake2b(f"{compared}\0{password}".encode("utf-8", "surrogatepass"), key=self._key, digest_size=12).digest()
 

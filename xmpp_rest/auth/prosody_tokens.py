@@ -1,4 +1,4 @@
-"""The bearer tokens that a Prosody 13 has issued, where its data is in place. They are read, and never written.
+"""The bearer tokens of a Prosody 13 on the same storage. They are read, and never written.
 
 The text is `secret-token:` and the base64 of `2;GRANT;SECRET;JID`, where SECRET is 18 bytes. The store `auth_tokens` of the account has the
 grant by its id, and in its `tokens` the SHA-256 of the secret.
@@ -49,7 +49,7 @@ class ProsodyTokens:
         expires = min(_time(row.get("expires"), math.inf) for row in (grant, _table(token)))
         if not isinstance(token, Mapping) or math.isnan(created) or not expires > time.time():
             return None
-        if token.get("role") not in (None, *ACCOUNT_ROLES):  # nobody knows what another one may
+        if token.get("role") not in (None, *ACCOUNT_ROLES):  # the rights of other ones are unknown
             return None
         return Token(digest, owner, frozenset((USER_SCOPE,)), expires, created)
 

@@ -30,7 +30,7 @@ def updated_now(record: Record) -> Record:
 
 
 def rewritten(old: Record | None, new: Record) -> Record:
-    """What is kept where somebody writes `new` in place of `old`: its times are not the writer's to say.
+    """The record to store when a caller replaces `old` by `new`: the times are not the caller's to set.
 
     `created` stays; `updated` changes with the password, and with disabling and enabling.
     """
@@ -47,18 +47,18 @@ def has_other_password(old: Record, new: Record) -> bool:
 
 
 def updated(record: Record | None) -> float:
-    """When the account was last updated, as Unix time; 0 where the record does not say."""
+    """When the account was last updated, as Unix time; 0 if unknown."""
     when: Value = record.get(UPDATED) if record else None
     return float(when) if isinstance(when, int | float) and not isinstance(when, bool) and abs(when) < math.inf else 0.0
 
 
 def fingerprint(token: str, record: Record | None) -> str:
-    """What ties a token (its hash) to the credentials of its owner; "" where there is no account. Tells nothing of a password."""
+    """The fingerprint that ties a token (its hash) to the credentials of its owner; "" without an account. Reveals no password."""
     return "" if record is None else hashlib.sha256(f"{token}:{identity_of(record)}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def identity_of(record: Record) -> str:
-    """What tells one password of an account from another, as text."""
+    """A text that differs for each password of an account."""
     password = record.get("password")
     if isinstance(password, str) and password:  # COMPAT Prosody: it wins over the keys
         return f"password:{password}"

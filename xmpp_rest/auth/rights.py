@@ -99,7 +99,7 @@ DEFAULTS = (
     Rule("tokens", ("admin",), ("*", "!stop", "!start"), (), frozenset((ADMIN_SCOPE,))),
     Rule("console", ("all",), ("*",), (COMMAND_LINE,)),
 )
-"""Over HTTP anonymous callers and ordinary accounts may run nothing. A rule of the same name stands in place of one of these."""
+"""Over HTTP anonymous callers and ordinary accounts may run nothing. A rule of the same name replaces one of these."""
 
 
 def with_defaults(rules: Iterable[Rule]) -> list[Rule]:
@@ -129,6 +129,6 @@ class Rights:
 
 
 def rights_of(settings: Settings) -> Rights:
-    """The rules of the settings, and those that stand without them. Cheap: made for each call, so that settings may change."""
+    """The rules of the settings and the default ones. Cheap: made for each call, so that settings may change."""
     own = [Rule(name, r.who, r.what, r.from_, r.scopes) for name, r in settings.rights.items()]
     return Rights(settings.gateway.domain, with_defaults(own))

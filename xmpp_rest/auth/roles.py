@@ -1,4 +1,4 @@
-"""Who administers a domain by what is stored with the account: the roles of Prosody 13, or those of 0.12 where there are none of 13."""
+"""Administrators by stored roles: those of Prosody 13, or of 0.12 if there are none of 13."""
 
 from __future__ import annotations
 

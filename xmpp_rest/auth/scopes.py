@@ -4,7 +4,7 @@
 | --- | --- |
 | `ejabberd:user`, `sasl_auth` | what the account itself may: /rest, the client API, /data except for its credentials |
 | `ejabberd:admin` | what the owner may as an administrator: commands, /data of everybody, /status |
-| a command's name | that command, where a rule of the rights says so |
+| a command's name | that command, if a rule of the rights says so |
 | `send:GLOB` | messages to addresses that the glob matches, and nothing else |
 """
 
@@ -40,7 +40,7 @@ def is_send_scope(scope: str) -> bool:
 
 
 def is_scope(scope: str, commands: Collection[str]) -> bool:
-    """Whether a token may have this scope, where there are commands of these names."""
+    """Whether a token may have this scope, given the names of all commands."""
     return scope in GENERAL_SCOPES or scope in commands or is_send_scope(scope)
 
 

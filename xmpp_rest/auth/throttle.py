@@ -30,7 +30,7 @@ MAPPED = 96  # bits before the IPv4 address in a mapped one
 DELAY = 1.0  # seconds by which the answer to a wrong one is late
 TRIED = 8  # wrong ones of one key that are remembered
 SHARE = 0.1  # of a processor that goes into judging attempts for one key, once there have been too many
-LEAST = 0.005  # seconds of processor time that an attempt counts for at least: at most SHARE / LEAST = 20 are judged in a second
+LEAST = 0.005  # seconds of processor time that an attempt counts for at least: at most SHARE / LEAST = 20 are checked in a second
 BURST = 1.0  # seconds whose share may be used up at once
 TRIED_ELSEWHERE = "password tried"  # the broadcast of an attempt that counts
 
@@ -41,7 +41,7 @@ class Failures(NamedTuple):
     wrong: int
     since: float  # monotonic time at which the window began
     forgiven: bool = False  # whether the right password has reset the count already
-    paid: float = 0.0  # monotonic time by which the share makes up for what has been judged, once there have been too many
+    paid: float = 0.0  # monotonic time by which the share makes up for the checks, after there have been too many
     tried: tuple[bytes, ...] = ()  # the latest that were wrong, as digests
 
 
@@ -67,11 +67,11 @@ class Throttle:
         self.limit = failures
 
     def admit(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
-        """0 if an attempt for this key may be judged now.
+        """0 if an attempt for this key may be checked now.
 
-        Else seconds after which to try again: too much has been judged lately; or the very same, whose digest `tried` gives, was wrong.
+        Otherwise the seconds until it may: too many were checked recently, or the same attempt, whose digest `tried` returns, was wrong.
         """
-        if not self._failed:  # nearly always
+        if not self._failed:  # the usual case
             return 0
         key = _key(named)
         with self._lock:
@@ -108,7 +108,7 @@ class Throttle:
                 self._places += 1
 
     def failed(self, named: Key, tried: Callable[[], bytes] | None = None) -> int:
-        """Something wrong was tried. 0; or, where there have been too many before, seconds after which to try again."""
+        """Record a wrong attempt. 0; or, after too many, the seconds until the next one is checked."""
         key = _key(named)
         wait = self._count(key, tried() if tried else None)
         self._tell_others(key, right=False)
@@ -119,7 +119,7 @@ class Throttle:
 
         It counts for no attempt, either: a program that asks often does not use up what is there for it.
         """
-        if not self._failed:  # nearly always
+        if not self._failed:  # the usual case
             return
         key = _key(named)
         with self._lock:
@@ -190,7 +190,7 @@ class Throttle:
 def parse_network(text: str) -> Network:
     """The network that is written so: an address, or one with `/` and the length of a prefix. Raises ValueError.
 
-    One of IPv4-mapped addresses stands for the IPv4 network (RFC 4291 §2.5.5.2).
+    A network of IPv4-mapped addresses means the IPv4 network (RFC 4291 §2.5.5.2).
     """
     _, slash, length = text.partition("/")
     if "%" in text or (slash and not (length.isascii() and length.isdigit())):  # a mask is not a length
@@ -215,7 +215,7 @@ def _key(named: Key) -> Key:
 
 @lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """What counts as one client: an IPv4 address, a /64 of IPv6 (RFC 6177 §2: what a site has at least); other text as it stands."""
+    """The key of a client: an IPv4 address, or a /64 of IPv6 (RFC 6177 §2: the smallest size of a site); other text is unchanged."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:  # a Unix socket's client has no address

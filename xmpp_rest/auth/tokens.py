@@ -35,7 +35,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 class Token(NamedTuple):
     """What is kept of a token: its hash in lower-case hex, whose it is, what it is for, and Unix time of its end.
 
-    `issued`: Unix time. `account`: the fingerprint of the account's credentials at that time, "" where there was no account; None for a
+    `issued`: Unix time. `account`: the fingerprint of the account's credentials at that time, "" without an account; None for a
     token that is bound to the time alone.
     """
 
@@ -80,7 +80,7 @@ class Tokens:
         return text
 
     def _make_room(self, owner: JID, newest: str) -> None:
-        """Note the account's newest token. Anybody with a password can ask for tokens: they are not to fill the storage."""
+        """Record the account's newest token, and drop the oldest ones, so that tokens cannot fill the storage."""
         names = self._note(owner, lambda names: [*names, newest])
         if len(names) <= MAX_TOKENS:
             return
@@ -110,7 +110,7 @@ class Tokens:
         return token if token and token.expires > time.time() else None
 
     def revoke(self, text: str) -> None:
-        """Take a token back, named by its text or by the hash that `all` shows; nothing happens where there is none."""
+        """Revoke a token, by its text or by the hash that `all` shows, if there is one."""
         name = text if _HASH.fullmatch(text) else _hash(text)
         self._driver.store(name, self._domain, TOKENS, None)
 
@@ -148,9 +148,9 @@ class Tokens:
         try:
             owner = parse_jid(str(record["owner"]))
             scopes, account = frozenset(map(str, record.get("scopes") or ())), record.get("account")
-            issued = float(record.get("issued", 0))  # of a token of an older gateway: nobody knows
+            issued = float(record.get("issued", 0))  # of a token of an older gateway: unknown
             return Token(name, owner, scopes, int(record["expires"]), issued, None if account is None else str(account))
-        except (KeyError, TypeError, ValueError, InvalidJID):  # written by somebody else
+        except (KeyError, TypeError, ValueError, InvalidJID):  # written by another program
             return None
 
 
