@@ -43,14 +43,14 @@ DRIVERS: dict[str, tuple[str, Callable[[Path], None]]] = {
 @pytest.fixture(params=DRIVERS)
 def broken(request: pytest.FixtureRequest, make_app: MakeApp, tmp_path: Path) -> Flask:
     url, spoil = DRIVERS[request.param]
-    app = make_app(storage_url=url, server_data_dir=str(tmp_path / "place"))
+    app = make_app(storage_url=url, server_data_dir=str(tmp_path / "hideaway"))
     gateway = app.extensions["gateway"]
     gateway.start()
     for name in ("juliet", "nurse"):
         gateway.parts.accounts.register(gateway.parts.accounts.address(name, DOMAIN), PASSWORD)
     for headers in (JULIET, ADMIN):  # the accounts are known to be there
         assert app.test_client().get("/rest/outcome/x", headers=headers).status_code == 404
-    spoil(tmp_path / "place")
+    spoil(tmp_path / "hideaway")
     return app
 
 
@@ -83,7 +83,7 @@ def test_no_answer_says_where_the_storage_is(broken: Flask, tmp_path: Path) -> N
     for answer in answers:
         shown = str(answer.headers) + (answer.text if not answer.is_streamed or answer.status_code >= 400 else "")
         assert str(tmp_path) not in shown
-        assert "place" not in shown
+        assert "hideaway" not in shown
         answer.close()
 
 
