@@ -39,7 +39,7 @@ class State(NamedTuple):
     accepted: int = 0  # streams that were accepted since the start
 
 
-class Events(Protocol):
+class ComponentEvents(Protocol):
     """Who wants to know what happens on a stream. Called by the stream's thread, which must not be held up."""
 
     def received(self, domain: str, stanza: Element, size: int) -> None:
@@ -58,7 +58,7 @@ class Events(Protocol):
 class Component:
     """Attaches `domain`. `start()` makes the thread, `stop()` ends it; its owner is the Uplink."""
 
-    def __init__(self, domain: str, settings: LinkSettings, events: Events, outbox: Outbox) -> None:
+    def __init__(self, domain: str, settings: LinkSettings, events: ComponentEvents, outbox: Outbox) -> None:
         self.domain = domain
         self.outbox = outbox
         self.state = State("stopped", time.time())

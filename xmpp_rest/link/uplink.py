@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.link.component import Component, Events
+from xmpp_rest.link.component import Component, ComponentEvents
 from xmpp_rest.link.errors import OutboxFull, OutboxShare, ShareFull
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
@@ -32,7 +32,7 @@ class Uplink:
         self._share = settings.share
         self._components: dict[str, Component] = {}
 
-    def open(self, events: Events) -> None:
+    def open(self, events: ComponentEvents) -> None:
         """Open the outboxes, so that they take stanzas; `events` hears of what comes in. Raises OSError: one of them cannot be read."""
         self._components = {domain: Component(domain, self._settings, events, self._outbox(domain)) for domain in self._domains}
 
