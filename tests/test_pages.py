@@ -93,6 +93,7 @@ def serving(folder: Path, more: str) -> Iterator[int]:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize(("name", "least"), PAGES.items())
+@pytest.mark.timeout(180)  # up to twenty commands, each a new Python process
 def test_a_page(tmp_path: Path, name: str, least: int) -> None:
     page = ROOT / name
     callback = re.search(r"^\[callback\.bot\]\n(?:\w.*\n)+", page.read_text(), re.MULTILINE) if name == "docs/rest.md" else None
