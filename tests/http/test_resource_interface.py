@@ -165,7 +165,7 @@ class TestTheInstance:
 
 class TestTheModule:
     def test_exports(self) -> None:
-        assert set(xmpp_rest.http.resource.__all__) == {"Resource", "Stop", "SwitchHandler", "Created", "SeeOther"}
+        assert set(xmpp_rest.http.resource.__all__) == {"Resource", "Stop", "SwitchHandler", "Accepted", "Created", "SeeOther"}
         assert (Created("/a").uri, SeeOther("/b").uri) == ("/a", "/b")
 
     def test_depends_on_flask_and_werkzeug_only(self) -> None:
