@@ -1,4 +1,4 @@
-"""The folder of everything the gateway keeps: made, and for nobody else's eyes."""
+"""The data folder of the gateway: made if missing, and readable only by its owner."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 MARKS = frozenset(
     {"owner.lock", "hub.sock", "node", "admin-password", "admin-password.new", "audit.log", "outbox", "callbacks", "gateway.sqlite"}
 )
-"""Names that a gateway leaves in its folder. A folder with none of them, and something else in it, may be anything: /var/lib, a home."""
+"""Names of files of a gateway. A folder with none of them, but other content, may be anything, such as /var/lib or a home."""
 PRIVATE = (".sqlite", ".sqlite-wal", ".sqlite-shm")
 
 
 def ready_folder(folder: Path, base: Path) -> None:
-    """Make the folder if it is missing, and take away what rights others have in it. `base`: where the configuration is.
+    """Make the folder if it is missing, and remove the rights of others. `base`: the folder of the configuration.
 
     Raises CannotStart.
     """
@@ -65,7 +65,7 @@ def _remedy() -> str:
 
 
 def _is_own(folder: Path, base: Path) -> bool:
-    """Whether nobody but a gateway can need the rights that others have in it."""
+    """Whether the rights of others in the folder are needed by nobody."""
     found = folder.stat()
     if found.st_uid != os.geteuid() or found.st_mode & stat.S_ISVTX:
         return False

@@ -87,7 +87,7 @@ class Gateway:
 
         Raises StorageError, GatewayError; then the next call tries again, but not within RETRY seconds.
         """
-        if self._pid == os.getpid():  # nearly always
+        if self._pid == os.getpid():  # the usual case
             return
         with self._lock:
             if self._pid == os.getpid():
@@ -117,14 +117,14 @@ class Gateway:
         return self._locks.get(os.getpid()) or self._locks.setdefault(os.getpid(), threading.Lock())
 
     def start_in_time(self, is_lasting: Callable[[Exception], bool], on_loss: Callable[[], None] | None = None) -> None:
-        """As `start`; but what fails is tried again by a thread until it works, or the process ends. Requests get 503 meanwhile.
+        """As `start`; but a thread retries what fails until it works, or the process ends. Until then requests get 503.
 
         `on_loss` is called once another gateway has the storage, and nothing can be served any more. Raises what is lasting.
         """
         self._on_loss = on_loss
         try:
             self.start()
-        except Exception as e:  # for a server that gives up where a process cannot begin
+        except Exception as e:  # for a server that gives up if a process cannot start
             if is_lasting(e):
                 raise
             log.error("the gateway cannot begin, and tries again until it can: %s", e, exc_info=not isinstance(e, StorageError))
@@ -157,7 +157,7 @@ class Gateway:
                 self._on_loss()
 
     def stop(self) -> None:
-        """End the link first, so that nothing comes in any more; then the rest."""
+        """End the link first, so that no more stanzas come in; then the rest."""
         self._ended.set()
         if self._pid == os.getpid():
             self._pid = 0

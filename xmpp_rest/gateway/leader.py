@@ -71,7 +71,7 @@ class Leader:
         return self._uplink.status() if self._uplink else []
 
     def leave_rooms(self) -> None:
-        """Nobody is left to believe that hosted addresses hear what is said in rooms of other servers, or that a room here hears them."""
+        """Leave the rooms of other servers, and tell the occupants of hosted rooms that the service shuts down."""
         if not self._remote.is_leader:
             return
         if self._conference:
@@ -84,7 +84,7 @@ class Leader:
                     self._incidents.report(log, "leaving", "a room is not left: %s", e)
 
     def end(self) -> None:
-        """Stop what has begun, the link first, so that nothing comes in any more. May be called again."""
+        """Stop what has started, the link first, so that no more stanzas come in. May be called again."""
         with self._lock:
             ended, self._has_ended = self._has_ended, True
         if ended:

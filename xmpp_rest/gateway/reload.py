@@ -36,7 +36,7 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
 
 
 def refreshed(settings: Settings) -> Settings:
-    """For a process that comes in place of one that ended: what the others have in force by now."""
+    """The settings that the other processes have in force, for a process that replaces an ended one."""
     try:
         return reread(settings).settings
     except SettingsError as e:

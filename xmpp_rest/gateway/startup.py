@@ -36,13 +36,13 @@ def folder_of(settings: Settings) -> Path:
 
 
 def storage_path(url: str, folder: Path) -> Path | None:
-    """Where a storage is, if it is a file or folder."""
+    """The path of a storage, if it is a file or folder."""
     scheme, _, rest = url.partition(":")
     return folder / rest if scheme in FILES else None
 
 
 def runs(folder: Path) -> bool:
-    """Whether a gateway runs on this data folder. Raises OSError where that cannot be told."""
+    """Whether a gateway runs on this data folder. Raises OSError if that cannot be determined."""
     try:
         LeaderClient(folder).close()
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):

@@ -22,7 +22,7 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while 
 
 
 def node_of(data_dir: Path) -> str:
-    """What tells the gateway of this data folder from all others; "" where none was started yet.
+    """The id of the gateway of this data folder; "" if none was started yet.
 
     A copy of the folder has the same file, so the folder's own number counts too. Raises OSError.
     """
@@ -114,6 +114,6 @@ class StorageLease:
                     self._lease.keep()
             except LeaseTaken as e:
                 self._lost = e
-            except Exception as e:  # while the storage cannot be reached, nobody else can take it either
+            except Exception as e:  # while the storage is unreachable, no other gateway can take the lease
                 self._incidents.report(log, "lease-not-renewed", "the lease of the storage could not be renewed: %s", e)
             self._looked = time.clock_gettime(_CLOCK)
