@@ -31,7 +31,7 @@ def _default_of(f: Field[Any]) -> str:
 
 
 def _ini_setting(f: Field[Any]) -> Iterator[str]:
-    doc = str(f.metadata["doc"]) + (f" Secret: {key_of(f)}_file works too." if f.metadata["secret"] else "")
+    doc = str(f.metadata["doc"]) + (f" A secret; {key_of(f)}_file reads it from a file." if f.metadata["secret"] else "")
     yield from textwrap.wrap(doc, WIDTH, initial_indent="# ", subsequent_indent="# ")
     yield f";{key_of(f)} = {_default_of(f)}".rstrip()
 
@@ -64,7 +64,7 @@ def _markdown_section(name: str, section: type) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for f in fields(section):
         default = f"`{_default_of(f)}`" if _default_of(f) else "required" if f.metadata["required"] else "empty"
-        secret = f" Secret: `{key_of(f)}_file` works too." if f.metadata["secret"] else ""
+        secret = f" A secret; `{key_of(f)}_file` reads it from a file." if f.metadata["secret"] else ""
         doc = str(f.metadata["doc"]).replace("|", "\\|").replace("<", "&lt;")
         yield f"| `{key_of(f)}` | {default} | {doc}{secret} |"
 

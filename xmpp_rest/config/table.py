@@ -208,7 +208,7 @@ class ConferenceSettings:
     persistent: bool = setting("no", yes_or_no, "yes: new rooms are kept after everybody has left, and over a restart of the gateway.")
     archive: bool = setting("yes", yes_or_no, "yes: new rooms archive their messages (room option `mam`).")
     allow_subscription: bool = setting("no", yes_or_no, "yes: new rooms accept subscriptions (MUC/Sub; room option of this name), as in ejabberd's packages.")
-    history_size: int = setting("20", number(0, 1000), "Maximum number of messages shown to somebody who enters.")
+    history_size: int = setting("20", number(0, 1000), "Maximum number of messages shown to a user who enters.")
     unused_after: float = setting("3600", seconds(0, 31_536_000), "Seconds after which a room is removed that is not persistent, was never entered and has no subscribers, such as one made by a command. 0: never.")
 
 
