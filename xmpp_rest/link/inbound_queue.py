@@ -36,7 +36,7 @@ class Item(NamedTuple):
 
 
 class InboundQueue:
-    """The Events of all streams. One thread hands stanzas to the router; `start()` and `stop()` are called by the Gateway."""
+    """The ComponentEvents of all streams. One thread hands stanzas to the router; `start()` and `stop()` are called by the Gateway."""
 
     def __init__(self, router: Router, size: int, incidents: Incidents) -> None:
         self._router = router
