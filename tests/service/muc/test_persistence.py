@@ -38,6 +38,7 @@ def test_a_restart_forgets_occupants_and_rooms_that_are_not_kept(hall: Hall, mak
     hall.enter(NURSE, room=f"garden@{SERVICE}")
     hall.rooms.set_option("garden", "persistent", "true")
     hall.say(NURSE, "hear me", room=f"garden@{SERVICE}")
+    hall.gateway.stop()
     after = Hall(make_app(server_data_dir=str(hall.gateway.data_dir)))
     assert after.rooms.names() == ["garden"]
     assert after.rooms.occupants("garden") == []
