@@ -12,40 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any, TypeVar
 
-from xmpp_rest.config.readers import (
-    EVENTS,
-    Network,
-    address,
-    api_version,
-    bearer,
-    callers,
-    choice,
-    class_name,
-    commands,
-    content_type,
-    domain_name,
-    folder,
-    front_ends,
-    generation,
-    header_text,
-    host_name,
-    http_url,
-    jids,
-    networks,
-    number,
-    number_or_auto,
-    optional,
-    origins,
-    portion,
-    processes,
-    scopes,
-    seconds,
-    signing_secret,
-    some_of,
-    text,
-    url_prefix,
-    yes_or_no,
-)
+from xmpp_rest.config import readers
 from xmpp_rest.protocol.jid import JID
 
 T = TypeVar("T")
@@ -62,28 +29,28 @@ def setting(default: str, read: Callable[[str], T], doc: str, *, secret: bool = 
 class ServerSettings:
     """The HTTP server."""
 
-    bind: tuple[str, int] = setting("127.0.0.1:8080", address, "Address and port to listen on. Put a proxy with TLS in front of anything but loopback.")
-    workers: int = setting("auto", processes(4), "Number of processes; auto: one per processor, at most 4. One of them holds the link and the others go through it: docs/running.md.")
-    threads: int = setting("64", number(2, 1024), "Threads per process: how many requests are served at once, including those that wait.")
-    waits_per_account: int = setting("auto", number_or_auto(1, 1024), "Maximum number of requests of one account that wait at once in a process, for the answer to an iq or with `Prefer: wait`; more get 503. auto: half of `threads`. All accounts together, event streams included: three quarters.")
-    pin_workers: bool = setting("no", yes_or_no, "yes: each process stays on one processor (Linux). Worth trying where nothing else uses the machine; elsewhere it costs time.")
-    worker_class: str = setting("xmpp_rest.serving.worker.Worker", class_name, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work too.")
-    data_dir: str = setting("data", folder, "Folder for everything the gateway keeps, relative to this file. Created if missing, with mode 0700.")
-    public_url: str = setting("", optional(http_url), "The gateway's URL as clients see it, if it is not http://<bind>; used in Location fields.")
-    proxies: int = setting("0", number(0, 9), "Number of trusted proxies in front of the gateway: their X-Forwarded-For, -Proto and -Host are trusted. 0: these fields are ignored.")
-    proxy_networks: tuple[Network, ...] = setting("127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7", networks, "Addresses and networks of these proxies, separated by commas. The fields are ignored on connections from anywhere else.")
-    origins: frozenset[str] = setting("*", origins, "Origins whose web pages may use the APIs (CORS), such as https://app.example.net. *: any, but not with passwords that browsers remember. Empty: none.")
-    body_limit: int = setting("10485760", number(1024, 1 << 30), "Maximum request body size in bytes, for all APIs (batches: batch_size_limit).")
-    log_level: str = setting("info", choice("debug", "info", "warning", "error"), "Lowest level of messages that are logged to standard error.")
+    bind: tuple[str, int] = setting("127.0.0.1:8080", readers.address, "Address and port to listen on. Put a proxy with TLS in front of anything but loopback.")
+    workers: int = setting("auto", readers.processes(4), "Number of processes; auto: one per processor, at most 4. One of them holds the link and the others go through it: docs/running.md.")
+    threads: int = setting("64", readers.number(2, 1024), "Threads per process: how many requests are served at once, including those that wait.")
+    waits_per_account: int = setting("auto", readers.number_or_auto(1, 1024), "Maximum number of requests of one account that wait at once in a process, for the answer to an iq or with `Prefer: wait`; more get 503. auto: half of `threads`. All accounts together, event streams included: three quarters.")
+    pin_workers: bool = setting("no", readers.yes_or_no, "yes: each process stays on one processor (Linux). Worth trying where nothing else uses the machine; elsewhere it costs time.")
+    worker_class: str = setting("xmpp_rest.serving.worker.Worker", readers.class_name, "gunicorn's worker class. This one is gthread with deadlines for slow clients; gthread and gevent work too.")
+    data_dir: str = setting("data", readers.folder, "Folder for everything the gateway keeps, relative to this file. Created if missing, with mode 0700.")
+    public_url: str = setting("", readers.optional(readers.http_url), "The gateway's URL as clients see it, if it is not http://<bind>; used in Location fields.")
+    proxies: int = setting("0", readers.number(0, 9), "Number of trusted proxies in front of the gateway: their X-Forwarded-For, -Proto and -Host are trusted. 0: these fields are ignored.")
+    proxy_networks: tuple[readers.Network, ...] = setting("127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7", readers.networks, "Addresses and networks of these proxies, separated by commas. The fields are ignored on connections from anywhere else.")
+    origins: frozenset[str] = setting("*", readers.origins, "Origins whose web pages may use the APIs (CORS), such as https://app.example.net. *: any, but not with passwords that browsers remember. Empty: none.")
+    body_limit: int = setting("10485760", readers.number(1024, 1 << 30), "Maximum request body size in bytes, for all APIs (batches: batch_size_limit).")
+    log_level: str = setting("info", readers.choice("debug", "info", "warning", "error"), "Lowest level of messages that are logged to standard error.")
 
 
 @dataclass(frozen=True)
 class GatewaySettings:
     """The domains that the gateway hosts."""
 
-    domain: str = setting("localhost", domain_name, "The hosted domain. Its accounts are kept by the gateway.")
-    rooms_domain: str = setting("muclight.<domain>", optional(domain_name), "The domain of MUC Light rooms. Empty: none.")
-    conference_domain: str = setting("conference.<domain>", optional(domain_name), "The domain of rooms of XEP-0045. Empty: none.")
+    domain: str = setting("localhost", readers.domain_name, "The hosted domain. Its accounts are kept by the gateway.")
+    rooms_domain: str = setting("muclight.<domain>", readers.optional(readers.domain_name), "The domain of MUC Light rooms. Empty: none.")
+    conference_domain: str = setting("conference.<domain>", readers.optional(readers.domain_name), "The domain of rooms of XEP-0045. Empty: none.")
 
     @property
     def domains(self) -> list[str]:
@@ -95,169 +62,169 @@ class GatewaySettings:
 class LinkSettings:
     """The connection to the XMPP network."""
 
-    kind: str = setting("none", choice("none", "component"), "none: standalone. component: external component (XEP-0114) of an XMPP server.")
-    host: str = setting("127.0.0.1", host_name, "Host on which the server listens for components.")
-    port: int = setting("5347", number(1, 65535), "Port on which the server listens for components.")
-    secret: str = setting("", text, "The secret of the component, as configured at the server.", secret=True)
-    connect_timeout: float = setting("10", seconds(0.1, 600), "Timeout in seconds for connecting to the server.")
-    login_timeout: float = setting("15", seconds(0.1, 600), "Timeout in seconds for opening the stream and the handshake.")
-    keepalive: float = setting("60", seconds(1, 3600), "Seconds of silence after which the link is tested; after as long again it is considered dead.")
-    retry_max: float = setting("30", seconds(1, 3600), "Maximum number of seconds between two attempts to connect; twice as long after a refused login.")
-    outbox: str = setting("disk", choice("disk", "memory"), "Where messages are kept until the server has confirmed them. disk: a crash loses none.")
-    outbox_size: int = setting("10000", number(1, 10_000_000), "Maximum number of stanzas that wait for the link; more get 503.")
-    outbox_share: int = setting("75", number(1, 100), "Percentage of outbox_size that one account may use; its further stanzas get 503.")
-    inbox_size: int = setting("1000", number(1, 1_000_000), "Maximum number of received stanzas that wait to be handled; beyond it the gateway stops reading from the link.")
-    send_limit: int = setting("500000", number(10_000, 1 << 30), "Maximum size of a sent stanza in bytes; servers close the stream on a larger one (Prosody: 524288).")
-    stanza_size_limit: int = setting("3211264", number(10_000, 1 << 30), "Maximum size of a received stanza in bytes; a larger one is skipped and refused. The default is six times the limit of servers, more than they pass on.")
+    kind: str = setting("none", readers.choice("none", "component"), "none: standalone. component: external component (XEP-0114) of an XMPP server.")
+    host: str = setting("127.0.0.1", readers.host_name, "Host on which the server listens for components.")
+    port: int = setting("5347", readers.number(1, 65535), "Port on which the server listens for components.")
+    secret: str = setting("", readers.text, "The secret of the component, as configured at the server.", secret=True)
+    connect_timeout: float = setting("10", readers.seconds(0.1, 600), "Timeout in seconds for connecting to the server.")
+    login_timeout: float = setting("15", readers.seconds(0.1, 600), "Timeout in seconds for opening the stream and the handshake.")
+    keepalive: float = setting("60", readers.seconds(1, 3600), "Seconds of silence after which the link is tested; after as long again it is considered dead.")
+    retry_max: float = setting("30", readers.seconds(1, 3600), "Maximum number of seconds between two attempts to connect; twice as long after a refused login.")
+    outbox: str = setting("disk", readers.choice("disk", "memory"), "Where messages are kept until the server has confirmed them. disk: a crash loses none.")
+    outbox_size: int = setting("10000", readers.number(1, 10_000_000), "Maximum number of stanzas that wait for the link; more get 503.")
+    outbox_share: int = setting("75", readers.number(1, 100), "Percentage of outbox_size that one account may use; its further stanzas get 503.")
+    inbox_size: int = setting("1000", readers.number(1, 1_000_000), "Maximum number of received stanzas that wait to be handled; beyond it the gateway stops reading from the link.")
+    send_limit: int = setting("500000", readers.number(10_000, 1 << 30), "Maximum size of a sent stanza in bytes; servers close the stream on a larger one (Prosody: 524288).")
+    stanza_size_limit: int = setting("3211264", readers.number(10_000, 1 << 30), "Maximum size of a received stanza in bytes; a larger one is skipped and refused. The default is six times the limit of servers, more than they pass on.")
 
     @property
     def share(self) -> int:
         """The number of stanzas of one account that may wait."""
-        return portion(self.outbox_size, self.outbox_share)
+        return readers.portion(self.outbox_size, self.outbox_share)
 
 
 @dataclass(frozen=True)
 class StorageSettings:
     """Where accounts, rosters, archives and the rest are kept."""
 
-    url: str = setting("sqlite:gateway.sqlite", text, "Driver and location, relative to data_dir: sqlite:FILE, flatfile:FOLDER, jsonfile:FOLDER, postgres:…", secret=True)
+    url: str = setting("sqlite:gateway.sqlite", readers.text, "Driver and location, relative to data_dir: sqlite:FILE, flatfile:FOLDER, jsonfile:FOLDER, postgres:…", secret=True)
 
 
 @dataclass(frozen=True)
 class AuthSettings:
     """Authentication."""
 
-    admins: tuple[JID, ...] = setting("admin@<domain>", jids, "Administrators, separated by commas. The first one is created at the first start.")
-    admin_password: str = setting("", text, "Password of the administrator that the first start creates. Empty: a random one, printed once and kept in data_dir/admin-password.", secret=True)
-    password_hash: str = setting("SHA-1", choice("SHA-1", "SHA-256"), "Hash of new SCRAM records. Prosody and ejabberd read SHA-1 by default.")
-    iterations: int = setting("10000", number(4096, 10_000_000), "PBKDF2 iterations of new password records.")
-    failures: int = setting("30", number(1, 1_000_000), "Wrong passwords per minute for one account from one address; more get 429 and are slowed down. The right password still passes.")
+    admins: tuple[JID, ...] = setting("admin@<domain>", readers.jids, "Administrators, separated by commas. The first one is created at the first start.")
+    admin_password: str = setting("", readers.text, "Password of the administrator that the first start creates. Empty: a random one, printed once and kept in data_dir/admin-password.", secret=True)
+    password_hash: str = setting("SHA-1", readers.choice("SHA-1", "SHA-256"), "Hash of new SCRAM records. Prosody and ejabberd read SHA-1 by default.")
+    iterations: int = setting("10000", readers.number(4096, 10_000_000), "PBKDF2 iterations of new password records.")
+    failures: int = setting("30", readers.number(1, 1_000_000), "Wrong passwords per minute for one account from one address; more get 429 and are slowed down. The right password still passes.")
 
 
 @dataclass(frozen=True)
 class RestSettings:
     """The stanza API, /rest."""
 
-    credentials: str = setting("", optional(bearer), "A fixed `Bearer TOKEN` for the gateway's domain itself. Make it long and random: the right one is accepted however many wrong ones were sent. Empty: none.", secret=True)
-    iq_timeout: float = setting("120", seconds(0.1, 86400), "Seconds to wait for the answer to an iq, unless the request has Prosody-Rest-Timeout.")
-    iq_max_timeout: float = setting("300", seconds(0.1, 86400), "Maximum number of seconds that Prosody-Rest-Timeout may ask for.")
-    stanza_size_limit: int = setting("196608", number(1024, 1 << 28), "Maximum request body size in bytes.")
-    batch_size_limit: int = setting("67108864", number(1024, 1 << 34), "Maximum size of a batch (application/x-ndjson) in bytes; stanza_size_limit applies to each line.")
-    batch_stanzas: int = setting("100000", number(1, 100_000_000), "Maximum number of lines in a batch.")
-    iq_waiting: int = setting("256", number(1, 100_000), "Maximum number of requests that wait for the answer to an iq; more get 500.")
+    credentials: str = setting("", readers.optional(readers.bearer), "A fixed `Bearer TOKEN` for the gateway's domain itself. Make it long and random: the right one is accepted however many wrong ones were sent. Empty: none.", secret=True)
+    iq_timeout: float = setting("120", readers.seconds(0.1, 86400), "Seconds to wait for the answer to an iq, unless the request has Prosody-Rest-Timeout.")
+    iq_max_timeout: float = setting("300", readers.seconds(0.1, 86400), "Maximum number of seconds that Prosody-Rest-Timeout may ask for.")
+    stanza_size_limit: int = setting("196608", readers.number(1024, 1 << 28), "Maximum request body size in bytes.")
+    batch_size_limit: int = setting("67108864", readers.number(1024, 1 << 34), "Maximum size of a batch (application/x-ndjson) in bytes; stanza_size_limit applies to each line.")
+    batch_stanzas: int = setting("100000", readers.number(1, 100_000_000), "Maximum number of lines in a batch.")
+    iq_waiting: int = setting("256", readers.number(1, 100_000), "Maximum number of requests that wait for the answer to an iq; more get 500.")
 
 
 @dataclass(frozen=True)
 class DataSettings:
     """The data API, /data."""
 
-    size_limit: int = setting("2097152", number(1024, 1 << 28), "Maximum request body size in bytes. A MiB of Lua text can take a second to read.")
-    store_limit: int = setting("16777216", number(65_536, 1 << 40), "Maximum size of a store in bytes, counting what was written through this API.")
-    account_limit: int = setting("67108864", number(65_536, 1 << 40), "Maximum size of all stores of an account together in bytes, counted likewise.")
-    stores_limit: int = setting("100", number(1, 1_000_000), "Maximum number of stores of an account, counted likewise.")
-    members_limit: int = setting("50000", number(100, 10_000_000), "Maximum number of members of an object: each is a row in SQL storage.")
+    size_limit: int = setting("2097152", readers.number(1024, 1 << 28), "Maximum request body size in bytes. A MiB of Lua text can take a second to read.")
+    store_limit: int = setting("16777216", readers.number(65_536, 1 << 40), "Maximum size of a store in bytes, counting what was written through this API.")
+    account_limit: int = setting("67108864", readers.number(65_536, 1 << 40), "Maximum size of all stores of an account together in bytes, counted likewise.")
+    stores_limit: int = setting("100", readers.number(1, 1_000_000), "Maximum number of stores of an account, counted likewise.")
+    members_limit: int = setting("50000", readers.number(100, 10_000_000), "Maximum number of members of an object: each is a row in SQL storage.")
 
 
 @dataclass(frozen=True)
 class CommandsSettings:
     """The command API, /api."""
 
-    fit_version: bool = setting("yes", yes_or_no, "yes: a call without a version, whose argument names fit only an older version, is run as that version.")
-    default_version: int = setting("3", api_version, "API version of calls without one: 0 to 3, or the ejabberd release that clients were written for.")
+    fit_version: bool = setting("yes", readers.yes_or_no, "yes: a call without a version, whose argument names fit only an older version, is run as that version.")
+    default_version: int = setting("3", readers.api_version, "API version of calls without one: 0 to 3, or the ejabberd release that clients were written for.")
 
 
 @dataclass(frozen=True)
 class OAuthSettings:
     """Tokens that programs obtain with a password, at /oauth/token."""
 
-    expire: int = setting("3600", number(60, 10**9), "Lifetime of such a token in seconds, unless the program asks for another.")
+    expire: int = setting("3600", readers.number(60, 10**9), "Lifetime of such a token in seconds, unless the program asks for another.")
     client_check: str = setting(
-        "db", choice("db", "allow", "deny"),
+        "db", readers.choice("db", "allow", "deny"),
         "Which programs may obtain a token with a password. db: clients registered with oauth_add_client_password. allow: any. deny: none.",
     )  # fmt: skip
-    expire_max: int = setting("31536000", number(60, 10**9), "Maximum lifetime in seconds that a program may ask for (`ttl` in the form).")
+    expire_max: int = setting("31536000", readers.number(60, 10**9), "Maximum lifetime in seconds that a program may ask for (`ttl` in the form).")
 
 
 @dataclass(frozen=True)
 class ClientSettings:
     """The client API: messages, rooms, contacts and events."""
 
-    prefix: str = setting("/api", url_prefix, "Path below which the API is served.")
-    generation: int = setting("6", generation, "6: answers like MongooseIM 6. 3: like MongooseIM 2 to 5, with empty error bodies.")
-    realm: str = setting("mongooseim", header_text, "Realm in WWW-Authenticate.")
-    body_limit: int = setting("1048576", number(1024, 1 << 28), "Maximum request body size in bytes.")
-    page_limit: int = setting("500", number(50, 10_000), "Maximum number of messages in a history page.")
-    sse_timestamp_unit: str = setting("us", choice("us", "ms"), "Unit of `timestamp` in events: us, as clients of this API expect, or ms as everywhere else.")
+    prefix: str = setting("/api", readers.url_prefix, "Path below which the API is served.")
+    generation: int = setting("6", readers.generation, "6: answers like MongooseIM 6. 3: like MongooseIM 2 to 5, with empty error bodies.")
+    realm: str = setting("mongooseim", readers.header_text, "Realm in WWW-Authenticate.")
+    body_limit: int = setting("1048576", readers.number(1024, 1 << 28), "Maximum request body size in bytes.")
+    page_limit: int = setting("500", readers.number(50, 10_000), "Maximum number of messages in a history page.")
+    sse_timestamp_unit: str = setting("us", readers.choice("us", "ms"), "Unit of `timestamp` in events: us, as clients of this API expect, or ms as everywhere else.")
 
 
 @dataclass(frozen=True)
 class RoomsSettings:
     """MUC Light rooms. Their domain is [gateway] rooms_domain."""
 
-    all_can_configure: bool = setting("no", yes_or_no, "yes: every occupant may change name and subject. no: only the owner.")
-    all_can_invite: bool = setting("no", yes_or_no, "yes: every occupant may add others over XMPP. no: only the owner. In the client API it is always only the owner.")
-    max_occupants: int = setting("1000", number(1, 100_000), "Maximum number of occupants of a room.")
-    per_owner: int = setting("1000", number(1, 10_000), "Maximum number of rooms that one account owns; more get 403.")
-    foreign_per_owner: int = setting("2000", number(0, 1_000_000), "Maximum number of occupants from other servers in all rooms of one owner together.")
+    all_can_configure: bool = setting("no", readers.yes_or_no, "yes: every occupant may change name and subject. no: only the owner.")
+    all_can_invite: bool = setting("no", readers.yes_or_no, "yes: every occupant may add others over XMPP. no: only the owner. In the client API it is always only the owner.")
+    max_occupants: int = setting("1000", readers.number(1, 100_000), "Maximum number of occupants of a room.")
+    per_owner: int = setting("1000", readers.number(1, 10_000), "Maximum number of rooms that one account owns; more get 403.")
+    foreign_per_owner: int = setting("2000", readers.number(0, 1_000_000), "Maximum number of occupants from other servers in all rooms of one owner together.")
 
 
 @dataclass(frozen=True)
 class ConferenceSettings:
     """Rooms of XEP-0045. Their domain is [gateway] conference_domain."""
 
-    persistent: bool = setting("no", yes_or_no, "yes: new rooms are kept after everybody has left, and over a restart of the gateway.")
-    archive: bool = setting("yes", yes_or_no, "yes: new rooms archive their messages (room option `mam`).")
-    allow_subscription: bool = setting("no", yes_or_no, "yes: new rooms accept subscriptions (MUC/Sub; room option of this name), as in ejabberd's packages.")
-    history_size: int = setting("20", number(0, 1000), "Maximum number of messages shown to a user who enters.")
-    unused_after: float = setting("3600", seconds(0, 31_536_000), "Seconds after which a room is removed that is not persistent, was never entered and has no subscribers, such as one made by a command. 0: never.")
+    persistent: bool = setting("no", readers.yes_or_no, "yes: new rooms are kept after everybody has left, and over a restart of the gateway.")
+    archive: bool = setting("yes", readers.yes_or_no, "yes: new rooms archive their messages (room option `mam`).")
+    allow_subscription: bool = setting("no", readers.yes_or_no, "yes: new rooms accept subscriptions (MUC/Sub; room option of this name), as in ejabberd's packages.")
+    history_size: int = setting("20", readers.number(0, 1000), "Maximum number of messages shown to a user who enters.")
+    unused_after: float = setting("3600", readers.seconds(0, 31_536_000), "Seconds after which a room is removed that is not persistent, was never entered and has no subscribers, such as one made by a command. 0: never.")
 
 
 @dataclass(frozen=True)
 class StreamSettings:
     """Event streams of all APIs. Each takes a thread, so at most three quarters of [server] threads are open at once."""
 
-    total: int = setting("48", number(1, 10_000), "Maximum number of open streams per process; more get 503.")
-    per_account: int = setting("10", number(1, 10_000), "Maximum number of open streams per account; more get 503.")
-    queue_size: int = setting("1000", number(1, 1_000_000), "Maximum number of events that wait for a slow reader; beyond it the stream ends.")
-    heartbeat: float = setting("15", seconds(0.1, 300), "Seconds of silence after which a comment is sent, so that no proxy cuts the stream.")
-    write_timeout: float = setting("30", seconds(0.1, 600), "Seconds for which a reader may accept no data; then its stream ends.")
+    total: int = setting("48", readers.number(1, 10_000), "Maximum number of open streams per process; more get 503.")
+    per_account: int = setting("10", readers.number(1, 10_000), "Maximum number of open streams per account; more get 503.")
+    queue_size: int = setting("1000", readers.number(1, 1_000_000), "Maximum number of events that wait for a slow reader; beyond it the stream ends.")
+    heartbeat: float = setting("15", readers.seconds(0.1, 300), "Seconds of silence after which a comment is sent, so that no proxy cuts the stream.")
+    write_timeout: float = setting("30", readers.seconds(0.1, 600), "Seconds for which a reader may accept no data; then its stream ends.")
 
 
 @dataclass(frozen=True)
 class CallbackSettings:
     """A URL that answers stanzas: one section `[callback.NAME]` each."""
 
-    url: str = setting("", http_url, "URL to which stanzas are POSTed. May contain user:password@ and {kind}, {type}, {to}, {from}.", secret=True, required=True)
-    address: tuple[JID, ...] = setting("<domain>", jids, "Addresses of the bot (bare JIDs), separated by commas; a hosted domain stands for all its addresses without an account.")
-    kinds: frozenset[str] = setting("message, presence, iq", some_of("message", "presence", "iq"), "Kinds of stanzas that are POSTed.")
-    events: frozenset[str] = setting("bare, full, host", some_of(*EVENTS), "Forms of `to` that are POSTed. bare: user@host; full: user@host/resource; host: the domain alone.")
-    content_type: str = setting("application/xmpp+xml", content_type, "Format of POSTed stanzas, unless the URL asks for another one: `xml`, `json`, `form` or `cbor`.")
-    timeout: float = setting("30", seconds(0.1, 600), "Timeout in seconds for the whole answer.")
-    concurrency: int = setting("4", number(1, 256), "Maximum number of requests at once. The stanzas of one sender are always POSTed one after another.")
-    queue_size: int = setting("1000", number(1, 1_000_000), "Maximum number of stanzas that wait; more are refused with resource-constraint.")
-    queue_share: int = setting("75", number(1, 100), "Percentage of queue_size that one sender may use; its further stanzas are refused.")
-    keep: str = setting("disk", choice("disk", "memory"), "Where messages and presences are kept until they are answered. disk: a crash loses none.")
-    retries: int = setting("0", number(0, 100), "Number of further attempts if there is no connection, or after 429, 502, 503 or 504. The sender is told the result of the last one only.")
-    retry_max: float = setting("300", seconds(0.1, 86400), "Maximum number of seconds between two attempts. The pause doubles from half a second; Retry-After is honoured.")
-    reply_rate: int = setting("20", number(1, 1_000_000), "Maximum number of replies to one sender per second; more wait, so that two programs do not answer each other endlessly.")
-    rooms: str = setting("admins", choice("admins", "anyone"), "Who may add the bot to a room: only administrators, or anyone who may add people to the room.")
-    dead_letters: int = setting("1000", number(0, 100_000), "Maximum number of undelivered stanzas that are kept, to be read and replayed at /rest/callbacks; the oldest are removed first.")
-    secret: bytes = setting("", signing_secret, "Key that signs requests (Standard Webhooks): whsec_ and base64, or text. Empty: no signature.", secret=True)
+    url: str = setting("", readers.http_url, "URL to which stanzas are POSTed. May contain user:password@ and {kind}, {type}, {to}, {from}.", secret=True, required=True)
+    address: tuple[JID, ...] = setting("<domain>", readers.jids, "Addresses of the bot (bare JIDs), separated by commas; a hosted domain stands for all its addresses without an account.")
+    kinds: frozenset[str] = setting("message, presence, iq", readers.some_of("message", "presence", "iq"), "Kinds of stanzas that are POSTed.")
+    events: frozenset[str] = setting("bare, full, host", readers.some_of(*readers.EVENTS), "Forms of `to` that are POSTed. bare: user@host; full: user@host/resource; host: the domain alone.")
+    content_type: str = setting("application/xmpp+xml", readers.content_type, "Format of POSTed stanzas, unless the URL asks for another one: `xml`, `json`, `form` or `cbor`.")
+    timeout: float = setting("30", readers.seconds(0.1, 600), "Timeout in seconds for the whole answer.")
+    concurrency: int = setting("4", readers.number(1, 256), "Maximum number of requests at once. The stanzas of one sender are always POSTed one after another.")
+    queue_size: int = setting("1000", readers.number(1, 1_000_000), "Maximum number of stanzas that wait; more are refused with resource-constraint.")
+    queue_share: int = setting("75", readers.number(1, 100), "Percentage of queue_size that one sender may use; its further stanzas are refused.")
+    keep: str = setting("disk", readers.choice("disk", "memory"), "Where messages and presences are kept until they are answered. disk: a crash loses none.")
+    retries: int = setting("0", readers.number(0, 100), "Number of further attempts if there is no connection, or after 429, 502, 503 or 504. The sender is told the result of the last one only.")
+    retry_max: float = setting("300", readers.seconds(0.1, 86400), "Maximum number of seconds between two attempts. The pause doubles from half a second; Retry-After is honoured.")
+    reply_rate: int = setting("20", readers.number(1, 1_000_000), "Maximum number of replies to one sender per second; more wait, so that two programs do not answer each other endlessly.")
+    rooms: str = setting("admins", readers.choice("admins", "anyone"), "Who may add the bot to a room: only administrators, or anyone who may add people to the room.")
+    dead_letters: int = setting("1000", readers.number(0, 100_000), "Maximum number of undelivered stanzas that are kept, to be read and replayed at /rest/callbacks; the oldest are removed first.")
+    secret: bytes = setting("", readers.signing_secret, "Key that signs requests (Standard Webhooks): whsec_ and base64, or text. Empty: no signature.", secret=True)
 
     @property
     def share(self) -> int:
         """The number of stanzas of one sender that may wait."""
-        return portion(self.queue_size, self.queue_share)
+        return readers.portion(self.queue_size, self.queue_share)
 
 
 @dataclass(frozen=True)
 class RightSettings:
     """A rule that permits commands of /api: one section `[rights.NAME]` each. One matching rule is enough; administrators have one already."""
 
-    who: tuple[str, ...] = setting("admin", callers, "Callers, any of: admin, account (any), anonymous, all, addresses (also `*@<domain>`), networks (192.0.2.0/24).")
-    what: tuple[str, ...] = setting("", commands, "Commands: names, [tag:NAME], or * for all; a leading ! excludes what the others include.", required=True)
-    from_: tuple[str, ...] = setting("", front_ends, "Where the call comes from: api, ctl (the command line). Empty: both.")
-    scopes: frozenset[str] = setting("", scopes, "The rule applies to tokens with one of these scopes whose owner is among `who`. Empty: to callers without a token.")
+    who: tuple[str, ...] = setting("admin", readers.callers, "Callers, any of: admin, account (any), anonymous, all, addresses (also `*@<domain>`), networks (192.0.2.0/24).")
+    what: tuple[str, ...] = setting("", readers.commands, "Commands: names, [tag:NAME], or * for all; a leading ! excludes what the others include.", required=True)
+    from_: tuple[str, ...] = setting("", readers.front_ends, "Where the call comes from: api, ctl (the command line). Empty: both.")
+    scopes: frozenset[str] = setting("", readers.scopes, "The rule applies to tokens with one of these scopes whose owner is among `who`. Empty: to callers without a token.")
 
 
 @dataclass(frozen=True)
