@@ -26,8 +26,8 @@ class Dispatcher:
             self._table.append((path.split("/")[1:], views[resource]))
 
     @property
-    def families(self) -> list[str]:
-        """The first segments."""
+    def first_segments(self) -> list[str]:
+        """The first segment of each path, once."""
         return list(dict.fromkeys(pattern[0] for pattern, _ in self._table))
 
     def view(self, **_: str) -> Response:

@@ -38,10 +38,10 @@ def blueprint(gateway: Gateway) -> Blueprint:
     settings = gateway.settings.client
     dispatcher = Dispatcher(settings.prefix, ROUTES, gateway)
     routes = Blueprint("client", __name__)
-    for family in dispatcher.families:
-        for rule in (f"{settings.prefix}/{family}", f"{settings.prefix}/{family}/<anything:tail>"):
+    for segment in dispatcher.first_segments:
+        for rule in (f"{settings.prefix}/{segment}", f"{settings.prefix}/{segment}/<anything:tail>"):
             # client-api §1.8 wants our 405, not Flask's
-            routes.record(any_method(rule, family, dispatcher.view))
+            routes.record(any_method(rule, segment, dispatcher.view))
     add_routes(routes, [DESCRIPTION._replace(path=settings.prefix + DESCRIPTION.path)], settings)
     answer_failures(routes, lambda error: refusal_of(error).response(settings.generation))
     return routes
