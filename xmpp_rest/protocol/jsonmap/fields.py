@@ -5,6 +5,7 @@ Columns: the field; its namespace (None: that of the parent); the element (`chil
 
 from __future__ import annotations
 
+from xmpp_rest.protocol import namespaces as ns
 from xmpp_rest.protocol.jsonmap.command import COMMAND
 from xmpp_rest.protocol.jsonmap.content import TextContent
 from xmpp_rest.protocol.jsonmap.disco import DISCO, ITEMS
@@ -15,47 +16,6 @@ from xmpp_rest.protocol.jsonmap.payload import LINES as PAYLOAD_LINES
 from xmpp_rest.protocol.jsonmap.payload import PAYLOAD
 from xmpp_rest.protocol.jsonmap.plan import MappingLine
 from xmpp_rest.protocol.jsonmap.scalars import ADDRESS, BOOLEAN, INTEGER, NUMBER
-from xmpp_rest.protocol.namespaces import (
-    ATTACH,
-    CAPS,
-    CHAT_MARKERS,
-    CHAT_STATES,
-    CLIENT,
-    COMMANDS,
-    CONFERENCE,
-    CORRECT,
-    DATA_FORMS,
-    DELAY,
-    DISCO_INFO,
-    DISCO_ITEMS,
-    ENCRYPTION,
-    EXTDISCO,
-    FALLBACK,
-    FORWARD,
-    GATEWAY,
-    IDLE,
-    JSON_MSG,
-    LAST,
-    MAM,
-    MUC,
-    NICK,
-    OCCUPANT_ID,
-    OOB_IQ,
-    OOB_X,
-    PING,
-    REACTIONS,
-    REFERENCE,
-    REGISTER,
-    REPLY,
-    RSM,
-    STANZA_ID,
-    STATS,
-    UPLOAD,
-    VCARD_UPDATE,
-    VERSION,
-    XHTML_IM,
-    XML_LANG,
-)
 
 ADDRESSING = (
     attr("to", ADDRESS),
@@ -65,7 +25,7 @@ ADDRESSING = (
 STANZA = (
     *ADDRESSING,
     attr("type"),
-    attr("lang", attribute=XML_LANG),
+    attr("lang", attribute=ns.XML_LANG),
 )
 PAGE = (
     child("max", scalar=INTEGER),
@@ -76,17 +36,17 @@ PAGE = (
     child("first"),
     child("last"),
 )
-_DELAY = value("delay", DELAY, "delay", "stamp")
+_DELAY = value("delay", ns.DELAY, "delay", "stamp")
 _COMMON = (
     _DELAY,
-    child("nick", NICK),
-    obj("rsm", RSM, "set", PAGE),
+    child("nick", ns.NICK),
+    obj("rsm", ns.RSM, "set", PAGE),
 )
-_PAYLOAD = own("payload", JSON_MSG, "payload", PAYLOAD)
-_PAYLOAD_AS_TEXT = obj("payload", JSON_MSG, "payload", PAYLOAD_LINES)
+_PAYLOAD = own("payload", ns.JSON_MSG, "payload", PAYLOAD)
+_PAYLOAD_AS_TEXT = obj("payload", ns.JSON_MSG, "payload", PAYLOAD_LINES)
 FORMS = (
-    own("dataform", DATA_FORMS, "x", FULL_FORM),
-    stranger("formdata", DATA_FORMS, "x", FORM_DATA),
+    own("dataform", ns.DATA_FORMS, "x", FULL_FORM),
+    stranger("formdata", ns.DATA_FORMS, "x", FORM_DATA),
 )
 
 
@@ -97,48 +57,48 @@ def _in_forwarded() -> tuple[MappingLine, ...]:
 
 _FORWARDED = (
     _DELAY,
-    obj("message", CLIENT, "message", _in_forwarded),
+    obj("message", ns.CLIENT, "message", _in_forwarded),
 )
 MESSAGE = (
     child("body"),
     child("subject"),
     obj("thread", None, "thread", (text("id"), attr("parent")), shorthand="id"),
-    name("state", CHAT_STATES, ("active", "inactive", "gone", "composing", "paused")),
-    obj("oob", OOB_X, "x", (child("url"), child("desc"))),
+    name("state", ns.CHAT_STATES, ("active", "inactive", "gone", "composing", "paused")),
+    obj("oob", ns.OOB_X, "x", (child("url"), child("desc"))),
     obj(
         "invite",
-        CONFERENCE,
+        ns.CONFERENCE,
         "x",
         (attr("jid"), attr("reason"), attr("password"), attr("thread"), attr("continue", BOOLEAN)),
     ),
-    value("replace", CORRECT, "replace", "id"),
-    value("attach_to", ATTACH, "attach-to", "id"),
-    value("encryption", ENCRYPTION, "encryption", "namespace"),
-    flag("fallback", FALLBACK),
-    flag("markable", CHAT_MARKERS),
-    value("displayed", CHAT_MARKERS, "displayed", "id"),
-    value("occupant_id", OCCUPANT_ID, "occupant-id", "id"),
-    array("stanza_ids", STANZA_ID, "stanza-id", (attr("id"), attr("by"))),
-    obj("reactions", REACTIONS, "reactions", (attr("id"), array("reactions", None, "reaction", TextContent()))),
-    obj("reference", REFERENCE, "reference", (attr("type"), attr("uri"), attr("begin", INTEGER), attr("end", INTEGER))),
-    obj("reply", REPLY, "reply", (attr("id"), attr("to"))),
-    obj("forwarded", FORWARD, "forwarded", _FORWARDED),
-    obj("archive", MAM, "result", (attr("id"), attr("queryid"), obj("forward", FORWARD, "forwarded", _FORWARDED))),
+    value("replace", ns.CORRECT, "replace", "id"),
+    value("attach_to", ns.ATTACH, "attach-to", "id"),
+    value("encryption", ns.ENCRYPTION, "encryption", "namespace"),
+    flag("fallback", ns.FALLBACK),
+    flag("markable", ns.CHAT_MARKERS),
+    value("displayed", ns.CHAT_MARKERS, "displayed", "id"),
+    value("occupant_id", ns.OCCUPANT_ID, "occupant-id", "id"),
+    array("stanza_ids", ns.STANZA_ID, "stanza-id", (attr("id"), attr("by"))),
+    obj("reactions", ns.REACTIONS, "reactions", (attr("id"), array("reactions", None, "reaction", TextContent()))),
+    obj("reference", ns.REFERENCE, "reference", (attr("type"), attr("uri"), attr("begin", INTEGER), attr("end", INTEGER))),
+    obj("reply", ns.REPLY, "reply", (attr("id"), attr("to"))),
+    obj("forwarded", ns.FORWARD, "forwarded", _FORWARDED),
+    obj("archive", ns.MAM, "result", (attr("id"), attr("queryid"), obj("forward", ns.FORWARD, "forwarded", _FORWARDED))),
 )
 MESSAGE_OWN = (
-    own("html", XHTML_IM, "html", HTML),
-    own("oob_url", OOB_X, "x", URL),
+    own("html", ns.XHTML_IM, "html", HTML),
+    own("oob_url", ns.OOB_X, "x", URL),
 )
 PRESENCE = (
     child("show"),
     child("status"),
     child("priority", scalar=INTEGER),
-    obj("caps", CAPS, "c", (attr("hash"), attr("node"), attr("ver"), attr("ext"))),
-    value("idle_since", IDLE, "idle", "since"),
-    obj("vcard_update", VCARD_UPDATE, "x", (child("photo"),)),
+    obj("caps", ns.CAPS, "c", (attr("hash"), attr("node"), attr("ver"), attr("ext"))),
+    value("idle_since", ns.IDLE, "idle", "since"),
+    obj("vcard_update", ns.VCARD_UPDATE, "x", (child("photo"),)),
     obj(
         "muc",
-        MUC,
+        ns.MUC,
         "x",
         (
             obj(
@@ -184,31 +144,31 @@ _REGISTRATION = (
     child("key"),
 )
 IQ = (
-    flag("ping", PING),
-    obj("version", VERSION, "query", (child("name"), child("version"), child("os"))),
-    obj("lastactivity", LAST, "query", (attr("seconds", INTEGER), text("status"))),
-    obj("oob", OOB_IQ, "query", (child("url"), child("desc"))),
-    wrapped("stats", STATS, "query", "stat", (attr("name"), attr("unit"), attr("value", NUMBER))),
-    obj("gateway", GATEWAY, "query", (child("prompt"), child("jid"), child("desc"))),
-    obj("register", REGISTER, "query", _REGISTRATION),
-    obj("extdisco", EXTDISCO, "services", (attr("type"), array("services", None, "service", _SERVICE))),
-    obj("upload_request", UPLOAD, "request", (attr("filename"), attr("size", INTEGER), attr("content-type"))),
+    flag("ping", ns.PING),
+    obj("version", ns.VERSION, "query", (child("name"), child("version"), child("os"))),
+    obj("lastactivity", ns.LAST, "query", (attr("seconds", INTEGER), text("status"))),
+    obj("oob", ns.OOB_IQ, "query", (child("url"), child("desc"))),
+    wrapped("stats", ns.STATS, "query", "stat", (attr("name"), attr("unit"), attr("value", NUMBER))),
+    obj("gateway", ns.GATEWAY, "query", (child("prompt"), child("jid"), child("desc"))),
+    obj("register", ns.REGISTER, "query", _REGISTRATION),
+    obj("extdisco", ns.EXTDISCO, "services", (attr("type"), array("services", None, "service", _SERVICE))),
+    obj("upload_request", ns.UPLOAD, "request", (attr("filename"), attr("size", INTEGER), attr("content-type"))),
     obj(
         "upload_slot",
-        UPLOAD,
+        ns.UPLOAD,
         "slot",
         (
             obj("put", None, "put", (attr("url"), array("headers", None, "header", (attr("name"), text("value"))))),
             obj("get", None, "get", (attr("url"),)),
         ),
     ),
-    obj("archive", MAM, "query", (attr("queryid"), obj("form", DATA_FORMS, "x", FORM), obj("page", RSM, "set", PAGE))),
-    obj("result", MAM, "fin", (obj("page", RSM, "set", PAGE),)),
+    obj("archive", ns.MAM, "query", (attr("queryid"), obj("form", ns.DATA_FORMS, "x", FORM), obj("page", ns.RSM, "set", PAGE))),
+    obj("result", ns.MAM, "fin", (obj("page", ns.RSM, "set", PAGE),)),
 )
 IQ_OWN = (
-    own("disco", DISCO_INFO, "query", DISCO),
-    own("items", DISCO_ITEMS, "query", ITEMS),
-    own("command", COMMANDS, "command", COMMAND),
+    own("disco", ns.DISCO_INFO, "query", DISCO),
+    own("items", ns.DISCO_ITEMS, "query", ITEMS),
+    own("command", ns.COMMANDS, "command", COMMAND),
 )
 
 _PAYLOADS: dict[str, tuple[tuple[MappingLine, ...], tuple[MappingLine, ...]]] = {
