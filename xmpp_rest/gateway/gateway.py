@@ -85,13 +85,15 @@ class Gateway:
     def start(self) -> None:
         """Begin to serve in this process; what was started already stays as it is.
 
-        Raises StorageError, GatewayError; then the next call tries again, but not within RETRY seconds.
+        Raises StorageError, GatewayError; then the next call tries again, but not within RETRY seconds. After `stop` it raises link-down.
         """
         if self._pid == os.getpid():  # the usual case
             return
         with self._lock:
             if self._pid == os.getpid():
                 return
+            if self._ended.is_set():
+                raise GatewayError("link-down", "The gateway is being stopped")
             if self._failed is not None and time.monotonic() < self._failed_at + RETRY:
                 raise self._failed.with_traceback(None)
             try:
@@ -159,8 +161,9 @@ class Gateway:
     def stop(self) -> None:
         """End the link first, so that no more stanzas come in; then the rest."""
         self._ended.set()
-        if self._pid == os.getpid():
-            self._pid = 0
+        with self._lock:  # a start that is under way comes to its end first, and no other one follows
+            was_started, self._pid = self._pid == os.getpid(), 0
+        if was_started:
             self.parts.streams.stop()
             if not self.parts.lease.lost:
                 self.parts.leader.leave_rooms()

@@ -82,14 +82,16 @@ def test_what_every_driver_keeps(make_app: MakeApp, driver: str) -> None:
     hall.rooms.reserve_nick("Romeo", "romeo@montague.example")
     hall.enter(ROMEO, room=f"garden@{SERVICE}")
     hall.say(ROMEO, "hark", room=f"garden@{SERVICE}")
-    after = Hall(make_app(storage_url=driver, server_data_dir=str(hall.gateway.data_dir))).rooms
+    hall.gateway.stop()
+    later = Hall(make_app(storage_url=driver, server_data_dir=str(hall.gateway.data_dir)))
+    after = later.rooms
     assert (after.names(), after.affiliations("empty")) == (["empty", "garden"], [])
     assert after.affiliations("garden") == [["romeo@montague.example", "owner", ""], ["tybalt@verona.example", "outcast", "enough"]]
     assert (after.options("garden")["title"], after.subscriptions("a@b"), len(after.history("garden"))) == ("Ü", [["garden", "A", []]], 1)
     assert after.reserved_nicks() == [["romeo@montague.example", "Romeo"]]
     after.destroy("garden", "", False)
     after.destroy("empty", "", False)
-    assert list(hall.gateway.driver.users(SERVICE)) == []
+    assert list(later.gateway.driver.users(SERVICE)) == []
 
 
 def test_the_settings(make_app: MakeApp) -> None:

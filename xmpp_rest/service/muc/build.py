@@ -40,7 +40,7 @@ def conference(
     settings: ConferenceSettings,
     incidents: Incidents,
     remote: Remote,
-    may_bring: MayBring = lambda _actor, _user: True,
+    may_bring: MayBring,
 ) -> Conference:
     """Build the rooms of `domain`; their handler is not registered yet."""
     flags = {"persistent": settings.persistent, "mam": settings.archive, "allow_subscription": settings.allow_subscription}

@@ -57,7 +57,7 @@ class MucLight:
         rules: Rules,
         quotas: Quotas,
         remote: Remote,
-        may_bring: MayBring = lambda _actor, _user: True,
+        may_bring: MayBring,
     ) -> None:
         self.domain = rooms.domain
         self.rules = rules

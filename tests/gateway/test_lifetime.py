@@ -1,0 +1,85 @@
+"""The lifetime of a gateway: a stop is the end, whatever else happens at that moment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import DOMAIN, PASSWORD
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.gateway import Gateway
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_a_stopped_gateway_does_not_start_again(gateway: Gateway) -> None:
+    """A request that comes late would take the lead and the link, with a storage that is closed."""
+    gateway.start()
+    assert gateway.parts.remote.is_leader
+    gateway.stop()
+    with pytest.raises(GatewayError, match="is being stopped"):
+        gateway.start()
+    assert not gateway.parts.remote.is_leader
+
+
+def test_a_stop_during_a_start_stops_what_was_started(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    claiming, go_on, claim = threading.Event(), threading.Event(), gateway.parts.lease.claim
+
+    def slowly() -> None:
+        claiming.set()
+        assert go_on.wait(10)
+        claim()
+
+    monkeypatch.setattr(gateway.parts.lease, "claim", slowly)
+    starting = threading.Thread(target=gateway.start)
+    starting.start()
+    assert claiming.wait(10)
+    stopping = threading.Thread(target=gateway.stop)
+    stopping.start()
+    go_on.set()
+    for thread in (starting, stopping):
+        thread.join(20)
+        assert not thread.is_alive()
+    assert not gateway.parts.remote.is_leader
+    with pytest.raises(GatewayError, match="is being stopped"):
+        gateway.start()
+
+
+FORKING = """
+import os
+from tests.conftest import DOMAIN, PASSWORD, basic
+from xmpp_rest.application import build
+from xmpp_rest.config.load import load_settings
+
+app = build(load_settings(None, os.environ))
+gateway = app.extensions["gateway"]
+for user in ("juliet", "nurse"):
+    gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
+gateway.start()
+before = gateway.parts
+child = os.fork()
+if not child:
+    message = {"kind": "message", "type": "chat", "to": f"nurse@{DOMAIN}", "body": "hi"}
+    answer = app.test_client().post("/rest", json=message, headers=basic("juliet"))
+    leads = gateway.parts.remote.is_leader
+    gateway.stop()
+    print(answer.status_code, gateway.parts is not before, leads, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+nurse = gateway.parts.accounts.address("nurse", DOMAIN)
+print(gateway.parts.offline.count(nurse), gateway.parts is before, gateway.parts.remote.is_leader)
+gateway.stop()
+"""
+
+
+def test_a_process_forked_off_after_the_start_serves(tmp_path: Path) -> None:
+    """As below `gunicorn --preload`: it has parts of its own, and follows the process that it was forked from."""
+    settings = {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "AUTH_ITERATIONS": "4096", "SERVER_DATA_DIR": str(tmp_path)}
+    environ = os.environ | {f"XMPP_REST_{name}": value for name, value in settings.items()}
+    done = subprocess.run([sys.executable, "-c", FORKING], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("202 True False\n1 True True\n", 0), done.stderr
