@@ -286,10 +286,3 @@ def key_of(f: Field[Any]) -> str:
 def table_of(section: str) -> type:
     """The dataclass of a section by its name."""
     return SECTIONS.get(section) or FAMILIES[section.partition(".")[0]]
-
-
-__all__ = [
-    "FAMILIES", "SECTIONS", "AuthSettings", "CallbackSettings", "ClientSettings", "CommandsSettings", "ConferenceSettings",
-    "DataSettings", "GatewaySettings", "LinkSettings", "OAuthSettings", "RestSettings", "RightSettings", "RoomsSettings",
-    "ServerSettings", "Settings", "StorageSettings", "StreamSettings", "key_of", "table_of",
-]  # fmt: skip
