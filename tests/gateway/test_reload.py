@@ -24,8 +24,7 @@ from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.reload import LIVE, merge
 from xmpp_rest.config.table import SECTIONS, key_of
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.gateway.log_level import LOGGERS
-from xmpp_rest.gateway.reload import refreshed
+from xmpp_rest.gateway.reload import LOGGERS, refreshed
 
 ADMIN, JULIET = basic(f"admin@{DOMAIN}"), basic(f"juliet@{DOMAIN}")
 BEGINNING = f"[gateway]\ndomain = {DOMAIN}\n[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n"

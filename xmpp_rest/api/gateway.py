@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from drivers import Driver
@@ -33,90 +35,36 @@ from xmpp_rest.service.streams.sessions import Sessions
 from xmpp_rest.threads.waits import Waits
 
 
-class Leader(Protocol):
-    """What only the leader runs."""
+@dataclass(frozen=True)
+class ApiParts:
+    """The parts of a gateway that dialects use. They are rebuilt after a fork: whoever needs one looks it up in each request."""
 
-    def status(self) -> list[dict[str, Any]]:
-        """How the streams of the link are. Raises GatewayError."""
-
-
-class Parts(Protocol):
-    """The services that dialects use."""
-
-    @property
-    def tokens(self) -> Tokens: ...
-
-    @property
-    def authenticator(self) -> Authenticator: ...
-
-    @property
-    def accounts(self) -> Accounts: ...
-
-    @property
-    def last(self) -> LastActivity: ...
-
-    @property
-    def vcards(self) -> VCards: ...
-
-    @property
-    def data(self) -> Data: ...
-
-    @property
-    def data_rights(self) -> DataRights: ...
-
-    @property
-    def jobs(self) -> Jobs: ...
-
-    @property
-    def router(self) -> Router: ...
-
-    @property
-    def waits(self) -> Waits: ...
-
-    @property
-    def archive(self) -> Archive: ...
-
-    @property
-    def streams(self) -> Streams: ...
-
-    @property
-    def online(self) -> Online: ...
-
-    @property
-    def sessions(self) -> Sessions: ...
-
-    @property
-    def offline(self) -> Offline: ...
-
-    @property
-    def sending(self) -> Sending: ...
-
-    @property
-    def idempotency(self) -> Idempotency: ...
-
-    @property
-    def announcements(self) -> Announcements: ...
-
-    @property
-    def contacts(self) -> Contacts: ...
-
-    @property
-    def privacy(self) -> PrivacyQueries: ...
-
-    @property
-    def callbacks(self) -> Callbacks: ...
-
-    @property
-    def muclight(self) -> MucLight | None: ...
-
-    @property
-    def conference(self) -> Conference | None: ...
-
-    @property
-    def leader(self) -> Leader: ...
-
-    @property
-    def remote(self) -> Remote: ...
+    tokens: Tokens
+    authenticator: Authenticator
+    accounts: Accounts
+    last: LastActivity
+    vcards: VCards
+    data: Data
+    data_rights: DataRights
+    jobs: Jobs
+    router: Router
+    waits: Waits
+    archive: Archive
+    streams: Streams
+    online: Online
+    sessions: Sessions
+    offline: Offline
+    sending: Sending
+    idempotency: Idempotency
+    announcements: Announcements
+    contacts: Contacts
+    privacy: PrivacyQueries
+    callbacks: Callbacks
+    muclight: MucLight | None
+    conference: Conference | None
+    remote: Remote
+    link_status: Callable[[], list[dict[str, Any]]]
+    """How the streams of the link are. Raises GatewayError."""
 
 
 class Gateway(Protocol):
@@ -129,8 +77,7 @@ class Gateway(Protocol):
     def driver(self) -> Driver: ...
 
     @property
-    def parts(self) -> Parts:
-        """The services of this process; to be looked up in each request, as they are rebuilt after a fork."""
+    def parts(self) -> ApiParts: ...
 
     def start(self) -> None:
         """Begin to serve in this process, if that has not been done. Raises StorageError, GatewayError."""

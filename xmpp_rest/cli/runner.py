@@ -81,7 +81,7 @@ class Runner:
             return Principal()
         user, host, password = auth
         try:
-            who = self._services.gateway.parts.authenticator.password(local_jid(user, host), password, PLACE)
+            who = self._services.parts.authenticator.password(local_jid(user, host), password, PLACE)
         except InvalidJID as e:
             raise errors.unauthorized() from e
         if not isinstance(who, Caller):

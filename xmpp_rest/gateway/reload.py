@@ -9,10 +9,16 @@ from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.reload import Merged, merge
 from xmpp_rest.config.table import Settings
-from xmpp_rest.gateway.log_level import set_level
 from xmpp_rest.gateway.parts import Parts
 
 log = logging.getLogger(__name__)
+LOGGERS = ("xmpp_rest", "drivers")
+
+
+def set_level(level: int) -> None:
+    """Log from this level on, in this process."""
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(level)
 
 
 def reread(settings: Settings) -> Merged:

@@ -13,8 +13,8 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
-from xmpp_rest.gateway.log_level import set_level
 from xmpp_rest.gateway.parts import Parts
+from xmpp_rest.gateway.reload import set_level
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -140,10 +140,10 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,
         data=data, data_usage=data_usage, data_rights=data_rights, jobs=jobs, router=router, waits=waits, archive=archive,
-        streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, outcomes=outcomes, sending=sending,
+        streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
-        callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference, leader=leader, remote=remote,
-        lease=StorageLease(driver, data_dir, domains, incidents),
+        callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
+        leader=leader, link_status=leader.status, remote=remote, lease=StorageLease(driver, data_dir, domains, incidents),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings.gateway).items():
         for handler in ordered:

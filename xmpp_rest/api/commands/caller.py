@@ -16,7 +16,7 @@ def principal_of(services: Services, field: str | None, address: str) -> Princip
     """The caller whom the Authorization field proves; anonymous without one. Raises CommandFailure for credentials that are wrong."""
     if field is None:
         return Principal(address=address)
-    who = services.gateway.parts.authenticator.check(field, address, COMMANDS, Use.COMMAND)
+    who = services.parts.authenticator.check(field, address, COMMANDS, Use.COMMAND)
     if isinstance(who, Denial):
         raise throttled(who.retry_after) if who.reason is DenialReason.THROTTLED else _wrong(field, services.domain)
     return Principal(who.jid, who.admin, who.scopes, address)

@@ -6,16 +6,13 @@ import time
 from dataclasses import dataclass, field
 
 from xmpp_rest import __version__
-from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.gateway import ApiParts, Gateway
 from xmpp_rest.auth.clients import Clients
-from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.bans import Bans
-from xmpp_rest.service.accounts.last_activity import LastActivity
 from xmpp_rest.service.accounts.private_storage import PrivateStorage
 from xmpp_rest.service.accounts.shared_groups import SharedGroups
-from xmpp_rest.service.accounts.vcards import VCards
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +40,12 @@ class Services:
         )
 
     @property
+    def parts(self) -> ApiParts:
+        return self.gateway.parts
+
+    @property
     def accounts(self) -> Accounts:
-        return self.gateway.parts.accounts
-
-    @property
-    def last(self) -> LastActivity:
-        return self.gateway.parts.last
-
-    @property
-    def vcards(self) -> VCards:
-        return self.gateway.parts.vcards
-
-    @property
-    def tokens(self) -> Tokens:
-        return self.gateway.parts.tokens
+        return self.parts.accounts
 
     @property
     def domain(self) -> str:

@@ -39,5 +39,5 @@ class Status(Authenticated, Health):
             "version": __version__,
             "domain": settings.gateway.domain,
             "waits": {"count": self.gateway.parts.waits.count, "most": self.gateway.parts.waits.most},
-            "link": {"kind": settings.link.kind, "streams": self.gateway.parts.leader.status()},
+            "link": {"kind": settings.link.kind, "streams": self.gateway.parts.link_status()},
         }

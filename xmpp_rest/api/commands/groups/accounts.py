@@ -37,7 +37,7 @@ def register(services: Services, user: str, host: str, password: str) -> str:
         services.accounts.register(jid, password)
     except GatewayError as e:
         raise _not_registered(e, f"{user}@{host}", services.node) from e
-    services.last.registered(jid)
+    services.parts.last.registered(jid)
     return f"User {user}@{host} successfully registered"
 
 
@@ -105,7 +105,7 @@ def unban_ip(services: Services, address: str) -> int:
         network = parse_network(address)
     except ValueError:
         return -1
-    unbanned: int = services.gateway.parts.remote.broadcast("unban", network=str(network))
+    unbanned: int = services.parts.remote.broadcast("unban", network=str(network))
     return unbanned
 
 

@@ -18,26 +18,26 @@ def _announcement(services: Services, host: str, subject: str, body: str) -> Ann
 @command("announce_send_all")
 def announce_send_all(services: Services, host: str, subject: str, body: str) -> bool:
     accounts = (JID(user, services.domain, "") for user in services.accounts.users())
-    services.gateway.parts.announcements.send(_announcement(services, host, subject, body), accounts, "")
+    services.parts.announcements.send(_announcement(services, host, subject, body), accounts, "")
     return True
 
 
 @command("announce_send_online")
 def announce_send_online(services: Services, host: str, subject: str, body: str) -> bool:
-    online = {session.jid.bare for session in services.gateway.parts.online.all()}
-    services.gateway.parts.announcements.send(_announcement(services, host, subject, body), online, "headline")
+    online = {session.jid.bare for session in services.parts.online.all()}
+    services.parts.announcements.send(_announcement(services, host, subject, body), online, "headline")
     return True
 
 
 @command("announce_motd_get")
 def announce_motd_get(services: Services, host: str) -> tuple[str, str]:
     services.require_host(host)
-    return services.gateway.parts.announcements.motd() or ("", "")
+    return services.parts.announcements.motd() or ("", "")
 
 
 @command("announce_motd_update")
 def announce_motd_update(services: Services, host: str, subject: str, body: str) -> bool:
-    services.gateway.parts.announcements.set_motd(_announcement(services, host, subject, body))
+    services.parts.announcements.set_motd(_announcement(services, host, subject, body))
     return True
 
 
@@ -51,7 +51,7 @@ def announce_motd_set_online(services: Services, host: str, subject: str, body: 
 @command("announce_motd_delete")
 def announce_motd_delete(services: Services, host: str) -> bool:
     services.require_host(host)
-    services.gateway.parts.announcements.set_motd(None)
+    services.parts.announcements.set_motd(None)
     return True
 
 

@@ -17,12 +17,12 @@ REMOVED = "MAM archive removed"
 
 @command("get_mam_count")
 def get_mam_count(services: Services, user: str, host: str) -> int:
-    return services.gateway.parts.archive.count(services.address(user, host), EVERYTHING) or 0
+    return services.parts.archive.count(services.address(user, host), EVERYTHING) or 0
 
 
 @command("remove_mam_for_user")
 def remove_mam_for_user(services: Services, user: str, host: str) -> str:
-    services.gateway.parts.archive.remove(services.address(user, host), EVERYTHING)
+    services.parts.archive.remove(services.address(user, host), EVERYTHING)
     return REMOVED
 
 
@@ -32,7 +32,7 @@ def remove_mam_for_user_with_peer(services: Services, user: str, host: str, with
         peer = parse_jid(with_).bare
     except InvalidJID as e:
         raise rejected("Invalid peer JID") from e
-    services.gateway.parts.archive.remove(services.address(user, host), ArchiveFilter(partner=peer))
+    services.parts.archive.remove(services.address(user, host), ArchiveFilter(partner=peer))
     return REMOVED
 
 
@@ -44,7 +44,7 @@ def _domains(services: Services, kind: str) -> list[str]:
 
 @command("delete_old_mam_messages")
 def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool | NotDone:
-    archive, old = services.gateway.parts.archive, ArchiveFilter(end=before(days))
+    archive, old = services.parts.archive, ArchiveFilter(end=before(days))
     if type_ not in TYPES:
         return NotDone("unsupported_type")
     for owner in _owners(services, type_):
@@ -53,7 +53,7 @@ def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool |
 
 
 def _owners(services: Services, kind: str) -> list[JID]:
-    return [owner for domain in _domains(services, kind) for owner in services.gateway.parts.archive.owners(domain)]
+    return [owner for domain in _domains(services, kind) for owner in services.parts.archive.owners(domain)]
 
 
 @command("delete_old_mam_messages_batch")
@@ -61,7 +61,7 @@ def delete_old_mam_messages_batch(services: Services, host: str, type_: str, day
     services.require_host(host)
     if type_ not in TYPES:
         raise rejected("Invalid type")
-    archive, old = services.gateway.parts.archive, ArchiveFilter(end=before(days))
+    archive, old = services.parts.archive, ArchiveFilter(end=before(days))
     return start(services, JOB, lambda: _owners(services, type_), lambda owner, limit: archive.remove(owner, old, limit), batch_size, rate)
 
 

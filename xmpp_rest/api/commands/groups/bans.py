@@ -32,7 +32,7 @@ def ban_account_v0(services: Services, user: str, host: str, reason: str) -> boo
         if e.name != "bad-password":
             return ABSENT  # it went in the meantime
         _lock(services, jid, lock)  # a reason that no password can hold
-    services.gateway.parts.sessions.end_all(jid, _why(reason))
+    services.parts.sessions.end_all(jid, _why(reason))
     return True
 
 
@@ -52,8 +52,8 @@ def ban_account(services: Services, user: str, host: str, reason: str) -> bool |
         return ABSENT
     if not services.bans.ban(jid, dict(zip(DETAILS, (reason, now(), *shown(services, jid)), strict=True))):
         return BANNED
-    services.tokens.revoke_all(jid)
-    services.gateway.parts.sessions.end_all(jid, _why(reason))
+    services.parts.tokens.revoke_all(jid)
+    services.parts.sessions.end_all(jid, _why(reason))
     return True
 
 

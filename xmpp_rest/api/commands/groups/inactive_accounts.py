@@ -22,13 +22,13 @@ def delete_old_users(services: Services, days: int) -> str:
 
 def _unused(services: Services, since: float) -> list[JID]:
     """The accounts without a session that have not logged in since that Unix time, or never."""
-    spared = {s.jid.bare for s in services.gateway.parts.online.all()} | set(services.gateway.settings.auth.admins)
+    spared = {s.jid.bare for s in services.parts.online.all()} | set(services.gateway.settings.auth.admins)
     accounts = (JID(user, services.domain, "") for user in services.accounts.users())
     return sorted((jid for jid in accounts if jid not in spared and not _used(services, jid, since)), key=str)
 
 
 def _used(services: Services, jid: JID, since: float) -> bool:
-    activity = services.last.get(jid)
+    activity = services.parts.last.get(jid)
     return activity is not None and activity.when >= since
 
 

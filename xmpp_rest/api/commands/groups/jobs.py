@@ -46,7 +46,7 @@ def start(
         return done
 
     try:
-        services.gateway.parts.jobs.start(name, step, 60 * batch_size / rate)
+        services.parts.jobs.start(name, step, 60 * batch_size / rate)
     except GatewayError as e:
         raise rejected(e.text) from e
     return ""
@@ -55,11 +55,11 @@ def start(
 def status(services: Services, host: str, name: str) -> str:
     """How the job of a hosted domain is, in the peer's words."""
     services.require_host(host)
-    progress = services.gateway.parts.jobs.progress(name)
+    progress = services.parts.jobs.progress(name)
     return SENTENCES[progress.state].format(**progress._asdict()) if progress else "Operation not started"
 
 
 def abort(services: Services, host: str, name: str) -> str:
     """Stop the job of a hosted domain, in the peer's words."""
     services.require_host(host)
-    return "Operation aborted" if services.gateway.parts.jobs.abort(name) else "No task running"
+    return "Operation aborted" if services.parts.jobs.abort(name) else "No task running"

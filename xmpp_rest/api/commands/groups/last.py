@@ -20,9 +20,9 @@ def now() -> str:
 
 def shown(services: Services, jid: JID) -> tuple[str, str]:
     """Time and status of the last activity; now for who is online, or has never been."""
-    if services.gateway.parts.online.of(jid):
+    if services.parts.online.of(jid):
         return now(), "ONLINE"
-    activity = services.last.get(jid)
+    activity = services.parts.last.get(jid)
     if activity is None or activity.when not in SECONDS:
         return now(), "NOT FOUND"
     return datetime.fromtimestamp(activity.when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), activity.status
@@ -38,7 +38,7 @@ def set_last(services: Services, user: str, host: str, timestamp: int, status: s
     if timestamp not in SECONDS:
         raise rejected("Invalid timestamp")
     require_sendable(status)
-    services.last.set(services.address(user, host), timestamp, status)
+    services.parts.last.set(services.address(user, host), timestamp, status)
     return True
 
 

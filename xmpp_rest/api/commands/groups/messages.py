@@ -40,14 +40,14 @@ def _end(text: str, attribute: str) -> JID:
 
 def _send(services: Services, stanza: Element, sender: JID, to: JID) -> None:
     """From a hosted address to anybody, or from anybody to a hosted address, as if it had come over the link."""
-    hosted = services.gateway.parts.router.domains
+    hosted = services.parts.router.domains
     with _in_xml():
         if sender.domain in hosted and stanza.tag == "iq":
-            services.gateway.parts.router.send(stanza)
+            services.parts.router.send(stanza)
         elif sender.domain in hosted:
-            services.gateway.parts.sending.post(stanza, sender, to)
+            services.parts.sending.post(stanza, sender, to)
         elif to.domain in hosted:
-            services.gateway.parts.sending.receive(stanza, sender, to)
+            services.parts.sending.receive(stanza, sender, to)
         else:
             raise rejected(f"Neither {sender.domain} nor {to.domain} is hosted here")
 
@@ -99,11 +99,11 @@ def send_stanza(services: Services, from_: str, to: str, stanza: str) -> bool:
 def send_stanza_c2s(services: Services, user: str, host: str, resource: str, stanza: str) -> bool:
     """As if the session had sent it; without `to` it is for the account itself."""
     jid = account(services, user, host)
-    sessions = services.gateway.parts.online.of(jid) if jid else []
+    sessions = services.parts.online.of(jid) if jid else []
     sender = next((s.jid for s in sessions if s.jid.resource == resource), None)
     if sender is None:
         raise rejected("no_session")
-    sender = services.gateway.parts.sessions.sender(sender)
+    sender = services.parts.sessions.sender(sender)
     element = _stanza(stanza)
     to = element.get("to")
     try:

@@ -19,7 +19,7 @@ NO_SERVICE = "Unknown host passed in 'service'"
 
 def conference(services: Services, service: str, complaint: str = NO_SERVICE) -> Conference:
     """The service of this name. Raises CommandFailure, with the complaint, where there is none."""
-    rooms = services.gateway.parts.conference
+    rooms = services.parts.conference
     if rooms is None:
         raise rejected(complaint, "There are no rooms here: [gateway] conference_domain is empty")
     if domain(service) != rooms.domain:
@@ -30,7 +30,7 @@ def conference(services: Services, service: str, complaint: str = NO_SERVICE) ->
 def conferences(services: Services, service: str) -> list[Conference]:
     """The service of this name, or all. Raises CommandFailure where there is none."""
     if service == ANY:
-        return [services.gateway.parts.conference] if services.gateway.parts.conference else []
+        return [services.parts.conference] if services.parts.conference else []
     return [conference(services, service)]
 
 
@@ -62,7 +62,7 @@ def require_no_bot(services: Services, users: Iterable[JID]) -> None:
     if call is None or (principal and principal.admin):  # the command line is an administrator's
         return
     actor = principal.jid if principal and principal.jid else JID("", "", "")
-    if not all(services.gateway.parts.callbacks.may_bring(actor, user) for user in users):
+    if not all(services.parts.callbacks.may_bring(actor, user) for user in users):
         raise forbidden()
 
 

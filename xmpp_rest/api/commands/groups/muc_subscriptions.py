@@ -37,7 +37,7 @@ def _parse(room: str, user: str) -> tuple[JID, JID]:
 
 def _service(services: Services, where: JID) -> Conference:
     """The service that a room's address names. Raises CommandFailure."""
-    rooms = services.gateway.parts.conference
+    rooms = services.parts.conference
     if rooms is None or where.domain != rooms.domain:
         raise rejected(ABSENT)
     return rooms
@@ -134,7 +134,7 @@ def get_subscribers(services: Services, room: str, service: str) -> list[str]:
 
 @command("get_user_subscriptions")
 def get_user_subscriptions(services: Services, user: str, host: str) -> list[tuple[str, str, list[str]]]:
-    rooms, jid = services.gateway.parts.conference, account_or_none(user, host)
+    rooms, jid = services.parts.conference, account_or_none(user, host)
     if rooms is None or jid is None:  # nobody of that name subscribes to anything
         return []
     return [(f"{name}@{rooms.domain}", nick, nodes) for name, nick, nodes in rooms.subscriptions(str(jid))]

@@ -24,7 +24,7 @@ def _issue(services: Services, jid: str, ttl: int, scopes: list[str]) -> str:
     if not all(is_scope(scope, services.names) for scope in scopes):
         raise rejected("invalid_scope")
     try:
-        return services.tokens.issue(owner, scopes, ttl)
+        return services.parts.tokens.issue(owner, scopes, ttl)
     except ValueError as e:
         raise rejected(str(e)) from e
 
@@ -44,12 +44,12 @@ def oauth_issue_token_v0(services: Services, jid: str, ttl: int, scopes: str) ->
 def oauth_list_tokens(services: Services) -> list[tuple[str, str, str, str]]:
     """Tokens are shown by their hash, which is all that is kept; `oauth_revoke_token` takes it too."""
     now = int(time.time())
-    return [(t.hash, str(t.owner), ";".join(sorted(t.scopes)), f"{t.expires - now} seconds") for t in services.tokens.all()]
+    return [(t.hash, str(t.owner), ";".join(sorted(t.scopes)), f"{t.expires - now} seconds") for t in services.parts.tokens.all()]
 
 
 @command("oauth_revoke_token")
 def oauth_revoke_token(services: Services, token: str) -> str:
-    services.tokens.revoke(token)
+    services.parts.tokens.revoke(token)
     return ""
 
 

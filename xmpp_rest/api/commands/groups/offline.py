@@ -13,25 +13,25 @@ JOB = "delete_old_messages"
 @command("get_offline_count")
 def get_offline_count(services: Services, user: str, host: str) -> int:
     jid = account(services, user, host)
-    return services.gateway.parts.offline.count(jid) if jid else 0
+    return services.parts.offline.count(jid) if jid else 0
 
 
 @command("delete_expired_messages")
 def delete_expired_messages(services: Services) -> bool:
-    services.gateway.parts.offline.delete_expired()
+    services.parts.offline.delete_expired()
     return True
 
 
 @command("delete_old_messages")
 def delete_old_messages(services: Services, days: int) -> bool:
-    services.gateway.parts.offline.delete_old(before(days))
+    services.parts.offline.delete_old(before(days))
     return True
 
 
 @command("delete_old_messages_batch")
 def delete_old_messages_batch(services: Services, host: str, days: int, batch_size: int, rate: int) -> str:
     services.require_host(host)
-    offline, end = services.gateway.parts.offline, before(days)
+    offline, end = services.parts.offline, before(days)
     return start(services, JOB, offline.owners, lambda owner, limit: offline.delete_some(owner, end, limit), batch_size, rate)
 
 

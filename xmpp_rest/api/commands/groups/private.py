@@ -48,7 +48,7 @@ def privacy_set(services: Services, user: str, host: str, xmlquery: str) -> bool
     """What the account could say itself, in an iq of type set (XEP-0016)."""
     owner = services.address(user, host)
     try:
-        services.gateway.parts.privacy.set(owner, parse_text(xmlquery))
+        services.parts.privacy.set(owner, parse_text(xmlquery))
     except (BadXML, PrivacyError) as e:
         log.info("the privacy lists of %s stay as they are: %s", owner, e)
         return False

@@ -82,7 +82,7 @@ def get_room_occupants_number(services: Services, room: str, service: str) -> in
 
 @command("get_user_rooms")
 def get_user_rooms(services: Services, user: str, host: str) -> list[str]:
-    rooms, jid = services.gateway.parts.conference, account_or_none(user, host)
+    rooms, jid = services.parts.conference, account_or_none(user, host)
     if rooms is None or jid is None:  # nobody of that name is anywhere
         return []
     return [f"{name}@{rooms.domain}" for name in rooms.occupied(str(jid))]

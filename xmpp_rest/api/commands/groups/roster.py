@@ -29,7 +29,7 @@ def _owner(services: Services, user: str, host: str) -> JID:
 
 
 def _items(services: Services, owner: JID) -> list[Contact]:
-    _, items = services.gateway.parts.contacts.items(owner)
+    _, items = services.parts.contacts.items(owner)
     return items
 
 
@@ -48,7 +48,7 @@ def add_rosteritem(
     if subs not in SUBSCRIPTIONS:
         raise rejected("Invalid subscription")
     require_sendable(nick, *groups)
-    services.gateway.parts.contacts.put(owner, contact, _item(contact, nick, subs, groups))
+    services.parts.contacts.put(owner, contact, _item(contact, nick, subs, groups))
     return True
 
 
@@ -68,7 +68,7 @@ def add_rosteritem_v0(
 
 @command("delete_rosteritem")
 def delete_rosteritem(services: Services, localuser: str, localhost: str, user: str, host: str) -> bool:
-    services.gateway.parts.contacts.put(_owner(services, localuser, localhost), _contact(user, host), None)
+    services.parts.contacts.put(_owner(services, localuser, localhost), _contact(user, host), None)
     return True
 
 
@@ -77,7 +77,7 @@ Row = tuple[str, str, str, str, list[str]]
 
 def _rows(services: Services, owner: JID, nick_of: Callable[[JID], str]) -> list[Row]:
     """The contacts, and whom the account sees because of its shared groups, each under the nick that `nick_of` tells."""
-    shared = services.groups.contacts(owner, services.accounts.users, lambda: [s.jid for s in services.gateway.parts.online.all()])
+    shared = services.groups.contacts(owner, services.accounts.users, lambda: [s.jid for s in services.parts.online.all()])
     own = [(str(i.jid), i.name, i.state.subscription, PENDING[i.state.ask], list(i.groups)) for i in _items(services, owner)]
     rows = {
         jid: (jid, nick, "both" if jid in shared else subscription, pending, sorted({*groups, *shared.get(jid, ())}))
@@ -89,7 +89,7 @@ def _rows(services: Services, owner: JID, nick_of: Callable[[JID], str]) -> list
 
 @command("get_roster")
 def get_roster(services: Services, user: str, host: str) -> list[Row]:
-    return _rows(services, services.address(user, host), services.vcards.nick)
+    return _rows(services, services.address(user, host), services.parts.vcards.nick)
 
 
 @command("get_roster_count")
@@ -103,7 +103,7 @@ def push_alltoall(services: Services, host: str, group: str) -> bool:
     require_sendable(group)
     items = [_item(JID(user, services.domain, ""), user, "both", [group]) for user in sorted(services.accounts.users())]
     for owner in items:
-        services.gateway.parts.contacts.put_all(owner.jid, [item for item in items if item is not owner])
+        services.parts.contacts.put_all(owner.jid, [item for item in items if item is not owner])
     return True
 
 
@@ -114,7 +114,7 @@ def _list(_: Services, pairs: Iterator[Pair]) -> list[Pair]:
 def _delete(services: Services, pairs: Iterator[Pair]) -> list[Pair]:
     found = list(pairs)
     for owner, item in found:
-        services.gateway.parts.contacts.put(owner, item.jid, None)
+        services.parts.contacts.put(owner, item.jid, None)
     return found
 
 

@@ -51,7 +51,7 @@ def _accounts(services: Services) -> int:
 
 
 def _sessions(services: Services) -> int:
-    return len(services.gateway.parts.online.all())
+    return len(services.parts.online.all())
 
 
 OF_HOST: Mapping[str, Callable[[Services], int]] = {"registeredusers": _accounts, "onlineusers": _sessions}
@@ -91,7 +91,7 @@ def set_loglevel(services: Services, loglevel: str) -> bool:
     """Of all processes, until they end."""
     if loglevel not in LEVELS:
         raise rejected("Invalid log level", f"loglevel: write one of {', '.join(LEVELS)}")
-    services.gateway.parts.remote.broadcast("log_level", level=LEVELS[loglevel])
+    services.parts.remote.broadcast("log_level", level=LEVELS[loglevel])
     return True
 
 
@@ -103,7 +103,7 @@ def reload_config(services: Services) -> bool:
     except SettingsError as e:
         shown = str(e).replace(services.gateway.settings.base + os.sep, "")  # which file it is, not where
         raise rejected(f"Nothing was changed: {shown}") from e
-    services.gateway.parts.remote.broadcast("reload")
+    services.parts.remote.broadcast("reload")
     if waiting:
         raise rejected(f"These need a restart: {', '.join(waiting)}. All else is in force")
     return True
@@ -123,7 +123,7 @@ def outgoing_s2s_number(_: Services) -> int:
 @command("clear_cache")
 def clear_cache(services: Services) -> bool:
     """What is kept in memory of passwords that were checked."""
-    services.gateway.parts.remote.broadcast("forget")
+    services.parts.remote.broadcast("forget")
     return True
 
 

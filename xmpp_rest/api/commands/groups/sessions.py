@@ -15,12 +15,12 @@ Row = tuple[str, str, int, int, str, int, str, str, str]
 
 
 def _all(services: Services) -> list[Session]:
-    return services.gateway.parts.online.all()
+    return services.parts.online.all()
 
 
 def _of(services: Services, user: str, host: str) -> list[Session]:
     jid = account(services, user, host)
-    return services.gateway.parts.online.of(jid) if jid else []
+    return services.parts.online.of(jid) if jid else []
 
 
 def _of_host(services: Services, host: str) -> list[Session]:
@@ -78,13 +78,13 @@ def resource_num(services: Services, user: str, host: str, num: int) -> str:
 @command("kick_session")
 def kick_session(services: Services, user: str, host: str, resource: str, reason: str) -> bool:
     require_sendable(reason)
-    services.gateway.parts.sessions.kick([s for s in _of(services, user, host) if s.jid.resource == resource], f"conflict: {reason}")
+    services.parts.sessions.kick([s for s in _of(services, user, host) if s.jid.resource == resource], f"conflict: {reason}")
     return True
 
 
 @command("kick_user")
 def kick_user_v0(services: Services, user: str, host: str) -> int:
-    return services.gateway.parts.sessions.kick(_of(services, user, host), KICKED)
+    return services.parts.sessions.kick(_of(services, user, host), KICKED)
 
 
 @command("kick_user", 2)
@@ -94,13 +94,13 @@ def kick_user(services: Services, user: str, host: str) -> str:
 
 @command("kick_users")
 def kick_users(services: Services, host: str) -> int:
-    return services.gateway.parts.sessions.kick(_of_host(services, host), KICKED)
+    return services.parts.sessions.kick(_of_host(services, host), KICKED)
 
 
 @command("get_presence")
 def get_presence(services: Services, user: str, host: str) -> tuple[str, str, str]:
     jid = services.address(user, host)
-    best = services.gateway.parts.online.best(jid)
+    best = services.parts.online.best(jid)
     return (str(best.jid), best.show, best.text) if best else (str(jid), "unavailable", "")
 
 
@@ -122,7 +122,7 @@ def set_presence(services: Services, user: str, host: str, resource: str, type_:
         raise rejected("Invalid priority")
     require_sendable(status)
     kind, shown = "unavailable" if type_ == "unavailable" else "", show if show in SHOWS else ""
-    services.gateway.parts.sessions.send_presence(jid, kind, shown, status, priority)
+    services.parts.sessions.send_presence(jid, kind, shown, status, priority)
     return True
 
 

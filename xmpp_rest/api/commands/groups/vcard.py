@@ -28,7 +28,7 @@ def _in_xml(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _values(services: Services, user: str, host: str, name: str, subname: str = "") -> list[str]:
-    card = services.vcards.get(services.address(user, host))
+    card = services.parts.vcards.get(services.address(user, host))
     if card is None:
         raise rejected("error_no_vcard_found")
     found = values(card, name, subname)
@@ -58,14 +58,14 @@ def get_vcard2_multi(services: Services, user: str, host: str, name: str, subnam
 @command("set_vcard")
 @_in_xml
 def set_vcard(services: Services, user: str, host: str, name: str, content: str) -> bool:
-    services.vcards.set_field(services.address(user, host), name, content)
+    services.parts.vcards.set_field(services.address(user, host), name, content)
     return True
 
 
 @command("set_vcard2")
 @_in_xml
 def set_vcard2(services: Services, user: str, host: str, name: str, subname: str, content: str) -> bool:
-    services.vcards.set_values(services.address(user, host), name, subname, [content])
+    services.parts.vcards.set_values(services.address(user, host), name, subname, [content])
     return True
 
 
@@ -74,7 +74,7 @@ def set_vcard2(services: Services, user: str, host: str, name: str, subname: str
 def set_vcard2_multi(services: Services, user: str, host: str, name: str, subname: str, contents: list[str]) -> bool:
     if not contents:
         raise internal_error("contents: write at least one value")  # COMPAT ejabberd
-    services.vcards.set_values(services.address(user, host), name, subname, contents)
+    services.parts.vcards.set_values(services.address(user, host), name, subname, contents)
     return True
 
 
@@ -84,7 +84,7 @@ def set_nickname(services: Services, user: str, host: str, nickname: str) -> boo
     """COMPAT ejabberd: the rest of the vCard goes."""
     card = Element(tag("vCard"))
     SubElement(card, tag("NICKNAME")).text = nickname
-    services.vcards.store(services.address(user, host), card)
+    services.parts.vcards.store(services.address(user, host), card)
     return True
 
 
