@@ -23,7 +23,7 @@ def new_id() -> str:
 
 
 def make(kind: str, *payload: Element, **attributes: str | None) -> Element:
-    """A stanza of `kind` with these children; an attribute that is None or "" is left out. Write `from_` for `from`."""
+    """A stanza, or another element, with these children; an attribute that is None or "" is left out. Write `from_` for `from`."""
     stanza = Element(kind, {k.rstrip("_"): v for k, v in attributes.items() if v})
     stanza.extend(payload)
     return stanza

@@ -127,6 +127,4 @@ def _read_addresses(element: Element) -> list[JID]:
 
 
 def _list(tag: str, jids: list[JID]) -> Element:
-    element = child(tag)
-    element.extend(child(ITEM, jid=str(jid)) for jid in jids)
-    return element
+    return make(tag, *(child(ITEM, jid=str(jid)) for jid in jids))

@@ -10,7 +10,7 @@ from drivers.stanzas import stanza_table
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import ROSTER
-from xmpp_rest.protocol.stanza import child
+from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.contacts.subscriptions import INBOUND, OUTBOUND, STRANGER, Side, SubscriptionState, moved
 
 Request = dict[str, Any] | bool
@@ -73,12 +73,12 @@ def as_item(contact: Contact | None) -> Contact | None:
 
 def item_of(contact: Contact) -> Element:
     """The `<item/>` of a roster (RFC 6121 §2.1.2)."""
-    element = child(f"{{{ROSTER}}}item", jid=str(contact.jid), subscription=contact.state.subscription)
-    optional = {
-        "ask": "subscribe" if contact.state.to is Side.ASKED else "",
-        "name": contact.name,
-        "approved": "true" if contact.approved else "",
-    }
-    element.attrib |= {name: value for name, value in optional.items() if value}
-    element.extend(child(f"{{{ROSTER}}}group", group) for group in contact.groups)
-    return element
+    return make(
+        f"{{{ROSTER}}}item",
+        *(child(f"{{{ROSTER}}}group", group) for group in contact.groups),
+        jid=str(contact.jid),
+        subscription=contact.state.subscription,
+        ask="subscribe" if contact.state.to is Side.ASKED else None,
+        name=contact.name,
+        approved="true" if contact.approved else None,
+    )

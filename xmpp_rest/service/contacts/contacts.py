@@ -228,9 +228,9 @@ class Contacts:
     def _pushed(self, owner: JID, change: RosterChange) -> None:
         before, after = as_item(change.before), as_item(change.after)
         if before != after:
-            query = child(f"{{{ROSTER}}}query", ver=str(change.version))
             gone = before or after
-            query.append(item_of(after) if after else child(f"{{{ROSTER}}}item", jid=str(gone and gone.jid), subscription="remove"))
+            item = item_of(after) if after else child(f"{{{ROSTER}}}item", jid=str(gone and gone.jid), subscription="remove")
+            query = make(f"{{{ROSTER}}}query", item, ver=str(change.version))
             self._push(owner, make("iq", query, type_="set", id_=new_id(), to_=str(owner)))
 
 

@@ -40,7 +40,6 @@ class PrivacyQueries:
         return result(stanza)
 
     def _get(self, query: Element, owner: JID) -> Element:
-        answer = child(QUERY)
         if len(query) > 1 or any(wanted.tag != LIST for wanted in query):
             raise PrivacyError("bad-request", "ask for one list, or with nothing inside for the names of all (XEP-0016 §2.3)")
         for wanted in query:
@@ -48,12 +47,9 @@ class PrivacyQueries:
             items = self._lists.items(owner, name)
             if items is None:
                 raise PrivacyError("item-not-found", "there is no list of that name")
-            answer.append(write_list(name, items))
-            return answer
+            return make(QUERY, write_list(name, items))
         default, names = self._lists.names(owner)
-        answer.extend(child(DEFAULT, name=default) for _ in range(default != ""))
-        answer.extend(map(write_list, names))
-        return answer
+        return make(QUERY, *([child(DEFAULT, name=default)] if default else []), *map(write_list, names))
 
     def set(self, owner: JID, query: Element) -> None:
         """Edit or remove a list, or choose the default. Raises PrivacyError, StorageError."""
@@ -68,9 +64,7 @@ class PrivacyQueries:
             self._lists.remove(owner, name)
             return
         self._lists.put(owner, name, items)
-        query = child(QUERY)
-        query.append(write_list(name))
-        self._push(owner, make("iq", query, type_="set", id_=new_id(), to_=str(owner)))
+        self._push(owner, make("iq", make(QUERY, write_list(name)), type_="set", id_=new_id(), to_=str(owner)))
 
     def _choose(self, owner: JID, element: Element) -> None:
         self._lists.choose(owner, element.get("name"))

@@ -179,4 +179,3 @@ def _refuse_too_many(entries: Entries, before: Contact | None, after: Contact | 
     asks = after.state.from_ is Side.ASKED and (before is None or before.state.from_ is not Side.ASKED)
     if asks and len(_meta(entries)["pending"]) >= MAX_REQUESTS:
         raise GatewayError("roster-full", f"{MAX_REQUESTS} requests wait for an answer; further ones are refused")
-

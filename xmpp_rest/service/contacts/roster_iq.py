@@ -9,7 +9,7 @@ from xmpp_rest.link.router import NOT_MINE, Unhandled
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import ROSTER
-from xmpp_rest.protocol.stanza import child, is_request, refusal, result
+from xmpp_rest.protocol.stanza import is_request, make, refusal, result
 from xmpp_rest.service.contacts.contact import item_of
 from xmpp_rest.service.contacts.contacts import Contacts
 
@@ -53,9 +53,7 @@ class RosterQueries:
         version, contacts = self._contacts.items(owner)
         if query.get("ver") == str(version):  # RFC 6121 §2.6.3: the client has it already
             return None
-        answer = child(QUERY, ver=str(version))
-        answer.extend(item_of(contact) for contact in contacts)
-        return answer
+        return make(QUERY, *(item_of(contact) for contact in contacts), ver=str(version))
 
     def _set(self, query: Element, owner: JID) -> None:
         if len(query) != 1 or query[0].tag != ITEM:

@@ -12,7 +12,7 @@ from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, PING, TIME, VERSION
-from xmpp_rest.protocol.stanza import child, is_request, refusal, result
+from xmpp_rest.protocol.stanza import child, is_request, make, refusal, result
 
 Identity = tuple[str, str, str]  # category, type, name (XEP-0030 §3.1)
 GATEWAY: Identity = ("gateway", "http", "xmpp-rest")
@@ -66,19 +66,13 @@ class Entity:
 
     def _info(self, query: Element, to: JID) -> Element:
         category, kind, name = ACCOUNT if to.local else self._identity
-        named = {"name": name} if name else {}
         served = self._of_account if to.local else self._of_host
         features = {tag[1:].partition("}")[0] for tag in served} | set(self._of_accounts if to.local else self._of_domain)
-        answer = child(query.tag)
-        answer.append(child(f"{{{DISCO_INFO}}}identity", category=category, type=kind, **named))
-        answer.extend(child(f"{{{DISCO_INFO}}}feature", var=feature) for feature in sorted(features))
-        return answer
+        identity = make(f"{{{DISCO_INFO}}}identity", category=category, type=kind, name=name)
+        return make(query.tag, identity, *(child(f"{{{DISCO_INFO}}}feature", var=feature) for feature in sorted(features)))
 
     def _disco_items(self, query: Element, to: JID) -> Element:
-        answer = child(query.tag)
-        if not to.local:
-            answer.extend(child(f"{{{DISCO_ITEMS}}}item", jid=jid) for jid in self._items)
-        return answer
+        return make(query.tag, *(child(f"{{{DISCO_ITEMS}}}item", jid=jid) for jid in self._items if not to.local))
 
     def _last(self, query: Element, _: JID) -> Element | None:
         """Seconds since the start (XEP-0012 §4)."""
@@ -86,13 +80,7 @@ class Entity:
 
     def _time(self, query: Element, _: JID) -> Element:
         """The time in UTC (XEP-0202 §3)."""
-        answer = child(query.tag)
-        answer.append(child(f"{{{TIME}}}tzo", "+00:00"))
-        answer.append(child(f"{{{TIME}}}utc", write_datetime(int(time.time()))))
-        return answer
+        return make(query.tag, child(f"{{{TIME}}}tzo", "+00:00"), child(f"{{{TIME}}}utc", write_datetime(int(time.time()))))
 
     def _version(self, query: Element, _: JID) -> Element:
-        answer = child(query.tag)
-        answer.append(child(f"{{{VERSION}}}name", "xmpp-rest"))
-        answer.append(child(f"{{{VERSION}}}version", __version__))
-        return answer
+        return make(query.tag, child(f"{{{VERSION}}}name", "xmpp-rest"), child(f"{{{VERSION}}}version", __version__))

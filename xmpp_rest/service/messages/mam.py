@@ -62,9 +62,7 @@ class ArchiveQueries:
             return refusal(stanza, stanza_error("item-not-found", "there is no item of this id in the archive"))
 
     def _form(self, asked: MamRequest) -> Element:
-        answer = child(f"{{{MAM}}}query")
-        answer.append(form())
-        return result(asked.iq, answer)
+        return result(asked.iq, make(f"{{{MAM}}}query", form()))
 
     def _query(self, asked: MamRequest) -> Element:
         query = read_query(asked.iq[0], MAX_PAGE)
@@ -84,16 +82,12 @@ class ArchiveQueries:
 
     def _fin(self, asked: MamRequest, query: MamQuery, page: Page) -> Element:
         """The end of a page (XEP-0313 §4.3.2); with the count only if nothing else is asked for, as counting takes long."""
-        fin = child(f"{{{MAM}}}fin", **({"complete": "true"} if page.complete else {}))
-        bounds = child(f"{{{RSM}}}set")
-        if page.items:
-            bounds.append(child(f"{{{RSM}}}first", page.items[0].id))
-            bounds.append(child(f"{{{RSM}}}last", page.items[-1].id))
+        bounds = {"first": page.items[0].id, "last": page.items[-1].id} if page.items else {}
         count = self._archive.count(asked.owner, query.wanted) if query.limit == 0 else None
         if count is not None:
-            bounds.append(child(f"{{{RSM}}}count", str(count)))
-        fin.append(bounds)
-        return fin
+            bounds["count"] = str(count)
+        found = make(f"{{{RSM}}}set", *(child(f"{{{RSM}}}{name}", text) for name, text in bounds.items()))
+        return make(f"{{{MAM}}}fin", found, complete="true" if page.complete else None)
 
     def _metadata(self, asked: MamRequest) -> Element:
         """The first and the last item (XEP-0313 §4.1.5)."""
@@ -106,10 +100,7 @@ class ArchiveQueries:
 
 def _result(asked: MamRequest, query: MamQuery, kept: ArchivedMessage) -> Element:
     """The message with one result (XEP-0313 §4.2)."""
-    forwarded = child(f"{{{FORWARD}}}forwarded")
-    forwarded.append(child(f"{{{DELAY}}}delay", stamp=write_datetime(kept.when)))
-    forwarded.append(kept.stanza)
-    named = {"queryid": query.id} if query.id is not None else {}
-    wrapper = child(f"{{{MAM}}}result", id=kept.id, **named)
+    forwarded = make(f"{{{FORWARD}}}forwarded", child(f"{{{DELAY}}}delay", stamp=write_datetime(kept.when)), kept.stanza)
+    wrapper = child(f"{{{MAM}}}result", id=kept.id, **({} if query.id is None else {"queryid": query.id}))
     wrapper.append(forwarded)
     return make("message", wrapper, from_=str(asked.owner), to_=str(asked.asker))

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.datetimes import parse_datetime
+from xmpp_rest.protocol.forms import FORM, field
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
-from xmpp_rest.protocol.namespaces import DATA_FORMS, MAM, RSM
-from xmpp_rest.protocol.stanza import child
+from xmpp_rest.protocol.namespaces import MAM, RSM
+from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.messages.archive import ArchiveFilter
 
 DEFAULT_PAGE = 50
-_FORM = f"{{{DATA_FORMS}}}"
 _RSM = f"{{{RSM}}}"
 
 
@@ -45,9 +45,8 @@ def _one(read: Callable[[str], Any]) -> Callable[[list[str]], Any]:
     return only
 
 
-FIELDS: dict[
-    str, tuple[str, str, Callable[[list[str]], Any]]
-] = {  # field of the form → its type, the name of the condition, and its reader
+# field of the form → its type, the name of the condition, and its reader
+FIELDS: dict[str, tuple[str, str, Callable[[list[str]], Any]]] = {
     "with": ("jid-single", "partner", _one(parse_jid)),
     "start": ("text-single", "start", _one(parse_datetime)),
     "end": ("text-single", "end", _one(parse_datetime)),
@@ -59,19 +58,15 @@ FIELDS: dict[
 
 def form() -> Element:
     """The form of a query (XEP-0313 §4.1.1)."""
-    fields = child(f"{_FORM}x", type="form")
-    hidden = child(f"{_FORM}field", type="hidden", var="FORM_TYPE")
-    hidden.append(child(f"{_FORM}value", MAM))
-    fields.append(hidden)
-    fields.extend(child(f"{_FORM}field", type=kind, var=name) for name, (kind, _, _) in FIELDS.items())
-    return fields
+    fields = [field(type=kind, var=name) for name, (kind, _, _) in FIELDS.items()]
+    return make(f"{FORM}x", field(MAM, type="hidden", var="FORM_TYPE"), *fields, type="form")
 
 
 def read_query(query: Element, most: int) -> MamQuery:
     """The query in the child of an iq, for a page of at most `most` items. Raises BadQuery."""
     if query.get("node"):
         raise BadQuery("item-not-found", "this archive has no nodes")
-    wanted = _wanted(query.find(f"{_FORM}x"))
+    wanted = _wanted(query.find(f"{FORM}x"))
     page = query.find(f"{_RSM}set")
     limit, paging = _page(page) if page is not None else (DEFAULT_PAGE, {})
     before = paging.get("before")
@@ -88,13 +83,13 @@ def read_query(query: Element, most: int) -> MamQuery:
 
 def _wanted(fields: Element | None) -> dict[str, Any]:
     wanted = {}
-    for field in fields.findall(f"{_FORM}field") if fields is not None else ():
-        name = field.get("var", "")
+    for given in fields.findall(f"{FORM}field") if fields is not None else ():
+        name = given.get("var", "")
         if name == "FORM_TYPE":
             continue
         if name not in FIELDS:
             raise BadQuery("feature-not-implemented", f"there is no field {name!r}; there are {', '.join(FIELDS)}")
-        values = [value.text or "" for value in field.findall(f"{_FORM}value")]
+        values = [value.text or "" for value in given.findall(f"{FORM}value")]
         if not values:  # an empty field sets no condition; the shortcuts of /rest leave them empty (json-mapping §5)
             continue
         _, becomes, read = FIELDS[name]

@@ -31,4 +31,3 @@ def is_bare_name(to: JID, hosted: frozenset[str]) -> bool:
     if to.local or domain in hosted or "." in domain or ":" in domain:  # a colon: IPv6
         return False
     return not any(h.endswith(f".{domain}") for h in hosted)
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.protocol.stanza import child
+from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.muc.join import JoinHandler
 from xmpp_rest.service.muc.moderation import AffiliationChange, Moderation, RoleChange
 from xmpp_rest.service.muc.notices import ADMIN, OccupantItem, RoomError, item_element
@@ -30,10 +30,8 @@ class AdminQueries:
             raise RoomError("bad-request", "ask for one list: <item affiliation='…'/> or <item role='…'/>")
         affiliation, role = items[0].get("affiliation", ""), items[0].get("role", "")
         with self._rooms.held(name) as room:
-            answer = child(f"{ADMIN}query")
             found = self._with_affiliation(room, asker, affiliation) if affiliation else self._with_role(room, asker, role)
-            answer.extend(item_element(ADMIN, item) for item in found)
-            return answer
+            return make(f"{ADMIN}query", *(item_element(ADMIN, item) for item in found))
 
     def _with_affiliation(self, room: Room, asker: JID, affiliation: str) -> list[OccupantItem]:
         if affiliation not in AFFILIATIONS or affiliation == "none":

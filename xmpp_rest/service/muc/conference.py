@@ -6,7 +6,6 @@ Rooms are named by their localpart, users by their address as text. Methods rais
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 from drivers import StorageError
@@ -25,7 +24,7 @@ from xmpp_rest.service.muc.nicks import Nicks, prepared
 from xmpp_rest.service.muc.notices import SHUTDOWN, direct_invitation
 from xmpp_rest.service.muc.options import FIXED, read_options
 from xmpp_rest.service.muc.pattern import search
-from xmpp_rest.service.muc.room import AFFILIATIONS, Affiliation, Room, Subscriber
+from xmpp_rest.service.muc.room import AFFILIATIONS, Affiliation, Subscriber
 from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import Subscriptions
 from xmpp_rest.service.muc.vacancy import Vacancy
@@ -93,19 +92,19 @@ class Conference:
     def matching(self, pattern: str) -> list[list[Any]]:
         """Rooms whose name matches the regular expression: name, value of `public`, number of occupants. Raises re.error."""
         names = search(pattern, self._rooms.names())
-        return [[room.jid.local, room.options["public"], _session_count(room)] for room in self._each(names)]
+        return [[room.jid.local, room.options["public"], sum(1 for _ in room.sessions())] for room in self._rooms.each(names)]
 
     @on_leader
     def unused(self, days: int) -> list[str]:
         """Rooms without occupants that have not been used for at least this many days."""
         until = self._rooms.clock() - days * DAY
-        idle = (room for room in self._each(self._rooms.names()) if not room.occupants)
+        idle = (room for room in self._rooms.each(self._rooms.names()) if not room.occupants)
         return [room.jid.local for room in idle if self._rooms.history.last_use(room) <= until]
 
     @on_leader
     def empty(self) -> list[str]:
         """Rooms with archiving on whose archive is empty."""
-        return [room.jid.local for room in self._each(self._rooms.names()) if room.on("mam") and self._rooms.history.is_empty(room)]
+        return [room.jid.local for room in self._rooms.each(self._rooms.names()) if room.on("mam") and self._rooms.history.is_empty(room)]
 
     # -- options
 
@@ -160,7 +159,7 @@ class Conference:
     def occupied(self, user: str) -> list[str]:
         """The rooms that a user is in."""
         bare = _bare(user)
-        return [room.jid.local for room in self._each(self._rooms.live()) if room.is_present(bare)]
+        return [room.jid.local for room in self._rooms.each(self._rooms.live()) if room.is_present(bare)]
 
     @on_leader
     def invite(self, name: str, users: list[str], password: str, reason: str) -> None:
@@ -221,7 +220,7 @@ class Conference:
         """Remove all traces of an account that is about to be deleted, so that a later account of this name inherits nothing."""
         bare = _bare(user)
         self._nicks.release(bare)
-        for room in self._each(self._rooms.names()):
+        for room in self._rooms.each(self._rooms.names()):
             for occupant in [o for o in room.occupants.values() if o.bare == bare]:
                 self._join_handler.remove(room, occupant, OccupantChange(leaving=True))
             if bare in room.affiliations and not room.gone:
@@ -231,22 +230,12 @@ class Conference:
 
     def close(self) -> None:
         """Tell all occupants that the service shuts down (XEP-0045 §7.14, status 332), and save when each room was last used."""
-        for room in self._each(self._rooms.live()):
+        for room in self._rooms.each(self._rooms.live()):
             self._join_handler.remove_all(room, OccupantChange((SHUTDOWN,), leaving=True))
             try:
                 self._rooms.save(room)
             except StorageError as e:
                 log.warning("the time of the last use of %s was not saved: %s", room.jid, e)
-
-    def _each(self, names: list[str]) -> Iterator[Room]:
-        """The rooms of these names that still exist, each held while the caller works on it."""
-        for name in names:
-            try:
-                with self._rooms.held(name) as room:
-                    yield room
-            except GatewayError as e:
-                if e.name != "room-unknown":
-                    raise
 
     def _name(self, name: str) -> str:
         try:
@@ -275,7 +264,3 @@ def _affiliation(word: str) -> str:
     if word not in AFFILIATIONS:
         raise GatewayError("bad-affiliation")
     return word
-
-
-def _session_count(room: Room) -> int:
-    return sum(1 for _ in room.sessions())

@@ -6,9 +6,10 @@ from bisect import bisect_right
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.forms import FORM, field
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import DATA_FORMS, DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC, PING, REGISTER, RSM, VERSION
-from xmpp_rest.protocol.stanza import child
+from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC, PING, REGISTER, RSM, VERSION
+from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.muc.nicks import Nicks
 from xmpp_rest.service.muc.notices import MUCSUB, RoomError
 from xmpp_rest.service.muc.room import Room
@@ -17,7 +18,6 @@ from xmpp_rest.service.muc.rooms import MucRooms
 NAME = "Chatrooms"
 PAGE = 200  # rooms in one answer
 RESERVED_NICK = "x-roomuser-item"  # node, XEP-0045 §7.12: which nick is reserved for the asker
-_FORM = f"{{{DATA_FORMS}}}"
 _INFO, _ITEMS = f"{{{DISCO_INFO}}}", f"{{{DISCO_ITEMS}}}"
 _SERVICE = (DISCO_INFO, DISCO_ITEMS, LAST, MUC, MUCSUB, PING, REGISTER, RSM, VERSION)
 _ROOM = (DISCO_INFO, DISCO_ITEMS, MUC, f"{MUC}#stable_id", f"{MUC}#self-ping-optimization", f"{MUC}#request")
@@ -77,9 +77,7 @@ class Disco:
             _refuse_node(iq)
             features = [pair[not room.on(option)] for option, pair in _FEATURES.items()]
             optional = [f for f, on in ((MAM, room.on("mam")), (MUCSUB, room.on("allow_subscription"))) if on]
-            answer = _info(room.options["title"] or name, (*_ROOM, *features, *optional))
-            answer.append(_details(room, self._rooms.history.size))
-            return answer
+            return _info(room.options["title"] or name, (*_ROOM, *features, *optional), "", _details(room, self._rooms.history.size))
 
     def room_items(self, iq: Element, asker: JID, name: str) -> Element:
         """The occupants, if the list is public or the asker is one of them (§6.5)."""
@@ -91,17 +89,14 @@ class Disco:
         return answer
 
 
-def _info(name: str, features: tuple[str, ...], node: str = "") -> Element:
-    answer = child(f"{_INFO}query", **({"node": node} if node else {}))
-    named = {"name": name} if name else {}
-    answer.append(child(f"{_INFO}identity", category="conference", type="text", **named))
-    answer.extend(child(f"{_INFO}feature", var=feature) for feature in sorted(features))
-    return answer
+def _info(name: str, features: tuple[str, ...], node: str = "", *forms: Element) -> Element:
+    identity = make(f"{_INFO}identity", category="conference", type="text", name=name)
+    found = [child(f"{_INFO}feature", var=feature) for feature in sorted(features)]
+    return make(f"{_INFO}query", identity, *found, *forms, node=node)
 
 
 def _details(room: Room, history: int) -> Element:
     """The form of XEP-0045 §15.5.4."""
-    form = child(f"{_FORM}x", type="result")
     rows = {
         "FORM_TYPE": f"{MUC}#roominfo",
         "muc#roomconfig_roomname": room.options["title"],
@@ -113,11 +108,8 @@ def _details(room: Room, history: int) -> Element:
         "muc#roominfo_pubsub": room.options["pubsub"],
         "muc#maxhistoryfetch": str(history),
     }
-    for var, value in rows.items():
-        field = child(f"{_FORM}field", var=var, **({"type": "hidden"} if var == "FORM_TYPE" else {}))
-        field.append(child(f"{_FORM}value", value))
-        form.append(field)
-    return form
+    fields = [field(value, var=var, type="hidden" if var == "FORM_TYPE" else "") for var, value in rows.items()]
+    return make(f"{FORM}x", *fields, type="result")
 
 
 def _refuse_node(iq: Element) -> None:
@@ -126,8 +118,5 @@ def _refuse_node(iq: Element) -> None:
 
 
 def _page(addresses: list[str]) -> Element:
-    bounds = child(f"{{{RSM}}}set")
-    if addresses:
-        bounds.append(child(f"{{{RSM}}}first", addresses[0]))
-        bounds.append(child(f"{{{RSM}}}last", addresses[-1]))
-    return bounds
+    ends = zip(("first", "last"), (addresses[0], addresses[-1]), strict=True) if addresses else ()
+    return make(f"{{{RSM}}}set", *(child(f"{{{RSM}}}{name}", address) for name, address in ends))

@@ -14,8 +14,9 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.datetimes import parse_datetime, write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import DELAY, HINTS, MUC, STANZA_ID
-from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.protocol.stanza import child, new_id
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchivedMessage, ArchiveFilter
+from xmpp_rest.service.muc.notices import copied
 from xmpp_rest.service.muc.room import Room
 
 log = logging.getLogger(__name__)
@@ -105,13 +106,11 @@ def _newest(messages: list[Element], characters: int) -> Iterator[Element]:
 
 
 def _delayed(room: Room, kept: ArchivedMessage, to: str) -> Element:
-    said = kept.stanza
-    payload = list(said)
+    said, payload = kept.stanza, list(kept.stanza)
     if room.on("mam") and said.find(f"{{{STANZA_ID}}}stanza-id") is None:
         payload.append(child(f"{{{STANZA_ID}}}stanza-id", by=str(room.jid), id=kept.id))
     payload.append(child(f"{{{DELAY}}}delay", **{"from": str(room.jid), "stamp": write_datetime(kept.when)}))
-    attributes = {f"{name}_": value for name, value in said.attrib.items()}
-    return make("message", *payload, **{**attributes, "to_": to})
+    return copied(said, payload, to_=to)
 
 
 def read_limits(x: Element | None) -> HistoryLimits:

@@ -64,9 +64,8 @@ class Invitations:
         if not inviters:
             raise RoomError("item-not-found", "the inviter is not in the room")
         for session in list(inviters):
-            x, declined = child(f"{USER}x"), child(f"{USER}decline", **{"from": str(sender.bare)})
-            declined.append(child(f"{USER}reason", decline.findtext(f"{USER}reason", "")))
-            x.append(declined)
+            reason = child(f"{USER}reason", decline.findtext(f"{USER}reason", ""))
+            x = make(f"{USER}x", make(f"{USER}decline", reason, from_=str(sender.bare)))
             self._broadcaster.deliver(make("message", x, from_=str(room.jid), to_=str(session), id_=new_id()))
 
 
@@ -80,16 +79,8 @@ def _address(element: Element) -> JID:
 def _invitation(room: Room, to: JID, invite: Element, source: str) -> Element:
     reason = invite.findtext(f"{USER}reason", "")
     password = room.options["password"] if room.on("password_protected") else ""
-    invited = child(f"{USER}invite", **{"from": source})
-    if reason:
-        invited.append(child(f"{USER}reason", reason))
-    for part in ("continue",):
-        if (element := invite.find(f"{USER}{part}")) is not None:
-            invited.append(element)
-    x = child(f"{USER}x")
-    x.append(invited)
-    if password:
-        x.append(child(f"{USER}password", password))
+    reasons = [child(f"{USER}reason", reason)] if reason else []
+    invited = make(f"{USER}invite", *reasons, *invite.findall(f"{USER}continue")[:1], from_=source)
     message = direct_invitation(room.jid, str(to), reason, password)
-    message.insert(0, x)
+    message.insert(0, make(f"{USER}x", invited, *([child(f"{USER}password", password)] if password else [])))
     return message

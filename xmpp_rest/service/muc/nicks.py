@@ -7,16 +7,16 @@ from xml.etree.ElementTree import Element
 
 from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.forms import FORM, field
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.protocol.namespaces import DATA_FORMS, REGISTER
-from xmpp_rest.protocol.stanza import child
+from xmpp_rest.protocol.namespaces import REGISTER
+from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.muc.notices import RoomError
 
 STORE = "muc_registered"  # of the service itself
 MAX_NICKS = 10_000
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # invisible letters and symbols that Unicode does not class as white space
 _QUERY = f"{{{REGISTER}}}"
-_FORM = f"{{{DATA_FORMS}}}"
 
 
 class Nicks:
@@ -67,17 +67,10 @@ class Nicks:
     def form(self, iq: Element, asker: JID) -> Element:
         """The registration form, with the registered nick (XEP-0077 §3.1)."""
         nick = self.of(asker.bare)
-        query = child(f"{_QUERY}query")
-        if nick:
-            query.append(child(f"{_QUERY}registered"))
-        query.append(child(f"{_QUERY}instructions", "Reserve a nick for the rooms of this service"))
-        query.append(child(f"{_QUERY}nick", nick))
-        fields = child(f"{_FORM}x", type="form")
-        field = child(f"{_FORM}field", var="nick", type="text-single", label="Nick")
-        field.append(child(f"{_FORM}value", nick))
-        fields.append(field)
-        query.append(fields)
-        return query
+        registered = [child(f"{_QUERY}registered")] if nick else []
+        instructions = child(f"{_QUERY}instructions", "Reserve a nick for the rooms of this service")
+        form = make(f"{FORM}x", field(nick, var="nick", type="text-single", label="Nick"), type="form")
+        return make(f"{_QUERY}query", *registered, instructions, child(f"{_QUERY}nick", nick), form)
 
     def submit(self, iq: Element, asker: JID) -> None:
         """Reserve or release a nick as the form says (XEP-0077 §3.1.1, §3.2). Raises RoomError."""
@@ -85,7 +78,7 @@ class Nicks:
         if query.find(f"{_QUERY}remove") is not None:
             self.release(asker.bare)
             return
-        values = [f.findtext(f"{_FORM}value", "") for f in query.iter(f"{_FORM}field") if f.get("var") == "nick"]
+        values = [f.findtext(f"{FORM}value", "") for f in query.iter(f"{FORM}field") if f.get("var") == "nick"]
         nick = values[0] if values else query.findtext(f"{_QUERY}nick", "")
         try:
             self.reserve(nick, asker.bare)

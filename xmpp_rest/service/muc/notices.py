@@ -50,52 +50,36 @@ class OccupantItem(NamedTuple):
 
 def user_x(item: OccupantItem | None, codes: Iterable[str] = (), destroy: Element | None = None) -> Element:
     """The `<x xmlns='…muc#user'/>` in presence and messages of the room."""
-    x = child(f"{USER}x")
-    if item is not None:
-        x.append(item_element(USER, item))
-    if destroy is not None:
-        x.append(destroy)
-    x.extend(child(f"{USER}status", code=code) for code in codes)
-    return x
+    items = [] if item is None else [item_element(USER, item)]
+    ends = [] if destroy is None else [destroy]
+    return make(f"{USER}x", *items, *ends, *(child(f"{USER}status", code=code) for code in codes))
 
 
 def item_element(namespace: str, item: OccupantItem) -> Element:
+    actor = [child(f"{namespace}actor", nick=item.actor)] if item.actor else []
+    reason = [child(f"{namespace}reason", item.reason)] if item.reason else []
     attributes = {"affiliation": item.affiliation, "role": item.role, "jid": str(item.jid or ""), "nick": item.nick}
-    element = child(f"{namespace}item", **{k: v for k, v in attributes.items() if v})
-    if item.actor:
-        element.append(child(f"{namespace}actor", nick=item.actor))
-    if item.reason:
-        element.append(child(f"{namespace}reason", item.reason))
-    return element
+    return make(f"{namespace}item", *actor, *reason, **attributes)
 
 
 def destroyed(reason: str, alternate: str = "", password: str = "") -> Element:
     """The `<destroy/>` element, with the alternate room (XEP-0045 §10.9)."""
-    element = child(f"{USER}destroy", **({"jid": alternate} if alternate else {}))
-    for name, text in (("reason", reason), ("password", password)):
-        if text:
-            element.append(child(f"{USER}{name}", text))
-    return element
+    parts = {"reason": reason, "password": password}
+    return make(f"{USER}destroy", *(child(f"{USER}{name}", text) for name, text in parts.items() if text), jid=alternate)
 
 
 def direct_invitation(room: JID, to: str, reason: str, password: str) -> Element:
     """A direct invitation (XEP-0249 §2)."""
-    attributes = {"jid": str(room), "reason": reason, "password": password}
-    x = child(f"{{{CONFERENCE}}}x", **{k: v for k, v in attributes.items() if v})
+    x = make(f"{{{CONFERENCE}}}x", jid=str(room), reason=reason, password=password)
     # without a body, an archive keeps it only if told to: users who are offline have to find it there
     return make("message", x, child(f"{{{HINTS}}}store"), from_=str(room), to_=to, id_=new_id())
 
 
 def wrapped(room: JID, to: JID, node: str, stanza: Element) -> Element:
     """The stanza as an item of a node for a subscriber, with the hint to archive it."""
-    item = child(f"{EVENT}item", id=new_id())
-    item.append(stanza)
-    items = child(f"{EVENT}items", node=node)
-    items.append(item)
-    event = child(f"{EVENT}event")
-    event.append(items)
+    items = make(f"{EVENT}items", make(f"{EVENT}item", stanza, id=new_id()), node=node)
     hints = [child(f"{{{HINTS}}}store")] if stanza.find("body") is not None else []
-    return make("message", event, *hints, from_=str(room), to_=str(to), id_=new_id())
+    return make("message", make(f"{EVENT}event", items), *hints, from_=str(room), to_=str(to), id_=new_id())
 
 
 def said(stanza: Element, room: JID) -> list[Element]:

@@ -5,23 +5,20 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.forms import FORM, field, read_form
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
-from xmpp_rest.protocol.stanza import child
+from xmpp_rest.protocol.namespaces import MUC
+from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.muc.configure import Configuration
 from xmpp_rest.service.muc.notices import OWNER, RoomError
 from xmpp_rest.service.muc.options import OPTIONS, Form, read_option
-from xmpp_rest.service.muc.requests import read_form
 from xmpp_rest.service.muc.room import Room
 from xmpp_rest.service.muc.rooms import MucRooms
 
 CONFIG = f"{MUC}#roomconfig"
-_FORM = f"{{{DATA_FORMS}}}"
 _BOOLEANS = {"1": "true", "0": "false"}
-_WHOIS = {
-    "moderators": "true",
-    "anyone": "false",
-}  # the field `whois` names who sees addresses, the option `anonymous` whether only moderators do
+# the field `whois` names who sees addresses, the option `anonymous` whether only moderators do
+_WHOIS = {"moderators": "true", "anyone": "false"}
 BY_VAR = {option.form.var: name for name, option in OPTIONS.items() if option.form}
 
 
@@ -36,13 +33,11 @@ class OwnerQueries:
         """The configuration form with the present values (§10.2)."""
         with self._rooms.held(name) as room:
             _require_owner(room, asker)
-            answer = child(f"{OWNER}query")
-            answer.append(_form(room))
-            return answer
+            return make(f"{OWNER}query", _form(room))
 
     def set(self, iq: Element, asker: JID, name: str) -> None:
         """Configure the room, or destroy it."""
-        form, destroy = iq[0].find(f"{_FORM}x"), iq[0].find(f"{OWNER}destroy")
+        form, destroy = iq[0].find(f"{FORM}x"), iq[0].find(f"{OWNER}destroy")
         with self._rooms.held(name) as room:
             _require_owner(room, asker)
             if destroy is not None:
@@ -104,13 +99,9 @@ def _field_of(name: str) -> Form:
 
 
 def _form(room: Room) -> Element:
-    form = child(f"{_FORM}x", type="form")
-    form.append(child(f"{_FORM}title", f"Configuration of {room.jid}"))
-    hidden = child(f"{_FORM}field", type="hidden", var="FORM_TYPE")
-    hidden.append(child(f"{_FORM}value", CONFIG))
-    form.append(hidden)
-    form.extend(_field(_field_of(name), _to_form(name, room.options[name])) for name in BY_VAR.values())
-    return form
+    title, hidden = child(f"{FORM}title", f"Configuration of {room.jid}"), field(CONFIG, type="hidden", var="FORM_TYPE")
+    fields = [_field(_field_of(name), _to_form(name, room.options[name])) for name in BY_VAR.values()]
+    return make(f"{FORM}x", title, hidden, *fields, type="form")
 
 
 def _to_form(name: str, value: str) -> list[str]:
@@ -124,10 +115,6 @@ def _to_form(name: str, value: str) -> list[str]:
 
 
 def _field(form: Form, values: list[str]) -> Element:
-    field = child(f"{_FORM}field", var=form.var, type=form.type, label=form.label)
-    field.extend(child(f"{_FORM}value", value) for value in values)
-    for choice in form.choices:
-        option = child(f"{_FORM}option", label=choice)
-        option.append(child(f"{_FORM}value", choice))
-        field.append(option)
-    return field
+    element = field(*values, var=form.var, type=form.type, label=form.label)
+    element.extend(make(f"{FORM}option", child(f"{FORM}value", choice), label=choice) for choice in form.choices)
+    return element

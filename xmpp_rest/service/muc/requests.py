@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.protocol.forms import FORM, field, read_form
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import DATA_FORMS, MUC
+from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.muc.broadcast import Broadcaster
 from xmpp_rest.service.muc.moderation import Moderation
@@ -16,7 +17,6 @@ from xmpp_rest.service.muc.rooms import MucRooms
 
 REQUEST = f"{MUC}#request"
 MAX_REMEMBERED = 10_000  # times of requests
-_FORM = f"{{{DATA_FORMS}}}"
 _TRUE = ("1", "true")
 
 
@@ -31,7 +31,7 @@ class VoiceRequests:
 
     def handle(self, room: Room, stanza: Element, sender: JID) -> bool:
         """Forward a request, or apply a moderator's decision; False for any other message. Raises RoomError."""
-        form = stanza.find(f"{_FORM}x")
+        form = stanza.find(f"{FORM}x")
         fields = read_form(form) if form is not None else {}
         if fields.get("FORM_TYPE") != [REQUEST]:
             return False
@@ -58,8 +58,7 @@ class VoiceRequests:
             self._asked.popitem(last=False)
         for session, moderator in room.sessions():
             if moderator.role == "moderator":
-                form = _approval(occupant)
-                self._broadcaster.deliver(make("message", form, from_=str(room.jid), to_=str(session), id_=new_id()))
+                self._broadcaster.deliver(make("message", _approval(occupant), from_=str(room.jid), to_=str(session), id_=new_id()))
 
     def _decide(self, room: Room, moderator: Occupant, fields: dict[str, list[str]]) -> None:
         if moderator.role != "moderator":
@@ -71,14 +70,7 @@ class VoiceRequests:
         self._moderation.set_role(room, asking, "participant")
 
 
-def read_form(form: Element) -> dict[str, list[str]]:
-    """The values of each field of a form."""
-    return {f.get("var", ""): [v.text or "" for v in f.findall(f"{_FORM}value")] for f in form.findall(f"{_FORM}field")}
-
-
 def _approval(occupant: Occupant) -> Element:
-    form = child(f"{_FORM}x", type="form")
-    form.append(child(f"{_FORM}title", "Voice request"))
     rows = (
         ("FORM_TYPE", "hidden", "", REQUEST),
         ("muc#role", "list-single", "Requested role", "participant"),
@@ -86,8 +78,5 @@ def _approval(occupant: Occupant) -> Element:
         ("muc#roomnick", "text-single", "Nick", occupant.nick),
         ("muc#request_allow", "boolean", "Grant voice?", "false"),
     )
-    for var, kind, label, value in rows:
-        field = child(f"{_FORM}field", var=var, type=kind, **({"label": label} if label else {}))
-        field.append(child(f"{_FORM}value", value))
-        form.append(field)
-    return form
+    fields = [field(value, var=var, type=kind, label=label) for var, kind, label, value in rows]
+    return make(f"{FORM}x", child(f"{FORM}title", "Voice request"), *fields, type="form")

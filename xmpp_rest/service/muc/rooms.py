@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -63,6 +63,16 @@ class MucRooms:
                 finally:
                     self._unload(room)
                 return
+
+    def each(self, names: Iterable[str]) -> Iterator[Room]:
+        """The rooms of these names that still exist, each held while the caller works on it."""
+        for name in names:
+            try:
+                with self.held(name) as room:
+                    yield room
+            except GatewayError as e:
+                if e.name != "room-unknown":
+                    raise
 
     def make(self, name: str, options: dict[str, str], affiliations: dict[JID, Affiliation], *, configured: bool = True) -> None:
         """Make a room. Raises GatewayError: room-exists, rooms-full. Of two calls at once exactly one succeeds."""

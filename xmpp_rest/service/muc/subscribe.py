@@ -83,9 +83,7 @@ class Subscriptions:
             if protected and query.findtext(f"{_SUB}password", query.get("password", "")) != room.options["password"]:
                 raise RoomError("not-authorized", "a password is needed, and this is not it")
             chosen = self.subscribe(room, user, query.get("nick", ""), nodes)
-            answer = child(f"{_SUB}subscribe", nick=room.subscribers[user].nick)
-        answer.extend(child(f"{_SUB}event", node=node) for node in chosen)
-        return answer
+            return make(f"{_SUB}subscribe", *(child(f"{_SUB}event", node=node) for node in chosen), nick=room.subscribers[user].nick)
 
     def unsubscribe_iq(self, iq: Element, asker: JID, name: str) -> None:
         with self._rooms.held(name) as room:
@@ -93,31 +91,19 @@ class Subscriptions:
 
     def list_iq(self, iq: Element, asker: JID, name: str) -> Element:
         """The subscribers of a room, for its moderators and subscribers; sent to the service: the subscriptions of the asker."""
-        answer = child(f"{_SUB}subscriptions")
         if not name:
-            for room, subscriber in self.of(asker.bare):
-                answer.append(_subscription(subscriber, str(room), ""))
-            return answer
+            return make(f"{_SUB}subscriptions", *(_subscription(subscriber, str(room), "") for room, subscriber in self.of(asker.bare)))
         with self._rooms.held(name) as held:
             occupant = held.occupant(asker)
             if asker.bare not in held.subscribers and not (occupant and occupant.role == "moderator") and not held.is_admin(asker):
                 raise RoomError("forbidden", "the list is for moderators and subscribers")
-            for user, subscriber in held.subscribers.items():
-                jid = str(user) if held.is_admin(asker) or not held.on("anonymous") else ""
-                answer.append(_subscription(subscriber, jid, subscriber.nick))
-        return answer
+            named = held.is_admin(asker) or not held.on("anonymous")
+            rows = [_subscription(s, str(user) if named else "", s.nick) for user, s in held.subscribers.items()]
+            return make(f"{_SUB}subscriptions", *rows)
 
     def of(self, user: JID) -> list[tuple[JID, Subscriber]]:
         """The rooms that a bare address subscribes to."""
-        found = []
-        for name in self._rooms.names():
-            try:
-                with self._rooms.held(name) as room:
-                    if user in room.subscribers:
-                        found.append((room.jid, room.subscribers[user]))
-            except GatewayError:  # destroyed in the meantime
-                continue
-        return found
+        return [(room.jid, room.subscribers[user]) for room in self._rooms.each(self._rooms.names()) if user in room.subscribers]
 
     def _user(self, room: Room, query: Element, asker: JID) -> JID:
         """The user whom a request is about: the asker, or the one whom a moderator names."""
@@ -134,7 +120,4 @@ class Subscriptions:
 
 
 def _subscription(subscriber: Subscriber, jid: str, nick: str) -> Element:
-    attributes = {"jid": jid, "nick": nick}
-    element = child(f"{_SUB}subscription", **{k: v for k, v in attributes.items() if v})
-    element.extend(child(f"{_SUB}event", node=node) for node in subscriber.nodes)
-    return element
+    return make(f"{_SUB}subscription", *(child(f"{_SUB}event", node=node) for node in subscriber.nodes), jid=jid, nick=nick)

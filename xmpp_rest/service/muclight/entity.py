@@ -10,7 +10,7 @@ from xmpp_rest.link.router import NOT_MINE, Handler, Unhandled
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC, MUC_LIGHT, PING, RSM, VERSION
-from xmpp_rest.protocol.stanza import child, is_answer, is_request, may_be_refused, refusal, result
+from xmpp_rest.protocol.stanza import child, is_answer, is_request, make, may_be_refused, refusal, result
 from xmpp_rest.service.muclight.blocking import Blocked, Blocking
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.muclight.notices import BLOCKING, CREATE
@@ -107,9 +107,7 @@ class MucLightEntity:
     # -- blocking
 
     def _blocked(self, iq: Element, asker: JID, name: str) -> Element:
-        answer = child(f"{BLOCKING}query")
-        answer.extend(child(f"{BLOCKING}{what}", jid, action="deny") for what, jid in self._blocking.items(asker))
-        return answer
+        return make(f"{BLOCKING}query", *(child(f"{BLOCKING}{what}", jid, action="deny") for what, jid in self._blocking.items(asker)))
 
     def _block(self, iq: Element, asker: JID, name: str) -> None:
         if not len(iq[0]):
@@ -124,10 +122,8 @@ def _is_join(stanza: Element) -> bool:
 
 def _info(iq: Element, name: str, features: tuple[str, ...]) -> Element:
     _refuse_node(iq)
-    answer = child(_INFO)
-    answer.append(child(f"{{{DISCO_INFO}}}identity", category="conference", type="text", name=name))
-    answer.extend(child(f"{{{DISCO_INFO}}}feature", var=feature) for feature in features)
-    return answer
+    identity = child(f"{{{DISCO_INFO}}}identity", category="conference", type="text", name=name)
+    return make(_INFO, identity, *(child(f"{{{DISCO_INFO}}}feature", var=feature) for feature in features))
 
 
 def _refuse_node(iq: Element) -> None:
@@ -136,12 +132,8 @@ def _refuse_node(iq: Element) -> None:
 
 
 def _page(names: list[str], index: int, count: int) -> Element:
-    bounds = child(f"{{{RSM}}}set")
-    if names:
-        bounds.append(child(f"{{{RSM}}}first", names[0], index=str(index)))
-        bounds.append(child(f"{{{RSM}}}last", names[-1]))
-    bounds.append(child(f"{{{RSM}}}count", str(count)))
-    return bounds
+    ends = [child(f"{{{RSM}}}first", names[0], index=str(index)), child(f"{{{RSM}}}last", names[-1])] if names else []
+    return make(f"{{{RSM}}}set", *ends, child(f"{{{RSM}}}count", str(count)))
 
 
 def _blocking_item(item: Element) -> tuple[Blocked, bool]:

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC_LIGHT
-from xmpp_rest.protocol.stanza import child
+from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.muclight.room import NewAffiliation
 
 AFFILIATIONS = f"{{{MUC_LIGHT}#affiliations}}"
@@ -20,17 +20,13 @@ INFO = f"{{{MUC_LIGHT}#info}}"
 
 def affiliations(changes: Iterable[NewAffiliation], version: str = "", previous: str = "") -> list[Element]:
     """The children of a message about changed affiliations."""
-    x = child(f"{AFFILIATIONS}x")
-    x.extend(versions(AFFILIATIONS, version, previous))
-    x.extend(users(AFFILIATIONS, changes))
+    x = make(f"{AFFILIATIONS}x", *versions(AFFILIATIONS, version, previous), *users(AFFILIATIONS, changes))
     return [x, child("body")]
 
 
 def configuration(fields: Mapping[str, str], version: str, previous: str) -> list[Element]:
     """The children of a message about changed fields of the configuration."""
-    x = child(f"{CONFIGURATION}x")
-    x.extend(versions(CONFIGURATION, version, previous))
-    x.extend(config(CONFIGURATION, fields))
+    x = make(f"{CONFIGURATION}x", *versions(CONFIGURATION, version, previous), *config(CONFIGURATION, fields))
     return [x, child("body")]
 
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
-from xmpp_rest.protocol.stanza import child
+from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.muclight import notices
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.muclight.notices import AFFILIATIONS, CONFIGURATION, CREATE, DESTROY, INFO
@@ -43,10 +43,8 @@ class RoomQueries:
 
     def _info(self, iq: Element, asker: JID, name: str) -> Element | None:
         def payload(room: MucLightRoom) -> list[Element]:
-            configuration, occupants = child(f"{INFO}configuration"), child(f"{INFO}occupants")
-            configuration.extend(notices.config(INFO, room.config))
-            occupants.extend(notices.users(INFO, _changes(room)))
-            return [configuration, occupants]
+            configuration = make(f"{INFO}configuration", *notices.config(INFO, room.config))
+            return [configuration, make(f"{INFO}occupants", *notices.users(INFO, _changes(room)))]
 
         return self._current(iq, asker, name, INFO, payload)
 
@@ -57,9 +55,7 @@ class RoomQueries:
         room = self._rooms.room(name, asker)
         if (iq[0].findtext(f"{namespace}version") or "").strip() == room.version:
             return None
-        query = child(f"{namespace}query")
-        query.extend([*notices.versions(namespace, room.version), *payload(room)])
-        return query
+        return make(f"{namespace}query", *notices.versions(namespace, room.version), *payload(room))
 
     # -- changing
 

@@ -17,6 +17,7 @@ from xmpp_rest.service.streams.registry import Streams
 
 log = logging.getLogger(__name__)
 
+
 class Sessions:
     """Acts on the sessions of the hosted accounts. Methods raise StorageError, GatewayError."""
 
