@@ -28,6 +28,7 @@ from typing import Any, Literal, NamedTuple
 Value = Any
 """str, int, float, bool, None, list[Value] or dict[str, Value]; the JSON model above."""
 Table = dict[str, Any] | list[Any]
+Sort = Literal["keyval", "list", "archive"]
 
 
 class StorageError(Exception):
@@ -109,9 +110,7 @@ class Driver(ABC):
         """Replace the table; None or an empty one removes it."""
 
     @abstractmethod
-    def update(
-        self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]
-    ) -> Table | None:
+    def update(self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]) -> Table | None:
         """Load, `change` and store the table atomically; the new table."""
 
     # list
@@ -175,7 +174,7 @@ class Driver(ABC):
         """Localparts with content in `store` (any store without it) at `host`, in no particular order."""
 
     @abstractmethod
-    def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Literal["keyval", "list", "archive"]]]:
+    def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:
         """Names of the stores with content of this user, each with its kind."""
 
     @abstractmethod

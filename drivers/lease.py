@@ -57,9 +57,7 @@ def held(driver: Driver, now: float | None = None) -> Iterator[tuple[str, Holdin
 class Lease:
     """One process's view of its gateway's leases. Methods raise StorageError, and LeaseTaken as they say."""
 
-    def __init__(
-        self, driver: Driver, node: str, where: str, domains: Sequence[str], clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, driver: Driver, node: str, where: str, domains: Sequence[str], clock: Callable[[], float] = time.time) -> None:
         """`node`: the same for all processes of one gateway, and for no other; `where`: a description for people."""
         self._driver = driver
         self._node = node

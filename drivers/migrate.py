@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from drivers import NOTE, ArchiveItem, Driver, StorageError, Value
+from drivers import NOTE, ArchiveItem, Driver, Sort, StorageError, Value
 from drivers.stanzas import stanza_table
 from drivers.values import entries_of
 
-Sort = Literal["keyval", "list", "archive"]
 Outcome = Literal["copied", "already there", "to copy", "differs", "failed"]
 BATCH = 5000
 """Archive items written at a time: a file of items is read for each batch, as an id might exist already."""

@@ -128,7 +128,8 @@ def _gathered(sql: str, columns: Sequence[str]) -> str:
 
 def _storage_error(path: Path, error: sqlite3.Error) -> StorageError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return StorageError(f"{path}: {SENTENCES.get(code, 'SQLite refused')} ({error})")
+    sentence = SENTENCES.get(code, "SQLite refused")
+    return StorageError(f"{path}: {sentence} ({error})", told=sentence, lasting=code == sqlite3.SQLITE_NOTADB)
 
 
 def _busy(error: sqlite3.OperationalError) -> bool:
@@ -288,9 +289,7 @@ class _Engine(Engine):
         try:
             yield
         except sqlite3.Error as e:
-            code = getattr(e, "sqlite_errorcode", 0) & 0xFF
-            sentence = SENTENCES.get(code, "SQLite refused")
-            raise StorageError(f"{self._path}: {sentence} ({e})", told=sentence, lasting=code == sqlite3.SQLITE_NOTADB) from e
+            raise _storage_error(self._path, e) from e
         except OSError as e:
             lasting = isinstance(e, (NotADirectoryError, FileExistsError, PermissionError))
             raise StorageError(f"{self._path}: {e.strerror or e}", told=e.strerror or "", lasting=lasting) from e

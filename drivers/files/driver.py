@@ -9,9 +9,8 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
 
-from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Table, Value, roles
+from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Sort, Table, Value, roles
 from drivers.archives import checked_item, checked_query
 from drivers.files import archive, durable, listindex, tree
 from drivers.files.appending import append
@@ -25,7 +24,6 @@ from drivers.names import Key, check_name, checked_key
 from drivers.values import canonical, canonical_table
 
 NOTES = ".notes"  # no encoded host begins with a dot
-Sort = Literal["keyval", "list", "archive"]
 
 
 class FileDriver(Driver):
@@ -41,14 +39,8 @@ class FileDriver(Driver):
         self._locks = Locks(self._root)
         self._suffixes = tuple(dict.fromkeys((form.keyval, form.list, form.archive)))
 
-    def _keyval_path(self, key: Key) -> Path:
-        return store_path(self._root, key, self._format.keyval)
-
-    def _list_path(self, key: Key) -> Path:
-        return store_path(self._root, key, self._format.list)
-
-    def _archive_path(self, key: Key) -> Path:
-        return store_path(self._root, key, self._format.archive)
+    def _path(self, key: Key, suffix: str) -> Path:
+        return store_path(self._root, key, suffix)
 
     @contextmanager
     def _reading(self, path: Path) -> Iterator[int | None]:
@@ -64,7 +56,7 @@ class FileDriver(Driver):
 
     # keyval
     def load(self, user: str | None, host: str, store: str) -> Table | None:
-        return self._load(self._keyval_path(checked_key(user, host, store)))
+        return self._load(self._path(checked_key(user, host, store), self._format.keyval))
 
     def _load(self, path: Path) -> Table | None:
         data = durable.read(path)
@@ -74,7 +66,7 @@ class FileDriver(Driver):
     def store(self, user: str | None, host: str, store: str, data: Table | None) -> None:
         key, table = checked_key(user, host, store), canonical_table(data)
         with self._locks.held(key):
-            self._store(self._keyval_path(key), table)
+            self._store(self._path(key, self._format.keyval), table)
 
     def _store(self, path: Path, table: Table | None) -> None:
         if table:
@@ -84,7 +76,7 @@ class FileDriver(Driver):
 
     def update(self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]) -> Table | None:
         key = checked_key(user, host, store)
-        path = self._keyval_path(key)
+        path = self._path(key, self._format.keyval)
         with self._locks.held(key):
             table = canonical_table(change(self._load(path)))
             self._store(path, table)
@@ -94,7 +86,7 @@ class FileDriver(Driver):
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
         start = max(0, start)
         stop = None if stop is None else max(start, stop)
-        with self._reading(self._list_path(checked_key(user, host, store))) as descriptor:
+        with self._reading(self._path(checked_key(user, host, store), self._format.list)) as descriptor:
             if descriptor is None:
                 return None
             found = records(descriptor, self._format)
@@ -109,7 +101,7 @@ class FileDriver(Driver):
 
     def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
         key, data = checked_key(user, host, store), self._format.item_bytes(canonical(item))
-        path = self._list_path(key)
+        path = self._path(key, self._format.list)
         with self._locks.held(key), self._changing(path):
             append(path, self._format, lambda _: data)
 
@@ -119,13 +111,13 @@ class FileDriver(Driver):
         key = checked_key(user, host, store)
         with self._locks.held(key):
             items = [canonical(item) for item in change(self.list_load(user, host, store)) or ()]
-            self._replace(self._list_path(key), [self._format.item_bytes(item) for item in items])
+            self._replace(self._path(key, self._format.list), [self._format.item_bytes(item) for item in items])
             return items or None
 
     def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
         key, data = checked_key(user, host, store), [self._format.item_bytes(canonical(item)) for item in items]
         with self._locks.held(key):
-            self._replace(self._list_path(key), data)
+            self._replace(self._path(key, self._format.list), data)
 
     def _replace(self, path: Path, data: Sequence[bytes]) -> None:
         with self._changing(path):
@@ -173,7 +165,7 @@ class FileDriver(Driver):
 
     def _add(self, place: Key, items: Sequence[ArchiveItem]) -> None:
         """Add items whose ids are not in the archive, without reading it."""
-        path = self._archive_path(place)
+        path = self._path(place, self._format.archive)
         if items:
             with self._locks.held(place), self._changing(path):
                 append(path, self._format, lambda last: b"".join(self._format.archive_bytes(item, last) for item in items))
@@ -185,14 +177,14 @@ class FileDriver(Driver):
                 self._add(place, items)
 
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
-        path = self._archive_path(checked_key(user, host, store))
+        path = self._path(checked_key(user, host, store), self._format.archive)
         with self._reading(path) as descriptor:
             places = archive.find(descriptor, self._format, checked_query(query))
             return archive.ItemReader(path, descriptor, self._format, places)
 
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         query = dataclasses.replace(checked_query(query), limit=None)
-        with self._reading(self._archive_path(checked_key(user, host, store))) as descriptor:
+        with self._reading(self._path(checked_key(user, host, store), self._format.archive)) as descriptor:
             return len(archive.find(descriptor, self._format, query))
 
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
@@ -203,7 +195,7 @@ class FileDriver(Driver):
 
     def _take_out(self, place: Key, query: ArchiveQuery, more: Sequence[ArchiveItem]) -> int:
         """Remove the items that match and, if any, add `more` in the same step; their number. The caller holds the rewriting lock."""
-        path = self._archive_path(place)
+        path = self._path(place, self._format.archive)
 
         @contextmanager
         def changing() -> Iterator[None]:

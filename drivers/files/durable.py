@@ -43,20 +43,22 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: {sentence} ({e.strerror})", told=sentence, lasting=e.errno in LASTING) from e
 
 
-def read(path: Path) -> bytes | None:
-    """The content of a file; None if there is no file."""
+@contextmanager
+def unless_missing(path: Path) -> Iterator[None]:
+    """As `storage_errors`; but the context merely ends where there is no such file, or the name is too long for one."""
     with storage_errors(path):
         try:
-            return path.read_bytes()
+            yield
         except OSError as e:
-            if is_missing(e):
-                return None
-            raise
+            if e.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
+                raise
 
 
-def is_missing(error: OSError) -> bool:
-    """Whether there is no such file, or the name is too long for one."""
-    return error.errno in (errno.ENOENT, errno.ENAMETOOLONG)
+def read(path: Path) -> bytes | None:
+    """The content of a file; None if there is no file."""
+    with unless_missing(path):
+        return path.read_bytes()
+    return None
 
 
 def replace(path: Path, chunks: Iterable[bytes]) -> None:
@@ -118,13 +120,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, if it is there."""
-    with storage_errors(path):
-        try:
-            path.unlink()
-        except OSError as e:
-            if is_missing(e):
-                return
-            raise
+    with unless_missing(path):
+        path.unlink()
         sync_folder(path.parent)
 
 

@@ -44,16 +44,10 @@ class Removed:
 
 
 def _remove(path: Path) -> bool:
-    try:
+    with durable.unless_missing(path):
         os.unlink(path_of(path))
-    except FileNotFoundError:
-        return False
-    except OSError as e:
-        if durable.is_missing(e):
-            return False
-        with durable.storage_errors(path):
-            raise
-    return True
+        return True
+    return False
 
 
 def remove_if_wrong(path: Path, descriptor: int) -> None:

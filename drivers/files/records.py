@@ -17,13 +17,9 @@ BLOCK = 2**18
 @contextmanager
 def opened(path: Path) -> Iterator[int | None]:
     """A descriptor for reading, None if there is no file. It can still be read after the file has been replaced or removed."""
-    with durable.storage_errors(path):
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as e:
-            if not durable.is_missing(e):
-                raise
-            descriptor = None
+    descriptor = None
+    with durable.unless_missing(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with located(path):
             yield descriptor

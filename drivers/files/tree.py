@@ -11,14 +11,9 @@ from drivers.files.paths import GLOBAL, decoded, encoded, host_folder
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    with durable.storage_errors(folder):
-        try:
-            with os.scandir(folder) as entries:
-                return list(entries)
-        except OSError as e:
-            if durable.is_missing(e):
-                return []
-            raise
+    with durable.unless_missing(folder), os.scandir(folder) as entries:
+        return list(entries)
+    return []
 
 
 def hosts(root: Path, suffixes: Iterable[str]) -> Iterator[str]:
@@ -76,10 +71,6 @@ def files(root: Path, host: str, user: str, suffixes: tuple[str, ...]) -> Iterat
 
 
 def _exists(path: Path) -> bool:
-    with durable.storage_errors(path):
-        try:
-            return path.stat().st_size > 0
-        except OSError as e:
-            if durable.is_missing(e):
-                return False
-            raise
+    with durable.unless_missing(path):
+        return path.stat().st_size > 0
+    return False

@@ -4,7 +4,7 @@ Prosody keeps its data as Lua source: a `.dat` file is `return TABLE;`, a `.list
 uses the bare expression. Values are those of the storage contract (see `drivers`); infinities and "not a number" are floats.
 """
 
-from drivers.lua.errors import LuaError
+from drivers.lua.lexer import LuaError
 from drivers.lua.parser import parse, parse_file, parse_item
 from drivers.lua.writer import serialise
 

@@ -10,8 +10,7 @@ import re
 from typing import Any
 
 from drivers import Value
-from drivers.lua.errors import LuaError
-from drivers.lua.lexer import unescaped
+from drivers.lua.lexer import LuaError, unescaped
 from drivers.values import from_entries, number
 
 _LINE = re.compile(

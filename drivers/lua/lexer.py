@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, NoReturn
 
-from drivers.lua.errors import LuaError
+from drivers import BadValue
 
 # Possessive quantifiers: no input makes these look at a byte twice.
 _TOKEN = re.compile(
@@ -28,6 +28,15 @@ _ESCAPE = re.compile(
 )
 _LINE_END = re.compile(rb"\r\n|\n\r|\r")
 _PLAIN = dict(zip(b"abfnrtv\\\"'", b"\a\b\f\n\r\t\v\\\"'", strict=True))
+
+
+class LuaError(BadValue):
+    """The text is not a readable literal; `position` is the offset of the error in bytes."""
+
+    def __init__(self, sentence: str, source: bytes, position: int) -> None:
+        line = source.count(b"\n", 0, position) + 1
+        super().__init__(f"line {line}: {sentence}")
+        self.position = position
 
 
 class LuaToken(NamedTuple):

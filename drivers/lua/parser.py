@@ -8,8 +8,7 @@ from typing import Any
 
 from drivers import Value
 from drivers.lua.canonical import read_table
-from drivers.lua.errors import LuaError
-from drivers.lua.lexer import LuaToken, token
+from drivers.lua.lexer import LuaError, LuaToken, token
 from drivers.values import from_entries, number
 
 MAX_DEPTH = 200
@@ -63,9 +62,7 @@ def parse_item(source: bytes, position: int) -> tuple[Value, int] | None:
     if not bare:
         parser.expect("(")
     value = parser.value(0)
-    end = parser.now.start if bare else parser.expect(")")
-    if bare:
-        end = parser.last
+    end = parser.last if bare else parser.expect(")")
     if parser.now.kind == ";":
         end = parser.now.end
     return value, end
@@ -197,17 +194,13 @@ def _number(parser: _Parser) -> int | float:
         raise parser.error("a number is followed by letters")
     parser.step()
     if text.isdigit() and len(text) < 20:
-        return number(_decimal(int(text)))
+        return number(int(text))
     text = text.lower()
     if text.startswith(b"0x"):
         if b"." in text or b"p" in text:
             return number(_hex_float(text.decode()))
         return (int(text, 16) + 2**63) % 2**64 - 2**63  # hexadecimal integers wrap around (Lua 5.4 manual §3.1)
     return number(float(text))
-
-
-def _decimal(value: int) -> int | float:
-    return value if value < 2**63 else float(value)
 
 
 def _hex_float(text: str) -> float:

@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 log = logging.getLogger(__name__)
 IDLE = 8
@@ -45,9 +46,8 @@ class SQLiteConnections:
         self._connect = connect
         self._processes: dict[int, _ProcessConnections] = {}
         self._closed = False
-        # hooks cannot be unregistered: they must not keep a closed storage alive
-        me = weakref.ref(self)
-        os.register_at_fork(before=lambda: _Hooks.before(me()), after_in_parent=lambda: _Hooks.after(me()))
+        before, after = weakref.WeakMethod(self.before_fork), weakref.WeakMethod(self.after_fork)
+        os.register_at_fork(before=partial(_call_if_alive, before), after_in_parent=partial(_call_if_alive, after))
 
     @property
     def closed(self) -> bool:
@@ -106,18 +106,10 @@ class SQLiteConnections:
             process.condition.release()
 
 
-class _Hooks:
-    """The hooks of a fork, which outlive the storage."""
-
-    @staticmethod
-    def before(connections: SQLiteConnections | None) -> None:
-        if connections is not None:
-            connections.before_fork()
-
-    @staticmethod
-    def after(connections: SQLiteConnections | None) -> None:
-        if connections is not None:
-            connections.after_fork()
+def _call_if_alive(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    """The hook of a fork; it cannot be unregistered, and must not keep a closed storage alive."""
+    if call := method():
+        call()
 
 
 def _close(connections: list[sqlite3.Connection]) -> None:

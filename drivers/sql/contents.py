@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
+from drivers import Sort
 from drivers.names import Key
 from drivers.sql.session import DatabaseSession, Engine
 
-Sort = Literal["keyval", "list", "archive"]
 TABLES: dict[str, Sort] = {"prosody": "keyval", "xmpprest_list": "list", "prosodyarchive": "archive"}
 BATCH = 1000
 # each SELECT walks an index from the last name on, and stops after one batch
-USERS = (
-    'SELECT "user" FROM (SELECT DISTINCT "user" FROM "{}" WHERE "host"=? AND "user">?{} ORDER BY "user" LIMIT {}) AS t'
-)
+USERS = 'SELECT "user" FROM (SELECT DISTINCT "user" FROM "{}" WHERE "host"=? AND "user">?{} ORDER BY "user" LIMIT {}) AS t'
 DELETE_TIMES = 'DELETE FROM "xmpprest_time" WHERE "sort_id" IN (SELECT "sort_id" FROM "prosodyarchive" WHERE "host"=? AND "user"=?)'
 
 

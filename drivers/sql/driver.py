@@ -5,11 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, BadValue, Driver, Table, Value
+from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, BadValue, Driver, Sort, Table, Value
 from drivers.archives import checked_item, checked_query
 from drivers.names import Key, check_name, checked_key
 from drivers.sql import archive, contents, keyval, lists, notes
-from drivers.sql.contents import Sort
 from drivers.sql.session import DatabaseSession, Engine
 from drivers.sql.timeline import NOWHERE, Timeline
 from drivers.values import canonical, canonical_table
@@ -30,9 +29,7 @@ class SQLDriver(Driver):
         key, table = checked_key(user, host, store), canonical_table(data)
         self._engine.write(key, lambda session: keyval.store(session, key, table))
 
-    def update(
-        self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]
-    ) -> Table | None:
+    def update(self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]) -> Table | None:
         key = checked_key(user, host, store)
 
         def work(session: DatabaseSession) -> Table | None:
@@ -89,9 +86,7 @@ class SQLDriver(Driver):
         written = iter(self._engine.write_all(works))
         return [errors[n] if n in errors else next(written) for n in range(len(additions))]
 
-    def archive_find(
-        self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM
-    ) -> Iterator[ArchiveItem]:
+    def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
         key = checked_key(user, host, store)
         checked_query(query)
 
@@ -100,8 +95,7 @@ class SQLDriver(Driver):
             bounds = NOWHERE if query.limit is None else self._timeline.bounds(session, key, query)
             return archive.ItemSelection(session, key, query, bounds).ids(session, query)
 
-        ids = self._engine.read(work)
-        return self._items(ids)
+        return self._items(self._engine.read(work))
 
     def _items(self, ids: list[int]) -> Iterator[ArchiveItem]:
         for i in range(0, len(ids), archive.BATCH):

@@ -8,28 +8,12 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-# exactly what mod_storage_sql makes
-TABLES = {
-    "prosody": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "key" TEXT NOT NULL, '
-    '"type" TEXT NOT NULL, "value" TEXT NOT NULL',
-    "prosodyarchive": '"sort_id" INTEGER PRIMARY KEY AUTOINCREMENT, "host" TEXT NOT NULL, "user" TEXT NOT NULL, '
-    '"store" TEXT NOT NULL, "key" TEXT NOT NULL, "when" INTEGER NOT NULL, "with" TEXT NOT NULL, '
-    '"type" TEXT NOT NULL, "value" TEXT NOT NULL',
-    "xmpprest_list": '"id" INTEGER PRIMARY KEY AUTOINCREMENT, "host" TEXT NOT NULL, "user" TEXT NOT NULL, '
-    '"store" TEXT NOT NULL, "value" TEXT NOT NULL',
-    "xmpprest_time": '"sort_id" INTEGER PRIMARY KEY, "at" REAL NOT NULL',
-    "xmpprest_note": '"name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL',
-}
-INDEXES = {
-    "prosody_index": ("prosody", ["host", "user", "store", "key"], False),
-    "prosodyarchive_index": ("prosodyarchive", ["host", "user", "store", "key"], True),
-    "prosodyarchive_with_when": ("prosodyarchive", ["host", "user", "store", "with", "when"], False),
-    "prosodyarchive_when": ("prosodyarchive", ["host", "user", "store", "when"], False),
-    "prosodyarchive_sort": ("prosodyarchive", ["host", "user", "store", "sort_id"], False),
-    "xmpprest_archive_with_sort": ("prosodyarchive", ["host", "user", "store", "with", "sort_id"], False),
-    "xmpprest_list_index": ("xmpprest_list", ["host", "user", "store", "id"], False),
-}
+from drivers.sql import schema
 
+TABLES = {
+    name: columns.format(serial="INTEGER PRIMARY KEY AUTOINCREMENT", key="INTEGER PRIMARY KEY", double="REAL NOT NULL")
+    for name, columns in schema.TABLES.items()
+}
 REPLACED = {"prosody_index": "prosody_unique_index"}
 """Indexes that another one replaces: Prosody 13 makes the latter, and drops the former at every start."""
 
@@ -42,7 +26,7 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
         with suppress(sqlite3.OperationalError):
             database.enable_wal()
     names = _names(database)
-    wanted = {name: index for name, index in INDEXES.items() if REPLACED.get(name) not in names}
+    wanted = {name: index for name, index in schema.INDEXES.items() if REPLACED.get(name) not in names}
     if {*TABLES, *wanted} <= names:
         return
     database.execute("BEGIN IMMEDIATE")

@@ -14,7 +14,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.startup import folder_of
-from xmpp_rest.processes.client import LeaderClient
+from xmpp_rest.processes.calls import LeaderClient
 
 AUDIT = "audit.log"  # in the data folder: the audit of commands that ran without a gateway
 

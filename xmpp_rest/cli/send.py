@@ -11,7 +11,7 @@ from xmpp_rest.cli.gateway import alone, running
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import CannotStart
-from xmpp_rest.processes.client import LeaderClient
+from xmpp_rest.processes.calls import LeaderClient
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id

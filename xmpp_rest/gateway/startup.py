@@ -16,7 +16,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import problem_of, refused, unwritable
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
-from xmpp_rest.processes.client import LeaderClient
+from xmpp_rest.processes.calls import LeaderClient
 
 REASONS = {
     errno.EADDRINUSE: "another program listens there; end it, or write another port",

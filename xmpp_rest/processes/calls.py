@@ -1,12 +1,15 @@
-"""A follower's calls to the leader over a channel: each waits for the answer with its number."""
+"""Calls to the leader over a channel, by a follower or by a program such as the command line."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from xmpp_rest.errors import GatewayError, Unanswered
-from xmpp_rest.processes.channel import Channel
+from xmpp_rest.processes.channel import SOCKET, Channel, connect
+from xmpp_rest.processes.codec import Signature, ValueCodecs
 from xmpp_rest.processes.group import Message
 from xmpp_rest.processes.server import FORGET
 from xmpp_rest.threads.future import OneShot
@@ -17,7 +20,7 @@ ENDED = "The leading process has ended; try again later"
 
 
 class Calls:
-    """The calls that are under way. Safe to be used by several threads."""
+    """A follower's calls that are under way: each waits for the answer with its number. Safe to be used by several threads."""
 
     def __init__(self) -> None:
         self._under_way: dict[int, OneShot[Message]] = {}
@@ -44,7 +47,7 @@ class Calls:
             raise GatewayError("client-gone") if wait.gone() else Unanswered(NO_ANSWER)
         if "ended" in answer:
             raise Unanswered(answer["ended"])
-        return result_of(answer)
+        return _result_of(answer)
 
     def answer(self, message: Message) -> None:
         """The leader has answered; an answer that nobody waits for is ignored."""
@@ -57,7 +60,29 @@ class Calls:
             call.give({"ended": ENDED})
 
 
-def result_of(answer: Message) -> Any:
+class LeaderClient:
+    """A connection of a program to the leader of the gateway of this data folder; one call at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises FileNotFoundError, NotADirectoryError, ConnectionRefusedError where no gateway runs, and other OSErrors."""
+        self._channel = connect(folder / SOCKET)
+        self._codecs = ValueCodecs(lambda _: GatewayError("internal"))
+
+    def call(self, function: Callable[..., Any], /, **arguments: Any) -> Any:
+        """Have the leader run a method that Remote offers; what it returned. Raises GatewayError, ConnectionError."""
+        signature = Signature(function, self._codecs)
+        self._channel.send({"call": function.__qualname__, "number": 1, "arguments": signature.to_json(arguments)})
+        while (message := self._channel.receive()) is not None:
+            if message.get("number") == 1:  # else it is for all processes
+                return signature.result.from_json(_result_of(message))
+        raise ConnectionError("the gateway ended before it answered")
+
+    def close(self) -> None:
+        """End the connection."""
+        self._channel.close()
+
+
+def _result_of(answer: Message) -> Any:
     """The result in an answer. Raises the GatewayError in it."""
     if "error" in answer:
         raise GatewayError(*answer["error"])

@@ -8,10 +8,12 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from xmpp_rest.processes.group import Message
 
+SOCKET = "hub.sock"  # in the data folder; named so since the first version
 _LENGTH = struct.Struct(">I")
 MAX_MESSAGE = 64 << 20  # bytes; the largest body of a request is smaller
 MAX_PATH = 100  # bytes of a Unix socket's address, less a little (sun_path is 108 on Linux)
@@ -81,42 +83,36 @@ def _packed(message: Message) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-def _address(path: Path) -> tuple[str, int | None]:
-    """What to bind or connect to, and a descriptor to close afterwards: a long path is reached through its folder (Linux)."""
-    if len(os.fsencode(path)) <= MAX_PATH:
-        return str(path), None
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    return f"/proc/self/fd/{folder}/{path.name}", folder
+@contextlib.contextmanager
+def _socket(path: Path) -> Iterator[tuple[socket.socket, str]]:
+    """A socket, and what it is to bind or connect to: a long path is reached through its folder (Linux). Closed if that fails."""
+    folder, address = None, str(path)
+    if len(os.fsencode(path)) > MAX_PATH:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        address = f"/proc/self/fd/{folder}/{path.name}"
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        yield sock, address
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        if folder is not None:
+            os.close(folder)
 
 
 def listen(path: Path) -> socket.socket:
     """A listening socket that only this user may reach; one that is left over is replaced. Raises OSError."""
     path.unlink(missing_ok=True)
-    address, folder = _address(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
+    with _socket(path) as (sock, address):
         sock.bind(address)
         path.chmod(0o600)
         sock.listen(64)
-    except OSError:
-        sock.close()
-        raise
-    finally:
-        if folder is not None:
-            os.close(folder)
     return sock
 
 
 def connect(path: Path) -> Channel:
     """A channel to who listens at `path`. Raises OSError."""
-    address, folder = _address(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
+    with _socket(path) as (sock, address):
         sock.connect(address)
-    except OSError:
-        sock.close()
-        raise
-    finally:
-        if folder is not None:
-            os.close(folder)
     return Channel(sock)

@@ -20,14 +20,14 @@ from typing import Any
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.calls import Calls
-from xmpp_rest.processes.channel import Channel, connect, listen
+from xmpp_rest.processes.channel import SOCKET, Channel, connect, listen
 from xmpp_rest.processes.group import Member, Message
 from xmpp_rest.processes.server import JOIN, LISTEN, Followers
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
 
-LOCK, SOCKET = "owner.lock", "hub.sock"  # named so since the first version; two versions must not both lead while one replaces the other
+LOCK = "owner.lock"  # named so since the first version; two versions must not both lead while one replaces the other
 RETRY = 0.05  # seconds between two attempts of a follower to lock the file or to reach the leader
 AFTER_FAILURE = 5.0  # seconds after an error that somebody has to look at
 AFTER_REFUSAL = 0.1  # seconds after a follower that there was no descriptor for

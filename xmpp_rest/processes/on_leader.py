@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import update_wrapper
+from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 from xmpp_rest.processes.group import End
@@ -55,22 +55,18 @@ def on_leader(
     `repeatable`: calling again does no harm, so that a caller whose call was not answered is told to try again.
     Raises what the method does, and GatewayError: link-down, waits-full; unanswered, if nobody knows whether it was done.
     """
-    if method is None:
-        return lambda method: _on_leader(LeaderMethod(method, deferred, repeatable))
-    return _on_leader(LeaderMethod(method, deferred, repeatable))
 
+    def mark(method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def run(self: HasRemote, /, *args: Any, **kwargs: Any) -> Any:
+            if not self._remote.follows():
+                return method(self, *args, **kwargs)
+            return self._remote.call(method.__qualname__, *args, **kwargs)
 
-def _on_leader(offer: LeaderMethod) -> Callable[..., Any]:
-    method, name = offer.method, offer.method.__qualname__
+        setattr(run, _OFFER, LeaderMethod(method, deferred, repeatable))
+        return run
 
-    def run(self: HasRemote, /, *args: Any, **kwargs: Any) -> Any:
-        if not self._remote.follows():
-            return method(self, *args, **kwargs)
-        return self._remote.call(name, *args, **kwargs)
-
-    update_wrapper(run, method)
-    setattr(run, _OFFER, offer)
-    return run
+    return mark if method is None else mark(method)
 
 
 def offers_of(service: type) -> Iterator[LeaderMethod]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 from xmpp_rest.errors import ERRORS, GatewayError, Unanswered, storage_failed
 from xmpp_rest.processes.codec import Signature, ValueCodecs
@@ -28,16 +29,17 @@ THREADS = 32  # for what deferred calls leave to be done
 BROADCAST = "broadcast"  # the call by which a follower has the leader broadcast
 
 
-class _Procedure:
+class _Procedure(NamedTuple):
     """One function that is called by name, and how its arguments are carried."""
 
-    def __init__(
-        self, run: Callable[..., Any], codecs: ValueCodecs, deferred: Callable[..., End | None] | None = None, *, repeatable: bool = False
-    ) -> None:
-        self.run = run
-        self.deferred = deferred
-        self.repeatable = repeatable
-        self.signature = Signature(run, codecs)
+    run: Callable[..., Any]
+    signature: Signature
+    deferred: Callable[..., End | None] | None = None
+    repeatable: bool = False
+
+    def run_carried(self, arguments: Message) -> Any:
+        """Run it with arguments in JSON."""
+        return self.run(**self.signature.from_json(arguments))
 
 
 class Remote:
@@ -65,24 +67,23 @@ class Remote:
         """For deferred calls."""
         self.pool = CompletingPool(THREADS, "deferred call")
         """For what deferred calls leave to be done."""
-        self._procedures[BROADCAST] = _Procedure(self._relay, self._codecs, repeatable=True)
+        self._procedures[BROADCAST] = _Procedure(self._relay, Signature(self._relay, self._codecs), repeatable=True)
 
     # -- called by constructors
 
     def offer(self, service: object) -> None:
         """Let followers call the methods of this service that are marked `on_leader`."""
         for offer in offers_of(type(service)):
-            deferred = MethodType(offer.deferred, service) if offer.deferred else None
-            procedure = _Procedure(MethodType(offer.method, service), self._codecs, deferred, repeatable=offer.repeatable)
-            self._procedures[offer.method.__qualname__] = procedure
+            run, deferred = MethodType(offer.method, service), MethodType(offer.deferred, service) if offer.deferred else None
+            self._procedures[run.__qualname__] = _Procedure(run, Signature(run, self._codecs), deferred, offer.repeatable)
 
     def answer(self, function: Callable[..., Any]) -> None:
         """Let other programs, which reach the leader as followers do, call this function by its qualified name."""
-        self._procedures[function.__qualname__] = _Procedure(function, self._codecs)
+        self._procedures[function.__qualname__] = _Procedure(function, Signature(function, self._codecs))
 
     def on_broadcast(self, name: str, handler: Callable[..., Any]) -> None:
         """Have `handler` carry out the broadcasts of this name, in this process."""
-        self._handlers[name] = _Procedure(handler, self._codecs)
+        self._handlers[name] = _Procedure(handler, Signature(handler, self._codecs))
 
     def on_published(self, name: str, listener: Callable[..., None]) -> None:
         """Have `listener` hear what the leader publishes by this name: in order, with arguments that are JSON; it must be quick."""
@@ -144,11 +145,8 @@ class Remote:
         wait = Wait(given.seconds + MARGIN, given.gone) if given else Wait(QUICK)
         arguments = procedure.signature.to_json(bound)
         try:
-            if procedure.deferred is not None:
+            with nullcontext() if procedure.deferred else self._waits.calling():
                 result = self._group.call(name, arguments, wait)
-            else:
-                with self._waits.calling():
-                    result = self._group.call(name, arguments, wait)
         except Unanswered as e:
             if procedure.repeatable:
                 raise
@@ -197,7 +195,7 @@ class Remote:
     def perform(self, name: str, arguments: Message) -> Any:
         procedure = self._procedure(name)
         try:
-            return procedure.signature.result.to_json(procedure.run(**procedure.signature.from_json(arguments)))
+            return procedure.signature.result.to_json(procedure.run_carried(arguments))
         except Exception as e:
             raise self._named(e) from e
 
@@ -237,17 +235,15 @@ class Remote:
 
     def _relay(self, name: str, arguments: dict[str, Any], origin: str) -> None:
         """Carry out the broadcast of a follower, and pass it on; in the leader."""
-        handler = self._handlers[name]
-        handler.run(**handler.signature.from_json(arguments))
+        self._handlers[name].run_carried(arguments)
         self._broadcast(name, arguments, origin)
 
     def _broadcast(self, name: str, arguments: Message, origin: str) -> None:
         self._group.broadcast({BROADCAST: name, "arguments": arguments, "origin": origin})
 
     def _carry_out(self, name: str, arguments: Message) -> None:
-        handler = self._handlers[name]
         try:
-            handler.run(**handler.signature.from_json(arguments))
+            self._handlers[name].run_carried(arguments)
         except Exception:  # the other processes have done it; this one goes on
             log.exception("the broadcast %r could not be carried out", name)
 
