@@ -14,15 +14,17 @@ from xmpp_rest.http.resource import Created, Resource
 
 
 @pytest.mark.parametrize("payload", [b"", b"x", None, iter([b"x"])], ids=["empty", "bytes", "none", "stream"])
-def test_there_is_no_default_content_type(payload: Any) -> None:
+@pytest.mark.parametrize("shortcut", [True, False])
+def test_there_is_no_default_content_type(payload: Any, shortcut: bool) -> None:
     with Flask("test").app_context():
-        assert "Content-Type" not in construct({"Allow": "GET"}, payload, 200).headers
+        assert "Content-Type" not in construct({"Allow": "GET"}, payload, 200, shortcut=shortcut).headers
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", "\r\nSet-Cookie: a=b", "a\n"])
-def test_a_line_break_in_a_field_raises(value: str) -> None:
+@pytest.mark.parametrize("shortcut", [True, False])
+def test_a_line_break_in_a_field_raises(value: str, shortcut: bool) -> None:
     with Flask("test").app_context(), pytest.raises(ValueError, match="newline"):
-        construct({"Allow": "GET", "Location": value}, b"x", 200)
+        construct({"Allow": "GET", "Location": value}, b"x", 200, shortcut=shortcut)
 
 
 def test_a_response_that_is_asked_for_has_what_was_collected_before() -> None:

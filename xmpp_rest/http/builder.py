@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.local import LocalProxy
 
 from . import body
+from .filled import filled
 
 #: The status line of a response whose status no callback has touched: setting 200 writes "200 OK".
 UNTOUCHED = "200 Ok"
@@ -21,9 +22,15 @@ def response_class() -> type[Response]:
     return cast("LocalProxy[Flask]", current_app)._get_current_object().response_class
 
 
-def construct(fields: Mapping[str, str], payload: body.Payload | None, status: int | str) -> Response:
-    """A response without Flask's default Content-Type. Raises ValueError for a line break in a field."""
-    response = response_class()(payload if isinstance(payload, bytes) else None, status, fields)
+def construct(fields: Mapping[str, str], payload: body.Payload | None, status: int | str, *, shortcut: bool = True) -> Response:
+    """A response without Flask's default Content-Type; `shortcut`: filled directly if the class is Flask's own and the body at hand.
+
+    Raises ValueError for a line break in a field.
+    """
+    made_by = response_class()
+    if shortcut and made_by is Response and isinstance(payload, bytes) and isinstance(status, int):
+        return filled(fields, payload, status)
+    response = made_by(payload if isinstance(payload, bytes) else None, status, fields)
     if "Content-Type" not in fields:
         response.headers.remove("Content-Type")
     if payload is not None and not isinstance(payload, bytes):
@@ -64,7 +71,8 @@ class ResponseBuilder:
     _payload: body.Payload | None = None
     _response: Response | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, shortcut: bool = True) -> None:
+        self._shortcut = shortcut
         # The fields that the machine set, until there is a Response to hold them.
         self._fields: dict[str, str] = {}
 
@@ -72,7 +80,7 @@ class ResponseBuilder:
     def response(self) -> Response:
         """The response for callbacks to touch; its status line is UNTOUCHED until they do."""
         if self._response is None:
-            self._response = construct(self._fields, self._payload, UNTOUCHED)
+            self._response = construct(self._fields, self._payload, UNTOUCHED, shortcut=False)
         return self._response
 
     @property
@@ -83,7 +91,7 @@ class ResponseBuilder:
     def finished(self, status: int) -> Response:
         """The response as it is now, with ``status``."""
         if self._response is None:
-            response = construct(self._fields, self._payload, status)
+            response = construct(self._fields, self._payload, status, shortcut=self._shortcut)
             return with_exact_location(response) if "Location" in self._fields else response
         self._response.status_code = status
         return with_exact_location(self._response)

@@ -43,6 +43,8 @@ class Resource:
     field_readers: ClassVar[Mapping[str, Callable[[str], str]]] = {}
     #: Methods that always create the resource, whatever was there: 201, for POST with ``Location``.
     always_creates: ClassVar[frozenset[str]] = frozenset()
+    #: Whether a finished response may be filled without running its constructor, which saves 8 µs; see filled.py.
+    response_shortcut: ClassVar[bool] = True
 
     # -- what an instance has
 
@@ -100,7 +102,7 @@ class Resource:
             resource.args = args
             resource.problem = {}
             resource.media_params = {}
-            resource._builder = builder = ResponseBuilder()
+            resource._builder = builder = ResponseBuilder(shortcut=cls.response_shortcut)
             return respond(RequestState(resource, callbacks, builder))
 
         view.__name__ = view.__qualname__ = name
