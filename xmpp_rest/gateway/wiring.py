@@ -131,7 +131,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed)
     jobs = Jobs(driver, domain)
-    Unregistration(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)
+    Unregistration(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)  # works by signals alone
 
     leader = Leader(uplink, inbound, callbacks, conference, router, incidents, remote)
     remote.on_broadcast("log_level", set_level)
