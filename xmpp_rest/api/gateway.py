@@ -37,7 +37,7 @@ from xmpp_rest.threads.waits import Waits
 
 @dataclass(frozen=True)
 class ApiParts:
-    """The parts of a gateway that dialects use. They are rebuilt after a fork: whoever needs one looks it up in each request."""
+    """The parts of a gateway that dialects use. They are rebuilt after a fork: look them up in each request."""
 
     tokens: Tokens
     authenticator: Authenticator
