@@ -6,12 +6,12 @@ A service raises `GatewayError(name)`; each dialect renders it in its own shape,
 | --- | --- | --- |
 | `/rest` | `api/rest/errors.py`; which exception is which error: `api/rest/refused.py` | – |
 | `/data` | `api/data/resource.py` | 400, 412 and 413 of what a store cannot hold |
-| client | `api/client/refusal.py` | texts of MongooseIM, raised by the resources: `Refusal(status, text)` |
-| commands, command line | `api/commands/errors.py`, `cli/output.py` | codes and sentences of ejabberd |
+| client | `api/client/refusal.py` | texts of MongooseIM, by resources: `Refusal(status, text)`, `roompath.py:REFUSALS` |
+| commands, command line | `api/commands/errors.py`, `cli/output.py` | ejabberd's codes and sentences, in `groups/` |
 | `/oauth` | `api/oauth/password.py` | codes of RFC 6749 §5.2 |
 | `/health`, `/status`, and what no view answers | `api/failing.py` | problem documents |
 
-Statuses of HTTP itself (404, 405, 406, 409 of a PUT, 412 …) come from the state machine: `http/`.
+Statuses of HTTP itself (404, 405, 406, 412 …) come from the state machine: `http/`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files and names on docs/architecture.md exist, and the words that it marks are in the glossary."""
+"""The files and names on docs/architecture.md and CONTRIBUTING.md exist, and the words that the former marks are in the glossary."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = sorted(set(re.findall(r"`((?:\w+/)*\w+\.(?:py|json))(?=[:`])", PAGE)))
 FOLDERS = sorted(set(re.findall(r"`((?:\w+/)+)`", PAGE)))
 NAMES = sorted(set(re.findall(r"`((?:\w+/)*\w+\.py):([\w.]+)`", PAGE)))
@@ -24,6 +25,11 @@ def found(path: str) -> Path:
 @pytest.mark.parametrize("path", FILES)
 def test_a_file_exists(path: str) -> None:
     assert found(path).is_file()
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:tests|drivers|docs|xmpp_rest)/[\w./]+\.\w+)`", CONTRIBUTING))))
+def test_a_file_that_contributors_are_sent_to_exists(path: str) -> None:
+    assert (ROOT / path).is_file()
 
 
 @pytest.mark.parametrize("path", FOLDERS)
