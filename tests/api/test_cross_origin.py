@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
 from xmpp_rest.api.commands.groups import COMMANDS
-from xmpp_rest.api.commands.harmless import READS
+from xmpp_rest.api.commands.reading_commands import READS
 
 Fields = dict[str, str]
 JULIET, ADMIN = basic(f"juliet@{DOMAIN}"), basic(f"admin@{DOMAIN}")

@@ -20,11 +20,11 @@ from xmpp_rest.api.commands import registry
 from xmpp_rest.application import build
 from xmpp_rest.cli import serve
 from xmpp_rest.config.check import require_sense
+from xmpp_rest.config.live import LIVE, merge
 from xmpp_rest.config.load import load_settings
-from xmpp_rest.config.reload import LIVE, merge
 from xmpp_rest.config.table import SECTIONS, key_of
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.gateway.reload import LOGGERS, refreshed
+from xmpp_rest.gateway.put_in_force import LOGGERS, refreshed
 
 ADMIN, JULIET = basic(f"admin@{DOMAIN}"), basic(f"juliet@{DOMAIN}")
 BEGINNING = f"[gateway]\ndomain = {DOMAIN}\n[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n"

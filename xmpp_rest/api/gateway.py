@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from drivers import Driver
 from xmpp_rest.auth.authenticator import Authenticator
 from xmpp_rest.auth.tokens import Tokens
-from xmpp_rest.config.reload import Merged
+from xmpp_rest.config.live import Merged
 from xmpp_rest.config.table import Settings
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
@@ -19,7 +19,7 @@ from xmpp_rest.service.accounts.data_rights import DataRights
 from xmpp_rest.service.accounts.jobs import Jobs
 from xmpp_rest.service.accounts.last_activity import LastActivity
 from xmpp_rest.service.accounts.vcards import VCards
-from xmpp_rest.service.callbacks.routes import Callbacks
+from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.messages.announcements import Announcements

@@ -15,7 +15,7 @@ from xmpp_rest.config.check import remarks
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.gateway.reload import refreshed
+from xmpp_rest.gateway.put_in_force import refreshed
 from xmpp_rest.gateway.startup import STARTING, explained, require_start
 
 log = logging.getLogger(__name__)

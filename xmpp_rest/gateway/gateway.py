@@ -12,13 +12,13 @@ from typing import Any
 
 from drivers import Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken
+from xmpp_rest.config.live import Merged
 from xmpp_rest.config.load import SettingsError
-from xmpp_rest.config.reload import Merged
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
 from xmpp_rest.gateway.parts import Parts
-from xmpp_rest.gateway.reload import put_in_force, reread
+from xmpp_rest.gateway.put_in_force import put_in_force, reread
 from xmpp_rest.gateway.wiring import build
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.accounts.administrator import ensure_administrator

@@ -15,7 +15,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
-from xmpp_rest.service.callbacks.routes import Callbacks
+from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.muc.conference import Conference
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from xmpp_rest.gateway.events import Events
 from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
-from xmpp_rest.gateway.reload import set_level
+from xmpp_rest.gateway.put_in_force import set_level
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -34,8 +34,8 @@ from xmpp_rest.service.accounts.published_cards import PublishedCards
 from xmpp_rest.service.accounts.shared_groups import SharedGroups
 from xmpp_rest.service.accounts.unregistration import Unregistration
 from xmpp_rest.service.accounts.vcards import VCards
+from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
-from xmpp_rest.service.callbacks.routes import Callbacks
 from xmpp_rest.service.contacts.block_lists import BlockLists
 from xmpp_rest.service.contacts.blocking_iq import BlockingQueries
 from xmpp_rest.service.contacts.contacts import Contacts

@@ -10,7 +10,6 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.link.backoff import Backoff
 from xmpp_rest.link.errors import REMEDIES, LinkDown
 from xmpp_rest.link.login import log_in
 from xmpp_rest.link.outbox import Outbox
@@ -19,13 +18,16 @@ from xmpp_rest.link.transport import Transport
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.threads.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 CONFIRM_EVERY = 0.01  # seconds between two iqs to oneself: one confirms whatever was written before it
 STEADY = 30.0  # seconds after which a stream counts as good, and the back-off starts again
 DRAIN = 0.5  # seconds that a stop waits for what is under way to be confirmed, so that the next stream need not send it again
-TICK = 1.0  # seconds that Process waits at most; a stop is noticed at once through the waker
+FIRST = 0.5  # seconds until the next attempt, after the first failure
+FIRST_REFUSED = 4.0  # the same after a refused login: a configuration has to be changed
+PATIENCE = 1.0  # seconds that Process waits at most; a stop is noticed at once through the waker
 
 
 class State(NamedTuple):
@@ -90,7 +92,9 @@ class Component:
             self._thread.join(5)
 
     def _run(self) -> None:
-        backoff = Backoff(self._settings.retry_max)
+        longest = self._settings.retry_max
+        usual, refused = (FIRST, longest), (FIRST_REFUSED, 2 * longest)
+        backoff = Backoff()
         while not self._stopping.is_set():
             self._change("connecting")
             started = time.monotonic()
@@ -99,12 +103,12 @@ class Component:
             except LinkDown as e:
                 if time.monotonic() - started > STEADY:
                     backoff.reset()
-                self._wait(e, backoff.next(e.refused))
+                self._wait(e, backoff.next(*(refused if e.refused else usual)))
             except OSError as e:  # no descriptor for a socket, say
-                self._wait(LinkDown("unreachable", e.strerror or str(e)), backoff.next(refused=False))
+                self._wait(LinkDown("unreachable", e.strerror or str(e)), backoff.next(*usual))
             except Exception:
                 log.exception("%s: the stream failed unexpectedly", self.domain)
-                self._wait(LinkDown("internal-error", "see the log"), backoff.next(refused=True))
+                self._wait(LinkDown("internal-error", "see the log"), backoff.next(*refused))
         self._change("stopped")
 
     def _wait(self, down: LinkDown, delay: float) -> None:
@@ -161,7 +165,7 @@ class Component:
         """Seconds to wait for something to happen: not past the time at which a confirmation is to be asked for."""
         self._resting = True  # before it looks: a writer from now on wakes it, if it should look again
         if self._ping or not self.outbox.unsettled:
-            return DRAIN if self._stopping.is_set() else TICK
+            return DRAIN if self._stopping.is_set() else PATIENCE
         self._resting = False
         return max(0.0, self._ping_sent + CONFIRM_EVERY - time.monotonic())
 

@@ -14,8 +14,8 @@ from xmpp_rest.api.commands.body import read_json, read_query
 from xmpp_rest.api.commands.caller import principal_of
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.fitting import best, fits
-from xmpp_rest.api.commands.harmless import READS
 from xmpp_rest.api.commands.path import Target, target
+from xmpp_rest.api.commands.reading_commands import READS
 from xmpp_rest.api.commands.registry import Command, Registry
 from xmpp_rest.api.commands.results import render
 from xmpp_rest.api.commands.services import Services

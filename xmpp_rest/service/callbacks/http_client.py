@@ -19,7 +19,7 @@ from xmpp_rest.protocol.languages import language_tag
 from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.percent import lower_hex
 from xmpp_rest.protocol.stanza import make
-from xmpp_rest.service.callbacks.connection_deadline import BoundedConnections
+from xmpp_rest.service.callbacks.deadline_connections import DeadlineConnections
 from xmpp_rest.service.callbacks.signing import webhook_fields
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class CallbackClient:
             "Accept": ", ".join(CODECS),
             "User-Agent": f"xmpp-rest/{__version__}",
         } | ({"Authorization": _basic(unquote(user))} if at else {})
-        self._pool = BoundedConnections(settings.concurrency)
+        self._pool = DeadlineConnections(settings.concurrency)
 
     def post(self, stanza: Element, identifier: str) -> CallbackAnswer:
         """POST the stanza and read the answer within the callback's time; redirects are not followed.

@@ -9,7 +9,6 @@ from xml.etree.ElementTree import Element
 
 from drivers import StorageError
 from xmpp_rest.config.table import CallbackSettings
-from xmpp_rest.link.backoff import Backoff
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
@@ -19,9 +18,11 @@ from xmpp_rest.service.callbacks.http_client import CallbackClient, Unreachable
 from xmpp_rest.service.callbacks.reply import Reply, error_for, reply_to
 from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
 from xmpp_rest.service.callbacks.reports import Reports
+from xmpp_rest.threads.backoff import Backoff
 from xmpp_rest.threads.keyed_pool import Job
 
 log = logging.getLogger(__name__)
+FIRST_RETRY = 0.5  # seconds until the next attempt, after the first failure
 
 
 @dataclass
@@ -61,7 +62,7 @@ class DeliveryWorker:
 
     def job(self, delivery: Delivery, on_done: Callable[[], None], on_refused: Callable[[Element], object]) -> Job:
         """Deliver a stanza; `on_done` is called when nothing is left to do, `on_refused` with a reply that came back. Raises nothing."""
-        attempts = _Attempts(delivery, Backoff(self._settings.retry_max), on_done, on_refused)
+        attempts = _Attempts(delivery, Backoff(), on_done, on_refused)
         return lambda: self._step(attempts)
 
     def refuse(self, delivery: Delivery, error: StanzaError, reason: str) -> None:
@@ -108,7 +109,7 @@ class DeliveryWorker:
         delivery = attempts.delivery
         if reply.again and delivery.lasting and attempts.count <= self._settings.retries:
             attempts.reply = None
-            return min(max(attempts.backoff.next(refused=False), reply.retry_after), self._settings.retry_max)
+            return min(max(attempts.backoff.next(FIRST_RETRY, self._settings.retry_max), reply.retry_after), self._settings.retry_max)
         is_answered = bool(reply.failed) and delivery.replayed  # its sender got that error when it was first given up
         stanza = None if is_answered else reply.stanza
         if stanza is not None and (pause := self._replies.pause(delivery, is_empty=reply.empty)):
@@ -121,7 +122,7 @@ class DeliveryWorker:
                 attempts.reply = None  # the URL may accept it by then
                 return self._settings.retry_max
         if stanza is not None and not self._replies.send(delivery, stanza, attempts.on_refused):
-            return attempts.backoff.next(refused=False)
+            return attempts.backoff.next(FIRST_RETRY, self._settings.retry_max)
         attempts.on_done()
         return None
 

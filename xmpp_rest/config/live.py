@@ -18,7 +18,11 @@ LIVE = {
     "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
     "streams": {"heartbeat", "write_timeout"},
 }
-"""Section → keys that are read for each request, or that gateway/reload.py applies. Likewise all sections `[rights.NAME]`."""
+"""Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]`.
+
+A part that got its section, or a value of it, when it was built works by the old one until a restart. To make such a key live, give the
+part a `configure` method and call it in `put_in_force`, or let the part read `gateway.settings` for each request; then list the key here.
+"""
 
 
 class Merged(NamedTuple):

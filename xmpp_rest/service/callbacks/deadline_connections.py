@@ -71,8 +71,8 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _Secure
 
 
-class BoundedConnections(urllib3.PoolManager):
-    """Such connections, kept open between requests."""
+class DeadlineConnections(urllib3.PoolManager):
+    """Such connections, kept open between requests: at most `maxsize` to one host."""
 
     POOLS: ClassVar[dict[str, type[urllib3.HTTPConnectionPool]]] = {"http": _PlainPool, "https": _SecurePool}
 

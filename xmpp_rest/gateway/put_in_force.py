@@ -6,8 +6,8 @@ import logging
 
 from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import require_sense
+from xmpp_rest.config.live import Merged, merge
 from xmpp_rest.config.load import SettingsError
-from xmpp_rest.config.reload import Merged, merge
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.parts import Parts
 
