@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from drivers import BadStorageURL, roles
+from drivers import BadStorageURL, doubts
 
 try:
     import psycopg
@@ -20,7 +20,6 @@ except ImportError as e:
     raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install -r requirements-postgres.txt") from e
 
 from drivers.names import checked_key
-from drivers.sql import twins
 from drivers.sql.driver import SQLDriver
 
 CONNECT_TIMEOUT = 10
@@ -43,8 +42,8 @@ class Postgres(SQLDriver):
         super().__init__(self._postgres)
 
     def doubts(self) -> Iterator[str]:
-        yield from twins.sentences(self._postgres.look(twins.SELECT, "prosody"), "ctid")
-        yield from roles.sentences(self._postgres.look(roles.SELECT, "prosody"))
+        yield from doubts.about_twins(self._postgres.look(doubts.TWINS, "prosody"), "ctid")
+        yield from doubts.about_roles(self._postgres.look(doubts.ROLES, "prosody"))
 
     def purge(self, user: str, host: str) -> None:
         super().purge(user, host)

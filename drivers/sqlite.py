@@ -18,10 +18,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drivers import BadStorageURL, StorageError, roles
+from drivers import BadStorageURL, StorageError, doubts
 from drivers.beside import prosody_with
 from drivers.names import Key
-from drivers.sql import twins
 from drivers.sql.connections import SQLiteConnections
 from drivers.sql.driver import SQLDriver
 from drivers.sql.groupcommit import GroupCommit, GroupedChange
@@ -71,8 +70,8 @@ class SQLite(SQLDriver):
         try:
             with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
                 if connection.execute("SELECT 1 FROM sqlite_master WHERE name='prosody'").fetchone():
-                    yield from twins.sentences(connection.execute(twins.SELECT).fetchall(), "rowid")
-                    yield from roles.sentences(connection.execute(roles.SELECT).fetchall())
+                    yield from doubts.about_twins(connection.execute(doubts.TWINS).fetchall(), "rowid")
+                    yield from doubts.about_roles(connection.execute(doubts.ROLES).fetchall())
         except sqlite3.Error as e:
             raise _storage_error(self._path, e) from e
 

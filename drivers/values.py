@@ -10,6 +10,8 @@ The rules are those of Lua tables, the poorest of the formats (Prosody's data AP
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +22,11 @@ MAX_DEPTH = 127
 INT64 = range(-(2**63), 2**63)
 WHOLE = 1e18
 """From this number on the serialiser writes whole floats with an exponent, and they stay floats."""
+
+# Lua 5.4's tonumber: no infinities by name, no underscores
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"[+-]?0x([\da-f]+\.?[\da-f]*|\.[\da-f]+)(p[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_SPACE = " \t\n\v\f\r"
 
 Entries = dict[tuple[type, Any], tuple[Any, Any]]
 """Entries of a table by key; the type is part of the key because in Python `True == 1`, but not in Lua."""
@@ -61,6 +68,26 @@ def number(value: int | float) -> int | float:
         return float(value)
     except OverflowError as e:
         raise BadValue("a number is too large; numbers end at 1.7e308") from e
+
+
+def lua_number(text: str) -> int | float | None:
+    """The number that Lua's `tonumber` reads; None if the text is not a number."""
+    text = text.strip(_SPACE)
+    if _DECIMAL.fullmatch(text):
+        return lua_integer(text) if text.lstrip("+-").isdigit() else number(float(text))
+    if not (match := _HEXADECIMAL.fullmatch(text)):
+        return None
+    if match[2] is None and "." not in text:
+        return (int(text, 16) + 2**63) % 2**64 - 2**63  # hexadecimal integers wrap around (Lua 5.4 manual §3.1)
+    try:
+        return number(float.fromhex(text))
+    except OverflowError:
+        return -math.inf if text.startswith("-") else math.inf
+
+
+def lua_integer(text: str) -> int | float:
+    """The integer of decimal digits, perhaps with a sign; beyond 64 bits a float. A million digits are not converted."""
+    return int(text) if len(text) < 19 or (len(text) < 25 and int(text) in INT64) else number(float(text))
 
 
 def _table(value: dict[str, Any] | list[Any] | tuple[Any, ...], depth: int) -> Any:

@@ -15,8 +15,7 @@ from xmpp_rest.api.commands import registry
 from xmpp_rest.application import find_config
 from xmpp_rest.cli import __main__ as restctl
 from xmpp_rest.cli import send, serve
-from xmpp_rest.cli.gateway import say_place
-from xmpp_rest.cli.storage_remarks import storage_remarks
+from xmpp_rest.cli.gateway import say_place, storage_remarks
 from xmpp_rest.cli.token import token
 from xmpp_rest.config.check import describe, remarks, require_sense
 from xmpp_rest.config.load import SettingsError, load_settings
@@ -109,16 +108,12 @@ def _check(settings: Settings, _: argparse.Namespace) -> int:
     return _say(*(sentence for problem in found for sentence in problem.problems), code=found[0].code if found else Exit.DONE)
 
 
-def _nothing(_: argparse.ArgumentParser) -> None:
-    """No arguments of its own."""
-
-
 class Subcommand(NamedTuple):
     """One command of `xmpp-rest`."""
 
     run: Callable[[Settings, argparse.Namespace], int]
     help: str
-    arguments: Callable[[argparse.ArgumentParser], None] = _nothing
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None  # adds them
 
 
 COMMANDS = {
@@ -126,14 +121,6 @@ COMMANDS = {
     "check": Subcommand(_check, "validate the configuration, try what it needs, and say what it would do"),
     "send": Subcommand(send.run, "send a message; the exit code tells what became of it", send.add_arguments),
 }
-
-
-def _ctl(before: list[str], words: list[str]) -> int:
-    return restctl.main([*before, *words])
-
-
-def _migrate(_: list[str], words: list[str]) -> int:
-    return run_cli(words)
 
 
 def _token(before: list[str], words: list[str]) -> int:
@@ -145,7 +132,11 @@ def _token(before: list[str], words: list[str]) -> int:
     return printed.code
 
 
-OWN_WORDS: dict[str, Callable[[list[str], list[str]], int]] = {"ctl": _ctl, "migrate": _migrate, "token": _token}
+OWN_WORDS: dict[str, Callable[[list[str], list[str]], int]] = {
+    "ctl": lambda before, words: restctl.main([*before, *words]),
+    "migrate": lambda _, words: run_cli(words),
+    "token": _token,
+}
 """Commands that read their words themselves; options stand before them."""
 HELP_OF_OWN_WORDS = {
     "ctl": "run a command of /api; the same as xmpp-restctl",

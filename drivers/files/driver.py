@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Sort, Table, Value, roles
+from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Sort, Table, Value, doubts
 from drivers.archives import checked_item, checked_query
 from drivers.files import archive, durable, listindex, tree
 from drivers.files.appending import append
@@ -257,7 +257,7 @@ class FileDriver(Driver):
             for path in sorted(self._root.glob(f"**/*.{listindex.SUFFIX}")):
                 if not listindex.is_right(path):
                     yield f"{path}: is not the index of its list, and Prosody 13 does not show all of it; remove it: Prosody makes another"
-        yield from roles.sentences(roles.unseen(sorted(self.hosts()), self.users))
+        yield from doubts.about_roles(doubts.unseen_roles(sorted(self.hosts()), self.users))
 
     def exists(self) -> bool:
         with durable.storage_errors(self._root):

@@ -9,7 +9,7 @@ from typing import Any
 from drivers import Value
 from drivers.lua.canonical import read_table
 from drivers.lua.lexer import LuaError, LuaToken, token
-from drivers.values import from_entries, number
+from drivers.values import from_entries, lua_number, number
 
 MAX_DEPTH = 200
 """Nesting; Lua itself refuses more (LUAI_MAXCCALLS)."""
@@ -189,25 +189,11 @@ class _Parser:
 
 
 def _number(parser: _Parser) -> int | float:
-    text = parser.now.value
     if _WORD.match(parser.source, parser.now.end):
         raise parser.error("a number is followed by letters")
-    parser.step()
-    if text.isdigit() and len(text) < 20:
-        return number(int(text))
-    text = text.lower()
-    if text.startswith(b"0x"):
-        if b"." in text or b"p" in text:
-            return number(_hex_float(text.decode()))
-        return (int(text, 16) + 2**63) % 2**64 - 2**63  # hexadecimal integers wrap around (Lua 5.4 manual §3.1)
-    return number(float(text))
-
-
-def _hex_float(text: str) -> float:
-    try:
-        return float.fromhex(text)
-    except OverflowError:
-        return math.inf
+    found = lua_number(parser.step().value.decode())
+    assert found is not None  # it is a token of this kind
+    return found
 
 
 def _decode(value: bytes) -> str:

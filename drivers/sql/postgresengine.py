@@ -1,4 +1,4 @@
-"""The PostgreSQL engine: runs transactions, one writer of a store at a time, and again after a conflict."""
+"""The PostgreSQL engine: makes the tables, and runs transactions, one writer of a store at a time, and again after a conflict."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from drivers import BadValue, StorageError
 from drivers.names import Key
-from drivers.sql.postgresschema import TABLES, THERE, ensure_schema
+from drivers.sql import schema
 from drivers.sql.session import DatabaseSession, Engine, Row
 
 T = TypeVar("T")
@@ -36,6 +36,14 @@ UNIQUE = frozenset({"prosody_unique_index", "prosodyarchive_index"})
 """Indexes whose violation (23505, unique_violation) shows a row of a writer without locks, such as a running Prosody."""
 CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})
 
+TABLES = {
+    name: columns.format(serial="BIGSERIAL NOT NULL PRIMARY KEY", key="BIGINT NOT NULL PRIMARY KEY", double="DOUBLE PRECISION NOT NULL")
+    for name, columns in schema.TABLES.items()
+} | {
+    # a row to lock per store that is written: prosody has no unique index, and no row for stores that do not exist yet
+    "xmpprest_lock": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, PRIMARY KEY ("host", "user", "store")',
+}
+THERE = "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))"
 LOCK = 'SELECT 1 FROM "xmpprest_lock" WHERE "host"=? AND "user"=? AND "store"=? FOR UPDATE'
 NEW_LOCK = 'INSERT INTO "xmpprest_lock" ("host", "user", "store") VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
 FORGET = 'DELETE FROM "xmpprest_lock" WHERE "host"=? AND "user"=?'
@@ -183,11 +191,11 @@ class PostgresEngine(Engine):
         # without the pool, which would retry until its timeout if the database refuses
         with psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
             try:
-                _transaction(connection, ensure_schema)
+                _transaction(connection, _make_missing)
             except psycopg.Error as e:
                 if e.sqlstate not in CREATED_MEANWHILE:
                     raise
-                _transaction(connection, ensure_schema)
+                _transaction(connection, _make_missing)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -228,6 +236,18 @@ def _configure_to_read(connection: Connection) -> None:
     for name, columns in TABLES.items():
         if name not in there:
             connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})'.encode())
+
+
+def _make_missing(session: DatabaseSession) -> None:
+    """Make the tables that are missing, and the indexes of those. Two processes may try at once: one of them fails, and tries again."""
+    missing = TABLES.keys() - {name for (name,) in session.rows(THERE)}
+    for table in TABLES:
+        if table in missing:
+            session.run(f'CREATE TABLE IF NOT EXISTS "{table}" ({TABLES[table]})')
+    for name, (table, columns, unique) in schema.INDEXES.items():
+        if table in missing:
+            fields = ", ".join(f'"{column}"' for column in columns)
+            session.run(f'CREATE {"UNIQUE " if unique else ""}INDEX IF NOT EXISTS "{name}" ON "{table}" ({fields})')
 
 
 def _transaction(connection: Connection, work: Callable[[DatabaseSession], T]) -> T:

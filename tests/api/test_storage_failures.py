@@ -175,7 +175,7 @@ def test_a_start_that_fails_is_tried_again(app: Flask, gateway: Gateway, monkeyp
             refused_politely(client.get(path, headers=basic(ME)))
     deadline = threading.Event()
     for _ in range(100):
-        if gateway.parts.remote.is_leader:
+        if gateway.parts.remote.group.is_leader:
             break
         deadline.wait(0.1)
     assert client.get(f"/rest/ping/{DOMAIN}", headers=basic(ME)).status_code == 200

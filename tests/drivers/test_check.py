@@ -14,7 +14,7 @@ import pytest
 from drivers import beside, open_driver
 from tests.drivers import prosody13
 from tests.drivers.postgrescluster import Cluster
-from xmpp_rest.cli.storage_remarks import storage_remarks
+from xmpp_rest.cli.gateway import storage_remarks
 from xmpp_rest.config.load import load_settings
 
 JULIET = ("juliet", "capulet.example")

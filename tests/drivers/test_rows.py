@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drivers import Driver, open_driver
-from drivers.sql.typed import lua_number
+from drivers.values import lua_number
 from tests.drivers.contract_base import JULIET
 from tests.drivers.luadump import dump, run
 from tests.drivers.postgrescluster import Cluster

@@ -20,11 +20,11 @@ ROOT = Path(__file__).parent.parent.parent
 def test_a_stopped_gateway_does_not_start_again(gateway: Gateway) -> None:
     """A request that comes late would take the lead and the link, with a storage that is closed."""
     gateway.start()
-    assert gateway.parts.remote.is_leader
+    assert gateway.parts.remote.group.is_leader
     gateway.stop()
     with pytest.raises(GatewayError, match="is being stopped"):
         gateway.start()
-    assert not gateway.parts.remote.is_leader
+    assert not gateway.parts.remote.group.is_leader
 
 
 def test_a_stop_during_a_start_stops_what_was_started(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_a_stop_during_a_start_stops_what_was_started(gateway: Gateway, monkeypa
     for thread in (starting, stopping):
         thread.join(20)
         assert not thread.is_alive()
-    assert not gateway.parts.remote.is_leader
+    assert not gateway.parts.remote.group.is_leader
     with pytest.raises(GatewayError, match="is being stopped"):
         gateway.start()
 
@@ -66,13 +66,13 @@ child = os.fork()
 if not child:
     message = {"kind": "message", "type": "chat", "to": f"nurse@{DOMAIN}", "body": "hi"}
     answer = app.test_client().post("/rest", json=message, headers=basic("juliet"))
-    leads = gateway.parts.remote.is_leader
+    leads = gateway.parts.remote.group.is_leader
     gateway.stop()
     print(answer.status_code, gateway.parts is not before, leads, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 nurse = gateway.parts.accounts.address("nurse", DOMAIN)
-print(gateway.parts.offline.count(nurse), gateway.parts is before, gateway.parts.remote.is_leader)
+print(gateway.parts.offline.count(nurse), gateway.parts is before, gateway.parts.remote.group.is_leader)
 gateway.stop()
 """
 

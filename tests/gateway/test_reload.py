@@ -231,8 +231,8 @@ def test_all_processes(app: Flask, make: Make, config: Path) -> None:
     other = make()
     for each in (app, other):
         each.extensions["gateway"].start()
-    assert app.extensions["gateway"].parts.remote.is_leader
-    assert not other.extensions["gateway"].parts.remote.is_leader
+    assert app.extensions["gateway"].parts.remote.group.is_leader
+    assert not other.extensions["gateway"].parts.remote.group.is_leader
     for asked, expire in ((other, 77), (app, 88)):
         change(config, oauth_expire=str(expire))
         assert reload(asked) == (200, 0)

@@ -117,4 +117,4 @@ def processes(count: int) -> list[Remote]:
 
 def cut(remote: Remote) -> None:
     """From now on the calls of this process are not answered, though they are made."""
-    cast(MemoryGroup, remote._group).broken = True
+    cast(MemoryGroup, remote.group).broken = True

@@ -99,7 +99,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
 
     yield make
     for guests in reversed(made):
-        if guests._remote.is_leader or guests._remote.has_others:
+        if guests._remote.group.is_leader or guests._remote.group.has_others:
             guests._remote.stop()
 
 
@@ -166,9 +166,9 @@ def test_a_broadcast_may_call_the_leader(make: Callable[[], Guests]) -> None:
 
 def test_what_is_published_is_heard_by_those_that_listen(make: Callable[[], Guests]) -> None:
     leader, deaf, hearing = make(), make(), make()
-    assert not leader._remote.has_listeners
+    assert not leader._remote.group.has_listeners
     assert hearing._remote.listen() == hearing._remote.listen()
-    assert leader._remote.has_listeners
+    assert leader._remote.group.has_listeners
     for n in range(100):
         leader._remote.publish("news", n=n)
     until(lambda: len(hearing.heard) == 100)
@@ -186,7 +186,7 @@ def test_the_next_leader_has_another_epoch(make: Callable[[], Guests]) -> None:
     assert follower.visit(JULIET) == Visit(JULIET, 1)
     assert follower.visits == [JULIET]
     assert follower._remote.listen() == epoch + 1
-    assert not leader._remote.has_others
+    assert not leader._remote.group.has_others
 
 
 def test_calls_wait_until_the_next_leader_has_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,8 +221,8 @@ def test_the_leader_hears_of_a_follower_that_has_gone(make: Callable[[], Guests]
     leader, follower = make(), make()
     gone: list[str] = []
     leader._remote.on_left(gone.append)
-    identifier = follower._remote.id
-    assert identifier != leader._remote.id
+    identifier = follower._remote.group.id
+    assert identifier != leader._remote.group.id
     follower.count()
     follower._remote.stop()
     until(lambda: gone == [identifier])
@@ -275,7 +275,7 @@ def test_a_broadcast_that_fails_costs_no_other(make: Callable[[], Guests], caplo
 def lead(folder: str, ready: Any) -> None:
     guests = Guests(Remote(LocalGroup(Path(folder)), Waits(8), StorageError))
     guests._remote.start()
-    ready.put(guests._remote.is_leader)
+    ready.put(guests._remote.group.is_leader)
     time.sleep(60)
 
 
@@ -288,7 +288,7 @@ def test_two_processes(tmp_path: Path) -> None:
     guests = Guests(Remote(LocalGroup(tmp_path), Waits(8), StorageError))
     guests._remote.start()
     try:
-        assert not guests._remote.is_leader
+        assert not guests._remote.group.is_leader
         assert [guests.visit(JULIET).number for _ in range(3)] == [1, 2, 3]
         assert guests.visits == []
         assert guests.paint("red") == 3
@@ -308,7 +308,7 @@ def test_two_processes(tmp_path: Path) -> None:
         waiting.join(5)
         assert failed == ["unanswered"]
         assert guests.visit(JULIET).number == 1
-        assert guests._remote.is_leader
+        assert guests._remote.group.is_leader
     finally:
         guests._remote.stop()
         first.join()

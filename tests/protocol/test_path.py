@@ -8,8 +8,7 @@ import pytest
 
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jsonmap import encode
-from xmpp_rest.protocol.path import BadPath, StanzaPath, amend, query_path, stanza_path, text_at
-from xmpp_rest.protocol.query import QUERIES, query_iq
+from xmpp_rest.protocol.path import QUERIES, BadPath, StanzaPath, amend, query_iq, query_path, stanza_path, text_at
 
 PATHS = [
     ("message/chat/juliet@capulet.example", ("message", "chat", "juliet@capulet.example")),

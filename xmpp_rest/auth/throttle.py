@@ -129,7 +129,7 @@ class Throttle:
             self._tell_others(key, right=True)
 
     def _tell_others(self, key: Key, *, right: bool) -> None:
-        if not self._remote.has_others:
+        if not self._remote.group.has_others:
             return
         try:
             self._remote.tell_others(TRIED_ELSEWHERE, key=key, right=right)

@@ -7,15 +7,17 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import islice
 from typing import Any
 
-from drivers import open_driver
+from drivers import StorageError, open_driver
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.startup import folder_of
 from xmpp_rest.processes.calls import LeaderClient
 
+SHOWN = 20  # remarks about one storage
 AUDIT = "audit.log"  # in the data folder: the audit of commands that ran without a gateway
 
 
@@ -73,6 +75,18 @@ def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
             gateway.parts.jobs.wait()
     finally:
         gateway.stop()
+
+
+def storage_remarks(settings: Settings) -> Iterator[str]:
+    """The remarks about a storage that can be used, but needs attention, a sentence each. Opens it read-only; makes nothing."""
+    try:
+        with closing(open_driver(settings.storage.url, folder_of(settings))) as driver:
+            doubts = driver.doubts()
+            yield from islice(doubts, SHOWN)
+            if next(doubts, None) is not None:
+                yield "there is more of this in the storage"
+    except StorageError:  # an error, not a remark: gateway/startup.py
+        return
 
 
 class _PrivateFile(logging.FileHandler):

@@ -37,10 +37,7 @@ def _ini_setting(f: Field[Any]) -> Iterator[str]:
 
 
 def _ini_section(name: str, section: type) -> Iterator[str]:
-    yield ""
-    yield ""
-    yield f"# {section.__doc__}"
-    yield f";[{MANY[name]}]" if name in MANY else f"[{name}]"
+    yield from ("", "", f"# {section.__doc__}", f";[{MANY[name]}]" if name in MANY else f"[{name}]")
     for f in fields(section):
         yield ""
         yield from _ini_setting(f)
@@ -55,13 +52,8 @@ def ini() -> str:
 
 
 def _markdown_section(name: str, section: type) -> Iterator[str]:
-    yield ""
-    yield f"## `[{name}.NAME]`" if name in MANY else f"## `[{name}]`"
-    yield ""
-    yield str(section.__doc__)
-    yield ""
-    yield "| key | default | meaning |"
-    yield "| --- | --- | --- |"
+    yield from ("", f"## `[{name}.NAME]`" if name in MANY else f"## `[{name}]`", "", str(section.__doc__), "")
+    yield from ("| key | default | meaning |", "| --- | --- | --- |")
     for f in fields(section):
         default = f"`{_default_of(f)}`" if _default_of(f) else "required" if f.metadata["required"] else "empty"
         secret = f" A secret; `{key_of(f)}_file` reads it from a file." if f.metadata["secret"] else ""

@@ -93,27 +93,21 @@ def number(low: int, high: int) -> Callable[[str], int]:
 
 def processes(most: int) -> Callable[[str], int]:
     """A number of processes; auto: one for each processor that may be used, up to `most`."""
-    fixed = number(1, 64)
 
-    def read(value: str) -> int:
-        if value == "auto":
-            usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            return min(usable, most)
-        try:
-            return fixed(value)
-        except ValueError as e:
-            raise ValueError(f"{e}, or auto") from None
+    def auto() -> int:
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(usable, most)
 
-    return read
+    return number_or_auto(1, 64, auto)
 
 
-def number_or_auto(least: int, most: int) -> Callable[[str], int]:
-    """An integer within these bounds; auto: 0, for which the user of the setting chooses."""
-    fixed = number(least, most)
+def number_or_auto(low: int, high: int, auto: Callable[[], int] = lambda: 0) -> Callable[[str], int]:
+    """An integer within these bounds; auto: what `auto` returns; 0 lets the user of the setting choose."""
+    fixed = number(low, high)
 
     def read(value: str) -> int:
         try:
-            return 0 if value == "auto" else fixed(value)
+            return auto() if value == "auto" else fixed(value)
         except ValueError as e:
             raise ValueError(f"{e}, or auto") from None
 

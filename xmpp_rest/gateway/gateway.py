@@ -168,6 +168,6 @@ class Gateway:
             if not self.parts.lease.lost:
                 self.parts.leader.leave_rooms()
             self.parts.leader.end()
-            self.parts.lease.stop(last=not self.parts.remote.has_others)
+            self.parts.lease.stop(last=not self.parts.remote.group.has_others)
             self.parts.remote.stop()
         self.driver.close()

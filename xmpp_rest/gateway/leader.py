@@ -72,7 +72,7 @@ class Leader:
 
     def leave_rooms(self) -> None:
         """Leave the rooms of other servers, and tell the occupants of hosted rooms that the service shuts down."""
-        if not self._remote.is_leader:
+        if not self._remote.group.is_leader:
             return
         if self._conference:
             self._conference.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
@@ -133,8 +134,11 @@ class Component:
         self._transport = transport
         try:
             component = log_in(self.domain, s.secret, server, transport)
-            component.Dispatcher.Stream = StanzaStream(self._received, s.stanza_size_limit, self._skipped)
-            self._online()
+            component.Dispatcher.Stream = StanzaStream(self._received, s.stanza_size_limit, partial(self._events.skipped, self.domain))
+            log.info("link %s is up: %s:%d", self.domain, *server)
+            self._ping = ""
+            self._change("online")
+            self._events.changed(self.domain, True)
             component.Dispatcher.Stream.Parse(transport.logged_in())
             self._serve(component, transport)
         finally:
@@ -144,12 +148,6 @@ class Component:
             if self.online:
                 self._change("connecting")
                 self._events.changed(self.domain, False)
-
-    def _online(self) -> None:
-        log.info("link %s is up: %s:%d", self.domain, self._settings.host, self._settings.port)
-        self._ping = ""
-        self._change("online")
-        self._events.changed(self.domain, True)
 
     def _serve(self, component: Any, transport: Transport) -> None:
         until: float | None = None
@@ -215,6 +213,3 @@ class Component:
                 )
             return
         self._events.received(self.domain, stanza, size)
-
-    def _skipped(self, head: Element, why: str) -> None:
-        self._events.skipped(self.domain, head, why)

@@ -69,7 +69,7 @@ class InboundQueue:
     def received(self, domain: str, stanza: Element, size: int) -> None:
         try:
             item = self._addressed(domain, stanza)
-            if item is not None and (item.error or not self._settled(item)):
+            if item is not None and (item.error or not self._router.resolve(item.stanza, item.sender, item.to)):
                 self._put(item._replace(size=size))
         except Exception:
             self._report("stanza-failed", "stream of %s: a stanza from %s could not be taken", domain, _for_log(stanza, "from"))
@@ -120,9 +120,6 @@ class InboundQueue:
             return Item(stanza, sender, JID("", domain, ""), StanzaError("modify", "jid-malformed", "'to' is not a valid address"))
         return Item(stanza, sender, to)
 
-    def _settled(self, item: Item) -> bool:
-        return self._router.resolve(item.stanza, item.sender, item.to)
-
     def _drop(self, kind: str, domain: str, stanza: Element, why: str) -> None:
         self._incidents.report(
             log, kind, "stream of %s: dropped a <%s/> from %s to %s: %s",
@@ -141,7 +138,8 @@ class InboundQueue:
 
     def _take(self, item: Item) -> None:
         try:
-            answer = self._answer_to(item)
+            stanza, sender, to, error, _ = item
+            answer = self._refused(item, error) if error else self._router.deliver(stanza, sender, to)
             if answer is not None:
                 self._router.send(answer)
         except Exception:  # a full disk, say, or what cannot be written as XML: the sender has to know that it was not taken
@@ -149,11 +147,6 @@ class InboundQueue:
             failed = self._refused(item, FAILED)
             if failed is not None:
                 self._router.send(failed)
-
-    def _answer_to(self, item: Item) -> Element | None:
-        if item.error is not None:
-            return self._refused(item, item.error)
-        return self._router.deliver(item.stanza, item.sender, item.to)
 
     def _refused(self, item: Item, error: StanzaError) -> Element | None:
         stanza, sender, to = item[:3]

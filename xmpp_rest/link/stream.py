@@ -10,6 +10,7 @@ from xml.parsers import expat
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.protocol.element import MAX_NAME, BadXML, BeyondBounds, ElementBuilder
 from xmpp_rest.protocol.namespaces import CLIENT, COMPONENT, STREAM_ERRORS, STREAMS
+from xmpp_rest.protocol.stanza import condition_in
 
 RENEW = 4 << 20  # bytes after which a parser is replaced: expat and pyexpat keep every name that they have seen
 LONG_TAG = 65536  # bytes of a tag that is not complete, from where on expat is not made to look at it again with each read
@@ -17,14 +18,6 @@ MAX_TAG = 16 << 20  # bytes of one tag, which expat holds in memory
 _HEADER = f"<stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>".encode()
 _STREAM_ERROR = f"{{{STREAMS}}}error"
 _HEAD = ("from", "to", "id", "type")
-
-
-def stream_error(error: Element) -> LinkDown:
-    """What a `<stream:error/>` says (RFC 6120 §4.9)."""
-    prefix = f"{{{STREAM_ERRORS}}}"
-    names = [c.tag.removeprefix(prefix) for c in error if c.tag.startswith(prefix)]
-    condition = next((n for n in names if n != "text"), "undefined-condition")
-    return LinkDown(condition, error.findtext(f"{prefix}text") or "")
 
 
 class _Renewal(Exception):
@@ -152,14 +145,12 @@ class StanzaStream:
             self._skip(f"more than {self._limit} bytes")
         builder, self._builder = self._builder, None
         if builder is not None:
-            self._complete(builder.close(), size)
+            stanza = builder.close()
+            if stanza.tag == _STREAM_ERROR:  # RFC 6120 §4.9
+                raise LinkDown(condition_in(stanza, STREAM_ERRORS), stanza.findtext(f"{{{STREAM_ERRORS}}}text") or "")
+            self._on_stanza(stanza, size)
         else:
             self._skipped()
-
-    def _complete(self, stanza: Element, size: int) -> None:
-        if stanza.tag == _STREAM_ERROR:
-            raise stream_error(stanza)
-        self._on_stanza(stanza, size)
 
     def _skipped(self) -> None:
         (name, attributes), why = self._root, self._why

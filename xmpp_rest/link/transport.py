@@ -107,9 +107,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         """Write what waits in the outbox, unless another thread does, and as far as the kernel accepts it at once. For any thread."""
         while self._up and self._outbox.waits and self.writing.acquire(blocking=False):
             try:
-                if (
-                    self._writing or not self._up
-                ):  # the owner waits for the kernel; or has closed in the meantime, and nothing must be taken
+                if self._writing or not self._up:  # the owner waits for the kernel; or has closed meanwhile: nothing must be taken
                     return
                 self._write()
             except LinkDown:  # the owner finds that out by itself, and says so

@@ -49,7 +49,7 @@ class ProcessGroup(Protocol):
 
     @property
     def is_leader(self) -> bool:
-        """Whether this process leads."""
+        """Whether this process leads; False before `start`."""
 
     @property
     def has_others(self) -> bool:

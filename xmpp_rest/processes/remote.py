@@ -50,7 +50,8 @@ class Remote:
 
     def __init__(self, group: ProcessGroup, waits: Waits, storage_error: type[Exception]) -> None:
         """`waits` counts the calls of this process; `storage_error`: what other processes know as storage-failed."""
-        self._group = group
+        self.group = group
+        """Says which process this is, and whether there are others; calls go through this class."""
         self._waits = waits
         self._storage_error = storage_error
         self._codecs = ValueCodecs(self._named)
@@ -101,38 +102,18 @@ class Remote:
 
     def start(self) -> None:
         """Take part; returns once there is a leader (bounded)."""
-        self._group.start(self)
+        self.group.start(self)
 
     def stop(self) -> None:
         """Leave: another process leads, if this one did."""
-        self._group.stop()
+        self.group.stop()
         self.timers.stop()
         self.pool.stop()
-
-    @property
-    def id(self) -> str:
-        """The id of this process among the others; another one in each epoch."""
-        return self._group.id
-
-    @property
-    def is_leader(self) -> bool:
-        """Whether this process leads; False before `start()`."""
-        return self._group.is_leader
-
-    @property
-    def has_others(self) -> bool:
-        """Whether there is another process."""
-        return self._group.has_others
-
-    @property
-    def has_listeners(self) -> bool:
-        """Whether `publish` would reach any process; in the leader."""
-        return self._group.has_listeners
 
     def follows(self) -> bool:
         """Whether another process leads; waits for an election that is under way (bounded)."""
         if self._follows:
-            self._group.wait_for_leader()
+            self.group.wait_for_leader()
         return self._follows
 
     # -- calls and messages
@@ -146,7 +127,7 @@ class Remote:
         arguments = procedure.signature.to_json(bound)
         try:
             with nullcontext() if procedure.deferred else self._waits.calling():
-                result = self._group.call(name, arguments, wait)
+                result = self.group.call(name, arguments, wait)
         except Unanswered as e:
             if procedure.repeatable:
                 raise
@@ -163,20 +144,20 @@ class Remote:
         """As `broadcast`, for what this process has done already."""
         carried = self._handlers[name].signature.to_json(arguments)
         if self.follows():
-            self.call(BROADCAST, name, carried, self.id)
+            self.call(BROADCAST, name, carried, self.group.id)
         else:
-            self._broadcast(name, carried, self.id)
+            self._broadcast(name, carried, self.group.id)
 
     def publish(self, name: str, **arguments: Any) -> None:
         """Let the processes that listen hear this, in order; in the leader. The arguments are JSON."""
-        self._group.publish({"published": name, "arguments": arguments})
+        self.group.publish({"published": name, "arguments": arguments})
 
     def listen(self) -> int:
         """Hear from now on what is published; the epoch in which that holds. Raises GatewayError."""
         with self._lock:
             epoch = self._epoch
             if self._listening != epoch and self._follows:
-                self._group.listen()
+                self.group.listen()
             self._listening = epoch
             return epoch
 
@@ -218,7 +199,7 @@ class Remote:
     def hear(self, message: Message) -> None:
         if name := message.get("published"):
             self._listeners[name](**message["arguments"])
-        elif message["origin"] != self.id:
+        elif message["origin"] != self.group.id:
             # not on this thread, which alone can hear what the leader answers to a call that the handler makes
             threading.Thread(target=self._carry_out, args=(message[BROADCAST], message["arguments"]), name="broadcast", daemon=True).start()
 
@@ -239,7 +220,7 @@ class Remote:
         self._broadcast(name, arguments, origin)
 
     def _broadcast(self, name: str, arguments: Message, origin: str) -> None:
-        self._group.broadcast({BROADCAST: name, "arguments": arguments, "origin": origin})
+        self.group.broadcast({BROADCAST: name, "arguments": arguments, "origin": origin})
 
     def _carry_out(self, name: str, arguments: Message) -> None:
         try:

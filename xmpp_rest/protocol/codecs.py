@@ -205,12 +205,7 @@ def query_at(query: str, path: StanzaPath) -> Element:
 
 def any_parameters(types: Iterable[str]) -> list[tuple[str, str, str]]:
     """Media types in the form of the state machine's resources, each with any parameters."""
-    return [(*_split(t), "*") for t in types]
-
-
-def _split(media: str) -> tuple[str, str]:
-    main, _, sub = media.partition("/")
-    return main, sub
+    return [(main, sub, "*") for main, sub in (t.split("/") for t in types)]
 
 
 def media_type(content_type: str | None) -> str:

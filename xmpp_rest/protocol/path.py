@@ -1,15 +1,19 @@
-"""Paths below `/rest/`: the kind, type and recipient in a path, and their effect on the body (rest-api §1, §4, §5)."""
+"""Paths below `/rest/`: the kind, type and recipient in a path, or a query, and their effect on the body (rest-api §1, §4, §5)."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, NamedTuple
 
-from xmpp_rest.protocol.query import query_iq
+from xmpp_rest.protocol.jsonmap.fields import TABLES
+from xmpp_rest.protocol.jsonmap.lines import ChildLine
 from xmpp_rest.protocol.stanza import KINDS
 
 _PATH = re.compile(r"([mpi][A-Za-z0-9]+)/([A-Za-z0-9_-]+)/(.*)", re.DOTALL)
 _TEXT_FIELD = {"message": "body", "presence": "show"}
+QUERIES = frozenset(line.name for line in TABLES["iq"] if isinstance(line, ChildLine))
+"""The fields of an iq that become a child element: the queries that a path may name, as in `GET /rest/disco/example.com?node=x`."""
+_SETS = ("archive", "command")
 
 
 class BadPath(ValueError):
@@ -56,6 +60,17 @@ def query_path(path: str) -> StanzaPath:
         return stanza_path(f"iq/{path}")
     except BadPath as e:
         raise BadPath(e.reason, "give query and recipient, such as 'ping/capulet.example' or 'disco/'") from e
+
+
+def query_iq(query: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The JSON object of the iq for `query`, without addresses; `arguments` become the value of that field.
+
+    `ping` has no arguments. An unknown name makes an iq without a child, which is refused later (`iq_tags`).
+    """
+    iq: dict[str, Any] = {"kind": "iq", "type": "set" if query in _SETS else "get"}
+    if query in QUERIES:
+        iq[query] = True if query == "ping" else dict(arguments)
+    return iq
 
 
 def amend(fields: dict[str, Any], path: StanzaPath) -> dict[str, Any]:

@@ -81,8 +81,12 @@ def condition_of(stanza: Element) -> StanzaError:
     error = stanza.find("error")
     if error is None:
         return StanzaError("cancel", "undefined-condition")
-    prefix = f"{{{STANZA_ERRORS}}}"
-    names = [c.tag.removeprefix(prefix) for c in error if c.tag.startswith(prefix)]
-    condition = next((n for n in names if n != "text"), "undefined-condition")
-    text = error.findtext(f"{prefix}text") or ""
-    return StanzaError(error.get("type", "cancel"), condition, text, error.get("by", ""))
+    text = error.findtext(f"{{{STANZA_ERRORS}}}text") or ""
+    return StanzaError(error.get("type", "cancel"), condition_in(error, STANZA_ERRORS), text, error.get("by", ""))
+
+
+def condition_in(error: Element, namespace: str) -> str:
+    """The condition of a stanza or stream error: the name of its first child in `namespace` that is not the text."""
+    prefix = f"{{{namespace}}}"
+    names = (c.tag.removeprefix(prefix) for c in error if c.tag.startswith(prefix))
+    return next((n for n in names if n != "text"), "undefined-condition")

@@ -203,35 +203,25 @@ def _write_telephone(field: Element) -> Element | None:
     return written
 
 
-def _read_organisation(field: Element) -> Element | None:
-    texts = _texts(field)
-    names = ("ORGNAME", *("ORGUNIT" for _ in texts[1:]))
-    return _element(_temp("ORG"), *((_temp(name), text) for name, text in zip(names, texts, strict=True))) if texts else None
+def _several(name4: str, name: str, first: str, further: str) -> _Field:
+    """A field of any number of texts. `first`, `further`: the names of the first one and of the others in a vcard-temp."""
 
+    def read(field: Element) -> Element | None:
+        found = [(_temp(further if n else first), text) for n, text in enumerate(_texts(field))]
+        return _element(_temp(name), *found) if found else None
 
-def _write_organisation(field: Element) -> Element | None:
-    parts = [*field.findall(_temp("ORGNAME")), *field.findall(_temp("ORGUNIT"))]
-    return _element(_v4("org"), *((_v4("text"), part.text or "") for part in parts))
+    def write(field: Element) -> Element | None:
+        parts = [part for tag in dict.fromkeys((first, further)) for part in field.findall(_temp(tag))]
+        return _element(_v4(name4), *((_v4("text"), part.text or "") for part in parts))
 
-
-def _read_categories(field: Element) -> Element | None:
-    texts = _texts(field)
-    return _element(_temp("CATEGORIES"), *((_temp("KEYWORD"), text) for text in texts)) if texts else None
-
-
-def _write_categories(field: Element) -> Element | None:
-    return _element(_v4("categories"), *((_v4("text"), part.text or "") for part in field.findall(_temp("KEYWORD"))))
+    return _Field(name4, name, read, write)
 
 
 def _read_address(field: Element) -> Element | None:
-    uri = _first(field, "uri")
-    return _text_element("JABBERID", uri.removeprefix("xmpp:")) if uri.startswith("xmpp:") and uri != "xmpp:" else None
-
-
-def _text_element(name: str, text: str) -> Element:
-    element = Element(_temp(name))
-    element.text = text
-    return element
+    scheme, _, address = _first(field, "uri").partition(":")
+    shown = Element(_temp("JABBERID"))
+    shown.text = address
+    return shown if scheme == "xmpp" and address else None
 
 
 def _write_address(field: Element) -> Element | None:
@@ -262,13 +252,13 @@ _FIELDS = (
     _Field("email", "EMAIL", _read_email, _write_email),
     _Field("tel", "TEL", _read_telephone, _write_telephone),
     _parts("adr", "ADR", _ADDRESS, typed=True),
-    _Field("org", "ORG", _read_organisation, _write_organisation),
+    _several("org", "ORG", "ORGNAME", "ORGUNIT"),
     _plain("url", "URL", "uri"),
     _plain("title", "TITLE", "text"),
     _plain("role", "ROLE", "text"),
     _plain("note", "NOTE", "text"),
     _plain("bday", "BDAY", "date", "date-time", "text"),
-    _Field("categories", "CATEGORIES", _read_categories, _write_categories),
+    _several("categories", "CATEGORIES", "KEYWORD", "KEYWORD"),
     _Field("impp", "JABBERID", _read_address, _write_address),
     _Field("photo", "PHOTO", _read_photo, _write_photo),
 )

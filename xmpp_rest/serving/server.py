@@ -39,7 +39,6 @@ def _options(settings: Settings) -> dict[str, Any]:
         "secure_scheme_headers": {},
         "forwarder_headers": "",
         "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
-        "pre_fork": _pin if server.pin_workers else _before_fork,
         **({"post_fork": affinity.post_fork} if server.pin_workers else {}),
     }
 
@@ -48,17 +47,6 @@ def _freeze() -> None:
     """What there is by now stays: the collector need not look at it again, nor write to the memory that the processes share."""
     gc.collect()
     gc.freeze()
-
-
-def _before_fork(_: Any, __: Any) -> None:
-    """In the parent."""
-    _freeze()
-
-
-def _pin(arbiter: Any, worker: Any) -> None:
-    """As `_before_fork`; and the worker is to have a processor."""
-    _freeze()
-    affinity.pre_fork(arbiter, worker)
 
 
 OnStart = Callable[[Flask, Callable[[], None]], None]
@@ -79,12 +67,17 @@ class Server(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        hooks = {"post_worker_init": self._started, "worker_exit": self._ended}
+        hooks = {"pre_fork": self._before_fork, "post_worker_init": self._started, "worker_exit": self._ended}
         for name, value in (_options(self._settings) | hooks).items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
         return self._load()
+
+    def _before_fork(self, arbiter: Any, worker: Any) -> None:
+        _freeze()
+        if self._settings.server.pin_workers:
+            affinity.pre_fork(arbiter, worker)
 
     def _started(self, worker: Any) -> None:
         if not worker.alive:  # told to stop while it was loading: it would take the lead and the link, only to give them back

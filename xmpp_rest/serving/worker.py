@@ -190,7 +190,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Connection) -> Any:
         """Serve a request, and the next ones too as long as they follow at once and nobody waits for a thread."""
         keep = super().handle(conn)
-        while keep is True and self.alive and self._idle() and conn.has_next():
+        while keep is True and self.alive and self.tpool._work_queue.empty() and conn.has_next():
             keep = super().handle(conn)
         conn.due_in(None)
         return keep
@@ -206,9 +206,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_SECONDS, max_bytes=DRAIN_BYTES))
         except ClientDisconnected:  # it has its answer
             return False
-
-    def _idle(self) -> bool:
-        return bool(self.tpool._work_queue.empty())
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """The head is complete: from here on the body has its own deadline, and the application none.

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from xmpp_rest.threads.deadlines import Deadlines
 
 log = logging.getLogger(__name__)
-
-
 FEW = 1000  # cancelled timers that may stay in the heap
 
 

@@ -15,8 +15,6 @@ from typing import NamedTuple
 from xmpp_rest.errors import GatewayError
 
 PATIENCE = 1.0  # seconds that a call waits for another one to end, where there are as many as there may be
-
-
 Gone = Callable[[], bool]
 """Whether the client of a request has closed its connection; asked several times a second while it waits."""
 

@@ -33,8 +33,8 @@ def apps(make_app: MakeApp, tmp_path: Path) -> tuple[Flask, Flask]:
         gateway_of(app).start()
     for user in (JULIET, NURSE):
         gateway_of(owner).parts.accounts.register(parse_jid(user), PASSWORD)
-    assert gateway_of(owner).parts.remote.is_leader
-    assert not gateway_of(peer).parts.remote.is_leader
+    assert gateway_of(owner).parts.remote.group.is_leader
+    assert not gateway_of(peer).parts.remote.group.is_leader
     return owner, peer
 
 

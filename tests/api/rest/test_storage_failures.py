@@ -238,7 +238,7 @@ class Gone:
         self.called: list[str] = []
         gateway.start()
         gateway.parts.remote.take_role(False)
-        monkeypatch.setattr(gateway.parts.remote._group, "call", self._call)
+        monkeypatch.setattr(gateway.parts.remote.group, "call", self._call)
 
     def _call(self, name: str, arguments: Message, wait: Wait) -> Any:
         self.called.append(name)

@@ -107,7 +107,7 @@ class Leader:
         self.gate = threading.Event()
         self.gate.set()
         gateway.parts.remote.take_role(False)
-        monkeypatch.setattr(gateway.parts.remote._group, "call", self._call)
+        monkeypatch.setattr(gateway.parts.remote.group, "call", self._call)
 
     def _call(self, name: str, arguments: Message, wait: Wait) -> list[None]:
         assert name == "Sending.send_batch"

@@ -29,7 +29,7 @@ def test_another_process_asks_the_leader(make_app: MakeApp, tmp_path: Path) -> N
     leader, follower = (make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2))
     hall = Hall(leader)
     follower.extensions["gateway"].start()
-    assert (leader.extensions["gateway"].parts.remote.is_leader, follower.extensions["gateway"].parts.remote.is_leader) == (True, False)
+    assert (leader.extensions["gateway"].parts.remote.group.is_leader, follower.extensions["gateway"].parts.remote.group.is_leader) == (True, False)
     where = {"room": "balcony", "service": SERVICE}
     assert run(follower, "create_room", **where, host=DOMAIN) == 0
     assert run(follower, "create_room", **where, host=DOMAIN) == "Room already exists"

@@ -12,8 +12,7 @@ from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.once import Answer
 from xmpp_rest.api.rest.send import Send
 from xmpp_rest.protocol.codecs import CODECS, nothing_at, query_at
-from xmpp_rest.protocol.path import BadPath, StanzaPath, query_path, stanza_path
-from xmpp_rest.protocol.query import QUERIES
+from xmpp_rest.protocol.path import QUERIES, BadPath, StanzaPath, query_path, stanza_path
 
 CHANGING = frozenset({"command"})  # the one query that a GET makes an iq of type set and that is not a mere search
 FROM_PATH = (("*", "from_path"),)

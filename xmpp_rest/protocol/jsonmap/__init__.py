@@ -79,6 +79,4 @@ def _check_bounds(stanza: Element) -> None:
         if (count := count + len(level)) > MAX_ELEMENTS:
             raise MappingError(f"the object makes more than {MAX_ELEMENTS} elements; split it")
         level = [child for element in level for child in element]
-    raise MappingError(
-        f"the object makes more than {MAX_DEPTH} elements inside each other; forward fewer messages inside each other"
-    )
+    raise MappingError(f"the object makes more than {MAX_DEPTH} elements inside each other; forward fewer messages inside each other")

@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Any, Final, NamedTuple, Protocol
 from xml.etree.ElementTree import Element, SubElement
 
-from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.exceptions import within
 from xmpp_rest.protocol.jsonmap.plan import MappingLine, MappingPlan, clark
 from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar
 
@@ -132,8 +132,5 @@ class OwnContent:
 def write_items(parent: Element, value: Any, tag: str, write: Callable[[Element, Any], None]) -> None:
     """Add one child per item of the array `value`; any other value adds none. Raises MappingError."""
     for n, item in enumerate(value if isinstance(value, list | tuple) else ()):
-        try:
+        with within(f"[{n}]"):
             write(SubElement(parent, tag), item)
-        except MappingError as e:
-            e.within(f"[{n}]")
-            raise

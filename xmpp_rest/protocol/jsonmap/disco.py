@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.jsonmap.content import AttributeContent, ObjectContent, OwnContent
-from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.exceptions import within
 from xmpp_rest.protocol.jsonmap.forms import read_data, write_data
 from xmpp_rest.protocol.jsonmap.lines import array, attr
 from xmpp_rest.protocol.jsonmap.plan import MappingPlan, Object, clark
@@ -18,11 +18,7 @@ INFO = (
     array("identities", None, "identity", (attr("category"), attr("type"), attr("name"))),
     array("features", None, "feature", AttributeContent("var")),
 )
-ITEM = (
-    attr("jid"),
-    attr("node"),
-    attr("name"),
-)
+ITEM = (attr("jid"), attr("node"), attr("name"))
 _NODE = MappingPlan(INFO[:1])
 _INFO = MappingPlan(INFO, DISCO_INFO)
 _ITEM = ObjectContent(ITEM).bind(DISCO_ITEMS)
@@ -60,11 +56,8 @@ def _read_info(query: Element) -> Any:
 
 def _write_extension(query: Element, kind: str, data: Any) -> None:
     members = data if isinstance(data, dict) else {}
-    try:
+    with within(f"extensions.{kind}"):
         write_data(SubElement(query, _FORM_TAG), {_FORM_TYPE: kind, **members} | {_FORM_TYPE: kind})
-    except MappingError as e:
-        e.within(f"extensions.{kind}")
-        raise
 
 
 def _write_info(query: Element, value: Any) -> None:
@@ -92,11 +85,8 @@ def _write_item(query: Element, item: Any, n: int) -> None:
     if isinstance(item, str):
         item = {"jid": item}
     if isinstance(item, dict):
-        try:
+        with within(f"[{n}]"):
             _ITEM.write(SubElement(query, _ITEM_TAG), item)
-        except MappingError as e:
-            e.within(f"[{n}]")
-            raise
 
 
 def _write_items(query: Element, value: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MappingError(ValueError):
     """The JSON value is not a stanza (rest-api: 400 `parse`); the sentence names the field and says what would be right."""
@@ -18,6 +21,16 @@ class MappingError(ValueError):
 
     def __str__(self) -> str:
         return f"'{self.field}': {self.remedy}" if self.field else self.remedy
+
+
+@contextmanager
+def within(name: str) -> Iterator[None]:
+    """Prepend the field (or `[index]`) `name` to the path of a value at fault."""
+    try:
+        yield
+    except MappingError as e:
+        e.within(name)
+        raise
 
 
 class BadAddress(MappingError):

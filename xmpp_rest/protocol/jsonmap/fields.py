@@ -17,37 +17,17 @@ from xmpp_rest.protocol.jsonmap.payload import PAYLOAD
 from xmpp_rest.protocol.jsonmap.plan import MappingLine
 from xmpp_rest.protocol.jsonmap.scalars import ADDRESS, BOOLEAN, INTEGER, NUMBER
 
-ADDRESSING = (
-    attr("to", ADDRESS),
-    attr("from", ADDRESS),
-    attr("id"),
-)
-STANZA = (
-    *ADDRESSING,
-    attr("type"),
-    attr("lang", attribute=ns.XML_LANG),
-)
+ADDRESSING = (attr("to", ADDRESS), attr("from", ADDRESS), attr("id"))
+STANZA = (*ADDRESSING, attr("type"), attr("lang", attribute=ns.XML_LANG))
 PAGE = (
-    child("max", scalar=INTEGER),
-    child("count", scalar=INTEGER),
-    child("index", scalar=INTEGER),
-    child("after"),
-    child("before"),
-    child("first"),
-    child("last"),
+    *(child(field, scalar=INTEGER) for field in ("max", "count", "index")),
+    *(child(field) for field in ("after", "before", "first", "last")),
 )
 _DELAY = value("delay", ns.DELAY, "delay", "stamp")
-_COMMON = (
-    _DELAY,
-    child("nick", ns.NICK),
-    obj("rsm", ns.RSM, "set", PAGE),
-)
+_COMMON = (_DELAY, child("nick", ns.NICK), obj("rsm", ns.RSM, "set", PAGE))
 _PAYLOAD = own("payload", ns.JSON_MSG, "payload", PAYLOAD)
 _PAYLOAD_AS_TEXT = obj("payload", ns.JSON_MSG, "payload", PAYLOAD_LINES)
-FORMS = (
-    own("dataform", ns.DATA_FORMS, "x", FULL_FORM),
-    stranger("formdata", ns.DATA_FORMS, "x", FORM_DATA),
-)
+FORMS = (own("dataform", ns.DATA_FORMS, "x", FULL_FORM), stranger("formdata", ns.DATA_FORMS, "x", FORM_DATA))
 
 
 def _in_forwarded() -> tuple[MappingLine, ...]:
@@ -55,22 +35,15 @@ def _in_forwarded() -> tuple[MappingLine, ...]:
     return (attr("to"), attr("from"), *STANZA[2:], *_COMMON, _PAYLOAD, *MESSAGE)
 
 
-_FORWARDED = (
-    _DELAY,
-    obj("message", ns.CLIENT, "message", _in_forwarded),
-)
+_FORWARDED = (_DELAY, obj("message", ns.CLIENT, "message", _in_forwarded))
+_INVITE = (attr("jid"), attr("reason"), attr("password"), attr("thread"), attr("continue", BOOLEAN))
 MESSAGE = (
     child("body"),
     child("subject"),
     obj("thread", None, "thread", (text("id"), attr("parent")), shorthand="id"),
     name("state", ns.CHAT_STATES, ("active", "inactive", "gone", "composing", "paused")),
     obj("oob", ns.OOB_X, "x", (child("url"), child("desc"))),
-    obj(
-        "invite",
-        ns.CONFERENCE,
-        "x",
-        (attr("jid"), attr("reason"), attr("password"), attr("thread"), attr("continue", BOOLEAN)),
-    ),
+    obj("invite", ns.CONFERENCE, "x", _INVITE),
     value("replace", ns.CORRECT, "replace", "id"),
     value("attach_to", ns.ATTACH, "attach-to", "id"),
     value("encryption", ns.ENCRYPTION, "encryption", "namespace"),
@@ -85,10 +58,8 @@ MESSAGE = (
     obj("forwarded", ns.FORWARD, "forwarded", _FORWARDED),
     obj("archive", ns.MAM, "result", (attr("id"), attr("queryid"), obj("forward", ns.FORWARD, "forwarded", _FORWARDED))),
 )
-MESSAGE_OWN = (
-    own("html", ns.XHTML_IM, "html", HTML),
-    own("oob_url", ns.OOB_X, "x", URL),
-)
+MESSAGE_OWN = (own("html", ns.XHTML_IM, "html", HTML), own("oob_url", ns.OOB_X, "x", URL))
+_HISTORY = (attr("maxchars", INTEGER), attr("maxstanzas", INTEGER), attr("seconds", INTEGER), attr("since"))
 PRESENCE = (
     child("show"),
     child("status"),
@@ -96,52 +67,25 @@ PRESENCE = (
     obj("caps", ns.CAPS, "c", (attr("hash"), attr("node"), attr("ver"), attr("ext"))),
     value("idle_since", ns.IDLE, "idle", "since"),
     obj("vcard_update", ns.VCARD_UPDATE, "x", (child("photo"),)),
-    obj(
-        "muc",
-        ns.MUC,
-        "x",
-        (
-            obj(
-                "history",
-                None,
-                "history",
-                (attr("maxchars", INTEGER), attr("maxstanzas", INTEGER), attr("seconds", INTEGER), attr("since")),
-            ),
-        ),
-    ),
+    obj("muc", ns.MUC, "x", (obj("history", None, "history", _HISTORY),)),
 )
 _SERVICE = (
-    attr("type"),
-    attr("host"),
-    attr("transport"),
-    attr("username"),
-    attr("password"),
-    attr("name"),
-    attr("expires"),
+    *(attr(field) for field in ("type", "host", "transport", "username", "password", "name", "expires")),
     attr("port", INTEGER),
     attr("restricted", BOOLEAN),
 )
+_TEXTS = (
+    "username", "password", "instructions", "nick", "name", "first", "last", "email", "address", "city",
+    "state", "zip", "phone", "url", "date", "misc", "text", "key",
+)  # fmt: skip
 _REGISTRATION = (
     flag("registered"),
     flag("remove"),
-    child("username"),
-    child("password"),
-    child("instructions"),
-    child("nick"),
-    child("name"),
-    child("first"),
-    child("last"),
-    child("email"),
-    child("address"),
-    child("city"),
-    child("state"),
-    child("zip"),
-    child("phone"),
-    child("url"),
-    child("date"),
-    child("misc"),
-    child("text"),
-    child("key"),
+    *(child(field) for field in _TEXTS),
+)
+_SLOT = (
+    obj("put", None, "put", (attr("url"), array("headers", None, "header", (attr("name"), text("value"))))),
+    obj("get", None, "get", (attr("url"),)),
 )
 IQ = (
     flag("ping", ns.PING),
@@ -153,15 +97,7 @@ IQ = (
     obj("register", ns.REGISTER, "query", _REGISTRATION),
     obj("extdisco", ns.EXTDISCO, "services", (attr("type"), array("services", None, "service", _SERVICE))),
     obj("upload_request", ns.UPLOAD, "request", (attr("filename"), attr("size", INTEGER), attr("content-type"))),
-    obj(
-        "upload_slot",
-        ns.UPLOAD,
-        "slot",
-        (
-            obj("put", None, "put", (attr("url"), array("headers", None, "header", (attr("name"), text("value"))))),
-            obj("get", None, "get", (attr("url"),)),
-        ),
-    ),
+    obj("upload_slot", ns.UPLOAD, "slot", _SLOT),
     obj("archive", ns.MAM, "query", (attr("queryid"), obj("form", ns.DATA_FORMS, "x", FORM), obj("page", ns.RSM, "set", PAGE))),
     obj("result", ns.MAM, "fin", (obj("page", ns.RSM, "set", PAGE),)),
 )

@@ -7,17 +7,13 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.jsonmap.content import ObjectContent, OwnContent, TextContent, own_text, write_items
-from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.exceptions import MappingError, within
 from xmpp_rest.protocol.jsonmap.lines import array, attr, child, flag
 from xmpp_rest.protocol.jsonmap.plan import Object, clark
 from xmpp_rest.protocol.jsonmap.scalars import STRING
 from xmpp_rest.protocol.namespaces import DATA_FORMS
 
-_HEAD = (
-    attr("type"),
-    child("title"),
-    child("instructions"),
-)
+_HEAD = (attr("type"), child("title"), child("instructions"))
 _FIELD = (
     attr("var"),
     attr("type"),
@@ -26,14 +22,8 @@ _FIELD = (
     flag("required"),
     array("options", None, "option", (attr("label"), child("value"))),
 )
-FORM = (
-    *_HEAD,
-    array("fields", None, "field", (*_FIELD, array("values", None, "value", TextContent()))),
-)
-FULL = (
-    *_HEAD,
-    array("fields", None, "field", (*_FIELD, array("value", None, "value", TextContent()))),
-)
+FORM = (*_HEAD, array("fields", None, "field", (*_FIELD, array("values", None, "value", TextContent()))))
+FULL = (*_HEAD, array("fields", None, "field", (*_FIELD, array("value", None, "value", TextContent()))))
 _FULL = ObjectContent(FULL).bind(DATA_FORMS)
 _FIELD_TAG = clark(DATA_FORMS, "field")
 _VALUE_TAG = clark(DATA_FORMS, "value")
@@ -109,12 +99,9 @@ def write_data(element: Element, data: Any) -> None:
     for var, value in data.items() if isinstance(data, dict) else ():
         if not isinstance(var, str):  # keys in CBOR may be of other types
             continue
-        try:
+        with within(var):
             field = SubElement(element, _FIELD_TAG, {"var": STRING.write(var) or ""})
             write_items(field, [value] if isinstance(value, str) else value, _VALUE_TAG, _WRITE_VALUE)
-        except MappingError as e:
-            e.within(var)
-            raise
 
 
 FORM_DATA = OwnContent(read_data, write_data)

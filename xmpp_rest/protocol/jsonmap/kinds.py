@@ -11,10 +11,7 @@ from xmpp_rest.protocol.stanza import KINDS
 KIND_OF_TYPE = {
     **dict.fromkeys(("get", "set", "result"), "iq"),
     **dict.fromkeys(("normal", "chat", "headline", "groupchat"), "message"),
-    **dict.fromkeys(
-        ("available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed"),
-        "presence",
-    ),
+    **dict.fromkeys(("available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed"), "presence"),
 }
 KIND_OF_FIELD = {  # the first of these that the object has decides
     **dict.fromkeys(("disco", "items", "ping", "version", "command", "archive"), "iq"),

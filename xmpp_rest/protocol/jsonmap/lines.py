@@ -39,12 +39,8 @@ class Attribute(MappingLine):
     attribute: str
 
     def index(self, plan: MappingPlan, namespace: str) -> None:
-        def put(element: Element, value: Any) -> None:
-            if (text := self.scalar.write(value)) is not None:
-                element.set(self.attribute, text)
-
         plan.attributes[self.attribute] = (self.name, self.scalar.read)
-        plan.puts[self.name] = put
+        plan.puts[self.name] = content.AttributeContent(self.attribute, self.scalar).bind(namespace).write
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.protocol.jsonmap.exceptions import MappingError
+from xmpp_rest.protocol.jsonmap.exceptions import within
 from xmpp_rest.protocol.jsonmap.kinds import given
 from xmpp_rest.protocol.jsonmap.lines import attr
 from xmpp_rest.protocol.jsonmap.plan import MappingPlan, Object
@@ -38,20 +38,12 @@ def _page(archive: Object) -> Object:
     return page
 
 
-def _check(archive: Object) -> None:
-    """Raise MappingError for values that XML cannot hold, with the field names that the client used."""
-    try:
-        _SHORT.write(Element("archive"), archive)
-    except MappingError as e:
-        e.within("archive")
-        raise
-
-
 def _archive_query(obj: Object, type_: str | None) -> Object:
     archive = obj.get("archive")
     if type_ != "set" or not isinstance(archive, dict) or given(archive, "form"):
         return obj
-    _check(archive)
+    with within("archive"):
+        _SHORT.write(Element("archive"), archive)  # a value that XML cannot hold is refused by the name that the client used
     archive = {name: value for name, value in archive.items() if name != "form"}
     if any(given(archive, name) for name in FILTERS):
         archive["form"] = _form(archive)
@@ -64,7 +56,4 @@ def _join(obj: Object, type_: str | None) -> Object:
     return {**obj, "muc": {}} if obj.get("join") is True and "muc" not in obj else obj
 
 
-REWRITE: dict[str, Callable[[Object, str | None], Object]] = {
-    "presence": _join,
-    "iq": _archive_query,
-}
+REWRITE: dict[str, Callable[[Object, str | None], Object]] = {"presence": _join, "iq": _archive_query}

@@ -13,10 +13,7 @@ from xmpp_rest.protocol.jsonmap.plan import MappingPlan
 from xmpp_rest.protocol.jsonmap.scalars import forbidden
 from xmpp_rest.protocol.strict_json import BadJSON, read_json
 
-LINES = (
-    attr("datatype"),
-    text("data"),
-)
+LINES = (attr("datatype"), text("data"))
 _PLAN = MappingPlan(LINES)
 _DATATYPE = MappingPlan(LINES[:1])
 
@@ -35,9 +32,7 @@ def _json_text(value: Any) -> str:
         plain = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return json.dumps(value, allow_nan=False, separators=(",", ":")) if forbidden(plain) else plain
     except (TypeError, ValueError, RecursionError) as e:
-        error = MappingError(f"give a JSON value that is finite and not too deep ({e})")
-        error.within("data")
-        raise error from e
+        raise MappingError(f"give a JSON value that is finite and not too deep ({e})", "data") from e
 
 
 def _from_json(element: Element, value: Any) -> None:

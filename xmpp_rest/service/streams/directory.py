@@ -42,12 +42,12 @@ class Directory:
 
     def count_elsewhere(self, account: JID) -> int:
         """The number of streams that the account has in other processes."""
-        return self._count_but(self._remote.id, account)
+        return self._count_but(self._remote.group.id, account)
 
     @on_leader
     def _count_but(self, process: str, account: JID) -> int:
         """The number of streams that the account has in other processes than this one."""
-        mine = [] if process == self._remote.id else self._mine()
+        mine = [] if process == self._remote.group.id else self._mine()
         others = [s for other, streams in tuple(self._elsewhere.items()) if other != process for s in streams]
         return sum(stream.jid.bare == account for stream in (*mine, *others))
 
@@ -60,7 +60,7 @@ class Directory:
         if not self._remote.follows():
             return
         try:
-            self._report(self._remote.id, self._mine())
+            self._report(self._remote.group.id, self._mine())
         except GatewayError as e:  # the next leader gets the streams when they are opened again
             log.info("the leader is not told of the streams here: %s", e)
 

@@ -88,7 +88,7 @@ class Streams:
     @on_leader
     def _publish(self, owner: JID, event: Event) -> None:
         self.hear(owner, event)
-        if self._remote.has_listeners:
+        if self._remote.group.has_listeners:
             self._remote.publish(EVENT, owner=str(owner), event=event.to_json())
 
     def _hear_published(self, owner: str, event: list[Any]) -> None:
