@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.conditions import StanzaError
@@ -27,6 +28,12 @@ def make(kind: str, *payload: Element, **attributes: str | None) -> Element:
     stanza = Element(kind, {k.rstrip("_"): v for k, v in attributes.items() if v})
     stanza.extend(payload)
     return stanza
+
+
+def copied(stanza: Element, payload: Iterable[Element] | None = None, **attributes: str | None) -> Element:
+    """A copy of a stanza with these attributes replaced (named as for `make`), and with the same children or `payload`."""
+    own: dict[str, str | None] = {f"{name}_": value for name, value in stanza.attrib.items()}
+    return make(stanza.tag, *(stanza if payload is None else payload), **{**own, **attributes})
 
 
 def child(name: str, text: str = "", /, **attributes: str) -> Element:

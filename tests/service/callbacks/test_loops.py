@@ -13,7 +13,7 @@ from tests.webservice import Answer, Service
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.callbacks.reflections import Reflections
-from xmpp_rest.service.callbacks.reply_guard import ReplyGuard
+from xmpp_rest.service.callbacks.reply_sender import ReplyGuard
 
 LIGHT, ROOMS = f"muclight.{DOMAIN}", f"conference.{DOMAIN}"
 ROOM = "garden@rooms.montague.example"

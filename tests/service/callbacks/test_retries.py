@@ -16,7 +16,7 @@ from tests.webservice import Answer, Request, Service
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.callbacks.delivery_journal import DeliveryJournal
+from xmpp_rest.service.callbacks.delivery import DeliveryJournal
 
 ADMIN = basic("admin")
 

@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from tests.botapp import MakeBot
 from tests.webservice import Answer, Service
 from xmpp_rest.config.readers import signing_secret
-from xmpp_rest.service.callbacks.signing import webhook_fields
+from xmpp_rest.service.callbacks.http_client import webhook_fields
 
 KEY = b"parting is such sweet sorrow"
 WRITTEN = "whsec_" + base64.b64encode(KEY).decode()

@@ -23,7 +23,7 @@ ENTRY = Entry(b"", Label(str(JULIET), "1"))
 @pytest.fixture
 def outcomes() -> Outcomes:
     outcomes = Outcomes()
-    outcomes.accepted(JULIET.at("phone"), "1")
+    outcomes.all_accepted([(JULIET.at("phone"), "1")])
     return outcomes
 
 
@@ -51,7 +51,7 @@ def test_a_refusal_stands_whatever_comes_later(outcomes: Outcomes) -> None:
 
 def test_progress_may_come_before_the_word_that_it_was_accepted(outcomes: Outcomes) -> None:
     outcomes.progress([ENTRY], Progress.CONFIRMED)
-    outcomes.accepted(JULIET, "1")
+    outcomes.all_accepted([(JULIET, "1")])
     assert state(outcomes) == "confirmed"
 
 
@@ -84,5 +84,5 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Outcomes, "REMEMBERED", 3)
     outcomes = Outcomes()
     for n in range(5):
-        outcomes.accepted(JULIET, str(n))
+        outcomes.all_accepted([(JULIET, str(n))])
     assert [outcomes.get(JULIET, str(n)) is not None for n in range(5)] == [False, False, True, True, True]

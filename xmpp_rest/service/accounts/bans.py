@@ -5,6 +5,7 @@ The password is kept, so that it works again after the ban is removed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from drivers import Driver, Table
@@ -12,10 +13,6 @@ from xmpp_rest.auth.record import ACCOUNTS, BANNED, updated_now
 from xmpp_rest.protocol.jid import JID
 
 DETAILS = f"{BANNED}_meta"
-
-
-def _enabled(record: dict[str, Any]) -> dict[str, Any]:
-    return updated_now({key: value for key, value in record.items() if key not in (BANNED, DETAILS)})
 
 
 class Bans:
@@ -31,7 +28,7 @@ class Bans:
 
     def unban(self, jid: JID) -> bool:
         """Remove the ban; False if there is no account, or no ban. Raises StorageError."""
-        return self._change(jid, True, _enabled)
+        return self._change(jid, True, lambda record: updated_now({k: v for k, v in record.items() if k not in (BANNED, DETAILS)}))
 
     def banned(self, jid: JID) -> bool:
         """Whether the account is banned. Raises StorageError."""
@@ -49,15 +46,14 @@ class Bans:
         users = (JID(user, self.domain, "") for user in self._driver.users(self.domain, ACCOUNTS))
         return [jid for jid in users if self.banned(jid)]
 
-    def _change(self, jid: JID, banned: bool, change: Any) -> bool:
+    def _change(self, jid: JID, banned: bool, change: Callable[[dict[str, Any]], Table]) -> bool:
         """Apply `change` if the account exists and is, or is not, `banned`; whether it was applied."""
         done = False
 
         def step(record: Table | None) -> Table | None:
             nonlocal done
             done = isinstance(record, dict) and bool(record.get(BANNED)) == banned
-            changed: Table | None = change(record) if done else record
-            return changed
+            return change(record) if isinstance(record, dict) and done else record
 
         self._driver.update(jid.local, jid.domain, ACCOUNTS, step)
         return done

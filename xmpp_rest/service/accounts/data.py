@@ -58,10 +58,7 @@ class Data:
         return self.items(place) if table is None else table
 
     def replace(self, place: StoreKey, table: Table | None, size: int, check: Check | None = None) -> None:
-        """Replace the table, or remove it (None or empty); a list is kept. `check` and the change are atomic.
-
-        `size`: its bytes.
-        """
+        """Replace the table by one of `size` bytes, or remove it (None or empty); a list is kept. `check` and the change are atomic."""
         if self._is_account(place) and not table:
             self._remove_account(place, check)
             return
@@ -159,12 +156,7 @@ class Data:
 
     def _list_check(self, place: StoreKey, check: Check) -> Callable[[list[Value] | None], None]:
         """The check for a change of the list: the content of the store may be a table."""
-
-        def checked(items: list[Value] | None) -> None:
-            table = self.table(place)
-            check(items if table is None else table)
-
-        return checked
+        return lambda items: check(items if (table := self.table(place)) is None else table)
 
     def stores(self, place: StoreKey) -> list[tuple[str, str]]:
         """The stores of the account, by name, each with its kind: keyval, list or archive."""

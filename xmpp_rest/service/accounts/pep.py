@@ -58,19 +58,15 @@ class Pep:
         """Whether `reader` may read a node (XEP-0060 §4.5). Prosody's default: if it may see the account's presence."""
         if reader.bare == account:
             return True
-        model, affiliation = self._access(account, node, reader.bare)
+        settings = _member(self._driver.load(account.local, account.domain, NODES), node)
+        model = str(_member(settings, "config").get("access_model", "presence"))
+        affiliation = str(_member(settings, "affiliations").get(str(reader.bare), "none"))
         if affiliation == "outcast":
             return False
         if model == "open" or affiliation in _MEMBERS:
             return True
         contact = self._roster.contact(account, reader) if model == "presence" else None
         return contact is not None and contact.state.from_ is Side.YES
-
-    def _access(self, account: JID, node: str, reader: JID) -> tuple[str, str]:
-        table = self._driver.load(account.local, account.domain, NODES)
-        config = _member(_member(table, node), "config")
-        affiliations = _member(_member(table, node), "affiliations")
-        return str(config.get("access_model", "presence")), str(affiliations.get(str(reader), "none"))
 
 
 def _store(node: str) -> str:

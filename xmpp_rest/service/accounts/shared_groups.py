@@ -39,14 +39,11 @@ class SharedGroups:
 
     def all(self) -> Groups:
         """Every group by its id."""
-        return _made(self._load())
-
-    def _load(self) -> Groups:
-        return _from_table(self._driver.load(None, self._domain, GROUPS))
+        return _made(_from_table(self._driver.load(None, self._domain, GROUPS)))
 
     def members(self, name: str) -> list[str]:
         """The explicit members of the group, which need not have been made yet."""
-        group = self._load().get(name)
+        group = _from_table(self._driver.load(None, self._domain, GROUPS)).get(name)
         return list(group.members) if group else []
 
     def join(self, name: str, member: JID) -> None:
@@ -105,8 +102,7 @@ class SharedGroups:
         """Remove a deleted account from all groups."""
 
         def edit(groups: Groups) -> bool:
-            left = [name for name in list(groups) if _without(groups, name, jid)]
-            return bool(left)
+            return bool([name for name in list(groups) if _without(groups, name, jid)])
 
         self._change(edit)
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.config.table import CallbackSettings
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.callbacks.dead_letters import DeadLetter, DeadLetters
 from xmpp_rest.service.callbacks.queue import CallbackQueue
-from xmpp_rest.service.callbacks.replay import replay
+
+PAGE = 100  # dead letters that are read at a time
+MAX_REPLAYED = 10_000  # dead letters, by one call
 
 
 class Callbacks:
@@ -39,7 +43,6 @@ class Callbacks:
     ) -> None:
         self._exists = exists
         self._is_admin = is_admin
-        self.dead = dead
         self.queues = {name: CallbackQueue(name, settings, router, dead, folder, incidents) for name, settings in callbacks.items()}
         queues = reversed(self.queues.values())
         self._by_address = {address: q for q in queues for address in q.settings.address}
@@ -60,11 +63,24 @@ class Callbacks:
 
     @on_leader
     def replay(self, callback: str, ids: Sequence[str] | None) -> list[str]:
-        """Queue dead letters again, those with these ids or all present ones; the ids of those that were queued.
+        """Queue dead letters again, those with these ids or all present ones, oldest first; the ids of those that were queued.
 
-        Raises StorageError; GatewayError: storage-failed, queue-full.
+        Each is queued before it is removed, so it may be delivered twice. Ends where the queue is full.
+        Raises StorageError; GatewayError: storage-failed, queue-full if not one found room.
         """
-        return replay(self.queues[callback], ids)
+        queue, started = self.queues[callback], time.time()
+        replayed: list[str] = []
+        while len(replayed) < MAX_REPLAYED:
+            page = [letter for letter in queue.dead.find(queue.name, ids=ids, limit=PAGE) if letter.when < started]
+            queued = _replay_page(queue, page)
+            # One that has failed again in the meantime is a dead letter again, with the same id: it stays.
+            queue.dead.remove(queue.name, queued, before=started)
+            replayed += queued
+            if len(queued) < len(page) or not page:
+                if page and not replayed:
+                    raise GatewayError("queue-full")
+                break
+        return replayed
 
     def handle_bot(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Handle a stanza for the address of a bot, with or without resource."""
@@ -92,3 +108,12 @@ class Callbacks:
         if queue is None or not queue.accepts(stanza, to) or (to.local and self._exists(to.bare)):
             return NOT_MINE
         return queue.enqueue(stanza, sender, to)
+
+
+def _replay_page(queue: CallbackQueue, letters: Sequence[DeadLetter]) -> list[str]:
+    queued = []
+    for letter in letters:
+        if not queue.replay(letter.delivery):
+            break
+        queued.append(letter.delivery.id)
+    return queued

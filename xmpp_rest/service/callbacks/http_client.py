@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import logging
 import time
 from typing import NamedTuple
@@ -20,7 +22,6 @@ from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.percent import lower_hex
 from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.callbacks.deadline_connections import DeadlineConnections
-from xmpp_rest.service.callbacks.signing import webhook_fields
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,18 @@ def expand(template: str, stanza: Element) -> str:
 def _encode(text: str) -> str:
     quoted = lower_hex(quote(text, safe=""))
     return quoted if quoted.strip(".") else quoted.replace(".", "%2e")  # a sender's `..` leads nowhere (RFC 3986 §5.2.4)
+
+
+def webhook_fields(secret: bytes, identifier: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The header fields of Standard Webhooks 1.0.0: `webhook-id`, the same for every attempt, and `webhook-timestamp`, its Unix time.
+
+    With a secret also `webhook-signature`, HMAC-SHA256 over `id.timestamp.body`.
+    """
+    fields = {"webhook-id": identifier, "webhook-timestamp": str(timestamp)}
+    if secret:
+        signed = hmac.digest(secret, f"{identifier}.{timestamp}.".encode() + body, hashlib.sha256)
+        fields["webhook-signature"] = f"v1,{base64.b64encode(signed).decode()}"
+    return fields
 
 
 def _basic(user_and_password: str) -> str:

@@ -21,8 +21,7 @@ from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import may_be_refused, refusal
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
-from xmpp_rest.service.callbacks.delivery import Delivery, new_delivery
-from xmpp_rest.service.callbacks.delivery_journal import Accepted, DeliveryJournal
+from xmpp_rest.service.callbacks.delivery import Accepted, Delivery, DeliveryJournal, new_delivery
 from xmpp_rest.service.callbacks.http_client import CallbackClient
 from xmpp_rest.service.callbacks.reflections import Reflections
 from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
@@ -35,13 +34,6 @@ log = logging.getLogger(__name__)
 _FULL = "too many stanzas wait for this address (queue_size), or too many of this sender (queue_share)"
 FULL = StanzaError("wait", "resource-constraint", _FULL)
 BURST = 256  # stanzas that are accepted with one write, at most
-
-
-def event_of(to: JID) -> str:
-    """The form of an address, as mod_rest names it: full, bare or host."""
-    if not to.local:
-        return "host"
-    return "full" if to.resource else "bare"
 
 
 class CallbackQueue:
@@ -90,7 +82,8 @@ class CallbackQueue:
 
     def accepts(self, stanza: Element, to: JID) -> bool:
         """Whether kind and form of address are configured."""
-        return stanza.tag in self.settings.kinds and event_of(to) in self.settings.events
+        form = ("full" if to.resource else "bare") if to.local else "host"  # as mod_rest names it
+        return stanza.tag in self.settings.kinds and form in self.settings.events
 
     def enqueue(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Queue the stanza for the URL, if it is configured; otherwise, or if the queue is full, an error for its sender.

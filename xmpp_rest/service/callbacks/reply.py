@@ -18,9 +18,8 @@ _REQUEST = f"{{{RECEIPTS}}}request"
 _ANNOUNCED = (f"{{{MUC_USER}}}x", f"{{{PUBSUB_EVENT}}}event")  # XEP-0045: of a room to its occupants; XEP-0060, and ejabberd's subscribers
 _NOTHING_TO_SAY = (202, 204)
 MAX_DATE = 64  # characters of a date that are looked at
-_ABSENT = frozenset(
-    (429, 502, 503, 504)
-)  # the service behind the URL did not accept the stanza, but may later (RFC 9110 §15.6, RFC 6585 §4)
+# the service behind the URL did not accept the stanza, but may later (RFC 9110 §15.6, RFC 6585 §4)
+_ABSENT = frozenset((429, 502, 503, 504))
 
 
 class Reply(NamedTuple):

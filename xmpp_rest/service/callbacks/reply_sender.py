@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
@@ -10,17 +13,46 @@ from drivers import StorageError
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callbacks.delivery import Delivery
 from xmpp_rest.service.callbacks.reflections import Reflections
 from xmpp_rest.service.callbacks.reply import error_for
-from xmpp_rest.service.callbacks.reply_guard import ReplyGuard
 from xmpp_rest.service.callbacks.reports import Reports
 
 log = logging.getLogger(__name__)
 
+BURST = 1.0  # seconds without replies that are made up for
+MAX_PAIRS = 10_000  # that are remembered; the least recently used one is dropped first
 UNFORESEEN = StanzaError("wait", "internal-server-error")
 OnRefused = Callable[[Element], object]
 """Gets what was answered to a reply at once: the URL gets it as any error."""
+
+
+class ReplyGuard:
+    """A rate limit for each pair of bare addresses, so that two programs cannot answer each other at full speed.
+
+    Each reply uses up the time of one. Time that was not used may be used later, but at most BURST. Safe to be used by several threads.
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """`rate`: replies a second in the long run."""
+        self._rate = rate
+        self._clock = clock
+        self._used: OrderedDict[tuple[JID, JID], float] = OrderedDict()  # until when a pair's time is used up (monotonic)
+        self._lock = threading.Lock()
+
+    def wait(self, source: JID, to: JID) -> float:
+        """0 if `source` may answer `to` now, which is then counted; otherwise the seconds until it may."""
+        pair, now = (source.bare, to.bare), self._clock()
+        with self._lock:
+            after = max(self._used.get(pair, 0.0), now - BURST) + 1 / self._rate
+            if after > now:
+                return after - now
+            self._used[pair] = after
+            self._used.move_to_end(pair)
+            if len(self._used) > MAX_PAIRS:
+                self._used.popitem(last=False)
+        return 0.0
 
 
 class ReplySender:

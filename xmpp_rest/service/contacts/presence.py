@@ -91,13 +91,10 @@ class Presences:
         `asked`: only if `may_go` allows it; an address that has just been blocked gets it anyway (XEP-0191 §3.3).
         """
         for presence in self.of(account):
-            self._forward(make("presence", from_=presence.get("from"), type_="unavailable"), to, asked=asked)
+            self.forward(make("presence", from_=presence.get("from"), type_="unavailable"), to, asked=asked)
 
-    def forward(self, presence: Element, to: JID) -> None:
-        """Send a copy to `to`. One that cannot be sent is dropped, as the next one replaces it."""
-        self._forward(presence, to)
-
-    def _forward(self, presence: Element, to: JID, *, asked: bool = True) -> None:
+    def forward(self, presence: Element, to: JID, *, asked: bool = True) -> None:
+        """Send a copy to `to`; `asked` as in `hide`. One that cannot be sent is dropped, as the next one replaces it."""
         if asked and not self.may_go(presence, parse_jid(presence.get("from", "")), to):
             return
         try:

@@ -13,9 +13,7 @@ from xmpp_rest.protocol.stanza import is_request, make, refusal, result
 from xmpp_rest.service.contacts.contact import item_of
 from xmpp_rest.service.contacts.contacts import Contacts
 
-QUERY = f"{{{ROSTER}}}query"
-ITEM = f"{{{ROSTER}}}item"
-GROUP = f"{{{ROSTER}}}group"
+QUERY, ITEM, GROUP = (f"{{{ROSTER}}}{name}" for name in ("query", "item", "group"))
 MAX_TEXT = 1023  # bytes of a name or group
 MAX_GROUPS = 100
 _RESERVED = frozenset(("__array", "__hash"))  # reserved by the storage

@@ -75,7 +75,7 @@ class Idempotency:
         """`lease`: seconds after which an unanswered request counts as interrupted by a crash, and may be repeated."""
         self._driver = driver
         self._lease = lease
-        self._unkept: OrderedDict[tuple[JID, str], tuple[str, Claim, Answer]] = OrderedDict()  # the request, its claim and its answer
+        self._unkept: OrderedDict[tuple[JID, str], tuple[Claim, Answer]] = OrderedDict()  # by the claim's owner and name
         self._lock = threading.Lock()
 
     def begin(self, owner: JID, key: str, request: str) -> Claim | Answer:
@@ -104,7 +104,7 @@ class Idempotency:
         except StorageError:
             short = answer if answer.body is None or len(answer.body) <= MAX_UNKEPT_BODY else answer._replace(body=None)
             with self._lock:
-                self._unkept[claim.owner, claim.name] = claim.request, claim, short
+                self._unkept[claim.owner, claim.name] = claim, short
                 if len(self._unkept) > MAX_UNKEPT:
                     self._unkept.popitem(last=False)
             raise
@@ -112,13 +112,10 @@ class Idempotency:
     def _recall_unkept(self, claim: Claim) -> Answer | None:
         """The answer that could not be stored; tries to store it again. Raises OtherRequest."""
         place = claim.owner, claim.name
-        if place not in self._unkept:  # the usual case
+        if (unkept := self._unkept.get(place)) is None:  # the usual case
             return None
-        with self._lock:
-            request, first, answer = self._unkept.get(place, ("", claim, None))
-        if answer is None:
-            return None
-        if request != claim.request:
+        first, answer = unkept
+        if first.request != claim.request:
             raise OtherRequest
         with contextlib.suppress(StorageError):
             self._keep(first, answer)

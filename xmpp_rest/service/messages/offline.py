@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
-from drivers import ArchiveQuery, Driver
+from drivers import Driver
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.datetimes import parse_datetime
 from xmpp_rest.protocol.jid import JID
@@ -65,19 +65,13 @@ class Offline:
 
     def delete_expired(self) -> int:
         """Remove the expired messages (XEP-0023); their number."""
-        return sum(self._delete(owner, self._expired(owner)) for owner in self.owners())
+        return sum(self._archive.remove(owner, ArchiveFilter(ids=ids)) for owner in self.owners() if (ids := self._expired(owner)))
 
-    def _delete(self, owner: JID, ids: list[str]) -> int:
-        return self._driver.archive_delete(owner.local, owner.domain, OFFLINE, ArchiveQuery(ids=tuple(ids))) if ids else 0
-
-    def _expired(self, owner: JID) -> list[str]:
+    def _expired(self, owner: JID) -> tuple[str, ...]:
         now = time.time()
-        return [identifier for identifier, end in self._ends(owner) if end < now]
-
-    def _ends(self, owner: JID) -> Iterator[tuple[str, float]]:
-        for item in self._driver.archive_find(owner.local, owner.domain, OFFLINE):
-            if _EXPIRE[1:-2] in item.stanza and (end := _end(parse_stored(item.stanza), item.when)) is not None:
-                yield item.id, end
+        items = self._driver.archive_find(owner.local, owner.domain, OFFLINE)
+        marked = [item for item in items if _EXPIRE[1:-2] in item.stanza]
+        return tuple(item.id for item in marked if (end := _end(parse_stored(item.stanza), item.when)) is not None and end < now)
 
 
 def _end(message: Element, came: float) -> float | None:

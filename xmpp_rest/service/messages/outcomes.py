@@ -38,10 +38,6 @@ class Outcomes:
         self._watched: dict[Label, list[Callable[[], None]]] = {}
         self._lock = threading.Lock()
 
-    def accepted(self, sender: JID, identifier: str) -> list[Label]:
-        """`all_accepted` of one."""
-        return self.all_accepted([(sender, identifier)])
-
     def all_accepted(self, stanzas: Iterable[tuple[JID, str]]) -> list[Label]:
         """Record that stanzas (sender, id) are accepted. An outcome that is further already is kept.
 

@@ -66,7 +66,7 @@ class Sending:
         return self._one(OutboundMessage(stanza, sender, to))
 
     def _one(self, outgoing: OutboundMessage) -> Element | None:
-        self.check(outgoing.stanza, outgoing.to)
+        self._check(outgoing.stanza, outgoing.to)
         follows = self._remote.follows()
         if follows and outgoing.to.domain in self._router.domains:
             with self._waits.calling():
@@ -85,7 +85,7 @@ class Sending:
             self._post_alone(stanza, sender, to)
             return None
         identifier = stanza.get("id", "")
-        begun = self._outcomes.accepted(sender, identifier)
+        begun = self._outcomes.all_accepted([(sender, identifier)])
         try:
             refusal = self._send(stanza, sender, to, keep_refused=False)
         except Exception:
@@ -107,8 +107,8 @@ class Sending:
         with self._waits.calling():
             return list(self._remote_batch.run(stanzas))
 
-    def check(self, stanza: Element, to: JID) -> None:
-        """Check a stanza before it is sent. Raises GatewayError: bad-recipient, id-too-long."""
+    def _check(self, stanza: Element, to: JID) -> None:
+        """Raise GatewayError, bad-recipient or id-too-long, for a stanza that cannot be sent."""
         if (error := self._unsendable(stanza, to)) is not None:
             raise error
 
@@ -194,7 +194,7 @@ class Sending:
         Raises GatewayError: waits-full before anything is sent, and those of `Router.ask`; BadXML.
         """
         sender = parse_jid(iq.get("from", ""))
-        self.check(iq, sender)
+        self._check(iq, sender)
         with self._waits.holding(str(sender.bare)):
             refusal = self._guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare))))
             return self._router.ask(iq, wait) if refusal is None else (refusal, [])

@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.stanza import child, make, new_id
-from xmpp_rest.service.muc.notices import NODES_PREFIX, NON_ANONYMOUS, SELF, OccupantItem, copied, said, user_x, wrapped
+from xmpp_rest.protocol.stanza import child, copied, make, new_id
+from xmpp_rest.service.muc.notices import NODES_PREFIX, NON_ANONYMOUS, SELF, OccupantItem, said, user_x, wrapped
 from xmpp_rest.service.muc.room import Occupant, Room
 
 log = logging.getLogger(__name__)

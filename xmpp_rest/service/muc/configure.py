@@ -6,13 +6,7 @@ from collections.abc import Mapping
 
 from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.join import JoinHandler
-from xmpp_rest.service.muc.notices import (
-    CONFIGURED,
-    MEMBERS_ONLY,
-    NOW_ANONYMOUS,
-    NOW_NON_ANONYMOUS,
-    destroyed,
-)
+from xmpp_rest.service.muc.notices import CONFIGURED, MEMBERS_ONLY, NOW_ANONYMOUS, NOW_NON_ANONYMOUS, destroyed
 from xmpp_rest.service.muc.room import Room
 from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import Subscriptions

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.forms import FORM, field
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC, PING, REGISTER, RSM, VERSION
@@ -46,28 +45,17 @@ class Disco:
     def service_items(self, iq: Element, asker: JID, name: str) -> Element:
         """The public rooms, paged by result set management (XEP-0059)."""
         _refuse_node(iq)
-        answer, names = child(f"{_ITEMS}query"), self._rooms.names()
+        names = self._rooms.names()
         after = iq[0].findtext(f"{{{RSM}}}set/{{{RSM}}}after", "")
         first = bisect_right(names, after.partition("@")[0]) if after else 0
-        shown: list[str] = []
-        for at in names[first:]:
-            if len(shown) == PAGE:
+        items: list[Element] = []
+        for room in self._rooms.each(names[first:]):
+            if room.on("public") or room.is_present(asker.bare):
+                items.append(_item(room))
+            if len(items) == PAGE:
                 break
-            if (item := self._item(at, asker)) is not None:
-                answer.append(item)
-                shown.append(item.get("jid", ""))
-        if after or len(shown) == PAGE:
-            answer.append(_page(shown))
-        return answer
-
-    def _item(self, name: str, asker: JID) -> Element | None:
-        try:
-            with self._rooms.held(name) as room:
-                if not room.on("public") and not room.is_present(asker.bare):
-                    return None
-                return child(f"{_ITEMS}item", jid=str(room.jid), name=f"{room.options['title'] or name} ({len(room.occupants)})")
-        except GatewayError:  # destroyed in the meantime
-            return None
+        pages = [_page([item.attrib["jid"] for item in items])] if after or len(items) == PAGE else []
+        return make(f"{_ITEMS}query", *items, *pages)
 
     def room_info(self, iq: Element, asker: JID, name: str) -> Element:
         node = iq[0].get("node", "")
@@ -82,11 +70,14 @@ class Disco:
     def room_items(self, iq: Element, asker: JID, name: str) -> Element:
         """The occupants, if the list is public or the asker is one of them (§6.5)."""
         _refuse_node(iq)
-        answer = child(f"{_ITEMS}query")
         with self._rooms.held(name) as room:
-            if room.on("public_list") or room.is_present(asker.bare):
-                answer.extend(child(f"{_ITEMS}item", jid=f"{room.jid}/{o.nick}", name=o.nick) for o in room.occupants.values())
-        return answer
+            shown = room.occupants.values() if room.on("public_list") or room.is_present(asker.bare) else ()
+            return make(f"{_ITEMS}query", *(child(f"{_ITEMS}item", jid=f"{room.jid}/{o.nick}", name=o.nick) for o in shown))
+
+
+def _item(room: Room) -> Element:
+    title = room.options["title"] or room.jid.local
+    return child(f"{_ITEMS}item", jid=str(room.jid), name=f"{title} ({len(room.occupants)})")
 
 
 def _info(name: str, features: tuple[str, ...], node: str = "", *forms: Element) -> Element:

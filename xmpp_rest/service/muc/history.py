@@ -14,9 +14,8 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.datetimes import parse_datetime, write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import DELAY, HINTS, MUC, STANZA_ID
-from xmpp_rest.protocol.stanza import child, new_id
+from xmpp_rest.protocol.stanza import child, copied, new_id
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchivedMessage, ArchiveFilter
-from xmpp_rest.service.muc.notices import copied
 from xmpp_rest.service.muc.room import Room
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ID
-from xmpp_rest.protocol.stanza import child, condition_of, new_id
+from xmpp_rest.protocol.stanza import child, condition_of, copied, new_id
 from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.invite import Invitations
 from xmpp_rest.service.muc.join import JoinHandler
-from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, RoomError, copied, said
+from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, RoomError, said
 from xmpp_rest.service.muc.options import read_option
 from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.room import Occupant, Room

@@ -85,9 +85,3 @@ def wrapped(room: JID, to: JID, node: str, stanza: Element) -> Element:
 def said(stanza: Element, room: JID) -> list[Element]:
     """The payload of a message or presence, without the elements that only the room may send."""
     return [element for element in stanza if element.tag not in _OURS and not is_forged(element, room)]
-
-
-def copied(stanza: Element, payload: Iterable[Element] | None = None, **attributes: str | None) -> Element:
-    """A copy of a stanza with these attributes replaced (named as for `make`), and with the same children or `payload`."""
-    own: dict[str, str | None] = {f"{name}_": value for name, value in stanza.attrib.items()}
-    return make(stanza.tag, *(stanza if payload is None else payload), **{**own, **attributes})

@@ -19,7 +19,8 @@ CONFIG = f"{MUC}#roomconfig"
 _BOOLEANS = {"1": "true", "0": "false"}
 # the field `whois` names who sees addresses, the option `anonymous` whether only moderators do
 _WHOIS = {"moderators": "true", "anyone": "false"}
-BY_VAR = {option.form.var: name for name, option in OPTIONS.items() if option.form}
+FORMS = {name: option.form for name, option in OPTIONS.items() if option.form}
+BY_VAR = {form.var: name for name, form in FORMS.items()}
 
 
 class OwnerQueries:
@@ -82,7 +83,7 @@ def _options(fields: dict[str, list[str]]) -> dict[str, str]:
 
 
 def _value(name: str, values: list[str]) -> str:
-    kind = _field_of(name).type
+    kind = FORMS[name].type
     if kind == "list-multi":
         return ",".join(values)
     text = "\n".join(values)
@@ -91,16 +92,9 @@ def _value(name: str, values: list[str]) -> str:
     return _BOOLEANS.get(text, text) if kind == "boolean" else text
 
 
-def _field_of(name: str) -> Form:
-    form = OPTIONS[name].form
-    if form is None:
-        raise KeyError(name)
-    return form
-
-
 def _form(room: Room) -> Element:
     title, hidden = child(f"{FORM}title", f"Configuration of {room.jid}"), field(CONFIG, type="hidden", var="FORM_TYPE")
-    fields = [_field(_field_of(name), _to_form(name, room.options[name])) for name in BY_VAR.values()]
+    fields = [_field(form, _to_form(name, room.options[name])) for name, form in FORMS.items()]
     return make(f"{FORM}x", title, hidden, *fields, type="form")
 
 
@@ -109,7 +103,7 @@ def _to_form(name: str, value: str) -> list[str]:
         return ["moderators" if value == "true" else "anyone"]
     if name == "presence_broadcast":
         return [role for role in value[1:-1].split(",") if role]
-    if _field_of(name).type == "boolean":
+    if FORMS[name].type == "boolean":
         return ["1" if value == "true" else "0"]
     return [value]
 

@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import PING
-from xmpp_rest.protocol.stanza import is_request, new_id, result
+from xmpp_rest.protocol.stanza import copied, is_request, new_id, result
 from xmpp_rest.service.muc.broadcast import Broadcaster
-from xmpp_rest.service.muc.notices import RoomError, copied
+from xmpp_rest.service.muc.notices import RoomError
 from xmpp_rest.service.muc.rooms import MucRooms
 
 MAX_OPEN = 1000  # queries without an answer; the oldest is dropped

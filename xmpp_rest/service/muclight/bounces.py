@@ -92,7 +92,9 @@ class Bounces:
                 return  # not the latest attempt; or it reached other resources
             sent.waiting[str(sender.bare)] = True
             if not resources:
-                self._delivered_otherwise(key, sent, str(sender.bare))
+                del sent.waiting[str(sender.bare)]
+                if not sent.waiting:
+                    self._forget(key)
         for to in resources or [str(sender.bare)]:
             self._send(_copy(sent.text, to, "groupchat" if resources else None))
 
@@ -104,11 +106,6 @@ class Bounces:
         if not resources:
             self._heard.pop(str(sender.bare), None)
         return list(resources)
-
-    def _delivered_otherwise(self, key: tuple[str, str], sent: RoomMessage, recipient: str) -> None:
-        del sent.waiting[recipient]
-        if not sent.waiting:
-            self._forget(key)
 
 
 def _copy(text: str, to: str, kind: str | None) -> Element:

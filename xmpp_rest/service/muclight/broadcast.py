@@ -16,7 +16,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CHAT_MARKERS, MUC_LIGHT, STANZA_ID, XML_LANG
-from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.protocol.stanza import child, copied, make, new_id
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.forged import is_forged
@@ -54,7 +54,7 @@ class MucLightBroadcaster:
                 identifier = self._archive_message(room, sent, sender)
                 sent.append(child(_STANZA_ID, by=str(room.jid), id=identifier))
             for user in room.affiliations:
-                self._send(make("message", *sent, **_attributes(sent), to_=str(user)))
+                self._send(copied(sent, to_=str(user)))
         return sent.attrib["id"]
 
     def notify_created(self, room: MucLightRoom, newcomers: Sequence[NewAffiliation], identifier: str) -> None:
@@ -69,22 +69,16 @@ class MucLightBroadcaster:
     ) -> None:
         """Tell new and leaving occupants only about themselves, and those who stay about all changes (XEP §5.4)."""
         with self._clock.frozen(self._clock.next()):
-            self._notify_affiliations(before, after, changes, identifier)
-
-    def _notify_affiliations(
-        self, before: MucLightRoom, after: MucLightRoom | None, changes: Sequence[NewAffiliation], identifier: str
-    ) -> None:
-        if after:
-            self._archive_change(after, changes, identifier)
-            whole = notices.affiliations(changes, after.version, before.version)
-            for user in after.affiliations:
-                if user in before.affiliations:
+            if after:
+                self._archive_change(after, changes, identifier)
+                whole = notices.affiliations(changes, after.version, before.version)
+                for user in (user for user in after.affiliations if user in before.affiliations):
                     self._notify(after, user, whole, identifier)
-        for change in changes:
-            if change.affiliation == NONE:
-                self._notify(before, change.user, notices.affiliations([change]), identifier)
-            elif after and change.user not in before.affiliations:
-                self._notify(after, change.user, notices.affiliations([change], after.version), identifier)
+            for change in changes:
+                if change.affiliation == NONE:
+                    self._notify(before, change.user, notices.affiliations([change]), identifier)
+                elif after and change.user not in before.affiliations:
+                    self._notify(after, change.user, notices.affiliations([change], after.version), identifier)
 
     def notify_configuration(self, before: MucLightRoom, after: MucLightRoom, identifier: str) -> None:
         """Tell the occupants which fields of the configuration have changed."""
@@ -147,7 +141,3 @@ def _room_message(room: MucLightRoom, sender: JID, message: Element) -> Element:
 def _is_room_only(element: Element, room: JID) -> bool:
     """Whether an element is a change of the room (XEP §4), an id in its archive, or a delay stamp of the room."""
     return is_forged(element, room) or element.tag.startswith(f"{{{MUC_LIGHT}")
-
-
-def _attributes(stanza: Element) -> dict[str, str]:
-    return {f"{name}_": value for name, value in stanza.attrib.items()}
