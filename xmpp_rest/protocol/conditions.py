@@ -47,6 +47,15 @@ def stanza_error(condition: str, text: str = "", by: str = "") -> StanzaError:
     return StanzaError(DEFAULT_TYPE[condition], condition, text, by)
 
 
+class StanzaRefused(Exception):
+    """The stanza error with which a request is refused. `kind`: its type, if not the usual one of the condition."""
+
+    def __init__(self, condition: str, text: str = "", kind: str = "") -> None:
+        usual = stanza_error(condition, text)
+        self.error = usual._replace(type=kind) if kind else usual
+        super().__init__(f"{condition}: {text}")
+
+
 _FROM_HTTP = {  # COMPAT mod_rest 2024: the condition that the sender of a stanza gets for a webhook's status
     400: ("modify", "bad-request"),
     401: ("auth", "not-authorized"),

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Unhandled
-from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.conditions import StanzaError, StanzaRefused
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import BLOCKING
 from xmpp_rest.protocol.stanza import child, is_request, make, new_id, refusal, result
@@ -22,14 +22,6 @@ BLOCKLIST, BLOCK, UNBLOCK, ITEM = (f"{{{BLOCKING}}}{name}" for name in ("blockli
 
 Push = Callable[[JID, Element], None]
 """(account, iq of type set): tell the account's open streams what was blocked or unblocked (XEP-0191 §3.3, §3.4)."""
-
-
-class _Refused(Exception):
-    """The request cannot be fulfilled."""
-
-    def __init__(self, error: StanzaError) -> None:
-        self.error = error
-        super().__init__(error.text)
 
 
 class BlockingQueries:
@@ -56,7 +48,7 @@ class BlockingQueries:
             return NOT_MINE
         try:
             return result(stanza, answer(to, stanza[0]))
-        except _Refused as e:
+        except StanzaRefused as e:
             return refusal(stanza, e.error)
         except GatewayError as e:
             return refusal(stanza, StanzaError(e.row.type, e.row.condition, e.text))
@@ -67,7 +59,7 @@ class BlockingQueries:
     def _block(self, owner: JID, element: Element) -> None:
         jids = _read_addresses(element)
         if not jids:
-            raise _Refused(stanza_error("bad-request", "a block has at least one item (XEP-0191 §3.3)"))
+            raise StanzaRefused("bad-request", "a block has at least one item (XEP-0191 §3.3)")
         change = self._lists.block(owner, jids)
         self._push_change(owner, BLOCK, jids)
         self._hide(owner, change)
@@ -112,16 +104,16 @@ class BlockingQueries:
 
 
 def _read_addresses(element: Element) -> list[JID]:
-    """The addresses in a block or unblock, each once. Raises _Refused."""
+    """The addresses in a block or unblock, each once. Raises StanzaRefused."""
     jids: dict[JID, None] = {}
     for item in element.findall(ITEM):
         text = item.get("jid", "")
         try:
             jid = parse_jid(text)
         except InvalidJID as e:
-            raise _Refused(stanza_error("jid-malformed", f"an item's jid is not an address: {e}")) from e
+            raise StanzaRefused("jid-malformed", f"an item's jid is not an address: {e}") from e
         if not can_be_kept(jid):
-            raise _Refused(stanza_error("jid-malformed", f"{text} cannot be blocked: the storage uses that word for something else"))
+            raise StanzaRefused("jid-malformed", f"{text} cannot be blocked: the storage uses that word for something else")
         jids[jid] = None
     return list(jids)
 

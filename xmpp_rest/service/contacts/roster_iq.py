@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Unhandled
-from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.conditions import StanzaError, StanzaRefused
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import ROSTER
 from xmpp_rest.protocol.stanza import is_request, make, refusal, result
@@ -17,14 +17,6 @@ QUERY, ITEM, GROUP = (f"{{{ROSTER}}}{name}" for name in ("query", "item", "group
 MAX_TEXT = 1023  # bytes of a name or group
 MAX_GROUPS = 100
 _RESERVED = frozenset(("__array", "__hash"))  # reserved by the storage
-
-
-class RosterRefused(Exception):
-    """A roster set is refused (RFC 6121 §2.3.3)."""
-
-    def __init__(self, condition: str, text: str) -> None:
-        self.error = stanza_error(condition, text)
-        super().__init__(text)
 
 
 class RosterQueries:
@@ -41,7 +33,7 @@ class RosterQueries:
             return result(stanza, self._get(stanza[0], to))
         try:
             self._set(stanza[0], to)
-        except RosterRefused as e:
+        except StanzaRefused as e:
             return refusal(stanza, e.error)
         except GatewayError as e:
             return refusal(stanza, StanzaError(e.row.type, e.row.condition, e.text))
@@ -55,15 +47,15 @@ class RosterQueries:
 
     def _set(self, query: Element, owner: JID) -> None:
         if len(query) != 1 or query[0].tag != ITEM:
-            raise RosterRefused("bad-request", "a roster set has exactly one item (RFC 6121 §2.1.5)")
+            raise StanzaRefused("bad-request", "a roster set has exactly one item (RFC 6121 §2.1.5)")
         item = query[0]
         try:
             jid = parse_jid(item.get("jid", ""))
         except InvalidJID as e:
-            raise RosterRefused("jid-malformed", str(e)) from e
+            raise StanzaRefused("jid-malformed", str(e)) from e
         if item.get("subscription") == "remove":
             if not self._contacts.remove(owner, jid):
-                raise RosterRefused("item-not-found", f"{jid} is not in the roster")
+                raise StanzaRefused("item-not-found", f"{jid} is not in the roster")
             return
         self._contacts.add(owner, jid, _checked_text(item.get("name", "")), _groups(item))
 
@@ -71,13 +63,13 @@ class RosterQueries:
 def _groups(item: Element) -> tuple[str, ...]:
     groups = [_checked_text(group.text or "") for group in item.iterfind(GROUP)]
     if len(set(groups)) != len(groups):
-        raise RosterRefused("bad-request", "a group is listed twice")
+        raise StanzaRefused("bad-request", "a group is listed twice")
     if "" in groups or len(groups) > MAX_GROUPS or _RESERVED & set(groups):
-        raise RosterRefused("not-acceptable", f"a group has a name, and a contact is in at most {MAX_GROUPS} groups")
+        raise StanzaRefused("not-acceptable", f"a group has a name, and a contact is in at most {MAX_GROUPS} groups")
     return tuple(groups)
 
 
 def _checked_text(text: str) -> str:
     if len(text.encode()) > MAX_TEXT:
-        raise RosterRefused("not-acceptable", f"names end at {MAX_TEXT} bytes")
+        raise StanzaRefused("not-acceptable", f"names end at {MAX_TEXT} bytes")
     return text

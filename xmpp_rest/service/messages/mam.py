@@ -9,17 +9,16 @@ from xml.etree.ElementTree import Element
 from drivers import BadValue, ItemNotFound
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Unhandled
-from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.conditions import StanzaRefused, stanza_error
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DELAY, FORWARD, MAM, RSM
 from xmpp_rest.protocol.stanza import child, is_request, make, refusal, result
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchivedMessage, Page
-from xmpp_rest.service.messages.mam_query import BadQuery, MamQuery, form, read_query
+from xmpp_rest.service.messages.mam_query import MamQuery, form, read_query
 
 FEATURES = (MAM, f"{MAM}#extended")  # of every account, for disco#info
 MAX_PAGE = 250  # results of one query
-_ACTIONS = {("get", f"{{{MAM}}}query"): "form", ("set", f"{{{MAM}}}query"): "query", ("get", f"{{{MAM}}}metadata"): "metadata"}
 
 
 class MamRequest(NamedTuple):
@@ -43,21 +42,25 @@ class ArchiveQueries:
         self._archive = archive
         self._send = send
         self._may_ask = may_ask
-        self._answers: dict[str, Callable[[MamRequest], Element]] = {"form": self._form, "query": self._query, "metadata": self._metadata}
+        self._answers: dict[tuple[str, str], Callable[[MamRequest], Element]] = {
+            ("get", f"{{{MAM}}}query"): self._form,
+            ("set", f"{{{MAM}}}query"): self._query,
+            ("get", f"{{{MAM}}}metadata"): self._metadata,
+        }
 
     def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
         """Answer a query to an archive's owner; NOT_MINE for other stanzas."""
         if not is_request(stanza) or not to.local or to.resource or len(stanza) != 1:
             return NOT_MINE
-        action = _ACTIONS.get((stanza.get("type", ""), stanza[0].tag))
-        if action is None:
+        answer = self._answers.get((stanza.get("type", ""), stanza[0].tag))
+        if answer is None:
             return NOT_MINE
         if not self._may_ask(sender, to):  # XEP-0313 §9
             return refusal(stanza, stanza_error("forbidden", "an archive answers its owner only"))
         try:
-            return self._answers[action](MamRequest(stanza, sender, to))
-        except BadQuery as e:
-            return refusal(stanza, stanza_error(e.condition, str(e)))
+            return answer(MamRequest(stanza, sender, to))
+        except StanzaRefused as e:
+            return refusal(stanza, e.error)
         except (ItemNotFound, BadValue):  # an impossible id is an unknown one
             return refusal(stanza, stanza_error("item-not-found", "there is no item of this id in the archive"))
 

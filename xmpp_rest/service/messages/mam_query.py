@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.datetimes import parse_datetime
 from xmpp_rest.protocol.forms import FORM, field
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
@@ -16,14 +17,6 @@ from xmpp_rest.service.messages.archive import ArchiveFilter
 
 DEFAULT_PAGE = 50
 _RSM = f"{{{RSM}}}"
-
-
-class BadQuery(Exception):
-    """The query cannot be answered; `condition` is that of the stanza error."""
-
-    def __init__(self, condition: str, text: str) -> None:
-        self.condition = condition
-        super().__init__(text)
 
 
 class MamQuery(NamedTuple):
@@ -63,9 +56,9 @@ def form() -> Element:
 
 
 def read_query(query: Element, most: int) -> MamQuery:
-    """The query in the child of an iq, for a page of at most `most` items. Raises BadQuery."""
+    """The query in the child of an iq, for a page of at most `most` items. Raises StanzaRefused."""
     if query.get("node"):
-        raise BadQuery("item-not-found", "this archive has no nodes")
+        raise StanzaRefused("item-not-found", "this archive has no nodes")
     wanted = _wanted(query.find(f"{FORM}x"))
     page = query.find(f"{_RSM}set")
     limit, paging = _page(page) if page is not None else (DEFAULT_PAGE, {})
@@ -88,7 +81,7 @@ def _wanted(fields: Element | None) -> dict[str, Any]:
         if name == "FORM_TYPE":
             continue
         if name not in FIELDS:
-            raise BadQuery("feature-not-implemented", f"there is no field {name!r}; there are {', '.join(FIELDS)}")
+            raise StanzaRefused("feature-not-implemented", f"there is no field {name!r}; there are {', '.join(FIELDS)}")
         values = [value.text or "" for value in given.findall(f"{FORM}value")]
         if not values:  # an empty field sets no condition; the shortcuts of /rest leave them empty (json-mapping §5)
             continue
@@ -96,17 +89,17 @@ def _wanted(fields: Element | None) -> dict[str, Any]:
         try:
             wanted[becomes] = read(values)
         except InvalidJID as e:
-            raise BadQuery("jid-malformed", f"{name}: {e}") from e
+            raise StanzaRefused("jid-malformed", f"{name}: {e}") from e
         except ValueError as e:
-            raise BadQuery("bad-request", f"{name}: {e}") from e
+            raise StanzaRefused("bad-request", f"{name}: {e}") from e
     return wanted
 
 
 def _page(page: Element) -> tuple[int, dict[str, str]]:
     """The number of items, and `before` and `after` if they are given."""
     if page.find(f"{_RSM}index") is not None:  # XEP-0059 §2.6 allows to refuse this
-        raise BadQuery("feature-not-implemented", "pages are not found by number; use before or after")
+        raise StanzaRefused("feature-not-implemented", "pages are not found by number; use before or after")
     most = page.findtext(f"{_RSM}max", str(DEFAULT_PAGE)).strip()
     if not re.fullmatch(r"[0-9]{1,18}", most, re.ASCII):
-        raise BadQuery("bad-request", "max: write a whole number from 0")
+        raise StanzaRefused("bad-request", "max: write a whole number from 0")
     return int(most), {name: page.findtext(f"{_RSM}{name}", "") for name in ("before", "after") if page.find(f"{_RSM}{name}") is not None}

@@ -53,13 +53,10 @@ class Broadcaster:
             if other is not who and room.shows(who.role):
                 self._deliver_to_session(room, self.presence(room, who, other.role, session, change), session)
         for session in list(who.sessions):
-            self._deliver_to_session(room, self.presence(room, who, who.role, session, change, own=True, id_=id_), session)
+            self.notify_session(room, who, session, change, id_)
         if room.shows(who.role):
-            self._notify_presence(room, who, change)
-
-    def _notify_presence(self, room: Room, who: Occupant, change: OccupantChange) -> None:
-        shown = self.presence(room, who, "none", None, change)
-        self.notify_subscribers(room, ("participants", "presence") if change.leaving or change.entering else ("presence",), shown)
+            nodes = ("participants", "presence") if change.leaving or change.entering else ("presence",)
+            self.notify_subscribers(room, nodes, self.presence(room, who, "none", None, change))
 
     def notify_session(self, room: Room, who: Occupant, session: JID, change: OccupantChange = NO_CHANGE, id_: str = "") -> None:
         """Send the occupant's presence to one of its own clients."""
@@ -77,14 +74,9 @@ class Broadcaster:
         """The presence of an occupant as an occupant of the role `seen_by` sees it."""
         affiliation = change.affiliation or room.affiliation(who.bare)
         jid = to if own else next(reversed(who.sessions), who.bare)
-        item = OccupantItem(
-            affiliation,
-            "none" if change.leaving and not change.nick else who.role,
-            jid if own or room.sees_addresses(seen_by) else None,
-            change.nick,
-            change.reason,
-            change.actor,
-        )
+        role = "none" if change.leaving and not change.nick else who.role
+        shown = jid if own or room.sees_addresses(seen_by) else None
+        item = OccupantItem(affiliation, role, shown, change.nick, change.reason, change.actor)
         if change.leaving and change.destroy is not None:
             item = OccupantItem("none", "none")
         codes = (*change.codes, *(self._self_codes(room, change) if own else ()))
@@ -119,9 +111,8 @@ class Broadcaster:
 
     def notify_destroyed(self, room: Room, destroy: Element) -> None:
         """Tell the subscribers that the room has been destroyed."""
-        presence = make(
-            "presence", user_x(OccupantItem("none", "none"), (), destroy), from_=str(room.jid), type_="unavailable", id_=new_id()
-        )
+        x = user_x(OccupantItem("none", "none"), (), destroy)
+        presence = make("presence", x, from_=str(room.jid), type_="unavailable", id_=new_id())
         self.notify_subscribers(room, ("system", "config", "presence", "participants", "messages"), presence)
 
     def broadcast_status(self, room: Room, codes: Iterable[str], node: str = "config") -> None:
@@ -141,8 +132,7 @@ class Broadcaster:
     # -- sending
 
     def _deliver_to_session(self, room: Room, stanza: Element, session: JID) -> None:
-        refusal = self.deliver(stanza)
-        if refusal is not None and session.resource:
+        if self.deliver(stanza) is not None and session.resource:
             room.stale_sessions[session] = None
 
     def deliver(self, stanza: Element) -> Element | None:

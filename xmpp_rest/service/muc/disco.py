@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.forms import FORM, field
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, LAST, MAM, MUC, PING, REGISTER, RSM, VERSION
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.muc.nicks import Nicks
-from xmpp_rest.service.muc.notices import MUCSUB, RoomError
+from xmpp_rest.service.muc.notices import MUCSUB
 from xmpp_rest.service.muc.room import Room
 from xmpp_rest.service.muc.rooms import MucRooms
 
@@ -32,7 +33,7 @@ _FEATURES = {
 
 
 class Disco:
-    """Answers disco#info and disco#items. Raises RoomError, GatewayError, StorageError."""
+    """Answers disco#info and disco#items. Raises StanzaRefused, GatewayError, StorageError."""
 
     def __init__(self, rooms: MucRooms, nicks: Nicks) -> None:
         self._rooms = rooms
@@ -105,7 +106,7 @@ def _details(room: Room, history: int) -> Element:
 
 def _refuse_node(iq: Element) -> None:
     if iq[0].get("node"):  # XEP-0030 §3.2
-        raise RoomError("item-not-found", "there is no such node")
+        raise StanzaRefused("item-not-found", "there is no such node")
 
 
 def _page(addresses: list[str]) -> Element:

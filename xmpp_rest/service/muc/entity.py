@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import NOT_MINE, Handler, Unhandled
-from xmpp_rest.protocol.conditions import StanzaError, stanza_error
+from xmpp_rest.protocol.conditions import StanzaError, StanzaRefused, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import DISCO_INFO, DISCO_ITEMS, REGISTER
 from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal, result
@@ -16,13 +16,13 @@ from xmpp_rest.service.muc.disco import Disco
 from xmpp_rest.service.muc.join import JoinHandler
 from xmpp_rest.service.muc.messages import MessageHandler
 from xmpp_rest.service.muc.nicks import Nicks
-from xmpp_rest.service.muc.notices import ADMIN, MUCSUB, OWNER, RoomError
+from xmpp_rest.service.muc.notices import ADMIN, MUCSUB, OWNER
 from xmpp_rest.service.muc.owner import OwnerQueries
 from xmpp_rest.service.muc.relay import IqRelay
 from xmpp_rest.service.muc.subscribe import Subscriptions
 
 Answer = Callable[[Element, JID, str], Element | None]
-"""(iq, asker's full address, room's localpart) → the child of the result. Raises RoomError, GatewayError."""
+"""(iq, asker's full address, room's localpart) → the child of the result. Raises StanzaRefused, GatewayError."""
 _SUB = f"{{{MUCSUB}}}"
 
 
@@ -70,7 +70,7 @@ class MucEntity:
             return refusal(stanza, stanza_error("item-not-found")) if is_request(stanza) else None
         try:
             return self._dispatch(stanza, sender, to)
-        except RoomError as e:
+        except StanzaRefused as e:
             error = e.error
         except GatewayError as e:
             error = StanzaError(e.row.type, e.row.condition, e.text)
@@ -82,7 +82,7 @@ class MucEntity:
         if not to.local:
             if stanza.tag == "presence" or not may_be_refused(stanza):
                 return None
-            raise RoomError("service-unavailable", "write to a room: room@service")
+            raise StanzaRefused("service-unavailable", "write to a room: room@service")
         (self._join_handler.presence if stanza.tag == "presence" else self._message_handler.message)(stanza, sender, to)
         return None
 
@@ -92,7 +92,7 @@ class MucEntity:
         if is_answer(iq):
             return None
         if len(iq) != 1 or not is_request(iq):  # RFC 6120 §8.2.3
-            raise RoomError("bad-request", "an iq of type get or set has exactly one child")
+            raise StanzaRefused("bad-request", "an iq of type get or set has exactly one child")
         answer = (self._of_room if to.local else self._of_service).get((iq.get("type", ""), iq[0].tag))
         if answer is not None:
             return result(iq, answer(iq, sender, to.local))
@@ -102,5 +102,5 @@ class MucEntity:
         if taken is None:
             raise GatewayError("room-unknown")
         if isinstance(taken, Unhandled):
-            raise RoomError("feature-not-implemented", "a room does not know this query")
+            raise StanzaRefused("feature-not-implemented", "a room does not know this query")
         return taken

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.muc.broadcast import Broadcaster
-from xmpp_rest.service.muc.notices import USER, RoomError, direct_invitation
+from xmpp_rest.service.muc.notices import USER, direct_invitation
 from xmpp_rest.service.muc.room import MAX_ENTRIES, Affiliation, Room
 from xmpp_rest.service.muc.rooms import MucRooms
 
@@ -22,7 +23,7 @@ class Invitations:
         self._broadcaster = broadcaster
 
     def handle(self, room: Room, stanza: Element, sender: JID) -> bool:
-        """Forward invitations, or a decline; False for any other message. Raises RoomError."""
+        """Forward invitations, or a decline; False for any other message. Raises StanzaRefused."""
         x = stanza.find(f"{USER}x")
         if x is None:
             return False
@@ -36,11 +37,11 @@ class Invitations:
     def _invite(self, room: Room, invites: list[Element], sender: JID) -> None:
         occupant = room.occupant(sender)
         if occupant is None:
-            raise RoomError("not-acceptable", "only occupants may invite others")
+            raise StanzaRefused("not-acceptable", "only occupants may invite others")
         if not room.is_admin(sender) and (not room.on("allow_user_invites") or occupant.role == "visitor"):
-            raise RoomError("forbidden", "you may not invite others into this room")
+            raise StanzaRefused("forbidden", "you may not invite others into this room")
         if len(invites) > MAX_INVITED:
-            raise RoomError("policy-violation", f"{MAX_INVITED} people may be invited at once")
+            raise StanzaRefused("policy-violation", f"{MAX_INVITED} people may be invited at once")
         for to, invite in [(_address(invite), invite) for invite in invites]:
             self._admit(room, to.bare, sender)
             source = str(sender) if not room.on("anonymous") else f"{room.jid}/{occupant.nick}"
@@ -51,9 +52,9 @@ class Invitations:
         if not room.on("members_only") or room.affiliation(user) != "none":
             return
         if not room.is_admin(sender):
-            raise RoomError("forbidden", "only admins may invite into a room for members")
+            raise StanzaRefused("forbidden", "only admins may invite into a room for members")
         if len(room.affiliations) >= MAX_ENTRIES:
-            raise RoomError("resource-constraint", "the room has too many affiliations")
+            raise StanzaRefused("resource-constraint", "the room has too many affiliations")
         room.affiliations[user] = Affiliation("member")
         self._rooms.save(room)
 
@@ -62,7 +63,7 @@ class Invitations:
         nick = to.resource if to.bare == room.jid else ""
         inviters = room.occupants[nick].sessions if nick in room.occupants else [s for s, o in room.sessions() if o.bare == to.bare]
         if not inviters:
-            raise RoomError("item-not-found", "the inviter is not in the room")
+            raise StanzaRefused("item-not-found", "the inviter is not in the room")
         for session in list(inviters):
             reason = child(f"{USER}reason", decline.findtext(f"{USER}reason", ""))
             x = make(f"{USER}x", make(f"{USER}decline", reason, from_=str(sender.bare)))
@@ -73,7 +74,7 @@ def _address(element: Element) -> JID:
     try:
         return parse_jid(element.get("to", ""))
     except InvalidJID as e:
-        raise RoomError("jid-malformed", f"whom? {e}") from e
+        raise StanzaRefused("jid-malformed", f"whom? {e}") from e
 
 
 def _invitation(room: Room, to: JID, invite: Element, source: str) -> Element:

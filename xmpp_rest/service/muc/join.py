@@ -6,13 +6,14 @@ import threading
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import make, new_id
 from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.history import read_limits, shown
 from xmpp_rest.service.muc.nicks import Nicks, prepared
-from xmpp_rest.service.muc.notices import CREATED, FAILED, KICKED, NICK_CHANGED, RENAMED, SELF, OccupantItem, RoomError, user_x
+from xmpp_rest.service.muc.notices import CREATED, FAILED, KICKED, NICK_CHANGED, RENAMED, SELF, OccupantItem, user_x
 from xmpp_rest.service.muc.room import Affiliation, Occupant, Room
 from xmpp_rest.service.muc.rooms import MucRooms
 
@@ -22,7 +23,7 @@ MAX_ROOMS_OF_USER = 100  # each client counted
 
 
 class JoinHandler:
-    """Handles presence sent to rooms. Raises RoomError, GatewayError, StorageError."""
+    """Handles presence sent to rooms. Raises StanzaRefused, GatewayError, StorageError."""
 
     def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, nicks: Nicks) -> None:
         self._rooms = rooms
@@ -44,7 +45,7 @@ class JoinHandler:
         if kind is not None:  # rooms have no subscriptions and probes
             return
         if not to.resource:
-            raise RoomError("jid-malformed", "enter a room under a nick: room@service/nick")
+            raise StanzaRefused("jid-malformed", "enter a room under a nick: room@service/nick")
         nick = prepared(to.resource, to.domain)
         codes = () if nick == to.resource else (NICK_CHANGED,)
         to = to._replace(resource=nick)
@@ -81,14 +82,11 @@ class JoinHandler:
             _set_presence(occupant, sender, stanza)
             self._broadcaster.broadcast_presence(room, occupant, id_=stanza.get("id", ""))
         elif occupant is None and entering is None:
-            self._send_not_in_room(room, sender, nick)
+            # the client believes to be in the room (XEP-0045 §15.6.2: 333, a technical problem)
+            x = user_x(OccupantItem("none", "none"), (SELF, KICKED, FAILED))
+            self._broadcaster.deliver(make("presence", x, from_=f"{room.jid}/{nick}", to_=str(sender), type_="unavailable", id_=new_id()))
         else:
             self._enter(room, stanza, sender, nick, codes)
-
-    def _send_not_in_room(self, room: Room, sender: JID, nick: str) -> None:
-        """Tell a client that believes to be in the room that it is not (XEP-0045 §15.6.2: 333, a technical problem)."""
-        x = user_x(OccupantItem("none", "none"), (SELF, KICKED, FAILED))
-        self._broadcaster.deliver(make("presence", x, from_=f"{room.jid}/{nick}", to_=str(sender), type_="unavailable", id_=new_id()))
 
     # -- entering
 
@@ -111,43 +109,43 @@ class JoinHandler:
         self._broadcaster.send_subject(room, sender)
 
     def _require_may_enter(self, room: Room, stanza: Element, sender: JID, nick: str) -> None:
-        """Raise RoomError unless the client may enter; checks in the order of XEP-0045 §7.2."""
+        """Raise StanzaRefused unless the client may enter; checks in the order of XEP-0045 §7.2."""
         affiliation = room.affiliation(sender)
         if affiliation == "outcast":
-            raise RoomError("forbidden", "you are banned from this room")
+            raise StanzaRefused("forbidden", "you are banned from this room")
         if room.on("members_only") and affiliation == "none":
-            raise RoomError("registration-required", "this room is for members only")
+            raise StanzaRefused("registration-required", "this room is for members only")
         self._require_free(room, sender, nick)
         admitted = affiliation in ("owner", "admin")
         if not admitted and sum(1 for _ in room.sessions()) >= int(room.options["max_users"]):
-            raise RoomError("service-unavailable", "the room is full", "wait")
+            raise StanzaRefused("service-unavailable", "the room is full", "wait")
         given = stanza.findtext(f"{_X}/{{{MUC}}}password", "")
         if room.on("password_protected") and affiliation != "owner" and given != room.options["password"]:
-            raise RoomError("not-authorized", "a password is needed, and this is not it")
+            raise StanzaRefused("not-authorized", "a password is needed, and this is not it")
         present = room.occupants.get(nick)
         if present and len(present.sessions) >= MAX_SESSIONS:
-            raise RoomError("resource-constraint", "too many clients share this nick")
+            raise StanzaRefused("resource-constraint", "too many clients share this nick")
         self._require_few_session_counts(sender.bare)
 
     def _require_free(self, room: Room | None, sender: JID, nick: str) -> None:
-        """Raise RoomError if another user has the nick, in this room or by registration."""
+        """Raise StanzaRefused if another user has the nick, in this room or by registration."""
         holders = (room.nick_holder(nick) if room else None, self._nicks.holder(nick))
         if any(holder is not None and holder != sender.bare for holder in holders):
-            raise RoomError("conflict", "another user has this nick")
+            raise StanzaRefused("conflict", "another user has this nick")
 
     def _require_few_session_counts(self, user: JID) -> None:
         if self._session_counts.get(user, 0) >= MAX_ROOMS_OF_USER:
-            raise RoomError("resource-constraint", f"a client is in at most {MAX_ROOMS_OF_USER} rooms at once")
+            raise StanzaRefused("resource-constraint", f"a client is in at most {MAX_ROOMS_OF_USER} rooms at once")
 
     # -- changing
 
     def _rename(self, room: Room, occupant: Occupant, sender: JID, stanza: Element, nick: str) -> None:
         """Change the nick of an occupant (XEP-0045 §7.6)."""
         if occupant.role == "visitor" and not room.on("allow_visitor_nickchange"):
-            raise RoomError("not-allowed", "visitors may not change their nick here")
+            raise StanzaRefused("not-allowed", "visitors may not change their nick here")
         self._require_free(room, sender, nick)
         if nick in room.occupants:
-            raise RoomError("conflict", "another client of yours has this nick")
+            raise StanzaRefused("conflict", "another client of yours has this nick")
         self._broadcaster.broadcast_presence(room, occupant, OccupantChange((RENAMED,), leaving=True, nick=nick))
         del room.occupants[occupant.nick]
         occupant.nick = nick

@@ -6,13 +6,14 @@ import logging
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import child, condition_of, copied, new_id
 from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.invite import Invitations
 from xmpp_rest.service.muc.join import JoinHandler
-from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, RoomError, said
+from xmpp_rest.service.muc.notices import FAILED, KICKED, USER, said
 from xmpp_rest.service.muc.options import read_option
 from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.room import Occupant, Room
@@ -31,7 +32,7 @@ _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"
 
 
 class MessageHandler:
-    """Handles messages sent to rooms. Raises RoomError, GatewayError, StorageError."""
+    """Handles messages sent to rooms. Raises StanzaRefused, GatewayError, StorageError."""
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class MessageHandler:
             self._subject(room, stanza, nick, role)
             return
         if not room.may_speak(role):
-            raise RoomError("forbidden", "visitors may not speak in this room")
+            raise StanzaRefused("forbidden", "visitors may not speak in this room")
         payload = said(stanza, room.jid)
         source = f"{room.jid}/{nick}"
         message = copied(stanza, payload, from_=source, to_=None, id_=stanza.get("id") or new_id())
@@ -90,16 +91,16 @@ class MessageHandler:
         self._broadcaster.broadcast(room, message, ("messages",))
 
     def _speaker(self, room: Room, sender: JID) -> tuple[str, str]:
-        """Nick and role of the sender: an occupant, or a subscriber, who need not be in the room. Raises RoomError for others."""
+        """Nick and role of the sender: an occupant, or a subscriber, who need not be in the room. Raises StanzaRefused for others."""
         if occupant := room.occupant(sender):
             return occupant.nick, occupant.role
         if subscriber := room.subscribers.get(sender.bare):
             return subscriber.nick, room.default_role(room.affiliation(sender))
-        raise RoomError("not-acceptable", "only occupants may speak in the room")
+        raise StanzaRefused("not-acceptable", "only occupants may speak in the room")
 
     def _subject(self, room: Room, stanza: Element, nick: str, role: str) -> None:
         if role != "moderator" and not (role == "participant" and room.on("allow_change_subj")):
-            raise RoomError("forbidden", "you may not change the subject")
+            raise StanzaRefused("forbidden", "you may not change the subject")
         before = dict(room.options), room.used, room.subject_at
         room.options |= {"subject": read_option("subject", stanza.findtext("subject", "")), "subject_author": nick}
         room.used = room.subject_at = self._rooms.clock()
@@ -117,14 +118,14 @@ class MessageHandler:
     def _private_message(self, room: Room, stanza: Element, sender: JID, nick: str) -> None:
         """Forward a private message (XEP-0045 §7.5)."""
         if stanza.get("type") == "groupchat":
-            raise RoomError("bad-request", "a message of type groupchat goes to the room itself")
+            raise StanzaRefused("bad-request", "a message of type groupchat goes to the room itself")
         occupant, other = room.occupant(sender), room.occupants.get(nick)
         if occupant is None:
-            raise RoomError("not-acceptable", "only occupants may send private messages")
+            raise StanzaRefused("not-acceptable", "only occupants may send private messages")
         if other is None:
-            raise RoomError("item-not-found", "no occupant has this nick")
+            raise StanzaRefused("item-not-found", "no occupant has this nick")
         if not may_send_privately(room, occupant, other):
-            raise RoomError("forbidden", "private messages are not allowed here")
+            raise StanzaRefused("forbidden", "private messages are not allowed here")
         payload = said(stanza, room.jid)
         for session in list(other.sessions):
             mark = child(f"{USER}x")
@@ -148,8 +149,8 @@ class MessageHandler:
         if self._invitations.handle(room, stanza, sender) or self._requests.handle(room, stanza, sender):
             return
         if room.occupant(sender) is None:
-            raise RoomError("not-acceptable", "only occupants may write to the room")
-        raise RoomError("bad-request", "a room takes messages of type groupchat, invitations and requests for voice")
+            raise StanzaRefused("not-acceptable", "only occupants may write to the room")
+        raise StanzaRefused("bad-request", "a room takes messages of type groupchat, invitations and requests for voice")
 
 
 def may_send_privately(room: Room, sender: Occupant, to: Occupant) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import make, new_id
 from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.join import JoinHandler
-from xmpp_rest.service.muc.notices import BANNED, KICKED, UNAFFILIATED, OccupantItem, RoomError, user_x
+from xmpp_rest.service.muc.notices import BANNED, KICKED, UNAFFILIATED, OccupantItem, user_x
 from xmpp_rest.service.muc.room import AFFILIATIONS, MAX_ENTRIES, Affiliation, Occupant, Room
 from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import Subscriptions
@@ -43,17 +44,17 @@ class Moderation:
     # -- roles
 
     def require_role(self, room: Room, actor: Occupant | None, change: RoleChange) -> None:
-        """Raise RoomError unless the actor may make this change."""
+        """Raise StanzaRefused unless the actor may make this change."""
         target = change.occupant
         if actor is None or actor.role != "moderator":
-            raise RoomError("forbidden", "only moderators may do this")
+            raise StanzaRefused("forbidden", "only moderators may do this")
         above = room.rank(target.bare) > room.rank(actor.bare)
         touches_moderator = "moderator" in (change.role, target.role) and change.role != target.role
         protected = room.is_admin(target.bare) and (above or change.role != "none" or room.affiliation(actor.bare) != "owner")
         if above or (protected and change.role != target.role):
-            raise RoomError("not-allowed", "this occupant has your rank, or a higher one")  # §8.2, §8.4, §9.7
+            raise StanzaRefused("not-allowed", "this occupant has your rank, or a higher one")  # §8.2, §8.4, §9.7
         if touches_moderator and not room.is_admin(actor.bare):
-            raise RoomError("not-allowed", "only admins make moderators, or unmake them")  # §9.6
+            raise StanzaRefused("not-allowed", "only admins make moderators, or unmake them")  # §9.6
 
     def set_role(self, room: Room, occupant: Occupant, role: str, reason: str = "", actor: str = "") -> None:
         """Change a role, and broadcast it."""
@@ -66,18 +67,18 @@ class Moderation:
     # -- affiliations
 
     def require_affiliations(self, room: Room, actor: JID, changes: list[AffiliationChange]) -> None:
-        """Raise RoomError unless the actor may make all of these changes."""
+        """Raise StanzaRefused unless the actor may make all of these changes."""
         if not room.is_admin(actor):
-            raise RoomError("forbidden", "only admins and owners may do this")
+            raise StanzaRefused("forbidden", "only admins and owners may do this")
         owner = room.affiliation(actor) == "owner"
         for user, affiliation, _ in changes:
             if user == actor.bare and affiliation == "outcast":
-                raise RoomError("conflict", "you cannot ban yourself")  # §9.1
+                raise StanzaRefused("conflict", "you cannot ban yourself")  # §9.1
             if not owner and (affiliation in ("admin", "owner") or room.rank(user) >= AFFILIATIONS.index("admin")):
-                raise RoomError("not-allowed", "only owners make admins and owners, or unmake them")
+                raise StanzaRefused("not-allowed", "only owners make admins and owners, or unmake them")
         after = {user: a.word for user, a in room.affiliations.items()} | {c.user: c.affiliation for c in changes}
         if room.owners and "owner" not in after.values():
-            raise RoomError("conflict", "a room keeps at least one owner")  # §10.5
+            raise StanzaRefused("conflict", "a room keeps at least one owner")  # §10.5
 
     def affiliate(self, room: Room, changes: list[AffiliationChange], actor: str = "") -> None:
         """Make the changes, save and broadcast them. Raises GatewayError: room-crowded."""

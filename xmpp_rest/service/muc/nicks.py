@@ -7,11 +7,11 @@ from xml.etree.ElementTree import Element
 
 from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.forms import FORM, field
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.namespaces import REGISTER
 from xmpp_rest.protocol.stanza import child, make
-from xmpp_rest.service.muc.notices import RoomError
 
 STORE = "muc_registered"  # of the service itself
 MAX_NICKS = 10_000
@@ -73,7 +73,7 @@ class Nicks:
         return make(f"{_QUERY}query", *registered, instructions, child(f"{_QUERY}nick", nick), form)
 
     def submit(self, iq: Element, asker: JID) -> None:
-        """Reserve or release a nick as the form says (XEP-0077 §3.1.1, §3.2). Raises RoomError."""
+        """Reserve or release a nick as the form says (XEP-0077 §3.1.1, §3.2). Raises StanzaRefused."""
         query = iq[0]
         if query.find(f"{_QUERY}remove") is not None:
             self.release(asker.bare)
@@ -83,7 +83,7 @@ class Nicks:
         try:
             self.reserve(nick, asker.bare)
         except GatewayError as e:
-            raise RoomError("conflict" if e.name == "nick-taken" else "not-acceptable", e.text) from e
+            raise StanzaRefused("conflict" if e.name == "nick-taken" else "not-acceptable", e.text) from e
 
 
 def prepared(nick: str, domain: str) -> str:

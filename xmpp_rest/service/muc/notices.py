@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CONFERENCE, HINTS, MUC, OCCUPANT_ID
 from xmpp_rest.protocol.stanza import child, make, new_id
@@ -26,15 +25,6 @@ SELF, NON_ANONYMOUS, CREATED, NICK_CHANGED = "110", "100", "201", "210"
 BANNED, RENAMED, KICKED, UNAFFILIATED, MEMBERS_ONLY, SHUTDOWN, FAILED = "301", "303", "307", "321", "322", "332", "333"
 _OURS = frozenset((f"{{{MUC}}}x", f"{USER}x", f"{{{OCCUPANT_ID}}}occupant-id"))
 CONFIGURED, NOW_NON_ANONYMOUS, NOW_ANONYMOUS = "104", "172", "173"
-
-
-class RoomError(Exception):
-    """The stanza error with which a room answers."""
-
-    def __init__(self, condition: str, text: str = "", kind: str = "") -> None:
-        usual = stanza_error(condition, text)
-        self.error: StanzaError = usual._replace(type=kind) if kind else usual
-        super().__init__(f"{condition}: {text}")
 
 
 class OccupantItem(NamedTuple):

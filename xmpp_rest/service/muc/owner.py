@@ -5,12 +5,13 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.forms import FORM, field, read_form
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.muc.configure import Configuration
-from xmpp_rest.service.muc.notices import OWNER, RoomError
+from xmpp_rest.service.muc.notices import OWNER
 from xmpp_rest.service.muc.options import OPTIONS, Form, read_option
 from xmpp_rest.service.muc.room import Room
 from xmpp_rest.service.muc.rooms import MucRooms
@@ -24,7 +25,7 @@ BY_VAR = {form.var: name for name, form in FORMS.items()}
 
 
 class OwnerQueries:
-    """Answers `<query xmlns='…muc#owner'/>`. Raises RoomError, GatewayError, StorageError."""
+    """Answers `<query xmlns='…muc#owner'/>`. Raises StanzaRefused, GatewayError, StorageError."""
 
     def __init__(self, rooms: MucRooms, configuration: Configuration) -> None:
         self._rooms = rooms
@@ -45,7 +46,7 @@ class OwnerQueries:
                 reason, password = (destroy.findtext(f"{OWNER}{part}", "") for part in ("reason", "password"))
                 self._configuration.destroy(room, reason, destroy.get("jid", ""), password)
             elif form is None:
-                raise RoomError("bad-request", "send a form of type submit or cancel, or <destroy/>")
+                raise StanzaRefused("bad-request", "send a form of type submit or cancel, or <destroy/>")
             else:
                 self._form(room, form)
 
@@ -55,21 +56,21 @@ class OwnerQueries:
                 self._configuration.destroy(room)
             return
         if form.get("type") != "submit":
-            raise RoomError("bad-request", "send a form of type submit or cancel")
+            raise StanzaRefused("bad-request", "send a form of type submit or cancel")
         options = _options(read_form(form))
         after = room.options | options
         if after["password_protected"] == "true" and not after["password"]:  # noqa: S105
-            raise RoomError("not-acceptable", "a room that asks for a password needs one")
+            raise StanzaRefused("not-acceptable", "a room that asks for a password needs one")
         self._configuration.change(room, options)
 
 
 def _require_owner(room: Room, asker: JID) -> None:
     if room.affiliation(asker) != "owner":
-        raise RoomError("forbidden", "only owners may do this")
+        raise StanzaRefused("forbidden", "only owners may do this")
 
 
 def _options(fields: dict[str, list[str]]) -> dict[str, str]:
-    """The options that a submitted form sets; unknown variables are ignored. Raises RoomError."""
+    """The options that a submitted form sets; unknown variables are ignored. Raises StanzaRefused."""
     options = {}
     for var, values in fields.items():
         name = BY_VAR.get(var)
@@ -78,7 +79,7 @@ def _options(fields: dict[str, list[str]]) -> dict[str, str]:
         try:
             options[name] = read_option(name, _value(name, values))
         except GatewayError as e:
-            raise RoomError("not-acceptable", f"{var}: {e.text}") from e
+            raise StanzaRefused("not-acceptable", f"{var}: {e.text}") from e
     return options
 
 

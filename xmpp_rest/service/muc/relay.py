@@ -7,11 +7,11 @@ from collections import OrderedDict
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import copied, is_request, new_id, result
 from xmpp_rest.service.muc.broadcast import Broadcaster
-from xmpp_rest.service.muc.notices import RoomError
 from xmpp_rest.service.muc.rooms import MucRooms
 
 MAX_OPEN = 1000  # queries without an answer; the oldest is dropped
@@ -27,7 +27,7 @@ class RelayedQuery(NamedTuple):
 
 
 class IqRelay:
-    """Forwards iqs between occupants. Raises RoomError, GatewayError."""
+    """Forwards iqs between occupants. Raises StanzaRefused, GatewayError."""
 
     def __init__(self, rooms: MucRooms, broadcaster: Broadcaster) -> None:
         self._rooms = rooms
@@ -43,13 +43,13 @@ class IqRelay:
         with self._rooms.held(to.local) as room:
             occupant, other = room.occupant(sender), room.occupants.get(to.resource)
             if occupant is None:
-                raise RoomError("not-acceptable", "only occupants may query others")  # XEP-0410 §3
+                raise StanzaRefused("not-acceptable", "only occupants may query others")  # XEP-0410 §3
             if other is None:
-                raise RoomError("item-not-found", "no occupant has this nick")
+                raise StanzaRefused("item-not-found", "no occupant has this nick")
             if other is occupant and iq.find(f"{{{PING}}}ping") is not None:
                 return result(iq)
             if not room.on("allow_query_users") and occupant.role != "moderator":
-                raise RoomError("not-allowed", "occupants may not query each other here")
+                raise StanzaRefused("not-allowed", "occupants may not query each other here")
             session = next(reversed(other.sessions))
             target = session.bare if len(iq) and iq[0].tag in _TO_ACCOUNT else session
             source = f"{room.jid}/{occupant.nick}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.forms import FORM, field, read_form
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.muc.broadcast import Broadcaster
 from xmpp_rest.service.muc.moderation import Moderation
-from xmpp_rest.service.muc.notices import RoomError
 from xmpp_rest.service.muc.room import Occupant, Room
 from xmpp_rest.service.muc.rooms import MucRooms
 
@@ -30,14 +30,14 @@ class VoiceRequests:
         self._asked: OrderedDict[tuple[JID, JID], float] = OrderedDict()
 
     def handle(self, room: Room, stanza: Element, sender: JID) -> bool:
-        """Forward a request, or apply a moderator's decision; False for any other message. Raises RoomError."""
+        """Forward a request, or apply a moderator's decision; False for any other message. Raises StanzaRefused."""
         form = stanza.find(f"{FORM}x")
         fields = read_form(form) if form is not None else {}
         if fields.get("FORM_TYPE") != [REQUEST]:
             return False
         occupant = room.occupant(sender)
         if occupant is None:
-            raise RoomError("not-acceptable", "only occupants may ask for voice")
+            raise StanzaRefused("not-acceptable", "only occupants may ask for voice")
         if "muc#request_allow" in fields:
             self._decide(room, occupant, fields)
         else:
@@ -46,12 +46,12 @@ class VoiceRequests:
 
     def _ask(self, room: Room, occupant: Occupant) -> None:
         if not room.on("allow_voice_requests"):
-            raise RoomError("forbidden", "voice requests are not allowed here")
+            raise StanzaRefused("forbidden", "voice requests are not allowed here")
         if occupant.role != "visitor":
             return
         now, key = self._rooms.clock(), (room.jid, occupant.bare)
         if now - self._asked.get(key, -1e12) < int(room.options["voice_request_min_interval"]):
-            raise RoomError("resource-constraint", "you have asked a short time ago", "wait")
+            raise StanzaRefused("resource-constraint", "you have asked a short time ago", "wait")
         self._asked[key] = now
         self._asked.move_to_end(key)
         while len(self._asked) > MAX_REMEMBERED:
@@ -62,7 +62,7 @@ class VoiceRequests:
 
     def _decide(self, room: Room, moderator: Occupant, fields: dict[str, list[str]]) -> None:
         if moderator.role != "moderator":
-            raise RoomError("forbidden", "moderators decide about voice")
+            raise StanzaRefused("forbidden", "moderators decide about voice")
         nick = "".join(fields.get("muc#roomnick", []))
         asking = room.occupants.get(nick)
         if "".join(fields["muc#request_allow"]) not in _TRUE or asking is None or asking.role != "visitor":

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.muc.broadcast import Broadcaster
 from xmpp_rest.service.muc.nicks import Nicks, prepared
-from xmpp_rest.service.muc.notices import MUCSUB, NODES, RoomError
+from xmpp_rest.service.muc.notices import MUCSUB, NODES
 from xmpp_rest.service.muc.room import MAX_ENTRIES, Room, Subscriber
 from xmpp_rest.service.muc.rooms import MucRooms
 
@@ -20,7 +21,7 @@ MayBring = Callable[[JID, JID], bool]
 
 
 class Subscriptions:
-    """Subscribes users, and answers iqs about subscriptions. Raises RoomError, GatewayError, StorageError."""
+    """Subscribes users, and answers iqs about subscriptions. Raises StanzaRefused, GatewayError, StorageError."""
 
     def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, nicks: Nicks, may_bring: MayBring) -> None:
         self._may_bring = may_bring
@@ -76,12 +77,12 @@ class Subscriptions:
         with self._rooms.held(name) as room:
             user = self._user(room, query, asker)
             if not self._may_bring(asker, user):
-                raise RoomError("forbidden", "only an administrator may bring a bot into a room")
+                raise StanzaRefused("forbidden", "only an administrator may bring a bot into a room")
             if room.affiliation(user) == "outcast" or (room.on("members_only") and room.affiliation(user) == "none"):
-                raise RoomError("forbidden", "you may not enter this room")
+                raise StanzaRefused("forbidden", "you may not enter this room")
             protected = room.on("password_protected") and not room.is_admin(asker)
             if protected and query.findtext(f"{_SUB}password", query.get("password", "")) != room.options["password"]:
-                raise RoomError("not-authorized", "a password is needed, and this is not it")
+                raise StanzaRefused("not-authorized", "a password is needed, and this is not it")
             chosen = self.subscribe(room, user, query.get("nick", ""), nodes)
             return make(f"{_SUB}subscribe", *(child(f"{_SUB}event", node=node) for node in chosen), nick=room.subscribers[user].nick)
 
@@ -96,7 +97,7 @@ class Subscriptions:
         with self._rooms.held(name) as held:
             occupant = held.occupant(asker)
             if asker.bare not in held.subscribers and not (occupant and occupant.role == "moderator") and not held.is_admin(asker):
-                raise RoomError("forbidden", "the list is for moderators and subscribers")
+                raise StanzaRefused("forbidden", "the list is for moderators and subscribers")
             named = held.is_admin(asker) or not held.on("anonymous")
             rows = [_subscription(s, str(user) if named else "", s.nick) for user, s in held.subscribers.items()]
             return make(f"{_SUB}subscriptions", *rows)
@@ -112,11 +113,11 @@ class Subscriptions:
             return asker.bare
         occupant = room.occupant(asker)
         if not room.is_admin(asker) and not (occupant and occupant.role == "moderator"):
-            raise RoomError("forbidden", "only moderators may do this for others")
+            raise StanzaRefused("forbidden", "only moderators may do this for others")
         try:
             return parse_jid(named).bare
         except InvalidJID as e:
-            raise RoomError("jid-malformed", str(e)) from e
+            raise StanzaRefused("jid-malformed", str(e)) from e
 
 
 def _subscription(subscriber: Subscriber, jid: str, nick: str) -> Element:

@@ -138,18 +138,16 @@ class MucLight:
 
     def destroy(self, name: str, actor: JID, identifier: str) -> None:
         """Destroy a room. Raises GatewayError: room-unknown, not-occupant, not-owner."""
-        found: list[MucLightRoom] = []
 
         def edit(room: MucLightRoom) -> None:
             room.require(actor, owner=True)
-            found[:] = [room]
 
         with self._order(name):
             until = self._clock.next()
-            self._rooms.change(name, edit)
-            self._quotas.changed(found[0], None)
-            self._rooms.sync_occupants(found[0].affiliations, name)
-            self._broadcaster.notify_destroyed(found[0], identifier)
+            room, _ = self._rooms.change(name, edit)
+            self._quotas.changed(room, None)
+            self._rooms.sync_occupants(room.affiliations, name)
+            self._broadcaster.notify_destroyed(room, identifier)
             self._rooms.forget_history(name, until)
 
     # -- configuration and occupants
@@ -160,17 +158,9 @@ class MucLight:
 
         Raises GatewayError: room-unknown, not-occupant, not-owner, bad-room-change.
         """
-        steps: list[tuple[MucLightRoom, MucLightRoom]] = []
-
-        def edit(room: MucLightRoom) -> MucLightRoom:
-            after = configured(room, actor, config, self.rules)
-            steps[:] = [(room, after)]
-            return after
-
         with self._order(name):
-            self._rooms.change(name, edit)
-            before, after = steps[0]
-            if before.version != after.version:
+            before, after = self._rooms.change(name, lambda room: configured(room, actor, config, self.rules))
+            if after and before.version != after.version:
                 self._broadcaster.notify_configuration(before, after, identifier or new_id())
 
     def affiliate(self, name: str, actor: JID, wanted: Sequence[NewAffiliation], identifier: str) -> None:
@@ -239,22 +229,19 @@ class MucLight:
 
     def _change(self, room: MucLightRoom, actor: JID, pick: Pick, newcomers: set[JID], identifier: str) -> None:
         name = room.jid.local
-        steps: list[tuple[MucLightRoom, MucLightRoom | None, list[NewAffiliation]]] = []
+        changes: list[NewAffiliation] = []
 
         def edit(before: MucLightRoom) -> MucLightRoom | None:
             wanted = pick(before)
-            after, changes = changed(before, actor, wanted, self.rules) if wanted else (before, [])
-            steps[:] = [(before, after, changes)]
+            after, changes[:] = changed(before, actor, wanted, self.rules) if wanted else (before, [])
             return after
 
         until = self._clock.next()
         self._rooms.add_pending(newcomers, name)
         try:
-            self._rooms.change(name, edit)
+            before, after = self._rooms.change(name, edit)
         finally:
-            gone = [user for user, affiliation in steps[0][2] if affiliation == NONE] if steps else []
-            self._rooms.sync_occupants([*newcomers, *gone], name)
-        before, after, changes = steps[0]
+            self._rooms.sync_occupants([*newcomers, *(user for user, affiliation in changes if affiliation == NONE)], name)
         self._quotas.changed(before, after)
         if changes:
             self._broadcaster.notify_affiliations(before, after, changes, identifier)

@@ -41,20 +41,23 @@ class MucLightRooms:
 
         self._driver.update(room.jid.local, self.domain, ROOM, work)
 
-    def change(self, name: str, edit: Callable[[MucLightRoom], MucLightRoom | None]) -> None:
-        """Replace the room by the result of `edit` (None: remove it), atomically.
+    def change(self, name: str, edit: Callable[[MucLightRoom], MucLightRoom | None]) -> tuple[MucLightRoom, MucLightRoom | None]:
+        """Replace the room by the result of `edit` (None: remove it), atomically; the room before and after.
 
         Raises GatewayError: room-unknown, and what `edit` raises; then nothing is changed.
         """
+        steps: list[tuple[MucLightRoom, MucLightRoom | None]] = []
 
         def work(table: Table | None) -> Table | None:
             before = self._from_table(name, table)
             if before is None:
                 raise GatewayError("room-unknown")
             after = edit(before)
+            steps[:] = [(before, after)]  # a driver may run this again
             return None if after is None else _to_table(after)
 
         self._driver.update(name, self.domain, ROOM, work)
+        return steps[0]
 
     def occupied(self, user: JID) -> list[MucLightRoom]:
         """The rooms that a user (bare address) is in."""
