@@ -11,14 +11,14 @@ from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 
-from drivers import BadValue, Driver, StorageError, open_driver
+from drivers import ArchiveItem, BadValue, Driver, StorageError, open_driver
 from tests.processes.memory import alone
 from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
-from xmpp_rest.service.messages.archive import Archive, ArchiveEntry, ArchiveFilter
+from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
 from xmpp_rest.service.messages.archive_writer import ArchiveWrite, ArchiveWriter
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.streams.registry import Streams
@@ -41,13 +41,13 @@ class Slow(Archive):
         self.commits: list[int] = []
         self.refuse: Exception | None = None
 
-    def keep_all(self, entries: Mapping[JID, Sequence[ArchiveEntry]]) -> list[Exception | None]:
+    def keep_all(self, items: Mapping[JID, Sequence[ArchiveItem]]) -> list[Exception | None]:
         self.entered.set()
         assert self.gate.wait(10)
-        self.commits.append(sum(map(len, entries.values())))
-        bad = {owner for owner, some in entries.items() if any("bad" in entry.text for entry in some)} if self.refuse else set()
-        kept = iter(super().keep_all({owner: some for owner, some in entries.items() if owner not in bad}))
-        return [self.refuse if owner in bad else next(kept) for owner in entries]
+        self.commits.append(sum(map(len, items.values())))
+        bad = {owner for owner, some in items.items() if any("bad" in item.stanza for item in some)} if self.refuse else set()
+        kept = iter(super().keep_all({owner: some for owner, some in items.items() if owner not in bad}))
+        return [self.refuse if owner in bad else next(kept) for owner in items]
 
 
 class Heard(Streams):

@@ -6,7 +6,7 @@ import http.client
 import io
 import socket
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -56,11 +56,8 @@ class _Plain(HTTPConnection):
         super().putrequest(method, lower_hex(url), skip_host, skip_accept_encoding)
 
 
-class _Secure(HTTPSConnection):
-    response_class = _Answer
-
-    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
-        super().putrequest(method, lower_hex(url), skip_host, skip_accept_encoding)
+class _Secure(_Plain, HTTPSConnection):
+    """The same with TLS."""
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):
@@ -74,8 +71,6 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 class DeadlineConnections(urllib3.PoolManager):
     """Such connections, kept open between requests: at most `maxsize` to one host."""
 
-    POOLS: ClassVar[dict[str, type[urllib3.HTTPConnectionPool]]] = {"http": _PlainPool, "https": _SecurePool}
-
     def __init__(self, maxsize: int) -> None:
         super().__init__(num_pools=8, maxsize=maxsize, retries=False)
-        self.pool_classes_by_scheme = self.POOLS
+        self.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}

@@ -81,19 +81,12 @@ class CallbackAnswer(NamedTuple):
     unreadable: str = ""  # why there is no body, though one came
 
 
-class Probed(NamedTuple):
-    """What the URL answered to OPTIONS, and the format that its Accept field asks for (None: it names none that can be written)."""
-
-    status: int
-    content_type: str | None
-
-
 class CallbackClient:
     """The URL of one callback. Safe to be used by several threads."""
 
     def __init__(self, settings: CallbackSettings) -> None:
         self.content_type = settings.content_type
-        """How stanzas are written; changed by a probe."""
+        """How stanzas are written; changed by `choose_format`."""
         self._timeout = settings.timeout
         self._secret = settings.secret
         parts = urlsplit(settings.url)
@@ -119,26 +112,24 @@ class CallbackClient:
             fields["Content-Language"] = lang
         return self._request("POST", stanza, body, fields, self._timeout)
 
-    def probe(self, domain: str) -> Probed:
-        """Ask by OPTIONS what the URL likes to get, and keep to it; `domain` stands for the gateway. Raises Unreachable."""
-        meta = make("meta", type_="info", from_=domain, to_=domain)
-        answer = self._request("OPTIONS", meta, None, {}, min(self._timeout, PROBE_TIMEOUT))
-        chosen = first_named(answer.accept or "") if answer.status == 200 else None
-        self.content_type = chosen or self.content_type
-        return Probed(answer.status, chosen)
-
     def choose_format(self, name: str, domain: str) -> None:
-        """`probe`, and whatever comes of it is logged under the callback's name. Raises nothing."""
+        """Ask by OPTIONS what the URL likes to get, and keep to it; `domain` stands for the gateway.
+
+        Whatever comes of it is logged under the callback's name. Raises nothing.
+        """
+        meta = make("meta", type_="info", from_=domain, to_=domain)
         try:
-            status, named = self.probe(domain)
+            answer = self._request("OPTIONS", meta, None, {}, min(self._timeout, PROBE_TIMEOUT))
         except Unreachable as e:
             log.warning("callback %s: the URL did not answer OPTIONS: %s", name, e)
             return
         except Exception:
             log.exception("callback %s: the probe failed", name)
             return
+        named = first_named(answer.accept or "") if answer.status == 200 else None
+        self.content_type = named or self.content_type
         why = "as its Accept field says" if named else "as it is set"
-        log.info("callback %s: the URL answered OPTIONS with %d; stanzas go as %s, %s", name, status, self.content_type, why)
+        log.info("callback %s: the URL answered OPTIONS with %d; stanzas go as %s, %s", name, answer.status, self.content_type, why)
 
     def _request(self, method: str, stanza: Element, body: bytes | None, fields: dict[str, str], timeout: float) -> CallbackAnswer:
         try:

@@ -19,18 +19,6 @@ log = logging.getLogger(__name__)
 ARCHIVE = "archive"
 
 
-class ArchiveEntry(NamedTuple):
-    """One stanza to be archived: its id in the archive, its time (Unix time, seconds), the partner, its text."""
-
-    id: str
-    when: float
-    partner: JID
-    text: str
-
-    def item(self) -> ArchiveItem:
-        return ArchiveItem(self.id, self.when, str(self.partner.bare), self.text)
-
-
 class ArchivedMessage(NamedTuple):
     """One archived stanza: its id in this archive, its time (Unix time, seconds), the stanza."""
 
@@ -81,13 +69,13 @@ class Archive:
         """Add a stanza's text; its id in the archive."""
         return self._driver.archive_append(owner.local, owner.domain, self._store, text, when=when, with_=str(partner.bare))
 
-    def keep_all(self, entries: Mapping[JID, Sequence[ArchiveEntry]]) -> list[Exception | None]:
-        """Add entries with new ids to the archives of these owners, in order; the error of each owner, or None.
+    def keep_all(self, items: Mapping[JID, Sequence[ArchiveItem]]) -> list[Exception | None]:
+        """Add items with new ids to the archives of these owners, in order; the error of each owner, or None.
 
         Raises nothing itself, and is faster than one archive after the other.
         """
         return self._driver.archive_extend_all(
-            [Addition(owner.local, owner.domain, self._store, [e.item() for e in some], new=True) for owner, some in entries.items()]
+            [Addition(owner.local, owner.domain, self._store, some, new=True) for owner, some in items.items()]
         )
 
     def last_id(self, owner: JID) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from drivers import BadValue
+from drivers import ArchiveItem, BadValue
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.messages.archive import Archive, ArchiveEntry
+from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.streams.registry import Event, Streams
 from xmpp_rest.threads.group import GroupExecutor
@@ -26,7 +27,7 @@ class ArchiveWrite:
     def __init__(self, owner: JID, stanza: Element, text: str, partner: JID, *, sent: bool) -> None:
         self.owner = owner
         self.stanza = stanza
-        self.entry = ArchiveEntry(str(uuid.uuid4()), 0.0, partner, text)
+        self.item = ArchiveItem(str(uuid.uuid4()), 0.0, str(partner.bare), text)
         self.sent = sent
 
 
@@ -45,7 +46,7 @@ class ArchiveWriter:
 
     def _set_times(self, messages: Sequence[ArchiveWrite]) -> None:
         for message in messages:
-            message.entry = message.entry._replace(when=self._clock.next())
+            message.item = replace(message.item, when=self._clock.next())
 
     def _write(self, messages: list[ArchiveWrite]) -> list[Exception | None]:
         writes: dict[JID, list[ArchiveWrite]] = {}
@@ -58,7 +59,7 @@ class ArchiveWriter:
     def _archive_all(self, writes: dict[JID, list[ArchiveWrite]]) -> dict[int, Exception | None]:
         """Archive and publish these with one commit; a message that the storage refuses does not affect the others."""
         errors: dict[int, Exception | None] = {}
-        kept = self._archive.keep_all({owner: [m.entry for m in some] for owner, some in writes.items()})
+        kept = self._archive.keep_all({owner: [m.item for m in some] for owner, some in writes.items()})
         for (owner, some), error in zip(writes.items(), kept, strict=True):
             if isinstance(error, BadValue) and len(some) > 1:  # raised before anything is written
                 for one in some:
@@ -66,9 +67,6 @@ class ArchiveWriter:
                 continue
             errors |= dict.fromkeys(map(id, some), error)
             if error is None:
-                self._publish(owner, some)
+                for m in some:
+                    self._streams.publish(owner, Event(m.item.id, m.item.when, m.stanza, m.sent))
         return errors
-
-    def _publish(self, owner: JID, messages: list[ArchiveWrite]) -> None:
-        for m in messages:
-            self._streams.publish(owner, Event(m.entry.id, m.entry.when, m.stanza, m.sent))
