@@ -23,12 +23,8 @@ class PublishedCards:
         self._pep = pep
         self._changing = threading.Lock()
 
-    def get(self, account: JID, *, photo: bool = True) -> Element | None:
-        """The card as the account itself sees it; None if nothing is published. Without `photo` it is read faster."""
-        return self.seen_by(account, account, photo=photo)
-
     def seen_by(self, account: JID, reader: JID, *, photo: bool = True) -> Element | None:
-        """The parts of the card that `reader` may see."""
+        """The parts of the card that `reader` may see; None if nothing is published. Without `photo` it is read faster."""
         item = self._item(account, reader)
         card = as_temp(item.payload) if item else self._only_nick(account, reader)
         shown = self.photo(account, reader) if photo and card.find(PHOTO) is None else None
@@ -65,7 +61,7 @@ class PublishedCards:
             item = self._item(account, account)
             if item is None:
                 return False
-            shows = self.get(account) if stored is None else stored
+            shows = self.seen_by(account, account) if stored is None else stored
             before = deepcopy(shows)
             now, photo = as_temp(item.payload), self.photo(account)
             after = edit(Element(f"{{{TEMP}}}vCard") if shows is None else shows)

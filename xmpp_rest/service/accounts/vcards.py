@@ -45,8 +45,7 @@ class VCards:
 
     def get(self, jid: JID) -> Element | None:
         """The `<vCard/>`, or None if there is none."""
-        stored = self._stored(jid)
-        return self._published.get(jid) if stored is None else stored
+        return self.seen_by(jid, jid)
 
     def seen_by(self, jid: JID, reader: JID) -> Element | None:
         """The parts of the vCard that `reader` may see: published items have access rules."""
@@ -56,7 +55,7 @@ class VCards:
     def nick(self, jid: JID) -> str:
         """The name in the account's vCard: its NICKNAME, else its FN, else ""."""
         stored = self._stored(jid)
-        card = self._published.get(jid, photo=False) if stored is None else stored
+        card = self._published.seen_by(jid, jid, photo=False) if stored is None else stored
         texts = (next(iter(values(card, name)), "") for name in NICKS) if card is not None else iter(())
         return next(filter(None, texts), "")
 

@@ -79,19 +79,14 @@ class Broadcaster:
         item = OccupantItem(affiliation, role, shown, change.nick, change.reason, change.actor)
         if change.leaving and change.destroy is not None:
             item = OccupantItem("none", "none")
-        codes = (*change.codes, *(self._self_codes(room, change) if own else ()))
-        x = user_x(item, codes, change.destroy)
+        entering = () if change.leaving or room.on("anonymous") else (NON_ANONYMOUS,)
+        x = user_x(item, (*change.codes, *((*change.self_codes, *entering, SELF) if own else ())), change.destroy)
         presence = who.presence if not own or to is None else who.sessions[to]
         payload = said(presence, room.jid) if not change.leaving else [child("status", change.status)] if change.status else []
         if who.role == "visitor" and not room.on("allow_visitor_status"):
             payload = [c for c in payload if c.tag != "status"]
         kind = "unavailable" if change.leaving else None
         return make("presence", *payload, x, from_=f"{room.jid}/{who.nick}", to_=str(to or ""), type_=kind, id_=id_ or new_id())
-
-    @staticmethod
-    def _self_codes(room: Room, change: OccupantChange) -> tuple[str, ...]:
-        entering = () if change.leaving or room.on("anonymous") else (NON_ANONYMOUS,)
-        return (*change.self_codes, *entering, SELF)
 
     # -- messages
 

@@ -91,8 +91,7 @@ class JoinHandler:
     # -- entering
 
     def _enter(self, room: Room, stanza: Element, sender: JID, nick: str, codes: tuple[str, ...]) -> None:
-        known = room.occupant(sender)
-        if known is None:
+        if room.occupant(sender) is None:
             self._require_may_enter(room, stanza, sender, nick)
             self._count(sender.bare, 1)
         occupant = room.occupants.get(nick)

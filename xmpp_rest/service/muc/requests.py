@@ -63,8 +63,7 @@ class VoiceRequests:
     def _decide(self, room: Room, moderator: Occupant, fields: dict[str, list[str]]) -> None:
         if moderator.role != "moderator":
             raise StanzaRefused("forbidden", "moderators decide about voice")
-        nick = "".join(fields.get("muc#roomnick", []))
-        asking = room.occupants.get(nick)
+        asking = room.occupants.get("".join(fields.get("muc#roomnick", [])))
         if "".join(fields["muc#request_allow"]) not in _TRUE or asking is None or asking.role != "visitor":
             return
         self._moderation.set_role(room, asking, "participant")

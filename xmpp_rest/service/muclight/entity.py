@@ -97,12 +97,9 @@ class MucLightEntity:
         rooms = sorted(self._rooms.occupied(asker), key=lambda room: str(room.jid))
         after = iq[0].findtext(f"{{{RSM}}}set/{{{RSM}}}after", "")
         rest = [room for room in rooms if str(room.jid) > after]
-        answer = child(_ITEMS)
-        for room in rest[:PAGE]:
-            answer.append(child(f"{{{DISCO_ITEMS}}}item", jid=str(room.jid), name=room.config["roomname"], version=room.version))
-        if len(rest) > PAGE or after:
-            answer.append(_page([str(room.jid) for room in rest[:PAGE]], len(rooms) - len(rest), len(rooms)))
-        return answer
+        shown = [child(f"{{{DISCO_ITEMS}}}item", jid=str(r.jid), name=r.config["roomname"], version=r.version) for r in rest[:PAGE]]
+        pages = [_page([item.attrib["jid"] for item in shown], len(rooms) - len(rest), len(rooms))] if len(rest) > PAGE or after else []
+        return make(_ITEMS, *shown, *pages)
 
     # -- blocking
 
