@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from drivers import BadValue, ItemNotFound
@@ -21,12 +20,8 @@ FEATURES = (MAM, f"{MAM}#extended")  # of every account, for disco#info
 MAX_PAGE = 250  # results of one query
 
 
-class MamRequest(NamedTuple):
-    """A query, its asker, and the owner of the archive."""
-
-    iq: Element
-    asker: JID
-    owner: JID
+Answer = Callable[[Element, JID, JID], Element]
+"""(child of the iq, its asker, the owner of the archive) → the child of the result."""
 
 
 def is_owner(asker: JID, owner: JID) -> bool:
@@ -42,7 +37,7 @@ class ArchiveQueries:
         self._archive = archive
         self._send = send
         self._may_ask = may_ask
-        self._answers: dict[tuple[str, str], Callable[[MamRequest], Element]] = {
+        self._answers: dict[tuple[str, str], Answer] = {
             ("get", f"{{{MAM}}}query"): self._form,
             ("set", f"{{{MAM}}}query"): self._query,
             ("get", f"{{{MAM}}}metadata"): self._metadata,
@@ -58,23 +53,23 @@ class ArchiveQueries:
         if not self._may_ask(sender, to):  # XEP-0313 §9
             return refusal(stanza, stanza_error("forbidden", "an archive answers its owner only"))
         try:
-            return answer(MamRequest(stanza, sender, to))
+            return result(stanza, answer(stanza[0], sender, to))
         except StanzaRefused as e:
             return refusal(stanza, e.error)
         except (ItemNotFound, BadValue):  # an impossible id is an unknown one
             return refusal(stanza, stanza_error("item-not-found", "there is no item of this id in the archive"))
 
-    def _form(self, asked: MamRequest) -> Element:
-        return result(asked.iq, make(f"{{{MAM}}}query", form()))
+    def _form(self, element: Element, _asker: JID, _owner: JID) -> Element:
+        return make(element.tag, form())
 
-    def _query(self, asked: MamRequest) -> Element:
-        query = read_query(asked.iq[0], MAX_PAGE)
-        page = self._archive.page(asked.owner, query.wanted, query.limit, newest=query.backwards)
+    def _query(self, element: Element, asker: JID, owner: JID) -> Element:
+        query = read_query(element, MAX_PAGE)
+        page = self._archive.page(owner, query.wanted, query.limit, newest=query.backwards)
         if query.wanted.ids is not None and len(page.items) < min(len(set(query.wanted.ids)), query.limit):
             raise ItemNotFound  # XEP-0313 §4.1.4
         for kept in reversed(page.items) if query.flip else page.items:
-            self._show(_result(asked, query, kept))
-        return result(asked.iq, self._fin(asked, query, page))
+            self._show(_result(asker, owner, query, kept))
+        return self._fin(owner, query, page)
 
     def _show(self, item: Element) -> None:
         try:
@@ -83,27 +78,27 @@ class ArchiveQueries:
             if e.name != "stanza-too-big":  # the item does not fit into a stanza; the others are still sent
                 raise
 
-    def _fin(self, asked: MamRequest, query: MamQuery, page: Page) -> Element:
+    def _fin(self, owner: JID, query: MamQuery, page: Page) -> Element:
         """The end of a page (XEP-0313 §4.3.2); with the count only if nothing else is asked for, as counting takes long."""
         bounds = {"first": page.items[0].id, "last": page.items[-1].id} if page.items else {}
-        count = self._archive.count(asked.owner, query.wanted) if query.limit == 0 else None
+        count = self._archive.count(owner, query.wanted) if query.limit == 0 else None
         if count is not None:
             bounds["count"] = str(count)
         found = make(f"{{{RSM}}}set", *(child(f"{{{RSM}}}{name}", text) for name, text in bounds.items()))
         return make(f"{{{MAM}}}fin", found, complete="true" if page.complete else None)
 
-    def _metadata(self, asked: MamRequest) -> Element:
+    def _metadata(self, element: Element, _asker: JID, owner: JID) -> Element:
         """The first and the last item (XEP-0313 §4.1.5)."""
-        answer = child(f"{{{MAM}}}metadata")
+        answer = child(element.tag)
         for name, newest in (("start", False), ("end", True)):
-            for kept in self._archive.page(asked.owner, EVERYTHING, 1, newest=newest).items:
+            for kept in self._archive.page(owner, EVERYTHING, 1, newest=newest).items:
                 answer.append(child(f"{{{MAM}}}{name}", id=kept.id, timestamp=write_datetime(kept.when)))
-        return result(asked.iq, answer)
+        return answer
 
 
-def _result(asked: MamRequest, query: MamQuery, kept: ArchivedMessage) -> Element:
+def _result(asker: JID, owner: JID, query: MamQuery, kept: ArchivedMessage) -> Element:
     """The message with one result (XEP-0313 §4.2)."""
     forwarded = make(f"{{{FORWARD}}}forwarded", child(f"{{{DELAY}}}delay", stamp=write_datetime(kept.when)), kept.stanza)
     wrapper = child(f"{{{MAM}}}result", id=kept.id, **({} if query.id is None else {"queryid": query.id}))
     wrapper.append(forwarded)
-    return make("message", wrapper, from_=str(asked.owner), to_=str(asked.asker))
+    return make("message", wrapper, from_=str(owner), to_=str(asker))
