@@ -63,3 +63,15 @@ def parse_jid(text: str) -> JID:
 def local_jid(local: str, domain: str) -> JID:
     """The bare address of `local` at `domain`, both prepared here; a `local` with `@` in it is refused, not split. Raises InvalidJID."""
     return JID(_part(local, "local", nodeprep), _part(domain, "domain", nameprep), "")
+
+
+def is_bare_name(to: JID, hosted: frozenset[str]) -> bool:
+    """Whether an address is the name of a user without a domain.
+
+    It parses as the address of a domain, and there are domains without a dot: hosted ones, and the parents of hosted ones, such as the
+    server `localhost` of the component `gateway.localhost`.
+    """
+    domain = to.domain
+    if to.local or domain in hosted or "." in domain or ":" in domain:  # a colon: IPv6
+        return False
+    return not any(h.endswith(f".{domain}") for h in hosted)

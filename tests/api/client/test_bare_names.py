@@ -1,4 +1,4 @@
-"""The name of a user without a domain is refused wherever an address is expected (service/messages/sendable.py)."""
+"""The name of a user without a domain is refused wherever an address is expected (protocol/jid.py)."""
 
 from __future__ import annotations
 

@@ -24,9 +24,8 @@ from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.builder import construct
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Stop
-from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.jid import JID, is_bare_name
 from xmpp_rest.protocol.strict_json import BadJSON, read_json
-from xmpp_rest.service.messages.sendable import is_bare_name
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

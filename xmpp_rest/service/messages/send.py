@@ -16,13 +16,13 @@ from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML, serialise
-from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.jid import JID, is_bare_name, parse_jid
+from xmpp_rest.protocol.stanza import is_too_long
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, Result
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
-from xmpp_rest.service.messages.sendable import unsendable
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.group import GroupExecutor
 from xmpp_rest.threads.timers import Timer
@@ -113,7 +113,13 @@ class Sending:
             raise error
 
     def _unsendable(self, stanza: Element, to: JID) -> GatewayError | None:
-        return unsendable(stanza, to, self._router.domains, self._mailbox.domain)
+        """The error for a stanza with a name instead of an address, or with an id that is too long; None for any other."""
+        if is_too_long(stanza.get("id", "")):
+            return GatewayError("id-too-long")
+        if stanza.tag != "iq" and is_bare_name(to, self._router.domains):  # an iq is answered, at least by an error
+            example = f"{to.domain[:100]}@{self._mailbox.domain}"
+            return GatewayError("bad-recipient", f"{str(to)[:100]!r} is not an address; give one such as {example}")
+        return None
 
     def _send_on_leader(self, stanzas: list[OutboundMessage]) -> list[Result]:
         written = [_with_text(outgoing) for outgoing in stanzas]
