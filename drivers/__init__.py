@@ -223,7 +223,7 @@ DRIVERS = {
     "postgres": "drivers.postgres:Postgres",
     "postgresql": "drivers.postgres:Postgres",
 }
-"""URL scheme → module and class of the driver. Each class is called with the whole URL and the base folder of relative paths."""
+"""URL scheme → module and class of the driver. Each class is called with what follows the scheme, and the base folder of relative paths."""
 
 
 def open_driver(url: str, base: Path) -> Driver:

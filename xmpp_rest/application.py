@@ -18,7 +18,7 @@ from xmpp_rest.api.client import routes as client
 from xmpp_rest.api.commands import audit, registry
 from xmpp_rest.api.commands import routes as commands
 from xmpp_rest.api.data import routes as data
-from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.oauth import routes as oauth
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.rest import routes as rest

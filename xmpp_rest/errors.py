@@ -9,7 +9,7 @@ A service raises `GatewayError(name)`; each dialect renders it in its own shape,
 | client | `api/client/refusal.py` | texts of MongooseIM, by resources: `Refusal(status, text)`, `roompath.py:REFUSALS` |
 | commands, command line | `api/commands/errors.py`, `cli/output.py` | ejabberd's codes and sentences, in `groups/` |
 | `/oauth` | `api/oauth/password.py` | codes of RFC 6749 §5.2 |
-| `/health`, `/status`, and what no view answers | `api/failing.py` | problem documents |
+| `/health`, `/status`, and what no view answers | `api/failures.py` | problem documents |
 
 Statuses of HTTP itself (404, 405, 406, 412 …) come from the state machine: `http/`.
 """

@@ -1,4 +1,4 @@
-"""The callbacks that a class defines, and the steps of the machine that they make necessary."""
+"""The callbacks of a Resource (not those that POST stanzas), and the steps of the machine that they make necessary."""
 
 from __future__ import annotations
 

@@ -42,6 +42,9 @@ def comment(text: str) -> bytes:
     return f": {_LINES.sub(' ', text)}\n\n".encode("utf-8", "replace")
 
 
+HEARTBEAT = comment("ok")
+
+
 class EventStream(Iterator[bytes]):
     """The body of a WSGI response: events, and a comment whenever there was none for `heartbeat` seconds.
 
@@ -58,7 +61,7 @@ class EventStream(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         if self._due is None:
-            return self._sent(comment("ok"))  # at once: with it the header fields go out
+            return self._sent(HEARTBEAT)  # at once: with it the header fields go out
         while not self._ended and not self._connection.gone():
             left = self._due - self._clock()
             try:
@@ -67,7 +70,7 @@ class EventStream(Iterator[bytes]):
                 self._ended = True
                 return comment(str(e))
             if block is not None or left <= 0:
-                return self._sent(block or comment("ok"))
+                return self._sent(block or HEARTBEAT)
         raise StopIteration
 
     def _sent(self, block: bytes) -> bytes:

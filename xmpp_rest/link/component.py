@@ -71,8 +71,8 @@ class Component:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"link {domain}", daemon=True)
         self._transport: Transport | None = None
-        self._ping = ""  # id of the iq to oneself that is under way
-        self._ping_sent = 0.0
+        self._confirmation = ""  # id of the iq to oneself that is under way
+        self._confirmation_sent = 0.0
         self._mark = 0  # of the outbox, when it was sent
         self._resting = False  # whether the thread waits for nothing but the server
 
@@ -130,13 +130,13 @@ class Component:
         """One stream from connecting to its end. Raises LinkDown; returns when the component is stopped."""
         s = self._settings
         server = (s.host, s.port)
-        transport = Transport(s, self.outbox, self._events.congested, self._due_ping)
+        transport = Transport(s, self.outbox, self._events.congested, self._due_confirmation)
         self._transport = transport
         try:
             component = log_in(self.domain, s.secret, server, transport)
             component.Dispatcher.Stream = StanzaStream(self._received, s.stanza_size_limit, partial(self._events.skipped, self.domain))
             log.info("link %s is up: %s:%d", self.domain, *server)
-            self._ping = ""
+            self._confirmation = ""
             self._change("online")
             self._events.changed(self.domain, True)
             component.Dispatcher.Stream.Parse(transport.logged_in())
@@ -162,10 +162,10 @@ class Component:
     def _patience(self) -> float:
         """Seconds to wait for something to happen: not past the time at which a confirmation is to be asked for."""
         self._resting = True  # before it looks: a writer from now on wakes it, if it should look again
-        if self._ping or not self.outbox.unsettled:
+        if self._confirmation or not self.outbox.unsettled:
             return DRAIN if self._stopping.is_set() else PATIENCE
         self._resting = False
-        return max(0.0, self._ping_sent + CONFIRM_EVERY - time.monotonic())
+        return max(0.0, self._confirmation_sent + CONFIRM_EVERY - time.monotonic())
 
     def _confirm(self, transport: Transport) -> None:
         """Send an iq to oneself, which the server routes back: after stanzas that are to be confirmed, or after a long silence.
@@ -175,36 +175,36 @@ class Component:
         with transport.writing:
             now = time.monotonic()
             silence = now - transport.last_heard
-            if self._ping:
-                waited = now - self._ping_sent
+            if self._confirmation:
+                waited = now - self._confirmation_sent
                 if min(waited, silence) > self._settings.keepalive:
                     raise LinkDown("silent", f"nothing was heard for {silence:.0f} s")
                 if waited < 2 * self._settings.keepalive:  # else: it was lost, though the stream lives (ejabberd with several streams)
                     return
-            elif now < self._ping_sent + CONFIRM_EVERY or not (self.outbox.unsettled or silence >= self._settings.keepalive):
+            elif now < self._confirmation_sent + CONFIRM_EVERY or not (self.outbox.unsettled or silence >= self._settings.keepalive):
                 return
-            transport.send(self._new_ping(now))
+            transport.send(self._new_confirmation(now))
         transport.wake()
 
-    def _due_ping(self) -> bytes:
+    def _due_confirmation(self) -> bytes:
         """The same iq for the thread that writes stanzas, if one is due; otherwise the thread of the stream sends it in time."""
-        if self._ping or not self.outbox.unsettled:
+        if self._confirmation or not self.outbox.unsettled:
             return b""
         now = time.monotonic()
-        if now >= self._ping_sent + CONFIRM_EVERY:
-            return self._new_ping(now).encode()
+        if now >= self._confirmation_sent + CONFIRM_EVERY:
+            return self._new_confirmation(now).encode()
         if self._resting and (transport := self._transport):
             transport.wake()
         return b""
 
-    def _new_ping(self, now: float) -> str:
+    def _new_confirmation(self, now: float) -> str:
         """An iq to oneself that confirms all that was taken out of the outbox before. Called with `writing` held."""
-        self._ping, self._ping_sent, self._mark = new_id(), now, self.outbox.mark
-        return serialise(make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._ping, from_=self.domain, to_=self.domain))
+        self._confirmation, self._confirmation_sent, self._mark = new_id(), now, self.outbox.mark
+        return serialise(make("iq", child(f"{{{PING}}}ping"), type_="get", id_=self._confirmation, from_=self.domain, to_=self.domain))
 
     def _received(self, stanza: Element, size: int) -> None:
-        if self._ping and stanza.get("id") == self._ping and stanza.tag == "iq" and stanza.get("from") == self.domain:
-            mark, self._ping = self._mark, ""  # in this order: from here on the next one may be written
+        if self._confirmation and stanza.get("id") == self._confirmation and stanza.tag == "iq" and stanza.get("from") == self.domain:
+            mark, self._confirmation = self._mark, ""  # in this order: from here on the next one may be written
             try:
                 self.outbox.confirm(mark)
             except Exception:  # what is not noted as done goes out again after a restart, with the same id

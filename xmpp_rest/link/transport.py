@@ -28,15 +28,15 @@ CONGESTED_PAUSE = 0.05  # seconds between two looks whether there is room for re
 class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     """One connection to one server. Every method belongs to the thread that owns it, except `flush`, `wake` and `abort`.
 
-    `due_ping`: the iq that is to follow stanzas that were just taken out of the outbox, b"" for none; called with `writing` held.
+    `confirmation`: the iq that is to follow stanzas that were just taken out of the outbox, b"" for none; called with `writing` held.
     """
 
-    def __init__(self, settings: LinkSettings, outbox: Outbox, congested: Callable[[], bool], due_ping: Callable[[], bytes]) -> None:
+    def __init__(self, settings: LinkSettings, outbox: Outbox, congested: Callable[[], bool], confirmation: Callable[[], bytes]) -> None:
         super().__init__((settings.host, settings.port), use_srv=False)
         self._settings = settings
         self._outbox = outbox
         self._congested = congested  # while true, nothing is read, so that the server's TCP window fills
-        self._due_ping = due_ping
+        self._due_confirmation = confirmation
         self._selector = selectors.DefaultSelector()
         self.writing = threading.Lock()  # guards what is written, and its order and end; never held while waiting
         self._up = False  # logged in, and not ended
@@ -164,8 +164,8 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     def _next(self) -> list[Entry]:
         """What is to be written next, once nothing is under way."""
         burst = self._outbox.take() if self._up else []
-        if burst and (ping := self._due_ping()):
-            burst.append(Entry(ping, None, lasting=False))
+        if burst and (confirmation := self._due_confirmation()):
+            burst.append(Entry(confirmation, None, lasting=False))
         return burst
 
     def _write(self) -> None:

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, MakeApp, basic
 from tests.link.fake import attach
-from xmpp_rest.api.rest.once import read_key
+from xmpp_rest.api.rest.idempotent import read_key
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid

@@ -13,7 +13,7 @@ from xmpp_rest.api.client.refusal import refusal_of
 from xmpp_rest.api.client.roommessages import RoomMessagesResource
 from xmpp_rest.api.client.rooms import RoomConfigResource, RoomsResource
 from xmpp_rest.api.client.roomusers import RoomUsersResource
-from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.routing import Route, add_routes, any_method
 

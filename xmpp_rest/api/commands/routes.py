@@ -13,7 +13,7 @@ from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.errors import failure, of_service
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.routing import Route, any_method
 

@@ -11,7 +11,7 @@ from flask import Response
 
 from drivers import BadValue, StorageError
 from xmpp_rest.api.authentication import Authenticated
-from xmpp_rest.api.failing import retry_after
+from xmpp_rest.api.failures import retry_after
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth.authorization import DATA
 from xmpp_rest.auth.caller import Caller

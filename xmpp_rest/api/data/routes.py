@@ -10,7 +10,7 @@ from xmpp_rest.api.data.path import names_account
 from xmpp_rest.api.data.read import ReadResource
 from xmpp_rest.api.data.store import StoreResource
 from xmpp_rest.api.data.write import WriteResource
-from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.routing import Route
 from xmpp_rest.http.resource import Resource

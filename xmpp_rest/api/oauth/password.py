@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import StorageError
 from xmpp_rest.api.commands.audit import record
-from xmpp_rest.api.failing import retry_after
+from xmpp_rest.api.failures import retry_after
 from xmpp_rest.api.foreign import is_misused
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth import lifetimes

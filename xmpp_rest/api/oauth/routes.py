@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from xmpp_rest.api.commands import registry
-from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.oauth.implicit import ImplicitGrant
 from xmpp_rest.api.oauth.password import PasswordGrant, Revocation, failed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from xmpp_rest.api.failing import answer_failures
+from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
-from xmpp_rest.api.ops.health import Health, Status
+from xmpp_rest.api.ops.health import Health
+from xmpp_rest.api.ops.status import Status
 from xmpp_rest.api.routing import Route, add_routes
 
 ROUTES = (

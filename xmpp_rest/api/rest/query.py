@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.api.detail import did_you_mean
 from xmpp_rest.api.rest.addressing import Addressed, address
 from xmpp_rest.api.rest.errors import failure
-from xmpp_rest.api.rest.once import Answer
+from xmpp_rest.api.rest.idempotent import Answer
 from xmpp_rest.api.rest.send import Send
 from xmpp_rest.protocol.codecs import CODECS, nothing_at, query_at
 from xmpp_rest.protocol.path import QUERIES, BadPath, StanzaPath, query_path, stanza_path

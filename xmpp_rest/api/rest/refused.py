@@ -12,7 +12,7 @@ from xmpp_rest.errors import RETRY_AFTER, GatewayError, storage_failed
 from xmpp_rest.protocol.codecs import BadStanzaAddress, EmptyStanza, UnreadableStanza
 from xmpp_rest.protocol.element import BadXML
 
-_KINDS: tuple[tuple[type[Exception], Callable[[Any], RestFailure]], ...] = (  # first match: Misaddressed is an Unreadable
+_KINDS: tuple[tuple[type[Exception], Callable[[Any], RestFailure]], ...] = (  # first match: two are an UnreadableStanza
     (BadStanzaAddress, lambda e: failure(e.field, error=str(e))),
     (EmptyStanza, lambda e: failure("unsaid", error=str(e))),
     (UnreadableStanza, lambda e: failure("parse", error=str(e))),

@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.detail import detail_field
-from xmpp_rest.api.failing import retry_after
+from xmpp_rest.api.failures import retry_after
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.rest.denied import error_of_credentials
 from xmpp_rest.api.rest.errors import RestFailure, failure, failure_of, failure_of_status, render

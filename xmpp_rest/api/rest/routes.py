@@ -5,14 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from xmpp_rest.api.failing import answer_failures, retry_after
+from xmpp_rest.api.failures import answer_failures, retry_after
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
 from xmpp_rest.api.rest.errors import failure_of, render
-from xmpp_rest.api.rest.many import SendMany
 from xmpp_rest.api.rest.outcome import OutcomeResource
 from xmpp_rest.api.rest.query import QueryResource
 from xmpp_rest.api.rest.send import Echo
+from xmpp_rest.api.rest.send_many import SendMany
 from xmpp_rest.api.rest.stream import StreamResource
 from xmpp_rest.api.routing import Route, add_routes
 from xmpp_rest.errors import GatewayError

@@ -14,7 +14,7 @@ from flask import Response
 
 from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
 from xmpp_rest.api.rest.errors import failure, failure_of_status
-from xmpp_rest.api.rest.once import KEY_FIELD, STANZA_ID, Answer, answer_once
+from xmpp_rest.api.rest.idempotent import KEY_FIELD, STANZA_ID, Answer, answer_once
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.api.rest.resource import WILDCARD, RestResource
 from xmpp_rest.auth.scopes import Use

@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.conditions import StanzaRefused
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import make
+from xmpp_rest.service.muc.affiliations import AffiliationChange, Affiliations, RoleChange
 from xmpp_rest.service.muc.join import JoinHandler
-from xmpp_rest.service.muc.moderation import AffiliationChange, Moderation, RoleChange
 from xmpp_rest.service.muc.notices import ADMIN, OccupantItem, item_element
 from xmpp_rest.service.muc.room import AFFILIATIONS, ROLES, Room
 from xmpp_rest.service.muc.rooms import MucRooms
@@ -19,9 +19,9 @@ MAX_ITEMS = 1000  # of one request
 class AdminQueries:
     """Answers `<query xmlns='…muc#admin'/>`. Raises StanzaRefused, GatewayError, StorageError."""
 
-    def __init__(self, rooms: MucRooms, moderation: Moderation, join_handler: JoinHandler) -> None:
+    def __init__(self, rooms: MucRooms, affiliations: Affiliations, join_handler: JoinHandler) -> None:
         self._rooms = rooms
-        self._moderation = moderation
+        self._affiliations = affiliations
         self._join_handler = join_handler
 
     def get(self, iq: Element, asker: JID, name: str) -> Element:
@@ -65,14 +65,14 @@ class AdminQueries:
             roles = [_role(room, item) for item in items if item.get("affiliation") is None]
             affiliations = [_affiliation(room, item) for item in items if item.get("affiliation") is not None]
             for change in roles:
-                self._moderation.require_role(room, actor, change)
+                self._affiliations.require_role(room, actor, change)
             if affiliations:
-                self._moderation.require_affiliations(room, asker, affiliations)
+                self._affiliations.require_affiliations(room, asker, affiliations)
             by = actor.nick if actor else ""
             for change in roles:
-                self._moderation.set_role(room, change.occupant, change.role, change.reason, by)
+                self._affiliations.set_role(room, change.occupant, change.role, change.reason, by)
             if affiliations:
-                self._moderation.affiliate(room, affiliations, by)
+                self._affiliations.affiliate(room, affiliations, by)
             self._join_handler.remove_stale(room)
 
 

@@ -12,6 +12,7 @@ from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.mam import ArchiveQueries
 from xmpp_rest.service.muc.admin import AdminQueries
+from xmpp_rest.service.muc.affiliations import Affiliations
 from xmpp_rest.service.muc.broadcast import Broadcaster
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muc.configure import Configuration
@@ -21,7 +22,6 @@ from xmpp_rest.service.muc.history import SHADOW, History
 from xmpp_rest.service.muc.invite import Invitations
 from xmpp_rest.service.muc.join import JoinHandler
 from xmpp_rest.service.muc.messages import MessageHandler
-from xmpp_rest.service.muc.moderation import Moderation
 from xmpp_rest.service.muc.nicks import Nicks
 from xmpp_rest.service.muc.owner import OwnerQueries
 from xmpp_rest.service.muc.relay import IqRelay
@@ -50,16 +50,16 @@ def conference(
     broadcaster, nicks = Broadcaster(router.send, incidents), Nicks(driver, domain)
     join_handler = JoinHandler(rooms, broadcaster, nicks)
     subscriptions = Subscriptions(rooms, broadcaster, nicks, may_bring)
-    configuration, moderation = (
+    configuration, affiliations = (
         Configuration(rooms, broadcaster, join_handler, subscriptions),
-        Moderation(rooms, broadcaster, join_handler, subscriptions),
+        Affiliations(rooms, broadcaster, join_handler, subscriptions),
     )
     message_handler = MessageHandler(
-        rooms, broadcaster, join_handler, Invitations(rooms, broadcaster), VoiceRequests(rooms, broadcaster, moderation), incidents
+        rooms, broadcaster, join_handler, Invitations(rooms, broadcaster), VoiceRequests(rooms, broadcaster, affiliations), incidents
     )
     queries = (
         Disco(rooms, nicks),
-        AdminQueries(rooms, moderation, join_handler),
+        AdminQueries(rooms, affiliations, join_handler),
         OwnerQueries(rooms, configuration),
         subscriptions,
         nicks,
@@ -76,4 +76,4 @@ def conference(
     archives = ArchiveQueries(archive, router.send, may_ask)
     entity = MucEntity(domain, join_handler, message_handler, IqRelay(rooms, broadcaster), archives.handle, queries)
     vacancy = Vacancy(rooms, settings.unused_after, incidents)
-    return Conference(rooms, broadcaster, nicks, (join_handler, configuration, moderation, subscriptions), entity.handle, vacancy, remote)
+    return Conference(rooms, broadcaster, nicks, (join_handler, configuration, affiliations, subscriptions), entity.handle, vacancy, remote)

@@ -16,10 +16,10 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
+from xmpp_rest.service.muc.affiliations import AffiliationChange, Affiliations
 from xmpp_rest.service.muc.broadcast import Broadcaster, OccupantChange
 from xmpp_rest.service.muc.configure import Configuration
 from xmpp_rest.service.muc.join import JoinHandler
-from xmpp_rest.service.muc.moderation import AffiliationChange, Moderation
 from xmpp_rest.service.muc.nicks import Nicks, prepared
 from xmpp_rest.service.muc.notices import SHUTDOWN, direct_invitation
 from xmpp_rest.service.muc.options import FIXED, read_options
@@ -42,7 +42,7 @@ class Conference:
         rooms: MucRooms,
         broadcaster: Broadcaster,
         nicks: Nicks,
-        parts: tuple[JoinHandler, Configuration, Moderation, Subscriptions],
+        parts: tuple[JoinHandler, Configuration, Affiliations, Subscriptions],
         handle: Handler,
         vacancy: Vacancy,
         remote: Remote,
@@ -55,7 +55,7 @@ class Conference:
         self._rooms = rooms
         self._broadcaster = broadcaster
         self._nicks = nicks
-        self._join_handler, self._configuration, self._moderation, self._subscriptions = parts
+        self._join_handler, self._configuration, self._affiliations, self._subscriptions = parts
 
     # -- rooms
 
@@ -138,7 +138,7 @@ class Conference:
     def affiliate(self, name: str, user: str, affiliation: str, reason: str) -> None:
         """Change the affiliation of a user, whatever the rules of the room. Raises GatewayError: room-unknown, bad-affiliation."""
         with self._rooms.held(self._known(name)) as room:
-            self._moderation.affiliate(room, [AffiliationChange(_bare(user), _affiliation(affiliation), reason)])
+            self._affiliations.affiliate(room, [AffiliationChange(_bare(user), _affiliation(affiliation), reason)])
             self._join_handler.remove_stale(room)
 
     # -- occupants
@@ -224,7 +224,7 @@ class Conference:
             for occupant in [o for o in room.occupants.values() if o.bare == bare]:
                 self._join_handler.remove(room, occupant, OccupantChange(leaving=True))
             if bare in room.affiliations and not room.gone:
-                self._moderation.affiliate(room, [AffiliationChange(bare, "none")])
+                self._affiliations.affiliate(room, [AffiliationChange(bare, "none")])
             if not room.gone:
                 self._subscriptions.unsubscribe(room, bare)
 

@@ -10,8 +10,8 @@ from xmpp_rest.protocol.forms import FORM, field, read_form
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import MUC
 from xmpp_rest.protocol.stanza import child, make, new_id
+from xmpp_rest.service.muc.affiliations import Affiliations
 from xmpp_rest.service.muc.broadcast import Broadcaster
-from xmpp_rest.service.muc.moderation import Moderation
 from xmpp_rest.service.muc.room import Occupant, Room
 from xmpp_rest.service.muc.rooms import MucRooms
 
@@ -23,10 +23,10 @@ _TRUE = ("1", "true")
 class VoiceRequests:
     """Handles the forms of requests and of decisions; called with the room held."""
 
-    def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, moderation: Moderation) -> None:
+    def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, affiliations: Affiliations) -> None:
         self._rooms = rooms
         self._broadcaster = broadcaster
-        self._moderation = moderation
+        self._affiliations = affiliations
         self._asked: OrderedDict[tuple[JID, JID], float] = OrderedDict()
 
     def handle(self, room: Room, stanza: Element, sender: JID) -> bool:
@@ -66,7 +66,7 @@ class VoiceRequests:
         asking = room.occupants.get("".join(fields.get("muc#roomnick", [])))
         if "".join(fields["muc#request_allow"]) not in _TRUE or asking is None or asking.role != "visitor":
             return
-        self._moderation.set_role(room, asking, "participant")
+        self._affiliations.set_role(room, asking, "participant")
 
 
 def _approval(occupant: Occupant) -> Element:

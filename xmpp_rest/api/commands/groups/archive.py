@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xmpp_rest.api.commands.errors import rejected
-from xmpp_rest.api.commands.groups.jobs import abort, before, start, status
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.removal_jobs import abort, before, start, status
 from xmpp_rest.api.commands.results import NotDone
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xmpp_rest.api.commands.erlang import printed
 from xmpp_rest.api.commands.groups.accounts import unregister
-from xmpp_rest.api.commands.groups.jobs import before
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.removal_jobs import before
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID
 

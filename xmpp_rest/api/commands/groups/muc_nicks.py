@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xmpp_rest.api.commands.groups.muc import address, conference, refusing, user_at
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.room_service import address, conference, refusing, user_at
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID, parse_jid
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from xmpp_rest.api.commands.errors import rejected
-from xmpp_rest.api.commands.groups.muc import account_or_none, address, conference, refusing, require_no_bot, user_at
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.room_service import account_or_none, address, conference, refusing, require_no_bot, user_at
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.muc.conference import Conference

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xmpp_rest.api.commands.groups.accounts import account
-from xmpp_rest.api.commands.groups.jobs import abort, before, start, status
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.removal_jobs import abort, before, start, status
 from xmpp_rest.api.commands.services import Services
 
 JOB = "delete_old_messages"

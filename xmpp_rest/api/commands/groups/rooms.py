@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from xmpp_rest.api.commands.errors import internal_error, rejected
-from xmpp_rest.api.commands.groups.muc import conference, conferences, refusing, require_no_bot
-from xmpp_rest.api.commands.groups.rooms_options import Given, read
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.room_options import Given, read
+from xmpp_rest.api.commands.room_service import conference, conferences, refusing, require_no_bot
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.errors import GatewayError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xmpp_rest.api.commands.errors import rejected
-from xmpp_rest.api.commands.groups.muc import account_or_none, address, conference, refusing, user_at
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.room_service import account_or_none, address, conference, refusing, user_at
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.protocol.jid import JID, parse_jid

@@ -15,8 +15,8 @@ from flask import Request, Response
 
 from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
+from xmpp_rest.api.rest.idempotent import KEY_FIELD
 from xmpp_rest.api.rest.lines import BatchLine, BodyLimits, read_lines
-from xmpp_rest.api.rest.once import KEY_FIELD
 from xmpp_rest.api.rest.send import ACCEPTED, UNTYPED, Send
 from xmpp_rest.http.body import FilePart, fill
 from xmpp_rest.http.request import BadCoding, body_stream

@@ -1,4 +1,4 @@
-"""Moderation: checks and makes changes of roles and affiliations (XEP-0045 §5.1.1, §5.2.1, §8, §9, §10)."""
+"""Affiliations and roles: checks and makes changes of both (XEP-0045 §5.1.1, §5.2.1, §8, §9, §10)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AffiliationChange(NamedTuple):
     reason: str = ""
 
 
-class Moderation:
+class Affiliations:
     """Checks changes, and makes them. Called with the room held."""
 
     def __init__(self, rooms: MucRooms, broadcaster: Broadcaster, join_handler: JoinHandler, subscriptions: Subscriptions) -> None:
