@@ -20,7 +20,7 @@ from xmpp_rest.protocol.jid import parse_jid
 ROOT = Path(__file__).parent.parent.parent
 RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose attributes are set there, and why
     "*": ({"element", "stanza", "field", "shown", "told", "letter", "parser", "parser.parser"}, "XML, and the parsers of it"),
-    "http/*": ({"response", "self._response", "resource", "state", "state.resource", "request", "view", "Exact"}, "the state machine fills in its records"),
+    "http/*": ({"response", "headers", "self._response", "resource", "state", "state.resource", "request", "view", "Exact"}, "the state machine fills in its records"),
     "api/rest/idempotent.py": ({"self.response", "response"}, "a resource sets the status of its answer"),
     "api/commands/resource.py": ({"g"}, "what Flask keeps of a request"),
     "application.py": ({"app", "app.url_map"}, "Flask is set up so"),
