@@ -22,6 +22,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -97,6 +98,15 @@ class Addition(NamedTuple):
     """Whether the ids are new and random, and so in no archive: then no look-up is needed."""
 
 
+def error_of(work: Callable[[], object]) -> Exception | None:
+    """The exception that `work` raises, or None."""
+    try:
+        work()
+    except Exception as e:
+        return e
+    return None
+
+
 class Driver(ABC):
     """The storage contract. Methods raise StorageError; `update`'s function may raise anything, and then nothing is written."""
 
@@ -146,15 +156,7 @@ class Driver(ABC):
 
     def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
         """As `archive_extend` for each of them, but faster in some drivers; the exception of each, or None."""
-        errors: list[Exception | None] = []
-        for addition in additions:
-            try:
-                self.archive_extend(addition.user, addition.host, addition.store, addition.items)
-            except Exception as e:
-                errors.append(e)
-            else:
-                errors.append(None)
-        return errors
+        return [error_of(partial(self.archive_extend, a.user, a.host, a.store, a.items)) for a in additions]
 
     @abstractmethod
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:

@@ -8,9 +8,10 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
-from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Sort, Table, Value, doubts
+from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Sort, Table, Value, doubts, error_of
 from drivers.archives import checked_item, checked_query
 from drivers.files import archive, durable, listindex, tree
 from drivers.files.appending import append
@@ -149,19 +150,14 @@ class FileDriver(Driver):
             self._put(place, list(last.values()))
 
     def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
-        errors: list[Exception | None] = []
-        for addition in additions:
-            try:
-                if addition.new:
-                    items = [checked_item(item) for item in addition.items]
-                    self._add(checked_key(addition.user, addition.host, addition.store), items)
-                else:
-                    self.archive_extend(addition.user, addition.host, addition.store, addition.items)
-            except Exception as e:
-                errors.append(e)
-            else:
-                errors.append(None)
-        return errors
+        return [error_of(partial(self._extend, addition)) for addition in additions]
+
+    def _extend(self, addition: Addition) -> None:
+        user, host, store, items, new = addition
+        if new:
+            self._add(checked_key(user, host, store), [checked_item(item) for item in items])
+        else:
+            self.archive_extend(user, host, store, items)
 
     def _add(self, place: Key, items: Sequence[ArchiveItem]) -> None:
         """Add items whose ids are not in the archive, without reading it."""

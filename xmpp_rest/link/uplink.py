@@ -29,7 +29,6 @@ class Uplink:
         self._settings = settings
         self._folder = folder
         self._on_progress = on_progress
-        self._share = settings.share
         self._components: dict[str, Component] = {}
 
     def open(self, events: ComponentEvents) -> None:
@@ -38,7 +37,7 @@ class Uplink:
 
     def _outbox(self, domain: str) -> Outbox:
         journal = Journal(self._folder / f"{domain}.journal") if self._settings.outbox == "disk" else None
-        return Outbox(self._settings.outbox_size, journal, self._on_progress, self._share)
+        return Outbox(self._settings.outbox_size, journal, self._on_progress, self._settings.share)
 
     def start(self) -> None:
         for component in self._components.values():
@@ -72,7 +71,7 @@ class Uplink:
         except OutboxFull:
             raise GatewayError("outbox-full") from None
         except ShareFull as e:
-            raise OutboxShare(e.senders, self._share) from None
+            raise OutboxShare(e.senders, self._settings.share) from None
         except OSError as e:
             raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
 

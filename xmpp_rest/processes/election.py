@@ -120,11 +120,6 @@ class LocalGroup:
             return False
         return True
 
-    def _free_lock(self) -> None:
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
-
     def _follow(self, member: Member) -> None:
         """Follow the process that holds the lock, until it ends."""
         try:
@@ -171,7 +166,9 @@ class LocalGroup:
             self.is_leader = False
             self._close_listener()
             self._followers.close()
-            self._free_lock()
+            if self._lock_file is not None:
+                os.close(self._lock_file)
+                self._lock_file = None
 
     def _close_listener(self) -> None:
         if listener := self._listener:
