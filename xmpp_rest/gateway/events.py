@@ -46,12 +46,15 @@ class Events:
 
     def __init__(self, incidents: Incidents) -> None:
         self.came_online = Signal[JID]("came-online", incidents)
-        """The account (a bare address) has a session: a stream was opened, or a resource said that it is available."""
+        """The account (a bare address) has a session: a stream was opened, or a resource said that it is available.
+
+        Subscribers: `Announcements`, `Offline`.
+        """
         self.stream_closed = Signal[JID]("stream-closed", incidents)
-        """The event stream of this full address is not there any more."""
+        """The event stream of this full address is not there any more. Subscriber: `Sessions`."""
         self.unregistering = Signal[JID]("unregistering", incidents, strict=True)
-        """The account is about to be removed; it stays if a handler fails."""
+        """The account is about to be removed; it stays if a handler fails. Subscriber: `AccountEnds`."""
         self.unregistered = Signal[JID]("unregistered", incidents, strict=True)
-        """The account has been removed; who removes it hears of what could not be ended."""
+        """The account has been removed; who removes it hears of what could not be ended. Subscriber: `AccountEnds`."""
         self.password_changed = Signal[JID]("password-changed", incidents, strict=True)
-        """The account has another password; who changes it hears of a token that could not be revoked."""
+        """The account has another password; who changes it hears of a token that could not be revoked. Subscriber: `AccountEnds`."""

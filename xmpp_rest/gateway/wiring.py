@@ -23,6 +23,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.accounts.account_ends import AccountEnds
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.data import Data
 from xmpp_rest.service.accounts.data_rights import DataRights
@@ -32,7 +33,6 @@ from xmpp_rest.service.accounts.last_activity import LastActivity
 from xmpp_rest.service.accounts.pep import Pep
 from xmpp_rest.service.accounts.published_cards import PublishedCards
 from xmpp_rest.service.accounts.shared_groups import SharedGroups
-from xmpp_rest.service.accounts.unregistration import Unregistration
 from xmpp_rest.service.accounts.vcards import VCards
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
@@ -131,7 +131,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed)
     jobs = Jobs(driver, domain)
-    Unregistration(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)  # works by signals alone
+    AccountEnds(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)  # works by signals alone
 
     leader = Leader(uplink, inbound, callbacks, conference, router, incidents, remote)
     remote.on_broadcast("log_level", set_level)

@@ -275,7 +275,7 @@ def test_removing_tells_the_contact_what_has_ended(world: World, steps: list[str
 def test_an_account_that_goes_ends_everything(world: World) -> None:
     world.ask("subscribe", JULIET, NURSE)
     world.ask("subscribe")
-    world.contacts.remove_all(JULIET)
+    world.contacts.account_removed(JULIET)
     assert (world.contacts.all(JULIET), world.contacts.all(NURSE)) == ([], [])
     assert [row[0] for row in world.out()] == ["subscribe", "unsubscribe"]
 

@@ -98,11 +98,11 @@ class SharedGroups:
 
         self._change(edit)
 
-    def forget(self, jid: JID) -> None:
+    def account_removed(self, account: JID) -> None:
         """Remove a deleted account from all groups."""
 
         def edit(groups: Groups) -> bool:
-            return bool([name for name in list(groups) if _without(groups, name, jid)])
+            return bool([name for name in list(groups) if _without(groups, name, account)])
 
         self._change(edit)
 

@@ -118,13 +118,13 @@ class Contacts:
         self._pushed(owner, change)
         return True
 
-    def remove_all(self, owner: JID) -> None:
+    def account_removed(self, account: JID) -> None:
         """End every subscription of an account that is about to be removed. Contacts that cannot be notified are skipped."""
-        for contact in self._roster.contacts(owner):
+        for contact in self._roster.contacts(account):
             try:
-                self.remove(owner, contact.jid)
+                self.remove(account, contact.jid)
             except GatewayError as e:
-                log.warning("%s cannot be told that %s is gone: %s", contact.jid, owner, e)
+                log.warning("%s cannot be told that %s is gone: %s", contact.jid, account, e)
 
     def ask(self, owner: JID, jid: JID, stanza: Element, *, approve: bool = False) -> None:
         """Send a presence of type subscribe, subscribed, unsubscribe or unsubscribed to a contact (RFC 6121 A.2).

@@ -216,9 +216,9 @@ class Conference:
     # -- removal and shutdown
 
     @on_leader
-    def forget_user(self, user: str) -> None:
-        """Remove all traces of an account that is about to be deleted, so that a later account of this name inherits nothing."""
-        bare = _bare(user)
+    def account_removed(self, account: JID) -> None:
+        """Remove all traces of an account that is about to be removed, so that a later account of this name inherits nothing."""
+        bare = account.bare
         self._nicks.release(bare)
         for room in self._rooms.each(self._rooms.names()):
             for occupant in [o for o in room.occupants.values() if o.bare == bare]:

@@ -197,13 +197,13 @@ class MucLight:
 
         self._affiliate(name, actor, pick, new_id())
 
-    def leave_all(self, user: JID) -> None:
-        """Remove a user whose account is about to be deleted from every room."""
-        for room in self._rooms.occupied(user):
+    def account_removed(self, account: JID) -> None:
+        """Remove an account that is about to be removed from every room."""
+        for room in self._rooms.occupied(account):
             try:
-                self.remove(room.jid.local, user, user)
+                self.remove(room.jid.local, account, account)
             except GatewayError as e:  # removed, or the room destroyed, in the meantime
-                log.info("%s did not have to leave %s: %s", user, room.jid, e)
+                log.info("%s did not have to leave %s: %s", account, room.jid, e)
 
     def _affiliate(self, name: str, actor: JID, pick: Pick, identifier: str) -> None:
         with self._order(name):

@@ -1,4 +1,4 @@
-"""Unregistration: ends what depends on an account, so that a later account of its name inherits nothing."""
+"""The ends of accounts and passwords: ends what depends on them, so that a later account of the same name inherits nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 GONE = "the account has been removed"
 
 
-class Unregistration:
+class AccountEnds:
     """Ends what others know of an account before and after its stores are removed; and its tokens, if it has another password."""
 
     def __init__(
@@ -44,12 +44,12 @@ class Unregistration:
         """End sessions, tokens, subscriptions and places in groups and rooms."""
         self._sessions.end_all(account, GONE)
         self._tokens.revoke_all(account)
-        self._contacts.remove_all(account)
-        self._groups.forget(account)
+        self._contacts.account_removed(account)
+        self._groups.account_removed(account)
         if self._light:
-            self._light.leave_all(account)
+            self._light.account_removed(account)
         if self._conference:
-            self._conference.forget_user(str(account))
+            self._conference.account_removed(account)
 
     def _on_unregistered(self, account: JID) -> None:
         """End sessions and tokens again: a client may have reconnected in between."""
