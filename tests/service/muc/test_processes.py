@@ -54,7 +54,7 @@ def test_every_method_runs_on_the_leader(name: str) -> None:
     method = getattr(Conference, name)
     assert method.__wrapped__
     hints = {str(p.annotation) for p in list(inspect.signature(method).parameters.values())[1:]}
-    assert hints <= {"str", "int", "bool", "list[str]", "list[list[str]]", "list[list[Any]]", "dict[str, str]"}
+    assert hints <= {"str", "JID", "int", "bool", "list[str]", "list[list[str]]", "list[list[Any]]", "dict[str, str]"}
 
 
 @pytest.mark.parametrize("name", ["handle", "close", "_rooms", "__init__", "nothing"])
