@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -205,3 +206,22 @@ def test_a_stop_below_another_server_gives_the_storage_back(
     with process(tmp_path, "two", shared, two) as other:
         until(lambda: status(two) == 200 or other.poll() is not None)
         assert other.poll() is None, other.communicate()[0]
+
+
+def test_processes_that_stop_at_once_give_the_storage_back(make_app: MakeApp, shared: str, tmp_path: Path) -> None:
+    folder = str(tmp_path / "data")
+    gateways = [gateway_of(make_app(storage_url=shared, server_data_dir=folder)) for _ in range(4)]
+    for gateway in gateways:
+        gateway.start()
+    leave = threading.Barrier(len(gateways))
+
+    def stop(gateway: Gateway) -> None:
+        leave.wait()
+        gateway.stop()
+
+    threads = [threading.Thread(target=stop, args=(gateway,)) for gateway in gateways]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gateway_of(make_app(storage_url=shared)).start()

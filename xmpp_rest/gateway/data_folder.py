@@ -12,7 +12,10 @@ from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 log = logging.getLogger(__name__)
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 MARKS = frozenset(
-    {"owner.lock", "hub.sock", "node", "admin-password", "admin-password.new", "audit.log", "outbox", "callbacks", "gateway.sqlite"}
+    {
+        *("owner.lock", "hub.sock", "processes.lock", "node", "admin-password", "admin-password.new"),
+        *("audit.log", "outbox", "callbacks", "gateway.sqlite"),
+    }
 )
 """Names of files of a gateway. A folder with none of them, but other content, may be anything, such as /var/lib or a home."""
 PRIVATE = (".sqlite", ".sqlite-wal", ".sqlite-shm")

@@ -108,6 +108,7 @@ class Gateway:
     def _start(self) -> None:
         if self._forked_from:
             self.parts = self._build()
+        self.parts.lease.join()
         self.prepare()
         self.parts.remote.start()
         self.parts.lease.start(self._lose)
@@ -168,6 +169,6 @@ class Gateway:
             if not self.parts.lease.lost:
                 self.parts.leader.leave_rooms()
             self.parts.leader.end()
-            self.parts.lease.stop(last=not self.parts.remote.group.has_others)
+            self.parts.lease.stop()
             self.parts.remote.stop()
         self.driver.close()

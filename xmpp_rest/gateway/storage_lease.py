@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import secrets
@@ -18,6 +19,7 @@ from xmpp_rest.incidents import Incidents
 
 log = logging.getLogger(__name__)
 NODE = "node"  # in the data folder
+PROCESSES = "processes.lock"  # likewise: each process of the gateway has a shared lock of it
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
 
 
@@ -59,11 +61,18 @@ class StorageLease:
         self._looked = 0.0
         self._lost: LeaseTaken | None = None
         self._thread: threading.Thread | None = None
+        self._shared: int | None = None  # descriptor of PROCESSES, locked
 
     @property
     def lost(self) -> bool:
         """Whether another gateway has the lease now."""
         return self._lost is not None
+
+    def join(self) -> None:
+        """Count as a process of the gateway, until `stop`; before the first claim. Waits for one that is giving the lease back."""
+        if self._shared is None:
+            self._shared = os.open(self._data_dir / PROCESSES, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._shared, fcntl.LOCK_SH)
 
     def claim(self) -> None:
         """Take the lease. Raises LeaseTaken, StorageError."""
@@ -88,16 +97,31 @@ class StorageLease:
         if self._lost is not None:
             raise self._lost
 
-    def stop(self, *, last: bool) -> None:
-        """End; `last`: no process of the gateway goes on, so the lease is free."""
+    def stop(self) -> None:
+        """End; the last process of the gateway gives the lease back."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(5)
-        if last and self._lost is None and self._lease is not None:
-            try:
+        if self._shared is None:
+            return
+        try:
+            if self._is_last(self._shared) and self._lost is None and self._lease is not None:
                 self._lease.release()
-            except Exception as e:
-                log.warning("the lease of the storage could not be given back, and ends by itself: %s", e)
+        except Exception as e:
+            log.warning("the lease of the storage could not be given back, and ends by itself: %s", e)
+        finally:
+            os.close(self._shared)
+            self._shared = None
+
+    @staticmethod
+    def _is_last(shared: int) -> bool:
+        """Whether no other process goes on; of several that stop at once one finds out, as each gives its own lock back first."""
+        fcntl.flock(shared, fcntl.LOCK_UN)
+        try:
+            fcntl.flock(shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def _run(self, on_loss: Callable[[], None]) -> None:
         while not self._stopping.wait(RENEWAL):
