@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, PASSWORD, USERS, MakeApp, basic
+from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from tests.link.fake import attach
 from tests.webservice import Service, serving
 from xmpp_rest.gateway.gateway import Gateway
@@ -67,9 +67,8 @@ def make_bot(make_app: MakeApp) -> MakeBot:
         if like:
             settings["server_data_dir"] = str(like.gateway.data_dir)
         app = BotApp(make_app(**settings))
-        for user in USERS:
-            if not like:
-                app.gateway.parts.accounts.register(app.gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
+        if not like:
+            register_users(app.app)
         app.gateway.start()
         return app
 

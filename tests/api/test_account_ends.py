@@ -10,7 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -25,22 +26,9 @@ BOTH = {"nick": "", "groups": [], "subs": "both"}
 @pytest.fixture(params=["sqlite:gateway.sqlite", "flatfile:tree"], ids=["sqlite", "flatfile"])
 def app(make_app: MakeApp, request: pytest.FixtureRequest) -> Flask:
     app = make_app(storage_url=request.param)
-    gateway: Gateway = app.extensions["gateway"]
-    gateway.start()
-    for user in ("juliet", "nurse"):
-        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
+    app.extensions["gateway"].start()
+    register_users(app)
     return app
-
-
-@pytest.fixture
-def gateway(app: Flask) -> Gateway:
-    gateway: Gateway = app.extensions["gateway"]
-    return gateway
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
 
 
 @pytest.fixture
@@ -107,10 +95,7 @@ def test_a_removal_whose_condition_fails_changes_nothing(client: FlaskClient, to
 def test_a_removal_that_cannot_be_told_changes_nothing(
     client: FlaskClient, gateway: Gateway, token: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise GatewayError("link-down")
-
-    monkeypatch.setattr(gateway.parts.online, "of", refuse)
+    monkeypatch.setattr(gateway.parts.online, "of", raising(GatewayError("link-down")))
     answer = client.delete(RECORD, headers=ADMIN)
     assert (answer.status_code, answer.headers["Retry-After"].isdigit()) == (503, True)
     assert is_good(client, token)

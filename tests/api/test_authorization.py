@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.raising import raising
 from xmpp_rest.gateway.gateway import Gateway
 
 ADMIN = basic(f"admin@{DOMAIN}")
@@ -148,10 +149,7 @@ def test_wrong_passwords_are_counted(make_app: MakeApp) -> None:
 
 
 def test_a_storage_that_fails(verona: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
-        raise StorageError("full")
-
-    monkeypatch.setattr(gateway.driver, "store", fail)
+    monkeypatch.setattr(gateway.driver, "store", raising(StorageError("full")))
     assert fill(verona).status_code == 503
 
 

@@ -14,8 +14,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
-from tests.link.fake import attach
+from tests.api.stanzas import JULIET, NURSE, ROMEO, XML, condition, post, receive
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
@@ -25,24 +25,7 @@ from xmpp_rest.service.streams.stream import Stream
 
 NS = "urn:xmpp:blocking"
 ADMIN = basic(f"admin@{DOMAIN}")
-JULIET, NURSE, ROMEO = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}", "romeo@montague.example"
-XML = {"Content-Type": "application/xmpp+xml", "Accept": "application/xmpp+xml"}
 DENIED = [ROMEO, f"{ROMEO}/orchard", "montague.example"]  # each blocks ROMEO/orchard
-
-
-@pytest.fixture
-def sent(gateway: Gateway) -> list[Element]:
-    """What goes out on a link."""
-    out: list[Element] = []
-    attach(gateway.parts.router, lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
-    return out
-
-
-def post(client: FlaskClient, stanza: str, user: str = JULIET) -> Element | None:
-    """What is answered at once to a stanza that an account sends."""
-    response = client.post("/rest", data=stanza, headers=basic(user) | XML)
-    assert response.status_code in (200, 202), response.data
-    return parse_text(response.get_data(as_text=True)) if response.data else None
 
 
 def ask(client: FlaskClient, kind: str, name: str, *jids: str, user: str = JULIET) -> Element:
@@ -64,15 +47,6 @@ def blocked(client: FlaskClient) -> list[str | None]:
     answer = ask(client, "get", "blocklist")
     assert [child.tag for child in answer] == [f"{{{NS}}}blocklist"]
     return [item.get("jid") for item in answer[0]]
-
-
-def condition(answer: Element | None) -> str:
-    return condition_of(answer).condition if answer is not None else ""
-
-
-def receive(gateway: Gateway, stanza: str) -> Element | None:
-    element = parse_text(stanza)
-    return gateway.parts.sending.receive(element, parse_jid(element.attrib["from"]), parse_jid(element.attrib["to"]))
 
 
 def befriend(client: FlaskClient, jid: str, subs: str = "both") -> None:
@@ -347,9 +321,7 @@ def test_privacy_lists_count_as_well(client: FlaskClient, gateway: Gateway) -> N
 @pytest.mark.parametrize("denied", [NURSE, "rooms.capulet.example"])
 def test_nobody_is_added_to_rooms_by_the_blocked(make_app: MakeApp, denied: str) -> None:
     app = make_app(gateway_rooms_domain="rooms.capulet.example")
-    gateway: Gateway = app.extensions["gateway"]
-    for user in (JULIET, NURSE):
-        gateway.parts.accounts.register(parse_jid(user), PASSWORD)
+    register_users(app)
     client = app.test_client()
     block(client, denied)
     room = client.post("/api/rooms", json={"name": "hall", "subject": ""}, headers=basic(NURSE)).get_json()["id"]

@@ -13,8 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, PASSWORD, USERS, MakeApp, basic
-from xmpp_rest.gateway.gateway import Gateway
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
 
 JSON, XML, FORM, NDJSON, LUA = "application/json", "application/xmpp+xml", "application/x-www-form-urlencoded", "application/x-ndjson", "text/x-lua"
 NURSE = f"nurse@{DOMAIN}"
@@ -78,9 +77,7 @@ GOOD = (200, 201, 202, 204)
 def make(make_app: MakeApp) -> Callable[..., FlaskClient]:
     def build(**settings: str) -> FlaskClient:
         app: Flask = make_app(oauth_client_check="allow", **settings)
-        gateway: Gateway = app.extensions["gateway"]
-        for user in USERS:
-            gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
+        register_users(app)
         return app.test_client()
 
     return build

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.raising import raising
 from xmpp_rest.application import create_app
 from xmpp_rest.config.load import SettingsError, load_settings
 
@@ -117,22 +118,14 @@ def test_a_429_can_be_read(make_app: MakeApp, path: str, status: int) -> None:
 def test_a_500_can_be_read(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app()
     gateway = app.extensions["gateway"]
-
-    def fail(*_: object) -> None:
-        raise RuntimeError
-
-    monkeypatch.setattr(gateway.parts.sending, "outcome", fail)
+    monkeypatch.setattr(gateway.parts.sending, "outcome", raising(RuntimeError))
     answer = app.test_client().get("/rest/outcome/x", headers=ADMIN | {"Origin": PAGE})
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (500, PAGE)
 
 
 def test_a_503_can_be_read(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app()
-
-    def fail(*_: object) -> None:
-        raise StorageError("full")
-
-    monkeypatch.setattr(app.extensions["gateway"].parts.sending, "send", fail)
+    monkeypatch.setattr(app.extensions["gateway"].parts.sending, "send", raising(StorageError("full")))
     fields = ADMIN | {"Content-Type": "application/json"}
     answer = app.test_client().post("/rest", json={"kind": "message", "to": f"admin@{DOMAIN}", "body": "x"}, headers=fields)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (503, "*")

@@ -9,42 +9,19 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.api.stanzas import JULIET, NURSE, ROMEO, condition, post, receive
 from tests.conftest import DOMAIN, MakeApp, basic
-from tests.link.fake import attach
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.messages.outcomes import Outcome
 
 NS = "jabber:iq:privacy"
-JULIET, NURSE, ROMEO = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}", "romeo@montague.example"
-XML = {"Content-Type": "application/xmpp+xml", "Accept": "application/xmpp+xml"}
-
-
-@pytest.fixture
-def sent(gateway: Gateway) -> list[Element]:
-    """What goes out on a link."""
-    out: list[Element] = []
-    attach(gateway.parts.router, lambda _, stanza: out.append(stanza), lambda _, stanzas, _texts: out.extend(stanzas))
-    return out
-
-
-def post(client: FlaskClient, stanza: str, user: str = JULIET) -> Element | None:
-    """What is answered at once to a stanza that an account sends."""
-    response = client.post("/rest", data=stanza, headers=basic(user) | XML)
-    assert response.status_code in (200, 202), response.data
-    return parse_text(response.get_data(as_text=True)) if response.data else None
 
 
 def privacy(client: FlaskClient, inner: str, kind: str = "set", user: str = JULIET) -> Element:
     answer = post(client, f"<iq type='{kind}'><query xmlns='{NS}'>{inner}</query></iq>", user)
     assert answer is not None
     return answer
-
-
-def condition(answer: Element | None) -> str:
-    return condition_of(answer).condition if answer is not None else ""
 
 
 def deny(client: FlaskClient, items: str) -> None:
@@ -55,11 +32,6 @@ def deny(client: FlaskClient, items: str) -> None:
 
 def item(value: str, *ways: str, kind: str = "jid") -> str:
     return f"<item type='{kind}' value='{value}' action='deny' order='1'>{''.join(f'<{way}/>' for way in ways)}</item>"
-
-
-def receive(gateway: Gateway, stanza: str) -> Element | None:
-    element = parse_text(stanza)
-    return gateway.parts.sending.receive(element, parse_jid(element.attrib["from"]), parse_jid(element.attrib["to"]))
 
 
 def archived(gateway: Gateway, user: str = "juliet") -> int:

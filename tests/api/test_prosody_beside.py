@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
 from tests.drivers import prosody13
 from xmpp_rest.protocol.jid import parse_jid
 
@@ -21,15 +21,7 @@ NOW = 1_700_000_000
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    app = make_app(storage_url="flatfile:files")
-    for user in (JULIET, NURSE):
-        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
-    return app
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+    return register_users(make_app(storage_url="flatfile:files"))
 
 
 def lists(tmp_path: Path) -> dict[str, Path]:

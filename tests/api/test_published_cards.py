@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from drivers import Driver
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from tests.drivers import prosody13
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -97,18 +97,12 @@ URLS = ["sqlite:p.sqlite", "flatfile:files"]
 
 @pytest.fixture(params=URLS)
 def app(request: pytest.FixtureRequest, make_app: MakeApp) -> Flask:
-    return _with_accounts(make_app(storage_url=request.param))
+    return register_users(make_app(storage_url=request.param))
 
 
 @pytest.fixture
 def driver(gateway: Gateway) -> Driver:
     return gateway.driver
-
-
-def _with_accounts(app: Flask) -> Flask:
-    for user in (JULIET, NURSE):
-        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
-    return app
 
 
 def publish(driver: Driver, node: str, payload: str, key: str = "current", model: str = "open") -> None:
@@ -301,7 +295,7 @@ def test_what_is_no_card_counts_as_none(client: FlaskClient, gateway: Gateway, d
 
 @pytest.mark.parametrize("indexed", [False, True])
 def test_prosodys_own_files(make_app: MakeApp, tmp_path: Path, indexed: bool) -> None:
-    app = _with_accounts(make_app(storage_url="flatfile:files"))
+    app = register_users(make_app(storage_url="flatfile:files"))
     client = app.test_client()
     path = tmp_path / "data0/files/capulet%2eexample/pep_urn%3axmpp%3avcard4/juliet.list"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -319,7 +313,7 @@ def test_prosodys_own_files(make_app: MakeApp, tmp_path: Path, indexed: bool) ->
 
 
 def test_prosodys_own_rows(make_app: MakeApp, tmp_path: Path) -> None:
-    app = _with_accounts(make_app(storage_url="sqlite:p.sqlite"))
+    app = register_users(make_app(storage_url="sqlite:p.sqlite"))
     client = app.test_client()
     row = (DOMAIN, "juliet", CARD_STORE, "current", 1795972162.5, f"{JULIET}/x", "xml", FULL)
     with closing(sqlite3.connect(tmp_path / "data0/p.sqlite")) as db, db:

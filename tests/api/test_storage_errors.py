@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from drivers import StorageError
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
 from xmpp_rest.errors import storage_failed
 
 JULIET, ADMIN = basic(f"juliet@{DOMAIN}"), basic(f"admin@{DOMAIN}")
@@ -44,10 +44,8 @@ DRIVERS: dict[str, tuple[str, Callable[[Path], None]]] = {
 def broken(request: pytest.FixtureRequest, make_app: MakeApp, tmp_path: Path) -> Flask:
     url, spoil = DRIVERS[request.param]
     app = make_app(storage_url=url, server_data_dir=str(tmp_path / "hideaway"))
-    gateway = app.extensions["gateway"]
-    gateway.start()
-    for name in ("juliet", "nurse"):
-        gateway.parts.accounts.register(gateway.parts.accounts.address(name, DOMAIN), PASSWORD)
+    app.extensions["gateway"].start()
+    register_users(app)
     for headers in (JULIET, ADMIN):  # the accounts are known to be there
         assert app.test_client().get("/rest/outcome/x", headers=headers).status_code == 404
     spoil(tmp_path / "hideaway")

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.raising import raising
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -119,12 +120,9 @@ def test_every_driver(make_app: MakeApp, tmp_path: Path, url: str, name: str) ->
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_mistake_of_our_own(app: Flask, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str) -> None:
-    def mistake(*_: object, **__: object) -> None:
-        raise RuntimeError("internals of the gateway")
-
     client = app.test_client()
     client.get("/health")
-    monkeypatch.setattr(gateway.driver, "load", mistake)
+    monkeypatch.setattr(gateway.driver, "load", raising(RuntimeError("internals of the gateway")))
     method, path, rest = REQUESTS[name]
     answer = client.open(path, method=method, headers=basic(ME), **rest)
     assert answer.status_code == 500

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from drivers import Driver
+from tests.conftest import OpenDriver
 from tests.drivers.postgrescluster import Cluster, program
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -52,3 +54,14 @@ def prosody_data(tmp_path: Path) -> Path:
 def prosody_database(tmp_path: Path) -> Path:
     """A copy of a real server's SQLite database."""
     return Path(shutil.copy(FIXTURES / "prosody.sqlite", tmp_path / "prosody.sqlite"))
+
+
+@pytest.fixture
+def driver(tmp_path: Path, open_driver: OpenDriver) -> Driver:
+    """SQLite, unless a module opens what else it is about."""
+    return open_driver("sqlite:x.sqlite", tmp_path)
+
+
+@pytest.fixture
+def flat(tmp_path: Path, open_driver: OpenDriver) -> Driver:
+    return open_driver("flatfile:data", tmp_path)

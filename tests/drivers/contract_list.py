@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from drivers import BadValue, Driver, StorageError
 from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
+from tests.many import in_threads
 
 ITEMS = [{"n": 1, "item": "rope"}, "just a string", 42, 2.5, True, False, [1, 2, 3], "", {}]
 ITEMS += ["line\nbreak item(1);\n", {"deep": {"__array": [1], "x": 1}}]
@@ -112,11 +112,7 @@ class ListContract(StorageFixtures):
                 driver.list_update(*JULIET, "wishlist", lambda items: [*(items or []), n])
                 driver.list_append(*JULIET, "wishlist", n)
 
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
+        in_threads(work, range(6))
         assert sorted(driver.list_load(*JULIET, "wishlist") or []) == sorted([*range(6)] * 20)
 
     def test_a_long_item(self, driver: Driver) -> None:

@@ -11,7 +11,8 @@ import pytest
 from drivers import Driver, StorageError, open_driver
 from drivers.migrate import migrate
 from tests.drivers.contract_base import JULIET, StorageFixtures
-from tests.drivers.contract_writers import in_threads
+from tests.many import in_threads
+from tests.raising import raising
 
 
 class NotesContract(StorageFixtures):
@@ -24,23 +25,20 @@ class NotesContract(StorageFixtures):
     def test_a_note_is_changed_by_one_at_a_time(self, driver: Driver, opened: Callable[[], Driver]) -> None:
         other = opened()
 
-        def work(driver: Driver) -> Callable[[], None]:
-            def count(table: Any) -> Any:
-                return {"n": (table or {"n": 0})["n"] + 1}
+        def count(table: Any) -> Any:
+            return {"n": (table or {"n": 0})["n"] + 1}
 
-            return lambda: [driver.note("counter", count) for _ in range(15)].clear()
+        def work(driver: Driver) -> None:
+            for _ in range(15):
+                driver.note("counter", count)
 
-        in_threads([work(driver), work(other), work(driver)])
+        in_threads(work, [driver, other, driver])
         assert driver.note("counter") == {"n": 45}
 
     def test_what_the_function_raises_changes_nothing(self, driver: Driver) -> None:
         driver.note("lease", lambda _: {"a": 1})
-
-        def refuse(_: object) -> Any:
-            raise StorageError("no")
-
         with pytest.raises(StorageError, match="no"):
-            driver.note("lease", refuse)
+            driver.note("lease", raising(StorageError("no")))
         assert driver.note("lease") == {"a": 1}
 
     def test_a_note_is_no_content_that_moves(self, driver: Driver, tmp_path: Path) -> None:

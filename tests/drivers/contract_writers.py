@@ -14,11 +14,13 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from operator import call
 from pathlib import Path
 from typing import Any
 
 from drivers import Driver, open_driver
 from tests.drivers.contract_base import JULIET, StorageFixtures
+from tests.many import in_threads
 
 ROOT = Path(__file__).parents[2]
 WRITER = Path(__file__).parent / "writer.py"
@@ -72,7 +74,7 @@ class WritersContract(StorageFixtures):
                 driver.list_append(*JULIET, "list", 1)
                 driver.archive_append(*JULIET, "archive", "<message/>", when=1)
 
-        in_threads([work] * 8)
+        in_threads(call, [work] * 8)
         assert driver.load(*JULIET, "counter") == {"count": 160}
         assert driver.list_load(*JULIET, "list") == [1] * 160
         assert driver.archive_count(*JULIET, "archive") == 160
@@ -92,7 +94,7 @@ class WritersContract(StorageFixtures):
                 if table is not None and len({table["a"], table["b"]["c"], int(table["d"]), table["__array"][0]}) > 1:
                     halves.append(table)
 
-        in_threads([write, read, read])
+        in_threads(call, [write, read, read])
         assert halves == []
 
     def test_processes_lose_no_update(self, url: str, tmp_path: Path, driver: Driver) -> None:
@@ -170,25 +172,6 @@ class WritersContract(StorageFixtures):
     def test_a_driver_opens_at_its_first_use(self, url: str, tmp_path: Path) -> None:
         open_driver(url, tmp_path / "elsewhere").close()
         assert list(tmp_path.iterdir()) == []
-
-
-def in_threads(work: list[Callable[[], None]]) -> None:
-    """Run everything at once; raise what one of them raised."""
-    failures: list[BaseException] = []
-
-    def guarded(one: Callable[[], None]) -> None:
-        try:
-            one()
-        except BaseException as e:
-            failures.append(e)
-
-    threads = [threading.Thread(target=guarded, args=(one,)) for one in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(TIMEOUT)
-    if failures:
-        raise failures[0]
 
 
 @contextlib.contextmanager

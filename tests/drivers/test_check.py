@@ -14,6 +14,7 @@ import pytest
 from drivers import beside, open_driver
 from tests.drivers import prosody13
 from tests.drivers.postgrescluster import Cluster
+from tests.raising import raising
 from xmpp_rest.cli.gateway import storage_remarks
 from xmpp_rest.config.load import load_settings
 
@@ -155,11 +156,7 @@ def test_a_prosody_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pyte
     (folder / "cmdline").write_bytes(b"lua5.4\0/usr/bin/prosody\0-F\0")
     path = tmp_path / "x.sqlite"
     path.write_bytes(b"")
-
-    def refuse(*_: object) -> bool:
-        raise PermissionError
-
-    monkeypatch.setattr(beside, "_has_open", refuse)
+    monkeypatch.setattr(beside, "_has_open", raising(PermissionError))
     assert beside.prosody_with(path) == 77
     monkeypatch.setattr(beside, "NAME", "other")
     assert beside.prosody_with(path) is None

@@ -7,18 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from drivers import ArchiveItem, ArchiveQuery, Driver, open_driver
+from drivers import ArchiveItem, ArchiveQuery, Driver
 from drivers.files import luaformat
 from tests.drivers import prosody13
 from tests.drivers.contract_base import JULIET
 
 NOW = 1795955210
 STANZA = "<message/>"
-
-
-@pytest.fixture
-def flat(tmp_path: Path) -> Driver:
-    return open_driver("flatfile:data", tmp_path)
 
 
 @pytest.fixture

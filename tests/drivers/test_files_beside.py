@@ -21,11 +21,6 @@ STANZA = "<message/>"
 
 
 @pytest.fixture
-def flat(tmp_path: Path) -> Driver:
-    return open_driver("flatfile:data", tmp_path)
-
-
-@pytest.fixture
 def wishes(tmp_path: Path) -> Path:
     return tmp_path / "data/capulet%2eexample/wishlist/juliet.list"
 

@@ -15,6 +15,8 @@ import pytest
 from drivers import Driver, StorageError
 from drivers.sql.groupcommit import MOST, GroupCommit, GroupedChange
 from tests.conftest import OpenDriver
+from tests.many import in_threads
+from tests.raising import raising
 
 
 @pytest.fixture
@@ -24,27 +26,12 @@ def driver(tmp_path: Path, open_driver: OpenDriver) -> Driver:
     return driver
 
 
-def together(works: list[Callable[[], Any]]) -> None:
-    barrier = threading.Barrier(len(works))
-
-    def run(work: Callable[[], Any]) -> None:
-        barrier.wait()
-        work()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
-
-
 def test_every_write_of_many_threads_is_there(driver: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:
     def work(n: int) -> None:
         for i in range(20):
             driver.list_append(f"user{n}", "capulet.example", "list", i)
 
-    together([lambda n=n: work(n) for n in range(16)])  # type: ignore[misc]
+    in_threads(work, range(16))
     other = open_driver("sqlite:group.sqlite", tmp_path)
     assert all(other.list_load(f"user{n}", "capulet.example", "list") == list(range(20)) for n in range(16))
 
@@ -63,18 +50,18 @@ def test_one_that_fails_fails_alone(driver: Driver) -> None:
         except KeyError as e:
             failed.extend(e.args)
 
-    together([lambda n=n: work(n) for n in range(30)])  # type: ignore[misc]
+    in_threads(work, range(30))
     assert sorted(failed) == list(range(0, 30, 3))
     for n in range(30):
         assert driver.load(f"user{n}", "capulet.example", "store") == (None if n % 3 == 0 else {"n": n})
 
 
 def test_no_increment_is_lost(driver: Driver) -> None:
-    def work() -> None:
+    def work(_: int) -> None:
         for _ in range(25):
             driver.update("juliet", "capulet.example", "count", lambda t: {"n": (t or {"n": 0})["n"] + 1})  # type: ignore[call-overload]
 
-    together([work] * 8)
+    in_threads(work, range(8))
     assert driver.load("juliet", "capulet.example", "count") == {"n": 200}
 
 
@@ -204,11 +191,7 @@ def test_a_change_has_the_context_of_the_thread_that_asked_for_it() -> None:
 def test_whatever_a_change_raises_is_its_own() -> None:
     held = Held()
     held.database.execute("CREATE TABLE t (n)")
-
-    def interrupted(_: Any) -> None:
-        raise KeyboardInterrupt
-
-    threads, outcomes = held.queue([lambda d: d.execute("INSERT INTO t VALUES (1)").rowcount, interrupted] * 3)
+    threads, outcomes = held.queue([lambda d: d.execute("INSERT INTO t VALUES (1)").rowcount, raising(KeyboardInterrupt)] * 3)
     held.release.set()
     for thread in threads:
         thread.join(30)

@@ -40,11 +40,6 @@ ARCHIVE: dict[str, tuple[GroupedChange, list[str]]] = {
 
 
 @pytest.fixture
-def flat(tmp_path: Path) -> Driver:
-    return open_driver("flatfile:data", tmp_path)
-
-
-@pytest.fixture
 def archive(tmp_path: Path) -> Path:
     """An archive as a Prosody 13 has left it, with its index."""
     path = tmp_path / "data/capulet%2eexample/archive/juliet.list"

@@ -16,6 +16,7 @@ from drivers.migratecommand import run_cli
 from tests.conftest import OpenDriver
 from tests.drivers.contract_base import JULIET, ROMEO
 from tests.drivers.postgrescluster import Cluster
+from tests.raising import raising
 
 Open = Callable[[str], Driver]
 URLS = {"flatfile": "flatfile:data", "jsonfile": "jsonfile:json", "sqlite": "sqlite:x.sqlite"}
@@ -89,12 +90,8 @@ def test_a_dry_run_writes_nothing(opened: Open, tmp_path: Path) -> None:
 def test_an_interrupted_migration_goes_on(opened: Open) -> None:
     one, two = opened("sqlite:x.sqlite"), opened("flatfile:data")
     fill(one)
-
-    def stop(step: MigrationStep) -> None:
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        migrate(one, two, progress=stop)
+        migrate(one, two, progress=raising(KeyboardInterrupt))
     two.archive_extend(*ROMEO, "archive", [item for i, item in enumerate(one.archive_find(*ROMEO, "archive")) if i < 700])
     report = migrate(one, two)
     assert report.problems == []

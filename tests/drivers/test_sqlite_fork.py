@@ -9,8 +9,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from drivers import Driver
 from tests.conftest import OpenDriver
 from tests.drivers.contract_base import JULIET
@@ -31,11 +29,6 @@ def forked(work: Callable[[], None]) -> int:
         finally:
             os._exit(status)
     return child
-
-
-@pytest.fixture
-def driver(tmp_path: Path, open_driver: OpenDriver) -> Driver:
-    return open_driver("sqlite:x.sqlite", tmp_path)
 
 
 def test_the_parent_may_close_while_the_child_writes(driver: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 import pytest
 
 from drivers import ArchiveQuery, Driver
 from drivers.archives import Conditions
 from drivers.sql import timeline
-from tests.conftest import OpenDriver
 
 OWNER = ("juliet", "capulet.example", "archive")
 SHAPES = {  # how far, in seconds, the clock goes on from item to item
@@ -22,13 +19,6 @@ SHAPES = {  # how far, in seconds, the clock goes on from item to item
     "set back now and then": (-500, 700),
     "backwards": (-400, 0),
 }
-
-
-@pytest.fixture
-def driver(tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
-    driver = open_driver("sqlite:x.sqlite", tmp_path)
-    yield driver
-    driver.close()
 
 
 def append(driver: Driver, dice: random.Random, start: float, shape: str, count: int) -> float:

@@ -20,6 +20,7 @@ from flask import Flask
 from drivers import Driver, open_driver
 from drivers.lease import NOTE, LeaseTaken
 from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.raising import raising
 from xmpp_rest.cli.gateway import alone
 from xmpp_rest.cli.token import token
 from xmpp_rest.gateway import storage_lease as keeper
@@ -120,11 +121,7 @@ def test_a_storage_that_cannot_be_reached_is_not_lost(make_app: MakeApp, monkeyp
     app = make_app()
     gateway = gateway_of(app)
     gateway.start()
-
-    def fail(*_: object) -> None:
-        raise OSError("no disk")
-
-    monkeypatch.setattr(type(gateway.driver), "note", fail)
+    monkeypatch.setattr(type(gateway.driver), "note", raising(OSError("no disk")))
     gateway.parts.lease._look()
     assert not gateway.parts.lease.lost
     assert gateway.incidents.counts() == {"lease-not-renewed": 1}

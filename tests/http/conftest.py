@@ -49,6 +49,17 @@ def answer(value: Any) -> Any:
     return callback
 
 
+def accept_with(value: Any, location: Any=None, body: Any=None) -> Any:
+    def accept(self: Any) -> Any:
+        if location:
+            self.response.headers["Location"] = location
+        if body:
+            self.set_body(body)
+        return value
+
+    return accept
+
+
 @pytest.fixture
 def define() -> Callable[..., type[Resource]]:
     """A class with these answers; ``base`` is Document unless given."""

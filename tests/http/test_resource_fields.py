@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.costs import cheap
+from tests.http.conftest import Document
 from xmpp_rest.http import dates
 from xmpp_rest.http.choice import choose_charset, choose_language, choose_type
 from xmpp_rest.http.conditional import parse_tags
 from xmpp_rest.http.dates import parse_http_date
 from xmpp_rest.http.fields import Malformed, parse_accept, parse_charsets, parse_languages, parse_media_type
 from xmpp_rest.http.range_field import parse_range, satisfiable
-from xmpp_rest.http.resource import Resource
 
 # What may stand in a field by WSGI: Latin-1 without line breaks; the shorter alphabet hits the grammars more often.
 PIECES = [*'*/;,=q".-+ \t\\W', "text", "plain", "html", "0", "1", "9", "en", "utf-8", "charset", "bytes", "a"]
@@ -33,7 +33,7 @@ def written(weight: Any) -> Any:
     return f"{weight / 1000:.3f}"
 
 
-class Everything(Resource):
+class Everything(Document):
     """Looks at every field there is."""
 
     def allowed_methods(self) -> Any:
@@ -59,15 +59,6 @@ class Everything(Resource):
 
     def content_types_accepted(self) -> Any:
         return [(("text", "plain", [("a", "1")]), "accept"), (("text", "html", "*"), "accept")]
-
-    def accept(self) -> Any:
-        return True
-
-    def delete_resource(self) -> Any:
-        return True
-
-    def to_text(self) -> Any:
-        return "hello"
 
 
 APP = Flask("fields")

@@ -10,6 +10,7 @@ from flask import Flask, Response, abort, request
 from flask import make_response as flask_make_response
 
 from tests.http.conftest import Ask
+from tests.raising import raising
 from xmpp_rest.http.resource import Stop, SwitchHandler
 
 #: Callback, method, header fields and further answers that make the machine ask for it.
@@ -235,9 +236,5 @@ def test_a_handler_may_stream_and_sees_the_request(ask: Ask) -> None:
 
 def test_an_exception_of_a_handler_passes_through(ask: Ask, app: Flask) -> None:
     app.testing = True
-
-    def handler() -> None:
-        raise LookupError("x")
-
     with pytest.raises(LookupError):
-        ask({"forbidden": SwitchHandler(cast("Any", handler))})
+        ask({"forbidden": SwitchHandler(cast("Any", raising(LookupError("x"))))})

@@ -6,19 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.http.conftest import Ask
+from tests.http.conftest import Ask, accept_with
 from xmpp_rest.http.resource import Created
-
-
-def accept_with(value: Any, location: Any=None, body: Any=None) -> Any:
-    def accept(self: Any) -> Any:
-        if location:
-            self.response.headers["Location"] = location
-        if body:
-            self.set_body(body)
-        return value
-
-    return accept
 
 
 @pytest.mark.parametrize(

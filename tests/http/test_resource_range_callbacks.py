@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.http.conftest import Ask
+from tests.http.test_resource_ranges import AUTO, boundary_of, part
 from xmpp_rest.http.resource import Resource
-
-TEN = "0123456789"
-AUTO = {"ranges_provided": [("bytes", "auto")], "to_text": TEN}
-
-
-def part(boundary: Any, content_range: Any, data: Any, content_type: Any="text/plain", last: Any=False) -> Any:
-    head = f"--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: {content_range}\r\n\r\n"
-    return head.encode() + data + b"\r\n" + (f"--{boundary}--\r\n".encode() if last else b"")
-
-
-def boundary_of(response: Any) -> Any:
-    match = re.fullmatch(r"multipart/byteranges; boundary=([0-9a-f]{32})", response.content_type)
-    assert match
-    return match[1]
 
 
 @pytest.mark.parametrize(

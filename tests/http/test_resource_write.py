@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.http.conftest import Ask
+from tests.http.conftest import Ask, accept_with
 from xmpp_rest.http.resource import Accepted, Created, Resource, SeeOther
 
 WRITES = ["PUT", "POST", "PATCH"]
@@ -103,17 +103,6 @@ def test_an_entry_that_is_no_media_type_is_a_programming_error(ask: Ask, entry: 
 def test_content_type_matters_to_writes_only(ask: Ask, method: str) -> None:
     answers = {"content_types_accepted": AssertionError()}
     assert ask(answers, method, content_type="bad").status_code in (200, 204)
-
-
-def accept_with(value: Any, location: Any=None, body: Any=None) -> Any:
-    def accept(self: Any) -> Any:
-        if location:
-            self.response.headers["Location"] = location
-        if body:
-            self.set_body(body)
-        return value
-
-    return accept
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,18 @@ import pytest
 
 from tests.link.attached import DOMAIN, Recorder, Start
 from tests.link.fake_server import SECRET, FakeServer, Script
+from tests.link.network import Network
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.link.component import Component
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Outbox
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    network = Network()
+    yield network
+    network.server.close()
 
 
 @pytest.fixture

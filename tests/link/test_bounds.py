@@ -46,13 +46,6 @@ BEYOND = {  # what stands in the stanza
 
 
 @pytest.fixture
-def network() -> Iterator[Network]:
-    network = Network()
-    yield network
-    network.server.close()
-
-
-@pytest.fixture
 def gateway(make_app: Callable[..., Flask], network: Network) -> Iterator[Gateway]:
     gateway = attached(make_app, network, link_stanza_size_limit=str(LIMIT))
     yield gateway

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.many import in_threads
+from tests.raising import raising
 from xmpp_rest.link import journal as module
 from xmpp_rest.link.journal import Journal
 
@@ -63,11 +65,7 @@ def test_invalid_lines_of_a_journal_are_ignored(path: Path) -> None:
 
 def test_many_threads_share_the_commits_of_a_journal(path: Path) -> None:
     journal = Journal(path)
-    threads = [threading.Thread(target=lambda n=n: [journal.append([f"{n} {i}"]) for i in range(50)]) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(lambda n: [journal.append([f"{n} {i}"]) for i in range(50)], range(8))
     texts = [text for _, text in Journal(path).unacknowledged()]
     assert sorted(texts) == sorted(f"{n} {i}" for n in range(8) for i in range(50))
     for n in range(8):
@@ -156,12 +154,8 @@ def test_a_full_disk_during_compaction(path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "COMPACT_AT", 1000)
     journal = Journal(path)
     replace = Path.replace
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", full)
+        patch.setattr(Path, "replace", raising(OSError(28, "No space left on device")))
         for _ in range(5):
             journal.ack(journal.append(["x" * 400]))  # it is on disk, and so not refused
     assert Path.replace is replace
@@ -184,8 +178,8 @@ def test_append_after_close_is_refused_and_touches_no_other_file(path: Path) -> 
 
 
 WRITER = """
-import sys
 from pathlib import Path
+from tests.many import in_threads
 from xmpp_rest.link.journal import Journal
 journal = Journal(Path(sys.argv[1]))
 n = 0

@@ -24,13 +24,6 @@ USER = "http://jabber.org/protocol/muc#user"
 
 
 @pytest.fixture
-def network() -> Iterator[Network]:
-    network = Network()
-    yield network
-    network.server.close()
-
-
-@pytest.fixture
 def gateway(make_app: Callable[..., Flask], network: Network) -> Iterator[Gateway]:
     gateway = attached(make_app, network)
     yield gateway

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.raising import raising
 from xmpp_rest.threads.group import GroupExecutor
 
 
@@ -225,11 +226,8 @@ def test_a_callback_gets_the_exception_and_may_fail_itself(caplog: pytest.LogCap
 
 
 def test_a_group_is_led_at_once_when_the_executor_has_no_thread() -> None:
-    def no_thread(_: Callable[[], None]) -> None:
-        raise RuntimeError("can't start new thread")
-
     executor: GroupExecutor[int, int] = GroupExecutor(lambda items: [2 * item for item in items], 10)
     told: list[object] = []
-    executor.submit([1], told.append, no_thread)
+    executor.submit([1], told.append, raising(RuntimeError("can't start new thread")))
     assert told == [[2]]
     assert executor.run([3]) == [6]

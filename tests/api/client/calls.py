@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -16,6 +17,30 @@ def call(client: FlaskClient, method: str, path: str, *, as_: str = JULIET, **ho
     """A request with the credentials of `as_`; the path is sent as it stands, percent-encoding included."""
     headers = basic(as_) | how.pop("headers", {})
     return client.open(path, method=method, headers=headers, **how)
+
+
+class Api:
+    """Requests of one user to what is below `root`."""
+
+    root = ""
+
+    def __init__(self, app: Flask, user: str) -> None:
+        self.client = app.test_client()
+        self.headers = basic(user)
+
+    def __call__(self, method: str, path: str = "", body: Any = None, **given: Any) -> TestResponse:
+        if body is not None:
+            given["json"] = body
+        return self.client.open(f"{self.root}{path}", method=method, headers=self.headers, **given)
+
+    def done(self, method: str, path: str, body: Any = None) -> None:
+        response = self(method, path, body)
+        assert (response.status_code, response.data, "Content-Type" in response.headers) == (204, b"", False)
+
+
+def refused(response: TestResponse) -> tuple[int, Any]:
+    assert response.headers["Content-Type"] == "application/json"
+    return response.status_code, response.get_json()
 
 
 def send(client: FlaskClient, to: str, body: str, *, as_: str = JULIET, **more: Any) -> str:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.api.client.calls import JULIET, NURSE
+from tests.api.client.rooms import Rooms
 from tests.api.client.schema import Checker
 from xmpp_rest.api.client.openapi import describe
 
@@ -63,3 +66,21 @@ def described(monkeypatch: pytest.MonkeyPatch) -> None:
         return response
 
     monkeypatch.setattr(FlaskClient, "open", opened)
+
+
+@pytest.fixture
+def juliet(app: Flask) -> Rooms:
+    return Rooms(app, JULIET)
+
+
+@pytest.fixture
+def nurse(app: Flask) -> Rooms:
+    return Rooms(app, NURSE)
+
+
+@pytest.fixture
+def room(juliet: Rooms) -> str:
+    """A room of Juliet's, with the nurse in it."""
+    room = juliet.create("garden")
+    juliet.done("POST", f"/{room}/users", {"user": NURSE})
+    return room

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.client.calls import JULIET, NURSE, call, history, send
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
 from xmpp_rest.gateway.gateway import Gateway
 
 MESSAGES = "OPTIONS, GET, POST"
@@ -84,9 +84,7 @@ def test_below_a_mount_point(app: Flask) -> None:
 
 
 def test_another_prefix(make_app: MakeApp) -> None:
-    app = make_app(client_prefix="/im/v1")
-    gateway: Gateway = app.extensions["gateway"]
-    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
+    app = register_users(make_app(client_prefix="/im/v1"))
     client = app.test_client()
     assert client.get("/im/v1/messages", headers=basic(JULIET)).json == []
     assert client.get(f"/im/v1/messages/{NURSE}", headers=basic(JULIET)).json == []
@@ -217,9 +215,7 @@ def test_unknown_keys_count_for_nothing_and_the_last_of_a_name_wins(client: Flas
 
 
 def test_a_body_that_is_too_large(make_app: MakeApp, client: FlaskClient) -> None:
-    small = make_app(client_body_limit="2048")
-    gateway: Gateway = small.extensions["gateway"]
-    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
+    small = register_users(make_app(client_body_limit="2048"))
     response = call(small.test_client(), "POST", "/api/messages", json={"to": NURSE, "body": "x" * 2048})
     assert response.status_code == 413
     assert call(client, "POST", "/api/messages", json={"to": NURSE, "body": "x" * 2048}).status_code == 200
@@ -229,9 +225,7 @@ def test_a_body_that_is_too_large(make_app: MakeApp, client: FlaskClient) -> Non
 def test_a_chunked_body_is_not_cut_at_the_limit(make_app: MakeApp, size: int, status: int) -> None:
     """What stands before the limit is a whole message; nobody asked for that one."""
     body = json.dumps({"to": NURSE, "body": "hi"}).encode().ljust(2048) + b" " * (size - 2048)
-    app = make_app(client_body_limit="2048")
-    gateway: Gateway = app.extensions["gateway"]
-    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
+    app = register_users(make_app(client_body_limit="2048"))
     chunked = {"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
     response = call(app.test_client(), "POST", "/api/messages", data=body, headers=chunked, environ_base={"wsgi.input_terminated": True})
     assert response.status_code == status, response.text
@@ -277,8 +271,7 @@ ORIGIN = {"Origin": "https://app.example"}
     ],
 )
 def test_every_answer_to_a_listed_page_lets_it_in(make_app: MakeApp, method: str, path: str, status: int) -> None:
-    app = make_app(server_origins="https://app.example, https://other.example")
-    app.extensions["gateway"].parts.accounts.register(app.extensions["gateway"].parts.accounts.address("juliet", DOMAIN), PASSWORD)
+    app = register_users(make_app(server_origins="https://app.example, https://other.example"))
     response = call(app.test_client(), method, path, headers=ORIGIN)
     assert response.status_code == status
     assert response.headers["Access-Control-Allow-Origin"] == "https://app.example"
@@ -313,9 +306,7 @@ def test_origins_can_be_listed(make_app: MakeApp) -> None:
 
 
 def test_generation_3_explains_nothing(make_app: MakeApp) -> None:
-    app = make_app(client_generation="3")
-    gateway: Gateway = app.extensions["gateway"]
-    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
+    app = register_users(make_app(client_generation="3"))
     client = app.test_client()
     for method, path, status in (
         ("POST", "/api/messages", 400),

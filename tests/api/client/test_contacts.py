@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, MakeApp, basic
+from tests.api.client.calls import JULIET, NURSE, ROMEO, Api, refused
+from tests.conftest import MakeApp, basic, register_users
 from tests.link.fake import attach
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 
-JULIET, NURSE, ROMEO = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}", "romeo@montague.example"
 ALLOW = "OPTIONS, GET, POST, PUT, DELETE"
 
 
-class Api:
-    """Requests of one user."""
+class Contacts(Api):
+    """Requests of one user to the contacts."""
 
-    def __init__(self, client: FlaskClient, user: str) -> None:
-        self.client = client
-        self.headers = basic(user)
-
-    def __call__(self, method: str, path: str = "", body: Any = None, **given: Any) -> TestResponse:
-        if body is not None:
-            given["json"] = body
-        return self.client.open(f"/api/contacts{path}", method=method, headers=self.headers, **given)
+    root = "/api/contacts"
 
     def list(self) -> dict[str, tuple[str, str]]:
         response = self("GET")
@@ -41,41 +34,32 @@ class Api:
         assert len({row["jid"] for row in rows}) == len(rows)
         return {row["jid"]: (row["subscription"], row["ask"]) for row in rows}
 
-    def done(self, method: str, path: str, body: Any = None) -> None:
-        response = self(method, path, body)
-        assert (response.status_code, response.data, "Content-Type" in response.headers) == (204, b"", False)
+
+@pytest.fixture
+def juliet(app: Flask) -> Contacts:
+    return Contacts(app, JULIET)
 
 
 @pytest.fixture
-def juliet(client: FlaskClient) -> Api:
-    return Api(client, JULIET)
-
-
-@pytest.fixture
-def nurse(client: FlaskClient) -> Api:
-    return Api(client, NURSE)
-
-
-def refused(response: TestResponse) -> tuple[int, Any]:
-    assert response.headers["Content-Type"] == "application/json"
-    return response.status_code, response.get_json()
+def nurse(app: Flask) -> Contacts:
+    return Contacts(app, NURSE)
 
 
 # the path from strangers to friends
 
 
-def test_nobody_yet(juliet: Api) -> None:
+def test_nobody_yet(juliet: Contacts) -> None:
     assert juliet.list() == {}
 
 
-def test_adding_is_silent_and_may_be_repeated(juliet: Api, nurse: Api) -> None:
+def test_adding_is_silent_and_may_be_repeated(juliet: Contacts, nurse: Contacts) -> None:
     for jid in (NURSE, "Nurse@CAPULET.example/phone", ROMEO):
         juliet.done("POST", "", {"jid": jid})
     assert juliet.list() == {NURSE: ("none", "none"), ROMEO: ("none", "none")}
     assert nurse.list() == {}
 
 
-def test_adding_again_keeps_states(juliet: Api, nurse: Api) -> None:
+def test_adding_again_keeps_states(juliet: Contacts, nurse: Contacts) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
     juliet.done("POST", "", {"jid": NURSE})
@@ -84,7 +68,7 @@ def test_adding_again_keeps_states(juliet: Api, nurse: Api) -> None:
     assert nurse.list() == {JULIET: ("none", "in")}
 
 
-def test_invite_and_accept(juliet: Api, nurse: Api) -> None:
+def test_invite_and_accept(juliet: Contacts, nurse: Contacts) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
     assert (juliet.list(), nurse.list()) == ({NURSE: ("none", "out")}, {JULIET: ("none", "in")})
@@ -96,7 +80,7 @@ def test_invite_and_accept(juliet: Api, nurse: Api) -> None:
     assert (juliet.list(), nurse.list()) == ({NURSE: ("both", "none")}, {JULIET: ("both", "none")})
 
 
-def test_invitations_that_cross(juliet: Api, nurse: Api) -> None:
+def test_invitations_that_cross(juliet: Contacts, nurse: Contacts) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
     nurse.done("PUT", f"/{JULIET}", {"action": "invite"})
@@ -106,7 +90,7 @@ def test_invitations_that_cross(juliet: Api, nurse: Api) -> None:
 
 
 @pytest.mark.parametrize("action", ["invite", "accept"])
-def test_actions_may_be_repeated(juliet: Api, nurse: Api, action: str) -> None:
+def test_actions_may_be_repeated(juliet: Contacts, nurse: Contacts, action: str) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     states = set()
     for _ in range(3):
@@ -115,7 +99,7 @@ def test_actions_may_be_repeated(juliet: Api, nurse: Api, action: str) -> None:
     assert len(states) == 1
 
 
-def test_accepting_nothing_promises_nothing(juliet: Api, nurse: Api) -> None:
+def test_accepting_nothing_promises_nothing(juliet: Contacts, nurse: Contacts) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "accept"})
     nurse.done("POST", "", {"jid": JULIET})
@@ -123,7 +107,7 @@ def test_accepting_nothing_promises_nothing(juliet: Api, nurse: Api) -> None:
     assert juliet.list() == {NURSE: ("none", "in")}
 
 
-def test_removing_ends_it_on_both_sides(juliet: Api, nurse: Api) -> None:
+def test_removing_ends_it_on_both_sides(juliet: Contacts, nurse: Contacts) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
     nurse.done("PUT", f"/{JULIET}", {"action": "accept"})
@@ -132,21 +116,21 @@ def test_removing_ends_it_on_both_sides(juliet: Api, nurse: Api) -> None:
     assert refused(juliet("DELETE", f"/{NURSE}")) == (404, f"Cannot remove {NURSE} contact that does not exist")
 
 
-def test_a_withdrawn_invitation_leaves_no_trace(juliet: Api, nurse: Api) -> None:
+def test_a_withdrawn_invitation_leaves_no_trace(juliet: Contacts, nurse: Contacts) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
     juliet.done("DELETE", f"/{NURSE}")
     assert (juliet.list(), nurse.list()) == ({}, {})
 
 
-def test_a_request_can_be_declined(juliet: Api, nurse: Api) -> None:
+def test_a_request_can_be_declined(juliet: Contacts, nurse: Contacts) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
     nurse.done("DELETE", f"/{JULIET}")
     assert (juliet.list(), nurse.list()) == ({NURSE: ("none", "none")}, {})
 
 
-def test_removing_several(juliet: Api) -> None:
+def test_removing_several(juliet: Contacts) -> None:
     for jid in (NURSE, ROMEO, "mercutio@verona.example"):
         juliet.done("POST", "", {"jid": jid})
     response = juliet("DELETE", "", {"to_delete": ["zorro@x.example", NURSE, f"{ROMEO}/orchard", "Abe@x.example", NURSE]})
@@ -155,13 +139,13 @@ def test_removing_several(juliet: Api) -> None:
     assert juliet("DELETE", "", {"to_delete": []}).get_json() == {"not_deleted": []}
 
 
-def test_bodies_of_delete_need_no_content_type(juliet: Api) -> None:
+def test_bodies_of_delete_need_no_content_type(juliet: Contacts) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     response = juliet("DELETE", "", data=f'{{"to_delete": ["{NURSE}"]}}', content_type="text/plain")
     assert response.get_json() == {"not_deleted": []}
 
 
-def test_percent_encoded_and_trailing_slash(juliet: Api) -> None:
+def test_percent_encoded_and_trailing_slash(juliet: Contacts) -> None:
     juliet.done("POST", "/", {"jid": NURSE})
     juliet.done("PUT", "/nurse%40capulet.example/", {"action": "invite"})
     juliet.done("PUT", "/nurse%40capulet.example%2Fphone", {"action": "invite"})
@@ -169,7 +153,7 @@ def test_percent_encoded_and_trailing_slash(juliet: Api) -> None:
     assert juliet.list() == {}
 
 
-def test_the_path_stands_in_for_the_body_and_the_body_for_the_path(juliet: Api) -> None:
+def test_the_path_stands_in_for_the_body_and_the_body_for_the_path(juliet: Contacts) -> None:
     juliet.done("POST", f"/{ROMEO}", {})
     juliet.done("POST", f"/{ROMEO}", {"jid": NURSE})
     assert juliet.list().keys() == {ROMEO, NURSE}
@@ -201,7 +185,7 @@ POSTS = [
 
 
 @pytest.mark.parametrize(("path", "body", "status", "text"), POSTS)
-def test_posts_that_are_refused(juliet: Api, path: str, body: str, status: int, text: str) -> None:
+def test_posts_that_are_refused(juliet: Contacts, path: str, body: str, status: int, text: str) -> None:
     assert refused(juliet("POST", path, data=body, content_type="application/json")) == (status, text)
     assert juliet.list() == {}
 
@@ -224,7 +208,7 @@ PUTS = [
 
 
 @pytest.mark.parametrize(("path", "body", "status", "text"), PUTS)
-def test_puts_that_are_refused(juliet: Api, path: str, body: str, status: int, text: str) -> None:
+def test_puts_that_are_refused(juliet: Contacts, path: str, body: str, status: int, text: str) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     assert refused(juliet("PUT", path, data=body, content_type="application/json")) == (status, text)
     assert juliet.list() == {NURSE: ("none", "none")}
@@ -245,19 +229,19 @@ DELETES = [
 
 
 @pytest.mark.parametrize(("path", "body", "status", "text"), DELETES)
-def test_deletes_that_are_refused(juliet: Api, path: str, body: str, status: int, text: str) -> None:
+def test_deletes_that_are_refused(juliet: Contacts, path: str, body: str, status: int, text: str) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     assert refused(juliet("DELETE", path, data=body, content_type="application/json")) == (status, text)
     assert juliet.list() == {NURSE: ("none", "none")}
 
 
 @pytest.mark.parametrize("jid", [NURSE, "zorro@x.example", "@invalid"])
-def test_one_contact_cannot_be_asked_for(juliet: Api, jid: str) -> None:
+def test_one_contact_cannot_be_asked_for(juliet: Contacts, jid: str) -> None:
     assert refused(juliet("GET", f"/{jid}")) == (404, "JID provided but not supported")
 
 
 @pytest.mark.parametrize("path", ["", f"/{NURSE}"])
-def test_what_holds_for_every_route(client: FlaskClient, juliet: Api, path: str) -> None:
+def test_what_holds_for_every_route(client: FlaskClient, juliet: Contacts, path: str) -> None:
     options = client.options(f"/api/contacts{path}")
     assert (options.status_code, options.headers["Allow"], options.data) == (200, ALLOW, b"")
     wrong = client.open(f"/api/contacts{path}", method="PATCH")
@@ -269,7 +253,7 @@ def test_what_holds_for_every_route(client: FlaskClient, juliet: Api, path: str)
     assert client.get(f"/api/contacts{path}", headers=juliet.headers | {"Accept": "text/html"}).status_code == 406
 
 
-def test_deeper_paths_are_unknown(juliet: Api) -> None:
+def test_deeper_paths_are_unknown(juliet: Contacts) -> None:
     response = juliet("GET", f"/{NURSE}/x")
     assert (response.status_code, response.data) == (404, b"")
 
@@ -277,20 +261,12 @@ def test_deeper_paths_are_unknown(juliet: Api) -> None:
 # the link
 
 
-@pytest.fixture
-def sent(gateway: Gateway) -> list[Element]:
-    """What goes out to the network."""
-    out: list[Element] = []
-    attach(gateway.parts.router, lambda domain, stanza: out.append(stanza))
-    return out
-
-
 def receive(gateway: Gateway, text: str) -> None:
     stanza = parse_text(text)
     gateway.parts.router.deliver(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
 
 
-def test_an_invitation_over_the_link(juliet: Api, gateway: Gateway, sent: list[Element]) -> None:
+def test_an_invitation_over_the_link(juliet: Contacts, gateway: Gateway, sent: list[Element]) -> None:
     juliet.done("POST", "", {"jid": ROMEO})
     juliet.done("PUT", f"/{ROMEO}", {"action": "invite"})
     assert [(s.tag, s.get("type"), s.get("from"), s.get("to")) for s in sent] == [("presence", "subscribe", JULIET, ROMEO)]
@@ -303,7 +279,7 @@ def test_an_invitation_over_the_link(juliet: Api, gateway: Gateway, sent: list[E
     assert [s.get("type") for s in sent[-2:]] == ["unsubscribe", "unsubscribed"]
 
 
-def test_a_stranger_on_the_network_is_listed(juliet: Api, gateway: Gateway, sent: list[Element]) -> None:
+def test_a_stranger_on_the_network_is_listed(juliet: Contacts, gateway: Gateway, sent: list[Element]) -> None:
     receive(gateway, f"<presence type='subscribe' from='{ROMEO}' to='{JULIET}'/>")
     assert juliet.list() == {ROMEO: ("none", "in")}
     juliet.done("PUT", f"/{ROMEO}", {"action": "accept"})
@@ -311,18 +287,15 @@ def test_a_stranger_on_the_network_is_listed(juliet: Api, gateway: Gateway, sent
     assert [s.get("type") for s in sent] == ["subscribed"]
 
 
-def test_without_a_link_an_invitation_is_still_accepted(juliet: Api) -> None:
+def test_without_a_link_an_invitation_is_still_accepted(juliet: Contacts) -> None:
     juliet.done("POST", "", {"jid": ROMEO})
     juliet.done("PUT", f"/{ROMEO}", {"action": "invite"})
     assert juliet.list() == {ROMEO: ("none", "out")}
 
 
-def test_a_full_outbox(juliet: Api, gateway: Gateway) -> None:
-    def full(domain: str, stanza: Element) -> None:
-        raise GatewayError("outbox-full")
-
+def test_a_full_outbox(juliet: Contacts, gateway: Gateway) -> None:
     juliet.done("POST", "", {"jid": ROMEO})
-    attach(gateway.parts.router, full)
+    attach(gateway.parts.router, raising(GatewayError("outbox-full")))
     response = juliet("PUT", f"/{ROMEO}", {"action": "invite"})
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert juliet.list() == {ROMEO: ("none", "none")}
@@ -331,7 +304,7 @@ def test_a_full_outbox(juliet: Api, gateway: Gateway) -> None:
 # what happens elsewhere
 
 
-def test_subscriptions_over_rest_are_the_same_ones(juliet: Api, nurse: Api, gateway: Gateway, client: FlaskClient) -> None:
+def test_subscriptions_over_rest_are_the_same_ones(juliet: Contacts, nurse: Contacts, gateway: Gateway, client: FlaskClient) -> None:
     stream = gateway.parts.streams.open(parse_jid(JULIET))
     for user, to, kind in ((JULIET, NURSE, "subscribe"), (NURSE, JULIET, "subscribed")):
         stanza = f"<presence type='{kind}' to='{to}'/>"
@@ -345,7 +318,7 @@ def test_subscriptions_over_rest_are_the_same_ones(juliet: Api, nurse: Api, gate
     assert "subscription='to'" in pushes[1]
 
 
-def test_an_account_that_is_removed_ends_its_subscriptions(juliet: Api, nurse: Api, gateway: Gateway) -> None:
+def test_an_account_that_is_removed_ends_its_subscriptions(juliet: Contacts, nurse: Contacts, gateway: Gateway) -> None:
     juliet.done("POST", "", {"jid": NURSE})
     juliet.done("PUT", f"/{NURSE}", {"action": "invite"})
     nurse.done("PUT", f"/{JULIET}", {"action": "accept"})
@@ -357,10 +330,7 @@ def test_an_account_that_is_removed_ends_its_subscriptions(juliet: Api, nurse: A
 
 
 def test_the_old_generation(make_app: MakeApp) -> None:
-    app = make_app(client_generation="3")
-    gateway: Gateway = app.extensions["gateway"]
-    gateway.parts.accounts.register(parse_jid(JULIET), "R0m30-forever")
-    juliet = Api(app.test_client(), JULIET)
+    juliet = Contacts(register_users(make_app(client_generation="3")), JULIET)
     juliet.done("POST", "", {"jid": "zorro@capulet.example"})
     assert juliet.list() == {"zorro@capulet.example": ("none", "none")}
     for method, path, body, status in [

@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from drivers import StorageError
 from tests.api.client.calls import JULIET, NURSE, ROMEO, call, history, send
 from tests.api.client.reader import Reader
-from tests.conftest import DOMAIN, PASSWORD, USERS, MakeApp, basic
+from tests.conftest import DOMAIN, MakeApp, basic, register_users
+from tests.raising import raising
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
@@ -28,9 +29,7 @@ Open = Callable[..., Reader]
 def make_users(make_app: MakeApp) -> Callable[..., Flask]:
     def make(**settings: str) -> Flask:
         app = make_app(**({"streams_heartbeat": "0.1"} | settings))
-        gateway: Gateway = app.extensions["gateway"]
-        for user in USERS:
-            gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
+        register_users(app)
         return app
 
     return make
@@ -354,11 +353,7 @@ def test_a_storage_that_fails_ends_the_replay_in_words(
     reader = listen(path="/api/sse?resume")
     send(client, JULIET, "first", as_=NURSE)
     resumed = listen(path="/api/sse?resume", **{"Last-Event-ID": reader.next().id})
-
-    def fail(*_: object) -> None:
-        raise StorageError("the disk is gone")
-
-    monkeypatch.setattr(gateway.driver, "archive_find", fail)
+    monkeypatch.setattr(gateway.driver, "archive_find", raising(StorageError("the disk is gone")))
     assert b"the disk is gone" in next(resumed.blocks)
     with pytest.raises(StopIteration):
         next(resumed.blocks)

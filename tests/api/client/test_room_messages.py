@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from typing import Any
 from uuid import UUID
@@ -12,34 +11,24 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.api.client.calls import JULIET, NURSE, refused
+from tests.api.client.rooms import CLUB, OUTSIDER, UNKNOWN, Rooms
+from tests.conftest import DOMAIN, MakeApp, register_users
+from tests.many import in_threads
 from xmpp_rest.api.client.events import EventWriter, is_shown
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.streams.registry import Stream
 
-JULIET, NURSE, ROMEO = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}", "romeo@montague.example"
 ROOM = f"garden@muclight.{DOMAIN}"
-CLUB = {"name": "Book club", "subject": "Chapter four"}
-OUTSIDER = (403, "Given user does not occupy this room")
-UNKNOWN = (404, "Room not found")
 
 
-class Api:
-    """Requests of one user to one room."""
-
-    def __init__(self, app: Flask, user: str) -> None:
-        self.client = app.test_client()
-        self.headers = basic(user)
-
-    def room(self, method: str, path: str, body: Any) -> None:
-        assert self.client.open(f"/api/rooms/garden{path}", method=method, headers=self.headers, json=body).status_code in (201, 204)
+class Room(Rooms):
+    """Requests of one user to the garden."""
 
     def post(self, body: Any = None, **given: Any) -> TestResponse:
-        if body is not None:
-            given["json"] = body
-        return self.client.post("/api/rooms/garden/messages", headers=self.headers, **given)
+        return self("POST", "/garden/messages", body, **given)
 
     def say(self, body: str, **more: Any) -> str:
         response = self.post({"body": body} | more)
@@ -50,36 +39,24 @@ class Api:
     def get(self, query: str = "", **fields: str) -> TestResponse:
         return self.client.get(f"/api/rooms/garden/messages{query}", headers=self.headers | fields)
 
-    def items(self, query: str = "") -> list[dict[str, Any]]:
+    def shown(self, query: str = "") -> list[dict[str, Any]]:
         response = self.get(query)
         assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
         items: list[dict[str, Any]] = response.get_json()
         return items
 
     def bodies(self, query: str = "") -> list[str]:
-        return [item["body"] for item in self.items(query) if "body" in item]
+        return [item["body"] for item in self.shown(query) if "body" in item]
 
 
 @pytest.fixture
-def juliet(app: Flask) -> Api:
-    return Api(app, JULIET)
+def juliet(app: Flask) -> Room:
+    return Room(app, JULIET)
 
 
 @pytest.fixture
-def nurse(app: Flask) -> Api:
-    return Api(app, NURSE)
-
-
-@pytest.fixture
-def room(juliet: Api) -> None:
-    """A room of Juliet's, with the nurse in it."""
-    juliet.room("PUT", "", CLUB)
-    juliet.room("POST", "/users", {"user": NURSE})
-
-
-def refused(response: TestResponse) -> tuple[int, Any]:
-    assert response.headers["Content-Type"] == "application/json"
-    return response.status_code, response.get_json()
+def nurse(app: Flask) -> Room:
+    return Room(app, NURSE)
 
 
 pytestmark = pytest.mark.usefixtures("room")
@@ -88,12 +65,12 @@ pytestmark = pytest.mark.usefixtures("room")
 # speaking
 
 
-def test_the_example_of_the_specification(juliet: Api, nurse: Api) -> None:
+def test_the_example_of_the_specification(juliet: Room, nurse: Room) -> None:
     before = time.time_ns() // 1_000_000
     first, second = juliet.say("chapter four?"), nurse.say("five!")
     after = time.time_ns() // 1_000_000
     assert UUID(first).version == 4
-    change, question, answer = nurse.items()
+    change, question, answer = nurse.shown()
     assert change.items() >= {"type": "affiliation", "from": ROOM, "user": NURSE, "affiliation": "member"}.items()
     assert change.keys() == {"type", "id", "from", "timestamp", "user", "affiliation"}
     clock = [change["timestamp"], question.pop("timestamp"), answer.pop("timestamp")]
@@ -101,10 +78,10 @@ def test_the_example_of_the_specification(juliet: Api, nurse: Api) -> None:
     assert answer == {"type": "message", "id": second, "from": NURSE, "body": "five!"}
     assert clock == sorted(clock)
     assert before <= clock[1] <= clock[2] <= after
-    assert juliet.items() == nurse.items()
+    assert juliet.shown() == nurse.shown()
 
 
-def test_everything_that_a_message_can_hold(juliet: Api) -> None:
+def test_everything_that_a_message_can_hold(juliet: Room) -> None:
     marked = juliet.say("read this", markable=True)
     for kind in ("received", "displayed", "acknowledged"):
         assert juliet.post({"chat_marker": {"type": kind, "id": marked, "more": 1}}).status_code == 200
@@ -112,7 +89,7 @@ def test_everything_that_a_message_can_hold(juliet: Api) -> None:
     juliet.say("", markable=False)
     juliet.say("plain", markable="true")
     juliet.post({"chat_marker": {"type": "received", "id": ""}, "markable": True})
-    shown = [{k: v for k, v in item.items() if k not in ("id", "timestamp", "type", "from")} for item in juliet.items()[1:]]
+    shown = [{k: v for k, v in item.items() if k not in ("id", "timestamp", "type", "from")} for item in juliet.shown()[1:]]
     assert shown == [
         {"body": "read this", "markable": True},
         *({"chat_marker": {"type": kind, "id": marked}} for kind in ("received", "displayed", "acknowledged")),
@@ -124,7 +101,7 @@ def test_everything_that_a_message_can_hold(juliet: Api) -> None:
 
 
 @pytest.mark.parametrize("body", ["<&>'\"]]>", "zwölf 💌\n\ttabs", "  "])
-def test_any_text_comes_back_as_it_was(juliet: Api, body: str) -> None:
+def test_any_text_comes_back_as_it_was(juliet: Room, body: str) -> None:
     juliet.say(body)
     assert juliet.bodies() == [body]
 
@@ -152,26 +129,26 @@ POSTS = [
 
 
 @pytest.mark.parametrize(("body", "status", "text"), POSTS)
-def test_messages_that_are_refused(juliet: Api, body: str, status: int, text: str) -> None:
+def test_messages_that_are_refused(juliet: Room, body: str, status: int, text: str) -> None:
     assert refused(juliet.post(data=body, content_type="application/json")) == (status, text)
-    assert len(juliet.items()) == 1
+    assert len(juliet.shown()) == 1
 
 
-def test_only_occupants_speak_and_read(app: Flask, juliet: Api, nurse: Api) -> None:
+def test_only_occupants_speak_and_read(app: Flask, juliet: Room, nurse: Room) -> None:
     juliet.say("before")
-    admin = Api(app, f"admin@{DOMAIN}")
+    admin = Room(app, f"admin@{DOMAIN}")
     assert refused(admin.post({"body": "x"})) == OUTSIDER
     assert refused(admin.post({"body": 5})) == (400, "Invalid message body")
     assert refused(admin.get()) == OUTSIDER
     assert refused(admin.get("?limit=x")) == (400, "Invalid limit")
-    juliet.room("POST", "/users", {"user": f"admin@{DOMAIN}"})
+    juliet.done("POST", "/garden/users", {"user": f"admin@{DOMAIN}"})
     assert admin.bodies() == ["before"], "a new member sees what was said before"
-    juliet.room("DELETE", f"/users/{NURSE}", None)
+    juliet.done("DELETE", f"/garden/users/{NURSE}")
     assert refused(nurse.post({"body": "x"})) == OUTSIDER
     assert refused(nurse.get()) == OUTSIDER
 
 
-def test_a_room_that_is_not_there(app: Flask, juliet: Api) -> None:
+def test_a_room_that_is_not_there(app: Flask, juliet: Room) -> None:
     for response in (
         juliet.client.post("/api/rooms/orchard/messages", json={"body": "x"}, headers=juliet.headers),
         juliet.client.get("/api/rooms/orchard/messages", headers=juliet.headers),
@@ -188,34 +165,34 @@ def fill(gateway: Gateway, count: int) -> None:
         gateway.parts.muclight.send_message("garden", parse_jid(JULIET), parse_text(f"<message><body>{n}</body></message>"))
 
 
-def test_pages_are_the_newest_items_oldest_first(juliet: Api, gateway: Gateway) -> None:
+def test_pages_are_the_newest_items_oldest_first(juliet: Room, gateway: Gateway) -> None:
     fill(gateway, 60)
     assert juliet.bodies() == [str(n) for n in range(10, 60)]
     assert juliet.bodies("?limit=3") == ["57", "58", "59"]
-    assert juliet.items("?limit=0") == []
-    assert len(juliet.items("?limit=500")) == 61
-    assert len(juliet.items("?limit=500&limit=2")) == 2
+    assert juliet.shown("?limit=0") == []
+    assert len(juliet.shown("?limit=500")) == 61
+    assert len(juliet.shown("?limit=500&limit=2")) == 2
 
 
-def test_walking_back(juliet: Api, gateway: Gateway) -> None:
+def test_walking_back(juliet: Room, gateway: Gateway) -> None:
     for _ in range(5):
         fill(gateway, 1)
         time.sleep(0.002)  # an item in the same millisecond as the first of a page is in no page
     seen: list[str] = []
     query = "?limit=2"
-    while page := juliet.items(query):
+    while page := juliet.shown(query):
         seen = [item["id"] for item in page] + seen
         query = f"?limit=2&before={page[0]['timestamp']}"
-    assert seen == [item["id"] for item in juliet.items()]
+    assert seen == [item["id"] for item in juliet.shown()]
 
 
-def test_before_is_strict(juliet: Api) -> None:
+def test_before_is_strict(juliet: Room) -> None:
     juliet.say("x")
-    stamp = juliet.items()[-1]["timestamp"]
+    stamp = juliet.shown()[-1]["timestamp"]
     assert "x" not in juliet.bodies(f"?before={stamp}")
     assert "x" in juliet.bodies(f"?before={stamp + 1}")
     for nothing in (0, -1, -(10**30)):
-        assert juliet.items(f"?before={nothing}") == []
+        assert juliet.shown(f"?before={nothing}") == []
     for far in (stamp + 10**9, 10**18, 10**30):
         assert "x" in juliet.bodies(f"?before={far}")
 
@@ -236,18 +213,18 @@ def test_before_is_strict(juliet: Api) -> None:
         ("?before", "Invalid value of 'before'"),
     ],
 )
-def test_queries_that_are_refused(juliet: Api, query: str, text: str) -> None:
+def test_queries_that_are_refused(juliet: Room, query: str, text: str) -> None:
     assert refused(juliet.get(query)) == (400, text)
 
 
-def test_the_stanza_beside_its_json(juliet: Api) -> None:
+def test_the_stanza_beside_its_json(juliet: Room) -> None:
     identifier = juliet.say("x")
     response = juliet.get(Prefer="xml")
     assert response.headers["Preference-Applied"] == "xml"
     item = response.get_json()[-1]
     stanza = parse_text(item.pop("xml"))
     assert (stanza.get("from"), stanza.get("id"), stanza.findtext("body")) == (f"{ROOM}/{JULIET}", identifier, "x")
-    assert item == juliet.items()[-1]
+    assert item == juliet.shown()[-1]
 
 
 # hearing
@@ -270,27 +247,27 @@ def heard(stream: Stream, unit: str = "us") -> list[dict[str, Any]]:
     return data
 
 
-def test_everybody_in_the_room_hears_it_the_sender_too(juliet: Api, gateway: Gateway) -> None:
+def test_everybody_in_the_room_hears_it_the_sender_too(juliet: Room, gateway: Gateway) -> None:
     streams = {user: listen(gateway, user) for user in (JULIET, NURSE)}
     identifier = juliet.say("x", markable=True)
-    (item,) = juliet.items()[1:]
+    (item,) = juliet.shown()[1:]
     for stream in streams.values():
         (event,) = heard(stream)
         assert event.pop("timestamp") // 1000 == item["timestamp"]
         assert event == {"type": "message", "room": "garden", "from": JULIET, "id": identifier, "body": "x", "markable": True}
 
 
-def test_who_hears_of_which_change(juliet: Api, gateway: Gateway) -> None:
+def test_who_hears_of_which_change(juliet: Room, gateway: Gateway) -> None:
     streams = {user: listen(gateway, user) for user in (JULIET, NURSE, f"admin@{DOMAIN}")}
-    juliet.room("POST", "/users", {"user": f"admin@{DOMAIN}"})
-    juliet.room("DELETE", f"/users/{NURSE}", None)
-    juliet.room("PUT", "/config", {"name": "n", "subject": "s"})
+    juliet.done("POST", "/garden/users", {"user": f"admin@{DOMAIN}"})
+    juliet.done("DELETE", f"/garden/users/{NURSE}")
+    juliet.done("PUT", "/garden/config", {"name": "n", "subject": "s"})
     events = {user: [(e["user"], e["affiliation"]) for e in heard(stream)] for user, stream in streams.items()}
     added, removed = (f"admin@{DOMAIN}", "member"), (NURSE, "none")
     assert events == {JULIET: [added, removed], NURSE: [added, removed], f"admin@{DOMAIN}": [added, removed]}
 
 
-def test_making_a_room_is_silent(juliet: Api, gateway: Gateway) -> None:
+def test_making_a_room_is_silent(juliet: Room, gateway: Gateway) -> None:
     streams = {user: listen(gateway, user) for user in (JULIET, NURSE)}
     response = juliet.client.put("/api/rooms/orchard", headers=juliet.headers, json=CLUB | {"participants": [NURSE]})
     assert response.status_code == 201
@@ -299,30 +276,26 @@ def test_making_a_room_is_silent(juliet: Api, gateway: Gateway) -> None:
     assert (event["room"], event["user"], event["affiliation"], "changes" in event) == ("orchard", NURSE, "member", False)
 
 
-def test_who_stays_hears_who_owns_the_room_now(juliet: Api, gateway: Gateway) -> None:
-    juliet.room("POST", "/users", {"user": f"admin@{DOMAIN}"})
+def test_who_stays_hears_who_owns_the_room_now(juliet: Room, gateway: Gateway) -> None:
+    juliet.done("POST", "/garden/users", {"user": f"admin@{DOMAIN}"})
     streams = {user: listen(gateway, user) for user in (JULIET, NURSE)}
-    juliet.room("DELETE", f"/users/{JULIET}", None)
+    juliet.done("DELETE", f"/garden/users/{JULIET}")
     (left,), (stayed,) = heard(streams[JULIET]), heard(streams[NURSE])
     assert (left["user"], left["affiliation"], "changes" in left) == (JULIET, "none", False)
     assert (stayed["user"], stayed["affiliation"]) == (f"admin@{DOMAIN}", "owner")
     assert len(stayed["changes"]) == 2
 
 
-def test_events_have_the_order_of_the_archive(app: Flask, juliet: Api, gateway: Gateway) -> None:
+def test_events_have_the_order_of_the_archive(app: Flask, juliet: Room, gateway: Gateway) -> None:
     streams = [listen(gateway, user) for user in (JULIET, NURSE)]
 
     def speak(user: str) -> None:
-        api = Api(app, user)
+        api = Room(app, user)
         for n in range(15):
             api.say(f"{user} {n}")
 
-    threads = [threading.Thread(target=speak, args=(user,)) for user in (JULIET, NURSE) * 2]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    kept = [item["id"] for item in juliet.items("?limit=500")[1:]]
+    in_threads(speak, (JULIET, NURSE) * 2)
+    kept = [item["id"] for item in juliet.shown("?limit=500")[1:]]
     assert len(kept) == len(set(kept)) == 60
     for stream in streams:
         assert [event["id"] for event in heard(stream)] == kept
@@ -332,10 +305,8 @@ def test_events_have_the_order_of_the_archive(app: Flask, juliet: Api, gateway: 
 
 
 def test_the_old_generation(make_app: MakeApp) -> None:
-    app = make_app(client_generation="3")
-    app.extensions["gateway"].parts.accounts.register(parse_jid(JULIET), PASSWORD)
-    juliet = Api(app, JULIET)
-    juliet.room("PUT", "", CLUB)
+    juliet = Room(register_users(make_app(client_generation="3")), JULIET)
+    juliet.create("garden")
     for body, text in [
         ("{", "Request body is not a valid JSON"),
         ('{"body": 5}', "Invalid body, it must be a string"),

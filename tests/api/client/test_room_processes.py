@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.api.client.calls import JULIET, NURSE, ROMEO
+from tests.api.client.rooms import CLUB
+from tests.conftest import DOMAIN, MakeApp, basic, register_users
+from tests.many import in_threads
 from xmpp_rest.api.client.events import EventWriter, is_shown
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.streams.registry import Stream
-
-JULIET, NURSE, ROMEO = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}", "romeo@montague.example"
-CLUB = {"name": "Book club", "subject": "Chapter four"}
 
 
 def gateway_of(app: Flask) -> Gateway:
@@ -31,8 +30,7 @@ def apps(make_app: MakeApp, tmp_path: Path) -> tuple[Flask, Flask]:
     owner, peer = (make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2))
     for app in (owner, peer):
         gateway_of(app).start()
-    for user in (JULIET, NURSE):
-        gateway_of(owner).parts.accounts.register(parse_jid(user), PASSWORD)
+    register_users(owner)
     assert gateway_of(owner).parts.remote.group.is_leader
     assert not gateway_of(peer).parts.remote.group.is_leader
     return owner, peer
@@ -88,15 +86,11 @@ def test_events_have_one_order_and_one_time_in_all_processes(apps: tuple[Flask, 
     call(apps[1], JULIET, "PUT", "/garden", CLUB | {"participants": [NURSE]})
     streams = [gateway_of(app).parts.streams.open(parse_jid(user), wanted=is_shown) for app in apps for user in (JULIET, NURSE)]
 
-    def speak(app: Flask, user: str) -> None:
+    def speak(speaker: tuple[Flask, str]) -> None:
         for n in range(10):
-            call(app, user, "POST", "/garden/messages", {"body": f"{user} {n}"})
+            call(*speaker, "POST", "/garden/messages", {"body": f"{speaker[1]} {n}"})
 
-    threads = [threading.Thread(target=speak, args=(app, user)) for app in apps for user in (JULIET, NURSE)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(speak, [(app, user) for app in apps for user in (JULIET, NURSE)])
     kept = [(i["id"], i["timestamp"]) for i in call(apps[0], NURSE, "GET", "/garden/messages?limit=500") if i["type"] == "message"]
     assert len(kept) == 40
     for stream in streams:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.client.test_rooms import CLUB, Api, refused
+from tests.api.client.calls import refused
+from tests.api.client.rooms import CLUB, Rooms
 from tests.conftest import DOMAIN, PASSWORD, MakeApp
 from xmpp_rest.protocol.jid import parse_jid
 
@@ -12,11 +13,11 @@ JULIET, NURSE, TYBALT = (f"{name}@{DOMAIN}" for name in ("juliet", "nurse", "tyb
 ROMEO, PARIS, MERCUTIO = (f"{name}@montague.example" for name in ("romeo", "paris", "mercutio"))
 
 
-def apis(make_app: MakeApp, **settings: str) -> tuple[Api, Api]:
+def apis(make_app: MakeApp, **settings: str) -> tuple[Rooms, Rooms]:
     app = make_app(**settings)
     for user in (JULIET, NURSE, TYBALT):
         app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
-    return Api(app, JULIET), Api(app, NURSE)
+    return Rooms(app, JULIET), Rooms(app, NURSE)
 
 
 def test_rooms_of_one_owner(make_app: MakeApp) -> None:
@@ -65,7 +66,7 @@ def test_a_lower_limit_than_what_is_there_removes_nobody(make_app: MakeApp, tmp_
     for name in ("garden", "balcony"):
         juliet.create(name, participants=[ROMEO, PARIS])
     juliet.client.application.extensions["gateway"].stop()
-    juliet = Api(make_app(**storage, **settings), JULIET)
+    juliet = Rooms(make_app(**storage, **settings), JULIET)
     assert juliet.roles("garden") == {JULIET: "owner", ROMEO: "member", PARIS: "member"}
     juliet.done("POST", "/garden/users", {"user": NURSE})
     juliet.done("DELETE", f"/garden/users/{ROMEO}")

@@ -2,96 +2,32 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.api.client.calls import JULIET, NURSE, ROMEO, refused
+from tests.api.client.rooms import CLUB, HOST, OUTSIDER, UNKNOWN, Rooms
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, register_users
+from tests.many import in_threads
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
-JULIET, NURSE, ROMEO = f"juliet@{DOMAIN}", f"nurse@{DOMAIN}", "romeo@montague.example"
-HOST = f"muclight.{DOMAIN}"
-CLUB = {"name": "Book club", "subject": "Chapter four"}
-OUTSIDER = (403, "Given user does not occupy this room")
 NO_CONFIG = (403, "Given user does not have permission to change config")
 NO_AFFILIATIONS = (403, "Given user does not have permission to change affiliations")
-UNKNOWN = (404, "Room not found")
-
-
-class Api:
-    """Requests of one user."""
-
-    def __init__(self, app: Flask, user: str) -> None:
-        self.client = app.test_client()
-        self.headers = basic(user)
-
-    def __call__(self, method: str, path: str = "", body: Any = None, **given: Any) -> TestResponse:
-        if body is not None:
-            given["json"] = body
-        return self.client.open(f"/api/rooms{path}", method=method, headers=self.headers, **given)
-
-    def done(self, method: str, path: str, body: Any = None) -> None:
-        response = self(method, path, body)
-        assert (response.status_code, response.data, "Content-Type" in response.headers) == (204, b"", False)
-
-    def create(self, name: str = "", **more: Any) -> str:
-        response = self("PUT" if name else "POST", f"/{name}" if name else "", CLUB | more)
-        assert (response.status_code, response.headers["Content-Type"]) == (201, "application/json")
-        assert response.get_json().keys() == {"id"}
-        return str(response.get_json()["id"])
-
-    def roles(self, room: str) -> dict[str, str]:
-        response = self("GET", f"/{room}")
-        assert response.status_code == 200
-        return {row["user"]: row["role"] for row in response.get_json()["participants"]}
-
-    def ids(self) -> set[str]:
-        return {row["id"] for row in self("GET").get_json()}
-
-    def items(self, room: str) -> list[dict[str, Any]]:
-        response = self("GET", f"/{room}/messages")
-        assert response.status_code == 200
-        items: list[dict[str, Any]] = response.get_json()
-        return items
-
-
-@pytest.fixture
-def juliet(app: Flask) -> Api:
-    return Api(app, JULIET)
-
-
-@pytest.fixture
-def nurse(app: Flask) -> Api:
-    return Api(app, NURSE)
-
-
-@pytest.fixture
-def room(juliet: Api) -> str:
-    """A room of Juliet's, with the nurse in it."""
-    room = juliet.create("garden")
-    juliet.done("POST", f"/{room}/users", {"user": NURSE})
-    return room
-
-
-def refused(response: TestResponse) -> tuple[int, Any]:
-    assert response.headers["Content-Type"] == "application/json"
-    return response.status_code, response.get_json()
 
 
 # creating and listing
 
 
-def test_no_rooms(juliet: Api) -> None:
+def test_no_rooms(juliet: Rooms) -> None:
     response = juliet("GET")
     assert (response.status_code, response.get_json()) == (200, [])
 
 
-def test_a_room_of_a_generated_name(juliet: Api, nurse: Api) -> None:
+def test_a_room_of_a_generated_name(juliet: Rooms, nurse: Rooms) -> None:
     first, second = juliet.create(), juliet.create()
     assert first != second
     assert UUID(first).version == 4
@@ -101,7 +37,7 @@ def test_a_room_of_a_generated_name(juliet: Api, nurse: Api) -> None:
     assert juliet.items(first) == [], "making a room is silent"
 
 
-def test_the_segment_of_a_post_counts_for_nothing(juliet: Api) -> None:
+def test_the_segment_of_a_post_counts_for_nothing(juliet: Rooms) -> None:
     for path in ("/garden", "/@invalid"):
         response = juliet("POST", path, CLUB)
         assert response.status_code == 201
@@ -109,13 +45,13 @@ def test_the_segment_of_a_post_counts_for_nothing(juliet: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["garden", "GARDEN", f"garden@{HOST}", f"Garden%40{HOST.upper()}", f"garden@{HOST}%2Fresource", "garden/"])
-def test_the_ways_to_name_a_room(juliet: Api, path: str) -> None:
+def test_the_ways_to_name_a_room(juliet: Rooms, path: str) -> None:
     assert juliet.create(path) == "garden"
     for form in ("garden", path):
         assert juliet("GET", f"/{form}").status_code == 200
 
 
-def test_a_name_that_is_taken(juliet: Api, nurse: Api) -> None:
+def test_a_name_that_is_taken(juliet: Rooms, nurse: Rooms) -> None:
     juliet.create("garden")
     for user in (juliet, nurse):
         assert refused(user("PUT", "/garden", {"name": "Mine", "subject": "now"})) == (403, "Room already exists")
@@ -124,26 +60,15 @@ def test_a_name_that_is_taken(juliet: Api, nurse: Api) -> None:
     assert nurse.ids() == set()
 
 
-def test_empty_texts_and_unknown_keys(juliet: Api) -> None:
+def test_empty_texts_and_unknown_keys(juliet: Rooms) -> None:
     assert juliet("PUT", "/garden", {"name": "", "subject": "", "colour": 5}).status_code == 201
     assert juliet("GET", "/garden").get_json() == {"name": "", "subject": "", "participants": [{"user": JULIET, "role": "owner"}]}
 
 
 def test_of_many_who_make_the_same_room_one_wins(app: Flask) -> None:
-    users = [Api(app, JULIET), Api(app, NURSE)] * 3
-    statuses: list[int] = []
-    barrier = threading.Barrier(len(users))
-
-    def create(user: Api) -> None:
-        barrier.wait()
-        statuses.append(user("PUT", "/garden", CLUB).status_code)
-
-    threads = [threading.Thread(target=create, args=(user,)) for user in users]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(statuses) == [201, 403, 403, 403, 403, 403]
+    users = [Rooms(app, JULIET), Rooms(app, NURSE)] * 3
+    responses = in_threads(lambda user: user("PUT", "/garden", CLUB), users)
+    assert sorted(response.status_code for response in responses) == [201, 403, 403, 403, 403, 403]
     assert sorted(len(user.ids()) for user in users[:2]) == [0, 1]
 
 
@@ -165,7 +90,7 @@ CREATIONS = [
 
 @pytest.mark.parametrize(("body", "status", "text"), CREATIONS)
 @pytest.mark.parametrize(("method", "path"), [("POST", ""), ("POST", "/garden"), ("PUT", "/garden")])
-def test_creations_that_are_refused(juliet: Api, method: str, path: str, body: str, status: int, text: str) -> None:
+def test_creations_that_are_refused(juliet: Rooms, method: str, path: str, body: str, status: int, text: str) -> None:
     assert refused(juliet(method, path, data=body, content_type="application/json")) == (status, text)
     assert juliet.ids() == set()
 
@@ -194,18 +119,16 @@ ENDPOINTS = [
 
 @pytest.mark.parametrize(("segment", "text"), SEGMENTS)
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_segments_that_name_no_room_come_before_bodies_and_queries(juliet: Api, method: str, path: str, segment: str, text: str) -> None:
+def test_segments_that_name_no_room_come_before_bodies_and_queries(juliet: Rooms, method: str, path: str, segment: str, text: str) -> None:
     assert refused(juliet(method, path.format(segment), data="{", content_type="application/json")) == (400, text)
 
 
-def test_a_put_without_a_room(juliet: Api) -> None:
+def test_a_put_without_a_room(juliet: Rooms) -> None:
     assert refused(juliet("PUT", "", data="{", content_type="application/json")) == (400, "Missing room ID")
 
 
 def test_without_group_chat(make_app: MakeApp) -> None:
-    app = make_app(gateway_rooms_domain="")
-    app.extensions["gateway"].parts.accounts.register(parse_jid(JULIET), PASSWORD)
-    juliet = Api(app, JULIET)
+    juliet = Rooms(register_users(make_app(gateway_rooms_domain="")), JULIET)
     missing = (404, "MUC Light server not found")
     for method, path in [*ENDPOINTS, ("GET", ""), ("POST", ""), ("PUT", "")]:
         for segment in ("garden", "@invalid"):
@@ -215,18 +138,18 @@ def test_without_group_chat(make_app: MakeApp) -> None:
 # details and configuration
 
 
-def test_details(juliet: Api, nurse: Api, room: str) -> None:
+def test_details(juliet: Rooms, nurse: Rooms, room: str) -> None:
     assert juliet.roles(room) == nurse.roles(room) == {JULIET: "owner", NURSE: "member"}
     assert nurse("GET").get_json() == [{"id": "garden", **CLUB}]
 
 
-def test_details_are_for_occupants(juliet: Api, nurse: Api) -> None:
+def test_details_are_for_occupants(juliet: Rooms, nurse: Rooms) -> None:
     juliet.create("garden")
     assert refused(nurse("GET", "/garden")) == OUTSIDER
     assert refused(nurse("GET", "/orchard")) == UNKNOWN
 
 
-def test_configuring(juliet: Api, nurse: Api, room: str) -> None:
+def test_configuring(juliet: Rooms, nurse: Rooms, room: str) -> None:
     juliet.done("PUT", f"/{room}/config", {"name": "N", "subject": ""})
     details = nurse("GET", f"/{room}").get_json()
     assert (details["name"], details["subject"]) == ("N", "")
@@ -247,28 +170,26 @@ CONFIGS = [
 
 @pytest.mark.parametrize(("user", "segment", "body", "status", "text"), CONFIGS)
 def test_configurations_that_are_refused(
-    app: Flask, juliet: Api, room: str, user: str, segment: str, body: str, status: int, text: str
+    app: Flask, juliet: Rooms, room: str, user: str, segment: str, body: str, status: int, text: str
 ) -> None:
-    response = Api(app, f"{user}@{DOMAIN}")("PUT", f"/{segment}/config", data=body, content_type="application/json")
+    response = Rooms(app, f"{user}@{DOMAIN}")("PUT", f"/{segment}/config", data=body, content_type="application/json")
     assert refused(response) == (status, text)
     assert juliet("GET", f"/{room}").get_json()["name"] == "Book club"
 
 
 def test_everybody_may_configure_where_that_is_set(make_app: MakeApp) -> None:
-    app = make_app(rooms_all_can_configure="yes")
-    for user in (JULIET, NURSE):
-        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
-    juliet, nurse = Api(app, JULIET), Api(app, NURSE)
+    app = register_users(make_app(rooms_all_can_configure="yes"))
+    juliet, nurse = Rooms(app, JULIET), Rooms(app, NURSE)
     juliet.create("garden", participants=[NURSE])
     nurse.done("PUT", "/garden/config", {"name": "Hers", "subject": ""})
     assert juliet("GET", "/garden").get_json()["name"] == "Hers"
-    assert refused(Api(app, f"admin@{DOMAIN}")("PUT", "/garden/config", CLUB)) == OUTSIDER
+    assert refused(Rooms(app, f"admin@{DOMAIN}")("PUT", "/garden/config", CLUB)) == OUTSIDER
 
 
 # occupants
 
 
-def test_adding(juliet: Api, nurse: Api, room: str) -> None:
+def test_adding(juliet: Rooms, nurse: Rooms, room: str) -> None:
     for user in (ROMEO, f"{ROMEO}/orchard", NURSE, JULIET, "nobody@capulet.example", "Mercutio@Verona.example"):
         juliet.done("POST", f"/{room}/users", {"user": user})
     expected = {JULIET: "owner", NURSE: "member", ROMEO: "member", "nobody@capulet.example": "member", "mercutio@verona.example": "member"}
@@ -277,12 +198,12 @@ def test_adding(juliet: Api, nurse: Api, room: str) -> None:
     assert changes == [(user, "member") for user in (NURSE, ROMEO, "nobody@capulet.example", "mercutio@verona.example")]
 
 
-def test_the_segment_of_an_adding_counts_for_nothing(juliet: Api, room: str) -> None:
+def test_the_segment_of_an_adding_counts_for_nothing(juliet: Rooms, room: str) -> None:
     juliet.done("POST", f"/{room}/users/@invalid", {"user": ROMEO})
     assert juliet.roles(room)[ROMEO] == "member"
 
 
-def test_removing(juliet: Api, nurse: Api, room: str) -> None:
+def test_removing(juliet: Rooms, nurse: Rooms, room: str) -> None:
     juliet.done("DELETE", f"/{room}/users/{ROMEO}")
     juliet.done("DELETE", f"/{room}/users/{NURSE}%2Fphone")
     assert juliet.roles(room) == {JULIET: "owner"}
@@ -291,12 +212,12 @@ def test_removing(juliet: Api, nurse: Api, room: str) -> None:
     assert [(i["user"], i["affiliation"]) for i in juliet.items(room)] == [(NURSE, "member"), (NURSE, "none")]
 
 
-def test_a_member_leaves(juliet: Api, nurse: Api, room: str) -> None:
+def test_a_member_leaves(juliet: Rooms, nurse: Rooms, room: str) -> None:
     nurse.done("DELETE", f"/{room}/users/{NURSE}/")
     assert juliet.roles(room) == {JULIET: "owner"}
 
 
-def test_when_the_owner_leaves_the_first_member_owns_the_room(juliet: Api, nurse: Api, room: str) -> None:
+def test_when_the_owner_leaves_the_first_member_owns_the_room(juliet: Rooms, nurse: Rooms, room: str) -> None:
     for user in (ROMEO, "abram@montague.example"):
         juliet.done("POST", f"/{room}/users", {"user": user})
     juliet.done("DELETE", f"/{room}/users/{JULIET}")
@@ -310,7 +231,7 @@ def test_when_the_owner_leaves_the_first_member_owns_the_room(juliet: Api, nurse
     assert juliet.ids() == set()
 
 
-def test_the_last_one_takes_the_room_along(juliet: Api, nurse: Api, room: str) -> None:
+def test_the_last_one_takes_the_room_along(juliet: Rooms, nurse: Rooms, room: str) -> None:
     juliet("POST", f"/{room}/messages", {"body": "hist, nurse, hist"})
     juliet.done("DELETE", f"/{room}/users/{JULIET}")
     assert nurse.roles(room) == {NURSE: "owner"}
@@ -336,9 +257,9 @@ ADDINGS = [
 
 @pytest.mark.parametrize(("user", "segment", "body", "status", "text"), ADDINGS)
 def test_addings_that_are_refused(
-    app: Flask, juliet: Api, room: str, user: str, segment: str, body: str, status: int, text: str
+    app: Flask, juliet: Rooms, room: str, user: str, segment: str, body: str, status: int, text: str
 ) -> None:
-    response = Api(app, f"{user}@{DOMAIN}")("POST", f"/{segment}/users", data=body, content_type="application/json")
+    response = Rooms(app, f"{user}@{DOMAIN}")("POST", f"/{segment}/users", data=body, content_type="application/json")
     assert refused(response) == (status, text)
     assert juliet.roles(room).keys() == {JULIET, NURSE}
 
@@ -356,23 +277,19 @@ REMOVALS = [
 
 
 @pytest.mark.parametrize(("user", "path", "status", "text"), REMOVALS)
-def test_removals_that_are_refused(app: Flask, juliet: Api, room: str, user: str, path: str, status: int, text: str) -> None:
-    assert refused(Api(app, f"{user}@{DOMAIN}")("DELETE", f"/{path}")) == (status, text)
+def test_removals_that_are_refused(app: Flask, juliet: Rooms, room: str, user: str, path: str, status: int, text: str) -> None:
+    assert refused(Rooms(app, f"{user}@{DOMAIN}")("DELETE", f"/{path}")) == (status, text)
     assert juliet.roles(room) == {JULIET: "owner", NURSE: "member"}
 
 
 def test_members_may_not_add_here_even_where_xmpp_lets_them(make_app: MakeApp) -> None:
-    app = make_app(rooms_all_can_invite="yes")
-    for user in (JULIET, NURSE):
-        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
-    Api(app, JULIET).create("garden", participants=[NURSE])
-    assert refused(Api(app, NURSE)("POST", "/garden/users", {"user": ROMEO})) == NO_AFFILIATIONS
+    app = register_users(make_app(rooms_all_can_invite="yes"))
+    Rooms(app, JULIET).create("garden", participants=[NURSE])
+    assert refused(Rooms(app, NURSE)("POST", "/garden/users", {"user": ROMEO})) == NO_AFFILIATIONS
 
 
 def test_a_full_room(make_app: MakeApp) -> None:
-    app = make_app(rooms_max_occupants="2")
-    app.extensions["gateway"].parts.accounts.register(parse_jid(JULIET), PASSWORD)
-    juliet = Api(app, JULIET)
+    juliet = Rooms(register_users(make_app(rooms_max_occupants="2")), JULIET)
     juliet.create("garden", participants=[NURSE])
     juliet.done("POST", "/garden/users", {"user": NURSE})
     assert refused(juliet("POST", "/garden/users", {"user": ROMEO})) == (403, "A room holds at most 2 occupants")
@@ -380,22 +297,18 @@ def test_a_full_room(make_app: MakeApp) -> None:
     assert juliet.ids() == {"garden"}
 
 
-def test_many_are_added_and_removed_at_once(app: Flask, juliet: Api) -> None:
+def test_many_are_added_and_removed_at_once(app: Flask, juliet: Rooms) -> None:
     juliet.create("garden")
     users = [f"u{n}@montague.example" for n in range(12)]
 
     def act(user: str) -> None:
-        api = Api(app, JULIET)
+        api = Rooms(app, JULIET)
         api.done("POST", "/garden/users", {"user": user})
         api.done("POST", "/garden/users", {"user": "paris@verona.example"})
         if user[1:2] == "1":
             api.done("DELETE", f"/garden/users/{user}")
 
-    threads = [threading.Thread(target=act, args=(user,)) for user in users]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(act, users)
     stay = {user for user in users if user[1:2] != "1"} | {"paris@verona.example", JULIET}
     assert juliet.roles("garden").keys() == stay
     gateway: Gateway = app.extensions["gateway"]
@@ -409,7 +322,7 @@ def test_many_are_added_and_removed_at_once(app: Flask, juliet: Api) -> None:
 # extensions
 
 
-def test_a_room_with_its_occupants(juliet: Api, nurse: Api) -> None:
+def test_a_room_with_its_occupants(juliet: Rooms, nurse: Rooms) -> None:
     juliet.create("garden", participants=[NURSE, ROMEO, NURSE, JULIET])
     assert nurse.roles("garden") == {JULIET: "owner", NURSE: "member", ROMEO: "member"}
     (item,) = nurse.items("garden")
@@ -421,12 +334,12 @@ def test_a_room_with_its_occupants(juliet: Api, nurse: Api) -> None:
     ("participants", "text"),
     [("x", "Invalid list of participants"), ({}, "Invalid list of participants"), (["@invalid"], "Invalid user JID: @invalid"), ([5], "Invalid user JID: 5")],
 )
-def test_participants_that_are_refused(juliet: Api, participants: Any, text: str) -> None:
+def test_participants_that_are_refused(juliet: Rooms, participants: Any, text: str) -> None:
     assert refused(juliet("PUT", "/garden", CLUB | {"participants": participants})) == (400, text)
     assert juliet.ids() == set()
 
 
-def test_a_description(juliet: Api) -> None:
+def test_a_description(juliet: Rooms) -> None:
     juliet.create("garden", description="Under the balcony")
     assert juliet("GET", "/garden").get_json()["description"] == "Under the balcony"
     assert juliet("GET").get_json() == [{"id": "garden", **CLUB}]
@@ -451,7 +364,7 @@ ALLOW = {
 
 
 @pytest.mark.parametrize("path", ALLOW)
-def test_methods_and_credentials(app: Flask, juliet: Api, path: str) -> None:
+def test_methods_and_credentials(app: Flask, juliet: Rooms, path: str) -> None:
     client = app.test_client()
     options = client.options(f"/api/rooms{path}")
     assert (options.status_code, options.headers["Allow"], options.data) == (200, ALLOW[path], b"")
@@ -468,7 +381,7 @@ def test_methods_and_credentials(app: Flask, juliet: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/garden/occupants", "/garden/messages/x", "/garden/config/x", "/garden/users/a/b", "//users"])
-def test_unknown_paths(juliet: Api, path: str) -> None:
+def test_unknown_paths(juliet: Rooms, path: str) -> None:
     response = juliet("GET", path)
     assert (response.status_code, response.data) == (404, b"")
 
@@ -476,7 +389,7 @@ def test_unknown_paths(juliet: Api, path: str) -> None:
 # accounts that go
 
 
-def test_an_account_that_is_removed_leaves_its_rooms(juliet: Api, nurse: Api, room: str, gateway: Gateway) -> None:
+def test_an_account_that_is_removed_leaves_its_rooms(juliet: Rooms, nurse: Rooms, room: str, gateway: Gateway) -> None:
     gateway.parts.accounts.unregister(parse_jid(JULIET))
     assert nurse.roles(room) == {NURSE: "owner"}
     gateway.parts.accounts.register(parse_jid(JULIET), PASSWORD)
@@ -488,14 +401,12 @@ def test_an_account_that_is_removed_leaves_its_rooms(juliet: Api, nurse: Api, ro
 
 
 def test_the_old_generation(make_app: MakeApp) -> None:
-    app = make_app(client_generation="3")
-    for user in (JULIET, NURSE):
-        app.extensions["gateway"].parts.accounts.register(parse_jid(user), PASSWORD)
-    juliet, nurse = Api(app, JULIET), Api(app, NURSE)
+    app = register_users(make_app(client_generation="3"))
+    juliet, nurse = Rooms(app, JULIET), Rooms(app, NURSE)
     created = juliet("POST", "", CLUB)
     assert (created.status_code, created.get_json().keys()) == (200, {"id"})
     assert juliet.create("garden") == "garden"
-    rows: list[tuple[Api, str, str, Any, int]] = [
+    rows: list[tuple[Rooms, str, str, Any, int]] = [
         (juliet, "PUT", "/garden", CLUB, 400),
         (juliet, "PUT", "", CLUB, 500),
         (juliet, "GET", f"/garden@{HOST}%2Fx", None, 400),

@@ -13,6 +13,7 @@ from drivers import StorageError
 from tests.api.client.calls import JULIET, NURSE, ROMEO, call, history, send
 from tests.conftest import DOMAIN
 from tests.link.fake import attach
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.namespaces import PROPERTIES
@@ -147,10 +148,7 @@ def test_properties_keep_what_is_text(client: FlaskClient) -> None:
 
 
 def test_a_full_outbox(client: FlaskClient, gateway: Gateway) -> None:
-    def full(domain: str, stanza: Element) -> None:
-        raise GatewayError("outbox-full")
-
-    attach(gateway.parts.router, full)
+    attach(gateway.parts.router, raising(GatewayError("outbox-full")))
     response = call(client, "POST", "/api/messages", json={"to": ROMEO, "body": "hi"})
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
@@ -160,11 +158,8 @@ def test_a_full_outbox(client: FlaskClient, gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_storage_that_fails(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    def fail(*_: Any, **__: Any) -> Any:
-        raise StorageError("no space left")
-
     monkeypatch.setattr(gateway.driver, "archive_extend_all", lambda additions: [StorageError("no space left") for _ in additions])
-    monkeypatch.setattr(gateway.driver, "archive_find", fail)
+    monkeypatch.setattr(gateway.driver, "archive_find", raising(StorageError("no space left")))
     response = call(client, method, "/api/messages", json={"to": NURSE, "body": "hi"} if method == "POST" else None)
     assert response.status_code == 503
     assert "no space left" in response.get_json()
@@ -173,11 +168,7 @@ def test_a_storage_that_fails(client: FlaskClient, gateway: Gateway, monkeypatch
 
 def test_a_storage_that_fails_behind_the_recipients_archive(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was said: both have it, and only those who count what waits for the recipient do not."""
-
-    def fail(*_: Any, **__: Any) -> Any:
-        raise StorageError("no space left")
-
-    monkeypatch.setattr(gateway.driver, "archive_append", fail)
+    monkeypatch.setattr(gateway.driver, "archive_append", raising(StorageError("no space left")))
     identifier = send(client, NURSE, "hi")
     assert [m["id"] for m in history(client)] == [m["id"] for m in history(client, as_=NURSE)] == [identifier]
 

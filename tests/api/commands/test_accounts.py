@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.many import in_threads
 
 
 def who(user: str, **more: Any) -> dict[str, Any]:
@@ -53,8 +53,7 @@ def test_bad_passwords(run: Run, password: str) -> None:
 
 def test_of_simultaneous_registrations_exactly_one_succeeds(run: Run) -> None:
     assert run("check_account", who("romeo")) == (200, 1)
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: run("register", who("romeo", password=f"password {n}")), range(8)))
+    answers = in_threads(lambda n: run("register", who("romeo", password=f"password {n}")), range(8))
     assert sorted(a.status for a in answers) == [200] + [409] * 7
     winner = next(n for n, a in enumerate(answers) if a.status == 200)
     assert [run("check_password", who("romeo", password=f"password {n}")).body for n in range(8)] == [int(n != winner) for n in range(8)]

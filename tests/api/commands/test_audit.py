@@ -10,6 +10,7 @@ import pytest
 from drivers import StorageError
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.raising import raising
 from xmpp_rest.api.commands.audit import hidden
 from xmpp_rest.application import set_up_logging
 from xmpp_rest.gateway.gateway import Gateway
@@ -70,22 +71,16 @@ def test_secrets_stay_secret(run: Run, log: pytest.LogCaptureFixture, path: str,
 def test_secrets_stay_secret_when_a_command_breaks(
     run: Run, gateway: Gateway, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> None:
-        raise OSError("the disk is on fire")
-
     run("status")
-    monkeypatch.setattr(gateway.driver, "update", broken)
+    monkeypatch.setattr(gateway.driver, "update", raising(OSError("the disk is on fire")))
     assert run("register", {"user": "romeo", "host": DOMAIN, "password": SECRET}) == (500, "internal_error")
     assert "the disk is on fire" in log.text
     assert SECRET not in log.text
 
 
 def test_credentials_that_cannot_be_checked(run: Run, gateway: Gateway, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
-        raise StorageError("the disk is on fire")
-
     run("status")
-    monkeypatch.setattr(gateway.driver, "load", broken)
+    monkeypatch.setattr(gateway.driver, "load", raising(StorageError("the disk is on fire")))
     text = "The storage failed; nothing was changed: the disk is on fire"
     assert run("status") == (503, {"status": "error", "code": 0, "message": text})
     assert lines(log)[-1] == 'unknown from 127.0.0.1 called "status" (): 503'

@@ -6,18 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.load import SettingsError, load_settings
-from xmpp_rest.gateway.gateway import Gateway
 
 
 def statuses(make_app: MakeApp, path: str, **rule: str) -> dict[str, int]:
     """The status of a call by everybody under one rule."""
-    app = make_app(**{f"rights_open_{key}": value for key, value in rule.items()})
-    gateway: Gateway = app.extensions["gateway"]
-    gateway.parts.accounts.register(gateway.parts.accounts.address("juliet", DOMAIN), PASSWORD)
+    app = register_users(make_app(**{f"rights_open_{key}": value for key, value in rule.items()}))
     client = app.test_client()
     callers = {"anonymous": {}, "juliet": basic(f"juliet@{DOMAIN}"), "admin": basic(f"admin@{DOMAIN}")}
     return {who: client.post(f"/api/{path}", data="{}", headers=headers).status_code for who, headers in callers.items()}

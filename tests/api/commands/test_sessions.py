@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, basic
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -120,11 +121,7 @@ def test_who_may_not_come_in_any_more_is_thrown_out(
 def test_a_ban_holds_although_nobody_can_be_told(run: Run, client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     say(client)
     streams = [gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}")) for _ in range(2)]
-
-    def full(*_: object) -> None:
-        raise GatewayError("outbox-full")
-
-    monkeypatch.setattr(gateway.parts.sending, "send", full)
+    monkeypatch.setattr(gateway.parts.sending, "send", raising(GatewayError("outbox-full")))
     assert run("ban_account", JULIET | {"reason": "Spam"}) == (200, 0)
     for stream in streams:
         with pytest.raises(StreamEnded):

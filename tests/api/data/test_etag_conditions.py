@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.api.data.conftest import JSON, LUA, Ask, asker
+from tests.many import in_threads
 
 OTHER = '"0123456789abcdef01234567"'
 
@@ -126,7 +127,7 @@ def test_no_update_is_lost(app: Flask) -> None:
     """Several clients count up by reading and writing what they have read; nobody's step may go missing."""
     steps, clients = 8, 4
 
-    def count_up() -> None:
+    def count_up(_: int) -> None:
         ask = asker(app)
         done = 0
         while done < steps:
@@ -137,30 +138,20 @@ def test_no_update_is_lost(app: Flask) -> None:
             done += answer.status_code == 201
 
     asker(app)("PUT", "/data/counter", body='{"n":0}')
-    threads = [threading.Thread(target=count_up) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    in_threads(count_up, range(clients))
     assert asker(app)("GET", "/data/counter").json == {"n": steps * clients}
 
 
 def test_of_many_who_make_it_one_succeeds(app: Flask) -> None:
-    statuses: list[int] = []
     barrier = threading.Barrier(6)
 
-    def make(n: int) -> None:
+    def make(n: int) -> int:
         ask = asker(app)
         ask("GET", "/data/settings")
         barrier.wait()
-        statuses.append(ask("PUT", "/data/settings", body=f'{{"n":{n}}}', fields={"If-None-Match": "*"}).status_code)
+        return ask("PUT", "/data/settings", body=f'{{"n":{n}}}', fields={"If-None-Match": "*"}).status_code
 
-    threads = [threading.Thread(target=make, args=(n,)) for n in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(statuses) == [201, 412, 412, 412, 412, 412]
+    assert sorted(in_threads(make, range(6))) == [201, 412, 412, 412, 412, 412]
 
 
 @pytest.mark.parametrize("methods", [["POST"] * 6, ["POST", "DELETE", "PUT"] * 2], ids=["POST", "all"])
@@ -170,23 +161,18 @@ def test_of_many_who_change_the_same_list_one_succeeds(app: Flask, methods: list
         asker(app)("DELETE", "/data/wishes")
         asker(app)("POST", "/data/wishes", body=f'"first {round_}"')
         seen = tag(asker(app), "/data/wishes")
-        statuses: list[int] = []
         barrier = threading.Barrier(len(methods))
 
-        def change(method: str, seen: str = seen, statuses: list[int] = statuses, barrier: threading.Barrier = barrier) -> None:
+        def change(method: str, seen: str = seen, barrier: threading.Barrier = barrier) -> int:
             ask = asker(app)
             ask("GET", "/data/wishes")
             barrier.wait()
             body = None if method == "DELETE" else '{"by":"one"}'
-            statuses.append(ask(method, "/data/wishes", body=body, fields={"If-Match": seen}).status_code)
+            return ask(method, "/data/wishes", body=body, fields={"If-Match": seen}).status_code
 
-        threads = [threading.Thread(target=change, args=(method,)) for method in methods]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert min(statuses) in (201, 204)
-        assert sorted(statuses)[1:] == [412] * (len(methods) - 1)
+        statuses = sorted(in_threads(change, methods))
+        assert statuses[0] in (201, 204)
+        assert statuses[1:] == [412] * (len(methods) - 1)
 
 
 def test_a_delete_of_both_sorts_goes_by_what_is_seen(ask: Ask) -> None:

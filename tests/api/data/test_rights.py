@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from tests.api.data.conftest import ADMIN, JULIET, Ask
 from tests.conftest import DOMAIN, PASSWORD, basic
@@ -26,12 +25,6 @@ TOKEN_STORES = ("auth_tokens", "oauth_tokens", "oauth_token", "oauth_client")
 INTERNAL = ("jobs", "motd", "shared_roster_groups", "muc", "muc_registered", "muclight", "muclight_rooms", "callback_x_dead", "idempotency_a")
 
 Bearer = Callable[..., dict[str, str]]
-
-
-@pytest.fixture
-def gateway(app: Flask) -> Gateway:
-    gateway: Gateway = app.extensions["gateway"]
-    return gateway
 
 
 @pytest.fixture

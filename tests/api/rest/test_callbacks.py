@@ -10,6 +10,7 @@ import pytest
 from drivers import StorageError
 from tests.botapp import BOT, BotApp, MakeBot, eventually
 from tests.conftest import DOMAIN, TOKEN, basic
+from tests.raising import raising
 from tests.webservice import Answer, Service
 
 ADMIN = basic("admin")
@@ -183,10 +184,7 @@ def test_other_methods(dead: BotApp, method: str, path: str) -> None:
 
 
 def test_a_storage_that_fails(dead: BotApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise StorageError("the disk is gone")
-
-    monkeypatch.setattr(dead.gateway.driver, "archive_find", refuse)
+    monkeypatch.setattr(dead.gateway.driver, "archive_find", raising(StorageError("the disk is gone")))
     for response in (dead.client.get(DEAD, headers=ADMIN), dead.client.post(REPLAY, headers=ADMIN)):
         assert (response.status_code, response.get_json()["error"]["text"]) == (503, "The storage failed: the disk is gone")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic
+from tests.conftest import DOMAIN, PASSWORD, MakeApp, basic, register_users
 
 SECRET = "sécret-of:the component"
 HOLDER = basic(DOMAIN, SECRET)
@@ -15,9 +15,7 @@ MESSAGE = {"kind": "message", "to": f"nurse@{DOMAIN}", "body": "x"}
 @pytest.fixture
 def client(make_app: MakeApp) -> FlaskClient:
     app = make_app(link_kind="component", link_secret=SECRET, link_port="1", link_connect_timeout="0.2")
-    accounts = app.extensions["gateway"].parts.accounts
-    for name in ("nurse", "juliet"):
-        accounts.register(accounts.address(name, DOMAIN), PASSWORD)
+    register_users(app)
     return app.test_client()
 
 

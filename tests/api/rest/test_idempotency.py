@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -17,6 +15,8 @@ from werkzeug.test import TestResponse
 from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, MakeApp, basic
 from tests.link.fake import attach
+from tests.many import in_threads
+from tests.raising import raising
 from xmpp_rest.api.rest.idempotent import read_key
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
@@ -183,10 +183,7 @@ def test_what_was_refused_before_it_was_sent_may_come_again(client: FlaskClient,
 
 def test_a_full_outbox_frees_the_key(client: FlaskClient, gateway: Gateway) -> None:
     sent: Sent = []
-
-    def full(*_: object) -> None:
-        raise GatewayError("outbox-full")
-
+    full = raising(GatewayError("outbox-full"))
     far = HELLO | {"to": "romeo@montague.example"}
     gateway.start()
     attach(gateway.parts.router, full, full)
@@ -197,23 +194,15 @@ def test_a_full_outbox_frees_the_key(client: FlaskClient, gateway: Gateway) -> N
 
 
 def test_a_failure_inside_frees_the_key(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
     with monkeypatch.context() as patch:
-        patch.setattr(gateway.parts.sending, "send", broken)
+        patch.setattr(gateway.parts.sending, "send", raising(ZeroDivisionError))
         assert post(client).status_code == 500
     assert post(client).status_code == 202
 
 
-def at_once(count: int, work: Callable[[], TestResponse]) -> list[TestResponse]:
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(lambda _: work(), range(count)))
-
-
 def test_of_many_at_once_one_sends(app: Flask, gateway: Gateway) -> None:
     gateway.start()
-    responses = at_once(12, lambda: post(app.test_client()))
+    responses = in_threads(lambda _: post(app.test_client()), range(12))
     assert {r.status_code for r in responses} <= {202, 409}
     assert len({r.headers["Stanza-Id"] for r in responses if r.status_code == 202}) == 1
     assert said(gateway) == 1
@@ -277,21 +266,15 @@ def test_whatever_an_account_writes_there(client: FlaskClient, gateway: Gateway,
 
 
 def test_a_storage_that_fails_before(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise StorageError("the disk is gone")
-
     gateway.start()
-    monkeypatch.setattr(gateway.driver, "update", refuse)
+    monkeypatch.setattr(gateway.driver, "update", raising(StorageError("the disk is gone")))
     refused = post(client)
     assert (refused.status_code, "nothing was sent" in refused.get_json()["error"]["text"]) == (503, True)
     assert said(gateway) == 0
 
 
 def test_a_storage_that_fails_after(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    def refuse(*_: object) -> None:
-        raise StorageError("the disk is gone")
-
-    monkeypatch.setattr(gateway.parts.idempotency, "finish", refuse)
+    monkeypatch.setattr(gateway.parts.idempotency, "finish", raising(StorageError("the disk is gone")))
     assert post(client).status_code == 202
     assert "cannot be kept: the disk is gone" in caplog.text
 

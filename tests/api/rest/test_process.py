@@ -14,7 +14,7 @@ import pytest
 from tests.live.child import LOOPBACK
 from tests.live.gateway import PASSWORD, Gateway
 from tests.live.xmppserver import GATEWAY
-from tests.webservice import Answer, Service, serving
+from tests.webservice import Answer, Service
 
 MakeGateway = Callable[..., Gateway]
 ADMIN = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
@@ -80,12 +80,6 @@ def test_memory_does_not_grow_with_the_body(make: MakeGateway) -> None:
     answers = batch(gateway, line * 10_000, chunked=False)  # 100 MB, and 3 MB of answers
     assert len(answers) == 10_000
     assert peak(gateway) - before < 15_000
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with serving() as service:
-        yield service
 
 
 def test_a_killed_gateway_posts_what_it_promised(make: MakeGateway, service: Service) -> None:

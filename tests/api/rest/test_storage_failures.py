@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from drivers import Addition, StorageError
-from tests.conftest import DOMAIN, basic
+from tests.conftest import DOMAIN, basic, register_users
 from tests.link.fake import attach
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.processes.group import Message
@@ -146,10 +147,7 @@ def test_without_the_recipients_archive_nobody_has_it(client: FlaskClient, gatew
 def test_a_full_outbox_forgets_no_earlier_outcome(client: FlaskClient, gateway: Gateway, sent: list[str]) -> None:
     """The same id, once accepted and once not: the first one is still on its way."""
     assert post(client, ROMEO).status_code == 202
-
-    def full(*_: Any) -> None:
-        raise GatewayError("outbox-full")
-
+    full = raising(GatewayError("outbox-full"))
     attach(gateway.parts.router, full, full)
     assert post(client, ROMEO).status_code == 503
     assert state(client) == (200, "accepted")
@@ -204,16 +202,12 @@ def test_an_announcement_goes_on(client: FlaskClient, gateway: Gateway, fail_for
 def test_a_room(make_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the room's archive has it, an occupant who cannot be reached finds it there; before, none has it."""
     app = make_app(gateway_rooms_domain=f"rooms.{DOMAIN}")
-    gateway: Gateway = app.extensions["gateway"]
-    for user in ("juliet", "nurse"):
-        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), "R0m30-forever")
+    gateway = app.extensions["gateway"]
+    register_users(app)
     client, juliet = app.test_client(), basic(f"juliet@{DOMAIN}")
     room = client.post("/api/rooms", json={"name": "n", "subject": "s", "participants": [NURSE, ROMEO]}, headers=juliet).json["id"]
     stream = gateway.parts.streams.open(parse_jid(NURSE))
-
-    def full(*_: Any) -> None:
-        raise RuntimeError("unforeseen")
-
+    full = raising(RuntimeError("unforeseen"))
     attach(gateway.parts.router, full, full)
     path = f"/api/rooms/{room}/messages"
     assert client.post(path, json={"body": "one"}, headers=juliet).status_code == 200

@@ -12,6 +12,7 @@ import pytest
 from drivers import StorageError
 from tests.botapp import BOT, BotApp, MakeBot, eventually
 from tests.conftest import basic
+from tests.raising import raising
 from tests.webservice import Answer, Request, Service
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.protocol.element import serialise
@@ -94,11 +95,7 @@ def test_stanzas_from_the_link_keep_their_order(make_bot: MakeBot, service: Serv
 
 def test_a_disk_that_fails_refuses(make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_bot(service.url("/"), queue_size="2")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(DeliveryJournal, "append", full)
+    monkeypatch.setattr(DeliveryJournal, "append", raising(OSError(28, "No space left on device")))
     for _ in range(4):  # the places that were claimed are free again
         refused = app.post(body="x")
         assert (refused.status_code, refused.json and refused.json["error"]["text"]) == (503, "The stanza cannot be kept: No space left on device")
@@ -258,11 +255,7 @@ def test_dead_letter_of_the_deepest_stanza(make_bot: MakeBot, service: Service) 
 def test_dead_letter_that_the_storage_refuses_is_logged(make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     app = make_bot(service.url("/"))
     service.answers["/"] = Answer(503)
-
-    def refuse(*_: object, **__: object) -> None:
-        raise StorageError("no space left")
-
-    monkeypatch.setattr(app.gateway.driver, "archive_append", refuse)
+    monkeypatch.setattr(app.gateway.driver, "archive_append", raising(StorageError("no space left")))
     caplog.set_level(logging.ERROR)
     app.come(f"<message from='romeo@montague.example/o' to='{BOT}' id='1'/>")
     (error,) = eventually(lambda: app.outside)

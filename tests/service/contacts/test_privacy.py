@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,10 +30,8 @@ ROWS = [
 
 
 @pytest.fixture(params=["sqlite:p.sqlite", "flatfile:p"])
-def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
-    driver = open_driver(request.param, tmp_path)
-    yield driver
-    driver.close()
+def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Driver:
+    return open_driver(request.param, tmp_path)
 
 
 def test_the_form_in_the_storage(driver: Driver) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,8 @@ import pytest
 
 from drivers import Driver
 from tests.conftest import OpenDriver
+from tests.many import in_threads
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.contacts import roster as module
@@ -27,10 +27,8 @@ REQUEST = {"name": "presence", "attr": {"type": "subscribe", "from": str(ROMEO)}
 
 
 @pytest.fixture(params=["sqlite:r.sqlite", "jsonfile:r", "flatfile:r"])
-def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
-    driver = open_driver(request.param, tmp_path)
-    yield driver
-    driver.close()
+def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Driver:
+    return open_driver(request.param, tmp_path)
 
 
 def raw(driver: Driver, owner: JID = JULIET) -> Any:
@@ -135,12 +133,8 @@ def test_words_of_the_storage_are_no_contacts(driver: Driver, word: str) -> None
 def test_what_the_edit_raises_changes_nothing(driver: Driver) -> None:
     roster = Roster(driver)
     put(roster, Contact(ROMEO))
-
-    def fail(_: Contact | None) -> None:
-        raise ValueError
-
     with pytest.raises(ValueError):
-        roster.change(JULIET, ROMEO, fail)
+        roster.change(JULIET, ROMEO, raising(ValueError))
     assert roster.contact(JULIET, ROMEO) == Contact(ROMEO)
 
 
@@ -166,11 +160,7 @@ def test_a_hundred_changes_at_once_are_all_kept(tmp_path: Path, open_driver: Ope
         for n in range(25):
             put(roster, Contact(parse_jid(f"u{thread}-{n}@montague.example")))
 
-    threads = [threading.Thread(target=add, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(add, range(4))
     version, items = roster.items(JULIET)
     assert (version, len(items)) == (100, 100)
     driver.close()

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drivers import Driver, ItemNotFound
-from tests.conftest import OpenDriver
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchiveFilter, Page
 
 JULIET, ROMEO = parse_jid("juliet@capulet.example"), parse_jid("romeo@montague.example")
 COUNT = 25
-
-
-@pytest.fixture
-def driver(tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
-    driver = open_driver("sqlite:x.sqlite", tmp_path)
-    yield driver
-    driver.close()
 
 
 @pytest.fixture

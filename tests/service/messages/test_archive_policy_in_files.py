@@ -6,6 +6,7 @@ import pytest
 
 from drivers.files import archive
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic
+from tests.raising import raising
 from xmpp_rest.protocol.jid import parse_jid
 
 
@@ -18,12 +19,8 @@ def test_nothing_is_read(make_app: MakeApp, kind: str, monkeypatch: pytest.Monke
     juliet = basic(f"juliet@{DOMAIN}")
     message = {"to": f"nurse@{DOMAIN}", "body": "Anon, good nurse!"}
     assert client.post("/api/messages", headers=juliet, json=message).status_code == 200  # until then there is no archive
-
-    def fail(*_: object) -> None:
-        raise AssertionError("the archive was read")
-
     with monkeypatch.context() as patched:
-        patched.setattr(archive, "heads", fail)
+        patched.setattr(archive, "heads", raising(AssertionError("the archive was read")))
         assert client.post("/api/messages", headers=juliet, json=message).status_code == 200
         rest = {"kind": "message", "type": "chat", "from": f"juliet@{DOMAIN}", **message}
         assert client.post("/rest", headers={"Authorization": TOKEN}, json=rest).status_code == 202

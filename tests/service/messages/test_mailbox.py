@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import DOMAIN
 from tests.link.fake import attach
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.element import BadXML, serialise
@@ -125,10 +126,7 @@ def test_a_refusal_from_afar_comes_the_same_way(gateway: Gateway) -> None:
 
 
 def test_what_is_not_accepted_is_not_kept(gateway: Gateway) -> None:
-    def full(domain: str, stanza: Element) -> None:
-        raise GatewayError("outbox-full")
-
-    attach(gateway.parts.router, full)
+    attach(gateway.parts.router, raising(GatewayError("outbox-full")))
     with pytest.raises(GatewayError, match="outbox-full"):
         gateway.parts.sending.post(said(ROMEO), JULIET, ROMEO)
     assert kept(gateway) == []

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 
 from tests.service.muc.hall import JULIET, MUC, NURSE, ROMEO, ROOM, SERVICE, TYBALT, Hall, bodies, codes, error, from_nicks, item
 from xmpp_rest.errors import GatewayError
-
-
-@pytest.fixture
-def hall(app: Flask) -> Hall:
-    return Hall(app)
 
 
 def test_the_first_one_makes_the_room_and_owns_it(hall: Hall) -> None:

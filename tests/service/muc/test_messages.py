@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 
 from tests.service.muc.hall import JULIET, MUC, NURSE, ROMEO, ROOM, SERVICE, TYBALT, USER, Hall, bodies, codes, error, item
 from xmpp_rest.protocol.element import serialise
@@ -11,11 +10,6 @@ from xmpp_rest.protocol.element import serialise
 OWNER = [["romeo@montague.example", "owner"]]
 STANZA_ID = "{urn:xmpp:sid:0}stanza-id"
 VISITORS = {"members_by_default": "false"}
-
-
-@pytest.fixture
-def hall(app: Flask) -> Hall:
-    return Hall(app)
 
 
 @pytest.fixture

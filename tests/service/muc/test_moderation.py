@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 
 from tests.service.muc.hall import JULIET, NURSE, ROMEO, SERVICE, TYBALT, USER, Hall, codes, error, item
 from xmpp_rest.protocol.element import serialise
 
 OWNERS = [["romeo@montague.example", "owner"]]
 BARE = {who: who.partition("/")[0] for who in (ROMEO, JULIET, NURSE, TYBALT)}
-
-
-@pytest.fixture
-def hall(app: Flask) -> Hall:
-    return Hall(app)
 
 
 def stage(hall: Hall, **affiliations: str) -> None:

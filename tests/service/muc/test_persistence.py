@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 
 from tests.conftest import MakeApp
 from tests.service.muc.hall import JULIET, MUC, NURSE, ROMEO, SERVICE, Hall, bodies, codes
-
-
-@pytest.fixture
-def hall(app: Flask) -> Hall:
-    return Hall(app)
 
 
 def test_history_and_its_limits(hall: Hall) -> None:

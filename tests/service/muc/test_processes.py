@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import DOMAIN, MakeApp, basic
+from tests.many import in_threads
 from tests.service.muc.hall import JULIET, NICKS, NURSE, ROMEO, ROOM, SERVICE, TYBALT, Hall, bodies, codes
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.muc.conference import Conference
@@ -79,34 +79,10 @@ def test_arguments_and_results_are_json(app: Flask) -> None:
         assert json.loads(json.dumps(result)) == result
 
 
-def _all_at_once(*work: Any) -> None:
-    """Run these in threads; an exception in any of them is raised."""
-    failed: list[BaseException] = []
-
-    def guarded(job: Any) -> None:
-        try:
-            job()
-        except BaseException as e:
-            failed.append(e)
-
-    threads = [threading.Thread(target=guarded, args=(job,)) for job in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not failed
-
-
 def test_one_of_many_makes_the_room(app: Flask) -> None:
     hall = Hall(app)
-    made: list[int] = []
-
-    def create() -> None:
-        if run(app, "create_room", room="balcony", service=SERVICE, host=DOMAIN) == 0:
-            made.append(1)
-
-    _all_at_once(*[create] * 8)
-    assert made == [1]
+    results = in_threads(lambda _: run(app, "create_room", room="balcony", service=SERVICE, host=DOMAIN), range(8))
+    assert results.count(0) == 1
     assert hall.rooms.names() == ["balcony"]
 
 
@@ -120,7 +96,7 @@ def test_many_come_and_go_at_once(app: Flask) -> None:
             hall.say(who, "hark")
             hall.leave(who)
 
-    _all_at_once(*[lambda who=who: visit(who) for who in (ROMEO, JULIET, NURSE, TYBALT)])
+    in_threads(visit, (ROMEO, JULIET, NURSE, TYBALT))
     assert hall.rooms.names() == []
     for who in (ROMEO, JULIET, NURSE, TYBALT):
         stanzas = hall.take(who)
@@ -145,7 +121,7 @@ def test_a_kept_room_is_put_away_and_taken_out_again(app: Flask) -> None:
             hall.rooms.affiliate("balcony", f"user{n}@verona.example", "member", "")
             hall.rooms.set_option("balcony", "title", f"t{n}")
 
-    _all_at_once(*[lambda who=who: visit(who) for who in (ROMEO, JULIET)], change)
+    in_threads(lambda who: visit(who) if who else change(), (ROMEO, JULIET, None))
     assert len(hall.rooms.affiliations("balcony")) == 15
     assert hall.rooms.options("balcony")["title"] == "t14"
     assert hall.rooms.occupants("balcony") == []

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from drivers import Driver, StorageError
+from drivers import Driver
 from tests.conftest import OpenDriver
+from tests.many import in_threads
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.muclight import rooms as muclight_rooms
@@ -25,10 +25,8 @@ AWKWARD = [parse_jid(text) for text in ("__hash", "__array", "montague.example",
 
 
 @pytest.fixture(params=["sqlite:r.sqlite", "jsonfile:r", "flatfile:r"])
-def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
-    driver = open_driver(request.param, tmp_path)
-    yield driver
-    driver.close()
+def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Driver:
+    return open_driver(request.param, tmp_path)
 
 
 def garden(*members: JID, name: str = "garden") -> MucLightRoom:
@@ -71,12 +69,8 @@ def test_changing(driver: Driver) -> None:
         rooms.change("garden", lambda room: room)
     room = garden(NURSE)
     rooms.make(room)
-
-    def refuse(_: MucLightRoom) -> MucLightRoom:
-        raise GatewayError("not-owner")
-
     with pytest.raises(GatewayError, match="not-owner"):
-        rooms.change("garden", refuse)
+        rooms.change("garden", raising(GatewayError("not-owner")))
     assert rooms.load("garden") == room
     rooms.change("garden", lambda room: replace(room, version="2"))
     assert rooms.load("garden") == replace(room, version="2")
@@ -104,27 +98,18 @@ def test_a_user_is_in_so_many_rooms_at_most(driver: Driver, monkeypatch: pytest.
 def test_lists_agree_with_the_rooms_whoever_comes_and_goes_at_once(driver: Driver) -> None:
     rooms = MucLightRooms(driver, DOMAIN)
     rooms.make(garden())
-    failures: list[Exception] = []
 
     def come_and_go(seed: int) -> None:
         chance = random.Random(seed)
-        try:
-            for _ in range(15):
-                affiliation = chance.choice((MEMBER, NONE))
-                if affiliation == MEMBER:
-                    rooms.add_pending([NURSE], "garden")
-                people = {JULIET: OWNER} | ({NURSE: MEMBER} if affiliation == MEMBER else {})
-                rooms.change("garden", lambda room, people=people: replace(room, affiliations=people))  # type: ignore[misc]
-                rooms.sync_occupants([NURSE], "garden")
-        except (GatewayError, StorageError) as e:
-            failures.append(e)
+        for _ in range(15):
+            affiliation = chance.choice((MEMBER, NONE))
+            if affiliation == MEMBER:
+                rooms.add_pending([NURSE], "garden")
+            people = {JULIET: OWNER} | ({NURSE: MEMBER} if affiliation == MEMBER else {})
+            rooms.change("garden", lambda room, people=people: replace(room, affiliations=people))  # type: ignore[misc]
+            rooms.sync_occupants([NURSE], "garden")
 
-    threads = [threading.Thread(target=come_and_go, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    in_threads(come_and_go, range(4))
     room = rooms.load("garden")
     assert room
     listed = driver.load(str(NURSE), DOMAIN, "muclight_rooms")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drivers import Driver
-from tests.conftest import OpenDriver
 from tests.processes.memory import alone
 from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.errors import GatewayError
@@ -55,13 +52,6 @@ class House:
 
     def stanza(self, body: str) -> Any:
         return make("message", child("body", body), from_=str(ROMEO), to_=str(JULIET))
-
-
-@pytest.fixture
-def driver(tmp_path: Path, open_driver: OpenDriver) -> Iterator[Driver]:
-    driver = open_driver("sqlite:x.sqlite", tmp_path)
-    yield driver
-    driver.close()
 
 
 @pytest.fixture
