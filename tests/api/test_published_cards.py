@@ -131,8 +131,7 @@ def card(gateway: Gateway, reader: str = JULIET) -> Element:
 
 def put_card(client: FlaskClient, inner: str) -> Element:
     data = f"<iq type='set'><vCard xmlns='vcard-temp'>{inner}</vCard></iq>"
-    response = client.post("/rest", data=data, headers=basic(JULIET) | XML)
-    return parse_text(response.get_data(as_text=True))
+    return parse_text(client.post("/rest", data=data, headers=basic(JULIET) | XML).get_data(as_text=True))
 
 
 def texts(element: Element) -> list[tuple[str, str]]:
@@ -313,8 +312,7 @@ def test_prosodys_own_files(make_app: MakeApp, tmp_path: Path, indexed: bool) ->
 
 
 def test_prosodys_own_rows(make_app: MakeApp, tmp_path: Path) -> None:
-    app = register_users(make_app(storage_url="sqlite:p.sqlite"))
-    client = app.test_client()
+    client = register_users(make_app(storage_url="sqlite:p.sqlite")).test_client()
     row = (DOMAIN, "juliet", CARD_STORE, "current", 1795972162.5, f"{JULIET}/x", "xml", FULL)
     with closing(sqlite3.connect(tmp_path / "data0/p.sqlite")) as db, db:
         names = 'host, user, store, key, "when", "with", type, value'

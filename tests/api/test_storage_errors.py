@@ -76,8 +76,7 @@ def calls(client: FlaskClient) -> list[TestResponse]:
 
 def test_no_answer_says_where_the_storage_is(broken: Flask, tmp_path: Path) -> None:
     answers = calls(broken.test_client())
-    failed = [a for a in answers if a.status_code >= 500]
-    assert failed
+    assert [a for a in answers if a.status_code >= 500]
     for answer in answers:
         shown = str(answer.headers) + (answer.text if not answer.is_streamed or answer.status_code >= 400 else "")
         assert str(tmp_path) not in shown

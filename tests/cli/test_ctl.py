@@ -27,8 +27,7 @@ def line(config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     monkeypatch.setenv("XMPP_REST_CONFIG", str(config))
 
     def run(*words: str) -> Ran:
-        code = main(words)
-        return Ran(code, *capsys.readouterr())
+        return Ran(main(words), *capsys.readouterr())
 
     return run
 

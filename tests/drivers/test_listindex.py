@@ -133,8 +133,7 @@ def test_an_index_is_no_content(flat: Driver, archive: Path, tmp_path: Path) -> 
     assert list(flat.users("capulet.example")) == list(flat.users("capulet.example", "archive")) == ["juliet"]
     assert list(flat.stores(*JULIET)) == [("archive", "archive")]
     assert list(flat.stores("romeo", "capulet.example")) == []
-    report = migrate(flat, open_driver("flatfile:copy", tmp_path))
-    assert report.stores == {"copied": 1}
+    assert migrate(flat, open_driver("flatfile:copy", tmp_path)).stores == {"copied": 1}
     assert list((tmp_path / "copy").rglob("*.lidx")) == []
 
 

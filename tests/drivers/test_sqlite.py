@@ -186,8 +186,7 @@ def test_prosody_reads_our_json(lua: str, tmp_path: Path, open_driver: OpenDrive
         {"__array": ["x", {"y": True}], "__hash": [False, {"version": 6}, 10, "ten"], "name": "n"},
         [1e-7, 0.1, 1e300, -(2**62)],
     ]
-    driver = open_driver("sqlite:x.sqlite", tmp_path)
-    driver.list_store(*JULIET, "list", values)
+    open_driver("sqlite:x.sqlite", tmp_path).list_store(*JULIET, "list", values)
     with closing(sqlite3.connect(tmp_path / "x.sqlite")) as connection, connection:
         lines = [row[0] for row in connection.execute("SELECT value FROM xmpprest_list ORDER BY id")]
     connection.close()

@@ -118,8 +118,7 @@ def test_one_that_was_suspended_looks_before_it_serves(make_app: MakeApp, monkey
 
 
 def test_a_storage_that_cannot_be_reached_is_not_lost(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = make_app()
-    gateway = gateway_of(app)
+    gateway = gateway_of(make_app())
     gateway.start()
     monkeypatch.setattr(type(gateway.driver), "note", raising(OSError("no disk")))
     gateway.parts.lease._look()

@@ -65,8 +65,7 @@ def test_no_attribute_is_set_from_outside() -> None:
         if owner not in allowed(name)
     ]
     assert not found
-    unused = [pattern for pattern in RECORDS if not any(fnmatch(name, pattern) for name in paths)]
-    assert not unused
+    assert not [pattern for pattern in RECORDS if not any(fnmatch(name, pattern) for name in paths)]
 
 
 def test_such_an_assignment_is_found() -> None:

@@ -26,8 +26,7 @@ class TestDefined:
         assert ask(type("C", (type("D", (Resource,), {}), Closed), {})).status_code == 503
 
     def test_the_nearest_class_wins(self, ask: Ask, define: Callable[..., type[Resource]]) -> None:
-        open_again = define(define(service_available=False), service_available=True)
-        assert ask(open_again).status_code == 200
+        assert ask(define(define(service_available=False), service_available=True)).status_code == 200
 
     def test_super_reaches_the_base(self, ask: Ask, define: Callable[..., type[Resource]]) -> None:
         base: Any = define(forbidden=True)

@@ -72,8 +72,7 @@ def test_leaving_early(client: FlaskClient) -> None:
 
 
 def test_the_table_names_every_callback() -> None:
-    named = {name for row in rows("in a request.\n\n") for name in re.findall(r"`(\w+)`", row[0])}
-    assert named == CALLBACKS
+    assert {name for row in rows("in a request.\n\n") for name in re.findall(r"`(\w+)`", row[0])} == CALLBACKS
 
 
 def test_the_diagram_names_every_callback() -> None:

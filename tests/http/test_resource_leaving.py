@@ -90,8 +90,7 @@ def test_switch_handler(ask: Ask, callback: Any, method: str, headers: Any, answ
         assert request.method == method
         return f"{args} {kwargs}"
 
-    switch = SwitchHandler(handler, 1, b=2)
-    response = ask({**answers, callback: leave(switch)}, method, headers)
+    response = ask({**answers, callback: leave(SwitchHandler(handler, 1, b=2))}, method, headers)
     assert (response.status_code, response.content_type) == (200, "text/html; charset=utf-8")
     assert response.text == ("" if method == "HEAD" else "(1,) {'b': 2}")
     assert response.headers["X-So-Far"] == "yes"

@@ -100,8 +100,7 @@ def test_delete(ask: Ask, answers: Any, status: int) -> None:
 def test_delete_fails_where_it_is_allowed_but_not_defined(ask: Ask) -> None:
     from xmpp_rest.http.resource import Resource
 
-    cls = type("Kept", (Resource,), {"allowed_methods": lambda self: ["DELETE"]})
-    response = ask(cls, "DELETE")
+    response = ask(type("Kept", (Resource,), {"allowed_methods": lambda self: ["DELETE"]}), "DELETE")
     assert (response.status_code, response.get_json()["status"]) == (500, 500)
 
 

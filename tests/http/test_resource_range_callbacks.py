@@ -27,8 +27,7 @@ from xmpp_rest.http.resource import Resource
     ],
 )
 def test_range_satisfiable(ask: Ask, value: Any, status: int, content_range: str | None) -> None:
-    answers = {**AUTO, "range_satisfiable": value, "expires": "0"}
-    response = ask(answers, headers={"Range": "bytes=0-3"})
+    response = ask({**AUTO, "range_satisfiable": value, "expires": "0"}, headers={"Range": "bytes=0-3"})
     assert (response.status_code, response.headers.get("Content-Range")) == (status, content_range)
     assert ("Expires" in response.headers) == (status == 206)
 

@@ -171,8 +171,7 @@ def test_an_accept_callback_is_a_callable_or_a_name(ask: Ask, form: str) -> None
 
 
 def test_a_name_is_looked_up_when_it_is_needed(ask: Ask) -> None:
-    answers = {"content_types_accepted": [("*", "nowhere")], "is_conflict": True}
-    assert ask(answers, "PUT").status_code == 409
+    assert ask({"content_types_accepted": [("*", "nowhere")], "is_conflict": True}, "PUT").status_code == 409
 
 
 @pytest.mark.parametrize("exists", [True, False])

@@ -74,8 +74,7 @@ class Script:
 
 def test_the_first_block_comes_before_anything_is_waited_for() -> None:
     clock = Clock()
-    stream = EventStream(Script(clock, (100, b"x")), NOBODY, 15, clock)
-    assert (next(stream), clock.now) == (b": ok\n\n", 0)
+    assert (next(EventStream(Script(clock, (100, b"x")), NOBODY, 15, clock)), clock.now) == (b": ok\n\n", 0)
 
 
 def test_a_heartbeat_after_silence_only() -> None:

@@ -58,8 +58,7 @@ def test_the_server_ends_in_the_middle(
     sending.join(60)
     assert not sending.is_alive()
     receiver.wait_for(count)
-    again = check(receiver.numbers[f"r@{RECEIVER}"], count, repeats=1)
-    assert again < count // 2
+    assert check(receiver.numbers[f"r@{RECEIVER}"], count, repeats=1) < count // 2
     assert gateway.wait_streams(lambda streams: all(s["outbox"] == 0 for s in streams.values()))
 
 

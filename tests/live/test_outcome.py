@@ -29,8 +29,7 @@ def outcome(gateway: Gateway, id_: str, state: str, timeout: float = 20.0) -> di
 def test_a_message_is_confirmed_by_the_server(gateway: Gateway, juliet: User) -> None:
     answer = gateway.post_xml(f"<message to='{juliet.jid}' type='chat'><body>sure?</body></message>", "romeo")
     assert answer.status == 202
-    arrived = juliet.wait_message("sure?")
-    assert arrived.get("id") == answer.headers["Stanza-Id"]
+    assert juliet.wait_message("sure?").get("id") == answer.headers["Stanza-Id"]
     outcome(gateway, answer.headers["Stanza-Id"], "confirmed")
 
 

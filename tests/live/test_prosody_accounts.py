@@ -101,8 +101,7 @@ def test_roles_of_prosody_13(prosody: Beside, client: FlaskClient, romeo: str) -
     for role, expected in (("prosody:admin", 200), ("prosody:member", 403), ("prosody:operator", 200), ("prosody:registered", 403)):
         prosody.user("set_user_role", "romeo", DOMAIN, role)
         assert status(client, fields, other) == expected, role
-        body = {"_default": "prosody:operator"}
-        assert client.put(own, json=body, headers=fields).status_code == 403
+        assert client.put(own, json={"_default": "prosody:operator"}, headers=fields).status_code == 403
         assert prosody.do(f'return users.get_user_role("romeo", "{DOMAIN}").name') == role
 
 

@@ -109,8 +109,7 @@ class Entity:
 
     def _plain(self, xml: ET.Element) -> ET.Element:
         """The stanza with `jabber:client` names, whatever kind of stream it came by."""
-        text = ET.tostring(xml, "unicode")
-        return ET.fromstring(text.replace(self.default_namespace, "jabber:client"))
+        return ET.fromstring(ET.tostring(xml, "unicode").replace(self.default_namespace, "jabber:client"))
 
     def close(self) -> None:
         """Close the stream."""

@@ -38,8 +38,7 @@ def test_each_character_is_escaped_where_it_must_be(character: str, in_text: str
     element.append(child)
     text = around.format(in_text)
     assert serialise(element) == f"<x a='{around.format(in_value)}'>{text}<y/>{text}</x>"
-    namespace = Element(f"{{{around.format(character)}}}z")
-    assert serialise(namespace) == f"<z xmlns='{around.format(in_value)}'/>"
+    assert serialise(Element(f"{{{around.format(character)}}}z")) == f"<z xmlns='{around.format(in_value)}'/>"
 
 
 @pytest.mark.parametrize("text", SAME)

@@ -75,8 +75,7 @@ def test_a_group_is_bounded_but_takes_all_of_one_caller() -> None:
 def test_an_exception_is_raised_for_the_whole_group_and_the_next_group_goes_on() -> None:
     work = Work(most=2)
     work.fail = OSError("full")
-    came = work.at_once([[1], [13], [2], [3]])
-    assert came == {(1,): [2], (13,): work.fail, (2,): work.fail, (3,): [6]}
+    assert work.at_once([[1], [13], [2], [3]]) == {(1,): [2], (13,): work.fail, (2,): work.fail, (3,): [6]}
 
 
 def test_an_interrupted_leader_fails_its_group() -> None:
@@ -160,8 +159,7 @@ def test_a_callback_is_called_on_a_thread_of_the_executor() -> None:
 
 def test_a_waiting_thread_leads_for_callbacks() -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
-    waiting = threading.Thread(target=lambda: came.put(("own", work.group.run([1]))))
-    waiting.start()
+    threading.Thread(target=lambda: came.put(("own", work.group.run([1])))).start()
     assert work.entered.wait(10)
     left(work, aside, [2], came)
     left(work, aside, [3], came)
@@ -179,8 +177,7 @@ def test_a_waiting_thread_leads_for_callbacks() -> None:
 
 def test_the_executor_leads_when_no_thread_waits_any_longer() -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
-    thread = threading.Thread(target=lambda: came.put(work.group.run([1])))
-    thread.start()
+    threading.Thread(target=lambda: came.put(work.group.run([1]))).start()
     assert work.entered.wait(10)
     left(work, aside, [2], came)
     work.gate.set()

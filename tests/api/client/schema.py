@@ -25,8 +25,7 @@ class Checker:
         """What does not fit; nothing if all does."""
         for keyword, argument in schema.items():
             if keyword not in NOTES:
-                check = getattr(self, f"_{keyword.replace('$', '')}")
-                yield from check(value, argument, schema, where)
+                yield from getattr(self, f"_{keyword.replace('$', '')}")(value, argument, schema, where)
 
     def fits(self, value: Any, schema: Schema) -> bool:
         return not list(self.problems(value, schema))

@@ -48,8 +48,7 @@ def heard(stream: Stream, count: int) -> list[dict[str, Any]]:
     while len(data) < count:
         event = stream.next(5)
         assert event is not None, f"only {len(data)} of {count} events came"
-        text = (writer.write(event) or b"").decode()
-        data.append(json.loads(text.partition("data: ")[2]))
+        data.append(json.loads((writer.write(event) or b"").decode().partition("data: ")[2]))
     return data
 
 

@@ -78,8 +78,7 @@ def test_a_message_to_oneself_is_there_once(client: FlaskClient) -> None:
 
 
 def test_the_path_counts_for_nothing(client: FlaskClient) -> None:
-    response = call(client, "POST", f"/api/messages/{ROMEO}", json={"to": NURSE, "body": "hi"})
-    assert response.status_code == 200
+    assert call(client, "POST", f"/api/messages/{ROMEO}", json={"to": NURSE, "body": "hi"}).status_code == 200
     assert history(client)[0]["to"] == NURSE
 
 

@@ -62,8 +62,7 @@ def test_the_scheme_in_any_case(run: Run, scheme: str) -> None:
 
 
 def test_expired_tokens(run: Run) -> None:
-    token = issue(run, ttl=-5)
-    assert run("registered_users", HOST, token) == BAD
+    assert run("registered_users", HOST, issue(run, ttl=-5)) == BAD
     (row,) = run("oauth_list_tokens").body
     assert (row["user"], row["scope"]) == (ADMIN, "ejabberd:admin")
     assert int(row["expires_in"].removesuffix(" seconds")) <= -5

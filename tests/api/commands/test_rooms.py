@@ -84,8 +84,7 @@ def test_both_ways_to_write_subscribers(run: Run, version: str, subscribers: str
     options = [{"name": "subscribers", "value": subscribers.replace("HOST", DOMAIN)}, {"name": "allow_subscription", "value": "true"}]
     assert run(f"create_room_with_opts{version}", {"room": "sub", "service": SERVICE, "host": DOMAIN, "options": options}) == (200, 0)
     for jid, nick in found.items():
-        user = jid.removesuffix("@HOST")
-        (row,) = run("get_user_subscriptions", {"user": user, "host": DOMAIN}).body
+        (row,) = run("get_user_subscriptions", {"user": jid.removesuffix("@HOST"), "host": DOMAIN}).body
         assert row["usernick"] == nick
     assert run("get_subscribers", {"room": "sub", "service": SERVICE}).body == sorted(jid.replace("HOST", DOMAIN) for jid in found)
 
@@ -183,8 +182,7 @@ def test_a_room_with_options(run: Run) -> None:
         ("romeo@montague.example", "owner"), ("juliet@verona.example", "member"), ("nurse@verona.example", "admin"),
     }  # fmt: skip
     assert run("get_subscribers", ROOM).body == ["juliet@verona.example", "romeo@montague.example"]
-    again = run("create_room_with_opts", NEW | {"options": options})
-    assert again == (400, "Room already exists")
+    assert run("create_room_with_opts", NEW | {"options": options}) == (400, "Room already exists")
 
 
 @pytest.mark.parametrize(
@@ -289,8 +287,7 @@ def test_empty_rooms(run: Run, app: Flask) -> None:
 
 
 def test_rights(run: Run) -> None:
-    juliet = basic(f"juliet@{DOMAIN}")
-    assert run("muc_online_rooms", {"service": SERVICE}, juliet).status == 403
+    assert run("muc_online_rooms", {"service": SERVICE}, basic(f"juliet@{DOMAIN}")).status == 403
     assert run("create_room", NEW | {"host": "montague.example"}).status == 403
     assert run("create_room", {"room": "x", "service": SERVICE}) == (400, "Request have missing argument: host")
 

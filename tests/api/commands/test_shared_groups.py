@@ -51,8 +51,7 @@ def test_a_group_comes_and_goes(run: Run, g1: None) -> None:
 )
 def test_what_a_new_group_shows(run: Run, g1: None, path: str, display: Any, shown: str | None, code: int) -> None:
     run("srg_add", {"group": "g2", "host": DOMAIN})
-    new = {"group": "new", "host": DOMAIN}
-    assert run(path, new | TEXT | {"display": display}) == (200, code)
+    assert run(path, {"group": "new", "host": DOMAIN} | TEXT | {"display": display}) == (200, code)
     assert info(run, "new").get("displayed_groups") == shown
     assert ("new" in run("srg_list", HOST).body) == (code == 0)
 

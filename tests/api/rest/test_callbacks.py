@@ -41,8 +41,7 @@ def dead(make_bot: MakeBot, service: Service) -> BotApp:
 @pytest.mark.parametrize(("method", "path"), [("GET", "/rest/callbacks"), ("GET", DEAD), ("POST", REPLAY)])
 @pytest.mark.parametrize(("headers", "status"), [(basic("juliet"), 403), ({"Authorization": TOKEN}, 403), (basic("admin", "x"), 403), ({}, 401)])
 def test_administrators_only(make_bot: MakeBot, service: Service, method: str, path: str, headers: dict[str, str], status: int) -> None:
-    response = make_bot(service.url("/")).client.open(path, method=method, headers=headers)
-    assert response.status_code == status
+    assert make_bot(service.url("/")).client.open(path, method=method, headers=headers).status_code == status
 
 
 def test_who_is_no_administrator_is_told_so(make_bot: MakeBot, service: Service) -> None:

@@ -223,8 +223,7 @@ def test_a_query_as_json(juliet: FlaskClient) -> None:
 
 
 def test_arguments_of_a_query(juliet: FlaskClient) -> None:
-    answer = parse_element(juliet.get(f"/rest/disco/{DOMAIN}?node=x%20y").data)
-    assert answer.get("type") == "error"
+    assert parse_element(juliet.get(f"/rest/disco/{DOMAIN}?node=x%20y").data).get("type") == "error"
 
 
 def test_a_query_without_recipient_asks_ones_own_account(juliet: FlaskClient) -> None:

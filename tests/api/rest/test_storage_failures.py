@@ -52,8 +52,7 @@ def fail_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Fail:
 
     def make(*users: str) -> None:
         def some(additions: Sequence[Addition]) -> list[Exception | None]:
-            good = [a for a in additions if a.user not in users]
-            done = iter(extend(good))
+            done = iter(extend([a for a in additions if a.user not in users]))
             return [next(done) if a.user not in users else StorageError("no space left") for a in additions]
 
         monkeypatch.setattr(gateway.driver, "archive_extend_all", some)

@@ -44,5 +44,4 @@ def with_id(text: str, expected: str, kind: str) -> str:
     if "*ID*" not in expected:
         return text
     patterns = {"application/json": r'("id":\s?")[\w-]{24}(")', "application/xmpp+xml": r"( id=')[\w-]{24}(')"}
-    pattern = patterns.get(kind, r"(\bid=)[\w-]{24}(&|$)")
-    return re.sub(pattern, r"\g<1>*ID*\g<2>", text, count=1)
+    return re.sub(patterns.get(kind, r"(\bid=)[\w-]{24}(&|$)"), r"\g<1>*ID*\g<2>", text, count=1)

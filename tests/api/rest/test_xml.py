@@ -179,8 +179,7 @@ def test_what_is_no_credentials_at_all(client: FlaskClient, field: str) -> None:
 
 @pytest.mark.parametrize("name", ["juliet", f"juliet@{DOMAIN}", f"Juliet@{DOMAIN}/balcony"])
 def test_names_that_basic_may_have(client: FlaskClient, name: str) -> None:
-    sender = parse_element(echo(client, "<message/>", basic(name)).data).get("from")
-    assert sender == f"juliet@{DOMAIN}"
+    assert parse_element(echo(client, "<message/>", basic(name)).data).get("from") == f"juliet@{DOMAIN}"
 
 
 def test_credentials_come_before_size_and_syntax(client: FlaskClient) -> None:
@@ -282,8 +281,7 @@ def test_the_component_sends_as_its_domain_or_anybody_there(client: FlaskClient)
 def test_attributes_are_kept_filled_in_or_removed(client: FlaskClient) -> None:
     sent = "<message to='Nurse@CAPULET.example./r' type='chat' xml:lang='de' foo='bar' x:y='z' xmlns:x='urn:x'><body>x</body></message>"
     stanza = parse_element(echo(client, sent).data)
-    identifier = stanza.attrib.pop("id")
-    assert len(identifier) == 24
+    assert len(stanza.attrib.pop("id")) == 24
     assert stanza.attrib == {
         "from": f"juliet@{DOMAIN}",
         "to": f"nurse@{DOMAIN}/r",

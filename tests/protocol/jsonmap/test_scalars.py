@@ -191,6 +191,5 @@ def test_a_value_inside_itself_is_refused() -> None:
 
 def test_a_long_address_is_not_remembered() -> None:
     before = scalars._prepared.cache_info().currsize
-    stanza = parse_text(f"<message from='{'a' * 100_000}@capulet.example'/>")
-    assert decode(stanza) == {"kind": "message"}
+    assert decode(parse_text(f"<message from='{'a' * 100_000}@capulet.example'/>")) == {"kind": "message"}
     assert scalars._prepared.cache_info().currsize == before

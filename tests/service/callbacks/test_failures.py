@@ -327,8 +327,7 @@ def test_an_answer_may_be_compressed(make_bot: MakeBot, raw: Raw, coding: str, b
 
 
 def test_a_password_beyond_latin_1(make_bot: MakeBot, service: Service) -> None:
-    app = make_bot(service.url("/").replace("http://", "http://rom%C3%A9o:%E2%82%AC@"))
-    app.post(body="x")
+    make_bot(service.url("/").replace("http://", "http://rom%C3%A9o:%E2%82%AC@")).post(body="x")
     assert service.wait(lambda _: True).headers["authorization"] == basic("roméo", "€")["Authorization"]
 
 

@@ -74,8 +74,7 @@ def webhook(url: str, **settings: str) -> CallbackClient:
 def test_callback_request_fields(server: Server) -> None:
     server.handle_with = respond(200, b"<message/>", Content_Type="application/xmpp+xml", Content_Language="it")
     hook = webhook(f"http://ro%40meo:p%3Aw@127.0.0.1:{server.server_port}/hook?kind={{kind}}")
-    answer = hook.post(parse_text(STANZA), "msg_1")
-    assert answer[:4] == (200, "application/xmpp+xml", "it", b"<message/>")
+    assert hook.post(parse_text(STANZA), "msg_1")[:4] == (200, "application/xmpp+xml", "it", b"<message/>")
     ((method, path, headers, body),) = server.requests
     assert (method, path, body.decode()) == ("POST", "/hook?kind=message", STANZA)
     assert headers["Content-Type"] == "application/xmpp+xml"

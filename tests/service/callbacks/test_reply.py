@@ -95,8 +95,7 @@ def test_row_3_plain_text_is_a_chat_message_in_the_language_of_the_answer() -> N
 
 @pytest.mark.parametrize("status", [404, 500])
 def test_plain_text_of_an_error_status_is_no_message(status: int) -> None:
-    reply = parse_text(str(answer(MESSAGE, status, "no such page", "text/plain")))
-    assert reply.get("type") == "error"
+    assert parse_text(str(answer(MESSAGE, status, "no such page", "text/plain"))).get("type") == "error"
 
 
 @pytest.mark.parametrize(

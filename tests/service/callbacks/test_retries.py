@@ -177,8 +177,7 @@ def test_the_order_of_a_sender_is_kept_and_nobody_else_waits(make_bot: MakeBot, 
 @pytest.mark.parametrize(("field", "longest", "least"), [("1", "5", 1.0), ("3600", "0.4", 0.4), ("nonsense", "5", 0.2)])
 def test_retry_after_field_is_bounded(make_bot: MakeBot, service: Service, field: str, longest: str, least: float) -> None:
     service.answers["/"] = failing(1, 429, Retry_After=field)
-    app = make_bot(service.url("/"), retries="1", retry_max=longest)
-    app.post(body="x")
+    make_bot(service.url("/"), retries="1", retry_max=longest).post(body="x")
     one, two = posts(service, 2)
     assert least <= two.when - one.when < least + 0.8
 

@@ -314,8 +314,7 @@ def befriend(world: World) -> None:
 
 
 def say(world: World, text: str) -> None:
-    stanza = parse_text(text)
-    assert world.router.send(stanza) is None
+    assert world.router.send(parse_text(text)) is None
 
 
 def test_probes(world: World) -> None:
@@ -434,8 +433,7 @@ LONG = "x" * 1024
     ],
 )
 def test_sets_that_are_refused(world: World, query: str, condition: str) -> None:
-    answer = iq(world, "set", query)
-    assert condition_of(answer).condition == condition
+    assert condition_of(iq(world, "set", query)).condition == condition
     assert world.contacts.all(JULIET) == []
 
 

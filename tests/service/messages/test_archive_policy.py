@@ -57,8 +57,7 @@ def test_what_is_kept_is_told_on_resume(client: FlaskClient, gateway: Gateway, i
         assert response.status_code == 202
     assert (count(gateway, "nurse"), count(gateway, "juliet")) == (1 + kept, 1 + kept)
     last = next(iter(gateway.driver.archive_find("nurse", DOMAIN, "archive"))).id
-    stream = gateway.parts.streams.open(parse_jid(NURSE), after=last)
-    event = stream.next(0)
+    event = gateway.parts.streams.open(parse_jid(NURSE), after=last).next(0)
     assert (event is not None and event.stanza.get("id") == "m") is kept
 
 

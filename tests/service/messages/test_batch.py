@@ -65,8 +65,7 @@ def archived(gateway: Gateway, owner: JID) -> list[str]:
 
 def test_messages_that_leave_share_one_call(gateway: Gateway, juliet: JID) -> None:
     link = attached(gateway)
-    results = gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
-    assert results == [None] * 5
+    assert gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(5)]) == [None] * 5
     assert link.calls == [["0", "1", "2", "3", "4"]]
     assert archived(gateway, juliet) == ["0", "1", "2", "3", "4"]
     assert gateway.parts.sending.outcome(juliet, "3")

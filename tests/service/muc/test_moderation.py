@@ -127,8 +127,7 @@ def test_a_ban(hall: Hall) -> None:
     ],
 )
 def test_who_may_change_affiliations(hall: Hall, actor: str, target: str, word: str, refusal: str | None) -> None:
-    words = {k: v for k, v in (("juliet", actor), ("tybalt", target)) if v != "none"}
-    stage(hall, **words)
+    stage(hall, **{k: v for k, v in (("juliet", actor), ("tybalt", target)) if v != "none"})
     answer = hall.admin(JULIET, affiliation(TYBALT, word))
     assert (error(answer)[1] if answer.get("type") == "error" else None) == refusal
     assert hall.rooms.affiliation("balcony", TYBALT) == (target if refusal else word)
@@ -248,8 +247,7 @@ def test_a_room_of_the_same_name_starts_empty(hall: Hall) -> None:
     hall.rooms.destroy("balcony", "", False)
     hall.enter(TYBALT)
     assert hall.rooms.history("balcony") == []
-    query = "<query xmlns='urn:xmpp:mam:2'/>"
-    assert hall.iq(TYBALT, query).get("type") == "result"
+    assert hall.iq(TYBALT, "<query xmlns='urn:xmpp:mam:2'/>").get("type") == "result"
     assert hall.take(TYBALT) == []
 
 

@@ -68,8 +68,7 @@ def test_a_removed_account_is_in_no_room(hall: Hall) -> None:
 
 @pytest.mark.parametrize("driver", ["sqlite:gateway.sqlite", "flatfile:storage", "jsonfile:storage"])
 def test_what_every_driver_keeps(make_app: MakeApp, driver: str) -> None:
-    app = make_app(storage_url=driver)
-    hall = Hall(app)
+    hall = Hall(make_app(storage_url=driver))
     hall.rooms.create("empty", {"persistent": "true"}, [], [])
     hall.rooms.create("garden", {"persistent": "true", "title": "Ü"}, [["romeo@montague.example", "owner"]], [["a@b", "A", []]])
     hall.rooms.affiliate("garden", "tybalt@verona.example", "outcast", "enough")

@@ -20,8 +20,7 @@ LOCAL = {"handle", "close", "domain"}  # what other processes have no use for
 
 
 def run(app: Flask, command: str, **args: Any) -> Any:
-    answer = app.test_client().post(f"/api/{command}", json=args, headers=basic(f"admin@{DOMAIN}"))
-    return answer.get_json()
+    return app.test_client().post(f"/api/{command}", json=args, headers=basic(f"admin@{DOMAIN}")).get_json()
 
 
 def test_another_process_asks_the_leader(make_app: MakeApp, tmp_path: Path) -> None:

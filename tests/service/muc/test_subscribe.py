@@ -250,8 +250,7 @@ def test_who_reads_the_archive(hall: Hall, options: dict[str, str], affiliation:
         hall.rooms.set_option("balcony", option, value)
     hall.rooms.affiliate("balcony", TYBALT, affiliation, "")
     hall.inbox.clear()
-    answer = hall.iq(TYBALT, "<query xmlns='urn:xmpp:mam:2'/>")
-    assert (answer.get("type") == "result") == allowed
+    assert (hall.iq(TYBALT, "<query xmlns='urn:xmpp:mam:2'/>").get("type") == "result") == allowed
     assert len(hall.take(TYBALT)) == allowed
 
 

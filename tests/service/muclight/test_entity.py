@@ -394,8 +394,7 @@ def test_the_archive_is_for_those_in_the_room(network: Network) -> None:
     network.create(user(JULIET))
     network.deliver("<message type='groupchat' id='m1'><body>x</body></message>")
     network.sent.clear()
-    fin = network.iq("set", "<query xmlns='urn:xmpp:mam:2' queryid='q'/>")
-    assert fin[0].get("complete") == "true"
+    assert network.iq("set", "<query xmlns='urn:xmpp:mam:2' queryid='q'/>")[0].get("complete") == "true"
     change, message = network.sent
     assert (change.get("from"), change.get("to")) == (ROOM, f"{CRONE}/desktop")
     forwarded = [next(e for e in wrapper.iter("message") if e is not wrapper) for wrapper in (change, message)]

@@ -112,8 +112,7 @@ def test_lists_agree_with_the_rooms_whoever_comes_and_goes_at_once(driver: Drive
     in_threads(come_and_go, range(4))
     room = rooms.load("garden")
     assert room
-    listed = driver.load(str(NURSE), DOMAIN, "muclight_rooms")
-    assert (listed == ["garden"]) == (NURSE in room.affiliations)
+    assert (driver.load(str(NURSE), DOMAIN, "muclight_rooms") == ["garden"]) == (NURSE in room.affiliations)
 
 
 def test_history_of_a_name_is_forgotten_up_to_a_time(driver: Driver) -> None:

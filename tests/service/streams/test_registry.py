@@ -296,8 +296,7 @@ def test_a_slow_reader_is_told_behind_what_waits(driver: Driver) -> None:
     with pytest.raises(StreamEnded, match="2 events wait"):
         stream.next(1)
     stream.close()
-    again = house.streams.open(JULIET, after=kept[1])
-    assert bodies(read(again, 2)) == ["2", "3"]
+    assert bodies(read(house.streams.open(JULIET, after=kept[1]), 2)) == ["2", "3"]
 
 
 def test_the_bounds_of_open_streams(driver: Driver) -> None:
