@@ -50,16 +50,6 @@ RECORDS: list[tuple[str, dict[str, Any]]] = [
             "stored_key": "db3ca03461e53dbf28a86242d7e0acdd0d59cb5b56eff09d0a07572888f4dd1f",
         },
     ),
-    (
-        "plain in a hashed host",
-        {
-            "password": "plain in a hashed host",
-        },
-    ),
-    (
-        "R0m30-forever",
-        {
-            "password": "R0m30-forever",
-        },
-    ),
+    ("plain in a hashed host", {"password": "plain in a hashed host"}),
+    ("R0m30-forever", {"password": "R0m30-forever"}),
 ]

@@ -274,8 +274,7 @@ class TestOnAMissingResource:
         assert ask({**self.MISSING, **answers}, method, {"If-Match": field}).status_code == status
 
     @pytest.mark.parametrize(
-        "headers", [{"If-None-Match": "*"}, {"If-None-Match": "bad"}, {"If-Unmodified-Since": BEFORE},
-                    {"If-Modified-Since": AFTER}],
+        "headers", [{"If-None-Match": "*"}, {"If-None-Match": "bad"}, {"If-Unmodified-Since": BEFORE}, {"If-Modified-Since": AFTER}],
     )  # fmt: skip
     def test_the_others_hold(self, ask: Ask, headers: Any) -> None:
         assert ask(self.MISSING, "PUT", headers).status_code == 201

@@ -109,9 +109,7 @@ def test_accept_reads_what_is_written(members: Any) -> None:
         f"{main}/{sub}" + "".join(f";{name}={quoted(value)}" for name, value in params.items()) + f";q={written(weight)}"
         for main, sub, params, weight in members
     )
-    expected = [
-        (main.lower(), sub.lower(), tuple(params.items()), weight) for main, sub, params, weight in members
-    ]  # fmt: skip
+    expected = [(main.lower(), sub.lower(), tuple(params.items()), weight) for main, sub, params, weight in members]  # fmt: skip
     assert [tuple(member) for member in parse_accept(field)] == expected
 
 

@@ -209,11 +209,7 @@ class TestCharsetInTheMediaType:
     @pytest.mark.parametrize("answers", [{}, {"charsets_provided": None}])
     def test_of_accept_is_a_parameter_where_there_are_no_charsets(self, ask: Ask, answers: Any) -> None:
         response = ask(
-            {
-                "content_types_provided": [(ANY_TEXT, "to_text")],
-                "to_text": lambda self: f"{self.charset} {self.media_params}",
-                **answers,
-            },
+            {"content_types_provided": [(ANY_TEXT, "to_text")], "to_text": lambda self: f"{self.charset} {self.media_params}", **answers},
             headers={"Accept": "text/plain;charset=KOI8-R"},
         )
         assert (response.content_type, response.text) == ("text/plain", "None {'charset': 'koi8-r'}")

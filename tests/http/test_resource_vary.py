@@ -11,12 +11,7 @@ from tests.http.conftest import Ask
 
 @pytest.mark.parametrize(
     ("units", "field"),
-    [
-        ([("bytes", "auto")], "bytes"),
-        ([("bytes", "auto"), ("Chapters", "to_chapters")], "bytes, Chapters"),
-        ([], "none"),
-        (None, None),
-    ],
+    [([("bytes", "auto")], "bytes"), ([("bytes", "auto"), ("Chapters", "to_chapters")], "bytes, Chapters"), ([], "none"), (None, None)],
 )
 @pytest.mark.parametrize(("method", "exists"), [("GET", True), ("HEAD", True), ("DELETE", True), ("GET", False)])
 def test_accept_ranges(ask: Ask, units: Any, field: str | None, method: str, exists: bool) -> None:
@@ -37,13 +32,7 @@ TWO_TYPES = [("text/plain", "to_text"), ("text/html", "to_text")]
         ({"languages_provided": ["en", "de"]}, "Accept-Language"),
         ({"charsets_provided": ["utf-8"]}, None),
         ({"charsets_provided": ["utf-8", "us-ascii"]}, "Accept-Charset"),
-        (
-            {
-                "content_types_provided": [("text/plain;charset=utf-8", "to_text")],
-                "charsets_provided": ["utf-8", "us-ascii"],
-            },
-            None,
-        ),
+        ({"content_types_provided": [("text/plain;charset=utf-8", "to_text")], "charsets_provided": ["utf-8", "us-ascii"]}, None),
         (
             {
                 "content_types_provided": TWO_TYPES,

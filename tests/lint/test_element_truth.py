@@ -19,11 +19,7 @@ FOUND = [
     "return bool(a)",
     "if (c := b.find('ü')) and c.text: pass",
 ]
-NOT_FOUND = [
-    "return few or text",
-    "if a is not None and len(b): pass",
-    "return bool(few) or any(x.text for x in few)",
-]
+NOT_FOUND = ["return few or text", "if a is not None and len(b): pass", "return bool(few) or any(x.text for x in few)"]
 
 
 def test_what_is_found(tmp_path: Path) -> None:

@@ -128,11 +128,7 @@ def test_presence_both_ways(gateway: Gateway, juliet: User, callback: Callback) 
 
 @pytest.mark.parametrize(
     "payload",
-    [
-        PING,
-        "<query xmlns='http://jabber.org/protocol/disco#info'/>",
-        "<query xmlns='jabber:iq:version'/>",
-    ],
+    [PING, "<query xmlns='http://jabber.org/protocol/disco#info'/>", "<query xmlns='jabber:iq:version'/>"],
 )
 def test_http_asks_the_server_and_a_user(gateway: Gateway, juliet: User, payload: str) -> None:
     for to in DOMAIN, juliet.jid:

@@ -30,14 +30,8 @@ def test_path(path: str, parts: tuple[str, str, str]) -> None:
 
 
 BAD_PATHS = [
-    *(
-        (path, "invalid-path")
-        for path in ["", "message", "message/chat", "message//a.example", "/message/chat/a", "chat/message/a"]
-    ),
-    *(
-        (path, "invalid-path")
-        for path in ["message/ch at/a", "message/a_b/a", "message/a-b/a", "iq/dis.co/a", "iq/é/a", "i/get/a"]
-    ),
+    *((path, "invalid-path") for path in ["", "message", "message/chat", "message//a.example", "/message/chat/a", "chat/message/a"]),
+    *((path, "invalid-path") for path in ["message/ch at/a", "message/a_b/a", "message/a-b/a", "iq/dis.co/a", "iq/é/a", "i/get/a"]),
     *((path, "invalid-path") for path in ["Message/chat/a", "me-ssage/chat/a", "iq/get"]),
     *((path, "unknown-kind") for path in ["meta/info/a", "messages/chat/", "p1/chat/a", "iqs/disco/a"]),
 ]
@@ -68,11 +62,7 @@ def test_bad_query_path(path: str) -> None:
 
 AMENDS = [
     ("message/chat/a", {}, {"kind": "message", "type": "chat", "to": "a"}),
-    (
-        "message/chat/a",
-        {"kind": "iq", "type": "get", "to": "b", "body": "x"},
-        {"kind": "message", "type": "chat", "to": "a", "body": "x"},
-    ),
+    ("message/chat/a", {"kind": "iq", "type": "get", "to": "b", "body": "x"}, {"kind": "message", "type": "chat", "to": "a", "body": "x"}),
     ("message/chat/", {"to": "b"}, {"kind": "message", "type": "chat", "to": "b"}),
     ("iq/get/a", {"disco": True}, {"kind": "iq", "type": "get", "to": "a", "disco": True}),
     ("iq/disco/a", {"node": "n", "to": "b"}, {"kind": "iq", "type": "get", "to": "a", "disco": {"node": "n", "to": "b"}}),
@@ -104,12 +94,7 @@ QUERY_STANZAS = [
     ("items", {"node": "n"}, "get", "<query xmlns='http://jabber.org/protocol/disco#items' node='n'/>"),
     ("lastactivity", {}, "get", "<query xmlns='jabber:iq:last'/>"),
     ("oob", {"url": "u", "desc": "d"}, "get", "<query xmlns='jabber:iq:oob'><url>u</url><desc>d</desc></query>"),
-    (
-        "payload",
-        {"datatype": "t", "data": "{}"},
-        "get",
-        "<payload xmlns='urn:xmpp:json-msg:0' datatype='t'>\"{}\"</payload>",
-    ),
+    ("payload", {"datatype": "t", "data": "{}"}, "get", "<payload xmlns='urn:xmpp:json-msg:0' datatype='t'>\"{}\"</payload>"),
     ("stats", {}, "get", "<query xmlns='http://jabber.org/protocol/stats'/>"),
     ("extdisco", {"type": "turn"}, "get", "<services xmlns='urn:xmpp:extdisco:2' type='turn'/>"),
     (
@@ -120,16 +105,8 @@ QUERY_STANZAS = [
     ),
     ("command", {"node": "uptime"}, "set", "<command xmlns='http://jabber.org/protocol/commands' node='uptime'/>"),
     ("register", {"remove": True}, "get", "<query xmlns='jabber:iq:register'><remove/></query>"),
-    (
-        "upload_request",
-        {"filename": "f", "size": "10"},
-        "get",
-        "<request xmlns='urn:xmpp:http:upload:0' filename='f' size='10'/>",
-    ),
-    *(
-        (name, {"condition": "gone"}, "get", "")
-        for name in ("unknown", "body", "error", "to", "from", "id", "kind", "type", "lang")
-    ),
+    ("upload_request", {"filename": "f", "size": "10"}, "get", "<request xmlns='urn:xmpp:http:upload:0' filename='f' size='10'/>"),
+    *((name, {"condition": "gone"}, "get", "") for name in ("unknown", "body", "error", "to", "from", "id", "kind", "type", "lang")),
 ]
 
 

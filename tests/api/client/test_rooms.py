@@ -224,10 +224,7 @@ def test_when_the_owner_leaves_the_first_member_owns_the_room(juliet: Rooms, nur
     assert nurse.roles(room) == {NURSE: "member", ROMEO: "member", "abram@montague.example": "owner"}
     last = nurse.items(room)[-1]
     assert (last["user"], last["affiliation"], last["from"]) == ("abram@montague.example", "owner", f"garden@{HOST}")
-    assert last["changes"] == [
-        {"user": "abram@montague.example", "affiliation": "owner"},
-        {"user": JULIET, "affiliation": "none"},
-    ]
+    assert last["changes"] == [{"user": "abram@montague.example", "affiliation": "owner"}, {"user": JULIET, "affiliation": "none"}]
     assert juliet.ids() == set()
 
 

@@ -15,10 +15,7 @@ from xmpp_rest.gateway.gateway import Gateway
 
 SERVICE = f"conference.{DOMAIN}"
 ADMIN = basic(f"admin@{DOMAIN}")
-OPTIONS = {
-    "kept": {"persistent": "true"},
-    "subscribed": {"allow_subscription": "true", "subscribers": f"juliet@{DOMAIN}=Juliet=messages"},
-}
+OPTIONS = {"kept": {"persistent": "true"}, "subscribed": {"allow_subscription": "true", "subscribers": f"juliet@{DOMAIN}=Juliet=messages"}}
 
 
 class Served:

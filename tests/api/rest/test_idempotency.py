@@ -123,10 +123,7 @@ def test_xml_and_the_component_token(client: FlaskClient, gateway: Gateway) -> N
 
 @pytest.mark.parametrize(
     ("body", "path", "fields"),
-    [
-        (HELLO | {"body": "Other"}, "/rest", {}),
-        (HELLO, "/rest/message/chat/nurse@capulet.example", {}),
-    ],
+    [(HELLO | {"body": "Other"}, "/rest", {}), (HELLO, "/rest/message/chat/nurse@capulet.example", {})],
 )
 def test_the_same_key_with_another_request(client: FlaskClient, gateway: Gateway, body: Any, path: str, fields: dict[str, str]) -> None:
     post(client)

@@ -68,9 +68,7 @@ def test_only_the_sender_may_ask(client: FlaskClient) -> None:
 def test_what_was_not_taken_has_no_outcome(make_app: object) -> None:
     app: Flask = make_app(link_kind="component", link_secret="x", link_port="1", link_outbox_size="1")  # type: ignore[operator]
     client = app.test_client()
-    statuses = [
-        client.post("/rest", json={"to": "a@b", "body": "x", "id": str(n)}, headers=basic("admin")).status_code for n in range(3)
-    ]
+    statuses = [client.post("/rest", json={"to": "a@b", "body": "x", "id": str(n)}, headers=basic("admin")).status_code for n in range(3)]
     assert statuses == [202, 503, 503]
     assert [client.get(f"/rest/outcome/{n}", headers=basic("admin")).status_code for n in range(2)] == [200, 404]
 

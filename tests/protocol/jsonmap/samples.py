@@ -95,15 +95,7 @@ MESSAGE: list[tuple[dict[str, Any], str]] = [
         "<p>hello <em title='a'>you</em></p></body></html>",
     ),
     (
-        {
-            "invite": {
-                "jid": "balcony@rooms.capulet.example",
-                "reason": "r",
-                "password": "p",
-                "thread": "t",
-                "continue": True,
-            }
-        },
+        {"invite": {"jid": "balcony@rooms.capulet.example", "reason": "r", "password": "p", "thread": "t", "continue": True}},
         "<x xmlns='jabber:x:conference' jid='balcony@rooms.capulet.example' reason='r' password='p' thread='t' continue='1'/>",
     ),
     ({"replace": "x1"}, "<replace xmlns='urn:xmpp:message-correct:0' id='x1'/>"),

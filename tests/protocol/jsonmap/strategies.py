@@ -99,9 +99,7 @@ def _value(line: MappingLine) -> st.SearchStrategy[Any]:
 def fields(lines: Iterable[MappingLine]) -> st.SearchStrategy[dict[str, Any]]:
     """Objects that the table reads as they were written."""
     lines = tuple(lines)
-    always = {
-        line.name: VALUES.get(line.scalar, TEXT) for line in lines if isinstance(line, OwnText)
-    }  # an empty element has text ""
+    always = {line.name: VALUES.get(line.scalar, TEXT) for line in lines if isinstance(line, OwnText)}  # an empty element has text ""
     left_out = ("oob", "oob_url", "formdata")  # read twice, or under another name
     optional = {line.name: _value(line) for line in lines if line.name not in (*always, *left_out)}
     chosen = st.sets(st.sampled_from(sorted(optional)), max_size=4) if optional else st.just(set())

@@ -30,12 +30,7 @@ READS = [
 @pytest.mark.parametrize("kind", ["message", "presence", "iq"])
 @pytest.mark.parametrize(("xml", "error"), READS)
 def test_error_reads(kind: str, xml: str, error: dict[str, str]) -> None:
-    assert decode(parse_text(f"<{kind} type='error' id='1'>{xml}</{kind}>")) == {
-        "kind": kind,
-        "type": "error",
-        "id": "1",
-        "error": error,
-    }
+    assert decode(parse_text(f"<{kind} type='error' id='1'>{xml}</{kind}>")) == {"kind": kind, "type": "error", "id": "1", "error": error}
 
 
 BESIDE = [  # what is read of the stanza beside the error

@@ -69,12 +69,7 @@ def test_no_object(value: Any) -> None:
 
 def test_attributes() -> None:
     stanza = encode({"to": "Juliet@CAPULET.example./Balcony", "id": "<'\"&>", "lang": "it", "from": "ROMEO@montague.example"})
-    assert stanza.attrib == {
-        "to": "juliet@capulet.example/Balcony",
-        "from": "romeo@montague.example",
-        "id": "<'\"&>",
-        XML_LANG: "it",
-    }
+    assert stanza.attrib == {"to": "juliet@capulet.example/Balcony", "from": "romeo@montague.example", "id": "<'\"&>", XML_LANG: "it"}
 
 
 def test_attributes_of_another_type() -> None:

@@ -32,10 +32,7 @@ def test_reads(scalar: Any, text: str, value: Any) -> None:
 
 
 WRITES = [
-    *(
-        (INTEGER, value, text)
-        for value, text in [(5, "5"), (-5, "-5"), (5.0, "5"), (-0.0, "0"), ("5", "5"), ("5.0", "5"), ("0x10", "16")]
-    ),
+    *((INTEGER, value, text) for value, text in [(5, "5"), (-5, "-5"), (5.0, "5"), (-0.0, "0"), ("5", "5"), ("5.0", "5"), ("0x10", "16")]),
     *((INTEGER, value, None) for value in list[Any](["x", "", None, True, False, [], {}, [5]])),
     (INTEGER, 2**63 - 1, "9223372036854775807"),
     *((NUMBER, value, text) for value, text in [(3054635, "3054635"), (3054635.0, "3054635"), (365.5, "365.5"), (0.1, "0.1")]),

@@ -26,9 +26,7 @@ XML, JSON, FORM, TEXT = "application/xmpp+xml", "application/json", "application
 
 # The module's type 'set' for a message with an archive result is recorded here without what is recommended instead (no type,
 # as in j2x/from-xml/archive-result-minimal).
-RECOMMENDED = {
-    "j2x/from-xml/archive-result": lambda v: {**v, "output": v["output"].replace("<message type='set'", "<message", 1)}
-}
+RECOMMENDED = {"j2x/from-xml/archive-result": lambda v: {**v, "output": v["output"].replace("<message type='set'", "<message", 1)}}
 
 
 class Refused(Exception):
