@@ -223,10 +223,7 @@ QUERY = f"<query xmlns='{NS}'>"
         (f"{QUERY}<default name='nothing'/></query>", 1),
         (f"{QUERY}<active name='b'/></query>", 1),
         (f"{QUERY}<list name='b'><item action='x' order='1'/></list></query>", 1),
-        (QUERY, 1),
-        ("", 1),
-        ("<query xmlns='jabber:iq:roster'/>", 1),
-        (f"{QUERY}</query>", 1),
+        *((query, 1) for query in [QUERY, "", "<query xmlns='jabber:iq:roster'/>", f"{QUERY}</query>"]),
     ],
 )
 def test_the_command(client: FlaskClient, query: str, result: int) -> None:

@@ -24,12 +24,7 @@ def provided(*types: Any) -> Any:
 # (types, Accept, media_type, media_params)
 SELECTED = [
     # absent: the first
-    ([HTML, PLAIN], None, HTML, {}),
-    ([HTML, PLAIN], "", HTML, {}),
-    ([HTML, PLAIN], " , ,\t", HTML, {}),
-    ([HTML, PLAIN], "*/*", HTML, {}),
-    ([HTML, PLAIN], "*", HTML, {}),
-    ([HTML, PLAIN], "*;q=0.1", HTML, {}),
+    *(([HTML, PLAIN], accept, HTML, {}) for accept in [None, "", " , ,\t", "*/*", "*", "*;q=0.1"]),
     (["text/html;level=1"], None, HTML, {"level": "1"}),
     ([ANY_HTML], None, HTML, {}),
     # wildcards and specificity
@@ -111,10 +106,7 @@ def test_the_selected_type(ask: Ask, types: Any, accept: Any, media_type: str, p
     [
         ([], None),
         ([], "bad"),
-        ([HTML], "text/plain"),
-        ([HTML], "text/html;q=0"),
-        ([HTML], "text/html;q=0.000"),
-        ([HTML], "*/*, text/html;q=0"),
+        *(([HTML], accept) for accept in ["text/plain", "text/html;q=0", "text/html;q=0.000", "*/*, text/html;q=0"]),
         ([HTML], "text/html;level=1"),
         ([HTML], "*/html"),
         ([LEVEL1], "text/html;level=2"),

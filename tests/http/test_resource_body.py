@@ -64,10 +64,7 @@ def test_a_provide_callback_may_return(ask: Ask, media_type: str, value: Any, da
 @pytest.mark.parametrize(
     ("media_type", "value"),
     [
-        ("text/plain", {"a": 1}),
-        ("text/plain", [1]),
-        ("text/plain", 5),
-        ("text/plain", True),
+        *(("text/plain", value) for value in [{"a": 1}, [1], 5, True]),
         ("application/jsonp", {"a": 1}),
         ("application/json", {"a": datetime(2026, 1, 1, tzinfo=UTC)}),
         ("application/json", float("nan")),

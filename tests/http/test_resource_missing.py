@@ -13,10 +13,7 @@ from xmpp_rest.http.resource import Created
 @pytest.mark.parametrize(
     ("method", "answers", "status", "location"),
     [
-        ("GET", {}, 404, None),
-        ("HEAD", {}, 404, None),
-        ("DELETE", {}, 404, None),
-        ("PATCH", {}, 404, None),
+        *((method, {}, 404, None) for method in ["GET", "HEAD", "DELETE", "PATCH"]),
         ("POST", {}, 204, None),
         ("PUT", {}, 201, None),
         ("GET", {"moved_permanently": "/new"}, 404, None),

@@ -269,10 +269,7 @@ INVALID_LIMIT, INVALID_BEFORE, INVALID_QUERY = "Invalid limit", "Invalid value o
         ("limit", INVALID_LIMIT),
         *((f"before={value}", INVALID_BEFORE) for value in ("x", "1.5", "", "+1", "2020-01-01", "-")),
         ("before", INVALID_BEFORE),
-        ("kuropatwa", INVALID_QUERY),
-        ("kuropatwa=1&limit=x", INVALID_QUERY),
-        ("Limit=1", INVALID_QUERY),
-        ("limit=1&with=x", INVALID_QUERY),
+        *((query, INVALID_QUERY) for query in ["kuropatwa", "kuropatwa=1&limit=x", "Limit=1", "limit=1&with=x"]),
         ("limit=5&limit=x", INVALID_LIMIT),
     ],
 )

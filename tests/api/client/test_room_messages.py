@@ -202,12 +202,7 @@ def test_before_is_strict(juliet: Room) -> None:
     [
         ("?kuropatwa", "Invalid query string"),
         ("?limit=5&with=x", "Invalid query string"),
-        ("?limit", "Invalid limit"),
-        ("?limit=", "Invalid limit"),
-        ("?limit=x", "Invalid limit"),
-        ("?limit=1.5", "Invalid limit"),
-        ("?limit=-1", "Invalid limit"),
-        ("?limit=501", "Invalid limit"),
+        *((query, "Invalid limit") for query in ["?limit", "?limit=", "?limit=x", "?limit=1.5", "?limit=-1", "?limit=501"]),
         ("?limit=99999999999999999999999", "Invalid limit"),
         ("?before=x", "Invalid value of 'before'"),
         ("?before", "Invalid value of 'before'"),

@@ -22,10 +22,7 @@ ANY = {"action": "list", "subs": "any", "asks": "any", "users": "any", "contacts
 BOTH = {"nick": "", "groups": [], "subs": "both"}
 CONTROL = "\x01"
 SPOILT: list[tuple[str, Any]] = [
-    ("presence", [1]),
-    ("presence", ["x"]),
-    ("presence", {"x": 1}),
-    ("presence", [{"resource": ["x"], "stanza": "<presence/>"}]),
+    *(("presence", content) for content in [[1], ["x"], {"x": 1}, [{"resource": ["x"], "stanza": "<presence/>"}]]),
     ("presence", [{"resource": "x", "stanza": 5}]),
     ("presence", [{"resource": "x", "stanza": "<presence"}]),
     ("presence", [{"resource": CONTROL, "stanza": "<presence/>"}]),

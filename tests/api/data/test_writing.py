@@ -12,10 +12,7 @@ from xmpp_rest.gateway.gateway import Gateway
 
 LOCATION = f"http://localhost/data/{DOMAIN}/juliet/settings"
 TYPES = [
-    (JSON, '{"a":1}'),
-    (f"{JSON}; charset=utf-8", '{"a":1}'),
-    (f"{JSON};charset=utf-8;v=1", '{"a":1}'),
-    ("Application/JSON", '{"a":1}'),
+    *((sent_as, '{"a":1}') for sent_as in [JSON, f"{JSON}; charset=utf-8", f"{JSON};charset=utf-8;v=1", "Application/JSON"]),
     (LUA, "{ a = 1 }"),
     (f"{LUA}; charset=utf-8", "{ a = 1 }"),
 ]

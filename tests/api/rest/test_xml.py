@@ -323,10 +323,7 @@ def test_the_checks_in_their_order(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
-        (None, "application/json"),
-        ("*/*", "application/json"),
-        ("image/png", "application/json"),
-        ("application/json", "application/json"),
+        *((accept, "application/json") for accept in [None, "*/*", "image/png", "application/json"]),
         (XML, XML),
         (f"{XML}, application/json", XML),
         (f"application/json, {XML}", "application/json"),

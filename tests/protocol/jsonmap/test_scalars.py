@@ -48,10 +48,7 @@ def test_writes(scalar: Any, value: Any, text: str | None) -> None:
 
 
 REFUSED = [
-    (INTEGER, 5.5, "give a whole number"),
-    (INTEGER, "5.5", "give a whole number"),
-    (INTEGER, float("inf"), "give a whole number"),
-    (INTEGER, float("nan"), "give a whole number"),
+    *((INTEGER, value, "give a whole number") for value in [5.5, "5.5", float("inf"), float("nan")]),
     (INTEGER, 2**63, "too large"),
     (INTEGER, 1e300, "too large"),
     (INTEGER, 10**4000, "too large"),
@@ -94,10 +91,7 @@ WHERE = [
     ({"thread": {"parent": "\u0007"}}, "thread.parent"),
     ({"thread": "\u0007"}, "thread.id"),
     ({"replace": "\u0007"}, "replace"),
-    ({"state": "a b"}, "state"),
-    ({"state": "a:b"}, "state"),
-    ({"state": "x/><evil"}, "state"),
-    ({"state": ""}, "state"),
+    *((obj, "state") for obj in [{"state": "a b"}, {"state": "a:b"}, {"state": "x/><evil"}, {"state": ""}]),
     ({"state": "{urn:example:a}b"}, "state"),
     ({"oob_url": "\u0007"}, "oob_url"),
     ({"stanza_ids": [{}, {"by": "\u0007"}]}, "stanza_ids[1].by"),
