@@ -123,10 +123,7 @@ def test_the_options_of_a_connection(make: Make, version: str, field: str, close
     "fields",
     [
         "Content-Length: 5\nContent-Length: 6",
-        "Content-Length: 5\nContent-Length: 5",
-        "Content-Length: 5, 5",
-        "Content-Length: +5",
-        "Content-Length: -5",
+        *("Content-Length: 5\nContent-Length: 5", "Content-Length: 5, 5", "Content-Length: +5", "Content-Length: -5"),
         "Content-Length: 0x5",
         "Content-Length:",
         "Content-Length: 5\nTransfer-Encoding: chunked",

@@ -9,14 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 HEAD = "from xml.etree.ElementTree import Element\n"
 FOUND = [
-    "return a or b",
-    "if a: pass",
-    "while not b: break",
-    "assert text and b.find(text) or b",
-    "return 1 if few[0] else 2",
-    "return [x for x in few if x]",
-    "return any(x for x in few)",
-    "return bool(a)",
+    *("return a or b", "if a: pass", "while not b: break", "assert text and b.find(text) or b"),
+    *("return 1 if few[0] else 2", "return [x for x in few if x]", "return any(x for x in few)", "return bool(a)"),
     "if (c := b.find('ü')) and c.text: pass",
 ]
 NOT_FOUND = ["return few or text", "if a is not None and len(b): pass", "return bool(few) or any(x.text for x in few)"]

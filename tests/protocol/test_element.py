@@ -17,10 +17,7 @@ SAME = [
     "<message xml:lang='de'><body>a &amp; b &lt; c &gt; d \" '</body></message>",
     "<iq><query xmlns='urn:a'><x/><y xmlns='urn:b'>t</y>tail</query></iq>",
     "<message><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'><body>x</body></message></forwarded></message>",
-    "<x a='&lt;&amp;&apos;&#10;&#9;&#13;'/>",
-    "<x>&#13;\n</x>",
-    "<x>\U0001f339</x>",
-    "<é/>",
+    *("<x a='&lt;&amp;&apos;&#10;&#9;&#13;'/>", "<x>&#13;\n</x>", "<x>\U0001f339</x>", "<é/>"),
 ]
 
 

@@ -96,13 +96,7 @@ def test_another_prefix(make_app: MakeApp) -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        None,
-        "",
-        "Basic",
-        "Basic ",
-        "Basic !!!",
-        "Bearer hand-in-glove",
-        "Digest username=juliet",
+        *(None, "", "Basic", "Basic ", "Basic !!!", "Bearer hand-in-glove", "Digest username=juliet"),
         f"Basic {coded('no colon')}",
         f"Basic {coded(f'juliet:{PASSWORD}')}",  # no domain
         f"Basic {coded(f'{DOMAIN}:{PASSWORD}')}",  # no localpart

@@ -8,11 +8,7 @@ from tests.api.data.conftest import ADMIN, Ask
 from tests.conftest import DOMAIN
 
 OWN = [
-    "/data/settings",
-    "/data//settings",
-    "/data/settings/",
-    "/data/settings/json",
-    "/data/settings/json/",
+    *("/data/settings", "/data//settings", "/data/settings/", "/data/settings/json", "/data/settings/json/"),
     f"/data/{DOMAIN}/juliet/settings",
     f"/data/{DOMAIN}/juliet/settings/json",
     f"/data/{DOMAIN}/juliet/settings/json/and/more",
@@ -27,14 +23,8 @@ NONE = [
     f"/data/{DOMAIN}/settings",  # a store of that name
     f"/data/{DOMAIN}/juliet/pep_urn:x",
     f"/data/{DOMAIN}/juliet/se-ttings",
-    f"/data/{DOMAIN}/juliet/settings2",
-    "/data/s%C3%A9ttings",
-    "/data/settings%0a",
-    "/data/settings%00",
-    "/data/..%2F..",
-    "/data/%FF",
-    f"/data/{'s' * 201}",
-    f"/data/{'s' * 5000}",
+    *(f"/data/{DOMAIN}/juliet/settings2", "/data/s%C3%A9ttings", "/data/settings%0a", "/data/settings%00"),
+    *("/data/..%2F..", "/data/%FF", f"/data/{'s' * 201}", f"/data/{'s' * 5000}"),
 ]
 
 

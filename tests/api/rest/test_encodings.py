@@ -15,10 +15,7 @@ from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_element
 
 XML, JSON, FORM, TEXT, CBOR = (
-    "application/xmpp+xml",
-    "application/json",
-    "application/x-www-form-urlencoded",
-    "text/plain",
+    *("application/xmpp+xml", "application/json", "application/x-www-form-urlencoded", "text/plain"),
     "application/cbor",
 )
 

@@ -54,24 +54,8 @@ PAGE = {"max": 10, "count": 800, "index": 0, "after": "a", "before": "", "first"
 PAGE_XML = """<set xmlns='http://jabber.org/protocol/rsm'><max>10</max><count>800</count><index>0</index><after>a</after><before/>
     <first>f</first><last>l</last></set>"""
 REGISTRATION = [
-    "username",
-    "password",
-    "instructions",
-    "nick",
-    "name",
-    "first",
-    "last",
-    "email",
-    "address",
-    "city",
-    "state",
-    "zip",
-    "phone",
-    "url",
-    "date",
-    "misc",
-    "text",
-    "key",
+    *("username", "password", "instructions", "nick", "name", "first", "last", "email", "address", "city", "state"),
+    *("zip", "phone", "url", "date", "misc", "text", "key"),
 ]
 
 COMMON: list[tuple[dict[str, Any], str]] = [

@@ -252,10 +252,7 @@ XML = "Content-Type: application/xmpp+xml\r\n"
 PLAIN = "Content-Type: text/plain\r\n"
 DEEP = b"[" * 100_000
 BROKEN = [
-    b"",
-    b"\x00" * 100,
-    b"garbage\r\n\r\n",
-    b"HTTP/1.1 20x OK\r\n\r\n",
+    *(b"", b"\x00" * 100, b"garbage\r\n\r\n", b"HTTP/1.1 20x OK\r\n\r\n"),
     b"HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\nx",
     b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nx",
     b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nxxxxx",
