@@ -1,4 +1,4 @@
-"""docs/commands.md is correct: its examples are sent, and its list of commands is compared."""
+"""docs/commands.md and docs/conference.md are correct: their examples are sent, and the list of commands is compared."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PASSWORD, MakeApp, basic
 from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.load import load_settings
 
-TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text("utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+TEXT = (DOCS / "commands.md").read_text("utf-8")
 EXAMPLE = re.compile(r"^(GET|POST) (/api/\S+)(?: (.+))?\n(\d{3}) (.+)$", re.MULTILINE)
 
 
-def test_the_examples(make_app: MakeApp) -> None:
+@pytest.mark.parametrize(("page", "count"), [("commands", 16), ("conference", 12)])
+def test_the_examples(make_app: MakeApp, page: str, count: int) -> None:
     client = make_app(gateway_domain="localhost").test_client()
-    examples = EXAMPLE.findall(TEXT)
-    assert len(examples) > 15
+    examples = EXAMPLE.findall((DOCS / f"{page}.md").read_text("utf-8"))
+    assert len(examples) >= count
     for method, path, body, status, answer in examples:
         got = client.open(path, method=method, data=body or None, headers=basic("admin@localhost", PASSWORD))
         assert (got.status_code, got.get_json()) == (int(status), json.loads(answer)), f"{method} {path} {body}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import DOMAIN, basic
+from drivers.files import archive
+from tests.conftest import DOMAIN, TOKEN, MakeApp, basic, register_users
+from tests.raising import raising
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 
@@ -63,3 +65,19 @@ def test_other_types_are_not_kept(client: FlaskClient, gateway: Gateway, kind: s
     xml = f"<message to='{NURSE}' type='{kind}'><body>hi</body></message>"
     client.post("/rest", data=xml, content_type="application/xmpp+xml", headers=basic("juliet"))
     assert count(gateway, "nurse") == 0
+
+
+@pytest.mark.parametrize("kind", ["flatfile", "jsonfile"])
+def test_archiving_in_files_reads_nothing_of_the_archive(make_app: MakeApp, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it is."""
+    app = register_users(make_app(storage_url=f"{kind}:files"))
+    client, gateway = app.test_client(), app.extensions["gateway"]
+    juliet, message = basic(f"juliet@{DOMAIN}"), {"to": NURSE, "body": "Anon, good nurse!"}
+    assert client.post("/api/messages", headers=juliet, json=message).status_code == 200  # until then there is no archive
+    with monkeypatch.context() as patched:
+        patched.setattr(archive, "heads", raising(AssertionError("the archive was read")))
+        assert client.post("/api/messages", headers=juliet, json=message).status_code == 200
+        rest = {"kind": "message", "type": "chat", "from": f"juliet@{DOMAIN}", **message}
+        assert client.post("/rest", headers={"Authorization": TOKEN}, json=rest).status_code == 202
+    for owner in ("juliet", "nurse"):
+        assert gateway.driver.archive_count(owner, DOMAIN, "archive") == 3
