@@ -6,9 +6,12 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from flask import Flask
 
+from tests.conftest import build_app
 from tests.drivers.postgrescluster import Cluster
 from tests.drivers.postgrescluster import program as postgres_program
 
@@ -21,10 +24,11 @@ from .prosody import Prosody
 from .proxy import Proxy
 from .shared import STORAGES, Shared
 from .users import EventLoop, User
-from .xmppserver import GATEWAY, XMPPServer
+from .xmppserver import DOMAIN, GATEWAY, PASSWORD, XMPPServer
 
 HERE = Path(__file__).parent
 SERVERS: tuple[type[XMPPServer], ...] = (Prosody, Ejabberd)
+Server = TypeVar("Server", Beside, Callback, Cluster, EventLoop, Prosody, Proxy, XMPPServer)
 ONE_STREAM: Sections = {"gateway": {"rooms_domain": "", "conference_domain": ""}}
 
 
@@ -55,33 +59,31 @@ def require(program: str, path: str | None = None) -> None:
         give_up(f"{program} is not installed (on Debian: apt-get install prosody ejabberd postgresql lua-dbi-sqlite3 lua-dbi-postgresql)")
 
 
+def running(server: Server) -> Iterator[Server]:
+    """Starts a server, and stops it in the end, even where its start has failed."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture(scope="session")
 def event_loop_thread() -> Iterator[EventLoop]:
-    loop = EventLoop()
-    loop.start()
-    yield loop
-    loop.stop()
+    yield from running(EventLoop())
 
 
 @pytest.fixture(scope="module")
 def prosody_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prosody]:
     """For modules that run against one server: Prosody, which restarts within a second."""
     require(Prosody.program)
-    running = Prosody(tmp_path_factory.mktemp("prosody") / "server")
-    running.start()
-    yield running
-    running.stop()
+    yield from running(Prosody(tmp_path_factory.mktemp("prosody") / "server"))
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     require("initdb", postgres_program("initdb"))
-    cluster = Cluster()
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
+    yield from running(Cluster())
 
 
 @pytest.fixture(scope="module", params=STORAGES)
@@ -102,36 +104,24 @@ def shared(
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[XMPPServer]:
     """A running server of each kind; the tests of a module share it."""
     require(request.param.program)
-    running = request.param(tmp_path_factory.mktemp(request.param.name) / "server")
-    running.start()
-    yield running
-    running.stop()
+    yield from running(request.param(tmp_path_factory.mktemp(request.param.name) / "server"))
 
 
 @pytest.fixture(scope="module")
 def proxy(server: XMPPServer) -> Iterator[Proxy]:
     """The way of the module's gateway to the server."""
-    relay = Proxy(server.component_port)
-    relay.start()
-    yield relay
-    relay.stop()
+    yield from running(Proxy(server.component_port))
 
 
 @pytest.fixture
 def relay(server: XMPPServer) -> Iterator[Proxy]:
     """A way to the server of the test's own."""
-    proxy = Proxy(server.component_port)
-    proxy.start()
-    yield proxy
-    proxy.stop()
+    yield from running(Proxy(server.component_port))
 
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[Callback]:
-    service = Callback()
-    service.start()
-    yield service
-    service.stop()
+    yield from running(Callback())
 
 
 @pytest.fixture
@@ -197,3 +187,13 @@ def juliet(event_loop_thread: EventLoop, server: XMPPServer) -> Iterator[User]:
 @pytest.fixture
 def nurse(event_loop_thread: EventLoop, server: XMPPServer) -> Iterator[User]:
     yield from logged_in(event_loop_thread, server, "nurse")
+
+
+@pytest.fixture
+def app(prosody: Beside, tmp_path: Path) -> Iterator[Flask]:
+    """A gateway on the files of a module's Prosody."""
+    given = {"gateway_domain": DOMAIN, "auth_admin_password": PASSWORD, "storage_url": f"flatfile:{prosody.folder}/data"}
+    app = build_app(tmp_path / "data", **given)
+    app.extensions["gateway"].start()
+    yield app
+    app.extensions["gateway"].stop()

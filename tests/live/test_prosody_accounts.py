@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import basic
-from xmpp_rest.application import build
-from xmpp_rest.config.load import load_settings
 
 from .beside import Beside
-from .conftest import require
+from .conftest import require, running
 from .xmppserver import DOMAIN, PASSWORD
 
 MINT = """
@@ -30,26 +27,7 @@ NEW = "another one"
 @pytest.fixture(scope="module")
 def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
     require(Beside.program)
-    running = Beside(tmp_path_factory.mktemp("beside") / "server")
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def app(prosody: Beside, tmp_path: Path) -> Iterator[Flask]:
-    values = {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "SERVER_DATA_DIR": str(tmp_path / "data")}
-    values |= {"STORAGE_URL": f"flatfile:{prosody.folder}/data", "AUTH_ITERATIONS": "4096"}
-    app = build(load_settings(None, {f"XMPP_REST_{key}": value for key, value in values.items()}))
-    gateway = app.extensions["gateway"]
-    gateway.start()
-    yield app
-    gateway.stop()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+    yield from running(Beside(tmp_path_factory.mktemp("beside") / "server"))
 
 
 @pytest.fixture

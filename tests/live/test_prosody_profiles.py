@@ -10,8 +10,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import basic
-from xmpp_rest.application import build
-from xmpp_rest.config.load import load_settings
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
@@ -78,21 +76,6 @@ def prosody(tmp_path: Path) -> Iterator[Profiled]:
     running.user("create_user", "romeo", PASSWORD, DOMAIN)
     yield running
     running.stop()
-
-
-@pytest.fixture
-def app(prosody: Profiled, tmp_path: Path) -> Iterator[Flask]:
-    values = {"GATEWAY_DOMAIN": DOMAIN, "AUTH_ADMIN_PASSWORD": PASSWORD, "SERVER_DATA_DIR": str(tmp_path / "data")}
-    values |= {"STORAGE_URL": f"flatfile:{prosody.folder}/data", "AUTH_ITERATIONS": "4096"}
-    app = build(load_settings(None, {f"XMPP_REST_{key}": value for key, value in values.items()}))
-    app.extensions["gateway"].start()
-    yield app
-    app.extensions["gateway"].stop()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
 
 
 def command(client: FlaskClient, called: str, **arguments: str) -> object:
