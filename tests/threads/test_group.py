@@ -6,12 +6,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from tests.raising import raising
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.group import GroupExecutor
+
+T = TypeVar("T")
 
 
 class Work:
@@ -84,6 +87,42 @@ def test_an_interrupted_leader_fails_its_group() -> None:
     came = work.at_once([[1], [13], [2]])
     assert (came[1,], came[13,]) == ([2], work.fail)
     assert isinstance(came[2,], RuntimeError)
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["waiting", "as it is woken to lead"])
+def test_a_caller_that_is_interrupted_leaves_the_others_a_leader(monkeypatch: pytest.MonkeyPatch, chosen: bool) -> None:
+    class Interrupted(OneShot[T]):
+        def wait(self, *_: object, **__: object) -> T | None:
+            interrupted = threading.current_thread().name == "13"
+            result = super().wait() if chosen or not interrupted else None
+            if interrupted:
+                raise KeyboardInterrupt
+            return result
+
+    monkeypatch.setattr("xmpp_rest.threads.group.OneShot", Interrupted)
+    work, came = Work(), dict[int, object]()
+
+    def run(item: int) -> None:
+        try:
+            came[item] = work.group.run([item])
+        except KeyboardInterrupt as e:
+            came[item] = e
+
+    threads = [threading.Thread(target=run, args=(item,), name=str(item), daemon=True) for item in (1, 13, 2)]
+    for thread, waiting in zip(threads, (0, 1, 2) if chosen else (0, 0, 1), strict=True):
+        thread.start()
+        assert work.entered.wait(10)
+        if thread.name == "13" and not chosen:
+            thread.join(10)
+        while len(work.group._waiting) < waiting:
+            time.sleep(0.001)
+    work.gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert (came[1], came[2]) == ([2], [4])
+    assert isinstance(came[13], KeyboardInterrupt)
+    assert work.calls == [[1], [2]]
+    assert not work.group._led
 
 
 def test_no_items() -> None:

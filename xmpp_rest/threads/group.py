@@ -72,7 +72,7 @@ class GroupExecutor(Generic[T, R]):
             return self._work(list(items))
         waiter = _Waiter[T, R](items)
         if not self._enter(waiter):
-            waiter.woken.wait()
+            self._wait(waiter)
         while waiter.outcome is None:
             self._lead(waiter)
         if isinstance(waiter.outcome, Exception):
@@ -83,6 +83,16 @@ class GroupExecutor(Generic[T, R]):
         """As `run`, for a thread that must not wait: the leader calls `callback`; if no thread waits, `executor` has one lead."""
         if self._enter(_Waiter[T, R](items, callback, executor)):
             self._lead_on(executor)
+
+    def _wait(self, waiter: _Waiter[T, R]) -> None:
+        try:
+            waiter.woken.wait()
+        except BaseException:  # it must not be chosen as the leader any more, and if it was, another one is
+            with self._lock:
+                self._waiting = [other for other in self._waiting if other is not waiter]
+            if not waiter.woken.give(False) and waiter.outcome is None:
+                self._pass_on(waiter)
+            raise
 
     def _enter(self, waiter: _Waiter[T, R]) -> bool:
         """Whether the caller is the leader."""
@@ -120,10 +130,10 @@ class GroupExecutor(Generic[T, R]):
             following = next((waiter for waiter in self._waiting if waiter.executor is None), next(iter(self._waiting), None))
         if following is None or following is mine:
             return
-        if following.executor is None:
-            following.woken.give(True)
-        else:
+        if following.executor is not None:
             self._lead_on(following.executor)
+        elif not following.woken.give(True):  # its thread was interrupted as it waited
+            self._pass_on(mine)
 
     def _lead_on(self, executor: Executor) -> None:
         """Have another thread lead; if there is none, this one does, for without a leader all that come would wait forever."""
