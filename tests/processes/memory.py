@@ -38,6 +38,9 @@ class MemoryGroup:
     def has_listeners(self) -> bool:
         return any(process.listening for process in self.processes)
 
+    def has_follower(self, process: str) -> bool:
+        return any(other.id == process for other in self.processes[1:])
+
     def start(self, member: Member) -> None:
         self.member = member
         self.processes.append(self)

@@ -159,8 +159,11 @@ def test_the_leader_is_told_of_a_follower_that_has_gone(make: Callable[[], Proce
     leader, follower, other = make(), make(), make()
     assert len({process.group.id for process in (leader, follower, other)}) == 3
     identifier = follower.group.id
+    until(lambda: leader.group.has_follower(identifier))
     follower.group.stop()
     until(lambda: leader.gone == [identifier])
+    assert not leader.group.has_follower(identifier)
+    assert leader.group.has_follower(other.group.id)
     assert other.group.has_others
 
 

@@ -60,6 +60,9 @@ class LocalGroup:
     def has_listeners(self) -> bool:
         return self._followers.have_listeners
 
+    def has_follower(self, process: str) -> bool:
+        return self._followers.has(process)
+
     def start(self, member: Member) -> None:
         self._thread = threading.Thread(target=self._run, args=(member,), name="group", daemon=True)
         self._thread.start()

@@ -59,6 +59,9 @@ class ProcessGroup(Protocol):
     def has_listeners(self) -> bool:
         """Whether `publish` would reach any process; for the leader."""
 
+    def has_follower(self, process: str) -> bool:
+        """Whether the follower of this id is connected; for the leader. False from before `Member.forget` is called with it."""
+
     def start(self, member: Member) -> None:
         """Join the group; returns once there is a leader (bounded)."""
 

@@ -143,6 +143,10 @@ class Followers:
         """Whether any of them listens."""
         return any(follower.listens for follower in tuple(self._connected.values()))
 
+    def has(self, process: str) -> bool:
+        """Whether a process of this id has joined, and is connected."""
+        return any(follower.id == process for follower in tuple(self._connected.values()))
+
     def publish(self, message: Message) -> None:
         """Send it to those that listen."""
         _send_all([channel for channel, follower in tuple(self._connected.items()) if follower.listens], message)

@@ -67,7 +67,8 @@ class Directory:
     @on_leader
     def _report(self, process: str, streams: list[OpenStream]) -> None:
         with self._lock:
-            self._elsewhere[process] = streams
+            if self._remote.group.has_follower(process):  # else it has gone, or has another id by now, and nothing would remove its list
+                self._elsewhere[process] = streams
 
     def remove(self, jid: JID) -> None:
         """Remove a stream that is about to end from the list."""
