@@ -30,13 +30,20 @@ def encoded(text: str) -> str:
         (" Bearer x", "bearer", "x"),
         ("Bearer", "bearer", ""),
         ("Digest a=b, c=d", "digest", "a=b, c=d"),
-        ("Bearer " + "x" * MAX_FIELD, "bearer", ""),
     ],
 )
 def test_scheme_and_text(field: str, scheme: str, text: str) -> None:
     given = read_authorization(field)
     assert given is not None
     assert given[:2] == (scheme, text)
+
+
+@pytest.mark.parametrize(("length", "is_too_long"), [(MAX_FIELD, False), (MAX_FIELD + 1, True)])
+def test_what_is_too_long_proves_nobody(length: int, is_too_long: bool) -> None:
+    given = read_authorization("Basic " + encoded("juliet:x").rjust(length - len("Basic ")))
+    assert given is not None
+    assert given.is_too_long == is_too_long
+    assert (given.pair is None) == is_too_long
 
 
 @pytest.mark.parametrize("field", [None, ""])

@@ -68,7 +68,7 @@ class Authenticator:
         if given is None:
             return Denial(DenialReason.MISSING)
         scheme = SCHEMES.get(given.scheme)
-        return scheme.check(self, AuthAttempt(given, address, policy, use)) if scheme else WRONG
+        return scheme.check(self, AuthAttempt(given, address, policy, use)) if scheme and not given.is_too_long else WRONG
 
     def still_valid(self, field: str | None, policy: Policy) -> bool:
         """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""

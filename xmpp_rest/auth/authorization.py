@@ -26,11 +26,12 @@ class Credentials(NamedTuple):
     scheme: str
     text: str
     written: str
+    is_too_long: bool = False
 
     @property
     def pair(self) -> tuple[str, str] | None:
         """User id and password of Basic, parted by the first colon (RFC 7617 §2); None for another scheme, or what cannot be decoded."""
-        if self.scheme != BASIC:
+        if self.scheme != BASIC or self.is_too_long:
             return None
         try:
             name, colon, password = base64.b64decode(self.text, validate=True).decode().partition(":")
@@ -42,14 +43,14 @@ class Credentials(NamedTuple):
 def read_authorization(field: str | None, *, bare: bool = False) -> Credentials | None:
     """The credentials in the value of the field; None without one. `bare`: without a scheme they are Basic's.
 
-    Of a field that is too long only the scheme is read.
+    Those of a field that is too long prove nobody.
     """
     if not field:
         return None
     written, blank, text = field.strip(" ").partition(" ")
     if bare and not blank:
         written, text = BASIC, written
-    return Credentials(written.lower(), text.strip(" ") if len(field) <= MAX_FIELD else "", written)
+    return Credentials(written.lower(), text.strip(" "), written, len(field) > MAX_FIELD)
 
 
 def whole_address(name: str, domain: str) -> JID:

@@ -161,6 +161,7 @@ MALFORMED, UNPREPARED = "Credentials malformed", "Credentials failed stringprep"
         ("Basic \xff", MALFORMED), (f"Basic {b64(':x')}", MALFORMED), (f"BASIC {b64('')} x", MALFORMED),
         (f"Basic {b64('jul iet:x')}", UNPREPARED), (f"Basic {b64(b'juli' + bytes([255]) + b'et:x')}", UNPREPARED),
         (f"Basic {b64('juliet:x' + chr(7))}", UNPREPARED), (f"Basic {b64(b'juliet:' + bytes([255]))}", UNPREPARED),
+        (f"Basic {b64('juliet:' + 'x' * 9000)}", UNPREPARED), ("Basic " + "A" * 9000, MALFORMED), ("Bearer " + "A" * 9000, WRONG),
         (f"Basic {b64('juliet@a b:x')}", UNPREPARED), (f"Basic {b64('j' * 1024 + ':x')}", UNPREPARED),
     ],
 )  # fmt: skip
