@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -221,3 +222,17 @@ def test_processes_that_stop_at_once_give_the_storage_back(make_app: MakeApp, sh
     for thread in threads:
         thread.join()
     gateway_of(make_app(storage_url=shared)).start()
+
+
+def test_a_descriptor_that_another_process_inherited_keeps_nobody_out(make_app: MakeApp) -> None:
+    gateway = gateway_of(make_app())
+    gateway.start()
+    shared = gateway.parts.lease._shared
+    assert shared is not None
+    inherited = os.dup(shared)
+    try:
+        gateway.stop()
+        with open(gateway.data_dir / keeper.PROCESSES, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    finally:
+        os.close(inherited)

@@ -110,6 +110,7 @@ class StorageLease:
         except Exception as e:
             log.warning("the lease of the storage could not be given back, and ends by itself: %s", e)
         finally:
+            fcntl.flock(self._shared, fcntl.LOCK_UN)  # closing it would not do where a process was forked off, which has it too
             os.close(self._shared)
             self._shared = None
 
