@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from drivers import StorageError
 from tests.conftest import DOMAIN, PASSWORD
+from tests.raising import raising
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 
@@ -83,3 +85,16 @@ def test_a_process_forked_off_after_the_start_serves(tmp_path: Path) -> None:
     environ = os.environ | {f"XMPP_REST_{name}": value for name, value in settings.items()}
     done = subprocess.run([sys.executable, "-c", FORKING], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("202 True False\n1 True True\n", 0), done.stderr
+
+
+def test_a_forked_process_that_cannot_start_is_built_once(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xmpp_rest.gateway.gateway.RETRY", 0)
+    monkeypatch.setattr(Gateway, "prepare", raising(StorageError("the database is down")))
+    before, gateway._forked_from = gateway.parts, os.getppid()
+    tried = []
+    for _ in range(3):
+        with pytest.raises(StorageError):
+            gateway.start()
+        tried.append(gateway.parts)
+    assert tried[0] is not before
+    assert all(parts is tried[0] for parts in tried)

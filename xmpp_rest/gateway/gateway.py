@@ -107,7 +107,7 @@ class Gateway:
 
     def _start(self) -> None:
         if self._forked_from:
-            self.parts = self._build()
+            self.parts, self._forked_from = self._build(), 0  # once, however often the rest is tried
         self.parts.lease.join()
         self.prepare()
         self.parts.remote.start()
