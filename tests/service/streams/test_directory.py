@@ -30,8 +30,18 @@ def test_a_report_that_comes_late_is_ignored() -> None:
     follower.start()
     former = follower.group.id
     follower.stop()
-    of_leader._report(former, [BALCONY])
-    of_leader._report(leader.group.id, [BALCONY])
+    of_leader._report(former, 1, [BALCONY])
+    of_leader._report(leader.group.id, 1, [BALCONY])
     assert of_leader.all() == [BALCONY]
     assert of_leader.count_elsewhere(JULIET) == 0
     assert not of_leader.is_open_elsewhere(JULIET)
+
+
+def test_an_earlier_report_that_comes_after_a_later_one_is_ignored() -> None:
+    leader, follower = processes(2)
+    of_leader, _ = Directory(leader, list), Directory(follower, list)
+    leader.start()
+    follower.start()
+    of_leader._report(follower.group.id, 2, [BALCONY])
+    of_leader._report(follower.group.id, 1, [])
+    assert of_leader.all() == [BALCONY]

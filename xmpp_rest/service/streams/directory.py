@@ -31,7 +31,9 @@ class Directory:
         self._remote = remote
         self._mine = mine
         self._elsewhere: dict[str, list[OpenStream]] = {}  # follower → its streams; in the leader
-        self._lock = threading.Lock()  # guards `_elsewhere`
+        self._latest: dict[str, int] = {}  # follower → the number of its latest report, as the threads of the leader may swap two
+        self._reports = 0  # of this process
+        self._lock = threading.Lock()  # guards the three above
         remote.offer(self)
         remote.on_left(self._forget)
 
@@ -59,16 +61,20 @@ class Directory:
         """Report the streams of this process to the leader. Raises nothing."""
         if not self._remote.follows():
             return
+        with self._lock:
+            self._reports += 1
+            number, streams = self._reports, self._mine()
         try:
-            self._report(self._remote.group.id, self._mine())
+            self._report(self._remote.group.id, number, streams)
         except GatewayError as e:  # the next leader gets the streams when they are opened again
             log.info("the leader is not told of the streams here: %s", e)
 
     @on_leader
-    def _report(self, process: str, streams: list[OpenStream]) -> None:
+    def _report(self, process: str, number: int, streams: list[OpenStream]) -> None:
         with self._lock:
-            if self._remote.group.has_follower(process):  # else it has gone, or has another id by now, and nothing would remove its list
-                self._elsewhere[process] = streams
+            # without the follower: it has gone, or has another id by now, and nothing would remove its list
+            if self._remote.group.has_follower(process) and number > self._latest.get(process, 0):
+                self._elsewhere[process], self._latest[process] = streams, number
 
     def remove(self, jid: JID) -> None:
         """Remove a stream that is about to end from the list."""
@@ -79,3 +85,4 @@ class Directory:
     def _forget(self, process: str) -> None:
         with self._lock:
             self._elsewhere.pop(process, None)
+            self._latest.pop(process, None)
