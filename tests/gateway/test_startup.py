@@ -180,8 +180,9 @@ def test_what_another_user_may_not(shared: Path, text: str, code: int, says: str
     unmeasured = {k: v for k, v in environment().items() if k != "COVERAGE_PROCESS_CONFIG"}  # nobody may not write there, and says so on stderr
     ran = run([sys.executable, "-c", AS_NOBODY, "--config", str(write(shared, text)), *words], cwd=ROOT, env=unmeasured)
     assert ran.returncode == code, ran
-    (line,) = own_lines(ran)
-    assert says in line
+    lines = own_lines(ran)
+    assert len(lines) == 1, ran.stderr
+    assert says in lines[0]
     assert "Traceback" not in ran.stderr
 
 

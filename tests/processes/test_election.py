@@ -163,7 +163,7 @@ def test_the_leader_is_told_of_a_follower_that_has_gone(make: Callable[[], Proce
     follower.group.stop()
     until(lambda: leader.gone == [identifier])
     assert not leader.group.has_follower(identifier)
-    assert leader.group.has_follower(other.group.id)
+    until(lambda: leader.group.has_follower(other.group.id))
     assert other.group.has_others
 
 
