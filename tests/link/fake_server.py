@@ -19,8 +19,10 @@ Script = Callable[["Connection"], None]
 class Connection:
     """The server's end of one connection."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, number: int = 1) -> None:
         self.sock = sock
+        self.number = number
+        """1: the first connection of the server."""
         sock.settimeout(10)
         self.received = b""
 
@@ -68,11 +70,11 @@ class FakeServer:
                 sock, _ = self._listener.accept()
                 self.connections += 1
                 self._open.append(sock)
-                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+                threading.Thread(target=self._serve, args=(sock, self.connections), daemon=True).start()
 
-    def _serve(self, sock: socket.socket) -> None:
+    def _serve(self, sock: socket.socket, number: int) -> None:
         try:
-            self.script(Connection(sock))
+            self.script(Connection(sock, number))
         except (OSError, EOFError):
             return  # the component hung up
         except BaseException as e:  # shown by the test that owns this server

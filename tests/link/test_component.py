@@ -130,11 +130,11 @@ def test_reconnect_sends_what_was_not_written(start: Start) -> None:
 
     def script(connection: Connection) -> None:
         connection.accept()
-        if server.connections > 1:
+        if connection.number > 1:
             heard.put(connection.read_until("</message>"))
             connection.read_until("never", 30)
 
-    component, recorder, server = start(script)
+    component, recorder, _ = start(script)
     assert [recorder.changes.get(timeout=5) for _ in range(2)] == [True, False]
     component.outbox.put([entry(b"<message>kept</message>")])
     assert heard.get(timeout=5) == "<message>kept</message>"

@@ -34,7 +34,7 @@ def test_second_confirmation_settles_a_stanza(start: Start, tmp_path: Path, conf
 
     def script(connection: Connection) -> None:
         connection.accept()
-        if server.connections > 1:
+        if connection.number > 1:
             heard.put(connection.read_until("<message>2</message>"))
             connection.read_until("never", 30)
         connection.read_until("<message>1</message>")
@@ -42,7 +42,7 @@ def test_second_confirmation_settles_a_stanza(start: Start, tmp_path: Path, conf
             connection.send(connection.read_until("</iq>"))
         connection.read_until("</iq>") if confirmations < 2 else time.sleep(0.1)
 
-    component, _, server = start(script, Journal(tmp_path / "a.journal"), retry_max=1)
+    component, _, _ = start(script, Journal(tmp_path / "a.journal"), retry_max=1)
     until(lambda: component.online)
     component.outbox.put([entry(b"<message>1</message>")])
     until(lambda: not component.online)
@@ -75,10 +75,10 @@ def test_resend_of_what_was_not_confirmed(start: Start, tmp_path: Path) -> None:
     def script(connection: Connection) -> None:
         connection.accept()
         heard.extend(without_pings(connection.read_until("</message>")) for _ in range(3))
-        if server.connections > 1:
+        if connection.number > 1:
             connection.read_until("never", 30)
 
-    component, _, server = start(script, Journal(tmp_path / "a.journal"))
+    component, _, _ = start(script, Journal(tmp_path / "a.journal"))
     component.outbox.put(
         [entry(b"<message>1</message>"), entry(b"<iq/>", lasting=False), entry(b"<message>2</message>"), entry(b"<message>3</message>")]
     )

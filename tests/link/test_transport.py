@@ -86,7 +86,7 @@ def test_outbox_is_not_taken_for_an_ended_stream(start: Start) -> None:
 
     def script(connection: Connection) -> None:
         connection.accept()
-        if server.connections == 1:
+        if connection.number == 1:
             over.wait(5)
             return
         heard.put(connection.read_until("</message>"))
@@ -97,7 +97,7 @@ def test_outbox_is_not_taken_for_an_ended_stream(start: Start) -> None:
         until(lambda: not component.online)
 
     outbox = Delayed()
-    component, _, server = start(script, outbox=outbox, retry_max=1)
+    component, _, _ = start(script, outbox=outbox, retry_max=1)
     until(lambda: component.online and outbox._flush is not None)
     outbox.before_taking = end
     outbox.put([entry(b"<message>kept</message>")])
