@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.link.attached import until
 from tests.live.gateway import Gateway
 from xmpp_rest.serving import affinity
 
@@ -72,9 +73,13 @@ def test_pin_workers_setting(tmp_path: Path, pinned: str) -> None:
     gateway.start()
     try:
         assert gateway.http.request("GET", "/health").status == 200
-        children = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()
-        places = [os.sched_getaffinity(int(child)) for child in children]
+        until(lambda: len(places(gateway)) == 2)  # the second worker may not be forked yet
+        assert all((len(place) == 1) == (pinned == "yes") for place in places(gateway)), places(gateway)
     finally:
         gateway.stop()
-    assert len(places) == 2
-    assert all((len(place) == 1) == (pinned == "yes") for place in places), places
+
+
+def places(gateway: Gateway) -> list[set[int]]:
+    """The processors of each worker."""
+    children = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()
+    return [os.sched_getaffinity(int(child)) for child in children]
