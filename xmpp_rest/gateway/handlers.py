@@ -37,18 +37,9 @@ def handlers(parts: Parts, settings: GatewaySettings) -> dict[str, tuple[Handler
             gateway.handle,
         ),
     }
+    after_rooms = (parts.callbacks.handle_bot, parts.callbacks.handle_domain, component.handle)
     if parts.muclight_entity:
-        table[settings.rooms_domain] = (
-            parts.muclight_entity.handle,
-            parts.callbacks.handle_bot,
-            parts.callbacks.handle_domain,
-            component.handle,
-        )
+        table[settings.rooms_domain] = (parts.muclight_entity.handle, *after_rooms)
     if parts.conference:
-        table[settings.conference_domain] = (
-            parts.conference.handle,
-            parts.callbacks.handle_bot,
-            parts.callbacks.handle_domain,
-            component.handle,
-        )
+        table[settings.conference_domain] = (parts.conference.handle, *after_rooms)
     return table
