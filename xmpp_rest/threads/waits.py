@@ -107,4 +107,3 @@ class Waits:
 
     def _may_call(self) -> bool:
         return self._calling < max(1, self._threads - self._waiting)
-
