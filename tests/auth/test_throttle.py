@@ -31,6 +31,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("xmpp_rest.auth.throttle.time", clock)
+    monkeypatch.setattr("xmpp_rest.auth.throttle.pause", lambda seconds: clock.sleep(seconds))
     return clock
 
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
+from xmpp_rest.threads.tasks import pause
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Failures(NamedTuple):
 class Throttle:
     """Counts failures per account and network, in all processes; after `failures` within `window` seconds wrong attempts are answered late.
 
-    `waiting`: how many answers may be held back at the same time, each in a thread; others are given at once.
+    `waiting`: how many answers may be held back at the same time, each in its thread where there are no tasks; others are given at once.
     """
 
     REMEMBERED = 20_000  # keys, about half a KB each; the oldest are forgotten first, so that a flood of names cannot fill the memory
@@ -102,7 +103,7 @@ class Throttle:
                 return
             self._places -= 1
         try:
-            time.sleep(DELAY)
+            pause(DELAY)
         finally:
             with self._lock:
                 self._places += 1

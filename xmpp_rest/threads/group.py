@@ -1,7 +1,8 @@
-"""The group executor: threads leave items in a queue, and one of them, the leader, does the work for all that wait.
+"""The group executor: callers leave items in a queue, and one of them, the leader, does the work for all that wait.
 
 A wait for the disk then counts once for all that came meanwhile, and a waiting thread is woken once, when its results are there: with the
-interpreter lock, waking is what is dear. A caller that has no thread to wait with leaves a callback instead.
+interpreter lock, waking is what is dear. Tasks park instead: all that come in one round of their server are one group, which is worked for
+at the end of the round. A caller that has nothing to wait with leaves a callback.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Generic, TypeVar
 
+from greenlet import getcurrent, greenlet
+
 from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.tasks import Task, current_task, may_park
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +30,15 @@ Executor = Callable[[Callable[[], None]], object]
 
 
 class _Waiter(Generic[T, R]):
-    """One caller in the queue: a thread, which sleeps until its outcome is there or it is the leader; or a callback."""
+    """One caller in the queue: a thread, which sleeps until its outcome is there or it is the leader; or a parked task; or a callback.
 
-    def __init__(self, items: Sequence[T], callback: OnResults[R] | None = None, executor: Executor | None = None) -> None:
+    `executor`: has somebody lead in its place; None: a thread, which leads itself.
+    """
+
+    def __init__(self, items: Sequence[T], executor: Executor | None = None, callback: OnResults[R] | None = None) -> None:
         self.items = items
-        self.callback = callback
         self.executor = executor
+        self.callback = callback
         self.outcome: Sequence[R] | Exception | None = None
         self.woken = OneShot[bool]()
 
@@ -45,11 +53,20 @@ class _Waiter(Generic[T, R]):
             log.exception("the callback of a group failed")
 
 
+class _Entry(Enum):
+    """What a caller does that has come to the queue."""
+
+    LEADS = "leads, or has an executor lead"
+    WAITS = "waits for a leader"
+    ALONE = "works for itself"
+
+
 class GroupExecutor(Generic[T, R]):
     """A queue in front of `work`, which gets the items of several callers in their order, and returns a result for each item.
 
     `most`: items of one group, unless one caller has more. `on_enter`: called with each caller's items in the order of the queue; it must
     be quick. What `work` raises, all callers of the group get; so its results should hold what concerns one item alone.
+    `parks`: `work` waits for others than the disk, so that a task may park in it; then it must bear being called by several at once.
     """
 
     def __init__(
@@ -57,21 +74,31 @@ class GroupExecutor(Generic[T, R]):
         work: Callable[[list[T]], Sequence[R]],
         most: int = sys.maxsize,
         on_enter: Callable[[Sequence[T]], None] = lambda _items: None,
+        *,
+        parks: bool = False,
     ) -> None:
         self._work = work
         self._most = most
         self._on_enter = on_enter
+        self._parks = parks
         self._waiting: list[_Waiter[T, R]] = []
-        self._led = False  # whether there is a leader
-        self._leader: int | None = None  # the thread that works
+        self._led = False  # whether there is a leader, or will be
+        self._scheduled = False  # whether the leader is one that an executor has not called yet: whoever comes first may lead instead
+        self._leader: greenlet | None = None  # the thread, or task, that works
         self._lock = threading.Lock()
 
     def run(self, items: Sequence[T]) -> Sequence[R]:
         """Have `work` done for these items; a result for each. Raises what `work` does. Called by `work` itself, it works at once."""
-        if self._leader == threading.get_ident():
+        if self._leader is getcurrent():
             return self._work(list(items))
-        waiter = _Waiter[T, R](items)
-        if not self._enter(waiter):
+        task = may_park()
+        waiter = _Waiter[T, R](items, task.runner.at_end if task is not None else None)
+        entry = self._enter(waiter)
+        if entry is _Entry.ALONE:
+            return self._work(list(items))
+        if entry is _Entry.LEADS and task is not None:
+            self._lead_on(task.runner.at_end)
+        if entry is _Entry.WAITS or task is not None:
             self._wait(waiter)
         while waiter.outcome is None:
             self._lead(waiter)
@@ -81,32 +108,63 @@ class GroupExecutor(Generic[T, R]):
 
     def submit(self, items: Sequence[T], callback: OnResults[R], executor: Executor) -> None:
         """As `run`, for a thread that must not wait: the leader calls `callback`; if no thread waits, `executor` has one lead."""
-        if self._enter(_Waiter[T, R](items, callback, executor)):
+        if (task := current_task()) is not None:
+            executor = task.runner.at_end
+        if self._enter(_Waiter(items, executor, callback)) is _Entry.LEADS:
             self._lead_on(executor)
 
     def _wait(self, waiter: _Waiter[T, R]) -> None:
         try:
             waiter.woken.wait()
         except BaseException:  # it must not be chosen as the leader any more, and if it was, another one is
-            with self._lock:
-                self._waiting = [other for other in self._waiting if other is not waiter]
+            self._remove(waiter)
             if not waiter.woken.give(False) and waiter.outcome is None:
                 self._pass_on(waiter)
             raise
 
-    def _enter(self, waiter: _Waiter[T, R]) -> bool:
-        """Whether the caller is the leader."""
+    def _remove(self, waiter: _Waiter[T, R] | None) -> None:
+        with self._lock:
+            self._waiting = [other for other in self._waiting if other is not waiter]
+
+    def _enter(self, waiter: _Waiter[T, R]) -> _Entry:
+        """What the caller is to do."""
+        leads_itself = waiter.executor is None
         with self._lock:
             self._on_enter(waiter.items)
+            if leads_itself and self._parks and isinstance(self._leader, Task):  # perhaps of this very thread, and parked
+                return _Entry.ALONE
             self._waiting.append(waiter)
-            leads, self._led = not self._led, True
-        return leads
+            if self._led and not (leads_itself and self._scheduled):
+                return _Entry.WAITS
+            self._led, self._scheduled = True, not leads_itself
+            return _Entry.LEADS
 
-    def _lead(self, mine: _Waiter[T, R] | None = None) -> None:
+    def _lead_scheduled(self) -> None:
+        """As an executor calls it: lead, unless a thread that came in the meantime has taken that over."""
+        with self._lock:
+            scheduled, self._scheduled = self._scheduled, False
+            group = self._become_leader() if scheduled else []
+        if group:
+            self._work_for(group, None)
+        elif scheduled:  # who waited was interrupted
+            self._leader = None
+            self._pass_on(None)
+
+    def _lead(self, mine: _Waiter[T, R]) -> None:
         """Work for the first group; after that, the first thread that waits is the leader, which may be this one again."""
         with self._lock:
-            group = self._take()
-        self._leader = threading.get_ident()
+            group = self._become_leader()
+        self._work_for(group, mine)
+
+    def _become_leader(self) -> list[_Waiter[T, R]]:
+        """The group to work for."""
+        self._leader = getcurrent()
+        return self._take()
+
+    def _work_for(self, group: Sequence[_Waiter[T, R]], mine: _Waiter[T, R] | None) -> None:
+        task = current_task() if not self._parks else None
+        if task is not None:
+            task.locks += 1  # so that a thread that waits for this group does not wait for a task that is parked on it
         try:
             results = self._work([item for waiter in group for item in waiter.items])
             self._hand_out(group, results)
@@ -114,10 +172,11 @@ class GroupExecutor(Generic[T, R]):
             _fail(group, e)
         except BaseException:  # what interrupts this thread is for it alone to raise
             _fail(group, RuntimeError("the thread that was working for this one was interrupted"))
-            with self._lock:
-                self._waiting = [waiter for waiter in self._waiting if waiter is not mine]
+            self._remove(mine)
             raise
         finally:
+            if task is not None:
+                task.locks -= 1
             self._leader = None
             for waiter in group:
                 if waiter is not mine:
@@ -128,6 +187,7 @@ class GroupExecutor(Generic[T, R]):
         with self._lock:
             self._led = bool(self._waiting)
             following = next((waiter for waiter in self._waiting if waiter.executor is None), next(iter(self._waiting), None))
+            self._scheduled = following is not None and following.executor is not None
         if following is None or following is mine:
             return
         if following.executor is not None:
@@ -138,10 +198,10 @@ class GroupExecutor(Generic[T, R]):
     def _lead_on(self, executor: Executor) -> None:
         """Have another thread lead; if there is none, this one does, for without a leader all that come would wait forever."""
         try:
-            executor(self._lead)
+            executor(self._lead_scheduled)
         except Exception:
             log.exception("no thread could be found for a group")
-            self._lead()
+            self._lead_scheduled()
 
     def _take(self) -> list[_Waiter[T, R]]:
         """The next group: as many as `most` allows, and at least the first."""

@@ -183,6 +183,17 @@ def blocks() -> None:
         current.step_aside()
 
 
+def pause(seconds: float) -> None:
+    """Wait for so long; without the thread, if a task does that may park."""
+    if (task := may_park()) is None:
+        blocks()
+        time.sleep(seconds)
+        return
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        task.park(left)
+
+
 class _Offloaded:
     """Work on another thread, and its outcome."""
 

@@ -1,8 +1,9 @@
-"""Bounds on how many requests wait at once: each of them holds a thread of the server.
+"""Bounds on how many requests wait at once.
 
-Waiting is for the answer to an iq, for a refusal (`Prefer: wait`), and for the events of a stream. All of these together have at most three
-quarters of the threads, so that whatever does not wait is served at once. A *call* is what another process of the gateway is asked, which
-answers within milliseconds unless it is stuck; calls may use what waits leave, but for an eighth of the threads.
+Waiting is for the answer to an iq, for a refusal (`Prefer: wait`), and for the events of a stream. A task that waits costs memory alone, so
+PARKED of them may. Under a server without tasks each wait holds a thread: then all of these together have at most three quarters of the
+threads, so that whatever does not wait is served at once. A *call* is what another process of the gateway is asked, which answers within
+milliseconds unless it is stuck; calls may use what waits leave, but for an eighth of the threads.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.threads.tasks import current_task
 
+PARKED = 10_000  # most tasks that wait at once: some 100 MB
 PATIENCE = 1.0  # seconds that a call waits for another one to end, where there are as many as there may be
 Gone = Callable[[], bool]
 """Whether the client of a request has closed its connection; asked several times a second while it waits."""
@@ -36,9 +39,8 @@ class Waits:
 
     def __init__(self, threads: int, per_account: int = 0) -> None:
         """`threads`: those that serve requests; `per_account`: waits of one account at most, 0: half as many as there are threads."""
-        self.most = max(1, threads * 3 // 4)
-        """Most waits at once."""
-        self.per_account = min(per_account or max(1, threads // 2), self.most)
+        self._most = max(1, threads * 3 // 4)
+        self._per_account = per_account or max(1, threads // 2)
         self._threads = max(1, threads - max(1, threads // 8))  # that waits and calls may hold together
         self._accounts: dict[str, int] = {}
         self._waiting = 0
@@ -49,6 +51,11 @@ class Waits:
     def count(self) -> int:
         """How many wait now."""
         return self._waiting
+
+    @property
+    def most(self) -> int:
+        """Most waits at once; more for tasks."""
+        return PARKED if current_task() is not None else self._most
 
     @property
     def full(self) -> bool:
@@ -74,7 +81,7 @@ class Waits:
         """Have a place for a wait of this account. Raises GatewayError, waits-full, before anything is done."""
         with self._freed:
             own = self._accounts.get(account, 0)
-            if own >= self.per_account:
+            if own >= min(self._per_account, self.most):
                 raise GatewayError("waits-full", f"{own} requests of this account wait, as many as may ([server] waits_per_account)")
             if self._waiting >= self.most:
                 raise GatewayError("waits-full")
@@ -93,7 +100,13 @@ class Waits:
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Have a place for a call to another process. Raises GatewayError, waits-full, if all are taken for PATIENCE seconds."""
+        """Have a place for a call to another process. Raises GatewayError, waits-full, if all are taken for PATIENCE seconds.
+
+        A task always has one.
+        """
+        if current_task() is not None:
+            yield
+            return
         with self._freed:
             if not self._may_call() and not self._freed.wait_for(self._may_call, PATIENCE):
                 raise GatewayError("waits-full", "The leading process does not answer; try again later")

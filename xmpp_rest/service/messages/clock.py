@@ -6,6 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+
+_FROZEN = ContextVar("frozen", default=0.0)  # the frozen time of this thread or task; 0.0 for none
 
 
 class MonotonicClock:
@@ -14,26 +17,20 @@ class MonotonicClock:
     def __init__(self) -> None:
         self._last = 0
         self._lock = threading.Lock()
-        self._frozen = _FrozenTime()
 
     def next(self) -> float:
-        if self._frozen.when:
-            return self._frozen.when
+        if frozen := _FROZEN.get():
+            return frozen
         with self._lock:
             self._last = max(time.time_ns() // 1000, self._last + 1)
             return self._last / 1_000_000
 
+    @staticmethod
     @contextmanager
-    def frozen(self, when: float) -> Iterator[None]:
-        """Return this time for all calls of this thread in the context: copies of one message have the same time."""
-        self._frozen.when = when
+    def frozen(when: float) -> Iterator[None]:
+        """Return this time for all calls of this thread, or task, in the context: copies of one message have the same time."""
+        before = _FROZEN.set(when)
         try:
             yield
         finally:
-            self._frozen.when = 0.0
-
-
-class _FrozenTime(threading.local):
-    """The frozen time of this thread; 0.0 for none."""
-
-    when = 0.0
+            _FROZEN.reset(before)

@@ -7,9 +7,9 @@ but not raised.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -28,6 +28,7 @@ from xmpp_rest.service.streams.registry import Event, Streams
 log = logging.getLogger(__name__)
 
 LATEST = 50  # latest messages that are searched for one that another process may have just archived
+_SERIALISED: ContextVar[tuple[Element, str] | None] = ContextVar("serialised", default=None)  # what is being sent here, with its text
 
 
 class SentMessage(NamedTuple):
@@ -55,7 +56,6 @@ class Mailbox:
         self._accounts = accounts
         self._clock = clock
         self._incidents = incidents
-        self._texts = _Texts()
         self._offline = offline
 
     @property
@@ -78,14 +78,14 @@ class Mailbox:
     def _store_offline(self, owner: JID, stanza: Element, sender: JID, text: str) -> None:
         """Store it as an offline message; the account has it in its archive already."""
         try:
-            self._offline.store(owner, stanza, sender, lambda message: text or self._texts.of(message))
+            self._offline.store(owner, stanza, sender, lambda message: text or _text_of(message))
         except Exception as e:
             self._incidents.report(log, "offline-unkept", "a message to %s is not among its offline messages: %r", owner, e)
 
     def sent(self, stanza: Element, sender: JID, to: JID) -> None:
         """Archive a message for the account that sent it. Raises nothing, as the message has been sent."""
         if stanza.tag == "message" and sender.bare != to.bare:  # to itself: received already
-            self.all_sent([SentMessage(sender, stanza, self._texts.of(stanza), to)])
+            self.all_sent([SentMessage(sender, stanza, _text_of(stanza), to)])
 
     def all_sent(self, messages: Sequence[SentMessage]) -> None:
         """As `sent` for several messages, with one commit."""
@@ -123,19 +123,20 @@ class Mailbox:
         """Publish a stanza of the gateway itself to the listeners of the account, such as a roster push."""
         self._streams.publish(account, Event("", self._clock.next(), stanza))
 
+    @staticmethod
     @contextmanager
-    def one_text(self, stanza: Element) -> Iterator[None]:
+    def one_text(stanza: Element) -> Iterator[None]:
         """Serialise the stanza once for all archives. It must not be changed in this context. Raises BadXML."""
-        self._texts.stanza, self._texts.text = stanza, serialise(stanza)
+        before = _SERIALISED.set((stanza, serialise(stanza)))
         try:
             yield
         finally:
-            self._texts.stanza = None
+            _SERIALISED.reset(before)
 
     def _accept(self, owner: JID, stanza: Element, partner: JID) -> str:
         """Archive a stanza if the policy says so, and publish it; its text, if it was serialised. Raises StorageError."""
         if stanza.tag == "message" and is_archivable(stanza):
-            text = self._texts.of(stanza)
+            text = _text_of(stanza)
             for error in self._archive_writer.write_all([ArchiveWrite(owner, stanza, text, partner, sent=False)]):
                 if error is not None:
                     raise error
@@ -144,11 +145,6 @@ class Mailbox:
         return ""
 
 
-class _Texts(threading.local):
-    """The stanza that this thread is sending, and its text."""
-
-    stanza: Element | None = None
-    text: str = ""
-
-    def of(self, stanza: Element) -> str:
-        return self.text if stanza is self.stanza else serialise(stanza)
+def _text_of(stanza: Element) -> str:
+    serialised = _SERIALISED.get()
+    return serialised[1] if serialised is not None and serialised[0] is stanza else serialise(stanza)

@@ -53,7 +53,7 @@ class Sending:
         self._waits = waits
         self._incidents = incidents
         self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, guard.watches)
-        self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_on_leader, MOST)
+        self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_on_leader, MOST, parks=True)
         self._remote = remote
         remote.offer(self)
 
