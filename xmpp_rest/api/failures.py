@@ -27,6 +27,12 @@ def retry_after(error: GatewayError) -> dict[str, str]:
     return {"Retry-After": str(RETRY_AFTER)} if error.row.status == 503 else {}
 
 
+def of_storage(error: StorageError) -> GatewayError:
+    """What a StorageError that nobody has an answer for is to clients; it is logged."""
+    name = "bad-value" if isinstance(error, BadValue) else "storage-failed"
+    return storage_failed(error, ERRORS[name].text, name)
+
+
 def as_problem(error: GatewayError) -> Response:
     """A service's error as a problem document (RFC 9457)."""
     body, content_type = render_problem(error.row.status, {"detail": error.text})
@@ -58,8 +64,7 @@ def answer_failures(routes: Blueprint | Flask, render: Render = as_problem, refu
         return render(GatewayError("internal"))
 
     def storage(error: StorageError) -> ResponseReturnValue:
-        name = "bad-value" if isinstance(error, BadValue) else "storage-failed"
-        return render(storage_failed(error, ERRORS[name].text, name))
+        return render(of_storage(error))
 
     routes.register_error_handler(StorageError, storage)
     routes.register_error_handler(GatewayError, render)

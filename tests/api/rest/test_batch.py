@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 from drivers import StorageError
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic
 from tests.link.fake import attach
-from xmpp_rest.api.rest import send_many
-from xmpp_rest.api.rest.lines import CHUNK, BatchLine, BodyLimits, read_lines
+from xmpp_rest.api import lines as ndjson
+from xmpp_rest.api.lines import CHUNK, BatchLine, BodyLimits, read_lines
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.parse import parse_text
@@ -211,7 +211,7 @@ def test_a_body_of_unknown_length_is_bounded_too(make_app: MakeApp) -> None:
 
 
 def test_answers_that_do_not_fit_into_memory(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(send_many, "IN_MEMORY", 100)
+    monkeypatch.setattr(ndjson, "IN_MEMORY", 100)
     assert len(answers(post(client, *(hello(n) for n in range(50))))) == 50
 
 

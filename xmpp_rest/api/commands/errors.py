@@ -16,6 +16,12 @@ from xmpp_rest.http.resource import Stop
 
 Body = dict[str, Any] | str
 NONE: Mapping[str, str] = {}
+TOO_LONG = {
+    "body": "The request body is larger than {} bytes.",
+    "lines": "The batch has more than {} lines.",
+    "line": "The line is longer than {} bytes.",
+}
+"""By the fields of BodyLimits."""
 
 
 class CommandFailure(Stop):
@@ -48,8 +54,7 @@ def body(status: int, message: str) -> bytes:
     return dump_json({"status": "error", "code": status, "message": message})
 
 
-def no_name() -> CommandFailure:
-    detail = "Write POST /api/COMMAND with a JSON object of its arguments, or GET with a query"
+def no_name(detail: str = "Write POST /api/COMMAND with a JSON object of its arguments, or GET with a query") -> CommandFailure:
     return failure(400, 40, "Missing command name.", detail=detail)
 
 
@@ -96,7 +101,12 @@ def unsupported(reason: str) -> CommandFailure:
 
 
 def too_large(limit: int) -> CommandFailure:
-    return failure(413, 0, f"The request body is larger than {limit} bytes.")
+    return failure(413, 0, TOO_LONG["body"].format(limit))
+
+
+def too_long(exceeded: str, most: int) -> CommandFailure:
+    """Of our own: a line of a batch, or what follows it, is beyond this bound of BodyLimits."""
+    return failure(413, 0, TOO_LONG[exceeded].format(most))
 
 
 def unknown_command(detail: str = "") -> CommandFailure:

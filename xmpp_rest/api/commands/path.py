@@ -34,11 +34,28 @@ def read_path(segments: Iterable[str], base: int | None = None) -> Target:
     return Target(elements[0] if elements else "", _number(versions[-1]) if versions else base)
 
 
+def read_batch_path(segments: Iterable[str], base: int | None = None) -> Target | None:
+    """The version for which a path without a command asks, with "" as its name; None where there is a command."""
+    versions = [_VERSION.fullmatch(segment) for segment in segments if segment]
+    if None in versions:
+        return None
+    return Target("", _number(versions[-1]) if versions and versions[-1] else base)
+
+
 def target(request: Request, base: int | None = None) -> Target:
     """What a request's URL names; `base` as above. A slash that was sent as %2F belongs to its segment (RFC 3986 §2.2)."""
+    return read_path(_after_prefix(request), base)
+
+
+def batch_target(request: Request, base: int | None = None) -> Target | None:
+    """As `read_batch_path`, of a request's URL."""
+    return read_batch_path(_after_prefix(request), base)
+
+
+def _after_prefix(request: Request) -> list[str]:
     rule = request.url_rule.rule if request.url_rule else ""
     prefix = rule.partition("<")[0].strip("/").count("/") + 1
-    return read_path(segments(request)[prefix:], base)
+    return segments(request)[prefix:]
 
 
 def _number(match: re.Match[str]) -> int:

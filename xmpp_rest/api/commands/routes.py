@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from functools import wraps
+from typing import Any
 
 from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
@@ -10,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.audit import record
+from xmpp_rest.api.commands.batch_resource import BatchCall, is_batch
 from xmpp_rest.api.commands.errors import failure, of_service
 from xmpp_rest.api.commands.resource import Call, Preflight
 from xmpp_rest.api.commands.services import Services
@@ -31,7 +34,13 @@ def blueprint(gateway: Gateway) -> Blueprint:
     """The routes below /api that no other API has taken."""
     routes = Blueprint("commands", __name__)
     offered = registry()
-    call = Call.as_view("call", Services.of(gateway, offered.names), offered)
+    services = Services.of(gateway, offered.names)
+    one, many = Call.as_view("call", services, offered), BatchCall.as_view("batchcall", services, offered)
+
+    @wraps(one)
+    def call(**args: Any) -> Response:
+        return (many if is_batch(request, args.get("base_version")) else one)(**args)
+
     preflight = Preflight.as_view("preflight")
     bases: dict[str, dict[str, int]] = {"": {}} | {f"/v{number}": {"base_version": number} for number in range(offered.newest + 1)}
     for base, defaults in bases.items():

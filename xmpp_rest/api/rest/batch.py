@@ -9,9 +9,9 @@ from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from xmpp_rest.api.lines import BatchLine, BodyLimits
 from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
 from xmpp_rest.api.rest.errors import RestFailure, error_object, failure, failure_of
-from xmpp_rest.api.rest.lines import BatchLine, BodyLimits
 from xmpp_rest.api.rest.refused import REFUSED, failure_for
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.errors import GatewayError

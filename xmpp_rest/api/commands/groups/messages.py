@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from xml.etree.ElementTree import Element, ParseError
 from xml.parsers.expat import ErrorString
 
-from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.api.commands.errors import CommandFailure, rejected
 from xmpp_rest.api.commands.groups.accounts import account
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
@@ -15,20 +15,25 @@ from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import KINDS, child, make, new_id
+from xmpp_rest.service.messages.batch import OutboundMessage
 
 TYPES = frozenset(("chat", "error", "groupchat", "headline"))  # any other one is a normal message (RFC 6121 §5.2.2)
 IQ_TYPES = ("get", "set", "result", "error")
 PRESENCE_TYPES = frozenset((None, "", "error", "probe", "subscribe", "subscribed", "unavailable", "unsubscribe", "unsubscribed"))
 
 
+def of_bad_xml(error: BadXML) -> CommandFailure:
+    """What XML cannot hold, or what is none, is the caller's mistake; the parser's word for it where it has one."""
+    cause = error.__cause__
+    return rejected(ErrorString(cause.code) if isinstance(cause, ParseError) else str(error))
+
+
 @contextmanager
 def _in_xml() -> Iterator[None]:
-    """What XML cannot hold, or what is none, is the caller's mistake; the parser's word for it where it has one."""
     try:
         yield
     except BadXML as e:
-        cause = e.__cause__
-        raise rejected(ErrorString(cause.code) if isinstance(cause, ParseError) else str(e)) from e
+        raise of_bad_xml(e) from e
 
 
 def _end(text: str, attribute: str) -> JID:
@@ -52,13 +57,19 @@ def _send(services: Services, stanza: Element, sender: JID, to: JID) -> None:
             raise rejected(f"Neither {sender.domain} nor {to.domain} is hosted here")
 
 
-@command("send_message")
-def send_message(services: Services, type_: str, from_: str, to: str, subject: str, body: str) -> bool:
+def message(type_: str, from_: str, to: str, subject: str, body: str) -> OutboundMessage:
+    """The message that `send_message` sends for these arguments. Raises CommandFailure."""
     sender, recipient = _end(from_, "from"), _end(to, "to")
     payload = [child("subject", subject)] if subject else []
     kind = type_ if type_ in TYPES else ""
-    message = make("message", *payload, child("body", body), type_=kind, id_=new_id(), from_=str(sender), to_=str(recipient))
-    _send(services, message, sender, recipient)
+    stanza = make("message", *payload, child("body", body), type_=kind, id_=new_id(), from_=str(sender), to_=str(recipient))
+    return OutboundMessage(stanza, sender, recipient, posted=True)
+
+
+@command("send_message")
+def send_message(services: Services, type_: str, from_: str, to: str, subject: str, body: str) -> bool:
+    stanza, sender, recipient = message(type_, from_, to, subject, body)[:3]
+    _send(services, stanza, sender, recipient)
     return True
 
 

@@ -1,11 +1,24 @@
-"""Lines of a long body, read one by one in constant memory."""
+"""Bodies of many lines (`application/x-ndjson`): read one by one in constant memory, and answered with as many lines.
+
+Everything is read before anything is answered: a client may send all of it before it reads. What waits for that is in a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO, NamedTuple
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
+from flask import Request, Response
+
+from xmpp_rest.http.body import FilePart, fill
+from xmpp_rest.http.request import BadCoding, body_stream
+
+NDJSON = "application/x-ndjson"
 CHUNK = 65536
+IN_MEMORY = 1 << 20  # bytes of answers, before they go to a file
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class BodyLimits(NamedTuple):
@@ -58,3 +71,30 @@ def _line(number: int, text: bytes, dropped: bool, bounds: BodyLimits) -> Iterat
         yield BatchLine(number, None, "line")
     else:
         yield BatchLine(number, text)
+
+
+def whole_lines(request: Request, bounds: BodyLimits) -> Iterator[BatchLine]:
+    """The lines of a request's body; raises BadCoding only where there is not a single one, for what was read is done."""
+    number = 0
+    try:
+        for line in read_lines(body_stream(request, bounds.body), bounds):
+            number = line.number
+            yield line
+    except BadCoding as e:
+        if not number:
+            raise
+        yield BatchLine(number + 1, None, broken=str(e.description))
+
+
+def answer_lines(answers: Iterable[Any]) -> Response:
+    """A response with one line for each of these, all of which are made first. Raises what making them raises."""
+    written = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the response closes it
+    try:
+        for answer in answers:
+            written.write(_ENCODER.encode(answer).encode("utf-8", "replace") + b"\n")
+    except BaseException:
+        written.close()
+        raise
+    response = Response(content_type=NDJSON)
+    fill(response, FilePart(written, 0, written.tell()))
+    return response

@@ -1,0 +1,167 @@
+"""Runs the commands of a batch in order, with one JSON object as the result of each line (commands-api §18)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from drivers import StorageError
+from xmpp_rest.api.commands import errors
+from xmpp_rest.api.commands.arguments import Given
+from xmpp_rest.api.commands.audit import record
+from xmpp_rest.api.commands.body import read_json
+from xmpp_rest.api.commands.calls import Calls, PreparedCall
+from xmpp_rest.api.commands.groups.messages import message, of_bad_xml
+from xmpp_rest.api.commands.path import Target, read_path
+from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.failures import of_storage
+from xmpp_rest.api.lines import BatchLine, BodyLimits
+from xmpp_rest.auth.rights import Principal
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.threads.waits import Gone
+
+log = logging.getLogger(__name__)
+
+Answer = dict[str, Any]
+TOGETHER = "send_message"  # lines with it that follow one another share a commit
+SHAPE = 'a line is {"command": "COMMAND", "arguments": {…}}'
+NOWHERE = Target("", None)
+
+
+class BatchCaller(NamedTuple):
+    """Who sends the batch. `authenticate`: raises CommandFailure once the credentials are no longer good; `gone`: see Gone."""
+
+    address: str
+    authenticate: Callable[[], Principal]
+    gone: Gone
+
+
+class LineCall(NamedTuple):
+    """What a line asks for, so far as it could be read: `call` is missing where there is an error, `outgoing` but for messages."""
+
+    number: int
+    name: str = ""
+    target: Target = NOWHERE
+    given: Given | tuple[()] = ()
+    principal: Principal | None = None
+    call: PreparedCall | None = None
+    outgoing: OutboundMessage | None = None
+    error: Exception | None = None
+
+
+class Batch:
+    """The commands of one request. `version`: of the API, for lines that name none."""
+
+    def __init__(self, services: Services, calls: Calls, caller: BatchCaller, bounds: BodyLimits, version: int | None) -> None:
+        self._services = services
+        self._calls = calls
+        self._address, self._authenticate, self._gone = caller
+        self._bounds = bounds
+        self._version = version
+        self._principal: Principal | None = None
+        self._denied: errors.CommandFailure | None = None
+
+    def run(self, lines: Sequence[BatchLine]) -> Iterator[Answer]:
+        """Run the commands of some lines; an answer for each, until the client has gone.
+
+        Each line is prepared once the ones before it are done, but for the messages that go together.
+        """
+        self._principal = None
+        for together, run in groupby(map(self._prepare, lines), lambda line: line.outgoing is not None):
+            if together:
+                yield from self._send(list(run))
+                continue
+            for line in run:
+                yield self._alone(line)
+                if self._gone():
+                    return
+
+    def _prepare(self, line: BatchLine) -> LineCall:
+        prepared = LineCall(line.number)
+        try:
+            name, given = self._read(line)
+            prepared = LineCall(line.number, name, target := read_path(name.split("/"), self._version), given)
+            self._calls.require_known(target.name)
+            prepared = prepared._replace(principal=(principal := self._caller()))
+            call = self._calls.prepare(target, given, principal)
+            outgoing = message(*call.values.values()) if target.name == TOGETHER else None
+        except Exception as e:  # is the line's answer
+            return prepared._replace(error=e)
+        is_ours = outgoing is not None and outgoing.sender.domain in self._services.parts.router.domains
+        return prepared._replace(call=call, outgoing=outgoing if is_ours else None)
+
+    def _read(self, line: BatchLine) -> tuple[str, Given]:
+        """The name and the arguments in a line. Raises CommandFailure."""
+        if line.broken:
+            raise errors.bad_request(line.broken)
+        if line.text is None:
+            raise errors.too_long(line.exceeded, getattr(self._bounds, line.exceeded))
+        members = dict(read_json(line.text))
+        name, arguments = members.pop("command", None), members.pop("arguments", None) or {}
+        if not isinstance(name, str) or not name.strip("/"):
+            raise errors.no_name(SHAPE)
+        if members or not isinstance(arguments, dict):
+            raise errors.bad_request(SHAPE)
+        return name, list(arguments.items())
+
+    def _caller(self) -> Principal:
+        """The caller as of now: commands may have changed the account. Wrong credentials are looked at once."""
+        if self._denied is not None:
+            raise self._denied.with_traceback(None)  # else it grows with each line
+        if self._principal is None:
+            try:
+                self._principal = self._authenticate()
+            except errors.CommandFailure as e:
+                self._denied = e
+                raise
+        return self._principal
+
+    def _alone(self, line: LineCall) -> Answer:
+        if line.call is None:
+            return self._answer(line, line.error)
+        self._principal = None
+        try:
+            return self._answer(line, None, line.call.run(self._services))
+        except Exception as e:  # is the line's answer
+            return self._answer(line, e)
+
+    def _send(self, lines: Sequence[LineCall]) -> Iterator[Answer]:
+        """Messages that follow one another wait for the disk together."""
+        results: Sequence[object]
+        try:
+            results = self._services.parts.sending.send_many([line.outgoing for line in lines if line.outgoing is not None])
+        except Exception as e:  # what came before is sent, and its lines are to be told
+            results = [e] * len(lines)
+        for line, result in zip(lines, results, strict=True):
+            error = result if isinstance(result, Exception) else None
+            yield self._answer(line, error, line.call.rendered(True) if line.call and not error else None)
+
+    def _answer(self, line: LineCall, error: Exception | None, value: Any = None) -> Answer:
+        """What is said of a line; the audit has it too."""
+        failure = None if error is None else _failure(error)
+        status = failure.status if failure else 200
+        record(line.principal, self._address, str(line.target), line.given, status)
+        answer = {"line": line.number, "command": line.name, "status": status}
+        if not line.name:
+            del answer["command"]
+        if failure is None:
+            return answer | {"result": value}
+        return answer | {"error": failure.body} | ({"detail": failure.detail} if failure.detail else {})
+
+
+def _failure(error: Exception) -> errors.CommandFailure:
+    """The answer that a call would get for this exception."""
+    if isinstance(error, errors.CommandFailure):
+        return error
+    if isinstance(error, BadXML):
+        return of_bad_xml(error)
+    if isinstance(error, StorageError):
+        error = of_storage(error)
+    if not isinstance(error, GatewayError):
+        log.error("a command of a batch failed", exc_info=error)
+        error = GatewayError("internal")
+    return errors.of_service(error)
