@@ -9,8 +9,8 @@ from typing import Any
 from drivers import StorageError
 from xmpp_rest.api.commands import errors, registry
 from xmpp_rest.api.commands.audit import record
-from xmpp_rest.api.commands.calls import permission_for
 from xmpp_rest.api.commands.errors import CommandFailure
+from xmpp_rest.api.commands.prepare import permission_for
 from xmpp_rest.api.commands.registry import Command, Registry
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.types import ListOf, TupleOf, Type

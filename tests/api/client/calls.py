@@ -1,4 +1,4 @@
-"""Calls of the client API, for the tests of this folder."""
+"""CallPreparer of the client API, for the tests of this folder."""
 
 from __future__ import annotations
 

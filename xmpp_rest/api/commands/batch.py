@@ -12,9 +12,9 @@ from xmpp_rest.api.commands import errors
 from xmpp_rest.api.commands.arguments import Given
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.body import read_json
-from xmpp_rest.api.commands.calls import Calls, PreparedCall
 from xmpp_rest.api.commands.groups.messages import message, of_bad_xml
 from xmpp_rest.api.commands.path import Target, read_path
+from xmpp_rest.api.commands.prepare import CallPreparer, PreparedCall
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.failures import of_storage
 from xmpp_rest.api.lines import BatchLine, BodyLimits
@@ -53,10 +53,10 @@ class LineCall(NamedTuple):
     error: Exception | None = None
 
 
-class Batch:
+class CommandBatch:
     """The commands of one request. `version`: of the API, for lines that name none."""
 
-    def __init__(self, services: Services, calls: Calls, caller: BatchCaller, bounds: BodyLimits, version: int | None) -> None:
+    def __init__(self, services: Services, calls: CallPreparer, caller: BatchCaller, bounds: BodyLimits, version: int | None) -> None:
         self._services = services
         self._calls = calls
         self._address, self._authenticate, self._gone = caller

@@ -11,8 +11,8 @@ from xmpp_rest.api.commands import errors
 from xmpp_rest.api.commands.arguments import Given
 from xmpp_rest.api.commands.body import read_json, read_query
 from xmpp_rest.api.commands.caller import principal_of
-from xmpp_rest.api.commands.calls import Calls, PreparedCall
 from xmpp_rest.api.commands.path import Target, target
+from xmpp_rest.api.commands.prepare import CallPreparer, PreparedCall
 from xmpp_rest.api.commands.reading_commands import READS
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
@@ -45,7 +45,7 @@ class Call(Resource):
     def __init__(self, services: Services, registry: Registry) -> None:
         self.services = services
         self.settings = services.gateway.settings
-        self.calls = Calls(registry, self.settings)
+        self.calls = CallPreparer(registry, self.settings)
 
     def init(self) -> None:
         self.target, self.given = target(self.request, self.args.get("base_version")), []

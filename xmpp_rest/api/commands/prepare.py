@@ -1,4 +1,4 @@
-"""Calls of commands: the definition that counts, the arguments, the caller's rights, in the peer's order (commands-api §2)."""
+"""CallPreparer of commands: the definition that counts, the arguments, the caller's rights, in the peer's order (commands-api §2)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PreparedCall(NamedTuple):
         return render(value, self.command.definition.result, self.version)
 
 
-class Calls:
+class CallPreparer:
     """Prepares calls by the settings that are in force when it is made."""
 
     def __init__(self, registry: Registry, settings: Settings) -> None:
