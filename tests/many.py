@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 def in_threads(function: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
-    """CallPreparer `function` with each argument in a thread of its own, all at the same moment. Raises what one of them raises, once all are done."""
+    """Calls `function` with each argument in a thread of its own, all at the same moment. Raises what one of them raises, once all are done."""
     each = list(arguments)
     barrier = threading.Barrier(len(each))
 

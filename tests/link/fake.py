@@ -12,7 +12,7 @@ SendAll = Callable[[str, Sequence[Element], Sequence[str]], None]
 
 
 class FakeLink:
-    """CallPreparer `out` with each stanza, or `out_all` with several at once; knows nothing of an earlier process but `text`."""
+    """Calls `out` with each stanza, or `out_all` with several at once; knows nothing of an earlier process but `text`."""
 
     def __init__(self, out: Send, out_all: SendAll | None = None, text: str | None = None) -> None:
         self._out = out

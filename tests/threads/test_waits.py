@@ -182,7 +182,7 @@ def test_waits_of_several_processes(make: Make, asking: Asking) -> None:
 
 
 def test_calls_to_a_stopped_leader_do_not_take_all_threads(make: Make, asking: Asking) -> None:
-    """CallPreparer of another process wait, but not in all threads."""
+    """Calls of another process wait, but not in all threads."""
     gateway = make(workers=2)
     lock = Path(gateway.folder / "data" / "owner.lock").stat().st_ino
     owner = next(int(line.split()[4]) for line in Path("/proc/locks").read_text().splitlines() if f":{lock} " in line)

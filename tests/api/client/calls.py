@@ -1,4 +1,4 @@
-"""CallPreparer of the client API, for the tests of this folder."""
+"""Calls of the client API, for the tests of this folder."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Run = Callable[..., Answer]
 
 @pytest.fixture
 def run(app: Flask) -> Run:
-    """CallPreparer `/api/PATH` with the members of `args` as an administrator; `headers` stand for another caller."""
+    """Calls `/api/PATH` with the members of `args` as an administrator; `headers` stand for another caller."""
 
     def call(path: str, args: Any = None, headers: dict[str, str] = ADMIN) -> Answer:
         body = args if isinstance(args, bytes) else json.dumps({} if args is None else args)

@@ -1,4 +1,4 @@
-"""CallPreparer of commands: the definition that counts, the arguments, the caller's rights, in the peer's order (commands-api §2)."""
+"""Calls of commands: the definition that counts, the arguments, the caller's rights, in the peer's order (commands-api §2)."""
 
 from __future__ import annotations
 
