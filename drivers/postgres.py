@@ -19,6 +19,7 @@ try:
 except ImportError as e:
     raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install -r requirements-postgres.txt") from e
 
+from drivers.generations import Generations
 from drivers.names import checked_key
 from drivers.sql.driver import SQLDriver
 
@@ -39,7 +40,7 @@ class Postgres(SQLDriver):
         parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
         parameters.setdefault("application_name", "xmpp-rest")
         self._postgres = PostgresEngine(parameters)
-        super().__init__(self._postgres)
+        super().__init__(self._postgres, Generations(base))
 
     def doubts(self) -> Iterator[str]:
         yield from doubts.about_twins(self._postgres.look(doubts.TWINS, "prosody"), "ctid")

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from drivers import BadStorageURL, StorageError, doubts
 from drivers.beside import prosody_with
+from drivers.generations import Generations
 from drivers.names import Key
 from drivers.sql.connections import SQLiteConnections
 from drivers.sql.driver import SQLDriver
@@ -59,7 +60,7 @@ class SQLite(SQLDriver):
         if path.is_dir():
             raise BadStorageURL(f"'sqlite:{rest}' names the folder {path}; write the path of a file")
         self._path = path
-        super().__init__(_Engine(path))
+        super().__init__(_Engine(path), Generations(base))
 
     def doubts(self) -> Iterator[str]:
         if not self._path.exists():

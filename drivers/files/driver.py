@@ -20,6 +20,7 @@ from drivers.files.locking import Locks
 from drivers.files.paths import encoded, encoded_store, store_path
 from drivers.files.records import located, opened, records
 from drivers.files.rewriting import take_out
+from drivers.generations import Generations
 from drivers.jsontext import json_text
 from drivers.names import Key, check_name, checked_key
 from drivers.values import canonical, canonical_table
@@ -37,6 +38,7 @@ class FileDriver(Driver):
         if self._root.exists() and not self._root.is_dir():
             raise BadStorageURL(f"'{scheme}:{rest}' names the file {self._root}; write the path of a folder")
         self._format = form
+        self._generations = Generations(base)
         self._locks = Locks(self._root)
         self._suffixes = tuple(dict.fromkeys((form.keyval, form.list, form.archive)))
 
@@ -66,7 +68,7 @@ class FileDriver(Driver):
 
     def store(self, user: str | None, host: str, store: str, data: Table | None) -> None:
         key, table = checked_key(user, host, store), canonical_table(data)
-        with self._locks.held(key):
+        with self._changed(key), self._locks.held(key):
             self._store(self._path(key, self._format.keyval), table)
 
     def _store(self, path: Path, table: Table | None) -> None:
@@ -78,10 +80,21 @@ class FileDriver(Driver):
     def update(self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]) -> Table | None:
         key = checked_key(user, host, store)
         path = self._path(key, self._format.keyval)
-        with self._locks.held(key):
+        with self._changed(key), self._locks.held(key):
             table = canonical_table(change(self._load(path)))
             self._store(path, table)
             return table
+
+    def unchanged(self, user: str | None, host: str) -> Callable[[], bool] | None:
+        return self._generations.unchanged(user, host)
+
+    @contextmanager
+    def _changed(self, key: Key) -> Iterator[None]:
+        """A context for a change of tables. A change that failed may have been made all the same, if a folder could not be synced."""
+        try:
+            yield
+        finally:
+            self._generations.changed(key.user, key.host)
 
     # list
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
@@ -230,9 +243,10 @@ class FileDriver(Driver):
     def purge(self, user: str, host: str) -> None:
         key = checked_key(user, host, "any")
         suffixes = (*self._suffixes, listindex.SUFFIX) if self._format.indexed else self._suffixes
-        for store, suffix, path in list(tree.files(self._root, key.host, key.user, suffixes)):
-            with self._locks.held(key._replace(store=store)), nullcontext() if suffix == self._format.keyval else self._changing(path):
-                durable.remove(path)
+        with self._changed(key):
+            for store, suffix, path in list(tree.files(self._root, key.host, key.user, suffixes)):
+                with self._locks.held(key._replace(store=store)), nullcontext() if suffix == self._format.keyval else self._changing(path):
+                    durable.remove(path)
 
     def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
         path = self._root / NOTES / f"{encoded(name)}.json"

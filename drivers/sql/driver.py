@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, BadValue, Driver, Sort, Table, Value
 from drivers.archives import checked_item, checked_query
+from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
 from drivers.sql import archive, contents, keyval, lists, notes
 from drivers.sql.session import DatabaseSession, Engine
@@ -17,8 +19,9 @@ from drivers.values import canonical, canonical_table
 class SQLDriver(Driver):
     """The contract over an engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, generations: Generations) -> None:
         self._engine = engine
+        self._generations = generations
         self._timeline = Timeline()
 
     def load(self, user: str | None, host: str, store: str) -> Table | None:
@@ -27,7 +30,8 @@ class SQLDriver(Driver):
 
     def store(self, user: str | None, host: str, store: str, data: Table | None) -> None:
         key, table = checked_key(user, host, store), canonical_table(data)
-        self._engine.write(key, lambda session: keyval.store(session, key, table))
+        with self._changing(key):
+            self._engine.write(key, lambda session: keyval.store(session, key, table))
 
     def update(self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]) -> Table | None:
         key = checked_key(user, host, store)
@@ -37,7 +41,19 @@ class SQLDriver(Driver):
             keyval.store(session, key, table)
             return table
 
-        return self._engine.write(key, work)
+        with self._changing(key):
+            return self._engine.write(key, work)
+
+    def unchanged(self, user: str | None, host: str) -> Callable[[], bool] | None:
+        return self._generations.unchanged(user, host)
+
+    @contextmanager
+    def _changing(self, key: Key) -> Iterator[None]:
+        """A context for a change of tables. A change that failed may have been made all the same, if the connection was lost."""
+        try:
+            yield
+        finally:
+            self._generations.changed(key.user, key.host)
 
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
         key = checked_key(user, host, store)
@@ -131,7 +147,8 @@ class SQLDriver(Driver):
 
     def purge(self, user: str, host: str) -> None:
         key = checked_key(user, host, "any")
-        self._engine.write(key, lambda session: contents.purge(session, key))
+        with self._changing(key):
+            self._engine.write(key, lambda session: contents.purge(session, key))
 
     def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
         if change is None:

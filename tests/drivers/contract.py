@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from tests.drivers.contract_archive import ArchiveContract
 from tests.drivers.contract_contents import ContentsContract
+from tests.drivers.contract_generations import GenerationsContract
 from tests.drivers.contract_keyval import KeyvalContract
 from tests.drivers.contract_list import ListContract
 from tests.drivers.contract_notes import NotesContract
 from tests.drivers.contract_writers import WritersContract
 
 
-class DriverContract(KeyvalContract, ListContract, ArchiveContract, ContentsContract, NotesContract, WritersContract):
+class DriverContract(
+    KeyvalContract, ListContract, ArchiveContract, ContentsContract, NotesContract, WritersContract, GenerationsContract
+):  # fmt: skip
     """The whole contract of `drivers.Driver`."""

@@ -152,9 +152,9 @@ class WritersContract(StorageFixtures):
 
     def test_a_driver_survives_a_fork(self, driver: Driver) -> None:
         driver.store(*JULIET, "settings", {"by": "parent"})
-        with _silent_fork() as child:
+        with silent_fork() as child:
             if child == 0:
-                _in_child(lambda: driver.update(*JULIET, "settings", lambda table: {"by": "child", "was": table}))
+                in_child(lambda: driver.update(*JULIET, "settings", lambda table: {"by": "child", "was": table}))
         driver.list_append(*JULIET, "list", "parent")
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert driver.load(*JULIET, "settings") == {"by": "child", "was": {"by": "parent"}}
@@ -175,13 +175,13 @@ class WritersContract(StorageFixtures):
 
 
 @contextlib.contextmanager
-def _silent_fork() -> Iterator[int]:
+def silent_fork() -> Iterator[int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of a fork beside threads; gunicorn forks just so
         yield os.fork()
 
 
-def _in_child(work: Callable[[], Any]) -> None:
+def in_child(work: Callable[[], Any]) -> None:
     """Run in a forked process, and leave it without pytest noticing."""
     status = 1
     try:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import NamedTuple
 
-from drivers import Driver
+from drivers import Driver, Table
 from xmpp_rest.auth.authorization import BASIC, BEARER, Credentials, Policy, read_authorization
 from xmpp_rest.auth.caller import Caller, CallerKind, Denial, DenialReason
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.prosody_tokens import ProsodyTokens
 from xmpp_rest.auth.record import ACCOUNTS, BANNED, Record
+from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, Use, recipients
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Token, Tokens
@@ -42,7 +42,7 @@ class Authenticator:
         self, driver: Driver, passwords: Passwords, throttle: Throttle, tokens: Tokens, *,
         domain: str, admins: tuple[JID, ...], token: str, secret: str, on_authenticated: Callable[[JID], None],
     ) -> None:  # fmt: skip
-        self._driver = driver
+        self._records = RememberedTables(driver, ACCOUNTS, _record_of)
         self._passwords = passwords
         self._throttle = throttle
         self._tokens = tokens
@@ -100,7 +100,7 @@ class Authenticator:
         token = self._tokens.check(text) or self._prosody_tokens.check(text)
         if token is None:
             return None
-        record = self._stored(token.owner)
+        record = self._record(token.owner)
         if not token.is_of(record) or (record and record.get(BANNED)) or (record is None and attempt.use is not Use.COMMAND):
             return None
         if record:
@@ -139,7 +139,7 @@ class Authenticator:
         name, password = pair
         if self._names_component(name, attempt.policy):
             return self._is_secret(password)
-        return self._passwords.check(self._record(attempt.policy.account(name, self._domain)), password)
+        return self._opens(attempt.policy.account(name, self._domain), password)
 
     def _names_component(self, name: str, policy: Policy) -> bool:
         """Whether a user name is the component's domain (COMPAT mod_rest's README), where that is good."""
@@ -159,9 +159,7 @@ class Authenticator:
 
         After too many wrong ones the right one still opens the account, at once; the others are answered late, and few are looked at.
         """
-        record = self._record(jid)
-        tried = partial(self._passwords.digest, record, password)
-        if denied := self.guess(str(jid), address, lambda: self._passwords.check(record, password), tried):
+        if denied := self.guess(str(jid), address, lambda: self._opens(jid, password), lambda: self._tried(jid, password)):
             return denied
         self._on_authenticated(jid)
         return Caller(jid, admin=jid in self._admins)
@@ -191,15 +189,31 @@ class Authenticator:
         """Forget the wrong passwords from an address or a network; the number of accounts with any. Raises ValueError."""
         return self._throttle.unban(network)
 
-    def _record(self, jid: JID) -> Record | None:
-        record = self._stored(jid)
-        return None if record and record.get(BANNED) else record
+    def _opens(self, jid: JID, password: str) -> bool:
+        """Whether the password opens the account. What another program has changed within the last second opens it at once, too."""
+        record = self._record(jid)
+        if self._passwords.check(_enabled(record), password):
+            return True
+        now = self._records.read(jid.local, jid.domain) if self._is_hosted(jid) else None
+        return now != record and self._passwords.check(_enabled(now), password)
 
-    def _stored(self, jid: JID) -> Record | None:
-        if jid.domain != self._domain or not jid.local:
-            return None
-        record = self._driver.load(jid.local, jid.domain, ACCOUNTS)
-        return record if isinstance(record, dict) else None
+    def _tried(self, jid: JID, password: str) -> bytes:
+        return self._passwords.digest(_enabled(self._record(jid)), password)
+
+    def _record(self, jid: JID) -> Record | None:
+        """The record of the account; None without one. Nobody may change it."""
+        return self._records.get(jid.local, jid.domain) if self._is_hosted(jid) else None
+
+    def _is_hosted(self, jid: JID) -> bool:
+        return bool(jid.local) and jid.domain == self._domain
+
+
+def _enabled(record: Record | None) -> Record | None:
+    return None if record and record.get(BANNED) else record
+
+
+def _record_of(_user: str, table: Table) -> Record | None:
+    return table if isinstance(table, dict) else None
 
 
 class Scheme(NamedTuple):

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from drivers import Driver, Table
 from xmpp_rest.auth.lifetimes import require_bounded
 from xmpp_rest.auth.record import ACCOUNTS, Record, fingerprint, updated
+from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 TOKENS = "oauth_token"  # the store; its user is the hash
@@ -59,6 +60,7 @@ class Tokens:
     def __init__(self, driver: Driver, domain: str) -> None:
         self._driver = driver
         self._domain = domain
+        self._known = RememberedTables(driver, TOKENS, _token_of)
         self._swept = -math.inf  # monotonic time
 
     def issue(self, owner: JID, scopes: list[str], seconds: int) -> str:
@@ -106,7 +108,7 @@ class Tokens:
 
     def check(self, text: str) -> Token | None:
         """The token of this text, unless it is unknown or expired."""
-        token = self._load(_hash(text))
+        token = self._known.get(_hash(text), self._domain)
         return token if token and token.expires > time.time() else None
 
     def revoke(self, text: str) -> None:
@@ -143,15 +145,20 @@ class Tokens:
 
     def _load(self, name: str) -> Token | None:
         record = self._driver.load(name, self._domain, TOKENS)
-        if not isinstance(record, dict):
-            return None
-        try:
-            owner = parse_jid(str(record["owner"]))
-            scopes, account = frozenset(map(str, record.get("scopes") or ())), record.get("account")
-            issued = float(record.get("issued", 0))  # of a token of an older gateway: unknown
-            return Token(name, owner, scopes, int(record["expires"]), issued, None if account is None else str(account))
-        except (KeyError, TypeError, ValueError, InvalidJID):  # written by another program
-            return None
+        return None if record is None else _token_of(name, record)
+
+
+def _token_of(name: str, record: Table) -> Token | None:
+    """The token of a table; None for what another program has written."""
+    if not isinstance(record, dict):
+        return None
+    try:
+        owner = parse_jid(str(record["owner"]))
+        scopes, account = frozenset(map(str, record.get("scopes") or ())), record.get("account")
+        issued = float(record.get("issued", 0))  # of a token of an older gateway: unknown
+        return Token(name, owner, scopes, int(record["expires"]), issued, None if account is None else str(account))
+    except (KeyError, TypeError, ValueError, InvalidJID):
+        return None
 
 
 def _hash(text: str) -> str:
