@@ -66,8 +66,10 @@ class LlhttpHeadParser(HeadParser):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return None
         fields: list[Field] = [(_upper(name), value.decode("latin-1").strip(" \t")) for name, value in found.fields]
+        if found.ends != 1 or not len(fields) == raw.count(b"\r\n") - 2 <= self._fields:  # not counted: request line, empty line
+            return None
         by_name = dict(fields)
-        if found.ends != 1 or not len(by_name) == len(fields) <= self._fields or not self._decided_elsewhere.isdisjoint(by_name):
+        if len(by_name) != len(fields) or not self._decided_elsewhere.isdisjoint(by_name):
             return None
         version = _VERSIONS[line[3]]
         host = by_name.get("HOST")
