@@ -1,8 +1,8 @@
 """Tells the processes of a machine which users' tables have been written, so that what was read need not be read again.
 
 A small file in the data folder, which all of them map, has a number for each of 4,096 groups of users. After every write of a table the
-number of its user's group is replaced by a new random one, so that no two writers need a lock to count. Whoever has read a table looks
-whether the number is still the one that it saw before reading, which takes 0.2 µs.
+number of its user's group is replaced by a new random one, so that no two writers need a lock to count. A process that has read a table
+looks whether the number is still the one that it saw before reading, which takes 0.2 µs.
 
 The file holds nothing to be kept: without it, or where it cannot be made or mapped, nothing is known and everything is read.
 """

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from tests.auth.records import RECORDS
 from tests.costs import spent
-from xmpp_rest.auth.passwords import Passwords
+from tests.threads.scheduler import OneThread
+from xmpp_rest.auth.passwords import Keys, Passwords, derive
 
 
 @pytest.fixture
@@ -74,3 +76,28 @@ def test_the_memory_is_bounded(passwords: Passwords, monkeypatch: pytest.MonkeyP
     records = [cheap.record(str(n)) for n in range(5)]
     assert all(cheap.check(r, str(n)) for n, r in enumerate(records))
     assert len(cheap._good) == 3
+
+
+def test_a_task_that_derives_keys_leaves_its_thread_to_others(passwords: Passwords) -> None:
+    scheduler, record = OneThread(), passwords.record("right")
+    said: list[object] = []
+    thread = threading.get_ident()
+    derived_on: list[int] = []
+
+    def first() -> None:
+        said.append(passwords.check(record, "right"))
+        assert threading.get_ident() == thread
+        said.append(passwords.check(record, "right"))
+
+    def noting(*args: Any) -> Keys:
+        derived_on.append(threading.get_ident())
+        return derive(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xmpp_rest.auth.passwords.derive", noting)
+        scheduler.run(first, lambda: said.append("other"), lambda: said.append(passwords.check(record, "wrong")))
+    assert said[0] == "other"
+    assert said.count(True) == 2
+    assert said.count(False) == 1
+    assert len(derived_on) == 2
+    assert thread not in derived_on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from drivers import Driver, Table
@@ -15,10 +16,11 @@ from xmpp_rest.auth.prosody_tokens import ProsodyTokens
 from xmpp_rest.auth.record import ACCOUNTS, BANNED, Record
 from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, Use, recipients
-from xmpp_rest.auth.throttle import Throttle
+from xmpp_rest.auth.throttle import Key, Throttle
 from xmpp_rest.auth.tokens import Token, Tokens
 from xmpp_rest.protocol.jid import JID, InvalidJID
 from xmpp_rest.protocol.prep import PrepError, nameprep
+from xmpp_rest.threads.tasks import offload
 
 WRONG = Denial(DenialReason.WRONG)
 
@@ -174,10 +176,7 @@ class Authenticator:
         key = (what, address)
         if wait := self._throttle.admit(key, tried):
             return Denial(DenialReason.THROTTLED, wait)
-        began = time.thread_time()
-        passes = right()
-        self._throttle.cost(key, time.thread_time() - began)
-        if passes:
+        if self._judge(key, right):
             self._throttle.succeeded(key)
             return None
         if wait := self._throttle.failed(key, tried):
@@ -185,12 +184,20 @@ class Authenticator:
             return Denial(DenialReason.THROTTLED, wait)
         return WRONG
 
+    def _judge(self, key: Key, right: Callable[[], bool]) -> bool:
+        """Whether the secret is right; where that costs the client its share of processor time, it is measured."""
+        if not self._throttle.charges(key):
+            return right()
+        passes, seconds = offload(partial(_timed, right))  # measured in one thread, which does nothing else meanwhile
+        self._throttle.cost(key, seconds)
+        return passes
+
     def unban(self, network: str) -> int:
         """Forget the wrong passwords from an address or a network; the number of accounts with any. Raises ValueError."""
         return self._throttle.unban(network)
 
     def _opens(self, jid: JID, password: str) -> bool:
-        """Whether the password opens the account. What another program has changed within the last second opens it at once, too."""
+        """Whether the password opens the account. What another program has changed within the last second opens it at once."""
         record = self._record(jid)
         if self._passwords.check(_enabled(record), password):
             return True
@@ -206,6 +213,12 @@ class Authenticator:
 
     def _is_hosted(self, jid: JID) -> bool:
         return bool(jid.local) and jid.domain == self._domain
+
+
+def _timed(right: Callable[[], bool]) -> tuple[bool, float]:
+    """Whether a secret is right, and the seconds of processor time that the answer took."""
+    began = time.thread_time()
+    return right(), time.thread_time() - began
 
 
 def _enabled(record: Record | None) -> Record | None:

@@ -7,11 +7,13 @@ import hmac
 import secrets
 import uuid
 from collections import OrderedDict
+from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
 from xmpp_rest.auth.record import Record, identity_of
 from xmpp_rest.protocol.prep import PrepError, saslprep
+from xmpp_rest.threads.tasks import offload
 
 HASHES = {"SHA-1": "sha1", "SHA-256": "sha256"}
 _HASH_BY_KEY_LENGTH = {40: "sha1", 64: "sha256"}  # hex digits; the record does not name its hash
@@ -36,8 +38,8 @@ def derive(password: str, salt: str, iterations: int, digest: str) -> Keys:
 class Passwords:
     """Makes and checks account records.
 
-    The first check of a password derives its keys (about 5 ms); later ones compare a keyed digest kept in memory with the record they were
-    derived for, so a changed record takes effect at once, whichever program changed it.
+    The first check of a password derives its keys: about 5 ms, for which a task gives its thread to others. Later ones compare a keyed
+    digest kept in memory with the record they were derived for, so a changed record takes effect at once, whichever program changed it.
     """
 
     REMEMBERED = 10_000  # checked passwords, about 300 bytes each
@@ -45,7 +47,7 @@ class Passwords:
     def __init__(self, hash_name: str, iterations: int) -> None:
         self.configure(hash_name, iterations)
         self._key = secrets.token_bytes(32)
-        self._good: OrderedDict[str, bytes] = OrderedDict()
+        self._good: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._lock = Lock()
         self._decoy = self.record(secrets.token_urlsafe())  # so that an unknown account takes as long as a known one
 
@@ -83,18 +85,18 @@ class Passwords:
             return False
 
     def _check_hashed(self, record: Record, prepared: str) -> bool:
-        stored, server, salt, count = (record.get(k) for k in ("stored_key", "server_key", "salt", "iteration_count"))
+        get = record.get
+        stored, server, salt, count = identity = get("stored_key"), get("server_key"), get("salt"), get("iteration_count")
         if not (isinstance(stored, str) and isinstance(server, str) and isinstance(salt, str) and isinstance(count, int | float)):
             return False
         digest = _HASH_BY_KEY_LENGTH.get(len(stored))
         if digest is None or not 1 <= count <= self._most:
             return False
-        identity = f"{stored}:{server}:{salt}:{count}"
         proof = hashlib.blake2b(prepared.encode(), key=self._key).digest()
         known = self._good.get(identity)
         if known is not None and hmac.compare_digest(known, proof):
             return True
-        keys = derive(prepared, salt, int(count), digest)
+        keys = offload(partial(derive, prepared, salt, int(count), digest))
         good = _same(keys.stored_key, stored) & _same(keys.server_key, server)
         if good:
             self._remember(identity, proof)
@@ -110,7 +112,7 @@ class Passwords:
         with self._lock:
             self._good.clear()
 
-    def _remember(self, identity: str, proof: bytes) -> None:
+    def _remember(self, identity: tuple[object, ...], proof: bytes) -> None:
         with self._lock:
             self._good[identity] = proof
             if len(self._good) > self.REMEMBERED:

@@ -86,6 +86,15 @@ class Throttle:
             self._failed[key] = entry._replace(paid=max(entry.paid, now) + LEAST / SHARE)
         return 0
 
+    def charges(self, named: Key) -> bool:
+        """Whether attempts for this key have to be paid for with their processor time: too many were wrong."""
+        if not self._failed:  # the usual case
+            return False
+        key = _key(named)
+        with self._lock:
+            entry = self._of(key)
+            return entry is not None and entry.wrong >= self.limit
+
     def cost(self, named: Key, seconds: float) -> None:
         """Judging an attempt took so much processor time."""
         if not self._failed or seconds <= LEAST:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from drivers import BadValue, Driver, Table
@@ -12,6 +13,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid
 from xmpp_rest.protocol.prep import PrepError
+from xmpp_rest.threads.tasks import offload
 
 
 class Accounts:
@@ -39,7 +41,7 @@ class Accounts:
 
     def register(self, jid: JID, password: str) -> None:
         """Make the account. Raises GatewayError: account-exists, bad-password. Of two calls at once exactly one succeeds."""
-        record = created_now(self._record(password))
+        record = created_now(offload(partial(self._record, password)))
 
         def make(old: Table | None) -> Table:
             if old is not None:
