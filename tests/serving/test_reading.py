@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+
 import pytest
 from gunicorn.config import Config
 
+from tests.serving.wire_vectors import CHUNKED, GET, REFUSED, SERVED, head
 from xmpp_rest.serving.head_parser import HeadParser
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.llhttp import LlhttpHeadParser
-from xmpp_rest.serving.reading import Reader
+from xmpp_rest.serving.reading import Reader, head_parser_of
 from xmpp_rest.serving.request import BadRequest
 
 PEER = ("192.0.2.7", 4711)
+STATUSES = {  # of the refusals that are not 400
+    "too long a line": 414,
+    "too long a line without an end": 414,
+    "too many fields": 431,
+    "too long a field": 431,
+    "too long a head without an end": 431,
+    "a tea": 417,
+    "two expectations": 417,
+    "unknown coding": 501,
+    "quoted coding": 501,
+    "vertical tab in the coding": 400,
+    "empty coding": 501,
+}
 
 
 def never() -> None:
     raise AssertionError("nothing more comes")
 
 
+def status_of(reader: Reader, data: bytes) -> int | None:
+    """The status with which what these bytes complete is refused; None if it is not."""
+    try:
+        reader.feed(data)
+    except BadRequest as e:
+        return e.status
+    return None
+
+
 @pytest.fixture(params=[HeadParser, LlhttpHeadParser])
 def reader(request: pytest.FixtureRequest) -> Reader:
     cfg = Config()
+    cfg.set("limit_request_line", 8190)
     limits = Limits.of(cfg)
     return Reader(limits, request.param(cfg, limits), PEER, never)
 
@@ -34,6 +61,8 @@ def test_pipelined_requests(reader: Reader) -> None:
     first, second, third = reader.requests
     assert (first.head.method, first.head.target, first.head.version) == ("POST", "/a?b=c", (1, 1))
     assert first.head.fields == [("HOST", "x"), ("CONTENT-LENGTH", "5")]
+    assert (first.head.length, second.head.length, third.head.length) == (5, None, None)
+    assert (first.head.chunked, second.head.chunked) == (False, True)
     assert (first.body.read(), second.body.read(), third.body.read()) == (b"hello", b"ab", b"")
     assert (first.head.keeps_alive, second.head.keeps_alive, third.head.keeps_alive) == (True, True, False)
     assert reader.ended
@@ -41,7 +70,106 @@ def test_pipelined_requests(reader: Reader) -> None:
 
 def test_what_is_complete_before_a_wrong_head_is_there(reader: Reader) -> None:
     with pytest.raises(BadRequest) as refused:
-        reader.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost : x\r\n\r\n")
+        reader.feed(GET + b"GET / HTTP/1.1\r\nHost : x\r\n\r\n" + GET)
     assert refused.value.status == 400
     assert len(reader.requests) == 1
     assert reader.ended
+    reader.feed(GET)
+    assert len(reader.requests) == 1
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_status_of_what_is_refused(reader: Reader, name: str) -> None:
+    status = status_of(reader, REFUSED[name])
+    if status is None:  # the body is wrong, or is not all there
+        assert not reader.requests[-1].body.complete
+        assert name not in STATUSES
+    else:
+        assert status == STATUSES.get(name, 400)
+        assert reader.ended
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_complete_body_is_followed_by_the_next_head(reader: Reader, name: str) -> None:
+    reader.feed(SERVED[name])
+    assert not any(request.body.failed for request in reader.requests)
+    assert all(request.body.complete for request in list(reader.requests)[:-1])
+    assert reader.ended == any(not request.head.keeps_alive and request.body.complete for request in reader.requests)
+
+
+@pytest.mark.parametrize(
+    ("begun", "status"),
+    [
+        (b"GET /\r\n", 400),  # HTTP/0.9
+        (b"get / HTTP/1.1\r\nHost", 400),
+        (b"PRI * HTTP/2.0\r\n", 400),
+        (b"GET / HTTP/1.1\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\n", 400),
+        (b"GET /" + b"x" * 8190, 414),
+        (b"\r\n\r\n", 400),
+        (b"\x16\x03\x01\n", 400),
+    ],
+)
+def test_a_head_that_cannot_become_right_is_refused_at_once(reader: Reader, begun: bytes, status: int) -> None:
+    assert [refused for at in range(len(begun)) if (refused := status_of(reader, begun[at : at + 1]))] == [status]
+    assert not reader.head_begun
+
+
+def test_whether_a_head_has_begun(reader: Reader) -> None:
+    assert not reader.head_begun
+    reader.feed(b"\r\n")  # is ignored (RFC 9112 §2.2)
+    assert not reader.head_begun
+    reader.feed(b"GET / HTTP/1.1\r\nHos")
+    assert reader.head_begun
+    reader.feed(b"t: x\r\n\r\nG")
+    assert reader.head_begun
+    reader.feed(GET[1:] + head("Content-Length: 3") + b"ab")
+    assert not reader.head_begun
+    assert len(reader.requests) == 3
+
+
+def test_a_body_that_is_not_in_chunks_fails(reader: Reader) -> None:
+    reader.feed(CHUNKED + b"2\r\nab\r\n")
+    (request,) = reader.requests
+    assert request.body.buffered == 2
+    reader.feed(b"zz\r\n")
+    assert request.body.failed
+    assert reader.ended
+    assert request.body.read(2) == b"ab"
+
+
+def test_a_body_ends_what_asked_to_close(reader: Reader) -> None:
+    reader.feed(head("Connection: close", "Content-Length: 3") + b"ab")
+    assert not reader.ended
+    reader.feed(b"c" + GET)
+    assert reader.ended
+    assert [request.body.read() for request in reader.requests] == [b"abc"]
+
+
+def test_limits_as_gunicorn_takes_them() -> None:
+    cfg = Config()
+    assert Limits.of(cfg) == (4094, 100, 8190, 100 * 8192 + 4)
+    for name, value in (("limit_request_line", 0), ("limit_request_fields", 40_000), ("limit_request_field_size", 0)):
+        cfg.set(name, value)
+    assert Limits.of(cfg) == (32768 * 8192 + 4, 32768, 8190, 32768 * 8192 + 4)
+
+
+def test_parser_where_httptools_is_not_installed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    cfg = Config()
+    limits = Limits.of(cfg)
+    log = logging.getLogger("test")
+    with caplog.at_level(logging.INFO):
+        assert isinstance(head_parser_of(cfg, limits, log), LlhttpHeadParser)
+        assert not caplog.records
+        monkeypatch.delitem(sys.modules, "xmpp_rest.serving.llhttp")
+        monkeypatch.setitem(sys.modules, "httptools", None)
+        parser = head_parser_of(cfg, limits, log)
+    assert type(parser) is HeadParser
+    assert "httptools" in caplog.text
+
+
+def test_lenient_settings_are_for_gunicorn_alone() -> None:
+    cfg = Config()
+    cfg.set("permit_obsolete_folding", True)
+    parser = head_parser_of(cfg, Limits.of(cfg), logging.getLogger("test"))
+    assert parser.parse(head("X-A: b", "X-B: c", " d"), PEER).fields == [("X-A", "b"), ("HOST", "x"), ("X-B", "c d")]

@@ -12,7 +12,7 @@ from gunicorn.config import Config
 from gunicorn.http.errors import NoMoreData
 from gunicorn.http.parser import RequestParser
 
-from tests.serving.wire_vectors import REFUSED, SERVED
+from tests.serving.wire_vectors import REFUSED, SERVED, STRICTER
 from xmpp_rest.serving.head_parser import HeadParser, Parsed, refusal
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.llhttp import LlhttpHeadParser
@@ -26,8 +26,6 @@ SMALL = 400  # bytes of a vector that is split at every point
 CASES = 3000  # mutations
 PALETTE = [b"\r", b"\n", b"\r\n", b"\0", b" ", b"\t", b":", b";", b",", b"0", b"1", b"a", b"_", b"-", b'"', b"\x7f", b"\x80", b"\xff", b"#", b"/"]
 WORDS = [b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Host: x\r\n", b"Connection: close\r\n", b"0\r\n\r\n", b"GET / HTTP/1.1\r\n", b"chunked"]
-
-STRICTER = {"long chunk line", "too long a head without an end"}  # gunicorn bounds these only where they come in pieces
 
 Outcome = tuple[list[Any], Any]
 """Each request; then the class of the status with which the next one is refused, None if it is not."""

@@ -182,3 +182,4 @@ REFUSED = {  # the last request that is read is refused, or its body is
     "too long a line without an end": b"GET /" + b"y" * 9000,
     "too long a head without an end": GET[:-2] + b"X-A: b\r\n" * 110_000,
 }
+STRICTER = {"long chunk line", "too long a head without an end"}  # gunicorn bounds these only where they come in pieces

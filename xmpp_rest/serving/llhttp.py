@@ -84,7 +84,7 @@ class LlhttpHeadParser(HeadParser):
             version,
             fields,
             scheme=self._scheme,
-            keeps_alive=not closes([by_name["CONNECTION"]] if "CONNECTION" in by_name else (), version),
+            keeps_alive=not closes([by_name["CONNECTION"]], version) if "CONNECTION" in by_name else version == (1, 1),
             expects_continue=False,
             length=None if length is None else int(length),
             chunked=False,

@@ -22,16 +22,15 @@ class _Kind(Enum):
 
     SENT = 0
     LENGTH = 1
-    HOP_BY_HOP = 2  # the server's own: left out
-    UNNAMEABLE = 3
+    LEFT_OUT = 2  # hop-by-hop, or the server's own
 
 
 @lru_cache(maxsize=1024)
 def _kind(name: str) -> _Kind:
     if not TOKEN_RE.fullmatch(name):
-        return _Kind.UNNAMEABLE
+        raise InvalidResponseHeaderName(repr(name))
     if is_hoppish(name):
-        return _Kind.HOP_BY_HOP
+        return _Kind.LEFT_OUT
     return _Kind.LENGTH if name.lower() == "content-length" else _Kind.SENT
 
 
@@ -99,17 +98,14 @@ def _checked(fields: Sequence[Field]) -> tuple[list[Field], int | None]:
     length = None
     sent = []
     for name, value in fields:
-        for text in (name, value):
-            if not isinstance(text, str):
-                raise TypeError(f"{text!r} is not a string")
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"{name!r} or its value is not a string")
         kind = _kind(name)
-        if kind is _Kind.UNNAMEABLE:
-            raise InvalidResponseHeaderName(repr(name))
         if not HEADER_VALUE_RE.fullmatch(value):
             raise InvalidResponseHeader(repr(name))  # not the value, which may be a secret
-        value = value.strip(" \t")
-        if kind is _Kind.HOP_BY_HOP:
+        if kind is _Kind.LEFT_OUT:
             continue
+        value = value.strip(" \t")
         if kind is _Kind.LENGTH:
             length = int(value)
         sent.append((name, value))
