@@ -29,10 +29,20 @@ SAID = re.compile(rb"<body>n([0-9]+)</body>")
 def batch(port: int, headers: Mapping[str, str], pids: Sequence[int]) -> Measured:
     """BATCH messages in one request of newline-delimited JSON."""
     line = {"kind": "message", "to": f"friar@{SINK}", "type": "chat", "body": "wisely and slow; they stumble that run fast"}
+    return _lines(port, "/rest", line, headers, pids)
+
+
+def commands(port: int, sender: str, headers: Mapping[str, str], pids: Sequence[int]) -> Measured:
+    """BATCH times `send_message` in one request of newline-delimited JSON."""
+    message = {"type": "chat", "from": sender, "to": f"friar@{SINK}", "subject": "", "body": "wisely and slow; they stumble that run fast"}
+    return _lines(port, "/api", {"command": "send_message", "arguments": message}, headers, pids)
+
+
+def _lines(port: int, path: str, line: object, headers: Mapping[str, str], pids: Sequence[int]) -> Measured:
     body = (json.dumps(line) + "\n") * BATCH
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     clock, start = Clock(pids), time.monotonic()
-    connection.request("POST", "/rest", body, {**headers, "Content-Type": "application/x-ndjson"})
+    connection.request("POST", path, body, {**headers, "Content-Type": "application/x-ndjson"})
     answers = connection.getresponse().read().splitlines()
     seconds = time.monotonic() - start
     connection.close()

@@ -19,10 +19,16 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,4000}")  # more digits than int() takes are
 
 def take(definition: Definition, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """The arguments of the definition, converted, in its order. Raises CommandFailure: the first that is wrong, then left-over names."""
-    renamed = [(definition.renamed.get(name, name), value) for name, value in given]
-    taken = {field.name: _take(field, renamed) for field in definition.args}
-    left = [name for name, _ in renamed if name not in taken]
-    if left:
+    renamed = [(definition.renamed.get(name, name), value) for name, value in given] if definition.renamed else list(given)
+    values = dict(renamed)
+    count = [name for name, _ in renamed].count if len(values) < len(renamed) else None
+    taken = {}
+    for name, kind in definition.args:
+        if count and count(name) > 1:
+            raise rejected(f"Request have duplicate argument: {name}")
+        taken[name] = convert(values[name], kind) if name in values else _absent(name, kind)
+    if not values.keys() <= taken.keys():
+        left = [name for name, _ in renamed if name not in taken]
         raise rejected(f"Request have unknown arguments: [{','.join(left)}]")
     return taken
 
@@ -41,29 +47,25 @@ def _plain(kind: Type) -> str:
     return str(kind).replace("binary", "text").replace("string", "text")
 
 
-def _take(field: Field, given: Given) -> Any:
-    values = [value for name, value in given if name == field.name]
-    if len(values) > 1:
-        raise rejected(f"Request have duplicate argument: {field.name}")
-    if values:
-        return convert(values[0], field.type)
-    if isinstance(field.type, ListOf):
+def _absent(name: str, kind: Type) -> list[Any]:
+    if isinstance(kind, ListOf):
         return []
-    raise rejected(f"Request have missing argument: {field.name}")
+    raise rejected(f"Request have missing argument: {name}")
 
 
 def convert(value: Any, to: Type) -> Any:
     """`value` as the type `to`: str, int, list or tuple. Raises CommandFailure."""
     match to:
+        case ScalarType(name="integer"):
+            return _integer(value, to)
+        case ScalarType():
+            if isinstance(value, str):
+                return value
         case ListOf():
             return _list(value, to)
         case TupleOf():
             return _tuple(value, to)
-        case ScalarType(name="integer"):
-            return _integer(value, to)
-    if not isinstance(value, str):
-        raise _unfit(value, to)
-    return value
+    raise _unfit(value, to)
 
 
 def _unfit(value: Any, to: Type) -> CommandFailure:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterable
 from itertools import islice
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from xmpp_rest.auth.rights import Principal
@@ -23,9 +24,9 @@ def record(principal: Principal | None, address: str, target: str, given: Iterab
     """Log one call; `principal` is None where it was not found out."""
     who = "unknown" if principal is None else str(principal.jid or "anonymous")
     arguments = list(islice(given, MAX_ARGUMENTS))
-    if any(name == "option" and str(value) in SECRETS for name, value in arguments):  # change_room_option, of a room's password
-        arguments = [(name, HIDDEN if name == "value" else value) for name, value in arguments]
-    shown = " ".join(f"{_to_text(name)}={_to_text(hidden(name, value))}" for name, value in arguments)
+    if ("option" in dict(arguments)) and any(name == "option" and str(value) in SECRETS for name, value in arguments):
+        arguments = [(name, HIDDEN if name == "value" else value) for name, value in arguments]  # change_room_option, of a room's password
+    shown = " ".join([f"{_to_text(name)}={_to_text(hidden(name, value))}" for name, value in arguments])
     log.info("%s from %s called %s (%s): %d", who, address or "unknown", _to_text(target), shown, status)
 
 
@@ -33,12 +34,14 @@ def hidden(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
     """`value` without what must not be written down, at whatever depth it stands; long and deep ones are cut."""
     if name in SECRETS:
         return HIDDEN
+    if isinstance(value, str):
+        return value[:MAX_VALUE]
     if isinstance(value, list | dict) and not depth:
         return "…"
     if isinstance(value, list):
         return [hidden("", element, depth - 1) for element in value[:MAX_ELEMENTS]]
     if not isinstance(value, dict):
-        return value[:MAX_VALUE] if isinstance(value, str) else value
+        return value
     members = dict(islice(value.items(), MAX_ELEMENTS))
     if str(members.get("name")) in SECRETS:  # an option such as {"name": "password", "value": …}
         return {"name": members["name"], "value": HIDDEN}
@@ -47,5 +50,5 @@ def hidden(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
 
 def _to_text(value: Any) -> str:
     """On one line, whatever it is."""
-    text = json.dumps(value, ensure_ascii=True)
+    text = encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

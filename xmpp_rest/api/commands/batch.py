@@ -15,6 +15,7 @@ from xmpp_rest.api.commands.body import read_json
 from xmpp_rest.api.commands.groups.messages import message, of_bad_xml
 from xmpp_rest.api.commands.path import Target, read_path
 from xmpp_rest.api.commands.prepare import CallPreparer, PreparedCall
+from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.failures import of_storage
 from xmpp_rest.api.lines import BatchLine, BodyLimits
@@ -44,10 +45,10 @@ class LineCall(NamedTuple):
     """What a line asks for, so far as it could be read: `call` is missing where there is an error, `outgoing` but for messages."""
 
     number: int
-    name: str = ""
-    target: Target = NOWHERE
-    given: Given | tuple[()] = ()
-    principal: Principal | None = None
+    name: str
+    target: Target
+    given: Given
+    principal: Principal | None
     call: PreparedCall | None = None
     outgoing: OutboundMessage | None = None
     error: Exception | None = None
@@ -56,21 +57,21 @@ class LineCall(NamedTuple):
 class CommandBatch:
     """The commands of one request. `version`: of the API, for lines that name none."""
 
-    def __init__(self, services: Services, calls: CallPreparer, caller: BatchCaller, bounds: BodyLimits, version: int | None) -> None:
+    def __init__(self, services: Services, registry: Registry, caller: BatchCaller, bounds: BodyLimits, version: int | None) -> None:
         self._services = services
-        self._calls = calls
+        self._registry = registry
         self._address, self._authenticate, self._gone = caller
         self._bounds = bounds
         self._version = version
-        self._principal: Principal | None = None
         self._denied: errors.CommandFailure | None = None
+        self._begin()
 
     def run(self, lines: Sequence[BatchLine]) -> Iterator[Answer]:
         """Run the commands of some lines; an answer for each, until the client has gone.
 
         Each line is prepared once the ones before it are done, but for the messages that go together.
         """
-        self._principal = None
+        self._begin()
         for together, run in groupby(map(self._prepare, lines), lambda line: line.outgoing is not None):
             if together:
                 yield from self._send(list(run))
@@ -80,19 +81,26 @@ class CommandBatch:
                 if self._gone():
                     return
 
+    def _begin(self) -> None:
+        """Read the settings and the caller's account again: commands may have changed them."""
+        self._principal: Principal | None = None
+        self._preparer = CallPreparer(self._registry, self._services.gateway.settings)
+
     def _prepare(self, line: BatchLine) -> LineCall:
-        prepared = LineCall(line.number)
+        name, target, principal = "", NOWHERE, None
+        given: Given = []
         try:
             name, given = self._read(line)
-            prepared = LineCall(line.number, name, target := read_path(name.split("/"), self._version), given)
-            self._calls.require_known(target.name)
-            prepared = prepared._replace(principal=(principal := self._caller()))
-            call = self._calls.prepare(target, given, principal)
+            target = read_path(name.split("/"), self._version) if "/" in name else Target(name, self._version)
+            self._preparer.require_known(target.name)
+            principal = self._caller()
+            call = self._preparer.prepare(target, given, principal)
             outgoing = message(*call.values.values()) if target.name == TOGETHER else None
         except Exception as e:  # is the line's answer
-            return prepared._replace(error=e)
-        is_ours = outgoing is not None and outgoing.sender.domain in self._services.parts.router.domains
-        return prepared._replace(call=call, outgoing=outgoing if is_ours else None)
+            return LineCall(line.number, name, target, given, principal, error=e)
+        if outgoing is not None and outgoing.sender.domain not in self._services.parts.router.domains:
+            outgoing = None
+        return LineCall(line.number, name, target, given, principal, call, outgoing)
 
     def _read(self, line: BatchLine) -> tuple[str, Given]:
         """The name and the arguments in a line. Raises CommandFailure."""
@@ -123,7 +131,7 @@ class CommandBatch:
     def _alone(self, line: LineCall) -> Answer:
         if line.call is None:
             return self._answer(line, line.error)
-        self._principal = None
+        self._begin()
         try:
             return self._answer(line, None, line.call.run(self._services))
         except Exception as e:  # is the line's answer
@@ -145,11 +153,13 @@ class CommandBatch:
         failure = None if error is None else _failure(error)
         status = failure.status if failure else 200
         record(line.principal, self._address, str(line.target), line.given, status)
-        answer = {"line": line.number, "command": line.name, "status": status}
-        if not line.name:
-            del answer["command"]
+        answer: Answer = {"line": line.number}
+        if line.name:
+            answer["command"] = line.name
+        answer["status"] = status
         if failure is None:
-            return answer | {"result": value}
+            answer["result"] = value
+            return answer
         return answer | {"error": failure.body} | ({"detail": failure.detail} if failure.detail else {})
 
 

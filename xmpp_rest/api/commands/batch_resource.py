@@ -15,7 +15,6 @@ from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.batch import Answer, BatchCaller, CommandBatch
 from xmpp_rest.api.commands.caller import principal_of
 from xmpp_rest.api.commands.path import batch_target
-from xmpp_rest.api.commands.prepare import CallPreparer
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.foreign import is_foreign
@@ -44,7 +43,7 @@ class BatchCall(Resource):
     def __init__(self, services: Services, registry: Registry) -> None:
         self.services = services
         self.settings = services.gateway.settings
-        self.calls = CallPreparer(registry, self.settings)
+        self.registry = registry
         self.bounds = BodyLimits(
             self.settings.rest.stanza_size_limit, self.settings.rest.batch_stanzas, self.settings.rest.batch_size_limit
         )
@@ -97,7 +96,7 @@ class BatchCall(Resource):
     def _answers(self) -> Iterator[Answer]:
         target, gone = batch_target(self.request, self.args.get("base_version")), ClientConnection(self.request.environ).gone
         caller = BatchCaller(self._address(), self._principal, gone)
-        batch = CommandBatch(self.services, self.calls, caller, self.bounds, target.version if target else None)
+        batch = CommandBatch(self.services, self.registry, caller, self.bounds, target.version if target else None)
         lines = whole_lines(self.request, self.bounds)
         while not gone() and (group := list(islice(lines, GROUP))):
             yield from batch.run(group)

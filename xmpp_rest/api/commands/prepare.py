@@ -42,6 +42,7 @@ class CallPreparer:
     def __init__(self, registry: Registry, settings: Settings) -> None:
         self._registry = registry
         self._settings = settings
+        self._allowed: dict[tuple[Principal, str, str | None], bool] = {}
 
     def require_known(self, name: str) -> None:
         """Raise CommandFailure for a name that no version has. COMPAT ejabberd: before credentials are looked at."""
@@ -53,27 +54,30 @@ class CallPreparer:
 
         COMPAT ejabberd: version and arguments are judged before rights.
         """
-        command, version = self._find(target, given)
-        definition = command.definition
-        try:
-            values = take(definition, given)
-        except errors.CommandFailure as e:
-            raise e.explained(about_arguments(definition, given)) from e
-        permission = permission_for(definition, values)
-        if not rights_of(self._settings).allow(principal, permission, HTTP):
+        command, version, values = self._find(target, given)
+        permission = permission_for(command.definition, values)
+        key = principal, permission.name, permission.host
+        if key not in self._allowed:
+            self._allowed[key] = rights_of(self._settings).allow(principal, permission, HTTP)
+        if not self._allowed[key]:
             raise errors.forbidden(self._why_not(principal, permission))
         return PreparedCall(command, version, values)
 
-    def _find(self, target: Target, given: Given) -> tuple[Command, int]:
-        """The command in the version that counts, and that version."""
+    def _find(self, target: Target, given: Given) -> tuple[Command, int, dict[str, Any]]:
+        """The command in the version that counts, that version, and the arguments."""
         wanted = self._settings.commands.default_version if target.version is None else target.version
         version = min(wanted, self._registry.newest)
         command = self._registry.find(target.name, version)
-        if target.version is None and self._settings.commands.fit_version and not fits(command.definition, given):
-            older = best(self._registry.older(target.name, command.definition.version), given)
-            if older is not None:
-                return older, older.definition.version
-        return command, version
+        try:
+            return command, version, take(command.definition, given)
+        except errors.CommandFailure:
+            if target.version is None and self._settings.commands.fit_version and not fits(command.definition, given):
+                older = best(self._registry.older(target.name, command.definition.version), given)
+                command, version = (older, older.definition.version) if older else (command, version)
+        try:
+            return command, version, take(command.definition, given)
+        except errors.CommandFailure as e:
+            raise e.explained(about_arguments(command.definition, given)) from e
 
     def _why_not(self, principal: Principal, permission: Permission) -> str:
         """What stands against a call that no rule opens."""

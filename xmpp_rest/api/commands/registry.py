@@ -48,6 +48,7 @@ class Registry:
         self.names = frozenset(self._by_name)
         self.tags = frozenset(tag for ds in self._by_name.values() for d in ds for tag in d.tags)
         self.newest = max(d.version for ds in self._by_name.values() for d in ds)
+        self._found = {(name, v): self._find(name, v) for name in self._by_name for v in range(self.newest + 1) if self._runs(name, v)}
 
     def knows(self, name: str) -> bool:
         """Whether any version of this command is declared, offered or not."""
@@ -55,7 +56,10 @@ class Registry:
 
     def find(self, name: str, version: int) -> Command:
         """The newest declaration up to `version`, and its function. Raises CommandFailure: unknown_command, internal command."""
-        definition = next((d for d in reversed(self._by_name.get(name, ())) if d.version <= version), None)
+        return self._found.get((name, version)) or self._find(name, version)
+
+    def _find(self, name: str, version: int) -> Command:
+        definition = self._declared(name, version)
         if definition is None:
             raise unknown_command(f"{name} is there from version {self._by_name[name][0].version} on; this call is of version {version}")
         if definition.internal:
@@ -64,6 +68,14 @@ class Registry:
         if run is None:
             raise unknown_command(f"The gateway does not offer {name}; `xmpp-restctl help commands` lists what it does")
         return Command(definition, run)
+
+    def _runs(self, name: str, version: int) -> bool:
+        """Whether there is something to run for a call of this version."""
+        declared = self._declared(name, version)
+        return declared is not None and not declared.internal and (name, declared.version) in self._run
+
+    def _declared(self, name: str, version: int) -> Definition | None:
+        return next((d for d in reversed(self._by_name.get(name, ())) if d.version <= version), None)
 
     def older(self, name: str, version: int) -> list[Command]:
         """What can be run of this name in versions below `version`, the newest first."""
