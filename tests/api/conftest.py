@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 import pytest
 
 from tests.link.fake import attach
+from tests.threads.tasks_everywhere import HeldLocks, install
 from xmpp_rest.gateway.gateway import Gateway
 
 
@@ -16,3 +18,11 @@ def sent(gateway: Gateway) -> list[Element]:
     out: list[Element] = []
     attach(gateway.parts.router, lambda _, stanza: out.append(stanza))
     return out
+
+
+@pytest.fixture(autouse=True)
+def tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldLocks]:
+    """Every request is a task, as under the gateway's worker; no task holds a lock as it parks."""
+    locks = install(monkeypatch)
+    yield locks
+    assert locks.violations == []

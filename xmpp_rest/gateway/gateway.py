@@ -22,6 +22,7 @@ from xmpp_rest.gateway.put_in_force import put_in_force, reread
 from xmpp_rest.gateway.wiring import build
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.accounts.administrator import ensure_administrator
+from xmpp_rest.threads.tasks import OrderLock
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Gateway:
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
         self._make_runner = make_runner
         self._on_loss: Callable[[], None] | None = None  # ends the server, which can serve nothing without the lease of the storage
-        self._locks: dict[int, threading.Lock] = {}
+        self._locks: dict[int, OrderLock] = {}
         self._failed: Exception | None = None  # why it could not start
         self._failed_at = 0.0  # monotonic time
         self._ended = threading.Event()
@@ -115,9 +116,9 @@ class Gateway:
         self._pid = self._forked_from = os.getpid()
 
     @property
-    def _lock(self) -> threading.Lock:
+    def _lock(self) -> OrderLock:
         """Held while this process starts or stops: one for each process, as a thread may have that of the parent at the fork."""
-        return self._locks.get(os.getpid()) or self._locks.setdefault(os.getpid(), threading.Lock())
+        return self._locks.get(os.getpid()) or self._locks.setdefault(os.getpid(), OrderLock())
 
     def start_in_time(self, is_lasting: Callable[[Exception], bool], on_loss: Callable[[], None] | None = None) -> None:
         """As `start`; but a thread retries what fails until it works, or the process ends. Until then requests get 503.

@@ -16,6 +16,7 @@ from pathlib import Path
 from drivers import Driver
 from drivers.lease import LIFE, RENEWAL, Lease, LeaseTaken
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.threads.tasks import OrderLock
 
 log = logging.getLogger(__name__)
 NODE = "node"  # in the data folder
@@ -57,7 +58,7 @@ class StorageLease:
         self._incidents = incidents
         self._lease: Lease | None = None
         self._stopping = threading.Event()
-        self._looking = threading.Lock()
+        self._looking = OrderLock()
         self._looked = 0.0
         self._lost: LeaseTaken | None = None
         self._thread: threading.Thread | None = None

@@ -18,6 +18,7 @@ from xmpp_rest.processes.codec import Signature, ValueCodecs
 from xmpp_rest.processes.group import End, Message, ProcessGroup, Reply
 from xmpp_rest.processes.on_leader import offers_of
 from xmpp_rest.threads.pool import CompletingPool
+from xmpp_rest.threads.tasks import OrderLock
 from xmpp_rest.threads.timers import Timers
 from xmpp_rest.threads.waits import Wait, Waits
 
@@ -63,7 +64,7 @@ class Remote:
         self._follows = False
         self._epoch = 0  # how often the role of this process has changed
         self._listening = -1  # the epoch in which the leader was asked to publish to this process
-        self._lock = threading.Lock()  # of the line above
+        self._lock = OrderLock()  # of the line above
         self.timers = Timers()
         """For deferred calls."""
         self.pool = CompletingPool(THREADS, "deferred call")

@@ -316,6 +316,7 @@ def test_the_bounds_of_open_streams(driver: Driver) -> None:
     assert house.streams.open(JULIET)
 
 
+@pytest.mark.plain_thread
 @pytest.mark.parametrize(("threads", "total", "allowed"), [(8, 100, 6), (64, 10, 10), (2, 5, 1), (1, 5, 1)])
 def test_threads_are_left_for_short_requests(driver: Driver, threads: int, total: int, allowed: int) -> None:
     streams = Streams(Archive(driver), StreamSettings(total=total, per_account=100, queue_size=1, heartbeat=1, write_timeout=1), Waits(threads), alone(), Events(Incidents()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from copy import deepcopy
 from xml.etree.ElementTree import Element, SubElement
@@ -12,6 +11,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import AVATAR_DATA, AVATAR_METADATA, NICK
 from xmpp_rest.protocol.vcard4 import CARD4, PHOTO, TEMP, as_temp, changed, same
 from xmpp_rest.service.accounts.pep import Pep, PublishedItem
+from xmpp_rest.threads.tasks import OrderLock
 
 CARD = "urn:xmpp:vcard4"  # the node
 
@@ -21,7 +21,7 @@ class PublishedCards:
 
     def __init__(self, pep: Pep) -> None:
         self._pep = pep
-        self._changing = threading.Lock()
+        self._changing = OrderLock()
 
     def seen_by(self, account: JID, reader: JID, *, photo: bool = True) -> Element | None:
         """The parts of the card that `reader` may see; None if nothing is published. Without `photo` it is read faster."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.archive import ArchivedMessage
 from xmpp_rest.service.muc.options import DEFAULTS
+from xmpp_rest.threads.tasks import OrderLock
 
 AFFILIATIONS = ("outcast", "none", "member", "admin", "owner")  # §5.2, from the lowest
 ROLES = ("none", "visitor", "participant", "moderator")  # §5.1, from the lowest
@@ -65,7 +65,7 @@ class Room:
     configured: bool = True  # False until the owner who made the room by entering it has configured it
     stored: bool = False
     gone: bool = False
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: OrderLock = field(default_factory=lambda: OrderLock(reentrant=True))
     stale_sessions: dict[JID, None] = field(default_factory=dict)  # clients that could not be reached
 
     def on(self, option: str) -> bool:

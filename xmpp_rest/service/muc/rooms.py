@@ -6,7 +6,6 @@ Archives and history of every room are in the storage.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.muc.history import History
 from xmpp_rest.service.muc.options import DEFAULTS
 from xmpp_rest.service.muc.room import Affiliation, Room, Subscriber
+from xmpp_rest.threads.tasks import OrderLock
 
 STORE = "muc"  # by the room's localpart
 MAX_ROOMS = 10_000  # in memory
@@ -35,7 +35,7 @@ class MucRooms:
         self.clock = clock
         self._defaults = {**DEFAULTS, **defaults}
         self._live: dict[str, Room] = {}
-        self._lock = threading.Lock()  # taken after a room's lock, never before
+        self._lock = OrderLock()  # taken after a room's lock, never before
 
     def names(self) -> list[str]:
         """The localparts of all rooms, sorted."""

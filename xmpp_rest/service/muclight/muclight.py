@@ -7,7 +7,6 @@ so that of several processes one makes them all.
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from xml.etree.ElementTree import Element
@@ -34,6 +33,7 @@ from xmpp_rest.service.muclight.room import (
     new_room,
 )
 from xmpp_rest.service.muclight.rooms import MucLightRooms
+from xmpp_rest.threads.tasks import OrderLock
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class MucLight:
         self.bounces = broadcaster.bounces
         self._remote = remote
         remote.offer(self)
-        self._orders = [threading.RLock() for _ in range(STRIPES)]
+        self._orders = [OrderLock(reentrant=True) for _ in range(STRIPES)]
 
     # -- reading
 
@@ -262,5 +262,5 @@ class MucLight:
             raise GatewayError("room-unknown")
         return room
 
-    def _order(self, name: str) -> threading.RLock:
+    def _order(self, name: str) -> OrderLock:
         return self._orders[hash(name) % STRIPES]

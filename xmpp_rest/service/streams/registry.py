@@ -20,6 +20,7 @@ from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
 from xmpp_rest.service.streams.directory import Directory, OpenStream
 from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
+from xmpp_rest.threads.tasks import OrderLock
 from xmpp_rest.threads.waits import Waits
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Streams:
         """The number of open streams."""
         self._lock = threading.Lock()
         self._events = events
-        self._orders = [threading.Lock() for _ in range(STRIPES)]
+        self._orders = [OrderLock() for _ in range(STRIPES)]
         self._stopped = False
         self.directory = Directory(remote, self._described)
         """The streams of all processes."""
@@ -66,7 +67,7 @@ class Streams:
         remote.on_broadcast(DROP_GONE, self.drop_gone)
         remote.on_broadcast(END, self._end)
 
-    def order(self, owner: JID) -> threading.Lock:
+    def order(self, owner: JID) -> OrderLock:
         """The lock to hold while a stanza is archived for `owner` and published, so that streams have the order of the archive."""
         return self._orders[hash(owner) % STRIPES]
 

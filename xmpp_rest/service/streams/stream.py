@@ -18,6 +18,7 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.messages.archive import Archive, ArchivedMessage, ArchiveFilter
+from xmpp_rest.threads.tasks import OrderLock
 
 PAGE = 100  # archived events that are read at a time
 REPLAYED = 1000  # ids of replayed events that are remembered, to drop them when they are pushed
@@ -174,7 +175,7 @@ class Stream:
 class ArchiveReplay:
     """Reads the archived events of one owner, a page at a time."""
 
-    def __init__(self, archive: Archive, owner: JID, order: threading.Lock, before: Iterable[str] = ()) -> None:
+    def __init__(self, archive: Archive, owner: JID, order: OrderLock, before: Iterable[str] = ()) -> None:
         self.before = before  # ids of events that the reader has seen, which may still be pushed
         self.order = order  # held while something is archived for the owner and pushed
         self.rest: deque[Event] = deque()  # of the page
