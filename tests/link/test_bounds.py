@@ -237,6 +237,20 @@ def test_stream_parser_memory_is_bounded(size: int) -> None:
     assert stream._parser is not parser
 
 
+@pytest.mark.parametrize(
+    ("length", "size"), [(100, 1), (100, 30), (60_000, 1_000), (60_000, 20_000), (60_000, 50_000), (100_000, 20_000), (100_000, 50_000)]
+)
+def test_a_stanza_is_taken_as_soon_as_its_last_byte_has_come(length: int, size: int) -> None:
+    """Expat from 2.6 on would wait for more after a tag that comes in several reads, and nothing else need ever come."""
+    seen: list[str] = []
+    stream = StanzaStream(lambda stanza, size: seen.append(stanza.attrib["id"]), 1_000_000, lambda head, why: None)
+    data = f"<iq id='1' x='{'x' * length}'/>".encode()
+    for start in range(0, len(data), size):
+        assert seen == []
+        stream.Parse(data[start : start + size])
+    assert seen == ["1"]
+
+
 def test_stream_parser_keeps_nothing_of_a_skipped_stanza() -> None:
     skipped: list[tuple[str, str]] = []
     stream = StanzaStream(lambda stanza, size: None, 100_000, lambda head, why: skipped.append((serialise(head), why)))
