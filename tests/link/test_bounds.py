@@ -117,7 +117,7 @@ def test_skipped_answer_ends_the_wait(gateway: Gateway, network: Network) -> Non
         asking = pool.submit(gateway.parts.router.ask, iq, Wait(10))
         assert network.next().get("id") == "q1"
         network.send(f"<iq type='result' id='q1' from='verona.example' to='{TO}'>{BEYOND['depth']}</iq>", DOMAIN)
-        told, _ = asking.result(10)
+        told, _ = asking.result(30)
     assert (told.get("type"), told.get("from"), condition(told)) == ("error", "verona.example", "policy-violation")
 
 
@@ -277,10 +277,10 @@ def test_inbound_queue_is_bounded_in_bytes(make_app: Callable[..., Flask], netwo
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(network.send, big * count, DOMAIN)
         for _ in range(MAX_BYTES // len(big)):
-            assert seen.acquire(timeout=20)
+            assert seen.acquire(timeout=30)
         assert not [n for n in range(3) if seen.acquire(timeout=0.5)][1:]
         busy.set()
-        sending.result(20)
+        sending.result(30)
         assert [condition(network.next(20)) for _ in range(count)] == ["service-unavailable"] * count
     gateway.stop()
 
