@@ -65,6 +65,8 @@ class Network:
         data = connection.received
         while True:
             parser.feed(data)
+            if hasattr(parser, "flush"):  # expat 2.6: a tag that came in three reads would wait for more
+                parser.flush()
             self._take(parser, domain)
             data = connection.sock.recv(65536)
             if not data:

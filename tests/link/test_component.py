@@ -29,6 +29,26 @@ def test_component_login_and_both_directions(start: Start) -> None:
     assert component.online
 
 
+def test_login_in_pieces(start: Start) -> None:
+    """The tags of the login are taken as soon as they are there, in however many reads they come."""
+
+    def script(connection: Connection) -> None:
+        whole = connection.send
+
+        def send(text: str | bytes) -> None:
+            for at in range(0, len(text), 10):
+                whole(text[at : at + 10])
+                time.sleep(0.01)  # else the kernel makes one segment of them
+
+        connection.send = send  # type: ignore[method-assign]
+        connection.accept()
+        connection.send("<message/>")
+        connection.read_until("never", 30)
+
+    _, recorder, _ = start(script)
+    assert recorder.stanzas.get(timeout=30).tag == "message"
+
+
 def test_stanzas_after_the_handshake_in_pieces(start: Start) -> None:
     """What shares a segment with <handshake/> must neither be lost nor answered by xmpppy."""
 
