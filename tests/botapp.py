@@ -48,7 +48,7 @@ class BotApp:
         return [parse_text(i.stanza).findtext("body") or "" for i in items]
 
 
-def eventually(true: Callable[[], Any], seconds: float = 20) -> Any:
+def eventually(true: Callable[[], Any], seconds: float = 30) -> Any:
     """What `true` returns, once it is true."""
     deadline = time.monotonic() + seconds
     while not (value := true()):

@@ -147,7 +147,7 @@ def test_a_broken_body_is_no_error_of_ours(app: Flask, caplog: pytest.LogCapture
     kind = b"application/x-www-form-urlencoded" if path == "/oauth/token" else b"application/json"
     who = b"" if path == "/api/status" else b"Authorization: Basic " + base64.b64encode(f"{ME}:{PASSWORD}".encode()) + b"\r\n"
     try:
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as connection:
             connection.sendall(b"POST %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %b\r\n%b%b" % (path.encode(), kind, who, sent))
             connection.shutdown(socket.SHUT_WR)
             answer = b""
@@ -172,7 +172,7 @@ def test_a_start_that_fails_is_tried_again(app: Flask, gateway: Gateway, monkeyp
         for path in ("/rest/ping/x", "/api/messages", "/api/status", "/data/x", "/status", "/nowhere"):
             refused_politely(client.get(path, headers=basic(ME)))
     deadline = threading.Event()
-    for _ in range(100):
+    for _ in range(300):
         if gateway.parts.remote.group.is_leader:
             break
         deadline.wait(0.1)

@@ -32,7 +32,7 @@ def attempt(pair: tuple[Gateway, Gateway]) -> Attempt:
         pair[1].parts.online.all()  # the leader's answer: after all that it has said before on the same connection
         for thread in threading.enumerate():
             if thread.name == "broadcast":
-                thread.join(10)
+                thread.join(30)
         return came.reason if isinstance(came, Denial) else Caller
 
     return attempt

@@ -92,7 +92,7 @@ def activities(backend: Any) -> None:
 def sessions(backend: Any, url: str) -> None:
     for sender in (f"romeo@{DOMAIN}", f"romeo@{DOMAIN}/orchard"):
         presence: dict[str, Any] = {"kind": "presence", "from": sender, "show": "dnd", "status": "busy", "priority": 4}
-        assert requests.post(f"{url}/rest", json=presence, headers=basic("romeo", "pw2"), timeout=10).status_code == 202
+        assert requests.post(f"{url}/rest", json=presence, headers=basic("romeo", "pw2"), timeout=30).status_code == 202
     found = {s.resource: s for s in backend.user_sessions("romeo", DOMAIN)}
     assert {s.resource for s in backend.all_user_sessions()} == set(found) == {"rest", "orchard"}
     assert (found["orchard"].priority, found["orchard"].status, found["orchard"].status_text) == (4, "dnd", "busy")

@@ -92,12 +92,12 @@ def test_patience_ends() -> None:
 
     def transact(_: Any) -> None:
         held.set()
-        release.wait(10)
+        release.wait(30)
 
     group = GroupCommit(transact, 0.05)
     first = threading.Thread(target=group.run, args=(lambda _: None,))
     first.start()
-    held.wait(5)
+    held.wait(30)
     with pytest.raises(StorageError, match="other threads"):
         group.run(lambda _: None)
     release.set()
@@ -116,7 +116,7 @@ class Held:
             batches.append(len(changes))
             if len(batches) == 1:
                 held.set()
-                self.release.wait(10)
+                self.release.wait(30)
             try:
                 self.database.execute("BEGIN")
                 for change in changes:
@@ -130,7 +130,7 @@ class Held:
         self.group = GroupCommit(transact, patience)
         self.first = threading.Thread(target=self.group.run, args=(lambda _: None,))
         self.first.start()
-        held.wait(5)
+        held.wait(30)
 
     def queue(self, works: list[Callable[[Any], Any]]) -> tuple[list[threading.Thread], list[Any]]:
         """Threads that wait for the turn, and what becomes of their works."""

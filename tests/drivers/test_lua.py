@@ -131,13 +131,13 @@ def test_size_is_limited() -> None:
 )
 @pytest.mark.parametrize("start", [b"", b'"', b"{", b"[[", b"--[==["], ids=repr)
 def test_no_text_takes_long(start: bytes, piece: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in (start + piece * 20_000, start + piece * 20_000 + b"!"):
         try:
             parse(text)
         except LuaError:
             continue
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_a_file_is_not_run(tmp_path: Path) -> None:

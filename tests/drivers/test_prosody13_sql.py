@@ -106,11 +106,11 @@ class TestBoth:
             ours = threading.Thread(target=driver.update, args=(*JULIET, "settings", change))
             ours.start()
             waiting = b"SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 30
             while not watcher.execute(waiting).fetchall():  # until ours has met the key that is not committed yet
                 assert time.monotonic() < deadline
             prosody.commit()
-            ours.join(20)
+            ours.join(30)
         assert seen == [None, {"theme": "dark"}]
         assert driver.load(*JULIET, "settings") == {"theme": "light", "by": "ours"}
 

@@ -134,7 +134,7 @@ def test_waiting_for_another_writer_ends(copy: Driver, tmp_path: Path, monkeypat
     began = time.monotonic()
     with pytest.raises(StorageError, match="another process has held the database"):
         copy.store(*JULIET, "settings", {"a": 1})
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15, "BUSY is 30 s by itself"
     server.execute("ROLLBACK")
     server.close()
     copy.store(*JULIET, "settings", {"a": 1})

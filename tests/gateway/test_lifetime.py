@@ -34,18 +34,18 @@ def test_a_stop_during_a_start_stops_what_was_started(gateway: Gateway, monkeypa
 
     def slowly() -> None:
         claiming.set()
-        assert go_on.wait(10)
+        assert go_on.wait(30)
         claim()
 
     monkeypatch.setattr(gateway.parts.lease, "claim", slowly)
     starting = threading.Thread(target=gateway.start)
     starting.start()
-    assert claiming.wait(10)
+    assert claiming.wait(30)
     stopping = threading.Thread(target=gateway.stop)
     stopping.start()
     go_on.set()
     for thread in (starting, stopping):
-        thread.join(20)
+        thread.join(30)
         assert not thread.is_alive()
     assert not gateway.parts.remote.group.is_leader
     with pytest.raises(GatewayError, match="is being stopped"):

@@ -40,7 +40,7 @@ class Recorder:
 Start = Callable[..., tuple[Component, Recorder, FakeServer]]
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -23,13 +23,13 @@ class Connection:
         self.sock = sock
         self.number = number
         """1: the first connection of the server."""
-        sock.settimeout(10)
+        sock.settimeout(30)
         self.received = b""
 
     def send(self, text: str | bytes) -> None:
         self.sock.sendall(text.encode() if isinstance(text, str) else text)
 
-    def read_until(self, mark: str, seconds: float = 10) -> str:
+    def read_until(self, mark: str, seconds: float = 30) -> str:
         """Everything up to and including `mark`."""
         self.sock.settimeout(seconds)
         while mark.encode() not in self.received:

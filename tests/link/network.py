@@ -26,6 +26,7 @@ class Network:
     def __init__(self) -> None:
         self._streams: dict[str, Connection] = {}
         self._depth: dict[str, int] = defaultdict(int)
+        self._ended: dict[str, str] = {}  # why a stream has ended
         self._lock = threading.Lock()
         self._out: queue.SimpleQueue[Element] = queue.SimpleQueue()
         self.server = FakeServer(self._serve)
@@ -44,10 +45,19 @@ class Network:
             f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' from='{domain}' id='s1'>"
         )
         connection.read_until("</handshake>")
-        connection.send("<handshake/>")
-        with self._lock:
+        with self._lock:  # before the gateway knows that the stream is up, and its test sends something
             self._streams[domain] = connection
             self._depth[domain] = 0
+            self._ended.pop(domain, None)
+            connection.send("<handshake/>")
+        try:
+            self._read(connection, domain)
+        except (OSError, EOFError) as e:
+            self._ended[domain] = repr(e)
+            raise
+
+    def _read(self, connection: Connection, domain: str) -> None:
+        """Take what the gateway sends. Raises EOFError once it has closed the stream, OSError once the connection has ended."""
         connection.sock.settimeout(60)
         parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
         parser.feed("<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>")
@@ -55,10 +65,12 @@ class Network:
         data = connection.received
         while True:
             parser.feed(data)
+            if hasattr(parser, "flush"):  # expat 2.6: a tag that came in three reads would wait for more
+                parser.flush()
             self._take(parser, domain)
             data = connection.sock.recv(65536)
             if not data:
-                return
+                raise EOFError("the connection was closed")
 
     def _take(self, parser: XMLPullParser[Element], domain: str) -> None:
         """Sort what the gateway sent."""
@@ -79,9 +91,11 @@ class Network:
     def send(self, data: str | bytes, domain: str) -> None:
         """The network sends this on the stream of a domain."""
         with self._lock:
+            assert domain in self._streams, f"the gateway has opened no stream for {domain}; {self.server.failures}"
+            assert domain not in self._ended, f"the stream of {domain} has ended: {self._ended[domain]}"
             self._streams[domain].send(data)
 
-    def next(self, seconds: float = 5) -> Element:
+    def next(self, seconds: float = 30) -> Element:
         """What the gateway sent next to the network. Raises queue.Empty."""
         return self._out.get(timeout=seconds)
 
@@ -99,8 +113,8 @@ def attached(make_app: Callable[..., Flask], network: Network, **settings: str) 
     app = make_app(**network.settings, **settings)
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not ((streams := gateway.parts.leader.status()) and all(s["state"] == "online" for s in streams)):
-        assert time.monotonic() < deadline, streams
+        assert time.monotonic() < deadline, (streams, network.server.failures)
         time.sleep(0.01)
     return gateway

@@ -23,10 +23,30 @@ def test_component_login_and_both_directions(start: Start) -> None:
 
     component, recorder, _ = start(script)
     component.outbox.put([entry(b"<message><body>queued before the stream was up</body></message>")])
-    assert serialise(recorder.stanzas.get(timeout=5)) == "<message from='a@b' to='bot@gateway.example'><body>one</body></message>"
-    assert recorder.stanzas.get(timeout=5).tag == "presence"
-    assert heard.get(timeout=5) == "<message><body>queued before the stream was up</body></message>"
+    assert serialise(recorder.stanzas.get(timeout=30)) == "<message from='a@b' to='bot@gateway.example'><body>one</body></message>"
+    assert recorder.stanzas.get(timeout=30).tag == "presence"
+    assert heard.get(timeout=30) == "<message><body>queued before the stream was up</body></message>"
     assert component.online
+
+
+def test_login_in_pieces(start: Start) -> None:
+    """The tags of the login are taken as soon as they are there, in however many reads they come."""
+
+    def script(connection: Connection) -> None:
+        whole = connection.send
+
+        def send(text: str | bytes) -> None:
+            for at in range(0, len(text), 10):
+                whole(text[at : at + 10])
+                time.sleep(0.01)  # else the kernel makes one segment of them
+
+        connection.send = send  # type: ignore[method-assign]
+        connection.accept()
+        connection.send("<message/>")
+        connection.read_until("never", 30)
+
+    _, recorder, _ = start(script)
+    assert recorder.stanzas.get(timeout=30).tag == "message"
 
 
 def test_stanzas_after_the_handshake_in_pieces(start: Start) -> None:
@@ -41,8 +61,8 @@ def test_stanzas_after_the_handshake_in_pieces(start: Start) -> None:
         connection.read_until("never", 30)
 
     _, recorder, _ = start(script)
-    assert serialise(recorder.stanzas.get(timeout=5)) == "<iq type='get' id='1' from='a' to='b'><ping xmlns='urn:xmpp:ping'/></iq>"
-    assert recorder.stanzas.get(timeout=5).tag == "message"
+    assert serialise(recorder.stanzas.get(timeout=30)) == "<iq type='get' id='1' from='a' to='b'><ping xmlns='urn:xmpp:ping'/></iq>"
+    assert recorder.stanzas.get(timeout=30).tag == "message"
 
 
 def refuse(condition: str) -> Script:
@@ -135,9 +155,9 @@ def test_reconnect_sends_what_was_not_written(start: Start) -> None:
             connection.read_until("never", 30)
 
     component, recorder, _ = start(script)
-    assert [recorder.changes.get(timeout=5) for _ in range(2)] == [True, False]
+    assert [recorder.changes.get(timeout=30) for _ in range(2)] == [True, False]
     component.outbox.put([entry(b"<message>kept</message>")])
-    assert heard.get(timeout=5) == "<message>kept</message>"
+    assert heard.get(timeout=30) == "<message>kept</message>"
     assert component.state.accepted == 2
 
 
@@ -158,8 +178,8 @@ def test_keepalive_with_an_answer_keeps_the_stream(start: Start) -> None:
             connection.send(ping)
 
     component, recorder, _ = start(script, keepalive=1.0)
-    ping = pings.get(timeout=5)
+    ping = pings.get(timeout=30)
     assert "from='gateway.example' to='gateway.example'" in ping
-    pings.get(timeout=5)
+    pings.get(timeout=30)
     assert component.online
     assert recorder.stanzas.empty(), "its own ping is nobody else's business"

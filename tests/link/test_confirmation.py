@@ -47,7 +47,7 @@ def test_second_confirmation_settles_a_stanza(start: Start, tmp_path: Path, conf
     component.outbox.put([entry(b"<message>1</message>")])
     until(lambda: not component.online)
     component.outbox.put([entry(b"<message>2</message>")])
-    assert without_pings(heard.get(timeout=5)) == again
+    assert without_pings(heard.get(timeout=30)) == again
 
 
 def test_stop_waits_for_confirmation(start: Start, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_stop_waits_for_confirmation_a_bounded_time(start: Start) -> None:
     component.outbox.put([entry(b"<message/>")])
     started = time.monotonic()
     component.stop()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4, "stop() gives up after 5 s"
     assert len(component.outbox) == 1
 
 
@@ -104,4 +104,4 @@ def test_outbox_outlives_the_process(start: Start, tmp_path: Path) -> None:
 
     component, _, _ = start(script, Journal(tmp_path / "a.journal"))
     component.outbox.put([entry(b"<message>3</message>")])
-    assert without_pings(heard.get(timeout=5)) == "<message>1</message><message>2</message><message>3</message>"
+    assert without_pings(heard.get(timeout=30)) == "<message>1</message><message>2</message><message>3</message>"

@@ -109,7 +109,7 @@ def test_a_failed_write_fails_every_append_of_the_group(path: Path, monkeypatch:
 
     def full(_: object) -> None:
         entered.set()
-        assert go.wait(5)
+        assert go.wait(30)
         raise OSError(28, "No space left on device")
 
     fdatasync = os.fdatasync
@@ -125,10 +125,10 @@ def test_a_failed_write_fails_every_append_of_the_group(path: Path, monkeypatch:
     threads = [threading.Thread(target=append, args=(str(n),)) for n in range(6)]
     monkeypatch.setattr(os, "fdatasync", full)
     threads[0].start()
-    assert entered.wait(5)
+    assert entered.wait(30)
     for thread in threads[1:]:
         thread.start()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while len(journal) < 6 and time.monotonic() < deadline:  # until they have written their lines, and wait
         time.sleep(0.001)
     go.set()

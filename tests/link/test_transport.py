@@ -31,11 +31,11 @@ def test_full_inbound_queue_stops_reading_but_not_writing(start: Start) -> None:
     time.sleep(0.1)
     component.outbox.put([entry(b"<go/>")])
     component.outbox.put([entry(b"<last/>")])
-    assert heard.get(timeout=5) == "<last/>"
+    assert heard.get(timeout=30) == "<last/>"
     with pytest.raises(queue.Empty):
         recorder.stanzas.get(timeout=0.3)
     recorder.full = False
-    assert recorder.stanzas.get(timeout=5).tag == "message"
+    assert recorder.stanzas.get(timeout=30).tag == "message"
 
 
 def test_outbox_order_with_a_slow_reader(start: Start) -> None:
@@ -87,7 +87,7 @@ def test_outbox_is_not_taken_for_an_ended_stream(start: Start) -> None:
     def script(connection: Connection) -> None:
         connection.accept()
         if connection.number == 1:
-            over.wait(5)
+            over.wait(30)
             return
         heard.put(connection.read_until("</message>"))
         connection.read_until("never", 30)
@@ -101,16 +101,16 @@ def test_outbox_is_not_taken_for_an_ended_stream(start: Start) -> None:
     until(lambda: component.online and outbox._flush is not None)
     outbox.before_taking = end
     outbox.put([entry(b"<message>kept</message>")])
-    assert heard.get(timeout=5) == "<message>kept</message>"
+    assert heard.get(timeout=30) == "<message>kept</message>"
 
 
-def test_stanza_put_during_a_write_is_written_at_once(start: Start) -> None:
-    heard: queue.SimpleQueue[float] = queue.SimpleQueue()
+def test_stanza_put_during_a_write_is_written_at_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xmpp_rest.link.component.PATIENCE", 600.0)  # after which the owner would look by itself
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def script(connection: Connection) -> None:
         connection.accept()
-        connection.read_until("</message>")
-        heard.put(time.monotonic())
+        heard.put(without_pings(connection.read_until("</message>")))
         connection.read_until("never", 30)
 
     def look_again() -> None:  # as it does once before it waits
@@ -119,18 +119,17 @@ def test_stanza_put_during_a_write_is_written_at_once(start: Start) -> None:
     def put() -> None:
         thread = threading.Thread(target=outbox.put, args=([entry(b"<message></message>")],))
         thread.start()
-        thread.join(5)
+        thread.join(30)
 
     outbox = Delayed()
     component, _, _ = start(script, outbox=outbox)
     until(lambda: component.online and outbox._flush is not None)
     time.sleep(0.1)
-    began = time.monotonic()
     outbox.after_taking_nothing = look_again
     transport = component._transport
     assert transport is not None
     transport.wake()
-    assert heard.get(timeout=5) - began < 0.5
+    assert heard.get(timeout=30) == "<message></message>"
 
 
 def test_outbox_is_bounded(start: Start) -> None:
@@ -152,8 +151,8 @@ def test_stop_closes_the_stream(start: Start) -> None:
     until(lambda: component.online)
     started = time.monotonic()
     component.stop()
-    assert heard.get(timeout=5).endswith("</stream:stream>")
-    assert time.monotonic() - started < 2
+    assert heard.get(timeout=30).endswith("</stream:stream>")
+    assert time.monotonic() - started < 4, "stop() gives up after 5 s"
     assert component.state.state == "stopped"
 
 
@@ -177,9 +176,9 @@ def test_nothing_is_written_after_the_closing_tag(start: Start, monkeypatch: pyt
         send(text)
         thread = threading.Thread(target=component.outbox.put, args=([entry(b"<message/>")],))
         thread.start()
-        thread.join(5)
+        thread.join(30)
 
     monkeypatch.setattr(transport, "send", send_and_put)
     component.stop()
-    assert heard.get(timeout=5) == "</stream:stream>"
+    assert heard.get(timeout=30) == "</stream:stream>"
     assert len(component.outbox) == 1

@@ -47,7 +47,7 @@ class Beside(Prosody):
         done.unlink(missing_ok=True)
         order.with_suffix(".new").write_text(code)
         order.with_suffix(".new").rename(order)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while not done.exists():
             assert time.monotonic() < deadline, self.tail()
             time.sleep(0.02)

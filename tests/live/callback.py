@@ -64,7 +64,7 @@ class Callback:
         """Stop answering; requests under way are abandoned."""
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(30)
 
     def url(self, path: str = "/") -> str:
         """The URL of a path here."""

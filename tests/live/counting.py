@@ -101,10 +101,10 @@ def insisting(gateway: Gateway, to: str, count: int) -> threading.Thread:
 def insist(gateway: Gateway, xml: str) -> None:
     """As a client would that takes no 503 for an answer. Raises TimeoutError."""
     fields = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/xmpp+xml", "Connection": "close"}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
-            answer = urllib3.request("POST", f"http://127.0.0.1:{gateway.port}/rest", body=xml, headers=fields, retries=False, timeout=10)
+            answer = urllib3.request("POST", f"http://127.0.0.1:{gateway.port}/rest", body=xml, headers=fields, retries=False, timeout=30)
         except urllib3.exceptions.HTTPError:  # the process that had the request is no more
             continue
         if answer.status == 202:

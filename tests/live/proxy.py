@@ -40,7 +40,7 @@ class Proxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
-        self._thread.join(10)
+        self._thread.join(30)
 
     def cut(self) -> None:
         """Break every open connection."""
@@ -64,7 +64,7 @@ class Proxy:
             if not self.up:
                 return
             try:
-                server = socket.create_connection((LOOPBACK, self.target), 5)
+                server = socket.create_connection((LOOPBACK, self.target), 30)
             except OSError:
                 return
             with server:

@@ -16,6 +16,7 @@ from .xmppserver import GATEWAY, XMPPServer
 SECONDS = 20.0
 RATE = 6  # stanzas of the attacker a second
 PACE = 0.1  # seconds between two messages each way
+LONGEST_TAG = 65_536  # bytes; more than any of the attacker's
 ROMEO = f"romeo@{GATEWAY}"
 
 BEYOND = {  # the gateway's bounds, but not the servers'
@@ -94,6 +95,8 @@ def test_an_attacker_disturbs_nobody(gateway: Gateway, juliet: User, tybalt: Use
     assert [m["body"] for m in history if m["from"] == juliet.bare] == said
     assert all(s["state"] == "online" and s["accepted"] == 1 for s in gateway.streams().values())
 
+    # Expat from 2.6 on (Prosody 13) looks at a long tag again only once twice as much has come: white space between stanzas does.
+    tybalt.send(" " * LONGEST_TAG)
     answer = tybalt.iq(GATEWAY, "<ping xmlns='urn:xmpp:ping'/>", timeout=20)  # after all that the attacker sent
     assert answer.get("type") == "result"
     told = tybalt.drain()

@@ -36,7 +36,7 @@ class Alice:
 
     def until(self, path: str, wanted: Callable[[Any], bool]) -> Any:
         """What GET answers, once it is as `wanted`. Raises TimeoutError."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not wanted(found := self("GET", path, 200)):
             if time.monotonic() > deadline:
                 raise TimeoutError(found)
@@ -53,7 +53,7 @@ class Alice:
         """Open a stream of events; they wait for `event()`."""
         headers = urllib3.util.make_headers(basic_auth=f"{ALICE}:{PASSWORD}")
         url = f"http://127.0.0.1:{self._gateway.port}/api/sse"
-        self._stream = urllib3.PoolManager().request("GET", url, headers=headers, preload_content=False, timeout=10)
+        self._stream = urllib3.PoolManager().request("GET", url, headers=headers, preload_content=False, timeout=30)
         assert (self._stream.status, self._stream.headers["Content-Type"]) == (200, "text/event-stream")
         assert self._stream.readline().startswith(b":")
 
@@ -92,7 +92,7 @@ def asked(user: User) -> ET.Element:
 
 def until_subscription(user: User, state: str) -> None:
     """Wait until alice stands in the user's roster like this, "" for not at all."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         roster = user.iq(user.bare, "<query xmlns='jabber:iq:roster'/>")
         found = {i.get("jid"): i.get("subscription") for i in roster.iter("{jabber:iq:roster}item")}.get(ALICE, "")

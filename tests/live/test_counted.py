@@ -69,11 +69,12 @@ def test_the_owner_is_killed_in_the_middle(start_gateway: Start, server: XMPPSer
     recipients = [f"r{n}@{RECEIVER}" for n in range(3)]
     sending = [insisting(gateway, to, EACH) for to in recipients]
     receiver.wait_for(EACH)
-    owner, killed = owner_of(gateway), time.monotonic()
+    owner, deadline = owner_of(gateway), time.monotonic() + 30
     os.kill(owner, signal.SIGKILL)
     while owner_of(gateway) == owner:
         time.sleep(0.01)
-        assert time.monotonic() - killed < 4, "a second on a quiet machine; AFTER_FAILURE would be 5 s"
+        assert time.monotonic() < deadline
+    assert "could not take its place" not in gateway.log(), "it would have tried again after 5 s"
     for thread in sending:
         thread.join(60)
         assert not thread.is_alive()

@@ -82,7 +82,7 @@ def test_nginx_hands_requests_on(alone: Gateway, nginx: Nginx) -> None:
 
 
 def test_nginx_lets_events_through_at_once(alone: Gateway, nginx: Nginx) -> None:
-    connection = http.client.HTTPConnection(LOOPBACK, nginx.port, timeout=10)
+    connection = http.client.HTTPConnection(LOOPBACK, nginx.port, timeout=30)
     connection.request("GET", "/rest/stream", headers=make_headers(basic_auth=f"admin:{PASSWORD}"))
     response = connection.getresponse()
     assert response.status == 200
@@ -157,7 +157,7 @@ def test_other_wsgi_servers(tmp_path: Path, command: list[str]) -> None:
     server = Plain(tmp_path / "plain", command)
     server.start()
     try:
-        http_ = urllib3.PoolManager(retries=False, timeout=20)
+        http_ = urllib3.PoolManager(retries=False, timeout=30)
         admin = make_headers(basic_auth=f"admin@localhost:{PASSWORD}")
         url = f"http://{LOOPBACK}:{server.port}"
         for n in range(6):

@@ -75,7 +75,7 @@ def test_json_reaches_a_user(gateway: Gateway, juliet: User) -> None:
 def test_a_message_to_an_account_is_kept(gateway: Gateway, juliet: User) -> None:
     juliet.send_message(ROMEO, "Ay me! ♥")
     driver = open_driver("sqlite:gateway.sqlite", gateway.folder / "data")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not (kept := [i for i in driver.archive_find("romeo", GATEWAY, "archive") if "Ay me! ♥" in i.stanza]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -161,7 +161,7 @@ def test_an_iq_without_answer_times_out(gateway: Gateway, juliet: User) -> None:
     )
     assert answer.status == 500
     assert answer.json()["error"]["condition"] == "remote-server-timeout"
-    assert 0.4 < time.monotonic() - started < 3
+    assert 0.4 < time.monotonic() - started < 15, "20 s is the setting"
 
 
 @pytest.mark.parametrize(

@@ -50,14 +50,14 @@ def said(gateway: Gateway, peer: str) -> list[str]:
 @pytest.mark.parametrize(("written", "meant"), BODIES.values(), ids=list(BODIES))
 def test_a_body_at_the_limit_of_the_server(gateway: Gateway, juliet: User, written: str, meant: str) -> None:
     juliet.send(f"<message to='{ROMEO}' type='chat'><body>{written}</body></message>")
-    assert juliet.iq(ROMEO, "<ping xmlns='urn:xmpp:ping'/>", timeout=20).get("type") == "result"
+    assert juliet.iq(ROMEO, "<ping xmlns='urn:xmpp:ping'/>", timeout=30).get("type") == "result"
     assert said(gateway, juliet.bare)[-1] == meant
 
 
 @pytest.mark.parametrize("inner", INNER.values(), ids=list(INNER))
 def test_what_clients_and_services_send(gateway: Gateway, juliet: User, inner: str) -> None:
     juliet.send(f"<message to='{ROMEO}' type='chat' id='big'><body>{escape(inner[:30])}</body>{inner}</message>")
-    assert juliet.iq(ROMEO, "<ping xmlns='urn:xmpp:ping'/>", timeout=20).get("type") == "result"
+    assert juliet.iq(ROMEO, "<ping xmlns='urn:xmpp:ping'/>", timeout=30).get("type") == "result"
     assert said(gateway, juliet.bare)[-1] == inner[:30]
     assert [s for s in juliet.drain() if s.get("type") == "error"] == []
     assert_one_stream(gateway)
@@ -75,8 +75,8 @@ def test_a_room_of_the_server_passes_it_on(gateway: Gateway, juliet: User) -> No
     gateway.send(f"<presence from='{ROMEO}/x' to='{ROOM}/Romeo'>{MUC}</presence>")
     juliet.wait(about("Romeo"))
     juliet.send(f"<message to='{ROOM}' type='groupchat'><body>{BODIES['apostrophes'][0]}</body></message>")
-    juliet.wait_message(BODIES["apostrophes"][1], timeout=20)
-    juliet.iq(ROMEO, "<ping xmlns='urn:xmpp:ping'/>", timeout=20)
+    juliet.wait_message(BODIES["apostrophes"][1], timeout=30)
+    juliet.iq(ROMEO, "<ping xmlns='urn:xmpp:ping'/>", timeout=30)
     gateway.send(f"<message from='{ROMEO}/x' to='{ROOM}' type='groupchat'><body>heard</body></message>")
     juliet.wait_message("heard")
     assert_one_stream(gateway)

@@ -26,7 +26,7 @@ def attached(start_gateway: Start, relay: Proxy) -> Gateway:
     return gateway
 
 
-def first_arrivals(user: User, count: int, timeout: float = 20.0) -> list[str]:
+def first_arrivals(user: User, count: int, timeout: float = 30.0) -> list[str]:
     """The bodies of the messages that arrive until there are `count` different ones; of repeated ones, the first."""
     bodies: dict[str, None] = {}
     deadline = time.monotonic() + timeout

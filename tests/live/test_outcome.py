@@ -15,7 +15,7 @@ def chat(to: str, body: str, extra: str = "") -> str:
     return f"<message to='{to}' type='chat' id='{body}'><body>{body}</body>{extra}</message>"
 
 
-def outcome(gateway: Gateway, id_: str, state: str, timeout: float = 20.0) -> dict[str, Any]:
+def outcome(gateway: Gateway, id_: str, state: str, timeout: float = 30.0) -> dict[str, Any]:
     """What GET /rest/outcome says, once it says `state`."""
     deadline = time.monotonic() + timeout
     while True:

@@ -104,7 +104,7 @@ def several(
 def anyone(gateway: Three, n: int, xml: str) -> urllib3.BaseHTTPResponse:
     """POST over a connection of its own, which whichever process accepts it serves."""
     url = f"http://{LOOPBACK}:{gateway.ports[n % len(gateway.ports)]}/rest"
-    return urllib3.request("POST", url, body=xml, headers={**ALONE, "Content-Type": "application/xmpp+xml"}, retries=False, timeout=15)
+    return urllib3.request("POST", url, body=xml, headers={**ALONE, "Content-Type": "application/xmpp+xml"}, retries=False, timeout=30)
 
 
 def test_messages_and_iqs_from_any_process(several: Three, juliet: User) -> None:
@@ -146,7 +146,7 @@ class Listener:
 
     def __init__(self, port: int) -> None:
         fields = make_headers(basic_auth=f"romeo@{GATEWAY}:{PASSWORD}")
-        self.response = urllib3.request("GET", f"http://{LOOPBACK}:{port}/api/sse", headers=fields, preload_content=False, timeout=15)
+        self.response = urllib3.request("GET", f"http://{LOOPBACK}:{port}/api/sse", headers=fields, preload_content=False, timeout=30)
         assert self.response.status == 200
         self.text = b""
 
@@ -154,7 +154,7 @@ class Listener:
         """Of the events that come until there are so many, and of what follows within a moment."""
         reading = threading.Thread(target=self._read, args=(count,), daemon=True)
         reading.start()
-        reading.join(15)
+        reading.join(30)
         self.response.close()
         return [part.split(b'"')[0].decode() for part in self.text.split(b'"body":"')[1:]]
 
@@ -165,11 +165,12 @@ class Listener:
 
 def test_the_next_process_takes_over(several: Three, juliet: User) -> None:
     """Last: one process is killed, and those of waitress do not come back."""
-    owner, killed = owner_of(several), time.monotonic()
+    owner, deadline = owner_of(several), time.monotonic() + 30
     os.kill(owner, signal.SIGKILL)
     while owner_of(several) == owner:
         time.sleep(0.01)
-        assert time.monotonic() - killed < 4, "a second on a quiet machine; AFTER_FAILURE would be 5 s"
+        assert time.monotonic() < deadline
+    assert "could not take its place" not in several.log(), "it would have tried again after 5 s"
     alive = several if several.running else getattr(several, "other", several)
     insist(alive, f"<message to='{juliet.jid}' type='chat' id='after'><body>after</body></message>")
     juliet.wait_message("after")

@@ -36,7 +36,7 @@ class EventLoop:
         """Start the thread."""
         self._thread.start()
 
-    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = 15.0) -> T:
+    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = 30.0) -> T:
         """Run a coroutine in the thread and wait for its result, for at most `timeout` seconds."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
@@ -44,7 +44,7 @@ class EventLoop:
         """Cancel what is left and end the thread."""
         self.call(self._drain())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
+        self._thread.join(30)
         self.loop.close()
 
     async def _drain(self) -> None:

@@ -109,7 +109,7 @@ def test_what_is_no_message_ends_that_connection_alone(pair: Pair, tmp_path: Pat
         with socket.socket(socket.AF_UNIX) as stranger:
             stranger.connect(str(tmp_path / "hub.sock"))
             stranger.sendall(sent)
-            stranger.settimeout(5)
+            stranger.settimeout(30)
             assert stranger.recv(100)  # the welcome, at least
     assert pair.follower.add(1, 1) == 2
 
@@ -140,8 +140,8 @@ def test_the_leader_hears_that_nobody_waits(pair: Pair, gone: bool) -> None:
         waiting.start()
         until(lambda: bool(pair.leader.group._followers._under_way))
         pair.follower.group.stop()
-        waiting.join(5)
-    assert pair.leader.ended.wait(5)
+        waiting.join(30)
+    assert pair.leader.ended.wait(30)
     assert not pair.leader.group._followers._under_way
 
 
@@ -149,4 +149,4 @@ def test_a_process_that_has_not_begun_waits_for_no_leader(pair: Pair) -> None:
     started = time.monotonic()
     with pytest.raises(GatewayError, match="link-down"):
         pair.leader.add(1, 1)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5, "ROLE_TIMEOUT would be 10 s"

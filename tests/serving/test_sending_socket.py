@@ -75,7 +75,7 @@ def test_socket_waits_a_moment_for_the_next_request(pair: Pair) -> None:
     ours, client = pair
     started = time.monotonic()
     assert ours.next_request(100) is None
-    assert 0.03 < time.monotonic() - started < 2
+    assert 0.03 < time.monotonic() - started < 20
     client.sendall(b"GET")
     assert ours.next_request(100) == b"GET"
     client.close()

@@ -12,7 +12,7 @@ import pytest
 from tests.serving.worker_server import THREADS, Server, answer
 
 
-def closed(sock: socket.socket, seconds: float = 4) -> bool:
+def closed(sock: socket.socket, seconds: float = 30) -> bool:
     """Whether the server ends the connection, with or without an answer."""
     sock.settimeout(seconds)
     try:
@@ -40,7 +40,7 @@ def test_slow_clients_hold_no_thread(server: Server, sent: bytes) -> None:
     time.sleep(0.1)
     started = time.monotonic()
     assert server.get() == "0"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20, "a second; without a deadline it would last until the slow ones leave"
     assert all(closed(sock) for sock in slow)
     for sock in slow:
         sock.close()
@@ -51,10 +51,10 @@ def test_slow_request_body_is_cut_off(server: Server) -> None:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
         started = time.monotonic()
         with contextlib.suppress(OSError):
-            while time.monotonic() - started < 5:
+            while time.monotonic() - started < 40:
                 sock.sendall(b"x")
                 time.sleep(0.05)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 20
 
 
 def test_unread_answer_holds_no_thread(server: Server) -> None:
@@ -80,7 +80,7 @@ def test_lingering_clients_do_not_stop_the_accept_loop(server: Server) -> None:
         sock.recv(1)
     started = time.monotonic()
     assert server.get() == "0"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20, "two seconds for each that lingers would be 40"
     assert all(closed(sock) for sock in lingering)
     for sock in lingering:
         sock.close()
@@ -118,16 +118,19 @@ def test_keep_alive_and_pipelining(server: Server) -> None:
         answer(sock, b"\r\n\r\n3")
 
 
-def test_idle_keep_alive_holds_no_thread(server: Server) -> None:
+def test_idle_keep_alive_holds_no_thread(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--keep-alive", "60")
     held = [server.connect() for _ in range(THREADS * 2)]
     for sock in held:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         answer(sock, b"\r\n\r\n0")
     started = time.monotonic()
     assert server.get() == "0"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 20
     for sock in held:
         sock.close()
+    server.stop()
+    server.log.close()
 
 
 def test_graceful_shutdown_ends_streams(tmp_path: Path) -> None:
@@ -137,7 +140,7 @@ def test_graceful_shutdown_ends_streams(tmp_path: Path) -> None:
         begun = b""
         while b"tick" not in begun:
             begun += sock.recv(65536)
-        assert server.stop() < 5
+        assert server.stop() < 8, "the graceful timeout is 10 s"
         rest = b""
         while data := sock.recv(65536):
             rest += data
@@ -197,7 +200,7 @@ def test_worker_without_descriptors_waits_and_goes_on(tmp_path: Path) -> None:
             crowd += [server.connect() for _ in range(100)]
             for sock in crowd:
                 sock.sendall(SLOW["half a head"])
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 30
             while "RLIMIT_NOFILE" not in server.output() and time.monotonic() < deadline:
                 time.sleep(0.05)
             while crowd:

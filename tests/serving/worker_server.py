@@ -86,7 +86,7 @@ class Server:
         if files is not None:
             command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd=root)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 assert self.get() == "0"
@@ -99,7 +99,7 @@ class Server:
         return self.log.read()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), 10)
+        return socket.create_connection(("127.0.0.1", self.port), 30)
 
     def get(self, path: str = "/") -> str:
         with self.connect() as sock:
@@ -113,7 +113,7 @@ class Server:
         """Seconds that a graceful stop took."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(30)
         return time.monotonic() - started
 
 

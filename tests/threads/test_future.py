@@ -39,7 +39,7 @@ def test_one_shot_takes_one_value_of_many() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
         assert counted == [shot.value]
 
 

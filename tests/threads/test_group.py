@@ -33,7 +33,7 @@ class Work:
         self.calls.append(items)
         self.entered.set()
         try:
-            assert self.gate.wait(10)
+            assert self.gate.wait(30)
             if self.fail is not None and 13 in items:
                 raise self.fail
         finally:
@@ -53,12 +53,12 @@ class Work:
         threads = [threading.Thread(target=run, args=(group,)) for group in groups]
         for n, thread in enumerate(threads):
             thread.start()
-            assert self.entered.wait(10)
+            assert self.entered.wait(30)
             while len(self.group._waiting) < n:
                 time.sleep(0.001)
         self.gate.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
         assert not self.group._led
         return came
 
@@ -111,14 +111,14 @@ def test_a_caller_that_is_interrupted_leaves_the_others_a_leader(monkeypatch: py
     threads = [threading.Thread(target=run, args=(item,), name=str(item), daemon=True) for item in (1, 13, 2)]
     for thread, waiting in zip(threads, (0, 1, 2) if chosen else (0, 0, 1), strict=True):
         thread.start()
-        assert work.entered.wait(10)
+        assert work.entered.wait(30)
         if thread.name == "13" and not chosen:
-            thread.join(10)
+            thread.join(30)
         while len(work.group._waiting) < waiting:
             time.sleep(0.001)
     work.gate.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert (came[1], came[2]) == ([2], [4])
     assert isinstance(came[13], KeyboardInterrupt)
     assert work.calls == [[1], [2]]
@@ -192,14 +192,14 @@ def test_a_callback_is_called_on_a_thread_of_the_executor() -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
     work.gate.set()
     left(work, aside, [1, 2], came)
-    assert came.get(timeout=10) == [2, 4]
+    assert came.get(timeout=30) == [2, 4]
     assert len(aside.threads) == 1
 
 
 def test_a_waiting_thread_leads_for_callbacks() -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
     threading.Thread(target=lambda: came.put(("own", work.group.run([1])))).start()
-    assert work.entered.wait(10)
+    assert work.entered.wait(30)
     left(work, aside, [2], came)
     left(work, aside, [3], came)
     second = threading.Thread(target=lambda: came.put(("own", work.group.run([4]))))
@@ -207,7 +207,7 @@ def test_a_waiting_thread_leads_for_callbacks() -> None:
     while len(work.group._waiting) < 3:
         time.sleep(0.001)
     work.gate.set()
-    results = [came.get(timeout=10) for _ in range(4)]
+    results = [came.get(timeout=30) for _ in range(4)]
     assert work.calls == [[1], [2, 3, 4]]
     assert sorted(map(repr, results)) == sorted(map(repr, [("own", [2]), ("own", [8]), [4], [6]]))
     assert aside.threads == [], "the thread that waited was there"
@@ -217,10 +217,10 @@ def test_a_waiting_thread_leads_for_callbacks() -> None:
 def test_the_executor_leads_when_no_thread_waits_any_longer() -> None:
     work, aside, came = Work(), Aside(), queue.SimpleQueue[object]()
     threading.Thread(target=lambda: came.put(work.group.run([1]))).start()
-    assert work.entered.wait(10)
+    assert work.entered.wait(30)
     left(work, aside, [2], came)
     work.gate.set()
-    assert [came.get(timeout=10), came.get(timeout=10)] in ([[2], [4]], [[4], [2]])
+    assert [came.get(timeout=30), came.get(timeout=30)] in ([[2], [4]], [[4], [2]])
     assert len(aside.threads) == 1
 
 
@@ -228,7 +228,7 @@ def test_a_thread_after_more_than_one_group_leads_until_its_own_is_done() -> Non
     work, aside, came = Work(most=2), Aside(), queue.SimpleQueue[object]()
     first = threading.Thread(target=lambda: came.put(work.group.run([1])))
     first.start()
-    assert work.entered.wait(10)
+    assert work.entered.wait(30)
     for group in ([2, 3], [4, 5]):
         left(work, aside, group, came)
     second = threading.Thread(target=lambda: came.put(work.group.run([6])))
@@ -237,7 +237,7 @@ def test_a_thread_after_more_than_one_group_leads_until_its_own_is_done() -> Non
         time.sleep(0.001)
     left(work, aside, [7], came)
     work.gate.set()
-    assert sorted(repr(came.get(timeout=10)) for _ in range(5)) == ["[12]", "[14]", "[2]", "[4, 6]", "[8, 10]"]
+    assert sorted(repr(came.get(timeout=30)) for _ in range(5)) == ["[12]", "[14]", "[2]", "[4, 6]", "[8, 10]"]
     assert work.calls == [[1], [2, 3], [4, 5], [6, 7]]
     assert aside.threads == []
 
@@ -247,16 +247,16 @@ def test_a_callback_gets_the_exception_and_may_fail_itself(caplog: pytest.LogCap
     work.gate.set()
     work.fail = ValueError("no luck")
     left(work, aside, [13], came)
-    assert came.get(timeout=10) is work.fail
+    assert came.get(timeout=30) is work.fail
 
     def clumsy(results: object) -> None:
         came.put(results)
         raise RuntimeError("dropped")
 
     work.group.submit([1], clumsy, aside)
-    assert came.get(timeout=10) == [2]
+    assert came.get(timeout=30) == [2]
     for thread in aside.threads:
-        thread.join(10)
+        thread.join(30)
     assert "dropped" in caplog.text
     assert work.group.run([2]) == [4]
 

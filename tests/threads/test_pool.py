@@ -14,10 +14,10 @@ def test_what_no_thread_has_begun_when_the_process_stops_is_done_all_the_same() 
 
     def work() -> None:
         begun.set()
-        gate.wait(10)
+        gate.wait(30)
 
     pool.submit(work)
-    assert begun.wait(10)
+    assert begun.wait(30)
     pool.submit(done.set)
     pool.stop()
     assert done.is_set()

@@ -75,7 +75,7 @@ def asking() -> Iterator[Asking]:
                 body, fields, target = json.dumps({"body": "?", "to": NOBODY}), "Prefer: wait=60", "POST /rest"
             fields += f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}" if body else ""
             head = f"{target} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(user)['Authorization']}\r\n{fields}\r\n\r\n"
-            connection = connections.enter_context(socket.create_connection((LOOPBACK, gateway.port), timeout=20))
+            connection = connections.enter_context(socket.create_connection((LOOPBACK, gateway.port), timeout=30))
             connection.sendall((head + body).encode())
             return connection
 
@@ -95,7 +95,7 @@ def has_answer(connection: socket.socket) -> bool:
     except BlockingIOError:
         return False
     finally:
-        connection.settimeout(20)
+        connection.settimeout(30)
 
 
 def waiting(connections: list[socket.socket], most: int) -> tuple[list[socket.socket], list[HTTPResponse]]:
@@ -104,7 +104,7 @@ def waiting(connections: list[socket.socket], most: int) -> tuple[list[socket.so
     def still() -> list[socket.socket]:
         return [connection for connection in connections if not has_answer(connection)]
 
-    until(lambda: len(still()) <= most, 10)
+    until(lambda: len(still()) <= most)
     left = still()
     return left, [answered(connection) for connection in connections if connection not in left]
 
@@ -115,7 +115,7 @@ def quickly(gateway: Gateway) -> None:
         started = time.monotonic()
         assert gateway.http.request("GET", "/health").status == 200
         gateway.send(f"<message to='{NOBODY}' type='chat'><body>hi</body></message>", "romeo")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20, "what waits does so for 60 s"
 
 
 @pytest.mark.parametrize("what", ["get", "post"])
@@ -213,7 +213,7 @@ def test_calls_leave_a_thread_and_give_theirs_back() -> None:
         try:
             with waits.calling():
                 entered.release()
-                leave.wait(10)
+                leave.wait(30)
                 done.append(True)
         except GatewayError as e:
             done.append(e.name != "waits-full")
@@ -221,13 +221,13 @@ def test_calls_leave_a_thread_and_give_theirs_back() -> None:
     threads = [threading.Thread(target=call) for _ in range(5)]
     for thread in threads:
         thread.start()
-    assert all(entered.acquire(timeout=5) for _ in range(3))
+    assert all(entered.acquire(timeout=30) for _ in range(3))
     for thread in threads:
         thread.join(1.5)
     assert done == [False, False]
     leave.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
     assert done.count(True) == 3
     with waits.calling():
         pass
@@ -237,4 +237,4 @@ def test_a_wait_checks_whether_its_client_is_connected() -> None:
     looks = iter([False, True])
     started = time.monotonic()
     assert OneShot[str]().wait(30, lambda: next(looks)) is None
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15

@@ -19,6 +19,7 @@ from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
+from xmpp_rest.threads.afterwards import Afterwards
 from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait
 
@@ -72,6 +73,7 @@ class Router:
         """
         self.domains = domains
         self.occupancy = Occupancy()
+        self.afterwards = Afterwards()  # what may answer a stanza waits until its sender's archive has it
         self._rooms = rooms
         self._pending = pending
         self._incidents = incidents or Incidents()

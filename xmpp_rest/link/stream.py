@@ -55,6 +55,8 @@ class StanzaStream:
         """Between stanzas: one that remembers nothing."""
         parser = expat.ParserCreate("utf-8", "}")
         parser.buffer_text = True
+        if hasattr(parser, "SetReparseDeferralEnabled"):  # expat 2.6: a tag that came in three reads would wait for more
+            parser.SetReparseDeferralEnabled(False)
         parser.Parse(_HEADER)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end

@@ -43,6 +43,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self._writing: list[Entry] = []  # whole stanzas, the first of them perhaps partly written
         self._written = 0  # bytes of self._writing[0] that are gone
         self._received = b""  # login phase: what follows the tag that xmpppy was given
+        self._tag = b""  # login phase: the beginning of a tag that has not come whole
         self._login_until: float | None = None
         self._waker, self._woken = socket.socketpair()
         self._woken_up = False
@@ -209,10 +210,12 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
             self.last_heard = time.monotonic()
         self._received = b""
         if self._login_until is not None:
-            # One tag for each Process(): a stanza after <handshake/> must reach our parser, not xmpppy's.
-            end = data.find(b">") + 1
-            if end:
-                data, self._received = data[:end], data[end:]
+            # One whole tag for each Process(): a stanza after <handshake/> must reach our parser, not xmpppy's,
+            # whose expat, from 2.6 on, would wait for more after a tag that comes in three reads.
+            data = self._tag + data
+            end = data.find(b">") + 1 or (0 if b"<" in data else len(data))  # what is no XML is refused at once
+            data, rest = data[:end], data[end:]
+            self._tag, self._received = (b"", rest) if end else (rest, b"")
         return data
 
     def close(self) -> None:

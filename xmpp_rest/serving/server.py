@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from gunicorn.app.base import BaseApplication
 from xmpp_rest.config import descriptors
 from xmpp_rest.config.table import Settings
 from xmpp_rest.serving import affinity
+from xmpp_rest.serving.arbiter import SafeArbiter, accept_ending
 
 GRACEFUL = 20  # seconds for requests that are under way when the server is told to stop
 
@@ -74,12 +76,19 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         return self._load()
 
+    def run(self) -> None:
+        try:
+            SafeArbiter(self).run()
+        except RuntimeError as e:
+            sys.exit(f"Error: {e}")
+
     def _before_fork(self, arbiter: Any, worker: Any) -> None:
         _freeze()
         if self._settings.server.pin_workers:
             affinity.pre_fork(arbiter, worker)
 
     def _started(self, worker: Any) -> None:
+        accept_ending()  # for a class of workers that is not ours
         if not worker.alive:  # told to stop while it was loading: it would take the lead and the link, only to give them back
             return
         self._on_start(worker.app.callable, partial(os.kill, worker.ppid, signal.SIGTERM))

@@ -22,6 +22,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from werkzeug.exceptions import ClientDisconnected
 
+from xmpp_rest.serving.arbiter import accept_ending
 from xmpp_rest.serving.body import TimedBody, is_here
 from xmpp_rest.serving.parser import Parser
 from xmpp_rest.serving.reaper import Reaper
@@ -131,6 +132,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.reaper = Reaper()
         self.reaper.start()
         super().init_process()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        accept_ending()
 
     def run(self) -> None:
         # gunicorn reads some twenty-five settings during each request, each through __getattr__: 33 µs, a tenth of a JSON echo

@@ -31,7 +31,7 @@ class Served:
 
     def request(self, method: str, path: str, as_: str, body: Any = None) -> tuple[int, Any]:
         """Status and JSON body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection):
             headers = basic(as_) | {"Content-Type": "application/json"}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -51,7 +51,7 @@ class Listener:
 
     def __init__(self, server: Served, as_: str, path: str = "/api/sse", *, buffer: int = 0, **headers: str) -> None:
         self.socket = socket.socket()
-        self.socket.settimeout(20)
+        self.socket.settimeout(30)
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.connect(("127.0.0.1", server.port))
@@ -98,14 +98,14 @@ def serve(folder: Path, **settings: str) -> Iterator[Served]:
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def _await(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

@@ -36,10 +36,13 @@ def test_an_event_comes_at_once(server: Served) -> None:
     listener = Listener(server, JULIET)
     assert (listener.status, listener.response.getheader("Content-Type")) == (200, "text/event-stream")
     events = listener.events()
-    began = time.monotonic()
-    identifier = server.send(JULIET, "hi", NURSE)
-    assert next(events).data["id"] == identifier
-    assert time.monotonic() - began < 1
+    took = []
+    for _ in range(6):
+        began = time.monotonic()
+        identifier = server.send(JULIET, "hi", NURSE)
+        assert next(events).data["id"] == identifier
+        took.append(time.monotonic() - began)
+    assert min(took[1:]) < 0.5, "from the second one on, each would wait a second for the next heartbeat"
     listener.close()
 
 
@@ -123,6 +126,6 @@ def test_streams_end_in_words_when_the_gateway_does(tmp_path: Path) -> None:
         ok, *words = listener.blocks()
         assert ok == b": ok\n\n"
         assert words in ([b": the gateway stops\n\n"], [f": {LEADER_CHANGED}\n\n".encode()])  # whatever a process hears of first
-        server.process.wait(15)
+        server.process.wait(30)
         assert time.monotonic() - began < 10
         listener.close()

@@ -42,7 +42,7 @@ class Served:
         return [jid.partition("@")[0] for jid in found]
 
 
-def until(what: Callable[[], bool], seconds: float = 15) -> None:
+def until(what: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it never came to that"

@@ -34,7 +34,7 @@ class Reader:
     """A client of server-sent events."""
 
     def __init__(self, server: BaseWSGIServer, query: str = "", headers: dict[str, str] | None = None, **more: str) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         self.connection.request("GET", f"/rest/stream{query}", headers=(headers or basic("nurse")) | {k.replace("_", "-"): v for k, v in more.items()})
         self.response = self.connection.getresponse()
 

@@ -60,5 +60,5 @@ def running(app: Flask) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/api"
     finally:
         server.shutdown()
-        thread.join(5)
+        thread.join(30)
         server.server_close()

@@ -232,7 +232,7 @@ class Raw:
     def close(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self.thread.join(5)
+        self.thread.join(30)
 
 
 @pytest.fixture

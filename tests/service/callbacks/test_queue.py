@@ -17,6 +17,7 @@ from tests.webservice import Answer, Service
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.service.messages.mailbox import Mailbox
 
 JULIET = f"juliet@{DOMAIN}"
 XML = "application/xmpp+xml"
@@ -43,6 +44,29 @@ def test_a_bot_written_for_mod_rest(make_bot: MakeBot, probe: bool) -> None:
         refused = app.post(kind="iq", type="get", lastactivity={}).json
         assert refused is not None
         assert refused["error"]["condition"] == "feature-not-implemented"
+
+
+def test_a_reply_is_archived_after_what_it_answers(make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, asked = Mailbox.sent, list[bool]()
+
+    def sent(mailbox: Mailbox, *said: Any) -> None:
+        """Gives the URL time to answer, if it has been asked by now."""
+        try:
+            service.wait(lambda _: True, timeout=0.3)
+            asked.append(True)
+        except TimeoutError:
+            asked.append(False)
+        archive(mailbox, *said)
+
+    service.answers["/"] = Answer(200, '{"body":"Anon!"}', "application/json")
+    app = make_bot(service.url("/"))
+    eventually(service.drain)  # the probe: from now on nothing waits
+    with monkeypatch.context() as patch:
+        patch.setattr(Mailbox, "sent", sent)
+        assert app.post(body="Nurse?", type="chat").status_code == 202
+    assert asked == [False]
+    eventually(lambda: len(app.bodies()) == 2)
+    assert app.bodies() == ["Nurse?", "Anon!"]
 
 
 def test_chat_states_and_subscriptions_reach_the_bot(make_bot: MakeBot) -> None:

@@ -43,7 +43,7 @@ class Slow(Archive):
 
     def keep_all(self, items: Mapping[JID, Sequence[ArchiveItem]]) -> list[Exception | None]:
         self.entered.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(30)
         self.commits.append(sum(map(len, items.values())))
         bad = {owner for owner, some in items.items() if any("bad" in item.stanza for item in some)} if self.refuse else set()
         kept = iter(super().keep_all({owner: some for owner, some in items.items() if owner not in bad}))
@@ -83,12 +83,12 @@ class Desk:
         threads = [threading.Thread(target=self.take, args=(body, owner)) for body, owner in zip(bodies, cycle(owners))]
         for n, thread in enumerate(threads):
             thread.start()
-            assert self.archive.entered.wait(10)
+            assert self.archive.entered.wait(30)
             while len(self.archiving._group._waiting) < n:
                 time.sleep(0.001)
         self.archive.gate.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
 
     def kept(self, owner: JID = ROMEO) -> list[str]:
         return [k.stanza.findtext("body") or "" for k in self.archive.page(owner, ArchiveFilter(), 1000).items]

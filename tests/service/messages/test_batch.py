@@ -113,7 +113,7 @@ class Leader:
         if self.gone:
             raise GatewayError("link-down")
         self.calls.append([text for text, _ in arguments["stanzas"]])
-        assert self.gate.wait(10)
+        assert self.gate.wait(30)
         return [None] * len(self.calls[-1])
 
 
@@ -141,7 +141,7 @@ def test_a_follower_sends_what_comes_at_once_in_one_call(gateway: Gateway, julie
         until(lambda n=n: bool(leader.calls) and len(gateway.parts.sending._remote_batch._waiting) == n)  # type: ignore[misc]
     leader.gate.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     texts = [serialise(o.stanza) for o in order]
     assert leader.calls == [texts[:1], texts[1:]]
 
@@ -162,7 +162,7 @@ def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) ->
 
     def slow(domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
         entered.set()
-        assert gate.wait(10)
+        assert gate.wait(30)
         link.send_all(domain, stanzas, texts)
 
     attach(gateway.parts.router, link.send, slow)
@@ -170,11 +170,11 @@ def test_senders_who_come_at_once_share_a_call(gateway: Gateway, juliet: JID) ->
     threads = [threading.Thread(target=gateway.parts.sending.send, args=o[:3]) for o in order]
     for n, thread in enumerate(threads):
         thread.start()
-        assert entered.wait(10)
+        assert entered.wait(30)
         while len(gateway.parts.sending._batch_sender._group._waiting) < n:
             time.sleep(0.001)
     gate.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert link.calls == [["0"], ["0", "1", "1", "2", "2", "3", "3"]]
     assert archived(gateway, juliet) == archived(gateway, romeo) == ["0", "1", "2", "3"]

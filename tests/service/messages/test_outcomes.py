@@ -67,10 +67,10 @@ def test_nobody_elses_stanza(outcomes: Outcomes) -> None:
 def test_waiting_ends_with_the_decision(outcomes: Outcomes) -> None:
     threading.Timer(0.05, lambda: outcomes.observe(REFUSAL, ROMEO, JULIET)).start()
     started = time.monotonic()
-    outcome = outcomes.wait(JULIET, "1", Wait(10))
+    outcome = outcomes.wait(JULIET, "1", Wait(50))
     assert outcome is not None
     assert outcome.refusal is REFUSAL
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
 
 
 def test_waiting_ends_with_the_time(outcomes: Outcomes) -> None:

@@ -60,7 +60,7 @@ def house(driver: Driver) -> House:
 
 
 def read(stream: Stream, count: int) -> list[Event]:
-    events = [stream.next(5) for _ in range(count)]
+    events = [stream.next(30) for _ in range(count)]
     assert None not in events
     return [event for event in events if event is not None]
 
@@ -98,7 +98,7 @@ def test_waiting_ends_with_the_event(house: House) -> None:
     threading.Timer(0.1, house.whisper, ["now"]).start()
     began = time.monotonic()
     assert bodies(read(stream, 1)) == ["now"]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
 
 
 def test_a_choice_of_events(house: House) -> None:

@@ -56,7 +56,7 @@ def test_a_broadcast_reaches_every_process(pair: tuple[Gateway, Gateway], asked:
     for name, gateway in zip(("owner", "peer"), pair, strict=True):
         gateway.parts.remote.on_broadcast("note", lambda name=name: heard.append(name))
     pair[asked].parts.remote.broadcast("note")
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while set(heard) != {"owner", "peer"} and time.monotonic() < end:
         time.sleep(0.01)
     assert set(heard) == {"owner", "peer"}

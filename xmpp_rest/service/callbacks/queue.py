@@ -52,6 +52,7 @@ class CallbackQueue:
         replies = ReplySender(name, settings.reply_rate, router, self._reflections, self._reports)
         self._worker = DeliveryWorker(name, settings, self.client, replies, dead, self._reports)
         self._hosted = router.domains
+        self._afterwards = router.afterwards
         self._journal = DeliveryJournal(folder / f"{name}.journal" if settings.keep == "disk" else None)
         self._received: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()  # on the link, not accepted yet
         self._probe = threading.Thread(target=self._probe_first, name=f"callback {name} probe", daemon=True)
@@ -125,6 +126,7 @@ class CallbackQueue:
     def _accept(self, deliveries: Sequence[Delivery]) -> None:
         """Write down these, for which a place is claimed, and queue them; or none, and the places are free again.
 
+        The sender's archive gets a message before the reply: they are queued once the sending thread has archived it.
         Raises GatewayError, storage-failed; and whatever writing them down raises.
         """
         try:
@@ -135,6 +137,9 @@ class CallbackQueue:
             if isinstance(e, OSError):
                 raise GatewayError("storage-failed", f"The stanza cannot be kept: {e.strerror or e}") from e
             raise
+        self._afterwards.do(lambda: self._queue(accepted))
+
+    def _queue(self, accepted: Sequence[Accepted]) -> None:
         for one in accepted:
             self.pool.put(one[1].sender.bare, self._job(one))
 

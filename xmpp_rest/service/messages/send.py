@@ -188,7 +188,7 @@ class Sending:
             return refusal
         if self._contacts.outgoing(stanza, sender, to):
             return None
-        with self._mailbox.one_text(stanza):
+        with self._router.afterwards.holding(), self._mailbox.one_text(stanza):
             refusal = self._router.send(stanza)
             if refusal is None or keep_refused:
                 self._mailbox.sent(stanza, sender, to)
