@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from xmpp_rest.api.commands import audit
 from xmpp_rest.application import build
+from xmpp_rest.buffered_log import BufferedHandler
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -138,7 +139,8 @@ def functions(app: Wsgi, row: Measured, calls: int = 2000) -> None:
 
 def log_to(folder: Path) -> None:
     """The audit's lines go to a file, as below gunicorn."""
-    logging.basicConfig(filename=folder / "log", level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = BufferedHandler((folder / "log").open("w", encoding="utf-8"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     audit.log.setLevel(logging.INFO)
 
 

@@ -17,6 +17,7 @@ ALLOWED = {  # layer → layers of the project that it may import, besides itsel
     "xmpp_rest.http": set[str](),
     "xmpp_rest.errors": set[str](),
     "xmpp_rest.incidents": set[str](),
+    "xmpp_rest.buffered_log": set[str](),
     "xmpp_rest.config": {"protocol", "errors", "drivers"},
     "xmpp_rest.threads": {"errors"},
     "xmpp_rest.serving": {"http", "config", "errors", "threads"},

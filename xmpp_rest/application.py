@@ -23,6 +23,7 @@ from xmpp_rest.api.oauth import routes as oauth
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything
+from xmpp_rest.buffered_log import BufferedHandler
 from xmpp_rest.cli.runner import line_runner
 from xmpp_rest.config.check import remarks, require_sense
 from xmpp_rest.config.load import load_settings
@@ -113,7 +114,8 @@ def _begin(gateway: Gateway) -> Response | None:
 
 def set_up_logging(level: str) -> None:
     """Log to standard error, unless the server that runs us has set up logging already."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[BufferedHandler()])
     logging.getLogger("urllib3").setLevel(logging.WARNING)
     audit.log.setLevel(logging.INFO)  # however little else is logged: every administrative call leaves a line
 
