@@ -168,8 +168,12 @@ def test_parser_where_httptools_is_not_installed(monkeypatch: pytest.MonkeyPatch
     assert "httptools" in caplog.text
 
 
-def test_lenient_settings_are_for_gunicorn_alone() -> None:
+def test_settings_of_gunicorn_that_allow_more() -> None:
     cfg = Config()
-    cfg.set("permit_obsolete_folding", True)
-    parser = head_parser_of(cfg, Limits.of(cfg), logging.getLogger("test"))
-    assert parser.parse(head("X-A: b", "X-B: c", " d"), PEER).fields == [("X-A", "b"), ("HOST", "x"), ("X-B", "c d")]
+    for name in ("permit_obsolete_folding", "strip_header_spaces", "casefold_http_method", "permit_unconventional_http_method", "permit_unconventional_http_version"):
+        cfg.set(name, True)
+    parser = LlhttpHeadParser(cfg, Limits.of(cfg))
+    parsed = parser.parse(head("X-A: b", "X-B : c", " d", line="get / HTTP/1.1"), PEER)
+    assert parsed.method == "GET"
+    assert parsed.fields == [("X-A", "b"), ("HOST", "x"), ("X-B", "c d")]
+    assert parser.parse(GET.replace(b"1.1", b"2.0"), PEER).version == (2, 0)

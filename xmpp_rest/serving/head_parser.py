@@ -21,7 +21,6 @@ _STATUSES: dict[type[Exception], tuple[int, str]] = {  # as gunicorn answers the
     errors.UnsupportedTransferCoding: (501, "Not Implemented"),
     errors.ForbiddenProxyRequest: (403, "Forbidden"),
 }
-_LENIENCIES = ("permit_obsolete_folding", "strip_header_spaces", "casefold_http_method")
 
 
 def refusal(error: Exception) -> BadRequest:
@@ -110,8 +109,3 @@ class HeadParser:
             _Part(self.cfg, self.limits).parse_headers(lines, from_trailer=True)
         except errors.ParseException as e:
             raise refusal(e) from None
-
-
-def is_lenient(cfg: Any) -> bool:
-    """Whether the settings allow what llhttp refuses, or want what it does not do."""
-    return any(getattr(cfg, name) for name in _LENIENCIES)

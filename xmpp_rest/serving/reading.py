@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xmpp_rest.serving.chunks import Chunks
-from xmpp_rest.serving.head_parser import HeadParser, is_lenient
+from xmpp_rest.serving.head_parser import HeadParser
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.proxy_protocol import ProxyHeader
 from xmpp_rest.serving.request import BadRequest, Peer, Request
@@ -19,9 +19,7 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 def head_parser_of(cfg: Any, limits: Limits, log: Any) -> HeadParser:
-    """The parser of heads: llhttp, or gunicorn's where httptools is not installed, or the settings ask for what llhttp refuses."""
-    if is_lenient(cfg):
-        return HeadParser(cfg, limits)
+    """The parser of heads: llhttp, or gunicorn's where httptools is not installed."""
     try:
         from xmpp_rest.serving.llhttp import LlhttpHeadParser
     except ImportError as e:
