@@ -34,7 +34,7 @@ RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose 
     "service/messages/*": ({"message", "outcome", "self._frozen", "self._texts"}, "records, and what belongs to a thread"),
     "service/muc/*": ({"room", "occupant"}, "the state of a room, which is held meanwhile"),
     "serving/*": ({"worker", "arbiter", "earlier", "self._earlier", "req"}, "what gunicorn hands to its hooks"),
-    "threads/*": ({"waiter", "timer"}, "records of their own"),
+    "threads/*": ({"waiter", "timer", "task"}, "records of their own"),
 }
 
 

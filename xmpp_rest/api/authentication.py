@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar, NoReturn
 
 from flask import Response
 
+from xmpp_rest.api.eventsource import Admission
 from xmpp_rest.api.foreign import SAFE, is_misused
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth.authorization import OPERATION, Policy
@@ -86,9 +88,10 @@ class Authenticated(Resource):
         self.problem.setdefault("detail", self.why_denied(who.reason))
         return self.policy.challenge(self.gateway.settings) if self.policy.status(who.reason) == 401 else True
 
-    def still_admitted(self) -> bool:
-        """Whether the credentials that the request came with are good even now: what goes on for long should look. Raises StorageError."""
-        return self.gateway.parts.authenticator.still_valid(self.authorization, self.policy)
+    def admission(self) -> Admission:
+        """Whether the credentials that the request came with are good even later: what goes on for long should look."""
+        key = self.authorization, self.policy
+        return Admission(key, partial(self.gateway.parts.authenticator.still_valid, *key))
 
     def forbidden(self) -> bool:
         if self._denial is not None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from drivers import StorageError
+from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.pushed_events import PushedEvents, Write
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.http.sse import EndOfStream, comment
+from xmpp_rest.http.client_gone import ClientConnection
+from xmpp_rest.http.sse import PUSH, EndOfStream, EventStream, Push, comment
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded
+from xmpp_rest.threads.waits import there
+
+__all__ = ["FIELDS", "Admission", "EventSource", "Readers", "Write", "event_stream"]
 
 FIELDS = {
     "Cache-Control": "no-cache",
@@ -16,54 +23,81 @@ FIELDS = {
 }
 """What the head of an answer with events says."""
 
-Write = Callable[[Event], bytes | None]
-"""The text of an event; None for one that says nothing to these readers."""
-
 _UNKNOWN = comment("the event to resume after is unknown: the stream starts now")
 
 
+class Admission(NamedTuple):
+    """Whether a reader is still admitted, as `check` says; the same for all of the same `key`. `check` raises StorageError."""
+
+    key: Hashable
+    check: Callable[[], bool]
+
+
+class Readers(NamedTuple):
+    """Whom the events of a stream are for: whose they are, which are `wanted`, and how they are written."""
+
+    owner: JID
+    wanted: Callable[[Event], bool]
+    write: Write
+
+
 class EventSource:
-    """The events of a stream, written; what an EventStream sends, and closes. It ends when its reader is no longer `admitted`."""
+    """The events of a stream, written; what an EventStream sends, and closes."""
 
     RECHECK = 10.0
-    """Seconds between two looks."""
+    """Seconds between two looks whether the reader is still admitted."""
 
-    def __init__(self, stream: Stream, write: Write, admitted: Callable[[], bool], first: bytes | None = None) -> None:
+    def __init__(self, stream: Stream, write: Write, first: bytes = b"") -> None:
         self._stream = stream
         self._write = write
-        self._admitted = admitted
         self._first = first
-        self._look_at = time.monotonic() + self.RECHECK
 
     def next(self, seconds: float) -> bytes | None:
-        if self._first is not None:
-            first, self._first = self._first, None
+        if self._first:
+            first, self._first = self._first, b""
             return first
         try:
-            if time.monotonic() > self._look_at:
-                self._look()
             happened = self._stream.next(seconds)
         except (StreamEnded, StorageError) as e:
             raise EndOfStream(str(e)) from e
         return None if happened is None else self._write(happened)
 
-    def _look(self) -> None:
-        if not self._admitted():
-            raise EndOfStream("the credentials are no longer good")
-        self._look_at = time.monotonic() + self.RECHECK
-
     def close(self) -> None:
         self._stream.close()
 
 
-def resume(open_stream: Callable[[str | None], Stream], after: str | None, write: Write, admitted: Callable[[], bool]) -> EventSource:
-    """The events after the one of the archive id `after`; where nobody knows that one, or without, those that come now.
+def event_stream(
+    gateway: Gateway, environ: Mapping[str, Any], readers: Readers, after: str | None, admission: Admission
+) -> Iterator[bytes]:
+    """The body of a response: the events after the one of the archive id `after`; where nobody knows that one, or without, from now on.
 
-    Raises what `open_stream` raises: GatewayError and StorageError.
+    It ends when the reader is no longer admitted. Where the server can send a PushedBody, it waits for events itself, and the body that is
+    returned is empty. Raises GatewayError and StorageError.
     """
+    streams, bounds = gateway.parts.streams, gateway.settings.streams
+    connection = ClientConnection(environ)
+    push: Push | None = environ.get(PUSH)
+
+    def open_after(last: str | None) -> Stream:
+        return streams.open(
+            readers.owner, after=last, wanted=readers.wanted, peer=connection.peer,
+            gone=there if push else connection.gone, holds_thread=push is None,
+        )  # fmt: skip
+
+    stream, first = _resume(open_after, after)
+    streams.admissions.watch(stream, admission.key, admission.check, EventSource.RECHECK)
+    if push is None:
+        connection.bound_writes(bounds.write_timeout)
+        return EventStream(EventSource(stream, readers.write, first), connection, bounds.heartbeat)
+    push(PushedEvents(stream, streams, readers.write, first, bounds.heartbeat))
+    return iter(())
+
+
+def _resume(open_after: Callable[[str | None], Stream], after: str | None) -> tuple[Stream, bytes]:
+    """A stream, and what is said before its first event."""
     try:
-        return EventSource(open_stream(after), write, admitted)
+        return open_after(after), b""
     except GatewayError as e:
         if e.name != "event-unknown":
             raise
-    return EventSource(open_stream(None), write, admitted, _UNKNOWN)
+    return open_after(None), _UNKNOWN

@@ -181,7 +181,7 @@ class ConferenceSettings:
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """Event streams of all APIs. Each takes a thread, so at most three quarters of [server] threads are open at once."""
+    """Event streams of all APIs. Under a WSGI server that is not the gateway's own each takes a thread, so at most three quarters of [server] threads are open at once."""
 
     total: int = setting("48", readers.number(1, 10_000), "Maximum number of open streams per process; more get 503.")
     per_account: int = setting("10", readers.number(1, 10_000), "Maximum number of open streams per account; more get 503.")

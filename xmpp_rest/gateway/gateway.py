@@ -172,4 +172,5 @@ class Gateway:
             self.parts.leader.end()
             self.parts.lease.stop()
             self.parts.remote.stop()
+            self.parts.streams.close()
         self.driver.close()

@@ -28,13 +28,54 @@ class Source(Protocol):
         """The reader is gone; may be called again."""
 
 
+class Out(Protocol):
+    """The body of a response as the server sends it. Methods may be called by any thread, and do not wait."""
+
+    def write(self, data: bytes) -> bool:
+        """Send more; False: nothing of it was taken, as too much is pending, or the client has gone."""
+
+    def close(self) -> None:
+        """End the body, after what is pending."""
+
+    @property
+    def pending(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+
+
+class PushedBody(Protocol):
+    """The body of a response that whoever has something writes, and no thread waits for.
+
+    A server that can send one has a callable `xmpp_rest.push` in the environ of each request: a view calls it with the body, and returns an
+    empty iterator.
+    """
+
+    def begin(self, out: Out) -> None:
+        """The head of the answer has been sent: from now on anybody may write. Does not wait."""
+
+    def gone(self) -> None:
+        """The client has left, or has taken nothing for too long, or the answer became another one. Called once; does not wait."""
+
+
+Push = Callable[[PushedBody], object]
+"""What `PUSH` in an environ is."""
+PUSH = "xmpp_rest.push"
+
+
 def event(data: str, *, name: str = "", identifier: str = "") -> bytes:
     """One event. Raises ValueError for a name or an id with a line break or NUL."""
-    lines = [f"{field}: {value}" for field, value in (("id", identifier), ("event", name)) if value]
-    if _BAD_FIELD.search(name + identifier):
+    lines = [_field("event", name), *(f"data: {line}\n" for line in _LINES.split(data)), "\n"]
+    return id_line(identifier) + "".join(lines).encode("utf-8", "replace")
+
+
+def id_line(identifier: str) -> bytes:
+    """The line with the id of an event, which goes before all others. Raises ValueError for an id with a line break or NUL."""
+    return _field("id", identifier).encode("utf-8", "replace")
+
+
+def _field(field: str, value: str) -> str:
+    if _BAD_FIELD.search(value):
         raise ValueError("the name and the id of an event are one line each")
-    lines += [f"data: {line}" for line in _LINES.split(data)]
-    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")
+    return f"{field}: {value}\n" if value else ""
 
 
 def comment(text: str) -> bytes:

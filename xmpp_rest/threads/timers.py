@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -47,16 +48,22 @@ class Timers:
             thread.start()  # may fail where there are too many; the next timer tries again
             self._thread = thread
 
-    def after(self, seconds: float, act: Callable[[], None]) -> Timer:
-        """Call `act` in so many seconds, on the thread of the timers: it must be quick."""
+    def after(self, seconds: float, act: Callable[[], None], grain: float = 0.0) -> Timer:
+        """Call `act` in so many seconds, on the thread of the timers: it must be quick.
+
+        `grain`: seconds that it may be late, so that the timers of so long share one wake-up of the thread.
+        """
         timer = Timer(act)
-        self.set(timer, seconds)
+        self.set(timer, seconds, grain)
         return timer
 
-    def set(self, timer: Timer, seconds: float) -> None:
+    def set(self, timer: Timer, seconds: float, grain: float = 0.0) -> None:
         """As `after`, for a timer that what it calls has to know."""
+        due = time.monotonic() + seconds
+        if grain:
+            due = math.ceil(due / grain) * grain
         with self._changed:
-            if self._due.add(time.monotonic() + seconds, timer):
+            if self._due.add(due, timer):
                 self._changed.notify()
             self._begin()
 

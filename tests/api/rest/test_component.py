@@ -75,7 +75,7 @@ def test_a_stream_goes_on(client: FlaskClient) -> None:
     with app.test_request_context("/rest/stream", headers=HOLDER) as context:
         look = Look(app.extensions["gateway"])
         look.request = context.request
-        assert look.still_admitted()
+        assert look.admission().check()
     with app.test_request_context("/rest/stream", headers=basic(DOMAIN, "other")) as context:
         look.request = context.request
-        assert not look.still_admitted()
+        assert not look.admission().check()

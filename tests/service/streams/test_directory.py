@@ -2,46 +2,161 @@
 
 from __future__ import annotations
 
-from tests.processes.memory import processes
-from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.service.streams.directory import Directory, OpenStream
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-JULIET = parse_jid("juliet@capulet.example")
-BALCONY = OpenStream(JULIET._replace(resource="balcony"), "192.0.2.1", 4711, 1.5)
+import pytest
+
+from tests.processes.memory import MemoryGroup, cut, processes
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.streams.directory import Change, Directory, OpenStream
+
+JULIET, NURSE = map(parse_jid, ("juliet@capulet.example", "nurse@capulet.example"))
+BALCONY, CHAMBER, GARDEN = (OpenStream(JULIET._replace(resource=name), "192.0.2.1", 4711, 1.5) for name in ("balcony", "chamber", "garden"))
+
+
+def open_in(directory: Directory, *streams: OpenStream) -> list[int]:
+    for stream in streams:
+        directory.mine.put(stream)
+    return [directory.opened(stream) for stream in streams]
+
+
+def close_in(directory: Directory, *streams: OpenStream) -> None:
+    for stream in streams:
+        directory.mine.remove(stream.jid)
+    directory.closed(streams)
+
+
+def started(count: int = 2) -> tuple[list[Remote], list[Directory]]:
+    remotes = processes(count)
+    directories = [Directory(remote) for remote in remotes]
+    for remote in remotes:
+        remote.start()
+    return remotes, directories
+
+
+def calls_of(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The reports that this process makes from now on."""
+    made: list[dict[str, Any]] = []
+    call = remote.group.call
+
+    def counting(name: str, arguments: dict[str, Any], wait: Any) -> Any:
+        made.append(arguments)
+        return call(name, arguments, wait)
+
+    monkeypatch.setattr(remote.group, "call", counting)
+    return made
 
 
 def test_the_leader_lists_the_streams_of_every_process() -> None:
-    leader, follower = processes(2)
-    of_leader, of_follower = Directory(leader, list), Directory(follower, lambda: [BALCONY])
-    leader.start()
-    follower.start()
-    of_follower.report()
-    assert of_leader.all() == of_follower.all() == [BALCONY]
+    (_, follower), (of_leader, of_follower) = started()
+    open_in(of_follower, BALCONY)
+    assert of_leader.all() == of_follower.all() == of_leader.of(JULIET) == of_follower.of(JULIET) == [BALCONY]
+    assert of_leader.of(NURSE) == []
     assert (of_leader.count_elsewhere(JULIET), of_follower.count_elsewhere(JULIET)) == (1, 0)
     follower.stop()
+    assert of_leader.all() == []
+    assert not of_leader.is_open_elsewhere(JULIET)
+
+
+def test_who_opens_a_stream_hears_how_many_there_are_elsewhere() -> None:
+    _, (of_leader, *of_followers) = started(3)
+    assert open_in(of_leader, BALCONY) == [0]
+    assert open_in(of_followers[0], CHAMBER) == [1]
+    assert open_in(of_followers[1], GARDEN) == [2]
+    close_in(of_followers[0], CHAMBER)
+    close_in(of_leader, BALCONY)
+    assert open_in(of_leader, BALCONY) == [1]
+
+
+def test_only_changes_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    (_, follower), (of_leader, of_follower) = started()
+    open_in(of_follower, BALCONY, CHAMBER)
+    made = calls_of(follower, monkeypatch)
+    open_in(of_follower, GARDEN)
+    close_in(of_follower, BALCONY, CHAMBER)
+    assert [(report["whole"], [opened for _, opened in report["changes"]]) for report in made] == [(None, [True]), (None, [False, False])]
+    assert of_leader.all() == [GARDEN]
+
+
+def test_many_changes_are_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a report is under way, those that come wait together for the next one."""
+    (_, follower), (of_leader, of_follower) = started()
+    made = calls_of(follower, monkeypatch)
+    call, under_way, all_there = follower.group.call, threading.Event(), threading.Event()
+
+    def held(*args: Any) -> Any:
+        if not under_way.is_set():
+            under_way.set()
+            assert all_there.wait(10)
+        return call(*args)
+
+    monkeypatch.setattr(follower.group, "call", held)
+    streams = [OpenStream(JULIET._replace(resource=f"s{n}"), "", 0, n) for n in range(50)]
+    with ThreadPoolExecutor(50) as pool:
+        first = pool.submit(open_in, of_follower, streams[0])
+        assert under_way.wait(10)
+        others = [pool.submit(open_in, of_follower, stream) for stream in streams[1:]]
+        while len(of_follower._reporting._waiting) < 49:
+            assert not first.done()
+        all_there.set()
+        assert [future.result(10) for future in (first, *others)] == [[0]] * 50
+    assert [len(report["changes"]) for report in made] == [1, 49]
+    assert of_leader.count_elsewhere(JULIET) == 50
+
+
+def test_another_leader_gets_the_whole_list() -> None:
+    (first, *_), (_, of_next, of_follower) = started(3)
+    open_in(of_follower, BALCONY, CHAMBER)
+    first.stop()
+    assert of_next.all() == []
+    close_in(of_follower, CHAMBER)
+    assert of_next.all() == [BALCONY]
+
+
+def test_after_a_report_that_failed_the_whole_list_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    (_, follower), (of_leader, of_follower) = started()
+    open_in(of_follower, BALCONY)
+    with monkeypatch.context() as broken:
+        broken.setattr(MemoryGroup, "call", lambda *_: (_ for _ in ()).throw(GatewayError("link-down")))
+        close_in(of_follower, BALCONY)
+        with pytest.raises(GatewayError, match="link-down"):
+            open_in(of_follower, CHAMBER)
+    open_in(of_follower, GARDEN)
+    assert set(of_leader.all()) == {CHAMBER, GARDEN}
+    cut(follower)  # what is done, and not answered, is done once
+    close_in(of_follower, GARDEN)
+    close_in(of_follower, CHAMBER)
     assert of_leader.all() == []
 
 
 def test_a_report_that_comes_late_is_ignored() -> None:
     """It would stay for as long as the leader does: that of a follower that has gone, or that has become the leader meanwhile."""
-    leader, follower = processes(2)
-    of_leader, _ = Directory(leader, lambda: [BALCONY]), Directory(follower, list)
-    leader.start()
-    follower.start()
+    (leader, follower), (of_leader, _) = started()
+    open_in(of_leader, BALCONY)
     former = follower.group.id
     follower.stop()
-    of_leader._report(former, 1, [BALCONY])
-    of_leader._report(leader.group.id, 1, [BALCONY])
+    of_leader._report(former, 1, None, [Change(BALCONY, True)])
+    of_leader._report(leader.group.id, 1, None, [Change(BALCONY, True)])
     assert of_leader.all() == [BALCONY]
     assert of_leader.count_elsewhere(JULIET) == 0
     assert not of_leader.is_open_elsewhere(JULIET)
 
 
 def test_an_earlier_report_that_comes_after_a_later_one_is_ignored() -> None:
-    leader, follower = processes(2)
-    of_leader, _ = Directory(leader, list), Directory(follower, list)
-    leader.start()
-    follower.start()
-    of_leader._report(follower.group.id, 2, [BALCONY])
-    of_leader._report(follower.group.id, 1, [])
+    (_, follower), (of_leader, _) = started()
+    of_leader._report(follower.group.id, 2, None, [Change(BALCONY, True)])
+    of_leader._report(follower.group.id, 1, [], [])
     assert of_leader.all() == [BALCONY]
+
+
+def test_a_stream_that_ends_is_not_listed_any_more() -> None:
+    _, (of_leader, of_follower) = started()
+    open_in(of_follower, BALCONY, CHAMBER)
+    of_leader.remove(BALCONY.jid)
+    assert of_leader.all() == [CHAMBER]
+    close_in(of_follower, BALCONY)
+    assert of_leader.all() == [CHAMBER]

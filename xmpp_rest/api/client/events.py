@@ -11,9 +11,8 @@ from xmpp_rest.api.client.messageitem import message_item
 from xmpp_rest.api.client.resource import ClientResource
 from xmpp_rest.api.client.roomitem import room_item
 from xmpp_rest.api.client.values import microseconds, milliseconds
-from xmpp_rest.api.eventsource import FIELDS, EventSource, resume
-from xmpp_rest.http.client_gone import ClientConnection
-from xmpp_rest.http.sse import EventStream, event
+from xmpp_rest.api.eventsource import FIELDS, Readers, event_stream
+from xmpp_rest.http.sse import event, id_line
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import InvalidJID, parse_jid
@@ -36,30 +35,17 @@ class EventsResource(ClientResource):
         return [(("text", "event-stream", "*"), "to_stream")]
 
     def to_stream(self) -> Iterator[bytes]:
-        events = iter(()) if self.request.method == "HEAD" else self.answering(self._open)  # for a HEAD nobody listens
+        events = iter(()) if self.request.method == "HEAD" else self.answering(self._listen)  # for a HEAD nobody listens
         for name, value in FIELDS.items():
             self.response.headers[name] = value
         return events
 
-    def _open(self) -> EventStream:
-        connection = ClientConnection(self.request.environ)
-        bounds = self.gateway.settings.streams
-        source = self._source(connection)
-        connection.bound_writes(bounds.write_timeout)
-        return EventStream(source, connection, bounds.heartbeat)
-
-    def _source(self, connection: ClientConnection) -> EventSource:
+    def _listen(self) -> Iterator[bytes]:
         resuming = self.request.args.get("resume")
         after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
         rooms = self.gateway.settings.gateway.rooms_domain
         write = EventWriter(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
-        streams = self.gateway.parts.streams
-        return resume(
-            lambda last: streams.open(self.account, after=last, wanted=is_shown, gone=connection.gone, peer=connection.peer),
-            after,
-            write,
-            self.still_admitted,
-        )
+        return event_stream(self.gateway, self.request.environ, Readers(self.account, is_shown, write), after, self.admission())
 
 
 def is_shown(event: Event) -> bool:
@@ -72,6 +58,7 @@ class EventWriter:
 
     def __init__(self, unit: str, rooms: str, *, counted: bool, xml: bool) -> None:
         """`rooms`: the domain of the gateway's rooms; `counted`: ids are a counter from 1; `xml`: the stanza stands beside its JSON."""
+        self._key = unit, rooms, xml
         self._stamp = UNITS[unit]
         self._rooms = rooms
         self._counted = counted
@@ -80,15 +67,21 @@ class EventWriter:
 
     def write(self, happened: Event) -> bytes | None:
         """The text of an event; None for one that says nothing to readers of this API."""
+        text = happened.text(self._key, self._data)
+        if text is None:
+            return None
+        self._count += 1
+        return id_line(str(self._count) if self._counted else happened.id) + text
+
+    def _data(self, happened: Event) -> bytes | None:
+        """The text without the id, which is the same for all readers."""
         name, item_of = self._form(happened.stanza)
         item = item_of(happened.stanza, happened.id, self._stamp(happened.when))
         if item is None:
             return None
         if self._xml:
             item["xml"] = serialise(happened.stanza)
-        self._count += 1
-        data = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
-        return event(data, name=name, identifier=str(self._count) if self._counted else happened.id)
+        return event(json.dumps(item, ensure_ascii=False, separators=(",", ":")), name=name)
 
     def _form(self, stanza: Element) -> tuple[str, _ItemOf]:
         """Name of the event, and what writes its data. Anybody may have a room of the id of one of the gateway's."""

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from drivers import StorageError
-from xmpp_rest.api.eventsource import FIELDS, EventSource, Write, resume
+from xmpp_rest.api.eventsource import FIELDS, Readers, Write, event_stream
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.caller import CallerKind
 from xmpp_rest.errors import GatewayError, storage_failed
-from xmpp_rest.http.client_gone import ClientConnection
-from xmpp_rest.http.sse import EventStream, event
+from xmpp_rest.http.sse import event
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.jsonmap import Unmappable
@@ -46,17 +45,15 @@ class StreamResource(RestResource):
             self.response.headers[name] = value
         return events
 
-    def _listen(self, owner: JID) -> EventStream:
-        connection = ClientConnection(self.request.environ)
-        bounds = self.gateway.settings.streams
+    def _listen(self, owner: JID) -> Iterator[bytes]:
+        readers = Readers(owner, is_received, writer(FORMATS[self.request.args.get("format", "json")]))
+        after = self.request.headers.get("Last-Event-ID") or self.request.args.get("after") or None
         try:
-            source = self._source(owner, connection)
+            return event_stream(self.gateway, self.request.environ, readers, after, self.admission())
         except GatewayError as e:
             self.fail_for(e)
         except StorageError as e:
             self.fail_for(storage_failed(e))
-        connection.bound_writes(bounds.write_timeout)
-        return EventStream(source, connection, bounds.heartbeat)
 
     def _owner(self) -> JID:
         """Whose stanzas: the caller's, or with the component token those of the account that `?of=` names."""
@@ -70,16 +67,10 @@ class StreamResource(RestResource):
             self.fail(failure("to", error="of: there is no such account"))
         return owner
 
-    def _source(self, owner: JID, connection: ClientConnection) -> EventSource:
-        write = writer(FORMATS[self.request.args.get("format", "json")])
-        after = self.request.headers.get("Last-Event-ID") or self.request.args.get("after") or None
-        streams = self.gateway.parts.streams
-        return resume(
-            lambda last: streams.open(owner, after=last, wanted=lambda e: not e.sent, gone=connection.gone, peer=connection.peer),
-            after,
-            write,
-            self.still_admitted,
-        )
+
+def is_received(event: Event) -> bool:
+    """Whether the event is for a reader of this API: a stanza that reached the account."""
+    return not event.sent
 
 
 def writer(media: str) -> Write:
@@ -93,4 +84,4 @@ def writer(media: str) -> Write:
             return event(write_json({"error": str(e)}).decode(), name="unmappable", identifier=happened.id)
         return event(data, name=happened.stanza.tag, identifier=happened.id)
 
-    return write
+    return lambda happened: happened.text(media, write)

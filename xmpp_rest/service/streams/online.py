@@ -45,7 +45,7 @@ class Online:
 
     def of(self, account: JID) -> list[Session]:
         """The sessions of one account."""
-        streams = [_session_of(s) for s in self._streams.directory.all() if s.jid.bare == account]
+        streams = [_session_of(s) for s in self._streams.directory.of(account)]
         return self._merged(streams, self._presences.rows(account))
 
     def has_session(self, account: JID) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from drivers import ItemNotFound
 from xmpp_rest.config.table import StreamSettings
@@ -18,16 +18,21 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
-from xmpp_rest.service.streams.directory import Directory, OpenStream
+from xmpp_rest.service.streams.admissions import Admissions
+from xmpp_rest.service.streams.directory import Directory
 from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
+from xmpp_rest.threads.backlog import Backlog
+from xmpp_rest.threads.pool import CompletingPool
 from xmpp_rest.threads.tasks import OrderLock
-from xmpp_rest.threads.waits import Waits
+from xmpp_rest.threads.timers import Timers
+from xmpp_rest.threads.waits import Waits, there
 
 log = logging.getLogger(__name__)
 
 __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 
 STRIPES = 256
+THREADS = 4  # that read archives for streams which resume, report closed streams, and look at credentials
 MAX_LATE = 50  # events before the one after which a reader resumes that may not have reached this process yet
 DROP_TIMEOUT = 0.2  # seconds that other processes get to end the streams of readers that have left
 EVENT, DROP_GONE, END = "event", "drop gone streams", "end stream"  # what is published, and broadcasts
@@ -38,27 +43,44 @@ def everything(_: Event) -> bool:
     return True
 
 
+class Reader(NamedTuple):
+    """What is known of the reader of a stream: whether it has left, where that is asked, and whether it holds a thread."""
+
+    gone: Callable[[], bool]
+    holds_thread: bool
+
+
 class Streams:
-    """Publishes events to the streams of their owner, in all processes. Independent of HTTP, without threads; `stop()` ends all streams."""
+    """Publishes events to the streams of their owner, in all processes. Independent of HTTP.
+
+    `stop()` ends all streams, and `close()` the threads, which begin with the first stream that needs one.
+    """
 
     def __init__(
         self, archive: Archive, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, incidents: Incidents | None = None
     ) -> None:
-        """`waits`: each stream waits for events, and holds a thread meanwhile."""
+        """`waits`: counts the streams whose readers hold a thread."""
         self._archive = archive
         self._size = bounds.queue_size
         self._total = bounds.total
         self._waits = waits
         self._incidents = incidents or Incidents()
         self._per_owner = bounds.per_account
-        self._open: dict[JID, dict[Stream, Callable[[], bool]]] = {}
+        self._open: dict[JID, dict[Stream, Reader]] = {}
         self.count = 0
         """The number of open streams."""
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the two above
         self._events = events
         self._orders = [OrderLock() for _ in range(STRIPES)]
         self._stopped = False
-        self.directory = Directory(remote, self._described)
+        self.timers = Timers("streams")
+        """For heartbeats, and whatever else streams do at a time."""
+        self.pool = CompletingPool(THREADS, "streams")
+        """For what streams without a thread have to wait for, such as the storage."""
+        self.admissions = Admissions(self.timers, self.pool)
+        """Ends the streams of readers who are not admitted any more."""
+        self._left: Backlog[Stream] = Backlog(self.pool, self._have_left)
+        self.directory = Directory(remote)
         """The streams of all processes."""
         self._remote = remote
         remote.offer(self)
@@ -116,41 +138,77 @@ class Streams:
         *,
         after: str | None = None,
         wanted: Callable[[Event], bool] = everything,
-        gone: Callable[[], bool] = lambda: False,
+        gone: Callable[[], bool] = there,
         peer: tuple[str, int] = ("", 0),
+        holds_thread: bool = True,
     ) -> Stream:
         """Open a stream of the events of `owner` from now on, or after the event with the id `after`.
 
         `wanted` chooses events; `gone` says whether the reader has left, and is asked when there is no room for another one; `peer`: its
-        address and port.
+        address and port; `holds_thread`: whether it waits in a thread for events.
         Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
         """
         epoch = self._remote.listen()
         last, replay = self._begin(owner, after)
-        stream = Stream(owner, replay, last, wanted, self._size, self._closed, peer)
-        elsewhere = self.directory.count_elsewhere(owner)
-        if elsewhere and self._full(owner, elsewhere):
-            elsewhere = self._count_elsewhere_now(owner, elsewhere)
-        with self._lock:
-            if self._full(owner, elsewhere):
-                self._drop_gone()
-            if self._full(owner, elsewhere) or not self._waits.try_acquire():
-                raise GatewayError("streams-full")
-            # a copy: `publish` iterates over the old one without the lock
-            self._open[owner] = {**self._open.get(owner, {}), stream: gone}
-            self.count += 1
+        stream = Stream(owner, replay, last, wanted, self._size, self, peer)
+        self._add(stream, Reader(gone, holds_thread))
+        try:
+            self._report(stream)
+        except BaseException:
+            self._withdraw(stream)
+            raise
         if self._remote.listen() != epoch:
             stream.end(LEADER_CHANGED)
-        self.directory.report()
         self._events.came_online.emit(owner)
         return stream
 
+    def _add(self, stream: Stream, reader: Reader) -> None:
+        """Add a stream to those of this process. Raises GatewayError, streams-full."""
+        left: list[Stream] = []
+        with self._lock:
+            added = self._try_add(stream, reader)
+            if not added:
+                left = self._remove_gone(stream.owner if self.count < self._total and not self._lacks_thread(reader) else None)
+                added = self._try_add(stream, reader)
+        self._end_gone(left)
+        if not added:
+            raise GatewayError("streams-full")
+
+    def _try_add(self, stream: Stream, reader: Reader) -> bool:
+        readers = self._open.get(stream.owner, {})
+        if len(readers) >= self._per_owner or self.count >= self._total or (reader.holds_thread and not self._waits.try_acquire()):
+            return False
+        self._open.setdefault(stream.owner, readers)[stream] = reader
+        self.count += 1
+        self.directory.mine.put(stream.described)
+        return True
+
+    def _lacks_thread(self, reader: Reader) -> bool:
+        return reader.holds_thread and self._waits.full
+
+    def _report(self, stream: Stream) -> None:
+        """Report a stream that is open here to the leader. Raises GatewayError; streams-full, if other processes have too many."""
+        owner = stream.owner
+        elsewhere = self.directory.opened(stream.described)
+        if elsewhere and self._has_too_many(owner, elsewhere):
+            self._drop_gone(owner)
+            if self._has_too_many(owner, elsewhere) and self._has_too_many(owner, self._count_elsewhere_now(owner, elsewhere)):
+                raise GatewayError("streams-full")
+        if stream not in self._open.get(owner, ()):  # it was ended meanwhile, and may have been reported as closed before it was as open
+            self.directory.closed([stream.described])
+
+    def _has_too_many(self, owner: JID, elsewhere: int) -> bool:
+        return len(self._open.get(owner, ())) + elsewhere > self._per_owner
+
+    def _withdraw(self, stream: Stream) -> None:
+        """Remove a stream that nobody has read."""
+        with self._lock:
+            self._remove(stream)
+        self.directory.closed([stream.described])
+
     def all(self) -> list[Stream]:
         """The streams that are open in this process."""
-        return [stream for readers in tuple(self._open.values()) for stream in readers]
-
-    def _described(self) -> list[OpenStream]:
-        return [OpenStream(s.owner._replace(resource=s.resource), *s.peer, s.since) for s in self.all()]
+        return [stream for readers in tuple(self._open.values()) for stream in tuple(readers)]
 
     def end(self, jid: JID, reason: str) -> None:
         """End the stream of this full address, in any process; its place is free at once. Raises GatewayError."""
@@ -161,7 +219,7 @@ class Streams:
         for stream in tuple(self._open.get(jid.bare, ())):
             if stream.resource == jid.resource:
                 stream.end(reason)
-                self._closed(stream)
+                self.close_stream(stream)
 
     def _count_elsewhere_now(self, owner: JID, before: int) -> int:
         """The owner's streams in other processes, after these have ended the streams of readers that left, or after DROP_TIMEOUT."""
@@ -183,58 +241,81 @@ class Streams:
             raise GatewayError("event-unknown") from e
         return last, ArchiveReplay(self._archive, owner, self.order(owner), [*(kept.id for kept in before), last])
 
-    def _full(self, owner: JID, elsewhere: int) -> bool:
-        own = len(self._open.get(owner, ())) + elsewhere
-        return own >= self._per_owner or self.count >= self._total or self._waits.full
-
     def drop_gone(self) -> None:
         """End the streams whose readers have left."""
+        self._drop_gone(None)
+
+    def _drop_gone(self, owner: JID | None) -> None:
         with self._lock:
-            gone = self._drop_gone()
-        for stream in gone:
-            self._is_gone(stream)
+            left = self._remove_gone(owner)
+        self._end_gone(left)
 
-    def _drop_gone(self) -> list[Stream]:
-        dropped = []
-        for readers in list(self._open.values()):
-            for stream, gone in readers.items():
-                if gone():
-                    stream.end("the reader has left")
-                    self._remove(stream)
-                    dropped.append(stream)
-        return dropped
+    def _remove_gone(self, owner: JID | None) -> list[Stream]:
+        """Remove the streams whose readers have left, of one account or all."""
+        some = [self._open.get(owner, {})] if owner else self._open.values()
+        left = [stream for readers in some for stream, reader in readers.items() if reader.gone()]
+        for stream in left:
+            self._remove(stream)
+        return left
 
-    def _closed(self, stream: Stream) -> None:
+    def _end_gone(self, left: Sequence[Stream]) -> None:
+        for stream in left:
+            stream.end("the reader has left")
+        if left:
+            self._have_left(left)
+
+    def close_stream(self, stream: Stream) -> None:
+        """The reader of this stream has gone, or it is over; may be called again."""
         with self._lock:
             removed = self._remove(stream)
         if removed:
-            self._is_gone(stream)
+            self._have_left([stream])
 
-    def _is_gone(self, stream: Stream) -> None:
+    def close_soon(self, stream: Stream) -> None:
+        """As `close_stream`, for a thread that must not wait: the place is free at once, and others hear of it later."""
+        with self._lock:
+            removed = self._remove(stream)
+        if removed:
+            self._left.put(stream)
+
+    def fail(self, stream: Stream, error: Exception) -> None:
+        """End a stream whose listener fails: the others have their events."""
+        self._incidents.report(log, "stream-failed", "an event stream of %s ends, as it fails: %r", stream.owner, error, trace=True)
+        stream.end("the stream failed")
+        self.close_soon(stream)
+
+    def _have_left(self, streams: Sequence[Stream]) -> None:
         if not self._stopped:  # else the leader may be stopping too
-            self.directory.report()
-        self._events.stream_closed.emit(stream.owner._replace(resource=stream.resource))
+            self.directory.closed([stream.described for stream in streams])
+        for stream in streams:
+            self._events.stream_closed.emit(stream.described.jid)
 
     def _remove(self, stream: Stream) -> bool:
         readers = self._open.get(stream.owner, {})
-        if stream not in readers:
+        reader = readers.pop(stream, None)
+        if reader is None:
             return False
-        self.count -= 1
-        self._waits.release()
-        if others := {s: gone for s, gone in readers.items() if s is not stream}:
-            self._open[stream.owner] = others
-        else:
+        if not readers:
             del self._open[stream.owner]
+        self.count -= 1
+        self.directory.mine.remove(stream.described.jid)
+        if reader.holds_thread:
+            self._waits.release()
         return True
 
     def restart(self, reason: str) -> None:
         """End the streams that are open, so that their readers come back and resume."""
-        with self._lock:
-            for readers in self._open.values():
-                for stream in readers:
-                    stream.end(reason)
+        with self._lock:  # one that is being opened is among them
+            streams = self.all()
+        for stream in streams:
+            stream.end(reason)
 
     def stop(self) -> None:
         """End all streams, and let none begin: the process ends."""
         self._total, self._stopped = 0, True
         self.restart("the gateway stops")
+
+    def close(self) -> None:
+        """End the threads; called by the owner, last."""
+        self.timers.stop()
+        self.pool.stop()

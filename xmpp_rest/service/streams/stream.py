@@ -7,9 +7,10 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Protocol, TypeVar
 from xml.etree.ElementTree import Element
 
 from drivers import ItemNotFound
@@ -18,14 +19,17 @@ from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.messages.archive import Archive, ArchivedMessage, ArchiveFilter
+from xmpp_rest.service.streams.directory import OpenStream
 from xmpp_rest.threads.tasks import OrderLock
 
+T = TypeVar("T")
 PAGE = 100  # archived events that are read at a time
 REPLAYED = 1000  # ids of replayed events that are remembered, to drop them when they are pushed
 _UNKEPT = re.compile(r"(.*)~[0-9]+", re.DOTALL)
 
 
-class Event(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Event:
     """A stanza that reached an account, or that it `sent`. The stanza must not be changed.
 
     `id`: that of the archive; "" if it is not archived, until a stream assigns one.
@@ -35,6 +39,19 @@ class Event(NamedTuple):
     when: float  # Unix time, seconds
     stanza: Element
     sent: bool = False
+    _texts: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)  # what `text` has made
+
+    def text(self, form: Hashable, make: Callable[[Event], T]) -> T:
+        """What `make` makes of the event in this form: once for all readers who see it with the same id."""
+        key = form, self.id
+        if key not in self._texts:
+            self._texts[key] = make(self)
+        text: T = self._texts[key]
+        return text
+
+    def identified(self, identifier: str) -> Event:
+        """The same event by this id."""
+        return replace(self, id=identifier)
 
     def to_json(self) -> list[Any]:
         """The JSON form for other processes."""
@@ -51,6 +68,14 @@ class StreamEnded(Exception):
     """There is no further event on this stream; the sentence says why."""
 
 
+class Registry(Protocol):
+    """What a stream is registered with; `Streams` is one."""
+
+    def close_stream(self, stream: Stream) -> None: ...
+    def close_soon(self, stream: Stream) -> None: ...
+    def fail(self, stream: Stream, error: Exception) -> None: ...
+
+
 def archive_id(event_id: str) -> str:
     """The archive id in an event's id: the event's own, or that of the last archived event before it ("" if there was none)."""
     unkept = _UNKEPT.fullmatch(event_id)
@@ -58,7 +83,9 @@ def archive_id(event_id: str) -> str:
 
 
 class Stream:
-    """One reader's events, in order. Made by `Streams.open`; the reader calls `next` until it raises, and `close` in the end.
+    """One reader's events, in order. Made by `Streams.open`.
+
+    The reader waits in `next` until that raises; or it has a listener called, and takes what there is. It calls `close` in the end.
 
     An event that is not archived has the id `<archive id of the event before>~<number>`: a reader that resumes after it resumes after that
     one, so it misses no archived event. Events that are not archived cannot be replayed.
@@ -71,34 +98,49 @@ class Stream:
         last: str,
         wanted: Callable[[Event], bool],
         size: int,
-        close: Callable[[Stream], None],
+        registry: Registry,
         peer: tuple[str, int],
     ) -> None:
-        """`replay` is read after the archive id `last`, before live events; `size`: events that may wait."""
+        """`replay` is read after the archive id `last`, before live events; `size`: events that may wait; `peer`: the client's address."""
         self.owner = owner
         self.resource = f"stream-{secrets.token_hex(4)}"
         """Its name in commands."""
-        self.since = time.time()
-        self.peer = peer
-        """Address and port of the client, if known."""
+        self.described = OpenStream(owner._replace(resource=self.resource), *peer, time.time())
+        """What all processes know of it."""
         self._replay = replay
         self._last = last
         self._wanted = wanted
         self._size = size
-        self._close = close
+        self._registry = registry
         self._unkept = 0  # events without an id of their own after `last`
         self._dirty = False  # something was archived since the archive was last read
         # ids of the last REPLAYED events from the archive, the latest last
         self._replayed = dict.fromkeys(replay.before) if replay else {}
         self._queue: deque[Event] = deque()
         self._end = ""
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()  # guards the two above, and when the replay is over
+        self._readable: threading.Condition | None = None  # of a reader that waits
+        self._listener: Callable[[], None] | None = None
+
+    @property
+    def replays(self) -> bool:
+        """Whether events come from the archive, so that `take` reads the storage."""
+        return self._replay is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further event is queued."""
+        return bool(self._end)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called whenever there is something to take, by who publishes: it must not wait. If it fails, the stream ends."""
+        self._listener = listener
 
     def push(self, event: Event) -> None:
         """Queue an event, which is archived already unless it never will be."""
         if not self._wanted(event):
             return
-        with self._changed:
+        with self._lock:
             if self._end or event.id in self._replayed:
                 return
             if event.id and self._replay:
@@ -107,25 +149,64 @@ class Stream:
                 self._end = f"the reader is too slow: {self._size} events wait for it"
             else:
                 self._queue.append(event)
-            self._changed.notify()
+        self._tell()
+
+    def _tell(self) -> None:
+        if (readable := self._readable) is not None:
+            with self._lock:
+                readable.notify()
+        if (listener := self._listener) is not None:
+            try:
+                listener()
+            except Exception as e:
+                self._listener = None
+                self._registry.fail(self, e)
 
     def next(self, seconds: float) -> Event | None:
         """The next event; None if there was none in this time. Raises StreamEnded, StorageError."""
-        while self._replay:
-            if event := self._replayed_event(self._replay):
-                return event
-        return self._live(seconds)
+        deadline = time.monotonic() + seconds
+        while (event := self.take()) is None:
+            if self.replays:
+                continue
+            with self._lock:
+                readable = self._readable = self._readable or threading.Condition(self._lock)
+                if not self._queue and not self._end and not readable.wait(deadline - time.monotonic()):
+                    return None
+        return event
 
-    def end(self, reason: str) -> None:
-        """End the stream: the reader gets the waiting events, then StreamEnded."""
-        with self._changed:
+    def take(self) -> Event | None:
+        """The next event, if there is one now; while it `replays`, one of the page of the archive that was read last.
+
+        Raises StreamEnded, StorageError.
+        """
+        if self._replay:
+            event = self._replayed_event(self._replay)
+            if event or self._replay:
+                return event
+        with self._lock:
+            if self._queue:
+                return self._identified(self._queue.popleft())
+            if self._end:
+                raise StreamEnded(self._end)
+        return None
+
+    def end(self, reason: str, *, at_once: bool = False) -> None:
+        """End the stream: the reader gets the waiting events, unless `at_once`, then StreamEnded."""
+        with self._lock:
             self._end = self._end or reason
-            self._changed.notify()
+            if at_once:
+                self._queue.clear()
+        self._tell()
 
     def close(self) -> None:
         """Close the stream, as the reader has gone; may be called again."""
         self.end("it was closed")
-        self._close(self)
+        self._registry.close_stream(self)
+
+    def close_soon(self) -> None:
+        """As `close`, for a thread that must not wait."""
+        self.end("it was closed")
+        self._registry.close_soon(self)
 
     def _replayed_event(self, replay: ArchiveReplay) -> Event | None:
         if self._end:
@@ -145,7 +226,7 @@ class Stream:
             self._dirty = False
             ids = replay.read(self._last)
             self._remember(ids)
-            with self._changed:
+            with self._lock:
                 if not ids and not self._dirty:
                     self._replay = None
 
@@ -154,22 +235,12 @@ class Stream:
         replayed = self._replayed | dict.fromkeys(ids)
         self._replayed = dict(islice(replayed.items(), max(0, len(replayed) - REPLAYED), None))
 
-    def _live(self, seconds: float) -> Event | None:
-        deadline = time.monotonic() + seconds
-        with self._changed:
-            while not self._queue:
-                if self._end:
-                    raise StreamEnded(self._end)
-                if not self._changed.wait(deadline - time.monotonic()):
-                    return None
-            return self._identified(self._queue.popleft())
-
     def _identified(self, event: Event) -> Event:
         if event.id:
             self._last, self._unkept = event.id, 0
             return event
         self._unkept += 1
-        return event._replace(id=f"{self._last}~{self._unkept}")
+        return event.identified(f"{self._last}~{self._unkept}")
 
 
 class ArchiveReplay:

@@ -1,0 +1,80 @@
+"""Looks at intervals whether the readers of event streams are still admitted: once for all who came with the same credentials."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from weakref import WeakSet
+
+from drivers import StorageError
+from xmpp_rest.service.streams.stream import Stream
+from xmpp_rest.threads.backlog import Backlog
+from xmpp_rest.threads.pool import CompletingPool
+from xmpp_rest.threads.timers import Timers
+
+log = logging.getLogger(__name__)
+
+GRAIN = 0.1  # of the interval: so many looks share a wake-up
+NOT_ADMITTED = "the credentials are no longer good"
+
+
+class _Readers:
+    """The streams of those who came with the same credentials; one that is closed is forgotten with the last reference to it."""
+
+    def __init__(self, key: Hashable, admitted: Callable[[], bool], interval: float) -> None:
+        self.key = key
+        self.admitted = admitted
+        self.interval = interval
+        self.streams: WeakSet[Stream] = WeakSet()
+
+
+class Admissions:
+    """Ends the streams of readers who are no longer admitted. Safe to be used by several threads."""
+
+    def __init__(self, timers: Timers, pool: CompletingPool) -> None:
+        self._timers = timers
+        self._readers: dict[Hashable, _Readers] = {}
+        self._lock = threading.Lock()  # guards the line above, and the streams in it
+        self._due: Backlog[_Readers] = Backlog(pool, self._look)
+
+    def watch(self, stream: Stream, key: Hashable, admitted: Callable[[], bool], interval: float) -> None:
+        """End the stream once its reader is not `admitted`, as is asked every `interval` seconds. `key`: what that depends on."""
+        with self._lock:
+            readers = self._readers.get(key)
+            is_new = readers is None
+            if readers is None:
+                readers = self._readers[key] = _Readers(key, admitted, interval)
+            readers.streams.add(stream)
+        if is_new:
+            self._later(readers)
+
+    def _later(self, readers: _Readers) -> None:
+        self._timers.after(readers.interval, lambda: self._due.put(readers), readers.interval * GRAIN)
+
+    def _look(self, due: Sequence[_Readers]) -> None:
+        for readers in due:
+            if (streams := self._open(readers)) and (reason := _refusal(readers)):
+                for stream in streams:
+                    stream.end(reason, at_once=True)
+            if streams:
+                self._later(readers)
+
+    def _open(self, readers: _Readers) -> list[Stream]:
+        """Those that have not ended. Without any, nobody watches these credentials any more."""
+        with self._lock:
+            streams = [stream for stream in readers.streams if not stream.ended]
+            if not streams:
+                del self._readers[readers.key]
+        return streams
+
+
+def _refusal(readers: _Readers) -> str:
+    """Why the readers are not admitted; "" if they are."""
+    try:
+        return "" if readers.admitted() else NOT_ADMITTED
+    except StorageError as e:
+        return str(e)
+    except Exception:
+        log.exception("whether readers are still admitted could not be found out")
+        return "the credentials could not be checked"
