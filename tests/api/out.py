@@ -73,13 +73,20 @@ class FakeOut:
 class Pushed:
     """One open stream of a server that pushes; begun as the server does it when the head is sent."""
 
-    def __init__(self, app: Flask, path: str, headers: dict[str, str], bound: int = 1 << 16, *, slow: bool = False) -> None:
+    def __init__(
+        self, app: Flask, path: str, headers: dict[str, str], bound: int = 1 << 16, *, slow: bool = False, method: str = "GET", begins: bool = True
+    ) -> None:
         self.bodies: list[PushedBody] = []
-        environ: dict[str, Any] = {PUSH: self.bodies.append, "REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "4711"}
-        self.response = app.test_client().get(path, headers=headers, environ_overrides=environ)
+        self.patience: list[float] = []
+        environ: dict[str, Any] = {PUSH: self._push, "REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "4711"}
+        self.response = app.test_client().open(path, method=method, headers=headers, environ_overrides=environ)
         self.out = FakeOut(bound, slow=slow)
-        for body in self.bodies:
+        for body in self.bodies if begins else ():
             body.begin(self.out)
+
+    def _push(self, body: PushedBody, patience: float) -> None:
+        self.bodies.append(body)
+        self.patience.append(patience)
 
     def gone(self) -> None:
         """The client leaves."""

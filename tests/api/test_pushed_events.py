@@ -348,18 +348,22 @@ def test_with_the_component_token(app: Flask, client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST"])
 def test_nothing_is_pushed_but_for_a_get(app: Flask, gateway: Gateway, method: str) -> None:
-    pushed: list[object] = []
-    app.test_client().open("/api/sse", method=method, headers=basic(JULIET), environ_overrides={"xmpp_rest.push": pushed.append})
-    assert (pushed, gateway.parts.streams.count) == ([], 0)
+    pushed = Pushed(app, "/api/sse", basic(JULIET), method=method)
+    assert (pushed.bodies, gateway.parts.streams.count) == ([], 0)
 
 
 def test_a_body_that_never_begins(gateway: Gateway, app: Flask) -> None:
     """The client leaves before the head is sent."""
-    pushed: list[object] = []
-    app.test_client().get("/api/sse", headers=basic(JULIET), environ_overrides={"xmpp_rest.push": pushed.append})
+    pushed = Pushed(app, "/api/sse", basic(JULIET), begins=False)
     assert gateway.parts.streams.count == 1
-    pushed[0].gone()  # type: ignore[attr-defined]
+    pushed.gone()
     assert gateway.parts.streams.count == 0
+
+
+def test_how_long_a_client_may_take_nothing_is_told(make_app: MakeApp) -> None:
+    pushed = Pushed(register_users(make_app(streams_write_timeout="7")), "/api/sse", basic(JULIET))
+    assert pushed.patience == [7]
+    pushed.gone()
 
 
 def test_the_fake_bounds_what_is_pending() -> None:

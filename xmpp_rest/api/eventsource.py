@@ -89,7 +89,7 @@ def event_stream(
     if push is None:
         connection.bound_writes(bounds.write_timeout)
         return EventStream(EventSource(stream, readers.write, first), connection, bounds.heartbeat)
-    push(PushedEvents(stream, streams, readers.write, first, bounds.heartbeat))
+    push(PushedEvents(stream, streams, readers.write, first, bounds.heartbeat), bounds.write_timeout)
     return iter(())
 
 

@@ -45,8 +45,8 @@ class Out(Protocol):
 class PushedBody(Protocol):
     """The body of a response that whoever has something writes, and no thread waits for.
 
-    A server that can send one has a callable `xmpp_rest.push` in the environ of each request: a view calls it with the body, and returns an
-    empty iterator.
+    A server that can send one has a callable `xmpp_rest.push` in the environ of each request: a view calls it with the body, and with the
+    seconds for which the client may take nothing, and returns an empty iterator.
     """
 
     def begin(self, out: Out) -> None:
@@ -56,7 +56,7 @@ class PushedBody(Protocol):
         """The client has left, or has taken nothing for too long, or the answer became another one. Called once; does not wait."""
 
 
-Push = Callable[[PushedBody], object]
+Push = Callable[[PushedBody, float], object]
 """What `PUSH` in an environ is."""
 PUSH = "xmpp_rest.push"
 
