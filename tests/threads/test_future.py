@@ -7,7 +7,7 @@ import time
 from functools import partial
 
 from tests.threads.scheduler import OneThread
-from xmpp_rest.threads.future import Flag, OneShot
+from xmpp_rest.threads.future import Gate, OneShot
 from xmpp_rest.threads.tasks import OrderLock, current_task
 
 
@@ -106,19 +106,19 @@ def test_a_task_that_holds_an_order_waits_with_its_thread() -> None:
     assert scheduler.asides == 1
 
 
-def test_a_flag_wakes_threads_and_tasks() -> None:
-    flag, got = Flag(), list[bool]()
-    assert not flag.wait(0.01)
-    threads = [threading.Thread(target=lambda: got.append(flag.wait(30))) for _ in range(2)]
+def test_a_gate_wakes_threads_and_tasks() -> None:
+    gate, got = Gate(), list[bool]()
+    assert not gate.wait(0.01)
+    threads = [threading.Thread(target=lambda: got.append(gate.wait(30))) for _ in range(2)]
     for thread in threads:
         thread.start()
     scheduler = OneThread()
-    scheduler.run(*[lambda: got.append(flag.wait(30))] * 3, lambda: threading.Timer(0.05, flag.set).start())
+    scheduler.run(*[lambda: got.append(gate.wait(30))] * 3, lambda: threading.Timer(0.05, gate.set).start())
     for thread in threads:
         thread.join(10)
     assert got == [True] * 5
-    assert flag.is_set()
-    assert flag.wait(0)
-    flag.clear()
-    assert not flag.wait(0)
-    assert flag._waiting == []
+    assert gate.is_set()
+    assert gate.wait(0)
+    gate.clear()
+    assert not gate.wait(0)
+    assert gate._waiting == []

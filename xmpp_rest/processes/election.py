@@ -23,7 +23,7 @@ from xmpp_rest.processes.calls import Calls
 from xmpp_rest.processes.channel import SOCKET, Channel, connect, listen
 from xmpp_rest.processes.group import Member, Message
 from xmpp_rest.processes.server import JOIN, LISTEN, Followers
-from xmpp_rest.threads.future import Flag
+from xmpp_rest.threads.future import Gate
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class LocalGroup:
         self._calls = Calls()
         self._incidents = Incidents()
         self._stopping = threading.Event()
-        self._settled = Flag()  # there is a leader that this process is, or can call
+        self._settled = Gate()  # there is a leader that this process is, or can call
         self._leader: Channel | None = None
         self._listener: socket.socket | None = None
         self._lock_file: int | None = None

@@ -66,7 +66,7 @@ class OneShot(Generic[T]):
             self._task = None
 
 
-class Flag:
+class Gate:
     """As threading.Event, for threads and tasks."""
 
     def __init__(self) -> None:

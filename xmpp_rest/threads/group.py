@@ -53,7 +53,7 @@ class _Waiter(Generic[T, R]):
             log.exception("the callback of a group failed")
 
 
-class _Entry(Enum):
+class _Arrival(Enum):
     """What a caller does that has come to the queue."""
 
     LEADS = "leads, or has an executor lead"
@@ -93,12 +93,12 @@ class GroupExecutor(Generic[T, R]):
             return self._work(list(items))
         task = may_park()
         waiter = _Waiter[T, R](items, task.runner.at_end if task is not None else None)
-        entry = self._enter(waiter)
-        if entry is _Entry.ALONE:
+        arrival = self._enter(waiter)
+        if arrival is _Arrival.ALONE:
             return self._work(list(items))
-        if entry is _Entry.LEADS and task is not None:
+        if arrival is _Arrival.LEADS and task is not None:
             self._lead_on(task.runner.at_end)
-        if entry is _Entry.WAITS or task is not None:
+        if arrival is _Arrival.WAITS or task is not None:
             self._wait(waiter)
         while waiter.outcome is None:
             self._lead(waiter)
@@ -110,7 +110,7 @@ class GroupExecutor(Generic[T, R]):
         """As `run`, for a thread that must not wait: the leader calls `callback`; if no thread waits, `executor` has one lead."""
         if (task := current_task()) is not None:
             executor = task.runner.at_end
-        if self._enter(_Waiter(items, executor, callback)) is _Entry.LEADS:
+        if self._enter(_Waiter(items, executor, callback)) is _Arrival.LEADS:
             self._lead_on(executor)
 
     def _wait(self, waiter: _Waiter[T, R]) -> None:
@@ -126,18 +126,18 @@ class GroupExecutor(Generic[T, R]):
         with self._lock:
             self._waiting = [other for other in self._waiting if other is not waiter]
 
-    def _enter(self, waiter: _Waiter[T, R]) -> _Entry:
+    def _enter(self, waiter: _Waiter[T, R]) -> _Arrival:
         """What the caller is to do."""
         leads_itself = waiter.executor is None
         with self._lock:
             self._on_enter(waiter.items)
             if leads_itself and self._parks and isinstance(self._leader, Task):  # perhaps of this very thread, and parked
-                return _Entry.ALONE
+                return _Arrival.ALONE
             self._waiting.append(waiter)
             if self._led and not (leads_itself and self._scheduled):
-                return _Entry.WAITS
+                return _Arrival.WAITS
             self._led, self._scheduled = True, not leads_itself
-            return _Entry.LEADS
+            return _Arrival.LEADS
 
     def _lead_scheduled(self) -> None:
         """As an executor calls it: lead, unless a thread that came in the meantime has taken that over."""
