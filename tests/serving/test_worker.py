@@ -173,23 +173,35 @@ def test_gunicorn_settings_hold_for_every_request(tmp_path: Path) -> None:
     server.log.close()
 
 
-def test_reaper_survives_an_exception(tmp_path: Path) -> None:
+def test_loop_survives_an_exception(tmp_path: Path) -> None:
     server = Server(tmp_path)
     slow: list[socket.socket] = []
     try:
         with server.connect() as sock:
-            sock.sendall(b"POST /reap/no-such-thing HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            sock.sendall(b"POST /fail-in-the-loop HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             assert answer(sock, b"planned")
         slow += [server.connect() for _ in range(THREADS)]
         for sock in slow:
             sock.sendall(SLOW["half a head"])
         assert all(closed(sock) for sock in slow)  # the deadlines of others are kept
-        assert "no-such-thing" in server.output()
+        assert "no such thing" in server.output()
     finally:
         for sock in slow:
             sock.close()
         server.stop()
         server.log.close()
+
+
+def test_client_that_leaves_with_half_a_head(server: Server) -> None:
+    left = [server.connect() for _ in range(50)]
+    for sock in left:
+        sock.sendall(SLOW["half a head"])
+        sock.shutdown(socket.SHUT_WR)
+    begun = time.monotonic()
+    assert all(closed(sock, 30) for sock in left)
+    assert time.monotonic() - begun < 1  # before the deadline of a head
+    for sock in left:
+        sock.close()
 
 
 def test_worker_without_descriptors_waits_and_goes_on(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 APP = """
+import os
+import threading
 import time
 from flask import Flask, Response, request
-from xmpp_rest.serving import body as request_body
-from xmpp_rest.serving import worker
-worker.HEAD_SECONDS = request_body.BODY_SECONDS = worker.IO_SECONDS = 1.0
+from xmpp_rest.serving import connection
+connection.HEAD_SECONDS = connection.BODY_SECONDS = connection.WRITE_SECONDS = 1.0
 
 app = Flask(__name__)
 ended = []
@@ -58,11 +59,55 @@ def stream():
         yield b"end\\n"
     return Response(ticks())
 
-@app.route("/reap/<kind>", methods=["POST"])
-def reap(kind):
-    # a deadline that fails in a way that nobody foresaw
-    reaper = next(o for o in __import__("gc").get_objects() if type(o) is worker.Reaper)
-    reaper.after(0, lambda: {}[kind])
+@app.route("/compute/<int:seconds>")
+def compute(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+    return "computed"
+
+@app.route("/block/<int:seconds>")
+def block(seconds):
+    time.sleep(seconds)
+    return "blocked"
+
+@app.route("/pid")
+def pid():
+    return str(os.getpid())
+
+class Ticker:
+    def begin(self, out):
+        self.out = out
+        threading.Thread(target=self.tick, daemon=True).start()
+    def tick(self):
+        for n in range(3):
+            self.out.write(b"tick %d\\n" % n)
+            time.sleep(0.05)
+        self.out.close()
+    def gone(self):
+        left.append(1)
+
+class Flood(Ticker):
+    def tick(self):
+        while self.out.write(b"x" * 65536) or not left:
+            pass
+
+left = []
+
+@app.route("/pushed/<kind>")
+def pushed(kind):
+    request.environ["xmpp_rest.push"]({"ticks": Ticker, "flood": Flood}[kind](), 1.0)
+    return Response(iter(()), content_type="text/plain")
+
+@app.route("/left")
+def number_left():
+    return str(len(left))
+
+@app.route("/fail-in-the-loop", methods=["POST"])
+def fail():
+    # a call of the loop that fails in a way that nobody foresaw
+    loop = request.environ["xmpp_rest.client"]._service.loop
+    loop.call(lambda: {}["no such thing"])
     return "planned"
 
 app.extensions["ending"] = (lambda: ended.append(True),)
@@ -80,7 +125,16 @@ class Server:
             self.port: int = free.getsockname()[1]
         self.log = (folder / "log").open("w+")
         root = Path(__file__).parents[2]
-        command = [sys.executable, "-m", "gunicorn", "-k", "xmpp_rest.serving.worker.Worker", "--threads", str(THREADS), "--no-control-socket"]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-k",
+            "xmpp_rest.serving.worker.Worker",
+            "--threads",
+            str(THREADS),
+            "--no-control-socket",
+        ]
         command += ["-b", f"127.0.0.1:{self.port}", "--graceful-timeout", "10", "--pythonpath", f"{folder},{root}"]
         command += [*options, "slowapp:app"]
         if files is not None:

@@ -1,0 +1,77 @@
+"""Sockets of clients, without waiting: plain ones, and ones under TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+
+CHUNK = 65536  # bytes that are read at once
+
+
+class ClientSocket:
+    """A connection that is never waited for. Reading is for one thread at a time, as is writing."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+
+    def receive(self) -> bytes | None:
+        """What has come, b"" at the end; None: nothing for now. Raises OSError."""
+        try:
+            return self.sock.recv(CHUNK)
+        except BlockingIOError:
+            return None
+
+    def send(self, data: bytes | memoryview) -> int:
+        """How many bytes of it the kernel has taken; 0: none for now. Raises OSError."""
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+
+    def drained(self, data: bytes) -> bool:
+        """Whether nothing is left to be received for now, after `data` was."""
+        return len(data) < CHUNK
+
+    def finish(self) -> None:
+        """Tell the client that nothing more is sent. Raises OSError."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+
+class TLSSocket(ClientSocket):
+    """The same under TLS. OpenSSL reads and writes the same state: one of both at a time."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        self._lock = threading.Lock()
+        sock.setblocking(False)
+        self._tls = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True)
+        super().__init__(self._tls)
+
+    def receive(self) -> bytes | None:
+        """As above. The handshake happens with the first calls. Raises OSError, ssl.SSLError among them."""
+        with self._lock:
+            try:
+                return self._tls.recv(CHUNK)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return None
+            except ssl.SSLEOFError:
+                return b""
+
+    def send(self, data: bytes | memoryview) -> int:
+        with self._lock:
+            try:
+                return self._tls.send(data)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return 0
+
+    def drained(self, data: bytes) -> bool:
+        return False  # OpenSSL gives at most one record at a time
+
+    def finish(self) -> None:
+        """Tell the client that nothing more is sent, without waiting for its own farewell."""
+        with self._lock:
+            try:
+                self._tls.unwrap()
+            except (ssl.SSLError, ValueError):
+                self._tls.shutdown(socket.SHUT_WR)

@@ -1,0 +1,432 @@
+"""One client's connection: gathers requests, begins to serve them, one at a time, and sends what is answered.
+
+Nothing here waits, and a connection holds no thread. All is done on the thread that leads the loop, except `write`.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from xmpp_rest.serving.client_socket import ClientSocket
+from xmpp_rest.serving.loop import Loop
+from xmpp_rest.serving.reading import Reader
+from xmpp_rest.serving.request import BadRequest, Request
+from xmpp_rest.serving.wheel import Wheel
+
+HEAD_SECONDS = 15.0  # for a head, from its first byte; and for the first byte of a connection
+BODY_SECONDS = 30.0  # for a body, and one more for each BODY_RATE bytes that came
+BODY_RATE = 1000  # bytes a second that a client should manage
+WRITE_SECONDS = 30.0  # for the client to take anything of what is sent
+LINGER_SECONDS = 2.0  # for a client to take the end of the last answer (RFC 9112 §9.6)
+DRAIN_SECONDS, DRAIN_BYTES = 5.0, 16 << 20  # for a body that nobody read; then the connection ends
+AHEAD = 64 << 10  # bytes of a body that are waited for before a request is served
+ROOM = 256 << 10  # bytes of a body that wait for the application at most, and of an answer for the client
+TURN = 16  # reads of one connection before others have theirs
+
+GONE = select.EPOLLHUP | select.EPOLLERR
+COMES = select.EPOLLIN | select.EPOLLRDHUP
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    IDLE = auto()  # a request
+    HEAD = auto()  # the rest of a head
+    BODY = auto()  # the rest of a body, or the first part of it
+    SERVED = auto()  # the application
+    DRAIN = auto()  # the rest of a body that nobody has read
+    FLUSH = auto()  # the client, to take the last answer
+    LINGER = auto()  # the client, to close
+    CLOSED = auto()
+
+
+COMING = (Phase.IDLE, Phase.HEAD, Phase.BODY)
+"""What a request may end."""
+
+
+class Served(Protocol):
+    """A request that is being served. See `exchange.Exchange`."""
+
+    request: Request
+
+    def perform(self) -> None:
+        """Answer, as a task; `Connection.done` is called at the end."""
+
+    keeps_alive: bool
+    """Whether another request may follow on the connection, as the answer said."""
+
+    @property
+    def wants_body(self) -> bool:
+        """Whether somebody waits for more of the body."""
+
+    def more(self) -> None:
+        """Wait until there is more of the body, or there will not be. Called by whoever reads it."""
+
+    def body_came(self) -> None:
+        """There is more of the body, or there will not be."""
+
+    def room_came(self) -> None:
+        """The client has taken what was sent."""
+
+    def client_left(self) -> None:
+        """The client has closed its side, or is gone."""
+
+
+class ConnectionHost(Protocol):
+    """What connections are served with."""
+
+    loop: Loop
+    wheel: Wheel[Connection]
+    alive: bool
+    keep_alive: float
+
+    def reader(self, peer: Any, more: Callable[[], None]) -> Reader:
+        """What reads the requests of a new connection; `more` is called by whoever reads more of a body than has come."""
+
+    def exchange(self, connection: Connection, request: Request) -> Served:
+        """What serves a request."""
+
+    def refusal(self, connection: Connection, error: BadRequest) -> bytes:
+        """The answer to what is not a request; it is logged."""
+
+    def closed(self, connection: Connection) -> None:
+        """A connection has ended."""
+
+
+class Connection:
+    """One client. `peer` and `address`: of the client, and where it has connected to."""
+
+    def __init__(self, service: ConnectionHost, sock: ClientSocket, peer: Any, address: Any) -> None:
+        self.peer = peer
+        self.address = address
+        self.base: dict[str, Any] = {}
+        """What the environs of all its requests have in common."""
+        self.due: float | None = None  # for the wheel
+        self.slot = 0  # for the wheel
+        self.left = False
+        """Whether the client has closed its side, or is gone."""
+        self.pending = 0
+        """Bytes that the kernel has not taken yet."""
+        self.patience = WRITE_SECONDS
+        """Seconds for the client to take anything of what it is sent."""
+        self._service = service
+        self._socket = sock
+        self._reader = service.reader(peer, self._more)
+        self._refused: BadRequest | None = None
+        self._phase = Phase.IDLE
+        self._exchange: Served | None = None
+        self._unread: Request | None = None  # served, but not all of its body has come
+        self._drained = 0
+        self._readable = True
+        self._ended = False  # nothing more comes
+        self._lasts = True  # whether another request may follow
+        self._output: deque[bytes | memoryview] = deque()
+        self._writing = threading.Lock()
+        self._broken = False  # nothing can be sent any more
+
+    def open(self) -> None:
+        """Begin to listen to it. Raises OSError."""
+        self._service.loop.register(self._socket.sock, self.handle)
+        self._wait(HEAD_SECONDS)
+
+    def close_if_idle(self, *, fresh: bool) -> None:
+        """Close it if it waits for a request, and none has come. `fresh`: also if it is to be the first one."""
+        if self._phase is not Phase.IDLE or not (fresh or self.base):
+            return
+        if self._read():  # it crossed the end of the connection
+            self.proceed()
+        else:
+            self.close()
+
+    # events
+
+    def handle(self, events: int) -> None:
+        """Take what epoll tells."""
+        if events & GONE:
+            self._gone()
+            return
+        if self.pending and events & select.EPOLLOUT:
+            self._flush()
+        if events & COMES:
+            self._readable = True
+            if events & select.EPOLLRDHUP and not self.left:
+                self.left = True
+                if self._exchange is not None:
+                    self._exchange.client_left()
+            self.proceed()
+
+    def overdue(self) -> None:
+        """The deadline of this phase has passed."""
+        if self._phase is Phase.SERVED and self._exchange is not None and not self._exchange.request.body.complete:
+            self._exchange.request.body.fail()
+            self._exchange.body_came()
+            return
+        waiting = self._phase
+        if waiting in COMING and self._read():  # it may have come while the loop could not look
+            self.proceed()
+        if self._phase is waiting and waiting is not Phase.CLOSED:
+            self._gone()
+
+    def proceed(self) -> None:
+        """Read what has come, as far as it is wanted, and begin what can begin."""
+        for _ in range(TURN):
+            if self._phase is Phase.CLOSED or self._phase is Phase.FLUSH:
+                return
+            if self._exchange is not None:
+                if not self._wants_body(self._exchange):
+                    return
+            elif self._lasts and self._unread is None and self._begin():
+                return
+            if self._ended or not self._readable:
+                self._rest()
+                return
+            self._read()
+        self._service.loop.call(self.proceed)  # the others first
+
+    def _wants_body(self, exchange: Served) -> bool:
+        body = exchange.request.body
+        return not body.complete and not body.failed and (exchange.wants_body or body.buffered < ROOM)
+
+    # requests
+
+    def _read(self) -> bool:
+        """Read once; whether anything came."""
+        try:
+            data = self._socket.receive()
+        except OSError:
+            self._gone()
+            return False
+        if data is None:
+            self._readable = False
+        elif not data:
+            self._end()
+        else:
+            self._readable = self.left or not self._socket.drained(data)  # the end is to be read, too, and is told of once
+            if self._phase is not Phase.LINGER:
+                self._feed(data)
+        return bool(data)
+
+    def _feed(self, data: bytes) -> None:
+        if self._refused is not None:
+            return
+        try:
+            self._reader.feed(data)
+        except BadRequest as e:
+            self._refused = e
+        if self._exchange is not None:
+            if self.due is not None:
+                self.due += len(data) / BODY_RATE
+            body = self._exchange.request.body
+            if body.complete or body.failed:
+                self.due = None
+            self._exchange.body_came()
+        elif self._unread is not None:
+            self._drained += len(data)
+            if self._unread.body.failed or self._drained > DRAIN_BYTES:
+                self._linger()
+            elif self._unread.body.complete:
+                self._unread = None
+                self._phase, self.due = Phase.IDLE, None
+        elif self._phase is Phase.BODY and self.due is not None:
+            self.due += len(data) / BODY_RATE
+
+    def _end(self) -> None:
+        """The client sends nothing more. What it has asked for completely is answered."""
+        self._ended = self.left = True
+        self._readable = False
+        for request in self._reader.requests:
+            request.body.fail()  # unless it is complete: then that says nothing
+        if self._exchange is not None:
+            self._exchange.request.body.fail()
+            self._exchange.body_came()
+            self._exchange.client_left()
+
+    def _begin(self) -> bool:
+        """Begin to serve the next request, or to refuse what is none; False: there is nothing to begin."""
+        requests = self._reader.requests
+        if requests and _is_servable(requests[0]):
+            request = requests.popleft()
+            self._phase = Phase.SERVED
+            if request.body.complete or request.body.failed:
+                self.due = None
+            else:
+                self._wait(BODY_SECONDS)
+            self._exchange = exchange = self._service.exchange(self, request)
+            self._service.loop.begin(exchange.perform)
+            return True
+        if requests or self._refused is None:
+            return False  # what was complete before it is answered first
+        self._lasts = False
+        self.write(self._service.refusal(self, self._refused))
+        self._finish()
+        return True
+
+    def _rest(self) -> None:
+        """Nothing more has come for now: set the deadline for what is waited for."""
+        if self._phase in (Phase.SERVED, Phase.DRAIN, Phase.LINGER):
+            if self._ended and self._phase is not Phase.SERVED:
+                self.close()
+        elif self._ended:
+            self.close()
+        elif self._reader.requests:
+            self._enter(Phase.BODY, BODY_SECONDS)
+        elif self._reader.head_begun:
+            self._enter(Phase.HEAD, HEAD_SECONDS)
+        elif self.due is None or self._phase is not Phase.IDLE:
+            self._phase = Phase.IDLE
+            self._wait(self._service.keep_alive)
+
+    def _enter(self, phase: Phase, seconds: float) -> None:
+        if self._phase is not phase:
+            self._phase = phase
+            self._wait(seconds)
+
+    def done(self) -> None:
+        """The answer is complete, as far as the application is concerned."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None or self._phase is Phase.CLOSED:
+            return
+        lasts = exchange.keeps_alive and not self._broken and not self._ended and not exchange.request.body.failed
+        if lasts and not exchange.request.body.complete:
+            exchange.request.body.discard()
+            self._unread, self._drained = exchange.request, 0
+            self._phase = Phase.DRAIN
+            self._wait(DRAIN_SECONDS)
+        elif lasts:
+            self._phase, self.due = Phase.IDLE, None
+        else:
+            self._lasts = False
+            if self._broken:
+                self.close()
+            else:
+                self._finish(at_once=exchange.request.body.complete and not exchange.request.head.keeps_alive)
+            return
+        self.proceed()
+
+    def _more(self) -> None:
+        if self._exchange is not None:
+            self._exchange.more()
+
+    # the end
+
+    def _finish(self, *, at_once: bool = False) -> None:
+        """End it once the last answer is sent. `at_once`: the client sends nothing more, so that nothing can cut the answer off."""
+        if self.pending:
+            self._phase = Phase.FLUSH
+            self._wait(self.patience)
+        elif at_once or self._ended:
+            self.close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Read what the client still sends, so that the kernel does not cut off the end of the answer with a reset."""
+        self._phase = Phase.LINGER
+        self._unread = None
+        self._lasts = False
+        self._wait(LINGER_SECONDS)
+        try:
+            self._socket.finish()
+        except OSError:
+            self.close()
+            return
+        self._service.loop.call(self.proceed)
+
+    def _gone(self) -> None:
+        """Nothing more can be read or sent."""
+        self.left = self._ended = self._broken = True
+        self._readable = False
+        if self._exchange is None:
+            self.close()
+            return
+        self._exchange.request.body.fail()  # unless it is complete
+        self._exchange.body_came()
+        self._exchange.room_came()
+        self._exchange.client_left()
+
+    def close(self) -> None:
+        """End it now."""
+        if self._phase is Phase.CLOSED:
+            return
+        self._phase = Phase.CLOSED
+        with self._writing:
+            self._broken = True
+            self._output.clear()
+            self.pending = 0
+        self.due = None
+        self._service.wheel.remove(self)
+        self._service.loop.close(self._socket.sock)
+        self._service.closed(self)
+
+    def _wait(self, seconds: float) -> None:
+        self._service.wheel.set(self, time.monotonic() + seconds)
+
+    # output
+
+    def write(self, data: bytes) -> bool:
+        """Send this, without waiting; False: the client is gone. Called by any thread."""
+        with self._writing:
+            if self._broken:
+                return False
+            left: bytes | memoryview = data if self._output else self._send(data)
+            if left:
+                self._output.append(left)
+                self.pending += len(left)
+        if left:
+            self._service.loop.call(self._watch_output)
+        return not self._broken
+
+    def _send(self, data: bytes | memoryview) -> bytes | memoryview:
+        """What the kernel has not taken."""
+        while data:
+            try:
+                sent = self._socket.send(data)
+            except OSError:
+                self._broken = True
+                return b""
+            if not sent:
+                break
+            data = memoryview(data)[sent:] if sent < len(data) else b""
+        return data
+
+    def _watch_output(self) -> None:
+        if self.pending and self.due is None:
+            self._wait(self.patience)
+
+    def _flush(self) -> None:
+        """The kernel may take more."""
+        with self._writing:
+            before = self.pending
+            while self._output:
+                left = self._send(self._output[0])
+                self.pending -= len(self._output[0]) - len(left)
+                if left:
+                    self._output[0] = left
+                    break
+                self._output.popleft()
+            if self._broken:
+                self._output.clear()
+                self.pending = 0
+        if self._broken:
+            self._gone()
+        elif self._phase is Phase.FLUSH and not self.pending:
+            self._finish(at_once=self._ended)
+        else:
+            if self.pending < before and self.pending:
+                self._wait(self.patience)
+            elif not self.pending and self._phase is Phase.SERVED and self._exchange is not None and self._exchange.request.body.complete:
+                self.due = None
+            if self._exchange is not None and self.pending < ROOM:
+                self._exchange.room_came()
+
+
+def _is_servable(request: Request) -> bool:
+    """Whether all of it is there, or enough to begin with; or there will not be more."""
+    body = request.body
+    return body.complete or body.failed or body.buffered >= AHEAD or request.head.expects_continue

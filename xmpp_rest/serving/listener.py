@@ -1,0 +1,85 @@
+"""Takes connections, as many as there may be."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from xmpp_rest.serving.loop import Loop
+
+log = logging.getLogger(__name__)
+
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+PASSING = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO)
+PAUSE = 0.5  # seconds without taking a connection, where the system has no descriptor for it
+QUIET = 60.0  # seconds between two lines about that
+AT_ONCE = 8  # connections taken before others have their turn; several processes listen
+EXCLUSIVE = select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0)  # one connection does not wake every process
+
+Accept = Callable[[socket.socket, Any, Any], None]
+"""Gets a connection: its socket, the address of the client, and that of the listener."""
+
+
+class Listener:
+    """One listening socket. `has_room`: whether another connection may be taken; `relieve`: closes connections that nobody uses now."""
+
+    def __init__(self, loop: Loop, sock: socket.socket, accept: Accept, has_room: Callable[[], bool], relieve: Callable[[], None]) -> None:
+        sock.setblocking(False)
+        self._loop = loop
+        self._sock = sock
+        self._address = sock.getsockname()
+        self._accept = accept
+        self._has_room = has_room
+        self._relieve = relieve
+        self._listens = False
+        self._stopped = False
+        self._paused_until = 0.0
+        self._quiet_until = 0.0
+
+    def listen(self) -> None:
+        """Take connections, unless there is no room, or a pause. Called every second, and when there is room again."""
+        if not self._listens and not self._stopped and self._has_room() and time.monotonic() >= self._paused_until:
+            self._listens = True
+            self._loop.register(self._sock, self._take, EXCLUSIVE)
+
+    def stop(self) -> None:
+        """Take none any more."""
+        self._stopped = True
+        self._pause()
+
+    def _pause(self) -> None:
+        if self._listens:
+            self._listens = False
+            self._loop.unregister(self._sock)
+
+    def _take(self, _: int) -> None:
+        for _ in range(AT_ONCE):
+            if not self._has_room():
+                self._pause()
+                return
+            try:
+                sock, peer = self._sock.accept()
+            except OSError as e:
+                if e.errno in EXHAUSTED:
+                    self._suffer(e)
+                elif e.errno not in PASSING:
+                    raise
+                return
+            self._accept(sock, peer, self._address)
+
+    def _suffer(self, error: OSError) -> None:
+        """The system has no descriptor for another connection: take none for a while, and let go those that nobody uses now."""
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET
+            limit = "the limit of open files is RLIMIT_NOFILE: `ulimit -n`"
+            log.error("worker %d: no connection is taken for now: %s (%s)", os.getpid(), error.strerror, limit)
+        self._paused_until = now + PAUSE
+        self._pause()
+        self._relieve()

@@ -1,0 +1,317 @@
+"""The event loop: epoll, and the tasks that serve requests, on one thread at a time.
+
+One thread leads: it waits for events, handles them, and runs the tasks that they begin. A task that blocks its thread (for longer than
+TURN, or it says so itself) loses the lead to another thread, and keeps what was parked on its own. Descriptors are edge-triggered, so that
+nothing has to be told to the kernel for each request.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from xmpp_rest.threads.tasks import TaskRunner
+
+log = logging.getLogger(__name__)
+
+TURN = 0.005  # seconds that a task may run before another thread takes the lead
+BURST = 128  # events that are asked for at once
+LONGEST = 1.0  # seconds of one wait for events
+IDLE = 10.0  # seconds after which a thread that has nothing to do ends
+READ = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+"""What a connection is told of, each time that it changes."""
+
+Handler = Callable[[int], None]
+"""Gets the events of a descriptor."""
+Call = Callable[[], None]
+
+
+class LoopThread:
+    """One thread of the loop, and the tasks that began on it. Implements `threads.tasks.Scheduler`."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._woken = threading.Event()
+        self.inside = False
+        """Whether a task runs here: only then may another thread take the lead."""
+        self.waits = False
+        """Whether it has nothing to do."""
+        self.runner: TaskRunner  # made by the thread itself
+        self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
+
+    def start(self) -> None:
+        """Raises RuntimeError: the system gives no further thread."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """It leads now, or one of its tasks is ready."""
+        self._woken.set()
+
+    def _run(self) -> None:
+        self.runner = TaskRunner(self)
+        while not self._loop.stopped:
+            try:
+                if not self._go_on():
+                    return
+            except BaseException:
+                log.exception("a thread of the event loop goes on after an error")
+
+    def _go_on(self) -> bool:
+        """Lead, or do what is left to do here; False: this thread is to end."""
+        if self._loop.leader is self:
+            self._loop.lead(self)
+            return True
+        self.runner.expire()
+        if self.run_ready():
+            return True
+        self._woken.clear()
+        self.waits = True
+        try:
+            if self.runner.has_ready or self._loop.leader is self:
+                return True
+            due = self.runner.seconds()
+            woken = self._woken.wait(IDLE if due is None else min(due, IDLE))
+        finally:
+            self.waits = False
+        return woken or bool(self.runner.parked) or not self._loop.dismiss(self)
+
+    def run_ready(self) -> bool:
+        """Go on with a task that is ready; whether there was one."""
+        self.inside = True
+        try:
+            return self.runner.run_one()
+        finally:
+            self.inside = False
+
+    def begin(self, work: Call) -> None:
+        """Begin a task; returns when it has ended, or waits."""
+        self.inside = True
+        try:
+            self.runner.spawn(work)
+        finally:
+            self.inside = False
+
+    # what the tasks call
+
+    def at_end(self, work: Call) -> None:
+        self._loop.at_end(work)
+
+    def offload(self, work: Call) -> None:
+        self._loop.offload(work)
+
+    def step_aside(self, _: TaskRunner) -> None:
+        self._loop.take_lead_from(self)
+
+    def notify(self, _: TaskRunner) -> None:
+        if self._loop.leader is self:
+            self._loop.wake()
+        else:
+            self._woken.set()
+
+
+class Loop:
+    """Handles events and runs tasks until `stop`. `threads`: most that lead in turn, as others block, and as many for offloaded work."""
+
+    def __init__(self, threads: int) -> None:
+        self._most = max(2, threads)
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Handler] = {}
+        self._events: deque[tuple[int, int]] = deque()
+        self._calls: deque[Call] = deque()
+        self._begins: deque[Call] = deque()
+        self._end: deque[Call] = deque()
+        self._closing: list[socket.socket] = []  # closed when no event of theirs is left: their numbers are used again
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._wakeup, select.EPOLLIN | select.EPOLLET)  # each write is an event, and nobody reads
+        self._polling = False
+        self._turn = 0  # counts what the leader has begun
+        self._lock = threading.Lock()  # guards who leads
+        self._threads: list[LoopThread] = []
+        self._ticks: list[Call] = []
+        self._ticked = time.monotonic()
+        self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="offloaded")
+        self._unwatched = False  # whether the watchdog waits for something to watch
+        self._attention = threading.Event()
+        self.now = time.monotonic()
+        """The monotonic time of the last wait for events."""
+        self.stopped = False
+        self.leader: LoopThread | None = None
+        """The thread that leads."""
+
+    # for the owner
+
+    def start(self) -> None:
+        """Begin to serve, on a thread of its own. Raises RuntimeError: there is none."""
+        self.leader = LoopThread(self)
+        self._threads.append(self.leader)
+        self.leader.start()
+
+    def stop(self) -> None:
+        """End. Tasks that are parked do not go on."""
+        self.stopped = True
+        self.wake()
+        for thread in tuple(self._threads):
+            thread.wake()
+        self._attention.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def attend(self) -> None:
+        """End `watch` early. May be called by a signal handler."""
+        self._attention.set()
+
+    def watch(self, seconds: float) -> None:
+        """For so many seconds, see to it that no task keeps the lead for longer than TURN. The owner calls this again and again."""
+        until = time.monotonic() + seconds
+        while not self.stopped and (left := until - time.monotonic()) > 0:
+            leader, turn = self.leader, self._turn
+            if not self._polling:
+                time.sleep(min(TURN, left))
+                if leader is not None and self._turn == turn:
+                    self.take_lead_from(leader, turn)
+                continue
+            self._attention.clear()
+            self._unwatched = True
+            if self._polling and self._attention.wait(left) and self._unwatched:
+                return  # not by the loop: somebody wants the owner
+            self._unwatched = False
+
+    # for those who serve; on the thread that leads
+
+    def register(self, sock: socket.socket, handler: Handler, events: int = READ) -> None:
+        """Have `handler` called with the events of a descriptor. Raises OSError."""
+        self._handlers[sock.fileno()] = handler
+        try:
+            self._epoll.register(sock, events)
+        except OSError:
+            del self._handlers[sock.fileno()]
+            raise
+
+    def unregister(self, sock: socket.socket) -> None:
+        """No further event of this descriptor is handled."""
+        if self._handlers.pop(sock.fileno(), None) is not None:
+            self._epoll.unregister(sock)
+
+    def close(self, sock: socket.socket) -> None:
+        """Unregister a socket, and close it once no event of it is left."""
+        self.unregister(sock)
+        self._closing.append(sock)
+
+    def begin(self, work: Call) -> None:
+        """Have `work` done as a task, soon. The caller does nothing more with what the task uses."""
+        self._begins.append(work)
+
+    def every_second(self, tick: Call) -> None:
+        """Have `tick` called every second, or a little later."""
+        self._ticks.append(tick)
+
+    # for any thread
+
+    def call(self, call: Call) -> None:
+        """Have this called on the thread that leads; it must not wait."""
+        self._calls.append(call)
+        self.wake()
+
+    def at_end(self, work: Call) -> None:
+        """Have `work` done as a task when all that is ready has been handled."""
+        self._end.append(work)
+        self.wake()
+
+    def offload(self, work: Call) -> None:
+        """Have `work` done by a thread of the pool. Raises RuntimeError: there is none."""
+        self._pool.submit(work)
+
+    def wake(self) -> None:
+        """There is something to do besides events."""
+        if self._polling:
+            os.eventfd_write(self._wakeup, 1)
+
+    # the lead
+
+    def lead(self, me: LoopThread) -> None:
+        """Handle what there is, until another thread leads."""
+        while True:
+            with self._lock:
+                if self.leader is not me or self.stopped:
+                    return
+                self._turn += 1
+            try:
+                self._step(me)
+            except Exception:
+                log.exception("an event could not be handled")
+
+    def _step(self, me: LoopThread) -> None:
+        """Do one thing. What a task could interrupt is never half done: when a task begins here, nothing else is under way."""
+        if self._calls:
+            self._calls.popleft()()
+        elif self._begins or me.runner.has_ready:
+            if self._unwatched:
+                self._unwatched = False
+                self._attention.set()
+            if self._begins:
+                me.begin(self._begins.popleft())
+            else:
+                me.run_ready()
+        elif self._events:
+            descriptor, events = self._events.popleft()
+            if (handler := self._handlers.get(descriptor)) is not None:
+                handler(events)
+        elif self._end:
+            self._begins.append(self._end.popleft())
+        else:
+            self._wait(me)
+
+    def _wait(self, me: LoopThread) -> None:
+        """Wait for events; do what is due."""
+        closing, self._closing = self._closing, []
+        for sock in closing:
+            sock.close()
+        me.runner.expire()
+        due = me.runner.seconds()
+        patience = LONGEST if due is None else max(0.0, min(due, LONGEST))
+        self._polling = True  # from here on `wake` writes; what was left before is seen here
+        idle = not (self._calls or self._begins or self._end or me.runner.has_ready or closing)
+        try:
+            self._events.extend(self._epoll.poll(patience if idle else 0, BURST))
+        finally:
+            self._polling = False
+        self.now = now = time.monotonic()
+        if now - self._ticked >= LONGEST:
+            self._ticked = now
+            self._calls.extend(self._ticks)
+
+    def take_lead_from(self, thread: LoopThread, turn: int | None = None) -> None:
+        """Have another thread lead in place of this one, which is in a task; unless it has begun something new since `turn`."""
+        with self._lock:
+            if self.leader is not thread or not thread.inside or turn not in (None, self._turn) or self.stopped:
+                return
+            following = next((other for other in self._threads if other.waits), None)
+            if following is None and len(self._threads) < self._most:
+                following = self._new_thread()
+            if following is None:
+                return
+            self.leader = following
+        following.wake()
+
+    def _new_thread(self) -> LoopThread | None:
+        thread = LoopThread(self)
+        try:
+            thread.start()
+        except RuntimeError:  # the one that blocks keeps the lead
+            return None
+        self._threads.append(thread)
+        return thread
+
+    def dismiss(self, thread: LoopThread) -> bool:
+        """Whether a thread without anything to do may end."""
+        with self._lock:
+            if self.leader is thread or len(self._threads) <= 2:
+                return False
+            self._threads.remove(thread)
+        return True

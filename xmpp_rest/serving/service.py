@@ -1,0 +1,129 @@
+"""What the connections of one process are served with: the application, the settings, the log, and how many there are."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, socket
+from typing import Any
+
+from xmpp_rest.serving.client_socket import ClientSocket, TLSSocket
+from xmpp_rest.serving.connection import Connection
+from xmpp_rest.serving.environ import make_environ
+from xmpp_rest.serving.exchange import WSGI, Exchange
+from xmpp_rest.serving.limits import Limits
+from xmpp_rest.serving.loop import Loop
+from xmpp_rest.serving.reading import Reader, head_parser_of
+from xmpp_rest.serving.request import BadRequest, Request
+from xmpp_rest.serving.response_writer import ResponseWriter, refusal_page
+from xmpp_rest.serving.wheel import Wheel
+
+
+class Service:
+    """Serves connections. `freed`: called when there is room for another one; `spent`: when as many requests were served as are to be."""
+
+    def __init__(
+        self,
+        cfg: Any,
+        log: Any,
+        app: WSGI,
+        loop: Loop,
+        tls: ssl.SSLContext | None,
+        freed: Callable[[], None],
+        spent: Callable[[], None],
+        most: int,
+    ) -> None:
+        """`cfg` and `log`: gunicorn's; `most`: requests to be served."""
+        self.loop = loop
+        self.app = app
+        self.wheel: Wheel[Connection] = Wheel()
+        self.alive = True
+        """Whether kept-alive connections go on."""
+        self.keep_alive = float(cfg.keepalive)
+        self.connections: set[Connection] = set()
+        self._cfg = cfg
+        self._log = log
+        self._tls = tls
+        self._freed = freed
+        self._spent = spent
+        self._most = most
+        self._served = 0
+        self._limits = Limits.of(cfg)
+        self._head_parser = head_parser_of(cfg, self._limits, log)
+        self._room = cfg.worker_connections
+        loop.every_second(self.wheel.turn)
+
+    # connections
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another connection may be taken."""
+        return len(self.connections) < int(self._room)
+
+    def accept(self, sock: socket, peer: Any, address: Any) -> None:
+        """Serve a connection."""
+        try:
+            if sock.family in (AF_INET, AF_INET6):
+                sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            client = ClientSocket(sock) if self._tls is None else TLSSocket(sock, self._tls)
+            connection = Connection(self, client, peer, address)
+            connection.open()
+        except OSError as e:  # the client is gone already
+            self._log.debug("a connection ended before it began: %s", e)
+            sock.close()
+            return
+        self.connections.add(connection)
+
+    def relieve(self) -> None:
+        """Close the connections that are only kept alive."""
+        for connection in tuple(self.connections):
+            connection.close_if_idle(fresh=False)
+
+    def close_idle(self) -> None:
+        """Close all connections that wait for a request."""
+        for connection in tuple(self.connections):
+            connection.close_if_idle(fresh=True)
+
+    def closed(self, connection: Connection) -> None:
+        """A connection has ended."""
+        was_full = not self.has_room
+        self.connections.discard(connection)
+        if was_full:
+            self._freed()
+
+    # requests
+
+    def reader(self, peer: Any, more: Callable[[], None]) -> Reader:
+        """What reads the requests of a new connection."""
+        return Reader(self._limits, self._head_parser, peer, more)
+
+    def exchange(self, connection: Connection, request: Request) -> Exchange:
+        """What serves a request."""
+        return Exchange(self, connection, request)
+
+    def environ(self, connection: Connection, request: Request) -> dict[str, Any]:
+        """The environ of a request."""
+        return make_environ(request, connection.peer, connection.address, self._cfg, connection.base)
+
+    def begins(self) -> None:
+        """A request is served. After as many as gunicorn's `max_requests` says, the process ends."""
+        self._served += 1
+        if self._served == self._most:
+            self._spent()
+
+    def served(self, request: Request, environ: dict[str, Any], answer: ResponseWriter, seconds: float) -> None:
+        """Write the line of the access log, if there is one."""
+        if self._log.access_log_enabled:
+            self._log.access(answer, request.head.fields, environ, timedelta(seconds=seconds))
+
+    def failed(self, request: Request) -> None:
+        """Log the current exception."""
+        self._log.exception("Error handling request %s %s", request.head.method, request.head.target, exc_info=sys.exc_info())
+
+    def refusal(self, connection: Connection, error: BadRequest) -> bytes:
+        """The answer to what is not a request."""
+        peer = connection.peer[0] if isinstance(connection.peer, tuple) else ""
+        self._log.warning("Invalid request from ip=%s: %s", peer, error)
+        return refusal_page(error)
