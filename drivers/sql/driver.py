@@ -106,15 +106,18 @@ class SQLDriver(Driver):
         key = checked_key(user, host, store)
         checked_query(query)
 
-        def work(session: DatabaseSession) -> list[int]:
+        def work(session: DatabaseSession) -> tuple[list[int], list[ArchiveItem]]:
             # with a limit it is faster to read in the order of arrival
             bounds = NOWHERE if query.limit is None else self._timeline.bounds(session, key, query)
-            return archive.ItemSelection(session, key, query, bounds).ids(session, query)
+            ids = archive.ItemSelection(session, key, query, bounds).ids(session, query)
+            return ids, archive.items(session, ids[: archive.BATCH]) if ids else []
 
-        return self._items(self._engine.read(work))
+        return self._items(*self._engine.read(work))
 
-    def _items(self, ids: list[int]) -> Iterator[ArchiveItem]:
-        for i in range(0, len(ids), archive.BATCH):
+    def _items(self, ids: list[int], first: list[ArchiveItem]) -> Iterator[ArchiveItem]:
+        """The items of these ids, of which the first batch has been read with them."""
+        yield from first
+        for i in range(archive.BATCH, len(ids), archive.BATCH):
             batch = ids[i : i + archive.BATCH]
             yield from self._engine.read(lambda session, batch=batch: archive.items(session, batch))  # type: ignore[misc]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -31,6 +32,7 @@ def message_item(stanza: Element, identifier: str, timestamp: int) -> dict[str, 
     }
 
 
+@lru_cache(maxsize=8192)
 def bare(text: str) -> str:
     """The address without its resource; a text that is none as it stands."""
     try:

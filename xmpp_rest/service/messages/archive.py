@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from drivers import Addition, ArchiveItem, ArchiveQuery, Driver, ItemNotFound
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.parse import parse_stored
+from xmpp_rest.protocol.parse import parse_all_stored
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,16 @@ class ArchiveFilter:
     after: str | None = None
     ids: tuple[str, ...] | None = None
 
-    def query(self) -> ArchiveQuery:
+    def query(self, limit: int | None = None, *, newest_first: bool = False) -> ArchiveQuery:
         partner = str(self.partner.bare) if self.partner else None
-        return ArchiveQuery(self.start, self.end, partner, self.before, self.after, self.ids)
+        return ArchiveQuery(self.start, self.end, partner, self.before, self.after, self.ids, limit, newest_first)
 
-    def fits(self, stanza: Element) -> bool:
-        """Whether the partner's resource matches, which the storage does not compare."""
-        full = str(self.partner) if self.partner and self.partner.resource else None
-        return full is None or full in (stanza.get("from"), stanza.get("to"))
+    def fitting(self, found: list[ArchivedMessage]) -> list[ArchivedMessage]:
+        """Those whose partner has the resource that is asked for, which the storage does not compare."""
+        if self.partner is None or not self.partner.resource:
+            return found
+        full = str(self.partner)
+        return [kept for kept in found if full in (kept.stanza.get("from"), kept.stanza.get("to"))]
 
 
 EVERYTHING = ArchiveFilter()
@@ -103,17 +105,17 @@ class Archive:
 
     def remove(self, owner: JID, wanted: ArchiveFilter, limit: int | None = None) -> int:
         """Remove the items that match, the oldest `limit` at most; their number. The partner's resource is ignored."""
-        return self._driver.archive_delete(owner.local, owner.domain, self._store, replace(wanted.query(), limit=limit))
+        return self._driver.archive_delete(owner.local, owner.domain, self._store, wanted.query(limit))
 
     def owners(self, domain: str) -> list[JID]:
         """The accounts at `domain` with archived items."""
         return [JID(local, domain, "") for local in self._driver.users(domain, self._store)]
 
     def _walk(self, owner: JID, wanted: ArchiveFilter, batch: int, *, newest: bool) -> Iterator[ArchivedMessage]:
-        query = replace(wanted.query(), limit=batch, newest_first=newest)
+        query = wanted.query(batch, newest_first=newest)
         items = self._find(owner, query)
         while items:
-            yield from (kept for kept in map(_parsed, items) if kept is not None and wanted.fits(kept.stanza))
+            yield from wanted.fitting(_all_parsed(items))
             if len(items) < batch:
                 return
             query = replace(query, before=items[-1].id) if newest else replace(query, after=items[-1].id)
@@ -126,10 +128,12 @@ class Archive:
         return list(self._driver.archive_find(owner.local, owner.domain, self._store, query))
 
 
-def _parsed(item: ArchiveItem) -> ArchivedMessage | None:
-    """The archived stanza; None, and a warning, if another program has stored something else."""
-    try:
-        return ArchivedMessage(item.id, item.when, parse_stored(item.stanza))
-    except BadXML as e:
-        log.warning("the archive item %s is not a stanza: %s", item.id, e)
-        return None
+def _all_parsed(items: Sequence[ArchiveItem]) -> list[ArchivedMessage]:
+    """The archived stanzas, without what is none, which another program has stored: a warning for each."""
+    found = []
+    for item, stanza in zip(items, parse_all_stored([item.stanza for item in items]), strict=True):
+        if isinstance(stanza, BadXML):
+            log.warning("the archive item %s is not a stanza: %s", item.id, stanza)
+        else:
+            found.append(ArchivedMessage(item.id, item.when, stanza))
+    return found
