@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from bench.bare import attach_again, flood
 from bench.load import Clock, Measured
 from bench.peers import FLOOD, SINK
+from bench.process import serving
 from tests.live.gateway import PASSWORD
 from tests.live.xmppserver import GATEWAY, SECRET
 
@@ -26,21 +27,36 @@ CHAT = "<message type='chat' id='c{{n}}' from='u{{s}}@{source}' to='{target}'><b
 SAID = re.compile(rb"<body>n([0-9]+)</body>")
 
 
-def batch(port: int, headers: Mapping[str, str], pids: Sequence[int]) -> Measured:
-    """BATCH messages in one request of newline-delimited JSON."""
+def batch(port: int, headers: Mapping[str, str], pids: Sequence[int], process: int = 0) -> Measured:
+    """BATCH messages in one request of newline-delimited JSON; to this process of the server, if one is named."""
     line = {"kind": "message", "to": f"friar@{SINK}", "type": "chat", "body": "wisely and slow; they stumble that run fast"}
-    return _lines(port, "/rest", line, headers, pids)
+    return _lines(_connect(port, process), "/rest", line, headers, pids)
 
 
 def commands(port: int, sender: str, headers: Mapping[str, str], pids: Sequence[int]) -> Measured:
     """BATCH times `send_message` in one request of newline-delimited JSON."""
     message = {"type": "chat", "from": sender, "to": f"friar@{SINK}", "subject": "", "body": "wisely and slow; they stumble that run fast"}
-    return _lines(port, "/api", {"command": "send_message", "arguments": message}, headers, pids)
+    return _lines(_connect(port), "/api", {"command": "send_message", "arguments": message}, headers, pids)
 
 
-def _lines(port: int, path: str, line: object, headers: Mapping[str, str], pids: Sequence[int]) -> Measured:
+def _connect(port: int, process: int = 0) -> http.client.HTTPConnection:
+    """A connection to this process of a server that has several; to any, where none is named or it takes none of fifty."""
+    for _ in range(50):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        if not process:
+            break
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        if serving(port, connection.sock.getsockname()[1]) == process:
+            break
+        connection.close()
+    return connection
+
+
+def _lines(
+    connection: http.client.HTTPConnection, path: str, line: object, headers: Mapping[str, str], pids: Sequence[int]
+) -> Measured:
     body = (json.dumps(line) + "\n") * BATCH
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     clock, start = Clock(pids), time.monotonic()
     connection.request("POST", path, body, {**headers, "Content-Type": "application/x-ndjson"})
     answers = connection.getresponse().read().splitlines()

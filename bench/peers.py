@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import re
 import shutil
@@ -15,7 +17,7 @@ from tests.live.child import Child, answers, free_port
 from tests.live.ejabberd import Ejabberd
 from tests.live.gateway import ROOT
 from tests.live.prosody import Prosody
-from tests.live.xmppserver import DOMAIN, PASSWORD, SECRET, USERS
+from tests.live.xmppserver import DOMAIN, GATEWAY, PASSWORD, SECRET, USERS
 
 PLAIN = "plain.example"  # a host of Prosody whose passwords are not hashed
 SINK, ECHO, FLOOD, SOLO, BOT = (f"{name}.{DOMAIN}" for name in ("sink", "echo", "flood", "solo", "restbot"))
@@ -30,7 +32,7 @@ authentication = "internal_hashed"
 PROSODY_HOSTS = """
 VirtualHost "{plain}"
     authentication = "internal_plain"
-    modules_enabled = {{ "rest", "data_access" }}
+    modules_enabled = {{ {modules} }}
 
 Component "{bot}" "rest"
     rest_callback_url = "http://127.0.0.1:{callback}/"
@@ -53,10 +55,11 @@ class BenchProsody(Prosody):
         super().configure()
         path = self.folder / "prosody.cfg.lua"
         head, host, rest = path.read_text().partition("VirtualHost")
+        modules = '"rest", "data_access"' if has_data_access(self.plugins) else '"rest"'
         for setting in ("log", "http_ports", "authentication"):
             head = re.sub(rf"(?m)^{setting} = .*$", "", head)
         head += PROSODY.format(http=self.http_port, plugins=self.plugins, folder=self.folder)
-        rest = re.sub(rf'^( "{DOMAIN}")', r'\1\n    modules_enabled = { "rest", "data_access" }', rest) if self.plugins else rest
+        rest = re.sub(rf'^( "{DOMAIN}")', rf"\1\n    modules_enabled = {{ {modules} }}", rest) if self.plugins else rest
         text = (
             head
             + host
@@ -64,7 +67,7 @@ class BenchProsody(Prosody):
             + "".join(f'Component "{d}"\n    component_secret = "{SECRET}"\n' for d in (SINK, ECHO, FLOOD, SOLO, *BAREST))
         )
         if self.plugins:
-            text += PROSODY_HOSTS.format(plain=PLAIN, bot=BOT, callback=self.callback_port)
+            text += PROSODY_HOSTS.format(modules=modules, plain=PLAIN, bot=BOT, callback=self.callback_port)
             accounts = self.folder / "data" / PLAIN.replace(".", "%2e") / "accounts"
             accounts.mkdir(parents=True)
             (accounts / f"{USERS[0]}.dat").write_text(f'return {{\n\t["password"] = "{PASSWORD}";\n}};\n')
@@ -123,6 +126,25 @@ class Small(Child):
         return answers(self.port) if self.port else self.running
 
 
+class Stock(Small):
+    """The gateway's application, without a link, under gunicorn's own threaded worker."""
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        options = ["--workers", str(workers), "--threads", "64", "-k", "gthread", "--no-control-socket", "--log-level", "warning"]
+        port = free_port()
+        command = ["-m", "gunicorn", "-b", f"127.0.0.1:{port}", "--chdir", str(ROOT), *options, "app:create_app()"]
+        super().__init__(folder, *command, port=port, XMPP_REST_CONFIG=str(folder / "wsgi.ini"))
+        (folder / "wsgi.ini").write_text(f"[server]\ndata_dir = {folder}/data\nlog_level = warning\n[gateway]\ndomain = {GATEWAY}\n")
+
+    def ready(self) -> bool:
+        """Once a request is answered: the processes first have to agree on a leader."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        return False
+
+
 def floor(folder: Path, workers: int, app: str, **environment: str) -> Small:
     """A Flask application that does next to nothing, served as the gateway is."""
     port = free_port()
@@ -131,9 +153,14 @@ def floor(folder: Path, workers: int, app: str, **environment: str) -> Small:
 
 
 def plugins() -> str:
-    """The folder of prosody-modules that PROSODY_PLUGINS names; empty without one that has the modules."""
+    """The folder of prosody-modules that PROSODY_PLUGINS names; empty without one that has mod_rest."""
     folder = os.environ.get("PROSODY_PLUGINS", "")
-    return folder if folder and all((Path(folder) / m).is_dir() for m in ("mod_rest", "mod_data_access")) else ""
+    return folder if folder and (Path(folder) / "mod_rest").is_dir() else ""
+
+
+def has_data_access(plugins: str) -> bool:
+    """Whether mod_data_access is there: Debian's packages have mod_rest alone."""
+    return bool(plugins) and (Path(plugins) / "mod_data_access").is_dir()
 
 
 def have(program: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,28 @@ def usage(*roots: int) -> Usage:
     """Of these processes and of all that they started, and that is still there."""
     pids = _with_descendants(roots)
     return Usage(sum(map(_cpu, pids)), sum(map(_resident, pids)))
+
+
+def serving(port: int, client: int) -> int:
+    """The process that has the connection from the loopback port `client` to `port`; 0 where it is not known."""
+    ends = f"0100007F:{port:04X} 0100007F:{client:04X} "
+    lines = Path("/proc/net/tcp").read_text().splitlines()
+    inode = next((line.split()[9] for line in lines if ends in line), "")
+    return _owner(f"socket:[{inode}]") if inode else 0
+
+
+def children(root: int) -> set[int]:
+    """The processes that this one has started, directly."""
+    return {pid for pid in _with_descendants((root,)) if (fields := _fields(pid)) and int(fields[1]) == root}
+
+
+def _owner(name: str) -> int:
+    """The process that has a descriptor of this name (proc(5))."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if os.readlink(link) == name:
+                return int(link.parts[2])
+    return 0
 
 
 def _with_descendants(roots: tuple[int, ...]) -> set[int]:

@@ -13,7 +13,7 @@ from bench.load import Measured
 
 HEAD = (
     "scenario", "ours /s", "peer", "peer /s", "ratio", "target", "", "floor /s", "its ratio", "CPU µs ours", "peer", "floor",
-    "p50 / p99 ms ours", "peer",
+    "p50 / p99 ms ours", "peer", "2 workers / 1",
 )  # fmt: skip
 
 
@@ -26,6 +26,8 @@ class Row(NamedTuple):
     theirs: Measured | None = None
     target: float | None = None
     floor: Measured | None = None
+    alone: Measured | None = None
+    """Ours with one worker."""
 
 
 def table(rows: list[Row]) -> str:
@@ -36,15 +38,16 @@ def table(rows: list[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     ours, theirs = row.ours, row.theirs
-    ratio = ours.rate / theirs.rate if theirs else None
-    bound = row.floor.rate / theirs.rate if row.floor and theirs else None
+    ratio = ours.rate / theirs.rate if theirs and theirs.rate else None
+    bound = row.floor.rate / theirs.rate if row.floor and theirs and theirs.rate else None
     verdict = "" if ratio is None or row.target is None else "met" if ratio >= row.target else "**missed**"
     name = row.name + (f" ({ours.bad} bad answers)" if ours.bad else "")
     peer = row.peer + (f" ({theirs.bad} bad answers)" if theirs and theirs.bad else "")
     return (
-        name, _rate(ours), peer or "–", _rate(theirs), f"{ratio:.2f}" if ratio else "",
+        name, _rate(ours), peer or "–", _rate(theirs), f"{ratio:.2f}" if ratio is not None else "",
         f"{row.target:g}" if row.target else "", verdict, _rate(row.floor), f"{bound:.2f}" if bound else "",
         _cpu(ours), _cpu(theirs), _cpu(row.floor), _latency(ours), _latency(theirs),
+        f"{ours.rate / row.alone.rate:.2f}" if row.alone and row.alone.rate else "",
     )  # fmt: skip
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bench.peers import PLAIN, SINK
+from bench.peers import SOLO as BENCH_SOLO
 from tests.live.xmppserver import DOMAIN, GATEWAY
 
 XML, JSON = "application/xmpp+xml", "application/json"
+SEND_MESSAGE = "send_message, token / no password check"
 CHAT = f'<message to="friar@{SINK}" type="chat"><body>wisely and slow; they stumble that run fast %n</body></message>'
 PING = '<iq type="get" to="{}"><ping xmlns="urn:xmpp:ping"/></iq>'
 ECHO = f'{{"kind":"message","to":"friar@{SINK}","type":"chat","body":"wisely and slow %n","replace":"m1"}}'
@@ -34,6 +36,15 @@ class Scenario(NamedTuple):
     theirs: Ask | None = None
     target: float | None = None
     floor: Ask | None = None
+
+    @property
+    def alone(self) -> Ask | None:
+        """The same of the gateway with one worker."""
+        ask = self.ours
+        if ask.server != OURS:
+            return None
+        who = ask.who if ask.who == "fixed" else f"{ask.who}, solo"
+        return ask._replace(server=SOLO, who=who, body=ask.body.replace(GATEWAY, BENCH_SOLO))
 
 
 OURS, SOLO, MOD_REST, MOD_DATA, EJABBERD = "gateway", "one worker", "mod_rest", "mod_data_access", "ejabberd"
@@ -84,12 +95,13 @@ SCENARIOS = (
         _command(EJABBERD, "juliet@", "send_message", DOMAIN), 20, LEAST_MESSAGE,
     ),
     Scenario(
-        "send_message, token / no password check", _command(OURS, "issued", "send_message", GATEWAY),
+        SEND_MESSAGE, _command(OURS, "issued", "send_message", GATEWAY),
         _command(EJABBERD, "nobody", "send_message", DOMAIN), 0.7, LEAST_MESSAGE,
+    ),
+    Scenario(
+        "send_message, token / message, Bearer, of ours",
+        _command(OURS, "issued", "send_message", GATEWAY), _message(OURS, "fixed"), 0.75,
     ),
     Scenario("POST /api/messages, hashed", Ask(OURS, "romeo", "POST", "/api/messages", f'{{"to":"friar@{SINK}","body":"slow %n"}}', JSON)),
     Scenario("GET /api/messages (a page of 10), hashed", Ask(OURS, "romeo", "GET", "/api/messages?limit=10")),
-    Scenario("message, hashed: 2 workers / 1", _message(OURS, "romeo"), _message(SOLO, "romeo, solo")),
-    Scenario("JSON echo: 2 workers / 1", _echo(OURS, "fixed"), _echo(SOLO, "fixed")),
-    Scenario("/data GET: 2 workers / 1", _data(OURS, "romeo", "GET", "settings"), _data(SOLO, "romeo, solo", "GET", "settings")),
 )  # fmt: skip

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
+import re
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bench import peers
 from bench.load import Target
+from bench.process import children
 from bench.scenarios import BAREST, EJABBERD, FLOOR, MOD_DATA, MOD_REST, OURS, SOLO, Ask
 from tests.live.child import Child, free_port
 from tests.live.gateway import PASSWORD, TOKEN, Gateway, Sections
+from tests.live.nginx import Nginx
 from tests.live.xmppserver import DOMAIN, GATEWAY, SECRET
 from tests.live.xmppserver import PASSWORD as PEER_PASSWORD
 
+AnyChild = TypeVar("AnyChild", bound=Child)
+STOCK = "stock gthread"
 HERE = Path(__file__).parent
 MANY_THREADS: Sections = {
     "link": {"kind": "none"},
@@ -44,6 +50,7 @@ class Stage:
             "romeo": _basic(f"romeo@{GATEWAY}", PASSWORD),
             "romeo, solo": _basic(solo("romeo"), PASSWORD),
             "admin": _basic(f"admin@{GATEWAY}", PASSWORD),
+            "admin, solo": _basic(solo("admin"), PASSWORD),
             "fixed": {"Authorization": f"Bearer {TOKEN}"},
             "juliet": _basic("juliet", PEER_PASSWORD) | {"Host": DOMAIN},
             "juliet, plain": _basic("juliet", PEER_PASSWORD) | {"Host": peers.PLAIN},
@@ -65,7 +72,7 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _run(self, child: Child) -> Child:
+    def _run(self, child: AnyChild) -> AnyChild:
         child.start()
         self._stack.callback(child.stop)
         return child
@@ -76,7 +83,7 @@ class Stage:
         for role, domain in (("sink", peers.SINK), ("echo", peers.ECHO)):
             self.pids[role] = (self._small("bare.py", role, str(self.prosody.component_port), domain, SECRET).pid, prosody.pid)
         if self.prosody.plugins:
-            for name in (MOD_REST, MOD_DATA):
+            for name in (MOD_REST, MOD_DATA)[: 2 if peers.has_data_access(self.prosody.plugins) else 1]:
                 self._know(name, self.prosody.http_port, prosody)
         if peers.have("ejabberdctl"):
             ejabberd = peers.BenchEjabberd(self._folder / "ejabberd")
@@ -91,30 +98,56 @@ class Stage:
         self._start_gateways()
 
     def _start_gateways(self) -> None:
-        bot = {"callback.bot": {"url": f"http://127.0.0.1:{self.answering}/", "address": f"bot@{GATEWAY}", "reply_rate": 10_000}}
-        ours = self.gateway("gateway", {"server": {"workers": self._workers}, **bot})
+        ours = self.gateway("gateway", {"server": {"workers": self._workers}, **self._bot(GATEWAY)})
         self._know(OURS, ours.port, ours, self.prosody)
-        asked = {"jid": f"admin@{GATEWAY}", "ttl": 86400, "scopes": ["ejabberd:admin"]}
-        token = ours.post_json(asked, "admin", "/api/oauth_issue_token").json()["token"]
-        self.credentials["issued"] = {"Authorization": f"Bearer {token}"}
-        alone = {"domain": peers.SOLO, "rooms_domain": "", "conference_domain": ""}
-        one = Gateway(self._folder / "solo", self.prosody.component_port, {"server": {"workers": 1}, "gateway": alone})
-        self._run(one)
-        account = {"user": "romeo", "host": peers.SOLO, "password": PASSWORD}
-        headers = self.credentials_of_solo_admin() | {"Content-Type": "application/json"}
-        one.http.request("POST", "/api/register", json=account, headers=headers)
-        one.http.request("PUT", "/data/settings", json={"theme": "dark"}, headers=self.credentials["romeo, solo"])
+        self._ours = ours
+        self._issue(ours, GATEWAY, "issued", "admin")
+        names = {"domain": peers.SOLO, "rooms_domain": "", "conference_domain": ""}
+        alone: Sections = {"server": {"workers": 1}, "gateway": names, **self._bot(peers.SOLO)}
+        one = self._run(Gateway(self._folder / "solo", self.prosody.component_port, alone))
         self._know(SOLO, one.port, one, self.prosody)
+        account = {"user": "romeo", "host": peers.SOLO, "password": PASSWORD}
+        self._ask(one, "POST", "/api/register", account, "admin, solo")
+        self._ask(one, "PUT", "/data/settings", {"theme": "dark"}, "romeo, solo")
+        self._issue(one, peers.SOLO, "issued, solo", "admin, solo")
 
-    def credentials_of_solo_admin(self) -> dict[str, str]:
-        return _basic(solo("admin"), PASSWORD)
+    def _bot(self, domain: str) -> Sections:
+        return {"callback.bot": {"url": f"http://127.0.0.1:{self.answering}/", "address": f"bot@{domain}", "reply_rate": 10_000}}
+
+    def _issue(self, gateway: Gateway, domain: str, name: str, admin: str) -> None:
+        """Have a token made, and know it by this name."""
+        asked = {"jid": f"admin@{domain}", "ttl": 86400, "scopes": ["ejabberd:admin"]}
+        token = self._ask(gateway, "POST", "/api/oauth_issue_token", asked, admin)["token"]
+        self.credentials[name] = {"Authorization": f"Bearer {token}"}
+
+    def _ask(self, gateway: Gateway, method: str, path: str, body: object, who: str) -> Any:
+        answer = gateway.http.request(method, path, json=body, headers=self.credentials[who] | {"Content-Type": "application/json"})
+        return answer.json() if answer.data else None
+
+    def follower(self) -> int:
+        """A process of the gateway that has not the link; 0 where there is one process."""
+        leader = int(re.findall(r"process (\d+) leads", self._ours.log())[-1])
+        return min(children(self._ours.pid) - {leader}, default=0)
+
+    def stock(self) -> None:
+        """Start the gateway's application under gunicorn's own worker, and nginx before both."""
+        if STOCK in self.ports:
+            return
+        stock = peers.Stock(self._folder / "stock", self._workers)
+        self._know(STOCK, stock.port, self._run(stock))
+        if peers.have("nginx"):
+            for server in (OURS, STOCK):
+                site = Nginx(self._folder / f"nginx-{self.ports[server]}", self.ports[server])
+                self._run(site)
+                self.ports[f"nginx, {server}"], self.pids[f"nginx, {server}"] = site.port, self.pids[server][:1]
 
     def gateway(self, name: str, sections: Sections) -> Gateway:
         """A gateway with the account romeo, attached."""
         gateway = Gateway(self._folder / name, self.prosody.component_port, sections)
         self._run(gateway)
         gateway.register("romeo")
-        gateway.wait_state("online")
+        if sections.get("link", {}).get("kind") != "none":
+            gateway.wait_state("online")
         return gateway
 
     def _small(self, script: str, *arguments: str, port: int = 0) -> Child:

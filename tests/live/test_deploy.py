@@ -19,35 +19,12 @@ from urllib3.util import make_headers
 from .child import LOOPBACK, Child, answers, free_port
 from .conftest import require
 from .gateway import PASSWORD, ROOT, Gateway
+from .nginx import Nginx
 from .prosody import Prosody
 from .xmppserver import GATEWAY
 
 DEPLOY = ROOT / "deploy"
 ALONE: dict[str, dict[str, object]] = {"link": {"kind": "none"}, "server": {"proxies": 1}}
-
-
-class Nginx(Child):
-    """Debian's nginx with deploy/nginx.conf, on loopback and without TLS."""
-
-    def __init__(self, folder: Path, backend: int) -> None:
-        super().__init__(folder)
-        self.port = free_port()
-        site = (DEPLOY / "nginx.conf").read_text()
-        site = re.sub(r"^.*ssl_certificate.*\n", "", site, flags=re.MULTILINE)
-        site = site.replace("listen 443 ssl", f"listen {LOOPBACK}:{self.port}").replace("127.0.0.1:8080", f"{LOOPBACK}:{backend}")
-        temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        (folder / "nginx.conf").write_text(
-            f"pid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{site}\n}}\n"
-        )
-
-    def command(self) -> list[str]:
-        return ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-g", "daemon off; master_process off;"]
-
-    def environment(self) -> Mapping[str, str]:
-        return {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
-
-    def ready(self) -> bool:
-        return answers(self.port)
 
 
 @pytest.fixture(scope="module")
