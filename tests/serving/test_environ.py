@@ -80,7 +80,10 @@ def by_us(data: bytes, parser: HeadParser, client: Any, server: Any) -> list[Any
         reader.feed(data)
     found: list[Any] = []
     base: dict[str, Any] = {"gunicorn.socket": "socket"}
-    for request in reader.requests:
+    while reader.requests:
+        request = reader.requests.popleft()
+        with contextlib.suppress(BadRequest):
+            reader.feed(b"")
         try:
             environ = make_environ(request, client, server, parser.cfg, base)
         except BadRequest as e:

@@ -12,7 +12,7 @@ from tests.serving.wire_vectors import CHUNKED, GET, REFUSED, SERVED, head
 from xmpp_rest.serving.head_parser import HeadParser
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.llhttp import LlhttpHeadParser
-from xmpp_rest.serving.reading import Reader, head_parser_of
+from xmpp_rest.serving.reading import AHEAD, Reader, head_parser_of
 from xmpp_rest.serving.request import BadRequest
 
 PEER = ("192.0.2.7", 4711)
@@ -126,6 +126,28 @@ def test_whether_a_head_has_begun(reader: Reader) -> None:
     reader.feed(GET[1:] + head("Content-Length: 3") + b"ab")
     assert not reader.head_begun
     assert len(reader.requests) == 3
+
+
+def test_no_more_than_some_requests_are_parsed_ahead(reader: Reader) -> None:
+    reader.feed(GET * 50 + b"wrong\r\n\r\n")
+    for _ in range(3):
+        assert len(reader.requests) == AHEAD
+        assert reader.holds_back
+        reader.requests.clear()
+        assert status_of(reader, b"") in (None, 400)
+    assert len(reader.requests) == 50 - 3 * AHEAD
+    assert not reader.holds_back
+    assert reader.ended
+
+
+def test_a_body_comes_however_many_requests_are_before_it(reader: Reader) -> None:
+    reader.feed(GET * (AHEAD - 1) + head("Content-Length: 3"))
+    reader.feed(b"abc" + GET)
+    assert reader.requests[-1].body.read() == b"abc"
+    assert len(reader.requests) == AHEAD
+    reader.requests.popleft()
+    reader.feed(b"")
+    assert len(reader.requests) == AHEAD
 
 
 def test_a_body_that_is_not_in_chunks_fails(reader: Reader) -> None:

@@ -16,8 +16,8 @@ from tests.serving.wire_vectors import REFUSED, SERVED, STRICTER
 from xmpp_rest.serving.head_parser import HeadParser, Parsed, refusal
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.llhttp import LlhttpHeadParser
-from xmpp_rest.serving.reading import Reader
-from xmpp_rest.serving.request import BadRequest
+from xmpp_rest.serving.reading import AHEAD, Reader
+from xmpp_rest.serving.request import BadRequest, Request
 
 PEER = ("127.0.0.1", 4711)
 VECTORS = SERVED | REFUSED
@@ -49,13 +49,22 @@ def never() -> None:
 def read(parser: type[HeadParser], pieces: Iterable[bytes]) -> Outcome:
     reader = Reader(LIMITS, parser(CFG, LIMITS), PEER, never)
     refused = None
+    requests: list[Request] = []
     for piece in pieces:
-        try:
-            reader.feed(piece)
-        except BadRequest as e:
-            refused = e.status // 100
+        data = piece
+        while True:
+            try:
+                reader.feed(data)
+            except BadRequest as e:
+                refused = e.status // 100
+            assert len(reader.requests) <= AHEAD
+            requests += reader.requests
+            reader.requests.clear()
+            if not reader.holds_back:
+                break
+            data = b""
     found = []
-    for request in reader.requests:
+    for request in requests:
         head, body = request.head, request.body
         about = (head.method, head.target, head.version, head.fields, head.scheme, head.keeps_alive, head.expects_continue)
         got = body.read(body.buffered)

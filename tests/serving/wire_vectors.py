@@ -24,6 +24,7 @@ SERVED = {  # every request in them is read
     "nothing": b"",
     "one": GET,
     "pipelined": GET * 3,
+    "many": GET * 20 + (head("Content-Length: 3") + b"abc") * 20 + (CHUNKED + b"1\r\na\r\n0\r\n\r\n") * 20,
     "no field": b"GET / HTTP/1.0\r\n\r\n",
     "kept alive in 1.0": b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\nConnection: x, Keep-Alive\r\n\r\n" + GET,
     "close": head("Connection: close") + GET,

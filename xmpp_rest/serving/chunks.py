@@ -15,6 +15,7 @@ CheckTrailers = Callable[[bytes], None]
 """Raises BadRequest unless these are lines that a trailer section may have; the last one comes without its CRLF."""
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]+)(?:[ \t]*(;.*))?", re.DOTALL)  # white space belongs to an extension
+_PLAIN = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")  # nearly every one; a body may have thousands in 64 KiB
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
@@ -42,6 +43,8 @@ class Chunks:
 
     def _size(self, data: bytes, at: int) -> int:
         """The line that begins a chunk."""
+        if not self._held and (plain := _PLAIN.match(data, at)):
+            return self._begin(plain[1], plain.end())
         stop = data.find(b"\n", at) + 1 or len(data)
         self._held += data[at:stop]
         line = bytes(self._held)
@@ -54,7 +57,10 @@ class Chunks:
         if not line.endswith(b"\r\n") or match is None or not CHUNK_EXT_RE.fullmatch(match[2] or b""):
             raise _bad("a line that begins a chunk is a size in hexadecimal digits, perhaps extensions, and CRLF")
         self._held.clear()
-        self._left = int(match[1], 16)
+        return self._begin(match[1], stop)
+
+    def _begin(self, size: bytes, stop: int) -> int:
+        self._left = int(size, 16)
         self._reads = self._data if self._left else self._trailers
         return stop
 
@@ -67,6 +73,9 @@ class Chunks:
         return at + len(piece)
 
     def _end(self, data: bytes, at: int) -> int:
+        if not self._held and data.startswith(b"\r\n", at):
+            self._reads = self._size
+            return at + 2
         stop = at + 2 - len(self._held)
         self._held += data[at:stop]
         if not b"\r\n".startswith(self._held):

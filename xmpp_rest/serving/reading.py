@@ -15,6 +15,7 @@ from xmpp_rest.serving.request import BadRequest, Peer, Request
 from xmpp_rest.serving.request_body import Body
 
 _END = b"\r\n\r\n"
+AHEAD = 16  # requests that are parsed before one is taken: 64 KiB may have thousands, at 500 bytes of memory each
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
@@ -31,13 +32,14 @@ def head_parser_of(cfg: Any, limits: Limits, log: Any) -> HeadParser:
 class Reader:
     """Reads the requests of one connection, in order.
 
-    `requests`: those whose heads are complete and that nobody has taken yet. `ended`: no further request is read, as one asked
-    to close the connection, or was wrong. `more`: for bodies that are read before they have come.
+    `requests`: those whose heads are complete and that nobody has taken yet, at most AHEAD of them. `holds_back`: bytes of others are
+    there, which the next `feed` reads as far as some were taken; it may be called with b"" for that. `ended`: no further request is
+    read, as one asked to close the connection, or was wrong. `more`: for bodies that are read before they have come.
     """
 
     __slots__ = (
-        *("_body", "_checked", "_chunks", "_head_parser", "_held", "_keeps", "_left", "_limits", "_more", "_peer", "_proxy", "_skipped"),
-        *("ended", "requests"),
+        *("_body", "_checked", "_chunks", "_head_parser", "_held", "_keeps", "_left", "_limits", "_more", "_peer", "_proxy", "_rest"),
+        *("_skipped", "ended", "requests"),
     )
 
     def __init__(self, limits: Limits, head_parser: HeadParser, peer: Peer, more: Callable[[], None]) -> None:
@@ -46,6 +48,7 @@ class Reader:
         self._peer = peer
         self._more = more
         self._proxy = ProxyHeader(head_parser.cfg, peer)
+        self._rest = b""  # what is held back
         self._held = bytearray()  # the beginning of a head
         self._checked = False  # whether its request line is there, and right
         self._skipped = False  # whether an empty line was before it
@@ -61,6 +64,11 @@ class Reader:
         """Whether bytes of a head are there that is not complete."""
         return bool(self._held) or self._proxy.begun
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether there are bytes that `feed` has not read yet."""
+        return bool(self._rest)
+
     def feed(self, data: bytes) -> None:
         """Read these bytes. Raises BadRequest for a head that is wrong, once what was complete before it is in `requests`.
 
@@ -72,8 +80,11 @@ class Reader:
             self._feed(data)
         except BadRequest:
             self.ended = True
-            self._held.clear()
             raise
+        finally:
+            if self.ended:
+                self._held.clear()
+                self._rest = b""
 
     def _feed(self, data: bytes) -> None:
         if self._proxy.due:
@@ -86,9 +97,12 @@ class Reader:
                 return
             data = bytes(self._held)
             self._held.clear()
+        elif self._rest:
+            data = self._rest + data
         at = 0
-        while at < len(data) and not self.ended:
+        while at < len(data) and not self.ended and (self._body is not None or len(self.requests) < AHEAD):
             at = self._feed_head(data, at) if self._body is None else self._feed_body(self._body, data, at)
+        self._rest = data[at:]
 
     def _feed_head(self, data: bytes, at: int) -> int:
         if data.startswith(b"\r\n", at) and not self._skipped:
