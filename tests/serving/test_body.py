@@ -76,6 +76,13 @@ def test_pipelined_request_bodies(server: Server) -> None:
         assert before.count(b"HTTP/1.1 ") == 1
 
 
+def test_many_pipelined_requests(server: Server) -> None:
+    with server.connect() as sock:
+        sock.settimeout(10)
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 200 + b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert rest(sock).count(b"HTTP/1.1 200 ") == 201
+
+
 def test_unread_request_body_does_not_limit_the_application(server: Server) -> None:
     with server.connect() as sock:
         for _ in range(2):

@@ -127,3 +127,12 @@ def test_server_name_at_a_unix_socket_is_an_ipv6_address() -> None:
     for host, named in (("[::1]:80", ("[::1]", "80")), ("[::1]", ("[::1]", "80")), ("x:1", ("x", "1"))):
         (environ,) = by_us(GET.replace(b"Host: x", b"Host: " + host.encode()), parser, *PLACES["Unix socket"])
         assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == named
+
+
+def test_forwarding_fields_of_a_trusted_peer() -> None:
+    """The comparison above would also hold where gunicorn believed everybody, or nobody."""
+    cfg = Config()
+    for parser in (HeadParser(cfg, Limits.of(cfg)), LlhttpHeadParser(cfg, Limits.of(cfg))):
+        for peer, scheme in ((("127.0.0.1", 4711), "https"), (("192.0.2.7", 4711), "http"), ("", "https")):
+            for environ in by_us(FORWARDED[0] * 3, parser, peer, PLACES["TCP"][1]):
+                assert environ["wsgi.url_scheme"] == scheme

@@ -250,6 +250,8 @@ class Connection:
     def _begin(self) -> bool:
         """Begin to serve the next request, or to refuse what is none; False: there is nothing to begin."""
         requests = self._reader.requests
+        if not requests and self._reader.holds_back:
+            self._feed(b"")
         if requests and _is_servable(requests[0]):
             request = requests.popleft()
             self._phase = Phase.SERVED
