@@ -22,7 +22,7 @@ from xmpp_rest.serving.environ import make_environ
 from xmpp_rest.serving.head_parser import HeadParser
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.llhttp import LlhttpHeadParser
-from xmpp_rest.serving.reading import Reader
+from xmpp_rest.serving.reading import RequestReader
 from xmpp_rest.serving.request import Request
 from xmpp_rest.serving.response import ResponseHead
 
@@ -53,7 +53,7 @@ def rows() -> dict[str, Callable[[], object]]:
     base: dict[str, Any] = {}
 
     def reading(parser: HeadParser, data: bytes) -> Callable[[], Request]:
-        reader = Reader(limits, parser, PEER, lambda: None)
+        reader = RequestReader(limits, parser, PEER, lambda: None)
 
         def read() -> Request:
             reader.feed(data)
@@ -80,7 +80,7 @@ def rows() -> dict[str, Callable[[], object]]:
         "environ": lambda: make_environ(request, PEER, SERVER, cfg, base),
         "head of the answer": answer_head,
         "all of it, llhttp": all_of_it,
-        "a new connection's reader": lambda: Reader(limits, LlhttpHeadParser(cfg, limits), PEER, lambda: None),
+        "a new connection's reader": lambda: RequestReader(limits, LlhttpHeadParser(cfg, limits), PEER, lambda: None),
     }
 
 

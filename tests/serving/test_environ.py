@@ -16,7 +16,7 @@ from xmpp_rest.serving.environ import make_environ
 from xmpp_rest.serving.head_parser import HeadParser, Parsed
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.llhttp import LlhttpHeadParser
-from xmpp_rest.serving.reading import Reader
+from xmpp_rest.serving.reading import RequestReader
 from xmpp_rest.serving.request import BadRequest
 
 FORWARDED = [
@@ -75,7 +75,7 @@ def by_gunicorn(data: bytes, cfg: Config, client: Any, server: Any) -> list[Any]
 
 
 def by_us(data: bytes, parser: HeadParser, client: Any, server: Any) -> list[Any]:
-    reader = Reader(parser.limits, parser, client, lambda: None)
+    reader = RequestReader(parser.limits, parser, client, lambda: None)
     with contextlib.suppress(BadRequest):
         reader.feed(data)
     found: list[Any] = []

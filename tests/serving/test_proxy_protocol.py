@@ -15,7 +15,7 @@ from tests.serving.wire_vectors import GET
 from xmpp_rest.serving.environ import make_environ
 from xmpp_rest.serving.head_parser import HeadParser
 from xmpp_rest.serving.limits import Limits
-from xmpp_rest.serving.reading import Reader
+from xmpp_rest.serving.reading import RequestReader
 from xmpp_rest.serving.request import BadRequest
 
 PEER, SERVER = ("127.0.0.1", 4711), ("192.0.2.1", 80)
@@ -55,7 +55,7 @@ def settings(mode: str = "auto") -> Config:
 
 def environs(cfg: Config, pieces: list[bytes], peer: Any = PEER) -> list[dict[str, Any]]:
     limits = Limits.of(cfg)
-    reader = Reader(limits, HeadParser(cfg, limits), peer, lambda: None)
+    reader = RequestReader(limits, HeadParser(cfg, limits), peer, lambda: None)
     for piece in pieces:
         reader.feed(piece)
     base: dict[str, Any] = {}
@@ -77,7 +77,7 @@ def test_it_says_who_the_client_is(name: str) -> None:
 
 def test_a_part_of_it_is_a_head_that_has_begun() -> None:
     cfg = settings()
-    reader = Reader(Limits.of(cfg), HeadParser(cfg, Limits.of(cfg)), PEER, lambda: None)
+    reader = RequestReader(Limits.of(cfg), HeadParser(cfg, Limits.of(cfg)), PEER, lambda: None)
     for data, begun in ((b"", False), (HEADERS["1, IPv4"][:9], True), (HEADERS["1, IPv4"][9:], False), (GET[:9], True)):
         reader.feed(data)
         assert reader.head_begun == begun

@@ -12,7 +12,7 @@ from tests.serving.wire_vectors import CHUNKED, GET, REFUSED, SERVED, head
 from xmpp_rest.serving.head_parser import HeadParser
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.llhttp import LlhttpHeadParser
-from xmpp_rest.serving.reading import AHEAD, Reader, head_parser_of
+from xmpp_rest.serving.reading import AHEAD, RequestReader, head_parser_of
 from xmpp_rest.serving.request import BadRequest
 
 PEER = ("192.0.2.7", 4711)
@@ -35,7 +35,7 @@ def never() -> None:
     raise AssertionError("nothing more comes")
 
 
-def status_of(reader: Reader, data: bytes) -> int | None:
+def status_of(reader: RequestReader, data: bytes) -> int | None:
     """The status with which what these bytes complete is refused; None if it is not."""
     try:
         reader.feed(data)
@@ -45,14 +45,14 @@ def status_of(reader: Reader, data: bytes) -> int | None:
 
 
 @pytest.fixture(params=[HeadParser, LlhttpHeadParser])
-def reader(request: pytest.FixtureRequest) -> Reader:
+def reader(request: pytest.FixtureRequest) -> RequestReader:
     cfg = Config()
     cfg.set("limit_request_line", 8190)
     limits = Limits.of(cfg)
-    return Reader(limits, request.param(cfg, limits), PEER, never)
+    return RequestReader(limits, request.param(cfg, limits), PEER, never)
 
 
-def test_pipelined_requests(reader: Reader) -> None:
+def test_pipelined_requests(reader: RequestReader) -> None:
     reader.feed(
         b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
         b"\r\nPOST /d HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nab\r\n0\r\nX-Sum: 1\r\n\r\n"
@@ -68,7 +68,7 @@ def test_pipelined_requests(reader: Reader) -> None:
     assert reader.ended
 
 
-def test_what_is_complete_before_a_wrong_head_is_there(reader: Reader) -> None:
+def test_what_is_complete_before_a_wrong_head_is_there(reader: RequestReader) -> None:
     with pytest.raises(BadRequest) as refused:
         reader.feed(GET + b"GET / HTTP/1.1\r\nHost : x\r\n\r\n" + GET)
     assert refused.value.status == 400
@@ -79,7 +79,7 @@ def test_what_is_complete_before_a_wrong_head_is_there(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_status_of_what_is_refused(reader: Reader, name: str) -> None:
+def test_status_of_what_is_refused(reader: RequestReader, name: str) -> None:
     status = status_of(reader, REFUSED[name])
     if status is None:  # the body is wrong, or is not all there
         assert not reader.requests[-1].body.complete
@@ -90,7 +90,7 @@ def test_status_of_what_is_refused(reader: Reader, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_a_complete_body_is_followed_by_the_next_head(reader: Reader, name: str) -> None:
+def test_a_complete_body_is_followed_by_the_next_head(reader: RequestReader, name: str) -> None:
     reader.feed(SERVED[name])
     assert not any(request.body.failed for request in reader.requests)
     assert all(request.body.complete for request in list(reader.requests)[:-1])
@@ -110,12 +110,12 @@ def test_a_complete_body_is_followed_by_the_next_head(reader: Reader, name: str)
         (b"\x16\x03\x01\n", 400),
     ],
 )
-def test_a_head_that_cannot_become_right_is_refused_at_once(reader: Reader, begun: bytes, status: int) -> None:
+def test_a_head_that_cannot_become_right_is_refused_at_once(reader: RequestReader, begun: bytes, status: int) -> None:
     assert [refused for at in range(len(begun)) if (refused := status_of(reader, begun[at : at + 1]))] == [status]
     assert not reader.head_begun
 
 
-def test_whether_a_head_has_begun(reader: Reader) -> None:
+def test_whether_a_head_has_begun(reader: RequestReader) -> None:
     assert not reader.head_begun
     reader.feed(b"\r\n")  # is ignored (RFC 9112 §2.2)
     assert not reader.head_begun
@@ -128,7 +128,7 @@ def test_whether_a_head_has_begun(reader: Reader) -> None:
     assert len(reader.requests) == 3
 
 
-def test_no_more_than_some_requests_are_parsed_ahead(reader: Reader) -> None:
+def test_no_more_than_some_requests_are_parsed_ahead(reader: RequestReader) -> None:
     reader.feed(GET * 50 + b"wrong\r\n\r\n")
     for _ in range(3):
         assert len(reader.requests) == AHEAD
@@ -140,7 +140,7 @@ def test_no_more_than_some_requests_are_parsed_ahead(reader: Reader) -> None:
     assert reader.ended
 
 
-def test_a_body_comes_however_many_requests_are_before_it(reader: Reader) -> None:
+def test_a_body_comes_however_many_requests_are_before_it(reader: RequestReader) -> None:
     reader.feed(GET * (AHEAD - 1) + head("Content-Length: 3"))
     reader.feed(b"abc" + GET)
     assert reader.requests[-1].body.read() == b"abc"
@@ -150,7 +150,7 @@ def test_a_body_comes_however_many_requests_are_before_it(reader: Reader) -> Non
     assert len(reader.requests) == AHEAD
 
 
-def test_a_body_that_is_not_in_chunks_fails(reader: Reader) -> None:
+def test_a_body_that_is_not_in_chunks_fails(reader: RequestReader) -> None:
     reader.feed(CHUNKED + b"2\r\nab\r\n")
     (request,) = reader.requests
     assert request.body.buffered == 2
@@ -160,7 +160,7 @@ def test_a_body_that_is_not_in_chunks_fails(reader: Reader) -> None:
     assert request.body.read(2) == b"ab"
 
 
-def test_a_body_ends_what_asked_to_close(reader: Reader) -> None:
+def test_a_body_ends_what_asked_to_close(reader: RequestReader) -> None:
     reader.feed(head("Connection: close", "Content-Length: 3") + b"ab")
     assert not reader.ended
     reader.feed(b"c" + GET)

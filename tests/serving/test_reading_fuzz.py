@@ -16,7 +16,7 @@ from tests.serving.wire_vectors import REFUSED, SERVED, STRICTER
 from xmpp_rest.serving.head_parser import HeadParser, Parsed, refusal
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.llhttp import LlhttpHeadParser
-from xmpp_rest.serving.reading import AHEAD, Reader
+from xmpp_rest.serving.reading import AHEAD, RequestReader
 from xmpp_rest.serving.request import BadRequest, Request
 
 PEER = ("127.0.0.1", 4711)
@@ -47,7 +47,7 @@ def never() -> None:
 
 
 def read(parser: type[HeadParser], pieces: Iterable[bytes]) -> Outcome:
-    reader = Reader(LIMITS, parser(CFG, LIMITS), PEER, never)
+    reader = RequestReader(LIMITS, parser(CFG, LIMITS), PEER, never)
     refused = None
     requests: list[Request] = []
     for piece in pieces:

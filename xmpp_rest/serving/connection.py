@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from xmpp_rest.serving.client_socket import ClientSocket
 from xmpp_rest.serving.loop import Loop
-from xmpp_rest.serving.reading import Reader
+from xmpp_rest.serving.reading import RequestReader
 from xmpp_rest.serving.request import BadRequest, Request
 from xmpp_rest.serving.wheel import Wheel
 
@@ -86,7 +86,7 @@ class ConnectionHost(Protocol):
     alive: bool
     keep_alive: float
 
-    def reader(self, peer: Any, more: Callable[[], None]) -> Reader:
+    def reader(self, peer: Any, more: Callable[[], None]) -> RequestReader:
         """What reads the requests of a new connection; `more` is called by whoever reads more of a body than has come."""
 
     def exchange(self, connection: Connection, request: Request) -> Served:

@@ -29,7 +29,7 @@ def head_parser_of(cfg: Any, limits: Limits, log: Any) -> HeadParser:
     return LlhttpHeadParser(cfg, limits)
 
 
-class Reader:
+class RequestReader:
     """Reads the requests of one connection, in order.
 
     `requests`: those whose heads are complete and that nobody has taken yet, at most AHEAD of them. `holds_back`: bytes of others are

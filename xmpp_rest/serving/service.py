@@ -15,7 +15,7 @@ from xmpp_rest.serving.environ import make_environ
 from xmpp_rest.serving.exchange import WSGI, Exchange
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.loop import Loop
-from xmpp_rest.serving.reading import Reader, head_parser_of
+from xmpp_rest.serving.reading import RequestReader, head_parser_of
 from xmpp_rest.serving.request import BadRequest, Request
 from xmpp_rest.serving.response_writer import ResponseWriter, refusal_page
 from xmpp_rest.serving.wheel import Wheel
@@ -95,9 +95,9 @@ class Service:
 
     # requests
 
-    def reader(self, peer: Any, more: Callable[[], None]) -> Reader:
+    def reader(self, peer: Any, more: Callable[[], None]) -> RequestReader:
         """What reads the requests of a new connection."""
-        return Reader(self._limits, self._head_parser, peer, more)
+        return RequestReader(self._limits, self._head_parser, peer, more)
 
     def exchange(self, connection: Connection, request: Request) -> Exchange:
         """What serves a request."""
