@@ -45,10 +45,16 @@ class HeldLocks:
                 return
 
     def check(self, task: Task) -> None:
-        """Raise AssertionError if the task, which parks, holds a lock."""
+        """Raise AssertionError if the task, which parks, holds a lock, or is within a call of a driver: connections belong to threads."""
         self.parks += 1
-        if held := self._held.get(task):
-            self.violations.append(f"a task parks that holds {', '.join(str(lock.place) for lock in held)}")
+        held = [lock.place for lock in self._held.get(task, [])]
+        frame = sys._getframe(1)
+        while frame.f_back is not None:
+            frame = frame.f_back
+            if frame.f_globals["__name__"].startswith("drivers."):
+                held.append(f"the storage at {Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
+        if held:
+            self.violations.append(f"a task parks that holds {', '.join(held)}")
             raise AssertionError(self.violations[-1])
 
     def make(self, kind: Callable[[], Any]) -> Callable[[], Any]:

@@ -69,6 +69,14 @@ def test_an_order_lock_keeps_its_holder_from_parking(locks: HeldLocks) -> None:
     assert (locks.violations, locks.parks) == ([], 0)
 
 
+def test_a_task_that_parks_within_a_driver_is_found(locks: HeldLocks) -> None:
+    module: dict[str, Any] = {"__name__": "drivers.example"}
+    exec(compile("def update(change):\n    change()", "/example.py", "exec"), module)
+    with pytest.raises(AssertionError, match=r"the storage at example\.py:2"):
+        run(lambda: module["update"](lambda: pause(0.001)))
+    assert len(locks.violations) == 1
+
+
 def test_conditions_work_with_checked_locks(locks: HeldLocks) -> None:
     condition, said = made("xmpp_rest.example")["condition"], list[str]()
 

@@ -23,7 +23,7 @@ from xmpp_rest.service.streams.directory import Directory
 from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
 from xmpp_rest.threads.backlog import Backlog
 from xmpp_rest.threads.pool import CompletingPool
-from xmpp_rest.threads.tasks import OrderLock
+from xmpp_rest.threads.tasks import OrderLock, pause
 from xmpp_rest.threads.timers import Timers
 from xmpp_rest.threads.waits import Waits, there
 
@@ -226,7 +226,7 @@ class Streams:
         self._remote.tell_others(DROP_GONE)
         count, end = before, time.monotonic() + DROP_TIMEOUT
         while count >= before and time.monotonic() < end:
-            time.sleep(DROP_TIMEOUT / 20)
+            pause(DROP_TIMEOUT / 20)
             count = self.directory.count_elsewhere(owner)
         return count
 
