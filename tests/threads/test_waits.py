@@ -1,10 +1,11 @@
-"""Bounds on waiting requests: at most three quarters of the threads wait, and per account at most half."""
+"""Bounds on waiting requests: of one account at most half as many as threads; all together at most three quarters of the threads, or 10,000 tasks."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -16,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.test_storage_lost import workers as worker_processes
 from tests.link.attached import echo_pings, until
-from tests.link.fake_server import SECRET, FakeServer
+from tests.link.fake_server import SECRET, Connection, FakeServer
 from tests.live.child import LOOPBACK
 from tests.live.gateway import PASSWORD, Gateway
 from tests.live.xmppserver import GATEWAY
@@ -25,6 +27,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Waits
 
+GTHREAD, OWN_LOOP = "gthread", "xmpp_rest.serving.worker.Worker"
 THREADS = 8
 MOST, OWN = 6, 4  # of them that may wait, and for one account
 NOBODY = "nobody@silent.example"
@@ -38,9 +41,9 @@ def make(tmp_path: Path) -> Iterator[Make]:
     server = FakeServer(echo_pings)
     made: list[Gateway] = []
 
-    def start(workers: int = 1, **sections: dict[str, object]) -> Gateway:
+    def start(workers: int = 1, worker_class: str = OWN_LOOP, **sections: dict[str, object]) -> Gateway:
         settings: dict[str, dict[str, object]] = {
-            "server": {"threads": THREADS, "workers": workers},
+            "server": {"threads": THREADS, "workers": workers, "worker_class": worker_class},
             "gateway": {"domain": GATEWAY, "rooms_domain": "", "conference_domain": ""},
             "link": {"secret": SECRET},
         }
@@ -109,18 +112,18 @@ def waiting(connections: list[socket.socket], most: int) -> tuple[list[socket.so
     return left, [answered(connection) for connection in connections if connection not in left]
 
 
-def quickly(gateway: Gateway) -> None:
+def quickly(gateway: Gateway, sender: str = "romeo") -> None:
     """Whatever does not wait is served at once."""
     for _ in range(10):
         started = time.monotonic()
         assert gateway.http.request("GET", "/health").status == 200
-        gateway.send(f"<message to='{NOBODY}' type='chat'><body>hi</body></message>", "romeo")
+        gateway.send(f"<message to='{NOBODY}' type='chat'><body>hi</body></message>", sender)
         assert time.monotonic() - started < 20, "what waits does so for 60 s"
 
 
 @pytest.mark.parametrize("what", ["get", "post"])
 def test_waits_are_bounded_per_account_and_together(make: Make, asking: Asking, what: str) -> None:
-    gateway = make()
+    gateway = make(worker_class=GTHREAD)
     still, refused = waiting([asking(gateway, "juliet", what) for _ in range(2 * THREADS)], OWN)
     assert len(still) == OWN
     assert {(r.status, r.headers["Retry-After"]) for r in refused} == {(503, "5")}
@@ -132,8 +135,22 @@ def test_waits_are_bounded_per_account_and_together(make: Make, asking: Asking, 
     quickly(gateway)
 
 
-def test_the_wait_of_a_disconnected_client_ends(make: Make, asking: Asking) -> None:
+@pytest.mark.parametrize("what", ["get", "post"])
+def test_tasks_are_bounded_per_account(make: Make, asking: Asking, what: str) -> None:
     gateway = make()
+    still, refused = waiting([asking(gateway, "juliet", what) for _ in range(2 * THREADS)], OWN)
+    assert len(still) == OWN
+    assert {(r.status, r.headers["Retry-After"]) for r in refused} == {(503, "5")}
+    assert b"waits_per_account" in refused[0].read()
+    others, refused = waiting([asking(gateway, "romeo", what) for _ in range(2 * THREADS)], OWN)
+    assert len(others) == OWN
+    quickly(gateway)
+    assert gateway.status()["waits"] == {"count": 2 * OWN, "most": 10_000}
+
+
+@pytest.mark.parametrize("worker_class", [GTHREAD, OWN_LOOP])
+def test_the_wait_of_a_disconnected_client_ends(make: Make, asking: Asking, worker_class: str) -> None:
+    gateway = make(worker_class=worker_class)
     for _ in range(3):
         connections = [asking(gateway, "juliet") for _ in range(OWN)]
         until(lambda: gateway.status()["waits"]["count"] == OWN)
@@ -154,7 +171,7 @@ def test_a_message_beyond_the_bound_of_waits_is_refused(make: Make, asking: Aski
 
 
 def test_streams_and_waits_share_the_threads(make: Make, asking: Asking) -> None:
-    gateway = make()
+    gateway = make(worker_class=GTHREAD)
     streams = [gateway.http.request("GET", "/rest/stream", headers=basic("romeo"), preload_content=False) for _ in range(3)]
     assert [s.status for s in streams] == [200] * 3
     still, _ = waiting([asking(gateway, "juliet") for _ in range(THREADS)], MOST - 3)
@@ -166,24 +183,26 @@ def test_streams_and_waits_share_the_threads(make: Make, asking: Asking) -> None
         stream.close()
 
 
-def test_waits_of_several_processes(make: Make, asking: Asking) -> None:
+@pytest.mark.parametrize(("worker_class", "in_one"), [(GTHREAD, MOST), (OWN_LOOP, 2 * OWN)])
+def test_waits_of_several_processes(make: Make, asking: Asking, worker_class: str, in_one: int) -> None:
     """Half of the requests wait in the leader, half in the follower; one that ends leaves nothing in either."""
-    gateway = make(workers=2, rest={"iq_waiting": 2 * MOST})
+    gateway = make(workers=2, worker_class=worker_class, rest={"iq_waiting": 2 * in_one})
     counts: list[int] = []
     for _ in range(4):  # the second process may come a little later than the first
-        still, refused = waiting([asking(gateway, user) for user in ("juliet", "romeo") for _ in range(2 * THREADS)], 2 * MOST)
+        still, refused = waiting([asking(gateway, user) for user in ("juliet", "romeo") for _ in range(2 * THREADS)], 2 * in_one)
         counts.append(len(still))
         assert {r.status for r in refused} == {503}
         quickly(gateway)
         for connection in still:
             connection.close()
         until(lambda: all(gateway.status()["waits"]["count"] == 0 for _ in range(8)))
-    assert MOST < max(counts) <= 2 * MOST
+    assert in_one < max(counts) <= 2 * in_one
 
 
-def test_calls_to_a_stopped_leader_do_not_take_all_threads(make: Make, asking: Asking) -> None:
+@pytest.mark.parametrize("worker_class", [GTHREAD, OWN_LOOP])
+def test_calls_to_a_stopped_leader_do_not_take_all_threads(make: Make, asking: Asking, worker_class: str) -> None:
     """Calls of another process wait, but not in all threads."""
-    gateway = make(workers=2)
+    gateway = make(workers=2, worker_class=worker_class)
     lock = Path(gateway.folder / "data" / "owner.lock").stat().st_ino
     owner = next(int(line.split()[4]) for line in Path("/proc/locks").read_text().splitlines() if f":{lock} " in line)
     os.kill(owner, signal.SIGSTOP)
@@ -202,6 +221,62 @@ def test_calls_to_a_stopped_leader_do_not_take_all_threads(make: Make, asking: A
         assert served >= 3
     finally:
         os.kill(owner, signal.SIGCONT)
+
+
+class Withholding:
+    """The script of a server that answers the iqs of others all at once, when it is told to; those to oneself immediately."""
+
+    def __init__(self) -> None:
+        self.withheld: list[str] = []
+        self._connection: Connection | None = None
+
+    def __call__(self, connection: Connection) -> None:
+        connection.accept()
+        self._connection = connection
+        while True:
+            iq = _last_iq(connection.read_until("</iq>"))
+            attributes = dict(re.findall(r"(id|from|to)='([^']*)'", iq.partition(">")[0]))
+            if attributes["from"] == attributes["to"]:
+                connection.send(iq)
+            else:
+                self.withheld.append("<iq type='result' id='{id}' from='{to}' to='{from}'/>".format(**attributes))
+
+    def answer(self) -> None:
+        assert self._connection is not None
+        self._connection.send("".join(self.withheld))
+
+
+def _last_iq(text: str) -> str:
+    return text[text.rindex("<iq ") :]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_thousand_iqs_hold_a_few_threads(tmp_path: Path, asking: Asking, workers: int) -> None:
+    script = Withholding()
+    server = FakeServer(script)
+    settings: dict[str, dict[str, object]] = {
+        "server": {"threads": THREADS, "workers": workers, "waits_per_account": 1024},
+        "gateway": {"domain": GATEWAY, "rooms_domain": "", "conference_domain": ""},
+        "link": {"secret": SECRET},
+        "rest": {"iq_waiting": 2000},
+    }
+    gateway = Gateway(tmp_path, server.port, settings)
+    try:
+        gateway.start()
+        gateway.wait_state("online")
+        gateway.register("juliet")
+        connections = [asking(gateway, "juliet", "post") for _ in range(1000)]
+        until(lambda: len(script.withheld) == 1000)
+        quickly(gateway, "juliet")
+        processes = worker_processes(gateway)
+        assert len(processes) == workers
+        assert all(len(list(Path(f"/proc/{pid}/task").iterdir())) <= 10 + 2 * THREADS for pid in processes)
+        script.answer()
+        assert {answered(connection).status for connection in connections} == {200}
+        until(lambda: all(gateway.status()["waits"]["count"] == 0 for _ in range(8)))
+    finally:
+        gateway.stop()
+        server.close()
 
 
 def test_calls_leave_a_thread_and_give_theirs_back() -> None:

@@ -6,7 +6,7 @@ import resource
 
 from xmpp_rest.config.table import Settings
 
-CONNECTIONS = 1000  # of a process at once, if its limit of descriptors allows it
+CONNECTIONS = 10_000  # of a process at once, if its limit of descriptors allows it
 OF_A_THREAD = 4  # descriptors that a thread may need at once: a database with its log and shared memory, or a file and its folder
 OTHERS = 100  # log, links, journals, other processes, libraries
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.threads.tasks import current_task
 
-PARKED = 10_000  # most tasks that wait at once: some 100 MB
+PARKED = 10_000  # most tasks that wait at once: with their connections 27 KiB each
 PATIENCE = 1.0  # seconds that a call waits for another one to end, where there are as many as there may be
 Gone = Callable[[], bool]
 """Whether the client of a request has closed its connection; asked several times a second while it waits."""
