@@ -170,7 +170,9 @@ class Connection:
         waiting = self._phase
         if waiting in COMING and self._read():  # it may have come while the loop could not look
             self.proceed()
-        if self._phase is waiting and waiting is not Phase.CLOSED:
+        if waiting is Phase.DRAIN:
+            self._linger()  # it has its answer
+        elif self._phase is waiting and waiting is not Phase.CLOSED:
             self._gone()
 
     def proceed(self) -> None:

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from xmpp_rest.threads.tasks import TaskRunner
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 TURN = 0.005  # seconds that a task may run before another thread takes the lead
 BURST = 128  # events that are asked for at once
+CYCLES = 8  # before others are looked for: what is done may lead to more without end
 LONGEST = 1.0  # seconds of one wait for events
 IDLE = 10.0  # seconds after which a thread that has nothing to do ends
 READ = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -31,6 +33,13 @@ READ = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 Handler = Callable[[int], None]
 """Gets the events of a descriptor."""
 Call = Callable[[], None]
+
+
+_CALL, _BEGIN, _READY = range(3)  # call it; begin it as a task; go on with a task that is ready
+
+
+def _nothing() -> None:
+    pass
 
 
 class LoopThread:
@@ -123,7 +132,8 @@ class Loop:
         self._most = max(2, threads)
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
-        self._events: deque[tuple[int, int]] = deque()
+        self._cycle: deque[tuple[int, Call]] = deque()  # what is done before anything that comes meanwhile
+        self._cycles = 0  # since the last look for events
         self._calls: deque[Call] = deque()
         self._begins: deque[Call] = deque()
         self._end: deque[Call] = deque()
@@ -139,8 +149,6 @@ class Loop:
         self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="offloaded")
         self._unwatched = False  # whether the watchdog waits for something to watch
         self._attention = threading.Event()
-        self.now = time.monotonic()
-        """The monotonic time of the last wait for events."""
         self.stopped = False
         self.leader: LoopThread | None = None
         """The thread that leads."""
@@ -248,27 +256,38 @@ class Loop:
 
     def _step(self, me: LoopThread) -> None:
         """Do one thing. What a task could interrupt is never half done: when a task begins here, nothing else is under way."""
-        if self._calls:
-            self._calls.popleft()()
-        elif self._begins or me.runner.has_ready:
-            if self._unwatched:
-                self._unwatched = False
-                self._attention.set()
-            if self._begins:
-                me.begin(self._begins.popleft())
-            else:
-                me.run_ready()
-        elif self._events:
-            descriptor, events = self._events.popleft()
-            if (handler := self._handlers.get(descriptor)) is not None:
-                handler(events)
-        elif self._end:
-            self._begins.append(self._end.popleft())
+        if not self._cycle:
+            self._refill(me)
+            return
+        kind, work = self._cycle.popleft()
+        if kind is _CALL:
+            work()
+            return
+        if self._unwatched:
+            self._unwatched = False
+            self._attention.set()
+        if kind is _BEGIN:
+            me.begin(work)
         else:
-            self._wait(me)
+            me.run_ready()
 
-    def _wait(self, me: LoopThread) -> None:
-        """Wait for events; do what is due."""
+    def _refill(self, me: LoopThread) -> None:
+        """Take what there is to do now; what that leads to comes after it, so that everybody has a turn."""
+        ready = me.runner.has_ready
+        busy = bool(ready or self._calls or self._begins)
+        if busy and self._cycles < CYCLES:
+            self._cycles += 1
+            self._cycle.extend((_CALL, self._calls.popleft()) for _ in range(len(self._calls)))
+            self._cycle.extend((_BEGIN, self._begins.popleft()) for _ in range(len(self._begins)))
+            self._cycle.extend((_READY, _nothing) for _ in range(ready))
+        elif self._end:
+            self._cycle.extend((_BEGIN, self._end.popleft()) for _ in range(len(self._end)))
+        else:
+            self._cycles = 0
+            self._wait(me, busy=busy)
+
+    def _wait(self, me: LoopThread, *, busy: bool) -> None:
+        """Wait for events, unless there is something else to do; and do what is due."""
         closing, self._closing = self._closing, []
         for sock in closing:
             sock.close()
@@ -276,15 +295,21 @@ class Loop:
         due = me.runner.seconds()
         patience = LONGEST if due is None else max(0.0, min(due, LONGEST))
         self._polling = True  # from here on `wake` writes; what was left before is seen here
-        idle = not (self._calls or self._begins or self._end or me.runner.has_ready or closing)
+        idle = not (busy or self._calls or self._begins or self._end or me.runner.has_ready)
         try:
-            self._events.extend(self._epoll.poll(patience if idle else 0, BURST))
+            events = self._epoll.poll(patience if idle else 0, BURST)
         finally:
             self._polling = False
-        self.now = now = time.monotonic()
+        for descriptor, event in events:
+            self._cycle.append((_CALL, partial(self._handle, descriptor, event)))
+        now = time.monotonic()
         if now - self._ticked >= LONGEST:
             self._ticked = now
             self._calls.extend(self._ticks)
+
+    def _handle(self, descriptor: int, events: int) -> None:
+        if (handler := self._handlers.get(descriptor)) is not None:
+            handler(events)
 
     def take_lead_from(self, thread: LoopThread, turn: int | None = None) -> None:
         """Have another thread lead in place of this one, which is in a task; unless it has begun something new since `turn`."""

@@ -119,9 +119,9 @@ class TaskRunner:
         return False
 
     @property
-    def has_ready(self) -> bool:
-        """Whether any task may go on."""
-        return bool(self._ready)
+    def has_ready(self) -> int:
+        """How many tasks may go on."""
+        return len(self._ready)
 
     def expire(self) -> None:
         """Make those ready whose time is up."""
