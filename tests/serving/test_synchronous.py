@@ -209,3 +209,38 @@ def test_paths_are_remembered_within_bounds() -> None:
         matches.add("GET", f"/x/{n}", (rule, {"name": str(n)}))
     assert (matches.get("GET", "/x/0"), matches.get("GET", f"/x/{REMEMBERED}")) == (None, (rule, {"name": str(REMEMBERED)}))
     assert matches.get("POST", f"/x/{REMEMBERED}") is None
+
+
+def test_urls_are_made_as_flask_makes_them(app: Flask) -> None:
+    @app.get("/of/<name>/<int:number>")
+    def of(name: str, number: int) -> str:
+        return url_for("of", name=name, number=number + 1, more="a b")
+
+    @app.get("/first", defaults={"page": 1})
+    @app.get("/<int:page>")
+    def paged(page: int) -> str:
+        return url_for("paged", page=page)
+
+    client = app.test_client()
+    for path, url in (("/of/a%20b/1", "/of/a%20b/2?more=a+b"), ("/of/ü/7", "/of/%C3%BC/8?more=a+b"), ("/2", "/2"), ("/first", "/first")):
+        for _ in range(2):  # the second time what was compiled is used
+            assert client.get(path).text == url
+
+
+def test_the_making_of_urls_is_compiled_when_it_is_first_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    compile_builder = Rule._compile_builder
+
+    def noting(rule: Rule, append_unknown: bool = True) -> Any:
+        compiled.append(rule.rule)
+        return compile_builder(rule, append_unknown)
+
+    monkeypatch.setattr(Rule, "_compile_builder", noting)
+    app = Synchronous("test")
+    app.add_url_rule("/x/<name>", "x", lambda name: url_for("x", name=name))
+    app.add_url_rule("/y", "y", lambda: "y")
+    client = app.test_client()
+    assert client.get("/y").text == "y"
+    assert compiled == []
+    assert [client.get("/x/a").text for _ in range(2)] == ["/x/a", "/x/a"]
+    assert compiled == ["/x/<name>"]

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from flask import Blueprint, Request, Response
 from flask.blueprints import BlueprintSetupState
-from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing import BaseConverter
 
 from xmpp_rest.http.resource import Resource
 
@@ -48,7 +48,7 @@ def any_method(rule: str, name: str, view: View, defaults: Mapping[str, Any] | N
 
     def add(state: BlueprintSetupState) -> None:
         endpoint = f"{state.name}.{name}"
-        state.app.url_map.add(Rule(rule, endpoint=endpoint, methods=None, defaults=defaults or None))
+        state.app.url_map.add(state.app.url_rule_class(rule, endpoint=endpoint, methods=None, defaults=defaults or None))
         state.app.view_functions[endpoint] = view
 
     return add

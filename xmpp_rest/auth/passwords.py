@@ -49,7 +49,7 @@ class Passwords:
         self._key = secrets.token_bytes(32)
         self._good: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._lock = Lock()
-        self._decoy = self.record(secrets.token_urlsafe())  # so that an unknown account takes as long as a known one
+        self._decoy = self._unopenable()
 
     def configure(self, hash_name: str, iterations: int) -> None:
         """How new records are made from now on; those that are there stay good."""
@@ -66,6 +66,12 @@ class Passwords:
         iterations = max(self._iterations, min(before, self._most) if isinstance(before, int) else 0)
         keys = derive(prepared, salt, iterations, self._digest)
         return kept | {"salt": salt, "iteration_count": iterations, **keys._asdict()}
+
+    def _unopenable(self) -> Record:
+        """A record that no password opens, so that an unknown account takes as long as a known one: its keys are derived from nothing."""
+        size = hashlib.new(self._digest).digest_size
+        keys = Keys(secrets.token_hex(size), secrets.token_hex(size))
+        return {"salt": str(uuid.uuid4()), "iteration_count": self._iterations, **keys._asdict()}
 
     def check(self, record: Record | None, password: str) -> bool:
         """Whether `password` opens the account of `record`. Without a record, False after the same time."""

@@ -10,7 +10,7 @@ first request. Processor time: `GET /health` 60 → 39 µs, `POST /rest` 146 →
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any, NamedTuple, cast
 
 from flask import Flask, Request, Response, appcontext_tearing_down, request_tearing_down
@@ -96,10 +96,22 @@ class Hooks(NamedTuple):
     teardown: Sequence[Callable[[BaseException | None], Any]]
 
 
+class MatchingRule(Rule):
+    """A URL rule that compiles the functions for `url_for` at their first call; Werkzeug compiles both of each rule as it is added.
+
+    The gateway never calls them. With 45 rules that was 10 of the 17 ms that building the application took.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compiled = cache(partial(super()._compile_builder, append_unknown))
+        return lambda rule, /, **values: compiled()(rule, **values)
+
+
 class Synchronous(Flask):
     """A Flask application without sessions, all of whose functions are plain ones, and whose rules are the same for all hosts."""
 
     session_interface = NoSession()
+    url_rule_class = MatchingRule
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._matches = RememberedMatches()
