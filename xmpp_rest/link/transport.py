@@ -213,7 +213,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
             # One whole tag for each Process(): a stanza after <handshake/> must reach our parser, not xmpppy's,
             # whose expat, from 2.6 on, would wait for more after a tag that comes in three reads.
             data = self._tag + data
-            end = data.find(b">") + 1 or (0 if b"<" in data else len(data))  # what is no XML is refused at once
+            end = data.find(b">") + 1 or (0 if b"<" in data else len(data))  # what is not XML is refused at once
             data, rest = data[:end], data[end:]
             self._tag, self._received = (b"", rest) if end else (rest, b"")
         return data
