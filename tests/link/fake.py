@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.router import Router
@@ -22,12 +23,13 @@ class FakeLink:
     def send(self, domain: str, stanza: Element) -> None:
         self._out(domain, stanza)
 
-    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = ()) -> Sequence[int]:
         if self._out_all is not None:
             self._out_all(domain, stanzas, texts)
-            return
-        for stanza in stanzas:
-            self._out(domain, stanza)
+        else:
+            for stanza in stanzas:
+                self._out(domain, stanza)
+        return ()
 
     def restored(self, text: str) -> bool:
         return text == self._text

@@ -146,7 +146,7 @@ def test_the_entry_that_causes_compaction_is_kept(path: Path, monkeypatch: pytes
     journal = Journal(path)
     for n in range(100):
         (number,) = journal.append([f"{n}" + "x" * 300])
-        assert f"{n}" + "x" * 300 in [text for _, text in module._read_lines(path)], "appended, and on disk"
+        assert f"{n}" + "x" * 300 in [entry.text for entry in module._read_entries(path).values()], "appended, and on disk"
         journal.ack([number])
 
 
@@ -202,3 +202,75 @@ def test_a_killed_process_keeps_every_appended_entry(path: Path) -> None:
     kept = [int(text) for _, text in Journal(path).unacknowledged()]
     assert kept[: len(appended)] == appended
     assert len(kept) - len(appended) <= 1
+
+
+# notes: other work that an entry stands for
+
+
+def left(path: Path) -> tuple[list[str], list[tuple[str, object]]]:
+    """The texts that a process would find after a crash at this moment, and those with a note."""
+    entries = [entry for _, entry in sorted(module._read_entries(path).items())]
+    return [e.text for e in entries if not e.is_acknowledged], [(e.text, e.note) for e in entries if e.note is not None]
+
+
+def test_a_note_is_kept_until_it_is_acknowledged_by_itself(path: Path) -> None:
+    journal = Journal(path)
+    numbers = journal.append(["a", "b", "c", "d"], [["x", 1.5], "y", None, "z"])
+    journal.ack(numbers[:1])
+    journal.ack_notes(numbers[1:2])
+    journal.ack(numbers[3:])
+    journal.ack_notes(numbers[3:])
+    assert [text for _, text in journal.unacknowledged()] == ["b", "c"]
+    assert journal.noted() == [(numbers[0], "a", ["x", 1.5])]
+    journal.close()
+    assert left(path) == (["b", "c"], [("a", ["x", 1.5])])
+
+
+def test_an_entry_and_its_note_are_gone_once_both_are_acknowledged(path: Path) -> None:
+    journal = Journal(path)
+    first, second = journal.append(["a", "b"], ["x", "y"])
+    journal.ack([first])
+    journal.ack_notes([first])
+    journal.ack_notes([second])
+    journal.ack([second])
+    assert not len(journal)
+    journal.close()
+    assert left(path) == ([], [])
+
+
+def test_what_a_crash_may_bring_back_of_a_note_is_forgotten_on_demand(path: Path) -> None:
+    journal = Journal(path)
+    first, second, third = journal.append(["a", "b", "c"], ["x", "y", "z"])
+    journal.ack([third])
+    journal.ack_notes([first, third])
+    assert left(path)[1] == [("a", "x"), ("b", "y"), ("c", "z")], "lazily: at least once"
+    journal.close()
+    journal = Journal(path)
+    assert [text for _, text in journal.unacknowledged()] == ["a", "b"]
+    journal.ack_notes([second])
+    journal.forget_notes()
+    assert left(path) == (["a", "b"], [])
+
+
+def test_forgotten_notes_stay_forgotten_when_the_journal_is_rewritten(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMPACT_AT", 1000)
+    journal = Journal(path)
+    first, second = journal.append(["a", "b"], ["x", "y"])
+    journal.ack([second])
+    journal.ack_notes([first])
+    for _ in range(20):
+        journal.ack(journal.append(["x" * 200]))
+    assert path.stat().st_size < module.RESERVE + 3000
+    texts, noted = left(path)
+    assert (texts[:1], noted) == (["a"], [("b", "y")])
+
+
+def test_an_append_that_fails_leaves_no_note(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(path)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", raising(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            journal.append(["lost"], ["x"])
+    assert (len(journal), journal.noted()) == (0, [])
+    journal.append(["after"])
+    assert left(path) == (["after"], [])

@@ -14,6 +14,7 @@ from drivers import StorageError, open_driver
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.gateway.left_over import archive_left_over
 from xmpp_rest.gateway.startup import folder_of
 from xmpp_rest.processes.calls import LeaderClient
 
@@ -70,6 +71,7 @@ def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
     gateway = Gateway(settings)
     try:
         gateway.parts.lease.require_free()
+        archive_left_over(gateway.data_dir, settings.gateway.domain, gateway.driver, gateway.incidents)
         with audited(settings):
             yield gateway
             gateway.parts.jobs.wait()

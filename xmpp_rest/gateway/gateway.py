@@ -155,7 +155,7 @@ class Gateway:
         """Another gateway has the storage: change nothing in it any more. Requests are refused (application.py)."""
         try:
             self.end_waiting()
-            self.parts.leader.end()
+            self.parts.leader.end(has_storage=False)
         finally:
             if self._on_loss is not None:
                 self._on_loss()
@@ -169,7 +169,7 @@ class Gateway:
             self.parts.streams.stop()
             if not self.parts.lease.lost:
                 self.parts.leader.leave_rooms()
-            self.parts.leader.end()
+            self.parts.leader.end(has_storage=not self.parts.lease.lost)
             self.parts.lease.stop()
             self.parts.remote.stop()
             self.parts.streams.close()

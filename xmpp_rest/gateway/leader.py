@@ -16,6 +16,7 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.callbacks import Callbacks
+from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.muc.conference import Conference
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ class Leader:
     def __init__(
         self,
         uplink: Uplink | None,
+        queue: ArchiveQueue,
+        domain: str,
         inbound: InboundQueue,
         callbacks: Callbacks,
         conference: Conference | None,
@@ -34,7 +37,10 @@ class Leader:
         incidents: Incidents,
         remote: Remote,
     ) -> None:
+        """`domain`: of the accounts, whose archives `queue` writes."""
         self._uplink = uplink
+        self._queue = queue
+        self._domain = domain
         self._inbound = inbound
         self._callbacks = callbacks
         self._conference = conference
@@ -49,11 +55,15 @@ class Leader:
 
     def _steps(self) -> list[Callable[[], None]]:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
-        queues = [queue.start for queue in self._callbacks.queues.values()]
+        queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
         vacancy = [self._conference.vacancy.start] if self._conference else []
         if self._uplink is None:
-            return [self._inbound.start, *queues, *vacancy]
-        return [partial(self._uplink.open, self._inbound), self._inbound.start, *queues, self._uplink.start, *vacancy]
+            return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *queues, *vacancy]
+        opened: list[Callable[[], None]] = [partial(self._uplink.open, self._inbound), partial(self._restore, self._uplink)]
+        return [*opened, self._queue.start, self._inbound.start, *queues, self._uplink.start, *vacancy]
+
+    def _restore(self, uplink: Uplink) -> None:
+        self._queue.restore(uplink.noted(self._domain))
 
     def _take_role(self, leads: bool) -> None:
         if leads:
@@ -83,8 +93,11 @@ class Leader:
                 except GatewayError as e:  # the outbox is full
                     self._incidents.report(log, "leaving", "a room is not left: %s", e)
 
-    def end(self) -> None:
-        """Stop what has started, the link first, so that no more stanzas come in. May be called again."""
+    def end(self, *, has_storage: bool = True) -> None:
+        """Stop what has started, the link first, so that no more stanzas come in. May be called again.
+
+        `has_storage`: whether the storage may still be changed.
+        """
         with self._lock:
             ended, self._has_ended = self._has_ended, True
         if ended:
@@ -94,4 +107,7 @@ class Leader:
         if self._uplink:
             self._uplink.stop()
         self._inbound.stop()
+        self._queue.stop(archives=has_storage)
+        if self._uplink:
+            self._uplink.close()
         self._callbacks.stop()

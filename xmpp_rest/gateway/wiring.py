@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from drivers import Driver, StorageError
@@ -46,12 +47,15 @@ from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.contacts.roster import Roster
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
+from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.idempotency import Idempotency
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.offline import Offline
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.messages.unarchived import Unarchived
+from xmpp_rest.service.messages.unarchived_counts import UnarchivedCounts
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.streams.online import Online
@@ -80,7 +84,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     accounts = Accounts(driver, passwords, domain, events)
 
     outcomes = Outcomes()
-    uplink = Uplink(domains, settings.link, data_dir / "outbox", outcomes.progress) if settings.link.kind == "component" else None
+    uplink = Uplink(domains, settings.link, data_dir, outcomes.progress) if settings.link.kind == "component" else None
     pending = Pending(settings.rest.iq_waiting)
     router = Router(frozenset(domains), pending, remote, uplink, frozenset(domains[1:]), (outcomes.observe,), incidents)
     inbound = InboundQueue(router, settings.link.inbox_size, incidents)
@@ -90,12 +94,15 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     guard = Guard(domain, lists, blocks, roster)
     presences = Presences(driver, router, guard.may_go, events)
 
-    archive = Archive(driver)
+    counts = UnarchivedCounts(data_dir)
+    queue = ArchiveQueue(Archive(driver), counts, incidents, partial(uplink.ack_notes, domain) if uplink else _ignored)
+    unarchived = Unarchived(counts, queue, partial(uplink.forget_notes, domain) if uplink else _ignored, domain, remote)
+    archive = Archive(driver, unarchived=unarchived)
     streams = Streams(archive, settings.streams, waits, remote, events, incidents)
     online = Online(domain, streams, presences)
     offline = Offline(driver, domain, online, events)
     clock = MonotonicClock()
-    mailbox = Mailbox(archive, streams, accounts, clock, offline, incidents)
+    mailbox = Mailbox(archive, queue, streams, accounts, clock, offline, incidents)
     announcements = Announcements(driver, domain, router, events, incidents)
 
     privacy = PrivacyQueries(lists, mailbox.show)
@@ -129,11 +136,11 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     data_usage = Usage(driver, settings.data)
     data_rights = DataRights(driver, domains, authenticator.is_admin)
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
-    data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed)
+    data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
     jobs = Jobs(driver, domain)
-    AccountEnds(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference)  # works by signals alone
+    AccountEnds(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive)  # works by signals alone
 
-    leader = Leader(uplink, inbound, callbacks, conference, router, incidents, remote)
+    leader = Leader(uplink, queue, domain, inbound, callbacks, conference, router, incidents, remote)
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", authenticator.unban)
@@ -149,3 +156,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         for handler in ordered:
             router.subscribe(place, handler)
     return parts
+
+
+def _ignored(*_: object) -> None:
+    """There is no journal."""

@@ -2,6 +2,9 @@
 
 One line for each record: a checksum, then JSON. `["+", number, text]` appends one, `["-", number, …]` acknowledges some. An entry is
 on disk before `append` returns; an acknowledgement may be lost with the power: the entry is then handled twice, at least once.
+
+An entry may have a *note*: other work that it stands for, which is acknowledged by itself (decision 0037). `["+", number, text, note]`
+appends such a one, `["n", number, …]` says that only the notes of some are left; without its note an entry is written again.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ import logging
 import os
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from xmpp_rest.threads.group import GroupExecutor
 
@@ -24,14 +28,27 @@ RESERVE = 256 << 10  # bytes that the file grows by at once: a sync that need no
 COMPACT_AT = 4 << 20  # bytes of the file after which it is rewritten, if most of it is acknowledged
 
 
+class NotedEntry(NamedTuple):
+    """An entry whose note is not acknowledged. `note`: any JSON but null."""
+
+    number: int
+    text: str
+    note: Any
+
+
 class _Entry:
-    """A text that is being appended; it gets its number in the order of the file."""
+    """A text; it gets its number in the order of the file."""
 
-    __slots__ = ("number", "text")
+    __slots__ = ("is_acknowledged", "note", "number", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, note: Any = None, number: int = 0, *, is_acknowledged: bool = False) -> None:
         self.text = text
-        self.number = 0
+        self.note = note  # None: there is none, or it is acknowledged
+        self.number = number
+        self.is_acknowledged = is_acknowledged  # and so here for its note alone
+
+    def record(self) -> list[object]:
+        return ["+", self.number, self.text] if self.note is None else ["+", self.number, self.text, self.note]
 
 
 class Journal:
@@ -41,10 +58,11 @@ class Journal:
         """Read what an earlier process left. Raises OSError."""
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._open: dict[int, str] = dict(_read_lines(path))  # entries that are being written too: a new file has to have them
+        self._open = _read_entries(path)  # entries that are being written too: a new file has to have them
         self._next = max(self._open, default=0) + 1
         self._acknowledged: list[bytes] = []  # lines for the next write
-        self._lock = threading.Lock()  # guards the three above
+        self._without_note: set[int] = set()  # entries that have a note on disk alone
+        self._lock = threading.Lock()  # guards the four above
         self._group: GroupExecutor[_Entry, None] = GroupExecutor(self._write, on_enter=self._number)
         self._file = self._rewritten()
         self._sync_folder()
@@ -56,29 +74,71 @@ class Journal:
     def unacknowledged(self) -> list[tuple[int, str]]:
         """Numbers and texts of the entries that are not acknowledged, oldest first."""
         with self._lock:
-            return sorted(self._open.items())
+            return [(n, entry.text) for n, entry in sorted(self._open.items()) if not entry.is_acknowledged]
 
-    def append(self, texts: Sequence[str]) -> list[int]:
-        """Append these; their numbers, once they are on disk. Raises OSError, and then none is appended."""
-        entries = [_Entry(text) for text in texts]
+    def noted(self) -> list[NotedEntry]:
+        """The entries whose notes are not acknowledged, oldest first."""
+        with self._lock:
+            return [NotedEntry(n, entry.text, entry.note) for n, entry in sorted(self._open.items()) if entry.note is not None]
+
+    def append(self, texts: Sequence[str], notes: Sequence[Any] = ()) -> list[int]:
+        """Append these; their numbers, once they are on disk. Raises OSError, and then none is appended.
+
+        `notes`: one for each text, or None; nothing: no text has one.
+        """
+        entries = [_Entry(*pair) for pair in zip(texts, notes or (None,) * len(texts), strict=True)]
         try:
             self._group.run(entries)
         except BaseException:
-            self.ack([entry.number for entry in entries])
+            self._remove([entry.number for entry in entries])
             raise
         return [entry.number for entry in entries]
 
     def ack(self, numbers: Sequence[int]) -> None:
-        """Acknowledge these entries; on disk with the next append, or at the end."""
+        """Acknowledge these entries, but not their notes; on disk with the next append, or at the end."""
+        left = []
+        with self._lock:
+            for number in numbers:
+                if (entry := self._open.get(number)) is not None and entry.note is not None:
+                    entry.is_acknowledged = True
+                    left.append(number)
+            if left:
+                self._acknowledged.append(_line(["n", *left]))
+        self._remove([number for number in numbers if number not in left] if left else numbers)
+
+    def ack_notes(self, numbers: Sequence[int]) -> None:
+        """Acknowledge the notes of these entries; on disk with the acknowledgement of the entry, or by `forget_notes`."""
+        gone = []
+        with self._lock:
+            for number in numbers:
+                if (entry := self._open.get(number)) is not None:
+                    entry.note = None
+                    if entry.is_acknowledged:
+                        gone.append(number)
+                    else:
+                        self._without_note.add(number)
+        self._remove(gone)
+
+    def forget_notes(self) -> None:
+        """Have no acknowledged note on disk any more when this returns. Raises OSError."""
+        with self._lock:
+            self._acknowledged += [_line(self._open[number].record()) for number in sorted(self._without_note)]
+            self._without_note.clear()
+        self._group.run(())
+
+    def _remove(self, numbers: Sequence[int]) -> None:
+        if not numbers:
+            return
         with self._lock:
             for number in numbers:
                 self._open.pop(number, None)
+            self._without_note.difference_update(numbers)
             self._acknowledged.append(_line(["-", *numbers]))
 
     def close(self) -> None:
         """Write what is collected and give the file back. Raises OSError."""
         try:
-            self._group.run(())
+            self.forget_notes()
         finally:
             self._file.close()
 
@@ -86,7 +146,7 @@ class Journal:
         with self._lock:
             for number, entry in enumerate(entries, self._next):
                 entry.number = number
-                self._open[number] = entry.text
+                self._open[number] = entry
             self._next += len(entries)
 
     def _write(self, entries: Sequence[_Entry]) -> Sequence[None]:
@@ -94,7 +154,7 @@ class Journal:
         with self._lock:
             acknowledged, self._acknowledged = self._acknowledged, []
         try:
-            self._file.append(b"".join([*(_line(["+", entry.number, entry.text]) for entry in entries), *acknowledged]))
+            self._file.append(b"".join([*(_line(entry.record()) for entry in entries), *acknowledged]))
         except OSError:
             with self._lock:
                 self._acknowledged[:0] = acknowledged  # another attempt with the next ones
@@ -109,7 +169,7 @@ class Journal:
     def _review(self) -> None:
         """Rewrite the file if most of it is acknowledged; in any case look again when it has doubled."""
         with self._lock:
-            live = sum(len(text) for text in self._open.values())
+            live = sum(len(entry.text) for entry in self._open.values())
         try:
             if live < self._file.size // 2:
                 new = self._rewritten()
@@ -122,11 +182,22 @@ class Journal:
     def _rewritten(self) -> _File:
         """The file with what is open alone, replaced in one step. Raises OSError, and then the old one is as it was."""
         with self._lock:
-            lines = [_line(["+", n, text]) for n, text in sorted(self._open.items())]
+            lines = [_line(entry.record()) for _, entry in sorted(self._open.items())]
+            if left := [n for n, entry in sorted(self._open.items()) if entry.is_acknowledged]:
+                lines.append(_line(["n", *left]))
+            without_note, self._without_note = self._without_note, set()
+        try:
+            return self._replaced(b"".join(lines))
+        except OSError:
+            with self._lock:
+                self._without_note |= without_note & self._open.keys()
+            raise
+
+    def _replaced(self, data: bytes) -> _File:
         scratch = self._path.with_suffix(".new")
         file = _File(scratch)
         try:
-            file.append(b"".join(lines))
+            file.append(data)
             scratch.replace(self._path)
         except OSError:
             file.close()
@@ -184,19 +255,22 @@ def _line(record: list[object]) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
+def _read_entries(path: Path) -> dict[int, _Entry]:
     """The entries that were not acknowledged; a torn last line was never appended."""
-    if not path.exists():
-        return
-    found: dict[int, str] = {}
-    for line in path.read_bytes().split(b"\n"):
+    found: dict[int, tuple[str, Any]] = {}  # text and note
+    acknowledged: set[int] = set()  # but for their notes
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
         checksum, _, text = line.partition(b" ")
         if not text or checksum != b"%08x" % zlib.crc32(text):
             continue
         sign, *rest = json.loads(text)
         if sign == "+":
-            found[rest[0]] = rest[1]
+            number, content, *note = rest
+            found[number] = content, note[0] if note else None
+        elif sign == "n":
+            acknowledged.update(rest)
         else:
             for number in rest:
                 found.pop(number, None)
-    yield from found.items()
+    entries = {number: _Entry(*pair, number, is_acknowledged=number in acknowledged) for number, pair in found.items()}
+    return {number: entry for number, entry in entries.items() if entry.note is not None or not entry.is_acknowledged}

@@ -13,10 +13,10 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xmpp_rest.link.errors import OutboxFull, ShareFull
-from xmpp_rest.link.journal import Journal
+from xmpp_rest.link.journal import Journal, NotedEntry
 
 BURST = 256  # most stanzas written with one system call
 
@@ -40,13 +40,14 @@ class Label(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One stanza on its way. `number` is the journal's; 0 for what is not kept."""
+    """One stanza on its way. `number` and `note` are the journal's; 0 for what is not kept."""
 
     data: bytes
     label: Label | None
     number: int = 0
     lasting: bool = True
     sender: str = ""  # the account (bare JID) whose share of the outbox it uses; "": none
+    note: Any = None
 
 
 OnProgress = Callable[[Iterable[Entry], Progress], None]
@@ -92,8 +93,11 @@ class Outbox:
         """Call `flush` whenever there is something new to write; None while no stream is up."""
         self._flush = flush
 
-    def put(self, entries: Sequence[Entry]) -> None:
-        """Append stanzas, all or none. Lasting ones are on disk when this returns. Raises OutboxFull, ShareFull, OSError."""
+    def put(self, entries: Sequence[Entry]) -> list[int]:
+        """Append stanzas, all or none; their numbers. Lasting ones are on disk when this returns.
+
+        Raises OutboxFull, ShareFull, OSError.
+        """
         with self._lock:
             if len(self._waiting) + len(self._unconfirmed) + len(entries) > self._size:  # what is only unsettled is as good as gone
                 raise OutboxFull
@@ -111,6 +115,7 @@ class Outbox:
             self._waiting.extend(kept)
         if flush := self._flush:
             flush()
+        return [e.number for e in kept]
 
     def _hold(self, entries: Iterable[Entry]) -> None:
         for e in entries:
@@ -125,10 +130,10 @@ class Outbox:
                     del self._held[e.sender]
 
     def _keep(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        lasting = [e.data.decode() for e in entries if e.lasting]
+        lasting = [e for e in entries if e.lasting]
         if not lasting or self._journal is None:
             return entries
-        numbers = iter(self._journal.append(lasting))
+        numbers = iter(self._journal.append([e.data.decode() for e in lasting], [e.note for e in lasting]))
         return [e._replace(number=next(numbers)) if e.lasting else e for e in entries]
 
     # what follows belongs to the thread that writes to the stream, one at a time
@@ -183,6 +188,22 @@ class Outbox:
             self._unsettled.clear()
             self._unconfirmed.clear()
             self._taken = self._confirmed = 0
+
+    # notes: what the stanzas in the journal stand for besides
+
+    def noted(self) -> list[NotedEntry]:
+        """What an earlier process has put, and whose notes are not acknowledged; it need not wait any more."""
+        return self._journal.noted() if self._journal is not None else []
+
+    def ack_notes(self, numbers: Sequence[int]) -> None:
+        """Acknowledge the notes of stanzas; they stay in the journal until they are settled."""
+        if self._journal is not None:
+            self._journal.ack_notes(numbers)
+
+    def forget_notes(self) -> None:
+        """Have no acknowledged note on disk any more when this returns. Raises OSError."""
+        if self._journal is not None:
+            self._journal.forget_notes()
 
     def close(self) -> None:
         """Give the journal back."""

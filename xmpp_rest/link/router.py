@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -47,8 +47,8 @@ class Link(Protocol):
     def send(self, domain: str, stanza: Element) -> None:
         """Queue a stanza for the stream of this hosted domain."""
 
-    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
-        """Queue all of these, which are there as text too, or none."""
+    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = ()) -> Sequence[int]:
+        """Queue all of these, which are there as text too, or none; their numbers in the journal, if that keeps them and their notes."""
 
     def restored(self, text: str) -> bool:
         """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
@@ -92,14 +92,15 @@ class Router:
         """Whether there is a link that `send_out` can use."""
         return self._link is not None
 
-    def send_out(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+    def send_out(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = ()) -> Sequence[int]:
         """Send messages of hosted entities at `domain`, all of them for other domains: all or none. Raises as `send`.
 
-        `texts`: each of them as `serialise` writes it.
+        `texts`: each of them as `serialise` writes it; `notes`: what is to be kept with each in the journal, None for nothing.
+        Returns their numbers in the journal; none, if it does not keep them.
         """
         if self._link is None:
             raise GatewayError("link-down")
-        self._link.send_all(domain, stanzas, texts)
+        return self._link.send_all(domain, stanzas, texts, notes)
 
     def restored(self, text: str) -> bool:
         """Whether the process that had the link before had its outbox take this stanza, and did not know it to have arrived."""

@@ -11,20 +11,26 @@ from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.component import Component, ComponentEvents
 from xmpp_rest.link.errors import OutboxFull, OutboxShare, ShareFull
-from xmpp_rest.link.journal import Journal
+from xmpp_rest.link.journal import Journal, NotedEntry
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
 from xmpp_rest.protocol.element import serialise
 
 NOT_RUNNING = "The gateway does not run, so nothing can be sent to other domains; start it first"
 
 
-class Uplink:
-    """The component streams of `domains`. Owned by the Leader, which calls `open()`, `start()` and `stop()`, once each.
+def journal_path(folder: Path, domain: str) -> Path:
+    """Where the outbox of `domain` is kept in this data folder."""
+    return folder / "outbox" / f"{domain}.journal"
 
-    `folder` is where the outboxes are kept, unless they live in memory; `on_progress` is called for every stanza that makes progress.
+
+class Uplink:
+    """The component streams of `domains`. Owned by the Leader, which calls `open()`, `start()`, `stop()` and `close()`, once each.
+
+    The outboxes are kept in the data folder, unless they live in memory; `on_progress` is called for every stanza that makes progress.
     """
 
     def __init__(self, domains: Sequence[str], settings: LinkSettings, folder: Path, on_progress: OnProgress) -> None:
+        """`folder`: of the data."""
         self._domains = domains
         self._settings = settings
         self._folder = folder
@@ -36,7 +42,7 @@ class Uplink:
         self._components = {domain: Component(domain, self._settings, events, self._outbox(domain)) for domain in self._domains}
 
     def _outbox(self, domain: str) -> Outbox:
-        journal = Journal(self._folder / f"{domain}.journal") if self._settings.outbox == "disk" else None
+        journal = Journal(journal_path(self._folder, domain)) if self._settings.outbox == "disk" else None
         return Outbox(self._settings.outbox_size, journal, self._on_progress, self._settings.share)
 
     def start(self) -> None:
@@ -44,17 +50,23 @@ class Uplink:
             component.start()
 
     def stop(self) -> None:
+        """End the streams."""
         for component in self._components.values():
             component.stop()
+
+    def close(self) -> None:
+        """Give the outboxes back. Raises OSError."""
+        for component in self._components.values():
             component.outbox.close()
 
     def send(self, domain: str, stanza: Element) -> None:
         """Queue one stanza for the stream of `domain`: `send_all` of it. Raises BadXML."""
         self.send_all(domain, (stanza,), (serialise(stanza),))
 
-    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = ()) -> Sequence[int]:
         """Queue stanzas, all or none; messages and presences are on disk when this returns. `texts`: as `serialise` writes them.
 
+        `notes` are kept with them until `ack_notes` is called with the numbers that this returns; none: nothing is on disk.
         Raises GatewayError: outbox-full, outbox-share (an OutboxShare), stanza-too-big, storage-failed, and link-down for an iq while the
         stream is down.
         """
@@ -63,17 +75,31 @@ class Uplink:
             raise GatewayError("link-down", NOT_RUNNING)
         if not component.online and any(s.tag == "iq" for s in stanzas):
             raise GatewayError("link-down")  # an iq is worth nothing later
-        entries = [_entry(stanza, text) for stanza, text in zip(stanzas, texts, strict=True)]
+        entries = [_entry(*each) for each in zip(stanzas, texts, notes or (None,) * len(texts), strict=True)]
         if any(len(e.data) > self._settings.send_limit for e in entries):  # it would end the shared stream
             raise GatewayError("stanza-too-big", f"The stanza is larger than {self._settings.send_limit} bytes")
         try:
-            component.outbox.put(entries)
+            numbers = component.outbox.put(entries)
         except OutboxFull:
             raise GatewayError("outbox-full") from None
         except ShareFull as e:
             raise OutboxShare(e.senders, self._settings.share) from None
         except OSError as e:
             raise GatewayError("storage-failed", f"The outbox cannot be written: {e.strerror or e}") from e
+        return numbers if self._settings.outbox == "disk" else ()
+
+    def noted(self, domain: str) -> Sequence[NotedEntry]:
+        """What an earlier process has sent for `domain`, and whose notes are not acknowledged."""
+        return self._components[domain].outbox.noted()
+
+    def ack_notes(self, domain: str, numbers: Sequence[int]) -> None:
+        """Acknowledge the notes of what was sent."""
+        self._components[domain].outbox.ack_notes(numbers)
+
+    def forget_notes(self, domain: str) -> None:
+        """Have no acknowledged note on disk any more when this returns. Raises OSError."""
+        if domain in self._components:
+            self._components[domain].outbox.forget_notes()
 
     def restored(self, text: str) -> bool:
         """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
@@ -84,6 +110,6 @@ class Uplink:
         return [{"domain": d, **c.state._asdict(), "outbox": len(c.outbox)} for d, c in self._components.items()]
 
 
-def _entry(stanza: Element, text: str) -> Entry:
+def _entry(stanza: Element, text: str, note: Any) -> Entry:
     sender = stanza.get("from", "").partition("/")[0]  # prepared: the first slash begins the resource
-    return Entry(text.encode(), Label(sender, stanza.get("id", "")), lasting=stanza.tag != "iq", sender=account_of(sender))
+    return Entry(text.encode(), Label(sender, stanza.get("id", "")), lasting=stanza.tag != "iq", sender=account_of(sender), note=note)

@@ -68,7 +68,7 @@ class Desk:
         self.driver = open_driver("sqlite:test.sqlite", folder)
         self.archive = Slow(self.driver)
         self.streams = Heard(self.archive)
-        self.archiving = ArchiveWriter(self.archive, self.streams, MonotonicClock())
+        self.archiving = ArchiveWriter(self.archive, self.streams, MonotonicClock(), lambda _owner: None)
         self.errors: dict[str, Exception] = {}
 
     def take(self, body: str, owner: JID = ROMEO) -> None:

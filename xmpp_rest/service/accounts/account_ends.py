@@ -9,6 +9,7 @@ from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.shared_groups import SharedGroups
 from xmpp_rest.service.contacts.contacts import Contacts
+from xmpp_rest.service.messages.archive import EVERYTHING, Archive
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.streams.sessions import Sessions
@@ -29,6 +30,7 @@ class AccountEnds:
         sessions: Sessions,
         light: MucLight | None,
         conference: Conference | None,
+        archive: Archive,
     ) -> None:
         self._tokens = tokens
         self._contacts = contacts
@@ -36,6 +38,7 @@ class AccountEnds:
         self._sessions = sessions
         self._light = light
         self._conference = conference
+        self._archive = archive
         events.unregistering.subscribe(self._on_unregistering)
         events.unregistered.subscribe(self._on_unregistered)
         events.password_changed.subscribe(self._on_password_changed)
@@ -50,11 +53,13 @@ class AccountEnds:
             self._light.account_removed(account)
         if self._conference:
             self._conference.account_removed(account)
+        self._archive.settle_for_good(account)
 
     def _on_unregistered(self, account: JID) -> None:
-        """End sessions and tokens again: a client may have reconnected in between."""
+        """End sessions and tokens again, and empty the archive: a client may have reconnected, and sent something, in between."""
         self._tokens.revoke_all(account)
         self._sessions.end_all(account, GONE)
+        self._archive.remove(account, EVERYTHING)
 
     def _on_password_changed(self, account: JID) -> None:
         """End what somebody got with the old one."""

@@ -10,6 +10,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.data_rights import USAGE, StoreKey
 from xmpp_rest.service.accounts.data_usage import OverLimit, Usage
+from xmpp_rest.service.messages.archive import ARCHIVE, NothingToSettle, Settler
 
 MAX_RECORD = 65_536  # bytes
 Check = Callable[[Value | None], None]
@@ -36,13 +37,18 @@ class Data:
         usage: Usage,
         before: Mapping[str, OfAccount] = _NONE,
         changed: Mapping[str, OfAccount] = _NONE,
+        unarchived: Settler | None = None,
     ) -> None:
-        """`before`: store → a check that raises GatewayError if it must not be written; `changed`: store → a callback after a change."""
+        """`before`: store → a check that raises GatewayError if it must not be written; `changed`: store → a callback after a change.
+
+        `unarchived`: what is accepted and belongs to stores named `archive`; None: there is nothing of this kind.
+        """
         self._driver = driver
         self._accounts = accounts
         self._usage = usage
         self._before = before
         self._changed = changed
+        self._unarchived: Settler = unarchived or NothingToSettle()
 
     def table(self, place: StoreKey) -> Table | None:
         """The table, None if there is none."""
@@ -50,6 +56,8 @@ class Data:
 
     def items(self, place: StoreKey, start: int = 0, stop: int | None = None) -> list[Value] | None:
         """The items of the list from `start` up to, not including, `stop`; None if there is no list."""
+        if place.store == ARCHIVE:
+            self._unarchived.settle(_account_of(place))
         return self._driver.list_load(place.user, place.host, place.store, start, stop)
 
     def content(self, place: StoreKey) -> Value | None:
@@ -89,6 +97,8 @@ class Data:
 
         `check` and the change are atomic; without `check`, appending is fast.
         """
+        if place.store == ARCHIVE:
+            self._unarchived.settle(_account_of(place))
         _call(self._before, place)
         with self._usage.appending(place, size):
             self._append(place, item, check)
@@ -110,6 +120,8 @@ class Data:
         if self._is_account(place):
             self._remove_account(place, check)
             return
+        if place.store == ARCHIVE:
+            self._unarchived.settle_for_good(_account_of(place))
         if check is None:
             self._replace(place, None, None)
             self._driver.list_store(place.user, place.host, place.store, [])
@@ -144,7 +156,7 @@ class Data:
                 return old
 
             self._driver.update(place.user, place.host, place.store, seen)
-        account = JID(place.user, place.host, "")
+        account = _account_of(place)
         if self._accounts.exists(account):
             self._accounts.unregister(account)
         else:
@@ -160,9 +172,14 @@ class Data:
 
     def stores(self, place: StoreKey) -> list[tuple[str, str]]:
         """The stores of the account, by name, each with its kind: keyval, list or archive."""
+        self._unarchived.settle(_account_of(place))
         return sorted((store, sort) for store, sort in self._driver.stores(place.user, place.host) if store != USAGE)
 
 
 def _call(by_store: Mapping[str, OfAccount], place: StoreKey) -> None:
     if place.store in by_store:
-        by_store[place.store](JID(place.user, place.host, ""))
+        by_store[place.store](_account_of(place))
+
+
+def _account_of(place: StoreKey) -> JID:
+    return JID(place.user, place.host, "")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
 from drivers import Addition, ArchiveItem, ArchiveQuery, Driver, ItemNotFound
@@ -60,12 +60,38 @@ class Page(NamedTuple):
     complete: bool
 
 
-class Archive:
-    """The archives in one store: one for each address that owns one. Every method raises StorageError."""
+class Settler(Protocol):
+    """Archives what is accepted and not archived yet; Unarchived is one. Methods raise StorageError."""
 
-    def __init__(self, driver: Driver, store: str = ARCHIVE) -> None:
+    def settle(self, owner: JID) -> None: ...
+    def settle_all(self) -> None: ...
+    def settle_for_good(self, owner: JID) -> None: ...
+
+
+class NothingToSettle:
+    """For archives whose messages are archived before they are accepted."""
+
+    def settle(self, owner: JID) -> None:
+        """Nothing."""
+
+    def settle_all(self) -> None:
+        """Nothing."""
+
+    def settle_for_good(self, owner: JID) -> None:
+        """Nothing."""
+
+
+class Archive:
+    """The archives in one store: one for each address that owns one. Every method raises StorageError.
+
+    A reader finds everything that was accepted before.
+    """
+
+    def __init__(self, driver: Driver, store: str = ARCHIVE, unarchived: Settler | None = None) -> None:
+        """`unarchived`: what may be accepted and not archived yet; None: there is nothing of this kind."""
         self._driver = driver
         self._store = store
+        self._unarchived: Settler = unarchived or NothingToSettle()
 
     def keep(self, owner: JID, text: str, when: float, partner: JID) -> str:
         """Add a stanza's text; its id in the archive."""
@@ -79,6 +105,11 @@ class Archive:
         return self._driver.archive_extend_all(
             [Addition(owner.local, owner.domain, self._store, some, new=True) for owner, some in items.items()]
         )
+
+    def known(self, owner: JID, ids: Sequence[str]) -> Collection[str]:
+        """Which of these ids are in the archive as it is."""
+        found = self._driver.archive_find(owner.local, owner.domain, self._store, ArchiveQuery(ids=tuple(ids)))
+        return {item.id for item in found}
 
     def last_id(self, owner: JID) -> str:
         """The id of the item that came last; "" in an empty archive."""
@@ -101,14 +132,21 @@ class Archive:
         """The number of items that match, at a cost that grows with it. None if the storage alone cannot count them."""
         if wanted.partner and wanted.partner.resource:
             return None
+        self._unarchived.settle(owner)
         return self._driver.archive_count(owner.local, owner.domain, self._store, wanted.query())
 
     def remove(self, owner: JID, wanted: ArchiveFilter, limit: int | None = None) -> int:
         """Remove the items that match, the oldest `limit` at most; their number. The partner's resource is ignored."""
+        self._unarchived.settle_for_good(owner)
         return self._driver.archive_delete(owner.local, owner.domain, self._store, wanted.query(limit))
+
+    def settle_for_good(self, owner: JID) -> None:
+        """Have everything archived that was accepted, so that nothing of it comes after the archive is removed."""
+        self._unarchived.settle_for_good(owner)
 
     def owners(self, domain: str) -> list[JID]:
         """The accounts at `domain` with archived items."""
+        self._unarchived.settle_all()
         return [JID(local, domain, "") for local in self._driver.users(domain, self._store)]
 
     def _walk(self, owner: JID, wanted: ArchiveFilter, batch: int, *, newest: bool) -> Iterator[ArchivedMessage]:
@@ -125,6 +163,7 @@ class Archive:
                 return
 
     def _find(self, owner: JID, query: ArchiveQuery) -> list[ArchiveItem]:
+        self._unarchived.settle(owner)
         return list(self._driver.archive_find(owner.local, owner.domain, self._store, query))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
@@ -114,15 +115,16 @@ class BatchSender:
         begun = self._outcomes.all_accepted((m.sender, m.stanza.get("id", "")) for m in members)
         try:
             texts = [m.text or serialise(m.stanza) for m in members]
-            self._router.send_out(domain, [m.stanza for m in members], texts)
+            self._mailbox.send_out(
+                [SentMessage(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)],
+                partial(self._router.send_out, domain, [m.stanza for m in members], texts),
+            )
         except Exception as e:  # all or none
             self._outcomes.forget(begun)
             if len(members) == 1:
                 return [e]
             full = e.senders if isinstance(e, OutboxShare) else frozenset()
             return self._apart(domain, members, full)
-        said = [SentMessage(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)]
-        self._mailbox.all_sent(said)
         return [None] * len(members)
 
     def _apart(self, domain: str, members: list[OutboundMessage], full: frozenset[str]) -> list[Result]:

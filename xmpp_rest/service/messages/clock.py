@@ -19,8 +19,15 @@ class MonotonicClock:
         self._lock = threading.Lock()
 
     def next(self) -> float:
-        if frozen := _FROZEN.get():
-            return frozen
+        return self.fixed or self.tick()
+
+    @property
+    def fixed(self) -> float:
+        """The time that `next` returns for all calls of this thread, or task; 0.0 if it goes on."""
+        return _FROZEN.get()
+
+    def tick(self) -> float:
+        """As `next`, for what is done for other threads or tasks: never a time that was returned before."""
         with self._lock:
             self._last = max(time.time_ns() // 1000, self._last + 1)
             return self._last / 1_000_000

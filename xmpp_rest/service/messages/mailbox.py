@@ -7,10 +7,10 @@ but not raised.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.incidents import Incidents
@@ -20,6 +20,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
 from xmpp_rest.service.messages.archive_policy import is_archivable, without_forged_ids
+from xmpp_rest.service.messages.archive_queue import ArchiveQueue, QueuedMessage, note_of
 from xmpp_rest.service.messages.archive_writer import ArchiveWrite, ArchiveWriter
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.offline import Offline
@@ -48,10 +49,18 @@ class Mailbox:
     """
 
     def __init__(
-        self, archive: Archive, streams: Streams, accounts: Accounts, clock: MonotonicClock, offline: Offline, incidents: Incidents
+        self,
+        archive: Archive,
+        queue: ArchiveQueue,
+        streams: Streams,
+        accounts: Accounts,
+        clock: MonotonicClock,
+        offline: Offline,
+        incidents: Incidents,
     ) -> None:
         self._archive = archive
-        self._archive_writer = ArchiveWriter(archive, streams, clock)
+        self._queue = queue
+        self._archive_writer = ArchiveWriter(archive, streams, clock, queue.settle)
         self._streams = streams
         self._accounts = accounts
         self._clock = clock
@@ -87,9 +96,37 @@ class Mailbox:
         if stanza.tag == "message" and sender.bare != to.bare:  # to itself: received already
             self.all_sent([SentMessage(sender, stanza, _text_of(stanza), to)])
 
+    def send_out(self, messages: Sequence[SentMessage], send: Callable[[Sequence[Any]], Sequence[int]]) -> None:
+        """Have `send` accept messages for other domains, and archive them for their senders. Raises what `send` raises.
+
+        `send` gets a note for each, or None, and returns the numbers under which it has the notes on disk: then the messages are archived
+        behind this call, from these notes after a crash. If it returns nothing, they are archived when this returns.
+        """
+        kept = {n: self._write_of(m) for n, m in enumerate(messages) if self._is_mine(m) and is_archivable(m.stanza)}
+        if not kept or not self._queue.has_room(len(kept)):
+            send([None] * len(messages))
+            self.all_sent(messages)
+            return
+        with self._streams.orders({write.owner for write in kept.values()}):
+            for write in kept.values():
+                write.set_time(self._clock)
+            numbers = send([note_of(kept[n].item) if n in kept else None for n in range(len(messages))])
+            if numbers:
+                self._queue.put([QueuedMessage(write.owner, write.item, numbers[n]) for n, write in kept.items()])
+                for write in kept.values():
+                    self._streams.publish(write.owner, write.event())
+        self.all_sent([m for n, m in enumerate(messages) if n not in kept] if numbers else messages)
+
+    def _is_mine(self, message: SentMessage) -> bool:
+        return bool(message.sender.local) and message.sender.domain == self._accounts.domain
+
+    @staticmethod
+    def _write_of(message: SentMessage) -> ArchiveWrite:
+        return ArchiveWrite(message.sender.bare, message.stanza, message.text, message.to, sent=True)
+
     def all_sent(self, messages: Sequence[SentMessage]) -> None:
         """As `sent` for several messages, with one commit."""
-        mine = [said for said in messages if said.sender.local and said.sender.domain == self._accounts.domain]
+        mine = [said for said in messages if self._is_mine(said)]
         kept = [said for said in mine if is_archivable(said.stanza)]
         archived = {id(said) for said, error in zip(kept, self._archive_sent(kept), strict=True) if error is None}
         for said in mine:
@@ -100,7 +137,7 @@ class Mailbox:
         """The error of each, or None."""
         errors: Sequence[Exception | None]
         try:
-            errors = self._archive_writer.write_all([ArchiveWrite(m.sender.bare, m.stanza, m.text, m.to, sent=True) for m in messages])
+            errors = self._archive_writer.write_all([self._write_of(m) for m in messages])
         except Exception as e:
             errors = [e] * len(messages)
         for said, error in zip(messages, errors, strict=True):
@@ -137,7 +174,7 @@ class Mailbox:
         """Archive a stanza if the policy says so, and publish it; its text, if it was serialised. Raises StorageError."""
         if stanza.tag == "message" and is_archivable(stanza):
             text = _text_of(stanza)
-            for error in self._archive_writer.write_all([ArchiveWrite(owner, stanza, text, partner, sent=False)]):
+            for error in self._archive_writer.write_all([ArchiveWrite(owner, stanza, text, partner, sent=False, when=self._clock.fixed)]):
                 if error is not None:
                     raise error
             return text

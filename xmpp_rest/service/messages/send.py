@@ -60,7 +60,7 @@ class Sending:
     def send(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Send a message or presence, addressed and with an id. The answer if there is one at once; None: it was accepted.
 
-        Accepted messages are in the sender's archive when this returns, unless that failed. Raises, if the stanza was not accepted,
+        Accepted messages are in the sender's archive for all later readers. Raises, if the stanza was not accepted,
         GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is unknown whether it was accepted.
         """
         return self._one(OutboundMessage(stanza, sender, to))
