@@ -6,8 +6,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
+from greenlet import GreenletExit
 
 from tests.threads.scheduler import OneThread
 from xmpp_rest.threads.tasks import OrderLock, Task, current_task, may_park, offload
@@ -139,7 +141,7 @@ def test_holder_of_an_order_lock_does_not_park(reentrant: bool) -> None:
     assert said == [True, True]
 
 
-def test_waiting_for_an_order_lock_steps_aside() -> None:
+def test_who_holds_an_order_lock_steps_aside_for_another_one() -> None:
     scheduler, lock, held = OneThread(), OrderLock(), threading.Event()
 
     def hold() -> None:
@@ -153,12 +155,85 @@ def test_waiting_for_an_order_lock_steps_aside() -> None:
     assert held.wait(30)
 
     def work() -> None:
-        with lock:
+        with OrderLock(), lock:
             pass
 
     scheduler.run(work)
     thread.join()
     assert scheduler.asides == 1
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_tasks_that_wait_for_an_order_lock_park_in_their_order(reentrant: bool) -> None:
+    scheduler, lock, held, let, got = OneThread(), OrderLock(reentrant=reentrant), threading.Event(), threading.Event(), list[int]()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            assert let.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(30)
+
+    def work(n: int) -> None:
+        with lock:
+            got.append(n)
+            assert may_park() is None
+
+    scheduler.run(*(partial(work, n) for n in range(100)), let.set)
+    thread.join()
+    assert got == [*range(100)]
+    assert scheduler.asides == 0
+    assert not lock._parked
+
+
+def test_a_lock_is_not_kept_for_a_task_whose_thread_is_busy() -> None:
+    """The first that waits is woken, but its thread does something else: others have the lock meanwhile."""
+    lock, held, let, busy, free, got = OrderLock(), threading.Event(), threading.Event(), threading.Event(), threading.Event(), list[str]()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            assert let.wait(30)
+
+    def wait(name: str) -> None:
+        assert held.wait(30)
+        with lock:
+            got.append(name)
+
+    def block() -> None:
+        busy.set()
+        assert free.wait(30)
+
+    def second() -> None:
+        assert busy.wait(30)
+        OneThread().run(lambda: wait("second"), let.set)
+        free.set()
+
+    threads = [threading.Thread(target=work) for work in (hold, lambda: OneThread().run(lambda: wait("first"), block), second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert got == ["second", "first"]
+
+
+def test_an_interrupted_task_waits_for_no_lock_any_more() -> None:
+    scheduler, lock, tasks = OneThread(), OrderLock(), list[Task]()
+
+    def work() -> None:
+        tasks.append(current())
+        with lock:
+            raise AssertionError("it was interrupted")
+
+    thread = threading.Thread(target=lock.acquire)
+    thread.start()
+    thread.join()
+    scheduler.runner.spawn(work)
+    tasks[0].throw(GreenletExit)
+    assert not lock._parked
+    lock.release()
 
 
 def test_forgotten_time_outs_do_not_pile_up() -> None:

@@ -9,6 +9,7 @@ anything may wait is an OrderLock: who holds one waits with its thread.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 FOREVER = threading.TIMEOUT_MAX
+AGAIN = 0.2  # seconds between two looks at a lock for which others wait, too, whose thread may be busy
 SPARE = 1000  # time-outs of parks that are over, which may stay in the heap
 
 
@@ -236,22 +238,35 @@ class OrderLock:
 
     def __init__(self, *, reentrant: bool = False) -> None:
         self._lock = threading.RLock() if reentrant else threading.Lock()
+        self._parked: deque[Task] = deque()  # tasks that wait for it, the next one first
 
     def acquire(self) -> None:
-        """Take it, or wait for it with the thread."""
-        task = current_task()
+        """Take it, or wait for it: a task that holds no other one parks."""
         if not self._lock.acquire(blocking=False):
-            if task is not None:
-                task.step_aside()
-            self._lock.acquire()
-        if task is not None:
+            self._wait()
+        if (task := current_task()) is not None:
             task.locks += 1
+
+    def _wait(self) -> None:
+        if (task := may_park()) is None:
+            blocks()
+            self._lock.acquire()
+            return
+        self._parked.append(task)
+        try:
+            while not self._lock.acquire(blocking=False):
+                task.park(AGAIN)
+        finally:
+            self._parked.remove(task)
 
     def release(self) -> None:
         """Give it back."""
         self._lock.release()
         if (task := current_task()) is not None:
             task.locks -= 1
+        if self._parked:
+            with contextlib.suppress(IndexError):  # another thread has it already
+                self._parked[0].wake()
 
     def __enter__(self) -> None:
         self.acquire()
