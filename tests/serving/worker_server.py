@@ -12,10 +12,12 @@ from pathlib import Path
 
 APP = """
 import os
+import signal
 import threading
 import time
 from flask import Flask, Response, request
 from xmpp_rest.serving import connection
+from xmpp_rest.threads.tasks import offload, pause
 connection.HEAD_SECONDS = connection.BODY_SECONDS = connection.WRITE_SECONDS = 1.0
 
 app = Flask(__name__)
@@ -75,17 +77,43 @@ def block(seconds):
 def pid():
     return str(os.getpid())
 
+@app.route("/ppid")
+def ppid():
+    return str(os.getppid())
+
+@app.route("/park/<int:seconds>")
+def park(seconds):
+    pause(seconds)
+    return "parked"
+
+@app.route("/offload/<int:seconds>")
+def offloaded(seconds):
+    offload(lambda: time.sleep(seconds))
+    return "offloaded"
+
+@app.route("/generate")
+def generate():
+    def lines():
+        for n in range(20):
+            yield b"line %d\\n" % n
+            pause(0.05)
+    return Response(lines())
+
 class Ticker:
+    ticks = 3
     def begin(self, out):
         self.out = out
         threading.Thread(target=self.tick, daemon=True).start()
     def tick(self):
-        for n in range(3):
+        for n in range(self.ticks):
             self.out.write(b"tick %d\\n" % n)
             time.sleep(0.05)
         self.out.close()
     def gone(self):
         left.append(1)
+
+class Slow(Ticker):
+    ticks = 20
 
 class Flood(Ticker):
     def tick(self):
@@ -96,7 +124,7 @@ left = []
 
 @app.route("/pushed/<kind>")
 def pushed(kind):
-    request.environ["xmpp_rest.push"]({"ticks": Ticker, "flood": Flood}[kind](), 1.0)
+    request.environ["xmpp_rest.push"]({"ticks": Ticker, "slow": Slow, "flood": Flood}[kind](), 1.0)
     return Response(iter(()), content_type="text/plain")
 
 @app.route("/left")
@@ -109,6 +137,19 @@ def fail():
     loop = request.environ["xmpp_rest.client"]._service.loop
     loop.call(lambda: {}["no such thing"])
     return "planned"
+
+@app.route("/hang-the-loop", methods=["POST"])
+def hang():
+    request.environ["xmpp_rest.client"]._service.loop.call(lambda: time.sleep(60))
+    return "planned"
+
+@app.route("/hang-the-main-thread", methods=["POST"])
+def hang_main():
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR2)
+    return "planned"
+
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGUSR2, lambda *_: time.sleep(60))
 
 app.extensions["ending"] = (lambda: ended.append(True),)
 """
@@ -126,9 +167,7 @@ class Server:
         self.log = (folder / "log").open("w+")
         root = Path(__file__).parents[2]
         command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
+            str(Path(sys.executable).with_name("gunicorn")),
             "-k",
             "xmpp_rest.serving.worker.Worker",
             "--threads",

@@ -83,7 +83,6 @@ class ConnectionHost(Protocol):
 
     loop: Loop
     wheel: Wheel[Connection]
-    alive: bool
     keep_alive: float
 
     def reader(self, peer: Any, more: Callable[[], None]) -> RequestReader:
@@ -123,6 +122,7 @@ class Connection:
         self._exchange: Served | None = None
         self._unread: Request | None = None  # served, but not all of its body has come
         self._drained = 0
+        self._idle_since = time.monotonic()
         self._readable = True
         self._ended = False  # nothing more comes
         self._lasts = True  # whether another request may follow
@@ -135,9 +135,9 @@ class Connection:
         self._service.loop.register(self._socket.sock, self.handle)
         self._wait(HEAD_SECONDS)
 
-    def close_if_idle(self, *, fresh: bool) -> None:
-        """Close it if it waits for a request, and none has come. `fresh`: also if it is to be the first one."""
-        if self._phase is not Phase.IDLE or not (fresh or self.base):
+    def close_if_idle(self, seconds: float, *, fresh: bool) -> None:
+        """Close it if it has waited for a request for so long, and none has come. `fresh`: also if it is to be the first one."""
+        if self._phase is not Phase.IDLE or not (fresh or self.base) or time.monotonic() - self._idle_since < seconds:
             return
         if self._read():  # it crossed the end of the connection
             self.proceed()
@@ -284,6 +284,7 @@ class Connection:
             self._enter(Phase.HEAD, HEAD_SECONDS)
         elif self.due is None or self._phase is not Phase.IDLE:
             self._phase = Phase.IDLE
+            self._idle_since = time.monotonic()
             self._wait(self._service.keep_alive)
 
     def _enter(self, phase: Phase, seconds: float) -> None:

@@ -29,7 +29,10 @@ class Host(Protocol):
 
     loop: Loop
     app: WSGI
-    alive: bool
+
+    @property
+    def alive(self) -> bool:
+        """Whether connections are kept alive now."""
 
     def environ(self, connection: Connection, request: Request) -> dict[str, Any]:
         """The environ of a request (PEP 3333)."""

@@ -38,20 +38,28 @@ class Listener:
         self._has_room = has_room
         self._relieve = relieve
         self._listens = False
-        self._stopped = False
+        self.stopped = False
+        """Whether it takes none any more."""
         self._paused_until = 0.0
         self._quiet_until = 0.0
 
     def listen(self) -> None:
         """Take connections, unless there is no room, or a pause. Called every second, and when there is room again."""
-        if not self._listens and not self._stopped and self._has_room() and time.monotonic() >= self._paused_until:
-            self._listens = True
-            self._loop.register(self._sock, self._take, EXCLUSIVE)
+        if self.stopped or not self._has_room() or time.monotonic() < self._paused_until:
+            return
+        if self._listens:  # the kernel may have told another process alone of a connection, which has died or has no room (EPOLLEXCLUSIVE)
+            self._take(0)
+            return
+        self._listens = True
+        self._loop.register(self._sock, self._take, EXCLUSIVE)
 
     def stop(self) -> None:
-        """Take none any more."""
-        self._stopped = True
+        """Take those that wait already, then none any more. A socket that other processes share goes on there."""
+        while not self.stopped and self._has_room() and self._take_one():
+            pass
+        self.stopped = True
         self._pause()
+        self._sock.close()
 
     def _pause(self) -> None:
         if self._listens:
@@ -63,15 +71,21 @@ class Listener:
             if not self._has_room():
                 self._pause()
                 return
-            try:
-                sock, peer = self._sock.accept()
-            except OSError as e:
-                if e.errno in EXHAUSTED:
-                    self._suffer(e)
-                elif e.errno not in PASSING:
-                    raise
+            if not self._take_one():
                 return
-            self._accept(sock, peer, self._address)
+
+    def _take_one(self) -> bool:
+        """Whether there was a connection."""
+        try:
+            sock, peer = self._sock.accept()
+        except OSError as e:
+            if e.errno in EXHAUSTED:
+                self._suffer(e)
+            elif e.errno not in PASSING:
+                raise
+            return False
+        self._accept(sock, peer, self._address)
+        return True
 
     def _suffer(self, error: OSError) -> None:
         """The system has no descriptor for another connection: take none for a while, and let go those that nobody uses now."""

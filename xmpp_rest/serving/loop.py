@@ -15,9 +15,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from xmpp_rest.threads.attention import Attention
+from xmpp_rest.threads.daemon_pool import DaemonPool
 from xmpp_rest.threads.tasks import TaskRunner
 
 log = logging.getLogger(__name__)
@@ -146,9 +147,10 @@ class Loop:
         self._threads: list[LoopThread] = []
         self._ticks: list[Call] = []
         self._ticked = time.monotonic()
-        self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="offloaded")
+        self._pool = DaemonPool(self._most, "offloaded")
         self._unwatched = False  # whether the watchdog waits for something to watch
-        self._attention = threading.Event()
+        self._attention = Attention()
+        self._seen = 0  # the turn when somebody last looked whether the loop lives
         self.stopped = False
         self.leader: LoopThread | None = None
         """The thread that leads."""
@@ -167,12 +169,17 @@ class Loop:
         self.wake()
         for thread in tuple(self._threads):
             thread.wake()
-        self._attention.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._attention.call()
+        self._pool.stop()
 
     def attend(self) -> None:
         """End `watch` early. May be called by a signal handler."""
-        self._attention.set()
+        self._attention.call()
+
+    def lives(self) -> bool:
+        """Whether the loop waits for events, is in a task, or has gone on since this was last asked."""
+        seen, self._seen = self._seen, self._turn
+        return self._polling or seen != self._turn or (self.leader is not None and self.leader.inside)
 
     def watch(self, seconds: float) -> None:
         """For so many seconds, see to it that no task keeps the lead for longer than TURN. The owner calls this again and again."""
@@ -184,9 +191,9 @@ class Loop:
                 if leader is not None and self._turn == turn:
                     self.take_lead_from(leader, turn)
                 continue
-            self._attention.clear()
             self._unwatched = True
-            if self._polling and self._attention.wait(left) and self._unwatched:
+            called = self._polling and self._attention.wait(left)
+            if called and self._unwatched:
                 return  # not by the loop: somebody wants the owner
             self._unwatched = False
 
@@ -265,7 +272,7 @@ class Loop:
             return
         if self._unwatched:
             self._unwatched = False
-            self._attention.set()
+            self._attention.call()
         if kind is _BEGIN:
             me.begin(work)
         else:

@@ -39,8 +39,6 @@ class Service:
         self.loop = loop
         self.app = app
         self.wheel: Wheel[Connection] = Wheel()
-        self.alive = True
-        """Whether kept-alive connections go on."""
         self.keep_alive = float(cfg.keepalive)
         self.connections: set[Connection] = set()
         self._cfg = cfg
@@ -50,6 +48,7 @@ class Service:
         self._spent = spent
         self._most = most
         self._served = 0
+        self._stopping = False
         self._limits = Limits.of(cfg)
         self._head_parser = head_parser_of(cfg, self._limits, log)
         self._room = cfg.worker_connections
@@ -61,6 +60,11 @@ class Service:
     def has_room(self) -> bool:
         """Whether another connection may be taken."""
         return len(self.connections) < int(self._room)
+
+    @property
+    def alive(self) -> bool:
+        """Whether connections are kept alive now."""
+        return not self._stopping and self.keep_alive > 0 and self.has_room
 
     def accept(self, sock: socket, peer: Any, address: Any) -> None:
         """Serve a connection."""
@@ -79,12 +83,16 @@ class Service:
     def relieve(self) -> None:
         """Close the connections that are only kept alive."""
         for connection in tuple(self.connections):
-            connection.close_if_idle(fresh=False)
+            connection.close_if_idle(0, fresh=False)
 
-    def close_idle(self) -> None:
-        """Close all connections that wait for a request."""
+    def stop(self) -> None:
+        """Keep no connection alive from now on: each is told so by its next answer."""
+        self._stopping = True
+
+    def close_idle(self, seconds: float) -> None:
+        """Close all connections that have waited for a request for so long."""
         for connection in tuple(self.connections):
-            connection.close_if_idle(fresh=True)
+            connection.close_if_idle(seconds, fresh=True)
 
     def closed(self, connection: Connection) -> None:
         """A connection has ended."""

@@ -54,51 +54,60 @@ class Worker(Base):  # type: ignore[misc]
         loop.call(listen)
         self.loop = loop
         loop.start()
-        while self.alive and self._is_wanted():
-            loop.watch(HEARTBEAT)
-        self._end_gracefully(loop, service, listeners)
+        try:
+            while self.alive and self._is_wanted(loop):
+                loop.watch(HEARTBEAT)
+            self._end_gracefully(loop, service, listeners)
+        finally:
+            loop.stop()
 
-    def _is_wanted(self) -> bool:
-        self.notify()
+    def _is_wanted(self, loop: Loop) -> bool:
+        self._show_life(loop)
         if self.ppid == os.getppid():
             return True
         self.log.info("Parent changed, shutting down: %s", self)
+        self._end_waiting()
         return False
 
+    def _show_life(self, loop: Loop) -> None:
+        """gunicorn ends a worker that shows none for `timeout` seconds."""
+        if loop.lives():
+            self.notify()
+
     def _end_gracefully(self, loop: Loop, service: Service, listeners: list[Listener]) -> None:
-        service.alive = False
+        service.stop()
         for listener in listeners:
             loop.call(listener.stop)
-        begun = time.monotonic()
-        while service.connections and time.monotonic() - begun < self.cfg.graceful_timeout:
-            self.notify()
-            if time.monotonic() - begun > STOP_LINGER:
-                loop.call(service.close_idle)
+        until = time.monotonic() + self.cfg.graceful_timeout
+        while (service.connections or not all(listener.stopped for listener in listeners)) and time.monotonic() < until:
+            self._show_life(loop)
+            loop.call(lambda: service.close_idle(STOP_LINGER))
             loop.watch(STEP)
-        loop.stop()
-        for s in self.sockets:
-            s.close()
 
     def _spent(self) -> None:
         """As many requests were served as gunicorn's `max_requests` says."""
         if self.alive:
             self.log.info("Autorestarting worker after current request.")
+            self._end_waiting()
             self.alive = False
             if self.loop is not None:
                 self.loop.attend()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Told to stop: what waits or streams ends now, so that the rest can end in time.
-
-        The application says how: callables in its `extensions["ending"]`. Not called here, inside a signal handler.
-        """
+        """Told to stop: what waits or streams ends now, so that the rest can end in time."""
         if self.alive:
-            loaded = getattr(self, "wsgi", None)  # it may be told while it still loads the application
-            for end in getattr(loaded, "extensions", {}).get("ending", ()):
-                threading.Thread(target=self._end, args=(end,), name="ending", daemon=True).start()
+            self._end_waiting()
         super().handle_exit(sig, frame)
         if self.loop is not None:
             self.loop.attend()
+
+    def _end_waiting(self) -> None:
+        """End what waits or streams. The application says how: callables in its `extensions["ending"]`. Not called here, as this may be
+        inside a signal handler.
+        """
+        loaded = getattr(self, "wsgi", None)  # it may be told while it still loads the application
+        for end in getattr(loaded, "extensions", {}).get("ending", ()):
+            threading.Thread(target=self._end, args=(end,), name="ending", daemon=True).start()
 
     def _end(self, end: Callable[[], None]) -> None:
         try:

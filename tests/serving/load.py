@@ -1,0 +1,75 @@
+"""Clients that ask for `/pid` again and again, and note what fails."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from tests.live.child import LOOPBACK
+
+
+def until(reached: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait for that."""
+    end = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+class Load:
+    """`fresh`: clients with a new connection for each request; `kept`: clients that keep theirs for as long as the server does."""
+
+    def __init__(self, port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None) -> None:
+        self.failures: list[str] = []
+        self.pids: list[int] = []
+        """Of the processes that have answered, in order."""
+        self._port = port
+        self._tls = tls
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(keeps,)) for keeps in [False] * fresh + [True] * kept]
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection(LOOPBACK, self._port, timeout=30)
+        return http.client.HTTPSConnection(LOOPBACK, self._port, timeout=30, context=self._tls)
+
+    def _ask(self, keeps: bool) -> None:
+        connection = self._connection()
+        while not self._over.is_set():
+            try:
+                connection.request("GET", "/pid", headers={} if keeps else {"Connection": "close"})
+                answer = connection.getresponse()
+                self.pids.append(int(answer.read()))
+            except (OSError, ValueError, http.client.HTTPException) as e:
+                self.failures.append(repr(e))
+                connection.close()
+                self._over.wait(0.05)  # a port that is closed refuses at once
+        connection.close()
+
+    def until(self, answers: int) -> None:
+        """Wait until there are so many more answers."""
+        seen = len(self.pids)
+        until(lambda: len(self.pids) >= seen + answers, f"{answers} answers: {self.failures}")
+
+    def until_only(self, pids: set[int]) -> None:
+        """Wait until all of them, and nobody else, have answered the latest hundred."""
+        until(lambda: set(self.pids[-100:]) == pids, f"answers of {pids} alone: {self.failures}")
+
+
+@contextlib.contextmanager
+def load(port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None) -> Iterator[Load]:
+    """Clients at work."""
+    clients = Load(port, fresh, kept, tls)
+    for thread in clients._threads:
+        thread.start()
+    try:
+        clients.until(20)
+        yield clients
+    finally:
+        clients._over.set()
+        for thread in clients._threads:
+            thread.join()
