@@ -194,8 +194,9 @@ class Exchange:
     def body_came(self) -> None:
         """There is more of the body, or there will not be."""
         self._continued = True
-        if self._body is not None:
-            self._body.give(True)
+        came, self._body = self._body, None  # at once: until its task runs, nothing more is to be read for it
+        if came is not None:
+            came.give(True)
 
     def room_came(self) -> None:
         """The client has taken what was sent."""
