@@ -12,7 +12,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from tests.http.conftest import Ask
 from xmpp_rest.http.builder import construct
 from xmpp_rest.http.filled import FilledResponse
-from xmpp_rest.http.resource import Created, Resource
+from xmpp_rest.http.resource import Accepted, Created, Resource
 
 
 def state(response: Response) -> dict[str, Any]:
@@ -29,8 +29,9 @@ def test_the_shortcut_leaves_what_the_constructor_leaves(status: int, fields: di
     with Flask("test").app_context():
         short = construct(fields, payload, status, shortcut=True)
         long = construct(fields, payload, status, shortcut=False)
-    assert (type(short), type(long)) == (Response if payload is None else FilledResponse, Response)
-    assert state(short) == state(long)
+        empty = construct(fields, payload or b"", status, shortcut=False)
+    assert (type(short), type(long)) == (FilledResponse, Response)
+    assert state(short) == state(empty)  # without a body the constructor adds Content-Length only when the response is sent
     environ = {"REQUEST_METHOD": "GET"}
     assert list(short.get_wsgi_headers(environ)) == list(long.get_wsgi_headers(environ))
     assert (short.status, short.data, short.is_sequence) == (long.status, long.data, long.is_sequence)
@@ -105,3 +106,26 @@ def test_the_switch_changes_nothing_that_can_be_seen(
     long.response_shortcut = False
     first, second = ask(short, method, headers), ask(long, method, headers)
     assert (first.status, list(first.headers), first.data) == (second.status, list(second.headers), second.data)
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_field_is_set_whether_or_not_the_response_is_there(ask: Ask, touched: bool) -> None:
+    def accept(self: Resource) -> Accepted:
+        if touched:
+            assert self.response.headers
+        self.set_field("Noted", "first")
+        self.set_field("Noted", "as 1")
+        return Accepted()
+
+    answer = ask({"accept": accept}, "POST")
+    assert (answer.status, answer.data, answer.headers.getlist("Noted")) == ("202 ACCEPTED", b"", ["as 1"])
+    assert answer.headers["Content-Length"] == "0"
+    assert "Content-Type" not in answer.headers
+
+
+def test_a_field_has_no_line_break(ask: Ask) -> None:
+    def accept(self: Resource) -> Accepted:
+        self.set_field("Noted", "a\r\nb")
+        return Accepted()
+
+    assert ask({"accept": accept}, "POST").status_code == 500

@@ -28,8 +28,8 @@ def construct(fields: Mapping[str, str], payload: body.Payload | None, status: i
     Raises ValueError for a line break in a field.
     """
     made_by = response_class()
-    if shortcut and made_by is Response and isinstance(payload, bytes) and isinstance(status, int):
-        return filled(fields, payload, status)
+    if shortcut and made_by is Response and (payload is None or isinstance(payload, bytes)) and isinstance(status, int):
+        return filled(fields, payload or b"", status)
     response = made_by(payload if isinstance(payload, bytes) else None, status, fields)
     if "Content-Type" not in fields:
         response.headers.remove("Content-Type")

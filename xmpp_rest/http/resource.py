@@ -73,6 +73,13 @@ class Resource:
         """The response under construction: add fields, set a body; the machine decides the status."""
         return self._builder.response
 
+    def set_field(self, name: str, value: str) -> None:
+        """Set a header field of the response, as `response.headers[name] = value` does, but without making the response before its end.
+
+        Raises ValueError for a line break, now or when the response is made.
+        """
+        self._builder.set_field(name, value)
+
     def set_body(self, value: object) -> None:
         """Put a body on the response, by the rules for what a provide callback returns.
 

@@ -131,7 +131,7 @@ class Send(StanzaResource):
             refusal = self.gateway.parts.sending.send(stanza, sender, to)
         else:
             refusal = self.gateway.parts.sending.send_and_wait(stanza, sender, to, Wait(seconds, self.gone))
-            self.response.headers["Preference-Applied"] = f"wait={seconds:g}"
+            self.set_field("Preference-Applied", f"wait={seconds:g}")
         return self._accepted(stanza.attrib["id"]) if refusal is None else self.reply(refusal)
 
     def _wanted(self) -> float | None:
@@ -146,7 +146,7 @@ class Send(StanzaResource):
 
     def _accepted(self, identifier: str) -> Accepted:
         if identifier.isascii() and identifier.isprintable():
-            self.response.headers[STANZA_ID] = identifier
+            self.set_field(STANZA_ID, identifier)
         return Accepted()
 
     def _timeout(self) -> float:
