@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -76,6 +77,10 @@ def block(seconds):
 @app.route("/pid")
 def pid():
     return str(os.getpid())
+
+@app.route("/processor-time")
+def processor_time():
+    return str(time.process_time())
 
 @app.route("/ppid")
 def ppid():
@@ -159,8 +164,9 @@ THREADS = 4
 class Server:
     """gunicorn with our worker, one process of THREADS threads."""
 
-    def __init__(self, folder: Path, *options: str, files: int | None = None) -> None:
-        """`files`: descriptors that each process may have."""
+    def __init__(self, folder: Path, *options: str, files: int | None = None, tls: ssl.SSLContext | None = None) -> None:
+        """`files`: descriptors that each process may have. `tls`: what clients connect with."""
+        self.tls = tls
         (folder / "slowapp.py").write_text(APP)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
@@ -192,7 +198,8 @@ class Server:
         return self.log.read()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), 30)
+        sock = socket.create_connection(("127.0.0.1", self.port), 30)
+        return sock if self.tls is None else self.tls.wrap_socket(sock, suppress_ragged_eofs=False)
 
     def get(self, path: str = "/") -> str:
         with self.connect() as sock:

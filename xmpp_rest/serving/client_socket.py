@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -15,6 +16,8 @@ class ClientSocket:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self.sock = sock
+        self.crossed = False
+        """Whether reading waits until something can be sent, or sending until something comes, as TLS may."""
 
     def receive(self) -> bytes | None:
         """What has come, b"" at the end; None: nothing for now. Raises OSError."""
@@ -38,6 +41,9 @@ class ClientSocket:
         """Tell the client that nothing more is sent. Raises OSError."""
         self.sock.shutdown(socket.SHUT_WR)
 
+    def farewell(self) -> None:
+        """Say what is to be said before the socket is closed."""
+
 
 class TLSSocket(ClientSocket):
     """The same under TLS. OpenSSL reads and writes the same state: one of both at a time."""
@@ -53,7 +59,10 @@ class TLSSocket(ClientSocket):
         with self._lock:
             try:
                 return self._tls.recv(CHUNK)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            except ssl.SSLWantWriteError:
+                self.crossed = True
+                return None
+            except (ssl.SSLWantReadError, BlockingIOError):  # the latter after `finish`
                 return None
             except ssl.SSLEOFError:
                 return b""
@@ -62,16 +71,22 @@ class TLSSocket(ClientSocket):
         with self._lock:
             try:
                 return self._tls.send(data)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            except ssl.SSLWantReadError:
+                self.crossed = True
+                return 0
+            except ssl.SSLWantWriteError:
                 return 0
 
     def drained(self, data: bytes) -> bool:
         return False  # OpenSSL gives at most one record at a time
 
     def finish(self) -> None:
-        """Tell the client that nothing more is sent, without waiting for its own farewell."""
+        """Tell the client that nothing more is sent, without waiting for its own farewell. What comes after that is not decrypted."""
+        self.farewell()
         with self._lock:
-            try:
-                self._tls.unwrap()
-            except (ssl.SSLError, ValueError):
-                self._tls.shutdown(socket.SHUT_WR)
+            self._tls.shutdown(socket.SHUT_WR)
+
+    def farewell(self) -> None:
+        """Send close_notify, by which a client knows that nothing was cut off (RFC 8446 §6.1)."""
+        with self._lock, contextlib.suppress(OSError, ValueError):  # there is no session, or the client's farewell has not come
+            self._tls.unwrap()

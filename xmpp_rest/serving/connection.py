@@ -151,6 +151,9 @@ class Connection:
         if events & GONE:
             self._gone()
             return
+        if self._socket.crossed:
+            self._socket.crossed = False
+            events |= select.EPOLLIN | select.EPOLLOUT
         if self.pending and events & select.EPOLLOUT:
             self._flush()
         if events & COMES:
@@ -361,6 +364,8 @@ class Connection:
             return
         self._phase = Phase.CLOSED
         with self._writing:
+            if not self._broken:
+                self._socket.farewell()
             self._broken = True
             self._output.clear()
             self.pending = 0

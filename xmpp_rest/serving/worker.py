@@ -42,6 +42,9 @@ class Worker(Base):  # type: ignore[misc]
         sys.setswitchinterval(SWITCH)
         loop = Loop(self.cfg.threads)
         tls = sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
+        if tls is not None and "h2" in self.cfg.http_protocols:
+            self.log.warning("HTTP/2 is not offered: this worker speaks HTTP/1.1")
+            tls.set_alpn_protocols(["http/1.1"])
         listeners: list[Listener] = []
 
         def listen() -> None:
