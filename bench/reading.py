@@ -48,7 +48,6 @@ FIELDS = [
 
 def rows() -> dict[str, Callable[[], object]]:
     cfg = Config()
-    cfg.__dict__.update((name, setting.get()) for name, setting in cfg.settings.items())  # as the worker does
     limits = Limits.of(cfg)
     base: dict[str, Any] = {}
 
@@ -63,7 +62,8 @@ def rows() -> dict[str, Callable[[], object]]:
 
         return read
 
-    llhttp = reading(LlhttpHeadParser(cfg, limits), SIZED)
+    fast = LlhttpHeadParser(cfg, limits)
+    llhttp = reading(fast, SIZED)
     request = llhttp()
 
     def answer_head() -> bytes:
@@ -76,11 +76,11 @@ def rows() -> dict[str, Callable[[], object]]:
     return {
         "read, llhttp": llhttp,
         "read, gunicorn's parser": reading(HeadParser(cfg, limits), SIZED),
-        "read, in chunks": reading(LlhttpHeadParser(cfg, limits), CHUNKED),
+        "read, in chunks": reading(fast, CHUNKED),
         "environ": lambda: make_environ(request, PEER, SERVER, cfg, base),
         "head of the answer": answer_head,
         "all of it, llhttp": all_of_it,
-        "a new connection's reader": lambda: RequestReader(limits, LlhttpHeadParser(cfg, limits), PEER, lambda: None),
+        "a new connection's reader": lambda: RequestReader(limits, fast, PEER, lambda: None),
     }
 
 

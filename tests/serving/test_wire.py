@@ -20,7 +20,7 @@ VECTORS = SERVED | REFUSED
 
 
 def read(data: bytes) -> tuple[int, int | None]:
-    """How many answers are due, and the status of the last one if that is known: of what is no request, or whose body is not all there."""
+    """How many answers are due, and the status of the last one if that is known: of what cannot be a request, or whose body is not all there."""
     cfg = Config()  # as the server's here
     limits = Limits.of(cfg)
     reader = RequestReader(limits, HeadParser(cfg, limits), ("127.0.0.1", 4711), lambda: None)

@@ -65,11 +65,15 @@ class _Part(Parsed):
 
 
 class HeadParser:
-    """gunicorn's parser, given one complete head at a time."""
+    """gunicorn's parser, given one complete head at a time.
+
+    `after_proxy_header`: whether a connection may begin with a PROXY protocol header.
+    """
 
     def __init__(self, cfg: Any, limits: Limits) -> None:
         self.cfg = cfg
         self.limits = limits
+        self.after_proxy_header = cfg.proxy_protocol != "off"
 
     def parse(self, raw: bytes, peer: Peer) -> RequestHead:
         """Parse a head, which ends with the first CRLF CRLF. Raises BadRequest."""

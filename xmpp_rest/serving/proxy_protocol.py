@@ -26,7 +26,7 @@ class ProxyHeader(Request):  # type: ignore[misc]
         self.peer_addr = peer
         self.proxy_protocol_info: dict[str, Any] = {}
         self.variables: dict[str, str] = {}
-        self.due = cfg.proxy_protocol != "off"
+        self.due = True
         self._held = bytearray()
 
     @property
@@ -34,9 +34,9 @@ class ProxyHeader(Request):  # type: ignore[misc]
         """Whether bytes of it are there, and it is not complete."""
         return self.due and bool(self._held)
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, piece: bytes) -> bytes:
         """Read these bytes; returns what follows the header, once that is complete or there is none. Raises BadRequest."""
-        self._held += data
+        self._held += piece
         if len(self._held) >= _V1 and self._held.startswith(b"PROXY ") and b"\r\n" not in self._held[:_V1]:
             raise BadRequest(400, "Bad Request", f"a PROXY line has at most {_V1} bytes")
         try:
@@ -51,4 +51,6 @@ class ProxyHeader(Request):  # type: ignore[misc]
             self.variables["PROXY_PROTOCOL"] = info["proxy_protocol"]
             # LOCAL and UNSPEC say nothing of a client: it is that of the connection
             self.variables |= {name: str(info[key]) for name, key in _VARIABLES.items() if info[key] is not None}
-        return bytes(rest)
+        data = bytes(rest)
+        self._held.clear()
+        return data

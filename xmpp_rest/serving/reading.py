@@ -47,7 +47,7 @@ class RequestReader:
         self._head_parser = head_parser
         self._peer = peer
         self._more = more
-        self._proxy = ProxyHeader(head_parser.cfg, peer)
+        self._proxy = ProxyHeader(head_parser.cfg, peer) if head_parser.after_proxy_header else None
         self._rest = b""  # what is held back
         self._held = bytearray()  # the beginning of a head
         self._checked = False  # whether its request line is there, and right
@@ -62,7 +62,7 @@ class RequestReader:
     @property
     def head_begun(self) -> bool:
         """Whether bytes of a head are there that is not complete."""
-        return bool(self._held) or self._proxy.begun
+        return bool(self._held) or (self._proxy is not None and self._proxy.begun)
 
     @property
     def holds_back(self) -> bool:
@@ -87,7 +87,7 @@ class RequestReader:
                 self._rest = b""
 
     def _feed(self, data: bytes) -> None:
-        if self._proxy.due:
+        if self._proxy is not None and self._proxy.due:
             data = self._proxy.feed(data)
         if self._held:
             seen = len(self._held)
@@ -117,7 +117,7 @@ class RequestReader:
         self._skipped = self._checked = False
         self._keeps = head.keeps_alive
         body = Body(self._more, complete=not head.chunked and not head.length)
-        self.requests.append(Request(head, body, self._proxy.variables))
+        self.requests.append(Request(head, body, self._proxy and self._proxy.variables))
         if body.complete:
             self.ended = not self._keeps
             return end

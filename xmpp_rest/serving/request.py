@@ -60,12 +60,12 @@ class RequestHead:
 class Request:
     """A head, and the body, which may still be coming: `body.complete`.
 
-    `proxy`: the environ variables of a PROXY protocol header with which the connection began.
+    `proxy`: the environ variables of the PROXY protocol header with which the connection began, if there was one.
     """
 
     __slots__ = ("body", "head", "proxy")
 
-    def __init__(self, head: RequestHead, body: Body, proxy: dict[str, str]) -> None:
+    def __init__(self, head: RequestHead, body: Body, proxy: dict[str, str] | None) -> None:
         self.head = head
         self.body = body
         self.proxy = proxy
