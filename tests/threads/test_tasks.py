@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
 
 import pytest
 from greenlet import GreenletExit
 
 from tests.threads.scheduler import OneThread
-from xmpp_rest.threads.tasks import OrderLock, Task, current_task, may_park, offload
+from xmpp_rest.threads.tasks import KEPT, OrderLock, Task, current_task, may_park, offload, pause
 
 
 def current() -> Task:
@@ -249,3 +251,66 @@ def test_forgotten_time_outs_do_not_pile_up() -> None:
     scheduler.run(work)
     assert len(most) == 3000
     assert max(most) <= 1003
+
+
+def test_tasks_are_used_again_and_begin_anew() -> None:
+    scheduler, variable, tasks = OneThread(), ContextVar("variable", default=0), list[Task]()
+
+    def work() -> None:
+        assert variable.get() == 0
+        variable.set(1)
+        tasks.append(current())
+        pause(0.001)
+
+    def fail() -> None:
+        tasks.append(current())
+        raise ZeroDivisionError
+
+    for _ in range(3):
+        scheduler.run(work)
+    scheduler.run(fail)
+    scheduler.run(work)
+    assert len(set(map(id, tasks))) == 1
+
+
+def test_few_tasks_are_kept_and_nothing_that_they_worked_with() -> None:
+    scheduler = OneThread()
+
+    class Kept:
+        def __call__(self) -> None:
+            pause(0.001)
+
+    works = [Kept() for _ in range(100)]
+    left = [weakref.ref(work) for work in works]
+    scheduler.run(*works)
+    del works
+    assert [ref() for ref in left] == [None] * 100
+    assert len(scheduler.runner._idle) == KEPT
+
+
+def test_a_thread_ends_with_its_tasks() -> None:
+    scheduler, tasks = OneThread(), list[Task]()
+
+    def work() -> None:
+        tasks.append(current())
+        pause(0.001)
+
+    scheduler.run(*[work] * 3)
+    assert not any(task.dead for task in tasks)
+    scheduler.runner.close()
+    assert all(task.dead for task in tasks)
+
+
+def test_a_task_that_is_killed_is_not_used_again() -> None:
+    scheduler, tasks = OneThread(), list[Task]()
+
+    def work() -> None:
+        tasks.append(current())
+        if len(tasks) == 1:
+            current().park()
+
+    scheduler.runner.spawn(work)
+    tasks[0].throw(GreenletExit)
+    scheduler.runner.spawn(work)
+    assert tasks[0].dead
+    assert tasks[1] is not tasks[0]

@@ -69,9 +69,10 @@ class LoopThread:
         while not self._loop.stopped:
             try:
                 if not self._go_on():
-                    return
+                    break
             except BaseException:
                 log.exception("a thread of the event loop goes on after an error")
+        self.runner.close()
 
     def _go_on(self) -> bool:
         """Lead, or do what is left to do here; False: this thread is to end."""
