@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 from xml.etree.ElementTree import Element
@@ -51,7 +51,7 @@ class Event:
 
     def identified(self, identifier: str) -> Event:
         """The same event by this id."""
-        return replace(self, id=identifier)
+        return Event(identifier, self.when, self.stanza, self.sent, self._texts)
 
     def to_json(self) -> list[Any]:
         """The JSON form for other processes."""
