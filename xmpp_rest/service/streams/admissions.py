@@ -54,19 +54,20 @@ class Admissions:
 
     def _look(self, due: Sequence[_Readers]) -> None:
         for readers in due:
-            if (streams := self._open(readers)) and (reason := _refusal(readers)):
-                for stream in streams:
+            if not self._is_watched(readers):
+                continue
+            if reason := _refusal(readers):
+                for stream in list(readers.streams):
                     stream.end(reason, at_once=True)
-            if streams:
-                self._later(readers)
+            self._later(readers)
 
-    def _open(self, readers: _Readers) -> list[Stream]:
-        """Those that have not ended. Without any, nobody watches these credentials any more."""
+    def _is_watched(self, readers: _Readers) -> bool:
+        """Whether any of their streams is open; else nobody needs to look at these credentials any more."""
         with self._lock:
-            streams = [stream for stream in readers.streams if not stream.ended]
-            if not streams:
+            watched = any(not stream.ended for stream in readers.streams)
+            if not watched:
                 del self._readers[readers.key]
-        return streams
+        return watched
 
 
 def _refusal(readers: _Readers) -> str:
