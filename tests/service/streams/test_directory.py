@@ -12,7 +12,8 @@ from tests.processes.memory import MemoryGroup, cut, processes
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.service.streams.directory import Change, Directory, OpenStream
+from xmpp_rest.service.streams.directory import Directory, OpenStream
+from xmpp_rest.threads.group import GroupExecutor
 
 JULIET, NURSE = map(parse_jid, ("juliet@capulet.example", "nurse@capulet.example"))
 BALCONY, CHAMBER, GARDEN = (OpenStream(JULIET._replace(resource=name), "192.0.2.1", 4711, 1.5) for name in ("balcony", "chamber", "garden"))
@@ -139,8 +140,8 @@ def test_a_report_that_comes_late_is_ignored() -> None:
     open_in(of_leader, BALCONY)
     former = follower.group.id
     follower.stop()
-    of_leader._report(former, 1, None, [Change(BALCONY, True)])
-    of_leader._report(leader.group.id, 1, None, [Change(BALCONY, True)])
+    of_leader._report(former, 1, [BALCONY], [])
+    of_leader._report(leader.group.id, 1, [BALCONY], [])
     assert of_leader.all() == [BALCONY]
     assert of_leader.count_elsewhere(JULIET) == 0
     assert not of_leader.is_open_elsewhere(JULIET)
@@ -148,9 +149,30 @@ def test_a_report_that_comes_late_is_ignored() -> None:
 
 def test_an_earlier_report_that_comes_after_a_later_one_is_ignored() -> None:
     (_, follower), (of_leader, _) = started()
-    of_leader._report(follower.group.id, 2, None, [Change(BALCONY, True)])
+    of_leader._report(follower.group.id, 2, [BALCONY], [])
     of_leader._report(follower.group.id, 1, [], [])
     assert of_leader.all() == [BALCONY]
+
+
+def test_where_a_report_overtakes_another_one_the_whole_list_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two are under way at once where a task waits for the answer to one."""
+    (_, follower), (of_leader, of_follower) = started()
+    open_in(of_follower, BALCONY)
+    made = calls_of(follower, monkeypatch)
+    call = follower.group.call
+    overtaken: list[Any] = []
+
+    def late(*args: Any) -> Any:
+        if not overtaken:
+            overtaken.append(args)
+            open_in(of_follower, GARDEN)  # while the report that follows is on its way
+        return call(*args)
+
+    monkeypatch.setattr(follower.group, "call", late)
+    of_follower._reporting = GroupExecutor(of_follower._report_changes)  # one that lets a caller work within another one's work
+    close_in(of_follower, BALCONY)
+    assert [report["whole"] is None for report in made] == [True, False, True]
+    assert of_leader.all() == of_follower.mine.all() == [GARDEN]
 
 
 def test_a_stream_that_ends_is_not_listed_any_more() -> None:

@@ -57,7 +57,9 @@ class Admissions:
             if not self._is_watched(readers):
                 continue
             if reason := _refusal(readers):
-                for stream in list(readers.streams):
+                with self._lock:
+                    streams = list(readers.streams)
+                for stream in streams:
                     stream.end(reason, at_once=True)
             self._later(readers)
 

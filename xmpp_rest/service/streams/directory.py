@@ -50,6 +50,14 @@ class Listing:
         if streams.pop(jid, None) and not streams:
             del self._accounts[jid.bare]
 
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Put or remove streams, in this order."""
+        for stream, opened in changes:
+            if opened:
+                self.put(stream)
+            else:
+                self.remove(stream.jid)
+
     def of(self, account: JID) -> list[OpenStream]:
         """Those of one account."""
         return list(self._accounts.get(account, {}).values())
@@ -71,11 +79,11 @@ class Directory:
         """The streams of this process: a stream is put here or removed, and then reported."""
         self._remote = remote
         self._elsewhere: dict[str, Listing] = {}  # follower → its streams; in the leader
-        self._latest: dict[str, int] = {}  # follower → the number of its latest report, as the threads of the leader may swap two
+        self._latest: dict[str, int] = {}  # follower → the number of its latest report, as two that are under way may arrive swapped
         self._reports = 0  # of this process
         self._is_known = False  # whether the leader has the whole list of this process, so that changes are enough
         self._lock = threading.Lock()  # guards the four above
-        self._reporting: GroupExecutor[Change, int] = GroupExecutor(self._report_changes, MOST)
+        self._reporting: GroupExecutor[Change, int] = GroupExecutor(self._report_changes, MOST, parks=True)
         remote.offer(self)
         remote.on_left(self._forget)
         remote.on_role(self._has_role)
@@ -130,15 +138,23 @@ class Directory:
 
     def _report_changes(self, changes: Sequence[Change]) -> Sequence[int]:
         """Report to the leader; for each change how many streams the account has in other processes."""
+        while (counts := self._try_to_report(changes)) is None:
+            pass  # a later report has arrived before an earlier one: now the whole list is reported
+        return counts
+
+    def _try_to_report(self, changes: Sequence[Change]) -> list[int] | None:
         with self._lock:
             self._reports += 1
             number, process = self._reports, self._remote.group.id
-            was_known, self._is_known = self._is_known, True  # unless this fails, or the leader changes meanwhile
+            whole = None if self._is_known else self.mine.all()
+            self._is_known = True  # unless this fails, or the leader changes meanwhile
+        counts = None
         try:
-            return self._report(process, number, None if was_known else self.mine.all(), list(changes))
-        except BaseException:
-            self._has_role(False)
-            raise
+            counts = self._report(process, number, whole, list(changes))
+        finally:
+            if counts is None:
+                self._has_role(False)
+        return counts
 
     def _has_role(self, _leads: bool) -> None:
         """There may be another leader, which knows nothing of the streams here."""
@@ -146,24 +162,21 @@ class Directory:
             self._is_known = False
 
     @on_leader
-    def _report(self, process: str, number: int, whole: list[OpenStream] | None, changes: list[Change]) -> list[int]:
-        """Take `changes`, in their order, after the `whole` list if there is one."""
+    def _report(self, process: str, number: int, whole: list[OpenStream] | None, changes: list[Change]) -> list[int] | None:
+        """Take `changes`, or the `whole` list as it is after them; how many streams each account has elsewhere.
+
+        None: an earlier report has not arrived, and the whole list is needed.
+        """
         with self._lock:
             # without the follower: it has gone, or has another id by now, and nothing would remove its list
-            if self._remote.group.has_follower(process) and number > self._latest.get(process, 0):
+            if self._remote.group.has_follower(process) and number > (latest := self._latest.get(process, -1)):
+                if whole is None and number > latest + 1:
+                    return None
                 self._latest[process] = number
                 if whole is not None:
                     self._elsewhere[process] = Listing()
-                self._take(self._elsewhere.setdefault(process, Listing()), [*(Change(stream, True) for stream in whole or ()), *changes])
+                self._elsewhere[process].apply(changes if whole is None else [Change(stream, True) for stream in whole])
             return [self._count(process, change.stream.jid.bare) for change in changes]
-
-    @staticmethod
-    def _take(listing: Listing, changes: Iterable[Change]) -> None:
-        for stream, opened in changes:
-            if opened:
-                listing.put(stream)
-            else:
-                listing.remove(stream.jid)
 
     def remove(self, jid: JID) -> None:
         """Remove a stream that is about to end from the list."""
