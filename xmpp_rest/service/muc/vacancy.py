@@ -25,8 +25,9 @@ class Vacancy:
 
     def start(self) -> None:
         if self._age:
-            self._thread = threading.Thread(target=self._run, name="vacant rooms", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="vacant rooms", daemon=True)
+            thread.start()
+            self._thread = thread  # not before: a process may be stopped just as it becomes the leader
 
     def stop(self) -> None:
         self._stopping.set()
