@@ -40,8 +40,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "xmpp-rest needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: $(VENV)/bin/python requirements.txt pyproject.toml
+$(VENV)/.run: $(VENV)/bin/python requirements.txt requirements-fast.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	@grep -v '^#' requirements-fast.txt | while read -r wanted; do \
+		$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: "$$wanted" || echo "xmpp-rest does without $$wanted"; \
+	done
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt

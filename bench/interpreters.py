@@ -47,7 +47,8 @@ def ready(python: str, folder: Path) -> str:
         return python
     subprocess.run([python, "-m", "venv", folder], check=True)
     own = str(folder / "bin/python")
-    subprocess.run([own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", ROOT / "requirements.txt"], check=True)
+    requirements = ["-r", str(ROOT / "requirements.txt"), "-r", str(ROOT / "requirements-fast.txt")]
+    subprocess.run([own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements], check=True)
     return own
 
 

@@ -13,6 +13,7 @@ from drivers import DRIVERS
 from xmpp_rest.config import descriptors
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
+from xmpp_rest.config.worker_class import lacking, usable
 
 WORKER_CLASSES = ("gthread", "gevent", "sync", "eventlet", "tornado")
 """gunicorn's names of its own workers; any other is package.module.Class."""
@@ -33,7 +34,7 @@ def describe(settings: Settings) -> Iterator[str]:
     server, gateway, link = settings.server, settings.gateway, settings.link
     data_dir = Path(settings.base) / server.data_dir
     host, port = server.bind
-    yield f"serve http://{host}:{port} with {server.workers} process(es) of {server.threads} threads ({server.worker_class})"
+    yield f"serve http://{host}:{port} with {server.workers} process(es) of {server.threads} threads ({_worker_class(server.worker_class)})"
     yield _connections(settings)
     yield f"keep everything in {data_dir}, accounts by {settings.storage.url.partition(':')[0]}"
     yield f"host {gateway.domain}" + "".join(f", {d}" for d in (gateway.rooms_domain, gateway.conference_domain) if d)
@@ -45,6 +46,11 @@ def describe(settings: Settings) -> Iterator[str]:
     for name, callback in settings.callbacks.items():
         addresses = ", ".join(map(str, callback.address))
         yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
+
+
+def _worker_class(written: str) -> str:
+    used = usable(written)
+    return used if used == written else f"{used}, as {lacking()}"
 
 
 def _connections(settings: Settings) -> str:

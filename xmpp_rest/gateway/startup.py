@@ -13,6 +13,7 @@ from drivers import BadStorageURL, StorageError, open_driver
 from drivers.lease import LeaseTaken
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
+from xmpp_rest.config.worker_class import usable
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import problem_of, refused, unwritable
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
@@ -97,7 +98,7 @@ def _worker_problems(settings: Settings) -> Iterator[CannotStart]:
     """Whether the class can be loaded; `check` has only looked for its module."""
     from gunicorn.util import load_class  # only a gateway that serves by gunicorn needs it
 
-    written = settings.server.worker_class
+    written = usable(settings.server.worker_class)
     try:
         load_class(written)
     except (RuntimeError, ImportError, AttributeError) as e:  # what gunicorn says ends with the exception, in brackets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import sys
@@ -15,8 +16,11 @@ from gunicorn.app.base import BaseApplication
 
 from xmpp_rest.config import descriptors
 from xmpp_rest.config.table import Settings
+from xmpp_rest.config.worker_class import lacking, usable
 from xmpp_rest.serving import affinity
 from xmpp_rest.serving.arbiter import SafeArbiter, accept_ending
+
+log = logging.getLogger(__name__)
 
 GRACEFUL = 20  # seconds for requests that are under way when the server is told to stop
 
@@ -28,7 +32,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": server.workers,
         "threads": server.threads,
-        "worker_class": server.worker_class,
+        "worker_class": usable(server.worker_class),
         "worker_connections": descriptors.connections(settings),
         "graceful_timeout": GRACEFUL,
         "timeout": 60,  # of the worker's heartbeat; requests may take longer
@@ -77,6 +81,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self._load()
 
     def run(self) -> None:
+        if (used := usable(written := self._settings.server.worker_class)) != written:
+            log.warning("[server] worker_class: %s serves instead of %s, as %s: what waits takes a thread", used, written, lacking())
         try:
             SafeArbiter(self).run()
         except RuntimeError as e:

@@ -15,6 +15,7 @@ from typing import Any
 from gunicorn import sock
 from gunicorn.workers.base import Worker as Base
 
+from xmpp_rest.config.worker_class import OWN, lacking
 from xmpp_rest.serving.arbiter import accept_ending
 from xmpp_rest.serving.listener import Listener
 from xmpp_rest.serving.loop import Loop
@@ -31,6 +32,12 @@ class Worker(Base):  # type: ignore[misc]
 
     alive: bool
     loop: Loop | None = None
+
+    @classmethod
+    def setup(cls) -> None:
+        """Called by gunicorn at its start. Raises RuntimeError: this worker cannot work here."""
+        if reason := lacking():
+            raise RuntimeError(f"{OWN} cannot serve, as {reason}; use gthread")
 
     def init_signals(self) -> None:
         """Set up the signals, and take those that came before."""

@@ -14,9 +14,8 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Generic, TypeVar
 
-from greenlet import getcurrent, greenlet
-
 from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.greenlets import getcurrent, greenlet
 from xmpp_rest.threads.tasks import Task, current_task, may_park
 
 log = logging.getLogger(__name__)

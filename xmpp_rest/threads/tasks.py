@@ -18,9 +18,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, TypeVar
 
-from greenlet import getcurrent, greenlet
-
 from xmpp_rest.threads.deadlines import Deadlines
+from xmpp_rest.threads.greenlets import getcurrent, greenlet
 
 log = logging.getLogger(__name__)
 
