@@ -98,7 +98,7 @@ def test_large_bodies(server: Server) -> None:
 def test_last_answer_ends_with_a_farewell(server: Server) -> None:
     """Without it the client could not tell the end from an attack, and would raise SSLEOFError."""
     refused = b"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nConnection: close\r\n\r\n123456789"
-    for request in (CLOSE, refused, b"GET /pushed/ticks HTTP/1.0\r\n\r\n", b"what is no request\r\n\r\n"):
+    for request in (CLOSE, refused, b"GET /pushed/ticks HTTP/1.0\r\n\r\n", b"not a request\r\n\r\n"):
         with server.connect() as sock:
             sock.sendall(request)
             got = b""
