@@ -34,6 +34,8 @@ RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose 
     "service/messages/*": ({"message", "outcome", "self._frozen", "self._texts"}, "records, and what belongs to a thread"),
     "service/muc/*": ({"room", "occupant"}, "the state of a room, which is held meanwhile"),
     "serving/*": ({"worker", "arbiter", "earlier", "self._earlier", "req"}, "what gunicorn hands to its hooks"),
+    "serving/wheel.py": ({"item"}, "the deadlines of its items"),
+    "serving/exchange.py": ({"self._connection"}, "how long a client may take nothing of this answer"),
     "threads/*": ({"waiter", "timer", "task"}, "records of their own"),
 }
 
