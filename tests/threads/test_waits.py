@@ -74,8 +74,9 @@ def asking() -> Iterator[Asking]:
             fields, body, target = "Prosody-Rest-Timeout: 60", "", f"GET /rest/version/{NOBODY}"
             if what == "post":
                 body, target = json.dumps({"ping": True, "to": NOBODY}), "POST /rest"
-            elif what == "message":
-                body, fields, target = json.dumps({"body": "?", "to": NOBODY}), "Prefer: wait=60", "POST /rest"
+            elif "message" in what:
+                text = "?" * (20_000 if what == "long message" else 1)
+                body, fields, target = json.dumps({"body": text, "to": NOBODY}), "Prefer: wait=60", "POST /rest"
             fields += f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}" if body else ""
             head = f"{target} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(user)['Authorization']}\r\n{fields}\r\n\r\n"
             connection = connections.enter_context(socket.create_connection((LOOPBACK, gateway.port), timeout=30))
@@ -208,7 +209,7 @@ def test_calls_to_a_stopped_leader_do_not_take_all_threads(make: Make, asking: A
     os.kill(owner, signal.SIGSTOP)
     try:
         for _ in range(6 * THREADS):
-            asking(gateway, "romeo", "message")
+            asking(gateway, "romeo", "long message")  # more than the kernel takes
         served = 0
         for _ in range(20):
             with socket.create_connection((LOOPBACK, gateway.port), timeout=3) as connection:

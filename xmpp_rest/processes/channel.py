@@ -7,11 +7,11 @@ import json
 import os
 import socket
 import struct
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from xmpp_rest.processes.group import Message
+from xmpp_rest.threads.tasks import OrderLock
 
 SOCKET = "hub.sock"  # in the data folder; named so since the first version
 _LENGTH = struct.Struct(">I")
@@ -25,7 +25,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._lock = threading.Lock()
+        self._lock = OrderLock()  # where the other end reads nothing, one thread waits for it, and tasks park
         self._file = sock.makefile("rb", 65536)
 
     def send(self, message: Message) -> None:

@@ -265,12 +265,15 @@ class OrderLock:
         self._lock = threading.RLock() if reentrant else threading.Lock()
         self._parked: deque[Task] = deque()  # tasks that wait for it, the next one first
 
-    def acquire(self) -> None:
-        """Take it, or wait for it: a task that holds no other one parks."""
+    def acquire(self, *, blocking: bool = True) -> bool:
+        """Take it, or wait for it: a task that holds no other one parks. False: another one has it, and this is not to wait."""
         if not self._lock.acquire(blocking=False):
+            if not blocking:
+                return False
             self._wait()
         if (task := current_task()) is not None:
             task.locks += 1
+        return True
 
     def _wait(self) -> None:
         if (task := may_park()) is None:
