@@ -6,10 +6,8 @@ The database is made by Prosody, and taken over by the gateway.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-from xmpp_rest.auth.remembered import SECONDS
-
+from .closing import soon_closed
 from .shared import Shared, bodies, page
 from .users import User
 from .xmppserver import DOMAIN, PASSWORD
@@ -52,14 +50,6 @@ def pause() -> None:
     begun = int(time.time())
     while int(time.time()) == begun:
         time.sleep(0.02)
-
-
-def soon_closed(answer: Callable[[], int]) -> bool:
-    """Whether credentials that Prosody has made void are refused a second later at the latest (decision 0036), and from then on."""
-    end = time.monotonic() + SECONDS
-    while answer() == 200 and time.monotonic() < end:
-        time.sleep(0.02)
-    return [answer(), answer()] == [401, 401]
 
 
 def refused(shared: Shared, name: str, password: str) -> bool:
