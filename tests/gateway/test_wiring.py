@@ -35,6 +35,7 @@ RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose 
     "service/muc/*": ({"room", "occupant"}, "the state of a room, which is held meanwhile"),
     "serving/*": ({"worker", "arbiter", "earlier", "self._earlier", "req"}, "what gunicorn hands to its hooks"),
     "serving/wheel.py": ({"item"}, "the deadlines of its items"),
+    "serving/connection.py": ({"self._socket"}, "whether TLS has read what was to be written, or the other way round"),
     "serving/exchange.py": ({"self._connection"}, "how long a client may take nothing of this answer"),
     "threads/*": ({"waiter", "timer", "task"}, "records of their own"),
 }
