@@ -28,7 +28,7 @@ ALLOWED = {  # layer → layers of the project that it may import, besides itsel
     "xmpp_rest.api": LOWEST | {"processes", "link", "auth", "service", "http", "__version__", "drivers"},
     "xmpp_rest.gateway": LOWEST | {"processes", "link", "auth", "service", "api", "serving", "http", "drivers"},
 }
-IMPURE = {"flask", "threading", "socket", "pathlib", "os", "subprocess", "urllib3", "sqlite3"}
+IMPURE = {"flask", "threading", "socket", "pathlib", "os", "subprocess", "sqlite3"}
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -116,7 +116,6 @@ def set_up_logging(level: str) -> None:
     """Log to standard error, unless the server that runs us has set up logging already."""
     if not logging.getLogger().handlers:
         logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[BufferedHandler()])
-    logging.getLogger("urllib3").setLevel(logging.WARNING)
     audit.log.setLevel(logging.INFO)  # however little else is logged: every administrative call leaves a line
 
 

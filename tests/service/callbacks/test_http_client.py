@@ -15,7 +15,8 @@ import pytest
 
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.service.callbacks.http_client import MAX_ANSWER, CallbackClient, Unreachable, expand
+from xmpp_rest.service.callbacks.deadline_connections import MAX_ANSWER
+from xmpp_rest.service.callbacks.http_client import CallbackClient, Unreachable, expand
 
 STANZA = "<message from='juliet@capulet.example/b' to='bot@gateway.example' id='1' xml:lang='it'><body>Ciao &amp; &lt;</body></message>"
 Handle = Callable[[BaseHTTPRequestHandler], None]
@@ -125,8 +126,10 @@ def test_callback_connections_are_kept_alive(server: Server) -> None:
 
 def test_callback_redirects_are_not_followed(server: Server) -> None:
     server.handle_with = respond(302, b"", Location="/elsewhere")
-    assert webhook(f"http://127.0.0.1:{server.server_port}/").post(parse_text(STANZA), "msg_1").status == 302
+    hook = webhook(f"http://127.0.0.1:{server.server_port}/")
+    assert hook.post(parse_text(STANZA), "msg_1").status == 302
     assert len(server.requests) == 1
+    hook.close()
 
 
 def test_callback_connection_refused() -> None:

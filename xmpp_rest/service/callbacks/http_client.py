@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import logging
+import re
+import socket
+import ssl
 import time
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree.ElementTree import Element
-
-import urllib3
 
 from xmpp_rest import __version__
 from xmpp_rest.config.table import CallbackSettings
@@ -21,13 +23,14 @@ from xmpp_rest.protocol.languages import language_tag
 from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.percent import lower_hex
 from xmpp_rest.protocol.stanza import make
-from xmpp_rest.service.callbacks.deadline_connections import DeadlineConnections
+from xmpp_rest.service.callbacks.deadline_connections import MAX_ANSWER, AnswerTooLong, ConnectionRefused, DeadlineConnections, Endpoint
 
 log = logging.getLogger(__name__)
 
-MAX_ANSWER = 1 << 20  # bytes of a body that are read
-CHUNK = 65536
 PROBE_TIMEOUT = 5.0  # seconds; what waits to be POSTed at the start waits for the probe
+_PLACEHOLDER = re.compile(r"\{(?:kind|type|to|from)\}")
+_SAFE = "!$%&'()*+,-./:;=?@_~"  # of a path with its query; everything else is percent-encoded (RFC 3986 §3.3, §3.4)
+_STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DEFAULT_TYPE = {"message": "normal", "presence": "available"}
 
 
@@ -46,6 +49,30 @@ def expand(template: str, stanza: Element) -> str:
     for name, value in values.items():
         template = template.replace(f"{{{name}}}", _encode(value))
     return template
+
+
+def target_of(url: str) -> Endpoint:
+    """Where a request to this URL goes. Raises ValueError for a host that cannot be written."""
+    parts = urlsplit(url)
+    host, secure = (parts.hostname or "").encode("idna").decode("ascii"), parts.scheme == "https"
+    named, standard = f"[{host}]" if ":" in host else host, 443 if secure else 80
+    port = parts.port or standard
+    path = _without_dots(parts.path) + (f"?{parts.query}" if parts.query else "")
+    written = lower_hex(quote(_STRAY.sub("%25", path), safe=_SAFE))
+    return Endpoint(secure, host, port, written, named if port == standard else f"{named}:{port}")
+
+
+def _without_dots(path: str) -> str:
+    """An absolute path without the segments `.` and `..` (RFC 3986 §5.2.4)."""
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment != ".":
+            kept.append(segment)
+    if path.endswith(("/.", "/..")):
+        kept.append("")
+    return "/" + "/".join(kept).removeprefix("/")
 
 
 def _encode(text: str) -> str:
@@ -96,6 +123,7 @@ class CallbackClient:
             "Accept": ", ".join(CODECS),
             "User-Agent": f"xmpp-rest/{__version__}",
         } | ({"Authorization": _basic(unquote(user))} if at else {})
+        self._target: Endpoint | None = None  # of every request, where the URL has no placeholder; once it is known
         self._pool = DeadlineConnections(settings.concurrency)
 
     def post(self, stanza: Element, identifier: str) -> CallbackAnswer:
@@ -132,31 +160,32 @@ class CallbackClient:
         log.info("callback %s: the URL answered OPTIONS with %d; stanzas go as %s, %s", name, answer.status, self.content_type, why)
 
     def _request(self, method: str, stanza: Element, body: bytes | None, fields: dict[str, str], timeout: float) -> CallbackAnswer:
+        target = self._target or self._target_for(stanza)
+        repeatable = stanza.tag != "iq"  # an iq is delivered once at most, all else at least once
         try:
-            answer = self._pool.request(
-                method,
-                expand(self._template, stanza),
-                body=body,
-                headers=self._headers | fields,
-                timeout=urllib3.Timeout(total=timeout),
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            read = _read_answer(answer)
-        except (urllib3.exceptions.HTTPError, OSError) as e:
+            answer = self._pool.request(method, target, self._headers | fields, body, timeout, repeatable=repeatable)
+        except (http.client.HTTPException, AnswerTooLong, OSError) as e:
             raise Unreachable(_reason(e)) from e
         named = (answer.headers.get(name) for name in ("Content-Type", "Content-Language", "Retry-After", "Accept"))
         content_type, language, retry_after, accept = named
         response = CallbackAnswer(answer.status, content_type, language_tag(language), b"", retry_after, accept)
         try:
-            return response._replace(body=decode(read, coding_of(answer.headers.get("Content-Encoding")), MAX_ANSWER))
+            return response._replace(body=decode(answer.body, coding_of(answer.headers.get("Content-Encoding")), MAX_ANSWER))
         except (UnknownEncoding, BadEncoding, TooLong) as e:  # nobody asked for it; the status holds
             return response._replace(unreadable=str(e))
 
+    def _target_for(self, stanza: Element) -> Endpoint:
+        try:
+            target = target_of(expand(self._template, stanza))
+        except ValueError as e:
+            raise Unreachable("the URL is not valid") from e
+        if not _PLACEHOLDER.search(self._template):
+            self._target = target
+        return target
+
     def close(self) -> None:
         """Give the connections back."""
-        self._pool.clear()
+        self._pool.close()
 
 
 def first_named(accept: str) -> str | None:
@@ -165,24 +194,12 @@ def first_named(accept: str) -> str | None:
     return min(named, key=accept.lower().find, default=None)
 
 
-def _read_answer(answer: urllib3.BaseHTTPResponse) -> bytes:
-    """The body; a URL that sends it without end is cut off. (One that sends it drop by drop, by the connection.)"""
-    body = bytearray()
-    while chunk := answer.read1(CHUNK):
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            answer.close()
-            raise Unreachable(f"the answer is longer than {MAX_ANSWER} bytes")
-    answer.release_conn()
-    return bytes(body)
-
-
-_REASONS: tuple[tuple[type[Exception], str], ...] = (  # first match; NewConnectionError is a ConnectTimeoutError in urllib3 2
-    (urllib3.exceptions.NameResolutionError, "the host name cannot be resolved"),
-    (urllib3.exceptions.NewConnectionError, "connection refused"),
-    (urllib3.exceptions.TimeoutError, "timed out"),
-    (urllib3.exceptions.SSLError, "the certificate is not accepted"),
-    (urllib3.exceptions.LocationValueError, "the URL is not valid"),
+_REASONS: tuple[tuple[type[Exception], str], ...] = (  # the first match
+    (socket.gaierror, "the host name cannot be resolved"),
+    (ConnectionRefused, "connection refused"),
+    (TimeoutError, "timed out"),
+    (ssl.SSLError, "the certificate is not accepted"),
+    (AnswerTooLong, f"the answer is longer than {MAX_ANSWER} bytes"),
 )
 
 
