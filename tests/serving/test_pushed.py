@@ -1,4 +1,4 @@
-"""Answers that are written by whoever has something to say."""
+"""Answers that are written by those who have something to say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks: many wait on one thread; whoever wakes them may be on any other one."""
+"""Tasks: many wait on one thread; who wakes them may be on any other one."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Out(Protocol):
 
 
 class PushedBody(Protocol):
-    """The body of a response that whoever has something writes, and no thread waits for.
+    """The body of a response that the publisher writes, and no thread waits for.
 
     A server that can send one has a callable `xmpp_rest.push` in the environ of each request: a view calls it with the body, and with the
     seconds for which the client may take nothing, and returns an empty iterator.

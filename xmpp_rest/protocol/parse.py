@@ -71,7 +71,7 @@ def parse_stored(text: str) -> Element:
 def parse_all_stored(texts: Sequence[str]) -> list[Element | BadXML]:
     """As `parse_stored` for each of them, or its error; with one parser for all, as making one takes longer than a message.
 
-    Each text stands in an element of its own. A text that is no single element would close it, or leave it with more or less than one
+    Each text stands in an element of its own. A text that is not a single element would close it, or leave it with more or less than one
     child; only a comment, CDATA or processing instruction could reach into the next one, so that a text with any is parsed alone.
     """
     joined = "<all><one>" + "</one><one>".join(texts) + "</one></all>"

@@ -66,7 +66,7 @@ class Served(Protocol):
         """Whether somebody waits for more of the body."""
 
     def more(self) -> None:
-        """Wait until there is more of the body, or there will not be. Called by whoever reads it."""
+        """Wait until there is more of the body, or there will not be. Called by its reader."""
 
     def body_came(self) -> None:
         """There is more of the body, or there will not be."""
@@ -86,7 +86,7 @@ class ConnectionHost(Protocol):
     keep_alive: float
 
     def reader(self, peer: Any, more: Callable[[], None]) -> RequestReader:
-        """What reads the requests of a new connection; `more` is called by whoever reads more of a body than has come."""
+        """What reads the requests of a new connection; `more` is called by who reads more of a body than has come."""
 
     def exchange(self, connection: Connection, request: Request) -> Served:
         """What serves a request."""
@@ -212,7 +212,7 @@ class Connection:
         elif not data:
             self._end()
         else:
-            self._readable = self.left or not self._socket.drained(data)  # the end is to be read, too, and is told of once
+            self._readable = self.left or not self._socket.drained(data)  # the end, which is told of once, is to be read as well
             if self._phase is not Phase.LINGER:
                 self._feed(data)
         return bool(data)

@@ -1,4 +1,4 @@
-"""Bodies of answers that are written by whoever has something to say, on any thread, without waiting."""
+"""Bodies of answers that are written by those who have something to say, on any thread, without waiting."""
 
 from __future__ import annotations
 

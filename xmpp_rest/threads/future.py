@@ -56,7 +56,7 @@ class OneShot(Generic[T]):
 
     def _park(self, task: Task, seconds: float, gone: Gone) -> None:
         until = time.monotonic() + seconds
-        self._task = task  # before the first look: whoever gives the value after that wakes it
+        self._task = task  # before the first look: who gives the value after that wakes it
         try:
             while self.value is None and (left := until - time.monotonic()) > 0:
                 task.park(left if seconds < FOREVER else FOREVER)

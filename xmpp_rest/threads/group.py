@@ -82,7 +82,7 @@ class GroupExecutor(Generic[T, R]):
         self._parks = parks
         self._waiting: list[_Waiter[T, R]] = []
         self._led = False  # whether there is a leader, or will be
-        self._scheduled = False  # whether the leader is one that an executor has not called yet: whoever comes first may lead instead
+        self._scheduled = False  # whether the leader is one that an executor has not called yet: a thread may lead instead
         self._leader: greenlet | None = None  # the thread, or task, that works
         self._lock = threading.Lock()
 

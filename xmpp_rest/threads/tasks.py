@@ -1,7 +1,7 @@
 """Tasks: pieces of work on one thread, which may wait without holding it (decision 0033).
 
 A task is a greenlet. To wait, it parks: its thread goes on with other tasks, until somebody wakes it. Under a server that runs no tasks,
-`current_task` is None, and whoever has to wait holds its thread.
+`current_task` is None, and who has to wait holds its thread.
 
 A task must not park while it holds a lock that another task of its thread may want, as that one would wait for itself. A lock under which
 anything may wait is an OrderLock: who holds one waits with its thread.
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 FOREVER = threading.TIMEOUT_MAX
-AGAIN = 0.2  # seconds between two looks at a lock for which others wait, too, whose thread may be busy
+AGAIN = 0.2  # seconds between two looks at a lock for which others wait whose threads may be busy
 KEPT = 32  # tasks of a thread that wait for work: to begin a new greenlet takes 8 µs more, as it maps memory for its stack
 SPARE = 1000  # time-outs of parks that are over, which may stay in the heap
 
