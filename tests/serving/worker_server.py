@@ -78,6 +78,14 @@ def block(seconds):
 def pid():
     return str(os.getpid())
 
+@app.route("/where")
+def where():
+    return "|".join(request.environ[name] for name in ("REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT"))
+
+@app.route("/variable/<name>")
+def variable(name):
+    return os.environ.get(name, "")
+
 @app.route("/processor-time")
 def processor_time():
     return str(time.process_time())
@@ -164,8 +172,9 @@ THREADS = 4
 class Server:
     """gunicorn with our worker, one process of THREADS threads."""
 
-    def __init__(self, folder: Path, *options: str, files: int | None = None, tls: ssl.SSLContext | None = None) -> None:
-        """`files`: descriptors that each process may have. `tls`: what clients connect with."""
+    def __init__(self, folder: Path, *options: str, files: int | None = None, tls: ssl.SSLContext | None = None, first: bytes = b"") -> None:
+        """`files`: descriptors that each process may have. `tls`: what clients connect with. `first`: what each connection begins with."""
+        self.first = first
         self.tls = tls
         (folder / "slowapp.py").write_text(APP)
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -191,7 +200,11 @@ class Server:
                 assert self.get() == "0"
                 return
             time.sleep(0.05)
-        raise AssertionError(self.output())
+        self.process.kill()
+        self.process.wait()
+        text = self.output()
+        self.log.close()
+        raise AssertionError(text)
 
     def output(self) -> str:
         self.log.seek(0)
@@ -199,6 +212,7 @@ class Server:
 
     def connect(self) -> socket.socket:
         sock = socket.create_connection(("127.0.0.1", self.port), 30)
+        sock.sendall(self.first)
         return sock if self.tls is None else self.tls.wrap_socket(sock, suppress_ragged_eofs=False)
 
     def get(self, path: str = "/") -> str:

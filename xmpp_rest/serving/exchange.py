@@ -40,14 +40,19 @@ class Host(Protocol):
     def begins(self) -> None:
         """A request is served."""
 
+    def before(self, request: Request, connection: Connection) -> None:
+        """A request is about to be served. Raises what a hook raises."""
+
     def refusal(self, connection: Connection, error: BadRequest) -> bytes:
         """The answer to what is not a request; it is logged."""
 
     def failed(self, request: Request) -> None:
         """The application, or what it answered, has raised the current exception."""
 
-    def served(self, request: Request, environ: dict[str, Any], answer: ResponseWriter, seconds: float) -> None:
-        """An answer is complete, or as complete as it will be."""
+    def served(
+        self, request: Request, connection: Connection, environ: dict[str, Any], answer: ResponseWriter | None, seconds: float
+    ) -> None:
+        """An answer is complete, or as complete as it will be; None: nothing was answered."""
 
 
 class Exchange:
@@ -72,11 +77,12 @@ class Exchange:
     # on the task
 
     def perform(self) -> None:
-        """ResponseWriter. Whatever goes wrong, the connection is told when it is over."""
+        """Answer. Whatever goes wrong, the connection is told when it is over."""
         self._task = current_task()
         self._begun = time.monotonic()
         self._host.begins()
         try:
+            self._host.before(self.request, self._connection)
             self._respond()
         except BaseException as e:
             self._fail(e)
@@ -157,10 +163,11 @@ class Exchange:
             self._pushed.gone()
 
     def _end(self, complete: bool) -> None:
-        if self._answer is not None:
-            self.keeps_alive = complete and self._answer.keeps_alive
-            self._host.served(self.request, self._environ, self._answer, time.monotonic() - self._begun)
-        self._host.loop.call(self._connection.done)
+        self.keeps_alive = complete and self._answer is not None and self._answer.keeps_alive
+        try:
+            self._host.served(self.request, self._connection, self._environ, self._answer, time.monotonic() - self._begun)
+        finally:
+            self._host.loop.call(self._connection.done)
 
     # what the application calls
 

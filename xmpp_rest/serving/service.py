@@ -13,6 +13,7 @@ from xmpp_rest.serving.client_socket import ClientSocket, TLSSocket
 from xmpp_rest.serving.connection import Connection
 from xmpp_rest.serving.environ import make_environ
 from xmpp_rest.serving.exchange import WSGI, Exchange
+from xmpp_rest.serving.hooks import Hooks
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.reading import RequestReader, head_parser_of
@@ -34,6 +35,7 @@ class Service:
         freed: Callable[[], None],
         spent: Callable[[], None],
         most: int,
+        hooks: Hooks,
     ) -> None:
         """`cfg` and `log`: gunicorn's; `most`: requests to be served."""
         self.loop = loop
@@ -47,6 +49,7 @@ class Service:
         self._freed = freed
         self._spent = spent
         self._most = most
+        self._hooks = hooks
         self._served = 0
         self._stopping = False
         self._limits = Limits.of(cfg)
@@ -121,10 +124,18 @@ class Service:
         if self._served == self._most:
             self._spent()
 
-    def served(self, request: Request, environ: dict[str, Any], answer: ResponseWriter, seconds: float) -> None:
-        """Write the line of the access log, if there is one."""
-        if self._log.access_log_enabled:
-            self._log.access(answer, request.head.fields, environ, timedelta(seconds=seconds))
+    def before(self, request: Request, connection: Connection) -> None:
+        """Call gunicorn's hook for requests that begin. Raises what it raises."""
+        self._hooks.before(request, connection.peer)
+
+    def served(
+        self, request: Request, connection: Connection, environ: dict[str, Any], answer: ResponseWriter | None, seconds: float
+    ) -> None:
+        """Write the line of the access log, if there is one, and call gunicorn's hook for requests that have ended."""
+        if self._log.access_log_enabled and answer is not None:
+            known = environ or self.environ(connection, request)  # it failed before it was made
+            self._log.access(answer, request.head.fields, known, timedelta(seconds=seconds))
+        self._hooks.after(request, connection.peer, environ, answer)
 
     def failed(self, request: Request) -> None:
         """Log the current exception."""
