@@ -44,12 +44,20 @@ class Three(Gateway):
 class PlainGunicorn(Three):
     """`gunicorn -w 2 'app:create_app()'`: its own worker class, and none of our hooks."""
 
+    worker_class = "gthread"
+
     def command(self) -> list[str]:
-        options = ["-w", "2", "--threads", "16", "--no-control-socket", "-b", f"{LOOPBACK}:{self.port}"]
+        options = ["-k", self.worker_class, "-w", "2", "--threads", "16", "--no-control-socket", "-b", f"{LOOPBACK}:{self.port}"]
         return [sys.executable, "-m", "gunicorn", *options, "app:create_app()"]
 
     def environment(self) -> Mapping[str, str]:
         return {"XMPP_REST_CONFIG": str(self.folder / "wsgi.ini"), "PYTHONPATH": str(ROOT)}
+
+
+class GeventGunicorn(PlainGunicorn):
+    """The same with gevent's greenlets in place of threads."""
+
+    worker_class = "gevent"
 
 
 class Waitress(PlainGunicorn):
@@ -89,7 +97,7 @@ def server(prosody_alone: Prosody) -> XMPPServer:
     return prosody_alone
 
 
-@pytest.fixture(scope="module", params=[Three, PlainGunicorn, Waitress], ids=["three workers", "plain gunicorn", "waitress twice"])
+@pytest.fixture(scope="module", params=[Three, PlainGunicorn, GeventGunicorn, Waitress], ids=lambda kind: kind.__name__)
 def several(
     request: pytest.FixtureRequest, server: XMPPServer, web: Callback, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Three]:
