@@ -30,6 +30,20 @@ def test_timers_are_called_in_time_and_in_order(timers: Timers) -> None:
     assert all(when >= due for (_, when), due in zip(came, (0.1, 0.7, 1.3), strict=True))
 
 
+def test_timers_with_a_grain_are_due_together_and_none_too_early(timers: Timers) -> None:
+    came: list[tuple[float, float]] = []
+    over = threading.Event()
+    for n in range(20):
+        timers.after(10 + n / 100, lambda: None, 5)
+    assert len({when for when, _, _ in timers._due._heap}) <= 2
+    for n in range(20):
+        due = time.monotonic() + n / 100
+        timers.after(n / 100, lambda due=due: came.append((due, time.monotonic())), 0.1)  # type: ignore[misc]
+    timers.after(0.5, over.set)
+    assert over.wait(30)
+    assert [when >= due for due, when in came] == [True] * 20
+
+
 def test_a_failing_timer_does_not_stop_the_others(timers: Timers, caplog: pytest.LogCaptureFixture) -> None:
     over = threading.Event()
     timers.after(0, lambda: 1 / 0)  # type: ignore[arg-type]

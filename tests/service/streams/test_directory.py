@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.processes.memory import MemoryGroup, cut, processes
+from tests.threads.scheduler import OneThread
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.service.streams.directory import Directory, OpenStream
+from xmpp_rest.service.streams.directory import MOST, Directory, OpenStream
 from xmpp_rest.threads.group import GroupExecutor
 
 JULIET, NURSE = map(parse_jid, ("juliet@capulet.example", "nurse@capulet.example"))
@@ -107,6 +109,19 @@ def test_many_changes_are_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [future.result(10) for future in (first, *others)] == [[0]] * 50
     assert [len(report["changes"]) for report in made] == [1, 49]
     assert of_leader.count_elsewhere(JULIET) == 50
+
+
+@pytest.mark.plain_thread
+def test_a_burst_of_openings_is_a_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of tasks, as under the gateway's worker."""
+    (_, follower), (of_leader, of_follower) = started()
+    made = calls_of(follower, monkeypatch)
+    streams = [OpenStream(JULIET._replace(resource=f"s{n}"), "", 0, n) for n in range(1000)]
+    counts: list[int] = []
+    OneThread().run(*(partial(lambda stream: counts.extend(open_in(of_follower, stream)), stream) for stream in streams))
+    assert counts == [0] * 1000
+    assert [len(report["changes"]) for report in made] == [MOST] * (1000 // MOST)
+    assert of_leader.count_elsewhere(JULIET) == 1000
 
 
 def test_another_leader_gets_the_whole_list() -> None:
