@@ -98,6 +98,16 @@ class Addition(NamedTuple):
     """Whether the ids are new and random, and so in no archive: then no look-up is needed."""
 
 
+class Write(NamedTuple):
+    """One write: of the table, or if it `appends`, of one item at the end of the list."""
+
+    user: str | None
+    host: str
+    store: str
+    content: Value
+    appends: bool = False
+
+
 def error_of(work: Callable[[], object]) -> Exception | None:
     """The exception that `work` raises, or None."""
     try:
@@ -149,6 +159,11 @@ class Driver(ABC):
     @abstractmethod
     def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
         """Replace the whole list; no items removes it."""
+
+    # both
+    def write_all(self, writes: Sequence[Write]) -> list[Exception | None]:
+        """As `store`, or `list_append`, for each of them, but faster in some drivers; the exception of each, or None."""
+        return [error_of(partial(self.list_append if w.appends else self.store, *w[:4])) for w in writes]
 
     # archive
     @abstractmethod

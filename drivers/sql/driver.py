@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
-from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, BadValue, Driver, Sort, Table, Value
+from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, Driver, Sort, Table, Value, Write
 from drivers.archives import checked_item, checked_query
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
@@ -14,6 +15,9 @@ from drivers.sql import archive, contents, keyval, lists, notes
 from drivers.sql.session import DatabaseSession, Engine
 from drivers.sql.timeline import NOWHERE, Timeline
 from drivers.values import canonical, canonical_table
+
+Change = tuple[Key, Callable[[DatabaseSession], None]]
+"""What is changed, and the work on the tables."""
 
 
 class SQLDriver(Driver):
@@ -79,6 +83,26 @@ class SQLDriver(Driver):
         key, values = checked_key(user, host, store), [canonical(item) for item in items]
         self._engine.write(key, lambda session: lists.store(session, key, values))
 
+    def write_all(self, writes: Sequence[Write]) -> list[Exception | None]:
+        try:
+            return self._all_written([partial(_writing, write) for write in writes])
+        finally:
+            for write in writes:
+                if not write.appends:
+                    self._generations.changed(write.user or "", write.host)
+
+    def _all_written(self, changes: Sequence[Callable[[], Change]]) -> list[Exception | None]:
+        """Make changes, in one transaction if the database can; the exception of each, also of looking at what it is."""
+        errors: dict[int, Exception | None] = {}
+        works: list[Change] = []
+        for n, change in enumerate(changes):
+            try:
+                works.append(change())
+            except Exception as e:
+                errors[n] = e
+        written = iter(self._engine.write_all(works))
+        return [errors[n] if n in errors else next(written) for n in range(len(changes))]
+
     def archive_append(
         self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None
     ) -> str:
@@ -92,15 +116,7 @@ class SQLDriver(Driver):
         self._engine.write(place, lambda session: archive.extend(session, place, checked))
 
     def archive_extend_all(self, additions: Sequence[Addition]) -> list[Exception | None]:
-        errors: dict[int, Exception | None] = {}
-        works: list[tuple[Key, Callable[[DatabaseSession], None]]] = []
-        for n, addition in enumerate(additions):
-            try:
-                works.append(_extension(addition))
-            except BadValue as e:
-                errors[n] = e
-        written = iter(self._engine.write_all(works))
-        return [errors[n] if n in errors else next(written) for n in range(len(additions))]
+        return self._all_written([partial(_extension, addition) for addition in additions])
 
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
         key = checked_key(user, host, store)
@@ -168,7 +184,17 @@ class SQLDriver(Driver):
         self._engine.close()
 
 
-def _extension(addition: Addition) -> tuple[Key, Callable[[DatabaseSession], None]]:
+def _writing(write: Write) -> Change:
+    """The key and the work for a write. Raises BadValue."""
+    key = checked_key(write.user, write.host, write.store)
+    if write.appends:
+        item = canonical(write.content)
+        return key, lambda session: lists.append(session, key, item)
+    table = canonical_table(write.content)
+    return key, lambda session: keyval.store(session, key, table)
+
+
+def _extension(addition: Addition) -> Change:
     """The key and the work for an addition. Raises BadValue."""
     place, items = checked_key(addition.user, addition.host, addition.store), [checked_item(item) for item in addition.items]
     return place, lambda session: archive.extend(session, place, items)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from drivers import Driver
+from drivers import Driver, Write
 from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 from tests.drivers.contract_writers import writers
 
 WRITES: dict[str, Callable[[Driver], object]] = {
     "store": lambda driver: driver.store(*JULIET, "accounts", {"password": "new"}),
     "remove": lambda driver: driver.store(*JULIET, "accounts", None),
+    "write_all": lambda driver: driver.write_all([Write(*JULIET, "accounts", {"password": "new"})]),
     "update": lambda driver: driver.update(*JULIET, "accounts", lambda _: {"password": "new"}),
     "purge": lambda driver: driver.purge(*JULIET),
 }

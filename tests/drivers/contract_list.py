@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drivers import BadValue, Driver, StorageError
+from drivers import BadValue, Driver, StorageError, Write
 from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 from tests.many import in_threads
 
@@ -134,3 +134,21 @@ class ListContract(StorageFixtures):
         # reading the 100,000 items takes a hundred times as long as one append
         assert statistics.median(seconds["long"]) < 5 * statistics.median(seconds["short"]) + 0.002
         assert driver.list_load(*JULIET, "long", 100_039) == [{"n": 39}]
+
+    def test_several_writes_are_made_in_their_order_and_fail_alone(self, driver: Driver, opened: Callable[[], Driver]) -> None:
+        writes = [
+            Write(*JULIET, "wishlist", "rope", appends=True),
+            Write(*JULIET, "settings", {"a": 1}),
+            Write(*JULIET, "settings", {"bad": object()}),
+            Write(*ROMEO, "wishlist", object(), appends=True),
+            Write(*JULIET, "settings", {"a": 2}),
+            Write(*JULIET, "wishlist", "dagger", appends=True),
+            Write(*ROMEO, "settings", None),
+        ]
+        errors = driver.write_all(writes)
+        assert [type(error) for error in errors] == [type(None), type(None), BadValue, BadValue, type(None), type(None), type(None)]
+        other = opened()
+        assert other.list_load(*JULIET, "wishlist") == ["rope", "dagger"]
+        assert other.load(*JULIET, "settings") == {"a": 2}
+        assert other.list_load(*ROMEO, "wishlist") is None
+        assert driver.write_all([]) == []

@@ -185,12 +185,12 @@ def failing(*_: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "verb"), [("GET", "load"), ("HEAD", "load"), ("PUT", "store"), ("POST", "list_append"), ("DELETE", "list_store")]
+    ("method", "verb"), [("GET", "load"), ("HEAD", "load"), ("PUT", "write_all"), ("POST", "write_all"), ("DELETE", "list_store")]
 )
 def test_a_storage_that_refuses(app: Flask, ask: Ask, monkeypatch: pytest.MonkeyPatch, method: str, verb: str) -> None:
     gateway: Gateway = app.extensions["gateway"]
     real = getattr(gateway.driver, verb)
-    monkeypatch.setattr(gateway.driver, verb, lambda *given: real(*given) if given[2] == "accounts" else failing())
+    monkeypatch.setattr(gateway.driver, verb, lambda *given: real(*given) if given[2:3] == ("accounts",) else failing())
     response = ask(method, "/data/settings", body='{"a":1}')
     assert response.status_code == 500
     assert response.headers["Debug"] == "/var/data: there is no space left on the disk X: ?"

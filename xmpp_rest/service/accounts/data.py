@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from drivers import Driver, Table, Value
+from drivers import Driver, Table, Value, Write
 from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.data_rights import USAGE, StoreKey
 from xmpp_rest.service.accounts.data_usage import OverLimit, Usage
 from xmpp_rest.service.messages.archive import ARCHIVE, NothingToSettle, Settler
+from xmpp_rest.threads.group import GroupExecutor
+from xmpp_rest.threads.tasks import offload
 
 MAX_RECORD = 65_536  # bytes
+MOST = 64  # writes of one transaction
 Check = Callable[[Value | None], None]
 """Called with the content of the store (None: empty); raises if it must not be changed."""
 OfAccount = Callable[[JID], None]
@@ -49,6 +53,7 @@ class Data:
         self._before = before
         self._changed = changed
         self._unarchived: Settler = unarchived or NothingToSettle()
+        self._writes: GroupExecutor[Write, Exception | None] = GroupExecutor(self._write_all, MOST, parks=True)
 
     def table(self, place: StoreKey) -> Table | None:
         """The table, None if there is none."""
@@ -82,7 +87,7 @@ class Data:
         if self._is_account(place) and table:
             self._accounts.replace(place.user, table, self._table_check(place, check or _anything))
         elif check is None:
-            self._driver.store(place.user, place.host, place.store, table)
+            self._write(Write(place.user, place.host, place.store, table))
         else:
             checked = self._table_check(place, check)
 
@@ -91,6 +96,17 @@ class Data:
                 return table
 
             self._driver.update(place.user, place.host, place.store, change)
+
+    def _write(self, write: Write) -> None:
+        (error,) = self._writes.run([write])
+        if error is not None:
+            raise error
+
+    def _write_all(self, writes: list[Write]) -> list[Exception | None]:
+        """Write what came at once, in one transaction if the storage can. For one write alone, another thread costs more than it gives."""
+        if len(writes) == 1:
+            return self._driver.write_all(writes)
+        return offload(partial(self._driver.write_all, writes))
 
     def append(self, place: StoreKey, item: Value, size: int, check: Check | None = None) -> None:
         """Add an item, of `size` bytes, to the list; the table is kept.
@@ -105,7 +121,7 @@ class Data:
 
     def _append(self, place: StoreKey, item: Value, check: Check | None) -> None:
         if check is None:
-            self._driver.list_append(place.user, place.host, place.store, item)
+            self._write(Write(place.user, place.host, place.store, item, appends=True))
             return
         checked = self._list_check(place, check)
 
