@@ -14,6 +14,7 @@ from pathlib import Path
 APP = """
 import os
 import signal
+import socket
 import threading
 import time
 from flask import Flask, Response, request
@@ -52,6 +53,14 @@ def seen():
 @app.route("/big")
 def big():
     return b"x" * 50_000_000
+
+@app.route("/patient")
+def patient():
+    # more than the kernel takes at once, and less than is waited for
+    client = request.environ["xmpp_rest.client"]
+    client._socket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
+    client.patience = 30
+    return b"x" * 250_000
 
 @app.route("/stream")
 def stream():

@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
+from tests.threads.scheduler import OneThread
 from xmpp_rest.threads.afterwards import Afterwards
+from xmpp_rest.threads.tasks import pause
 
 
 def test_work_waits_for_the_outermost_context() -> None:
@@ -42,3 +44,20 @@ def test_other_threads_do_not_wait() -> None:
         thread.start()
         thread.join(30)
         assert done == ["other"]
+
+
+def test_other_tasks_do_not_wait() -> None:
+    afterwards, done = Afterwards(), list[str]()
+
+    def hold() -> None:
+        with afterwards.holding():
+            afterwards.do(lambda: done.append("held"))
+            pause(0.01)
+
+    def other() -> None:
+        with afterwards.holding():
+            afterwards.do(lambda: done.append("other"))
+        assert done == ["other"]
+
+    OneThread().run(hold, other)
+    assert done == ["other", "held"]

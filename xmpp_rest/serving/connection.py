@@ -137,7 +137,7 @@ class Connection:
 
     def close_if_idle(self, seconds: float, *, fresh: bool) -> None:
         """Close it if it has waited for a request for so long, and none has come. `fresh`: also if it is to be the first one."""
-        if self._phase is not Phase.IDLE or not (fresh or self.base) or time.monotonic() - self._idle_since < seconds:
+        if self._phase is not Phase.IDLE or self.pending or not (fresh or self.base) or time.monotonic() - self._idle_since < seconds:
             return
         if self._read():  # it crossed the end of the connection
             self.proceed()
@@ -230,6 +230,7 @@ class Connection:
             body = self._exchange.request.body
             if body.complete or body.failed:
                 self.due = None
+                self._watch_output()
             self._exchange.body_came()
         elif self._unread is not None:
             self._drained += len(data)
@@ -286,9 +287,13 @@ class Connection:
         elif self._reader.head_begun:
             self._enter(Phase.HEAD, HEAD_SECONDS)
         elif self.due is None or self._phase is not Phase.IDLE:
-            self._phase = Phase.IDLE
-            self._idle_since = time.monotonic()
-            self._wait(self._service.keep_alive)
+            self._be_idle()
+
+    def _be_idle(self) -> None:
+        """Wait for the next request; and for the client to take the answer, which may last longer."""
+        self._phase = Phase.IDLE
+        self._idle_since = time.monotonic()
+        self._wait(max(self._service.keep_alive, self.patience) if self.pending else self._service.keep_alive)
 
     def _enter(self, phase: Phase, seconds: float) -> None:
         if self._phase is not phase:
@@ -348,8 +353,9 @@ class Connection:
 
     def _gone(self) -> None:
         """Nothing more can be read or sent."""
-        self.left = self._ended = self._broken = True
+        self.left = self._ended = True
         self._readable = False
+        self._drop_output()  # before the answer's task is told: it waits as long as too much is pending
         if self._exchange is None:
             self.close()
             return
@@ -363,12 +369,10 @@ class Connection:
         if self._phase is Phase.CLOSED:
             return
         self._phase = Phase.CLOSED
-        with self._writing:
-            if not self._broken:
+        if not self._broken:
+            with self._writing:
                 self._socket.farewell()
-            self._broken = True
-            self._output.clear()
-            self.pending = 0
+        self._drop_output()
         self.due = None
         self._service.wheel.remove(self)
         self._service.loop.close(self._socket.sock)
@@ -406,8 +410,17 @@ class Connection:
         return data
 
     def _watch_output(self) -> None:
-        if self.pending and self.due is None:
-            self._wait(self.patience)
+        if self.pending:
+            if self.due is None:
+                self._wait(self.patience)
+            self._flush()  # epoll may have told of room before the other thread had noted that something is pending
+
+    def _drop_output(self) -> None:
+        """Send nothing any more."""
+        with self._writing:
+            self._broken = True
+            self._output.clear()
+            self.pending = 0
 
     def _flush(self) -> None:
         """The kernel may take more."""
@@ -420,9 +433,6 @@ class Connection:
                     self._output[0] = left
                     break
                 self._output.popleft()
-            if self._broken:
-                self._output.clear()
-                self.pending = 0
         if self._broken:
             self._gone()
         elif self._phase is Phase.FLUSH and not self.pending:
@@ -430,6 +440,8 @@ class Connection:
         else:
             if self.pending < before and self.pending:
                 self._wait(self.patience)
+            elif not self.pending and self._phase is Phase.IDLE:
+                self._be_idle()
             elif not self.pending and self._phase is Phase.SERVED and self._exchange is not None and self._exchange.request.body.complete:
                 self.due = None
             if self._exchange is not None and self.pending < ROOM:

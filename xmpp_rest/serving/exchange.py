@@ -80,7 +80,6 @@ class Exchange:
         """Answer. Whatever goes wrong, the connection is told when it is over."""
         self._task = current_task()
         self._begun = time.monotonic()
-        self._host.begins()
         try:
             self._host.before(self.request, self._connection)
             self._respond()
@@ -196,7 +195,7 @@ class Exchange:
     @property
     def wants_body(self) -> bool:
         """Whether somebody waits for more of the request's body."""
-        return self._body is not None
+        return self._body is not None and self._body.value is None  # once it is told, it may be long before its thread is free
 
     def body_came(self) -> None:
         """There is more of the body, or there will not be."""
