@@ -81,6 +81,7 @@ class Exchange:
         self._task = current_task()
         self._begun = time.monotonic()
         try:
+            self._host.begins()
             self._host.before(self.request, self._connection)
             self._respond()
         except BaseException as e:
