@@ -54,6 +54,47 @@ def test_a_crowd_of_connections(tmp_path: Path, count: int) -> None:
         gateway.stop()
 
 
+class Softly(Limited):
+    """One that may raise its limit."""
+
+    def command(self) -> list[str]:
+        return ["sh", "-c", 'ulimit -S -n 90; exec "$@"', "sh", *Gateway.command(self)]
+
+
+def test_the_server_raises_its_limit(tmp_path: Path) -> None:
+    gateway = Softly(tmp_path, 1, {"server": {"workers": 1, "threads": 8}, "link": {"kind": "none"}})
+    gateway.start()
+    crowd: list[socket.socket] = []
+    try:
+        for _ in range(150):
+            crowd.append(connection := socket.create_connection((LOOPBACK, gateway.port), timeout=30))
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+        for connection in crowd:
+            connection.sendall(b"\r\n")
+        for connection in crowd:
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert "RLIMIT_NOFILE" not in gateway.output.read_text()
+    finally:
+        for connection in crowd:
+            connection.close()
+        gateway.stop()
+
+
+def test_a_limit_that_cannot_be_raised(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(_: int, limits: tuple[int, int]) -> None:
+        raise ValueError(f"not {limits[0]}")
+
+    settings = load_settings(None, {})
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    descriptors.raise_limit(settings)
+    assert "RLIMIT_NOFILE" in caplog.text
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (65536, 65536))
+    caplog.clear()
+    descriptors.raise_limit(settings)  # there is nothing to raise
+    assert not caplog.text
+
+
 @pytest.mark.parametrize(("files", "taken"), [(100_000, 10_000), (1024, 1024 - 64 * 4 - 100), (100, 65)])
 def test_check_names_the_limit(monkeypatch: pytest.MonkeyPatch, files: int, taken: int) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))

@@ -60,7 +60,7 @@ def _connections(settings: Settings) -> str:
     line = f"take {taken} connections at once in each process"
     if allowed >= wanted:
         return line
-    return f"{line}, as the limit of open files (RLIMIT_NOFILE, `ulimit -n`) is {allowed}; {wanted} allow {descriptors.CONNECTIONS}"
+    return f"{line}, as the limit of open files (RLIMIT_NOFILE, `ulimit -Hn`) is {allowed}; {wanted} allow {descriptors.CONNECTIONS}"
 
 
 def require_sense(settings: Settings, commands: Commands) -> None:

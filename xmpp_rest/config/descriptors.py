@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 
 from xmpp_rest.config.table import Settings
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 10_000  # of a process at once, if its limit of descriptors allows it
 OF_A_THREAD = 4  # descriptors that a thread may need at once: a database with its log and shared memory, or a file and its folder
@@ -12,9 +15,24 @@ OTHERS = 100  # log, links, journals, other processes, libraries
 
 
 def limit() -> int:
-    """The limit of a process (RLIMIT_NOFILE); a very large number if there is none."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 1 << 30 if soft == resource.RLIM_INFINITY else soft
+    """The limit to which a process may raise its own (RLIMIT_NOFILE, the hard one); a very large number if there is none."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 30 if hard == resource.RLIM_INFINITY else hard
+
+
+def raise_limit(settings: Settings) -> None:
+    """Have this process, and those that it begins, use what the system allows, as far as there is any use for it.
+
+    The soft limit is 1024 almost everywhere, for the sake of programs that call select(2), which this one does not.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(limit(), CONNECTIONS + reserve(settings))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as e:  # macOS allows less than it says
+        log.warning("the limit of open files (RLIMIT_NOFILE) stays %d instead of %d: %s", soft, wanted, e)
 
 
 def reserve(settings: Settings) -> int:

@@ -31,10 +31,10 @@ class ServerSettings:
 
     bind: tuple[str, int] = setting("127.0.0.1:8080", readers.address, "Address and port to listen on. Put a proxy with TLS in front of anything but loopback.")
     workers: int = setting("auto", readers.processes(4), "Number of processes; auto: one per processor, at most 4. One of them holds the link and the others go through it: docs/running.md.")
-    threads: int = setting("64", readers.number(2, 1024), "Threads per process: how many requests are served at once, including those that wait.")
+    threads: int = setting("64", readers.number(2, 1024), "Threads per process: how many requests may block or compute at once. Those that wait for an answer or for the disk hold none; under a server that holds a thread for each request, they do.")
     waits_per_account: int = setting("auto", readers.number_or_auto(1, 1024), "Maximum number of requests of one account that wait at once in a process, for the answer to an iq or with `Prefer: wait`; more get 503. auto: half of `threads`. All accounts together, event streams included: 10,000; under a server that holds a thread for each request, three quarters of `threads`.")
     pin_workers: bool = setting("no", readers.yes_or_no, "yes: each process stays on one processor (Linux). Worth trying where nothing else uses the machine; elsewhere it costs time.")
-    worker_class: str = setting("xmpp_rest.serving.worker.Worker", readers.class_name, "gunicorn's worker class. This one serves from one event loop (Linux); gthread and gevent work too.")
+    worker_class: str = setting("xmpp_rest.serving.worker.Worker", readers.class_name, "gunicorn's worker class. This one serves from one event loop; where the system has no epoll, or greenlet is not installed, gthread serves in its place. gevent works too.")
     data_dir: str = setting("data", readers.folder, "Folder for everything the gateway keeps, relative to this file. Created if missing, with mode 0700.")
     public_url: str = setting("", readers.optional(readers.http_url), "The gateway's URL as clients see it, if it is not http://<bind>; used in Location fields.")
     proxies: int = setting("0", readers.number(0, 9), "Number of trusted proxies in front of the gateway: their X-Forwarded-For, -Proto and -Host are trusted. 0: these fields are ignored.")

@@ -70,6 +70,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._load = load
         self._on_start = on_start
         self._on_stop = on_stop
+        descriptors.raise_limit(settings)
         super().__init__()
 
     def load_config(self) -> None:
