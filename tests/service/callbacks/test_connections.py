@@ -120,12 +120,12 @@ def test_a_kept_connection_that_the_server_closes_under_a_message(
     assert server.connections == 2
 
 
-@pytest.mark.parametrize(("stanza", "begun"), [(IQ, b""), (MESSAGE, b"HTTP/1.1 2")])
+@pytest.mark.parametrize(("stanza", "begun", "keep"), [(IQ, b"", "disk"), (MESSAGE, b"HTTP/1.1 2", "disk"), (MESSAGE, b"", "memory")])
 def test_what_may_have_been_done_is_not_sent_again_at_once(
-    scripted: Callable[[Serve], Scripted], hook: Callable[..., CallbackClient], stanza: str, begun: bytes
+    scripted: Callable[[Serve], Scripted], hook: Callable[..., CallbackClient], stanza: str, begun: bytes, keep: str
 ) -> None:
     server = scripted(closes_instead_of_answering(begun))
-    client = hook(f"http://127.0.0.1:{server.port}/")
+    client = hook(f"http://127.0.0.1:{server.port}/", keep=keep)
     assert client.post(parse_text(stanza), "msg_1").status == 200
     with pytest.raises(Unreachable, match="^the connection broke off$"):
         client.post(parse_text(stanza), "msg_1")

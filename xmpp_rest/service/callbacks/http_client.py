@@ -116,6 +116,7 @@ class CallbackClient:
         """How stanzas are written; changed by `choose_format`."""
         self._timeout = settings.timeout
         self._secret = settings.secret
+        self._may_repeat = settings.keep == "disk" or settings.retries > 0  # else a message comes once at most
         parts = urlsplit(settings.url)
         user, at, host = parts.netloc.rpartition("@")
         self._template = parts._replace(netloc=host).geturl() if at else settings.url
@@ -161,7 +162,7 @@ class CallbackClient:
 
     def _request(self, method: str, stanza: Element, body: bytes | None, fields: dict[str, str], timeout: float) -> CallbackAnswer:
         target = self._target or self._target_for(stanza)
-        repeatable = stanza.tag != "iq"  # an iq is delivered once at most, all else at least once
+        repeatable = self._may_repeat and stanza.tag != "iq"
         try:
             answer = self._pool.request(method, target, self._headers | fields, body, timeout, repeatable=repeatable)
         except (http.client.HTTPException, AnswerTooLong, OSError) as e:
