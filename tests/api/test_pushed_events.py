@@ -18,7 +18,7 @@ from tests.api.out import FakeOut, Pushed
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic, register_users
 from tests.raising import raising
 from xmpp_rest.api.eventsource import EventSource
-from xmpp_rest.api.pushed_events import PIECE
+from xmpp_rest.api.pushed_events import PENDING, PIECE
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.streams.registry import LEADER_CHANGED
@@ -222,6 +222,17 @@ def test_a_reader_that_is_too_slow_is_told_behind_what_waits(make_app: MakeApp) 
     assert b"too slow" in pushed.out.end()
     assert bodies(pushed.out.blocks) == ["0", "1", "2", "3"], "one that was about to be written, and those that waited behind it"
     assert streams.count == 0
+
+
+def test_what_waits_in_the_server_is_bounded(client: FlaskClient, listen: Open) -> None:
+    """Whatever the server would take: with thousands of slow readers that would be all memory."""
+    pushed = listen(bound=100 << 20)
+    pushed.out.slow = True
+    for n in range(20):
+        send(client, JULIET, f"{n} {'x' * 10_000}", as_=NURSE)
+    assert pushed.out.pending <= PENDING + PIECE
+    pushed.out.hurry()
+    assert [body.split()[0] for body in bodies(pushed.out.until(20))] == [str(n) for n in range(20)]
 
 
 def test_a_slow_reader_is_in_nobodys_way(client: FlaskClient, listen: Open) -> None:

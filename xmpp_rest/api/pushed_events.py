@@ -12,6 +12,7 @@ from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded, Strea
 from xmpp_rest.threads.timers import Timer
 
 PIECE = 16 << 10  # bytes that are written at once: less than any server's buffer
+PENDING = 64 << 10  # bytes that may wait in the server for one reader; what follows waits as an event, which all readers share
 FIRST_RETRY, LAST_RETRY = 0.01, 1.0  # seconds until a reader that took nothing is tried again
 RETRY_GRAIN = 0.01
 BEAT_GRAIN = 1 / 16  # of the time between heartbeats: so many share a wake-up
@@ -86,7 +87,7 @@ class PushedEvents:
     def _flush(self, out: Out) -> bool:
         """Write the rest; whether all of it was taken."""
         while self._at < len(self._rest):
-            if not out.write(self._rest[self._at : self._at + PIECE]):
+            if out.pending > PENDING or not out.write(self._rest[self._at : self._at + PIECE]):
                 self._retry_later()
                 return False
             self._at += PIECE
