@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 TURN = 0.005  # seconds that a task may run before another thread takes the lead
 BURST = 128  # events that are asked for at once
 CYCLES = 8  # before others are looked for: what is done may lead to more without end
+LOOK = 0.005  # seconds after which one cycle is enough: with many busy connections it takes long
 LONGEST = 1.0  # seconds of one wait for events
 IDLE = 10.0  # seconds after which a thread that has nothing to do ends
 READ = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -136,6 +137,7 @@ class Loop:
         self._handlers: dict[int, Handler] = {}
         self._cycle: deque[tuple[int, Call]] = deque()  # what is done before anything that comes meanwhile
         self._cycles = 0  # since the last look for events
+        self._looked = 0.0  # when that was
         self._calls: deque[Call] = deque()
         self._begins: deque[Call] = deque()
         self._end: deque[Call] = deque()
@@ -283,7 +285,7 @@ class Loop:
         """Take what there is to do now; what that leads to comes after it, so that everybody has a turn."""
         ready = me.runner.has_ready
         busy = bool(ready or self._calls or self._begins)
-        if busy and self._cycles < CYCLES:
+        if busy and (not self._cycles or (self._cycles < CYCLES and time.monotonic() - self._looked < LOOK)):
             self._cycles += 1
             self._cycle.extend((_CALL, self._calls.popleft()) for _ in range(len(self._calls)))
             self._cycle.extend((_BEGIN, self._begins.popleft()) for _ in range(len(self._begins)))
@@ -310,7 +312,7 @@ class Loop:
             self._polling = False
         for descriptor, event in events:
             self._cycle.append((_CALL, partial(self._handle, descriptor, event)))
-        now = time.monotonic()
+        self._looked = now = time.monotonic()
         if now - self._ticked >= LONGEST:
             self._ticked = now
             self._calls.extend(self._ticks)

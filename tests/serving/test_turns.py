@@ -1,0 +1,43 @@
+"""Whoever keeps the event loop busy does not keep it from looking for others."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+from xmpp_rest.serving.loop import Loop
+
+BUSY = 10
+
+
+def test_an_event_comes_after_two_turns_of_the_others() -> None:
+    loop, turns, told, heard = Loop(2), [0], [0], [0]
+    came = threading.Event()
+    ours, theirs = socket.socketpair()
+
+    def busy() -> None:
+        turns[0] += 1
+        if turns[0] == 5 * BUSY:
+            told[0] = turns[0]
+            theirs.send(b"x")
+        time.sleep(0.002)
+        if not came.is_set():
+            loop.call(busy)
+
+    def hear(_: int) -> None:
+        if told[0] and not came.is_set():
+            heard[0] = turns[0]
+            came.set()
+
+    loop.call(lambda: loop.register(ours, hear))
+    for _ in range(BUSY):
+        loop.call(busy)
+    loop.start()
+    try:
+        assert came.wait(30)
+        assert heard[0] - told[0] <= 2 * BUSY
+    finally:
+        loop.stop()
+        ours.close()
+        theirs.close()
