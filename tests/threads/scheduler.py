@@ -11,14 +11,21 @@ from xmpp_rest.threads.tasks import TaskRunner
 
 
 class OneThread:
-    """Runs tasks on the thread that makes it. `rounds`: how often work at the end of a round was begun; `asides`: how often a task said that it blocks."""
+    """Runs tasks on the thread that makes it. `rounds`: how often work at the end of a round was begun; `asides`: how often a task said that it blocks.
 
-    def __init__(self) -> None:
+    `always_busy`: a task is never told that it is alone, so that it has others join its group.
+    """
+
+    def __init__(self, *, always_busy: bool = True) -> None:
+        self.always_busy = always_busy
         self._end: deque[Callable[[], None]] = deque()
         self._woken = threading.Event()
         self.rounds = 0
         self.asides = 0
         self.runner = TaskRunner(self)
+
+    def is_busy(self, runner: TaskRunner) -> bool:
+        return self.always_busy or bool(self._end or runner.has_ready)
 
     def at_end(self, work: Callable[[], None]) -> None:
         self._end.append(work)

@@ -324,3 +324,21 @@ def test_a_process_that_is_forked_off_has_its_own_tasks() -> None:
     fork()
     scheduler.run(partial(work.ask, came, 2))
     assert came == [[2], [4]]
+
+
+def test_a_task_that_is_alone_leads_at_once() -> None:
+    work, scheduler, came = Doubling(), OneThread(always_busy=False), list[object]()
+    scheduler.run(partial(work.ask, came, 1))
+    assert (came, work.calls, scheduler.rounds) == ([[2]], [[1]], 0)
+
+
+def test_a_task_beside_others_leads_at_the_end_of_the_round() -> None:
+    work, scheduler, came = Doubling(), OneThread(always_busy=False), list[object]()
+
+    def first() -> None:
+        scheduler.at_end(lambda: work.ask(came, 3))
+        work.ask(came, 1)
+
+    scheduler.run(first, partial(work.ask, came, 2))
+    assert work.calls == [[1, 2, 3]]
+    assert sorted(came, key=str) == [[2], [4], [6]]

@@ -112,6 +112,9 @@ class LoopThread:
 
     # what the tasks call
 
+    def is_busy(self, runner: TaskRunner) -> bool:
+        return self._loop.is_busy or bool(runner.has_ready)
+
     def at_end(self, work: Call) -> None:
         self._loop.at_end(work)
 
@@ -228,6 +231,11 @@ class Loop:
     def every_second(self, tick: Call) -> None:
         """Have `tick` called every second, or a little later."""
         self._ticks.append(tick)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything waits for its turn."""
+        return bool(self._cycle or self._begins or self._calls or self._end)
 
     # for any thread
 

@@ -91,6 +91,8 @@ class GroupExecutor(Generic[T, R]):
         if self._leader is getcurrent():
             return self._work(list(items))
         task = may_park()
+        if task is not None and not task.runner.is_busy:
+            task = None  # nobody could join before the end of the round, which takes longer than to lead at once
         waiter = _Waiter[T, R](items, task.runner.at_end if task is not None else None)
         arrival = self._enter(waiter)
         if arrival is _Arrival.ALONE:

@@ -33,6 +33,9 @@ SPARE = 1000  # time-outs of parks that are over, which may stay in the heap
 class Scheduler(Protocol):
     """What a server does for the tasks of its threads."""
 
+    def is_busy(self, runner: TaskRunner) -> bool:
+        """Whether there is more to do in this round than the task that runs, of this runner, and that calls this."""
+
     def at_end(self, work: Callable[[], None]) -> None:
         """Have `work` done, as a task, when all that is ready now has been handled. Called by any thread."""
 
@@ -144,6 +147,11 @@ class TaskRunner:
         """End the tasks that wait for work. Called last, as only their own thread can free what they hold."""
         while self._idle:
             self._idle.pop().throw()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is more to do in this round than the task that runs."""
+        return self._scheduler.is_busy(self)
 
     @property
     def has_ready(self) -> int:
