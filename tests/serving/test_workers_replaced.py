@@ -74,9 +74,10 @@ def test_worker_that_is_killed(tmp_path: Path) -> None:
         os.kill(lost, signal.SIGKILL)
         until(lambda: lost not in workers(server), "gunicorn sees it")
         until(lambda: len(workers(server)) == 2, "another one")
+        clients.until_only(workers(server))  # by now every client has noticed
         failed = len(clients.failures)
         assert failed <= 4, "one for each client at most"
-        clients.until_only(workers(server))
+        clients.until(100)
         assert len(clients.failures) == failed
 
 

@@ -26,7 +26,7 @@ class HookedRequest:
         self.remote_addr = self.peer_addr = peer
 
 
-class Hooks:
+class RequestHooks:
     """Calls the hooks. `worker`: what they get as the worker."""
 
     def __init__(self, cfg: Any, worker: Any, log: Any) -> None:

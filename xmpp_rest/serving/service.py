@@ -13,7 +13,7 @@ from xmpp_rest.serving.client_socket import ClientSocket, TLSSocket
 from xmpp_rest.serving.connection import Connection
 from xmpp_rest.serving.environ import make_environ
 from xmpp_rest.serving.exchange import WSGI, Exchange
-from xmpp_rest.serving.hooks import Hooks
+from xmpp_rest.serving.hooks import RequestHooks
 from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.reading import RequestReader, head_parser_of
@@ -35,7 +35,7 @@ class Service:
         freed: Callable[[], None],
         spent: Callable[[], None],
         most: int,
-        hooks: Hooks,
+        hooks: RequestHooks,
     ) -> None:
         """`cfg` and `log`: gunicorn's; `most`: requests to be served."""
         self.loop = loop

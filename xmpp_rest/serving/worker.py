@@ -17,7 +17,7 @@ from gunicorn.workers.base import Worker as Base
 
 from xmpp_rest.config.worker_class import OWN, lacking
 from xmpp_rest.serving.arbiter import accept_ending
-from xmpp_rest.serving.hooks import Hooks
+from xmpp_rest.serving.hooks import RequestHooks
 from xmpp_rest.serving.listener import Listener
 from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.service import Service
@@ -59,7 +59,7 @@ class Worker(Base):  # type: ignore[misc]
             for listener in listeners:
                 listener.listen()
 
-        hooks = Hooks(self.cfg, self, self.log)
+        hooks = RequestHooks(self.cfg, self, self.log)
         service = Service(self.cfg, self.log, self.wsgi, loop, tls, listen, self._spent, self.max_requests, hooks)
         listeners += [Listener(loop, s, service.accept, lambda: service.has_room, service.relieve) for s in self.sockets]
         loop.every_second(listen)
