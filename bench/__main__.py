@@ -17,7 +17,7 @@ from bench.crowd import KINDS, SIZE, Crowd
 from bench.load import Measured, Target, hammer
 from bench.process import usage
 from bench.report import Row, machine, table
-from bench.scenarios import EJABBERD, MOD_REST, OURS, SCENARIOS, SEND_MESSAGE, SOLO, Ask, Scenario
+from bench.scenarios import BEARER, EJABBERD, MOD_REST, OURS, SCENARIOS, SEND_MESSAGE, SOLO, Ask, Scenario
 from bench.stage import MANY_THREADS, STOCK, Stage
 from tests.live.xmppserver import GATEWAY
 
@@ -102,7 +102,7 @@ class Run:
         solo, solo_pids = stage.ports[SOLO], stage.pids[SOLO]
         link = stage.prosody.component_port
         bearer, admin = stage.credentials["fixed"], stage.credentials["admin"]
-        one_by_one = next((row.theirs for row in rows if row.target == 1.0 and row.peer == MOD_REST), None)
+        one_by_one = next((row.theirs for row in rows if row.name == BEARER), None)
         for name, process in (("", 0), (", to another process than the link's", stage.follower())):
             yield self.compare(
                 f"batch of 10,000, stanzas{name}", f"{MOD_REST}, one by one", partial(flows.batch, port, bearer, pids, process),
