@@ -68,7 +68,7 @@ class StreamEnded(Exception):
     """There is no further event on this stream; the sentence says why."""
 
 
-class Registry(Protocol):
+class StreamRegistry(Protocol):
     """What a stream is registered with; `Streams` is one."""
 
     def close_stream(self, stream: Stream) -> None: ...
@@ -98,7 +98,7 @@ class Stream:
         last: str,
         wanted: Callable[[Event], bool],
         size: int,
-        registry: Registry,
+        registry: StreamRegistry,
         peer: tuple[str, int],
     ) -> None:
         """`replay` is read after the archive id `last`, before live events; `size`: events that may wait; `peer`: the client's address."""
