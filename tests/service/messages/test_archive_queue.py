@@ -74,11 +74,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.driver.close()
 
 
-def test_what_comes_within_a_moment_shares_a_transaction(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DELAY", 0.5)
-    bench.queue.start()
+def test_what_waits_shares_a_transaction(bench: Bench) -> None:
     for n in range(40):
         bench.put(str(n), owner=(ROMEO, NURSE)[n % 2])
+    bench.queue.start()
     until(lambda: not bench.queue)
     assert bench.archive.commits == [40]
     assert bench.kept() == [str(n) for n in range(0, 40, 2)]
