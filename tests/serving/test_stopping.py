@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -100,11 +101,14 @@ def test_graceful_stop_completes_what_is_under_way(start: Callable[..., Server])
 
 def test_graceful_stop_is_bounded(start: Callable[..., Server]) -> None:
     server = start("--graceful-timeout", "2")
-    held = [begin(server, GET.format("/park/60")), begin(server, GET.format("/block/60")), begin(server, GET.format("/offload/60"))]
+    held = [begin(server, GET.format(path)) for path in ("/park/60", "/block/60", "/offload/60", "/compute/60")]
     held.append(flood := begin(server, GET.format("/pushed/flood")))
     flood.recv(1)
     assert server.stop() < 10
     assert server.process.returncode == 0
+    log = server.output()
+    assert "Worker exiting" in log, "before gunicorn kills it"
+    assert not {"SIGSEGV", "SIGABRT"} & set(re.findall(r"SIG\w+", log)), "a thread that goes on must not crash the process as it ends"
     for sock in held:
         sock.close()
 

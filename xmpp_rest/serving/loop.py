@@ -28,6 +28,7 @@ BURST = 128  # events that are asked for at once
 CYCLES = 8  # before others are looked for: what is done may lead to more without end
 LOOK = 0.005  # seconds after which one cycle is enough: with many busy connections it takes long
 LONGEST = 1.0  # seconds of one wait for events
+ENDING = 0.5  # seconds for the threads to end
 IDLE = 10.0  # seconds after which a thread that has nothing to do ends
 READ = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 """What a connection is told of, each time that it changes."""
@@ -60,6 +61,11 @@ class LoopThread:
     def start(self) -> None:
         """Raises RuntimeError: the system gives no further thread."""
         self._thread.start()
+
+    def ended(self, until: float) -> bool:
+        """Whether it ends up to that time."""
+        self._thread.join(max(0.0, until - time.monotonic()))
+        return not self._thread.is_alive()
 
     def wake(self) -> None:
         """It leads now, or one of its tasks is ready."""
@@ -169,14 +175,16 @@ class Loop:
         self._threads.append(self.leader)
         self.leader.start()
 
-    def stop(self) -> None:
-        """End. Tasks that are parked do not go on."""
+    def stop(self) -> bool:
+        """End; whether no thread is left in a task that blocks. Tasks that are parked do not go on."""
         self.stopped = True
         self.wake()
         for thread in tuple(self._threads):
             thread.wake()
         self._attention.call()
         self._pool.stop()
+        until = time.monotonic() + ENDING
+        return all(thread.ended(until) for thread in tuple(self._threads))
 
     def attend(self) -> None:
         """End `watch` early. May be called by a signal handler."""

@@ -18,12 +18,14 @@ from gunicorn.workers.base import Worker as Base
 from xmpp_rest.config.worker_class import OWN, lacking
 from xmpp_rest.serving.arbiter import accept_ending
 from xmpp_rest.serving.hooks import RequestHooks
+from xmpp_rest.serving.leaving import leave_at_exit
 from xmpp_rest.serving.listener import Listener
 from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.service import Service
 
 HEARTBEAT = 1.0  # seconds between two signs of life, and two looks whether gunicorn's parent process is there
 STOP_LINGER = 2.0  # seconds in which a stopping worker still takes a request on a connection that was kept alive
+LEAVING = 1.0  # seconds for the end of the application, before gunicorn kills what goes on after `graceful_timeout`
 STEP = 0.05  # seconds between two looks whether all has ended
 SWITCH = 0.001  # seconds after which Python gives another thread its turn: what computes delays the loop by that
 
@@ -66,12 +68,18 @@ class Worker(Base):  # type: ignore[misc]
         loop.call(listen)
         self.loop = loop
         loop.start()
+        code: Any = 1
         try:
             while self.alive and self._is_wanted(loop):
                 loop.watch(HEARTBEAT)
             self._end_gracefully(loop, service, listeners)
+            code = 0
+        except SystemExit as e:  # by a signal handler of gunicorn's
+            code = e.code
+            raise
         finally:
-            loop.stop()
+            if not loop.stop():
+                leave_at_exit(code if isinstance(code, int) else 0)
 
     def _is_wanted(self, loop: Loop) -> bool:
         self._show_life(loop)
@@ -90,7 +98,7 @@ class Worker(Base):  # type: ignore[misc]
         service.stop()
         for listener in listeners:
             loop.call(listener.stop)
-        until = time.monotonic() + self.cfg.graceful_timeout
+        until = time.monotonic() + max(self.cfg.graceful_timeout - LEAVING, self.cfg.graceful_timeout / 2)
         while (service.connections or not all(listener.stopped for listener in listeners)) and time.monotonic() < until:
             self._show_life(loop)
             loop.call(lambda: service.close_idle(STOP_LINGER))
