@@ -89,6 +89,7 @@ class Exchange:
             if not isinstance(e, Exception):
                 raise
         finally:
+            self._task = None  # it goes on with other work
             if self._out is None:
                 self._end(self._complete)
 
@@ -214,5 +215,5 @@ class Exchange:
         """The client has closed its side, or is gone: what waits looks again; what is pushed ends."""
         if self._out is not None:
             self._out.leave()
-        elif self._task is not None:
-            self._task.wake()
+        elif (task := self._task) is not None:
+            task.wake()

@@ -88,7 +88,7 @@ class LazyAdapter:
         return getattr(self._adapter, name)
 
 
-class Hooks(NamedTuple):
+class CollectedFunctions(NamedTuple):
     """The functions around the requests of one blueprint, the application's included, each in the order in which Flask calls them."""
 
     before: Sequence[Callable[[], Any]]
@@ -115,7 +115,7 @@ class Synchronous(Flask):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._matches = RememberedMatches()
-        self._hooks: dict[str | None, Hooks] = {}
+        self._hooks: dict[str | None, CollectedFunctions] = {}
         super().__init__(*args, **kwargs)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
@@ -160,12 +160,12 @@ class Synchronous(Flask):
         if self.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
             super().do_teardown_appcontext(exc)
 
-    def _hooks_of(self, context: RequestContext) -> Hooks:
+    def _hooks_of(self, context: RequestContext) -> CollectedFunctions:
         blueprint = context.request.blueprint
         known = self._hooks.get(blueprint)
         if known is None:
             outwards = (*context.request.blueprints, None)
-            known = self._hooks[blueprint] = Hooks(
+            known = self._hooks[blueprint] = CollectedFunctions(
                 [function for name in reversed(outwards) for function in self.before_request_funcs.get(name, ())],
                 [function for name in outwards for function in reversed(self.after_request_funcs.get(name, []))],
                 [function for name in outwards for function in reversed(self.teardown_request_funcs.get(name, []))],
