@@ -6,12 +6,15 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.live.gateway import ROOT
 from tests.serving.load import until
 from tests.serving.worker_server import Server, answer
 
@@ -179,3 +182,9 @@ def test_stop_while_signals_crowd_in(start: Callable[..., Server]) -> None:
             os.kill(pid, signal.SIGUSR1 if n % 2 else signal.SIGWINCH)
     assert server.stop() < 15
     assert server.process.returncode == 0
+
+
+def test_leaving_does_what_is_to_be_done_at_the_exit() -> None:
+    program = "import atexit; from xmpp_rest.serving.leaving import leave_at_exit; atexit.register(print, 'done'); leave_at_exit(3); print('begun')"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout) == (3, "begun\ndone\n")
