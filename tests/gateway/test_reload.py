@@ -179,7 +179,7 @@ def test_what_needs_a_restart_is_named(app: Flask, config: Path) -> None:
         400, "These need a restart: [server] threads, [rest] iq_waiting, [callback.bot]. All else is in force",
     )  # fmt: skip
     settings = app.extensions["gateway"].settings
-    assert (settings.server.threads, settings.rest.iq_waiting, settings.callbacks, settings.oauth.expire) == (64, 256, {}, 77)
+    assert (settings.server.threads, settings.rest.iq_waiting, settings.callbacks, settings.oauth.expire) == (64, 4096, {}, 77)
     assert reload(app)[0] == 400  # it still does
     change(config, oauth_expire="77")
     assert reload(app) == (200, 0)

@@ -111,7 +111,7 @@ class RestSettings:
     stanza_size_limit: int = setting("196608", readers.number(1024, 1 << 28), "Maximum request body size in bytes.")
     batch_size_limit: int = setting("67108864", readers.number(1024, 1 << 34), "Maximum size of a batch (application/x-ndjson) in bytes; stanza_size_limit applies to each line.")
     batch_stanzas: int = setting("100000", readers.number(1, 100_000_000), "Maximum number of lines in a batch.")
-    iq_waiting: int = setting("256", readers.number(1, 100_000), "Maximum number of requests that wait for the answer to an iq; more get 500.")
+    iq_waiting: int = setting("4096", readers.number(1, 100_000), "Maximum number of requests that wait for the answer to an iq; more get 500.")
 
 
 @dataclass(frozen=True)
