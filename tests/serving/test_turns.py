@@ -7,6 +7,7 @@ import threading
 import time
 
 from xmpp_rest.serving.loop import Loop
+from xmpp_rest.threads.tasks import pause
 
 BUSY = 10
 
@@ -37,6 +38,40 @@ def test_an_event_comes_after_two_turns_of_the_others() -> None:
     try:
         assert came.wait(30)
         assert heard[0] - told[0] <= 2 * BUSY
+    finally:
+        loop.stop()
+        ours.close()
+        theirs.close()
+
+
+def test_an_event_comes_before_tasks_that_have_not_begun() -> None:
+    loop, begun, told, heard = Loop(2), [0], [0], [0]
+    came = threading.Event()
+    ours, theirs = socket.socketpair()
+
+    def work() -> None:
+        begun[0] += 1
+        if begun[0] == BUSY:
+            told[0] = begun[0]
+            theirs.send(b"x")
+        pause(0.002)
+
+    def block() -> None:
+        time.sleep(0.002)
+        work()
+
+    def hear(_: int) -> None:
+        if told[0] and not came.is_set():
+            heard[0] = begun[0]
+            came.set()
+
+    loop.call(lambda: loop.register(ours, hear))
+    for _ in range(10 * BUSY):
+        loop.begin(block)
+    loop.start()
+    try:
+        assert came.wait(30)
+        assert heard[0] - told[0] <= BUSY
     finally:
         loop.stop()
         ours.close()

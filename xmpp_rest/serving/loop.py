@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 TURN = 0.005  # seconds that a task may run before another thread takes the lead
 BURST = 128  # events that are asked for at once
 CYCLES = 8  # before others are looked for: what is done may lead to more without end
-LOOK = 0.005  # seconds after which one cycle is enough: with many busy connections it takes long
+LOOK = 0.005  # seconds of tasks, or of more than one cycle, after which others are looked for
 LONGEST = 1.0  # seconds of one wait for events
 ENDING = 0.5  # seconds for the threads to end
 IDLE = 10.0  # seconds after which a thread that has nothing to do ends
@@ -147,6 +147,7 @@ class Loop:
         self._cycle: deque[tuple[int, Call]] = deque()  # what is done before anything that comes meanwhile
         self._cycles = 0  # since the last look for events
         self._looked = 0.0  # when that was
+        self._went_on = False  # whether a task has gone on since then
         self._calls: deque[Call] = deque()
         self._begins: deque[Call] = deque()
         self._end: deque[Call] = deque()
@@ -285,6 +286,10 @@ class Loop:
         if not self._cycle:
             self._refill(me)
             return
+        if self._went_on and self._cycle[0][0] is not _CALL and time.monotonic() - self._looked >= LOOK:
+            self._look(0)  # no event is left, as they come first in a cycle
+            calls = [(_CALL, self._calls.popleft()) for _ in range(len(self._calls))]
+            self._cycle.extendleft(reversed(calls))  # the end of an answer does not wait for other tasks
         kind, work = self._cycle.popleft()
         if kind is _CALL:
             work()
@@ -292,6 +297,7 @@ class Loop:
         if self._unwatched:
             self._unwatched = False
             self._attention.call()
+        self._went_on = True
         if kind is _BEGIN:
             me.begin(work)
         else:
@@ -323,12 +329,16 @@ class Loop:
         self._polling = True  # from here on `wake` writes; what was left before is seen here
         idle = not (busy or self._calls or self._begins or self._end or me.runner.has_ready)
         try:
-            events = self._epoll.poll(patience if idle else 0, BURST)
+            self._look(patience if idle else 0)
         finally:
             self._polling = False
-        for descriptor, event in events:
-            self._cycle.append((_CALL, partial(self._handle, descriptor, event)))
+
+    def _look(self, patience: float) -> None:
+        """Have the events that come within so many seconds handled first."""
+        events = self._epoll.poll(patience, BURST)
+        self._cycle.extendleft((_CALL, partial(self._handle, descriptor, event)) for descriptor, event in reversed(events))
         self._looked = now = time.monotonic()
+        self._went_on = False
         if now - self._ticked >= LONGEST:
             self._ticked = now
             self._calls.extend(self._ticks)
