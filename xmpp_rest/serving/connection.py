@@ -6,17 +6,17 @@ Nothing here waits, and a connection holds no thread. All is done on the thread 
 from __future__ import annotations
 
 import select
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Any, Protocol
 
 from xmpp_rest.serving.client_socket import ClientSocket
 from xmpp_rest.serving.loop import Loop
+from xmpp_rest.serving.output import Output
+from xmpp_rest.serving.phase import COMING, Phase
 from xmpp_rest.serving.reading import RequestReader
 from xmpp_rest.serving.request import BadRequest, Request
+from xmpp_rest.serving.served import Served
 from xmpp_rest.serving.wheel import Wheel
 
 HEAD_SECONDS = 15.0  # for a head, from its first byte; and for the first byte of a connection
@@ -31,51 +31,6 @@ TURN = 0.001  # seconds of reading from one connection before others have theirs
 
 GONE = select.EPOLLHUP | select.EPOLLERR
 COMES = select.EPOLLIN | select.EPOLLRDHUP
-
-
-class Phase(Enum):
-    """What a connection waits for."""
-
-    IDLE = auto()  # a request
-    HEAD = auto()  # the rest of a head
-    BODY = auto()  # the rest of a body, or the first part of it
-    SERVED = auto()  # the application
-    DRAIN = auto()  # the rest of a body that nobody has read
-    FLUSH = auto()  # the client, to take the last answer
-    LINGER = auto()  # the client, to close
-    CLOSED = auto()
-
-
-COMING = (Phase.IDLE, Phase.HEAD, Phase.BODY)
-"""What a request may end."""
-
-
-class Served(Protocol):
-    """A request that is being served. See `exchange.Exchange`."""
-
-    request: Request
-
-    def perform(self) -> None:
-        """Answer, as a task; `Connection.done` is called at the end."""
-
-    keeps_alive: bool
-    """Whether another request may follow on the connection, as the answer said."""
-
-    @property
-    def wants_body(self) -> bool:
-        """Whether somebody waits for more of the body."""
-
-    def more(self) -> None:
-        """Wait until there is more of the body, or there will not be. Called by its reader."""
-
-    def body_came(self) -> None:
-        """There is more of the body, or there will not be."""
-
-    def room_came(self) -> None:
-        """The client has taken what was sent."""
-
-    def client_left(self) -> None:
-        """The client has closed its side, or is gone."""
 
 
 class ConnectionHost(Protocol):
@@ -110,8 +65,6 @@ class Connection:
         self.slot = 0  # for the wheel
         self.left = False
         """Whether the client has closed its side, or is gone."""
-        self.pending = 0
-        """Bytes that the kernel has not taken yet."""
         self.patience = WRITE_SECONDS
         """Seconds for the client to take anything of what it is sent."""
         self._service = service
@@ -127,9 +80,12 @@ class Connection:
         self._has_turn = False  # whether it goes on soon, after the others
         self._ended = False  # nothing more comes
         self._lasts = True  # whether another request may follow
-        self._output: deque[bytes | memoryview] = deque()
-        self._writing = threading.Lock()
-        self._broken = False  # nothing can be sent any more
+        self._output = Output(sock)
+
+    @property
+    def pending(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._output.pending
 
     def open(self) -> None:
         """Begin to listen to it. Raises OSError."""
@@ -315,7 +271,7 @@ class Connection:
         exchange, self._exchange = self._exchange, None
         if exchange is None or self._phase is Phase.CLOSED:
             return
-        lasts = exchange.keeps_alive and not self._broken and not self._ended and not exchange.request.body.failed
+        lasts = exchange.keeps_alive and not self._output.broken and not self._ended and not exchange.request.body.failed
         if lasts and not exchange.request.body.complete:
             exchange.request.body.discard()
             self._unread, self._drained = exchange.request, 0
@@ -325,7 +281,7 @@ class Connection:
             self._phase, self.due = Phase.IDLE, None
         else:
             self._lasts = False
-            if self._broken:
+            if self._output.broken:
                 self.close()
             else:
                 self._finish(at_once=exchange.request.body.complete and not exchange.request.head.keeps_alive)
@@ -365,7 +321,7 @@ class Connection:
         """Nothing more can be read or sent."""
         self.left = self._ended = True
         self._readable = False
-        self._drop_output()  # before the answer's task is told: it waits as long as too much is pending
+        self._output.drop()  # before the answer's task is told: it waits as long as too much is pending
         if self._exchange is None:
             self.close()
             return
@@ -379,10 +335,8 @@ class Connection:
         if self._phase is Phase.CLOSED:
             return
         self._phase = Phase.CLOSED
-        if not self._broken:
-            with self._writing:
-                self._socket.farewell()
-        self._drop_output()
+        self._output.farewell()
+        self._output.drop()
         self.due = None
         self._service.wheel.remove(self)
         self._service.loop.close(self._socket.sock)
@@ -395,29 +349,10 @@ class Connection:
 
     def write(self, data: bytes) -> bool:
         """Send this, without waiting; False: the client is gone. Called by any thread."""
-        with self._writing:
-            if self._broken:
-                return False
-            left: bytes | memoryview = data if self._output else self._send(data)
-            if left:
-                self._output.append(left)
-                self.pending += len(left)
-        if left:
+        taken = self._output.write(data)
+        if self._output.pending:
             self._service.loop.call(self._watch_output)
-        return not self._broken
-
-    def _send(self, data: bytes | memoryview) -> bytes | memoryview:
-        """What the kernel has not taken."""
-        while data:
-            try:
-                sent = self._socket.send(data)
-            except OSError:
-                self._broken = True
-                return b""
-            if not sent:
-                break
-            data = memoryview(data)[sent:] if sent < len(data) else b""
-        return data
+        return taken
 
     def _watch_output(self) -> None:
         if self.pending:
@@ -425,37 +360,26 @@ class Connection:
                 self._wait(self.patience)
             self._flush()  # epoll may have told of room before the other thread had noted that something is pending
 
-    def _drop_output(self) -> None:
-        """Send nothing any more."""
-        with self._writing:
-            self._broken = True
-            self._output.clear()
-            self.pending = 0
-
     def _flush(self) -> None:
         """The kernel may take more."""
-        with self._writing:
-            before = self.pending
-            while self._output:
-                left = self._send(self._output[0])
-                self.pending -= len(self._output[0]) - len(left)
-                if left:
-                    self._output[0] = left
-                    break
-                self._output.popleft()
-        if self._broken:
+        progress = self._output.flush()
+        if self._output.broken:
             self._gone()
         elif self._phase is Phase.FLUSH and not self.pending:
             self._finish(at_once=self._ended)
         else:
-            if self.pending < before and self.pending:
-                self._wait(self.patience)
-            elif not self.pending and self._phase is Phase.IDLE:
-                self._be_idle()
-            elif not self.pending and self._phase is Phase.SERVED and self._exchange is not None and self._exchange.request.body.complete:
-                self.due = None
-            if self._exchange is not None and self.pending < ROOM:
-                self._exchange.room_came()
+            self._flushed(progress)
+
+    def _flushed(self, progress: bool) -> None:
+        exchange = self._exchange
+        if self.pending and progress:
+            self._wait(self.patience)
+        elif not self.pending and self._phase is Phase.IDLE:
+            self._be_idle()
+        elif not self.pending and self._phase is Phase.SERVED and exchange is not None and exchange.request.body.complete:
+            self.due = None
+        if exchange is not None and self.pending < ROOM:
+            exchange.room_came()
 
 
 def _is_servable(request: Request) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from typing import Generic, Protocol, TypeVar
+
+log = logging.getLogger(__name__)
 
 
 class Overdue(Protocol):
@@ -60,4 +63,11 @@ class Wheel(Generic[T]):
                     self.set(item, item.due)
                 else:
                     item.due = None
-                    item.overdue()
+                    self._end(item)
+
+    @staticmethod
+    def _end(item: T) -> None:
+        try:
+            item.overdue()
+        except Exception:
+            log.exception("a deadline could not be kept")
