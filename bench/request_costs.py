@@ -139,7 +139,7 @@ def functions(app: Wsgi, row: Measured, calls: int = 2000) -> None:
 
 def log_to(folder: Path) -> None:
     """The audit's lines go to a file, as below gunicorn."""
-    handler = BufferedHandler((folder / "log").open("w", encoding="utf-8"))
+    handler = BufferedHandler((audit.log.name,), (folder / "log").open("w", encoding="utf-8"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     audit.log.setLevel(logging.INFO)
 

@@ -41,7 +41,7 @@ def stream() -> Stream:
 @pytest.fixture
 def log(stream: Stream) -> Iterator[logging.Logger]:
     """A logger over a handler of its own."""
-    logger, handler = logging.Logger("test", logging.DEBUG), BufferedHandler(stream)
+    logger, handler = logging.Logger("test", logging.DEBUG), BufferedHandler(("test",), stream)
     logger.addHandler(handler)
     yield logger
     logger.removeHandler(handler)
@@ -67,6 +67,14 @@ def test_a_warning_is_written_at_once_after_what_came_before(log: logging.Logger
     assert stream.writes == ["one\ntwo\nthree\n"]
 
 
+def test_lines_of_other_loggers_are_written_at_once(log: logging.Logger, stream: Stream) -> None:
+    other = logging.Logger("other", logging.DEBUG)
+    other.addHandler(log.handlers[0])
+    log.info("one")
+    other.info("two")
+    assert stream.writes == ["one\ntwo\n"]
+
+
 def test_the_number_of_lines_kept_is_bounded(log: logging.Logger, stream: Stream) -> None:
     for n in range(MOST):
         log.info("%d", n)
@@ -85,7 +93,7 @@ def test_threads_lose_no_line(log: logging.Logger, stream: Stream) -> None:
 
 def test_a_stream_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
-    handler = BufferedHandler(stream)
+    handler = BufferedHandler(("test",), stream)
     failed: list[logging.LogRecord] = []
     monkeypatch.setattr(handler, "handleError", failed.append)
     logger = logging.Logger("test")

@@ -115,7 +115,8 @@ def _begin(gateway: Gateway) -> Response | None:
 def set_up_logging(level: str) -> None:
     """Log to standard error, unless the server that runs us has set up logging already."""
     if not logging.getLogger().handlers:
-        logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[BufferedHandler()])
+        handler = BufferedHandler(patient=(audit.log.name,))
+        logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler])
     audit.log.setLevel(logging.INFO)  # however little else is logged: every administrative call leaves a line
 
 

@@ -1,8 +1,8 @@
 """The log on standard error, of which lines that can wait are written together.
 
-A system call for each line gives the interpreter lock away, and takes longer than to make the line. So lines up to level INFO, such as the
-audit's, are kept for at most 100 ms. A warning is written at once, with all that came before it: the order never changes. Nothing is lost
-when the process stops or forks; a process that is killed loses what it kept.
+A system call for each line gives the interpreter lock away, and takes longer than to make the line. So lines up to level INFO of loggers
+that write one for each request, such as the audit's, are kept for at most 100 ms. Any other line is written at once, with all that came
+before it: the order never changes. Nothing is lost when the process stops or forks; a process that is killed loses what it kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TextIO
 
@@ -22,9 +23,10 @@ MOST = 1000  # lines kept
 class BufferedHandler(logging.StreamHandler[TextIO]):
     """Writes records to a stream. `logging` itself flushes and closes it when the process stops."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """`stream`: standard error without one."""
+    def __init__(self, patient: Collection[str], stream: TextIO | None = None) -> None:
+        """`patient`: the names of loggers whose lines can wait; `stream`: standard error without one."""
         super().__init__(stream)
+        self._patient = frozenset(patient)
         self._lines: list[str] = []
         self._due = threading.Event()  # set while lines are kept
         self._thread: threading.Thread | None = None
@@ -35,7 +37,7 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         """Keep the line, or write it with all that are kept. Called with the handler's lock."""
         try:
             self._lines.append(self.format(record) + self.terminator)
-            if record.levelno > logging.INFO or len(self._lines) >= MOST:
+            if record.name not in self._patient or record.levelno > logging.INFO or len(self._lines) >= MOST:
                 self.flush()
             elif not self._due.is_set():
                 self._write_later()
