@@ -183,7 +183,7 @@ class ConferenceSettings:
 class StreamSettings:
     """Event streams of all APIs. Under a WSGI server that is not the gateway's own each takes a thread, so at most three quarters of [server] threads are open at once."""
 
-    total: int = setting("48", readers.number(1, 10_000), "Maximum number of open streams per process; more get 503.")
+    total: int = setting("10000", readers.number(1, 10_000), "Maximum number of open streams per process; more get 503.")
     per_account: int = setting("10", readers.number(1, 10_000), "Maximum number of open streams per account; more get 503.")
     queue_size: int = setting("1000", readers.number(1, 1_000_000), "Maximum number of events that wait for a slow reader; beyond it the stream ends.")
     heartbeat: float = setting("15", readers.seconds(0.1, 300), "Seconds of silence after which a comment is sent, so that no proxy cuts the stream.")
