@@ -19,26 +19,22 @@ def asked(server: Server) -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(server.connect()) for _ in range(THREADS)]
 
 
-@pytest.mark.parametrize("path", ["block", "compute"])
-def test_one_view_does_not_stop_others(server: Server, asked: list[socket.socket], path: str) -> None:
-    asked[0].sendall(f"GET /{path}/2 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+@pytest.mark.parametrize(("path", "end"), [("block", b"blocked"), ("compute", b"computed")])
+def test_one_view_does_not_stop_others(server: Server, asked: list[socket.socket], path: str, end: bytes) -> None:
+    asked[0].sendall(f"GET /{path}/5 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     begun = time.monotonic()
-    times = []
-    while time.monotonic() - begun < 1.5:
-        before = time.monotonic()
+    for _ in range(5):
         assert server.get() == "0"
-        times.append(time.monotonic() - before)
-    assert len(times) > 3
-    assert sorted(times)[len(times) // 2] < 0.5, times
-    answer(asked[0], f"{path[:7]}ed".replace("computeed", "computed").encode())
+    assert time.monotonic() - begun < 4.5, "the view takes five seconds"
+    answer(asked[0], end)
 
 
 def test_threads_that_block_at_once(server: Server, asked: list[socket.socket]) -> None:
     for sock in asked[1:]:
-        sock.sendall(b"GET /block/2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        sock.sendall(b"GET /block/5 HTTP/1.1\r\nHost: x\r\n\r\n")
     begun = time.monotonic()
     assert server.get() == "0"  # the last thread serves
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 4.5
     for sock in asked[1:]:
         answer(sock, b"blocked")
 
