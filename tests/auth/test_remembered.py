@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -61,8 +61,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Counting:
-    return Counting("gateway.sqlite", tmp_path)
+def driver(tmp_path: Path) -> Iterator[Counting]:
+    with closing(Counting("gateway.sqlite", tmp_path)) as driver:
+        yield driver
 
 
 def tables(driver: Driver) -> RememberedTables[Table]:
@@ -99,11 +100,11 @@ def test_what_is_not_remembered(driver: Counting, clock: Clock, table: Table | N
 
 
 def test_nothing_is_remembered_over_a_driver_that_knows_of_no_writes(tmp_path: Path) -> None:
-    driver = Unknowing("gateway.sqlite", tmp_path)
-    driver.store(*USER, "accounts", {"n": 1})
-    known = tables(driver)
-    assert [known.get(*USER), known.get(*USER)] == [{"n": 1}] * 2
-    assert driver.loads == 2
+    with closing(Unknowing("gateway.sqlite", tmp_path)) as driver:
+        driver.store(*USER, "accounts", {"n": 1})
+        known = tables(driver)
+        assert [known.get(*USER), known.get(*USER)] == [{"n": 1}] * 2
+        assert driver.loads == 2
 
 
 def test_the_number_of_tables_is_bounded(driver: Counting, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,8 @@ def message(**changes: Any) -> dict[str, Any]:
 
 def post(client: FlaskClient, *lines: Any, path: str = "/api", headers: dict[str, str] = ADMIN, **more: Any) -> TestResponse:
     body = b"".join((text if isinstance(text, bytes) else json.dumps(text).encode()) + b"\n" for text in lines)
-    return client.post(path, data=body, headers={"Content-Type": NDJSON} | headers, **more)
+    # buffered: the answer is read and its file closed, also where a test looks at nothing but the effects
+    return client.post(path, data=body, headers={"Content-Type": NDJSON} | headers, buffered=True, **more)
 
 
 def answers(response: TestResponse) -> list[dict[str, Any]]:
