@@ -169,6 +169,14 @@ def test_worker_that_hangs_is_replaced(start: Callable[..., Server], tmp_path: P
     server.stop()
 
 
+def test_worker_that_never_shows_life_is_replaced(start: Callable[..., Server], tmp_path: Path) -> None:
+    hooks = tmp_path / "hooks.py"
+    hooks.write_text("from xmpp_rest.serving.loop import Loop\ndef post_fork(server, worker): Loop.lives = lambda self: False\n")
+    server = start("--timeout", "2", "-c", str(hooks))
+    until(lambda: "WORKER TIMEOUT" in server.output(), "gunicorn sees no sign of life")
+    server.stop()
+
+
 def test_stop_while_signals_crowd_in(start: Callable[..., Server]) -> None:
     """A handler that runs while the main thread is just about to wait must not wait for it."""
     server = start()

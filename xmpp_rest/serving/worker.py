@@ -67,6 +67,7 @@ class Worker(Base):  # type: ignore[misc]
         loop.every_second(listen)
         loop.call(listen)
         self.loop = loop
+        self.notify()  # until the first sign of life gunicorn measures no time: who hangs before it is never replaced
         loop.start()
         code: Any = 1
         try:
