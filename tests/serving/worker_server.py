@@ -188,7 +188,7 @@ class Server:
         (folder / "slowapp.py").write_text(APP)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
-        self.log = (folder / "log").open("w+")
+        self.log = (folder / "log").open("a")
         root = Path(__file__).parents[2]
         command = [
             str(Path(sys.executable).with_name("gunicorn")),
@@ -216,8 +216,7 @@ class Server:
         raise AssertionError(text)
 
     def output(self) -> str:
-        self.log.seek(0)
-        return self.log.read()
+        return Path(self.log.name).read_text()
 
     def connect(self) -> socket.socket:
         sock = socket.create_connection(("127.0.0.1", self.port), 30)
