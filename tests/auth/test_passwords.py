@@ -83,6 +83,11 @@ def test_a_task_that_derives_keys_leaves_its_thread_to_others(passwords: Passwor
     said: list[object] = []
     thread = threading.get_ident()
     derived_on: list[int] = []
+    others = threading.Event()
+
+    def other() -> None:
+        said.append("other")
+        others.set()
 
     def first() -> None:
         said.append(passwords.check(record, "right"))
@@ -91,11 +96,12 @@ def test_a_task_that_derives_keys_leaves_its_thread_to_others(passwords: Passwor
 
     def noting(*args: Any) -> Keys:
         derived_on.append(threading.get_ident())
+        assert others.wait(30)
         return derive(*args)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("xmpp_rest.auth.passwords.derive", noting)
-        scheduler.run(first, lambda: said.append("other"), lambda: said.append(passwords.check(record, "wrong")))
+        scheduler.run(first, other, lambda: said.append(passwords.check(record, "wrong")))
     assert said[0] == "other"
     assert said.count(True) == 2
     assert said.count(False) == 1
