@@ -9,6 +9,8 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
+from tests.link.attached import until
+
 from .gateway import Gateway
 from .users import User
 from .xmppserver import GATEWAY
@@ -94,7 +96,7 @@ def test_an_owner_kicks(gateway: Gateway, juliet: User, nurse: User) -> None:
     assert codes(nurse.wait(lambda s: s.get("type") == "unavailable" and s.get("from") == f"{room}/Nurse")) == {"110", "307"}
     juliet.send(f"<presence to='{room}/Juliet' type='unavailable'/>")
     juliet.wait(lambda s: s.get("type") == "unavailable" and s.get("from") == f"{room}/Juliet")
-    assert room not in command(gateway, "muc_online_rooms", service=SERVICE)
+    until(lambda: room not in command(gateway, "muc_online_rooms", service=SERVICE))
 
 
 def test_whoever_vanishes_leaves(gateway: Gateway, juliet: User, nurse: User, room: str) -> None:

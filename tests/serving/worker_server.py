@@ -78,7 +78,7 @@ class Server:
         (folder / "slowapp.py").write_text(APP)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
-        self.log = (folder / "log").open("w+")
+        self.log = (folder / "log").open("a")
         root = Path(__file__).parents[2]
         command = [sys.executable, "-m", "gunicorn", "-k", "xmpp_rest.serving.worker.Worker", "--threads", str(THREADS), "--no-control-socket"]
         command += ["-b", f"127.0.0.1:{self.port}", "--graceful-timeout", "10", "--pythonpath", f"{folder},{root}"]
@@ -95,8 +95,7 @@ class Server:
         raise AssertionError(self.output())
 
     def output(self) -> str:
-        self.log.seek(0)
-        return self.log.read()
+        return Path(self.log.name).read_text()
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), 30)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from flask.testing import FlaskClient
 
 from tests.conftest import basic
+
+HEARTBEAT = b": ok\n\n"
 
 
 class Received(NamedTuple):
@@ -29,14 +32,16 @@ class Reader:
         self.first = next(self.blocks)
 
     def next(self) -> Received:
-        """The next event; AssertionError if there is only a heartbeat."""
-        block = next(self.blocks)
+        """The next event; AssertionError if there are only heartbeats for 30 seconds, or another comment."""
+        until = time.monotonic() + 30
+        while (block := next(self.blocks)) == HEARTBEAT and time.monotonic() < until:
+            pass
         assert not block.startswith(b":"), f"a comment instead of an event: {block!r}"
         return parse(block)
 
     def heartbeat(self) -> None:
         """The next thing that comes is a heartbeat."""
-        assert next(self.blocks) == b": ok\n\n"
+        assert next(self.blocks) == HEARTBEAT
 
     def close(self) -> None:
         self.response.close()
