@@ -9,6 +9,7 @@ import pytest
 
 from tests.link.attached import Start, entry, nothing, stay, until
 from tests.link.fake_server import ERROR, Connection, Script
+from xmpp_rest.link.transport import MAX_TAG
 from xmpp_rest.protocol.element import serialise
 
 
@@ -47,6 +48,16 @@ def test_login_in_pieces(start: Start) -> None:
 
     _, recorder, _ = start(script)
     assert recorder.stanzas.get(timeout=30).tag == "message"
+
+
+def test_login_with_a_tag_without_end(start: Start) -> None:
+    def script(connection: Connection) -> None:
+        connection.send("<stream:stream from='" + "x" * MAX_TAG)
+        connection.read_until("never", 30)
+
+    component, _, _ = start(script)
+    until(lambda: component.state.state == "waiting")
+    assert component.state.reason == "bad-xml"
 
 
 def test_stanzas_after_the_handshake_in_pieces(start: Start) -> None:
@@ -131,7 +142,7 @@ ENDS = {
 
 @pytest.mark.parametrize(("script", "reason"), ENDS.values(), ids=list(ENDS))
 def test_reason_of_every_end_of_a_stream(start: Start, script: Script, reason: str) -> None:
-    component, _, server = start(script, login_timeout=0.4, stanza_size_limit=50_000)
+    component, _, server = start(script, login_timeout=0.4 if reason == "login-timeout" else 30, stanza_size_limit=50_000)
     until(lambda: component.state.state == "waiting")
     assert component.state.reason == reason
     assert component.state.retry_at is not None

@@ -22,6 +22,7 @@ from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.link.outbox import Entry, Outbox
 
 READ_SIZE = 65536
+MAX_TAG = 65536  # bytes of a tag of the login; that of a stream has some hundred
 CONGESTED_PAUSE = 0.05  # seconds between two looks whether there is room for received stanzas again
 
 
@@ -209,13 +210,20 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
                 raise self._down("disconnected", "the server closed the connection")
             self.last_heard = time.monotonic()
         self._received = b""
-        if self._login_until is not None:
-            # One whole tag for each Process(): a stanza after <handshake/> must reach our parser, not xmpppy's,
-            # whose expat, from 2.6 on, would wait for more after a tag that comes in three reads.
-            data = self._tag + data
-            end = data.find(b">") + 1 or (0 if b"<" in data else len(data))  # what is not XML is refused at once
-            data, rest = data[:end], data[end:]
-            self._tag, self._received = (b"", rest) if end else (rest, b"")
+        return data if self._login_until is None else self._one_tag(data)
+
+    def _one_tag(self, data: bytes) -> bytes:
+        """One whole tag of the login for each Process(), b"" as long as it has not come whole. Raises LinkDown if it is too long.
+
+        A stanza after <handshake/> must reach our parser, not xmpppy's, whose expat, from 2.6 on, would wait for more after a tag that
+        comes in three reads.
+        """
+        data = self._tag + data
+        end = data.find(b">") + 1 or (0 if b"<" in data else len(data))  # what is not XML is refused at once
+        if not end and len(data) > MAX_TAG:
+            raise self._down("bad-xml", f"a tag of the login has more than {MAX_TAG} bytes")
+        data, rest = data[:end], data[end:]
+        self._tag, self._received = (b"", rest) if end else (rest, b"")
         return data
 
     def close(self) -> None:
