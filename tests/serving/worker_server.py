@@ -19,6 +19,8 @@ import threading
 import time
 from flask import Flask, Response, request
 from xmpp_rest.serving import connection
+from xmpp_rest.http.client_gone import ClientConnection
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.tasks import offload, pause
 connection.HEAD_SECONDS = connection.BODY_SECONDS = connection.WRITE_SECONDS = 1.0
 
@@ -107,6 +109,10 @@ def ppid():
 def park(seconds):
     pause(seconds)
     return "parked"
+
+@app.route("/wait/<int:seconds>")
+def wait(seconds):
+    return str(OneShot().wait(seconds, ClientConnection(request.environ).gone))
 
 @app.route("/offload/<int:seconds>")
 def offloaded(seconds):

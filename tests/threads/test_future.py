@@ -80,7 +80,7 @@ def test_a_task_gets_what_was_given_before_and_nothing_after_its_time() -> None:
 
 
 def test_a_woken_task_looks_whether_its_client_has_gone() -> None:
-    scheduler, shot, looks, got = OneThread(), OneShot[int](), iter([False, True]), list[int | None]()
+    scheduler, shot, looks, got = OneThread(), OneShot[int](), iter([False, False, True]), list[int | None]()
 
     def work() -> None:
         task = current_task()
@@ -91,6 +91,14 @@ def test_a_woken_task_looks_whether_its_client_has_gone() -> None:
 
     scheduler.run(work, seconds=10)
     assert got == [None]
+
+
+def test_a_task_whose_client_has_left_before_does_not_wait() -> None:
+    scheduler, got, given = OneThread(), list[int | None](), OneShot[int]()
+    given.give(1)
+    scheduler.run(lambda: got.append(OneShot[int]().wait(30, lambda: True)), seconds=10)
+    scheduler.run(lambda: got.append(given.wait(30, lambda: True)), seconds=10)
+    assert got == [None, 1]
 
 
 def test_a_task_that_holds_an_order_waits_with_its_thread() -> None:

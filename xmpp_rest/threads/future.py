@@ -58,10 +58,9 @@ class OneShot(Generic[T]):
         until = time.monotonic() + seconds
         self._task = task  # before the first look: who gives the value after that wakes it
         try:
-            while self.value is None and (left := until - time.monotonic()) > 0:
+            # before the first park as well: a client that has left already wakes nobody
+            while self.value is None and (left := until - time.monotonic()) > 0 and not gone():
                 task.park(left if seconds < FOREVER else FOREVER)
-                if self.value is None and gone():
-                    break
         finally:
             self._task = None
 
