@@ -19,7 +19,6 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PASSING = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO)
 PAUSE = 0.5  # seconds without taking a connection, where the system has no descriptor for it
 QUIET = 60.0  # seconds between two lines about that
-AT_ONCE = 8  # connections taken before others have their turn; several processes listen
 EXCLUSIVE = select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0)  # one connection does not wake every process
 
 Accept = Callable[[socket.socket, Any, Any], None]
@@ -50,8 +49,7 @@ class Listener:
         if self._listens:  # the kernel may have told another process alone of a connection, which has died or has no room (EPOLLEXCLUSIVE)
             self._take(0)
             return
-        self._listens = True
-        self._loop.register(self._sock, self._take, EXCLUSIVE)
+        self._register()
 
     def stop(self) -> None:
         """Take those that wait already, then none any more. A socket that other processes share goes on there."""
@@ -61,18 +59,24 @@ class Listener:
         self._pause()
         self._sock.close()
 
+    def _register(self) -> None:
+        self._listens = True
+        self._loop.register(self._sock, self._take, EXCLUSIVE)
+
     def _pause(self) -> None:
         if self._listens:
             self._listens = False
             self._loop.unregister(self._sock)
 
     def _take(self, _: int) -> None:
-        for _ in range(AT_ONCE):
-            if not self._has_room():
-                self._pause()
-                return
-            if not self._take_one():
-                return
+        """Take one, and go to the end of the kernel's queue of processes: it tells the first one that waits of the next connection. Without
+        this, the same process gets all that come while it has nothing else to do.
+        """
+        if not self._has_room():
+            self._pause()
+        elif self._take_one() and self._listens:
+            self._pause()
+            self._register()
 
     def _take_one(self) -> bool:
         """Whether there was a connection."""

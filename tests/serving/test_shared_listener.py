@@ -1,0 +1,27 @@
+"""Several processes listen at one socket, and each gets connections."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+from tests.serving.load import until
+from tests.serving.test_workers_replaced import serving
+
+CONNECTIONS = 16
+
+
+def test_idle_workers_take_connections_in_turn(tmp_path: Path) -> None:
+    """Else one worker has all kept-alive connections of a proxy, and the others have nothing to do."""
+    with serving(tmp_path, "--workers", "2", "--keep-alive", "60") as server, ExitStack() as clients:
+        seen: set[str] = set()
+        until(lambda: seen.add(server.get("/pid")) or len(seen) == 2, "both workers")
+        served = Counter[bytes]()
+        for _ in range(CONNECTIONS):
+            client = clients.enter_context(closing(HTTPConnection("127.0.0.1", server.port, timeout=30)))
+            client.request("GET", "/pid")
+            served[client.getresponse().read()] += 1
+    assert len(served) == 2
+    assert min(served.values()) > CONNECTIONS // 4, served
