@@ -7,8 +7,9 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,67 @@ def test_a_connection_that_the_server_ends_is_not_kept(
     client = hook(f"http://127.0.0.1:{server.port}/")
     assert [client.post(parse_text(IQ), "msg_1").body for _ in range(2)] == [b"hi", b"hi"]
     assert server.connections == 2
+
+
+WHOLE = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",)
+IN_PIECES = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"h", b"i")
+HEAD_IN_PIECES = (b"HTTP/1.1 200 OK\r\nConte", b"nt-Length: 2\r\n\r\nhi")
+CHUNKED = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1;x=y\r\n", b"i\r\n0\r\nX: y\r\n\r\n")
+CONTINUED = (b"HTTP/1.1 100 Continue\r\n\r\n", *WHOLE)
+BEFORE_1_1 = (b"HTTP/1.0 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nhi",)
+TOO_MUCH = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!",)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "connections"),
+    [(WHOLE, 1), (IN_PIECES, 1), (HEAD_IN_PIECES, 1), (CHUNKED, 1), (CONTINUED, 1), (BEFORE_1_1, 1), (TOO_MUCH, 2)],
+)
+def test_answers_that_come_in_pieces(
+    scripted: Callable[[Serve], Scripted], hook: Callable[..., CallbackClient], pieces: Sequence[bytes], connections: int
+) -> None:
+    """The connection is kept, unless more came than was said."""
+
+    def serve(connection: socket.socket, _: int) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while request(connection):
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.02)  # so that the next one is read by itself
+
+    server = scripted(serve)
+    client = hook(f"http://127.0.0.1:{server.port}/")
+    assert [client.post(parse_text(MESSAGE), "msg_1").body for _ in range(2)] == [b"hi", b"hi"]
+    assert server.connections == connections
+
+
+def test_a_name_that_is_not_resolved_in_time(hook: Callable[..., CallbackClient], monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, look_up = threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *rest: Any) -> Any:
+        if host == "slow.example" and socket.AI_NUMERICHOST not in rest:
+            ended.wait(10)
+        return look_up(host, *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    started = time.monotonic()
+    with pytest.raises(Unreachable, match="^timed out$"):
+        hook("http://slow.example/", timeout="0.3").post(parse_text(MESSAGE), "msg_1")
+    assert time.monotonic() - started < 5
+    ended.set()
+
+
+def test_a_name_that_is_resolved(scripted: Callable[[Serve], Scripted], hook: Callable[..., CallbackClient]) -> None:
+    server = scripted(lambda connection, _: (request(connection), connection.sendall(OK)))
+    assert hook(f"http://localhost:{server.port}/").post(parse_text(MESSAGE), "msg_1").body == b"hi"
+
+
+def test_a_name_that_does_not_exist(hook: Callable[..., CallbackClient], monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(Unreachable, match="^the host name cannot be resolved$"):
+        hook("http://nobody.example/").post(parse_text(MESSAGE), "msg_1")
 
 
 def test_a_body_that_nobody_reads_has_the_deadline(scripted: Callable[[Serve], Scripted], hook: Callable[..., CallbackClient]) -> None:

@@ -1,4 +1,4 @@
-"""HTTP connections to a callback's URL: http.client's answers, kept open between requests, with one deadline for a whole exchange."""
+"""HTTP connections to a callback's URL: kept open between requests, with one deadline for a whole exchange."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
+from xmpp_rest.service.callbacks.deadline_socket import DeadlineSocket, Wait, dial, resolve, wait_by_poll
+from xmpp_rest.service.callbacks.ordinary_answer import OrdinaryHead, ordinary_head
+from xmpp_rest.threads.daemon_pool import DaemonPool
+
 MAX_ANSWER = 1 << 20  # bytes of a body that are read
+READ_SIZE = 65536
 
 Server = tuple[bool, str, int]
 """Whether it speaks TLS, its host and port."""
@@ -34,10 +39,10 @@ class Endpoint(NamedTuple):
 
 
 class HttpAnswer(NamedTuple):
-    """A final answer, its body whole."""
+    """A final answer, its body whole. `fields`: by their names in lower case, of those with the same name the first."""
 
     status: int
-    headers: http.client.HTTPMessage
+    fields: Mapping[str, str]
     body: bytes
 
 
@@ -50,41 +55,42 @@ class ConnectionRefused(OSError):
 
 
 class _Received(io.RawIOBase):
-    """What a socket receives until `end` (monotonic): a slow sender must not hold a thread."""
+    """What has been received, and what follows it, as http.client reads it."""
 
-    def __init__(self, connected: socket.socket, end: float) -> None:
-        self._socket = connected
-        self.end = end
-        self.begun = False  # whether anything has come
+    def __init__(self, data: bytes, connected: DeadlineSocket) -> None:
+        self._data = data
+        self._connected = connected
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._socket.settimeout(_left(self.end))
-        received = self._socket.recv_into(buffer)
-        self.begun = self.begun or received > 0
-        return received
+        data = self._data or self._connected.receive(len(buffer))
+        piece, self._data = data[: len(buffer)], data[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
 
     def makefile(self, *_: object) -> io.BufferedReader:
-        """As a socket's: http.client reads answers from it."""
+        """As a socket's."""
         return io.BufferedReader(self)
 
 
 class DeadlineConnections:
-    """Connections that are kept between requests, at most `most` of them. Safe to be used by several threads."""
+    """Connections that are kept between requests, at most `most` of them; they wait by `wait`. Safe to be used by several threads."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, wait: Wait = wait_by_poll) -> None:
         self._most = most
-        self._idle: list[tuple[Server, socket.socket]] = []  # the one used last at the end
+        self._wait = wait
+        self._idle: list[tuple[Server, DeadlineSocket]] = []  # the one used last at the end
         self._lock = threading.Lock()
         self._closed = False
         self._tls: ssl.SSLContext | None = None  # made once it is needed: reading the certificates takes 20 ms
+        self._resolvers = DaemonPool(most, "callback names")
 
     def request(
         self, method: str, target: Endpoint, headers: Mapping[str, str], body: bytes | None, timeout: float, *, repeatable: bool
     ) -> HttpAnswer:
-        """Send a request and read its answer within `timeout` seconds, connecting included; redirects are not followed.
+        """Send a request and read its answer within `timeout` seconds, all that comes before included; redirects are not followed.
 
         A kept connection that breaks before anything of the answer has come may have been closed by the server as the request was on its
         way: `repeatable` requests are then sent once more on a new one (RFC 9110 §9.2.2, RFC 9112 §9.3.1). Raises AnswerTooLong,
@@ -94,14 +100,13 @@ class DeadlineConnections:
         request = _written(method, target, headers, body)
         kept = self._take(target.server)
         if kept is not None:
-            received = _Received(kept, end)
+            kept.begin(end)
             try:
-                return self._exchange(method, target, kept, request, received)
+                return self._exchange(method, target, kept, request)
             except (ConnectionError, ssl.SSLEOFError):
-                if received.begun or not repeatable:
+                if kept.begun or not repeatable:
                     raise
-        connected = self._connect(target, end)
-        return self._exchange(method, target, connected, request, _Received(connected, end))
+        return self._exchange(method, target, self._connect(target, end), request)
 
     def close(self) -> None:
         """Close what is kept; whatever is in use is closed after its answer."""
@@ -110,15 +115,18 @@ class DeadlineConnections:
             idle, self._idle = self._idle, []
         for _, connected in idle:
             connected.close()
+        self._resolvers.stop()
 
-    def _exchange(self, method: str, target: Endpoint, connected: socket.socket, request: bytes, received: _Received) -> HttpAnswer:
+    def _exchange(self, method: str, target: Endpoint, connected: DeadlineSocket, request: bytes) -> HttpAnswer:
         """Send the request and read the answer; the connection is kept if the server keeps it, else closed."""
         try:
-            _send(connected, request, received.end)
-            with http.client.HTTPResponse(cast("socket.socket", received), method=method) as answer:
-                answer.begin()
-                body = _body(answer)
-                keep = answer.isclosed() and not answer.will_close and answer.status >= 200
+            connected.send(request)
+            data = connected.receive(READ_SIZE)
+            head = ordinary_head(data)
+            if head is not None and head.length <= MAX_ANSWER:
+                answer, keep = _ordinary(head, data[head.size :], connected)
+            else:
+                answer, keep = _any(method, data, connected)
         except BaseException:
             connected.close()
             raise
@@ -126,9 +134,9 @@ class DeadlineConnections:
             self._keep(target.server, connected)
         else:
             connected.close()
-        return HttpAnswer(answer.status, answer.headers, body)
+        return answer
 
-    def _take(self, server: Server) -> socket.socket | None:
+    def _take(self, server: Server) -> DeadlineSocket | None:
         """A kept connection that is open. Whatever a server says on an idle one, above all its end, makes it useless."""
         while True:
             with self._lock:
@@ -136,13 +144,11 @@ class DeadlineConnections:
                 if place is None:
                     return None
                 connected = self._idle.pop(place)[1]
-            poll = select.poll()
-            poll.register(connected, select.POLLIN)
-            if not poll.poll(0):
+            if not wait_by_poll(connected.socket, select.POLLIN, 0):
                 return connected
             connected.close()
 
-    def _keep(self, server: Server, connected: socket.socket) -> None:
+    def _keep(self, server: Server, connected: DeadlineSocket) -> None:
         """Keep a connection; the one that was used longest ago goes, if there are too many."""
         with self._lock:
             if not self._closed:
@@ -151,21 +157,20 @@ class DeadlineConnections:
         for one in surplus:
             one.close()
 
-    def _connect(self, target: Endpoint, end: float) -> socket.socket:
-        """A new connection. Raises ConnectionRefused, gaierror, TimeoutError, SSLError."""
+    def _connect(self, target: Endpoint, end: float) -> DeadlineSocket:
         try:
-            plain = _dial(target.host, target.port, end)
+            connected = dial(resolve(target.host, target.port, end, self._resolvers), self._wait, end)
         except (TimeoutError, socket.gaierror):
             raise
         except OSError as e:
             raise ConnectionRefused(str(e)) from e
         try:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            plain.settimeout(_left(end))
-            return self._context().wrap_socket(plain, server_hostname=target.host) if target.secure else plain
+            if target.secure:
+                connected.secure(self._context(), target.host)
         except BaseException:
-            plain.close()
+            connected.close()
             raise
+        return connected
 
     def _context(self) -> ssl.SSLContext:
         """Certificates are checked against the system's authorities, and names against certificates."""
@@ -176,38 +181,30 @@ class DeadlineConnections:
             return self._tls
 
 
-def _body(answer: http.client.HTTPResponse) -> bytes:
-    """The whole body. Raises AnswerTooLong, IncompleteRead."""
-    body = answer.read(MAX_ANSWER + 1)
-    if len(body) > MAX_ANSWER:
-        raise AnswerTooLong
-    if answer.length:
-        raise http.client.IncompleteRead(body, answer.length)
-    return body
+def _ordinary(head: OrdinaryHead, body: bytes, connected: DeadlineSocket) -> tuple[HttpAnswer, bool]:
+    """The answer that has this head, and whether the connection can be used again. Raises IncompleteRead."""
+    pieces, size = [body], len(body)
+    while size < head.length:
+        if not (piece := connected.receive(READ_SIZE)):
+            raise http.client.IncompleteRead(b"".join(pieces), head.length - size)
+        pieces.append(piece)
+        size += len(piece)
+    answer = HttpAnswer(head.status, head.fields, b"".join(pieces)[: head.length])
+    return answer, head.keeps_alive and size == head.length
 
 
-def _left(end: float) -> float:
-    """Seconds until `end` (monotonic). Raises TimeoutError."""
-    left = end - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left
-
-
-def _dial(host: str, port: int, end: float) -> socket.socket:
-    """A connection to the first address of the host that takes it. Raises OSError: what the last one has said."""
-    failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
-        connected = socket.socket(family, kind, protocol)
-        try:
-            connected.settimeout(_left(end))
-            connected.connect(address)
-        except OSError as e:
-            connected.close()
-            failure = e
-        else:
-            return connected
-    raise failure
+def _any(method: str, data: bytes, connected: DeadlineSocket) -> tuple[HttpAnswer, bool]:
+    """As `_ordinary`, by http.client; the answer begins with `data`. Raises AnswerTooLong, HTTPException."""
+    with http.client.HTTPResponse(cast("socket.socket", _Received(data, connected)), method=method) as answer:
+        answer.begin()
+        body = answer.read(MAX_ANSWER + 1)
+        if len(body) > MAX_ANSWER:
+            raise AnswerTooLong
+        if answer.length:
+            raise http.client.IncompleteRead(body, answer.length)
+        keep = answer.isclosed() and not answer.will_close and answer.status >= 200
+        fields = {name.lower(): value for name, value in reversed(answer.headers.items())}
+    return HttpAnswer(answer.status, fields, body), keep
 
 
 def _written(method: str, target: Endpoint, headers: Mapping[str, str], body: bytes | None) -> bytes:
@@ -218,11 +215,3 @@ def _written(method: str, target: Endpoint, headers: Mapping[str, str], body: by
     if any("\r" in line or "\n" in line for line in lines):
         raise ValueError("a header field of the request would have a line break")
     return "\r\n".join(lines).encode("latin-1") + (body or b"")
-
-
-def _send(connected: socket.socket, request: bytes, end: float) -> None:
-    """Write the request within the time. Under TLS `sendall` would have all of the time again for each record."""
-    rest = memoryview(request)
-    while rest:
-        connected.settimeout(_left(end))
-        rest = rest[connected.send(rest) :]

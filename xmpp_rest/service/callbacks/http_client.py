@@ -167,11 +167,11 @@ class CallbackClient:
             answer = self._pool.request(method, target, self._headers | fields, body, timeout, repeatable=repeatable)
         except (http.client.HTTPException, AnswerTooLong, OSError) as e:
             raise Unreachable(_reason(e)) from e
-        named = (answer.headers.get(name) for name in ("Content-Type", "Content-Language", "Retry-After", "Accept"))
+        named = (answer.fields.get(name) for name in ("content-type", "content-language", "retry-after", "accept"))
         content_type, language, retry_after, accept = named
         response = CallbackAnswer(answer.status, content_type, language_tag(language), b"", retry_after, accept)
         try:
-            return response._replace(body=decode(answer.body, coding_of(answer.headers.get("Content-Encoding")), MAX_ANSWER))
+            return response._replace(body=decode(answer.body, coding_of(answer.fields.get("content-encoding")), MAX_ANSWER))
         except (UnknownEncoding, BadEncoding, TooLong) as e:  # nobody asked for it; the status holds
             return response._replace(unreadable=str(e))
 
