@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from xmpp_rest.service.callbacks.deadline_socket import DeadlineSocket, Wait, dial, resolve, wait_by_poll
+from xmpp_rest.service.callbacks.deadline_socket import DeadlineSocket, SocketWait, dial, resolve, wait_by_poll
 from xmpp_rest.service.callbacks.ordinary_answer import OrdinaryHead, ordinary_head
 from xmpp_rest.threads.daemon_pool import DaemonPool
 
@@ -78,7 +78,7 @@ class _Received(io.RawIOBase):
 class DeadlineConnections:
     """Connections that are kept between requests, at most `most` of them; they wait by `wait`. Safe to be used by several threads."""
 
-    def __init__(self, most: int, wait: Wait = wait_by_poll) -> None:
+    def __init__(self, most: int, wait: SocketWait = wait_by_poll) -> None:
         self._most = most
         self._wait = wait
         self._idle: list[tuple[Server, DeadlineSocket]] = []  # the one used last at the end

@@ -20,7 +20,7 @@ Addresses = list[tuple[Any, ...]]
 """As socket.getaddrinfo returns them."""
 
 
-class Wait(Protocol):
+class SocketWait(Protocol):
     """Waits for a socket."""
 
     def __call__(self, sock: socket.socket, events: int, seconds: float, /) -> bool:
@@ -37,7 +37,7 @@ def wait_by_poll(sock: socket.socket, events: int, seconds: float, /) -> bool:
 class DeadlineSocket:
     """A connected socket that does not block; it waits by `wait`, until `end` (monotonic) and no longer."""
 
-    def __init__(self, connected: socket.socket, wait: Wait, end: float) -> None:
+    def __init__(self, connected: socket.socket, wait: SocketWait, end: float) -> None:
         self.socket = connected
         self.end = end
         self.begun = False
@@ -87,7 +87,7 @@ class DeadlineSocket:
             raise TimeoutError("timed out")
 
 
-def dial(addresses: Addresses, wait: Wait, end: float) -> DeadlineSocket:
+def dial(addresses: Addresses, wait: SocketWait, end: float) -> DeadlineSocket:
     """A connection to the first of the addresses that takes it. Raises OSError: what the last one has said."""
     failure = OSError("the name has no address")
     for family, kind, protocol, _, address in addresses:
@@ -107,7 +107,7 @@ def dial(addresses: Addresses, wait: Wait, end: float) -> DeadlineSocket:
     raise failure
 
 
-def _connect(plain: socket.socket, address: Any, wait: Wait, end: float) -> None:
+def _connect(plain: socket.socket, address: Any, wait: SocketWait, end: float) -> None:
     error = plain.connect_ex(address)
     if error == errno.EINPROGRESS:
         if not wait(plain, select.POLLOUT, _left(end)):
