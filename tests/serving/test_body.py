@@ -78,7 +78,7 @@ def test_pipelined_request_bodies(server: Server) -> None:
 
 def test_many_pipelined_requests(server: Server) -> None:
     with server.connect() as sock:
-        sock.settimeout(10)
+        sock.settimeout(30)
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 200 + b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert rest(sock).count(b"HTTP/1.1 200 ") == 201
 

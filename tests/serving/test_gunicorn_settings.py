@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -131,10 +133,22 @@ def test_environment_variables(tmp_path: Path) -> None:
 
 
 def test_code_that_changed_is_loaded(tmp_path: Path) -> None:
+    """gunicorn compares files with what they were when its thread first looked, which may be after the first answer: a change before that
+    is none, so the file changes anew for each look.
+    """
+    program, changed = tmp_path / "slowapp.py", tmp_path / "changed"
+    changed.write_text(APP.replace('"blocked"', '"another program"'))
     with serving(tmp_path, "--reload", "--reload-engine", "poll") as server:
         assert server.get("/block/0") == "blocked"
-        (tmp_path / "slowapp.py").write_text(APP.replace('"blocked"', '"another program"'))
-        until(lambda: server.get("/block/0") == "another program", "a new worker")
+        times = itertools.count(program.stat().st_mtime_ns + 10**9, 10**9)
+        changed.replace(program)
+
+        def is_loaded() -> bool:
+            moment = next(times)
+            os.utime(program, ns=(moment, moment))
+            return server.get("/block/0") == "another program"
+
+        until(is_loaded, "a new worker")
         assert "modified" in server.output()
 
 

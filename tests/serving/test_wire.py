@@ -44,7 +44,7 @@ def test_answers(server: Server, name: str) -> None:
     data = VECTORS[name]
     count, status = read(data)
     with server.connect() as sock:
-        sock.settimeout(10)
+        sock.settimeout(30)
         sock.sendall(data)
         sock.shutdown(socket.SHUT_WR)
         answers = [int(code) for code in re.findall(rb"(?:^|\n|[^ ])HTTP/1\.\d (\d{3}) ", rest(sock)) if code != b"100"]

@@ -25,18 +25,18 @@ def test_what_comes_meanwhile_is_handled_together(pool: CompletingPool) -> None:
     def handle(items: Sequence[int]) -> None:
         handled.append(list(items))
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(30)
         if items[-1] == 9:
             done.set()
 
     backlog = Backlog(pool, handle)
     backlog.put(0)
-    assert begun.wait(10)
+    assert begun.wait(30)
     for n in range(1, 10):
         backlog.put(n)
     assert handled == [[0]], "by one thread at a time"
     go_on.set()
-    assert done.wait(10)
+    assert done.wait(30)
     assert handled == [[0], list(range(1, 10))]
 
 
@@ -58,7 +58,7 @@ def test_every_item_is_handled_once_and_in_order(pool: CompletingPool) -> None:
     threads = [threading.Thread(target=put, args=(name,)) for name in range(4)]
     for thread in threads:
         thread.start()
-    assert done.wait(10)
+    assert done.wait(30)
     for name in range(4):
         assert [n for who, n in handled if who == name] == list(range(500))
 
@@ -76,7 +76,7 @@ def test_what_fails_is_logged_and_the_next_is_handled(pool: CompletingPool, capl
     while not caplog.records:
         assert not done.is_set()
     backlog.put("good")
-    assert done.wait(10)
+    assert done.wait(30)
     assert "boom" in caplog.text
 
 

@@ -49,15 +49,15 @@ class Scripted:
 
     def _run(self, connection: socket.socket, number: int) -> None:
         with connection:
-            connection.settimeout(10)
+            connection.settimeout(30)
             self._serve(connection, number)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(30)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
 
 
 @pytest.fixture
@@ -217,11 +217,11 @@ def test_a_name_that_does_not_exist(hook: Callable[..., CallbackClient], monkeyp
 
 def test_a_body_that_nobody_reads_has_the_deadline(scripted: Callable[[Serve], Scripted], hook: Callable[..., CallbackClient]) -> None:
     ended = threading.Event()
-    server = scripted(lambda _connection, _number: ended.wait(10))
+    server = scripted(lambda _connection, _number: ended.wait(60))
     started = time.monotonic()
     with pytest.raises(Unreachable, match="^timed out$"):
         hook(f"http://127.0.0.1:{server.port}/", timeout="0.5").post(parse_text(MESSAGE.replace("Ciao", "x" * 20_000_000)), "msg_1")
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
     ended.set()
 
 
@@ -290,7 +290,7 @@ def test_certificates_are_checked(
 
 def test_a_handshake_that_is_not_answered(scripted: Callable[[Serve], Scripted], hook: Callable[..., CallbackClient]) -> None:
     ended = threading.Event()
-    server = scripted(lambda _connection, _number: ended.wait(10))
+    server = scripted(lambda _connection, _number: ended.wait(60))
     with pytest.raises(Unreachable, match="^timed out$"):
         hook(f"https://127.0.0.1:{server.port}/", timeout="0.4").post(parse_text(MESSAGE), "msg_1")
     ended.set()

@@ -94,19 +94,19 @@ def test_many_changes_are_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     def held(*args: Any) -> Any:
         if not under_way.is_set():
             under_way.set()
-            assert all_there.wait(10)
+            assert all_there.wait(30)
         return call(*args)
 
     monkeypatch.setattr(follower.group, "call", held)
     streams = [OpenStream(JULIET._replace(resource=f"s{n}"), "", 0, n) for n in range(50)]
     with ThreadPoolExecutor(50) as pool:
         first = pool.submit(open_in, of_follower, streams[0])
-        assert under_way.wait(10)
+        assert under_way.wait(30)
         others = [pool.submit(open_in, of_follower, stream) for stream in streams[1:]]
         while len(of_follower._reporting._waiting) < 49:
             assert not first.done()
         all_there.set()
-        assert [future.result(10) for future in (first, *others)] == [[0]] * 50
+        assert [future.result(30) for future in (first, *others)] == [[0]] * 50
     assert [len(report["changes"]) for report in made] == [1, 49]
     assert of_leader.count_elsewhere(JULIET) == 50
 
