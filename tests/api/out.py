@@ -60,13 +60,13 @@ class FakeOut:
     def until(self, count: int) -> list[bytes]:
         """The blocks, once there are so many."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.blocks) >= count, 10), self.blocks[-3:]
+            assert self._changed.wait_for(lambda: len(self.blocks) >= count, 30), self.blocks[-3:]
             return self.blocks
 
     def end(self) -> bytes:
         """The last block, once the response is closed."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.closed, 10)
+            assert self._changed.wait_for(lambda: self.closed, 30)
             return self.blocks[-1]
 
 

@@ -48,7 +48,7 @@ def serving(folder: Path, *options: str, first: bytes = b"") -> Iterator[Server]
     server = Server(folder, *options, first=first)
     try:
         yield server
-        assert server.stop() < 15
+        assert server.stop() < 30
     finally:
         server.process.kill()
         server.process.wait()
@@ -161,9 +161,9 @@ def test_connections_that_are_kept_leave_room(tmp_path: Path) -> None:
             sock.sendall(GET.format("/").encode())
             assert b"Connection: keep-alive" in answer(sock, b"\r\n\r\n0")
         for _ in range(5):
-            sock = stack.enter_context(server.connect())
-            sock.sendall(GET.format("/").encode())
-            assert b"Connection: close" in answer(sock, b"\r\n\r\n0")
+            with server.connect() as sock:
+                sock.sendall(GET.format("/").encode())
+                assert b"Connection: close" in answer(sock, b"\r\n\r\n0")
         for sock in kept:
             sock.sendall(GET.format("/").encode())
             answer(sock, b"\r\n\r\n0")

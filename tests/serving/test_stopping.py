@@ -107,7 +107,7 @@ def test_graceful_stop_is_bounded(start: Callable[..., Server]) -> None:
     held = [begin(server, GET.format(path)) for path in ("/park/60", "/block/60", "/offload/60", "/compute/60")]
     held.append(flood := begin(server, GET.format("/pushed/flood")))
     flood.recv(1)
-    assert server.stop() < 10
+    assert server.stop() < 30, "what is held takes a minute"
     assert server.process.returncode == 0
     log = server.output()
     assert "Worker exiting" in log, "before gunicorn kills it"
@@ -117,10 +117,10 @@ def test_graceful_stop_is_bounded(start: Callable[..., Server]) -> None:
 
 
 def test_idle_connections_do_not_delay_a_stop(start: Callable[..., Server]) -> None:
-    server = start("--keep-alive", "60", "--graceful-timeout", "25")
+    server = start("--keep-alive", "60", "--graceful-timeout", "60")
     kept, fresh = begin(server, GET.format("/")), server.connect()
     answer(kept, b"\r\n\r\n0")
-    assert server.stop() < 15, "two seconds and a bit"
+    assert server.stop() < 30, "two seconds and a bit; otherwise a minute"
     assert rest(kept) == rest(fresh) == b""
 
 
@@ -128,14 +128,14 @@ def test_idle_connections_do_not_delay_a_stop(start: Callable[..., Server]) -> N
 def test_quick_stop_waits_for_nothing(start: Callable[..., Server], tmp_path: Path, name: str) -> None:
     hooks = tmp_path / "hooks.py"
     hooks.write_text("def worker_int(worker): worker.log.info('the hook for a quick stop')\n")
-    server = start("--graceful-timeout", "25", "-c", str(hooks))
+    server = start("--graceful-timeout", "60", "-c", str(hooks))
     pid = int(server.get("/pid"))
     held = [begin(server, GET.format(path)) for path in ("/park/60", "/block/60", "/offload/60", "/stream")]
     answer(held[-1], b"tick\n\r\n")
     begun = time.monotonic()
     server.process.send_signal(signal.Signals[name])
-    server.process.wait(30)
-    assert time.monotonic() - begun < 10, "the graceful timeout is 25 s"
+    server.process.wait(60)
+    assert time.monotonic() - begun < 30, "the graceful timeout is a minute"
     assert not alive(pid)
     log = server.output()
     assert "the hook for a quick stop" in log
@@ -188,7 +188,7 @@ def test_stop_while_signals_crowd_in(start: Callable[..., Server]) -> None:
             sock.sendall(GET.format("/").encode())
             answer(sock, b"\r\n\r\n0")
             os.kill(pid, signal.SIGUSR1 if n % 2 else signal.SIGWINCH)
-    assert server.stop() < 15
+    assert server.stop() < 30
     assert server.process.returncode == 0
 
 

@@ -51,7 +51,7 @@ def serving(folder: Path, certificate: Certificate, client: ssl.SSLContext, *opt
     server = Server(folder, "--certfile", certificate.cert, "--keyfile", certificate.key, *options, tls=client)
     try:
         yield server
-        assert server.stop() < 15
+        assert server.stop() < 30
         assert "Traceback" not in server.output()
     finally:
         server.process.kill()

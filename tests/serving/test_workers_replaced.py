@@ -19,7 +19,7 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
     server = Server(folder, *options)
     try:
         yield server
-        assert server.stop() < 15
+        assert server.stop() < 30
         assert "Traceback" not in server.output()
     finally:
         server.process.kill()

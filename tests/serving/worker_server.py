@@ -85,6 +85,34 @@ def block(seconds):
     time.sleep(seconds)
     return "blocked"
 
+holding = []
+
+class Hold:
+    def __init__(self):
+        self.released = threading.Event()
+        holding.append(self)
+    def block(self):
+        self.released.wait(60)
+    def compute(self):
+        end = time.monotonic() + 60
+        while not self.released.is_set() and time.monotonic() < end:
+            pass
+
+@app.route("/hold/<how>")
+def hold(how):
+    getattr(Hold(), how)()
+    return "released"
+
+@app.route("/held")
+def held():
+    return str(len(holding))
+
+@app.route("/release")
+def release():
+    while holding:
+        holding.pop().released.set()
+    return ""
+
 @app.route("/pid")
 def pid():
     return str(os.getpid())
@@ -241,7 +269,7 @@ class Server:
         """Seconds that a graceful stop took."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait(60)
         return time.monotonic() - started
 
 

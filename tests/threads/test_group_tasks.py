@@ -103,7 +103,7 @@ def test_a_thread_takes_over_what_is_only_scheduled() -> None:
     def thread() -> None:  # comes within the round, and is not kept until its end
         other = threading.Thread(target=work.ask, args=(came, 2))
         other.start()
-        other.join(10)
+        other.join(30)
         assert not other.is_alive()
         assert work.calls == [[1, 2]]
 
@@ -188,10 +188,10 @@ def test_who_waits_with_a_thread_does_not_wait_for_a_parked_leader(on: str) -> N
         else:
             thread = threading.Thread(target=lambda: came.append(group.run([2])))
             thread.start()
-            thread.join(10)
+            thread.join(30)
         answer.give(True)
 
-    scheduler.run(lambda: came.append(group.run([1])), lambda: scheduler.at_end(second), seconds=20)
+    scheduler.run(lambda: came.append(group.run([1])), lambda: scheduler.at_end(second))
     assert came == [[4], [2]]
 
 

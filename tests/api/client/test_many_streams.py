@@ -33,7 +33,7 @@ def threads(server: Served) -> int:
 
 
 def until_there_is_room(server: Served) -> Listener:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while (listener := Listener(server, JULIET)).status != 200:
         listener.close()
         assert time.monotonic() < end

@@ -115,7 +115,7 @@ def test_one_account_has_its_bound_and_all_have_more_than_threads(make_app: Make
 def test_the_time_of_a_wait(waiting_app: Flask) -> None:
     scheduler, ask = OneThread(), Asked(waiting_app, {"ping": True, "to": FAR}, Prosody_Rest_Timeout="1")
     sent_of(waiting_app)
-    scheduler.run(*[ask] * 100, seconds=20)
+    scheduler.run(*[ask] * 100)
     assert set(ask.statuses) == {500}
     assert all(b"remote-server-timeout" in body for body in ask.bodies)
     assert gateway(waiting_app).parts.waits.count == 0
@@ -138,7 +138,7 @@ def test_a_client_that_has_gone_is_noticed_when_the_server_wakes_its_task(waitin
         answer_all(waiting_app, [iq for iq in sent if (iq.get("id", ""), parse_jid(FAR), parse_jid(iq.attrib["from"])) in pending._waiting])
 
     with closing(ours), closing(still), closing(stays):
-        scheduler.run(partial(ask, **{"gunicorn.socket": ours}), partial(ask, **{"gunicorn.socket": still}), meanwhile(leave, answer), seconds=20)
+        scheduler.run(partial(ask, **{"gunicorn.socket": ours}), partial(ask, **{"gunicorn.socket": still}), meanwhile(leave, answer))
     assert len(ask.statuses) == 2
     assert ask.statuses.count(200) == 1
     assert (waits.count, len(pending._waiting)) == (0, 0)
