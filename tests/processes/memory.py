@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 from drivers import StorageError
@@ -84,6 +85,9 @@ class MemoryGroup:
         if isinstance(result, Exception):
             raise result
         return _carried(result)
+
+    def begin(self, name: str, arguments: Message) -> Callable[[Wait], Any]:
+        return lambda wait: self.call(name, arguments, wait)
 
     def listen(self) -> None:
         self.listening = True

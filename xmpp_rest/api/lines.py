@@ -17,6 +17,8 @@ from xmpp_rest.http.request import BadCoding, body_stream
 
 NDJSON = "application/x-ndjson"
 CHUNK = 65536
+GROUP = 256  # lines that are sent together: as many as the link writes at once
+GROUP_SIZE = 1 << 18  # bytes of these
 IN_MEMORY = 1 << 20  # bytes of answers, before they go to a file
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -71,6 +73,20 @@ def _line(number: int, text: bytes, dropped: bool, bounds: BodyLimits) -> Iterat
         yield BatchLine(number, None, "line")
     else:
         yield BatchLine(number, text)
+
+
+def grouped(lines: Iterable[BatchLine]) -> Iterator[list[BatchLine]]:
+    """The lines in groups of at most GROUP, and of about GROUP_SIZE."""
+    group: list[BatchLine] = []
+    size = 0
+    for line in lines:
+        group.append(line)
+        size += len(line.text or b"")
+        if len(group) == GROUP or size >= GROUP_SIZE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def whole_lines(request: Request, bounds: BodyLimits) -> Iterator[BatchLine]:

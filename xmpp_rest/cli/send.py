@@ -15,7 +15,7 @@ from xmpp_rest.processes.calls import LeaderClient
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
-from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.waits import Wait
 
@@ -64,7 +64,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _send_through(gateway: LeaderClient, message: Element, sender: JID, to: JID, seconds: float) -> int:
-    (result,) = gateway.call(Sending.send_batch, stanzas=[OutboundMessage(message, sender, to)])
+    (result,) = gateway.call(Sending.send_batch, stanzas=OutboundMessages([OutboundMessage(message, sender, to)]))
     if isinstance(result, Exception):
         raise result
     if result is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ class Calls:
 
     def ask(self, leader: Channel, message: Message, wait: Wait) -> Any:
         """Call; what the leader answers. Raises as `ProcessGroup.call`."""
+        return self.begin(leader, message)(wait)
+
+    def begin(self, leader: Channel, message: Message) -> Callable[[Wait], Any]:
+        """As `ask`, in two steps: what this returns waits for the answer. Raises GatewayError: link-down."""
         call = OneShot[Message]()
         with self._lock:
             self._number += 1
@@ -36,6 +41,13 @@ class Calls:
             self._under_way[number] = call
         try:
             leader.send(message | {"number": number})
+        except OSError as e:
+            self._under_way.pop(number, None)
+            raise GatewayError("link-down", NO_ANSWER) from e
+        return partial(self._finish, leader, number, call)
+
+    def _finish(self, leader: Channel, number: int, call: OneShot[Message], wait: Wait) -> Any:
+        try:
             answer = call.wait(*wait)
             if answer is None:
                 leader.send({"call": FORGET, "of": number})
@@ -51,13 +63,14 @@ class Calls:
 
     def answer(self, message: Message) -> None:
         """The leader has answered; an answer that nobody waits for is ignored."""
-        if call := self._under_way.get(message["number"]):
+        if call := self._under_way.pop(message["number"], None):
             call.give(message)
 
     def fail(self) -> None:
         """The leader has ended: nothing is answered any more."""
-        for call in list(self._under_way.values()):
-            call.give({"ended": ENDED})
+        for number in list(self._under_way):
+            if call := self._under_way.pop(number, None):
+                call.give({"ended": ENDED})
 
 
 class LeaderClient:

@@ -14,6 +14,7 @@ import os
 import secrets
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,12 @@ class LocalGroup:
         return self._settled.is_set() or (runs and self._settled.wait(ROLE_TIMEOUT))
 
     def call(self, name: str, arguments: Message, wait: Wait) -> Any:
+        return self.begin(name, arguments)(wait)
+
+    def begin(self, name: str, arguments: Message) -> Callable[[Wait], Any]:
         if not self.wait_for_leader() or (leader := self._leader) is None:
             raise GatewayError("link-down", "There is no leading process; try again later")
-        return self._calls.ask(leader, {"call": name, "arguments": arguments}, wait)
+        return self._calls.begin(leader, {"call": name, "arguments": arguments})
 
     def listen(self) -> None:
         if self.wait_for_leader() and (leader := self._leader) is not None:

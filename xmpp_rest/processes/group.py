@@ -77,6 +77,9 @@ class ProcessGroup(Protocol):
         Raises the GatewayError that the leader raised; client-gone, as `wait` says; link-down, and then nothing was done; Unanswered.
         """
 
+    def begin(self, name: str, arguments: Message) -> Callable[[Wait], Any]:
+        """As `call`, but return once the leader is told; what is returned waits for the result. Raises GatewayError: link-down."""
+
     def listen(self) -> None:
         """Hear what the leader publishes, as long as it leads. Raises GatewayError."""
 

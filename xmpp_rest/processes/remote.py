@@ -121,14 +121,28 @@ class Remote:
 
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Have the leader, which is another process, run the method of this name; see `on_leader`."""
+        procedure, arguments, wait = self._carried(name, args, kwargs)
+        with nullcontext() if procedure.deferred else self._waits.calling():
+            return self._result(procedure, lambda: self.group.call(name, arguments, wait))
+
+    def begin_call(self, name: str, /, *args: Any, **kwargs: Any) -> Callable[[], Any]:
+        """As `call`, of a method with `deferred`, but return once the leader is told; what is returned waits for the result."""
+        procedure, arguments, wait = self._carried(name, args, kwargs)
+        answer = self.group.begin(name, arguments)
+        return lambda: self._result(procedure, lambda: answer(wait))
+
+    def _carried(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Procedure, Message, Wait]:
+        """What is called, with which arguments, and how long that may take."""
         procedure = self._procedures[name]
         bound = procedure.signature.bind(args, kwargs)
         given = next((value for value in bound.values() if isinstance(value, Wait)), None)
         wait = Wait(given.seconds + MARGIN, given.gone) if given else Wait(QUICK)
-        arguments = procedure.signature.to_json(bound)
+        return procedure, procedure.signature.to_json(bound), wait
+
+    @staticmethod
+    def _result(procedure: _Procedure, answer: Callable[[], Any]) -> Any:
         try:
-            with nullcontext() if procedure.deferred else self._waits.calling():
-                result = self.group.call(name, arguments, wait)
+            result = answer()
         except Unanswered as e:
             if procedure.repeatable:
                 raise

@@ -21,7 +21,8 @@ from tests.api.commands.test_examples import EXAMPLES
 from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from tests.link.fake import attach
 from tests.raising import raising
-from xmpp_rest.api.commands import batch_resource
+from xmpp_rest.api import lines
+from xmpp_rest.api.lines import GROUP
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.http.client_gone import ClientConnection
@@ -156,9 +157,9 @@ def test_only_lines_without_a_command_are_a_batch(client: FlaskClient) -> None:
 
 
 def test_messages_that_follow_one_another_share_a_commit(client: FlaskClient, sent: Sent) -> None:
-    found = answers(post(client, *(message(body=f"{n}") for n in range(100)), line("stats", name="registeredusers"), message(body="last")))
-    assert [(a["line"], a["status"], a["result"]) for a in found] == [(n + 1, 200, 3 if n == 100 else 0) for n in range(102)]
-    assert sent.groups == [[f"{n}" for n in range(64)], [f"{n}" for n in range(64, 100)], ["last"]]
+    found = answers(post(client, *(message(body=f"{n}") for n in range(300)), line("stats", name="registeredusers"), message(body="last")))
+    assert [(a["line"], a["status"], a["result"]) for a in found] == [(n + 1, 200, 3 if n == 300 else 0) for n in range(302)]
+    assert sent.groups == [[f"{n}" for n in range(GROUP)], [f"{n}" for n in range(GROUP, 300)], ["last"]]
 
 
 def test_each_message_has_its_own_error(client: FlaskClient, sent: Sent, run: Run) -> None:
@@ -191,7 +192,7 @@ def test_what_fails_is_told_as_by_a_call(
     client: FlaskClient, gateway: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     gateway.start()
-    monkeypatch.setattr(gateway.parts.sending, "send_many", raising(error))
+    monkeypatch.setattr(gateway.parts.sending, "_batch_sender", raising(error))
     monkeypatch.setattr(gateway.parts.sending, "post", raising(error))
     failed, done = answers(post(client, message(), line("stats", name="registeredusers")))
     assert (failed["status"], failed["error"]) == run("send_message", MESSAGE)
@@ -310,6 +311,9 @@ def test_the_audit_has_each_line(client: FlaskClient, run: Run, caplog: pytest.L
 
 
 def test_groups_are_bounded(client: FlaskClient, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_resource, "GROUP", 2)
+    monkeypatch.setattr(lines, "GROUP", 2)
     assert len(answers(post(client, *(message(body=f"{n}") for n in range(5))))) == 5
     assert sent.groups == [["0", "1"], ["2", "3"], ["4"]]
+    monkeypatch.setattr(lines, "GROUP_SIZE", 1)
+    assert len(answers(post(client, *(message(body=f"{n}") for n in range(2))))) == 2
+    assert sent.groups[3:] == [["0"], ["1"]]

@@ -15,13 +15,14 @@ from drivers import Addition, StorageError
 from tests.conftest import DOMAIN, basic, register_users
 from tests.link.fake import attach
 from tests.raising import raising
+from xmpp_rest.api.lines import GROUP
 from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.processes.group import Message
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages
 from xmpp_rest.threads.waits import Wait
 
 NURSE, ROMEO = f"nurse@{DOMAIN}", "romeo@montague.example"
@@ -262,7 +263,7 @@ def test_the_next_process_sends_nothing_twice(client: FlaskClient, gateway: Gate
     before, there = message("before", ROMEO), message("there", NURSE)
     attach(gateway.parts.router, lambda _, stanza: sent.append(stanza.findtext("body", "")), restored=before.text)
     gateway.parts.sending.send_many([there, message("afar", ROMEO)])
-    again = [before, there, message("afar", ROMEO), message("new", ROMEO), message("other", NURSE)]
+    again = OutboundMessages([before, there, message("afar", ROMEO), message("new", ROMEO), message("other", NURSE)])
     assert gateway.parts.sending.send_again(again) == [None] * 5
     assert sent == ["afar", "new"]
     assert archived(gateway, "nurse") == ["there", "other"]
@@ -274,7 +275,7 @@ def test_a_call_that_was_lost(gateway: Gateway, monkeypatch: pytest.MonkeyPatch)
     juliet, romeo = parse_jid(f"juliet@{DOMAIN}"), parse_jid(ROMEO)
     stanza = Element("message", {"from": str(juliet), "to": ROMEO, "id": "m"})
     sending, outgoing = gateway.parts.sending, OutboundMessage(stanza, juliet, romeo, "<message/>")
-    for call in (lambda: sending.send_batch([outgoing]), lambda: sending.receive(stanza, juliet, romeo), lambda: gateway.parts.router.send(stanza)):
+    for call in (lambda: sending.send_batch(OutboundMessages([outgoing])), lambda: sending.receive(stanza, juliet, romeo), lambda: gateway.parts.router.send(stanza)):
         with pytest.raises(GatewayError) as raised:
             call()
         assert raised.value.name == "unanswered"
@@ -288,17 +289,17 @@ def test_a_batch_tells_what_it_has_sent(
     client: FlaskClient, gateway: Gateway, sent: list[str], monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
 ) -> None:
     """Whatever goes wrong in the middle: the lines before it are sent, and said to be."""
-    send_many, calls = gateway.parts.sending.send_many, []
+    send_out, calls = gateway.parts.sending._batch_sender, []
 
     def second_fails(stanzas: Sequence[OutboundMessage]) -> Any:
         calls.append(len(stanzas))
         if len(calls) == 2:
             raise error
-        return send_many(stanzas)
+        return send_out(stanzas)
 
-    monkeypatch.setattr(gateway.parts.sending, "send_many", second_fails)
-    lines = "\n".join(json.dumps({"to": ROMEO, "body": str(n)}) for n in range(130))
+    monkeypatch.setattr(gateway.parts.sending, "_batch_sender", second_fails)
+    lines = "\n".join(json.dumps({"to": ROMEO, "body": str(n)}) for n in range(2 * GROUP + 2))
     response = client.post("/rest", data=lines, content_type="application/x-ndjson", headers=basic("juliet"))
     answers = [json.loads(line) for line in response.text.splitlines()]
-    assert [answer.get("code", 202) for answer in answers] == [202] * 64 + [code] * 64 + [202] * 2
-    assert sent == [str(n) for n in (*range(64), 128, 129)]
+    assert [answer.get("code", 202) for answer in answers] == [202] * GROUP + [code] * GROUP + [202] * 2
+    assert sent == [str(n) for n in (*range(GROUP), 2 * GROUP, 2 * GROUP + 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -20,11 +21,14 @@ from tests.conftest import DOMAIN, TOKEN, MakeApp, basic, register_users
 from tests.link.attached import until
 from tests.link.fake import attach
 from tests.threads.scheduler import OneThread
+from xmpp_rest.api.lines import GROUP, NDJSON
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.processes.election import LocalGroup
+from xmpp_rest.protocol import codecs, strict_json
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.stanza import make
 from xmpp_rest.threads.tasks import Task, current_task
+from xmpp_rest.threads.waits import Wait
 
 MANY = 1000
 FAR = "romeo@montague.example"
@@ -181,6 +185,51 @@ def test_a_round_is_one_call_to_the_leader(make_app: MakeApp, tmp_path: Path, mo
     assert calls == ["Sending.send_batch"]
     assert threading.active_count() - before < 10
     assert scheduler.asides == 0
+
+
+@pytest.mark.parametrize("path", ["/rest", "/api"])
+def test_a_batch_is_read_while_the_leader_sends(make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """The calls of a follower are in the order of the lines, one after the other."""
+    apps = [make_app(server_data_dir=str(tmp_path / "shared")) for _ in range(2)]
+    register_users(apps[0])
+    for app in apps:
+        gateway(app).start()
+    sent, steps = sent_of(apps[0]), []
+    sent_of(apps[1])
+    begin, read_json = LocalGroup.begin, strict_json.read_json
+
+    def begun(group: LocalGroup, name: str, arguments: Any) -> Callable[[Wait], Any]:
+        steps.append(f"begin {len(arguments['stanzas'])}")
+        finish = begin(group, name, arguments)
+
+        def finished(wait: Wait) -> Any:
+            steps.append("wait")
+            return finish(wait)
+
+        return finished
+
+    def read(body: bytes) -> Any:
+        if steps[-1:] != ["read"]:
+            steps.append("read")
+        return read_json(body)
+
+    def post() -> None:
+        environ = EnvironBuilder(path, method="POST", data=b"\n".join(lines), headers=headers).get_environ()
+        answers.extend(b"".join(run_wsgi_app(apps[1], environ)[0]).splitlines())
+
+    message = {"to": FAR, "type": "chat", "from": f"admin@{DOMAIN}", "subject": ""}
+    messages = [message | {"body": str(n)} for n in range(2 * GROUP + 70)]
+    lines = [json.dumps(m if path == "/rest" else {"command": "send_message", "arguments": m}).encode() for m in messages]
+    answers: list[bytes] = []
+    headers = Headers(basic(f"admin@{DOMAIN}") | {"Content-Type": NDJSON})
+    monkeypatch.setattr(LocalGroup, "begin", begun)
+    monkeypatch.setattr(strict_json, "read_json", read)
+    monkeypatch.setattr(codecs, "read_json", read)
+    OneThread().run(post)
+    assert steps == ["read", f"begin {GROUP}", "read", "wait", f"begin {GROUP}", "read", "wait", "begin 70", "wait"]
+    assert [stanza.findtext("body") for stanza in sent] == [m["body"] for m in messages]
+    assert [json.loads(answer)["line"] for answer in answers] == [n + 1 for n in range(len(messages))]
+    assert not any(b'"error"' in answer for answer in answers)
 
 
 def test_iqs_of_a_follower(make_app: MakeApp, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from xmpp_rest.api.lines import BatchLine, BodyLimits
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import BadXML
-from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.threads.waits import Gone
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,16 @@ class LineCall(NamedTuple):
     error: Exception | None = None
 
 
+class _Sent(NamedTuple):
+    """Messages that are under way."""
+
+    lines: Sequence[LineCall]
+    results: Results
+
+
+NOTHING = _Sent((), list)
+
+
 class CommandBatch:
     """The commands of one request. `version`: of the API, for lines that name none."""
 
@@ -66,20 +76,26 @@ class CommandBatch:
         self._denied: errors.CommandFailure | None = None
         self._begin()
 
-    def run(self, lines: Sequence[BatchLine]) -> Iterator[Answer]:
-        """Run the commands of some lines; an answer for each, until the client has gone.
+    def run(self, groups: Iterable[Sequence[BatchLine]]) -> Iterator[Answer]:
+        """Run the commands of all lines; an answer for each, until the client has gone.
 
-        Each line is prepared once the ones before it are done, but for the messages that go together.
+        Each line is prepared once the ones before it are done, but for messages: those that follow one another are sent together, and the
+        leader sends them while the group after them is prepared.
         """
-        self._begin()
-        for together, run in groupby(map(self._prepare, lines), lambda line: line.outgoing is not None):
-            if together:
-                yield from self._send(list(run))
-                continue
-            for line in run:
-                yield self._alone(line)
-                if self._gone():
-                    return
+        sent = NOTHING
+        for group in groups:
+            if self._gone():
+                break
+            self._begin()
+            for together, run in groupby(map(self._prepare, group), lambda line: line.outgoing is not None):
+                messages, (lines, results) = list(run) if together else [], (sent.lines, sent.results())
+                sent = self._begin_to_send(messages) if together else NOTHING
+                yield from self._tell(lines, results)
+                for line in () if together else run:
+                    yield self._alone(line)
+                    if self._gone():
+                        return
+        yield from self._tell(sent.lines, sent.results())
 
     def _begin(self) -> None:
         """Read the settings and the caller's account again: commands may have changed them."""
@@ -137,13 +153,11 @@ class CommandBatch:
         except Exception as e:  # is the line's answer
             return self._answer(line, e)
 
-    def _send(self, lines: Sequence[LineCall]) -> Iterator[Answer]:
-        """Messages that follow one another wait for the disk together."""
-        results: Sequence[object]
-        try:
-            results = self._services.parts.sending.send_many([line.outgoing for line in lines if line.outgoing is not None])
-        except Exception as e:  # what came before is sent, and its lines are to be told
-            results = [e] * len(lines)
+    def _begin_to_send(self, lines: Sequence[LineCall]) -> _Sent:
+        """Begin to send messages, which wait for the disk together."""
+        return _Sent(lines, self._services.parts.sending.begin_many([line.outgoing for line in lines if line.outgoing is not None]))
+
+    def _tell(self, lines: Sequence[LineCall], results: Sequence[Result]) -> Iterator[Answer]:
         for line, result in zip(lines, results, strict=True):
             error = result if isinstance(result, Exception) else None
             yield self._answer(line, error, line.call.rendered(True) if line.call and not error else None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from itertools import islice
 from typing import NoReturn
 
 from flask import Request
@@ -18,15 +17,13 @@ from xmpp_rest.api.commands.path import batch_target
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.foreign import is_foreign
-from xmpp_rest.api.lines import NDJSON, BodyLimits, answer_lines, whole_lines
+from xmpp_rest.api.lines import NDJSON, BodyLimits, answer_lines, grouped, whole_lines
 from xmpp_rest.auth.authenticator import may_be_remembered
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.request import BadCoding
 from xmpp_rest.http.resource import Resource, Stop
 from xmpp_rest.protocol.codecs import media_type
-
-GROUP = 64  # lines that are read before they are run
 
 
 def is_batch(request: Request, base: int | None) -> bool:
@@ -97,6 +94,4 @@ class BatchCall(Resource):
         target, gone = batch_target(self.request, self.args.get("base_version")), ClientConnection(self.request.environ).gone
         caller = BatchCaller(self._address(), self._principal, gone)
         batch = CommandBatch(self.services, self.registry, caller, self.bounds, target.version if target else None)
-        lines = whole_lines(self.request, self.bounds)
-        while not gone() and (group := list(islice(lines, GROUP))):
-            yield from batch.run(group)
+        yield from batch.run(grouped(whole_lines(self.request, self.bounds)))

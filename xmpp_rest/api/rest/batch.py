@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.lines import BatchLine, BodyLimits
 from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
@@ -18,7 +19,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.codecs import CODECS, JSON
 from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
 from xmpp_rest.protocol.stanza import condition_of
-from xmpp_rest.service.messages.batch import OutboundMessage, Result
+from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.waits import Gone, Wait
 
@@ -35,6 +36,16 @@ class Patience(NamedTuple):
     gone: Gone
 
 
+class _Sent(NamedTuple):
+    """Messages that are under way, with the numbers of their lines."""
+
+    lines: Sequence[tuple[int, Addressed]]
+    results: Results
+
+
+NOTHING = _Sent((), list)
+
+
 class Batch:
     """The stanzas of one request, sent in the order of their lines."""
 
@@ -44,28 +55,37 @@ class Batch:
         self._bounds = bounds
         self._each, self._left, self._gone = patience
 
-    def send(self, group: Sequence[BatchLine]) -> Iterator[Answer]:
-        """Send the stanzas of some lines; an answer for each."""
-        read = [(line.number, self._read(line)) for line in group]
-        for together, run in groupby(read, lambda item: _may_go_together(item[1])):
-            items = list(run)
-            results = [result for _, result in items]
-            answers = self._say_all([r for r in results if not isinstance(r, RestFailure)]) if together else map(self._alone, results)
-            for (number, _), answer in zip(items, answers, strict=True):
-                yield {"line": number} | answer
+    def send(self, groups: Iterable[Sequence[BatchLine]]) -> Iterator[Answer]:
+        """Send the stanzas of all lines; an answer for each.
+
+        Messages and presences that follow one another are sent together, and the leader sends them while the group after them is read.
+        """
+        sent = NOTHING
+        for group in groups:
+            read = [(line.number, self._read(line)) for line in group]
+            for together, run in groupby(read, lambda item: _may_go_together(item[1])):
+                items, (lines, results) = list(run), (sent.lines, sent.results())
+                sent = self._begin(items) if together else NOTHING
+                yield from self._tell(lines, results)
+                if not together:
+                    for number, result in items:
+                        yield {"line": number} | self._alone(result)
+        yield from self._tell(sent.lines, sent.results())
 
     def _alone(self, result: Addressed | RestFailure) -> Answer:
         return _error(result) if isinstance(result, RestFailure) else self._send(result)
 
-    def _say_all(self, messages: Sequence[Addressed]) -> Iterator[Answer]:
-        """Messages and presences that follow one another wait for the disk together."""
-        results: Sequence[Result]
-        try:
-            results = self._sending.send_many([OutboundMessage(*addressed) for addressed in messages])
-        except Exception as e:  # what came before is sent, and its lines are to be told
-            results = [e] * len(messages)
-        for addressed, result in zip(messages, results, strict=True):
-            yield self._answered(addressed, partial(self._said, result))
+    def _begin(self, items: Iterable[tuple[int, Addressed | RestFailure]]) -> _Sent:
+        """Begin to send messages and presences, which wait for the disk together."""
+        lines = [(number, addressed) for number, addressed in items if isinstance(addressed, Addressed)]
+        return _Sent(lines, self._sending.begin_many([OutboundMessage(*addressed) for _, addressed in lines]))
+
+    def _tell(self, lines: Sequence[tuple[int, Addressed]], results: Sequence[Result]) -> Iterator[Answer]:
+        for (number, addressed), result in zip(lines, results, strict=True):
+            if result is None:
+                yield {"line": number, "id": addressed.stanza.attrib["id"], "outcome": "accepted"}
+            else:
+                yield {"line": number} | self._answered(addressed, partial(self._said, result))
 
     def _read(self, line: BatchLine) -> Addressed | RestFailure:
         if line.broken:
@@ -95,11 +115,9 @@ class Batch:
             return identifier | _error(failure_of(GatewayError("internal")))
 
     @staticmethod
-    def _said(result: Result) -> Answer:
+    def _said(result: Element | Exception) -> Answer:
         if isinstance(result, Exception):
             raise result
-        if result is None:
-            return {"outcome": "accepted"}
         error = condition_of(result)
         return {"outcome": "refused", "error": {k: v for k, v in error._asdict().items() if v}}
 

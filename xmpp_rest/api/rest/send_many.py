@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any, NoReturn
 
-from xmpp_rest.api.lines import NDJSON, BodyLimits, answer_lines, whole_lines
+from xmpp_rest.api.lines import NDJSON, BodyLimits, answer_lines, grouped, whole_lines
 from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.idempotent import KEY_FIELD
@@ -16,7 +15,6 @@ from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import media_type
 
 ACCEPTED_MANY = (*ACCEPTED, (("application", "x-ndjson", "*"), "from_lines"))
-GROUP = 64  # stanzas that are read before they are sent
 
 
 class SendMany(Send):
@@ -44,5 +42,4 @@ class SendMany(Send):
         bounds = BodyLimits(settings.stanza_size_limit, settings.batch_stanzas, self.limit)
         lines = whole_lines(self.request, bounds)
         batch = Batch(self.gateway.parts.sending, self.caller, bounds, Patience(self._timeout(), settings.iq_max_timeout, self.gone))
-        while group := list(islice(lines, GROUP)):
-            yield from batch.send(group)
+        yield from batch.send(grouped(lines))

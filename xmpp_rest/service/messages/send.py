@@ -6,7 +6,10 @@ A stanza is accepted once the outbox has it, or the hosted recipient. An excepti
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import repeat
+from typing import NoReturn
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -20,11 +23,12 @@ from xmpp_rest.protocol.jid import JID, is_bare_name, parse_jid
 from xmpp_rest.protocol.stanza import is_too_long
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_guard import Guard
-from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, Result
+from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, OutboundMessages, Result, Results
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.outcomes import Outcome, Outcomes
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.group import GroupExecutor
+from xmpp_rest.threads.tasks import current_task
 from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait, Waits
 
@@ -97,9 +101,36 @@ class Sending:
 
     def send_many(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
         """As `send` for each of them, in order, with fewer waits for the disk; what `send` would raise is among the results."""
+        return self.begin_many(stanzas)()
+
+    def begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
+        """As `send_many`, in two steps. Raises nothing.
+
+        A follower has told the leader when this returns; the function that is returned waits for it, and is called before
+        anything else is sent that is to come after these.
+        """
         errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
-        results = iter(self._send_many([o for o, error in zip(stanzas, errors, strict=True) if error is None]))
-        return [error or next(results) for error in errors]
+        good = [o for o, error in zip(stanzas, errors, strict=True) if error is None]
+        try:
+            begun = self._begin_many(good)
+        except Exception as e:
+            begun = partial(_raise, e)
+
+        def finish() -> list[Result]:
+            results: Iterator[Result]
+            try:
+                results = iter(begun())
+            except Exception as e:
+                results = repeat(e)
+            return [error or next(results) for error in errors]
+
+        return finish
+
+    def _begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
+        if len(stanzas) > MOST and self._remote.follows() and current_task() is not None:
+            return self._begin_on_leader(stanzas, partial(self._remote.begin_call, SEND_BATCH))  # too many to share a call with others
+        results = self._send_many(stanzas)
+        return lambda: results
 
     def _send_many(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
         if not self._remote.follows():
@@ -121,31 +152,39 @@ class Sending:
             return GatewayError("bad-recipient", f"{str(to)[:100]!r} is not an address; give one such as {example}")
         return None
 
-    def _send_on_leader(self, stanzas: list[OutboundMessage]) -> list[Result]:
-        written = [_with_text(outgoing) for outgoing in stanzas]
-        good = [outgoing for outgoing in written if isinstance(outgoing, OutboundMessage)]
-        try:
-            results = iter(self.send_batch(good))
-        except GatewayError as e:  # the leader has just ended
-            results = iter(self._try_again(good) if e.name == "unanswered" else [e for _ in good])
-        return [next(results) if isinstance(outgoing, OutboundMessage) else outgoing for outgoing in written]
+    def _send_on_leader(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
+        return self._begin_on_leader(stanzas, lambda good: partial(self.send_batch, good))()
 
-    def _try_again(self, stanzas: list[OutboundMessage]) -> list[Result]:
+    def _begin_on_leader(self, stanzas: Sequence[OutboundMessage], begin: Callable[[OutboundMessages], Results]) -> Results:
+        written = [_with_text(outgoing) for outgoing in stanzas]
+        good = OutboundMessages(outgoing for outgoing in written if isinstance(outgoing, OutboundMessage))
+        begun = begin(good)
+
+        def finish() -> list[Result]:
+            try:
+                results = iter(begun())
+            except GatewayError as e:  # the leader has just ended
+                results = iter(self._try_again(good) if e.name == "unanswered" else [e for _ in good])
+            return [next(results) if isinstance(outgoing, OutboundMessage) else outgoing for outgoing in written]
+
+        return finish
+
+    def _try_again(self, stanzas: OutboundMessages) -> list[Result]:
         """Send these on the next leader, as it is unknown whether the last one has sent them."""
         try:
             return self.send_again(stanzas)
         except GatewayError:
             return [GatewayError("unanswered") for _ in stanzas]
 
-    def _send_batch_deferred(self, reply: Reply, stanzas: list[OutboundMessage]) -> None:
+    def _send_batch_deferred(self, reply: Reply, stanzas: OutboundMessages) -> None:
         self._batch_sender.submit(stanzas, reply, self._remote.pool.submit)
 
     @on_leader(deferred=_send_batch_deferred)
-    def send_batch(self, stanzas: list[OutboundMessage]) -> list[Result]:
+    def send_batch(self, stanzas: OutboundMessages) -> list[Result]:
         """As `send` for each of these, which have been checked; the caller is among the `calling`."""
         return self._batch_sender(stanzas)
 
-    def _send_again_deferred(self, reply: Reply, stanzas: list[OutboundMessage]) -> None:
+    def _send_again_deferred(self, reply: Reply, stanzas: OutboundMessages) -> None:
         def work() -> None:
             try:
                 reply(self.send_again(stanzas))
@@ -155,7 +194,7 @@ class Sending:
         self._remote.pool.submit(work)
 
     @on_leader(deferred=_send_again_deferred)
-    def send_again(self, stanzas: list[OutboundMessage]) -> list[Result]:
+    def send_again(self, stanzas: OutboundMessages) -> list[Result]:
         """As `send_batch`, but without those that an earlier leader has sent already."""
         taken = [self._is_taken(outgoing) for outgoing in stanzas]
         self._outcomes.all_accepted((o.sender, o.stanza.get("id", "")) for o, is_taken in zip(stanzas, taken, strict=True) if is_taken)
@@ -245,6 +284,13 @@ class Sending:
     def outcome(self, sender: JID, identifier: str) -> Outcome | None:
         """The outcome of a stanza that was sent with `send`, if it is remembered."""
         return self._outcomes.get(sender, identifier)
+
+
+SEND_BATCH = Sending.send_batch.__qualname__
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _with_text(outgoing: OutboundMessage) -> OutboundMessage | BadXML:
