@@ -242,14 +242,17 @@ def test_all_processes(app: Flask, make: Make, config: Path) -> None:
             time.sleep(0.01)
 
 
-def test_a_process_that_comes_later(config: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_process_that_comes_later(config: Path, make: Make, caplog: pytest.LogCaptureFixture) -> None:
     """gunicorn starts another worker in place of one that died, with the settings of its own start."""
     old = load_settings(config, {})
     change(config, oauth_expire="77", oauth_client_check="allow", server_threads="32")
-    later = serve.load(old).extensions["gateway"]
+    app = make()
+    assert serve.load(old, app, is_first=True) is app
+    later = serve.load(old, app, is_first=False).extensions["gateway"]
     assert (later.settings.oauth.expire, later.settings.server.threads) == (77, 64)
     later.stop()
     change(config, oauth_expire="soon")
+    assert serve.load(old, app, is_first=False) is app
     assert refreshed(old) is old
     assert "counts as it was" in caplog.text
 

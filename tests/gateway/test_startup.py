@@ -216,7 +216,7 @@ import os, signal, sys
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.serving.server import Server
 
-def load():
+def load(is_first):
     os.kill(os.getppid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)
     return lambda environ, start_response: []

@@ -38,7 +38,7 @@ def start(app, end_all):
 
 
 os.register_at_fork(before=before_fork, after_in_child=after_fork)
-Server(load_settings(None, os.environ), lambda: Flask("one"), start, lambda app: None).run()
+Server(load_settings(None, os.environ), lambda is_first: Flask("one"), start, lambda app: None).run()
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from flask import Flask
 
@@ -29,6 +30,7 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
         gateway = Gateway(settings)
         gateway.prepare()
         gateway.stop()
+        app = build(settings)  # before the fork, so that the workers share its memory
     except STARTING as e:
         raise explained(e, settings) from e
     log.info("%s", place(settings))
@@ -37,13 +39,17 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
 
     from xmpp_rest.serving.server import Server  # gunicorn takes a while to import, and only this command needs it
 
-    Server(settings, load=lambda: load(settings), on_start=start, on_stop=stop).run()
+    Server(settings, partial(load, settings, app), on_start=start, on_stop=stop).run()
     return Exit.DONE
 
 
-def load(settings: Settings) -> Flask:
-    """The application of one worker: one that replaces another has the settings that are in force by now."""
-    return build(refreshed(settings))
+def load(settings: Settings, app: Flask, is_first: bool) -> Flask:
+    """The application of one worker: `app`, which was built for `settings`, unless others are in force by now.
+
+    `is_first`: there have been no changes yet.
+    """
+    fresh = settings if is_first else refreshed(settings)
+    return app if fresh == settings else build(fresh)
 
 
 def start(app: Flask, end_all: Callable[[], None]) -> None:

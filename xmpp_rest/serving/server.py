@@ -62,12 +62,14 @@ OnStart = Callable[[Flask, Callable[[], None]], None]
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn over one set of settings. `run()` serves until it is told to stop, and exits the process.
 
-    `load`: makes the application, in each worker. `on_stop`: called in each worker after its connections have drained.
+    `load`: called in each worker for its application, with whether it is one of those of the start, or came later. `on_stop`:
+    called in each worker after its connections have drained.
     """
 
-    def __init__(self, settings: Settings, load: Callable[[], Flask], on_start: OnStart, on_stop: Callable[[Flask], None]) -> None:
+    def __init__(self, settings: Settings, load: Callable[[bool], Flask], on_start: OnStart, on_stop: Callable[[Flask], None]) -> None:
         self._settings = settings
         self._load = load
+        self._is_first = True  # whether the worker that is forked next is one of those of the start
         self._on_start = on_start
         self._on_stop = on_stop
         descriptors.raise_limit(settings)
@@ -79,7 +81,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return self._load()
+        return self._load(self._is_first)
 
     def run(self) -> None:
         if (used := usable(written := self._settings.server.worker_class)) != written:
@@ -90,6 +92,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             sys.exit(f"Error: {e}")
 
     def _before_fork(self, arbiter: Any, worker: Any) -> None:
+        self._is_first = worker.age <= self.cfg.workers
         _freeze()
         if self._settings.server.pin_workers:
             affinity.pre_fork(arbiter, worker)
