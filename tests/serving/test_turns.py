@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from xmpp_rest.serving.loop import Loop
+from xmpp_rest.serving.loop import PUT_OFF, Loop
 from xmpp_rest.threads.tasks import pause
 
 BUSY = 10
@@ -38,6 +38,41 @@ def test_an_event_comes_after_two_turns_of_the_others() -> None:
     try:
         assert came.wait(30)
         assert heard[0] - told[0] <= 2 * BUSY
+    finally:
+        loop.stop()
+        ours.close()
+        theirs.close()
+
+
+def test_an_event_comes_after_a_few_of_many_calls_that_were_put_off() -> None:
+    loop, turns, told, heard = Loop(2), [0], [0], [0]
+    came = threading.Event()
+    ours, theirs = socket.socketpair()
+
+    def flood() -> None:
+        turns[0] += 1
+        if turns[0] == 5 * BUSY:
+            told[0] = turns[0]
+            theirs.send(b"x")
+        time.sleep(0.001)
+        if not came.is_set():
+            loop.put_off(flood)
+
+    def hear(_: int) -> None:
+        if told[0] and not came.is_set():
+            heard[0] = turns[0]
+            came.set()
+
+    def begin() -> None:
+        loop.register(ours, hear)
+        for _ in range(50 * BUSY):
+            loop.put_off(flood)
+
+    loop.call(begin)
+    loop.start()
+    try:
+        assert came.wait(30)
+        assert heard[0] - told[0] <= 2 * PUT_OFF
     finally:
         loop.stop()
         ours.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from gunicorn.http.body import CHUNK_EXT_RE
 
 from xmpp_rest.serving.limits import Limits
+from xmpp_rest.serving.lines import has_bare_lf
 from xmpp_rest.serving.request import BadRequest
 from xmpp_rest.serving.request_body import Body
 
@@ -16,7 +17,6 @@ CheckTrailers = Callable[[bytes], None]
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]+)(?:[ \t]*(;.*))?", re.DOTALL)  # white space belongs to an extension
 _PLAIN = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")  # nearly every one; a body may have thousands in 64 KiB
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class Chunks:
@@ -111,7 +111,7 @@ class Chunks:
             self._check(bytes(self._held[:last]))
             end = last + 4
         else:
-            if _BARE_LF.search(self._held, seen):
+            if has_bare_lf(self._held, seen):
                 raise _bad("a line of the trailer section ends with CRLF")
             if len(self._held) > self._limits.head:
                 raise BadRequest(431, "Request Header Fields Too Large", f"the trailer section has more than {self._limits.head} bytes")

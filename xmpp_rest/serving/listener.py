@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from xmpp_rest.serving.loop import Loop
+from xmpp_rest.serving.loop import LOOK, Loop
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,7 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PASSING = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO)
 PAUSE = 0.5  # seconds without taking a connection, where the system has no descriptor for it
 QUIET = 60.0  # seconds between two lines about that
+CATCH_UP = 8  # connections taken for each LOOK of time that the latest round of the loop has taken: who waits behind a crowd has not many
 EXCLUSIVE = select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0)  # one connection does not wake every process
 
 Accept = Callable[[socket.socket, Any, Any], None]
@@ -70,11 +71,15 @@ class Listener:
 
     def _take(self, _: int) -> None:
         """Take one, and go to the end of the kernel's queue of processes: it tells the first one that waits of the next connection. Without
-        this, the same process gets all that come while it has nothing else to do.
+        this, the same process gets all that come while it has nothing else to do. A process that has much to do takes several.
         """
-        if not self._has_room():
-            self._pause()
-        elif self._take_one() and self._listens:
+        for _ in range(max(1, CATCH_UP * int(self._loop.lag / LOOK))):
+            if not self._has_room():
+                self._pause()
+                return
+            if not self._take_one():
+                return
+        if self._listens:
             self._pause()
             self._register()
 

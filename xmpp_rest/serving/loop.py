@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 TURN = 0.005  # seconds that a task may run before another thread takes the lead
 BURST = 128  # events that are asked for at once
 CYCLES = 8  # before others are looked for: what is done may lead to more without end
+PUT_OFF = 16  # of the calls that were put off, those of one cycle
 LOOK = 0.005  # seconds of tasks, or of more than one cycle, after which others are looked for
 LONGEST = 1.0  # seconds of one wait for events
 ENDING = 0.5  # seconds for the threads to end
@@ -146,9 +147,10 @@ class Loop:
         self._handlers: dict[int, Handler] = {}
         self._cycle: deque[tuple[int, Call]] = deque()  # what is done before anything that comes meanwhile
         self._cycles = 0  # since the last look for events
-        self._looked = 0.0  # when that was
+        self._looked = time.monotonic()  # when that was
         self._went_on = False  # whether a task has gone on since then
         self._calls: deque[Call] = deque()
+        self._later: deque[Call] = deque()
         self._begins: deque[Call] = deque()
         self._end: deque[Call] = deque()
         self._closing: list[socket.socket] = []  # closed when no event of theirs is left: their numbers are used again
@@ -164,6 +166,8 @@ class Loop:
         self._unwatched = False  # whether the watchdog waits for something to watch
         self._attention = Attention()
         self._seen = 0  # the turn when somebody last looked whether the loop lives
+        self.lag = 0.0
+        """Seconds that the latest round has taken: those between two looks for events, without what was waited for them."""
         self.stopped = False
         self.leader: LoopThread | None = None
         """The thread that leads."""
@@ -237,6 +241,10 @@ class Loop:
         """Have `work` done as a task, soon. The caller does nothing more with what the task uses."""
         self._begins.append(work)
 
+    def put_off(self, call: Call) -> None:
+        """Have this called after others, on the thread that leads; however many are put off, who comes meanwhile waits for a few of them."""
+        self._later.append(call)
+
     def every_second(self, tick: Call) -> None:
         """Have `tick` called every second, or a little later."""
         self._ticks.append(tick)
@@ -244,7 +252,7 @@ class Loop:
     @property
     def is_busy(self) -> bool:
         """Whether anything waits for its turn."""
-        return bool(self._cycle or self._begins or self._calls or self._end)
+        return bool(self._cycle or self._begins or self._calls or self._end or self._later)
 
     # for any thread
 
@@ -306,12 +314,13 @@ class Loop:
     def _refill(self, me: LoopThread) -> None:
         """Take what there is to do now; what that leads to comes after it, so that everybody has a turn."""
         ready = me.runner.has_ready
-        busy = bool(ready or self._calls or self._begins)
+        busy = bool(ready or self._calls or self._begins or self._later)
         if busy and (not self._cycles or (self._cycles < CYCLES and time.monotonic() - self._looked < LOOK)):
             self._cycles += 1
             self._cycle.extend((_CALL, self._calls.popleft()) for _ in range(len(self._calls)))
             self._cycle.extend((_BEGIN, self._begins.popleft()) for _ in range(len(self._begins)))
             self._cycle.extend((_READY, _nothing) for _ in range(ready))
+            self._cycle.extend((_CALL, self._later.popleft()) for _ in range(min(len(self._later), PUT_OFF)))
         elif self._end:
             self._cycle.extend((_BEGIN, self._end.popleft()) for _ in range(len(self._end)))
         else:
@@ -335,6 +344,7 @@ class Loop:
 
     def _look(self, patience: float) -> None:
         """Have the events that come within so many seconds handled first."""
+        self.lag = time.monotonic() - self._looked
         events = self._epoll.poll(patience, BURST)
         self._cycle.extendleft((_CALL, partial(self._handle, descriptor, event)) for descriptor, event in reversed(events))
         self._looked = now = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 from xmpp_rest.serving.chunks import Chunks
 from xmpp_rest.serving.head_parser import HeadParser
 from xmpp_rest.serving.limits import Limits
+from xmpp_rest.serving.lines import has_bare_lf
 from xmpp_rest.serving.proxy_protocol import ProxyHeader
 from xmpp_rest.serving.request import BadRequest, Peer, Request
 from xmpp_rest.serving.request_body import Body
 
 _END = b"\r\n\r\n"
 AHEAD = 16  # requests that are parsed before one is taken: 64 KiB may have thousands, at 500 bytes of memory each
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 def head_parser_of(cfg: Any, limits: Limits, log: Any) -> HeadParser:
@@ -148,7 +147,7 @@ class RequestReader:
     def _check_begun(self, seen: int) -> None:
         """Refuse the beginning of a head that cannot become right; the first `seen` bytes of it were looked at before."""
         held = self._held
-        if _BARE_LF.search(held, seen):
+        if has_bare_lf(held, seen):
             raise BadRequest(400, "Bad Request", "a line of the head ends with CRLF (RFC 9112 §2.2)")
         if not self._checked:
             end = held.find(b"\r\n")
