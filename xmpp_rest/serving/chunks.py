@@ -32,6 +32,11 @@ class Chunks:
         self._left = 0  # bytes of this chunk
         self._reads = self._size
 
+    @property
+    def held(self) -> int:
+        """Number of bytes that are there of a line or of the trailer section."""
+        return len(self._held)
+
     def feed(self, data: bytes, at: int) -> int:
         """Read `data` from `at`; returns where it stopped, which is before the end only if the body is complete.
 

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from xmpp_rest.serving.client_socket import ClientSocket
-from xmpp_rest.serving.loop import Loop
+from xmpp_rest.serving.connection_host import ConnectionHost
 from xmpp_rest.serving.output import Output
 from xmpp_rest.serving.phase import COMING, Phase
-from xmpp_rest.serving.reading import RequestReader
 from xmpp_rest.serving.request import BadRequest, Request
 from xmpp_rest.serving.served import Served
-from xmpp_rest.serving.wheel import Wheel
+from xmpp_rest.serving.unserved import FREE
 
 HEAD_SECONDS = 15.0  # for a head, from its first byte; and for the first byte of a connection
-BODY_SECONDS = 30.0  # for a body, and one more for each BODY_RATE bytes that came
+BODY_SECONDS = 30.0  # for a body; each BODY_RATE bytes that come give one back
 BODY_RATE = 1000  # bytes a second that a client should manage
 WRITE_SECONDS = 30.0  # for the client to take anything of what is sent
 LINGER_SECONDS = 2.0  # for a client to take the end of the last answer (RFC 9112 §9.6)
@@ -31,26 +29,6 @@ TURN = 0.0002  # seconds of reading from one connection before others have their
 
 GONE = select.EPOLLHUP | select.EPOLLERR
 COMES = select.EPOLLIN | select.EPOLLRDHUP
-
-
-class ConnectionHost(Protocol):
-    """What connections are served with."""
-
-    loop: Loop
-    wheel: Wheel[Connection]
-    keep_alive: float
-
-    def reader(self, peer: Any, more: Callable[[], None]) -> RequestReader:
-        """What reads the requests of a new connection; `more` is called by who reads more of a body than has come."""
-
-    def exchange(self, connection: Connection, request: Request) -> Served:
-        """What serves a request."""
-
-    def refusal(self, connection: Connection, error: BadRequest) -> bytes:
-        """The answer to what is not a request; it is logged."""
-
-    def closed(self, connection: Connection) -> None:
-        """A connection has ended."""
 
 
 class Connection:
@@ -198,8 +176,7 @@ class Connection:
         except BadRequest as e:
             self._refused = e
         if self._exchange is not None:
-            if self.due is not None:
-                self.due += len(data) / BODY_RATE
+            self._extend(len(data))
             body = self._exchange.request.body
             if body.complete or body.failed:
                 self.due = None
@@ -212,8 +189,24 @@ class Connection:
             elif self._unread.body.complete:
                 self._unread = None
                 self._phase, self.due = Phase.IDLE, None
-        elif self._phase is Phase.BODY and self.due is not None:
-            self.due += len(data) / BODY_RATE
+        else:
+            if self._phase is Phase.BODY:
+                self._extend(len(data))
+            self._bound_unserved()
+
+    def _bound_unserved(self) -> None:
+        if (size := self._reader.unfinished) <= FREE:
+            return
+        try:
+            self._service.unserved.note(self, size)
+        except BadRequest as e:
+            self._reader.give_up()
+            self._refused = e
+
+    def _extend(self, size: int) -> None:
+        """So many bytes of a body have come in time: it has more, but never more than at its beginning."""
+        if self.due is not None:
+            self.due = min(self.due + size / BODY_RATE, time.monotonic() + BODY_SECONDS)
 
     def _end(self) -> None:
         """The client sends nothing more. What it has asked for completely is answered."""
@@ -233,6 +226,7 @@ class Connection:
             self._feed(b"")
         if requests and _is_servable(requests[0]):
             request = requests.popleft()
+            self._service.unserved.forget(self)
             self._phase = Phase.SERVED
             if request.body.complete or request.body.failed:
                 self.due = None
@@ -345,6 +339,7 @@ class Connection:
         self._output.farewell()
         self._output.drop()
         self.due = None
+        self._service.unserved.forget(self)
         self._service.wheel.remove(self)
         self._service.loop.close(self._socket.sock)
         self._service.closed(self)

@@ -242,7 +242,7 @@ class Loop:
         self._begins.append(work)
 
     def put_off(self, call: Call) -> None:
-        """Have this called after others, on the thread that leads; however many are put off, who comes meanwhile waits for a few of them."""
+        """Have this called after others. However many are put off, who comes meanwhile waits for a few of them."""
         self._later.append(call)
 
     def every_second(self, tick: Call) -> None:

@@ -68,6 +68,25 @@ class RequestReader:
         """Whether there are bytes that `feed` has not read yet."""
         return bool(self._rest)
 
+    @property
+    def unfinished(self) -> int:
+        """Number of bytes that are there of a request that is not complete."""
+        size = len(self._held)
+        if self._body is not None:
+            size += self._body.buffered
+            if self._chunks is not None:
+                size += self._chunks.held
+        return size
+
+    def give_up(self) -> None:
+        """Read nothing further, and forget the request that is not complete."""
+        if self.requests and self.requests[-1].body is self._body:
+            self.requests.pop()
+        self._body = self._chunks = None
+        self.ended = True
+        self._held.clear()
+        self._rest = b""
+
     def feed(self, data: bytes) -> None:
         """Read these bytes. Raises BadRequest for a head that is wrong, once what was complete before it is in `requests`.
 

@@ -19,6 +19,7 @@ from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.reading import RequestReader, head_parser_of
 from xmpp_rest.serving.request import BadRequest, Request
 from xmpp_rest.serving.response_writer import ResponseWriter, refusal_page
+from xmpp_rest.serving.unserved import Unserved
 from xmpp_rest.serving.wheel import Wheel
 
 
@@ -41,6 +42,7 @@ class Service:
         self.loop = loop
         self.app = app
         self.wheel: Wheel[Connection] = Wheel()
+        self.unserved = Unserved()
         self.keep_alive = float(cfg.keepalive)
         self.connections: set[Connection] = set()
         self._cfg = cfg
