@@ -23,7 +23,7 @@ from xmpp_rest.api.oauth import routes as oauth
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything
-from xmpp_rest.buffered_log import BufferedHandler
+from xmpp_rest.buffered_log import BufferedHandler, LineFormatter
 from xmpp_rest.cli.runner import line_runner
 from xmpp_rest.config.check import remarks, require_sense
 from xmpp_rest.config.load import load_settings
@@ -116,7 +116,8 @@ def set_up_logging(level: str) -> None:
     """Log to standard error, unless the server that runs us has set up logging already."""
     if not logging.getLogger().handlers:
         handler = BufferedHandler(patient=(audit.log.name,))
-        logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler])
+        handler.setFormatter(LineFormatter())
+        logging.basicConfig(level=level.upper(), handlers=[handler])
     audit.log.setLevel(logging.INFO)  # however little else is logged: every administrative call leaves a line
 
 

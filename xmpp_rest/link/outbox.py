@@ -134,7 +134,7 @@ class Outbox:
         if not lasting or self._journal is None:
             return entries
         numbers = iter(self._journal.append([e.data.decode() for e in lasting], [e.note for e in lasting]))
-        return [e._replace(number=next(numbers)) if e.lasting else e for e in entries]
+        return [Entry(e.data, e.label, next(numbers), e.lasting, e.sender, e.note) if e.lasting else e for e in entries]
 
     # what follows belongs to the thread that writes to the stream, one at a time
 

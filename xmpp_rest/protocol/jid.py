@@ -30,8 +30,9 @@ class JID(NamedTuple):
         return self._replace(resource=_part(resource, "resource", resourceprep))
 
     def __str__(self) -> str:
-        text = f"{self.local}@{self.domain}" if self.local else self.domain
-        return f"{text}/{self.resource}" if self.resource else text
+        local, domain, resource = self
+        text = f"{local}@{domain}" if local else domain
+        return f"{text}/{resource}" if resource else text
 
 
 def _part(text: str, name: str, prepare: Callable[[str], str]) -> str:

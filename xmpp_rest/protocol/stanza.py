@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.namespaces import STANZA_ERRORS
 
 KINDS = ("message", "presence", "iq")
+ID_BYTES = 18  # random ones of an id, without a rest in base64
+MANY = 256  # ids
 MAX_ID = 1023  # bytes of a stanza's id in UTF-8, as of a part of an address: it is returned in header fields
 
 
@@ -20,7 +23,15 @@ def is_too_long(identifier: str) -> bool:
 
 def new_id() -> str:
     """A new, unguessable stanza id: 24 letters, digits, `-` and `_`, as mod_rest makes them."""
-    return secrets.token_urlsafe(18)
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+def new_ids() -> Iterator[str]:
+    """As many new ids as are asked for; a system call gets the random bytes of MANY, as each gives the interpreter lock away."""
+    while True:
+        letters = urlsafe_b64encode(secrets.token_bytes(MANY * ID_BYTES)).decode()
+        size = len(letters) // MANY
+        yield from (letters[at : at + size] for at in range(0, len(letters), size))
 
 
 def make(kind: str, *payload: Element, **attributes: str | None) -> Element:

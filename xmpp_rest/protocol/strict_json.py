@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any, NoReturn
@@ -23,7 +24,7 @@ def read_json(body: bytes, *, finite: bool = True) -> Any:
     else it is infinite, and an integer of many digits is a float.
     """
     try:
-        value = (_FINITE if finite else _ANY_NUMBER).decode(body.decode("utf-8-sig"))
+        value = (_FINITE if finite else _ANY_NUMBER).decode(body.removeprefix(BOM_UTF8).decode())  # the codec utf-8-sig is not in C
     except BadJSON:
         raise
     except UnicodeDecodeError as e:

@@ -9,7 +9,7 @@ from typing import Any
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.erlang import term
 from xmpp_rest.api.commands.errors import CommandFailure, rejected
-from xmpp_rest.api.commands.types import Field, ListOf, ScalarType, TupleOf, Type
+from xmpp_rest.api.commands.types import Field, ListOf, TupleOf, Type
 from xmpp_rest.api.detail import did_you_mean
 
 Given = list[tuple[str, Any]]
@@ -55,16 +55,14 @@ def _absent(name: str, kind: Type) -> list[Any]:
 
 def convert(value: Any, to: Type) -> Any:
     """`value` as the type `to`: str, int, list or tuple. Raises CommandFailure."""
-    match to:
-        case ScalarType(name="integer"):
-            return _integer(value, to)
-        case ScalarType():
-            if isinstance(value, str):
-                return value
-        case ListOf():
-            return _list(value, to)
-        case TupleOf():
-            return _tuple(value, to)
+    if isinstance(to, ListOf):
+        return _list(value, to)
+    if isinstance(to, TupleOf):
+        return _tuple(value, to)
+    if to.name == "integer":
+        return _integer(value, to)
+    if isinstance(value, str):
+        return value
     raise _unfit(value, to)
 
 

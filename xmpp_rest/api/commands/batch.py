@@ -22,6 +22,7 @@ from xmpp_rest.api.lines import BatchLine, BodyLimits
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.stanza import new_ids
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.threads.waits import Gone
 
@@ -74,6 +75,7 @@ class CommandBatch:
         self._bounds = bounds
         self._version = version
         self._denied: errors.CommandFailure | None = None
+        self._new_id = new_ids().__next__
         self._begin()
 
     def run(self, groups: Iterable[Sequence[BatchLine]]) -> Iterator[Answer]:
@@ -111,7 +113,7 @@ class CommandBatch:
             self._preparer.require_known(target.name)
             principal = self._caller()
             call = self._preparer.prepare(target, given, principal)
-            outgoing = message(*call.values.values()) if target.name == TOGETHER else None
+            outgoing = message(self._new_id, *call.values.values()) if target.name == TOGETHER else None
         except Exception as e:  # is the line's answer
             return LineCall(line.number, name, target, given, principal, error=e)
         if outgoing is not None and outgoing.sender.domain not in self._services.parts.router.domains:

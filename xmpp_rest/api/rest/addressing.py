@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -30,7 +31,7 @@ class Addressed(NamedTuple):
     to: JID
 
 
-def address(stanza: Element, caller: Caller) -> Addressed:
+def address(stanza: Element, caller: Caller, new_id: Callable[[], str] = new_id) -> Addressed:
     """Check the stanza and give it its attributes: from, to and id by the rules, type and xml:lang as they are, nothing else.
 
     Raises Rejected: xmlns, name, id, to, from, from_auth, scope.

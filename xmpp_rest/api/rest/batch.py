@@ -18,7 +18,7 @@ from xmpp_rest.auth.caller import Caller
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.codecs import CODECS, JSON
 from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
-from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.protocol.stanza import condition_of, new_ids
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.waits import Gone, Wait
@@ -54,6 +54,7 @@ class Batch:
         self._caller = caller
         self._bounds = bounds
         self._each, self._left, self._gone = patience
+        self._new_id = new_ids().__next__
 
     def send(self, groups: Iterable[Sequence[BatchLine]]) -> Iterator[Answer]:
         """Send the stanzas of all lines; an answer for each.
@@ -93,7 +94,7 @@ class Batch:
         if line.text is None:
             return failure("size", exceeded=line.exceeded, limit=getattr(self._bounds, line.exceeded))
         try:
-            addressed = address(CODECS[JSON].read(line.text), self._caller)
+            addressed = address(CODECS[JSON].read(line.text), self._caller, self._new_id)
             check_iq(addressed.stanza)
         except REFUSED as e:
             return failure_for(e)

@@ -43,15 +43,16 @@ class Outcomes:
 
         Returns the new ones: `forget` these if they are not accepted after all.
         """
-        labels = [Label(str(sender.bare), identifier) for sender, identifier in stanzas]
-        new = []
+        names: dict[JID, str] = {}
+        labels = [Label(names.get(sender) or names.setdefault(sender, str(sender.bare)), identifier) for sender, identifier in stanzas]
+        new, now = [], time.time()
         with self._lock:
             for label in labels:
                 if label not in self._known:
-                    self._known[label] = Outcome()
+                    self._known[label] = Outcome("accepted", now)
                     new.append(label)
-                    if len(self._known) > self.REMEMBERED:
-                        self._known.popitem(last=False)
+            while len(self._known) > self.REMEMBERED:
+                self._known.popitem(last=False)
         return new
 
     def forget(self, new: Iterable[Label]) -> None:
@@ -71,9 +72,10 @@ class Outcomes:
     def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
         """Record progress of the link with these entries."""
         labels = [entry.label for entry in entries if entry.label is not None]
+        now = time.time()
         with self._lock:
             for label in labels:
-                self._advance(label, progress.value)
+                self._advance(label, progress.value, now)
             decided = self._decided(labels)
         for tell in decided:
             tell()
@@ -89,15 +91,15 @@ class Outcomes:
 
     def _decide(self, label: Label, state: str, refusal: Element | None) -> None:
         with self._lock:
-            self._advance(label, state, refusal)
+            self._advance(label, state, time.time(), refusal)
             decided = self._decided((label,))
         for tell in decided:
             tell()
 
-    def _advance(self, label: Label, state: str, refusal: Element | None = None) -> None:
+    def _advance(self, label: Label, state: str, now: float, refusal: Element | None = None) -> None:
         outcome = self._known.get(label)
         if outcome is not None and _RANK[state] > _RANK[outcome.state]:
-            outcome.state, outcome.since, outcome.refusal = state, time.time(), refusal
+            outcome.state, outcome.since, outcome.refusal = state, now, refusal
 
     def _decided(self, labels: Iterable[Label]) -> list[Callable[[], None]]:
         """The callbacks to call after progress of these."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from xml.etree.ElementTree import Element, ParseError
 from xml.parsers.expat import ErrorString
@@ -14,7 +14,7 @@ from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.protocol.stanza import KINDS, child, make, new_id
+from xmpp_rest.protocol.stanza import KINDS, child, new_id
 from xmpp_rest.service.messages.batch import OutboundMessage
 
 TYPES = frozenset(("chat", "error", "groupchat", "headline"))  # any other one is a normal message (RFC 6121 §5.2.2)
@@ -57,18 +57,20 @@ def _send(services: Services, stanza: Element, sender: JID, to: JID) -> None:
             raise rejected(f"Neither {sender.domain} nor {to.domain} is hosted here")
 
 
-def message(type_: str, from_: str, to: str, subject: str, body: str) -> OutboundMessage:
+def message(new_id: Callable[[], str], type_: str, from_: str, to: str, subject: str, body: str) -> OutboundMessage:
     """The message that `send_message` sends for these arguments. Raises CommandFailure."""
     sender, recipient = _end(from_, "from"), _end(to, "to")
-    payload = [child("subject", subject)] if subject else []
-    kind = type_ if type_ in TYPES else ""
-    stanza = make("message", *payload, child("body", body), type_=kind, id_=new_id(), from_=str(sender), to_=str(recipient))
+    kind = {"type": type_} if type_ in TYPES else {}
+    stanza = Element("message", kind | {"id": new_id(), "from": str(sender), "to": str(recipient)})
+    if subject:
+        stanza.append(child("subject", subject))
+    stanza.append(child("body", body))
     return OutboundMessage(stanza, sender, recipient, posted=True)
 
 
 @command("send_message")
 def send_message(services: Services, type_: str, from_: str, to: str, subject: str, body: str) -> bool:
-    stanza, sender, recipient = message(type_, from_, to, subject, body)[:3]
+    stanza, sender, recipient = message(new_id, type_, from_, to, subject, body)[:3]
     _send(services, stanza, sender, recipient)
     return True
 
