@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-
-from sqlite_utils import Database
 
 from drivers.sql import schema
 
@@ -20,14 +19,21 @@ REPLACED = {"prosody_index": "prosody_unique_index"}
 
 def ensure_schema(connection: sqlite3.Connection) -> None:
     """Make what is missing, and turn the write-ahead log on. Instant on a complete file, however large."""
-    database = Database(connection)
-    if database.journal_mode != "wal":
-        # a read-only file, or one in use by another process, keeps its mode: as durable, but slower
-        with suppress(sqlite3.OperationalError):
-            database.enable_wal()
-    names = _names(database)
+    names = _names(connection)
     wanted = {name: index for name, index in schema.INDEXES.items() if REPLACED.get(name) not in names}
-    if {*TABLES, *wanted} <= names:
+    ((mode,),) = connection.execute("PRAGMA journal_mode").fetchall()
+    if mode != "wal" or not {*TABLES, *wanted} <= names:
+        _complete(connection, wanted)
+
+
+def _complete(connection: sqlite3.Connection, wanted: Mapping[str, tuple[str, list[str], bool]]) -> None:
+    from sqlite_utils import Database  # here, as it takes 3 MiB, and a complete file needs none of it
+
+    database = Database(connection)
+    # a read-only file, or one in use by another process, keeps its mode: as durable, but slower
+    with suppress(sqlite3.OperationalError):
+        database.enable_wal()
+    if {*TABLES, *wanted} <= _names(connection):
         return
     database.execute("BEGIN IMMEDIATE")
     try:
@@ -44,7 +50,7 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
 def stand_in_for_missing(connection: sqlite3.Connection) -> None:
     """Make temporary empty tables, of this connection alone, for those that the file lacks."""
     connection.execute("PRAGMA temp_store=MEMORY")
-    there = _names(Database(connection))
+    there = _names(connection)
     for name, columns in TABLES.items():
         if name not in there:
             connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})')
@@ -56,5 +62,5 @@ def in_wal_mode(path: Path) -> bool:
         return file.read(20)[18:20] == b"\x02\x02"
 
 
-def _names(database: Database) -> set[str]:
-    return {name for (name,) in database.execute("SELECT name FROM sqlite_master").fetchall()}
+def _names(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master").fetchall()}
