@@ -16,7 +16,7 @@ import pytest
 
 from tests.live.gateway import ROOT
 from tests.serving.load import until
-from tests.serving.worker_server import Server, answer
+from tests.serving.worker_server import THREADS, Server, answer
 
 GET = "GET {} HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -166,6 +166,19 @@ def test_worker_that_hangs_is_replaced(start: Callable[..., Server], tmp_path: P
     until(lambda: "WORKER TIMEOUT" in server.output(), "gunicorn sees no sign of life")
     assert server.get("/pid") != pid
     assert "the hook for an abort" in server.output()
+    server.stop()
+
+
+@pytest.mark.parametrize("path", ["/block/60", "/compute/60"])
+def test_worker_all_of_whose_threads_are_taken_is_replaced(start: Callable[..., Server], path: str) -> None:
+    server = start("--timeout", "8")
+    pid = server.get("/pid")
+    taken = [begin(server, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(THREADS + 1)]
+    until(lambda: f"no request is served: all {THREADS} threads block or compute" in server.output(), "the log says so")
+    until(lambda: "WORKER TIMEOUT" in server.output(), "nobody is served")
+    assert server.get("/pid") != pid
+    for sock in taken:
+        sock.close()
     server.stop()
 
 

@@ -196,9 +196,11 @@ class Loop:
         self._attention.call()
 
     def lives(self) -> bool:
-        """Whether the loop waits for events, is in a task, or has gone on since this was last asked."""
+        """Whether the loop waits for events, or has gone on since this was last asked. If not, all its threads are in tasks that block,
+        or it hangs: nobody is served.
+        """
         seen, self._seen = self._seen, self._turn
-        return self._polling or seen != self._turn or (self.leader is not None and self.leader.inside)
+        return self._polling or seen != self._turn
 
     def watch(self, seconds: float) -> None:
         """For so many seconds, see to it that no task keeps the lead for longer than TURN. The owner calls this again and again."""

@@ -24,6 +24,7 @@ from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.service import Service
 
 HEARTBEAT = 1.0  # seconds between two signs of life, and two looks whether gunicorn's parent process is there
+SILENCE = 5  # heartbeats without a sign of life, before the log says so
 STOP_LINGER = 2.0  # seconds in which a stopping worker still takes a request on a connection that was kept alive
 LEAVING = 1.0  # seconds for the end of the application, before gunicorn kills what goes on after `graceful_timeout`
 STEP = 0.05  # seconds between two looks whether all has ended
@@ -35,6 +36,8 @@ class Worker(Base):  # type: ignore[misc]
 
     alive: bool
     loop: Loop | None = None
+    silent = 0
+    """How many heartbeats ago the loop last went on."""
 
     @classmethod
     def setup(cls) -> None:
@@ -83,17 +86,20 @@ class Worker(Base):  # type: ignore[misc]
                 leave_at_exit(code if isinstance(code, int) else 0)
 
     def _is_wanted(self, loop: Loop) -> bool:
-        self._show_life(loop)
+        self.silent = 0 if self._show_life(loop) else self.silent + 1
+        if self.silent == SILENCE:
+            self.log.error("no request is served: all %d threads block or compute; the timeout is %d s", self.cfg.threads, self.cfg.timeout)
         if self.ppid == os.getppid():
             return True
         self.log.info("Parent changed, shutting down: %s", self)
         self._end_waiting()
         return False
 
-    def _show_life(self, loop: Loop) -> None:
-        """gunicorn ends a worker that shows none for `timeout` seconds."""
-        if loop.lives():
+    def _show_life(self, loop: Loop) -> bool:
+        """gunicorn ends a worker that shows none for `timeout` seconds. Whether it lives."""
+        if lives := loop.lives():
             self.notify()
+        return lives
 
     def _end_gracefully(self, loop: Loop, service: Service, listeners: list[Listener]) -> None:
         service.stop()
