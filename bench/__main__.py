@@ -113,7 +113,8 @@ class Run:
             yield self.compare(
                 f"batch of 10,000, send_message{name}", f"{EJABBERD}, one by one",
                 partial(flows.commands, port, user + GATEWAY, admin, pids),
-                lambda: command, 1.5, alone=partial(flows.commands, solo, user + peers.SOLO, stage.credentials["admin, solo"], solo_pids),
+                lambda: command, 1.5, lambda: flows.one_way(link, stage.pids["sink"]),
+                partial(flows.commands, solo, user + peers.SOLO, stage.credentials["admin, solo"], solo_pids),
             )  # fmt: skip
         yield self.compare(
             "link, stanzas in and out", "a bare socket component",

@@ -1,29 +1,33 @@
 """The smallest Flask application that has a stanza sent: no addressing, no negotiation, no errors, no accounts.
 
 It bounds what the gateway can reach beside the same server. Each of its processes is a component of its own, so that none hands anything
-to another. BENCH_LINK is the server's port for components, BENCH_FOLDER takes the journals.
+to another. BENCH_LINK is the server's port for components, BENCH_FOLDER takes the journals, BENCH_ACCOUNT is the field of an account.
 
 `/bare` writes the body to a socket. `/message` does what nobody may leave out who answers 202 for good XML that is not lost: one comparison
-of the credentials, defusedxml, an id, the sender's address, the text, the disk. `/iq` does the same but for the disk, and waits.
+of the credentials, defusedxml, an id, the sender's address, the text, the disk. `/iq` does the same but for the disk, and waits. `/echo`
+makes a stanza of a JSON object, and an object of that. `/data`: see `barest_data.py`.
 """
 
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import secrets
 import threading
 from itertools import count
 from pathlib import Path
-from xml.etree.ElementTree import Element, tostring
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from defusedxml.ElementTree import fromstring
-from flask import Flask, Response, abort, request
+from flask import Response, abort, request
 
 from bench.bare import ATTRIBUTE, IQ, attach
+from bench.barest_data import LeastData
 from tests.live.gateway import TOKEN
 from tests.live.xmppserver import DOMAIN, SECRET
 from xmpp_rest.link.journal import Journal
+from xmpp_rest.serving.synchronous import Synchronous
 
 DOMAINS = tuple(f"floor{n}.{DOMAIN}" for n in range(1, 5))  # as many processes can attach
 WINDOW = 64
@@ -77,15 +81,17 @@ class Stream:
             rest = rest[end:]
 
 
-class Least(Flask):
-    """Attaches with its first request, in the process that gets it."""
+class Least(Synchronous):
+    """A lean Flask as the gateway's. Attaches with its first request, in the process that gets it."""
 
     def __init__(self, port: int, folder: Path) -> None:
         super().__init__("barest", static_folder=None)
         self._port, self._folder = port, folder
         self._attaching = threading.Lock()
         self._attached: tuple[Stream, Journal] | None = None
-        for view in (self.bare, self.message, self.iq):
+        self._data: LeastData | None = None
+        self.add_url_rule("/data/<store>", view_func=self.data, methods=["GET", "PUT", "POST"])
+        for view in (self.bare, self.message, self.iq, self.echo):
             self.add_url_rule(f"/{view.__name__}", view_func=view, methods=["POST"])
 
     def _link(self) -> tuple[Stream, Journal]:
@@ -117,14 +123,35 @@ class Least(Flask):
         stream.ask(stanza.attrib["id"], tostring(stanza))
         return Response(status=200)
 
+    def echo(self) -> Response:
+        """200 with the message of a JSON object, as it would be sent."""
+        _require_token()
+        fields = json.loads(request.get_data())
+        stanza = Element(fields["kind"], {"to": fields["to"], "type": fields["type"], "from": DOMAINS[0], "id": secrets.token_urlsafe(18)})
+        SubElement(stanza, "body").text = fields["body"]
+        SubElement(stanza, "replace", {"id": fields["replace"]})
+        answer = {"kind": stanza.tag, **stanza.attrib, **{child.tag: child.text or child.get("id") for child in stanza}}
+        return Response(json.dumps(answer), content_type="application/json")
+
+    def data(self, store: str) -> Response:
+        """A document, or what was stored."""
+        if self._data is None:
+            with self._attaching:
+                self._data = self._data or LeastData(self._folder, os.environ["BENCH_ACCOUNT"])
+        return self._data.answer(store)
+
     @staticmethod
     def _addressed(stream: Stream) -> Element:
-        if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {TOKEN}"):
-            abort(401)
+        _require_token()
         stanza: Element = fromstring(request.get_data())
         stanza.set("from", stream.domain)
         stanza.set("id", secrets.token_urlsafe(18))
         return stanza
+
+
+def _require_token() -> None:
+    if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {TOKEN}"):
+        abort(401)
 
 
 def create_app() -> Least:

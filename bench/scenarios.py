@@ -76,6 +76,10 @@ def _command(server: str, who: str, name: str, host: str) -> Ask:
 
 LEAST_MESSAGE = Ask(BAREST, "fixed", "POST", "/message", CHAT, XML)
 LEAST_IQ = Ask(BAREST, "fixed", "POST", "/iq", PING.format(DOMAIN), XML)
+LEAST_ECHO = Ask(BAREST, "fixed", "POST", "/echo", ECHO, JSON)
+LEAST_PUT, LEAST_GET, LEAST_POST = (
+    _data(BAREST, "romeo", method, store) for method, store in (("PUT", "settings"), ("GET", "settings"), ("POST", "wishes"))
+)
 
 SCENARIOS = (
     Scenario("an empty Flask view (the floor)", Ask(FLOOR, "nobody", "POST", "/", CHAT, XML)),
@@ -83,10 +87,10 @@ SCENARIOS = (
     Scenario("message, hashed password", _message(OURS, "romeo"), _message(MOD_REST, "juliet"), 8, LEAST_MESSAGE),
     Scenario(BEARER, _message(OURS, "fixed"), _message(MOD_REST, "juliet, plain"), 1.25, LEAST_MESSAGE),
     Scenario("iq ping, Bearer / plain", _ping(OURS, "fixed", DOMAIN), _ping(MOD_REST, "juliet, plain", PLAIN), 1.25, LEAST_IQ),
-    Scenario("JSON echo, Bearer / plain", _echo(OURS, "fixed"), _echo(MOD_REST, "juliet, plain"), 4),
-    Scenario("/data PUT, hashed", _data(OURS, "romeo", "PUT", "settings"), _data(MOD_DATA, "juliet@", "PUT", "settings"), 8),
-    Scenario("/data GET, hashed", _data(OURS, "romeo", "GET", "settings"), _data(MOD_DATA, "juliet@", "GET", "settings"), 18),
-    Scenario("/data POST, hashed", _data(OURS, "romeo", "POST", "wishes"), _data(MOD_DATA, "juliet@", "POST", "wishes"), 6),
+    Scenario("JSON echo, Bearer / plain", _echo(OURS, "fixed"), _echo(MOD_REST, "juliet, plain"), 4, LEAST_ECHO),
+    Scenario("/data PUT, hashed", _data(OURS, "romeo", "PUT", "settings"), _data(MOD_DATA, "juliet@", "PUT", "settings"), 8, LEAST_PUT),
+    Scenario("/data GET, hashed", _data(OURS, "romeo", "GET", "settings"), _data(MOD_DATA, "juliet@", "GET", "settings"), 18, LEAST_GET),
+    Scenario("/data POST, hashed", _data(OURS, "romeo", "POST", "wishes"), _data(MOD_DATA, "juliet@", "POST", "wishes"), 6, LEAST_POST),
     Scenario(
         "registered_users, hashed", _command(OURS, "admin", "registered_users", GATEWAY),
         _command(EJABBERD, "juliet@", "registered_users", DOMAIN),

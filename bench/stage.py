@@ -93,6 +93,7 @@ class Stage:
         floor = peers.floor(self._folder / "floor", self._workers, "bench.empty:app")
         self._know(FLOOR, floor.port, self._run(floor))
         environment = {"BENCH_LINK": str(self.prosody.component_port), "BENCH_FOLDER": str(self._folder / "barest")}
+        environment["BENCH_ACCOUNT"] = self.credentials["romeo"]["Authorization"]
         barest = peers.floor(self._folder / "barest", self._workers, "bench.barest:create_app()", **environment)
         self._know(BAREST, barest.port, self._run(barest), prosody)
         self._start_gateways()
