@@ -161,9 +161,12 @@ class Driver(ABC):
         """Replace the whole list; no items removes it."""
 
     # both
-    def write_all(self, writes: Sequence[Write]) -> list[Exception | None]:
-        """As `store`, or `list_append`, for each of them, but faster in some drivers; the exception of each, or None."""
-        return [error_of(partial(self.list_append if w.appends else self.store, *w[:4])) for w in writes]
+    def write_all(self, writes: Sequence[Write], more: Callable[[], Sequence[Write]] = tuple) -> list[Exception | None]:
+        """As `store`, or `list_append`, for each of them, but faster in some drivers; the exception of each, or None.
+
+        `more` gives what has come meanwhile, to be written after these: called at most once, when the writing can begin.
+        """
+        return [error_of(partial(self.list_append if w.appends else self.store, *w[:4])) for w in (*writes, *more())]
 
     # archive
     @abstractmethod

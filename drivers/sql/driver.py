@@ -83,25 +83,38 @@ class SQLDriver(Driver):
         key, values = checked_key(user, host, store), [canonical(item) for item in items]
         self._engine.write(key, lambda session: lists.store(session, key, values))
 
-    def write_all(self, writes: Sequence[Write]) -> list[Exception | None]:
+    def write_all(self, writes: Sequence[Write], more: Callable[[], Sequence[Write]] = tuple) -> list[Exception | None]:
+        begun: list[Write] = []
+
+        def changes(some: Sequence[Write]) -> list[Callable[[], Change]]:
+            begun.extend(some)
+            return [partial(_writing, write) for write in some]
+
         try:
-            return self._all_written([partial(_writing, write) for write in writes])
+            return self._all_written(changes(writes), lambda: changes(more()))
         finally:
-            for write in writes:
+            for write in begun:
                 if not write.appends:
                     self._generations.changed(write.user or "", write.host)
 
-    def _all_written(self, changes: Sequence[Callable[[], Change]]) -> list[Exception | None]:
+    def _all_written(
+        self, changes: Sequence[Callable[[], Change]], more: Callable[[], Sequence[Callable[[], Change]]] = tuple
+    ) -> list[Exception | None]:
         """Make changes, in one transaction if the database can; the exception of each, also of looking at what it is."""
-        errors: dict[int, Exception | None] = {}
-        works: list[Change] = []
-        for n, change in enumerate(changes):
-            try:
-                works.append(change())
-            except Exception as e:
-                errors[n] = e
-        written = iter(self._engine.write_all(works))
-        return [errors[n] if n in errors else next(written) for n in range(len(changes))]
+        errors: list[Exception | None] = []
+
+        def works(some: Sequence[Callable[[], Change]]) -> Iterator[Change]:
+            for change in some:
+                try:
+                    work = change()
+                except Exception as e:
+                    errors.append(e)
+                else:
+                    errors.append(None)
+                    yield work
+
+        written = iter(self._engine.write_all(list(works(changes)), lambda: list(works(more()))))
+        return [next(written) if error is None else error for error in errors]
 
     def archive_append(
         self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from drivers import StorageError
 
 T = TypeVar("T")
+Works = Sequence[Callable[[sqlite3.Connection], T]]
 MOST = 256  # changes in one transaction
 
 
@@ -35,6 +36,16 @@ class GroupedChange(Generic[T]):
     def run_alone(self, connection: sqlite3.Connection) -> None:
         """Run it as the only change of its transaction, which is rolled back if it raises."""
         self._result = self._context.run(self._work, connection)
+
+    def run_unguarded(self, connection: sqlite3.Connection) -> bool:
+        """Run it within the transaction; False if it raises: the transaction is to be rolled back, and every change to be `run`."""
+        try:
+            self.run_alone(connection)
+        except BaseException as e:
+            if self._interrupts(e):
+                raise
+            return False
+        return True
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Run it within the transaction, and undo it if it raises."""
@@ -69,9 +80,12 @@ class GroupedChange(Generic[T]):
 
 
 class GroupCommit:
-    """The queue of one process. `transact` runs changes in one transaction; it raises nothing, and records the outcome in each change."""
+    """The queue of one process.
 
-    def __init__(self, transact: Callable[[Sequence[GroupedChange[Any]]], None], patience: float) -> None:
+    `transact` begins a transaction, takes the changes that wait by then, and runs them; it raises nothing, and records the outcome in each.
+    """
+
+    def __init__(self, transact: Callable[[Callable[[], Sequence[GroupedChange[Any]]]], None], patience: float) -> None:
         self._transact = transact
         self._patience = patience
         self._waiting: list[GroupedChange[Any]] = []
@@ -83,13 +97,25 @@ class GroupCommit:
         """Run `work` in a transaction that is committed when this returns. Raises what it raises, and StorageError."""
         return self.run_all([work])[0].result()
 
-    def run_all(self, works: Sequence[Callable[[sqlite3.Connection], T]]) -> list[GroupedChange[T]]:
-        """Run all of `works`, each atomically; their outcomes are known when this returns. Raises StorageError."""
+    def run_all(self, works: Works[T], more: Callable[[], Works[T]] = tuple) -> list[GroupedChange[T]]:
+        """Run all of `works`, each atomically, and what `more` gives when they begin; their outcomes are known when this returns.
+
+        Raises StorageError.
+        """
         if self._writer == threading.get_ident():
             raise StorageError("a function given to update() must not write to the same storage")
         changes = [GroupedChange(work) for work in works]
         if not changes:
             return changes
+        joins = True
+
+        def join() -> list[GroupedChange[T]]:
+            nonlocal joins
+            joined = [GroupedChange(work) for work in more()] if joins else []
+            joins = False
+            changes.extend(joined)
+            return joined
+
         with self._queue:
             self._waiting += changes
         if not self._turn.acquire(timeout=self._patience):
@@ -97,18 +123,25 @@ class GroupCommit:
         try:
             self._writer = threading.get_ident()
             while not changes[-1].done:  # it is not in the first transaction if more than MOST are queued before it
-                self._write()
+                self._write(join)
         finally:
             self._writer = None
             self._turn.release()
         return changes
 
-    def _write(self) -> None:
+    def _write(self, join: Callable[[], Sequence[GroupedChange[Any]]]) -> None:
         """Write the changes of all waiting threads, this one included."""
-        with self._queue:
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        batch: list[GroupedChange[Any]] = []
+
+        def take() -> Sequence[GroupedChange[Any]]:
+            joined = join()
+            with self._queue:
+                waiting = [*self._waiting, *joined]
+                batch[:], self._waiting = waiting[:MOST], waiting[MOST:]
+            return batch
+
         try:
-            self._transact(batch)
+            self._transact(take)
         finally:
             for change in batch:
                 change.done = True

@@ -13,6 +13,7 @@ WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
 COLUMNS = ("key", "type", "value")
 SELECT = f'SELECT "key", "type", "value" FROM "prosody" {WHERE}'  # noqa: S608
 INSERT = ('INSERT INTO "prosody" ("host", "user", "store", "key", "type", "value")', "(?, ?, ?, ?, ?, ?)")
+UPDATE = f'UPDATE "prosody" SET "type"=?, "value"=? {WHERE} AND "key"=?'  # noqa: S608
 DELETE = f'DELETE FROM "prosody" {WHERE} AND "key"=?'  # noqa: S608
 DELETE_ALL = f'DELETE FROM "prosody" {WHERE}'  # noqa: S608
 
@@ -31,6 +32,7 @@ def store(session: DatabaseSession, key: Key, table: Table | None) -> None:
     old = session.texts(SELECT, COLUMNS, *key)
     times = Counter(row[0] for row in old)
     # the index is not unique: rows of a duplicate key are removed, and one is written
-    kept = {k for k, kind, value in old if new.get(k) == (kind, value) and times[k] == 1}
-    session.many(DELETE, [(*key, k) for k in times.keys() - kept])
-    session.insert(*INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in kept])
+    single = {k: (kind, value) for k, kind, value in old if k in new and times[k] == 1}
+    session.many(DELETE, [(*key, k) for k in times.keys() - single.keys()])
+    session.many(UPDATE, [(*new[k], *key, k) for k, typed in single.items() if new[k] != typed])
+    session.insert(*INSERT, [(*key, k, *typed) for k, typed in new.items() if k not in single])

@@ -39,6 +39,10 @@ class DatabaseSession(ABC):
         self.many(f"{into} VALUES {values}", rows)
 
 
+Works = Sequence[tuple[Key, Callable[[DatabaseSession], T]]]
+"""What each changes, and how."""
+
+
 class Engine(ABC):
     """Opens sessions. Errors of the database are raised as StorageError; exceptions of `work` itself are passed on."""
 
@@ -50,10 +54,13 @@ class Engine(ABC):
     def write(self, key: Key, work: Callable[[DatabaseSession], T]) -> T:
         """Run `work` in a transaction without other writers of `key`; it is durable at return. It may be run again."""
 
-    def write_all(self, works: Sequence[tuple[Key, Callable[[DatabaseSession], T]]]) -> list[T | Exception]:
-        """As `write` for each of them, with fewer waits for the disk if possible; the result or exception of each."""
+    def write_all(self, works: Works[T], more: Callable[[], Works[T]] = tuple) -> list[T | Exception]:
+        """As `write` for each of them, with fewer waits for the disk if possible; the result or exception of each.
+
+        `more` gives further ones: called at most once, when the writing can begin.
+        """
         results: list[T | Exception] = []
-        for key, work in works:
+        for key, work in (*works, *more()):
             try:
                 results.append(self.write(key, work))
             except Exception as e:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from drivers import Driver, StorageError
+from drivers import BadValue, Driver, StorageError, Write
 from drivers.sql.groupcommit import MOST, GroupCommit, GroupedChange
 from tests.conftest import OpenDriver
 from tests.many import in_threads
@@ -77,7 +77,8 @@ def test_an_update_must_not_write(driver: Driver) -> None:
 
 
 def test_a_commit_that_fails_fails_for_all() -> None:
-    def transact(changes: Any) -> None:
+    def transact(take: Any) -> None:
+        changes = take()
         for change in changes:
             change.fail(sqlite3.OperationalError("disk full"))
 
@@ -90,7 +91,8 @@ def test_a_commit_that_fails_fails_for_all() -> None:
 def test_patience_ends() -> None:
     held, release = threading.Event(), threading.Event()
 
-    def transact(_: Any) -> None:
+    def transact(take: Any) -> None:
+        take()
         held.set()
         release.wait(30)
 
@@ -112,7 +114,8 @@ class Held:
         self.release, held = threading.Event(), threading.Event()
         batches: list[int] = []
 
-        def transact(changes: Any) -> None:
+        def transact(take: Any) -> None:
+            changes = take()
             batches.append(len(changes))
             if len(batches) == 1:
                 held.set()
@@ -160,7 +163,8 @@ class Held:
 def test_more_threads_than_one_transaction_takes() -> None:
     batches: list[int] = []
 
-    def transact(changes: Any) -> None:
+    def transact(take: Any) -> None:
+        changes = take()
         batches.append(len(changes))
         for change in changes:
             change.run_alone(None)
@@ -206,7 +210,8 @@ def test_an_interruption_is_raised_by_the_thread_that_is_interrupted() -> None:
     database = sqlite3.connect(":memory:", isolation_level=None)
     database.execute("CREATE TABLE t (n)")
 
-    def transact(changes: Any) -> None:
+    def transact(take: Any) -> None:
+        changes = take()
         database.execute("BEGIN")
         try:
             for change in changes:
@@ -257,3 +262,52 @@ def test_a_change_that_is_being_written_is_not_given_up() -> None:
             time.sleep(0.0005)
     held.finish(threads)
     assert sorted(outcomes) == ["quick", "slow"]
+
+
+def test_what_comes_while_another_process_writes_is_in_the_same_transaction(driver: Driver, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "group.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    place, asked = ("juliet", "capulet.example", "list"), threading.Event()
+    errors: list[Exception | None] = []
+
+    def more() -> list[Write]:
+        asked.set()
+        return [Write(*place, 2, appends=True), Write(*place, object(), appends=True), Write(*place, 3, appends=True)]
+
+    thread = threading.Thread(target=lambda: errors.extend(driver.write_all([Write(*place, 1, appends=True)], more)))
+    thread.start()
+    assert not asked.wait(0.1), "before it can write, it is too early to ask"
+    other.execute("ROLLBACK")
+    thread.join(30)
+    other.close()
+    assert [type(error) for error in errors] == [type(None), type(None), BadValue, type(None)]
+    assert driver.list_load(*place) == [1, 2, 3]
+
+
+def test_a_change_that_fails_leaves_the_others_of_its_transaction(driver: Driver, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "group.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def change(n: int) -> Callable[[Any], Any]:
+        return raising(KeyError) if n % 4 == 3 else lambda table: {"n": (table or {"n": 0})["n"] + 1}
+
+    outcomes: list[BaseException | None] = [None] * 12
+
+    def work(n: int) -> None:
+        try:
+            driver.update("juliet", "capulet.example", "count", change(n))
+        except KeyError as e:
+            outcomes[n] = e
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    group = driver._engine._group()  # type: ignore[attr-defined]
+    while len(group._waiting) < 12:
+        time.sleep(0.0005)
+    other.execute("ROLLBACK")
+    for thread in threads:
+        thread.join(30)
+    other.close()
+    assert [isinstance(outcome, KeyError) for outcome in outcomes] == [n % 4 == 3 for n in range(12)]
+    assert driver.load("juliet", "capulet.example", "count") == {"n": 9}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -22,9 +22,9 @@ def test_writes_of_tasks_share_a_commit(gateway: Gateway, monkeypatch: pytest.Mo
     write_all = gateway.driver.write_all
     commits: list[int] = []
 
-    def counted(writes: Sequence[Write]) -> list[Exception | None]:
+    def counted(writes: Sequence[Write], more: Callable[[], Sequence[Write]]) -> list[Exception | None]:
         commits.append(len(writes))
-        return write_all(writes)
+        return write_all(writes, more)
 
     monkeypatch.setattr(gateway.driver, "write_all", counted)
     OneThread().run(*(lambda n=n: gateway.parts.data.append(PLACE, n, 1) for n in range(COUNT)))
@@ -33,7 +33,7 @@ def test_writes_of_tasks_share_a_commit(gateway: Gateway, monkeypatch: pytest.Mo
 
 
 def test_a_write_that_fails_is_told_to_its_task(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway.driver, "write_all", lambda writes: [StorageError("full") for _ in writes])
+    monkeypatch.setattr(gateway.driver, "write_all", lambda writes, _: [StorageError("full") for _ in writes])
     told: list[Exception] = []
 
     def write() -> None:

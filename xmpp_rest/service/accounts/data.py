@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -12,11 +13,12 @@ from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.data_rights import USAGE, StoreKey
 from xmpp_rest.service.accounts.data_usage import OverLimit, Usage
 from xmpp_rest.service.messages.archive import ARCHIVE, NothingToSettle, Settler
-from xmpp_rest.threads.group import GroupExecutor
+from xmpp_rest.threads.joining import Join, JoiningExecutor
 from xmpp_rest.threads.tasks import offload
 
 MAX_RECORD = 65_536  # bytes
 MOST = 64  # writes of one transaction
+QUICK = 0.001  # seconds: other tasks may wait for so long
 Check = Callable[[Value | None], None]
 """Called with the content of the store (None: empty); raises if it must not be changed."""
 OfAccount = Callable[[JID], None]
@@ -53,7 +55,8 @@ class Data:
         self._before = before
         self._changed = changed
         self._unarchived: Settler = unarchived or NothingToSettle()
-        self._writes: GroupExecutor[Write, Exception | None] = GroupExecutor(self._write_all, MOST, parks=True)
+        self._writes: JoiningExecutor[Write, Exception | None] = JoiningExecutor(self._write_all, MOST, parks=True)
+        self._seconds = 0.0  # that the latest writes took
 
     def table(self, place: StoreKey) -> Table | None:
         """The table, None if there is none."""
@@ -102,11 +105,17 @@ class Data:
         if error is not None:
             raise error
 
-    def _write_all(self, writes: list[Write]) -> list[Exception | None]:
-        """Write what came at once, in one transaction if the storage can. For one write alone, another thread costs more than it gives."""
-        if len(writes) == 1:
-            return self._driver.write_all(writes)
-        return offload(partial(self._driver.write_all, writes))
+    def _write_all(self, writes: list[Write], join: Join[Write]) -> list[Exception | None]:
+        """Write what came at once, in one transaction if the storage can. One write that is quick costs more on another thread."""
+        work = partial(self._write_timed, writes, join)
+        return work() if len(writes) == 1 and self._seconds < QUICK else offload(work)
+
+    def _write_timed(self, writes: list[Write], join: Join[Write]) -> list[Exception | None]:
+        began = time.monotonic()
+        try:
+            return self._driver.write_all(writes, join)
+        finally:
+            self._seconds = time.monotonic() - began
 
     def append(self, place: StoreKey, item: Value, size: int, check: Check | None = None) -> None:
         """Add an item, of `size` bytes, to the list; the table is kept.
