@@ -15,6 +15,7 @@ from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.link.errors import ShareFull
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Entry, Outbox
+from xmpp_rest.threads.crew import ThreadCrew
 from xmpp_rest.threads.keyed_pool import KeyedPool
 
 FAR = "romeo@montague.example"
@@ -103,7 +104,7 @@ def test_outbox_share_counts_what_an_earlier_process_left(tmp_path: Path) -> Non
 
 
 def test_queue_share_of_a_keyed_pool() -> None:
-    pool = KeyedPool("test", 1, 4, 3)
+    pool = KeyedPool(ThreadCrew("test"), 1, 4, 3)
     assert [pool.submit("a", lambda: None) for _ in range(4)] == [True, True, True, False]
     assert [pool.submit("b", lambda: None) for _ in range(2)] == [True, False]
     pool.start()

@@ -8,12 +8,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from xmpp_rest.threads.crew import Crew, ThreadCrew
+from xmpp_rest.threads.future import Gate
 from xmpp_rest.threads.keyed_pool import KeyedPool
+from xmpp_rest.threads.task_thread import TaskThread
+from xmpp_rest.threads.tasks import pause
+
+
+@pytest.fixture(params=[TaskThread, ThreadCrew])
+def crew(request: pytest.FixtureRequest) -> Crew:
+    workers: Crew = request.param("test")
+    return workers
 
 
 @pytest.fixture
-def pool() -> Iterator[KeyedPool]:
-    pool = KeyedPool("test", 3, 100)
+def pool(crew: Crew) -> Iterator[KeyedPool]:
+    pool = KeyedPool(crew, 3, 100)
     pool.start()
     yield pool
     pool.stop()
@@ -26,7 +36,7 @@ def test_jobs_of_one_key_keep_their_order_and_do_not_overlap(pool: KeyedPool) ->
 
     def job(n: int) -> None:
         assert busy.acquire(blocking=False), "two jobs of one key at once"
-        time.sleep(0.001)
+        pause(0.001)
         done.append(n)
         busy.release()
         if n == 49:
@@ -39,7 +49,7 @@ def test_jobs_of_one_key_keep_their_order_and_do_not_overlap(pool: KeyedPool) ->
 
 
 def test_a_slow_key_delays_no_other(pool: KeyedPool) -> None:
-    gate, other = threading.Event(), threading.Event()
+    gate, other = Gate(), threading.Event()
     pool.submit("slow", lambda: gate.wait(60) and None)
     pool.submit("slow", lambda: None)
     pool.submit("other", other.set)
@@ -47,8 +57,8 @@ def test_a_slow_key_delays_no_other(pool: KeyedPool) -> None:
     gate.set()
 
 
-def test_keys_take_turns() -> None:
-    pool = KeyedPool("one", 1, 100)
+def test_keys_take_turns(crew: Crew) -> None:
+    pool = KeyedPool(crew, 1, 100)
     order: list[str] = []
     done = threading.Event()
     for key in "aaab":
@@ -60,8 +70,8 @@ def test_keys_take_turns() -> None:
     assert order == ["a", "b", "a", "a"]
 
 
-def test_the_keyed_pool_is_bounded() -> None:
-    pool = KeyedPool("full", 1, 2)
+def test_the_keyed_pool_is_bounded(crew: Crew) -> None:
+    pool = KeyedPool(crew, 1, 2)
     assert [pool.submit("a", lambda: None) for _ in range(3)] == [True, True, False]
 
 
@@ -73,8 +83,8 @@ def test_a_failing_job_does_not_stop_its_key(pool: KeyedPool, caplog: pytest.Log
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_retried_job_keeps_its_place_and_no_thread() -> None:
-    pool = KeyedPool("one", 1, 100)
+def test_a_retried_job_keeps_its_place_and_no_worker(crew: Crew) -> None:
+    pool = KeyedPool(crew, 1, 100)
     order: list[str] = []
     done = threading.Event()
     started = time.monotonic()
@@ -95,9 +105,9 @@ def test_a_retried_job_keeps_its_place_and_no_thread() -> None:
     pool.stop()
 
 
-def test_an_idle_thread_wakes_for_a_retry(pool: KeyedPool) -> None:
-    """One thread is busy when the time comes: another one has to see it."""
-    done, gate = threading.Event(), threading.Event()
+def test_an_idle_worker_wakes_for_a_retry(pool: KeyedPool) -> None:
+    """One worker is busy when the time comes: another one has to see it."""
+    done, gate = threading.Event(), Gate()
     again = iter([0.2])
     pool.submit("a", lambda: next(again, None) or done.set())
     pool.submit("b", lambda: gate.wait(60) and None)
@@ -117,8 +127,8 @@ def test_many_retries_at_once(pool: KeyedPool) -> None:
     assert sorted(done) == list(range(20))
 
 
-def test_places_are_claimed_and_given_up() -> None:
-    pool = KeyedPool("full", 1, 1)
+def test_places_are_claimed_and_given_up(crew: Crew) -> None:
+    pool = KeyedPool(crew, 1, 1)
     assert pool.claim()
     assert not pool.claim()
     pool.give_up()
@@ -128,8 +138,8 @@ def test_places_are_claimed_and_given_up() -> None:
     assert pool.waiting == 2
 
 
-def test_a_stopped_pool_begins_no_job() -> None:
-    pool = KeyedPool("stopped", 2, 10)
+def test_a_stopped_pool_begins_no_job(crew: Crew) -> None:
+    pool = KeyedPool(crew, 2, 10)
     ran: list[int] = []
     pool.submit("a", lambda: ran.append(1))
     pool.stop()
@@ -138,8 +148,8 @@ def test_a_stopped_pool_begins_no_job() -> None:
     assert not ran
 
 
-def test_a_paused_pool_begins_jobs_when_it_is_resumed() -> None:
-    pool = KeyedPool("paused", 2, 10)
+def test_a_paused_pool_begins_jobs_when_it_is_resumed(crew: Crew) -> None:
+    pool = KeyedPool(crew, 2, 10)
     order: list[str] = []
     begun, done = threading.Event(), threading.Event()
     pool.pause()
@@ -153,3 +163,34 @@ def test_a_paused_pool_begins_jobs_when_it_is_resumed() -> None:
     assert done.wait(30)
     pool.stop()
     assert order == ["resumed", "a"]
+
+
+def test_only_so_many_jobs_run_at_once_unless_they_leave(crew: Crew) -> None:
+    """Spare workers do not count; a job that has left does not either, but its key still waits for it."""
+    pool = KeyedPool(crew, 2, 100)
+    begun = threading.Semaphore(0)
+    gates = [Gate() for _ in range(4)]
+    order: list[str] = []
+
+    def job(name: str, gate: Gate, *, leaves: bool) -> None:
+        order.append(name)
+        begun.release()
+        if leaves:
+            pool.leave()
+        gate.wait(30)
+        order.append(f"{name} ended")
+
+    for n, key in enumerate("abca"):
+        pool.submit(key, lambda n=n, key=key: job(f"{key}{n}", gates[n], leaves=key == "b"))  # type: ignore[misc]
+    pool.start()
+    expected = 2 + bool(crew.spare)
+    for _ in range(expected):
+        assert begun.acquire(timeout=30)
+    assert not begun.acquire(timeout=0.1), "b has left, if there is a worker to spare; a and c run, and the other job of a waits for the first"
+    for n in range(4):
+        gates[n].set()
+    for _ in range(4 - expected):
+        assert begun.acquire(timeout=30)
+    pool.stop()
+    assert order.index("a0 ended") < order.index("a3")
+    assert sorted(order) == sorted(f"{name}{end}" for name in ("a0", "b1", "c2", "a3") for end in ("", " ended"))

@@ -1,28 +1,32 @@
-"""A pool of threads that runs many jobs at once, and those of the same key one after the other."""
+"""A pool of workers that runs many jobs at once, and those of the same key one after the other."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable
 
+from xmpp_rest.threads.crew import Crew
 from xmpp_rest.threads.deadlines import Deadlines
+from xmpp_rest.threads.greenlets import getcurrent
 
 log = logging.getLogger(__name__)
+
+MOMENT = 1.0  # seconds that running jobs get to end
 
 Job = Callable[[], float | None]
 """Returns None when it is done with, or in how many seconds it wants to run again; the later jobs of its key wait for it."""
 
 
 class KeyedPool:
-    """Runs jobs on `threads` threads; jobs of the same key never overlap and keep their order. At most `size` wait, `share` of one key.
+    """Runs jobs, `most` at once; jobs of the same key never overlap and keep their order. At most `size` wait, `share` of one key.
 
-    Owned by one callback; `start()` and `stop()` are called once each.
+    Owned by one callback; `start()` and `stop()` are called once each, and so are the crew's.
     """
 
-    def __init__(self, name: str, threads: int, size: int, share: int = 0) -> None:
+    def __init__(self, crew: Crew, most: int, size: int, share: int = 0) -> None:
+        self._most = most
         self._size = size
         self._share = share or size
         self._held: Counter[Hashable] = Counter()  # of those that wait, how many are of each key
@@ -32,8 +36,11 @@ class KeyedPool:
         self._waiting = 0
         self._paused = False  # whether no job is begun for now
         self._stopped = False
-        self._changed = threading.Condition()  # guards all of the above
-        self._threads = [threading.Thread(target=self._run, name=f"{name} {n}", daemon=True) for n in range(threads)]
+        self._counted: set[object] = set()  # workers whose jobs count as those that run at once
+        self._changed = crew.condition()  # guards all of the above
+        self._crew = crew
+        for _ in range(most + crew.spare):
+            crew.begin(self._run)
 
     @property
     def waiting(self) -> int:
@@ -46,8 +53,7 @@ class KeyedPool:
         return len(self._later)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._crew.start()
 
     def pause(self) -> None:
         """Begin no job until `resume`."""
@@ -65,9 +71,7 @@ class KeyedPool:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(1)
+        self._crew.stop(MOMENT)
 
     def claim(self, key: Hashable = None) -> bool:
         """Reserve a place for one job, which `put` or `give_up` must follow; False if as many as may wait, or of this key, are waiting."""
@@ -106,6 +110,13 @@ class KeyedPool:
             self._count(key, 1)
             self._append(key, job)
 
+    def leave(self) -> None:
+        """The job that calls this goes on, but another one may begin in its place."""
+        with self._changed:
+            self._counted.discard(getcurrent())
+            if self._ready:
+                self._changed.notify()
+
     def _append(self, key: Hashable, job: Job) -> None:
         jobs = self._jobs.get(key)
         if jobs is not None:
@@ -130,7 +141,8 @@ class KeyedPool:
         with self._changed:
             while not self._stopped:
                 seconds = self._wake()
-                if self._ready and not self._paused:
+                if self._ready and not self._paused and len(self._counted) < self._most:
+                    self._counted.add(getcurrent())
                     key = self._ready.popleft()
                     self._count(key, -1)
                     return key, self._jobs[key].popleft()
@@ -146,12 +158,13 @@ class KeyedPool:
 
     def _settle(self, key: Hashable, job: Job, again: float | None) -> None:
         with self._changed:
+            self._counted.discard(getcurrent())
             if again is not None:
                 self._jobs[key].appendleft(job)
                 self._count(key, 1)
                 self._later.add(time.monotonic() + again, key)
-                self._changed.notify()  # an idle thread has to look at the clock again
+                self._changed.notify()  # an idle worker has to look at the clock again
             elif self._jobs[key]:
-                self._ready.append(key)  # after the others: no sender keeps a thread to himself
+                self._ready.append(key)  # after the others: no sender keeps a worker to himself
             else:
                 del self._jobs[key]

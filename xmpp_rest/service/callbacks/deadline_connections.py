@@ -12,8 +12,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from xmpp_rest.service.callbacks.deadline_socket import DeadlineSocket, SocketWait, dial, resolve, wait_by_poll
+from xmpp_rest.service.callbacks.deadline_socket import DeadlineSocket, SocketWait, dial, resolve
 from xmpp_rest.service.callbacks.ordinary_answer import OrdinaryHead, ordinary_head
+from xmpp_rest.threads.crew import poll
 from xmpp_rest.threads.daemon_pool import DaemonPool
 
 MAX_ANSWER = 1 << 20  # bytes of a body that are read
@@ -78,7 +79,7 @@ class _Received(io.RawIOBase):
 class DeadlineConnections:
     """Connections that are kept between requests, at most `most` of them; they wait by `wait`. Safe to be used by several threads."""
 
-    def __init__(self, most: int, wait: SocketWait = wait_by_poll) -> None:
+    def __init__(self, most: int, wait: SocketWait = poll) -> None:
         self._most = most
         self._wait = wait
         self._idle: list[tuple[Server, DeadlineSocket]] = []  # the one used last at the end
@@ -144,7 +145,7 @@ class DeadlineConnections:
                 if place is None:
                     return None
                 connected = self._idle.pop(place)[1]
-            if not wait_by_poll(connected.socket, select.POLLIN, 0):
+            if not poll(connected.socket, select.POLLIN, 0):
                 return connected
             connected.close()
 

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from xmpp_rest.threads.daemon_pool import DaemonPool
 from xmpp_rest.threads.future import OneShot
@@ -20,18 +20,8 @@ Addresses = list[tuple[Any, ...]]
 """As socket.getaddrinfo returns them."""
 
 
-class SocketWait(Protocol):
-    """Waits for a socket."""
-
-    def __call__(self, sock: socket.socket, events: int, seconds: float, /) -> bool:
-        """Whether one of `events` (select.POLLIN, POLLOUT), or an error, comes within so many seconds."""
-
-
-def wait_by_poll(sock: socket.socket, events: int, seconds: float, /) -> bool:
-    """Wait with the thread."""
-    poll = select.poll()
-    poll.register(sock, events)
-    return bool(poll.poll(seconds * 1000))
+SocketWait = Callable[[socket.socket, int, float], bool]
+"""As `threads.crew.Crew.wait`."""
 
 
 class DeadlineSocket:

@@ -24,6 +24,8 @@ from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.percent import lower_hex
 from xmpp_rest.protocol.stanza import make
 from xmpp_rest.service.callbacks.deadline_connections import MAX_ANSWER, AnswerTooLong, ConnectionRefused, DeadlineConnections, Endpoint
+from xmpp_rest.service.callbacks.deadline_socket import SocketWait
+from xmpp_rest.threads.crew import poll
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +113,8 @@ class CallbackAnswer(NamedTuple):
 class CallbackClient:
     """The URL of one callback. Safe to be used by several threads."""
 
-    def __init__(self, settings: CallbackSettings) -> None:
+    def __init__(self, settings: CallbackSettings, wait: SocketWait = poll) -> None:
+        """`wait`: waits for a socket, where requests are made."""
         self.content_type = settings.content_type
         """How stanzas are written; changed by `choose_format`."""
         self._timeout = settings.timeout
@@ -125,7 +128,7 @@ class CallbackClient:
             "User-Agent": f"xmpp-rest/{__version__}",
         } | ({"Authorization": _basic(unquote(user))} if at else {})
         self._target: Endpoint | None = None  # of every request, where the URL has no placeholder; once it is known
-        self._pool = DeadlineConnections(settings.concurrency)
+        self._pool = DeadlineConnections(settings.concurrency, wait)
 
     def post(self, stanza: Element, identifier: str) -> CallbackAnswer:
         """POST the stanza and read the answer within the callback's time; redirects are not followed.

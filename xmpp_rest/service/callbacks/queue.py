@@ -27,6 +27,7 @@ from xmpp_rest.service.callbacks.reflections import Reflections
 from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
 from xmpp_rest.service.callbacks.reports import Reports
 from xmpp_rest.service.callbacks.worker import DeliveryWorker
+from xmpp_rest.threads.crew import crew
 from xmpp_rest.threads.keyed_pool import Job, KeyedPool
 
 log = logging.getLogger(__name__)
@@ -45,17 +46,18 @@ class CallbackQueue:
         self.name = name
         self.settings = settings
         self.dead = dead
-        self.pool = KeyedPool(f"callback {name}", settings.concurrency, settings.queue_size, settings.share)
-        self.client = CallbackClient(settings)
+        workers = crew(f"callback {name}")
+        self.pool = KeyedPool(workers, settings.concurrency, settings.queue_size, settings.share)
+        self.client = CallbackClient(settings, workers.wait)
         self._reports = Reports(name, incidents)
         self._reflections = Reflections()
         replies = ReplySender(name, settings.reply_rate, router, self._reflections, self._reports)
-        self._worker = DeliveryWorker(name, settings, self.client, replies, dead, self._reports)
+        self._worker = DeliveryWorker(name, settings, self.client, replies, dead, self._reports, self.pool.leave)
         self._hosted = router.domains
         self._afterwards = router.afterwards
         self._journal = DeliveryJournal(folder / f"{name}.journal" if settings.keep == "disk" else None)
         self._received: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()  # on the link, not accepted yet
-        self._probe = threading.Thread(target=self._probe_first, name=f"callback {name} probe", daemon=True)
+        workers.begin(self._probe_first)
         self._writer = threading.Thread(target=self._accept_received, name=f"callback {name} journal", daemon=True)
 
     def start(self) -> None:
@@ -64,7 +66,6 @@ class CallbackQueue:
             self.pool.restore(accepted[1].sender.bare, self._job(accepted))
         self.pool.pause()
         self.pool.start()
-        self._probe.start()
         self._writer.start()
 
     def stop(self) -> None:
@@ -77,7 +78,7 @@ class CallbackQueue:
         self._journal.close()
 
     def _probe_first(self) -> None:
-        """On a thread of its own, so that the start does not wait for a URL that does not answer."""
+        """By a worker of its own, so that the start does not wait for a URL that does not answer."""
         self.client.choose_format(self.name, self.settings.address[0].domain)
         self.pool.resume()
 

@@ -6,18 +6,22 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.callbacks.delivery import Delivery
 from xmpp_rest.service.callbacks.reflections import Reflections
 from xmpp_rest.service.callbacks.reply import error_for
 from xmpp_rest.service.callbacks.reports import Reports
+from xmpp_rest.threads.group import GroupExecutor
+from xmpp_rest.threads.tasks import offload
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +30,8 @@ MAX_PAIRS = 10_000  # that are remembered; the least recently used one is droppe
 UNFORESEEN = StanzaError("wait", "internal-server-error")
 OnRefused = Callable[[Element], object]
 """Gets what was answered to a reply at once: the URL gets it as any error."""
+Outgoing = tuple[str, Element]
+"""The domain that sends it, and a message to another server's domain."""
 
 
 class ReplyGuard:
@@ -66,6 +72,7 @@ class ReplySender:
         self._router = router
         self._reflections = reflections
         self._reports = reports
+        self._group: GroupExecutor[Outgoing, Exception | None] = GroupExecutor(self._send_out)
 
     def pause(self, delivery: Delivery, *, is_empty: bool) -> float:
         """Seconds until the sender may be answered; an iq's answer is never answered, so it goes at once."""
@@ -106,6 +113,27 @@ class ReplySender:
             return  # a room removes an occupant that sends errors
         if reply.get("type") == "groupchat":
             self._reflections.record(delivery.to, delivery.sender, reply.get("id", ""))
-        refused = self._router.send(reply)
+        is_hosted = delivery.sender.domain in self._router.domains
+        if reply.tag == "message" and self._router.has_link and not is_hosted:
+            (error,) = self._group.run(((delivery.to.domain, reply),))
+            if error is not None:
+                raise error
+            return
+        refused = offload(partial(self._router.send, reply)) if is_hosted else self._router.send(reply)  # the storage may take its time
         if refused is not None:
             on_refused(refused)
+
+    def _send_out(self, replies: Sequence[Outgoing]) -> list[Exception | None]:
+        """Send messages to other domains, with one commit for all that one domain says; an error for each that cannot be sent."""
+        errors: dict[int, Exception | None] = {}
+        for domain in dict.fromkeys(domain for domain, _ in replies):
+            places = [n for n, reply in enumerate(replies) if reply[0] == domain]
+            errors |= zip(places, self._send_all(domain, [replies[n][1] for n in places]), strict=True)
+        return [errors[n] for n in range(len(replies))]
+
+    def _send_all(self, domain: str, stanzas: Sequence[Element]) -> list[Exception | None]:
+        try:
+            self._router.send_out(domain, stanzas, [serialise(stanza) for stanza in stanzas])
+        except Exception as e:  # all or none
+            return [e] if len(stanzas) == 1 else [error for stanza in stanzas for error in self._send_all(domain, (stanza,))]
+        return [None] * len(stanzas)

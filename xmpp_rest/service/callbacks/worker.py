@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
@@ -20,6 +21,7 @@ from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
 from xmpp_rest.service.callbacks.reports import Reports
 from xmpp_rest.threads.backoff import Backoff
 from xmpp_rest.threads.keyed_pool import Job
+from xmpp_rest.threads.tasks import offload
 
 log = logging.getLogger(__name__)
 FIRST_RETRY = 0.5  # seconds until the next attempt, after the first failure
@@ -52,13 +54,16 @@ class DeliveryWorker:
         replies: ReplySender,
         dead_letters: DeadLetters,
         reports: Reports,
+        on_posted: Callable[[], None],
     ) -> None:
+        """`on_posted` is called after each attempt, before what follows from it."""
         self._name = name
         self._settings = settings
         self._client = client
         self._replies = replies
         self._dead_letters = dead_letters
         self._reports = reports
+        self._on_posted = on_posted
 
     def job(self, delivery: Delivery, on_done: Callable[[], None], on_refused: Callable[[Element], object]) -> Job:
         """Deliver a stanza; `on_done` is called when nothing is left to do, `on_refused` with a reply that came back. Raises nothing."""
@@ -83,6 +88,7 @@ class DeliveryWorker:
         except Exception as e:  # it would be raised again: no further attempt
             self._reports.exception("callback-job", "a stanza from %s was not delivered", sender)
             attempts.reply = Reply(error_for(attempts.delivery.stanza, UNFORESEEN), f"internal error: {type(e).__name__}")
+        self._on_posted()
         try:
             return self._settle(attempts, attempts.reply)
         except Exception:
@@ -129,7 +135,7 @@ class DeliveryWorker:
     def _dead_letter(self, delivery: Delivery, attempts: int, reason: str) -> bool:
         """Keep it as a dead letter; whether it is kept, or can never be."""
         try:
-            self._dead_letters.add(self._name, delivery, attempts, reason, self._settings.dead_letters)
+            offload(partial(self._dead_letters.add, self._name, delivery, attempts, reason, self._settings.dead_letters))
         except StorageError as e:
             log.error("callback %s: an undelivered stanza from %s could not be kept: %s", self._name, delivery.sender, e)
             return False
