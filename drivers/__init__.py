@@ -133,10 +133,10 @@ class Driver(ABC):
     def update(self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]) -> Table | None:
         """Load, `change` and store the table atomically; the new table."""
 
-    def unchanged(self, user: str | None, host: str) -> Callable[[], bool] | None:
-        """What tells whether no process with the same data folder has written a table of this user since now; None: nobody knows.
+    def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
+        """What tells whether no process with the same data folder has written this table since now; None: nobody knows.
 
-        A table that was loaded afterwards need not be loaded again as long as it says so, but for what other programs write. A write
+        The table, if it was loaded afterwards, need not be loaded again as long as it says so, but for what other programs write. A write
         counts once its call has returned.
         """
         return None

@@ -85,16 +85,19 @@ class FileDriver(Driver):
             self._store(path, table)
             return table
 
-    def unchanged(self, user: str | None, host: str) -> Callable[[], bool] | None:
-        return self._generations.unchanged(user, host)
+    def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
+        return self._generations.unchanged(user, host, store)
 
     @contextmanager
     def _changed(self, key: Key) -> Iterator[None]:
-        """A context for a change of tables. A change that failed may have been made all the same, if a folder could not be synced."""
+        """A context for a change of a table, or without a store, of all of a user.
+
+        A change that failed may have been made all the same, if a folder could not be synced.
+        """
         try:
             yield
         finally:
-            self._generations.changed(key.user, key.host)
+            self._generations.changed(key.user, key.host, key.store or None)
 
     # list
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
@@ -243,7 +246,7 @@ class FileDriver(Driver):
     def purge(self, user: str, host: str) -> None:
         key = checked_key(user, host, "any")
         suffixes = (*self._suffixes, listindex.SUFFIX) if self._format.indexed else self._suffixes
-        with self._changed(key):
+        with self._changed(key._replace(store="")):
             for store, suffix, path in list(tree.files(self._root, key.host, key.user, suffixes)):
                 with self._locks.held(key._replace(store=store)), nullcontext() if suffix == self._format.keyval else self._changing(path):
                     durable.remove(path)

@@ -48,16 +48,19 @@ class SQLDriver(Driver):
         with self._changing(key):
             return self._engine.write(key, work)
 
-    def unchanged(self, user: str | None, host: str) -> Callable[[], bool] | None:
-        return self._generations.unchanged(user, host)
+    def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
+        return self._generations.unchanged(user, host, store)
 
     @contextmanager
     def _changing(self, key: Key) -> Iterator[None]:
-        """A context for a change of tables. A change that failed may have been made all the same, if the connection was lost."""
+        """A context for a change of a table, or without a store, of all of a user.
+
+        A change that failed may have been made all the same, if the connection was lost.
+        """
         try:
             yield
         finally:
-            self._generations.changed(key.user, key.host)
+            self._generations.changed(key.user, key.host, key.store or None)
 
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
         key = checked_key(user, host, store)
@@ -95,7 +98,7 @@ class SQLDriver(Driver):
         finally:
             for write in begun:
                 if not write.appends:
-                    self._generations.changed(write.user or "", write.host)
+                    self._generations.changed(write.user, write.host, write.store)
 
     def _all_written(
         self, changes: Sequence[Callable[[], Change]], more: Callable[[], Sequence[Callable[[], Change]]] = tuple
@@ -179,7 +182,7 @@ class SQLDriver(Driver):
 
     def purge(self, user: str, host: str) -> None:
         key = checked_key(user, host, "any")
-        with self._changing(key):
+        with self._changing(key._replace(store="")):
             self._engine.write(key, lambda session: contents.purge(session, key))
 
     def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:

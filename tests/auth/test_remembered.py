@@ -38,7 +38,7 @@ class Counting(SQLite):
 class Unknowing(Counting):
     """A driver of somebody else, which knows of no writes."""
 
-    def unchanged(self, user: str | None, host: str) -> Callable[[], bool] | None:
+    def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
         return None
 
 

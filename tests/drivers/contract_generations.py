@@ -25,7 +25,7 @@ class GenerationsContract(StorageFixtures):
     def knowing(self, driver: Driver) -> Driver:
         """The driver, with a table; skipped for one that knows of no writes, which is allowed."""
         driver.store(*JULIET, "accounts", {"password": "old"})
-        if driver.unchanged(*JULIET) is None:
+        if driver.unchanged(*JULIET, "accounts") is None:
             pytest.skip("the driver knows of no writes")
         return driver
 
@@ -34,16 +34,19 @@ class GenerationsContract(StorageFixtures):
     def test_every_write_of_a_table_is_known(
         self, knowing: Driver, opened: Callable[[], Driver], write: Callable[[Driver], object], same: bool
     ) -> None:
-        unchanged, others = knowing.unchanged(*JULIET), knowing.unchanged(*ROMEO)
+        unchanged, others = knowing.unchanged(*JULIET, "accounts"), knowing.unchanged(*ROMEO, "accounts")
+        of_another_table = knowing.unchanged(*JULIET, "settings")
         assert unchanged is not None
+        assert of_another_table is not None
         assert others is not None
         assert unchanged()
         assert unchanged()
         write(knowing if same else opened())
         assert (unchanged(), others()) == (False, True)
+        assert of_another_table() == (write is not WRITES["purge"])
 
     def test_writes_of_another_process_are_known_once_they_are_acknowledged(self, knowing: Driver, url: str, tmp_path: Path) -> None:
-        unchanged = knowing.unchanged("s1", "capulet.example")
+        unchanged = knowing.unchanged("s1", "capulet.example", "settings")
         assert unchanged is not None
         assert unchanged()
         with writers(url, tmp_path) as group:

@@ -17,18 +17,18 @@ SIZE = GROUPS * WIDTH
 
 
 def known(generations: Generations) -> Callable[[], bool]:
-    unchanged = generations.unchanged(*JULIET)
+    unchanged = generations.unchanged(*JULIET, "accounts")
     assert unchanged is not None
     return unchanged
 
 
 @pytest.mark.parametrize("url", ["sqlite:gateway.sqlite", "flatfile:files", "jsonfile:files"])
 def test_the_drivers_that_come_with_the_project_know_of_writes(url: str, tmp_path: Path, open_driver: OpenDriver) -> None:
-    assert open_driver(url, tmp_path).unchanged(*JULIET) is not None
+    assert open_driver(url, tmp_path).unchanged(*JULIET, "accounts") is not None
 
 
 def test_a_writer_makes_no_file_as_without_one_nobody_remembers_anything(tmp_path: Path) -> None:
-    Generations(tmp_path).changed(*JULIET)
+    Generations(tmp_path).changed(*JULIET, "accounts")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -42,7 +42,7 @@ def test_the_file_is_the_owners_alone_and_has_no_holes(tmp_path: Path) -> None:
 def test_two_mappings_see_each_other(tmp_path: Path) -> None:
     one, other = Generations(tmp_path), Generations(tmp_path)
     first, second = known(one), known(other)
-    one.changed(*JULIET)
+    one.changed(*JULIET, "accounts")
     assert (first(), second()) == (False, False)
     assert (known(one)(), known(other)()) == (True, True)
 
@@ -59,7 +59,7 @@ def test_a_file_that_is_too_short_is_made_longer(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"x")
     one = Generations(tmp_path)
     unchanged = known(one)
-    one.changed(*JULIET)
+    one.changed(*JULIET, "accounts")
     assert not unchanged()
     assert (tmp_path / NAME).stat().st_size == SIZE
 
@@ -70,9 +70,9 @@ def test_a_file_that_is_too_short_is_made_longer(tmp_path: Path) -> None:
 def test_where_there_can_be_no_file_nothing_is_known(tmp_path: Path, made: Callable[[Path], None]) -> None:
     made(tmp_path / NAME)
     generations = Generations(tmp_path)
-    generations.changed(*JULIET)
-    assert generations.unchanged(*JULIET) is None
-    assert Generations(tmp_path / "missing").unchanged(*JULIET) is None
+    generations.changed(*JULIET, "accounts")
+    assert generations.unchanged(*JULIET, "accounts") is None
+    assert Generations(tmp_path / "missing").unchanged(*JULIET, "accounts") is None
 
 
 def test_a_forked_process_and_its_parent_know_of_each_other(tmp_path: Path) -> None:
@@ -80,6 +80,6 @@ def test_a_forked_process_and_its_parent_know_of_each_other(tmp_path: Path) -> N
     unchanged = known(generations)
     with silent_fork() as child:
         if child == 0:
-            in_child(lambda: generations.changed(*JULIET))
+            in_child(lambda: generations.changed(*JULIET, "accounts"))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert not unchanged()

@@ -45,7 +45,7 @@ class RememberedTables(Generic[T]):
 
     def read(self, user: str, host: str) -> T | None:
         """The value as the storage has it now."""
-        until, unchanged = time.monotonic() + SECONDS, self._driver.unchanged(user, host)
+        until, unchanged = time.monotonic() + SECONDS, self._driver.unchanged(user, host, self._store)
         table = self._driver.load(user, host, self._store)
         value = None if table is None else self._read(user, table)
         if value is None or unchanged is None or len(str(table)) > LONGEST:
