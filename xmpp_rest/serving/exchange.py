@@ -114,7 +114,8 @@ class Exchange:
                 raise AssertionError("start_response was called already")
             if self._answer.begun:
                 raise exc_info[1].with_traceback(exc_info[2])
-        self._answer = ResponseWriter(self.request.head, status, fields, keep_alive=self._host.alive)
+        keep_alive = self._host.alive and not self.request.body.failed
+        self._answer = ResponseWriter(self.request.head, status, fields, keep_alive=keep_alive)
         return self._write_old
 
     def _write_old(self, data: bytes) -> None:
