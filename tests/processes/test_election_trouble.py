@@ -15,9 +15,10 @@ import pytest
 from tests.link.attached import until
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes import election
-from xmpp_rest.processes.channel import listen
+from xmpp_rest.processes.channel import Channel, listen
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.group import End, Message, Reply
+from xmpp_rest.processes.server import Followers
 from xmpp_rest.threads.waits import Wait
 
 
@@ -150,3 +151,29 @@ def test_a_process_that_has_not_begun_waits_for_no_leader(pair: Pair) -> None:
     with pytest.raises(GatewayError, match="link-down"):
         pair.leader.add(1, 1)
     assert time.monotonic() - started < 5, "ROLE_TIMEOUT would be 10 s"
+
+
+def test_who_connects_as_the_leader_ends_is_turned_away(caplog: pytest.LogCaptureFixture) -> None:
+    followers, member = Followers(), Process(Path("unused"))
+    ours, theirs = socket.socketpair()
+    followers.stop()
+    followers.admit(theirs, member)
+    ours.settimeout(30)
+    assert Channel(ours).receive() is None
+    ours.close()
+    assert not caplog.records
+
+
+def test_a_call_that_comes_as_the_leader_ends_is_refused_as_not_done() -> None:
+    followers, member = Followers(), Process(Path("unused"))
+    ours, theirs = socket.socketpair()
+    followers.admit(theirs, member)
+    channel = Channel(ours)
+    assert channel.receive() is not None
+    followers._stopped = True  # `stop` ends the connection next
+    channel.send({"call": "add", "arguments": {"a": 1, "b": 2}, "number": 7})
+    answer = channel.receive()
+    assert answer is not None
+    assert answer["error"][0] == "link-down"
+    channel.close()
+    followers.stop()

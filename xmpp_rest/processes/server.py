@@ -38,12 +38,15 @@ class Followers:
         self._connected: dict[Channel, _Follower] = {}
         self._under_way: dict[tuple[Channel, int], End] = {}  # what ends a deferred call
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
+        self._stopped = False
 
     def __bool__(self) -> bool:
         return bool(self._connected)
 
     def stop(self) -> None:
-        """No further call is begun."""
+        """No further call is begun, also none of a process that has connected just now."""
+        self._stopped = True
+        self.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
@@ -66,6 +69,8 @@ class Followers:
     def _serve(self, channel: Channel, member: Member) -> None:
         """Whatever goes wrong with one call, the next one is answered; nothing is under way for a follower that has gone."""
         follower = self._connected[channel] = _Follower()
+        if self._stopped:  # `stop` may not have seen this one
+            channel.close()
         _send(channel, WELCOME)
         try:
             while (message := channel.receive()) is not None:
@@ -92,6 +97,8 @@ class Followers:
             self._forget((channel, message["of"]))
         elif member.is_deferred(name):
             self._defer(channel, member, message)
+        elif self._stopped:
+            raise GatewayError("link-down", "The leading process is ending; try again later")
         else:
             self._pool.submit(self._perform, channel, member, message)
 
