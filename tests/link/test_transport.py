@@ -6,13 +6,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tests.link.attached import Start, entry, nothing, until, without_pings
 from tests.link.fake_server import Connection
+from tests.threads.scheduler import OneThread
 from xmpp_rest.link.errors import OutboxFull
 from xmpp_rest.link.outbox import Entry, Outbox
+from xmpp_rest.threads.tasks import OrderLock
 
 
 def test_full_inbound_queue_stops_reading_but_not_writing(start: Start) -> None:
@@ -130,6 +133,47 @@ def test_stanza_put_during_a_write_is_written_at_once(start: Start, monkeypatch:
     assert transport is not None
     transport.wake()
     assert heard.get(timeout=30) == "<message></message>"
+
+
+class Counting(Outbox):
+    """Knows how many stanzas were taken together."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+        self.bursts: list[int] = []
+
+    def take(self) -> list[Entry]:
+        burst = super().take()
+        if burst:
+            self.bursts.append(len(burst))
+        return burst
+
+
+def test_tasks_of_one_round_write_together_and_one_that_may_not_park_writes_at_once(start: Start) -> None:
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def script(connection: Connection) -> None:
+        connection.accept()
+        heard.put(without_pings(connection.read_until("<d/>")))
+
+    outbox = Counting()
+    component, _, _ = start(script, outbox=outbox)
+    until(lambda: component.online)
+    scheduler, lock = OneThread(), OrderLock()
+    there: list[list[int]] = []  # bursts that were written when a task went on
+
+    def put(stanza: bytes) -> None:
+        outbox.put([entry(stanza)])
+        there.append(list(outbox.bursts))
+
+    def put_locked() -> None:
+        with lock:
+            put(b"<c/>")
+
+    scheduler.run(partial(put, b"<a/>"), partial(put, b"<b/>"), put_locked, partial(put, b"<d/>"))
+    assert there == [[], [], [3], [3]]
+    assert outbox.bursts == [3, 1]
+    assert heard.get(timeout=30) == "<a/><b/><c/><d/>"
 
 
 def test_outbox_is_bounded(start: Start) -> None:

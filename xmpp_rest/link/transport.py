@@ -2,7 +2,7 @@
 
 xmpppy's own socket drains the peer before it parses, blocks in `sendall`, uses `select` and never times out. This one is driven by xmpppy's
 `Process` loop: `pending_data` says whether there is something to read. The thread that fills the outbox also writes it, by `flush`: waking
-the owner for it costs more than writing does. What the kernel does not take at once is left to the owner.
+the owner for it costs more than writing does. Tasks of one round do so once. What the kernel does not take at once is left to the owner.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import xmpp
 from xmpp_rest.config.table import LinkSettings
 from xmpp_rest.link.errors import LinkDown
 from xmpp_rest.link.outbox import Entry, Outbox
+from xmpp_rest.threads.tasks import may_park
 
 READ_SIZE = 65536
 MAX_TAG = 65536  # bytes of a tag of the login; that of a stream has some hundred
@@ -41,6 +42,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
         self._selector = selectors.DefaultSelector()
         self.writing = threading.Lock()  # guards what is written, and its order and end; never held while waiting
         self._up = False  # logged in, and not ended
+        self._scheduled = False  # whether a task of a round is to write
         self._writing: list[Entry] = []  # whole stanzas, the first of them perhaps partly written
         self._written = 0  # bytes of self._writing[0] that are gone
         self._received = b""  # login phase: what follows the tag that xmpppy was given
@@ -106,7 +108,19 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
             self._waker.send(b"\0")
 
     def flush(self) -> None:
-        """Write what waits in the outbox, unless another thread does, and as far as the kernel accepts it at once. For any thread."""
+        """Write what waits in the outbox; if a task asks for it that may park, at the end of its round, for all. For any thread."""
+        if (task := may_park()) is None or not task.runner.is_busy:
+            self._flush()
+        elif not self._scheduled:
+            self._scheduled = True
+            task.runner.at_end(self._flush_scheduled)
+
+    def _flush_scheduled(self) -> None:
+        self._scheduled = False  # before it looks: whatever is put from now on is written by another one
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write, unless another thread does, and as far as the kernel accepts it at once."""
         while self._up and self._outbox.waits and self.writing.acquire(blocking=False):
             try:
                 if self._writing or not self._up:  # the owner waits for the kernel; or has closed meanwhile: nothing must be taken
@@ -161,7 +175,7 @@ class Transport(xmpp.transports.TCPsocket):  # type: ignore[misc]
     def _write_on(self) -> None:
         with self.writing:
             self._write()
-        self.flush()  # stanzas of threads that found the lock taken
+        self._flush()  # stanzas of threads that found the lock taken
 
     def _next(self) -> list[Entry]:
         """What is to be written next, once nothing is under way."""
