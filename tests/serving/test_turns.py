@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
 
+import pytest
+
+from tests.link.attached import until
 from xmpp_rest.serving.loop import PUT_OFF, Loop
 from xmpp_rest.threads.tasks import pause
 
@@ -111,3 +115,40 @@ def test_an_event_comes_before_tasks_that_have_not_begun() -> None:
         loop.stop()
         ours.close()
         theirs.close()
+
+
+def test_who_waits_is_woken_once_for_all_that_other_threads_put(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call into the kernel would give the interpreter's lock away, to the loop itself."""
+    loop, writes = Loop(2), [0]
+    done, put, looked = threading.Semaphore(0), threading.Event(), threading.Event()
+    write, look = os.eventfd_write, loop._look
+
+    def write_late(descriptor: int, value: int) -> None:
+        writes[0] += 1
+        assert put.wait(30)
+        write(descriptor, value)
+
+    def tell(patience: float) -> None:
+        if patience:
+            looked.set()
+        look(patience)
+
+    monkeypatch.setattr("xmpp_rest.serving.loop.LONGEST", 60.0)
+    monkeypatch.setattr(os, "eventfd_write", write_late)
+    monkeypatch.setattr(loop, "_look", tell)
+    loop.start()
+    try:
+        assert looked.wait(30)
+        first = threading.Thread(target=loop.call, args=(done.release,))
+        first.start()
+        until(lambda: writes[0] > 0)
+        for _ in range(BUSY):
+            loop.call(done.release)
+        assert writes[0] == 1
+        put.set()
+        first.join()
+        for _ in range(BUSY + 1):
+            assert done.acquire(timeout=30)
+    finally:
+        put.set()
+        loop.stop()

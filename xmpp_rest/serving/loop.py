@@ -275,6 +275,7 @@ class Loop:
     def wake(self) -> None:
         """There is something to do besides events."""
         if self._polling:
+            self._polling = False  # once is enough: it looks at everything before it waits again
             os.eventfd_write(self._wakeup, 1)
 
     # the lead
