@@ -162,7 +162,7 @@ class CommandBatch:
     def _tell(self, lines: Sequence[LineCall], results: Sequence[Result]) -> Iterator[Answer]:
         for line, result in zip(lines, results, strict=True):
             error = result if isinstance(result, Exception) else None
-            yield self._answer(line, error, line.call.rendered(True) if line.call and not error else None)
+            yield self._answer(line, error, line.call.rendered(True) if line.call and error is None else None)
 
     def _answer(self, line: LineCall, error: Exception | None, value: Any = None) -> Answer:
         """What is said of a line; the audit has it too."""
