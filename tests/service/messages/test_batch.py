@@ -85,11 +85,29 @@ def test_what_is_in_between_keeps_its_place(gateway: Gateway, juliet: JID) -> No
 def test_where_not_all_fit_the_first_ones_go(gateway: Gateway, juliet: JID) -> None:
     link = attached(gateway, room=3)
     results = gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(5)])
-    assert link.calls == [["0"], ["1"], ["2"]]
+    assert link.calls == [["0", "1"], ["2"]]
     assert results[:3] == [None] * 3
     assert [getattr(r, "name", None) for r in results[3:]] == ["outbox-full"] * 2
     assert archived(gateway, juliet) == ["0", "1", "2"]
     assert gateway.parts.sending.outcome(juliet, "4") is None
+
+
+def test_one_that_does_not_fit_costs_few_commits(gateway: Gateway, juliet: JID) -> None:
+    """A group in which one is refused is sent by halves."""
+    link = attached(gateway)
+    sent: list[list[str]] = []
+
+    def refusing(domain: str, stanzas: Sequence[Element], texts: Sequence[str]) -> None:
+        if any(stanza.get("id") == "77" for stanza in stanzas):
+            raise GatewayError("stanza-too-big")
+        link.send_all(domain, stanzas, texts)
+        sent.append([stanza.get("id", "") for stanza in stanzas])
+
+    attach(gateway.parts.router, link.send, refusing)
+    results = gateway.parts.sending.send_many([outgoing(juliet, str(n)) for n in range(256)])
+    assert [n for n, result in enumerate(results) if result is not None] == [77]
+    assert [body for group in sent for body in group] == [str(n) for n in range(256) if n != 77]
+    assert len(sent) == 8
 
 
 def test_without_a_link_each_is_refused(gateway: Gateway, juliet: JID) -> None:

@@ -139,7 +139,9 @@ class BatchSender:
         return [None] * len(members)
 
     def _apart(self, domain: str, members: list[OutboundMessage], full: frozenset[str]) -> list[Result]:
-        """Send as many as the outbox can take, with a separate error for each; those of senders that are not `full` share a commit."""
-        others = [m for m in members if str(m.sender.bare) not in full] if full else []
-        results = dict(zip(map(id, others), self._leave(domain, others), strict=True)) if others else {}
-        return [results[id(m)] if id(m) in results else self._leave(domain, [m])[0] for m in members]
+        """Send as many as the outbox can take, with a separate error for each: by halves, or first those of senders that are not `full`."""
+        parts = [m for m in members if str(m.sender.bare) not in full], [m for m in members if str(m.sender.bare) in full]
+        if not all(parts):
+            parts = members[: len(members) // 2], members[len(members) // 2 :]
+        results = {id(m): result for part in parts for m, result in zip(part, self._leave(domain, part), strict=True)}
+        return [results[id(m)] for m in members]
