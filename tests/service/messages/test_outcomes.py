@@ -10,6 +10,7 @@ import pytest
 from xmpp_rest.link.outbox import Entry, Label, Progress
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.waits import Wait
 
@@ -86,3 +87,16 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(5):
         outcomes.all_accepted([(JULIET, str(n))])
     assert [outcomes.get(JULIET, str(n)) is not None for n in range(5)] == [False, False, True, True, True]
+
+
+def test_large_refusals_are_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outcomes, "WHOLE", 1)
+    outcomes = Outcomes()
+    why = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    refusals = [parse_text(f"<message type='error' id='{n}' from='romeo@montague.example'><body>long</body>{why}</message>") for n in range(2)]
+    outcomes.all_accepted([(JULIET, str(n)) for n in range(2)])
+    for refusal in refusals:
+        outcomes.observe(refusal, ROMEO, JULIET)
+    kept = [outcome.refusal for n in range(2) if (outcome := outcomes.get(JULIET, str(n))) and outcome.refusal is not None]
+    assert [refusal.findtext("body") for refusal in kept] == [None, "long"]
+    assert [(refusal.attrib, condition_of(refusal).condition) for refusal in kept] == [(r.attrib, "gone") for r in refusals]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.outbox import Entry, Label, Progress
@@ -19,22 +19,36 @@ _RECEIVED = f"{{{RECEIPTS}}}received"
 _RANK = {"accepted": 0, "written": 1, "confirmed": 2, "delivered": 3, "refused": 3}
 
 
-@dataclass(slots=True)
-class Outcome:
-    """The outcome of a stanza: `state`, since when (Unix time), and the error stanza that refused it."""
+class Outcome(NamedTuple):
+    """The outcome of a stanza: `state`, since when (Unix time), and the error stanza that refused it.
 
-    state: str = "accepted"
-    since: float = field(default_factory=time.time)
+    Stanzas that progress together share one.
+    """
+
+    state: str
+    since: float
     refusal: Element | None = None
 
 
+def _why(refusal: Element) -> Element:
+    """The head of an error stanza, and its error."""
+    short = Element(refusal.tag, refusal.attrib)
+    short.extend(refusal.findall("error"))
+    return short
+
+
 class Outcomes:
-    """The latest outcomes, in memory: at most REMEMBERED, the oldest are forgotten first. Safe to be used by several threads."""
+    """The latest outcomes, in memory: at most REMEMBERED, the oldest are forgotten first. Safe to be used by several threads.
+
+    Of refusals the latest WHOLE are kept as they came, which may be as large as what was sent; of the others what tells why.
+    """
 
     REMEMBERED = 50_000
+    WHOLE = 1_000
 
     def __init__(self) -> None:
         self._known: OrderedDict[Label, Outcome] = OrderedDict()
+        self._whole: deque[Label] = deque()  # of refusals that are kept as they came
         self._watched: dict[Label, list[Callable[[], None]]] = {}
         self._lock = threading.Lock()
 
@@ -45,11 +59,11 @@ class Outcomes:
         """
         names: dict[JID, str] = {}
         labels = [Label(names.get(sender) or names.setdefault(sender, str(sender.bare)), identifier) for sender, identifier in stanzas]
-        new, now = [], time.time()
+        new, accepted = [], Outcome("accepted", time.time())
         with self._lock:
             for label in labels:
                 if label not in self._known:
-                    self._known[label] = Outcome("accepted", now)
+                    self._known[label] = accepted
                     new.append(label)
             while len(self._known) > self.REMEMBERED:
                 self._known.popitem(last=False)
@@ -72,10 +86,10 @@ class Outcomes:
     def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
         """Record progress of the link with these entries."""
         labels = [entry.label for entry in entries if entry.label is not None]
-        now = time.time()
+        outcome = Outcome(progress.value, time.time())
         with self._lock:
             for label in labels:
-                self._advance(label, progress.value, now)
+                self._advance(label, outcome)
             decided = self._decided(labels)
         for tell in decided:
             tell()
@@ -91,15 +105,24 @@ class Outcomes:
 
     def _decide(self, label: Label, state: str, refusal: Element | None) -> None:
         with self._lock:
-            self._advance(label, state, time.time(), refusal)
+            self._advance(label, Outcome(state, time.time(), refusal))
             decided = self._decided((label,))
         for tell in decided:
             tell()
 
-    def _advance(self, label: Label, state: str, now: float, refusal: Element | None = None) -> None:
-        outcome = self._known.get(label)
-        if outcome is not None and _RANK[state] > _RANK[outcome.state]:
-            outcome.state, outcome.since, outcome.refusal = state, now, refusal
+    def _advance(self, label: Label, outcome: Outcome) -> None:
+        before = self._known.get(label)
+        if before is not None and _RANK[outcome.state] > _RANK[before.state]:
+            self._known[label] = outcome
+            if outcome.refusal is not None:
+                self._shorten_older(label)
+
+    def _shorten_older(self, latest: Label) -> None:
+        self._whole.append(latest)
+        if len(self._whole) > self.WHOLE:
+            older = self._known.get(label := self._whole.popleft())
+            if older is not None and older.refusal is not None:
+                self._known[label] = older._replace(refusal=_why(older.refusal))
 
     def _decided(self, labels: Iterable[Label]) -> list[Callable[[], None]]:
         """The callbacks to call after progress of these."""
