@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.many import in_threads
-from xmpp_rest.buffered_log import DELAY, MOST, BufferedHandler
+from xmpp_rest.buffered_log import DELAY, MOST, BufferedHandler, LineFormatter
 
 ROOT = Path(__file__).parents[1]
 
@@ -128,3 +128,16 @@ for n in range(10):
     more = ["child", "parent"] if ending == "forked" else []
     assert said[:10] == [f"line {n}" for n in range(10)]
     assert sorted(said[10:]) == more
+
+
+def test_lines_are_as_those_of_logging() -> None:
+    plain, lines = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"), LineFormatter()
+    for created in (1.0, 1.25, 86400.999, 2.0):
+        record = logging.LogRecord("a.b", logging.WARNING, "", 0, "%s of %d", ("one", 2), None)
+        record.created, record.msecs = created, (created - int(created)) * 1000
+        assert lines.format(record) == plain.format(record)
+    with pytest.raises(ValueError, match="no") as raised:
+        int("no")
+    failed = logging.LogRecord("a.b", logging.ERROR, "", 0, "failed", (), (raised.type, raised.value, raised.tb))
+    assert lines.format(failed) == plain.format(failed)
+    assert "ValueError: invalid" in lines.format(failed)

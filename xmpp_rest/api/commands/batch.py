@@ -55,14 +55,14 @@ class LineCall(NamedTuple):
     error: Exception | None = None
 
 
-class _Sent(NamedTuple):
+class CallsUnderWay(NamedTuple):
     """Messages that are under way."""
 
     lines: Sequence[LineCall]
     results: Results
 
 
-NOTHING = _Sent((), list)
+NOTHING = CallsUnderWay((), list)
 
 
 class CommandBatch:
@@ -155,9 +155,9 @@ class CommandBatch:
         except Exception as e:  # is the line's answer
             return self._answer(line, e)
 
-    def _begin_to_send(self, lines: Sequence[LineCall]) -> _Sent:
+    def _begin_to_send(self, lines: Sequence[LineCall]) -> CallsUnderWay:
         """Begin to send messages, which wait for the disk together."""
-        return _Sent(lines, self._services.parts.sending.begin_many([line.outgoing for line in lines if line.outgoing is not None]))
+        return CallsUnderWay(lines, self._services.parts.sending.begin_many([line.outgoing for line in lines if line.outgoing is not None]))
 
     def _tell(self, lines: Sequence[LineCall], results: Sequence[Result]) -> Iterator[Answer]:
         for line, result in zip(lines, results, strict=True):

@@ -36,14 +36,14 @@ class Patience(NamedTuple):
     gone: Gone
 
 
-class _Sent(NamedTuple):
+class LinesUnderWay(NamedTuple):
     """Messages that are under way, with the numbers of their lines."""
 
     lines: Sequence[tuple[int, Addressed]]
     results: Results
 
 
-NOTHING = _Sent((), list)
+NOTHING = LinesUnderWay((), list)
 
 
 class Batch:
@@ -76,10 +76,10 @@ class Batch:
     def _alone(self, result: Addressed | RestFailure) -> Answer:
         return _error(result) if isinstance(result, RestFailure) else self._send(result)
 
-    def _begin(self, items: Iterable[tuple[int, Addressed | RestFailure]]) -> _Sent:
+    def _begin(self, items: Iterable[tuple[int, Addressed | RestFailure]]) -> LinesUnderWay:
         """Begin to send messages and presences, which wait for the disk together."""
         lines = [(number, addressed) for number, addressed in items if isinstance(addressed, Addressed)]
-        return _Sent(lines, self._sending.begin_many([OutboundMessage(*addressed) for _, addressed in lines]))
+        return LinesUnderWay(lines, self._sending.begin_many([OutboundMessage(*addressed) for _, addressed in lines]))
 
     def _tell(self, lines: Sequence[tuple[int, Addressed]], results: Sequence[Result]) -> Iterator[Answer]:
         for (number, addressed), result in zip(lines, results, strict=True):
