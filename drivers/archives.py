@@ -6,7 +6,7 @@ import math
 
 from drivers import ArchiveItem, ArchiveQuery, BadValue
 from drivers.names import check_name, check_text
-from drivers.stanzas import stanza_table
+from drivers.stanzas import check_stanza
 
 MAX_IDS = 10_000
 """Ids in one query; databases limit the parameters of a statement."""
@@ -24,7 +24,7 @@ def checked_item(item: ArchiveItem) -> ArchiveItem:
     check_name("with", item.with_)
     check_text("stanza", item.stanza)
     check_time("when", item.when)
-    stanza_table(item.stanza)
+    check_stanza(item.stanza)
     return item
 
 

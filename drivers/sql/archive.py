@@ -106,14 +106,14 @@ def items(session: DatabaseSession, ids: list[int]) -> list[ArchiveItem]:
     return found[::-1] if ids[0] > ids[-1] else found
 
 
-def extend(session: DatabaseSession, key: Key, items: Sequence[ArchiveItem]) -> None:
-    """Add items in their order; those with the same ids are replaced."""
+def extend(session: DatabaseSession, key: Key, items: Sequence[ArchiveItem], *, new: bool = False) -> None:
+    """Add items in their order; those with the same ids are replaced. `new`: there are none."""
     for i in range(0, len(items), BATCH):
         last: dict[str, ArchiveItem] = {}
         for item in items[i : i + BATCH]:
             last.pop(item.id, None)
             last[item.id] = item
-        if taken := session.rows(TAKEN % marks(len(last)), *key, *last):
+        if not new and (taken := session.rows(TAKEN % marks(len(last)), *key, *last)):
             delete(session, [sort_id for (sort_id,) in taken])
         session.insert(*INSERT, [(*key, item.id, math.floor(item.when), item.with_, item.stanza) for item in last.values()])
         if timed := [(*key, item.id, item.when) for item in last.values() if item.when != math.floor(item.when)]:

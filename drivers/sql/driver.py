@@ -213,4 +213,4 @@ def _writing(write: Write) -> Change:
 def _extension(addition: Addition) -> Change:
     """The key and the work for an addition. Raises BadValue."""
     place, items = checked_key(addition.user, addition.host, addition.store), [checked_item(item) for item in addition.items]
-    return place, lambda session: archive.extend(session, place, items)
+    return place, lambda session: archive.extend(session, place, items, new=addition.new)
