@@ -96,15 +96,17 @@ class Journal:
 
     def ack(self, numbers: Sequence[int]) -> None:
         """Acknowledge these entries, but not their notes; on disk with the next append, or at the end."""
-        left = []
+        gone, left = [], []
         with self._lock:
             for number in numbers:
                 if (entry := self._open.get(number)) is not None and entry.note is not None:
                     entry.is_acknowledged = True
                     left.append(number)
+                else:
+                    gone.append(number)
             if left:
                 self._acknowledged.append(_line(["n", *left]))
-        self._remove([number for number in numbers if number not in left] if left else numbers)
+        self._remove(gone)
 
     def ack_notes(self, numbers: Sequence[int]) -> None:
         """Acknowledge the notes of these entries; on disk with the acknowledgement of the entry, or by `forget_notes`."""

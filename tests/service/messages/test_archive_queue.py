@@ -84,6 +84,15 @@ def test_what_waits_shares_a_transaction(bench: Bench) -> None:
     assert sorted(bench.acknowledged) == list(range(1, 41))
 
 
+def test_a_full_transaction_waits_for_nobody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DELAY", 60.0)
+    monkeypatch.setattr(module, "MOST", 4)
+    bench.put(*map(str, range(9)))
+    bench.queue.start()
+    until(lambda: len(bench.queue) == 1)
+    assert bench.archive.commits == [4, 4]
+
+
 def test_nothing_is_counted_any_more_once_it_is_archived(bench: Bench) -> None:
     bench.put("a", "b")
     other = UnarchivedCounts(bench.counts._path.parent)  # as another process sees it

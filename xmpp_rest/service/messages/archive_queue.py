@@ -1,6 +1,6 @@
 """The archive queue: messages that the journal has on disk, and that are archived behind their answers (decision 0037).
 
-One thread archives what has come within DELAY, in one transaction. A reader has them archived at once, by `settle`.
+One thread archives what has come within DELAY, or MOST at once, in one transaction. A reader has them archived at once, by `settle`.
 An error of the storage costs nothing but time: what is queued stays in the journal until it is archived, here or after a restart.
 """
 
@@ -134,7 +134,7 @@ class ArchiveQueue:
             with self._changed:
                 while not self._queued and not self._stopping.is_set():
                     self._changed.wait()
-            if self._stopping.wait(DELAY):
+            if self._count < MOST and self._stopping.wait(DELAY):
                 return
             if self._archive_some():
                 self._stopping.wait(self._backoff.next(DELAY, LONGEST))
