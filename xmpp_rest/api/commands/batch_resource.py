@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from xmpp_rest.api.foreign import is_foreign
 from xmpp_rest.api.lines import NDJSON, BodyLimits, answer_lines, grouped, whole_lines
 from xmpp_rest.auth.authenticator import may_be_remembered
 from xmpp_rest.auth.rights import Principal
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.request import BadCoding
 from xmpp_rest.http.resource import Resource, Stop
@@ -82,8 +84,12 @@ class BatchCall(Resource):
 
     def from_lines(self) -> NoReturn:
         """Run what each line says; 200 with a line for each."""
+        anonymous = "HTTP_AUTHORIZATION" not in self.request.environ
         try:
-            response = answer_lines(self._answers())
+            with self.services.unproven.reading(self.bounds.line) if anonymous else nullcontext():
+                response = answer_lines(self._answers())
+        except GatewayError as e:
+            raise errors.of_service(e) from e
         except UnsupportedMediaType as e:
             raise errors.unsupported(str(e.description)) from e
         except BadCoding as e:

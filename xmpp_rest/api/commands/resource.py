@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from http import HTTPStatus
 
 from flask import Response, g
@@ -16,6 +17,7 @@ from xmpp_rest.api.commands.prepare import CallPreparer, PreparedCall
 from xmpp_rest.api.commands.reading_commands import READS
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
+from xmpp_rest.api.commands.unproven import SMALL
 from xmpp_rest.api.foreign import SAFE, is_foreign, is_from_browser
 from xmpp_rest.auth.authenticator import may_be_remembered
 from xmpp_rest.auth.rights import Principal
@@ -40,6 +42,7 @@ class Call(Resource):
     target: Target
     given: Given
     principal: Principal | None = None
+    wrong: errors.CommandFailure | None = None  # what is to be said of wrong credentials
     prepared: PreparedCall
 
     def __init__(self, services: Services, registry: Registry) -> None:
@@ -70,8 +73,13 @@ class Call(Resource):
 
     def _body(self) -> bytes:
         limit = self.services.gateway.settings.server.body_limit
+        length = self.request.content_length
+        size = limit if length is None else min(length, limit)
         try:
-            return read_body(self.request, limit)
+            with nullcontext() if size > SMALL and self._is_proven() else self.services.unproven.reading(size):
+                return read_body(self.request, limit)
+        except GatewayError as e:
+            raise errors.of_service(e) from e
         except RequestEntityTooLarge as e:
             raise errors.too_large(limit) from e
         except UnsupportedCoding as e:
@@ -82,8 +90,21 @@ class Call(Resource):
     def is_authorized(self) -> bool:
         self.calls.require_known(self.target.name)
         self._require_no_foreign_page()
-        self.principal = principal_of(self.services, self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
+        if self.wrong is not None:
+            raise self.wrong
+        self.principal = self._caller()  # again: reading may have taken long
         return True
+
+    def _is_proven(self) -> bool:
+        """Whether credentials were sent, and are right."""
+        try:
+            self._caller()
+        except errors.CommandFailure as e:
+            self.wrong = e
+        return self.wrong is None and "HTTP_AUTHORIZATION" in self.request.environ
+
+    def _caller(self) -> Principal:
+        return principal_of(self.services, self.request.environ.get("HTTP_AUTHORIZATION"), self.request.remote_addr or "")
 
     def _require_no_foreign_page(self) -> None:
         """Nobody's page may change anything by what a browser adds, or by where it is: rules may open commands to networks."""

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from xmpp_rest import __version__
+from xmpp_rest.api.commands.unproven import UnprovenBodies
 from xmpp_rest.api.gateway import ApiParts, Gateway
 from xmpp_rest.auth.clients import Clients
 from xmpp_rest.protocol.jid import JID
@@ -25,6 +26,7 @@ class Services:
     groups: SharedGroups
     clients: Clients
     names: frozenset[str] = frozenset()  # of all commands; each is a scope that a token may have
+    unproven: UnprovenBodies = field(default_factory=UnprovenBodies)
     since: float = field(default_factory=time.monotonic)
 
     @classmethod
