@@ -183,8 +183,7 @@ class Component:
                     return
             elif now < self._confirmation_sent + CONFIRM_EVERY or not (self.outbox.unsettled or silence >= self._settings.keepalive):
                 return
-            transport.send(self._new_confirmation(now))
-        transport.wake()
+            transport.send(self._new_confirmation(now))  # it is written before this thread waits again
 
     def _due_confirmation(self) -> bytes:
         """The same iq for the thread that writes stanzas, if one is due; otherwise the thread of the stream sends it in time."""

@@ -30,7 +30,7 @@ class Waiter:
         self.collecting = collecting
         self.collected: list[Element] = []
         self._callback = callback
-        self._outcome = OneShot[Element | Exception]()
+        self._outcome: OneShot[Element | Exception] = OneShot()
 
     def resolve(self, outcome: Element | Exception) -> None:
         """There is an answer, or there will be none; the first time counts."""

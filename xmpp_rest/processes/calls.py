@@ -34,7 +34,7 @@ class Calls:
 
     def begin(self, leader: Channel, message: Message) -> Callable[[Wait], Any]:
         """As `ask`, in two steps: what this returns waits for the answer. Raises GatewayError: link-down."""
-        call = OneShot[Message]()
+        call: OneShot[Message] = OneShot()
         with self._lock:
             self._number += 1
             number = self._number

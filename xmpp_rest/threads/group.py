@@ -39,7 +39,7 @@ class Waiter(Generic[T, R]):
         self.executor = executor
         self.callback = callback
         self.outcome: Sequence[R] | Exception | None = None
-        self.woken = OneShot[bool]()
+        self.woken: OneShot[bool] = OneShot()
 
     def finish(self) -> None:
         """Its outcome is there."""
@@ -93,7 +93,7 @@ class GroupExecutor(Generic[T, R]):
         task = may_park()
         if task is not None and not task.runner.is_busy:
             task = None  # nobody could join before the end of the round, which takes longer than to lead at once
-        waiter = Waiter[T, R](items, task.runner.at_end if task is not None else None)
+        waiter: Waiter[T, R] = Waiter(items, task.runner.at_end if task is not None else None)
         arrival = self._enter(waiter)
         if arrival is _Arrival.ALONE:
             return self._work(list(items))

@@ -157,7 +157,7 @@ class Outcomes:
 
     def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
         """Wait until the server has processed the stanza or refused it; the outcome as it is then."""
-        decided = OneShot[bool]()
+        decided: OneShot[bool] = OneShot()
 
         def tell() -> None:
             decided.give(True)
