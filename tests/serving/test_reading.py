@@ -179,13 +179,13 @@ def test_limits_as_gunicorn_takes_them() -> None:
 def test_parser_where_httptools_is_not_installed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     cfg = Config()
     limits = Limits.of(cfg)
-    log = logging.getLogger("test")
-    with caplog.at_level(logging.INFO):
-        assert isinstance(head_parser_of(cfg, limits, log), LlhttpHeadParser)
-        assert not caplog.records
-        monkeypatch.delitem(sys.modules, "xmpp_rest.serving.llhttp")
-        monkeypatch.setitem(sys.modules, "httptools", None)
-        parser = head_parser_of(cfg, limits, log)
+    log = logging.Logger("of the server")  # not one of the process, which gunicorn disables where it sets up its log
+    log.addHandler(caplog.handler)
+    assert isinstance(head_parser_of(cfg, limits, log), LlhttpHeadParser)
+    assert not caplog.records
+    monkeypatch.delitem(sys.modules, "xmpp_rest.serving.llhttp")
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    parser = head_parser_of(cfg, limits, log)
     assert type(parser) is HeadParser
     assert "httptools" in caplog.text
 
