@@ -134,7 +134,7 @@ def test_environment_variables(tmp_path: Path) -> None:
 
 def test_code_that_changed_is_loaded(tmp_path: Path) -> None:
     """gunicorn compares files with what they were when its thread first looked, which may be after the first answer: a change before that
-    is none, so the file changes anew for each look.
+    is none, so the file changes again for each look.
     """
     program, changed = tmp_path / "slowapp.py", tmp_path / "changed"
     changed.write_text(APP.replace('"blocked"', '"another program"'))
