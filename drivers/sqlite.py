@@ -34,7 +34,7 @@ BUSY = 30.0
 ROWS = 64
 """Most rows in one statement; SQLite takes 32,766 parameters."""
 CACHE = 500
-"""KiB of pages that each connection keeps. SQLite's own 2,000 read no page of an archive faster: the system has the file in memory, too."""
+"""KiB of pages that each connection keeps. SQLite's own 2,000 read no page of an archive faster: the system has the file in memory too."""
 POLL = (0.0004, 0.004)  # seconds, shortest and longest: the transactions of our own processes take about 1 ms
 
 SENTENCES = {

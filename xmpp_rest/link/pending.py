@@ -18,7 +18,7 @@ OnOutcome = Callable[[Element | Exception], None]
 _RESULT = f"{{{MAM}}}result"
 
 
-class Waiter:
+class WaitingIq:
     """One request that waits: a thread in `wait()`, or `callback`, which is called once with the answer, or with why there is none.
 
     Stanzas that belong to it are in `collected` by then.
@@ -54,18 +54,18 @@ class Pending:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._waiting: dict[Key, Waiter] = {}
+        self._waiting: dict[Key, WaitingIq] = {}
         self._collectors = 0
         self._lock = threading.Lock()
 
-    def expect(self, iq: Element, sender: JID, to: JID | None, callback: OnOutcome | None = None) -> Waiter:
+    def expect(self, iq: Element, sender: JID, to: JID | None, callback: OnOutcome | None = None) -> WaitingIq:
         """Announce a request before it is sent. Raises GatewayError: iq-conflict, iq-overload.
 
         `to` is None, or the sender's own bare address, for a query to one's own account, which may answer without `from`.
         """
         key = (iq.get("id", ""), None if to == sender.bare else to, sender)
         query = iq.find(f"{{{MAM}}}query")
-        waiter = Waiter(key, query.get("queryid") if query is not None else None, query is not None, callback)
+        waiter = WaitingIq(key, query.get("queryid") if query is not None else None, query is not None, callback)
         with self._lock:
             if key in self._waiting:
                 raise GatewayError("iq-conflict")
@@ -75,7 +75,7 @@ class Pending:
             self._collectors += waiter.collecting
         return waiter
 
-    def forget(self, waiter: Waiter) -> None:
+    def forget(self, waiter: WaitingIq) -> None:
         """The request is over, answered or not."""
         with self._lock:
             if self._waiting.pop(waiter.key, None):

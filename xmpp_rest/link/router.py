@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
-from xmpp_rest.link.pending import OnOutcome, Pending, Waiter, jid_or_none
+from xmpp_rest.link.pending import OnOutcome, Pending, WaitingIq, jid_or_none
 from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
@@ -216,7 +216,7 @@ class Router:
         finally:
             self._pending.forget(waiter)
 
-    def _expect(self, iq: Element, callback: OnOutcome | None = None) -> Waiter:
+    def _expect(self, iq: Element, callback: OnOutcome | None = None) -> WaitingIq:
         sender = parse_jid(iq.get("from", ""))
         return self._pending.expect(iq, sender, jid_or_none(iq.get("to")) or sender.bare, callback)
 
