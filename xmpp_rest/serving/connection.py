@@ -34,7 +34,7 @@ COMES = select.EPOLLIN | select.EPOLLRDHUP
 class Connection:
     """One client. `peer` and `address`: of the client, and where it has connected to."""
 
-    def __init__(self, service: ConnectionHost, sock: ClientSocket, peer: Any, address: Any) -> None:
+    def __init__(self, service: ConnectionHost[Connection], sock: ClientSocket, peer: Any, address: Any) -> None:
         self.peer = peer
         self.address = address
         self.base: dict[str, Any] = {}

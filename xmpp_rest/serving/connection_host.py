@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.reading import RequestReader
 from xmpp_rest.serving.request import BadRequest, Request
 from xmpp_rest.serving.served import Served
 from xmpp_rest.serving.unserved import Unserved
-from xmpp_rest.serving.wheel import Wheel
+from xmpp_rest.serving.wheel import Overdue, Wheel
 
-if TYPE_CHECKING:
-    from xmpp_rest.serving.connection import Connection
+C = TypeVar("C", bound=Overdue)
+"""The class of the connections, which knows this one."""
 
 
-class ConnectionHost(Protocol):
+class ConnectionHost(Protocol[C]):
     """See `service.Service`."""
 
     loop: Loop
-    wheel: Wheel[Connection]
+    wheel: Wheel[C]
     unserved: Unserved
     keep_alive: float
 
     def reader(self, peer: Any, more: Callable[[], None]) -> RequestReader:
         """What reads the requests of a new connection; `more` is called by who reads more of a body than has come."""
 
-    def exchange(self, connection: Connection, request: Request) -> Served:
+    def exchange(self, connection: C, request: Request) -> Served:
         """What serves a request."""
 
-    def refusal(self, connection: Connection, error: BadRequest) -> bytes:
+    def refusal(self, connection: C, error: BadRequest) -> bytes:
         """The answer to what is not a request; it is logged."""
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: C) -> None:
         """A connection has ended."""

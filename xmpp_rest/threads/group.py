@@ -28,7 +28,7 @@ Executor = Callable[[Callable[[], None]], object]
 """Has a function called on a thread that may wait."""
 
 
-class Waiter(Generic[T, R]):
+class GroupCaller(Generic[T, R]):
     """One caller in the queue: a thread, which sleeps until its outcome is there or it is the leader; or a parked task; or a callback.
 
     `executor`: has somebody lead in its place; None: a thread, which leads itself.
@@ -80,7 +80,7 @@ class GroupExecutor(Generic[T, R]):
         self._most = most
         self._on_enter = on_enter
         self._parks = parks
-        self._waiting: list[Waiter[T, R]] = []
+        self._waiting: list[GroupCaller[T, R]] = []
         self._led = False  # whether there is a leader, or will be
         self._scheduled = False  # whether the leader is one that an executor has not called yet: a thread may lead instead
         self._leader: greenlet | None = None  # the thread, or task, that works
@@ -93,7 +93,7 @@ class GroupExecutor(Generic[T, R]):
         task = may_park()
         if task is not None and not task.runner.is_busy:
             task = None  # nobody could join before the end of the round, which takes longer than to lead at once
-        waiter: Waiter[T, R] = Waiter(items, task.runner.at_end if task is not None else None)
+        waiter: GroupCaller[T, R] = GroupCaller(items, task.runner.at_end if task is not None else None)
         arrival = self._enter(waiter)
         if arrival is _Arrival.ALONE:
             return self._work(list(items))
@@ -111,10 +111,10 @@ class GroupExecutor(Generic[T, R]):
         """As `run`, for a thread that must not wait: the leader calls `callback`; if no thread waits, `executor` has one lead."""
         if (task := current_task()) is not None:
             executor = task.runner.at_end
-        if self._enter(Waiter(items, executor, callback)) is _Arrival.LEADS:
+        if self._enter(GroupCaller(items, executor, callback)) is _Arrival.LEADS:
             self._lead_on(executor)
 
-    def _wait(self, waiter: Waiter[T, R]) -> None:
+    def _wait(self, waiter: GroupCaller[T, R]) -> None:
         try:
             waiter.woken.wait()
         except BaseException:  # it must not be chosen as the leader any more, and if it was, another one is
@@ -123,11 +123,11 @@ class GroupExecutor(Generic[T, R]):
                 self._pass_on(waiter)
             raise
 
-    def _remove(self, waiter: Waiter[T, R] | None) -> None:
+    def _remove(self, waiter: GroupCaller[T, R] | None) -> None:
         with self._lock:
             self._waiting = [other for other in self._waiting if other is not waiter]
 
-    def _enter(self, waiter: Waiter[T, R]) -> _Arrival:
+    def _enter(self, waiter: GroupCaller[T, R]) -> _Arrival:
         """What the caller is to do."""
         leads_itself = waiter.executor is None
         with self._lock:
@@ -151,21 +151,21 @@ class GroupExecutor(Generic[T, R]):
             self._leader = None
             self._pass_on(None)
 
-    def _lead(self, mine: Waiter[T, R]) -> None:
+    def _lead(self, mine: GroupCaller[T, R]) -> None:
         """Work for the first group; after that, the first thread that waits is the leader, which may be this one again."""
         with self._lock:
             group = self._become_leader()
         self._work_for(group, mine)
 
-    def _become_leader(self) -> list[Waiter[T, R]]:
+    def _become_leader(self) -> list[GroupCaller[T, R]]:
         """The group to work for."""
         self._leader = getcurrent()
         return self._take()
 
-    def _results(self, group: list[Waiter[T, R]]) -> Sequence[R]:
+    def _results(self, group: list[GroupCaller[T, R]]) -> Sequence[R]:
         return self._work([item for waiter in group for item in waiter.items])
 
-    def _work_for(self, group: list[Waiter[T, R]], mine: Waiter[T, R] | None) -> None:
+    def _work_for(self, group: list[GroupCaller[T, R]], mine: GroupCaller[T, R] | None) -> None:
         task = current_task() if not self._parks else None
         if task is not None:
             task.locks += 1  # so that a thread that waits for this group does not wait for a task that is parked on it
@@ -186,7 +186,7 @@ class GroupExecutor(Generic[T, R]):
                     waiter.finish()
             self._pass_on(mine)
 
-    def _pass_on(self, mine: Waiter[T, R] | None) -> None:
+    def _pass_on(self, mine: GroupCaller[T, R] | None) -> None:
         with self._lock:
             self._led = bool(self._waiting)
             following = next((waiter for waiter in self._waiting if waiter.executor is None), next(iter(self._waiting), None))
@@ -206,7 +206,7 @@ class GroupExecutor(Generic[T, R]):
             log.exception("no thread could be found for a group")
             self._lead_scheduled()
 
-    def _take(self, total: int = 0) -> list[Waiter[T, R]]:
+    def _take(self, total: int = 0) -> list[GroupCaller[T, R]]:
         """The next group: as many as `most` allows, and at least the first; or those who may join one that has `total` items."""
         count, empty = 0, not total
         while count < len(self._waiting) and ((empty and not count) or total + len(self._waiting[count].items) <= self._most):
@@ -216,7 +216,7 @@ class GroupExecutor(Generic[T, R]):
         return taken
 
     @staticmethod
-    def _hand_out(group: Sequence[Waiter[T, R]], results: Sequence[R]) -> None:
+    def _hand_out(group: Sequence[GroupCaller[T, R]], results: Sequence[R]) -> None:
         start = 0
         for waiter in group:
             end = start + len(waiter.items)
@@ -224,6 +224,6 @@ class GroupExecutor(Generic[T, R]):
             start = end
 
 
-def _fail(group: Sequence[Waiter[T, R]], error: Exception) -> None:
+def _fail(group: Sequence[GroupCaller[T, R]], error: Exception) -> None:
     for waiter in group:
         waiter.outcome = error

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from xmpp_rest.threads.group import GroupExecutor, Waiter
+from xmpp_rest.threads.group import GroupCaller, GroupExecutor
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,10 +22,10 @@ class JoiningExecutor(GroupExecutor[T, R]):
         super().__init__(lambda items: work(items, list), most, parks=parks)
         self._joining_work = work
 
-    def _results(self, group: list[Waiter[T, R]]) -> Sequence[R]:
+    def _results(self, group: list[GroupCaller[T, R]]) -> Sequence[R]:
         return self._joining_work([item for waiter in group for item in waiter.items], partial(self._join, group))
 
-    def _join(self, group: list[Waiter[T, R]]) -> list[T]:
+    def _join(self, group: list[GroupCaller[T, R]]) -> list[T]:
         """Add those who wait to a group that is being worked for."""
         with self._lock:
             joined = self._take(sum(len(waiter.items) for waiter in group))
