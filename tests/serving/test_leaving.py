@@ -65,10 +65,10 @@ def test_slow_reader_has_the_whole_answer(tmp_path: Path) -> None:
 
 def test_requests_that_begin_to_wait_after_their_client_has_left(server: Server) -> None:
     with server.connect() as sock:
-        sock.sendall(b"GET /wait/20 HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        sock.sendall(b"GET /wait/60 HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
         sock.shutdown(socket.SHUT_WR)
         begun, got = time.monotonic(), b""
         while data := sock.recv(65536):
             got += data
     assert got.count(b"\r\n\r\nNone") == 3
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30

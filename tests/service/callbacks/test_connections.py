@@ -190,14 +190,14 @@ def test_a_name_that_is_not_resolved_in_time(hook: Callable[..., CallbackClient]
 
     def slow(host: str, *rest: Any) -> Any:
         if host == "slow.example" and socket.AI_NUMERICHOST not in rest:
-            ended.wait(10)
+            ended.wait(60)
         return look_up(host, *rest)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     started = time.monotonic()
     with pytest.raises(Unreachable, match="^timed out$"):
         hook("http://slow.example/", timeout="0.3").post(parse_text(MESSAGE), "msg_1")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     ended.set()
 
 
