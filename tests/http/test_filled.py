@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 
 from tests.http.conftest import Ask
-from xmpp_rest.http.builder import construct
+from xmpp_rest.http.builder import construct, with_exact_location
 from xmpp_rest.http.filled import FilledResponse
 from xmpp_rest.http.resource import Accepted, Created, Resource
 
@@ -129,3 +129,12 @@ def test_a_field_has_no_line_break(ask: Ask) -> None:
         return Accepted()
 
     assert ask({"accept": accept}, "POST").status_code == 500
+
+
+@pytest.mark.parametrize(("location", "is_copied"), [("/data?", False), ("http://[::1]/a%20b", False), ("/é", True)])
+def test_a_location_is_sent_as_it_was_returned_and_costs_no_copy_of_the_fields(location: str, is_copied: bool) -> None:
+    with Flask("test").app_context():
+        response = with_exact_location(construct({"Location": location}, b"", 201, shortcut=True))
+    headers = response.get_wsgi_headers({"REQUEST_METHOD": "POST"})
+    assert headers["Location"] == (location if not is_copied else "/%C3%A9")
+    assert (headers is response.headers) == (not is_copied)

@@ -50,9 +50,11 @@ def with_exact_location(response: Response) -> Response:
 @lru_cache(maxsize=16)
 def _exact(base: Any) -> Any:
     class Exact(base):  # type: ignore[misc]  # whichever class the application has
+        rewritten = frozenset(("content-location",))  # of a FilledResponse
+
         def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
             headers: Headers = super().get_wsgi_headers(environ)
-            if "Location" in self.headers:
+            if headers is not self.headers and "Location" in self.headers:
                 headers["Location"] = self.headers["Location"]
             return headers
 

@@ -13,16 +13,18 @@ from werkzeug.http import HTTP_STATUS_CODES
 _STATUS_LINES = {status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()}
 _LINE_BREAK = re.compile(r"[\r\n]")
 _WITHOUT_LENGTH = frozenset((*range(100, 200), 204, 304))  # RFC 9110 §8.6
-_REWRITTEN = frozenset(("location", "content-location"))
 
 
 class FilledResponse(Response):
     """A response with its body at hand, which is sent as it stands wherever Werkzeug would find nothing to correct."""
 
+    rewritten = frozenset(("location", "content-location"))
+    """Fields that Werkzeug may correct, in small letters."""
+
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         """The fields to be sent; Werkzeug makes a copy of them first, and checks each once more."""
         names = {name.lower() for name, _ in self.headers}
-        if self.status_code in _WITHOUT_LENGTH or "content-length" not in names or not names.isdisjoint(_REWRITTEN):
+        if self.status_code in _WITHOUT_LENGTH or "content-length" not in names or not names.isdisjoint(self.rewritten):
             return super().get_wsgi_headers(environ)
         return self.headers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -59,6 +60,7 @@ def is_store(name: str) -> bool:
     return _STORE.fullmatch(name) is not None
 
 
+@lru_cache(maxsize=256)
 def url_path(key: StoreKey) -> str:
     """The path of a store's URL, in the long form and percent-encoded."""
     return "/data/" + "/".join(quote(part, safe=_PCHAR) for part in key)

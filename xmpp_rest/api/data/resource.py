@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import NoReturn
 
 from flask import Response
+from werkzeug.sansio.utils import get_current_url
 
 from drivers import BadValue, StorageError
 from xmpp_rest.api.authentication import Authenticated
@@ -23,6 +25,8 @@ from xmpp_rest.http.resource import Stop
 from xmpp_rest.service.accounts.data_usage import OverLimit
 
 MAX_DEBUG = 500  # characters
+_root_url = lru_cache(maxsize=64)(get_current_url)
+"""What the request's `root_url` is, which Werkzeug makes anew for each; they are few."""
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +52,8 @@ class DataResource(Authenticated):
 
     def url(self, path: str) -> str:
         """The URL of a path of the gateway as clients see it."""
-        here = self.request.root_url if self.request.host else self.request.script_root  # a Host that is not a host is ignored
+        request = self.request
+        here = _root_url(request.scheme, request.host, request.root_path) if request.host else request.script_root  # no host: ignored
         return (self.gateway.settings.server.public_url or here).rstrip("/") + path
 
     def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:

@@ -63,7 +63,7 @@ class WriteResource(StoreResource):
             else:
                 self.data.replace(key, value, len(body), check)
         if len(location := self.url(url_path(key))) <= MAX_LOCATION:
-            self.response.headers["Location"] = location
+            self.set_field("Location", location)
         return True
 
     def delete_resource(self) -> bool:
