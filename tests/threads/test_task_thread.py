@@ -11,9 +11,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from xmpp_rest.threads import task_thread
 from xmpp_rest.threads.crew import Crew, ThreadCrew, crew
 from xmpp_rest.threads.group import GroupExecutor
-from xmpp_rest.threads.task_thread import ROUNDS, TaskThread
+from xmpp_rest.threads.task_thread import TaskThread
 from xmpp_rest.threads.tasks import Task, current_task, offload
 
 MakeCrew = Callable[[], Crew]
@@ -178,7 +179,7 @@ def test_tasks_share_a_group(thread: TaskThread, pairs: list[tuple[socket.socket
 
 
 def test_the_end_of_a_round_comes_although_others_are_always_busy(thread: TaskThread) -> None:
-    rounds, seen = 0, -1
+    rounds = 0
     done = threading.Event()
     both: list[Task] = []
 
@@ -190,7 +191,7 @@ def test_the_end_of_a_round_comes_although_others_are_always_busy(thread: TaskTh
         while not done.is_set():
             rounds += 1
             if rounds == 100:
-                thread.at_end(end)
+                thread.at_end(done.set)
             for task in both:
                 if task is not me:
                     task.wake()
@@ -198,15 +199,41 @@ def test_the_end_of_a_round_comes_although_others_are_always_busy(thread: TaskTh
         both[0].wake()
         both[1].wake()
 
-    def end() -> None:
-        nonlocal seen
-        seen = rounds
-        done.set()
-
     thread.begin(ping)
     thread.begin(ping)
     assert done.wait(LONG)
-    assert 100 <= seen <= 100 + 4 * ROUNDS
+    assert rounds >= 100
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_the_end_of_a_round_waits_for_others_alone(
+    thread: TaskThread, pairs: list[tuple[socket.socket, socket.socket]], monkeypatch: pytest.MonkeyPatch, others: bool
+) -> None:
+    """As long as LINGER; not at all, if nobody waits for a socket."""
+    monkeypatch.setattr(task_thread, "LINGER", 0.3 if others else LONG)
+    waited: list[float] = []
+    begun, done = threading.Event(), threading.Event()
+
+    def hear() -> None:
+        begun.set()
+        thread.wait(pairs[0][0], select.POLLIN, LONG)
+
+    def end() -> None:
+        started = time.monotonic()
+
+        def work() -> None:
+            waited.append(time.monotonic() - started)
+            done.set()
+
+        thread.at_end(work)
+
+    if others:
+        thread.begin(hear)
+        assert begun.wait(LONG)
+    thread.begin(end)
+    assert done.wait(LONG)
+    pairs[0][1].send(b"x")
+    assert (waited[0] >= 0.29) is others
 
 
 def test_an_event_counts_although_the_thread_is_late(thread: TaskThread, pairs: list[tuple[socket.socket, socket.socket]]) -> None:

@@ -17,7 +17,7 @@ from xmpp_rest.threads.tasks import FOREVER, Task, TaskRunner, current_task, may
 
 log = logging.getLogger(__name__)
 
-ROUNDS = 8  # of tasks that are ready, before what waits for the end of a round is done in any case
+LINGER = 0.004  # seconds that the end of a round waits for others whose sockets are about to be ready
 SPARE = 28  # tasks; each has some 16 KiB
 OFFLOADED = 4  # threads for what blocks
 
@@ -70,7 +70,7 @@ class TaskThread:
         self._waiting: dict[int, Task] = {}  # descriptor → the task that waits for it
         self._begins: deque[Call] = deque()
         self._end: deque[Call] = deque()
-        self._rounds = 0  # since `_end` was last done
+        self._end_due = 0.0  # when `_end` is done in any case (monotonic)
         self.living = 0
         """How many tasks have not ended."""
         self._stopped = False
@@ -130,27 +130,31 @@ class TaskThread:
         self._epoll.close()
 
     def _round(self) -> None:
-        """Wait for something to do, and do what there is; at the end of a round nothing else is left to do."""
+        """Wait for something to do, and do what there is. The round ends when nothing else is about to be done, or after LINGER."""
         self._look()
         runner = self._runner
-        busy = bool(runner.has_ready or self._begins)
         for _ in range(runner.has_ready):
             runner.run_one()
         for _ in range(len(self._begins)):
             self._spawn(self._begins.popleft())
-        self._rounds += 1
-        if not busy or self._rounds > ROUNDS:
-            self._rounds = 0
+        if self._end and self._until_end() <= 0:
             for _ in range(len(self._end)):
                 self._spawn(self._end.popleft())
+
+    def _until_end(self) -> float:
+        """Seconds until the end of the round."""
+        alone = not (self._waiting or self._begins or self._runner.has_ready)
+        return 0.0 if alone else self._end_due - time.monotonic()
 
     def _look(self) -> None:
         """Wake the tasks whose sockets have events, and those whose time is up: in this order, as the thread itself may be late."""
         runner = self._runner
         self._polling = True  # from here on `notify` writes; what was left before is seen here
         due = runner.seconds()
-        if self._begins or self._end or runner.has_ready or (self._stopped and not self.living):
+        if self._begins or runner.has_ready or (self._stopped and not self.living):
             due = 0.0
+        elif self._end:
+            due = min(self._until_end(), FOREVER if due is None else due)
         try:
             events = self._epoll.poll(None if due is None else max(0.0, due))
         finally:
@@ -180,6 +184,8 @@ class TaskThread:
         return bool(self._waiting or self._begins or self._end or self._runner.has_ready)
 
     def at_end(self, work: Call) -> None:
+        if not self._end:
+            self._end_due = time.monotonic() + LINGER
         self._end.append(work)
         self._wake()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,6 +19,7 @@ from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.messages.mailbox import Mailbox
+from xmpp_rest.threads import crew
 
 JULIET = f"juliet@{DOMAIN}"
 XML = "application/xmpp+xml"
@@ -192,3 +194,14 @@ def test_full_callback_queue_refuses(make_bot: MakeBot, service: Service) -> Non
             service.wait_body('"0"')  # it is under way: two more may wait
     refused = app.post(body="3", id="3")
     assert (refused.status_code, refused.json and refused.json["error"]["condition"]) == (200, "resource-constraint")
+
+
+def test_threads_deliver_where_no_tasks_can_run(make_bot: MakeBot, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "greenlet", object)
+    service.answers["/"] = Answer(200, '{"body":"aye"}', "application/json")
+    app = make_bot(service.url("/"))
+    for n in range(10):
+        app.come(f"<message from='u{n}@montague.example/o' to='{BOT}'><body>x</body></message>")
+    told = eventually(lambda: app.outside if len(app.outside) == 10 else None)
+    assert {reply.findtext("body") for reply in told} == {"aye"}
+    assert {thread.name for thread in threading.enumerate()} >= {f"callback bot {n}" for n in range(4)}
