@@ -72,3 +72,15 @@ def test_requests_that_begin_to_wait_after_their_client_has_left(server: Server)
             got += data
     assert got.count(b"\r\n\r\nNone") == 3
     assert time.monotonic() - begun < 30
+
+
+def test_a_client_that_neither_takes_the_answer_nor_sends_the_body_holds_nothing(server: Server) -> None:
+    pid = int(server.get("/pid"))
+    before = descriptors(pid)
+    with server.connect() as sock:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n" + b"x" * 65536)
+        assert sock.recv(1) == b"H"
+        until = time.monotonic() + 30
+        while descriptors(pid) > before and time.monotonic() < until:
+            time.sleep(0.05)
+        assert descriptors(pid) <= before

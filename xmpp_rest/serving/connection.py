@@ -114,9 +114,11 @@ class Connection:
 
     def overdue(self) -> None:
         """The deadline of this phase has passed."""
-        if self._phase is Phase.SERVED and self._exchange is not None and not self._exchange.request.body.complete:
-            self._exchange.request.body.fail()
-            self._exchange.body_came()
+        exchange = self._exchange
+        if self._phase is Phase.SERVED and exchange is not None and not exchange.request.body.over:
+            exchange.request.body.fail()
+            exchange.body_came()
+            self._watch_output()  # from now on the deadline is that of the answer
             return
         waiting = self._phase
         if waiting in COMING and self._read():  # it may have come while the loop could not look
@@ -147,7 +149,7 @@ class Connection:
 
     def _wants_body(self, exchange: Served) -> bool:
         body = exchange.request.body
-        return not body.complete and not body.failed and (exchange.wants_body or body.buffered < ROOM)
+        return not body.over and (exchange.wants_body or body.buffered < ROOM)
 
     # requests
 
@@ -178,7 +180,7 @@ class Connection:
         if self._exchange is not None:
             self._extend(len(data))
             body = self._exchange.request.body
-            if body.complete or body.failed:
+            if body.over:
                 self.due = None
                 self._watch_output()
             self._exchange.body_came()
@@ -228,7 +230,7 @@ class Connection:
             request = requests.popleft()
             self._service.unserved.forget(self)
             self._phase = Phase.SERVED
-            if request.body.complete or request.body.failed:
+            if request.body.over:
                 self.due = None
             else:
                 self._wait(BODY_SECONDS)
@@ -378,7 +380,7 @@ class Connection:
             self._wait(self.patience)
         elif not self.pending and self._phase is Phase.IDLE:
             self._be_idle()
-        elif not self.pending and self._phase is Phase.SERVED and exchange is not None and exchange.request.body.complete:
+        elif not self.pending and self._phase is Phase.SERVED and exchange is not None and exchange.request.body.over:
             self.due = None
         if exchange is not None and self.pending < ROOM:
             exchange.room_came()
@@ -387,4 +389,4 @@ class Connection:
 def _is_servable(request: Request) -> bool:
     """Whether all of it is there, or enough to begin with; or there will not be more."""
     body = request.body
-    return body.complete or body.failed or body.buffered >= AHEAD or request.head.expects_continue
+    return body.over or body.buffered >= AHEAD or request.head.expects_continue

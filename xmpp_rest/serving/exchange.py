@@ -188,8 +188,7 @@ class Exchange:
             self._continued = True
             self._connection.write(CONTINUE)
         self._host.loop.call(self._connection.proceed)
-        body = self.request.body
-        if not (body.complete or body.failed):
+        if not self.request.body.over:
             came.wait()
         self._body = None
 

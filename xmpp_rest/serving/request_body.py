@@ -31,6 +31,11 @@ class Body:
         """Number of bytes that are there and not read yet."""
         return len(self._data)
 
+    @property
+    def over(self) -> bool:
+        """Whether no more bytes come."""
+        return self.complete or self.failed
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         if not self._discarding:
