@@ -18,7 +18,7 @@ from xmpp_rest.threads.tasks import FOREVER, Task, TaskRunner, current_task, may
 log = logging.getLogger(__name__)
 
 LINGER = 0.004  # seconds that the end of a round waits for others whose sockets are about to be ready
-SPARE = 28  # tasks; each has some 16 KiB
+SPARE = 28  # tasks; each takes 8 KiB
 OFFLOADED = 4  # threads for what blocks
 
 Call = Callable[[], None]
