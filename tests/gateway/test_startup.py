@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.child import free_port
+from xmpp_rest.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 Ran = subprocess.CompletedProcess[str]
@@ -88,21 +89,40 @@ def own_lines(ran: Ran) -> list[str]:
     return [line.removeprefix("Error: ") for line in ran.stderr.splitlines() if line and not line.startswith("[20")]
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("words", [[], ["check"]], ids=["serve", "check"])
-def test_what_cannot_start(tmp_path: Path, case: str, words: list[str]) -> None:
+def prepared(folder: Path, case: str) -> tuple[Path, set[str]]:
+    """The configuration of a case, and what the folder has then."""
     if "postgresql" in CASES[case][0]:
         pytest.importorskip("psycopg")
-    text, prepare, code, says = CASES[case]
-    config = write(tmp_path, text)
-    prepare(tmp_path)
-    before = below(tmp_path)
-    ran = run([sys.executable, "-m", "xmpp_rest", *words], cwd=ROOT, env=environment(XMPP_REST_CONFIG=str(config)))
-    assert ran.returncode == code, ran
-    (line,) = own_lines(ran)
+    text, prepare, _, _ = CASES[case]
+    config = write(folder, text)
+    prepare(folder)
+    return config, below(folder)
+
+
+def assert_said(case: str, lines: list[str]) -> None:
+    (line,) = lines
     assert "hidden@" not in line
-    for word in says:
+    for word in CASES[case][3]:
         assert word in line
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_cannot_start(tmp_path: Path, case: str) -> None:
+    config, before = prepared(tmp_path, case)
+    ran = run([sys.executable, "-m", "xmpp_rest"], cwd=ROOT, env=environment(XMPP_REST_CONFIG=str(config)))
+    assert ran.returncode == CASES[case][2], ran
+    assert_said(case, own_lines(ran))
+    assert below(tmp_path) - {"data"} == before
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_found_by_a_check(tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process; `test_what_another_user_may_not` has the exit code of one."""
+    for name in os.environ.keys() - environment().keys():
+        monkeypatch.delenv(name)
+    config, before = prepared(tmp_path, case)
+    assert main(["--config", str(config), "check"]) == CASES[case][2]
+    assert_said(case, capsys.readouterr().err.splitlines())
     assert below(tmp_path) - {"data"} == before
 
 
