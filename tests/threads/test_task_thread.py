@@ -212,11 +212,12 @@ def test_the_end_of_a_round_waits_for_others_alone(
     """As long as LINGER; not at all, if nobody waits for a socket."""
     monkeypatch.setattr(task_thread, "LINGER", 0.3 if others else LONG)
     waited: list[float] = []
-    begun, done = threading.Event(), threading.Event()
+    begun, done, heard = threading.Event(), threading.Event(), threading.Event()
 
     def hear() -> None:
         begun.set()
         thread.wait(pairs[0][0], select.POLLIN, LONG)
+        heard.set()
 
     def end() -> None:
         started = time.monotonic()
@@ -233,6 +234,7 @@ def test_the_end_of_a_round_waits_for_others_alone(
     thread.begin(end)
     assert done.wait(LONG)
     pairs[0][1].send(b"x")
+    assert not others or heard.wait(LONG)
     assert (waited[0] >= 0.29) is others
 
 
