@@ -11,6 +11,7 @@ from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.processes.group import Member, Message
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.waits import Wait, Waits
 
 
@@ -41,6 +42,9 @@ class MemoryGroup:
 
     def has_follower(self, process: str) -> bool:
         return any(other.id == process for other in self.processes[1:])
+
+    def read_by(self, loop: SocketLoop) -> None:
+        """There is nothing to read."""
 
     def start(self, member: Member) -> None:
         self.member = member

@@ -22,6 +22,7 @@ from xmpp_rest.gateway.put_in_force import put_in_force, reread
 from xmpp_rest.gateway.wiring import build
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.accounts.administrator import ensure_administrator
+from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.tasks import OrderLock
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Gateway:
         ready_folder(self.data_dir, Path(settings.base))
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
         self._make_runner = make_runner
+        self._loop: SocketLoop | None = None  # of the server that serves this process
         self._on_loss: Callable[[], None] | None = None  # ends the server, which can serve nothing without the lease of the storage
         self._locks: dict[int, OrderLock] = {}
         self._failed: Exception | None = None  # why it could not start
@@ -62,7 +64,14 @@ class Gateway:
         parts.remote.on_broadcast("reload", self._follow)
         if self._make_runner is not None:
             parts.remote.answer(self._make_runner(self))
+        if self._loop is not None:
+            parts.remote.group.read_by(self._loop)
         return parts
+
+    def read_by(self, loop: SocketLoop) -> None:
+        """Have the event loop of the server read what other processes say. Called before `start`, in the process that serves."""
+        self._loop = loop
+        self.parts.remote.group.read_by(loop)
 
     def reload(self) -> Merged:
         """Read the configuration again and put in force what can be. Raises SettingsError, and then all is as it was."""

@@ -15,6 +15,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from xmpp_rest.processes.channel import SOCKET, Channel, connect, listen
 from xmpp_rest.processes.group import Member, Message
 from xmpp_rest.processes.server import JOIN, LISTEN, Followers
 from xmpp_rest.threads.future import Gate
+from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class LocalGroup:
         self._listener: socket.socket | None = None
         self._lock_file: int | None = None
         self._thread: threading.Thread | None = None
+        self._loop: SocketLoop | None = None
         self.is_leader = False
         self.id = secrets.token_hex(8)
 
@@ -64,6 +67,9 @@ class LocalGroup:
 
     def has_follower(self, process: str) -> bool:
         return self._followers.has(process)
+
+    def read_by(self, loop: SocketLoop) -> None:
+        self._loop = loop
 
     def start(self, member: Member) -> None:
         self._thread = threading.Thread(target=self._run, args=(member,), name="group", daemon=True)
@@ -142,24 +148,23 @@ class LocalGroup:
                     leader.send({"call": JOIN, "id": self.id})
                 member.take_role(False)
                 self._settled.set()
-                self._hear(leader, first, member)
+                self._hear(member, first)
+                leader.each(partial(self._hear, member), self._loop)
         finally:
             self._settled.clear()
             self._leader = None
             leader.close()
             self._calls.fail()
 
-    def _hear(self, leader: Channel, message: Message | None, member: Member) -> None:
-        """Take what the leader says, from `message` on, until the connection ends."""
-        while message is not None:
-            try:
-                if "message" in message:
-                    member.hear(message["message"])
-                else:
-                    self._calls.answer(message)
-            except Exception:  # one message that cannot be taken must not cost all the others
-                log.exception("a message of the leading process could not be handled")
-            message = leader.receive()
+    def _hear(self, member: Member, message: Message) -> None:
+        """Take what the leader says."""
+        try:
+            if "message" in message:
+                member.hear(message["message"])
+            else:
+                self._calls.answer(message)
+        except Exception:  # one message that cannot be taken must not cost all the others
+            log.exception("a message of the leading process could not be handled")
 
     def _lead(self, member: Member) -> None:
         """Lead until `stop`."""
@@ -195,4 +200,4 @@ class LocalGroup:
                 self._incidents.report(log, "process-accept", "another process cannot be let in for now: %s", e)
                 self._stopping.wait(AFTER_REFUSAL)
                 continue
-            self._followers.admit(sock, member)
+            self._followers.admit(sock, member, self._loop)

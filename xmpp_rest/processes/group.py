@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.waits import Wait
 
 Message = dict[str, Any]
@@ -61,6 +62,9 @@ class ProcessGroup(Protocol):
 
     def has_follower(self, process: str) -> bool:
         """Whether the follower of this id is connected; for the leader. False from before `Member.forget` is called with it."""
+
+    def read_by(self, loop: SocketLoop) -> None:
+        """Have this event loop read what other processes say, for connections from now on; without one, a thread for each does."""
 
     def start(self, member: Member) -> None:
         """Join the group; returns once there is a leader (bounded)."""

@@ -9,11 +9,13 @@ import struct
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.channel import Channel
 from xmpp_rest.processes.group import End, Member, Message
+from xmpp_rest.threads.sockets import SocketLoop
 
 log = logging.getLogger(__name__)
 
@@ -54,30 +56,26 @@ class Followers:
         for channel in tuple(self._connected):
             channel.close()
 
-    def admit(self, sock: socket.socket, member: Member) -> None:
-        """Serve a process that has connected, on a thread of its own; or end the connection if that is not possible now."""
+    def admit(self, sock: socket.socket, member: Member, loop: SocketLoop | None = None) -> None:
+        """Serve a process that has connected, with the loop, or a thread of its own; or end the connection if that is not possible now."""
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK, 0))
             channel = Channel(sock)
-            threading.Thread(target=self._serve, args=(channel, member), name="follower", daemon=True).start()
+            threading.Thread(target=self._serve, args=(channel, member, loop), name="follower", daemon=True).start()
         except (OSError, RuntimeError) as e:  # it is gone already; no descriptor, no thread: the follower tries again
             log.warning("another process could not be let in: %s", e)
             sock.close()
 
     # what they call
 
-    def _serve(self, channel: Channel, member: Member) -> None:
+    def _serve(self, channel: Channel, member: Member, loop: SocketLoop | None) -> None:
         """Whatever goes wrong with one call, the next one is answered; nothing is under way for a follower that has gone."""
         follower = self._connected[channel] = _Follower()
         if self._stopped:  # `stop` may not have seen this one
             channel.close()
         _send(channel, WELCOME)
         try:
-            while (message := channel.receive()) is not None:
-                try:
-                    self._begin(channel, follower, member, message)
-                except Exception as e:  # no thread for it, say
-                    _send(channel, _answer(message, e))
+            channel.each(partial(self._take, channel, follower, member), loop)
         finally:
             self._connected.pop(channel, None)
             channel.close()
@@ -85,6 +83,12 @@ class Followers:
                 self._forget(key)
             if follower.id:
                 member.forget(follower.id)
+
+    def _take(self, channel: Channel, follower: _Follower, member: Member, message: Message) -> None:
+        try:
+            self._begin(channel, follower, member, message)
+        except Exception as e:  # no thread for it, say
+            _send(channel, _answer(message, e))
 
     def _begin(self, channel: Channel, follower: _Follower, member: Member, message: Message) -> None:
         name = message["call"]

@@ -33,6 +33,7 @@ ENDING = 0.5  # seconds for the threads to end
 IDLE = 10.0  # seconds after which a thread that has nothing to do ends
 READ = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 """What a connection is told of, each time that it changes."""
+COMES = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 
 Handler = Callable[[int], None]
 """Gets the events of a descriptor."""
@@ -161,6 +162,7 @@ class Loop:
         self._lock = threading.Lock()  # guards who leads
         self._threads: list[LoopThread] = []
         self._ticks: list[Call] = []
+        self._attached: dict[socket.socket, Call] = {}  # what is called when it is watched no longer
         self._ticked = time.monotonic()
         self._pool = DaemonPool(self._most, "offloaded")
         self._unwatched = False  # whether the watchdog waits for something to watch
@@ -189,7 +191,10 @@ class Loop:
         self._attention.call()
         self._pool.stop()
         until = time.monotonic() + ENDING
-        return all(thread.ended(until) for thread in tuple(self._threads))
+        ended = [thread.ended(until) for thread in tuple(self._threads)]
+        for sock in tuple(self._attached):
+            self._let_go(sock)
+        return all(ended)
 
     def attend(self) -> None:
         """End `watch` early. May be called by a signal handler."""
@@ -247,6 +252,11 @@ class Loop:
         """Have this called after others. However many are put off, who comes meanwhile waits for a few of them."""
         self._later.append(call)
 
+    def detach(self, sock: socket.socket) -> None:
+        """Watch a socket that was attached no longer."""
+        if self._attached.pop(sock, None) is not None:
+            self.unregister(sock)
+
     def every_second(self, tick: Call) -> None:
         """Have `tick` called every second, or a little later."""
         self._ticks.append(tick)
@@ -262,6 +272,23 @@ class Loop:
         """Have this called on the thread that leads; it must not wait."""
         self._calls.append(call)
         self.wake()
+
+    def attach(self, sock: socket.socket, on_event: Call, on_stop: Call) -> None:
+        """Have `on_event` called when something has come on a socket that is no client's; `on_stop` once that is not possible."""
+        self._attached[sock] = on_stop
+        self.call(partial(self._attach, sock, on_event))
+        if self.stopped:
+            self._let_go(sock)
+
+    def _attach(self, sock: socket.socket, on_event: Call) -> None:
+        try:
+            self.register(sock, lambda _: on_event(), COMES)
+        except (OSError, ValueError):  # there is no memory for it; or it is closed
+            self._let_go(sock)
+
+    def _let_go(self, sock: socket.socket) -> None:
+        if (on_stop := self._attached.pop(sock, None)) is not None:
+            on_stop()
 
     def at_end(self, work: Call) -> None:
         """Have `work` done as a task when all that is ready has been handled."""

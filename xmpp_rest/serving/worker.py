@@ -50,10 +50,26 @@ class Worker(Base):  # type: ignore[misc]
         super().init_signals()
         accept_ending()
 
+    def init_process(self) -> None:
+        """Load the application, and run."""
+        self.loop = loop = Loop(self.cfg.threads)
+        try:
+            super().init_process()
+        finally:
+            if loop.leader is None:  # it was not begun, and others may wait for it
+                loop.stop()
+
+    def load_wsgi(self) -> None:
+        """Give the application the loop, if it says that it has a use for it: callables in its `extensions["loop"]`."""
+        super().load_wsgi()
+        for take in getattr(self.wsgi, "extensions", {}).get("loop", ()):
+            take(self.loop)
+
     def run(self) -> None:
         """Serve until told to stop; then end what is under way, within gunicorn's `graceful_timeout`."""
         sys.setswitchinterval(SWITCH)
-        loop = Loop(self.cfg.threads)
+        loop = self.loop
+        assert loop is not None
         tls = sock.ssl_context(self.cfg) if self.cfg.is_ssl else None
         if tls is not None and "h2" in self.cfg.http_protocols:
             self.log.warning("HTTP/2 is not offered: this worker speaks HTTP/1.1")
@@ -69,7 +85,6 @@ class Worker(Base):  # type: ignore[misc]
         listeners += [Listener(loop, s, service.accept, lambda: service.has_room, service.relieve) for s in self.sockets]
         loop.every_second(listen)
         loop.call(listen)
-        self.loop = loop
         self.notify()  # until the first sign of life gunicorn measures no time: who hangs before it is never replaced
         loop.start()
         code: Any = 1
