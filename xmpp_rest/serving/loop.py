@@ -274,7 +274,7 @@ class Loop:
         self.wake()
 
     def attach(self, sock: socket.socket, on_event: Call, on_stop: Call) -> None:
-        """Have `on_event` called when something has come on a socket that is no client's; `on_stop` once that is not possible."""
+        """Have `on_event` called when something has come on a socket of another kind; `on_stop` once that is not possible."""
         self._attached[sock] = on_stop
         self.call(partial(self._attach, sock, on_event))
         if self.stopped:
