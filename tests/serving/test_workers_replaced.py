@@ -52,10 +52,11 @@ def test_reload(tmp_path: Path, options: tuple[str, ...]) -> None:
 
 def test_reload_where_each_worker_has_a_socket_of_its_own(tmp_path: Path) -> None:
     """gunicorn tells the old workers to stop as soon as it has forked the new ones, which open their sockets only then: where the old ones
-    are faster, nobody listens for a moment. A client is refused then, and may ask again; what was sent is not lost.
+    are faster, nobody listens for a moment, and a client is refused. One that the kernel has connected to a socket between the last look of
+    its worker and the close is reset, before its request was read. Other failures there are none.
     """
     failures = reload_twice(tmp_path, "--reuse-port")
-    assert [failure for failure in failures if not failure.startswith("ConnectionRefusedError(")] == []
+    assert [failure for failure in failures if not failure.startswith(("ConnectionRefusedError(", "ConnectionResetError("))] == []
 
 
 def test_more_and_fewer_workers(tmp_path: Path) -> None:
