@@ -91,7 +91,7 @@ def test_a_process_that_dies_while_the_database_is_down(tmp_path: Path, cluster:
         for pid in before:
             os.kill(pid, signal.SIGKILL)
         until(lambda: not any(map(is_alive, before)), 20)
-        known = len(gateway.output.read_text())  # one that was killed may have said that it cannot begin, too
+        known = len(gateway.output.read_text())  # one that was killed may have said so too
 
         def said(what: str) -> int:
             return gateway.output.read_text()[known:].count(what)
