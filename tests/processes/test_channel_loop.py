@@ -99,6 +99,29 @@ def test_the_thread_reads_once_the_loop_has_stopped(loop: Loop, reader: Reader) 
     assert reader.taken == [(1, True), (2, False)]
 
 
+def test_the_thread_reads_where_all_threads_of_the_loop_wait(loop: Loop, reader: Reader) -> None:
+    """They may wait for what is to be read."""
+    reader.sender.send({"n": 1})
+    until(lambda: reader.taken == [(1, True)])
+    over = threading.Event()
+
+    def block() -> None:
+        over.wait(LONG)
+
+    for _ in range(2):
+        loop.call(lambda: loop.begin(block))
+    try:
+        watcher = threading.Thread(target=loop.watch, args=(LONG,), daemon=True)
+        watcher.start()
+        reader.sender.send({"n": 2})
+        until(lambda: len(reader.taken) == 2)
+        reader.sender.send({"n": 3})
+        until(lambda: len(reader.taken) == 3)
+        assert reader.taken[2] == (3, False)
+    finally:
+        over.set()
+
+
 def test_close_ends_it(reader: Reader) -> None:
     reader.sender.send({"n": 1})
     until(lambda: len(reader.taken) == 1)

@@ -395,10 +395,14 @@ class Loop:
             following = next((other for other in self._threads if other.waits), None)
             if following is None and len(self._threads) < self._most:
                 following = self._new_thread()
-            if following is None:
-                return
-            self.leader = following
-        following.wake()
+            if following is not None:
+                self.leader = following
+        if following is not None:
+            following.wake()
+            return
+        for sock in tuple(self._attached):  # what these threads wait for may come there: others have to read it
+            self.unregister(sock)
+            self._let_go(sock)
 
     def _new_thread(self) -> LoopThread | None:
         thread = LoopThread(self)
