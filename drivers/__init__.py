@@ -23,6 +23,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -192,6 +193,10 @@ class Driver(ABC):
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         """The number of items that match (`limit` is ignored)."""
 
+    def archive_count_within(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM, *, most: int) -> int:
+        """As `archive_count`, but `most` if there are more; the cost does not grow with what is beyond that, in some drivers."""
+        return min(self.archive_count(user, host, store, query), most)
+
     @abstractmethod
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         """Remove the items that match (also by `limit` and `newest_first`); their number."""
@@ -200,6 +205,14 @@ class Driver(ABC):
     @abstractmethod
     def users(self, host: str, store: str | None = None) -> Iterator[str]:
         """Localparts with content in `store` (any store without it) at `host`, in no particular order."""
+
+    def users_page(self, host: str, store: str | None = None, *, after: str = "", limit: int) -> list[str]:
+        """The first `limit` of `users` that come after a name, in the order of code points (which is that of UTF-8, and PostgreSQL's "C").
+
+        The cost does not grow with how many there are, in some drivers. Pages of a storage that is written meanwhile have each name
+        that is there all the time exactly once.
+        """
+        return nsmallest(limit, (user for user in self.users(host, store) if user > after))
 
     @abstractmethod
     def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:

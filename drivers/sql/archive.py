@@ -81,6 +81,10 @@ class ItemSelection:
     def count(self, session: DatabaseSession) -> int:
         return int(session.rows(f"SELECT COUNT(*) {self.text}", *self.parameters)[0][0])
 
+    def count_within(self, session: DatabaseSession, most: int) -> int:
+        """As `count`, but `most` if there are more, which are not read."""
+        return int(session.rows(f"SELECT COUNT(*) FROM (SELECT 1 {self.text} LIMIT ?) AS c", *self.parameters, most)[0][0])  # noqa: S608
+
 
 def marks(count: int) -> str:
     """`?, ?, …`"""

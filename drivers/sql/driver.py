@@ -158,6 +158,11 @@ class SQLDriver(Driver):
         checked_query(query)
         return self._engine.read(lambda session: archive.ItemSelection(session, key, query).count(session))
 
+    def archive_count_within(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM, *, most: int) -> int:
+        key = checked_key(user, host, store)
+        checked_query(query)
+        return self._engine.read(lambda session: archive.ItemSelection(session, key, query).count_within(session, most))
+
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         key = checked_key(user, host, store)
         checked_query(query)

@@ -156,6 +156,14 @@ class ArchiveContract(StorageFixtures):
     def test_the_count_does_not_look_at_the_limit(self, filled: Driver) -> None:
         assert filled.archive_count(*JULIET, "archive", ArchiveQuery(limit=1, with_="romeo@x")) == 4
 
+    @pytest.mark.parametrize(("query", "expected"), [({}, 6), ({"with_": "romeo@x"}, 4), ({"start": 101}, 4), ({"after": "b", "limit": 1}, 4)], ids=str)
+    def test_a_count_may_end_early(self, filled: Driver, query: dict[str, Any], expected: int) -> None:
+        wanted = ArchiveQuery(**query)
+        counts = [filled.archive_count_within(*JULIET, "archive", wanted, most=most) for most in (0, 1, expected - 1, expected, expected + 1)]
+        assert counts == [0, 1, expected - 1, expected, expected]
+        with pytest.raises(ItemNotFound):
+            filled.archive_count_within(*JULIET, "archive", ArchiveQuery(before="x"), most=1)
+
     @pytest.mark.parametrize("query", [{"before": "x"}, {"after": "x"}, {"after": "a", "before": "x"}, {"after": "x", "limit": 0}], ids=str)
     def test_an_unknown_id_is_not_found(self, filled: Driver, query: dict[str, Any]) -> None:
         for call in (filled.archive_find, filled.archive_count, filled.archive_delete):

@@ -38,6 +38,24 @@ class ContentsContract(StorageFixtures):
         assert sorted(several.users("verona.example")) == []
         assert sorted(several.users("")) == []
 
+    def test_pages_of_users(self, driver: Driver) -> None:
+        names = sorted(["Zoë", "a", "a!", "aa", "b", "ß", "é", "z", "日本", "\U0001f600", "\uffee"])
+        for name in names[::2]:
+            driver.store(name, "capulet.example", "accounts", {"password": "x"})
+        for name in names[1::2]:
+            driver.list_append(name, "capulet.example", "wishlist", 1)
+        driver.store(None, "capulet.example", "accounts", {"a": 1})
+        driver.store("tybalt", "verona.example", "accounts", {"a": 1})
+        for store, there in ((None, names), ("accounts", names[::2]), ("wishlist", names[1::2]), ("archive", [])):
+            pages, after = [], ""
+            while page := driver.users_page("capulet.example", store, after=after, limit=2):
+                assert len(page) <= 2
+                pages += page
+                after = page[-1]
+            assert pages == there
+            assert driver.users_page("capulet.example", store, after="b", limit=99) == [name for name in there if name > "b"]
+        assert driver.users_page("capulet.example", limit=0) == []
+
     def test_stores(self, several: Driver) -> None:
         assert sorted(several.stores(*JULIET)) == [
             ("accounts", "keyval"),
