@@ -24,8 +24,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from drivers.batches import Addition as Addition
+from drivers.batches import Content as Content
+from drivers.batches import Place as Place
+from drivers.batches import Write as Write
+from drivers.batches import error_of as error_of
+from drivers.batches import result_of
 
 Value = Any
 """str, int, float, bool, None, list[Value] or dict[str, Value]; the JSON model above."""
@@ -88,36 +96,6 @@ EVERY_ITEM = ArchiveQuery()
 """The query without conditions."""
 
 
-class Addition(NamedTuple):
-    """Items for one archive, in their order."""
-
-    user: str | None
-    host: str
-    store: str
-    items: Sequence[ArchiveItem]
-    new: bool = False
-    """Whether the ids are new and random, and so in no archive: then no look-up is needed."""
-
-
-class Write(NamedTuple):
-    """One write: of the table, or if it `appends`, of one item at the end of the list."""
-
-    user: str | None
-    host: str
-    store: str
-    content: Value
-    appends: bool = False
-
-
-def error_of(work: Callable[[], object]) -> Exception | None:
-    """The exception that `work` raises, or None."""
-    try:
-        work()
-    except Exception as e:
-        return e
-    return None
-
-
 class Driver(ABC):
     """The storage contract. Methods raise StorageError; `update`'s function may raise anything, and then nothing is written."""
 
@@ -168,6 +146,22 @@ class Driver(ABC):
         `more` gives what has come meanwhile, to be written after these: called at most once, when the writing can begin.
         """
         return [error_of(partial(self.list_append if w.appends else self.store, *w[:4])) for w in (*writes, *more())]
+
+    def bulk_write(self, contents: Sequence[Content]) -> list[Exception | None]:
+        """As `store`, `list_store` or `archive_extend` for each of them, but much faster in some drivers; the exception of each, or None.
+
+        For migrations and imports, which give thousands at a time. Each store is named once in a call, and nobody else writes these
+        stores meanwhile. Each is written whole or not at all; all are durable when this returns.
+        """
+        return [error_of(partial(self._write_content, content)) for content in contents]
+
+    def _write_content(self, content: Content) -> None:
+        write = {"keyval": self.store, "list": self.list_store, "archive": self.archive_extend}[content.sort]
+        write(content.user, content.host, content.store, content.content)
+
+    def bulk_read(self, places: Sequence[Place]) -> list[Table | list[Value] | Exception | None]:
+        """As `load` or `list_load` for each of them, but much faster in some drivers; or its exception. Not for archives."""
+        return [result_of(partial(self.list_load if place.sort == "list" else self.load, *place[:3])) for place in places]
 
     # archive
     @abstractmethod
@@ -221,6 +215,19 @@ class Driver(ABC):
     @abstractmethod
     def hosts(self) -> Iterator[str]:
         """Hosts with any content."""
+
+    def places(self) -> Iterator[Place]:
+        """Every store with content: once each, in no particular order."""
+        for host in self.hosts():
+            owners: Iterator[str | None] = chain([None], self.users(host))
+            for user in owners:
+                for store, sort in self.stores(user, host):
+                    if host or not store.startswith(NOTE):
+                        yield Place(user, host, store, sort)
+
+    def count_places(self) -> int:
+        """The number of stores with content; about right if others write meanwhile."""
+        return sum(1 for _ in self.places())
 
     @abstractmethod
     def purge(self, user: str, host: str) -> None:

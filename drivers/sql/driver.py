@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, Driver, Sort, Table, Value, Write
+from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, Content, Driver, Sort, StorageError, Table, Value, Write
 from drivers.archives import checked_item, checked_query
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
-from drivers.sql import archive, contents, keyval, lists, notes
+from drivers.sql import archive, bulk, contents, keyval, lists, notes
 from drivers.sql.session import DatabaseSession, Engine
 from drivers.sql.timeline import NOWHERE, Timeline
 from drivers.values import canonical, canonical_table
@@ -118,6 +118,18 @@ class SQLDriver(Driver):
 
         written = iter(self._engine.write_all(list(works(changes)), lambda: list(works(more()))))
         return [next(written) if error is None else error for error in errors]
+
+    def bulk_write(self, contents: Sequence[Content]) -> list[Exception | None]:
+        try:
+            checked = bulk.Contents(contents)
+            try:
+                self._engine.bulk_write(checked.write)
+            finally:
+                for key in checked.tables:
+                    self._generations.changed(key.user, key.host, key.store)
+        except StorageError:
+            return super().bulk_write(contents)  # one by one, to learn which of them it was
+        return [None] * len(contents)
 
     def archive_append(
         self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None

@@ -7,7 +7,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -93,6 +93,12 @@ class _PostgresSession(DatabaseSession):
         with self._connection.cursor() as cursor:
             cursor.executemany(_statement(sql), rows)
 
+    def copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        names = ", ".join(f'"{column}"' for column in columns)
+        with self._connection.cursor() as cursor, cursor.copy(f'COPY "{table}" ({names}) FROM STDIN'.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
+
 
 class PostgresEngine(Engine):
     """A pool of connections per process, opened by the first call."""
@@ -124,6 +130,9 @@ class PostgresEngine(Engine):
             return self._again(lambda connection: _transaction(connection, locked))
         finally:
             self._writing.now = False
+
+    def bulk_write(self, work: Callable[[DatabaseSession], None]) -> None:
+        self._again(lambda connection: _transaction(connection, work))
 
     def forget(self, key: Key) -> None:
         """Remove the lock rows of a user's stores."""

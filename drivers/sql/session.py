@@ -38,6 +38,11 @@ class DatabaseSession(ABC):
         """Run `into VALUES values`, once per row of parameters; faster if each statement has a cost."""
         self.many(f"{into} VALUES {values}", rows)
 
+    def copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert thousands of rows."""
+        names = ", ".join(f'"{column}"' for column in columns)
+        self.many(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})', rows)  # noqa: S608
+
 
 Works = Sequence[tuple[Key, Callable[[DatabaseSession], T]]]
 """What each changes, and how."""
@@ -66,6 +71,10 @@ class Engine(ABC):
             except Exception as e:
                 results.append(e)
         return results
+
+    def bulk_write(self, work: Callable[[DatabaseSession], None]) -> None:
+        """Run `work` in a transaction; nobody else writes the same stores meanwhile. It may be run again."""
+        self.write(Key("", "", ""), work)
 
     @abstractmethod
     def exists(self) -> bool:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from tests.drivers.contract_archive import ArchiveContract
+from tests.drivers.contract_bulk import BulkContract
 from tests.drivers.contract_contents import ContentsContract
 from tests.drivers.contract_generations import GenerationsContract
 from tests.drivers.contract_keyval import KeyvalContract
@@ -20,6 +21,6 @@ from tests.drivers.contract_writers import WritersContract
 
 
 class DriverContract(
-    KeyvalContract, ListContract, ArchiveContract, ContentsContract, NotesContract, WritersContract, GenerationsContract
+    KeyvalContract, ListContract, ArchiveContract, ContentsContract, NotesContract, WritersContract, GenerationsContract, BulkContract
 ):  # fmt: skip
     """The whole contract of `drivers.Driver`."""
