@@ -19,6 +19,9 @@ from drivers.values import canonical, canonical_table
 Change = tuple[Key, Callable[[DatabaseSession], None]]
 """What is changed, and the work on the tables."""
 
+READINGS = 2
+"""How often items are looked for, if some of them were removed before they could be read: a page is not to end early."""
+
 
 class SQLDriver(Driver):
     """The contract over an engine."""
@@ -153,8 +156,13 @@ class SQLDriver(Driver):
         def work(session: DatabaseSession) -> tuple[list[int], list[ArchiveItem]]:
             # with a limit it is faster to read in the order of arrival
             bounds = NOWHERE if query.limit is None else self._timeline.bounds(session, key, query)
-            ids = archive.ItemSelection(session, key, query, bounds).ids(session, query)
-            return ids, archive.items(session, ids[: archive.BATCH]) if ids else []
+            selection = archive.ItemSelection(session, key, query, bounds)
+            for _ in range(READINGS):
+                ids = selection.ids(session, query)
+                first = archive.items(session, ids[: archive.BATCH]) if ids else []
+                if len(first) == len(ids[: archive.BATCH]):
+                    break
+            return ids, first
 
         return self._items(*self._engine.read(work))
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+import drivers.sql.archive
 import drivers.sqlite
-from drivers import ArchiveQuery, BadStorageURL, Driver, StorageError
+from drivers import ArchiveItem, ArchiveQuery, BadStorageURL, Driver, StorageError
 from tests.conftest import OpenDriver
 from tests.drivers.conftest import FIXTURES, give_up
 from tests.drivers.contract_base import JULIET
@@ -223,3 +224,18 @@ def test_without_a_log_a_commit_waits_for_readers(tmp_path: Path, open_driver: O
         later.join()
         driver.close()
         other.close()
+
+
+def test_a_page_is_full_although_items_are_removed_while_it_is_read(tmp_path: Path, open_driver: OpenDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader takes a short page for the last one."""
+    driver, read = open_driver("sqlite:pruned.sqlite", tmp_path), drivers.sql.archive.items
+    driver.archive_extend(*JULIET, "archive", [ArchiveItem(f"i{n}", float(n), "", "<message/>") for n in range(20)])
+    before = ArchiveQuery(end=2.0)
+
+    def pruned(session: Any, ids: list[int]) -> list[ArchiveItem]:
+        if driver.archive_count(*JULIET, "archive", before):
+            driver.archive_delete(*JULIET, "archive", before)
+        return read(session, ids)
+
+    monkeypatch.setattr("drivers.sql.archive.items", pruned)
+    assert [item.id for item in driver.archive_find(*JULIET, "archive", ArchiveQuery(limit=10))] == [f"i{n}" for n in range(3, 13)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drivers import Driver, ItemNotFound
+from drivers import ArchiveQuery, Driver, ItemNotFound
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchiveFilter, Page
 
@@ -123,3 +123,27 @@ def test_what_is_removed_meanwhile_ends_the_walk(archive: Archive, driver: Drive
         return False
 
     assert archive.page(JULIET, EVERYTHING, 3, fits=removing) == Page([], complete=True)
+
+
+def test_a_walk_goes_on_behind_what_is_removed_meanwhile(archive: Archive, driver: Driver) -> None:
+    """As when old items are pruned while somebody reads them: the later ones are still there."""
+
+    def pruning(stanza: Any) -> bool:
+        if stanza.get("id") == "3":
+            driver.archive_delete("juliet", "capulet.example", "archive", ArchiveQuery(end=1005.0))
+        return int(stanza.get("id")) > 3
+
+    page = archive.page(JULIET, EVERYTHING, 3, fits=pruning)
+    assert (numbers(page), page.complete) == ([6, 7, 8], False)
+
+
+def test_a_walk_goes_on_beside_a_single_removed_item(archive: Archive, driver: Driver) -> None:
+    def removing(stanza: Any) -> bool:
+        number = int(stanza.get("id"))
+        if number in (3, 21):  # the last one of a batch, in either direction
+            (item,) = (i for i in driver.archive_find("juliet", "capulet.example", "archive") if i.when == 1000.0 + number)
+            driver.archive_delete("juliet", "capulet.example", "archive", ArchiveQuery(ids=(item.id,)))
+        return number % 5 == 0
+
+    assert numbers(archive.page(JULIET, EVERYTHING, 3, fits=removing)) == [0, 5, 10]
+    assert numbers(archive.page(JULIET, EVERYTHING, 3, newest=True, fits=removing)) == [10, 15, 20]

@@ -138,7 +138,23 @@ def test_one_page_after_another(gateway: Gateway, ids: list[str]) -> None:
 def test_how_many_are_there(gateway: Gateway, ids: list[str]) -> None:
     assert ask(gateway, query(page="<max>0</max>")).bound("count") == str(COUNT)
     assert ask(gateway, query(field("with", ROMEO), "<max>0</max>")).bound("count") == str(COUNT // 2)
-    assert ask(gateway, query(page="<max>1</max>")).bound("count") is None, "it would cost more than the page"
+
+
+def test_how_many_are_there_beside_a_page(gateway: Gateway, ids: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As mod_mam says it by default: how many all pages together have, wherever the page is (XEP-0059 §2.6)."""
+    assert ask(gateway, query(page="<max>1</max>")).bound("count") == str(COUNT)
+    assert ask(gateway, query(page=f"<max>1</max><before>{ids[9]}</before>")).bound("count") == str(COUNT)
+    assert ask(gateway, query(page="<max>5</max><before/>")).bound("count") == str(COUNT)
+    assert ask(gateway, query(field("with", ROMEO), f"<max>5</max><after>{ids[6]}</after>")).bound("count") == str(COUNT // 2)
+    assert ask(gateway, query(field("after-id", ids[49]), "<max>5</max>")).bound("count") == "10"
+    assert ask(gateway, query(field("with", "nobody@x.example"))).bound("count") == "0"
+    assert ask(gateway, query(field("with", f"{ROMEO}/2"))).bound("count") is None, "the storage does not know the resource"
+    monkeypatch.setattr("xmpp_rest.service.messages.archive.MOST_COUNTED", COUNT // 2)
+    assert ask(gateway, query(field("with", ROMEO), "<max>5</max>")).bound("count") == str(COUNT // 2)
+    assert ask(gateway, query(page="<max>5</max>")).bound("count") == str(COUNT), "that of the whole archive is kept"
+    monkeypatch.setattr("xmpp_rest.service.messages.archive.MOST_COUNTED", COUNT // 2 - 1)
+    assert ask(gateway, query(field("with", ROMEO), "<max>5</max>")).bound("count") is None
+    assert ask(gateway, query(field("with", ROMEO), "<max>0</max>")).bound("count") == str(COUNT // 2), "it is all that is asked for"
 
 
 def test_a_result_says_what_it_is(gateway: Gateway, ids: list[str]) -> None:

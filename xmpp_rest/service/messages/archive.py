@@ -17,6 +17,8 @@ from xmpp_rest.protocol.parse import parse_all_stored
 log = logging.getLogger(__name__)
 
 ARCHIVE = "archive"
+MOST_COUNTED = 10_000
+"""Items of a filtered archive that are counted beside a page: 10,000 cost 1 ms. The count of a whole archive is kept by the storage."""
 
 
 class ArchivedMessage(NamedTuple):
@@ -135,6 +137,17 @@ class Archive:
         self._unarchived.settle(owner)
         return self._driver.archive_count(owner.local, owner.domain, self._store, wanted.query())
 
+    def count_quickly(self, owner: JID, wanted: ArchiveFilter) -> int | None:
+        """As `count`, at a cost that is bounded: None also if there are more than MOST_COUNTED, unless everything is counted."""
+        if wanted == EVERYTHING:
+            return self.count(owner, wanted)
+        if wanted.partner and wanted.partner.resource:
+            return None
+        self._unarchived.settle(owner)
+        most = MOST_COUNTED + 1
+        count = self._driver.archive_count_within(owner.local, owner.domain, self._store, wanted.query(), most=most)
+        return count if count < most else None
+
     def remove(self, owner: JID, wanted: ArchiveFilter, limit: int | None = None) -> int:
         """Remove the items that match, the oldest `limit` at most; their number. The partner's resource is ignored."""
         self._unarchived.settle_for_good(owner)
@@ -156,11 +169,17 @@ class Archive:
             yield from wanted.fitting(_all_parsed(items))
             if len(items) < batch:
                 return
-            query = replace(query, before=items[-1].id) if newest else replace(query, after=items[-1].id)
+            query, items = self._beyond(owner, query, items)
+
+    def _beyond(self, owner: JID, query: ArchiveQuery, items: list[ArchiveItem]) -> tuple[ArchiveQuery, list[ArchiveItem]]:
+        """The query for the batch behind these items, and its items. Those that were removed in the meantime are no bounds any more."""
+        for item in reversed(items):
+            further = replace(query, before=item.id) if query.newest_first else replace(query, after=item.id)
             try:
-                items = self._find(owner, query)
-            except ItemNotFound:  # removed in the meantime, and with it all earlier ones
-                return
+                return further, self._find(owner, further)
+            except ItemNotFound:
+                continue
+        return query, self._find(owner, query)
 
     def _find(self, owner: JID, query: ArchiveQuery) -> list[ArchiveItem]:
         self._unarchived.settle(owner)

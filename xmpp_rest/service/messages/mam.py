@@ -79,9 +79,9 @@ class ArchiveQueries:
                 raise
 
     def _fin(self, owner: JID, query: MamQuery, page: Page) -> Element:
-        """The end of a page (XEP-0313 §4.3.2); with the count only if nothing else is asked for, as counting takes long."""
+        """The end of a page (XEP-0313 §4.3.2), with the count of all pages (XEP-0059 §2.6); beside items only if counting is quick."""
         bounds = {"first": page.items[0].id, "last": page.items[-1].id} if page.items else {}
-        count = self._archive.count(owner, query.wanted) if query.limit == 0 else None
+        count = (self._archive.count if query.limit == 0 else self._archive.count_quickly)(owner, query.counted)
         if count is not None:
             bounds["count"] = str(count)
         found = make(f"{{{RSM}}}set", *(child(f"{{{RSM}}}{name}", text) for name, text in bounds.items()))

@@ -20,10 +20,14 @@ _RSM = f"{{{RSM}}}"
 
 
 class MamQuery(NamedTuple):
-    """A query for `limit` items that match `wanted`, `backwards` from the newest or forwards from the oldest."""
+    """A query for `limit` items that match `wanted`, `backwards` from the newest or forwards from the oldest.
+
+    `counted`: what all pages together match, of which `wanted` is what lies before or after an item.
+    """
 
     id: str | None
     wanted: ArchiveFilter
+    counted: ArchiveFilter
     limit: int
     backwards: bool
     flip: bool  # the newest of the page first
@@ -68,6 +72,7 @@ def read_query(query: Element, most: int) -> MamQuery:
     return MamQuery(
         query.get("queryid"),
         ArchiveFilter(**(wanted | bounds)),
+        ArchiveFilter(**wanted),
         min(limit, most),
         before is not None,
         query.find(f"{{{MAM}}}flip-page") is not None,
