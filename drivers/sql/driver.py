@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, Content, Driver, Sort, StorageError, Table, Value, Write
+from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, Content, Driver, Place, Sort, StorageError, Table, Value, Write
 from drivers.archives import checked_item, checked_query
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
@@ -134,6 +134,12 @@ class SQLDriver(Driver):
             return super().bulk_write(contents)  # one by one, to learn which of them it was
         return [None] * len(contents)
 
+    def bulk_read(self, places: Sequence[Place]) -> list[Table | list[Value] | Exception | None]:
+        try:
+            return self._engine.read(lambda session: bulk.read(session, places))
+        except StorageError:
+            return super().bulk_read(places)  # one by one, to learn which of them it was
+
     def archive_append(
         self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None
     ) -> str:
@@ -201,6 +207,12 @@ class SQLDriver(Driver):
     def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:
         key = checked_key(user, host, "any")
         return iter(self._engine.read(lambda session: contents.stores(session, key.host, key.user)))
+
+    def places(self) -> Iterator[Place]:
+        return bulk.places(self._engine)
+
+    def count_places(self) -> int:
+        return self._engine.read(bulk.count)
 
     def hosts(self) -> Iterator[str]:
         return iter(self._engine.read(contents.hosts))

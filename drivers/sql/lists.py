@@ -27,22 +27,23 @@ def load(session: DatabaseSession, key: Key, start: int, stop: int | None) -> li
     rows = session.rows(f"{SELECT} LIMIT ? OFFSET ?", *key, limit, start)
     if not rows and not session.rows(EXISTS, *key):
         return None
-    return [_item(key, text) for (text,) in rows]
+    return [item(key, text) for (text,) in rows]
 
 
-def _item(key: Key, text: str) -> Value:
+def item(key: Key, text: str) -> Value:
+    """The value of an item. Raises StorageError."""
     try:
         return json_value(text)
     except ValueError as e:
         raise StorageError(f"an item of the list {key.store!r} is not JSON: {e}") from e
 
 
-def append(session: DatabaseSession, key: Key, item: Value) -> None:
+def append(session: DatabaseSession, key: Key, new: Value) -> None:
     """Add a canonical item."""
-    session.insert(*INSERT, [(*key, json_text(item))])
+    session.insert(*INSERT, [(*key, json_text(new))])
 
 
 def store(session: DatabaseSession, key: Key, items: Iterable[Value]) -> None:
     """Replace the list by canonical items."""
     session.run(DELETE_ALL, *key)
-    session.insert(*INSERT, [(*key, json_text(item)) for item in items])
+    session.insert(*INSERT, [(*key, json_text(value)) for value in items])
