@@ -12,6 +12,7 @@ from typing import Any
 
 from drivers import ArchiveItem, ArchiveQuery, ItemNotFound
 from drivers.names import Key
+from drivers.sql import schema
 from drivers.sql.session import DatabaseSession, Row
 from drivers.sql.timeline import NOWHERE, PositionBounds
 
@@ -41,6 +42,7 @@ class ItemSelection:
         self.parameters: list[Any] = [*key]
         self._times(query, bounds)
         if query.with_ is not None:
+            self.conditions[0] = WHERE.replace('a."user"', f"a.{schema.USER}")  # as in the index by partner
             self._add('a."with"=?', query.with_)
         if query.ids is not None:
             self._add(f'a."key" IN ({marks(len(query.ids))})' if query.ids else "1=0", *query.ids)

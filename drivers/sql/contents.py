@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from drivers import Sort
 from drivers.names import Key
+from drivers.sql import schema
 from drivers.sql.session import DatabaseSession, Engine
 
 TABLES: dict[str, Sort] = {"prosody": "keyval", "xmpprest_list": "list", "prosodyarchive": "archive"}
 BATCH = 1000
-# each SELECT walks an index from the last name on, and stops after one batch
-USERS = 'SELECT "user" FROM (SELECT DISTINCT "user" FROM "{}" WHERE "host"=? AND "user">?{} ORDER BY "user" LIMIT {}) AS t'
+# each step looks up the next name, so that it does not matter how many rows a user has
+NAMES = (
+    'SELECT "user" FROM (WITH RECURSIVE u("user") AS ('
+    'SELECT (SELECT t."user" FROM "{table}" AS t WHERE {where} AND t.{user}>? ORDER BY t.{user} LIMIT 1) UNION ALL '
+    'SELECT (SELECT t."user" FROM "{table}" AS t WHERE {where} AND t.{user}>u."user" ORDER BY t.{user} LIMIT 1) '
+    'FROM u WHERE u."user" IS NOT NULL) SELECT "user" FROM u WHERE "user" IS NOT NULL LIMIT {limit}) AS "{table}"'
+)
 DELETE_TIMES = 'DELETE FROM "xmpprest_time" WHERE "sort_id" IN (SELECT "sort_id" FROM "prosodyarchive" WHERE "host"=? AND "user"=?)'
 
 
 def users(engine: Engine, host: str, store: str | None) -> Iterator[str]:
     """Localparts with content, one batch of names in memory at a time."""
-    condition = "" if store is None else ' AND "store"=?'
-    parameters = [] if store is None else [store]
-    selects = " UNION ".join(USERS.format(table, condition, BATCH) for table in TABLES)
     last = ""  # the host's own content has the empty user and is none
-
-    def batch(session: DatabaseSession) -> list[str]:
-        rows = session.rows(f"{selects} ORDER BY 1 LIMIT {BATCH}", *[host, last, *parameters] * len(TABLES))
-        return [user for (user,) in rows]
-
-    while names := engine.read(batch):
+    while names := engine.read(partial(page, host=host, store=store, after=last, limit=BATCH)):
         yield from names
         last = names[-1]
+
+
+def page(session: DatabaseSession, *, host: str, store: str | None, after: str, limit: int) -> list[str]:
+    """The first localparts after one: in the order of code points with a store, in the database's own order without."""
+    user = '"user"' if store is None else schema.USER
+    selects, parameters = [], list[str]()
+    for table in TABLES:
+        where, place = 't."host"=?', [host]
+        if store is not None:
+            where, place = f'{where} AND t."store"=?', [host, store]
+        if store is not None and table == "prosody" and store != schema.UNLISTED:
+            where = f"{where} AND t.{schema.LISTED}"  # said so that the index is used
+        selects.append(NAMES.format(table=table, where=where, user=user, limit=limit))
+        parameters += [*place, after, *place]
+    rows = session.rows(f'SELECT "user" FROM ({" UNION ".join(selects)}) AS n ORDER BY {user} LIMIT {limit}', *parameters)  # noqa: S608
+    return [name for (name,) in rows]
 
 
 def stores(session: DatabaseSession, host: str, user: str) -> list[tuple[str, Sort]]:

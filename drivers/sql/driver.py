@@ -204,6 +204,12 @@ class SQLDriver(Driver):
         check_name("host", host)
         return contents.users(self._engine, host, store)
 
+    def users_page(self, host: str, store: str | None = None, *, after: str = "", limit: int) -> list[str]:
+        if store is None:  # the database may have another order
+            return super().users_page(host, after=after, limit=limit)
+        check_name("host", host)
+        return self._engine.read(partial(contents.page, host=host, store=store, after=after, limit=limit))
+
     def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:
         key = checked_key(user, host, "any")
         return iter(self._engine.read(lambda session: contents.stores(session, key.host, key.user)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 TABLES = {
     "prosody": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "key" TEXT NOT NULL, '
     '"type" TEXT NOT NULL, "value" TEXT NOT NULL',
@@ -12,12 +14,41 @@ TABLES = {
     "xmpprest_time": '"sort_id" {key}, "at" {double}',
     "xmpprest_note": '"name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL',
 }
-INDEXES = {  # name → table, columns, whether they are unique
-    "prosody_index": ("prosody", ["host", "user", "store", "key"], False),
-    "prosodyarchive_index": ("prosodyarchive", ["host", "user", "store", "key"], True),
-    "prosodyarchive_with_when": ("prosodyarchive", ["host", "user", "store", "with", "when"], False),
-    "prosodyarchive_when": ("prosodyarchive", ["host", "user", "store", "when"], False),
-    "prosodyarchive_sort": ("prosodyarchive", ["host", "user", "store", "sort_id"], False),
-    "xmpprest_archive_with_sort": ("prosodyarchive", ["host", "user", "store", "with", "sort_id"], False),
-    "xmpprest_list_index": ("xmpprest_list", ["host", "user", "store", "id"], False),
+
+
+class Index(NamedTuple):
+    """An index: its table, its columns, whether it is unique, and the condition of the rows in it."""
+
+    table: str
+    columns: str
+    unique: bool = False
+    where: str = ""
+
+
+# in the order of code points, whatever the database's own one is: an engine knows another name for it
+USER = '"user" COLLATE BINARY'
+UNLISTED = "roster"
+LISTED = f"\"store\"<>'{UNLISTED}'"
+"""Rows of `prosody` whose users can be looked up by store: not those of rosters, a row per contact, whose owners all have accounts."""
+INDEXES = {
+    "prosody_index": Index("prosody", '"host", "user", "store", "key"'),
+    "prosodyarchive_index": Index("prosodyarchive", '"host", "user", "store", "key"', unique=True),
+    "prosodyarchive_with_when": Index("prosodyarchive", '"host", "user", "store", "with", "when"'),
+    "prosodyarchive_when": Index("prosodyarchive", '"host", "user", "store", "when"'),
+    "prosodyarchive_sort": Index("prosodyarchive", '"host", "user", "store", "sort_id"'),
+    "xmpprest_list_index": Index("xmpprest_list", '"host", "user", "store", "id"'),
+    "xmpprest_by_store": Index("prosody", f'"host", "store", {USER}', where=LISTED),
+    "xmpprest_list_by_store": Index("xmpprest_list", f'"host", "store", {USER}'),
+    "xmpprest_archive_by_store": Index("prosodyarchive", f'"host", "store", {USER}, "with", "sort_id"'),
 }
+OURS = "xmpprest_"
+"""Prefix of the tables and indexes that Prosody does not know."""
+FORMER = ("xmpprest_archive_with_sort",)
+"""Indexes of former versions, which others replace."""
+
+
+def create_index(name: str) -> str:
+    """The statement that makes an index, unless it is there."""
+    index = INDEXES[name]
+    unique, where = "UNIQUE " if index.unique else "", f" WHERE {index.where}" if index.where else ""
+    return f'CREATE {unique}INDEX IF NOT EXISTS "{name}" ON "{index.table}" ({index.columns}){where}'

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from drivers.sql import schema
 
+log = logging.getLogger(__name__)
 TABLES = {
     name: columns.format(serial="INTEGER PRIMARY KEY AUTOINCREMENT", key="INTEGER PRIMARY KEY", double="REAL NOT NULL")
     for name, columns in schema.TABLES.items()
@@ -20,27 +22,32 @@ REPLACED = {"prosody_index": "prosody_unique_index"}
 def ensure_schema(connection: sqlite3.Connection) -> None:
     """Make what is missing, and turn the write-ahead log on. Instant on a complete file, however large."""
     names = _names(connection)
-    wanted = {name: index for name, index in schema.INDEXES.items() if REPLACED.get(name) not in names}
+    wanted = [name for name in schema.INDEXES if REPLACED.get(name) not in names]
     ((mode,),) = connection.execute("PRAGMA journal_mode").fetchall()
-    if mode != "wal" or not {*TABLES, *wanted} <= names:
+    if mode != "wal" or not {*TABLES, *wanted} <= names or names & set(schema.FORMER):
         _complete(connection, wanted)
 
 
-def _complete(connection: sqlite3.Connection, wanted: Mapping[str, tuple[str, list[str], bool]]) -> None:
+def _complete(connection: sqlite3.Connection, wanted: Sequence[str]) -> None:
     from sqlite_utils import Database  # here, as it takes 3 MiB, and a complete file needs none of it
 
     database = Database(connection)
     # a read-only file, or one in use by another process, keeps its mode: as durable, but slower
     with suppress(sqlite3.OperationalError):
         database.enable_wal()
-    if {*TABLES, *wanted} <= _names(connection):
+    names = _names(connection)
+    if {*TABLES, *wanted} <= names and not names & set(schema.FORMER):
         return
     database.execute("BEGIN IMMEDIATE")
     try:
         for name, columns in TABLES.items():
             database.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')
-        for name, (table, fields, unique) in wanted.items():
-            database.table(table).create_index(fields, name, unique=unique, if_not_exists=True)
+        for name in wanted:
+            if name not in names and names:
+                log.info("making the index %s of the SQLite storage; takes 2 s for 1,000,000 rows", name)
+            database.execute(schema.create_index(name))
+        for name in schema.FORMER:
+            database.execute(f'DROP INDEX IF EXISTS "{name}"')
         database.execute("COMMIT")
     except BaseException:
         database.execute("ROLLBACK")

@@ -60,13 +60,13 @@ class Cluster:
     def conninfo(self, database: str) -> str:
         return f"host={self.folder} user=postgres dbname={database}"
 
-    def new_database(self) -> str:
-        """URL of an empty database."""
+    def new_database(self, options: str = "") -> str:
+        """URL of an empty database, made with these options."""
         import psycopg
 
         name = f"test{next(self._numbers)}"
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" {options}'.encode())
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
     def halt(self) -> None:

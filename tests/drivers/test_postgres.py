@@ -13,6 +13,7 @@ from drivers import BadStorageURL, Driver, StorageError
 from tests.conftest import OpenDriver
 from tests.drivers.contract import DriverContract
 from tests.drivers.contract_base import JULIET
+from tests.drivers.contract_contents import ContentsContract
 from tests.drivers.postgrescluster import Cluster
 from tests.service.accounts.test_administrator import configuration, one_won
 
@@ -147,3 +148,46 @@ def test_reading_alone_changes_nothing(tmp_path: Path, cluster: Cluster, open_dr
         assert driver.list_load("u", "h", "notes") is None
         driver.close()
         assert [name for (name,) in connection.execute(names.encode()).fetchall()] == ["prosody"]
+
+
+@pytest.mark.live
+class TestOtherOrder(ContentsContract):
+    """A database whose own order of text is that of English."""
+
+    @pytest.fixture
+    def url(self, cluster: Cluster) -> str:
+        return cluster.new_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
+
+
+@pytest.mark.live
+def test_indexes_are_made_where_they_are_missing(tmp_path: Path, cluster: Cluster, open_driver: OpenDriver) -> None:
+    """A database of a former version, or of Prosody."""
+    import psycopg
+
+    url = cluster.new_database()
+    driver = open_driver(url, tmp_path)
+    driver.store(*JULIET, "settings", {"a": 1})
+    driver.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP INDEX xmpprest_by_store; CREATE INDEX xmpprest_archive_with_sort ON prosodyarchive (host, sort_id)")
+        driver = open_driver(url, tmp_path)
+        assert list(driver.users(JULIET[1], "settings")) == ["juliet"]
+        names = {name for (name,) in connection.execute("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'").fetchall()}
+    assert "xmpprest_by_store" in names
+    assert "xmpprest_archive_with_sort" not in names
+
+
+@pytest.mark.live
+def test_tables_of_another_user_are_used_without_indexes_of_ours(tmp_path: Path, cluster: Cluster, open_driver: OpenDriver) -> None:
+    import psycopg
+
+    url = cluster.new_database()
+    driver = open_driver(url, tmp_path)
+    driver.store(*JULIET, "settings", {"a": 1})
+    driver.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE gateway LOGIN; DROP INDEX xmpprest_by_store; GRANT ALL ON ALL TABLES IN SCHEMA public TO gateway")
+        driver = open_driver(url.replace("postgres@", "gateway@"), tmp_path)
+        assert list(driver.users(JULIET[1], "settings")) == ["juliet"]
+        driver.close()
+        connection.execute("DROP OWNED BY gateway; DROP ROLE gateway")
