@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
@@ -39,6 +39,8 @@ Value = Any
 """str, int, float, bool, None, list[Value] or dict[str, Value]; the JSON model above."""
 Table = dict[str, Any] | list[Any]
 Sort = Literal["keyval", "list", "archive"]
+MemberChange = Callable[["Table | None", Callable[[], int]], "Table | None"]
+"""(some members of a table, what tells how many with text for keys it has) → these members as they are to be."""
 
 
 class StorageError(Exception):
@@ -112,11 +114,31 @@ class Driver(ABC):
     def update(self, user: str | None, host: str, store: str, change: Callable[[Table | None], Table | None]) -> Table | None:
         """Load, `change` and store the table atomically; the new table."""
 
+    reads_members = False
+    """Whether the cost of reading or changing some members of a table does not depend on the others."""
+
+    def load_members(self, user: str | None, host: str, store: str, keys: Collection[str]) -> Table | None:
+        """As `load`, but of the members with text for keys only those with these; None if there is nothing else either."""
+        found: Table | None = importlib.import_module("drivers.members").members_of(self.load(user, host, store), keys)
+        return found
+
+    def update_members(self, user: str | None, host: str, store: str, keys: Collection[str], change: MemberChange) -> None:
+        """As `update`, but `change` gets and gives what `load_members` reads; the other members stay."""
+        changed = importlib.import_module("drivers.members").changed_members
+        self.update(user, host, store, lambda table: changed(table, keys, change))
+
     def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
         """What tells whether no process with the same data folder has written this table since now; None: nobody knows.
 
         The table, if it was loaded afterwards, need not be loaded again as long as it says so, but for what other programs write. A write
         counts once its call has returned.
+        """
+        return None
+
+    def mark(self, user: str | None, host: str, store: str) -> object | None:
+        """What is different once any program has written this table since it was asked for; None: only reading the table tells.
+
+        Asked for before the table is loaded, and much cheaper than that.
         """
         return None
 
@@ -207,6 +229,17 @@ class Driver(ABC):
         that is there all the time exactly once.
         """
         return nsmallest(limit, (user for user in self.users(host, store) if user > after))
+
+    def tables_page(self, host: str, store: str, *, after: str = "", limit: int) -> list[tuple[str, Table]]:
+        """The tables of the users that `users_page` tells, with their names; users without a table are left out, so a page may be short.
+
+        An empty page is the last one.
+        """
+        while names := self.users_page(host, store, after=after, limit=limit):
+            if found := [(name, table) for name in names if (table := self.load(name, host, store)) is not None]:
+                return found
+            after = names[-1]
+        return []
 
     @abstractmethod
     def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:

@@ -88,6 +88,9 @@ class FileDriver(Driver):
     def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
         return self._generations.unchanged(user, host, store)
 
+    def mark(self, user: str | None, host: str, store: str) -> object | None:
+        return durable.mark(self._path(checked_key(user, host, store), self._format.keyval))
+
     @contextmanager
     def _changed(self, key: Key) -> Iterator[None]:
         """A context for a change of a table, or without a store, of all of a user.

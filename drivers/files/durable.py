@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from drivers import StorageError
 
 FOLDER_MODE = 0o750  # as Prosody makes them
 FILE_MODE = 0o640
+SETTLED = 2.0  # seconds: longer than the steps in which file systems keep times
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 SENTENCES = {
@@ -59,6 +61,14 @@ def read(path: Path) -> bytes | None:
     with unless_missing(path):
         return path.read_bytes()
     return None
+
+
+def mark(path: Path) -> object | None:
+    """What is different once somebody has replaced the file; None if it is so new that another change could look the same."""
+    with unless_missing(path):
+        found = path.stat()
+        return None if found.st_mtime > time.time() - SETTLED else (found.st_ino, found.st_size, found.st_mtime_ns)
+    return ()
 
 
 def replace(path: Path, chunks: Iterable[bytes]) -> None:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from drivers import EVERY_ITEM, NOTE, Addition, ArchiveItem, ArchiveQuery, Content, Driver, Place, Sort, StorageError, Table, Value, Write
+from drivers import (
+    EVERY_ITEM,
+    NOTE,
+    Addition,
+    ArchiveItem,
+    ArchiveQuery,
+    Content,
+    Driver,
+    MemberChange,
+    Place,
+    Sort,
+    StorageError,
+    Table,
+    Value,
+    Write,
+)  # fmt: skip
 from drivers.archives import checked_item, checked_query
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
@@ -25,6 +40,8 @@ READINGS = 2
 
 class SQLDriver(Driver):
     """The contract over an engine."""
+
+    reads_members = True
 
     def __init__(self, engine: Engine, generations: Generations) -> None:
         self._engine = engine
@@ -50,6 +67,15 @@ class SQLDriver(Driver):
 
         with self._changing(key):
             return self._engine.write(key, work)
+
+    def load_members(self, user: str | None, host: str, store: str, keys: Collection[str]) -> Table | None:
+        key = checked_key(user, host, store)
+        return self._engine.read(lambda session: keyval.load_members(session, key, keys))
+
+    def update_members(self, user: str | None, host: str, store: str, keys: Collection[str], change: MemberChange) -> None:
+        key = checked_key(user, host, store)
+        with self._changing(key):
+            self._engine.write(key, lambda session: keyval.update_members(session, key, keys, change))
 
     def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
         return self._generations.unchanged(user, host, store)

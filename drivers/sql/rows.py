@@ -12,6 +12,7 @@ from typing import Any
 
 from drivers import Table
 from drivers.jsontext import json_text
+from drivers.members import is_member
 from drivers.names import check_text
 from drivers.sql.typed import UNREADABLE, TypedValue, typed, untyped
 from drivers.values import entries_of, from_entries
@@ -23,7 +24,7 @@ def to_rows(table: Table) -> dict[str, TypedValue]:
     """Rows by key, for a canonical table. Raises BadValue."""
     rows, rest = {}, []
     for key, value in entries_of(table):
-        if isinstance(key, str) and key and "\0" not in key:
+        if is_member(key):
             check_text("a key", key)
             rows[key] = typed(value)
         else:

@@ -16,11 +16,13 @@ from tests.drivers.contract_contents import ContentsContract
 from tests.drivers.contract_generations import GenerationsContract
 from tests.drivers.contract_keyval import KeyvalContract
 from tests.drivers.contract_list import ListContract
+from tests.drivers.contract_members import MembersContract
 from tests.drivers.contract_notes import NotesContract
 from tests.drivers.contract_writers import WritersContract
 
 
 class DriverContract(
-    KeyvalContract, ListContract, ArchiveContract, ContentsContract, NotesContract, WritersContract, GenerationsContract, BulkContract
+    KeyvalContract, MembersContract, ListContract, ArchiveContract, ContentsContract, NotesContract, WritersContract, GenerationsContract,
+    BulkContract,
 ):  # fmt: skip
     """The whole contract of `drivers.Driver`."""

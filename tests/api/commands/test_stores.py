@@ -196,13 +196,13 @@ def test_who_listens_hears_of_everybody(run: Run, gateway: Gateway) -> None:
 
 def test_each_roster_is_written_once(run: Run, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    update = gateway.driver.update
+    update = gateway.driver.update_members
 
-    def counted(user: str | None, host: str, store: str, change: Any) -> Any:
+    def counted(user: str | None, host: str, store: str, keys: Any, change: Any) -> None:
         written.extend([str(user)] if store == "roster" else [])
-        return update(user, host, store, change)
+        update(user, host, store, keys, change)
 
-    monkeypatch.setattr(gateway.driver, "update", counted)
+    monkeypatch.setattr(gateway.driver, "update_members", counted)
     assert run("push_alltoall", {"host": DOMAIN, "group": "All"}) == (200, 0)
     assert sorted(written) == ["admin", "juliet", "nurse"]
 

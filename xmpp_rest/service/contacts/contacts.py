@@ -204,11 +204,11 @@ class Contacts:
         """Send an account's presence to those who may see it; on coming online, also theirs to it (RFC 6121 §4.2.2, §4.4.2, §4.5.2)."""
         first = stanza.get("type") is None and not self._presences.of(sender.bare)
         self._presences.said(sender, stanza)
-        for contact in self._roster.contacts(sender.bare):
-            if contact.state.from_ is Side.YES:
-                self._presences.forward(stanza, contact.jid)
-            if contact.state.to is Side.YES and first:
-                self._presences.forward(make("presence", from_=str(sender), type_="probe"), contact.jid)
+        audience = self._roster.audience(sender.bare)
+        for jid in audience.told:
+            self._presences.forward(stanza, jid)
+        for jid in audience.watched if first else ():
+            self._presences.forward(make("presence", from_=str(sender), type_="probe"), jid)
 
     def _show_change(self, owner: JID, jid: JID, before: SubscriptionState, after: SubscriptionState) -> None:
         """Send the presence, or unavailable, to a contact that may now see it, or not any more (RFC 6121 §3.1.5, §3.2.1)."""

@@ -7,6 +7,7 @@ kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from drivers import Driver, Table
@@ -14,13 +15,16 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.service.contacts.contact import Contact
+from xmpp_rest.service.contacts.remembered_rosters import KnownRoster, RememberedRosters
 from xmpp_rest.service.contacts.subscriptions import SUBSCRIPTIONS, Side, SubscriptionState
 
 ROSTER = "roster"
 MAX_CONTACTS = 10_000
 MAX_REQUESTS = 1_000  # pending ones, which anybody on the network can send
 _RESERVED_KEYS = frozenset(("__array", "__hash"))  # of every table (drivers)
-_RESERVED = _RESERVED_KEYS | {"pending"}
+PENDING = "pending"  # the key of old tables; in today's it is one of the member `false`
+_RESERVED = _RESERVED_KEYS | {PENDING}
+NEITHER = (False, False)
 
 Entries = dict[str, Any]
 
@@ -37,26 +41,42 @@ Edit = Callable[[Contact | None], Contact | None]
 
 
 class Roster:
-    """The rosters of the hosted accounts."""
+    """The rosters of the hosted accounts. Methods raise StorageError."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self._known = RememberedRosters(driver, ROSTER, self._of_table)
 
     def contacts(self, owner: JID) -> list[Contact]:
-        """Every contact, and every address with a pending request. Raises StorageError."""
+        """Every contact, and every address with a pending request."""
         return _contacts(_entries(self._driver.load(owner.local, owner.domain, ROSTER)))
 
     def contact(self, owner: JID, jid: JID) -> Contact | None:
-        """One contact; None if there is none. Raises StorageError."""
-        return _contact(_entries(self._driver.load(owner.local, owner.domain, ROSTER)), jid.bare)
+        """One contact; None if there is none. The cost does not depend on the others."""
+        if self._driver.reads_members:
+            return _contact(_entries(self._driver.load_members(owner.local, owner.domain, ROSTER, (str(jid.bare), PENDING))), jid.bare)
+        entries = self._known.get(owner).entries
+        return None if entries is None else _contact(entries, jid.bare)
+
+    def audience(self, owner: JID) -> KnownRoster:
+        """Who sees the presence of the account, and whose presence it sees."""
+        return self._known.get(owner)
+
+    def _of_table(self, table: Table | None) -> KnownRoster:
+        entries = _entries(table)
+        items = {name: item for name, item in entries.items() if isinstance(item, dict)}
+        sides = {name: SUBSCRIPTIONS.get(str(item.get("subscription")), NEITHER) for name, item in items.items()}
+        jids = {name: jid for name in sides if any(sides[name]) and (jid := _jid(name)) is not None}
+        watched, told = (tuple(jid for name, jid in jids.items() if sides[name][way]) for way in (0, 1))
+        return KnownRoster(told, watched, None if self._driver.reads_members else entries)
 
     def items(self, owner: JID) -> tuple[int, list[Contact]]:
-        """Version and items of the roster proper (RFC 6121 §2.1). Raises StorageError."""
+        """Version and items of the roster proper (RFC 6121 §2.1)."""
         entries = _entries(self._driver.load(owner.local, owner.domain, ROSTER))
         return _version(entries), [c for c in _contacts(entries) if c.listed]
 
     def change(self, owner: JID, jid: JID, edit: Edit) -> RosterChange:
-        """Replace the contact `jid` by the result of `edit` (None: remove it), atomically.
+        """Replace the contact `jid` by the result of `edit` (None: remove it), atomically. The cost does not depend on the others.
 
         `edit` must not write to the storage; if it raises, nothing is changed.
         Raises GatewayError: bad-contact, roster-full; StorageError.
@@ -71,20 +91,23 @@ class Roster:
                 raise GatewayError("bad-contact", f"{jid} cannot be a contact: the storage uses that word for something else")
         changes: list[RosterChange] = []
 
-        def work(table: Table | None) -> Table:
+        def work(table: Table | None, count: Callable[[], int]) -> Table:
             entries = _entries(table)
-            changes[:] = [_change(entries, jid, edit) for jid, edit in edits.items()]  # a driver may run this again
+            read = len(entries) - 1
+            others = cache(lambda: count() - read)
+            changes[:] = [_change(entries, jid, edit, others) for jid, edit in edits.items()]  # a driver may run this again
             return entries
 
-        self._driver.update(owner.local, owner.domain, ROSTER, work)
+        self._driver.update_members(owner.local, owner.domain, ROSTER, [*map(str, edits), PENDING], work)
         return changes
 
 
-def _change(entries: Entries, jid: JID, edit: Edit) -> RosterChange:
+def _change(entries: Entries, jid: JID, edit: Edit, others: Callable[[], int]) -> RosterChange:
+    """Change one of the `entries` of a roster that has so many others."""
     before = _contact(entries, jid)
     after = edit(before)
     if after != before:
-        _refuse_too_many(entries, before, after)
+        _refuse_too_many(entries, before, after, others)
         _write(entries, jid, after)
     return RosterChange(before, after, _version(entries))
 
@@ -92,7 +115,7 @@ def _change(entries: Entries, jid: JID, edit: Edit) -> RosterChange:
 def _entries(table: Table | None) -> Entries:
     """A copy in today's form, whose `__hash` begins with the entry `false`."""
     entries = dict(table) if isinstance(table, dict) else {}
-    old = entries.pop("pending", None)  # COMPAT: Prosody before 0.8
+    old = entries.pop(PENDING, None)  # COMPAT: Prosody before 0.8
     flat = entries.get("__hash")
     pairs = list(zip(flat[::2], flat[1::2], strict=False)) if isinstance(flat, list) else []
     meta = next((dict(value) for key, value in pairs if key is False and isinstance(value, dict)), {})
@@ -114,15 +137,16 @@ def _version(entries: Entries) -> int:
 
 def _contacts(entries: Entries) -> list[Contact]:
     names = {**dict.fromkeys(entries), **dict.fromkeys(_meta(entries)["pending"])}
-    found = []
-    for name in names:
-        try:
-            contact = None if name in _RESERVED else _contact(entries, parse_jid(name))
-        except InvalidJID:  # written by another program; it cannot be addressed
-            continue
-        if contact:
-            found.append(contact)
-    return found
+    found = (_contact(entries, jid) for name in names if (jid := _jid(name)) is not None)
+    return [contact for contact in found if contact]
+
+
+def _jid(name: str) -> JID | None:
+    """The address of a key; None for what another program has written, and cannot be addressed."""
+    try:
+        return None if name in _RESERVED else parse_jid(name)
+    except InvalidJID:
+        return None
 
 
 def _contact(entries: Entries, jid: JID) -> Contact | None:
@@ -171,10 +195,10 @@ def _item(old: dict[str, Any], contact: Contact) -> dict[str, Any]:
     return item | {key: value for key, value in known.items() if value or key == "groups"}
 
 
-def _refuse_too_many(entries: Entries, before: Contact | None, after: Contact | None) -> None:
+def _refuse_too_many(entries: Entries, before: Contact | None, after: Contact | None, others: Callable[[], int]) -> None:
     if after is None:
         return
-    if after.listed and not (before and before.listed) and len(entries) - 1 >= MAX_CONTACTS:
+    if after.listed and not (before and before.listed) and len(entries) - 1 + others() >= MAX_CONTACTS:
         raise GatewayError("roster-full", f"A roster holds at most {MAX_CONTACTS} contacts; remove some first")
     asks = after.state.from_ is Side.ASKED and (before is None or before.state.from_ is not Side.ASKED)
     if asks and len(_meta(entries)["pending"]) >= MAX_REQUESTS:
