@@ -13,7 +13,8 @@ from pathlib import Path
 
 from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Sort, Table, Value, doubts, error_of
 from drivers.archives import checked_item, checked_query
-from drivers.files import archive, durable, listindex, tree
+from drivers.batches import Content, Place
+from drivers.files import archive, bulk, durable, listindex, tree
 from drivers.files.appending import append
 from drivers.files.format import Format, Record, at_byte
 from drivers.files.locking import Locks
@@ -146,6 +147,14 @@ class FileDriver(Driver):
             else:
                 durable.remove(path)
 
+    # both
+    def bulk_write(self, contents: Sequence[Content]) -> list[Exception | None]:
+        try:
+            return bulk.write(self._format, self._path, self._write_content, contents)
+        finally:
+            for content in contents:
+                self._generations.changed(content.user, content.host, content.store)
+
     # archive
     def archive_append(
         self, user: str | None, host: str, store: str, stanza: str, *, when: float, with_: str = "", key: str | None = None
@@ -242,6 +251,9 @@ class FileDriver(Driver):
             if self._format.list == self._format.archive:
                 return "list" if self._format.head(first, 1) is None else "archive"
         return "list" if suffix == self._format.list else "archive"
+
+    def places(self) -> Iterator[Place]:
+        return bulk.places(self._root, self._suffixes, self._sort)
 
     def hosts(self) -> Iterator[str]:
         return tree.hosts(self._root, self._suffixes)

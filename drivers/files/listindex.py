@@ -27,6 +27,11 @@ def path_of(path: Path) -> str:
     return f"{str(path).removesuffix('list')}{SUFFIX}"
 
 
+def is_there(path: Path) -> bool:
+    """Whether a list has an index."""
+    return os.path.lexists(path_of(path))
+
+
 class Removed:
     """A context for changing a list, which has no index then, nor afterwards."""
 

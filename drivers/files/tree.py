@@ -57,10 +57,7 @@ def files(root: Path, host: str, user: str, suffixes: tuple[str, ...]) -> Iterat
     """Store, suffix and path of every file of a user, or of the host itself for an empty one."""
     folder = host_folder(root, host)
     if not user:
-        for entry in _entries(folder):
-            store = _owner(entry.name, suffixes)
-            if store is not None:
-                yield store, entry.name.partition(".")[2], Path(entry.path)
+        yield from named_files(folder, suffixes)
         return
     name = encoded(user)
     for store_folder in store_folders(root, host):
@@ -68,6 +65,15 @@ def files(root: Path, host: str, user: str, suffixes: tuple[str, ...]) -> Iterat
             path = folder / store_folder / f"{name}.{suffix}"
             if _exists(path):
                 yield decoded(store_folder) or "", suffix, path
+
+
+def named_files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str, Path]]:
+    """Owner, suffix and path of every file of a folder, one at a time in memory."""
+    with durable.unless_missing(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            owner = _owner(entry.name, suffixes)
+            if owner is not None:
+                yield owner, entry.name.partition(".")[2], Path(entry.path)
 
 
 def _exists(path: Path) -> bool:
