@@ -14,7 +14,7 @@ from xmpp_rest import __version__
 from xmpp_rest.api.commands import registry
 from xmpp_rest.application import find_config
 from xmpp_rest.cli import __main__ as restctl
-from xmpp_rest.cli import send, serve
+from xmpp_rest.cli import prune, send, serve
 from xmpp_rest.cli.gateway import say_place, storage_remarks
 from xmpp_rest.cli.token import token
 from xmpp_rest.config.check import describe, remarks, require_sense
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     about = "the configuration (default: $XMPP_REST_CONFIG, or wsgi.ini beside app.py)"
     says = "say which configuration and which data folder are used"
-    offline = "work on the storage although no gateway runs (send, token, ctl)"
+    offline = "work on the storage although no gateway runs (send, token, prune, ctl)"
     for p, no_config, no in ((parser, None, False), (shared, argparse.SUPPRESS, argparse.SUPPRESS)):
         p.add_argument("--config", metavar="FILE", default=no_config, help=about)
         p.add_argument("-v", "--verbose", action="store_true", default=no, help=says)
@@ -119,6 +119,7 @@ class Subcommand(NamedTuple):
 COMMANDS = {
     "serve": Subcommand(serve.run, "serve until told to stop (the default)"),
     "check": Subcommand(_check, "validate the configuration, try what it needs, and say what it would do"),
+    "prune": Subcommand(prune.run, "remove now what archives have kept for as long as [archive] keep says"),
     "send": Subcommand(send.run, "send a message; the exit code tells what became of it", send.add_arguments),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,31 @@ def test_a_migration_from_another_folder(xmpp_rest: Ctl, config: Path, juliet: N
     assert (ran.code, ran.out) == (66, "")
     assert "there is no storage sqlite:data/no.sqlite" in ran.err
     assert not (config.parent / "there").exists()
+
+
+def fill_archive(gateway: Gateway) -> None:
+    for days in (40, 20):
+        gateway.driver.archive_append("juliet", DOMAIN, "archive", "<message/>", when=time.time() - days * 86400)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_pruning(xmpp_rest: Ctl, config: Path, running: bool) -> None:
+    config.write_text(f"{config.read_text()}[archive]\nkeep = 1m\n")
+    gateway = Gateway(load_settings(config, {}))
+    gateway.start()
+    fill_archive(gateway)
+    if not running:
+        gateway.stop()
+        refused = xmpp_rest("prune")
+        assert refused.code == 69
+        assert "start it, or say --offline" in refused.err
+    ran = xmpp_rest("prune", *(() if running else ("--offline",)))
+    assert (ran.code, ran.out) == (0, "removed: 1 items of 1 archives\n")
+    assert xmpp_rest("prune", *(() if running else ("--offline",))).out == "removed: 0 items of 0 archives\n"
+    if running:
+        gateway.stop()
+
+
+def test_pruning_where_no_gateway_ever_ran(xmpp_rest: Ctl, config: Path) -> None:
+    assert xmpp_rest("prune", "--offline").code == 69
+    assert not (config.parent / "data").exists()

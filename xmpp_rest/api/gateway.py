@@ -26,6 +26,7 @@ from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.idempotency import Idempotency
 from xmpp_rest.service.messages.offline import Offline
+from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
@@ -50,6 +51,7 @@ class ApiParts:
     router: Router
     waits: Waits
     archive: Archive
+    retention: Retention
     streams: Streams
     online: Online
     sessions: Sessions

@@ -16,6 +16,7 @@ LIVE = {
     "commands": {"default_version", "fit_version"},
     "oauth": {"client_check", "expire", "expire_max"},
     "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
+    "archive": {"keep"},
     "streams": {"heartbeat", "write_timeout"},
 }
 """Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]`.

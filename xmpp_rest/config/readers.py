@@ -6,6 +6,7 @@ import base64
 import binascii
 import difflib
 import ipaddress
+import math
 import os
 import re
 from collections.abc import Callable
@@ -130,6 +131,20 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
         return float(value)
 
     return read
+
+
+YEAR = 365.25  # days
+DAYS = {"d": 1.0, "m": YEAR / 12, "y": YEAR}
+
+
+def keep(value: str) -> float:
+    """How long something is kept, in seconds; infinity for ever."""
+    if value == "forever":
+        return math.inf
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([dmy])", value)
+    if not match:
+        raise ValueError("write a number of days, months or years, such as 30d, 12m or 1y, or forever")
+    return int(match[1]) * DAYS[match[2]] * 86400
 
 
 def choice(*words: str) -> Callable[[str], str]:

@@ -158,6 +158,13 @@ class ClientSettings:
 
 
 @dataclass(frozen=True)
+class ArchiveSettings:
+    """The archives of accounts and rooms."""
+
+    keep: float = setting("forever", readers.keep, "How long items are kept: a number of days, months or years, such as 30d, 12m or 1y, or forever. Older ones are removed every hour. An account may have its own time (command `set_archive_keep`).")
+
+
+@dataclass(frozen=True)
 class RoomsSettings:
     """MUC Light rooms. Their domain is [gateway] rooms_domain."""
 
@@ -246,6 +253,7 @@ class Settings:
     commands: CommandsSettings
     oauth: OAuthSettings
     client: ClientSettings
+    archive: ArchiveSettings
     rooms: RoomsSettings
     conference: ConferenceSettings
     streams: StreamSettings
@@ -270,6 +278,7 @@ SECTIONS: dict[str, type] = {
     "commands": CommandsSettings,
     "oauth": OAuthSettings,
     "client": ClientSettings,
+    "archive": ArchiveSettings,
     "rooms": RoomsSettings,
     "conference": ConferenceSettings,
     "streams": StreamSettings,

@@ -1,4 +1,4 @@
-"""What only the leader runs: the link to the XMPP server, the inbound queue, the callbacks, the clearing of unused rooms."""
+"""What only the leader runs: link, inbound queue, callbacks, and the clearing of unused rooms and of old items of archives."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.messages.archive_queue import ArchiveQueue
+from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Leader:
         callbacks: Callbacks,
         conference: Conference | None,
         router: Router,
+        retention: Retention,
         incidents: Incidents,
         remote: Remote,
     ) -> None:
@@ -45,6 +47,7 @@ class Leader:
         self._callbacks = callbacks
         self._conference = conference
         self._router = router
+        self._retention = retention
         self._incidents = incidents
         self._to_begin = self._steps()
         self._lock = threading.Lock()
@@ -56,11 +59,11 @@ class Leader:
     def _steps(self) -> list[Callable[[], None]]:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
         queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
-        vacancy = [self._conference.vacancy.start] if self._conference else []
+        last: list[Callable[[], None]] = [*([self._conference.vacancy.start] if self._conference else ()), self._retention.start]
         if self._uplink is None:
-            return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *queues, *vacancy]
+            return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *queues, *last]
         opened: list[Callable[[], None]] = [partial(self._uplink.open, self._inbound), partial(self._restore, self._uplink)]
-        return [*opened, self._queue.start, self._inbound.start, *queues, self._uplink.start, *vacancy]
+        return [*opened, self._queue.start, self._inbound.start, *queues, self._uplink.start, *last]
 
     def _restore(self, uplink: Uplink) -> None:
         self._queue.restore(uplink.noted(self._domain))
@@ -102,6 +105,7 @@ class Leader:
             ended, self._has_ended = self._has_ended, True
         if ended:
             return
+        self._retention.stop()
         if self._conference:
             self._conference.vacancy.stop()
         if self._uplink:

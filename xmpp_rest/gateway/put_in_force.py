@@ -34,6 +34,7 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     parts.authenticator.configure(auth.admins, settings.rest.credentials, auth.failures)
     parts.passwords.configure(auth.password_hash, auth.iterations)
     parts.data_usage.configure(settings.data)
+    parts.retention.configure(settings.archive)
     if settings.server.log_level != before.server.log_level:
         set_level(logging.getLevelNamesMapping()[settings.server.log_level.upper()])
     for names, what in ((merged.applied, "in force"), (merged.waiting, "in need of a restart")):

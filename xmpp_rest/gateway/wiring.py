@@ -47,12 +47,14 @@ from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.contacts.roster import Roster
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
+from xmpp_rest.service.messages.archive_keep import KeepSettings
 from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.idempotency import Idempotency
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.messages.offline import Offline
 from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.messages.unarchived import Unarchived
 from xmpp_rest.service.messages.unarchived_counts import UnarchivedCounts
@@ -140,13 +142,16 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     jobs = Jobs(driver, domain)
     AccountEnds(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive)  # works by signals alone
 
-    leader = Leader(uplink, queue, domain, inbound, callbacks, conference, router, incidents, remote)
+    own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
+    retention = Retention(archive, own, domains, settings.archive, remote, incidents, on_pruned)
+    leader = Leader(uplink, queue, domain, inbound, callbacks, conference, router, retention, incidents, remote)
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", authenticator.unban)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,
         data=data, data_usage=data_usage, data_rights=data_rights, jobs=jobs, router=router, waits=waits, archive=archive,
+        retention=retention,
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,

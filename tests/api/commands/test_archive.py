@@ -66,3 +66,16 @@ def test_old_messages(run: Run, kept: None, gateway: Gateway, kind: str, days: i
 def test_days_to_come(run: Run, kept: None) -> None:
     assert run("delete_old_mam_messages", {"type": "all", "days": -1}) == (400, "Invalid number of days")
     assert run("get_mam_count", JULIET) == (200, 3)
+
+
+def test_how_long_an_archive_is_kept(run: Run, kept: None, gateway: Gateway) -> None:
+    assert run("get_archive_keep", JULIET) == (200, "default")
+    assert run("set_archive_keep", JULIET | {"keep": "7d"}) == (200, 0)
+    assert run("get_archive_keep", JULIET) == (200, "7d")
+    gateway.parts.retention.prune()
+    assert run("get_mam_count", JULIET) == (200, 2)
+    assert run("set_archive_keep", JULIET | {"keep": "default"}) == (200, 0)
+    assert run("get_archive_keep", JULIET) == (200, "default")
+    code, text = run("set_archive_keep", JULIET | {"keep": "soon"})
+    assert (code, text) == (400, "keep: write a number of days, months or years, such as 30d, 12m or 1y, or forever, or default")
+    assert run("set_archive_keep", {"user": "nobody", "host": DOMAIN, "keep": "7d"}) == (400, "The account does not exist")

@@ -53,7 +53,7 @@ STORES = {
     "account_activity": GUARDED, "accounts_cleanup": GUARDED, "tombstones": GUARDED,
     GRANTS: TOKEN_STORE, TOKENS_OF: TOKEN_STORE,
     TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS,
-    USAGE: GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "shared_roster_groups": INTERNAL,
+    USAGE: GUARDED, "archive_keep": GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "shared_roster_groups": INTERNAL,
     "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL,
     "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
 }  # fmt: skip

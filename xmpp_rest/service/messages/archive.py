@@ -153,6 +153,14 @@ class Archive:
         self._unarchived.settle_for_good(owner)
         return self._driver.archive_delete(owner.local, owner.domain, self._store, wanted.query(limit))
 
+    def has_before(self, owner: JID, until: float) -> bool:
+        """Whether the archive as it is has items up to this time (Unix, seconds)."""
+        return bool(self._driver.archive_count_within(owner.local, owner.domain, self._store, ArchiveQuery(end=until), most=1))
+
+    def prune(self, owner: JID, until: float, limit: int) -> int:
+        """Remove the oldest items up to this time, at most `limit`; their number. What is accepted and not archived yet is left alone."""
+        return self._driver.archive_delete(owner.local, owner.domain, self._store, ArchiveQuery(end=until, limit=limit))
+
     def settle_for_good(self, owner: JID) -> None:
         """Have everything archived that was accepted, so that nothing of it comes after the archive is removed."""
         self._unarchived.settle_for_good(owner)

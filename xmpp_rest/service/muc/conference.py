@@ -83,6 +83,11 @@ class Conference:
         with self._rooms.held(self._known(name)) as room:
             self._configuration.destroy(room, reason, quietly=quietly)
 
+    def pruned(self, owner: JID, until: float) -> None:
+        """The archive of `owner`, which may be a room, was removed up to this time (Unix); in the leader."""
+        if owner.domain == self.domain:
+            self._rooms.pruned(owner.local, until)
+
     @on_leader
     def names(self) -> list[str]:
         """The localparts of all rooms."""

@@ -81,6 +81,11 @@ class History:
                 store.remove(room.jid, EVERYTHING)
         room.history = None
 
+    def forget_until(self, room: Room, until: float) -> None:
+        """Do not send new occupants what the archive had up to this time (Unix), which was removed from it."""
+        while room.on("mam") and room.history and room.history[0].when <= until:
+            room.history.popleft()
+
     def is_empty(self, room: Room) -> bool:
         """Whether the archive of the room is empty."""
         return not self._archive.last_id(room.jid)

@@ -114,6 +114,12 @@ class MucRooms:
         if not room.gone and not room.persistent and not room.occupants and not room.subscribers:
             self.end(room)
 
+    def pruned(self, name: str, until: float) -> None:
+        """The archive of a room was removed up to this time (Unix)."""
+        if name in self._live:
+            with suppress(GatewayError), self.held(name) as room:  # room-unknown
+                self.history.forget_until(room, until)
+
     def vacant(self, age: float) -> list[str]:
         """The names of rooms that are not persistent and that nobody has entered for `age` seconds."""
         until = time.monotonic() - age

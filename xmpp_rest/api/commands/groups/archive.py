@@ -9,6 +9,7 @@ from xmpp_rest.api.commands.results import NotDone
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.service.messages.archive import EVERYTHING, ArchiveFilter
+from xmpp_rest.service.messages.archive_keep import DEFAULT
 
 TYPES = frozenset(("chat", "groupchat", "all"))
 JOB = "delete_old_mam_messages"
@@ -75,7 +76,24 @@ def abort_delete_old_mam_messages(services: Services, host: str) -> str:
     return abort(services, host, JOB)
 
 
+@command("get_archive_keep")
+def get_archive_keep(services: Services, user: str, host: str) -> str:
+    return services.parts.retention.own.of(services.address(user, host))
+
+
+@command("set_archive_keep")
+def set_archive_keep(services: Services, user: str, host: str, keep: str) -> bool:
+    jid = services.address(user, host)
+    if not services.accounts.exists(jid):
+        raise rejected("The account does not exist")
+    try:
+        services.parts.retention.own.set(jid, keep)
+    except ValueError as e:
+        raise rejected(f"keep: {e}, or {DEFAULT}") from e
+    return True
+
+
 COMMANDS = (
     get_mam_count, remove_mam_for_user, remove_mam_for_user_with_peer, delete_old_mam_messages, delete_old_mam_messages_batch,
-    delete_old_mam_messages_status, abort_delete_old_mam_messages,
+    delete_old_mam_messages_status, abort_delete_old_mam_messages, get_archive_keep, set_archive_keep,
 )  # fmt: skip

@@ -1,0 +1,26 @@
+"""`xmpp-rest prune`: removes what archives have kept for long enough now, instead of within the hour."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from xmpp_rest.cli.gateway import alone, running
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.exit_codes import Exit
+from xmpp_rest.service.messages.retention import Retention
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Have the running gateway prune, or do so on its storage; the exit code. Raises StorageError, GatewayError, OSError."""
+    with running(settings) as gateway:
+        if gateway:  # it knows the rooms that are in memory, and another writer would only be in its way
+            done = gateway.call(Retention.prune)
+        else:
+            with alone(settings, options.offline) as itself:
+                done = itself.parts.retention.prune()
+    print(f"removed: {done.items} items of {done.archives} archives")
+    if done.failed:
+        print(f"xmpp-rest: {done.failed} archives could not be pruned; the log of the gateway says why", file=sys.stderr)
+        return Exit.UNAVAILABLE
+    return Exit.DONE
