@@ -16,6 +16,7 @@ from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.conditions import stanza_error
+from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.namespaces import MUC_USER
 from xmpp_rest.protocol.stanza import is_answer, is_request, may_be_refused, refusal
@@ -37,6 +38,8 @@ class Unhandled(Enum):
 NOT_MINE = Unhandled.NOT_MINE
 Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
 """(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not block."""
+Sent = Element | Exception | None
+"""What came of a stanza that was sent: the answer if there is one at once, the exception, None."""
 Observer = Callable[[Element, JID | None, JID], object]
 """(stanza, sender, recipient): takes notice; what it returns is ignored. Must be quick: it is called on the stream's thread."""
 
@@ -125,6 +128,41 @@ class Router:
         self._link.send(sender.domain, stanza)
         self.occupancy.sent(stanza, sender, to)
         return None
+
+    def send_each(self, stanzas: Sequence[Element], text: Callable[[Element], str] = serialise) -> list[Sent]:
+        """As `send` for each of them, with one wait for the disk; the result or exception of each. Called in the leader.
+
+        Those for one recipient stay in order. `text`: as `serialise`, if there is a faster way for these.
+        """
+        results: list[Sent] = [None] * len(stanzas)
+        out: dict[str, list[int]] = {}  # by the domain of the sender
+        for n, stanza in enumerate(stanzas):
+            sender, to = jid_or_none(stanza.get("from")), jid_or_none(stanza.get("to"))
+            if self._link and sender and to and sender.domain in self.domains and to.domain not in self.domains:
+                out.setdefault(sender.domain, []).append(n)
+            else:
+                results[n] = self._result(stanza)
+        for domain, numbers in out.items():
+            if not self._are_sent(domain, [stanzas[n] for n in numbers], text):
+                for n in numbers:
+                    results[n] = self._result(stanzas[n])
+        return results
+
+    def _are_sent(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> bool:
+        """Send these to other domains, if all are taken."""
+        try:
+            self.send_out(domain, stanzas, [text(stanza) for stanza in stanzas])
+        except Exception:  # none is sent: alone some of them may be, and each of the others says what is wrong with it
+            return False
+        for stanza in stanzas:
+            self.occupancy.sent(stanza, parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"]))
+        return True
+
+    def _result(self, stanza: Element) -> Sent:
+        try:
+            return self.send(stanza)
+        except Exception as e:
+            return e
 
     def deliver(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Deliver a stanza that `resolve` left to its recipient at a hosted domain; the answer if there is one at once."""

@@ -7,7 +7,7 @@ other name is in Clark notation, `{namespace}name`. So `stanza.find("body")` wor
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeGuard
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -105,10 +105,34 @@ def serialise(element: Element, namespace: str = CLIENT) -> str:
     """
     out: list[str] = []
     _write(element, namespace, out)
-    text = "".join(out)
+    return _allowed("".join(out))
+
+
+def _allowed(text: str) -> str:
     if not text.isprintable() and (bad := _FORBIDDEN.search(text)):  # printable characters are allowed; to look takes a tenth of the time
         raise BadXML(f"the character U+{ord(bad[0]):04X} is not allowed in XML")
     return text
+
+
+class CopyTexts:
+    """Serialises copies of a stanza that differ from it only in `to`, which it does not have itself: all but that is written once."""
+
+    def __init__(self, stanza: Element) -> None:
+        """Nothing is serialised yet."""
+        self._stanza = stanza
+
+    @cached_property
+    def _parts(self) -> tuple[str, str]:
+        """The text before and after the attribute."""
+        text = serialise(self._stanza)
+        end = text.index(">")  # of the start tag: in an attribute it would be escaped
+        end -= text[end - 1] == "/"
+        return text[:end], text[end:]
+
+    def __call__(self, copy: Element) -> str:
+        """As `serialise`. Raises BadXML."""
+        before, after = self._parts
+        return f"{before} to='{_allowed(_escape_attribute(copy.attrib['to']))}'{after}"
 
 
 @lru_cache(maxsize=2048)

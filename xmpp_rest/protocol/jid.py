@@ -23,7 +23,7 @@ class JID(NamedTuple):
     @property
     def bare(self) -> JID:
         """The address without its resource (RFC 6120 §1.4)."""
-        return self._replace(resource="") if self.resource else self
+        return JID(self.local, self.domain, "") if self.resource else self
 
     def at(self, resource: str) -> JID:
         """The full address of this account at `resource`. Raises InvalidJID."""

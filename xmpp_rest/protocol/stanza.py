@@ -47,6 +47,13 @@ def copied(stanza: Element, payload: Iterable[Element] | None = None, **attribut
     return make(stanza.tag, *(stanza if payload is None else payload), **{**own, **attributes})
 
 
+def addressed(stanza: Element, to: str) -> Element:
+    """A copy of a stanza, with the same children, for this recipient."""
+    copy = Element(stanza.tag, {**stanza.attrib, "to": to})
+    copy.extend(stanza)
+    return copy
+
+
 def child(name: str, text: str = "", /, **attributes: str) -> Element:
     """An element to put into a stanza, with text or attributes or both."""
     element = Element(name, attributes)

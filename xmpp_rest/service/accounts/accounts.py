@@ -9,6 +9,7 @@ from typing import Any
 from drivers import BadValue, Driver, Table
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.record import ACCOUNTS, BANNED, created_now, has_other_password, rewritten, updated_now
+from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid
@@ -21,6 +22,7 @@ class Accounts:
 
     def __init__(self, driver: Driver, passwords: Passwords, domain: str, events: Events) -> None:
         self._driver = driver
+        self._existing: RememberedTables[bool] = RememberedTables(driver, ACCOUNTS, lambda _user, _record: True)
         self._passwords = passwords
         self.domain = domain
         self._events = events
@@ -37,7 +39,7 @@ class Accounts:
 
     def exists(self, jid: JID) -> bool:
         """Whether there is an account at this address, whatever its resource."""
-        return bool(jid.local) and jid.domain == self.domain and self._driver.load(jid.local, jid.domain, ACCOUNTS) is not None
+        return bool(jid.local) and jid.domain == self.domain and self._existing.get(jid.local, jid.domain) is not None
 
     def register(self, jid: JID, password: str) -> None:
         """Make the account. Raises GatewayError: account-exists, bad-password. Of two calls at once exactly one succeeds."""

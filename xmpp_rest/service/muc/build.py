@@ -47,7 +47,7 @@ def conference(
     defaults = {name: str(flag).lower() for name, flag in flags.items()}
     history = History(archive, Archive(driver, SHADOW), settings.history_size, incidents)
     rooms = MucRooms(driver, domain, history, clock.next, defaults)
-    broadcaster, nicks = Broadcaster(router.send, incidents), Nicks(driver, domain)
+    broadcaster, nicks = Broadcaster(router, incidents), Nicks(driver, domain)
     join_handler = JoinHandler(rooms, broadcaster, nicks)
     subscriptions = Subscriptions(rooms, broadcaster, nicks, may_bring)
     configuration, affiliations = (

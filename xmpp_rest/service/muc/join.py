@@ -103,8 +103,7 @@ class JoinHandler:
         _set_presence(occupant, sender, stanza)
         room.used = self._rooms.clock()
         self._broadcaster.broadcast_presence(room, occupant, OccupantChange(self_codes=codes, entering=alone), id_=stanza.get("id", ""))
-        for message in shown(room, self._rooms.history.of(room), str(sender), read_limits(stanza.find(_X))):
-            self._broadcaster.deliver(message)
+        self._broadcaster.deliver_all(shown(room, self._rooms.history.of(room), str(sender), read_limits(stanza.find(_X))))
         self._broadcaster.send_subject(room, sender)
 
     def _require_may_enter(self, room: Room, stanza: Element, sender: JID, nick: str) -> None:
@@ -170,7 +169,7 @@ class JoinHandler:
         if occupant is None:
             return
         if len(occupant.sessions) > 1:
-            self._broadcaster.notify_session(room, occupant, session, change)
+            self._broadcaster.notify_sessions(room, occupant, [session], change)
             del occupant.sessions[session]
             self._count(occupant.bare, -1)
             self._broadcaster.broadcast_presence(room, occupant)
@@ -189,8 +188,7 @@ class JoinHandler:
     def remove_all(self, room: Room, change: OccupantChange) -> None:
         """Remove all occupants at once; each is notified only of itself."""
         for occupant in list(room.occupants.values()):
-            for session in list(occupant.sessions):
-                self._broadcaster.notify_session(room, occupant, session, change)
+            self._broadcaster.notify_sessions(room, occupant, list(occupant.sessions), change)
             self._remove_sessions_of(room, occupant)
 
     def _remove_sessions_of(self, room: Room, occupant: Occupant) -> None:

@@ -6,17 +6,17 @@ Callers serialise the calls for one room.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from xml.etree.ElementTree import Element
 
 from drivers import StorageError
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
-from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.element import CopyTexts, serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import CHAT_MARKERS, MUC_LIGHT, STANZA_ID, XML_LANG
-from xmpp_rest.protocol.stanza import child, copied, make, new_id
+from xmpp_rest.protocol.stanza import addressed, child, make, new_id
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.forged import is_forged
@@ -53,16 +53,15 @@ class MucLightBroadcaster:
             if any(sent.find(tag) is not None for tag in _KEPT):
                 identifier = self._archive_message(room, sent, sender)
                 sent.append(child(_STANZA_ID, by=str(room.jid), id=identifier))
-            for user in room.affiliations:
-                self._send(copied(sent, to_=str(user)))
+            self._send_each([addressed(sent, str(user)) for user in room.affiliations], CopyTexts(sent))
         return sent.attrib["id"]
 
     def notify_created(self, room: MucLightRoom, newcomers: Sequence[NewAffiliation], identifier: str) -> None:
         """Tell users that they are in a new room, each only about itself."""
         with self._clock.frozen(self._clock.next()):
             self._archive_change(room, newcomers, identifier)
-            for change in newcomers:
-                self._notify(room, change.user, notices.affiliations([change], room.version), identifier)
+            told = [_notice(room, change.user, notices.affiliations([change], room.version), identifier) for change in newcomers]
+            self._send_each(told)
 
     def notify_affiliations(
         self, before: MucLightRoom, after: MucLightRoom | None, changes: Sequence[NewAffiliation], identifier: str
@@ -72,25 +71,24 @@ class MucLightBroadcaster:
             if after:
                 self._archive_change(after, changes, identifier)
                 whole = notices.affiliations(changes, after.version, before.version)
-                for user in (user for user in after.affiliations if user in before.affiliations):
-                    self._notify(after, user, whole, identifier)
+                self._send_copies(after, [user for user in after.affiliations if user in before.affiliations], whole, identifier)
+            told = []
             for change in changes:
                 if change.affiliation == NONE:
-                    self._notify(before, change.user, notices.affiliations([change]), identifier)
+                    told.append(_notice(before, change.user, notices.affiliations([change]), identifier))
                 elif after and change.user not in before.affiliations:
-                    self._notify(after, change.user, notices.affiliations([change], after.version), identifier)
+                    told.append(_notice(after, change.user, notices.affiliations([change], after.version), identifier))
+            self._send_each(told)
 
     def notify_configuration(self, before: MucLightRoom, after: MucLightRoom, identifier: str) -> None:
         """Tell the occupants which fields of the configuration have changed."""
         fields = {field: value for field, value in after.config.items() if before.config.get(field) != value}
         notice = notices.configuration(fields, after.version, before.version)
-        for user in after.affiliations:
-            self._notify(after, user, notice, identifier)
+        self._send_copies(after, list(after.affiliations), notice, identifier)
 
     def notify_destroyed(self, room: MucLightRoom, identifier: str) -> None:
         """Tell the occupants that the room was destroyed."""
-        for user in room.affiliations:
-            self._notify(room, user, notices.destruction(user), identifier)
+        self._send_each([_notice(room, user, notices.destruction(user), identifier) for user in room.affiliations])
 
     def _archive_change(self, room: MucLightRoom, changes: Sequence[NewAffiliation], identifier: str) -> None:
         """Archive a change that has been made already, so a failure is only reported."""
@@ -114,20 +112,29 @@ class MucLightBroadcaster:
             raise GatewayError("room-unknown")
         return identifier
 
-    def _notify(self, room: MucLightRoom, user: JID, payload: Iterable[Element], identifier: str) -> None:
-        self._send(make("message", *payload, from_=str(room.jid), to_=str(user), type_="groupchat", id_=identifier))
+    def _send_copies(self, room: MucLightRoom, users: Sequence[JID], payload: Iterable[Element], identifier: str) -> None:
+        message = make("message", *payload, from_=str(room.jid), type_="groupchat", id_=identifier)
+        self._send_each([addressed(message, str(user)) for user in users], CopyTexts(message))
 
-    def _send(self, message: Element) -> None:
-        self.bounces.record(message)
-        self._send_once(message)
+    def _send_each(self, messages: Sequence[Element], text: Callable[[Element], str] = serialise) -> None:
+        for message in messages:
+            self.bounces.record(message)
+        self._send_all(messages, text)
 
     def _send_once(self, message: Element) -> None:
-        """Send a message; a failure is only reported, as the message is in the archive and other recipients follow."""
-        try:
-            self._router.send(message)
-        except Exception as e:
-            text = "a message of the room %s did not reach %s: %r"
-            self._incidents.report(log, "room-unreached", text, message.get("from"), message.get("to"), e)
+        """Send a message again, which is recorded."""
+        self._send_all([message])
+
+    def _send_all(self, messages: Sequence[Element], text: Callable[[Element], str] = serialise) -> None:
+        """Send messages; a failure is only reported, as the message is in the archive and other recipients follow."""
+        for message, result in zip(messages, self._router.send_each(messages, text), strict=True):
+            if isinstance(result, Exception):
+                what = "a message of the room %s did not reach %s: %r"
+                self._incidents.report(log, "room-unreached", what, message.get("from"), message.get("to"), result)
+
+
+def _notice(room: MucLightRoom, user: JID, payload: Iterable[Element], identifier: str) -> Element:
+    return make("message", *payload, from_=str(room.jid), to_=str(user), type_="groupchat", id_=identifier)
 
 
 def _room_message(room: MucLightRoom, sender: JID, message: Element) -> Element:
