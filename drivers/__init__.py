@@ -236,7 +236,11 @@ class Driver(ABC):
         An empty page is the last one.
         """
         while names := self.users_page(host, store, after=after, limit=limit):
-            if found := [(name, table) for name in names if (table := self.load(name, host, store)) is not None]:
+            tables = self.bulk_read([Place(name, host, store, "keyval") for name in names])
+            for table in tables:
+                if isinstance(table, Exception):
+                    raise table
+            if found := [(name, table) for name, table in zip(names, tables, strict=True) if isinstance(table, dict | list)]:
                 return found
             after = names[-1]
         return []

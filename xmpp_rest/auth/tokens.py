@@ -13,19 +13,22 @@ import re
 import secrets
 import string
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from drivers import Driver, Table
+from drivers import Driver, Place, Table, Write
 from xmpp_rest.auth.lifetimes import require_bounded
 from xmpp_rest.auth.record import ACCOUNTS, Record, fingerprint, updated
 from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 TOKENS = "oauth_token"  # the store; its user is the hash
-TOKENS_OF = "oauth_tokens"  # a store of each account: the hashes of its tokens, in the order in which they were issued
-MAX_TOKENS = 1000  # of one account; the one that ends first gives way
-SWEEP = 60  # seconds between two searches for tokens that are long expired: each reads them all
+TOKENS_OF = "oauth_tokens"  # a store of each account: the hashes of its tokens, with their ends; of an older gateway, a list of the hashes
+MAX_TOKENS = 1000  # of one account; the ones that end first give way
+MORE = 20  # that part of them may be there beyond, so that not each new token makes all be read
+SWEEP = 60  # seconds between two searches for tokens that are long expired, each in one page of them all
+SWEPT = 100  # tokens of such a page; twice as many are looked at as are issued
+PAGE = 500  # tokens that a listing reads at once
 LENGTH = 32  # letters and digits: 190 bits
 KEPT = 86400  # seconds for which an expired token can still be seen
 _FOREVER = 2**53  # Unix time
@@ -62,6 +65,8 @@ class Tokens:
         self._domain = domain
         self._known = RememberedTables(driver, TOKENS, _token_of)
         self._swept = -math.inf  # monotonic time
+        self._issued = 0  # since then
+        self._last = secrets.token_hex(2)  # the hash up to which was looked; commands that issue one token begin anywhere
 
     def issue(self, owner: JID, scopes: list[str], seconds: int) -> str:
         """A new token that lasts so long (see lifetimes.py). Raises ValueError for a time that is too long."""
@@ -78,33 +83,59 @@ class Tokens:
         }  # fmt: skip
         self._driver.store(_hash(text), self._domain, TOKENS, record)
         if hosted:  # others cannot authenticate with one
-            self._make_room(owner, _hash(text))
+            self._make_room(owner, _hash(text), now + seconds)
         return text
 
-    def _make_room(self, owner: JID, newest: str) -> None:
-        """Record the account's newest token, and drop the oldest ones, so that tokens cannot fill the storage."""
-        names = self._note(owner, lambda names: [*names, newest])
-        if len(names) <= MAX_TOKENS:
+    def _make_room(self, owner: JID, newest: str, expires: int) -> None:
+        """Record the account's newest token, and drop those that end first, so that tokens cannot fill the storage."""
+        full = False
+
+        def add(table: Table | None, count: Callable[[], int]) -> Table:
+            nonlocal full
+            old = table.get("__array", ()) if isinstance(table, dict) else table or ()
+            full = bool(old) or count() >= MAX_TOKENS + MAX_TOKENS // MORE
+            return {newest: expires, "__array": list(old)}
+
+        self._driver.update_members(owner.local, owner.domain, TOKENS_OF, (newest,), add)
+        if full:
+            self._drop(owner, newest)
+
+    def _drop(self, owner: JID, newest: str) -> None:
+        """Drop the account's tokens beyond MAX_TOKENS, and what is known of those that have ended."""
+        ends, now = self._ends(self._driver.load(owner.local, owner.domain, TOKENS_OF)), time.time()
+        ended = [name for name, end in ends.items() if end <= now and name != newest]
+        alive = sorted(ends.keys() - {*ended, newest}, key=lambda name: ends[name])
+        beyond = alive[: max(0, len(alive) + 1 - MAX_TOKENS)]
+        self._remove(self._of(owner, beyond))
+        gone = {*ended, *beyond}
+        kept = {name: end for name, end in ends.items() if name not in gone}
+        self._driver.update(
+            owner.local, owner.domain, TOKENS_OF, lambda table: kept | {n: e for n, e in self._ends(table).items() if n not in gone}
+        )
+
+    def _ends(self, table: Table | None) -> dict[str, float]:
+        """The hashes of an account's tokens, with their ends; of those that an older gateway has listed, the ones that are there."""
+        members = table if isinstance(table, dict) else {"__array": table or []}
+        old = (self._load(name) for name in members.get("__array", ()) if isinstance(name, str))
+        ends = {name: end for name, end in members.items() if isinstance(end, int | float) and _HASH.fullmatch(name)}
+        return {token.hash: token.expires for token in old if token} | ends
+
+    def _of(self, owner: JID, names: Sequence[str]) -> list[str]:
+        """Those of the tokens that are there, and are of this account."""
+        tables = self._driver.bulk_read([Place(name, self._domain, TOKENS, "keyval") for name in names])
+        tokens = (_token_of(name, table) for name, table in zip(names, tables, strict=True) if isinstance(table, dict))
+        return [token.hash for token in tokens if token and token.owner == owner]
+
+    def _remove(self, names: Sequence[str]) -> None:
+        if not names:
             return
-        now = time.time()
-        alive = [token for name in names if (token := self._load(name)) and token.owner == owner and token.expires > now]
-        ending = sorted((token for token in alive if token.hash != newest), key=lambda token: token.expires)
-        for token in ending[: max(0, len(alive) - MAX_TOKENS)]:
-            self.revoke(token.hash)
-            alive.remove(token)
-        gone = set(names) - {token.hash for token in alive}
-        self._note(owner, lambda names: [name for name in names if name not in gone])
+        errors = self._driver.write_all([Write(name, self._domain, TOKENS, None) for name in names])
+        for error in filter(None, errors):
+            raise error
 
-    def _note(self, owner: JID, change: Callable[[list[str]], list[str]]) -> list[str]:
-        """Change the list of the account's tokens; what it is then."""
-        noted: list[str] = []
-
-        def work(old: Table | None) -> Table:
-            noted[:] = change([name for name in old if isinstance(name, str)] if isinstance(old, list) else [])
-            return list(noted)
-
-        self._driver.update(owner.local, owner.domain, TOKENS_OF, work)
-        return noted
+    def _forget(self, owner: JID, names: Sequence[str]) -> None:
+        """Take these out of the account's record."""
+        self._driver.update_members(owner.local, owner.domain, TOKENS_OF, names, lambda table, _: _without(table, names))
 
     def check(self, text: str) -> Token | None:
         """The token of this text, unless it is unknown or expired."""
@@ -114,34 +145,44 @@ class Tokens:
     def revoke(self, text: str) -> None:
         """Revoke a token, by its text or by the hash that `all` shows, if there is one."""
         name = text if _HASH.fullmatch(text) else _hash(text)
-        self._driver.store(name, self._domain, TOKENS, None)
+        token = self._load(name)
+        self._remove([name])
+        if token and token.owner.local and token.owner.domain == self._domain:
+            self._forget(token.owner, [name])
 
     def revoke_all(self, owner: JID) -> int:
         """Take back every token of this hosted account; how many there were."""
+        if self._driver.load(owner.local, owner.domain, TOKENS_OF) is None:  # the usual case, at the cost of one read
+            return 0
         noted: list[str] = []
 
-        def take(names: list[str]) -> list[str]:
-            noted[:] = names
-            return []
+        def take(table: Table | None) -> None:
+            noted[:] = self._ends(table)
 
-        self._note(owner, take)
-        tokens = [token for name in dict.fromkeys(noted) if (token := self._load(name)) and token.owner == owner]
-        for token in tokens:
-            self.revoke(token.hash)
-        return len(tokens)
+        self._driver.update(owner.local, owner.domain, TOKENS_OF, take)
+        names = self._of(owner, noted)
+        self._remove(names)
+        return len(names)
 
-    def all(self) -> list[Token]:
-        """Every token that is kept, expired ones included."""
-        found = [self._load(name) for name in self._driver.users(self._domain, TOKENS)]
-        return [token for token in found if token]
+    def all(self) -> Iterator[Token]:
+        """Every token that is kept, expired ones included, in the order of their hashes."""
+        last = ""
+        while page := self._driver.tables_page(self._domain, TOKENS, after=last, limit=PAGE):
+            last = page[-1][0]
+            yield from filter(None, (_token_of(name, table) for name, table in page))
 
     def _forget_expired(self) -> None:
-        if time.monotonic() - self._swept < SWEEP:
+        """Look at the next tokens from time to time, and remove those that have expired long ago."""
+        self._issued += 1
+        if time.monotonic() - self._swept < SWEEP and self._issued < SWEPT // 2:
             return
-        self._swept = time.monotonic()
-        for token in self.all():
-            if token.expires + KEPT < time.time():
-                self.revoke(token.hash)
+        self._swept, self._issued = time.monotonic(), 0
+        page = self._driver.tables_page(self._domain, TOKENS, after=self._last, limit=SWEPT)
+        if len(page) < SWEPT:  # from the first one again
+            page += self._driver.tables_page(self._domain, TOKENS, limit=SWEPT - len(page))
+        self._last = page[-1][0] if page else ""
+        tokens = filter(None, (_token_of(name, table) for name, table in page))
+        self._remove([token.hash for token in tokens if token.expires + KEPT < time.time()])
 
     def _load(self, name: str) -> Token | None:
         record = self._driver.load(name, self._domain, TOKENS)
@@ -159,6 +200,10 @@ def _token_of(name: str, record: Table) -> Token | None:
         return Token(name, owner, scopes, int(record["expires"]), issued, None if account is None else str(account))
     except (KeyError, TypeError, ValueError, InvalidJID):
         return None
+
+
+def _without(table: Table | None, names: Sequence[str]) -> Table | None:
+    return {name: end for name, end in table.items() if name not in names} if isinstance(table, dict) else table
 
 
 def _hash(text: str) -> str:
