@@ -11,12 +11,12 @@ from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
-from xmpp_rest.auth.record import Record, identity_of
+from xmpp_rest.auth.record import SALT, SALT_BYTES, Record, identity_of, salt_of
 from xmpp_rest.protocol.prep import PrepError, saslprep
 from xmpp_rest.threads.tasks import offload
 
 HASHES = {"SHA-1": "sha1", "SHA-256": "sha256"}
-_HASH_BY_KEY_LENGTH = {40: "sha1", 64: "sha256"}  # hex digits; the record does not name its hash
+_HASH_BY_KEY_LENGTH = {40: "sha1", 64: "sha256", 128: "sha512"}  # hex digits; the record does not name its hash
 MAX_ITERATIONS = 100_000  # of a record that another program wrote: about 50 ms; its owner may have written it to make checks expensive
 
 
@@ -27,9 +27,9 @@ class Keys(NamedTuple):
     server_key: str
 
 
-def derive(password: str, salt: str, iterations: int, digest: str) -> Keys:
-    """The keys of a prepared password. The salt is the text as stored, not decoded: that is what Prosody hashes."""
-    salted = hashlib.pbkdf2_hmac(digest, password.encode(), salt.encode(), iterations)
+def derive(password: str, salt: bytes, iterations: int, digest: str) -> Keys:
+    """The keys of a prepared password."""
+    salted = hashlib.pbkdf2_hmac(digest, password.encode(), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", digest)
     stored = hashlib.new(digest, client_key).hexdigest()
     return Keys(stored, hmac.digest(salted, b"Server Key", digest).hex())
@@ -61,17 +61,17 @@ class Passwords:
         """A new record for `password` with a new salt; other members of `old` are kept, its iterations too if more. Raises PrepError."""
         prepared = saslprep(password)
         salt = str(uuid.uuid4())
-        kept = {k: v for k, v in (old or {}).items() if k != "password"}
+        kept = {k: v for k, v in (old or {}).items() if k not in ("password", SALT_BYTES)}
         before = kept.get("iteration_count")
         iterations = max(self._iterations, min(before, self._most) if isinstance(before, int) else 0)
-        keys = derive(prepared, salt, iterations, self._digest)
-        return kept | {"salt": salt, "iteration_count": iterations, **keys._asdict()}
+        keys = derive(prepared, salt.encode(), iterations, self._digest)
+        return kept | {SALT: salt, "iteration_count": iterations, **keys._asdict()}
 
     def _unopenable(self) -> Record:
         """A record that no password opens, so that an unknown account takes as long as a known one: its keys are derived from nothing."""
         size = hashlib.new(self._digest).digest_size
         keys = Keys(secrets.token_hex(size), secrets.token_hex(size))
-        return {"salt": str(uuid.uuid4()), "iteration_count": self._iterations, **keys._asdict()}
+        return {SALT: str(uuid.uuid4()), "iteration_count": self._iterations, **keys._asdict()}
 
     def check(self, record: Record | None, password: str) -> bool:
         """Whether `password` opens the account of `record`. Without a record, False after the same time."""
@@ -92,8 +92,8 @@ class Passwords:
 
     def _check_hashed(self, record: Record, prepared: str) -> bool:
         get = record.get
-        stored, server, salt, count = identity = get("stored_key"), get("server_key"), get("salt"), get("iteration_count")
-        if not (isinstance(stored, str) and isinstance(server, str) and isinstance(salt, str) and isinstance(count, int | float)):
+        stored, server, salt, count = identity = get("stored_key"), get("server_key"), salt_of(record), get("iteration_count")
+        if not (isinstance(stored, str) and isinstance(server, str) and salt is not None and isinstance(count, int | float)):
             return False
         digest = _HASH_BY_KEY_LENGTH.get(len(stored))
         if digest is None or not 1 <= count <= self._most:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from base64 import b64decode, b64encode
 from typing import Any
 
 from drivers import Value
@@ -14,8 +15,10 @@ Record = dict[str, Any]
 
 ACCOUNTS = "accounts"  # the store
 BANNED = "disabled"  # nobody may log in (COMPAT Prosody 13)
+SALT, SALT_BYTES = "salt", "salt_base64"
+"""The salt as text, or, only if that is empty, in base64: of an imported record, whose salt is not text (decision 0046)."""
 CREATED, UPDATED = "created", "updated"  # whole Unix seconds (COMPAT Prosody 13)
-_KEYS = ("stored_key", "server_key", "salt")
+_KEYS = ("stored_key", "server_key", SALT)
 
 
 def created_now(record: Record) -> Record:
@@ -39,6 +42,26 @@ def rewritten(old: Record | None, new: Record) -> Record:
     times = {key: old[key] for key in (CREATED, UPDATED) if key in old}
     kept = {**new, **times}
     return kept if _opens(old) == _opens(new) else updated_now(kept)
+
+
+def salt_of(record: Record) -> bytes | None:
+    """The salt of a SCRAM record; None for an invalid one. COMPAT Prosody: it hashes the text as it is stored, not decoded."""
+    text, encoded = record.get(SALT), record.get(SALT_BYTES)
+    if isinstance(encoded, str) and encoded and text == "":
+        try:
+            return b64decode(encoded, validate=True)
+        except ValueError:
+            return None
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else None
+
+
+def salt_members(salt: bytes) -> Record:
+    """The members that keep a salt: text, if it is some that every storage can keep."""
+    try:
+        text = salt.decode()
+    except UnicodeDecodeError:
+        text = ""
+    return {SALT: text} if text and text.isprintable() else {SALT: "", SALT_BYTES: b64encode(salt).decode()}
 
 
 def has_other_password(old: Record, new: Record) -> bool:

@@ -9,6 +9,7 @@ class Exit(IntEnum):
     """Why a command ended."""
 
     DONE = 0
+    DATAERR = 65  # data that cannot be read
     NOINPUT = 66  # a file or source that is not there
     UNAVAILABLE = 69  # no gateway, no storage, or the storage cannot be reached
     OSERR = 71  # an address that cannot be listened on

@@ -134,6 +134,11 @@ class BlockLists:
         return changes[0]
 
 
+def table_of(jids: Iterable[JID]) -> Table:
+    """The table of a block list of these addresses, which are blocked since now."""
+    return {"__hash": _noted(None), **{str(jid): int(time.time()) for jid in jids if can_be_kept(jid)}}
+
+
 def _noted(about: Any) -> list[Any]:
     """The entries whose keys are not text, with the time of this change."""
     now = int(time.time())

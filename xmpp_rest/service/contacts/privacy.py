@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from drivers import Driver, Table
@@ -113,6 +113,12 @@ class PrivacyLists:
 
         self._driver.update(account.local, account.domain, STORE, work)
         self.changed(account)
+
+
+def table_of(lists: Mapping[str, Items], default: str = "") -> Table:
+    """The table of these lists, of which one may be the default."""
+    rows = {name: {"name": name, "items": list(map(_row, items))} for name, items in lists.items() if name not in _RESERVED}
+    return {"lists": rows} | ({"default": default} if default in rows else {})
 
 
 def _require(lists: dict[str, Any], name: str) -> None:

@@ -6,7 +6,7 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -100,6 +100,15 @@ class Roster:
 
         self._driver.update_members(owner.local, owner.domain, ROSTER, [*map(str, edits), PENDING], work)
         return changes
+
+
+def table_of(contacts: Iterable[Contact]) -> Table:
+    """The table of a roster of these contacts, for one that is made at once. An address that the storage reserves is left out."""
+    entries = _entries(None)
+    for contact in contacts:
+        if str(contact.jid) not in _RESERVED:
+            _write(entries, contact.jid, contact)
+    return entries
 
 
 def _change(entries: Entries, jid: JID, edit: Edit, others: Callable[[], int]) -> RosterChange:
