@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 TEMP   ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { found = 1 } END { print found ? "/dev/shm" : "/tmp" }')
 PYTEST := pytest -n auto --dist worksteal
 
-.PHONY: run test coverage lint bench venv manual clean help
+.PHONY: run test coverage lint bench bench-growth venv manual clean help
 
 help:            ## what there is to make
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,6 +33,9 @@ lint: $(VENV)/.dev ## ruff, mypy, spelling, banned phrases, and no truth values 
 
 bench: $(VENV)/.dev ## speed beside mod_rest, mod_data_access (PROSODY_PLUGINS=…) and ejabberd: bench/RESULTS.md
 	$(BIN)/python -m bench $(ARGS)
+
+bench-growth: $(VENV)/.dev ## what grows with what is stored, at 10^3, 10^5 and 10^6: bench/GROWTH.md
+	$(BIN)/python -m bench.growth $(ARGS)
 
 venv: $(VENV)/.run ## the virtual environment with the gateway and its console scripts in it
 
