@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.link.attached import until
-from xmpp_rest.serving.loop import PUT_OFF, Loop
+from xmpp_rest.serving.loop import MOST_FAILURES, PAUSE, PUT_OFF, Loop
 from xmpp_rest.threads.tasks import pause
 
 BUSY = 10
@@ -151,4 +151,50 @@ def test_who_waits_is_woken_once_for_all_that_other_threads_put(monkeypatch: pyt
             assert done.acquire(timeout=30)
     finally:
         put.set()
+        loop.stop()
+
+
+def test_a_loop_that_always_fails_does_not_fill_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    loop = Loop(2)
+    failures, paused = [0], threading.Event()
+
+    def fail(_: object) -> None:
+        failures[0] += 1
+        raise OSError("always")
+
+    def rest(seconds: float) -> None:
+        assert seconds == PAUSE
+        paused.set()
+        ended.wait(30)
+
+    ended = threading.Event()
+    monkeypatch.setattr(loop, "_step", fail)
+    monkeypatch.setattr("xmpp_rest.serving.loop.time.sleep", rest)
+    loop.start()
+    try:
+        assert paused.wait(30)
+        assert failures[0] == MOST_FAILURES + 1
+        assert caplog.text.count("an event could not be handled") == failures[0]
+    finally:
+        loop.stopped = True
+        ended.set()
+        loop.stop()
+
+
+def test_failures_with_success_between_them_do_not_pause_the_loop(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    loop, done = Loop(2), threading.Event()
+
+    def fail() -> None:
+        raise OSError("this one")
+
+    monkeypatch.setattr("xmpp_rest.serving.loop.time.sleep", lambda _: pytest.fail("it pauses"))
+    for _ in range(2 * MOST_FAILURES):
+        loop.call(fail)
+        loop.call(lambda: None)
+    loop.call(done.set)
+    loop.start()
+    try:
+        assert done.wait(30)
+        assert caplog.text.count("an event could not be handled") == 2 * MOST_FAILURES
+    finally:
         loop.stop()

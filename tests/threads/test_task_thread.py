@@ -301,3 +301,25 @@ def test_a_thread_ends_after_its_tasks() -> None:
         changed.notify_all()
     thread.stop(LONG)
     assert ended.is_set()
+
+
+def test_a_thread_whose_every_round_fails_does_not_fill_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    thread, paused, ended = TaskThread("tested"), threading.Event(), threading.Event()
+
+    def fail() -> None:
+        raise OSError("always")
+
+    def rest(seconds: float) -> None:
+        assert seconds == task_thread.PAUSE
+        paused.set()
+        ended.wait(30)
+
+    monkeypatch.setattr(thread, "_round", fail)
+    monkeypatch.setattr("xmpp_rest.threads.task_thread.time.sleep", rest)
+    thread.start()
+    try:
+        assert paused.wait(30)
+        assert caplog.text.count("tasks go on after an error") == task_thread.MOST_FAILURES + 1
+    finally:
+        ended.set()
+        thread.stop(30)

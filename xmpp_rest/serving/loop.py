@@ -29,6 +29,8 @@ CYCLES = 8  # before others are looked for: what is done may lead to more withou
 PUT_OFF = 16  # of the calls that were put off, those of one cycle
 LOOK = 0.005  # seconds of tasks, or of more than one cycle, after which others are looked for
 LONGEST = 1.0  # seconds of one wait for events
+MOST_FAILURES = 100  # in a row; after each further one comes a pause
+PAUSE = 0.05  # seconds
 ENDING = 0.5  # seconds for the threads to end
 READ = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 """What a connection is told of, each time that it changes."""
@@ -217,6 +219,7 @@ class Loop:
 
     def lead(self, me: LoopThread) -> None:
         """Handle what there is, until another thread leads."""
+        failures = 0  # in a row
         while True:
             with self._lock:
                 if self.leader is not me or self.stopped:
@@ -224,8 +227,12 @@ class Loop:
                 self._turn += 1
             try:
                 self._step(me)
+                failures = 0
             except Exception:
                 log.exception("an event could not be handled")
+                failures += 1
+            if failures > MOST_FAILURES:  # perhaps all will fail: the log is not to fill the disk
+                time.sleep(PAUSE)
 
     def _step(self, me: LoopThread) -> None:
         """Do one thing. What a task could interrupt is never half done: when a task begins here, nothing else is under way."""

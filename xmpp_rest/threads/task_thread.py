@@ -18,6 +18,8 @@ from xmpp_rest.threads.tasks import FOREVER, Task, TaskRunner, current_task, may
 log = logging.getLogger(__name__)
 
 LINGER = 0.004  # seconds that the end of a round waits for others whose sockets are about to be ready
+MOST_FAILURES = 100  # in a row; after each further one comes a pause
+PAUSE = 0.05  # seconds
 SPARE = 28  # tasks; each takes 8 KiB
 OFFLOADED = 4  # threads for what blocks
 
@@ -120,11 +122,16 @@ class TaskThread:
 
     def _run(self) -> None:
         self._runner = TaskRunner(self)
+        failures = 0  # in a row
         while not self._stopped or self.living or self._begins or self._end:
             try:
                 self._round()
+                failures = 0
             except Exception:
                 log.exception("tasks go on after an error")
+                failures += 1
+            if failures > MOST_FAILURES:  # perhaps all will fail: the log is not to fill the disk
+                time.sleep(PAUSE)
         self._runner.close()
         self._pool.stop()
         self._epoll.close()
