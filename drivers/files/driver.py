@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from heapq import nsmallest
 from pathlib import Path
 
 from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Sort, Table, Value, doubts, error_of
@@ -21,6 +22,7 @@ from drivers.files.locking import Locks
 from drivers.files.paths import encoded, encoded_store, store_path
 from drivers.files.records import located, opened, records
 from drivers.files.rewriting import take_out
+from drivers.files.userpages import UserPages
 from drivers.generations import Generations
 from drivers.jsontext import json_text
 from drivers.names import Key, check_name, checked_key
@@ -41,6 +43,7 @@ class FileDriver(Driver):
         self._format = form
         self._generations = Generations(base)
         self._locks = Locks(self._root)
+        self._pages = UserPages()
         self._suffixes = tuple(dict.fromkeys((form.keyval, form.list, form.archive)))
 
     def _path(self, key: Key, suffix: str) -> Path:
@@ -233,6 +236,17 @@ class FileDriver(Driver):
         check_name("host", host)
         folders = tree.store_folders(self._root, host) if store is None else [encoded_store(store)]
         return tree.users(self._root, host, folders, self._suffixes)
+
+    def users_page(self, host: str, store: str | None = None, *, after: str = "", limit: int) -> list[str]:
+        check_name("host", host)
+
+        folders = tree.store_folders(self._root, host) if store is None else [encoded_store(store)]
+
+        def first(count: int, after: str) -> list[str]:
+            repeated = len(folders) * len(self._suffixes)  # at most as many files does a user have
+            return sorted({*nsmallest(count * repeated, tree.owners(self._root, host, folders, self._suffixes, after))})[:count]
+
+        return self._pages.page((host, store), after, limit, first)
 
     def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:
         key = checked_key(user, host, "any")

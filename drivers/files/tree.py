@@ -10,10 +10,10 @@ from drivers.files import durable
 from drivers.files.paths import GLOBAL, decoded, encoded, host_folder
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, one at a time in memory; nothing if there is no such folder."""
     with durable.unless_missing(folder), os.scandir(folder) as entries:
-        return list(entries)
-    return []
+        yield from entries
 
 
 def hosts(root: Path, suffixes: Iterable[str]) -> Iterator[str]:
@@ -25,10 +25,14 @@ def hosts(root: Path, suffixes: Iterable[str]) -> Iterator[str]:
 
 
 def _has_content(folder: Path, suffixes: tuple[str, ...]) -> bool:
-    entries = _entries(folder)
-    if any(_owner(entry.name, suffixes) for entry in entries):
-        return True
-    return any(_owner(file.name, suffixes) for entry in entries if entry.is_dir() for file in _entries(Path(entry.path)))
+    """Whether there is a file of ours, as far as the first one: a folder may have a million."""
+    folders = []
+    for entry in _entries(folder):
+        if _owner(entry.name, suffixes):
+            return True
+        if entry.is_dir():
+            folders.append(Path(entry.path))
+    return any(_owner(file.name, suffixes) for path in folders for file in _entries(path))
 
 
 def _owner(name: str, suffixes: Iterable[str]) -> str | None:
@@ -38,14 +42,23 @@ def _owner(name: str, suffixes: Iterable[str]) -> str | None:
 
 
 def users(root: Path, host: str, store_folders: Iterable[str], suffixes: tuple[str, ...]) -> Iterator[str]:
-    """Users with a file in any of these stores."""
+    """Users with a file in any of these stores, each once."""
     seen: set[str] = set()
+    for user in owners(root, host, store_folders, suffixes):
+        if user not in seen:
+            seen.add(user)
+            yield user
+
+
+def owners(root: Path, host: str, store_folders: Iterable[str], suffixes: tuple[str, ...], after: str = "") -> Iterator[str]:
+    """The user of each file in any of these stores, if it comes after a name in the order of code points."""
     for name in store_folders:
         for entry in _entries(host_folder(root, host) / name):
-            user = _owner(entry.name, suffixes)
-            if user is not None and user not in seen:
-                seen.add(user)
-                yield user
+            stem, _, suffix = entry.name.partition(".")
+            if suffix in suffixes:
+                user = stem if stem.isascii() and stem.isalnum() else decoded(stem)  # most names are not encoded
+                if user is not None and user > after:
+                    yield user
 
 
 def store_folders(root: Path, host: str) -> list[str]:
