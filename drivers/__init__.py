@@ -26,56 +26,24 @@ from functools import partial
 from heapq import nsmallest
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
 
 from drivers.batches import Addition as Addition
+from drivers.batches import ArchiveItem as ArchiveItem
 from drivers.batches import Content as Content
 from drivers.batches import Place as Place
+from drivers.batches import Sort as Sort
+from drivers.batches import Table as Table
+from drivers.batches import Value as Value
 from drivers.batches import Write as Write
 from drivers.batches import error_of as error_of
 from drivers.batches import result_of
+from drivers.errors import BadStorageURL as BadStorageURL
+from drivers.errors import BadValue as BadValue
+from drivers.errors import ItemNotFound as ItemNotFound
+from drivers.errors import StorageError as StorageError
 
-Value = Any
-"""str, int, float, bool, None, list[Value] or dict[str, Value]; the JSON model above."""
-Table = dict[str, Any] | list[Any]
-Sort = Literal["keyval", "list", "archive"]
 MemberChange = Callable[["Table | None", Callable[[], int]], "Table | None"]
 """(some members of a table, what tells how many with text for keys it has) → these members as they are to be."""
-
-
-class StorageError(Exception):
-    """The storage refused or failed (full disk, read-only folder, lost database); nothing was changed.
-
-    The text is for the log, and names files and databases. `told` is the text for clients; without it they get the text, unless it may
-    contain a path. `lasting`: waiting does not help, as there is no such storage at the configured place.
-    """
-
-    def __init__(self, text: str = "", *, told: str = "", lasting: bool = False) -> None:
-        super().__init__(text)
-        self.lasting = lasting
-        self.told = told or (text if "/" not in text and "\\" not in text else "")
-
-
-class BadStorageURL(StorageError):
-    """`[storage] url` names no driver, or something the driver cannot open; the sentence says what would be right."""
-
-
-class BadValue(StorageError, ValueError):
-    """The value cannot be stored (not in JSON's model, too deep, text that the format cannot hold)."""
-
-
-class ItemNotFound(StorageError, KeyError):
-    """`before` or `after` names an archive id that is not in this archive (XEP-0313 §4.3: item-not-found)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveItem:
-    """One archived stanza. `stanza` is XML text whose default namespace, undeclared, is `jabber:client`."""
-
-    id: str
-    when: float  # Unix time, seconds
-    with_: str  # bare JID of the partner, or ""
-    stanza: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,26 @@
-"""What methods of drivers take that work on many stores at a time."""
+"""What the methods of drivers take and give."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-
-if TYPE_CHECKING:
-    from drivers import ArchiveItem, Sort, Value
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
+Value = Any
+"""str, int, float, bool, None, list[Value] or dict[str, Value]; the JSON model above."""
+Table = dict[str, Any] | list[Any]
+Sort = Literal["keyval", "list", "archive"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveItem:
+    """One archived stanza. `stanza` is XML text whose default namespace, undeclared, is `jabber:client`."""
+
+    id: str
+    when: float  # Unix time, seconds
+    with_: str  # bare JID of the partner, or ""
+    stanza: str
 
 
 class Place(NamedTuple):

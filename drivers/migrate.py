@@ -1,44 +1,40 @@
 """Migration of all content from one storage to another.
 
-Stores are copied one by one, each read back and compared. Content that the target has already is left alone, so an interrupted migration
-is simply started again; differing content is reported, and replaced only on request.
+Stores are copied a thousand at a time, each read back and compared. Content that the target has already is left alone, so an interrupted
+migration is simply started again; differing content is reported, and replaced only on request.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from drivers import NOTE, ArchiveItem, Driver, Sort, StorageError, Value
+from drivers import ArchiveItem, ArchiveQuery, Content, Driver, Place, StorageError, Value, error_of
+from drivers.batches import result_of
 from drivers.stanzas import stanza_table
 from drivers.values import entries_of
 
 Outcome = Literal["copied", "already there", "to copy", "differs", "failed"]
 BATCH = 5000
 """Archive items written at a time: a file of items is read for each batch, as an id might exist already."""
-
-
-class MigrationPlace(NamedTuple):
-    """A store with its user and host: the user is None for the host's own, the host "" for content without one."""
-
-    user: str | None
-    host: str
-    store: str
-
-    def __str__(self) -> str:
-        owner = self.host if self.user is None else f"{self.user}@{self.host}"
-        return f"{owner or 'no host'}: {self.store}"
+STORES = 1000
+"""At most how many stores are copied at a time."""
+MEMBERS = 50_000
+"""About how many members of tables, and items, are copied at a time."""
+SMALL = 100
+"""Items of an archive that is copied along with others; a longer one is copied by itself."""
+FIRST = ArchiveQuery(limit=1)
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationStep:
     """The outcome for one store. `items` is the number of members of a table, or of items."""
 
-    place: MigrationPlace
-    sort: Sort
+    place: Place
     outcome: Outcome
     items: int
     sentence: str = ""
@@ -59,10 +55,6 @@ class Report:
             self.problems.append(step)
 
 
-class _Differs(Exception):
-    """The target has other content."""
-
-
 def migrate(
     source: Driver,
     target: Driver,
@@ -76,63 +68,122 @@ def migrate(
     With `dry_run` nothing is written, and everything is read. A store that fails or differs does not stop the others. Raises StorageError
     where the stores cannot be listed.
     """
-    report = Report()
-    for place, sort in _contents(source):
-        step = _step(_Copy(source, target, place, dry_run, overwrite), sort)
-        report.add(step)
-        progress(step)
+    report, places, size = Report(), source.places(), STORES
+    while some := [*islice(places, size)]:
+        batch = _Batch(source, target, some, dry_run=dry_run, overwrite=overwrite)
+        for step in batch.steps():
+            report.add(step)
+            progress(step)
+        size = max(1, min(STORES, size * MEMBERS // max(1, batch.members)))
     return report
 
 
-def _contents(source: Driver) -> Iterator[tuple[MigrationPlace, Sort]]:
-    for host in source.hosts():
-        owners: Iterable[str | None] = [None, *source.users(host)]
-        for user in owners:
-            for store, sort in source.stores(user, host):
-                if host or not store.startswith(NOTE):
-                    yield MigrationPlace(user, host, store), sort
+class _Batch:
+    """The copying of some stores."""
+
+    def __init__(self, source: Driver, target: Driver, places: Sequence[Place], *, dry_run: bool, overwrite: bool) -> None:
+        self._source, self._target, self._places = source, target, places
+        self._dry_run, self._overwrite = dry_run, overwrite
+        self._steps: dict[Place, MigrationStep] = {}
+        self.members = 0
+
+    def steps(self) -> Iterator[MigrationStep]:
+        """What becomes of each, in their order; long archives are copied when it is their turn."""
+        contents = self._contents()
+        self._copy([content for content in contents if self._is_to_copy(content)])
+        for place in self._places:
+            yield self._steps.get(place) or self._alone(place)
+
+    def _contents(self) -> list[Content]:
+        """What has to be written or compared; archives only if they are short, and the target has none."""
+        whole = [place for place in self._places if place.sort != "archive"]
+        values = dict(zip(whole, self._source.bulk_read(whole), strict=True))
+        there = dict(zip(whole, self._target.bulk_read(whole), strict=True))
+        contents = []
+        for place in self._places:
+            value = values[place] if place in values else result_of(partial(self._short_archive, place))
+            old = there.get(place)
+            if isinstance(value, Exception):
+                self._fail(place, value)
+            elif isinstance(old, Exception):
+                self._fail(place, old)
+            elif place.sort != "archive" or value is not None:
+                contents.append(Content(*place, value, new=not old))
+                self.members += len(value or ())
+                self._compare_first(place, value, old)
+        return contents
+
+    def _short_archive(self, place: Place) -> list[ArchiveItem] | None:
+        items = [*islice(self._source.archive_find(*place[:3], ArchiveQuery(limit=SMALL + 1)), SMALL + 1)]
+        return items if len(items) <= SMALL and next(self._target.archive_find(*place[:3], FIRST), None) is None else None
+
+    def _compare_first(self, place: Place, value: Any, old: Any) -> None:
+        if old and _plain(old) == _plain(value):
+            self._steps[place] = MigrationStep(place, "already there", len(value))
+        elif old and not self._overwrite:
+            self._steps[place] = _differing(place)
+        elif self._dry_run:
+            self._steps[place] = MigrationStep(place, "to copy", len(value or ()))
+
+    def _is_to_copy(self, content: Content) -> bool:
+        return Place(*content[:4]) not in self._steps
+
+    def _copy(self, contents: list[Content]) -> None:
+        """Write contents, read them back, and compare."""
+        for content, error in zip(contents, self._target.bulk_write(contents), strict=True):
+            if error is not None:
+                self._fail(Place(*content[:4]), error)
+        contents = [content for content in contents if self._is_to_copy(content)]
+        whole = [Place(*content[:4]) for content in contents if content.sort != "archive"]
+        written = dict(zip(whole, self._target.bulk_read(whole), strict=True))
+        for content in contents:
+            place = Place(*content[:4])
+            if error := error_of(partial(self._require_equal, content, written.get(place))):
+                self._fail(place, error)
+            else:
+                self._steps[place] = MigrationStep(place, "copied", len(content.content or ()))
+
+    def _require_equal(self, content: Content, written: Any) -> None:
+        if content.sort == "archive":
+            found = [_plain_item(item) for item in self._target.archive_find(*content[:3])]
+            equal = found == [_plain_item(item) for item in content.content]
+        else:
+            equal = not isinstance(written, Exception) and _plain(written) == _plain(content.content)
+        if not equal:
+            raise StorageError("what was written reads back differently")
+
+    def _fail(self, place: Place, error: Exception) -> None:
+        if not isinstance(error, StorageError):
+            raise error
+        self._steps[place] = MigrationStep(place, "failed", 0, str(error))
+
+    def _alone(self, place: Place) -> MigrationStep:
+        """Copy an archive that is long, or of which the target has something."""
+        try:
+            outcome, items = _ArchiveCopy(self._source, self._target, place, self._dry_run, self._overwrite).run()
+        except _Differs:
+            return _differing(place)
+        except StorageError as e:
+            return MigrationStep(place, "failed", 0, str(e))
+        return MigrationStep(place, outcome, items)
 
 
-def _step(copy: _Copy, sort: Sort) -> MigrationStep:
-    work = {"keyval": copy.keyval, "list": copy.items, "archive": copy.archive}[sort]
-    try:
-        outcome, items = work()
-    except _Differs:
-        return MigrationStep(copy.place, sort, "differs", 0, "the target has other content")
-    except StorageError as e:
-        return MigrationStep(copy.place, sort, "failed", 0, str(e))
-    return MigrationStep(copy.place, sort, outcome, items)
+def _differing(place: Place) -> MigrationStep:
+    return MigrationStep(place, "differs", 0, "the target has other content")
 
 
-class _Copy:
-    """The copying of one store."""
+class _Differs(Exception):
+    """The target has other content."""
 
-    def __init__(self, source: Driver, target: Driver, place: MigrationPlace, dry_run: bool, overwrite: bool) -> None:
-        self.source, self.target, self.place = source, target, place
+
+class _ArchiveCopy:
+    """The copying of one archive."""
+
+    def __init__(self, source: Driver, target: Driver, place: Place, dry_run: bool, overwrite: bool) -> None:
+        self.source, self.target, self.place = source, target, place[:3]
         self.dry_run, self.overwrite = dry_run, overwrite
 
-    def keyval(self) -> tuple[Outcome, int]:
-        table = self.source.load(*self.place)
-        return self._whole(table, len(table or ()), self.target.load, self.target.store)
-
-    def items(self) -> tuple[Outcome, int]:
-        items = self.source.list_load(*self.place) or []
-        return self._whole(items, len(items), self.target.list_load, self.target.list_store)
-
-    def _whole(self, value: Any, items: int, load: Callable[..., Any], store: Callable[..., None]) -> tuple[Outcome, int]:
-        there = load(*self.place)
-        if there and _plain(there) == _plain(value):
-            return "already there", items
-        if there and not self.overwrite:
-            raise _Differs
-        if self.dry_run:
-            return "to copy", items
-        store(*self.place, value)
-        if _plain(load(*self.place)) != _plain(value):
-            raise StorageError("what was written reads back differently")
-        return "copied", items
-
-    def archive(self) -> tuple[Outcome, int]:
+    def run(self) -> tuple[Outcome, int]:
         """Copy the items after those that the target has, if these are the beginning of the archive."""
         items = self.source.archive_find(*self.place)
         try:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from drivers import BadStorageURL, Driver, StorageError, open_driver
+from drivers.batches import result_of
 from drivers.lease import held
 from drivers.migrate import MigrationStep, Report, migrate
+from drivers.progress import ProgressDisplay
 
-EVERY = 1.0
-"""Seconds between lines of progress."""
 FAILED, NO_SOURCE, GATEWAY_RUNS = 2, 66, 75  # the last two are EX_NOINPUT and EX_TEMPFAIL of sysexits.h
 
 
@@ -37,10 +36,7 @@ def run_cli(argv: list[str], base: Path | None = None) -> int:
                 target.read_only()
             if _in_use(source, target) and not arguments.dry_run:
                 return GATEWAY_RUNS
-            if arguments.dry_run:
-                report = _try(source, target, arguments.overwrite)
-            else:
-                report = migrate(source, target, overwrite=arguments.overwrite, progress=_Progress())
+            report = _try(source, target, arguments) if arguments.dry_run else _migrate(source, target, arguments)
     except (BadStorageURL, StorageError) as e:
         return _say(str(e), code=FAILED)
     _print(report)
@@ -56,12 +52,12 @@ def _in_use(source: Driver, target: Driver) -> bool:
     return bool(used)
 
 
-def _try(source: Driver, target: Driver, overwrite: bool) -> Report:
+def _try(source: Driver, target: Driver, arguments: argparse.Namespace) -> Report:
     """The report of a dry run. Nothing is written, not even on opening; a target that does not exist yet is empty."""
     if target.exists():
-        return migrate(source, target, dry_run=True, overwrite=overwrite, progress=_Progress())
+        return _migrate(source, target, arguments)
     with TemporaryDirectory() as folder, closing(open_driver("flatfile:nothing", Path(folder))) as nothing:
-        return migrate(source, nothing, dry_run=True, progress=_Progress())
+        return _migrate(source, nothing, arguments)
 
 
 def _without_password(url: str) -> str:
@@ -84,23 +80,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("target", metavar="TO", help="storage URL, such as sqlite:gateway.sqlite")
     parser.add_argument("--dry-run", action="store_true", help="read everything, write nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace what differs in TO (it is reported and left alone otherwise)")
+    parser.add_argument("--quiet", action="store_true", help="show no progress, only problems and the result")
     return parser
 
 
-class _Progress:
-    """Prints a line every few seconds, and every problem at once."""
+def _migrate(source: Driver, target: Driver, arguments: argparse.Namespace) -> Report:
+    total = None if arguments.quiet else result_of(source.count_places)
+    with ProgressDisplay("stores", None if isinstance(total, Exception) else total, quiet=arguments.quiet) as progress:
 
-    def __init__(self) -> None:
-        self._stores = 0
-        self._next = time.monotonic() + EVERY
+        def show(step: MigrationStep) -> None:
+            progress.advance()
+            if step.sentence:
+                progress.say(f"{step.place} ({step.place.sort}) {step.outcome}: {step.sentence}")
 
-    def __call__(self, step: MigrationStep) -> None:
-        self._stores += 1
-        if step.sentence:
-            print(f"{step.place} ({step.sort}) {step.outcome}: {step.sentence}", file=sys.stderr)
-        if time.monotonic() >= self._next:
-            print(f"{self._stores} stores, now {step.place}", file=sys.stderr)
-            self._next = time.monotonic() + EVERY
+        return migrate(source, target, dry_run=arguments.dry_run, overwrite=arguments.overwrite, progress=show)
 
 
 def _print(report: Report) -> None:

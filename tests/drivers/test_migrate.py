@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drivers import ArchiveItem, Driver
-from drivers.migrate import MigrationStep, _contents, _plain, _plain_item, migrate
+from drivers.migrate import MigrationStep, _plain, _plain_item, migrate
 from drivers.migratecommand import run_cli
 from tests.conftest import OpenDriver
 from tests.drivers.contract_base import JULIET, ROMEO
@@ -30,11 +30,11 @@ def opened(tmp_path: Path, open_driver: OpenDriver) -> Open:
 def content(driver: Driver) -> dict[Any, Any]:
     """Everything there is, comparable."""
     found: dict[Any, Any] = {}
-    for place, sort in _contents(driver):
-        if sort == "archive":
-            found[place, sort] = [_plain_item(item) for item in driver.archive_find(*place)]
+    for place in driver.places():
+        if place.sort == "archive":
+            found[place] = [_plain_item(item) for item in driver.archive_find(*place[:3])]
         else:
-            found[place, sort] = _plain(driver.load(*place) if sort == "keyval" else driver.list_load(*place))
+            found[place] = _plain((driver.load if place.sort == "keyval" else driver.list_load)(*place[:3]))
     return found
 
 
@@ -87,15 +87,16 @@ def test_a_dry_run_writes_nothing(opened: Open, tmp_path: Path) -> None:
     assert migrate(one, two, dry_run=True).stores == {"already there": 5}
 
 
-def test_an_interrupted_migration_goes_on(opened: Open) -> None:
+def test_an_interrupted_migration_goes_on(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = opened("sqlite:x.sqlite"), opened("flatfile:data")
     fill(one)
+    monkeypatch.setattr("drivers.migrate.STORES", 2)
     with pytest.raises(KeyboardInterrupt):
         migrate(one, two, progress=raising(KeyboardInterrupt))
     two.archive_extend(*ROMEO, "archive", [item for i, item in enumerate(one.archive_find(*ROMEO, "archive")) if i < 700])
     report = migrate(one, two)
     assert report.problems == []
-    assert report.stores == {"already there": 1, "copied": 4}
+    assert report.stores == {"already there": 2, "copied": 3}
     assert content(two) == content(one)
 
 
@@ -143,11 +144,39 @@ def test_what_is_not_a_number_arrives_as_that_or_as_null(opened: Open, target: s
 def test_a_target_that_keeps_something_else_is_noticed(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = opened("sqlite:x.sqlite"), opened("flatfile:data")
     fill(one)
-    monkeypatch.setattr(two, "store", lambda *arguments: None)
+    monkeypatch.setattr(two, "bulk_write", lambda contents: [None] * len(contents))
     monkeypatch.setattr(two, "archive_extend", lambda *arguments: None)
     report = migrate(one, two)
-    assert {step.place.store for step in report.problems} == {"accounts", "hostdata", "everywhere", "archive"}
+    assert {step.place.store for step in report.problems} == {"accounts", "wishlist", "hostdata", "everywhere", "archive"}
     assert all("reads back differently" in step.sentence or "read back differently" in step.sentence for step in report.problems)
+
+
+@pytest.mark.parametrize("target", URLS)
+def test_archives_that_are_short_or_long_or_partly_there(opened: Open, target: str) -> None:
+    one, two = opened("sqlite:source.sqlite"), opened(URLS[target])
+    lengths = {"none": 0, "short": 3, "limit": 100, "long": 101, "begun": 50, "complete": 7}
+    items = [ArchiveItem(f"id{i}", 1000 + i / 8, "r@x", "<message/>") for i in range(101)]
+    for user, length in lengths.items():
+        one.archive_extend(user, "capulet.example", "archive", items[:length])
+    two.archive_extend("begun", "capulet.example", "archive", items[:20])
+    two.archive_extend("complete", "capulet.example", "archive", items[:7])
+    assert migrate(one, two).stores == {"copied": 4, "already there": 1}
+    assert content(two) == content(one)
+    two.archive_append("short", "capulet.example", "archive", "<message/>", when=7)
+    assert migrate(one, two).stores == {"already there": 4, "differs": 1}
+
+
+def test_large_stores_make_the_batches_small(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = opened("sqlite:x.sqlite"), opened("jsonfile:data")
+    for i in range(9):
+        one.store(f"user{i}", "capulet.example", "roster", {f"{j}@x": {} for j in range(20)})
+    sizes: list[int] = []
+    write = two.bulk_write
+    monkeypatch.setattr(two, "bulk_write", lambda contents: sizes.append(len(contents)) or write(contents))
+    monkeypatch.setattr("drivers.migrate.STORES", 4)
+    monkeypatch.setattr("drivers.migrate.MEMBERS", 40)
+    assert migrate(one, two).stores == {"copied": 9}
+    assert sizes == [4, 2, 2, 1]
 
 
 def test_the_command(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,6 +196,16 @@ def test_the_command(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureF
     (tmp_path / "nothing").mkdir()
     assert run_cli(["flatfile:nothing", "jsonfile:new"], tmp_path) == 0
     assert capsys.readouterr().out.endswith("there is nothing to copy\n")
+
+
+def test_lines_of_progress_and_quiet(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.progress.EVERY", 0.0)
+    assert run_cli(["flatfile:prosody-data", "sqlite:x.sqlite"], tmp_path) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert (lines[0].partition(",")[0], lines[-1]) == ("1 of 39 stores", "39 of 39 stores, 100 %, 0 s left")
+    assert run_cli(["flatfile:prosody-data", "sqlite:x.sqlite", "--quiet"], tmp_path) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("already there: 39 stores, 105 items\n", "")
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

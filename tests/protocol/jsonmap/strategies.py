@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from hypothesis import strategies as st
 
-from xmpp_rest.protocol.jsonmap.content import AttributeContent, Content, ItemsContent, ObjectContent, TextContent
+from xmpp_rest.protocol.jsonmap.content import AttributeContent, FieldContent, ItemsContent, ObjectContent, TextContent
 from xmpp_rest.protocol.jsonmap.fields import TABLES
 from xmpp_rest.protocol.jsonmap.kinds import KIND_OF_FIELD
 from xmpp_rest.protocol.jsonmap.lines import Attribute, ChildLine, ChildName, Flag, Many, One, OwnText
@@ -69,7 +69,7 @@ OWN: dict[str, st.SearchStrategy[Any]] = {  # of the hand-written fields, those 
 }
 
 
-def _content(content: Content) -> st.SearchStrategy[Any]:
+def _content(content: FieldContent) -> st.SearchStrategy[Any]:
     if isinstance(content, TextContent | AttributeContent):
         return VALUES.get(content.scalar, TEXT)
     if isinstance(content, ItemsContent):

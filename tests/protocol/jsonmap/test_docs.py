@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from xmpp_rest.protocol.jsonmap import decode, encode
-from xmpp_rest.protocol.jsonmap.content import AttributeContent, Content, ItemsContent, ObjectContent, TextContent
+from xmpp_rest.protocol.jsonmap.content import AttributeContent, FieldContent, ItemsContent, ObjectContent, TextContent
 from xmpp_rest.protocol.jsonmap.fields import IQ, IQ_OWN, MESSAGE, MESSAGE_OWN, PRESENCE, STANZA, TABLES
 from xmpp_rest.protocol.jsonmap.forms import FORM
 from xmpp_rest.protocol.jsonmap.kinds import KIND_OF_FIELD, KIND_OF_TYPE
@@ -60,7 +60,7 @@ def where(line: MappingLine) -> str:
     return f"{place}, `<{content.tag}>`" if isinstance(content, ItemsContent) else place
 
 
-def kind_of(content: Content) -> str:
+def kind_of(content: FieldContent) -> str:
     if isinstance(content, ObjectContent):
         return "object"
     return content.scalar.name if isinstance(content, TextContent | AttributeContent) else "see section 6"

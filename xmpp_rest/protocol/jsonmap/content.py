@@ -24,7 +24,7 @@ class BoundContent(NamedTuple):
     write: Callable[[Element, Any], None]  # fills the empty element; a value of another type leaves it empty; raises MappingError
 
 
-class Content(Protocol):
+class FieldContent(Protocol):
     """A kind of content that an element may hold."""
 
     def bind(self, namespace: str) -> BoundContent:
@@ -105,7 +105,7 @@ class ItemsContent:
     """Repeated children as an array, `[]` if there is none."""
 
     tag: str
-    content: Content
+    content: FieldContent
 
     def bind(self, namespace: str) -> BoundContent:
         tag = clark(namespace, self.tag)

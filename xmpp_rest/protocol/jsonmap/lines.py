@@ -25,7 +25,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from xmpp_rest.protocol.element import is_ncname
 from xmpp_rest.protocol.jsonmap import content
-from xmpp_rest.protocol.jsonmap.content import ABSENT, Content, Lines
+from xmpp_rest.protocol.jsonmap.content import ABSENT, FieldContent, Lines
 from xmpp_rest.protocol.jsonmap.exceptions import MappingError
 from xmpp_rest.protocol.jsonmap.plan import MappingLine, MappingPlan, Object, clark
 from xmpp_rest.protocol.jsonmap.scalars import STRING, Scalar
@@ -72,7 +72,7 @@ class ChildLine(MappingLine):
 class One(ChildLine):
     """The first such child."""
 
-    content: Content
+    content: FieldContent
 
     def index(self, plan: MappingPlan, namespace: str) -> None:
         tag, bound = self.clark(namespace), self.content.bind(self.namespace or namespace)
@@ -98,7 +98,7 @@ class Stranger(One):
 class Many(ChildLine):
     """All such children, in order."""
 
-    content: Content
+    content: FieldContent
 
     def index(self, plan: MappingPlan, namespace: str) -> None:
         tag, bound = self.clark(namespace), self.content.bind(self.namespace or namespace)
@@ -197,25 +197,25 @@ def obj(field: str, namespace: str | None, tag: str, lines: Lines | Callable[[],
     return One(field, "object", namespace, tag, content.ObjectContent(lines, shorthand))
 
 
-def array(field: str, namespace: str | None, tag: str, item: Content | Lines) -> Many:
+def array(field: str, namespace: str | None, tag: str, item: FieldContent | Lines) -> Many:
     """array: repeated child elements, whose items are objects by a table or another content."""
     return Many(field, "array", namespace, tag, _item(item))
 
 
-def wrapped(field: str, namespace: str | None, tag: str, item_tag: str, item: Content | Lines) -> One:
+def wrapped(field: str, namespace: str | None, tag: str, item_tag: str, item: FieldContent | Lines) -> One:
     """wrapped: one child element around repeated ones."""
     return One(field, "wrapped", namespace, tag, content.ItemsContent(item_tag, _item(item)))
 
 
-def own(field: str, namespace: str, tag: str, hand_written: Content) -> One:
+def own(field: str, namespace: str, tag: str, hand_written: FieldContent) -> One:
     """own: a child element with a hand-written content (json-mapping §6)."""
     return One(field, "own", namespace, tag, hand_written)
 
 
-def stranger(field: str, namespace: str, tag: str, hand_written: Content) -> Stranger:
+def stranger(field: str, namespace: str, tag: str, hand_written: FieldContent) -> Stranger:
     """stranger: as `own`, but read from the first child of the namespace whose name no other line has."""
     return Stranger(field, "own", namespace, tag, hand_written)
 
 
-def _item(item: Content | Lines) -> Content:
+def _item(item: FieldContent | Lines) -> FieldContent:
     return content.ObjectContent(item) if isinstance(item, tuple) else item
