@@ -13,7 +13,9 @@ A *value* is what JSON can express: str, int, float, bool, None, list, dict with
 is a dict whose member `__array` holds the entries 1…n, and whose member `__hash` is a flat list key, value, key, value, … of every
 entry with a key that is not a string: the form in which Prosody's SQL storage and its data API write such tables.
 
-Every write is atomic and durable before the call returns, and safe between threads and processes.
+Every write is atomic and durable before the call returns, and safe between threads and processes. Only the removal of much
+(`archive_delete`, `purge`, `list_store` of nothing) may be made in parts, so that others need not wait: after an error or a crash some
+is gone, and what `purge` removes last is the store `accounts`.
 """
 
 from __future__ import annotations

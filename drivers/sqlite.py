@@ -153,6 +153,8 @@ def _commit(connection: sqlite3.Connection) -> None:
 
 
 class _Engine(Engine):
+    pause = POLL[1]  # there is one writer at a time, and the lock of threads goes to any of them
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connections = SQLiteConnections(self._open)

@@ -27,7 +27,8 @@ INSERT = (
     'INSERT INTO "prosodyarchive" ("host", "user", "store", "key", "when", "with", "type", "value")', "(?, ?, ?, ?, ?, ?, 'xml', ?)",
 )  # fmt: skip
 INSERT_TIME = ('INSERT INTO "xmpprest_time" ("sort_id", "at")', f"(({POSITION}), ?)")
-DELETE = ('DELETE FROM "xmpprest_time" WHERE "sort_id"=?', 'DELETE FROM "prosodyarchive" WHERE "sort_id"=?')
+DELETE_TIMES = 'DELETE FROM "xmpprest_time" WHERE "sort_id" IN (%s)'
+DELETE = 'DELETE FROM "prosodyarchive" WHERE "sort_id" IN (%s)'
 BATCH = 500
 """Items read at a time, so that a slow reader holds no connection and little memory."""
 
@@ -72,13 +73,18 @@ class ItemSelection:
     def text(self) -> str:
         return f"FROM {self.tables} WHERE {' AND '.join(self.conditions)}"
 
-    def ids(self, session: DatabaseSession, query: ArchiveQuery) -> list[int]:
-        """`sort_id` of every item that matches, in the order asked for; read from an index alone."""
+    def upto(self, last: int) -> None:
+        """Leave out what comes after this `sort_id`."""
+        self._add('a."sort_id"<=?', last)
+
+    def ids(self, session: DatabaseSession, query: ArchiveQuery, limit: int | None = None) -> list[int]:
+        """`sort_id` of every item that matches, in the order asked for; read from an index alone. `limit`: another one than the query's."""
         order = "DESC" if query.newest_first else "ASC"
         sql = f'SELECT a."sort_id" {self.text} ORDER BY a."sort_id" {order}'
-        if query.limit is None:
+        limit = query.limit if limit is None else limit
+        if limit is None:
             return [row[0] for row in session.rows(sql, *self.parameters)]
-        return [row[0] for row in session.rows(f"{sql} LIMIT ?", *self.parameters, query.limit)]
+        return [row[0] for row in session.rows(f"{sql} LIMIT ?", *self.parameters, limit)]
 
     def count(self, session: DatabaseSession) -> int:
         return int(session.rows(f"SELECT COUNT(*) {self.text}", *self.parameters)[0][0])
@@ -126,7 +132,11 @@ def extend(session: DatabaseSession, key: Key, items: Sequence[ArchiveItem], *, 
             session.insert(*INSERT_TIME, timed)
 
 
-def delete(session: DatabaseSession, ids: list[int]) -> None:
-    """Remove the items of these `sort_id`s."""
-    for statement in DELETE:
-        session.many(statement, [(sort_id,) for sort_id in ids])
+def delete(session: DatabaseSession, ids: Sequence[int]) -> int:
+    """Remove the items of these `sort_id`s; the number of those that were there."""
+    count = 0
+    for i in range(0, len(ids), BATCH):
+        some = ids[i : i + BATCH]
+        session.run(DELETE_TIMES % marks(len(some)), *some)
+        count += session.run(DELETE % marks(len(some)), *some)
+    return count

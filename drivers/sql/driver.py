@@ -26,7 +26,7 @@ from drivers import (
 from drivers.archives import checked_item, checked_query
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
-from drivers.sql import archive, bulk, contents, keyval, lists, notes
+from drivers.sql import archive, bulk, contents, keyval, lists, notes, removal
 from drivers.sql.session import DatabaseSession, Engine
 from drivers.sql.timeline import NOWHERE, Timeline
 from drivers.values import canonical, canonical_table
@@ -113,7 +113,10 @@ class SQLDriver(Driver):
 
     def list_store(self, user: str | None, host: str, store: str, items: Iterable[Value]) -> None:
         key, values = checked_key(user, host, store), [canonical(item) for item in items]
-        self._engine.write(key, lambda session: lists.store(session, key, values))
+        if values:
+            self._engine.write(key, lambda session: lists.store(session, key, values))
+        else:
+            removal.list_remove(self._engine, key)
 
     def write_all(self, writes: Sequence[Write], more: Callable[[], Sequence[Write]] = tuple) -> list[Exception | None]:
         begun: list[Write] = []
@@ -218,13 +221,7 @@ class SQLDriver(Driver):
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         key = checked_key(user, host, store)
         checked_query(query)
-
-        def work(session: DatabaseSession) -> int:
-            ids = archive.ItemSelection(session, key, query).ids(session, query)
-            archive.delete(session, ids)
-            return len(ids)
-
-        return self._engine.write(key, work)
+        return removal.archive_delete(self._engine, key, query)
 
     def users(self, host: str, store: str | None = None) -> Iterator[str]:
         check_name("host", host)
@@ -252,7 +249,7 @@ class SQLDriver(Driver):
     def purge(self, user: str, host: str) -> None:
         key = checked_key(user, host, "any")
         with self._changing(key._replace(store="")):
-            self._engine.write(key, lambda session: contents.purge(session, key))
+            removal.purge(self._engine, key)
 
     def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
         if change is None:

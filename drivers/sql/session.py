@@ -51,6 +51,9 @@ Works = Sequence[tuple[Key, Callable[[DatabaseSession], T]]]
 class Engine(ABC):
     """Opens sessions. Errors of the database are raised as StorageError; exceptions of `work` itself are passed on."""
 
+    pause = 0.0
+    """Seconds to wait between the transactions of a long change, so that other writers get their turn."""
+
     @abstractmethod
     def read(self, work: Callable[[DatabaseSession], T]) -> T:
         """Run `work` for reading. It may be run again after a conflict."""

@@ -243,3 +243,16 @@ class ArchiveContract(StorageFixtures):
         assert ids(driver, newest_first=True, before="550", limit=520) == [str(i) for i in range(549, 29, -1)]
         assert driver.archive_delete(*JULIET, "archive", ArchiveQuery(end=549)) == 550
         assert ids(driver, limit=1) == ["550"]
+
+    def test_much_is_removed(self, driver: Driver) -> None:
+        items = [ArchiveItem(f"{i}", i, "ab"[i % 2], message(i)) for i in range(1000)]
+        driver.archive_extend(*JULIET, "archive", items)
+        driver.archive_extend(*JULIET, "other", items)
+        assert driver.archive_delete(*JULIET, "archive", ArchiveQuery(limit=450, with_="a", newest_first=True)) == 450
+        assert ids(driver, with_="a") == [f"{i}" for i in range(0, 100, 2)]
+        assert driver.archive_delete(*JULIET, "archive", ArchiveQuery(end=899, after="9")) == 450 - 5 + 45
+        assert ids(driver) == [*(f"{i}" for i in range(10)), *(f"{i}" for i in range(901, 1000, 2))]
+        assert driver.archive_delete(*JULIET, "other") == 1000
+        driver.archive_extend(*JULIET, "other", items)
+        driver.purge(*JULIET)
+        assert list(driver.stores(*JULIET)) == []
