@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Literal
 
-from drivers import ArchiveItem, ArchiveQuery, Content, Driver, Place, StorageError, Value, error_of
+from drivers import ArchiveItem, ArchiveQuery, Content, Driver, Place, StorageError, Value, derived, error_of
 from drivers.batches import result_of
 from drivers.stanzas import stanza_table
 from drivers.values import entries_of
@@ -68,6 +68,8 @@ def migrate(
     With `dry_run` nothing is written, and everything is read. A store that fails or differs does not stop the others. Raises StorageError
     where the stores cannot be listed.
     """
+    if not dry_run and target.exists():
+        derived.outdate(target)
     report, places, size = Report(), source.places(), STORES
     while some := [*islice(places, size)]:
         batch = _Batch(source, target, some, dry_run=dry_run, overwrite=overwrite)

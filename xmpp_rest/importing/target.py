@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
-from drivers import ArchiveItem, Content, Driver, Table
+from drivers import ArchiveItem, Content, Driver, Table, derived
 from xmpp_rest.importing.report import ImportReport
 
 MOST = 2000
@@ -43,6 +43,8 @@ class ImportTarget:
         self._size = 0
         self._places: set[tuple[str | None, str, str]] = set()
         self._owners: set[Owner] = set()
+        if driver and not dry_run:
+            derived.outdate(driver)
 
     def load(self, owner: Owner, store: str) -> Table | None:
         """The table that the target has, queued ones included."""

@@ -16,7 +16,7 @@ from tests.service.muc.hall import JULIET, NICKS, NURSE, ROMEO, ROOM, SERVICE, T
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.muc.conference import Conference
 
-LOCAL = {"handle", "close", "domain"}  # what other processes have no use for
+LOCAL = {"handle", "close", "domain", "pruned"}  # what other processes have no use for
 
 
 def run(app: Flask, command: str, **args: Any) -> Any:

@@ -54,7 +54,7 @@ STORES = {
     GRANTS: TOKEN_STORE, TOKENS_OF: TOKEN_STORE,
     TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS,
     USAGE: GUARDED, "archive_keep": GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "shared_roster_groups": INTERNAL,
-    "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL,
+    "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL, "muc_rooms": INTERNAL,
     "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
 }  # fmt: skip
 """The stores that their owner may not freely read and write."""

@@ -97,19 +97,19 @@ class Conference:
     def matching(self, pattern: str) -> list[list[Any]]:
         """Rooms whose name matches the regular expression: name, value of `public`, number of occupants. Raises re.error."""
         names = search(pattern, self._rooms.names())
-        return [[room.jid.local, room.options["public"], sum(1 for _ in room.sessions())] for room in self._rooms.each(names)]
+        return [[room.jid.local, room.options["public"], sum(1 for _ in room.sessions())] for room in self._rooms.views(names)]
 
     @on_leader
     def unused(self, days: int) -> list[str]:
         """Rooms without occupants that have not been used for at least this many days."""
         until = self._rooms.clock() - days * DAY
-        idle = (room for room in self._rooms.each(self._rooms.names()) if not room.occupants)
+        idle = (room for room in self._rooms.views(self._rooms.names()) if not room.occupants and room.used <= until)
         return [room.jid.local for room in idle if self._rooms.history.last_use(room) <= until]
 
     @on_leader
     def empty(self) -> list[str]:
         """Rooms with archiving on whose archive is empty."""
-        return [room.jid.local for room in self._rooms.each(self._rooms.names()) if room.on("mam") and self._rooms.history.is_empty(room)]
+        return [room.jid.local for room in self._rooms.views(self._rooms.names()) if room.on("mam") and self._rooms.history.is_empty(room)]
 
     # -- options
 
@@ -164,7 +164,8 @@ class Conference:
     def occupied(self, user: str) -> list[str]:
         """The rooms that a user is in."""
         bare = _bare(user)
-        return [room.jid.local for room in self._rooms.each(self._rooms.live()) if room.is_present(bare)]
+        visited = self._join_handler.visits.rooms(bare)
+        return [room.jid.local for room in self._rooms.each(visited) if room.is_present(bare)]
 
     @on_leader
     def invite(self, name: str, users: list[str], password: str, reason: str) -> None:
@@ -225,9 +226,10 @@ class Conference:
         """Remove all traces of an account that is about to be removed, so that a later account of this name inherits nothing."""
         bare = account.bare
         self._nicks.release(bare)
-        for room in self._rooms.each(self._rooms.names()):
+        for room in self._rooms.each(self._join_handler.visits.rooms(bare)):
             for occupant in [o for o in room.occupants.values() if o.bare == bare]:
                 self._join_handler.remove(room, occupant, OccupantChange(leaving=True))
+        for room in self._rooms.to_leave(bare):
             if bare in room.affiliations and not room.gone:
                 self._affiliations.affiliate(room, [AffiliationChange(bare, "none")])
             if not room.gone:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.conditions import StanzaRefused
@@ -46,11 +45,9 @@ class Disco:
     def service_items(self, iq: Element, asker: JID, name: str) -> Element:
         """The public rooms, paged by result set management (XEP-0059)."""
         _refuse_node(iq)
-        names = self._rooms.names()
         after = iq[0].findtext(f"{{{RSM}}}set/{{{RSM}}}after", "")
-        first = bisect_right(names, after.partition("@")[0]) if after else 0
         items: list[Element] = []
-        for room in self._rooms.each(names[first:]):
+        for room in self._rooms.views(self._rooms.names_after(after.partition("@")[0])):
             if room.on("public") or room.is_present(asker.bare):
                 items.append(_item(room))
             if len(items) == PAGE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -16,6 +15,7 @@ from xmpp_rest.service.muc.nicks import Nicks, prepared
 from xmpp_rest.service.muc.notices import CREATED, FAILED, KICKED, NICK_CHANGED, RENAMED, SELF, OccupantItem, user_x
 from xmpp_rest.service.muc.room import Affiliation, Occupant, Room
 from xmpp_rest.service.muc.rooms import MucRooms
+from xmpp_rest.service.muc.visits import Visits
 
 _X = f"{{{MUC}}}x"
 MAX_SESSIONS = 32  # clients under one nick
@@ -29,8 +29,7 @@ class JoinHandler:
         self._rooms = rooms
         self._broadcaster = broadcaster
         self._nicks = nicks
-        self._session_counts: dict[JID, int] = {}
-        self._counting = threading.Lock()
+        self.visits = Visits()
 
     def is_room(self, name: str) -> bool:
         """Whether there is a room of that name."""
@@ -67,7 +66,7 @@ class JoinHandler:
     def _create_room(self, sender: JID, to: JID) -> None:
         """Make a room that does not exist yet; its first occupant owns it (XEP-0045 §10.1)."""
         self._require_free(None, sender, to.resource)
-        self._require_few_session_counts(sender.bare)
+        self._require_few_visits(sender.bare)
         try:
             self._rooms.make(to.local, {}, {sender.bare: Affiliation("owner")}, configured=False)
         except GatewayError as e:
@@ -93,7 +92,7 @@ class JoinHandler:
     def _enter(self, room: Room, stanza: Element, sender: JID, nick: str, codes: tuple[str, ...]) -> None:
         if room.occupant(sender) is None:
             self._require_may_enter(room, stanza, sender, nick)
-            self._count(sender.bare, 1)
+            self.visits.count(sender.bare, room.jid.local, 1)
         occupant = room.occupants.get(nick)
         alone = occupant is None
         if occupant is None:
@@ -123,7 +122,7 @@ class JoinHandler:
         present = room.occupants.get(nick)
         if present and len(present.sessions) >= MAX_SESSIONS:
             raise StanzaRefused("resource-constraint", "too many clients share this nick")
-        self._require_few_session_counts(sender.bare)
+        self._require_few_visits(sender.bare)
 
     def _require_free(self, room: Room | None, sender: JID, nick: str) -> None:
         """Raise StanzaRefused if another user has the nick, in this room or by registration."""
@@ -131,8 +130,8 @@ class JoinHandler:
         if any(holder is not None and holder != sender.bare for holder in holders):
             raise StanzaRefused("conflict", "another user has this nick")
 
-    def _require_few_session_counts(self, user: JID) -> None:
-        if self._session_counts.get(user, 0) >= MAX_ROOMS_OF_USER:
+    def _require_few_visits(self, user: JID) -> None:
+        if self.visits.total(user) >= MAX_ROOMS_OF_USER:
             raise StanzaRefused("resource-constraint", f"a client is in at most {MAX_ROOMS_OF_USER} rooms at once")
 
     # -- changing
@@ -171,7 +170,7 @@ class JoinHandler:
         if len(occupant.sessions) > 1:
             self._broadcaster.notify_sessions(room, occupant, [session], change)
             del occupant.sessions[session]
-            self._count(occupant.bare, -1)
+            self.visits.count(occupant.bare, room.jid.local, -1)
             self._broadcaster.broadcast_presence(room, occupant)
         else:
             self.remove(room, occupant, change)
@@ -193,13 +192,7 @@ class JoinHandler:
 
     def _remove_sessions_of(self, room: Room, occupant: Occupant) -> None:
         if room.occupants.pop(occupant.nick, None) is not None:
-            self._count(occupant.bare, -len(occupant.sessions))
-
-    def _count(self, user: JID, by: int) -> None:
-        with self._counting:
-            self._session_counts[user] = self._session_counts.get(user, 0) + by
-            if self._session_counts[user] <= 0:
-                del self._session_counts[user]
+            self.visits.count(occupant.bare, room.jid.local, -len(occupant.sessions))
 
     def remove_stale(self, room: Room) -> None:
         """Remove the clients that could not be reached. Notifying the others of it may find more of them."""

@@ -64,6 +64,7 @@ class Room:
     vacant_since: float = field(default_factory=time.monotonic)  # when it was made, or ceased to be persistent
     configured: bool = True  # False until the owner who made the room by entering it has configured it
     stored: bool = False
+    indexed: frozenset[JID] = frozenset()  # the users under which the index in the storage has it
     gone: bool = False
     lock: OrderLock = field(default_factory=lambda: OrderLock(reentrant=True))
     stale_sessions: dict[JID, None] = field(default_factory=dict)  # clients that could not be reached
@@ -126,6 +127,15 @@ class Room:
         if occupant := self.occupants.get(nick):
             return occupant.bare
         return next((user for user, s in self.subscribers.items() if s.nick == nick), None)
+
+    @property
+    def users(self) -> frozenset[JID]:
+        """The users that the room names, whether they are in it or not."""
+        return frozenset((*self.affiliations, *self.subscribers))
+
+    def has_named(self, user: JID) -> bool:
+        """Whether this user is among them."""
+        return user in self.affiliations or user in self.subscribers
 
     @property
     def owners(self) -> list[JID]:

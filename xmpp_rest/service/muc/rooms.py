@@ -6,22 +6,31 @@ Archives and history of every room are in the storage.
 
 from __future__ import annotations
 
+import logging
 import time
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from heapq import merge
+from itertools import groupby, islice
 
-from drivers import Driver, Table
+from drivers import Driver, Place, StorageError
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.muc.history import History
 from xmpp_rest.service.muc.options import DEFAULTS
-from xmpp_rest.service.muc.room import Affiliation, Room, Subscriber
+from xmpp_rest.service.muc.room import Affiliation, Room
+from xmpp_rest.service.muc.room_index import MemoryIndex, StoredIndex
+from xmpp_rest.service.muc.stored import from_table, to_table, without_users
 from xmpp_rest.threads.tasks import OrderLock
+
+log = logging.getLogger(__name__)
 
 STORE = "muc"  # by the room's localpart
 MAX_ROOMS = 10_000  # in memory
+STRIPES = 64
+BATCH = 500  # rooms that are read together
 
 
 class MucRooms:
@@ -35,7 +44,9 @@ class MucRooms:
         self.clock = clock
         self._defaults = {**DEFAULTS, **defaults}
         self._live: dict[str, Room] = {}
-        self._lock = OrderLock()  # taken after a room's lock, never before
+        self._orders = [OrderLock() for _ in range(STRIPES)]  # held while a room is loaded or made; no other lock of a room is taken then
+        self._stored_index = StoredIndex(driver, domain, self._everybody)
+        self._memory_index = MemoryIndex()
 
     def names(self) -> list[str]:
         """The localparts of all rooms, sorted."""
@@ -44,6 +55,16 @@ class MucRooms:
     def live(self) -> list[str]:
         """The rooms that may have occupants."""
         return sorted(self._live)
+
+    def names_after(self, last: str) -> Iterator[str]:
+        """The localparts of the rooms after this one, in order, read as far as they are asked for."""
+        live = self.live()
+        return (name for name, _ in groupby(merge(live[bisect_right(live, last) :], self._stored_names(last))))
+
+    def _stored_names(self, last: str = "") -> Iterator[str]:
+        while names := self._driver.users_page(self.domain, STORE, after=last, limit=BATCH):
+            yield from names
+            last = names[-1]
 
     def exists(self, name: str) -> bool:
         return self._find(name) is not None
@@ -74,11 +95,70 @@ class MucRooms:
                 if e.name != "room-unknown":
                     raise
 
+    def views(self, names: Iterable[str]) -> Iterator[Room]:
+        """The rooms of these names that still exist, for reading, many with one read: those in the storage do not name their users.
+
+        One that is in memory is held while the caller works on it.
+        """
+        for some in _batches(names):
+            stored = [name for name in some if name not in self._live]
+            tables = dict(zip(stored, self._tables(stored), strict=True))
+            for name in some:
+                if name in self._live or name not in tables:
+                    yield from self.each([name])
+                elif (room := without_users(JID(name, self.domain, ""), tables[name])) is not None:
+                    yield room
+
+    def _tables(self, names: Sequence[str]) -> list[object]:
+        """The tables of rooms. Raises StorageError."""
+        tables = self._driver.bulk_read([Place(name, self.domain, STORE, "keyval") for name in names])
+        for table in tables:
+            if isinstance(table, Exception):
+                raise table
+        return list(tables)
+
+    def _everybody(self) -> Iterator[list[tuple[str, frozenset[JID]]]]:
+        for names in _batches(self._stored_names()):
+            rooms = (from_table(JID(name, self.domain, ""), table) for name, table in zip(names, self._tables(names), strict=True))
+            yield [(room.jid.local, room.users) for room in rooms if room is not None]
+
+    def complete_index(self) -> None:
+        """Make the index by user if the storage has none. Rooms may be changed meanwhile."""
+        self._stored_index.complete()
+
+    def naming(self, user: JID) -> Iterator[Room]:
+        """The rooms that name a user, each held while the caller works on it."""
+        yield from self._naming(user, self._stored_index.of(user))
+
+    def to_leave(self, user: JID) -> Iterator[Room]:
+        """The same, for a caller that removes the user from all of them."""
+        with self._stored_index.emptied(user) as stored:
+            yield from self._naming(user, stored)
+
+    def _naming(self, user: JID, stored: Sequence[str]) -> Iterator[Room]:
+        for name in sorted({*stored, *self._memory_index.of(user)}):
+            try:
+                with self.held(name) as room:
+                    if room.has_named(user):
+                        yield room
+                    else:  # since a crash
+                        self._stored_index.remove([user], name)
+            except GatewayError as e:
+                if e.name != "room-unknown":
+                    raise
+                self._forget_entry(user, name)
+
+    def _forget_entry(self, user: JID, name: str) -> None:
+        """Remove an entry of the index whose room does not exist."""
+        with self._order(name):
+            if name not in self._live and self._load(name) is None:
+                self._stored_index.remove([user], name)
+
     def make(self, name: str, options: dict[str, str], affiliations: dict[JID, Affiliation], *, configured: bool = True) -> None:
         """Make a room. Raises GatewayError: room-exists, rooms-full. Of two calls at once exactly one succeeds."""
         now = self.clock()
         room = Room(JID(name, self.domain, ""), now, now, {**self._defaults, **options}, affiliations, configured=configured)
-        with self._lock:
+        with self._order(name):
             if name in self._live or self._driver.load(name, self.domain, STORE) is not None:
                 raise GatewayError("room-exists")
             if len(self._live) >= MAX_ROOMS:
@@ -93,21 +173,35 @@ class MucRooms:
 
     def save(self, room: Room) -> None:
         """Store the room if it is persistent."""
+        users = room.users
+        kept = users if room.persistent else frozenset()
+        self._stored_index.add(kept - room.indexed, room.jid.local)
         if room.persistent:
-            self._driver.store(room.jid.local, self.domain, STORE, _to_to_table(room))
+            self._driver.store(room.jid.local, self.domain, STORE, to_table(room))
         elif room.stored:
             self._driver.store(room.jid.local, self.domain, STORE, None)
             room.vacant_since = time.monotonic()
         room.stored = room.persistent
+        self._memory_index.put(room.jid.local, users - kept)
+        self._forget_users(room, room.indexed - kept)
+        room.indexed = kept
+
+    def _forget_users(self, room: Room, users: frozenset[JID]) -> None:
+        """Remove the room from the index of these users. The room is stored already, so a failure is only logged."""
+        try:
+            self._stored_index.remove(users, room.jid.local)
+        except StorageError as e:
+            log.info("the index of rooms names users whom %s does not, until it is read: %s", room.jid, e)
 
     def end(self, room: Room) -> None:
         """Remove the room with its history."""
         if room.stored:
             self._driver.store(room.jid.local, self.domain, STORE, None)
         self.history.forget(room)
+        self._forget_users(room, room.indexed)
+        self._memory_index.put(room.jid.local, frozenset())
         room.gone = True  # not before: if the storage fails, the room still exists
-        with self._lock:
-            self._live.pop(room.jid.local, None)
+        self._live.pop(room.jid.local, None)
 
     def end_if_unused(self, room: Room) -> None:
         """Remove a room that is not persistent after its last occupant or subscriber has gone."""
@@ -138,46 +232,30 @@ class MucRooms:
         if room.gone or not room.stored or room.occupants:
             return
         room.gone = True
-        with self._lock:
-            self._live.pop(room.jid.local, None)
+        self._live.pop(room.jid.local, None)
 
     def _find(self, name: str) -> Room | None:
-        with self._lock:
-            room = self._live.get(name)
-            if room is None:
-                table = self._driver.load(name, self.domain, STORE) if name else None
-                room = _from_to_table(JID(name, self.domain, ""), table)
-                if room is not None:
-                    self._live[name] = room
+        room = self._live.get(name)
+        if room is not None or not name:
             return room
+        with self._order(name):
+            room = self._live.get(name)
+            if room is None and (room := self._load(name)) is not None:
+                self._live[name] = room
+            return room
+
+    def _load(self, name: str) -> Room | None:
+        return from_table(JID(name, self.domain, ""), self._driver.load(name, self.domain, STORE))
+
+    def _order(self, name: str) -> OrderLock:
+        return self._orders[hash(name) % STRIPES]
 
 
 def _is_vacant(room: Room, until: float) -> bool:
     return not room.persistent and not room.occupants and not room.subscribers and room.vacant_since <= until
 
 
-def _to_to_table(room: Room) -> Table:
-    # lists: an address can be a reserved key of a table (`__hash`)
-    return {
-        "options": dict(room.options),
-        "affiliations": [{"jid": str(user), "affiliation": a.word, "reason": a.reason} for user, a in room.affiliations.items()],
-        "subscribers": [{"jid": str(user), "nick": s.nick, "nodes": list(s.nodes)} for user, s in room.subscribers.items()],
-        "created": room.created,
-        "used": room.used,
-        "subject_at": room.subject_at,
-    }
-
-
-def _from_to_table(jid: JID, table: Table | None) -> Room | None:
-    if not isinstance(table, dict):
-        return None
-    known = {name: value for name, value in table["options"].items() if name in DEFAULTS}
-    room = Room(jid, table["created"], table["used"], {**DEFAULTS, **known}, subject_at=table["subject_at"], stored=True)
-    room.affiliations = {parse_jid(row["jid"]): Affiliation(row["affiliation"], row["reason"]) for row in _rows(table, "affiliations")}
-    room.subscribers = {parse_jid(row["jid"]): Subscriber(row["nick"], tuple(row["nodes"] or ())) for row in _rows(table, "subscribers")}
-    return room
-
-
-def _rows(table: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    rows = table.get(name)
-    return rows if isinstance(rows, list) else []
+def _batches(names: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(names)
+    while some := list(islice(rest, BATCH)):
+        yield some

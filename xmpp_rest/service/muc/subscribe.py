@@ -104,7 +104,7 @@ class Subscriptions:
 
     def of(self, user: JID) -> list[tuple[JID, Subscriber]]:
         """The rooms that a bare address subscribes to."""
-        return [(room.jid, room.subscribers[user]) for room in self._rooms.each(self._rooms.names()) if user in room.subscribers]
+        return [(room.jid, room.subscribers[user]) for room in self._rooms.naming(user) if user in room.subscribers]
 
     def _user(self, room: Room, query: Element, asker: JID) -> JID:
         """The user whom a request is about: the asker, or the one whom a moderator names."""

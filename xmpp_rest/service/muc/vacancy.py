@@ -1,4 +1,4 @@
-"""The timer that removes rooms that nobody has entered; it runs in the leader."""
+"""The thread that removes rooms that nobody has entered; it runs in the leader, and first makes the index of rooms if there is none."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ class Vacancy:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if self._age:
-            thread = threading.Thread(target=self._run, name="vacant rooms", daemon=True)
-            thread.start()
-            self._thread = thread  # not before: a process may be stopped just as it becomes the leader
+        thread = threading.Thread(target=self._run, name="vacant rooms", daemon=True)
+        thread.start()
+        self._thread = thread  # not before: a process may be stopped just as it becomes the leader
 
     def stop(self) -> None:
         self._stopping.set()
@@ -35,9 +34,17 @@ class Vacancy:
             self._thread.join(5)
 
     def _run(self) -> None:
-        while not self._stopping.wait(min(SLOWEST, self._age / PART)):
+        self._complete_index()
+        while self._age and not self._stopping.wait(min(SLOWEST, self._age / PART)):
             for name in self._rooms.vacant(self._age):
                 self._end(name)
+
+    def _complete_index(self) -> None:
+        try:
+            self._rooms.complete_index()
+        except Exception as e:  # who needs it tries again
+            if not self._stopping.is_set():
+                self._incidents.report(log, "room-index", "the index of rooms by user could not be made: %r", e)
 
     def _end(self, name: str) -> None:
         try:
