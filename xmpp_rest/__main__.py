@@ -14,7 +14,7 @@ from xmpp_rest import __version__
 from xmpp_rest.api.commands import registry
 from xmpp_rest.application import find_config
 from xmpp_rest.cli import __main__ as restctl
-from xmpp_rest.cli import importing, prune, send, serve
+from xmpp_rest.cli import exporting, importing, prune, send, serve
 from xmpp_rest.cli.gateway import say_place, storage_remarks
 from xmpp_rest.cli.token import token
 from xmpp_rest.config.check import describe, remarks, require_sense
@@ -119,6 +119,7 @@ class Subcommand(NamedTuple):
 COMMANDS = {
     "serve": Subcommand(serve.run, "serve until told to stop (the default)"),
     "check": Subcommand(_check, "validate the configuration, try what it needs, and say what it would do"),
+    "export": Subcommand(exporting.run, "export the accounts for another server", exporting.add_arguments),
     "import": Subcommand(importing.run, "import what another server has stored", importing.add_arguments),
     "prune": Subcommand(prune.run, "remove now what archives have kept for as long as [archive] keep says"),
     "send": Subcommand(send.run, "send a message; the exit code tells what became of it", send.add_arguments),

@@ -18,6 +18,7 @@ from xmpp_rest.gateway.data_folder import ready_folder
 from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.gateway.left_over import archive_left_over
 from xmpp_rest.gateway.startup import folder_of
+from xmpp_rest.gateway.storage_lease import node_of
 from xmpp_rest.importing.accounts import Conflict
 from xmpp_rest.importing.domains import Domains
 from xmpp_rest.importing.imported import HostedDomains, Import
@@ -91,15 +92,15 @@ def _target(settings: Settings, dry_run: bool) -> Iterator[Driver | None]:
                 return
             driver.read_only()
         else:
-            require_unused(driver)
+            require_unused(driver, node_of(folder))
             archive_left_over(folder, settings.gateway.domain, driver, Incidents())
         yield driver
 
 
-def require_unused(driver: Driver) -> None:
-    """Raise LeaseTaken if a gateway uses the storage."""
-    if driver.exists():
-        for domain, holding in held(driver):
+def require_unused(driver: Driver, node: str) -> None:
+    """Raise LeaseTaken if a gateway uses the storage; that of this data folder, the `node`, is known not to run."""
+    for domain, holding in held(driver) if driver.exists() else ():
+        if holding.node != node:
             raise LeaseTaken(f"a gateway uses the storage for {domain}: {holding.where}; stop it first")
 
 

@@ -55,7 +55,8 @@ class GroupWriter:
                 self._groups.create(name, replace(group, displayed=()))
             for name, group in new.items():
                 self._groups.edit(name, _whole(group))
-        self._report.written(r.GROUPS, len(new))
+        if new:
+            self._report.written(r.GROUPS, len(new))
 
 
 def _whole(group: Group) -> Callable[[Group, Groups], Group]:

@@ -56,7 +56,7 @@ def _roster(query: Element) -> Parts:
 
 def _presence(presence: Element) -> Parts:
     if presence.get("type") == "subscribe":
-        yield r.RosterItem(presence.get("from", ""), ask_in=True, listed=False, request=presence)
+        yield r.RosterItem(presence.get("from", ""), ask_in=True, listed=False, request=presence if len(presence) else None)
     else:
         yield r.LeftOut("presence", f"of type {presence.get('type')!r}, which has no place here")
 

@@ -66,7 +66,7 @@ class BlockLists:
 
     def items(self, account: JID) -> list[JID]:
         """The blocked addresses as they are now, sorted."""
-        return sorted(_blocked(self._driver.load(account.local, account.domain, STORE)), key=str)
+        return sorted(blocked_in(self._driver.load(account.local, account.domain, STORE)), key=str)
 
     def of(self, account: JID) -> Blocked:
         """The blocked addresses, cached for FRESH seconds unless they are changed here."""
@@ -75,7 +75,7 @@ class BlockLists:
         if now - old.when < FRESH:
             return old.blocked
         table = self._driver.load(account.local, account.domain, STORE)
-        blocked = old.blocked if table == old.table else _blocked(table)  # avoids preparing a long list every second
+        blocked = old.blocked if table == old.table else blocked_in(table)  # avoids preparing a long list every second
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()
         self._remembered[account] = _Read(now, table, blocked)
@@ -101,7 +101,7 @@ class BlockLists:
 
         def add(table: dict[str, Any]) -> dict[str, Any]:
             now = int(time.time())
-            known = _blocked(table)
+            known = blocked_in(table)
             added = {name: now for name in sorted(new) if parse_jid(name) not in known}
             if added and len(known) + len(added) > MAX_ITEMS:
                 raise GatewayError("blocklist-full", f"A block list holds {MAX_ITEMS} addresses at most; unblock some first")
@@ -126,7 +126,7 @@ class BlockLists:
             about = table.pop("__hash", None)
             table.pop("__array", None)
             after = change(table)
-            changes[:] = [BlockListChange(_blocked(table), _blocked(after))]  # a driver may run this again
+            changes[:] = [BlockListChange(blocked_in(table), blocked_in(after))]  # a driver may run this again
             return {"__hash": _noted(about), **after}
 
         self._driver.update(account.local, account.domain, STORE, work)
@@ -148,7 +148,7 @@ def _noted(about: Any) -> list[Any]:
     return [False, note, *(part for key, value in pairs if key is not False for part in (key, value))]
 
 
-def _blocked(table: Table | None) -> Blocked:
+def blocked_in(table: Table | None) -> Blocked:
     """The addresses in a table. Invalid ones are left out: the account may write anything to its store. A 0 is true, as in Lua."""
     if not isinstance(table, dict):
         return frozenset()

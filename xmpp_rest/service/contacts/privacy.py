@@ -121,6 +121,12 @@ def table_of(lists: Mapping[str, Items], default: str = "") -> Table:
     return {"lists": rows} | ({"default": default} if default in rows else {})
 
 
+def lists_in(table: Table | None) -> tuple[str, dict[str, Items]]:
+    """The name of the default list, "" for none, and all lists of a table."""
+    members = _table(table)
+    return _default(members), _lists(members)
+
+
 def _require(lists: dict[str, Any], name: str) -> None:
     if name not in lists:
         raise PrivacyError("item-not-found", "there is no list of that name")

@@ -1,0 +1,82 @@
+"""`xmpp-rest import` and `export`, with their exit codes."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ctl
+from tests.conftest import DOMAIN
+from xmpp_rest.gateway.gateway import Gateway
+
+TEXT = f"<server-data xmlns='urn:xmpp:pie:0'><host jid='{DOMAIN}'><user name='juliet' password='secret'/></host></server-data>"
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    path = tmp_path / "export.xml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_importing(xmpp_rest: Ctl, config: Path, export: Path) -> None:
+    dry = xmpp_rest("import", str(export), "--dry-run")
+    assert (dry.code, dry.err) == (0, "")
+    assert "accounts          1          1          0          0" in dry.out
+    assert not (config.parent / "data").exists()
+    assert xmpp_rest("import", str(export)).code == 0
+    assert xmpp_rest("ctl", "--offline", "check_password", "juliet", DOMAIN, "secret").code == 0
+    again = xmpp_rest("import", str(export))
+    assert (again.code, again.err) == (
+        0,
+        f"xmpp-rest import: skipped: juliet@{DOMAIN}: accounts: there is an account of this name, which is left as it is\n",
+    )
+    assert xmpp_rest("import", str(export), "--quiet").err == ""
+    assert xmpp_rest("import", str(export), "--on-conflict", "fail").code == 1
+    assert xmpp_rest("import", str(export), "--on-conflict", "replace").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["missing.xml"], 66, "there is no file"),
+        (["bad.xml"], 65, "not well-formed"),
+        (["export.xml", "--domain", "old"], 2, "write the domain in SOURCE"),
+        (["export.xml", "--domain", f"{DOMAIN}=other.example"], 1, f"this gateway hosts {DOMAIN}"),
+    ],
+)
+def test_words(xmpp_rest: Ctl, export: Path, words: list[str], code: int, says: str) -> None:
+    (export.parent / "bad.xml").write_text("bad")
+    ran = xmpp_rest("import", str(export.parent / words[0]), *words[1:])
+    assert ran.code == code, ran
+    assert says in ran.err
+
+
+def test_beside_a_gateway(xmpp_rest: Ctl, export: Path, gateway: Gateway) -> None:
+    ran = xmpp_rest("import", str(export))
+    assert ran.code == 75
+    assert "stop it first" in ran.err
+    assert xmpp_rest("import", str(export), "--dry-run").code == 0
+    file = export.parent / "out.xml"
+    assert xmpp_rest("export", "--xep-0227", str(file)).code == 0
+    assert 'name="admin"' in file.read_text()
+
+
+@pytest.mark.usefixtures("storage")
+def test_exporting(xmpp_rest: Ctl, export: Path) -> None:
+    assert xmpp_rest("import", str(export)).code == 0
+    file = export.parent / "out.xml"
+    ran = xmpp_rest("export", "--xep-0227", str(file))
+    assert (ran.code, ran.out) == (0, "exported: 1 account\n")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert 'name="juliet"' in file.read_text()
+    assert [path.name for path in export.parent.glob("*out.xml*")] == ["out.xml"]
+    assert xmpp_rest("export", "--xep-0227", str(file), "--domain", "other.example").out == "exported: 0 accounts\n"
+
+
+def test_exporting_nothing(xmpp_rest: Ctl, export: Path) -> None:
+    ran = xmpp_rest("export", "--xep-0227", str(export.parent / "out.xml"))
+    assert ran.code == 69
+    assert "There is no storage" in ran.err
