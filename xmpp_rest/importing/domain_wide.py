@@ -1,4 +1,4 @@
-"""Writes what belongs to a whole domain: shared roster groups and reserved nicks."""
+"""Writes what belongs to a whole domain: shared roster groups, reserved nicks, and block lists of MUC Light."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from xmpp_rest.importing.report import ImportReport
 from xmpp_rest.protocol.jid import InvalidJID
 from xmpp_rest.service.accounts.shared_groups import FLAGS, Group, Groups, SharedGroups
 from xmpp_rest.service.muc.nicks import Nicks
+from xmpp_rest.service.muclight.blocking import Blocked, Blocking
 
 
 class GroupWriter:
@@ -94,3 +95,34 @@ class NickWriter:
             self._report.written(r.NICKS)
         except (InvalidJID, GatewayError) as e:
             self._report.left_out(who, r.NICKS, e.text if isinstance(e, GatewayError) else str(e))
+
+
+class LightBlockListWriter:
+    """Writes whom and which rooms accounts have blocked at the domain of MUC Light rooms."""
+
+    def __init__(self, report: ImportReport, domains: Domains, domain: str | None, on_conflict: OnConflict, driver: Driver | None) -> None:
+        """`driver`: None for a storage that does not exist."""
+        self._report, self._domains, self._domain, self._on_conflict = report, domains, domain, on_conflict
+        self._lists = Blocking(driver, domain, lambda *_: False) if driver and domain else None
+
+    def write(self, blocked: r.LightBlockList, *, dry_run: bool) -> None:
+        """Write the list of one account. Raises Conflict, StorageError."""
+        kind = r.KINDS[r.LightBlockList]
+        self._report.read(kind)
+        try:
+            user = self._domains.jid(blocked.jid).bare
+            items = {Blocked(what, self._domains.jid(jid).bare): True for what, jid in blocked.items}
+            if self._domains.renamed.get(blocked.host, blocked.host) != self._domain:
+                reason = f"the MUC Light rooms of this gateway are at {self._domain}" if self._domain else "this gateway has no such rooms"
+                self._report.left_out(f"{blocked.jid} at {blocked.host}", kind, reason)
+                return
+            if self._lists and self._on_conflict != "replace" and self._lists.items(user):
+                if self._on_conflict == "fail":
+                    raise Conflict(f"{user} has a block list at {self._domain} already")
+                self._report.skipped(str(user), kind, f"there is a block list at {self._domain}, which is left as it is")
+                return
+            if self._lists and not dry_run:
+                self._lists.change(user, items)
+            self._report.written(kind)
+        except (InvalidJID, GatewayError) as e:
+            self._report.left_out(blocked.jid, kind, e.text if isinstance(e, GatewayError) else str(e))

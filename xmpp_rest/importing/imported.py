@@ -10,7 +10,7 @@ from drivers import Driver
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.importing import records as r
 from xmpp_rest.importing.accounts import AccountWriter, OnConflict
-from xmpp_rest.importing.domain_wide import GroupWriter, NickWriter
+from xmpp_rest.importing.domain_wide import GroupWriter, LightBlockListWriter, NickWriter
 from xmpp_rest.importing.domains import Domains
 from xmpp_rest.importing.report import READ, ImportReport
 from xmpp_rest.importing.rooms import LightRoomWriter, RoomWriter
@@ -51,6 +51,7 @@ class Import:
         self._accounts = AccountWriter(self._target, report, domains, hosted.accounts, passwords, on_conflict)
         self._rooms = RoomWriter(self._target, report, domains, hosted.rooms, on_conflict, writes_to)
         self._light_rooms = LightRoomWriter(self._target, report, domains, hosted.light_rooms, on_conflict, writes_to)
+        self._block_lists = LightBlockListWriter(report, domains, hosted.light_rooms, on_conflict, driver)
         self._groups = GroupWriter(report, domains, hosted.accounts, on_conflict, driver)
         self._nicks = NickWriter(report, domains, hosted.rooms, on_conflict, driver)
 
@@ -75,6 +76,8 @@ class Import:
                 self._rooms.write(entity)
             case r.LightRoom():
                 self._light_rooms.write(entity)
+            case r.LightBlockList():
+                self._block_lists.write(entity, dry_run=self._dry_run)
             case r.SharedGroup():
                 self._groups.take(entity)
             case r.ReservedNick():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from xmpp_rest.importing import databases
 from xmpp_rest.importing.sources import Opener
 from xmpp_rest.importing.xep0227 import files
 
 OPENERS: dict[str, Opener] = {
     "": files.opened,
     "xep-0227": files.opened,
+    **databases.OPENERS,
 }

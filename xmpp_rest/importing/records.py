@@ -9,7 +9,7 @@ names in `jabber:client` are bare tags. Times are Unix time in seconds. Archived
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.protocol.privacy import PrivacyItem
@@ -179,12 +179,20 @@ class RoomSubject(NamedTuple):
     when: float = 0.0
 
 
+class LightBlockList(NamedTuple):
+    """Whom and which rooms an account has blocked at a domain of MUC Light rooms: ("user" or "room", address) each."""
+
+    host: str
+    jid: str
+    items: tuple[tuple[Literal["user", "room"], str], ...]
+
+
 KINDS: dict[type, str] = {
     RosterItem: "roster items", Card: "vCards", Private: "private elements", PrivacyList: "privacy lists",
     BlockedAddress: "blocked addresses",
     OfflineMessage: "offline messages", Archived: "archived messages", ArchivePreferences: "archive preferences", PepNode: "nodes",
     PepItem: "published items", LastSeen: "last activities", RoomAffiliation: "affiliations", RoomSubscriber: "subscribers",
-    RoomOption: "room options",
+    RoomOption: "room options", LightBlockList: "block lists of MUC Light",
 }  # fmt: skip
 """Type of a part → its name in the report, also for LeftOut. Credentials count with the account."""
 ACCOUNTS, ROOMS, LIGHT_ROOMS, GROUPS, NICKS = "accounts", "rooms", "MUC Light rooms", "shared roster groups", "reserved nicks"
@@ -248,4 +256,4 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-Entity = Account | ConferenceRoom | LightRoom | SharedGroup | ReservedNick | Unreadable
+Entity = Account | ConferenceRoom | LightRoom | LightBlockList | SharedGroup | ReservedNick | Unreadable

@@ -1,0 +1,1 @@
+"""ejabberd's SQL schema, old and new, from 16.03 on (docs/importing.md)."""

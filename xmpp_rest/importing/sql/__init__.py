@@ -1,0 +1,1 @@
+"""Databases of other servers, read row by row: SQLite files, PostgreSQL, and dumps of INSERT statements."""
