@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from drivers import ArchiveItem, ArchiveQuery, BadValue
+from drivers import EVERY_ITEM, ArchiveItem, ArchiveQuery, BadValue
 from drivers.names import check_name, check_text
 from drivers.stanzas import check_stanza
 
@@ -40,6 +41,11 @@ def checked_query(query: ArchiveQuery) -> ArchiveQuery:
     for what, text in (("with", query.with_), ("before", query.before), ("after", query.after), *(("ids", i) for i in query.ids or ())):
         check_name(what, text or "")
     return query
+
+
+def is_whole(query: ArchiveQuery) -> bool:
+    """Whether a query has no conditions, whatever its order and limit."""
+    return replace(query, limit=None, newest_first=False) == EVERY_ITEM
 
 
 def check_time(what: str, time: float) -> None:

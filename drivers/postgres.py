@@ -1,7 +1,7 @@
 """The PostgreSQL driver: `postgresql://USER@HOST/DATABASE`. Prosody's tables, for any engine that speaks PostgreSQL.
 
-Plain SQL only, as distributed engines know it: no advisory locks, LISTEN, triggers, extensions or server-side prepared statements; a
-transaction that the engine gives up for a conflict is run again.
+Plain SQL only, as distributed engines know it: no advisory locks, LISTEN, extensions or server-side prepared statements; a transaction
+that the engine gives up for a conflict is run again. One trigger keeps counts of archives right; an engine without them counts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The SQLite driver: `sqlite:FILE`. One file, Prosody's `mod_storage_sql` tables, so a Prosody database opens as it is.
 
-Three tables are ours beside Prosody's, which never looks at them: `xmpprest_list` (plain lists, which Prosody keeps in files),
-`xmpprest_time` (the fractions of a second of archive items; Prosody's own column has whole seconds) and `xmpprest_note` (the lease).
+Tables are ours beside Prosody's, which never looks at them: `xmpprest_list` (plain lists, which Prosody keeps in files), `xmpprest_time`
+(the fractions of a second of archive items; Prosody's own column has whole seconds), `xmpprest_archive` (what is known of long
+archives) and `xmpprest_note` (the lease).
 """
 
 from __future__ import annotations

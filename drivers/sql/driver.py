@@ -23,12 +23,12 @@ from drivers import (
     Value,
     Write,
 )  # fmt: skip
-from drivers.archives import checked_item, checked_query
+from drivers.archives import checked_item, checked_query, is_whole
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
-from drivers.sql import archive, bulk, contents, keyval, lists, notes, removal
+from drivers.sql import archive, bulk, contents, keyval, lists, notes, removal, summary
 from drivers.sql.session import DatabaseSession, Engine
-from drivers.sql.timeline import NOWHERE, Timeline
+from drivers.sql.timeline import Timeline
 from drivers.values import canonical, canonical_table
 
 Change = tuple[Key, Callable[[DatabaseSession], None]]
@@ -46,7 +46,7 @@ class SQLDriver(Driver):
     def __init__(self, engine: Engine, generations: Generations) -> None:
         self._engine = engine
         self._generations = generations
-        self._timeline = Timeline()
+        self._timeline = Timeline(engine)
 
     def load(self, user: str | None, host: str, store: str) -> Table | None:
         key = checked_key(user, host, store)
@@ -190,8 +190,7 @@ class SQLDriver(Driver):
 
         def work(session: DatabaseSession) -> tuple[list[int], list[ArchiveItem]]:
             # with a limit it is faster to read in the order of arrival
-            bounds = NOWHERE if query.limit is None else self._timeline.bounds(session, key, query)
-            selection = archive.ItemSelection(session, key, query, bounds)
+            selection = archive.ItemSelection(session, key, query, self._timeline.bounds(session, key, query))
             for _ in range(READINGS):
                 ids = selection.ids(session, query)
                 first = archive.items(session, ids[: archive.BATCH]) if ids else []
@@ -199,6 +198,7 @@ class SQLDriver(Driver):
                     break
             return ids, first
 
+        self._timeline.prepare(key, query)
         return self._items(*self._engine.read(work))
 
     def _items(self, ids: list[int], first: list[ArchiveItem]) -> Iterator[ArchiveItem]:
@@ -211,11 +211,15 @@ class SQLDriver(Driver):
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         key = checked_key(user, host, store)
         checked_query(query)
+        if is_whole(query):
+            return summary.count(self._engine, key)
         return self._engine.read(lambda session: archive.ItemSelection(session, key, query).count(session))
 
     def archive_count_within(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM, *, most: int) -> int:
         key = checked_key(user, host, store)
         checked_query(query)
+        if is_whole(query):
+            return min(most, summary.count(self._engine, key))
         return self._engine.read(lambda session: archive.ItemSelection(session, key, query).count_within(session, most))
 
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:

@@ -19,7 +19,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from drivers import BadValue, StorageError
 from drivers.names import Key
-from drivers.sql import schema
+from drivers.sql.postgresschema import TABLES, THERE, has_trigger, make_missing, own_parts
 from drivers.sql.session import DatabaseSession, Engine, Row
 
 log = logging.getLogger(__name__)
@@ -36,18 +36,10 @@ PAUSE = (0.002, 0.05)  # seconds before a transaction is run again
 AGAIN = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: nothing was written
 UNIQUE = frozenset({"prosody_unique_index", "prosodyarchive_index"})
 """Indexes whose violation (23505, unique_violation) shows a row of a writer without locks, such as a running Prosody."""
-NOT_OURS = "42501"  # insufficient_privilege
+NOT_FOR_US = frozenset({"42501", "0A000", "42601", "42704"})
+"""insufficient_privilege; feature_not_supported, syntax_error, undefined_object: of engines without triggers"""
 CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})
 
-TABLES = {
-    name: columns.format(serial="BIGSERIAL NOT NULL PRIMARY KEY", key="BIGINT NOT NULL PRIMARY KEY", double="DOUBLE PRECISION NOT NULL")
-    for name, columns in schema.TABLES.items()
-} | {
-    # a row to lock per store that is written: prosody has no unique index, and no row for stores that do not exist yet
-    "xmpprest_lock": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, PRIMARY KEY ("host", "user", "store")',
-}
-THERE = "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))"
-INDEXED = "SELECT indexname FROM pg_indexes WHERE schemaname = ANY (current_schemas(false))"
 LOCK = 'SELECT 1 FROM "xmpprest_lock" WHERE "host"=? AND "user"=? AND "store"=? FOR UPDATE'
 NEW_LOCK = 'INSERT INTO "xmpprest_lock" ("host", "user", "store") VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
 FORGET = 'DELETE FROM "xmpprest_lock" WHERE "host"=? AND "user"=?'
@@ -115,6 +107,7 @@ class PostgresEngine(Engine):
         self._opening: dict[int, threading.Lock] = {}
         self._closed = False
         self._read_only = False
+        self.has_summaries = False
         self._writing = threading.local()
 
     def read(self, work: Callable[[DatabaseSession], T]) -> T:
@@ -184,7 +177,10 @@ class PostgresEngine(Engine):
             if os.getpid() not in self._pools:
                 if not self._read_only:
                     self._ensure_schema()
-                self._pools[os.getpid()] = self._open()
+                pool = self._open()
+                with suppress(psycopg.Error), pool.connection() as connection:
+                    self.has_summaries = has_trigger(_PostgresSession(connection))
+                self._pools[os.getpid()] = pool
             return self._pools[os.getpid()]
 
     def _open(self) -> ConnectionPool[Connection]:
@@ -204,17 +200,18 @@ class PostgresEngine(Engine):
         # without the pool, which would retry until its timeout if the database refuses
         with psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None) as connection:
             try:
-                _transaction(connection, _make_missing)
+                _transaction(connection, make_missing)
             except psycopg.Error as e:
                 if e.sqlstate not in CREATED_MEANWHILE:
                     raise
-                _transaction(connection, _make_missing)
-            try:
-                _make_own_indexes(connection)
-            except psycopg.Error as e:  # the tables may be another user's, and another process may be making the same
-                if e.sqlstate != NOT_OURS and e.sqlstate not in CREATED_MEANWHILE:
-                    raise
-                log.warning("%s: an index could not be made, and some queries are slow: %s", self._name, e)
+                _transaction(connection, make_missing)
+            for statements in own_parts(_PostgresSession(connection)):
+                try:
+                    _transaction(connection, lambda session, some=statements: [session.run(sql) for sql in some])  # type: ignore[misc]
+                except psycopg.Error as e:  # the tables may be another user's, and another process may be making the same
+                    if e.sqlstate not in NOT_FOR_US and e.sqlstate not in CREATED_MEANWHILE:
+                        raise
+                    log.warning("%s: an index or trigger could not be made, and some queries are slow: %s", self._name, e)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -255,28 +252,6 @@ def _configure_to_read(connection: Connection) -> None:
     for name, columns in TABLES.items():
         if name not in there:
             connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})'.encode())
-
-
-def _make_missing(session: DatabaseSession) -> None:
-    """Make the tables that are missing, and the indexes of those. Two processes may try at once: one of them fails, and tries again."""
-    missing = TABLES.keys() - {name for (name,) in session.rows(THERE)}
-    for table in TABLES:
-        if table in missing:
-            session.run(f'CREATE TABLE IF NOT EXISTS "{table}" ({TABLES[table]})')
-    for name, index in schema.INDEXES.items():
-        if index.table in missing:
-            session.run(schema.create_index(name))
-
-
-def _make_own_indexes(connection: Connection) -> None:
-    """Make the indexes of ours that a former version, or Prosody, has not made. Takes 2 s for 1,000,000 rows."""
-    there = {name for (name,) in _PostgresSession(connection).rows(INDEXED)}
-    for name in schema.INDEXES:
-        if name.startswith(schema.OURS) and name not in there:
-            _transaction(connection, lambda session, name=name: session.run(schema.create_index(name)))  # type: ignore[misc]
-    for name in schema.FORMER:
-        if name in there:
-            _transaction(connection, lambda session, name=name: session.run(f'DROP INDEX IF EXISTS "{name}"'))  # type: ignore[misc]
 
 
 def _transaction(connection: Connection, work: Callable[[DatabaseSession], T]) -> T:

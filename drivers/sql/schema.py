@@ -12,6 +12,8 @@ TABLES = {
     '"type" TEXT NOT NULL, "value" TEXT NOT NULL',
     "xmpprest_list": '"id" {serial}, "host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "value" TEXT NOT NULL',
     "xmpprest_time": '"sort_id" {key}, "at" {double}',
+    "xmpprest_archive": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "upto" BIGINT NOT NULL, '
+    '"items" BIGINT NOT NULL, "latest" BIGINT NOT NULL, "back" BIGINT NOT NULL, PRIMARY KEY ("host", "user", "store")',
     "xmpprest_note": '"name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL',
 }
 

@@ -53,6 +53,8 @@ class Engine(ABC):
 
     pause = 0.0
     """Seconds to wait between the transactions of a long change, so that other writers get their turn."""
+    has_summaries = True
+    """Whether the database keeps summaries of archives right when items are removed: it needs a trigger. Known after the first read."""
 
     @abstractmethod
     def read(self, work: Callable[[DatabaseSession], T]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +15,10 @@ TABLES = {
     name: columns.format(serial="INTEGER PRIMARY KEY AUTOINCREMENT", key="INTEGER PRIMARY KEY", double="REAL NOT NULL")
     for name, columns in schema.TABLES.items()
 }
+TRIGGERS = {  # see drivers/sql/summary.py
+    "xmpprest_archive_deleted": 'AFTER DELETE ON "prosodyarchive" BEGIN UPDATE "xmpprest_archive" SET "items"="items"-1 '
+    'WHERE "host"=OLD."host" AND "user"=OLD."user" AND "store"=OLD."store" AND "upto">=OLD."sort_id"; END',
+}
 REPLACED = {"prosody_index": "prosody_unique_index"}
 """Indexes that another one replaces: Prosody 13 makes the latter, and drops the former at every start."""
 
@@ -22,13 +26,13 @@ REPLACED = {"prosody_index": "prosody_unique_index"}
 def ensure_schema(connection: sqlite3.Connection) -> None:
     """Make what is missing, and turn the write-ahead log on. Instant on a complete file, however large."""
     names = _names(connection)
-    wanted = [name for name in schema.INDEXES if REPLACED.get(name) not in names]
+    wanted = {name for name in schema.INDEXES if REPLACED.get(name) not in names} | TRIGGERS.keys()
     ((mode,),) = connection.execute("PRAGMA journal_mode").fetchall()
     if mode != "wal" or not {*TABLES, *wanted} <= names or names & set(schema.FORMER):
         _complete(connection, wanted)
 
 
-def _complete(connection: sqlite3.Connection, wanted: Sequence[str]) -> None:
+def _complete(connection: sqlite3.Connection, wanted: Set[str]) -> None:
     from sqlite_utils import Database  # here, as it takes 3 MiB, and a complete file needs none of it
 
     database = Database(connection)
@@ -42,7 +46,10 @@ def _complete(connection: sqlite3.Connection, wanted: Sequence[str]) -> None:
     try:
         for name, columns in TABLES.items():
             database.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')
-        for name in wanted:
+        for name in TRIGGERS.keys() - names:
+            database.execute('DELETE FROM "xmpprest_archive"')  # nobody has kept it right
+            database.execute(f'CREATE TRIGGER "{name}" {TRIGGERS[name]}')
+        for name in wanted - TRIGGERS.keys():
             if name not in names and names:
                 log.info("making the index %s of the SQLite storage; takes 2 s for 1,000,000 rows", name)
             database.execute(schema.create_index(name))

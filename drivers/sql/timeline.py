@@ -15,14 +15,10 @@ from typing import NamedTuple
 
 from drivers import ArchiveQuery
 from drivers.names import Key
-from drivers.sql.session import DatabaseSession
+from drivers.sql import summary
+from drivers.sql.session import DatabaseSession, Engine
+from drivers.sql.summary import OF_KEY, Summary
 
-OF_KEY = 'a."host"=? AND a."user"=? AND a."store"=?'
-SCAN = (
-    'SELECT MAX(b."sort_id"), MAX(b."when"), MAX(CASE WHEN b."latest">? THEN b."latest" ELSE ? END - b."when") FROM '  # noqa: S608
-    '(SELECT a."sort_id", a."when", MAX(a."when") OVER (ORDER BY a."sort_id") AS "latest" '
-    f'FROM "prosodyarchive" AS a WHERE {OF_KEY} AND a."sort_id">?) AS b'
-)
 ONE = f'SELECT a."sort_id" FROM "prosodyarchive" AS a WHERE {OF_KEY} AND a."when"'  # noqa: S608
 LATER = f'{ONE}>? ORDER BY a."when", a."sort_id" LIMIT 1'
 EARLIER = f'{ONE}<? ORDER BY a."when" DESC, a."sort_id" DESC LIMIT 1'
@@ -30,14 +26,8 @@ SLACK = 60
 """Seconds on top of `back`, for items whose writer commits after one that has come later."""
 REMEMBERED = 10_000
 """Archives whose `back` is cached; the least recently used one is dropped first."""
-
-
-class Known(NamedTuple):
-    """The state of an archive up to the item `upto`."""
-
-    upto: int = 0  # sort_id
-    latest: int = -(2**40)  # the latest time, Unix time in seconds
-    back: int = 0  # seconds
+LAST = 2**62
+"""A `sort_id` that no item has."""
 
 
 class PositionBounds(NamedTuple):
@@ -52,28 +42,40 @@ NOWHERE = PositionBounds()
 
 
 class Timeline:
-    """Caches how far the archives of one storage are out of order. The first use of an archive reads all of it."""
+    """Caches how far the archives of one storage are out of order, as their summaries say, and what has come later."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[Key, Known] = OrderedDict()
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: OrderedDict[Key, Summary] = OrderedDict()
         self._lock = threading.Lock()
 
+    def prepare(self, key: Key, query: ArchiveQuery) -> None:
+        """Before a search: have the summary continued, if there is much that it does not know."""
+        if query.limit is None or (query.start is None and query.end is None) or not self._engine.has_summaries:
+            return
+        if self._engine.read(lambda session: summary.is_behind(session, key, self._state(session, key).upto)):
+            summary.advance(self._engine, key)
+            with self._lock:
+                self._known.pop(key, None)
+
     def bounds(self, session: DatabaseSession, key: Key, query: ArchiveQuery) -> PositionBounds:
-        """The bounds of the items between the query's times; NOWHERE without times."""
-        if query.start is None and query.end is None:
+        """The bounds of the items between the query's times; NOWHERE without times or a limit, as then all of them are read."""
+        if query.limit is None or (query.start is None and query.end is None):
             return NOWHERE
         reach = self._look(session, key).back + SLACK
         earlier = None if query.start is None else session.rows(EARLIER, *key, math.floor(query.start) - reach)
         later = None if query.end is None else session.rows(LATER, *key, math.floor(query.end) + reach)
         return PositionBounds(earlier[0][0] if earlier else None, later[0][0] if later else None)
 
-    def _look(self, session: DatabaseSession, key: Key) -> Known:
-        """The state of the archive, updated by the items added since."""
+    def _state(self, session: DatabaseSession, key: Key) -> Summary:
+        """The latest known state of the archive."""
         with self._lock:
-            known = self._known.get(key, Known())
-        (upto, latest, back) = session.rows(SCAN, known.latest, known.latest, *key, known.upto)[0]
-        if upto is not None:
-            known = Known(upto, max(latest, known.latest), max(back, known.back))
+            known = self._known.get(key)
+        return known or (summary.load(session, key) if self._engine.has_summaries else Summary())
+
+    def _look(self, session: DatabaseSession, key: Key) -> Summary:
+        """The state of the archive, updated by the items added since."""
+        known = summary.continued(session, key, self._state(session, key), LAST)
         with self._lock:
             self._known[key] = known
             self._known.move_to_end(key)
