@@ -59,3 +59,23 @@ def test_entering_and_leaving_are_few_calls(crowd: Crowd) -> None:
     crowd.presence("late@verona.example/x", "late", inner="", kind="unavailable")
     assert len(crowd.calls) <= 3
     assert all(len(crowd.take(who, "presence")) == 2 for who in CROWD)
+
+
+def test_reserved_nicks_are_read_once(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd.rooms.reserve_nick("Nurse", "nurse@verona.example")
+    load, loaded = crowd.gateway.driver.load, []
+
+    def counting(user: str | None, host: str, store: str) -> object:
+        loaded.append(store)
+        return load(user, host, store)
+
+    monkeypatch.setattr(crowd.gateway.driver, "load", counting)
+    for n in range(5):
+        crowd.presence(f"late{n}@verona.example/x", f"late{n}")
+    assert loaded.count("muc_registered") == 1
+    assert crowd.rooms.reserved_nick("nurse@verona.example") == "Nurse"
+    crowd.rooms.reserve_nick("Angelica", "nurse@verona.example")
+    assert crowd.rooms.reserved_nick("nurse@verona.example") == "Angelica"
+    assert crowd.presence("late9@verona.example/x", "Angelica") is not None
+    crowd.rooms.release_nick("nurse@verona.example")
+    assert crowd.presence("late9@verona.example/x", "Angelica") is None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from drivers import Driver
+from drivers import Driver, Place
 from tests.conftest import OpenDriver
 from tests.many import in_threads
 from tests.raising import raising
@@ -143,3 +144,30 @@ def test_blocking(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
         blocking.change(NURSE, {Blocked("room", other): True})
     blocking.change(NURSE, {Blocked("user", AWKWARD[0]): False})
     assert driver.load(str(NURSE), DOMAIN, "muclight_blocking") is None
+
+
+def test_the_list_of_a_user_is_one_read(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = MucLightRooms(driver, DOMAIN)
+    for n in range(700):
+        driver.store(f"r{n}", DOMAIN, "muclight", {"config": {"roomname": f"{n}"}, "occupants": [{"jid": str(NURSE), "affiliation": OWNER}], "version": "v", "birth": "b"})
+    driver.store(str(NURSE), DOMAIN, "muclight_rooms", [f"r{n}" for n in range(700)] + ["gone", "garden"])
+    rooms.make(garden())
+    reads: list[int] = []
+    load, bulk_read = driver.load, driver.bulk_read
+
+    def loading(user: str | None, host: str, store: str) -> object:
+        reads.append(1)
+        return load(user, host, store)
+
+    def reading(places: Sequence[Place]) -> object:
+        with monkeypatch.context() as inner:
+            inner.setattr(driver, "load", load)
+            reads.append(len(places))
+            return bulk_read(places)
+
+    monkeypatch.setattr(driver, "load", loading)
+    monkeypatch.setattr(driver, "bulk_read", reading)
+    summaries = rooms.summaries(NURSE)
+    assert [room.config["roomname"] for room in summaries] == [f"{n}" for n in range(700)]
+    assert reads == [1, 702]
+    assert [room.jid for room in rooms.occupied(NURSE)] == [room.jid for room in summaries]

@@ -215,6 +215,11 @@ class Conference:
         self._nicks.release(_bare(user))
 
     @on_leader
+    def reserved_nick(self, user: str) -> str:
+        """The nick that is reserved for a user; "" for none."""
+        return self._nicks.of(_bare(user))
+
+    @on_leader
     def reserved_nicks(self) -> list[list[str]]:
         """Address and nick of every reservation."""
         return [[str(user), nick] for user, nick in self._nicks.all()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 from drivers import Driver, Table
@@ -19,28 +20,42 @@ BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # invisible letters and symbols that U
 _QUERY = f"{{{REGISTER}}}"
 
 
+class Registered(NamedTuple):
+    """The reservations as they were read: address → nick, nick → address."""
+
+    nicks: dict[str, str]
+    addresses: dict[str, str]
+    unchanged: Callable[[], bool]
+
+
 class Nicks:
-    """The reservations of one service. Methods raise StorageError."""
+    """The reservations of one service, read again after each change. Methods raise StorageError."""
 
     def __init__(self, driver: Driver, domain: str) -> None:
         self._driver = driver
         self._domain = domain
+        self._known = Registered({}, {}, _never)
 
     def all(self) -> list[tuple[JID, str]]:
         """All reservations: address and nick."""
-        return [(parse_jid(row["jid"]), str(row["nick"])) for row in self._rows()]
-
-    def _rows(self) -> list[dict[str, Any]]:
-        return _rows(self._driver.load(None, self._domain, STORE))
+        return [(parse_jid(address), nick) for address, nick in self._registered().nicks.items()]
 
     def of(self, user: JID) -> str:
         """The nick of a bare address, "" without one."""
-        address = str(user)
-        return next((str(row["nick"]) for row in self._rows() if row["jid"] == address), "")
+        return self._registered().nicks.get(str(user), "")
 
     def holder(self, nick: str) -> JID | None:
         """The user who has reserved the nick."""
-        return next((parse_jid(row["jid"]) for row in self._rows() if row["nick"] == nick), None)
+        address = self._registered().addresses.get(nick)
+        return None if address is None else parse_jid(address)
+
+    def _registered(self) -> Registered:
+        known = self._known
+        if not known.unchanged():
+            unchanged = self._driver.unchanged(None, self._domain, STORE) or _never
+            rows = [(str(row["jid"]), str(row["nick"])) for row in _rows(self._driver.load(None, self._domain, STORE))]
+            self._known = known = Registered(dict(rows), {nick: address for address, nick in rows}, unchanged)
+        return known
 
     def reserve(self, nick: str, user: JID) -> None:
         """Reserve a nick for a bare address in place of the one it had. Raises GatewayError: bad-nick, nick-taken."""
@@ -95,6 +110,10 @@ def prepared(nick: str, domain: str) -> str:
     if not name.strip(BLANK + " "):
         raise GatewayError("bad-nick", "A nick must have visible characters; white space alone is not enough")
     return name
+
+
+def _never() -> bool:
+    return False
 
 
 def _rows(table: Table | None) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from xmpp_rest.service.muclight.room import (
     NONE,
     MucLightRoom,
     NewAffiliation,
+    RoomSummary,
     Rules,
     changed,
     configured,
@@ -75,9 +76,9 @@ class MucLight:
 
     # -- reading
 
-    def occupied(self, user: JID) -> list[MucLightRoom]:
+    def occupied(self, user: JID) -> list[RoomSummary]:
         """The rooms that a user is in."""
-        return self._rooms.occupied(user)
+        return self._rooms.summaries(user)
 
     def room(self, name: str, user: JID) -> MucLightRoom:
         """A room, for one of its occupants. Raises GatewayError: room-unknown, not-occupant."""
@@ -199,7 +200,7 @@ class MucLight:
 
     def account_removed(self, account: JID) -> None:
         """Remove an account that is about to be removed from every room."""
-        for room in self._rooms.occupied(account):
+        for room in self._rooms.summaries(account):
             try:
                 self.remove(room.jid.local, account, account)
             except GatewayError as e:  # removed, or the room destroyed, in the meantime

@@ -57,6 +57,14 @@ class MucLightRoom:
             raise GatewayError("not-owner")
 
 
+class RoomSummary(NamedTuple):
+    """What lists of rooms tell of one."""
+
+    jid: JID
+    config: Mapping[str, str]
+    version: str
+
+
 def new_room(jid: JID, config: Mapping[str, str], affiliations: Mapping[JID, str]) -> MucLightRoom:
     """A new room, not stored yet. Raises GatewayError: bad-room-change."""
     require_nicknames(jid, affiliations)

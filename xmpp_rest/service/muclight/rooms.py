@@ -6,14 +6,14 @@ a change adds the room to new occupants' tables first (`add_pending`), and recon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from drivers import ArchiveQuery, Driver, Table
+from drivers import ArchiveQuery, Driver, Place, Table
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import ARCHIVE
-from xmpp_rest.service.muclight.room import MucLightRoom
+from xmpp_rest.service.muclight.room import MucLightRoom, RoomSummary
 
 ROOM = "muclight"  # by the room's localpart
 OCCUPIES = "muclight_rooms"  # by the occupant's bare address
@@ -61,8 +61,25 @@ class MucLightRooms:
 
     def occupied(self, user: JID) -> list[MucLightRoom]:
         """The rooms that a user (bare address) is in."""
-        rooms = (self.load(name) for name in _names(self._driver.load(str(user), self.domain, OCCUPIES)))
+        rooms = (self._from_table(name, table) for name, table in self._tables(user))
         return [room for room in rooms if room and user in room.affiliations]
+
+    def summaries(self, user: JID) -> list[RoomSummary]:
+        """The same, without the occupants, whose number then hardly matters."""
+        address = str(user)
+        return [
+            RoomSummary(JID(name, self.domain, ""), table["config"], table["version"])
+            for name, table in self._tables(user)
+            if isinstance(table, dict) and any(row["jid"] == address for row in table["occupants"])
+        ]
+
+    def _tables(self, user: JID) -> Iterator[tuple[str, object]]:
+        """The rooms that a user may be in, with their tables, read together."""
+        names = _names(self._driver.load(str(user), self.domain, OCCUPIES))
+        for name, table in zip(names, self._driver.bulk_read([Place(n, self.domain, ROOM, "keyval") for n in names]), strict=True):
+            if isinstance(table, Exception):
+                raise table
+            yield name, table
 
     def add_pending(self, users: Iterable[JID], name: str) -> None:
         """Add a room to the tables of users who are about to enter it. Raises GatewayError: room-full for a user in too many rooms."""
@@ -101,7 +118,7 @@ class MucLightRooms:
         """Remove one archived item."""
         self._driver.archive_delete(name, self.domain, ARCHIVE, ArchiveQuery(ids=(identifier,)))
 
-    def _from_table(self, name: str, table: Table | None) -> MucLightRoom | None:
+    def _from_table(self, name: str, table: object) -> MucLightRoom | None:
         if not isinstance(table, dict):
             return None
         occupants = {parse_jid(row["jid"]): str(row["affiliation"]) for row in table["occupants"]}

@@ -46,7 +46,7 @@ def muc_unregister_nick_v0(services: Services, jid: str, service: str) -> bool:
 @command("muc_get_registered_nick")
 def muc_get_registered_nick(services: Services, user: str, host: str, service: str) -> str:
     jid = str(user_at(user, host, BAD_JID))
-    return next((nick for owner, nick in conference(services, service).reserved_nicks() if owner == jid), "")
+    return conference(services, service).reserved_nick(jid)
 
 
 @command("muc_get_registered_nicks")
