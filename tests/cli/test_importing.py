@@ -69,7 +69,7 @@ def test_exporting(xmpp_rest: Ctl, export: Path) -> None:
     assert xmpp_rest("import", str(export)).code == 0
     file = export.parent / "out.xml"
     ran = xmpp_rest("export", "--xep-0227", str(file))
-    assert (ran.code, ran.out) == (0, "exported: 1 account\n")
+    assert (ran.code, ran.out) == (0, "exported: 2 accounts\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert 'name="juliet"' in file.read_text()
     assert [path.name for path in export.parent.glob("*out.xml*")] == ["out.xml"]
