@@ -48,8 +48,8 @@ END = f'SELECT a."sort_id", a."when" FROM "prosodyarchive" AS a WHERE {OF_KEY} O
 NEXT = f'SELECT a."sort_id" FROM "prosodyarchive" AS a WHERE {OF_KEY} AND a."sort_id">? ORDER BY a."sort_id" LIMIT 1 OFFSET {STEP - 1}'  # noqa: S608
 SCAN = (
     'SELECT COUNT(*), MAX(b."sort_id"), MAX(b."when"), MAX(CASE WHEN b."latest">? THEN b."latest" ELSE ? END - b."when") FROM '  # noqa: S608
-    '(SELECT a."sort_id", a."when", MAX(a."when") OVER (ORDER BY a."sort_id") AS "latest" '
-    f'FROM "prosodyarchive" AS a WHERE {OF_KEY} AND a."sort_id">? AND a."sort_id"<=?) AS b'
+    '(SELECT c."sort_id", c."when", MAX(c."when") OVER (ORDER BY c."sort_id") AS "latest" FROM (SELECT a."sort_id", a."when" '
+    f'FROM "prosodyarchive" AS a WHERE {OF_KEY} AND a."sort_id">? AND a."sort_id"<=? ORDER BY a."sort_id" LIMIT {LATE}) AS c) AS b'
 )
 
 
@@ -69,12 +69,17 @@ def load(session: DatabaseSession, key: Key) -> Summary:
 
 
 def continued(session: DatabaseSession, key: Key, summary: Summary, upto: int) -> Summary:
-    """The summary continued to a later item."""
-    count, last, latest, back = session.rows(SCAN, summary.latest, summary.latest, *key, summary.upto, upto)[0]
-    if not count:
-        return summary
-    # in SQLite times may have fractions
-    return Summary(last, summary.items + count, max(math.ceil(latest), summary.latest), max(math.ceil(back), summary.back))
+    """The summary continued to a later item.
+
+    By some items at a time: PostgreSQL cannot estimate how many there are, and without a limit it reads the whole archive.
+    """
+    while True:
+        count, last, latest, back = session.rows(SCAN, summary.latest, summary.latest, *key, summary.upto, upto)[0]
+        if count:
+            # in SQLite times may have fractions
+            summary = Summary(last, summary.items + count, max(math.ceil(latest), summary.latest), max(math.ceil(back), summary.back))
+        if count < LATE:
+            return summary
 
 
 def is_behind(session: DatabaseSession, key: Key, upto: int) -> bool:
