@@ -40,6 +40,7 @@ from xmpp_rest.serving.synchronous import Synchronous
 log = logging.getLogger(__name__)
 
 CONFIG = "XMPP_REST_CONFIG"
+PROBED = frozenset({"ops.live", "ops.ready"})  # endpoints
 HERE = Path(__file__).resolve().parent.parent  # where app.py and wsgi.ini are
 
 
@@ -90,7 +91,7 @@ def _believing(app: WSGI, gateway: Gateway) -> WSGI:
 
 
 def _begin(gateway: Gateway) -> Response | None:
-    """Before each request: serve only as long as the storage is there, and this gateway's. /health is answered though it is not there.
+    """Before each request: serve only as long as the storage is there, and this gateway's. PROBED are answered in any case.
 
     Raises BadRequest, StorageError, GatewayError.
     """
@@ -99,6 +100,8 @@ def _begin(gateway: Gateway) -> Response | None:
         raise BadRequest("The Host field is missing, there twice, or names no host")
     if environ["REQUEST_METHOD"] == "OPTIONS" and environ.get("RAW_URI") == "*":  # RFC 9110 §9.3.7: the server as a whole
         return Response(b"", 200, {"Allow": "GET, HEAD, POST, PUT, DELETE, OPTIONS"})
+    if request.endpoint in PROBED:
+        return None
     try:
         gateway.start()
         gateway.parts.lease.require()

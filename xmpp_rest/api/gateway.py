@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from drivers import Driver
 from xmpp_rest.auth.authenticator import Authenticator
@@ -69,6 +69,14 @@ class ApiParts:
     """How the streams of the link are. Raises GatewayError."""
 
 
+class Check(NamedTuple):
+    """One thing that the gateway needs for its work. `reason`: why it is not all right, "" if it is; `domain`: of the link's checks."""
+
+    check: str
+    reason: str = ""
+    domain: str = ""
+
+
 class Gateway(Protocol):
     """One gateway, as a dialect sees it."""
 
@@ -80,6 +88,17 @@ class Gateway(Protocol):
 
     @property
     def parts(self) -> ApiParts: ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the server is about to stop."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether another gateway has the storage."""
+
+    def checks(self) -> list[Check]:
+        """Whether it can do its work: all checks. Does not raise, and takes a few seconds at most."""
 
     def start(self) -> None:
         """Begin to serve in this process, if that has not been done. Raises StorageError, GatewayError."""

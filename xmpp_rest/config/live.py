@@ -18,6 +18,7 @@ LIVE = {
     "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
     "archive": {"keep"},
     "streams": {"heartbeat", "write_timeout"},
+    "health": {"ready_needs"},
 }
 """Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]`.
 

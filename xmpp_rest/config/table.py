@@ -198,6 +198,13 @@ class StreamSettings:
 
 
 @dataclass(frozen=True)
+class HealthSettings:
+    """What `/readyz` tells those who watch the gateway."""
+
+    ready_needs: frozenset[str] = setting("storage, link, outbox, lease", readers.some_of("storage", "link", "outbox", "lease"), "Checks without which `/readyz` answers 503, separated by commas, any of: storage, link, outbox, lease. Leave out link to have messages collected while the link is down.")
+
+
+@dataclass(frozen=True)
 class CallbackSettings:
     """A URL that answers stanzas: one section `[callback.NAME]` each."""
 
@@ -257,6 +264,7 @@ class Settings:
     rooms: RoomsSettings
     conference: ConferenceSettings
     streams: StreamSettings
+    health: HealthSettings
     callbacks: dict[str, CallbackSettings]
     rights: dict[str, RightSettings]
     file: str
@@ -282,6 +290,7 @@ SECTIONS: dict[str, type] = {
     "rooms": RoomsSettings,
     "conference": ConferenceSettings,
     "streams": StreamSettings,
+    "health": HealthSettings,
 }
 FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings}
 """Sections that may occur more than once, such as `[callback.NAME]`: the word before the dot."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from drivers import Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken
+from xmpp_rest.api.gateway import Check
 from xmpp_rest.config.live import Merged
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
@@ -19,6 +20,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import ready_folder
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.put_in_force import put_in_force, reread
+from xmpp_rest.gateway.readiness import Readiness
 from xmpp_rest.gateway.wiring import build
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.accounts.administrator import ensure_administrator
@@ -54,6 +56,8 @@ class Gateway:
         self._failed: Exception | None = None  # why it could not start
         self._failed_at = 0.0  # monotonic time
         self._ended = threading.Event()
+        self._stopping = False
+        self._readiness = Readiness(self)
         self._pid = 0  # of the process in which the parts are started
         self._forked_from = 0  # of the process in which they were started before
         self.parts = self._build()
@@ -157,13 +161,28 @@ class Gateway:
 
     def end_waiting(self) -> None:
         """The server is about to stop: streams and requests that wait for an iq are ended now."""
+        self._stopping = True
+        self._end_waiting()
+
+    def _end_waiting(self) -> None:
         self.parts.streams.stop()
         self.parts.router.stop_waiting()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping or self._ended.is_set()
+
+    @property
+    def lost(self) -> bool:
+        return self.parts.lease.lost
+
+    def checks(self) -> list[Check]:
+        return self._readiness.checks()
 
     def _lose(self) -> None:
         """Another gateway has the storage: change nothing in it any more. Requests are refused (application.py)."""
         try:
-            self.end_waiting()
+            self._end_waiting()
             self.parts.leader.end(has_storage=False)
         finally:
             if self._on_loss is not None:

@@ -1,11 +1,16 @@
-"""The health of the gateway."""
+"""Whether the gateway lives, and whether it is ready: for machines, without credentials."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from xmpp_rest.api.gateway import Gateway
-from xmpp_rest.http.resource import Resource
+from flask import Response
+
+from xmpp_rest.api.gateway import Check, Gateway
+from xmpp_rest.http.resource import Resource, Stop
+
+RETRY_AFTER = "5"  # seconds
 
 
 class Health(Resource):
@@ -15,7 +20,37 @@ class Health(Resource):
         self.gateway = gateway
 
     def content_types_provided(self) -> list[tuple[tuple[str, str, str], str]]:
+        self.set_field("Cache-Control", "no-store")
         return [(("application", "json", "*"), "to_json")]
 
     def to_json(self) -> dict[str, Any]:
         return {"status": "ok"}
+
+
+class Live(Health):
+    """As Health, by the name that orchestrators ask for."""
+
+
+class Ready(Health):
+    """Whether every check succeeds that `[health] ready_needs` names; with `verbose` in the query, how each went."""
+
+    def to_json(self) -> dict[str, Any]:
+        checks = self.gateway.checks()
+        needed = {"process", *self.gateway.settings.health.ready_needs}
+        failed = [check for check in checks if check.reason and check.check in needed]
+        body: dict[str, Any] = {"status": "unavailable" if failed else "ok"}
+        if "verbose" in self.request.args:
+            body["checks"] = [_told(check, needed=check.check in needed) for check in checks]
+        elif failed:
+            body["reasons"] = [{"check": check.check, **_where(check)} for check in failed]
+        if failed:
+            raise Stop(Response(json.dumps(body), 503, {"Retry-After": RETRY_AFTER}, content_type="application/json"))
+        return body
+
+
+def _where(check: Check) -> dict[str, str]:
+    return {name: value for name, value in (("domain", check.domain), ("reason", check.reason)) if value}
+
+
+def _told(check: Check, *, needed: bool) -> dict[str, Any]:
+    return {"check": check.check, "status": "failed" if check.reason else "ok", "needed": needed, **_where(check)}

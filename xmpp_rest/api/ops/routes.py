@@ -6,12 +6,14 @@ from flask import Blueprint
 
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
-from xmpp_rest.api.ops.health import Health
+from xmpp_rest.api.ops.health import Health, Live, Ready
 from xmpp_rest.api.ops.status import Status
 from xmpp_rest.api.routing import Route, add_routes
 
 ROUTES = (
     Route("/health", "GET, HEAD, OPTIONS", Health),
+    Route("/livez", "GET, HEAD, OPTIONS", Live),
+    Route("/readyz", "GET, HEAD, OPTIONS", Ready),
     Route("/status", "GET, HEAD, OPTIONS", Status),
 )
 
