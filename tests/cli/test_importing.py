@@ -73,6 +73,10 @@ def test_exporting(xmpp_rest: Ctl, export: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert 'name="juliet"' in file.read_text()
     assert [path.name for path in export.parent.glob("*out.xml*")] == ["out.xml"]
+    folder = export.parent / "files"
+    folder.mkdir()
+    assert xmpp_rest("export", "--xep-0227", str(folder)).code == 0
+    assert sorted(path.name for path in folder.iterdir()) == [f"admin@{DOMAIN}.xml", f"juliet@{DOMAIN}.xml"]
     assert xmpp_rest("export", "--xep-0227", str(file), "--domain", "other.example").out == "exported: 0 accounts\n"
 
 

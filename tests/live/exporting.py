@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 from .child import LOOPBACK
@@ -66,3 +69,32 @@ def text(value: str) -> str:
     """An Erlang binary."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'<<"{escaped}"/utf8>>'
+
+
+MIGRATION = """
+input {{
+    hosts = {{ ["{domain}"] = {{
+        "accounts", "roster", "private", "archive-archive", "pep-pubsub", "vcard", -- not more: mod_storage_xep0227 has no other stores
+    }} }};
+    type = "{source[0]}"; path = "{source[1]}";
+}}
+output {{ type = "{target[0]}"; path = "{target[1]}" }}
+"""
+
+
+def migrate_in_prosody(folder: Path, source: tuple[str, Path], target: tuple[str, Path]) -> str:
+    """Run prosody-migrator from one storage to another, each of a kind and a folder; what it said.
+
+    One of them is of the kind xep0227, and has a file of each account. Its folder has to be Prosody's own, whose name is in the program.
+    """
+    data = next(path for kind, path in (source, target) if kind == "xep0227")
+    program = folder / "prosody-migrator"
+    code = Path(shutil.which("prosody-migrator") or "").read_text()
+    code = code.replace('options["keep-going"]', "true")  # 13 stores the option under another name; the host itself has no file
+    program.write_text(re.sub("CFG_DATADIR='[^']*'", f"CFG_DATADIR='{data}'", code))
+    config = folder / "migrator.cfg.lua"
+    config.write_text(MIGRATION.format(domain=DOMAIN, source=source, target=target))
+    interpreter = program.read_text().partition("\n")[0].removeprefix("#!").split()
+    words = [*interpreter, str(program), "--root", "--config", str(config)]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    return ran.stdout + ran.stderr

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from drivers import ArchiveItem, open_driver
+from drivers import ArchiveItem, Driver, open_driver
 from drivers.stanzas import stanza_table
 from tests.conftest import basic, build_app
 from tests.importing.conftest import Importing
@@ -24,8 +25,10 @@ from xmpp_rest.service.contacts import roster
 from xmpp_rest.service.contacts.contact import Contact
 from xmpp_rest.service.contacts.subscriptions import Side, SubscriptionState
 
+from .beside import Beside
 from .conftest import require
-from .exporting import ExportingEjabberd, text
+from .exporting import ExportingEjabberd, migrate_in_prosody, text
+from .users import EventLoop, User
 from .xmppserver import DOMAIN
 
 PASSWORD = "wherefore art thou \u00fc"
@@ -56,6 +59,97 @@ def imported(folder: Path, source: Path) -> tuple[Flask, Importing]:
     importing = Importing(gateway.driver)
     importing.source(source)
     return app, importing
+
+
+@contextmanager
+def own_accounts(folder: Path, hash_name: str) -> Iterator[Driver]:
+    """A storage with two accounts; without a hash, with their passwords in plain text."""
+    with closing(open_driver("sqlite:own.sqlite", folder)) as driver:
+        for user in ("juliet", "nurse"):
+            record = Passwords(hash_name, 4096).record(PASSWORD) if hash_name else {"password": PASSWORD}
+            driver.store(user, DOMAIN, "accounts", record)
+        driver.store("juliet", DOMAIN, "vcard", stanza_table("<vCard xmlns='vcard-temp'><FN>Juliet Capulet</FN></vCard>"))
+        friend = Contact(parse_jid("romeo@montague.example"), SubscriptionState(Side.YES, Side.YES), "Romeo", ("Friends",))
+        driver.store("juliet", DOMAIN, roster.ROSTER, roster.table_of([friend]))
+        message = f"<message from='romeo@montague.example/o' to='juliet@{DOMAIN}' type='chat'><body>Ho</body></message>"
+        for store in ("offline", "archive"):
+            driver.archive_extend("juliet", DOMAIN, store, [ArchiveItem("i", 1795956362.0, "romeo@montague.example", message)])
+        yield driver
+
+
+@pytest.fixture
+def filled_prosody(tmp_path: Path, event_loop_thread: EventLoop) -> Iterator[Beside]:
+    """A Prosody with accounts, of which juliet has stored something by her client."""
+    require(Beside.program)
+    server = Beside(tmp_path / "prosody")
+    server.start()
+    for name in ("juliet", "nurse"):
+        server.user("delete_user", name, DOMAIN)
+        server.do(f"return users.create_user('{name}', [[{PASSWORD}]], '{DOMAIN}')")
+    juliet = User(event_loop_thread, server, "juliet", password=PASSWORD)
+    juliet.connect()
+    for payload in (
+        "<vCard xmlns='vcard-temp'><FN>Juliet Capulet</FN></vCard>",
+        "<query xmlns='jabber:iq:roster'><item jid='romeo@montague.example' name='Romeo'><group>Friends</group></item></query>",
+        "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference jid='c@example'/></storage></query>",
+    ):
+        assert juliet.iq(juliet.bare, payload, "set").get("type") == "result"
+    juliet.send_message(f"nurse@{DOMAIN}", "Ay me")
+    assert juliet.iq(DOMAIN, "<ping xmlns='urn:xmpp:ping'/>").get("type") == "result"
+    juliet.close()
+    yield server
+    if server.running:
+        server.stop()
+
+
+def test_from_prosody(filled_prosody: Beside, tmp_path: Path) -> None:
+    """Files of one account each, which prosody-migrator makes with mod_storage_xep0227."""
+    filled_prosody.stop()
+    target = tmp_path / "xml"
+    target.mkdir()
+    said = migrate_in_prosody(tmp_path, ("internal", tmp_path / "prosody/data"), ("xep0227", target))
+    app, importing = imported(tmp_path, target)
+    assert importing.said == [], said
+    assert [importing.report.count(kind, WRITTEN) for kind in ("accounts", "archived messages", "published items")] == [3, 2, 1]
+    assert not any("a salt that is not text" in line for line in importing.report.lines())
+    client, nurse = app.test_client(), basic(f"nurse@{DOMAIN}", PASSWORD)
+    assert [message["body"] for message in client.get("/api/messages", headers=nurse).get_json()] == ["Ay me"]
+    juliet = basic(f"juliet@{DOMAIN}", PASSWORD)
+    (contact,) = client.get("/api/contacts", headers=juliet).get_json()
+    assert contact["jid"] == "romeo@montague.example"
+    assert "Friends" in client.get("/data/roster", headers=juliet).get_data(as_text=True)
+    assert "c@example" in client.get("/data/private", headers=juliet).get_data(as_text=True)
+    gateway: AppGateway = app.extensions["gateway"]
+    card = gateway.parts.vcards.get(parse_jid(f"juliet@{DOMAIN}"))
+    assert card is not None
+    assert card.findtext("{vcard-temp}FN") == "Juliet Capulet"
+
+
+def test_to_prosody(tmp_path: Path) -> None:
+    """mod_storage_xep0227 reads an export, and people log in there."""
+    require(Beside.program)
+    (tmp_path / "xml").mkdir()
+    with own_accounts(tmp_path, "SHA-1") as driver:
+        for account in OwnAccounts(driver, DOMAIN).all():
+            text_ = "".join(AccountWriting(lambda who, part: None).file(DOMAIN, [account]))
+            (tmp_path / f"xml/{account.localpart}@{DOMAIN}.xml").write_text(text_)
+    server = Beside(tmp_path / "prosody")
+    server.configure()
+    (server.folder / "configured").touch()
+    data = server.folder / "data"
+    shutil.rmtree(data / DOMAIN.replace(".", "%2e"))
+    said = migrate_in_prosody(tmp_path, ("xep0227", tmp_path / "xml"), ("internal", data))
+    server.start()
+    try:
+        for user in ("juliet", "nurse"):
+            assert server.do(f"return users.test_password('{user}', '{DOMAIN}', [[{PASSWORD}]])") == "true", said
+        assert server.user("test_password", "juliet", DOMAIN, "other") != "true"
+    finally:
+        server.stop()
+    with closing(open_driver(f"flatfile:{data}", tmp_path)) as driver:
+        assert "Juliet Capulet" in str(driver.load("juliet", DOMAIN, "vcard")), said
+        assert "romeo@montague.example" in str(driver.load("juliet", DOMAIN, "roster"))
+        assert [item.id for item in driver.archive_find("juliet", DOMAIN, "archive")] == ["i"]
 
 
 FILL = f"""
@@ -124,16 +218,7 @@ def test_to_ejabberd(
     run_ejabberd: Callable[..., ExportingEjabberd], tmp_path: Path, password_format: str, scram_hash: str, here: str
 ) -> None:
     """`import_piefxis` takes an export, and people log in there."""
-    with closing(open_driver("sqlite:own.sqlite", tmp_path)) as driver:
-        for user in ("juliet", "nurse"):
-            record = Passwords(here, 4096).record(PASSWORD) if here else {"password": PASSWORD}
-            driver.store(user, DOMAIN, "accounts", record)
-        driver.store("juliet", DOMAIN, "vcard", stanza_table("<vCard xmlns='vcard-temp'><FN>Juliet Capulet</FN></vCard>"))
-        friend = Contact(parse_jid("romeo@montague.example"), SubscriptionState(Side.YES, Side.YES), "Romeo", ("Friends",))
-        driver.store("juliet", DOMAIN, roster.ROSTER, roster.table_of([friend]))
-        message = f"<message from='romeo@montague.example/o' to='juliet@{DOMAIN}' type='chat'><body>Ho</body></message>"
-        for store in ("offline", "archive"):
-            driver.archive_extend("juliet", DOMAIN, store, [ArchiveItem("i", 1795956362.0, "romeo@montague.example", message)])
+    with own_accounts(tmp_path, here) as driver:
         writing = AccountWriting(lambda who, part: None, twice=True)
         (tmp_path / "out.xml").write_text("".join(writing.file(DOMAIN, OwnAccounts(driver, DOMAIN).all())))
     erlang = (

@@ -26,7 +26,8 @@ INCOMPLETE = 1  # something was left out
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `export`."""
     parser.epilog = "docs/importing.md says what the file holds. It holds passwords: only its owner can read it."
-    parser.add_argument("--xep-0227", metavar="FILE", dest="file", required=True, type=Path, help="the file to write")
+    file = "the file to write; or a folder that is there, for a file of each account, as Prosody's mod_storage_xep0227 has them"
+    parser.add_argument("--xep-0227", metavar="FILE", dest="file", required=True, type=Path, help=file)
     parser.add_argument("--domain", metavar="DOMAIN", help="the domain whose accounts are exported (default: the gateway's)")
     about = "write SCRAM credentials as ejabberd's import_piefxis reads them: encoded twice"
     parser.add_argument("--for-ejabberd", action="store_true", help=about)
@@ -54,7 +55,12 @@ def _export(driver: Driver, domain: str, options: argparse.Namespace) -> int:
             count[0] += 1
             yield account
 
-    write_private(options.file, AccountWriting(leave, twice=options.for_ejabberd).file(domain, accounts()))
+    writing = AccountWriting(leave, twice=options.for_ejabberd)
+    if options.file.is_dir():
+        for account in accounts():
+            write_private(options.file / f"{account.localpart}@{domain}.xml", writing.file(domain, [account]))
+    else:
+        write_private(options.file, writing.file(domain, accounts()))
     print(f"exported: {count[0]} account{'s' * (count[0] != 1)}" + (f"; left out: {left[0]}" if left[0] else ""))
     return INCOMPLETE if left[0] else Exit.DONE
 

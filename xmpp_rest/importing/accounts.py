@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal
 
@@ -51,13 +51,11 @@ class AccountWriter:
         if owner is None or (exists and self._on_conflict == "skip"):
             if owner is not None:
                 self._report.skipped(str(owner), r.ACCOUNTS, EXISTS)
-            for part in account.parts:
-                self._count(part)
+            self._pass_over(account.parts)
             return
         present = Present.REPLACE if exists else Present.NOTHING if self._target.is_empty(owner) else Present.GO_ON
         writing = _AccountWriting(self._target, self._report, self._domains, owner, present)
-        for part in account.parts:
-            self._count(part)
+        for part in self._counted(account.parts):
             writing.take(part)
         writing.end(self._passwords)
 
@@ -74,9 +72,20 @@ class AccountWriter:
         self._report.left_out(who, r.ACCOUNTS, reason)
         return None
 
-    def _count(self, part: r.AccountPart) -> None:
-        if (kind := r.KINDS.get(type(part))) is not None:
-            self._report.read(kind)
+    def _counted(self, parts: Iterator[r.AccountPart]) -> Iterator[r.AccountPart]:
+        """The parts, each counted as read; contacts and nodes, of which sources have several parts, once."""
+        seen: set[tuple[type, str]] = set()
+        for part in parts:
+            name = part.jid if isinstance(part, r.RosterItem) else part.name if isinstance(part, r.PepNode) else ""
+            if (kind := r.KINDS.get(type(part))) is not None and (type(part), name) not in seen:
+                self._report.read(kind)
+            if name:
+                seen.add((type(part), name))
+            yield part
+
+    def _pass_over(self, parts: Iterator[r.AccountPart]) -> None:
+        for _ in self._counted(parts):
+            pass
 
 
 class _AccountWriting:
