@@ -75,5 +75,5 @@ def _steps(session: DatabaseSession, sql: str, *parameters: str) -> Iterator[str
 def purge(session: DatabaseSession, key: Key) -> None:
     """Remove everything of a user."""
     session.run(DELETE_TIMES, key.host, key.user)
-    for table in (*TABLES, "xmpprest_archive"):
+    for table in (*TABLES, "xmpprest_archive", "xmpprest_position"):
         session.run(f'DELETE FROM "{table}" WHERE "host"=? AND "user"=?', key.host, key.user)  # noqa: S608

@@ -26,7 +26,7 @@ from drivers import (
 from drivers.archives import checked_item, checked_query, is_whole
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
-from drivers.sql import archive, bulk, contents, keyval, lists, notes, removal, summary
+from drivers.sql import archive, bulk, contents, keyval, lists, notes, positions, removal, summary
 from drivers.sql.session import DatabaseSession, Engine
 from drivers.sql.timeline import Timeline
 from drivers.values import canonical, canonical_table
@@ -93,7 +93,10 @@ class SQLDriver(Driver):
 
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
         key = checked_key(user, host, store)
-        return self._engine.read(lambda session: lists.load(session, key, max(0, start), stop))
+        part = self._engine.read(lambda session: lists.load(session, key, max(0, start), stop))
+        if part.skipped > 2 * positions.EACH:
+            positions.learn(self._engine, key, start)
+        return part.items
 
     def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
         key, value = checked_key(user, host, store), canonical(item)
@@ -105,7 +108,7 @@ class SQLDriver(Driver):
         key = checked_key(user, host, store)
 
         def work(session: DatabaseSession) -> list[Value] | None:
-            items = [canonical(item) for item in change(lists.load(session, key, 0, None)) or ()]
+            items = [canonical(item) for item in change(lists.load(session, key).items) or ()]
             lists.store(session, key, items)
             return items or None
 

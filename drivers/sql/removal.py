@@ -12,7 +12,7 @@ from functools import partial
 
 from drivers import EVERY_ITEM, ArchiveQuery
 from drivers.names import Key
-from drivers.sql import archive, contents, lists
+from drivers.sql import archive, contents, lists, positions
 from drivers.sql.archive import ItemSelection
 from drivers.sql.session import DatabaseSession, Engine
 
@@ -57,6 +57,7 @@ def list_remove(engine: Engine, key: Key) -> None:
     last = engine.read(lambda session: session.rows(LAST_ENTRY, *key)[0][0])
 
     def part(session: DatabaseSession) -> bool:
+        positions.forget(session, key)
         ids = session.rows(ENTRIES, *key, last, PART)
         session.many('DELETE FROM "xmpprest_list" WHERE "id"=?', ids)
         return len(ids) == PART

@@ -11,6 +11,8 @@ TABLES = {
     '"store" TEXT NOT NULL, "key" TEXT NOT NULL, "when" INTEGER NOT NULL, "with" TEXT NOT NULL, '
     '"type" TEXT NOT NULL, "value" TEXT NOT NULL',
     "xmpprest_list": '"id" {serial}, "host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "value" TEXT NOT NULL',
+    "xmpprest_position": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "position" BIGINT NOT NULL, '
+    '"id" BIGINT NOT NULL, PRIMARY KEY ("host", "user", "store", "position")',
     "xmpprest_time": '"sort_id" {key}, "at" {double}',
     "xmpprest_archive": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, "upto" BIGINT NOT NULL, '
     '"items" BIGINT NOT NULL, "latest" BIGINT NOT NULL, "back" BIGINT NOT NULL, PRIMARY KEY ("host", "user", "store")',

@@ -152,3 +152,29 @@ class ListContract(StorageFixtures):
         assert other.load(*JULIET, "settings") == {"a": 2}
         assert other.list_load(*ROMEO, "wishlist") is None
         assert driver.write_all([]) == []
+
+    def test_parts_of_a_long_list(self, driver: Driver, opened: Callable[[], Driver]) -> None:
+        place = (*JULIET, "wishlist")
+        driver.list_store(*ROMEO, "wishlist", range(-2000, 0))
+        driver.list_store(*place, range(2600))
+        other = opened()
+
+        def parts_are(expected: list[Any]) -> None:
+            for one in (driver, driver, other):
+                for start in (0, 499, 500, 501, 999, 1000, 1001, 2400, 2599, 2600, 9999):
+                    assert one.list_load(*place, start, start + 3) == expected[start : start + 3]
+                assert one.list_load(*place, 1200) == expected[1200:]
+
+        parts_are(list(range(2600)))
+        driver.list_append(*place, "the last")
+        parts_are([*range(2600), "the last"])
+        driver.list_store(*place, range(5000, 3000, -1))
+        parts_are(list(range(5000, 3000, -1)))
+        driver.list_update(*place, lambda items: (items or [])[:1800])
+        parts_are(list(range(5000, 3200, -1)))
+        driver.list_store(*place, ())
+        assert driver.list_load(*place, 1500) is None
+        driver.list_store(*place, ["new", *range(1999)])
+        parts_are(["new", *range(1999)])
+        driver.purge(*JULIET)
+        assert driver.list_load(*place, 1500) is None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drivers import Driver, open_driver
+from drivers import ArchiveQuery, Driver, open_driver
 from tests.drivers.contract_base import JULIET
 
 HOST = JULIET[1]
@@ -103,3 +103,32 @@ def test_what_others_have_costs_nothing(costs: Callable[[Callable[[Driver], obje
 def test_the_names_of_all_are_read_by_batches(costs: Callable[[Callable[[Driver], object]], list[int]]) -> None:
     few, many = costs(lambda driver: [next(driver.users(HOST)), next(driver.users(HOST, "accounts"))])
     assert many <= 20 * few
+
+
+def test_the_end_of_a_list_is_found_like_its_beginning(steps: Steps, tmp_path: Path) -> None:
+    with closing(open_driver("sqlite:x.sqlite", tmp_path)) as driver:
+        driver.list_store(*JULIET, "notes", range(30_000))
+        costs = []
+        for start in (0, 29_950):
+            driver.list_load(*JULIET, "notes", start, start + 50)
+            before = steps.count
+            assert driver.list_load(*JULIET, "notes", start, start + 50) == list(range(start, start + 50))
+            costs.append(steps.count - before)
+        assert costs[1] <= 3 * costs[0] + 4 * 500
+
+
+def test_an_archive_is_counted_and_searched_by_time_without_reading_it(steps: Steps, tmp_path: Path) -> None:
+    costs = []
+    for size in (5_000, 40_000):
+        with closing(open_driver(f"sqlite:{size}.sqlite", tmp_path)) as driver:
+            driver.check()
+            with closing(_connect(tmp_path / f"{size}.sqlite")) as connection, connection:
+                connection.executemany(ARCHIVE, [(HOST, "juliet", "archive", f"{i}", i, "") for i in range(size)])
+            assert driver.archive_count(*JULIET, "archive") == size
+        with closing(open_driver(f"sqlite:{size}.sqlite", tmp_path)) as driver:
+            driver.check()
+            before = steps.count
+            assert driver.archive_count(*JULIET, "archive") == size
+            assert [item.id for item in driver.archive_find(*JULIET, "archive", ArchiveQuery(start=size // 2, limit=1))] == [f"{size // 2}"]
+            costs.append(steps.count - before)
+    assert costs[1] <= 1.5 * costs[0]
