@@ -39,8 +39,10 @@ class _Parts:
         self.subscribers: dict[JID, Subscriber] = {}
         self.subject: r.RoomSubject | None = None
         self.made: float | None = None
+        self.last_said: float | None = None
 
     def take(self, part: Any) -> None:
+        """Add a part."""
         try:
             match part:
                 case r.RoomOption(name, value):
@@ -53,6 +55,8 @@ class _Parts:
                     self.subject = part
                 case r.Made(when):
                     self.made = when
+                case r.Archived():
+                    self.last_said = part.when
         except InvalidJID as e:
             self._refuse(r.KINDS[type(part)], str(e))
 
@@ -101,6 +105,7 @@ class _RoomWriter:
                 case r.LeftOut():
                     refuse(*part)
                 case r.Archived():
+                    parts.take(part)
                     try:
                         writing.add(item_of(self._domains, part._replace(with_=part.with_ or str(owner))))
                     except BadXML as e:
@@ -161,13 +166,13 @@ class RoomWriter(_RoomWriter):
             except GatewayError as e:
                 self._report.left_out(str(jid), r.KINDS[r.RoomOption], e.text)
         options["persistent"] = "true"
-        now = time.time()
-        room = Room(jid, parts.made or now, now, options, stored=True)
-        if parts.subject:
-            room.options |= {"subject": parts.subject.text, "subject_author": parts.subject.author}
-            room.subject_at = parts.subject.when or now
-        room.affiliations = {user: entry for user, entry in parts.affiliations.items() if entry.word in AFFILIATIONS}
-        room.subscribers = parts.subscribers
+        now, subject = time.time(), parts.subject or r.RoomSubject("")
+        if subject.text:
+            options |= {"subject": subject.text, "subject_author": subject.author}
+        affiliations = {user: entry for user, entry in parts.affiliations.items() if entry.word in AFFILIATIONS}
+        subject_at = (subject.when or now) if subject.text else 0.0
+        used = parts.last_said or parts.made or now
+        room = Room(jid, parts.made or used, used, options, affiliations, parts.subscribers, subject_at=subject_at, stored=True)
         if self._rooms:
             self._rooms.save(room)
 
