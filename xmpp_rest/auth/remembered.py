@@ -6,10 +6,10 @@ A write by this machine's processes counts at once; one by another program, whic
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from drivers import Driver, Table
+from drivers import Driver, Place, Table
 
 T = TypeVar("T")
 SECONDS = 1.0  # for which a table is remembered, though nobody is known to have written it
@@ -46,12 +46,28 @@ class RememberedTables(Generic[T]):
     def read(self, user: str, host: str) -> T | None:
         """The value as the storage has it now."""
         until, unchanged = time.monotonic() + SECONDS, self._driver.unchanged(user, host, self._store)
-        table = self._driver.load(user, host, self._store)
-        value = None if table is None else self._read(user, table)
+        return self._remember((user, host), self._driver.load(user, host, self._store), until, unchanged)
+
+    def prepare(self, users: Iterable[str], host: str) -> None:
+        """Read the tables of these users together, which are about to be asked for one by one."""
+        until = time.monotonic() + SECONDS
+        old = [user for user in users if not self._is_remembered(user, host)]
+        unchanged = [self._driver.unchanged(user, host, self._store) for user in old]
+        tables = self._driver.bulk_read([Place(user, host, self._store, "keyval") for user in old])
+        for user, table, same in zip(old, tables, unchanged, strict=True):
+            if not isinstance(table, Exception):
+                self._remember((user, host), table, until, same)
+
+    def _is_remembered(self, user: str, host: str) -> bool:
+        entry = self._entries.get((user, host))
+        return entry is not None and entry.unchanged() and time.monotonic() < entry.until
+
+    def _remember(self, key: tuple[str, str], table: Table | None, until: float, unchanged: Callable[[], bool] | None) -> T | None:
+        value = None if table is None else self._read(key[0], table)
         if value is None or unchanged is None or len(str(table)) > LONGEST:
-            self._entries.pop((user, host), None)
+            self._entries.pop(key, None)
             return value
         if len(self._entries) >= MOST:
             self._entries.clear()
-        self._entries[user, host] = Remembered(value, until, unchanged)
+        self._entries[key] = Remembered(value, until, unchanged)
         return value

@@ -160,6 +160,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     for place, ordered in handlers(parts, settings.gateway).items():
         for handler in ordered:
             router.subscribe(place, handler)
+    for preparer in (guard.prepare, accounts.prepare):
+        router.prepare_with(domain, preparer)
     return parts
 
 

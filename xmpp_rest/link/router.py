@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import Enum
 from typing import Any, Protocol
 from xml.etree.ElementTree import Element
@@ -26,6 +26,7 @@ from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger(__name__)
 
+MANY = 10  # recipients for whom it is worth while to read what is known of them together
 _OF_ROOM = f"{{{MUC_USER}}}x"
 
 
@@ -38,6 +39,8 @@ class Unhandled(Enum):
 NOT_MINE = Unhandled.NOT_MINE
 Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
 """(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not block."""
+Preparer = Callable[[Collection[JID]], None]
+"""Called with accounts that are about to get stanzas."""
 Sent = Element | Exception | None
 """What came of a stanza that was sent: the answer if there is one at once, the exception, None."""
 Observer = Callable[[Element, JID | None, JID], object]
@@ -81,6 +84,7 @@ class Router:
         self._pending = pending
         self._incidents = incidents or Incidents()
         self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
+        self._preparers: list[tuple[str, Preparer]] = []
         self._observers = list(observers)
         self._link = link
         self._remote = remote
@@ -89,6 +93,10 @@ class Router:
     def subscribe(self, domain: str, handler: Handler) -> None:
         """Ask `handler` about each stanza for an address at `domain`, after those that subscribed before. Called while building."""
         self._handlers[domain].append(handler)
+
+    def prepare_with(self, domain: str, preparer: Preparer) -> None:
+        """Call this before many stanzas are delivered to accounts at `domain`. Called while building."""
+        self._preparers.append((domain, preparer))
 
     @property
     def has_link(self) -> bool:
@@ -134,6 +142,7 @@ class Router:
 
         Those for one recipient stay in order. `text`: as `serialise`, if there is a faster way for these.
         """
+        self._prepare(stanzas)
         results: list[Sent] = [None] * len(stanzas)
         out: dict[str, list[int]] = {}  # by the domain of the sender
         for n, stanza in enumerate(stanzas):
@@ -147,6 +156,15 @@ class Router:
                 for n in numbers:
                     results[n] = self._result(stanzas[n])
         return results
+
+    def _prepare(self, stanzas: Sequence[Element]) -> None:
+        recipients = {to.bare for stanza in stanzas if (to := jid_or_none(stanza.get("to"))) and to.local}
+        for domain, prepare in self._preparers:
+            if len(accounts := [to for to in recipients if to.domain == domain]) >= MANY:
+                try:
+                    prepare(accounts)
+                except Exception as e:  # each of them is read alone
+                    log.info("the recipients of a stanza could not be read together: %s", e)
 
     def _are_sent(self, domain: str, stanzas: Sequence[Element], text: Callable[[Element], str]) -> bool:
         """Send these to other domains, if all are taken."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
+from flask import Flask
 
-from tests.conftest import MakeApp
+from drivers import Place
+from tests.conftest import DOMAIN, MakeApp
 from tests.link.fake import attach
-from tests.service.muc.hall import ROMEO, ROOM, Hall
+from tests.service.muc.hall import ROMEO, ROOM, SERVICE, Hall
 from xmpp_rest.protocol.element import serialise
+from xmpp_rest.protocol.jid import parse_jid
+from xmpp_rest.service.contacts import block_lists, privacy
 
 CROWD = [f"guest{n}@verona.example/x" for n in range(30)]
 
@@ -79,3 +84,30 @@ def test_reserved_nicks_are_read_once(crowd: Crowd, monkeypatch: pytest.MonkeyPa
     assert crowd.presence("late9@verona.example/x", "Angelica") is not None
     crowd.rooms.release_nick("nurse@verona.example")
     assert crowd.presence("late9@verona.example/x", "Angelica") is None
+
+
+def test_what_is_known_of_many_hosted_occupants_is_read_together(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    hall = Hall(app)
+    guests = [f"guest{n}@{DOMAIN}" for n in range(20)]
+    driver, guard = hall.gateway.driver, hall.gateway.parts.guard
+    for guest in guests:
+        driver.store(guest.partition("@")[0], DOMAIN, "accounts", {"password": "x"})
+        hall.presence(f"{guest}/x", guest.partition("@")[0])
+    driver.store("guest3", DOMAIN, "blocklist", {SERVICE: 1})
+    monkeypatch.setattr(block_lists, "FRESH", 0.0)  # everything is read again
+    monkeypatch.setattr(privacy, "FRESH", 0.0)
+    heard: list[str] = []
+    monkeypatch.setattr(hall.gateway.parts.streams, "publish", lambda owner, _event: heard.append(str(owner)))
+    reads: list[str] = []
+    bulk_read = driver.bulk_read
+
+    def reading(places: Sequence[Place]) -> list[Any]:
+        reads.append(f"{len(places)} {places[0].store if places else ''}")
+        return bulk_read(places)
+
+    monkeypatch.setattr(driver, "bulk_read", reading)
+    hall.say(f"{guests[0]}/x", "hark")
+    assert set(heard) == set(guests) - {guests[3]}
+    assert "20 blocklist" in reads
+    assert "20 privacy" in reads
+    assert guard.blocks(parse_jid(guests[3]), parse_jid(SERVICE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,10 @@ class Accounts:
     def exists(self, jid: JID) -> bool:
         """Whether there is an account at this address, whatever its resource."""
         return bool(jid.local) and jid.domain == self.domain and self._existing.get(jid.local, jid.domain) is not None
+
+    def prepare(self, accounts: Iterable[JID]) -> None:
+        """Whether these exist is about to be asked for one by one: read their records together."""
+        self._existing.prepare([jid.local for jid in accounts], self.domain)
 
     def register(self, jid: JID, password: str) -> None:
         """Make the account. Raises GatewayError: account-exists, bad-password. Of two calls at once exactly one succeeds."""

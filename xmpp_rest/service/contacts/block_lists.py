@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from drivers import Driver, Table
+from drivers import Driver, Place, Table
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
@@ -61,6 +61,7 @@ class BlockLists:
     def __init__(self, driver: Driver, remote: Remote) -> None:
         self._driver = driver
         self._remembered: dict[JID, _Read] = {}
+        self._forgotten = 0  # how often a list was forgotten
         self._remote = remote
         remote.on_broadcast(CHANGED, self._forget)
 
@@ -74,7 +75,21 @@ class BlockLists:
         old = self._remembered.get(account, _NOTHING)
         if now - old.when < FRESH:
             return old.blocked
-        table = self._driver.load(account.local, account.domain, STORE)
+        return self._remember(account, self._driver.load(account.local, account.domain, STORE), now)
+
+    def prepare(self, accounts: Iterable[JID]) -> None:
+        """Read the lists of these accounts together, which are about to be asked for one by one."""
+        now = time.monotonic()
+        old = [account for account in accounts if now - self._remembered.get(account, _NOTHING).when >= FRESH]
+        forgotten = self._forgotten
+        tables = self._driver.bulk_read([Place(account.local, account.domain, STORE, "keyval") for account in old])
+        if forgotten == self._forgotten:  # else one may have changed meanwhile
+            for account, table in zip(old, tables, strict=True):
+                if not isinstance(table, Exception):
+                    self._remember(account, table, now)
+
+    def _remember(self, account: JID, table: Table | None, now: float) -> Blocked:
+        old = self._remembered.get(account, _NOTHING)
         blocked = old.blocked if table == old.table else blocked_in(table)  # avoids preparing a long list every second
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()
@@ -93,6 +108,7 @@ class BlockLists:
             log.info("other processes notice in %g s that the block list of %s has changed: %s", FRESH, account, e)
 
     def _forget(self, account: JID) -> None:
+        self._forgotten += 1
         self._remembered.pop(account, None)
 
     def block(self, account: JID, jids: Iterable[JID]) -> BlockListChange:

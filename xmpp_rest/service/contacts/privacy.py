@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from drivers import Driver, Table
+from drivers import Driver, Place, Table
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import is_text
@@ -35,6 +35,7 @@ class PrivacyLists:
     def __init__(self, driver: Driver, remote: Remote) -> None:
         self._driver = driver
         self._counting: dict[JID, tuple[float, Items]] = {}  # account → when it was read, the default list
+        self._forgotten = 0  # how often a list was forgotten
         self._remote = remote
         remote.on_broadcast(CHANGED, self._forget)
 
@@ -53,7 +54,21 @@ class PrivacyLists:
         when, items = self._counting.get(account, (-FRESH, ()))
         if now - when < FRESH:
             return items
-        table = _table(self._driver.load(account.local, account.domain, STORE))
+        return self._remember(account, self._driver.load(account.local, account.domain, STORE), now)
+
+    def prepare(self, accounts: Iterable[JID]) -> None:
+        """Read the default lists of these accounts together, which are about to be asked for one by one."""
+        now = time.monotonic()
+        old = [account for account in accounts if now - self._counting.get(account, (-FRESH, ()))[0] >= FRESH]
+        forgotten = self._forgotten
+        tables = self._driver.bulk_read([Place(account.local, account.domain, STORE, "keyval") for account in old])
+        if forgotten == self._forgotten:  # else one may have changed meanwhile
+            for account, table in zip(old, tables, strict=True):
+                if not isinstance(table, Exception):
+                    self._remember(account, table, now)
+
+    def _remember(self, account: JID, stored: Table | None, now: float) -> Items:
+        table = _table(stored)
         items = _lists(table).get(_default(table), ())
         if len(self._counting) >= REMEMBERED:
             self._counting.clear()
@@ -68,6 +83,7 @@ class PrivacyLists:
             log.info("other processes notice in %g s that a privacy list of %s has changed: %s", FRESH, account, e)
 
     def _forget(self, account: JID) -> None:
+        self._forgotten += 1
         self._counting.pop(account, None)
 
     def put(self, account: JID, name: str, items: Items) -> None:

@@ -5,6 +5,7 @@ It is asked for stanzas to an account, and for those that it sends.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.errors import GatewayError
@@ -62,6 +63,11 @@ class Guard:
     def watches(self, account: JID) -> bool:
         """Whether the account has a list in force. Raises StorageError."""
         return self._hosts(account) and bool(self._blocks.of(account.bare) or self._lists.counting(account.bare))
+
+    def prepare(self, accounts: Collection[JID]) -> None:
+        """Many stanzas for these accounts follow: read their lists together. Raises StorageError."""
+        self._blocks.prepare(accounts)
+        self._lists.prepare(accounts)
 
     def lists_changed(self, account: JID) -> None:
         """The store of the account's block list or privacy lists was written: no process goes by the old lists."""
