@@ -11,6 +11,7 @@ from xmpp_rest.auth.authenticator import Authenticator
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.config.live import Merged
 from xmpp_rest.config.table import Settings
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.accounts import Accounts
@@ -82,6 +83,8 @@ class Gateway(Protocol):
 
     settings: Settings
     """Those in force now: they are replaced when the configuration is read again."""
+
+    incidents: Incidents
 
     @property
     def driver(self) -> Driver: ...

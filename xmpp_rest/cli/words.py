@@ -19,10 +19,12 @@ class WrongNumber(Exception):
 
 def values(definition: Definition, words: Sequence[str]) -> dict[str, Any]:
     """The arguments of the definition, converted. Raises WrongNumber, CommandFailure."""
-    if missing := len(definition.args) - len(words):
+    wanted = min(max(len(words), len(definition.args) - len(definition.optional)), len(definition.args))
+    if missing := wanted - len(words):
         number, kind = abs(missing), "more" if missing > 0 else "less"
         raise WrongNumber(f"the command '{definition.name}' requires {number} {kind} argument{'s' if number > 1 else ''}.")
-    return {arg.name: convert(word, arg.type) for arg, word in zip(definition.args, words, strict=True)}
+    given = {arg.name: convert(word, arg.type) for arg, word in zip(definition.args, words, strict=False)}
+    return given | {name: value for name, value in definition.optional.items() if name not in given}
 
 
 def convert(word: str, to: Type) -> Any:

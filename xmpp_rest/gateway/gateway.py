@@ -182,6 +182,7 @@ class Gateway:
     def _lose(self) -> None:
         """Another gateway has the storage: change nothing in it any more. Requests are refused (application.py)."""
         try:
+            self.parts.jobs.stop()
             self._end_waiting()
             self.parts.leader.end(has_storage=False)
         finally:
@@ -194,6 +195,7 @@ class Gateway:
         with self._lock:  # a start that is under way comes to its end first, and no other one follows
             was_started, self._pid = self._pid == os.getpid(), 0
         if was_started:
+            self.parts.jobs.stop()  # while there is somebody to whom it can be said
             self.parts.streams.stop()
             if not self.parts.lease.lost:
                 self.parts.leader.leave_rooms()

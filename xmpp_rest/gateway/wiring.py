@@ -139,7 +139,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     data_rights = DataRights(driver, domains, authenticator.is_admin)
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
-    jobs = Jobs(driver, domain)
+    jobs = Jobs(driver, domain, incidents)
     AccountEnds(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive)  # works by signals alone
 
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored

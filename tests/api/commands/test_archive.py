@@ -27,7 +27,7 @@ def kept(gateway: Gateway) -> None:
 
 
 def rooms(gateway: Gateway) -> int:
-    return len(gateway.parts.archive.owners(f"conference.{DOMAIN}"))
+    return len(list(gateway.parts.archive.owners(f"conference.{DOMAIN}")))
 
 
 def test_counting_and_removing(run: Run, kept: None, gateway: Gateway) -> None:

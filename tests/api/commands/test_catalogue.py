@@ -24,8 +24,8 @@ def test_a_function_takes_the_arguments_of_its_declaration(offer: Command) -> No
 
 def test_the_catalogue_has_every_definition() -> None:
     definitions = load_catalogue()
-    assert len(definitions) == 261
-    assert len({(d.name, d.version) for d in definitions}) == 261
+    assert len(definitions) == 263
+    assert len({(d.name, d.version) for d in definitions}) == 263
     assert {d.version for d in definitions} == {0, 1, 2, 3}
 
 

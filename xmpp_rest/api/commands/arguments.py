@@ -26,7 +26,7 @@ def take(definition: Definition, given: Iterable[tuple[str, Any]]) -> dict[str, 
     for name, kind in definition.args:
         if count and count(name) > 1:
             raise rejected(f"Request have duplicate argument: {name}")
-        taken[name] = convert(values[name], kind) if name in values else _absent(name, kind)
+        taken[name] = convert(values[name], kind) if name in values else _absent(name, kind, definition.optional)
     if not values.keys() <= taken.keys():
         left = [name for name, _ in renamed if name not in taken]
         raise rejected(f"Request have unknown arguments: [{','.join(left)}]")
@@ -47,7 +47,9 @@ def _plain(kind: Type) -> str:
     return str(kind).replace("binary", "text").replace("string", "text")
 
 
-def _absent(name: str, kind: Type) -> list[Any]:
+def _absent(name: str, kind: Type, optional: Mapping[str, Any]) -> Any:
+    if name in optional:
+        return optional[name]
     if isinstance(kind, ListOf):
         return []
     raise rejected(f"Request have missing argument: {name}")

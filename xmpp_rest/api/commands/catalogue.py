@@ -47,6 +47,7 @@ class Definition:
     internal: bool  # no front end may call it
     cli_only: bool  # only the command line may call it
     about: Mapping[str, About]  # by the name of the argument; of commands that are offered
+    optional: Mapping[str, Any]  # the last ones of `args`, which the peer does not have, each with what it is when it is left out
 
     @property
     def arg_names(self) -> tuple[str, ...]:
@@ -55,7 +56,8 @@ class Definition:
 
 def read_definition(row: Mapping[str, Any], texts: Texts = NO_TEXTS) -> Definition:
     """One entry of the catalogue. Raises KeyError, ValueError for what is none."""
-    args = tuple(map(read_field, row["args"]))
+    ours = row.get("ours", ())
+    args = tuple(map(read_field, (*row["args"], *ours)))
     taken = {a.name for a in args}
     return Definition(
         name=row["name"],
@@ -71,6 +73,7 @@ def read_definition(row: Mapping[str, Any], texts: Texts = NO_TEXTS) -> Definiti
         internal=row.get("internal", False),
         cli_only=row.get("cli_only", False),
         about=dict(_about(f"{row['name']}@{row['version']}", args, texts)),
+        optional={arg["name"]: arg["default"] for arg in ours},
     )
 
 

@@ -14,10 +14,11 @@ from xmpp_rest.api.commands.types import ListOf
 
 
 def fits(definition: Definition, given: Given) -> bool:
-    """Whether these are the names of its arguments; a list may be left away."""
+    """Whether these are the names of its arguments; a list, or an optional one, may be left away."""
     names = {definition.renamed.get(name, name) for name, _ in given}
     wanted = {field.name for field in definition.args}
-    return names <= wanted and all(isinstance(field.type, ListOf) for field in definition.args if field.name not in names)
+    left = [field for field in definition.args if field.name not in names and field.name not in definition.optional]
+    return names <= wanted and all(isinstance(field.type, ListOf) for field in left)
 
 
 def best(offers: Iterable[Command], given: Given) -> Command | None:

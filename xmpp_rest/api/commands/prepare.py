@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from xmpp_rest.api.commands import errors
@@ -10,11 +11,12 @@ from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.fitting import best, fits
 from xmpp_rest.api.commands.path import Target
 from xmpp_rest.api.commands.registry import Command, Registry
-from xmpp_rest.api.commands.results import render
+from xmpp_rest.api.commands.results import Rows, pieces, render
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.detail import did_you_mean
 from xmpp_rest.auth.rights import HTTP, Permission, Principal, rights_of
 from xmpp_rest.config.table import Settings
+from xmpp_rest.http.body import dump_json
 
 HOST_OF = {"add_rosteritem": "localhost", "delete_rosteritem": "localhost"}  # there `host` is the contact's domain (commands-api §15)
 NEIGHBOURS = ("messages", "rooms", "contacts", "sse")  # what the client API has below /api
@@ -30,6 +32,11 @@ class PreparedCall(NamedTuple):
     def run(self, services: Services) -> Any:
         """Run the command; its result as a JSON value. Raises CommandFailure, and whatever goes wrong inside the command."""
         return self.rendered(self.command.run(services, *self.values.values()))
+
+    def body(self, services: Services) -> bytes | Iterator[bytes]:
+        """As `run`, but the JSON text; what is long is made while it is sent, and is cut off if something goes wrong then."""
+        value = self.command.run(services, *self.values.values())
+        return pieces(value, self.command.definition.result) if isinstance(value, Rows) else dump_json(self.rendered(value))
 
     def rendered(self, value: Any) -> Any:
         """The JSON value of a result."""

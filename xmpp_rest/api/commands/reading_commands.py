@@ -10,7 +10,7 @@ READS = frozenset(
         "get_last", "get_loglevel", "get_mam_count", "get_offline_count", "get_presence", "get_room_affiliation",
         "get_room_affiliations", "get_room_history", "get_room_occupants", "get_room_occupants_number",
         "get_room_options", "get_roster", "get_roster_count", "get_subscribers", "get_user_rooms",
-        "get_user_subscriptions", "get_vcard", "get_vcard2", "get_vcard2_multi", "incoming_s2s_number", "list_banned",
+        "get_user_subscriptions", "get_vcard", "get_vcard2", "get_vcard2_multi", "incoming_s2s_number", "job_status", "list_banned",
         "list_cluster", "list_cluster_detailed", "muc_get_registered_nick", "muc_get_registered_nicks",
         "muc_online_rooms", "muc_online_rooms_by_regex", "muc_online_rooms_count", "num_resources",
         "outgoing_s2s_number", "private_get", "registered_users", "registered_vhosts", "resource_num",

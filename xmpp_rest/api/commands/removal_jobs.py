@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.accounts.jobs import ABORTED, DONE, FAILED, RUNNING
+from xmpp_rest.service.accounts.job_progress import ABORTED, DONE, FAILED, INTERRUPTED, RUNNING
 
 DAY = 86400  # seconds
 MAX_DAYS = 1_000_000  # further back than any clock
@@ -18,6 +18,7 @@ SENTENCES = {
     DONE: "Operation was completed after deleting {done} messages",
     ABORTED: "Operation was aborted after deleting {done} messages",
     FAILED: "Operation failed after deleting {done} messages with error {error}",
+    INTERRUPTED: "Operation failed after deleting {done} messages with error {error}",
 }
 
 
@@ -29,20 +30,22 @@ def before(days: int) -> float:
 
 
 def start(
-    services: Services, name: str, owners: Callable[[], list[JID]], remove: Callable[[JID, int], int], batch_size: int, rate: int
+    services: Services, name: str, owners: Callable[[], Iterator[JID]], remove: Callable[[JID, int], int], batch_size: int, rate: int
 ) -> str:
     """Remove with `remove(owner, limit)` in steps of `batch_size`, `rate` items a minute. Raises CommandFailure."""
     if batch_size < 1 or rate < 1:
         raise rejected("Batch size and rate must be positive")
     left = owners()
+    owner = next(left, None)
 
     def step() -> int:
+        nonlocal owner
         done = 0
-        while left and done < batch_size:
-            removed = remove(left[0], batch_size - done)
+        while owner is not None and done < batch_size:
+            removed = remove(owner, batch_size - done)
             done += removed
             if removed == 0 or done < batch_size:
-                del left[0]
+                owner = next(left, None)
         return done
 
     try:

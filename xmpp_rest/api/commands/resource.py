@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from http import HTTPStatus
 
@@ -22,7 +23,6 @@ from xmpp_rest.api.foreign import SAFE, is_foreign, is_from_browser
 from xmpp_rest.auth.authenticator import may_be_remembered
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.request import BadCoding, UnsupportedCoding, read_body
 from xmpp_rest.http.resource import Resource, Stop
 
@@ -126,10 +126,10 @@ class Call(Resource):
     def content_types_accepted(self) -> list[tuple[str, str]]:
         return [("*", "run_posted")]
 
-    def run(self) -> bytes:
+    def run(self) -> bytes | Iterator[bytes]:
         """The answer to a call that may be made. Raises CommandFailure, and whatever goes wrong inside the command."""
         try:
-            return dump_json(self.prepared.run(self.services))
+            return self.prepared.body(self.services)
         except GatewayError as e:
             raise errors.of_service(e) from e
 

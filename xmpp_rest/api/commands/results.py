@@ -5,11 +5,15 @@ A command returns bool or NotDone for a rescode (True: done), str, int, a list, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from xmpp_rest.api.commands.types import Field, ListOf, ScalarType, TupleOf, Type
+from xmpp_rest.http.body import dump_json
 
+PIECE = 1000  # rows of a long list that are sent together
 _NAMED_IN_V0 = frozenset(("integer", "string", "binary", "atom"))
 
 
@@ -23,8 +27,36 @@ class NotDone:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list that may be long, made while it is sent. The rows come in the order that `order` has, and its end is whole or an exception."""
+
+    rows: Iterator[Any]
+
+
+def pieces(value: Rows, result: Field) -> bytes | Iterator[bytes]:
+    """The JSON text of a result of this type: whole if it is short. Raises what the first rows raise."""
+    shape = result.type
+    if not isinstance(shape, ListOf):
+        raise TypeError(f"{result.name} is no list")
+    element = shape.element.type
+    rows = (_render(row, element) for row in value.rows)
+    first = list(islice(rows, PIECE + 1))
+    return dump_json(first) if len(first) <= PIECE else _pieces(chain(first, rows))
+
+
+def _pieces(rows: Iterator[Any]) -> Iterator[bytes]:
+    begin = b"["
+    while piece := list(islice(rows, PIECE)):
+        yield begin + dump_json(piece)[1:-1]
+        begin = b","
+    yield b"]"
+
+
 def render(value: Any, result: Field, version: int) -> Any:
     """The JSON value of a result; `version` is the one that was asked for."""
+    if isinstance(value, Rows):
+        value = list(value.rows)
     rendered = _render(value, result.type)
     if version == 0 and isinstance(result.type, ScalarType) and result.type.name in _NAMED_IN_V0:
         return {result.name: rendered}

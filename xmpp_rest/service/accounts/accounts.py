@@ -16,6 +16,8 @@ from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid
 from xmpp_rest.protocol.prep import PrepError
 from xmpp_rest.threads.tasks import offload
 
+PAGE = 20_000  # names that are read at once: 2 MB; a page of files costs as much as reading the names of all
+
 
 class Accounts:
     """The accounts of the hosted domain, in the store `accounts`."""
@@ -106,9 +108,15 @@ class Accounts:
         if existed:
             self._events.unregistered.emit(jid)
 
-    def users(self) -> Iterator[str]:
-        """The localparts of all accounts."""
-        return self._driver.users(self.domain, ACCOUNTS)
+    def some(self, limit: int) -> list[str]:
+        """The localparts of the first accounts, so many at most."""
+        return self._driver.users_page(self.domain, ACCOUNTS, limit=limit)
+
+    def users(self, after: str = "") -> Iterator[str]:
+        """The localparts of all accounts, or of those that come after one, in the order of code points; read in pages."""
+        while page := self._driver.users_page(self.domain, ACCOUNTS, after=after, limit=PAGE):
+            yield from page
+            after = page[-1]
 
     def _record(self, password: str, old: dict[str, Any] | None = None) -> dict[str, Any]:
         try:

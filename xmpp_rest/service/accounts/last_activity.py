@@ -25,6 +25,13 @@ class Activity(NamedTuple):
     status: str
 
 
+def activity_of(record: object) -> Activity | None:
+    """The activity in a table of the store; None if it has none."""
+    if not isinstance(record, dict) or not isinstance(when := record.get("timestamp"), int):
+        return None
+    return Activity(when, str(record.get("status", "")))
+
+
 class LastActivity:
     """The last activity of accounts. Whether an account exists is not checked."""
 
@@ -35,10 +42,7 @@ class LastActivity:
 
     def get(self, jid: JID) -> Activity | None:
         """The last activity, or None. Raises StorageError."""
-        record = self._driver.load(jid.local, jid.domain, LAST)
-        if not isinstance(record, dict) or not isinstance(when := record.get("timestamp"), int):
-            return None
-        return Activity(when, str(record.get("status", "")))
+        return activity_of(self._driver.load(jid.local, jid.domain, LAST))
 
     def set(self, jid: JID, when: int, status: str) -> None:
         """Store this as the last activity. Raises StorageError."""

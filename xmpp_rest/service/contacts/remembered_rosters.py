@@ -36,6 +36,10 @@ class RememberedRoster:
     unchanged: Callable[[], bool]
     mark: object | None  # of the storage
 
+    def prolong(self, until: float) -> None:
+        """It was found to be good, and is until then."""
+        self.until = until
+
 
 class RememberedRosters:
     """The rosters of accounts. The values are shared: nobody may change one. Methods raise StorageError."""
@@ -65,7 +69,7 @@ class RememberedRosters:
             return True
         if entry.mark is None or entry.mark != self._mark(owner):
             return False
-        entry.until = now + SECONDS
+        entry.prolong(now + SECONDS)
         return True
 
     def _mark(self, owner: JID) -> object | None:

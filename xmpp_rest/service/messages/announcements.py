@@ -45,13 +45,17 @@ class Announcements:
         told, error = 0, None
         for account in accounts:
             try:
-                self._router.send(self._message(announcement, account, kind))
-                told += 1
+                told += self.send_one(announcement, account, kind)
             except (StorageError, GatewayError) as e:
                 error = e
                 self._incidents.report(log, "announcement-untold", "%s does not get an announcement: %s", account, e)
         if error is not None and not told:
             raise error
+
+    def send_one(self, announcement: Announcement, account: JID, kind: str) -> bool:
+        """Send an announcement to one account."""
+        self._router.send(self._message(announcement, account, kind))
+        return True
 
     def motd(self) -> Announcement | None:
         """The message of the day, if there is one."""

@@ -165,10 +165,10 @@ class Archive:
         """Have everything archived that was accepted, so that nothing of it comes after the archive is removed."""
         self._unarchived.settle_for_good(owner)
 
-    def owners(self, domain: str) -> list[JID]:
+    def owners(self, domain: str) -> Iterator[JID]:
         """The accounts at `domain` with archived items."""
         self._unarchived.settle_all()
-        return [JID(local, domain, "") for local in self._driver.users(domain, self._store)]
+        return (JID(local, domain, "") for local in self._driver.users(domain, self._store))
 
     def _walk(self, owner: JID, wanted: ArchiveFilter, batch: int, *, newest: bool) -> Iterator[ArchivedMessage]:
         query = wanted.query(batch, newest_first=newest)

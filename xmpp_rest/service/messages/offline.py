@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from xml.etree.ElementTree import Element
 
 from drivers import Driver
@@ -51,11 +51,11 @@ class Offline:
         if self._archive.last_id(owner):
             self._archive.remove(owner, EVERYTHING)
 
-    def delete_old(self, before: float) -> int:
-        """Remove the messages from before a Unix time; their number."""
-        return sum(self._archive.remove(owner, ArchiveFilter(end=before)) for owner in self.owners())
+    def delete_old(self, owner: JID, before: float) -> int:
+        """Remove the messages of one account from before a Unix time; their number."""
+        return self._archive.remove(owner, ArchiveFilter(end=before))
 
-    def owners(self) -> list[JID]:
+    def owners(self) -> Iterator[JID]:
         """The accounts with stored messages."""
         return self._archive.owners(self._domain)
 
@@ -63,9 +63,10 @@ class Offline:
         """Remove the oldest messages of one account, so many at most; their number."""
         return self._archive.remove(owner, ArchiveFilter(end=before), limit)
 
-    def delete_expired(self) -> int:
-        """Remove the expired messages (XEP-0023); their number."""
-        return sum(self._archive.remove(owner, ArchiveFilter(ids=ids)) for owner in self.owners() if (ids := self._expired(owner)))
+    def delete_expired(self, owner: JID) -> int:
+        """Remove the expired messages of one account (XEP-0023); their number."""
+        ids = self._expired(owner)
+        return self._archive.remove(owner, ArchiveFilter(ids=ids)) if ids else 0
 
     def _expired(self, owner: JID) -> tuple[str, ...]:
         now = time.time()

@@ -11,6 +11,7 @@ from xmpp_rest.api.commands.groups import (
     bans,
     housekeeping,
     inactive_accounts,
+    jobs,
     last,
     messages,
     muc_nicks,
@@ -29,7 +30,7 @@ from xmpp_rest.api.commands.groups import (
 from xmpp_rest.api.commands.registry import Implementation
 
 GROUPS = (
-    accounts, announce, archive, bans, housekeeping, last, messages, muc_nicks, muc_subscriptions, oauth, offline,
+    accounts, announce, archive, bans, housekeeping, jobs, last, messages, muc_nicks, muc_subscriptions, oauth, offline,
     inactive_accounts, private, rooms, rooms_people, roster, server, sessions, shared_groups, vcard,
 )  # fmt: skip
 COMMANDS: tuple[Implementation, ...] = tuple(chain.from_iterable(group.COMMANDS for group in GROUPS))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from itertools import islice
 
 from xmpp_rest.api.commands.errors import CommandFailure, failure, not_found, rejected
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.results import Rows
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.auth.throttle import parse_network
 from xmpp_rest.errors import GatewayError
@@ -94,9 +96,11 @@ def change_password(services: Services, user: str, host: str, newpass: str) -> b
 
 
 @command("registered_users")
-def registered_users(services: Services, host: str) -> list[str]:
+def registered_users(services: Services, host: str, after: str, limit: int) -> Rows:
     services.require_host(host)
-    return list(services.accounts.users())
+    if limit < 0:
+        raise rejected("Invalid limit", "limit: write a number of names, or 0 for all")
+    return Rows(islice(services.accounts.users(after), limit or None))
 
 
 @command("unban_ip")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from xmpp_rest.api.commands.many import begin, each, few
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.accounts.jobs import Job
 from xmpp_rest.service.messages.announcements import Announcement
+
+SHOWN = 100  # characters of a subject that job_status shows
 
 
 def _announcement(services: Services, host: str, subject: str, body: str) -> Announcement:
@@ -17,9 +21,19 @@ def _announcement(services: Services, host: str, subject: str, body: str) -> Ann
 
 @command("announce_send_all")
 def announce_send_all(services: Services, host: str, subject: str, body: str) -> bool:
-    accounts = (JID(user, services.domain, "") for user in services.accounts.users())
-    services.parts.announcements.send(_announcement(services, host, subject, body), accounts, "")
+    announcements, news = services.parts.announcements, _announcement(services, host, subject, body)
+    users = few(services)
+    if users is None:
+        begin(services, "announce_send_all", lambda job: _send_all(services, news, job), subject[:SHOWN])
+    else:
+        announcements.send(news, [JID(user, services.domain, "") for user in users], "")
     return True
+
+
+def _send_all(services: Services, news: Announcement, job: Job) -> None:
+    job.total(sum(1 for _ in services.accounts.users()))
+    accounts = (JID(user, services.domain, "") for user in services.accounts.users())
+    each(services, job, accounts, lambda account: services.parts.announcements.send_one(news, account, ""))
 
 
 @command("announce_send_online")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from xmpp_rest.api.commands.errors import rejected
+from xmpp_rest.api.commands.many import act_on
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.removal_jobs import abort, before, start, status
 from xmpp_rest.api.commands.results import NotDone
@@ -48,13 +52,13 @@ def delete_old_mam_messages(services: Services, type_: str, days: int) -> bool |
     archive, old = services.parts.archive, ArchiveFilter(end=before(days))
     if type_ not in TYPES:
         return NotDone("unsupported_type")
-    for owner in _owners(services, type_):
-        archive.remove(owner, old)
+    about = f"{type_}, {days} days"
+    act_on(services, "delete_old_mam_messages-all", _owners(services, type_), lambda owner: archive.remove(owner, old), about)
     return True
 
 
-def _owners(services: Services, kind: str) -> list[JID]:
-    return [owner for domain in _domains(services, kind) for owner in services.parts.archive.owners(domain)]
+def _owners(services: Services, kind: str) -> Iterator[JID]:
+    return chain.from_iterable(map(services.parts.archive.owners, _domains(services, kind)))
 
 
 @command("delete_old_mam_messages_batch")

@@ -6,6 +6,7 @@ import time
 
 from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.registry import command
+from xmpp_rest.api.commands.results import Rows
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.auth.scopes import is_scope
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
@@ -41,10 +42,11 @@ def oauth_issue_token_v0(services: Services, jid: str, ttl: int, scopes: str) ->
 
 
 @command("oauth_list_tokens")
-def oauth_list_tokens(services: Services) -> list[tuple[str, str, str, str]]:
+def oauth_list_tokens(services: Services) -> Rows:
     """Tokens are shown by their hash, which is all that is kept; `oauth_revoke_token` takes it too."""
     now = int(time.time())
-    return [(t.hash, str(t.owner), ";".join(sorted(t.scopes)), f"{t.expires - now} seconds") for t in services.parts.tokens.all()]
+    tokens = services.parts.tokens.all()
+    return Rows((t.hash, str(t.owner), ";".join(sorted(t.scopes)), f"{t.expires - now} seconds") for t in tokens)
 
 
 @command("oauth_revoke_token")

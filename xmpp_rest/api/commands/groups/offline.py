@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xmpp_rest.api.commands.groups.accounts import account
+from xmpp_rest.api.commands.many import act_on
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.removal_jobs import abort, before, start, status
 from xmpp_rest.api.commands.services import Services
@@ -18,13 +19,14 @@ def get_offline_count(services: Services, user: str, host: str) -> int:
 
 @command("delete_expired_messages")
 def delete_expired_messages(services: Services) -> bool:
-    services.parts.offline.delete_expired()
+    act_on(services, "delete_expired_messages", services.parts.offline.owners(), services.parts.offline.delete_expired)
     return True
 
 
 @command("delete_old_messages")
 def delete_old_messages(services: Services, days: int) -> bool:
-    services.parts.offline.delete_old(before(days))
+    offline, end = services.parts.offline, before(days)
+    act_on(services, "delete_old_messages-all", offline.owners(), lambda owner: offline.delete_old(owner, end), f"{days} days")
     return True
 
 

@@ -6,18 +6,22 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
 from xmpp_rest.api.commands.errors import internal_error, rejected
+from xmpp_rest.api.commands.many import FEW, begin, each
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.texts import require_sendable
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
+from xmpp_rest.service.accounts.jobs import Job
 from xmpp_rest.service.contacts.contact import Contact
+from xmpp_rest.service.contacts.roster import MAX_CONTACTS
 from xmpp_rest.service.contacts.subscriptions import SUBSCRIPTIONS, Side, SubscriptionState
 
 ANY = "any"
 # COMPAT ejabberd: `undefined` is what it says of contacts that a command has made
 PENDING = {"none": "undefined", "in": "in", "out": "out", "both": "in"}
 SIDES = {True: Side.YES, False: Side.NONE}
+SHOWN = 100  # characters of a group that job_status shows
 Pair = tuple[JID, Contact]
 
 
@@ -101,9 +105,28 @@ def get_roster_count(services: Services, user: str, host: str) -> int:
 def push_alltoall(services: Services, host: str, group: str) -> bool:
     services.require_host(host)
     require_sendable(group)
-    items = [_item(JID(user, services.domain, ""), user, "both", [group]) for user in sorted(services.accounts.users())]
+    names = services.accounts.some(MAX_CONTACTS + 2)
+    if len(names) > MAX_CONTACTS + 1:
+        raise rejected(f"There are more accounts than a roster holds contacts: {MAX_CONTACTS}")
+    items = [_item(JID(user, services.domain, ""), user, "both", [group]) for user in names]
+    if len(items) > FEW:
+        begin(services, "push_alltoall", lambda job: _push_all(services, items, job), group[:SHOWN])
+        return True
     for owner in items:
-        services.parts.contacts.put_all(owner.jid, [item for item in items if item is not owner])
+        _push(services, items, owner)
+    return True
+
+
+def _push_all(services: Services, items: list[Contact], job: Job) -> None:
+    job.total(len(items))
+    each(services, job, items, lambda owner: _push(services, items, owner))
+
+
+def _push(services: Services, items: list[Contact], owner: Contact) -> bool:
+    """Make all the others contacts of one account, unless it was removed meanwhile."""
+    if not services.accounts.exists(owner.jid):
+        return False
+    services.parts.contacts.put_all(owner.jid, [item for item in items if item is not owner])
     return True
 
 
