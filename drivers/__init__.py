@@ -39,9 +39,11 @@ from drivers.batches import Value as Value
 from drivers.batches import Write as Write
 from drivers.batches import error_of as error_of
 from drivers.batches import result_of
+from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.errors import BadStorageURL as BadStorageURL
 from drivers.errors import BadValue as BadValue
 from drivers.errors import ItemNotFound as ItemNotFound
+from drivers.errors import NoCopies as NoCopies
 from drivers.errors import StorageError as StorageError
 
 MemberChange = Callable[["Table | None", Callable[[], int]], "Table | None"]
@@ -265,6 +267,14 @@ class Driver(ABC):
     def doubts(self) -> Iterator[str]:
         """Content that would break another program that uses the storage, a sentence each. May read everything; changes nothing."""
         return iter(())
+
+    def copies(self, scratch: Path, progress: OnCopied = unsaid) -> Iterator[StorageFile]:
+        """The storage as files, for a backup, while others write: everything that was written before this call is in them.
+
+        Each is to be read before the next one, and is closed then. `scratch`: an empty folder, for what has to be copied first.
+        Raises NoCopies, StorageError.
+        """
+        raise NoCopies("this storage driver makes no copies; back its storage up with what the storage itself offers")
 
     @abstractmethod
     def close(self) -> None:

@@ -24,5 +24,9 @@ class BadValue(StorageError, ValueError):
     """The value cannot be stored (not in JSON's model, too deep, text that the format cannot hold)."""
 
 
+class NoCopies(StorageError):
+    """The driver makes no copies of its storage; the sentence says what does."""
+
+
 class ItemNotFound(StorageError, KeyError):
     """`before` or `after` names an archive id that is not in this archive (XEP-0313 §4.3: item-not-found)."""

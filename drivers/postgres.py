@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from drivers import BadStorageURL, doubts
+from drivers import BadStorageURL, NoCopies, doubts
 
 try:
     import psycopg
@@ -19,6 +19,7 @@ try:
 except ImportError as e:
     raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install -r requirements-postgres.txt") from e
 
+from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.generations import Generations
 from drivers.names import checked_key
 from drivers.sql.driver import SQLDriver
@@ -45,6 +46,9 @@ class Postgres(SQLDriver):
     def doubts(self) -> Iterator[str]:
         yield from doubts.about_twins(self._postgres.look(doubts.TWINS, "prosody"), "ctid")
         yield from doubts.about_roles(self._postgres.look(doubts.ROLES, "prosody"))
+
+    def copies(self, scratch: Path, progress: OnCopied = unsaid) -> Iterator[StorageFile]:
+        raise NoCopies("PostgreSQL is backed up by its own program: run `xmpp-rest backup --without-storage` first, then pg_dump")
 
     def purge(self, user: str, host: str) -> None:
         super().purge(user, host)

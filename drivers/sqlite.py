@@ -21,12 +21,14 @@ from typing import Any, TypeVar
 
 from drivers import BadStorageURL, StorageError, doubts
 from drivers.beside import prosody_with
+from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.generations import Generations
 from drivers.names import Key
 from drivers.sql.connections import SQLiteConnections
 from drivers.sql.driver import SQLDriver
 from drivers.sql.groupcommit import GroupCommit, GroupedChange
 from drivers.sql.session import DatabaseSession, Engine, Row, Works
+from drivers.sql.sqlitecopy import copy_of
 from drivers.sql.sqliteschema import ensure_schema, in_wal_mode, stand_in_for_missing
 
 T = TypeVar("T")
@@ -64,6 +66,12 @@ class SQLite(SQLDriver):
             raise BadStorageURL(f"'sqlite:{rest}' names the folder {path}; write the path of a file")
         self._path = path
         super().__init__(_Engine(path), Generations(base))
+
+    def copies(self, scratch: Path, progress: OnCopied = unsaid) -> Iterator[StorageFile]:
+        try:
+            yield from copy_of(self._path, scratch, BUSY, progress)
+        except sqlite3.Error as e:
+            raise _storage_error(self._path, e) from e
 
     def doubts(self) -> Iterator[str]:
         if not self._path.exists():

@@ -14,7 +14,7 @@ from xmpp_rest import __version__
 from xmpp_rest.api.commands import registry
 from xmpp_rest.application import find_config
 from xmpp_rest.cli import __main__ as restctl
-from xmpp_rest.cli import exporting, importing, prune, send, serve
+from xmpp_rest.cli import backup, exporting, importing, prune, send, serve
 from xmpp_rest.cli.gateway import say_place, storage_remarks
 from xmpp_rest.cli.token import token
 from xmpp_rest.config.check import describe, remarks, require_sense
@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             # argparse would call the word after it no command
             parser.error(f"there is no option {name}; settings are in the configuration: --config FILE")
         options = parser.parse_args(words)
+        if options.command == "restore":  # to another folder, perhaps where there is no configuration yet
+            return backup.restore(lambda: _settings(options.config), options)
         settings = _settings(options.config)
         say_place(settings, "xmpp-rest", asked=options.verbose or getattr(options, "offline", False))
         return COMMANDS[options.command or "serve"].run(settings, options)
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
         command.arguments(commands.add_parser(name, parents=[shared], help=command.help))
+    backup.add_restore_arguments(commands.add_parser("restore", parents=[shared], help="restore what `backup` has kept"))
     for name, text in HELP_OF_OWN_WORDS.items():
         commands.add_parser(name, help=text, add_help=False)
     return parser
@@ -119,6 +122,7 @@ class Subcommand(NamedTuple):
 COMMANDS = {
     "serve": Subcommand(serve.run, "serve until told to stop (the default)"),
     "check": Subcommand(_check, "validate the configuration, try what it needs, and say what it would do"),
+    "backup": Subcommand(backup.back_up, "keep configuration, data and storage in one file", backup.add_backup_arguments),
     "export": Subcommand(exporting.run, "export the accounts for another server", exporting.add_arguments),
     "import": Subcommand(importing.run, "import what another server has stored", importing.add_arguments),
     "prune": Subcommand(prune.run, "remove now what archives have kept for as long as [archive] keep says"),

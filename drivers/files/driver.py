@@ -15,7 +15,8 @@ from pathlib import Path
 from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageURL, Driver, Sort, Table, Value, doubts, error_of
 from drivers.archives import checked_item, checked_query
 from drivers.batches import Content, Place
-from drivers.files import archive, bulk, durable, listindex, tree
+from drivers.copies import OnCopied, StorageFile, unsaid
+from drivers.files import archive, bulk, copying, durable, listindex, tree
 from drivers.files.appending import append
 from drivers.files.format import Format, Record, at_byte
 from drivers.files.locking import Locks
@@ -300,6 +301,10 @@ class FileDriver(Driver):
                 if not listindex.is_right(path):
                     yield f"{path}: is not the index of its list, and Prosody 13 does not show all of it; remove it: Prosody makes another"
         yield from doubts.about_roles(doubts.unseen_roles(sorted(self.hosts()), self.users))
+
+    def copies(self, scratch: Path, progress: OnCopied = unsaid) -> Iterator[StorageFile]:
+        form = self._format
+        return copying.copies(self._root, form.keyval, (form.list, form.archive), self._locks, NOTES, progress)
 
     def exists(self) -> bool:
         with durable.storage_errors(self._root):

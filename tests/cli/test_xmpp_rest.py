@@ -177,6 +177,35 @@ def test_pruning(xmpp_rest: Ctl, config: Path, running: bool) -> None:
         gateway.stop()
 
 
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.usefixtures("juliet")
+def test_a_backup_and_back(xmpp_rest: Ctl, config: Path, tmp_path: Path, running: bool) -> None:
+    file, there = tmp_path / "b.tar.gz", tmp_path / "there"
+    gateway = Gateway(load_settings(config, {}))
+    gateway.start()
+    if not running:
+        gateway.stop()
+    made = xmpp_rest("backup", str(file))
+    assert (made.code, made.out.startswith("kept: "), made.err) == (0, True, "")
+    assert xmpp_rest("backup", str(file)).code == 73
+    assert xmpp_rest("restore", str(file), "--to", str(there), "--quiet") == (0, "", "")
+    assert xmpp_rest("restore", str(file), "--to", str(there)).code == 73
+    assert xmpp_rest("restore", str(file), "--force").code == (75 if running else 0)
+    if running:
+        gateway.stop()
+    assert xmpp_rest("--config", str(there / "wsgi.ini"), "send", str(JULIET), "Madam!", "--offline").code == 0
+    file.write_bytes(file.read_bytes()[:-100])
+    broken = xmpp_rest("restore", str(file), "--to", str(tmp_path / "other"))
+    assert broken.code == 65
+    assert "is not a whole backup" in broken.err
+    assert xmpp_rest("restore", str(tmp_path / "nothing"), "--to", str(there)).code == 66
+
+
+def test_no_backup_of_nothing(xmpp_rest: Ctl, config: Path, tmp_path: Path) -> None:
+    assert xmpp_rest("backup", str(tmp_path / "b.tar.gz")).code == 69
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wsgi.ini"]
+
+
 def test_pruning_where_no_gateway_ever_ran(xmpp_rest: Ctl, config: Path) -> None:
     assert xmpp_rest("prune", "--offline").code == 69
     assert not (config.parent / "data").exists()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from drivers import Driver
+from drivers import Driver, NoCopies, open_driver
 from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 
 
@@ -99,6 +101,29 @@ class ContentsContract(StorageFixtures):
         assert list(driver.users("capulet.example")) == []
         assert list(driver.stores(*JULIET)) == []
         driver.purge(*JULIET)
+
+    def test_copies(self, several: Driver, url: str, tmp_path: Path) -> None:
+        """The files of a storage that has the same content."""
+        scratch, folder = tmp_path / "scratch", tmp_path / "copy"
+        scratch.mkdir()
+        several.note("lease", lambda _: {"kept": True})
+        try:
+            files = [(name, file.read(size)) for name, file, size in several.copies(scratch)]
+        except NoCopies:
+            pytest.skip("this driver leaves copies to others")
+        for name, data in files:
+            path = folder / url.partition(":")[2] / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        with closing(open_driver(url, folder)) as copy:
+            assert sorted(copy.hosts()) == sorted(several.hosts())
+            assert sorted(copy.users("capulet.example")) == sorted(several.users("capulet.example"))
+            for user, host in (JULIET, ROMEO, (None, "capulet.example"), (None, "")):
+                assert sorted(copy.stores(user, host)) == sorted(several.stores(user, host))
+            assert list(copy.archive_find(*JULIET, "archive")) == list(several.archive_find(*JULIET, "archive"))
+            assert copy.list_load(*JULIET, "wishlist") == ["rope"]
+            assert copy.load(*JULIET, "roster") == several.load(*JULIET, "roster")
+            assert copy.note("lease") == {"kept": True}
 
     def test_closing_twice(self, opened: Callable[[], Driver]) -> None:
         driver = opened()

@@ -146,7 +146,7 @@ def test_the_entry_that_causes_compaction_is_kept(path: Path, monkeypatch: pytes
     journal = Journal(path)
     for n in range(100):
         (number,) = journal.append([f"{n}" + "x" * 300])
-        assert f"{n}" + "x" * 300 in [entry.text for entry in module._read_entries(path).values()], "appended, and on disk"
+        assert f"{n}" + "x" * 300 in [entry.text for entry in module.read_entries(path).values()], "appended, and on disk"
         journal.ack([number])
 
 
@@ -209,7 +209,7 @@ def test_a_killed_process_keeps_every_appended_entry(path: Path) -> None:
 
 def left(path: Path) -> tuple[list[str], list[tuple[str, object]]]:
     """The texts that a process would find after a crash at this moment, and those with a note."""
-    entries = [entry for _, entry in sorted(module._read_entries(path).items())]
+    entries = [entry for _, entry in sorted(module.read_entries(path).items())]
     return [e.text for e in entries if not e.is_acknowledged], [(e.text, e.note) for e in entries if e.note is not None]
 
 

@@ -57,6 +57,15 @@ def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) ->
     return _settings(texts, absolute, notices, lambda: load_settings(absolute, environ))
 
 
+def given_texts(path: Path | None, environ: Mapping[str, str] = os.environ) -> Texts:
+    """What the file and the environment over it say, as it is written there: the paths of secrets and not their content."""
+    texts: Texts = {name: {} for name in SECTIONS}
+    if path is not None:
+        _read_file(path, texts, [], [])
+    _read_environment(environ, texts, [], [])
+    return texts
+
+
 def _table(section: str) -> dict[str, Field[Any]]:
     return {key_of(f): f for f in fields(table_of(section))}
 

@@ -138,7 +138,7 @@ DAYS = {"d": 1.0, "m": YEAR / 12, "y": YEAR}
 
 
 def keep(value: str) -> float:
-    """How long something is kept, in seconds; infinity for ever."""
+    """How long something is kept, in seconds; infinity forever."""
     if value == "forever":
         return math.inf
     match = re.fullmatch(r"([1-9][0-9]{0,4})([dmy])", value)

@@ -9,12 +9,13 @@ class Exit(IntEnum):
     """Why a command ended."""
 
     DONE = 0
-    DATAERR = 65  # data that cannot be read
+    DATAERR = 65  # a file that cannot be read, such as a damaged backup
     NOINPUT = 66  # a file or source that is not there
     UNAVAILABLE = 69  # no gateway, no storage, or the storage cannot be reached
     OSERR = 71  # an address that cannot be listened on
     CANTCREAT = 73  # a folder that cannot be made or written
     TEMPFAIL = 75  # stop the gateway first
+    NOPERM = 77  # rights are not enough
     CONFIG = 78  # the configuration
     INTERRUPTED = 130
 

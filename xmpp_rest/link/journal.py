@@ -36,7 +36,7 @@ class NotedEntry(NamedTuple):
     note: Any
 
 
-class _Entry:
+class JournalEntry:
     """A text; it gets its number in the order of the file."""
 
     __slots__ = ("is_acknowledged", "note", "number", "text")
@@ -58,12 +58,12 @@ class Journal:
         """Read what an earlier process left. Raises OSError."""
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._open = _read_entries(path)  # entries that are being written too: a new file has to have them
+        self._open = read_entries(path)  # entries that are being written too: a new file has to have them
         self._next = max(self._open, default=0) + 1
         self._acknowledged: list[bytes] = []  # lines for the next write
         self._without_note: set[int] = set()  # entries that have a note on disk alone
         self._lock = threading.Lock()  # guards the four above
-        self._group: GroupExecutor[_Entry, None] = GroupExecutor(self._write, on_enter=self._number)
+        self._group: GroupExecutor[JournalEntry, None] = GroupExecutor(self._write, on_enter=self._number)
         self._file = self._rewritten()
         self._sync_folder()
         self._review_at = COMPACT_AT
@@ -86,7 +86,7 @@ class Journal:
 
         `notes`: one for each text, or None; nothing: no text has one.
         """
-        entries = [_Entry(*pair) for pair in zip(texts, notes or (None,) * len(texts), strict=True)]
+        entries = [JournalEntry(*pair) for pair in zip(texts, notes or (None,) * len(texts), strict=True)]
         try:
             self._group.run(entries)
         except BaseException:
@@ -105,7 +105,7 @@ class Journal:
                 else:
                     gone.append(number)
             if left:
-                self._acknowledged.append(_line(["n", *left]))
+                self._acknowledged.append(line_of(["n", *left]))
         self._remove(gone)
 
     def ack_notes(self, numbers: Sequence[int]) -> None:
@@ -124,7 +124,7 @@ class Journal:
     def forget_notes(self) -> None:
         """Have no acknowledged note on disk any more when this returns. Raises OSError."""
         with self._lock:
-            self._acknowledged += [_line(self._open[number].record()) for number in sorted(self._without_note)]
+            self._acknowledged += [line_of(self._open[number].record()) for number in sorted(self._without_note)]
             self._without_note.clear()
         self._group.run(())
 
@@ -135,7 +135,7 @@ class Journal:
             for number in numbers:
                 self._open.pop(number, None)
             self._without_note.difference_update(numbers)
-            self._acknowledged.append(_line(["-", *numbers]))
+            self._acknowledged.append(line_of(["-", *numbers]))
 
     def close(self) -> None:
         """Write what is collected and give the file back. Raises OSError."""
@@ -144,19 +144,19 @@ class Journal:
         finally:
             self._file.close()
 
-    def _number(self, entries: Sequence[_Entry]) -> None:
+    def _number(self, entries: Sequence[JournalEntry]) -> None:
         with self._lock:
             for number, entry in enumerate(entries, self._next):
                 entry.number = number
                 self._open[number] = entry
             self._next += len(entries)
 
-    def _write(self, entries: Sequence[_Entry]) -> Sequence[None]:
+    def _write(self, entries: Sequence[JournalEntry]) -> Sequence[None]:
         """Write all that several threads append, and all acknowledgements so far. Raises OSError."""
         with self._lock:
             acknowledged, self._acknowledged = self._acknowledged, []
         try:
-            self._file.append(b"".join([*(_line(entry.record()) for entry in entries), *acknowledged]))
+            self._file.append(b"".join([*(line_of(entry.record()) for entry in entries), *acknowledged]))
         except OSError:
             with self._lock:
                 self._acknowledged[:0] = acknowledged  # another attempt with the next ones
@@ -184,9 +184,9 @@ class Journal:
     def _rewritten(self) -> _File:
         """The file with what is open alone, replaced in one step. Raises OSError, and then the old one is as it was."""
         with self._lock:
-            lines = [_line(entry.record()) for _, entry in sorted(self._open.items())]
+            lines = [line_of(entry.record()) for _, entry in sorted(self._open.items())]
             if left := [n for n, entry in sorted(self._open.items()) if entry.is_acknowledged]:
-                lines.append(_line(["n", *left]))
+                lines.append(line_of(["n", *left]))
             without_note, self._without_note = self._without_note, set()
         try:
             return self._replaced(b"".join(lines))
@@ -255,12 +255,12 @@ class _File:
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # to make one takes longer than to use it
 
 
-def _line(record: list[object]) -> bytes:
+def line_of(record: list[object]) -> bytes:
     text = _ENCODER.encode(record).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _read_entries(path: Path) -> dict[int, _Entry]:
+def read_entries(path: Path) -> dict[int, JournalEntry]:
     """The entries that were not acknowledged; a torn last line was never appended."""
     found: dict[int, tuple[str, Any]] = {}  # text and note
     acknowledged: set[int] = set()  # but for their notes
@@ -277,5 +277,5 @@ def _read_entries(path: Path) -> dict[int, _Entry]:
         else:
             for number in rest:
                 found.pop(number, None)
-    entries = {number: _Entry(*pair, number, is_acknowledged=number in acknowledged) for number, pair in found.items()}
+    entries = {number: JournalEntry(*pair, number, is_acknowledged=number in acknowledged) for number, pair in found.items()}
     return {number: entry for number, entry in entries.items() if entry.note is not None or not entry.is_acknowledged}

@@ -84,7 +84,7 @@ def test_accounts_and_rooms(any_driver: Driver, remote: Remote) -> None:
     pruning = Pruning(any_driver, remote, "30d")
     assert pruning.here.prune() == Pruned(items=3, archives=2, failed=0)
     assert (left(any_driver, "juliet"), left(any_driver, "nurse"), left(any_driver, "balcony", SERVICE)) == (["29", "0"], ["1"], ["2"])
-    assert any_driver.archive_count("juliet", DOMAIN, "offline") == 1, "offline messages are no archive"
+    assert any_driver.archive_count("juliet", DOMAIN, "offline") == 1, "offline messages are not an archive"
     assert pruning.pruned == ["juliet", "balcony"]
     assert pruning.here.prune() == Pruned()
 

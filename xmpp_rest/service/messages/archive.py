@@ -180,7 +180,7 @@ class Archive:
             query, items = self._beyond(owner, query, items)
 
     def _beyond(self, owner: JID, query: ArchiveQuery, items: list[ArchiveItem]) -> tuple[ArchiveQuery, list[ArchiveItem]]:
-        """The query for the batch behind these items, and its items. Those that were removed in the meantime are no bounds any more."""
+        """The query for the batch behind these items, and its items. Those that were removed in the meantime bound nothing any more."""
         for item in reversed(items):
             further = replace(query, before=item.id) if query.newest_first else replace(query, after=item.id)
             try:

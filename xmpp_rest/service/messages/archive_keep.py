@@ -39,7 +39,7 @@ class KeepSettings:
         self._driver.store(owner.local, owner.domain, STORE, None if text == DEFAULT else {"keep": text})
 
     def owners(self, domain: str, store: str, all_others: float) -> Iterator[tuple[JID, float]]:
-        """Who has a setting and, unless `all_others` keep for ever, who has anything in `store`: how long each keeps, in seconds.
+        """Who has a setting and, unless `all_others` keep forever, who has anything in `store`: how long each keeps, in seconds.
 
         In the order of names, so that neither all of them nor all settings are in memory.
         """

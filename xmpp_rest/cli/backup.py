@@ -1,0 +1,97 @@
+"""`xmpp-rest backup FILE` and `xmpp-rest restore FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xmpp_rest.cli.gateway import require_storage
+from xmpp_rest.config.table import Settings
+from xmpp_rest.gateway.backup import Backup
+from xmpp_rest.gateway.backup_file import Manifest
+from xmpp_rest.gateway.exit_codes import CannotStart, Exit
+from xmpp_rest.gateway.restore import in_place, to_folder
+from xmpp_rest.gateway.startup import folder_of, storage_path
+
+EVERY = 10.0  # seconds between two lines of progress
+
+
+class ProgressLines:
+    """Prints how far it is every few seconds."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._next = time.monotonic() + EVERY
+
+    def __call__(self, text: str) -> None:
+        if not self._quiet and time.monotonic() >= self._next:
+            print(f"xmpp-rest: {text}", file=sys.stderr)
+            self._next = time.monotonic() + EVERY
+
+
+def add_backup_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `backup`."""
+    parser.epilog = "Nothing that a running gateway accepted before is missing. FILE holds passwords and keys, and only you may read it."
+    parser.add_argument("file", metavar="FILE", type=Path, help="what is written, such as gateway.tar.gz; it must not exist")
+    parser.add_argument("--without-storage", action="store_true", help="leave the storage out, for a database that has backups of its own")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `restore`."""
+    parser.epilog = "Nothing is changed unless all of FILE is as it was made, and nothing is removed: what --force replaces is renamed."
+    parser.add_argument("file", metavar="FILE", type=Path, help="what `backup` has written")
+    parser.add_argument("--to", metavar="DIR", type=Path, help="restore to DIR/wsgi.ini and DIR/data, not where the configuration has them")
+    parser.add_argument("--force", action="store_true", help="rename what is there to data.before-TIME")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def back_up(settings: Settings, options: argparse.Namespace) -> int:
+    """Make a backup; the exit code. Raises CannotStart, StorageError, GatewayError."""
+    with_storage = not options.without_storage
+    if with_storage and storage_path(settings.storage.url, folder_of(settings)):
+        require_storage(settings, offline=True)
+    backup = Backup(settings, ProgressLines(options.quiet))
+    with system_errors():
+        manifest = backup.make(options.file, storage=with_storage)
+    for path in backup.left_out:
+        print(f"xmpp-rest: {path}: is not a file, and not in the backup", file=sys.stderr)
+    if not options.quiet:
+        print(f"kept: {_amount(manifest)} in {options.file}")
+    return Exit.DONE
+
+
+def restore(load: Callable[[], Settings], options: argparse.Namespace) -> int:
+    """Restore a backup; the exit code. `load` reads the configuration, which --to needs not. Raises CannotStart, StorageError."""
+    with system_errors():
+        if options.to is not None:
+            manifest = to_folder(options.file, options.to, force=options.force)
+            where = f"{options.to}; start it with --config {options.to / 'wsgi.ini'}"
+        else:
+            settings = load()
+            manifest = in_place(options.file, settings, force=options.force)
+            where = f"{folder_of(settings)}; the configuration was left as it is"
+    if not options.quiet:
+        print(f"restored: {_amount(manifest)} of {manifest.time}, {manifest.domain}, to {where}")
+    if not manifest.storage:
+        print("xmpp-rest: there is no storage in this backup; restore the database with its own program", file=sys.stderr)
+    return Exit.DONE
+
+
+def _amount(manifest: Manifest) -> str:
+    return f"{len(manifest.files)} files, {sum(entry.size for entry in manifest.files.values())} bytes"
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Turn errors of the system into errors with an exit code."""
+    try:
+        yield
+    except PermissionError as e:
+        raise CannotStart(Exit.NOPERM, f"{e.filename or ''}: {e.strerror}; run this as the user of the gateway") from e
+    except OSError as e:
+        raise CannotStart(Exit.CANTCREAT, str(e)) from e
