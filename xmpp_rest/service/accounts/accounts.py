@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from xmpp_rest.protocol.prep import PrepError
 from xmpp_rest.threads.tasks import offload
 
 PAGE = 20_000  # names that are read at once: 2 MB; a page of files costs as much as reading the names of all
+QUICK = 0.1  # seconds: a count of 100,000 accounts
+TIMES = 20  # as long as it took is a count kept that took longer
 
 
 class Accounts:
@@ -27,6 +30,8 @@ class Accounts:
         self._existing: RememberedTables[bool] = RememberedTables(driver, ACCOUNTS, lambda _user, _record: True)
         self._passwords = passwords
         self.domain = domain
+        self._counted = 0
+        self._counted_until = 0.0  # monotonic time
         self._events = events
 
     def address(self, user: str, host: str) -> JID:
@@ -111,6 +116,15 @@ class Accounts:
     def some(self, limit: int) -> list[str]:
         """The localparts of the first accounts, so many at most."""
         return self._driver.users_page(self.domain, ACCOUNTS, limit=limit)
+
+    def count(self) -> int:
+        """How many accounts there are; if counting takes longer than QUICK, the number is kept for a while."""
+        began = time.monotonic()
+        if began >= self._counted_until:
+            self._counted = sum(1 for _ in self.users())
+            took = time.monotonic() - began
+            self._counted_until = began + (TIMES * took if took > QUICK else 0.0)
+        return self._counted
 
     def users(self, after: str = "") -> Iterator[str]:
         """The localparts of all accounts, or of those that come after one, in the order of code points; read in pages."""

@@ -12,6 +12,7 @@ from drivers import Driver, Table
 from xmpp_rest.auth.record import ACCOUNTS, BANNED, updated_now
 from xmpp_rest.protocol.jid import JID
 
+PAGE = 1000  # records that are read at once
 DETAILS = f"{BANNED}_meta"
 
 
@@ -43,8 +44,12 @@ class Bans:
 
     def all(self) -> list[JID]:
         """The banned accounts. Raises StorageError."""
-        users = (JID(user, self.domain, "") for user in self._driver.users(self.domain, ACCOUNTS))
-        return [jid for jid in users if self.banned(jid)]
+        found: list[JID] = []
+        last = ""
+        while page := self._driver.tables_page(self.domain, ACCOUNTS, after=last, limit=PAGE):
+            last = page[-1][0]
+            found += [JID(user, self.domain, "") for user, record in page if isinstance(record, dict) and record.get(BANNED)]
+        return found
 
     def _change(self, jid: JID, banned: bool, change: Callable[[dict[str, Any]], Table]) -> bool:
         """Apply `change` if the account exists and is, or is not, `banned`; whether it was applied."""

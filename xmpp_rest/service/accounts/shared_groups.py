@@ -106,17 +106,23 @@ class SharedGroups:
 
         self._change(edit)
 
-    def contacts(self, jid: JID, users: Callable[[], Iterable[str]], online: Callable[[], Iterable[JID]]) -> dict[str, list[str]]:
+    def contacts(
+        self, jid: JID, users: Callable[[], Iterable[str]], online: Callable[[], Iterable[JID]], exists: Callable[[JID], bool]
+    ) -> dict[str, list[str]]:
         """The contacts that the account has through its groups: bare JID → labels.
 
-        `users` returns the localparts of all accounts, `online` the addresses of those with a session.
+        `users` returns the localparts of all accounts, and is called only if the account sees everybody; `online` the addresses of those
+        with a session.
         """
         groups, seen = self.all(), dict[str, list[str]]()
-        flags = frozenset[str]().union(*(g.flags for g in groups.values()))
-        everybody = {f"{user}@{self._domain}" for user in users()} if flags else set()
-        flagged = {ALL: everybody, ONLINE: {str(who.bare) for who in online()} & everybody if ONLINE in flags else set()}
-        mine = [g for g in groups.values() if str(jid) in g.members or (g.flags and str(jid) in everybody)]
-        for shown in sorted({d for g in mine for d in g.displayed if d in groups}):
+        mine = [g for g in groups.values() if str(jid) in g.members or (g.flags and exists(jid))]
+        displayed = sorted({d for g in mine for d in g.displayed if d in groups})
+        flags = frozenset[str]().union(*(groups[name].flags for name in displayed))
+        flagged = {
+            ALL: {f"{user}@{self._domain}" for user in users()} if ALL in flags else set(),
+            ONLINE: {str(who) for who in {o.bare for o in online()} if exists(who)} if ONLINE in flags else set(),
+        }
+        for shown in displayed:
             for member in groups[shown].members.union(*(flagged[flag] for flag in groups[shown].flags)) - {str(jid)}:
                 seen.setdefault(member, []).append(groups[shown].label or shown)
         return seen

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 STORE = "presence"
 MAX_RESOURCES = 32  # of one account; the least recently updated one is dropped
+PAGE = 500  # accounts whose presence is read at once
 MAX_TIME = 2**40  # Unix time far in the future
 
 
@@ -70,13 +71,15 @@ class Presences:
 
     def _kept(self, account: JID) -> list[tuple[Element, float]]:
         """The latest presence of every resource, and since when it is available."""
-        rows = _rows(self._driver.load(account.local, account.domain, STORE))
-        return [(presence, _since(row)) for row in rows if (presence := _presence(account.bare, row)) is not None]
+        return _read(account.bare, self._driver.load(account.local, account.domain, STORE))
 
     def everybody(self, domain: str) -> Iterator[Available]:
         """The available resources of all accounts. Raises StorageError."""
-        for user in self._driver.users(domain, STORE):
-            yield from self.rows(JID(user, domain, ""))
+        last = ""
+        while page := self._driver.tables_page(domain, STORE, after=last, limit=PAGE):
+            last = page[-1][0]
+            for user, table in page:
+                yield from (_available(presence, since) for presence, since in _read(JID(user, domain, ""), table))
 
     def show(self, account: JID, to: JID) -> bool:
         """Send the presence of every available resource to `to`; whether there is any."""
@@ -107,6 +110,10 @@ def addressed(presence: Element, **attributes: str) -> Element:
     """A copy with these attributes (named as for `make`) and an id."""
     own = {f"{name}_": value for name, value in presence.attrib.items()}
     return make("presence", *presence, **{"id_": new_id(), **own, **attributes})
+
+
+def _read(account: JID, table: Table | None) -> list[tuple[Element, float]]:
+    return [(presence, _since(row)) for row in _rows(table) if (presence := _presence(account, row)) is not None]
 
 
 def _rows(table: Table | None) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
 from xmpp_rest.api.commands.errors import internal_error, rejected
+from xmpp_rest.api.commands.groups.accounts import account
 from xmpp_rest.api.commands.many import FEW, begin, each
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
@@ -81,7 +82,8 @@ Row = tuple[str, str, str, str, list[str]]
 
 def _rows(services: Services, owner: JID, nick_of: Callable[[JID], str]) -> list[Row]:
     """The contacts, and whom the account sees because of its shared groups, each under the nick that `nick_of` tells."""
-    shared = services.groups.contacts(owner, services.accounts.users, lambda: [s.jid for s in services.parts.online.all()])
+    accounts = services.accounts
+    shared = services.groups.contacts(owner, accounts.users, lambda: [s.jid for s in services.parts.online.all()], accounts.exists)
     own = [(str(i.jid), i.name, i.state.subscription, PENDING[i.state.ask], list(i.groups)) for i in _items(services, owner)]
     rows = {
         jid: (jid, nick, "both" if jid in shared else subscription, pending, sorted({*groups, *shared.get(jid, ())}))
@@ -155,12 +157,19 @@ def process_rosteritems(
 
 
 def _matching(services: Services, subs: str, asks: str, users: str, contacts: str) -> Iterator[Pair]:
-    for user in services.accounts.users():
-        owner = JID(user, services.domain, "")
+    for owner in _owners(services, users):
         for item in _items(services, owner) if _is_like(str(owner), users) else ():
             fits = _is_one(item.state.subscription, subs) and _is_one(item.state.ask, asks)
             if fits and _is_like(str(item.jid), contacts):
                 yield owner, item
+
+
+def _owners(services: Services, patterns: str) -> Iterator[JID]:
+    """The accounts that may be meant: those that are named, or where there is a pattern, all."""
+    if patterns == ANY or any(sign in patterns for sign in "*?["):
+        return (JID(user, services.domain, "") for user in services.accounts.users())
+    named = dict.fromkeys(account(services, *name.rpartition("@")[::2]) for name in patterns.split(":"))
+    return (jid for jid in named if jid is not None and services.accounts.exists(jid))
 
 
 def _is_one(word: str, words: str) -> bool:
