@@ -14,9 +14,9 @@ class StorageFile(NamedTuple):
     size: int  # bytes to be read; more may have come since
 
 
-OnCopied = Callable[[str], None]
-"""Gets how far the copy is, in words."""
+OnCopied = Callable[[int], object]
+"""Gets how many bytes were copied since the last call, before any file can be read."""
 
 
-def unsaid(_: str) -> None:
+def unsaid(_: int) -> None:
     """Nobody wants to know how far it is."""

@@ -12,16 +12,15 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from drivers.copies import OnCopied, StorageFile
+from drivers.copies import StorageFile
 from drivers.files import durable
 from drivers.files.locking import Locks
 from drivers.files.paths import GLOBAL, decoded
 from drivers.names import Key
 
 
-def copies(root: Path, replaced: str, growing: Collection[str], locks: Locks, notes: str, progress: OnCopied) -> Iterator[StorageFile]:
+def copies(root: Path, replaced: str, growing: Collection[str], locks: Locks, notes: str) -> Iterator[StorageFile]:
     """Every file of the storage. `replaced`, `growing`: the suffixes of both kinds; `notes`: the folder of notes."""
-    count = 0
     for path in _paths(root):
         relative = path.relative_to(root)
         suffix, key = path.name.partition(".")[2], _key(relative)
@@ -31,8 +30,6 @@ def copies(root: Path, replaced: str, growing: Collection[str], locks: Locks, no
         if (file := _opened(path, locked)) is not None:
             with file:
                 yield StorageFile(relative.as_posix(), file, os.fstat(file.fileno()).st_size)
-            count += 1
-            progress(f"{count} files of the storage")
 
 
 def _paths(root: Path) -> Iterator[Path]:

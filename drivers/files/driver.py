@@ -304,7 +304,7 @@ class FileDriver(Driver):
 
     def copies(self, scratch: Path, progress: OnCopied = unsaid) -> Iterator[StorageFile]:
         form = self._format
-        return copying.copies(self._root, form.keyval, (form.list, form.archive), self._locks, NOTES, progress)
+        return copying.copies(self._root, form.keyval, (form.list, form.archive), self._locks, NOTES)
 
     def exists(self) -> bool:
         with durable.storage_errors(self._root):

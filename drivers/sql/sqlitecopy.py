@@ -27,8 +27,10 @@ def copy_of(path: Path, scratch: Path, busy: float, progress: OnCopied) -> Itera
         source.execute("BEGIN")
         source.execute("SELECT 1 FROM sqlite_master").fetchone()
 
+        ((size,),) = source.execute("PRAGMA page_size").fetchall()
+
         def copied(_status: int, left: int, total: int) -> None:
-            progress(f"{100 * (total - left) // max(1, total)} % of the database")
+            progress(size * min(PAGES, total - left))
 
         source.backup(copy, pages=PAGES, progress=copied)
     with target.open("rb") as file:

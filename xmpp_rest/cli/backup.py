@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from drivers.progress import ProgressDisplay
 from xmpp_rest.cli.gateway import require_storage
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.backup import Backup
@@ -16,21 +16,6 @@ from xmpp_rest.gateway.backup_file import Manifest
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.restore import in_place, to_folder
 from xmpp_rest.gateway.startup import folder_of, storage_path
-
-EVERY = 10.0  # seconds between two lines of progress
-
-
-class ProgressLines:
-    """Prints how far it is every few seconds."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._next = time.monotonic() + EVERY
-
-    def __call__(self, text: str) -> None:
-        if not self._quiet and time.monotonic() >= self._next:
-            print(f"xmpp-rest: {text}", file=sys.stderr)
-            self._next = time.monotonic() + EVERY
 
 
 def add_backup_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +40,8 @@ def back_up(settings: Settings, options: argparse.Namespace) -> int:
     with_storage = not options.without_storage
     if with_storage and storage_path(settings.storage.url, folder_of(settings)):
         require_storage(settings, offline=True)
-    backup = Backup(settings, ProgressLines(options.quiet))
-    with system_errors():
+    with system_errors(), ProgressDisplay("bytes", Backup(settings).size if with_storage else None, quiet=options.quiet) as progress:
+        backup = Backup(settings, progress.advance)
         manifest = backup.make(options.file, storage=with_storage)
     for path in backup.left_out:
         print(f"xmpp-rest: {path}: is not a file, and not in the backup", file=sys.stderr)

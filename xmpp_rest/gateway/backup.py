@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from drivers import Driver, NoCopies, open_driver
-from drivers.copies import OnCopied, StorageFile
+from drivers.copies import OnCopied, StorageFile, unsaid
 from xmpp_rest import __version__
 from xmpp_rest.config.portable import portable
 from xmpp_rest.config.table import Settings
@@ -39,12 +39,18 @@ DATABASE_LOGS = ("-wal", "-shm", "-journal")
 class Backup:
     """One backup of the gateway of these settings."""
 
-    def __init__(self, settings: Settings, progress: OnCopied) -> None:
+    def __init__(self, settings: Settings, progress: OnCopied = unsaid) -> None:
         self._settings = settings
         self._folder = folder_of(settings)
         self._driver = settings.storage.url.partition(":")[0]
         self._progress = progress
         self._left_out: list[str] = []
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes are about to be copied and written, if the storage is one file."""
+        path = storage_path(self._settings.storage.url, self._folder)
+        return 2 * path.stat().st_size if path is not None and path.is_file() else None
 
     @property
     def left_out(self) -> list[str]:
@@ -61,7 +67,7 @@ class Backup:
         with _scratch_beside(target) as scratch:
             made = scratch / "backup"
             with open(made, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                with BackupWriter(file) as writer:
+                with BackupWriter(file, self._progress) as writer:
                     place = self._storage_place() if storage else ""
                     self._add_configuration(writer, place)
                     if storage:

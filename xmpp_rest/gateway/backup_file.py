@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, Protocol
 
+from drivers.copies import OnCopied, unsaid
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.startup import FILES
 
@@ -63,8 +64,9 @@ class _Readable(Protocol):
 class _Hashing:
     """A file whose content is hashed as it is read, up to a size."""
 
-    def __init__(self, file: _Readable, size: int) -> None:
+    def __init__(self, file: _Readable, size: int, progress: OnCopied = unsaid) -> None:
         self._file = file
+        self._progress = progress
         self._left = size
         self._hash = hashlib.sha256()
 
@@ -72,6 +74,7 @@ class _Hashing:
         data = self._file.read(min(size, self._left))
         self._left -= len(data)
         self._hash.update(data)
+        self._progress(len(data))
         return data
 
     @property
@@ -82,14 +85,16 @@ class _Hashing:
 class BackupWriter:
     """Writes the files of a backup one after the other; a context, at the end of which all is written."""
 
-    def __init__(self, target: BinaryIO) -> None:
+    def __init__(self, target: BinaryIO, progress: OnCopied) -> None:
+        """`progress` gets how many bytes were written since its last call."""
+        self._progress = progress
         self._compressed = gzip.GzipFile(fileobj=target, mode="wb", compresslevel=LEVEL)
         self._tar = tarfile.open(fileobj=self._compressed, mode="w|", format=tarfile.PAX_FORMAT, bufsize=CHUNK)  # noqa: SIM115  # see __exit__
         self.files: dict[str, FileEntry] = {}
 
     def add(self, name: str, file: BinaryIO, size: int, mode: int = 0o600) -> None:
         """Add so many bytes of a file. Raises OSError, also if there are fewer."""
-        hashing = _Hashing(file, size)
+        hashing = _Hashing(file, size, self._progress)
         info = tarfile.TarInfo(name)
         info.size, info.mode, info.mtime = size, mode & 0o660 | 0o600, int(time.time())
         self._tar.addfile(info, hashing)

@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 from typing import NamedTuple
 
 from drivers import StorageError, open_driver
+from drivers.derived import outdate
 from drivers.lease import NOTE, held
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.backup import DATABASE_LOGS
@@ -127,11 +128,13 @@ def _restore(file: Path, manifest: Manifest, beside: Path, moves: Sequence[Move]
 
 
 def _make_ready(file: Path, manifest: Manifest, data: Path) -> None:
-    """Open the storage, and take the lease out of it: the gateway that had it does not use this copy."""
+    """Open the storage, take the lease out of it, as the gateway that had it does not use this copy, and have indexes made again."""
     try:
         with closing(open_driver(f"{manifest.driver}:{manifest.storage}", data)) as driver:
             driver.check()
             driver.note(NOTE, lambda _: {})
+            if manifest.driver != "sqlite":  # its files are not of one moment, so an index may lack what was written last
+                outdate(driver)
     except StorageError as e:
         raise damaged(file, e) from e
 
