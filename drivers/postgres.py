@@ -6,6 +6,7 @@ that the engine gives up for a conflict is run again. One trigger keeps counts o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,8 +25,19 @@ from drivers.generations import Generations
 from drivers.names import checked_key
 from drivers.sql.driver import SQLDriver
 
-CONNECT_TIMEOUT = 10
-"""Seconds, unless the URL has a `connect_timeout`."""
+CONNECT_TIMEOUT = {False: 10, True: 3}
+"""Seconds, unless the URL has a `connect_timeout`: less with several hosts, as the next one is tried then."""
+DEFAULTS: dict[str, str | int | None] = {
+    "application_name": "xmpp-rest",
+    # a host that has vanished is noticed after 25 s; otherwise a call would wait for its answer for hours
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""Parameters of libpq, unless the URL has them."""
+TIMEOUT = 30.0
+"""Seconds, unless the URL has a `statement_timeout`."""
 
 
 class Postgres(SQLDriver):
@@ -33,14 +45,15 @@ class Postgres(SQLDriver):
 
     def __init__(self, rest: str, base: Path) -> None:
         """`rest` is `//user@host/database` or `host=… dbname=…`, as libpq reads it. Connects at the first call."""
+        rest, timeout = _without_timeout(rest)
         conninfo = f"postgresql:{rest}" if rest.startswith("//") else rest
         try:
             parameters = conninfo_to_dict(conninfo, connect_timeout=None)
         except psycopg.ProgrammingError as e:
             raise BadStorageURL(f"the URL of the PostgreSQL storage cannot be read: {e}") from e
-        parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
-        parameters.setdefault("application_name", "xmpp-rest")
-        self._postgres = PostgresEngine(parameters)
+        several = "," in str(parameters.get("host", ""))
+        parameters = {**DEFAULTS, "connect_timeout": CONNECT_TIMEOUT[several], **parameters}
+        self._postgres = PostgresEngine(parameters, timeout)
         super().__init__(self._postgres, Generations(base))
 
     def doubts(self) -> Iterator[str]:
@@ -53,3 +66,14 @@ class Postgres(SQLDriver):
     def purge(self, user: str, host: str) -> None:
         super().purge(user, host)
         self._postgres.forget(checked_key(user, host, "any"))
+
+
+def _without_timeout(rest: str) -> tuple[str, float]:
+    """The rest of a URL without `statement_timeout=SECONDS`, which is ours and not libpq's; and the seconds. Raises BadStorageURL."""
+    found = re.search(r"(^|[?& ])statement_timeout=([^& ]*)(&?)", rest)
+    if not found:
+        return rest, TIMEOUT
+    before, seconds, after = found.groups()
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", seconds):
+        raise BadStorageURL(f"statement_timeout={seconds} is not a number of seconds from 1 to 99999")
+    return rest[: found.start()] + (before if after or before == " " else "") + rest[found.end() :], float(seconds)

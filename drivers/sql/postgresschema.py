@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+
+import psycopg
 
 from drivers.sql import schema
+from drivers.sql.postgressession import Connection, PostgresSession, transaction
 from drivers.sql.session import DatabaseSession
+
+log = logging.getLogger(__name__)
+NOT_FOR_US = frozenset({"42501", "0A000", "42601", "42704"})
+"""insufficient_privilege; feature_not_supported, syntax_error, undefined_object: of engines without triggers"""
+CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})
 
 TABLES = {
     name: columns.format(serial="BIGSERIAL NOT NULL PRIMARY KEY", key="BIGINT NOT NULL PRIMARY KEY", double="DOUBLE PRECISION NOT NULL")
@@ -15,7 +23,6 @@ TABLES = {
     "xmpprest_lock": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, PRIMARY KEY ("host", "user", "store")',
 }
 THERE = "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))"
-INDEXED = "SELECT indexname FROM pg_indexes WHERE schemaname = ANY (current_schemas(false))"
 TRIGGER = "SELECT 1 FROM pg_trigger WHERE tgname='xmpprest_archive_deleted' AND tgrelid=to_regclass('\"prosodyarchive\"')"
 # Prosody may be another user, who may not write our table. Each statement in it sees what was committed before that statement; the row
 # that it locks, and makes if there is none, keeps a step of drivers/sql/summary.py and this apart.
@@ -44,8 +51,9 @@ MAKE_TRIGGER = (
 )
 
 
-def make_missing(session: DatabaseSession) -> None:
+def _make_missing(connection: Connection) -> None:
     """Make the tables that are missing, and the indexes of those. Two processes may try at once: one of them fails, and tries again."""
+    session = PostgresSession(connection)
     missing = TABLES.keys() - {name for (name,) in session.rows(THERE)}
     for table in TABLES:
         if table in missing:
@@ -55,17 +63,27 @@ def make_missing(session: DatabaseSession) -> None:
             session.run(schema.create_index(name))
 
 
-def own_parts(session: DatabaseSession) -> Iterator[tuple[str, ...]]:
-    """What makes an index or a trigger of ours that a former version, or Prosody, has not made; an index takes 2 s for 1,000,000 rows."""
-    there = {name for (name,) in session.rows(INDEXED)}
-    for name in schema.INDEXES:
-        if name.startswith(schema.OURS) and name not in there:
-            yield (schema.create_index(name),)
-    for name in schema.FORMER:
-        if name in there:
-            yield (f'DROP INDEX IF EXISTS "{name}"',)
-    if not has_trigger(session):
-        yield MAKE_TRIGGER
+def ensure_schema(connection: Connection) -> None:
+    """Make the tables and the trigger if they are missing. Raises psycopg.Error."""
+    try:
+        transaction(connection, _make_missing)
+    except psycopg.Error as e:
+        if e.sqlstate not in CREATED_MEANWHILE:
+            raise
+        transaction(connection, _make_missing)
+    if has_trigger(PostgresSession(connection)):
+        return
+    try:
+        transaction(connection, _make_trigger)
+    except psycopg.Error as e:  # the tables may be another user's, and another process may be making the same
+        if e.sqlstate not in NOT_FOR_US and e.sqlstate not in CREATED_MEANWHILE:
+            raise
+        log.warning("a trigger could not be made in the PostgreSQL database, and archives are counted item by item: %s", e)
+
+
+def _make_trigger(connection: Connection) -> None:
+    for sql in MAKE_TRIGGER:
+        PostgresSession(connection).run(sql)
 
 
 def has_trigger(session: DatabaseSession) -> bool:

@@ -40,14 +40,14 @@ class Cluster:
         command = [program("postgres") or "", "-D", str(data), *itertools.chain(*(("-c", option) for option in options))]
         log = (self.folder / "log").open("ab")
         with log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as())
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self.as_user())
         self._wait()
 
-    def _as(self) -> dict[str, Any]:
+    def as_user(self) -> dict[str, Any]:
         return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
 
     def _run(self, *command: object) -> None:
-        subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=60, cwd=self.folder, **self._as())
+        subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=60, cwd=self.folder, **self.as_user())
 
     def _wait(self) -> None:
         deadline = time.monotonic() + TIMEOUT

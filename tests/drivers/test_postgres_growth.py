@@ -34,9 +34,9 @@ def filled(cluster: Cluster, folder: Path, count: int) -> Driver:
 
 def blocks_read(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> int:
     """The number of blocks that the statements of some work read, in memory or not."""
-    from drivers.sql import postgresengine
+    from drivers.sql import postgressession
 
-    rows = postgresengine._PostgresSession.rows
+    rows = postgressession.PostgresSession.rows
     read = []
 
     def explained(session: Any, sql: str, *parameters: Any) -> Any:
@@ -46,7 +46,7 @@ def blocks_read(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> 
         return rows(session, sql, *parameters)
 
     with monkeypatch.context() as patched:
-        patched.setattr(postgresengine._PostgresSession, "rows", explained)
+        patched.setattr(postgressession.PostgresSession, "rows", explained)
         work()
     assert read
     return sum(read)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from drivers import ArchiveQuery, Driver, StorageError, open_driver
-from drivers.sql import postgresengine
 from tests.drivers.contract_base import JULIET
 from tests.drivers.postgrescluster import Cluster
 
@@ -115,10 +114,11 @@ class TestBoth:
         assert driver.load(*JULIET, "settings") == {"theme": "light", "by": "ours"}
 
     @pytest.mark.parametrize("index", ["prosody_unique_index", "prosodyarchive_index"])
-    def test_a_conflict_that_never_ends_is_an_error(self, driver: Driver, url: str, index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_conflict_that_never_ends_is_an_error(self, url: str, index: str, tmp_path: Path) -> None:
         import psycopg
 
-        monkeypatch.setattr(postgresengine, "BUSY", 0.2)
+        driver = open_driver(f"{url}&statement_timeout=1", tmp_path)
+        driver.check()
         with psycopg.connect(url) as connection:
             connection.execute(UNIQUE.encode())
         tries = []
@@ -132,7 +132,7 @@ class TestBoth:
                 for _ in range(2):
                     other.execute(ITEM.replace("user,", '"user",').replace("?", "%s").encode(), ("h", "u", "s", "k", 1))
 
-        with pytest.raises(StorageError, match="others kept writing the same rows"):
+        with closing(driver), pytest.raises(StorageError, match="others kept writing the same rows"):
             driver.update(*JULIET, "settings", change)
         assert len(tries) > 1
 
