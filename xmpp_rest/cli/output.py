@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.errors import CommandFailure
-from xmpp_rest.api.commands.results import NotDone, order
+from xmpp_rest.api.commands.results import NotDone, Rows, order
 from xmpp_rest.api.commands.types import ListOf, ScalarType, TupleOf, Type
 
 DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -35,6 +35,8 @@ def write(text: str) -> None:
 
 def of_result(value: Any, definition: Definition, version: int) -> Printed:
     """The output of a command that has succeeded."""
+    if isinstance(value, Rows):
+        value = list(value.rows)
     match definition.result.type:
         case ScalarType(name="rescode"):
             return Printed(DONE, "") if value else Printed(FAILED, f"Error: {value.reason if isinstance(value, NotDone) else 'false'}\n")
