@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -441,3 +442,31 @@ def test_other_peoples_rosters_are_not_shown(world: World) -> None:
     world.contacts.add(JULIET, ROMEO)
     for asker in (f"{NURSE}/x", f"{ROMEO}/x"):
         assert condition_of(iq(world, "get", "<query XMLNS/>", from_=asker)).condition == "service-unavailable"
+
+
+def test_a_presence_to_many_is_handed_over_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = {"subscription": "both", "groups": {}}
+    names = [f"u{n:03}@montague.example" for n in range(600)]
+    world.driver.store("juliet", DOMAIN, "roster", dict.fromkeys((*names, str(NURSE)), both))
+    batches: list[int] = []
+    send_out = world.router.send_out
+
+    def counted(domain: str, stanzas: Any, texts: Any, notes: Any = ()) -> Any:
+        batches.append(len(stanzas))
+        return send_out(domain, stanzas, texts, notes)
+
+    monkeypatch.setattr(world.router, "send_out", counted)
+    presence = "<presence from='{0}/r' to='{0}'><status>&lt;here&gt;</status></presence>"
+    said = parse_text(presence.format(JULIET))
+    del said.attrib["to"]
+    assert world.router.deliver(said, parse_jid(f"{JULIET}/r"), JULIET) is None
+    told = [stanza for stanza in world.sent if stanza.get("type") is None]
+    assert [stanza.get("to") for stanza in told] == names
+    assert {stanza.findtext("status") for stanza in told} == {"<here>"}
+    assert [stanza.get("to") for stanza in world.sent if stanza.get("type") == "probe"] == names
+    assert max(batches) > 200
+    assert sum(batches) == 1200
+    world.full = True  # who is hosted here is told all the same
+    before = len(world.shown)
+    world.router.deliver(said, parse_jid(f"{JULIET}/r"), JULIET)
+    assert [stanza.get("to") for stanza in world.shown[before:]].count(str(NURSE)) == 1

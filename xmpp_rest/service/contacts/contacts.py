@@ -18,7 +18,7 @@ from xmpp_rest.protocol.namespaces import ROSTER
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.contacts.contact import Contact, as_item, item_of, received, sent
-from xmpp_rest.service.contacts.presence import Presences, addressed
+from xmpp_rest.service.contacts.presence import Presences, with_id
 from xmpp_rest.service.contacts.roster import Edit, Roster, RosterChange
 from xmpp_rest.service.contacts.subscriptions import KINDS, OUTBOUND, STRANGER, Side, SubscriptionState
 
@@ -205,10 +205,9 @@ class Contacts:
         first = stanza.get("type") is None and not self._presences.of(sender.bare)
         self._presences.said(sender, stanza)
         audience = self._roster.audience(sender.bare)
-        for jid in audience.told:
-            self._presences.forward(stanza, jid)
-        for jid in audience.watched if first else ():
-            self._presences.forward(make("presence", from_=str(sender), type_="probe"), jid)
+        self._presences.broadcast(stanza, audience.told)
+        if first:
+            self._presences.broadcast(make("presence", from_=str(sender), type_="probe"), audience.watched)
 
     def _show_change(self, owner: JID, jid: JID, before: SubscriptionState, after: SubscriptionState) -> None:
         """Send the presence, or unavailable, to a contact that may now see it, or not any more (RFC 6121 §3.1.5, §3.2.1)."""
@@ -220,7 +219,7 @@ class Contacts:
     def _send(self, owner: JID, jid: JID, stanza: Element, change: RosterChange) -> None:
         """Send a stanza from bare to bare address (RFC 6121 §3.1.2). If that fails, the change is undone."""
         try:
-            self._router.send(addressed(stanza, from_=str(owner), to_=str(jid.bare)))
+            self._router.send(with_id(stanza, from_=str(owner), to_=str(jid.bare)))
         except Exception:
             self._roster.change(owner, jid, lambda _: change.before)
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -13,15 +13,16 @@ from drivers import Driver, Table
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.link.router import Router
-from xmpp_rest.protocol.element import BadXML, serialise
+from xmpp_rest.protocol.element import BadXML, CopyTexts, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.protocol.stanza import make, new_id
+from xmpp_rest.protocol.stanza import addressed, make, new_id
 
 log = logging.getLogger(__name__)
 
 STORE = "presence"
 MAX_RESOURCES = 32  # of one account; the least recently updated one is dropped
+TOGETHER = 256  # stanzas that are handed over together
 PAGE = 500  # accounts whose presence is read at once
 MAX_TIME = 2**40  # Unix time far in the future
 
@@ -101,12 +102,23 @@ class Presences:
         if asked and not self.may_go(presence, parse_jid(presence.get("from", "")), to):
             return
         try:
-            self._router.send(addressed(presence, to_=str(to)))
+            self._router.send(with_id(presence, to_=str(to)))
         except GatewayError as e:
             log.warning("presence of %s did not go to %s: %s", presence.get("from"), to, e)
 
+    def broadcast(self, presence: Element, recipients: Sequence[JID]) -> None:
+        """As `forward` to each of them, with one wait for the disk for many. Called in the leader."""
+        sender, said = parse_jid(presence.get("from", "")), with_id(presence)
+        texts, errors = CopyTexts(said), list[Exception]()
+        for i in range(0, len(recipients), TOGETHER):
+            told = [to for to in recipients[i : i + TOGETHER] if self.may_go(presence, sender, to)]
+            results = self._router.send_each([addressed(said, str(to)) for to in told], texts)
+            errors += [result for result in results if isinstance(result, Exception)]
+        if errors:
+            log.warning("presence of %s did not go to %d of %d contacts: %s", sender, len(errors), len(recipients), errors[0])
 
-def addressed(presence: Element, **attributes: str) -> Element:
+
+def with_id(presence: Element, **attributes: str) -> Element:
     """A copy with these attributes (named as for `make`) and an id."""
     own = {f"{name}_": value for name, value in presence.attrib.items()}
     return make("presence", *presence, **{"id_": new_id(), **own, **attributes})
