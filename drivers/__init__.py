@@ -150,6 +150,11 @@ class Driver(ABC):
         return [error_of(partial(self._write_content, content)) for content in contents]
 
     def _write_content(self, content: Content) -> None:
+        if content.sort == "archive" and content.new:
+            (error,) = self.archive_extend_all([Addition(content.user, content.host, content.store, content.content, new=True)])
+            if error is not None:
+                raise error
+            return
         write = {"keyval": self.store, "list": self.list_store, "archive": self.archive_extend}[content.sort]
         write(content.user, content.host, content.store, content.content)
 

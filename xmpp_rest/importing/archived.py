@@ -12,6 +12,7 @@ from xmpp_rest.importing.target import ImportTarget, Owner
 from xmpp_rest.protocol.element import serialise
 
 BATCH = 1000  # items that are kept in memory
+REMEMBERED = 1_000_000  # ids, about 64 bytes each
 
 
 class Present(Enum):
@@ -30,6 +31,7 @@ class ArchiveWriting:
         self._target, self._owner, self._store, self._kind = target, owner, store, kind
         self._there: Iterator[str] = target.ids(owner, store) if present is Present.GO_ON else iter(())
         self._new = present is Present.NOTHING
+        self._hashes: set[int] = set()  # of the ids that were written, while the archive is new
         self._differs = False
         self.kept_back = 0
         """Items that were not written, as the archive of the target does not begin as the source does."""
@@ -46,6 +48,8 @@ class ArchiveWriting:
             self._differs = True
             self.kept_back += 1
             return
+        if self._new:
+            self._note(item.id)
         self._items.pop(item.id, None)
         self._items[item.id] = item
         if len(self._items) >= BATCH:
@@ -54,8 +58,15 @@ class ArchiveWriting:
     def end(self) -> None:
         """Write what is kept back in memory."""
         self._target.extend(self._owner, self._store, list(self._items.values()), self._kind, new=self._new)
-        self._new = False  # an id may come again
         self._items = {}
+
+    def _note(self, identifier: str) -> None:
+        """Note the id of an item: after one that may have come before, or too many, the target has to look for each."""
+        number = hash(identifier)
+        if (number in self._hashes and identifier not in self._items) or len(self._hashes) >= REMEMBERED:
+            self._new, self._hashes = False, set()
+        else:
+            self._hashes.add(number)
 
 
 def item_of(domains: Domains, archived: Archived) -> ArchiveItem:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from drivers import ArchiveItem, ArchiveQuery, Driver, StorageError
+from drivers import ArchiveItem, Driver, StorageError
 from drivers.stanzas import stanza_text
 from xmpp_rest.auth.record import ACCOUNTS, BANNED, CREATED, Record, salt_of
 from xmpp_rest.importing import records as r
@@ -26,7 +26,7 @@ from xmpp_rest.service.contacts.subscriptions import Side
 from xmpp_rest.service.messages.archive import ARCHIVE
 from xmpp_rest.service.messages.offline import OFFLINE
 
-BATCH = 500  # archive items that are read at a time
+BATCH = 500  # names of accounts that are read at a time
 PEP = f"{NODES}_"
 """Prefix of the names of the stores with published items."""
 Parts = Iterator[r.AccountPart]
@@ -87,15 +87,11 @@ class OwnAccounts:
                 yield from self._archive(jid, store, _item_of(node))
 
     def _archive(self, jid: JID, store: str, part: Callable[[ArchiveItem, Element], r.AccountPart]) -> Parts:
-        """The items of an archive, read in batches."""
-        query = ArchiveQuery(limit=BATCH)
-        while items := list(self._driver.archive_find(jid.local, jid.domain, store, query)):
-            for item in items:
-                try:
-                    yield part(item, parse_stored(item.stanza))
-                except BadXML as e:
-                    yield r.LeftOut(store, f"the item {item.id}: {e}")
-            query = ArchiveQuery(limit=BATCH, after=items[-1].id)
+        for item in self._driver.archive_find(jid.local, jid.domain, store):
+            try:
+                yield part(item, parse_stored(item.stanza))
+            except BadXML as e:
+                yield r.LeftOut(store, f"the item {item.id}: {e}")
 
 
 def _item_of(node: str) -> Callable[[ArchiveItem, Element], r.AccountPart]:
