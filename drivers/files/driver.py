@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,20 +13,19 @@ from drivers import EVERY_ITEM, Addition, ArchiveItem, ArchiveQuery, BadStorageU
 from drivers.archives import checked_item, checked_query
 from drivers.batches import Content, Place
 from drivers.copies import OnCopied, StorageFile, unsaid
-from drivers.files import archive, bulk, copying, durable, listindex, tree
+from drivers.files import archive, bulk, copying, durable, listindex, lists, notes, tree
 from drivers.files.appending import append
-from drivers.files.format import Format, Record, at_byte
+from drivers.files.format import Format
+from drivers.files.indexes import Indexes
+from drivers.files.indexrows import HEAD
 from drivers.files.locking import Locks
-from drivers.files.paths import encoded, encoded_store, store_path
-from drivers.files.records import located, opened, records
+from drivers.files.paths import encoded_store, store_path
+from drivers.files.records import located, opened, records, sort_of
 from drivers.files.rewriting import take_out
 from drivers.files.userpages import UserPages
 from drivers.generations import Generations
-from drivers.jsontext import json_text
 from drivers.names import Key, check_name, checked_key
 from drivers.values import canonical, canonical_table
-
-NOTES = ".notes"  # no encoded host begins with a dot
 
 
 class FileDriver(Driver):
@@ -44,6 +40,7 @@ class FileDriver(Driver):
         self._format = form
         self._generations = Generations(base)
         self._locks = Locks(self._root)
+        self._indexes = Indexes(self._root, form, self._locks)
         self._pages = UserPages()
         self._suffixes = tuple(dict.fromkeys((form.keyval, form.list, form.archive)))
 
@@ -98,31 +95,23 @@ class FileDriver(Driver):
 
     @contextmanager
     def _changed(self, key: Key) -> Iterator[None]:
-        """A context for a change of a table, or without a store, of all of a user.
-
-        A change that failed may have been made all the same, if a folder could not be synced.
-        """
+        """A context for a change of a table, or without a store, of all of a user."""
         try:
             yield
-        finally:
+        finally:  # a change that failed may have been made all the same, if a folder could not be synced
             self._generations.changed(key.user, key.host, key.store or None)
 
     # list
     def list_load(self, user: str | None, host: str, store: str, start: int = 0, stop: int | None = None) -> list[Value] | None:
         start = max(0, start)
         stop = None if stop is None else max(start, stop)
-        with self._reading(self._path(checked_key(user, host, store), self._format.list)) as descriptor:
+        path = self._path(checked_key(user, host, store), self._format.list)
+        with self._reading(path) as descriptor:
             if descriptor is None:
                 return None
-            found = records(descriptor, self._format)
-            first = next(found, None)
-            if first is None:
-                return None
-            return [self._item(record) for record in itertools.islice(itertools.chain([first], found), start, stop)]
-
-    def _item(self, record: Record) -> Value:
-        with at_byte(record.offset):
-            return self._format.item(record.data)
+            if start > 0 or stop is not None:
+                return lists.part(path, descriptor, self._format, self._indexes, start, stop)
+            return [lists.value(self._format, record) for record in records(descriptor, self._format)] or None
 
     def list_append(self, user: str | None, host: str, store: str, item: Value) -> None:
         key, data = checked_key(user, host, store), self._format.item_bytes(canonical(item))
@@ -150,6 +139,7 @@ class FileDriver(Driver):
                 durable.replace(path, data)
             else:
                 durable.remove(path)
+            self._indexes.forget(path)
 
     # both
     def bulk_write(self, contents: Sequence[Content]) -> list[Exception | None]:
@@ -207,13 +197,20 @@ class FileDriver(Driver):
     def archive_find(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> Iterator[ArchiveItem]:
         path = self._path(checked_key(user, host, store), self._format.archive)
         with self._reading(path) as descriptor:
-            places = archive.find(descriptor, self._format, checked_query(query))
-            return archive.ItemReader(path, descriptor, self._format, places)
+            rows = self._indexes.opened(path, descriptor, HEAD.size)
+            return archive.ItemReader(path, descriptor, rows, self._format, checked_query(query))
 
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
-        query = dataclasses.replace(checked_query(query), limit=None)
-        with self._reading(self._path(checked_key(user, host, store), self._format.archive)) as descriptor:
-            return len(archive.find(descriptor, self._format, query))
+        return self._count(user, host, store, query, None)
+
+    def archive_count_within(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM, *, most: int) -> int:
+        return self._count(user, host, store, query, most)
+
+    def _count(self, user: str | None, host: str, store: str, query: ArchiveQuery, most: int | None) -> int:
+        path = self._path(checked_key(user, host, store), self._format.archive)
+        checked_query(query)
+        with self._reading(path) as descriptor, self._indexes.rows(path, descriptor, HEAD.size) as rows:
+            return archive.Search(rows, descriptor, self._format).count(query, most)
 
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         place = checked_key(user, host, store)
@@ -230,7 +227,7 @@ class FileDriver(Driver):
             with self._locks.held(place), self._changing(path):
                 yield
 
-        return take_out(path, self._format, query, more, changing)
+        return take_out(path, self._format, self._indexes, query, more, changing)
 
     # what is there
     def users(self, host: str, store: str | None = None) -> Iterator[str]:
@@ -252,23 +249,12 @@ class FileDriver(Driver):
     def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:
         key = checked_key(user, host, "any")
         for store, suffix, path in tree.files(self._root, key.host, key.user, self._suffixes):
-            sort = self._sort(suffix, path)
+            sort = sort_of(self._format, suffix, path)
             if sort is not None:
                 yield store, sort
 
-    def _sort(self, suffix: str, path: Path) -> Sort | None:
-        if suffix == self._format.keyval:
-            return "keyval"
-        with opened(path) as descriptor:
-            first = None if descriptor is None else next(records(descriptor, self._format), None)
-            if first is None:
-                return None
-            if self._format.list == self._format.archive:
-                return "list" if self._format.head(first, 1) is None else "archive"
-        return "list" if suffix == self._format.list else "archive"
-
     def places(self) -> Iterator[Place]:
-        return bulk.places(self._root, self._suffixes, self._sort)
+        return bulk.places(self._root, self._suffixes, partial(sort_of, self._format))
 
     def hosts(self) -> Iterator[str]:
         return tree.hosts(self._root, self._suffixes)
@@ -280,20 +266,11 @@ class FileDriver(Driver):
             for store, suffix, path in list(tree.files(self._root, key.host, key.user, suffixes)):
                 with self._locks.held(key._replace(store=store)), nullcontext() if suffix == self._format.keyval else self._changing(path):
                     durable.remove(path)
+                    if suffix != self._format.keyval:
+                        self._indexes.forget(path)
 
     def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
-        path = self._root / NOTES / f"{encoded(name)}.json"
-
-        def read() -> Table | None:
-            data = durable.read(path)
-            return json.loads(data) if data else None
-
-        if change is None:
-            return read()
-        with self._locks.held(Key("", "", f"{NOTES}/{name}")):
-            table = canonical_table(change(read()))
-            durable.replace(path, [json_text(table or {}).encode()])
-            return table
+        return notes.note(self._root, self._locks, name, change)
 
     def doubts(self) -> Iterator[str]:
         if self._format.indexed:
@@ -304,7 +281,10 @@ class FileDriver(Driver):
 
     def copies(self, scratch: Path, progress: OnCopied = unsaid) -> Iterator[StorageFile]:
         form = self._format
-        return copying.copies(self._root, form.keyval, (form.list, form.archive), self._locks, NOTES)
+        return copying.copies(self._root, form.keyval, (form.list, form.archive), self._locks, notes.FOLDER)
+
+    def read_only(self) -> None:
+        self._indexes.may_write = False
 
     def exists(self) -> bool:
         with durable.storage_errors(self._root):

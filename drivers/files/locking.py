@@ -1,8 +1,8 @@
 """Locks of stores: one writer at a time, over all threads and processes.
 
 A lock is one byte of a lock file, at an offset computed from the store's name: every store has a lock of its own, and none leaves a file.
-A store has two of them. The first is held while its file changes, and never for long; the second while an archive is read in order to
-rewrite it, so that only other rewriters wait.
+A store has three of them. The first is held while its file changes, and never for long; the second while an archive is read in order to
+rewrite it, so that only other rewriters wait; the third while an index of the file is brought up to date.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from drivers.names import Key
 BUSY = 30.0
 """Seconds that a write waits for other writers."""
 FOLDER = ".locks"  # no encoded host begins with a dot
-WRITING, REWRITING = "write", "rewrite"  # the lock files
+WRITING, REWRITING, INDEXING = "write", "rewrite", "index"  # the lock files
 POLL = (0.0005, 0.02)  # seconds, shortest and longest
 # Linux 3.15 and later: belongs to the descriptor, so to a thread, and ends with the process, however that ends
 _SET_LOCK = getattr(fcntl, "F_OFD_SETLK", None)
@@ -61,6 +61,10 @@ class Locks:
         """Hold the rewriting lock of a store; other writers continue until the lock is `held` too. Raises as `held`."""
         return Lock(self, REWRITING, key)
 
+    def indexing(self, key: Key) -> Lock:
+        """Hold the lock of an index, which may be taken while others are held, and in which none is taken. Raises StorageError."""
+        return Lock(self, INDEXING, key)
+
     def of_process(self) -> _ProcessLocks:
         return self._processes.get(os.getpid()) or self._processes.setdefault(os.getpid(), _ProcessLocks())
 
@@ -76,7 +80,7 @@ class Lock:
         self._descriptor = -1
 
     def __enter__(self) -> None:
-        if getattr(self._locks.here, "writes", False):
+        if self._file != INDEXING and getattr(self._locks.here, "writes", False):
             raise StorageError("a function given to update() must not write to the same storage")
         deadline = time.monotonic() + BUSY
         self._process = self._locks.of_process()
@@ -86,10 +90,12 @@ class Lock:
         except BaseException:
             self._let_threads()
             raise
-        self._locks.here.writes = self._file == WRITING
+        if self._file != INDEXING:
+            self._locks.here.writes = self._file == WRITING
 
     def __exit__(self, *_: object) -> None:
-        self._locks.here.writes = False
+        if self._file != INDEXING:
+            self._locks.here.writes = False
         try:
             _set(self._descriptor, fcntl.F_UNLCK, self._offset)  # closing alone does not release it if a fork has copied the descriptor
             os.close(self._descriptor)

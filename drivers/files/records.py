@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from drivers import StorageError
+from drivers import Sort, StorageError
 from drivers.files import durable
 from drivers.files.format import Format, Record, UnreadableFile
 
@@ -54,3 +54,16 @@ def _pieces(descriptor: int, boundary: bytes, offset: int) -> Iterator[Record]:
         offset, rest = offset + start, rest[start:]
     if rest:
         yield Record(offset, rest)
+
+
+def sort_of(form: Format, suffix: str, path: Path) -> Sort | None:
+    """What is in a file with this suffix; None for a file of items without any."""
+    if suffix == form.keyval:
+        return "keyval"
+    with opened(path) as descriptor:
+        first = None if descriptor is None else next(records(descriptor, form), None)
+        if first is None:
+            return None
+        if form.list == form.archive:
+            return "list" if form.head(first, 1) is None else "archive"
+    return "list" if suffix == form.list else "archive"

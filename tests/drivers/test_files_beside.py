@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from drivers import Addition, ArchiveItem, ArchiveQuery, Driver, StorageError, open_driver
-from drivers.files import appending, archive, durable, rewriting
+from drivers.files import appending, durable, rewriting
 from tests.drivers.contract_base import JULIET
 
 TIMEOUT = 20.0
@@ -122,15 +122,15 @@ def ids(driver: Driver) -> list[str]:
 def rewritten(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
     """Is set when an archive has been read to be rewritten; goes on when the other one is set."""
     read, go = threading.Event(), threading.Event()
-    original = archive.copy_without
+    original = rewriting.Rewriting.copy
 
-    def slowly(*arguments: Any) -> int:
+    def slowly(*arguments: Any) -> bool:
         end = original(*arguments)
         read.set()
         assert go.wait(TIMEOUT)
         return end
 
-    monkeypatch.setattr(archive, "copy_without", slowly)
+    monkeypatch.setattr(rewriting.Rewriting, "copy", slowly)
     return read, go
 
 
