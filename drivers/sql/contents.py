@@ -12,6 +12,7 @@ from drivers.sql.session import DatabaseSession, Engine
 
 TABLES: dict[str, Sort] = {"prosody": "keyval", "xmpprest_list": "list", "prosodyarchive": "archive"}
 BATCH = 1000
+NUMBERED = ("muc", "used")  # store and member whose numbers have an index
 # each step looks up the next name, so that it does not matter how many rows a user has
 NAMES = (
     'SELECT "user" FROM (WITH RECURSIVE u("user") AS ('
@@ -44,6 +45,12 @@ def page(session: DatabaseSession, *, host: str, store: str | None, after: str, 
         parameters += [*place, after, *place]
     rows = session.rows(f'SELECT "user" FROM ({" UNION ".join(selects)}) AS n ORDER BY {user} LIMIT {limit}', *parameters)  # noqa: S608
     return [name for (name,) in rows]
+
+
+def users_below(session: DatabaseSession, host: str, most: float) -> list[str]:
+    """Localparts whose number in NUMBERED is `most` or less."""
+    rows = session.rows(f'SELECT "user" FROM "prosody" WHERE "host"=? AND {schema.USED} AND {schema.NUMBER}<=?', host, most)  # noqa: S608
+    return list({name: None for (name,) in rows if name})
 
 
 def stores(session: DatabaseSession, host: str, user: str) -> list[tuple[str, Sort]]:

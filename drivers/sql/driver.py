@@ -240,6 +240,12 @@ class SQLDriver(Driver):
         check_name("host", host)
         return self._engine.read(partial(contents.page, host=host, store=store, after=after, limit=limit))
 
+    def users_below(self, host: str, store: str, member: str, most: float) -> Iterator[str]:
+        if (store, member) != contents.NUMBERED:
+            return super().users_below(host, store, member, most)
+        check_name("host", host)
+        return iter(self._engine.read(lambda session: contents.users_below(session, host, most)))
+
     def stores(self, user: str | None, host: str) -> Iterator[tuple[str, Sort]]:
         key = checked_key(user, host, "any")
         return iter(self._engine.read(lambda session: contents.stores(session, key.host, key.user)))

@@ -34,6 +34,9 @@ USER = '"user" COLLATE BINARY'
 UNLISTED = "roster"
 LISTED = f"\"store\"<>'{UNLISTED}'"
 """Rows of `prosody` whose users can be looked up by store: not those of rosters, a row per contact, whose owners all have accounts."""
+NUMBER = 'CAST("value" AS DOUBLE PRECISION)'
+USED = "\"store\"='muc' AND \"key\"='used' AND \"type\"='number'"
+"""Rows of `prosody` with the times at which rooms were last used, which are looked up by these."""
 INDEXES = {
     "prosody_index": Index("prosody", '"host", "user", "store", "key"'),
     "prosodyarchive_index": Index("prosodyarchive", '"host", "user", "store", "key"', unique=True),
@@ -42,6 +45,7 @@ INDEXES = {
     "prosodyarchive_sort": Index("prosodyarchive", '"host", "user", "store", "sort_id"'),
     "xmpprest_list_index": Index("xmpprest_list", '"host", "user", "store", "id"'),
     "xmpprest_by_store": Index("prosody", f'"host", "store", {USER}', where=LISTED),
+    "xmpprest_room_used": Index("prosody", f'"host", ({NUMBER})', where=USED),
     "xmpprest_list_by_store": Index("xmpprest_list", f'"host", "store", {USER}'),
     "xmpprest_archive_by_store": Index("prosodyarchive", f'"host", "store", {USER}, "with", "sort_id"'),
 }

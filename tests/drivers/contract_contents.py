@@ -31,6 +31,21 @@ class ContentsContract(StorageFixtures):
     def test_hosts(self, several: Driver) -> None:
         assert sorted(several.hosts()) == ["", "capulet.example", "montague.example"]
 
+    def test_users_with_small_numbers(self, driver: Driver) -> None:
+        host, values = "rooms.example", {"a": 1, "b": 1700000000.25, "c": 1700000000.5, "d": 1.8e9, "text": "1", "flag": True, "none": {}}
+        for user, value in values.items():
+            driver.store(user, host, "muc", {"used": value, "x": value})
+        driver.store("other", "other.example", "muc", {"used": 1})
+        driver.store("other", host, "different", {"used": 1})
+        driver.store("lacking", host, "muc", {"created": 1})
+        driver.store(None, host, "muc", {"used": 1})
+        driver.list_append("listed", host, "muc", {"used": 1})
+        for member in ("used", "x"):
+            assert sorted(driver.users_below(host, "muc", member, 1700000000.25)) == ["a", "b"]
+            assert sorted(driver.users_below(host, "muc", member, 0.5)) == []
+        driver.store("a", host, "muc", {"used": 1.9e9})
+        assert sorted(driver.users_below(host, "muc", "used", 1.8e9)) == ["b", "c", "d"]
+
     def test_users(self, several: Driver) -> None:
         assert sorted(several.users("capulet.example")) == ["juliet", "nurse"]
         assert sorted(several.users("capulet.example", "accounts")) == ["juliet"]

@@ -77,6 +77,7 @@ def fill(path: Path, size: int) -> None:
     with closing(_connect(path)) as connection, connection:
         users = [f"user{i:06}" for i in range(size)]
         connection.executemany(TABLE, [(HOST, user, "accounts", key) for user in users for key in ("salt", "stored_key")])
+        connection.executemany(TABLE.replace("string", "number").replace("'x'", "'1700000000.5'"), [(HOST, u, "muc", "used") for u in users])
         connection.executemany(TABLE, [(HOST, "zz", "oauth_token", f"{i}") for i in range(size)])
         connection.executemany(ARCHIVE, [(HOST, user, "archive", "1", 1, "") for user in users])
         connection.executemany(ARCHIVE, [(HOST, "zz", "offline", f"{i}", i, "") for i in range(size)])
@@ -89,6 +90,7 @@ CALLS: dict[str, Callable[[Driver], object]] = {
     "users of a list": lambda driver: list(driver.users(HOST, "wishlist")),
     "users of a store that nobody has": lambda driver: list(driver.users(HOST, "presence")),
     "page of accounts": lambda driver: driver.users_page(HOST, "accounts", after="user000100", limit=50),
+    "rooms that were not used lately": lambda driver: list(driver.users_below(HOST, "muc", "used", 1.0)),
     "stores": lambda driver: list(driver.stores(*JULIET)),
     "purge of somebody else": lambda driver: driver.purge("romeo", HOST),
 }

@@ -27,6 +27,7 @@ from xmpp_rest.service.muc.pattern import search
 from xmpp_rest.service.muc.room import AFFILIATIONS, Affiliation, Subscriber
 from xmpp_rest.service.muc.rooms import MucRooms
 from xmpp_rest.service.muc.subscribe import Subscriptions
+from xmpp_rest.service.muc.unused import UnusedRooms
 from xmpp_rest.service.muc.vacancy import Vacancy
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Conference:
         self._remote = remote
         remote.offer(self)
         self._rooms = rooms
+        self._unused = UnusedRooms(rooms)
         self._broadcaster = broadcaster
         self._nicks = nicks
         self._join_handler, self._configuration, self._affiliations, self._subscriptions = parts
@@ -102,9 +104,7 @@ class Conference:
     @on_leader
     def unused(self, days: int) -> list[str]:
         """Rooms without occupants that have not been used for at least this many days."""
-        until = self._rooms.clock() - days * DAY
-        idle = (room for room in self._rooms.views(self._rooms.names()) if not room.occupants and room.used <= until)
-        return [room.jid.local for room in idle if self._rooms.history.last_use(room) <= until]
+        return self._unused.until(self._rooms.clock() - days * DAY)
 
     @on_leader
     def empty(self) -> list[str]:

@@ -64,14 +64,16 @@ class History:
     def of(self, room: Room) -> deque[ArchivedMessage]:
         """The messages that new occupants are sent, oldest first; loaded on first use if the room was loaded from the storage."""
         if room.history is None:
-            store = self._archive if room.on("mam") else self._shadow
-            page = store.page(room.jid, EVERYTHING, self.size, newest=True, fits=lambda m: m.find("body") is not None)
-            room.history = deque(page.items, self.size)
+            room.history = deque(self._latest(room, self.size), self.size)
         return room.history
+
+    def _latest(self, room: Room, count: int) -> list[ArchivedMessage]:
+        store = self._archive if room.on("mam") else self._shadow
+        return store.page(room.jid, EVERYTHING, count, newest=True, fits=lambda m: m.find("body") is not None).items
 
     def last_use(self, room: Room) -> float:
         """When the room was last entered, left or spoken in (Unix time)."""
-        said = self.of(room)
+        said = self._latest(room, 1) if room.history is None else room.history
         return max(room.used, said[-1].when) if said else room.used
 
     def forget(self, room: Room) -> None:

@@ -122,6 +122,11 @@ class MucRooms:
             rooms = (from_table(JID(name, self.domain, ""), table) for name, table in zip(names, self._tables(names), strict=True))
             yield [(room.jid.local, room.users) for room in rooms if room is not None]
 
+    def stored_until(self, when: float) -> list[str]:
+        """The rooms that were last used at this time (Unix) or before as far as the storage knows, and those that are only in memory."""
+        temporary = [name for name, room in tuple(self._live.items()) if not room.stored]
+        return sorted({*temporary, *self._driver.users_below(self.domain, STORE, "used", when)})
+
     def complete_index(self) -> None:
         """Make the index by user if the storage has none. Rooms may be changed meanwhile."""
         self._stored_index.complete()
