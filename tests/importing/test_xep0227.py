@@ -17,6 +17,7 @@ from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.importing.accounts import Conflict
 from xmpp_rest.importing.report import LEFT_OUT, READ, SKIPPED, WRITTEN
 from xmpp_rest.importing.sources import BadSource, NoSource
+from xmpp_rest.importing.xep0227 import outline, scan
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.accounts.bans import Bans
 from xmpp_rest.service.accounts.pep import Pep
@@ -247,6 +248,23 @@ def test_entities_are_refused(importing: Importing, tmp_path: Path) -> None:
         importing.source(path)
 
 
+def test_a_tag_without_end(importing: Importing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "MOST", 1 << 20)
+    path = tmp_path / "tag.xml"
+    path.write_text(
+        f"<server-data xmlns='urn:xmpp:pie:0'><host jid='{DOMAIN}'><user name='juliet' password='{'x' * (2 << 20)}'/></host></server-data>"
+    )
+    with pytest.raises(BadSource, match="a tag of more than"):
+        importing.source(path)
+
+
+def test_an_element_that_is_too_large(importing: Importing, file: WriteFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outline, "MOST", 1000)
+    report = importing.source(file(PLAIN.format("juliet", CARD.replace("Capulet", "x" * 1001) + ROSTER)))
+    assert (report.count("vCards", LEFT_OUT), report.count("roster items", WRITTEN)) == (1, 3)
+    assert "more than 1000 characters" in importing.said[0]
+
+
 def test_no_source(importing: Importing, tmp_path: Path) -> None:
     with pytest.raises(NoSource):
         importing.source(tmp_path / "missing.xml")
@@ -262,6 +280,7 @@ def test_other_domains(importing: Importing, file: WriteFile) -> None:
     report = importing.source(path)
     assert report.count("accounts", WRITTEN) == 0
     assert "--domain old.example=capulet.example" in importing.said[0]
+    path.write_text(path.read_text().replace("'old.example'", "'OLD.example'"))
     report = importing.source(path, {"old.example": DOMAIN})
     assert report.count("accounts", WRITTEN) == 1
     assert Roster(importing.driver).contact(JULIET, parse_jid(f"romeo@{DOMAIN}"))

@@ -13,7 +13,9 @@ from flask import Flask
 from drivers import ArchiveItem, Driver, open_driver
 from drivers.stanzas import stanza_table
 from tests.conftest import basic, build_app
+from tests.drivers.postgrescluster import Cluster
 from tests.importing.conftest import Importing
+from tests.importing.test_round_trip import everything, exported, fill
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.gateway.gateway import Gateway as AppGateway
 from xmpp_rest.importing.own import OwnAccounts
@@ -123,6 +125,18 @@ def test_from_prosody(filled_prosody: Beside, tmp_path: Path) -> None:
     card = gateway.parts.vcards.get(parse_jid(f"juliet@{DOMAIN}"))
     assert card is not None
     assert card.findtext("{vcard-temp}FN") == "Juliet Capulet"
+
+
+def test_a_round_trip_over_postgresql(cluster: Cluster, tmp_path: Path) -> None:
+    with closing(open_driver(cluster.new_database(), tmp_path)) as source, closing(open_driver(cluster.new_database(), tmp_path)) as target:
+        fill(source)
+        (tmp_path / "out.xml").write_text(exported(source))
+        importing = Importing(target)
+        importing.source(tmp_path / "out.xml")
+        before, after = everything(source), everything(target)
+        assert {user: before[user] for user in ("juliet", "paris", "tybalt")} == {
+            user: after[user] for user in ("juliet", "paris", "tybalt")
+        }
 
 
 def test_to_prosody(tmp_path: Path) -> None:

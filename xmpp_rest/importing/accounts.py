@@ -60,7 +60,7 @@ class AccountWriter:
         writing.end(self._passwords)
 
     def _owner(self, account: r.Account) -> Owner | None:
-        host = self._domains.renamed.get(account.host, account.host)
+        host = self._domains.host(account.host)
         who = f"{account.localpart}@{account.host}"
         try:
             jid = local_jid(account.localpart, host)
@@ -96,7 +96,7 @@ class _AccountWriting:
         self._owner, self._present = owner, present
         self._collected = Collected(domains, self._refuse)
         self._archives: dict[str, tuple[str, ArchiveWriting]] = {}  # store → kind, writing
-        self._offline = 0
+        self._number = 0  # of the part: messages without ids may be equal
         self._unread: list[ArchiveItem] = []
         self._has_archive = False
         self._now = float(int(time.time()))
@@ -143,15 +143,16 @@ class _AccountWriting:
         self._target.put(self._owner, store, table, counts, new=self._present is Present.NOTHING)
 
     def _take_offline(self, part: r.OfflineMessage) -> None:
-        self._offline += 1
+        self._number += 1
         partner = part.stanza.get("from", "").partition("/")[0]
-        archived = r.Archived(steady_id(part.stanza, part.when, self._offline), part.when, partner, part.stanza)
+        archived = r.Archived(steady_id(part.stanza, part.when, self._number), part.when, partner, part.stanza)
         if (item := self._add(part, OFFLINE, archived)) and is_archivable(part.stanza):
             self._unread.append(item)
 
     def _take_archived(self, part: r.Archived) -> None:
         self._has_archive = True
-        self._add(part, ARCHIVE, part)
+        self._number += 1
+        self._add(part, ARCHIVE, part._replace(id=part.id or steady_id(part.stanza, part.when, self._number)))
 
     def _take_item(self, part: r.PepItem) -> None:
         when = self._now if part.when is None else part.when

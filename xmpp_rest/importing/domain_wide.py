@@ -29,7 +29,7 @@ class GroupWriter:
     def take(self, group: r.SharedGroup) -> None:
         """Add one group."""
         self._report.read(r.GROUPS)
-        host = self._domains.renamed.get(group.host, group.host)
+        host = self._domains.host(group.host)
         who = f"{group.name} at {group.host}"
         if host != self._domain:
             self._report.left_out(who, r.GROUPS, f"this gateway hosts {self._domain}")
@@ -79,7 +79,7 @@ class NickWriter:
         """Reserve one nick. Raises Conflict, StorageError."""
         self._report.read(r.NICKS)
         who = f"{reserved.nick} at {reserved.host}"
-        if self._domains.renamed.get(reserved.host, reserved.host) != self._domain:
+        if self._domains.host(reserved.host) != self._domain:
             reason = f"the rooms of this gateway are at {self._domain}" if self._domain else "this gateway has no rooms"
             self._report.left_out(who, r.NICKS, reason)
             return
@@ -112,7 +112,7 @@ class LightBlockListWriter:
         try:
             user = self._domains.jid(blocked.jid).bare
             items = {Blocked(what, self._domains.jid(jid).bare): True for what, jid in blocked.items}
-            if self._domains.renamed.get(blocked.host, blocked.host) != self._domain:
+            if self._domains.host(blocked.host) != self._domain:
                 reason = f"the MUC Light rooms of this gateway are at {self._domain}" if self._domain else "this gateway has no such rooms"
                 self._report.left_out(f"{blocked.jid} at {blocked.host}", kind, reason)
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.prep import PrepError, nameprep
 
 
 class Domains:
@@ -16,6 +17,14 @@ class Domains:
     def only(self) -> str | None:
         """The one domain of the source, where its data names none; None unless exactly one was given."""
         return next(iter(self.renamed)) if len(self.renamed) == 1 else None
+
+    def host(self, text: str) -> str:
+        """A domain of the source, prepared and renamed; one that is not valid stays as it is."""
+        try:
+            name = nameprep(text)
+        except PrepError:
+            return text
+        return self.renamed.get(name, name)
 
     def jid(self, text: str) -> JID:
         """An address of the source, prepared and renamed. Raises InvalidJID."""

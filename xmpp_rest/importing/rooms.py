@@ -122,7 +122,7 @@ class _RoomWriter:
         raise NotImplementedError
 
     def _owner(self, room: r.ConferenceRoom | r.LightRoom) -> Owner | None:
-        host = self._domains.renamed.get(room.host, room.host)
+        host = self._domains.host(room.host)
         try:
             jid = local_jid(room.localpart, host)
             if jid.local and jid.domain == self._domain:

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from xmpp_rest.importing.sources import BadSource
 from xmpp_rest.importing.xep0227.events import Damage, Event, UserEnds
 from xmpp_rest.importing.xep0227.names import HOST, SERVER, USER
-from xmpp_rest.importing.xep0227.outline import OpenElement, Outline
+from xmpp_rest.importing.xep0227.outline import MOST, OpenElement, Outline
 
 CHUNK = 1 << 16  # bytes
 OVERLAP = 1 << 10  # bytes: longer than the tags that are looked for
@@ -43,6 +43,8 @@ def scan(file: BinaryIO, around: Sequence[OpenElement] = (), progress: Callable[
             while chunk := file.read(CHUNK):
                 progress(file.tell())
                 outline.parser.Parse(chunk)
+                if file.tell() - at.place - outline.parser.CurrentByteIndex > MOST:
+                    raise BadSource(f"it has a tag of more than {MOST} bytes")
                 yield from outline.taken()
             outline.parser.Parse("".join(f"</{element.local}>" for element in reversed(around)).encode(), True)
             yield from outline.taken()
