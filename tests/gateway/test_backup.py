@@ -340,6 +340,27 @@ def test_what_is_in_a_journal_at_any_time(settings: Settings, tmp_path: Path, mo
 
 
 @only_one
+def test_what_is_archived_just_after_the_storage_was_copied(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so leaves the outbox before the backup is complete: the journal was read before."""
+    journal = Journal(tmp_path / f"house/data/outbox/{DOMAIN}.journal")
+    numbers = journal.append(["<message/>"], [["id", 1.5]])
+    copied = backup.Backup._add_storage
+
+    def meanwhile(self: Backup, *arguments: Any) -> None:
+        copied(self, *arguments)
+        journal.ack_notes(numbers)
+        journal.ack(numbers)
+
+    monkeypatch.setattr(backup.Backup, "_add_storage", meanwhile)
+    make(settings, tmp_path / "b.tar.gz")
+    assert journal.unacknowledged() == []
+    journal.close()
+    restore.to_folder(tmp_path / "b.tar.gz", tmp_path / "there", force=False)
+    with closing(Journal(tmp_path / f"there/data/outbox/{DOMAIN}.journal")) as again:
+        assert ([entry.note for entry in again.noted()], len(again.unacknowledged())) == ([["id", 1.5]], 1)
+
+
+@only_one
 def test_a_note_of_the_outbox_is_kept(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / f"house/data/outbox/{DOMAIN}.journal"
     with closing(Journal(path)) as journal:
