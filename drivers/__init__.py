@@ -190,6 +190,9 @@ class Driver(ABC):
         """As `archive_count`, but `most` if there are more; the cost does not grow with what is beyond that, in some drivers."""
         return min(self.archive_count(user, host, store, query), most)
 
+    rewrites_archives = False
+    """Whether a removal costs what the whole archive costs, however few items it takes out: then as many as possible should go at once."""
+
     @abstractmethod
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         """Remove the items that match (also by `limit` and `newest_first`); their number."""

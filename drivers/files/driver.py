@@ -212,6 +212,8 @@ class FileDriver(Driver):
         with self._reading(path) as descriptor, self._indexes.rows(path, descriptor, HEAD.size) as rows:
             return archive.Search(rows, descriptor, self._format).count(query, most)
 
+    rewrites_archives = True
+
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         place = checked_key(user, host, store)
         checked_query(query)

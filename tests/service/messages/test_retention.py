@@ -124,6 +124,19 @@ def test_a_setting_that_cannot_be_read_removes_nothing(any_driver: Driver, remot
     assert pruning.incidents.counts() == {"archive-keep": 1}
 
 
+@pytest.mark.parametrize("scheme", ["flatfile", "jsonfile"])
+def test_at_once_where_a_few_cost_as_much(
+    scheme: str, remote: Remote, tmp_path: Path, open_driver: OpenDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 4)
+    driver = open_driver(f"{scheme}:data", tmp_path)
+    fill(driver, "juliet", *range(40, 30, -1), 0)
+    delete, removed = driver.archive_delete, []
+    monkeypatch.setattr(driver, "archive_delete", lambda *arguments: removed.append(delete(*arguments)) or removed[-1])
+    done = Pruning(driver, remote, "30d").here.prune()
+    assert (left(driver, "juliet"), removed, done.items) == (["0"], [10, 0], 10)
+
+
 def test_in_batches(driver: Driver, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 4)
     fill(driver, "juliet", *range(40, 30, -1), 0)

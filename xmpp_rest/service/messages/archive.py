@@ -158,8 +158,12 @@ class Archive:
         return bool(self._driver.archive_count_within(owner.local, owner.domain, self._store, ArchiveQuery(end=until), most=1))
 
     def prune(self, owner: JID, until: float, limit: int) -> int:
-        """Remove the oldest items up to this time, at most `limit`; their number. What is accepted and not archived yet is left alone."""
-        return self._driver.archive_delete(owner.local, owner.domain, self._store, ArchiveQuery(end=until, limit=limit))
+        """Remove the oldest items up to this time, at most `limit`; their number. What is accepted and not archived yet is left alone.
+
+        All of them where removing a few costs what removing all does (decision 0040).
+        """
+        most = None if self._driver.rewrites_archives else limit
+        return self._driver.archive_delete(owner.local, owner.domain, self._store, ArchiveQuery(end=until, limit=most))
 
     def settle_for_good(self, owner: JID) -> None:
         """Have everything archived that was accepted, so that nothing of it comes after the archive is removed."""

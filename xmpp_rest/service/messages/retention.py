@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 FIRST = 30.0  # seconds from the start, or a change of the setting, to a run
 EVERY = 3600.0  # seconds between two runs
-BATCH = 10_000  # items that are removed at once, at most
+BATCH = 10_000  # items that are removed at once, at most, unless the storage removes all as fast
 FAILURES = 10
 AT_WORK = 0.02  # seconds after which it rests for as long
 END = 5.0  # seconds that the end of the process waits for a batch
@@ -151,7 +151,7 @@ class Retention:
             return
         done.add(archives=1)
         removed = BATCH
-        while removed == BATCH and not self._stopping.is_set():
+        while removed >= BATCH and not self._stopping.is_set():
             removed = self._archive.prune(owner, until, BATCH)
             done.add(items=removed)
             pauses.take()
