@@ -160,6 +160,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     for place, ordered in handlers(parts, settings.gateway).items():
         for handler in ordered:
             router.subscribe(place, handler)
+    router.accept_together(mailbox.together)
     for preparer in (guard.prepare, accounts.prepare):
         router.prepare_with(domain, preparer)
     return parts

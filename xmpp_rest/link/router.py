@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from typing import Any, Protocol
 from xml.etree.ElementTree import Element
@@ -41,6 +42,8 @@ Handler = Callable[[Element, JID, JID], Element | Unhandled | None]
 """(stanza, sender, recipient) → an answer for the sender, None if it was taken, or NOT_MINE. Must not block."""
 Preparer = Callable[[Collection[JID]], None]
 """Called with accounts that are about to get stanzas."""
+Together = Callable[[Sequence[Element]], AbstractContextManager[Mapping[int, Exception]]]
+"""A context for delivering these; after it, the errors of those that were not accepted after all, by `id`."""
 Sent = Element | Exception | None
 """What came of a stanza that was sent: the answer if there is one at once, the exception, None."""
 Observer = Callable[[Element, JID | None, JID], object]
@@ -58,6 +61,10 @@ class Link(Protocol):
 
     def restored(self, text: str) -> bool:
         """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
+
+
+def _each_alone(_: Sequence[Element]) -> AbstractContextManager[Mapping[int, Exception]]:
+    return nullcontext({})
 
 
 class Router:
@@ -84,6 +91,7 @@ class Router:
         self._pending = pending
         self._incidents = incidents or Incidents()
         self._handlers: dict[str, list[Handler]] = {domain: [] for domain in domains}
+        self._together: Together = _each_alone
         self._preparers: list[tuple[str, Preparer]] = []
         self._observers = list(observers)
         self._link = link
@@ -97,6 +105,10 @@ class Router:
     def prepare_with(self, domain: str, preparer: Preparer) -> None:
         """Call this before many stanzas are delivered to accounts at `domain`. Called while building."""
         self._preparers.append((domain, preparer))
+
+    def accept_together(self, together: Together) -> None:
+        """Deliver many stanzas in this context. Called while building."""
+        self._together = together
 
     @property
     def has_link(self) -> bool:
@@ -145,12 +157,15 @@ class Router:
         self._prepare(stanzas)
         results: list[Sent] = [None] * len(stanzas)
         out: dict[str, list[int]] = {}  # by the domain of the sender
-        for n, stanza in enumerate(stanzas):
-            sender, to = jid_or_none(stanza.get("from")), jid_or_none(stanza.get("to"))
-            if self._link and sender and to and sender.domain in self.domains and to.domain not in self.domains:
-                out.setdefault(sender.domain, []).append(n)
-            else:
-                results[n] = self._result(stanza)
+        with self._together(stanzas if len(stanzas) > 1 else ()) as failed:
+            for n, stanza in enumerate(stanzas):
+                sender, to = jid_or_none(stanza.get("from")), jid_or_none(stanza.get("to"))
+                if self._link and sender and to and sender.domain in self.domains and to.domain not in self.domains:
+                    out.setdefault(sender.domain, []).append(n)
+                else:
+                    results[n] = self._result(stanza)
+        if failed:
+            results = [failed.get(id(stanza), result) for stanza, result in zip(stanzas, results, strict=True)]
         for domain, numbers in out.items():
             if not self._are_sent(domain, [stanzas[n] for n in numbers], text):
                 for n in numbers:

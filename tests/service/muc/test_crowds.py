@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 import pytest
 from flask import Flask
 
-from drivers import Place
+from drivers import Addition, Place, StorageError
 from tests.conftest import DOMAIN, MakeApp
 from tests.link.fake import attach
 from tests.service.muc.hall import ROMEO, ROOM, SERVICE, Hall
@@ -111,3 +111,49 @@ def test_what_is_known_of_many_hosted_occupants_is_read_together(app: Flask, mon
     assert "20 blocklist" in reads
     assert "20 privacy" in reads
     assert guard.blocks(parse_jid(guests[3]), parse_jid(SERVICE))
+
+
+class Subscribed(Hall):
+    """A room with hosted subscribers, and the archives that are written together."""
+
+    def __init__(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(app)
+        self.users = [f"guest{n}@{DOMAIN}" for n in range(20)]
+        for user in self.users:
+            self.gateway.driver.store(user.partition("@")[0], DOMAIN, "accounts", {"password": "x"})
+        people = [[user, user.partition("@")[0], ["urn:xmpp:mucsub:nodes:messages"]] for user in self.users]
+        self.rooms.create("balcony", {"allow_subscription": "true"}, [], people)
+        self.writes: list[tuple[str, int]] = []
+        self._extend_all = self.gateway.driver.archive_extend_all
+        monkeypatch.setattr(self.gateway.driver, "archive_extend_all", self._extending)
+        self.failing = ""
+
+    def _extending(self, additions: Sequence[Addition]) -> list[Exception | None]:
+        self.writes.append((additions[0].store, len(additions)))
+        errors = self._extend_all([a for a in additions if a.user != self.failing])
+        return [StorageError("full") if a.user == self.failing else errors.pop(0) for a in additions]
+
+    def count(self, user: str, store: str = "archive") -> int:
+        return self.gateway.driver.archive_count(user.partition("@")[0], DOMAIN, store)
+
+
+def test_hosted_subscribers_have_it_with_one_commit(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    hall = Subscribed(app, monkeypatch)
+    hall.enter(ROMEO)
+    hall.say(ROMEO, "hark")
+    assert hall.writes == [("archive", 20), ("offline", 20)]
+    assert [(hall.count(user), hall.count(user, "offline")) for user in hall.users] == [(1, 1)] * 20
+    (item,) = hall.gateway.driver.archive_find("guest7", DOMAIN, "archive")
+    assert f"to='guest7@{DOMAIN}'" in item.stanza
+
+
+def test_one_whose_archive_fails_is_reported_and_the_others_have_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hall = Subscribed(app, monkeypatch)
+    hall.enter(ROMEO)
+    hall.failing = "guest7"
+    hall.say(ROMEO, "hark")
+    assert [user for user in hall.users if not hall.count(user)] == [f"guest7@{DOMAIN}"]
+    assert hall.count(f"guest7@{DOMAIN}", "offline") == 0
+    assert f"of {ROOM} did not reach guest7@{DOMAIN}" in caplog.text

@@ -29,6 +29,8 @@ from xmpp_rest.service.streams.registry import Event, Streams
 log = logging.getLogger(__name__)
 
 LATEST = 50  # latest messages that are searched for one that another process may have just archived
+_DEFERRED: ContextVar[tuple[frozenset[int], list[ArchiveWrite]] | None] = ContextVar("deferred", default=None)
+"""The stanzas (by `id`) that are archived with others, and those that are waiting for it."""
 _SERIALISED: ContextVar[tuple[Element, str] | None] = ContextVar("serialised", default=None)  # what is being sent here, with its text
 
 
@@ -79,10 +81,40 @@ class Mailbox:
         owner = to.bare
         if stanza.tag == "message":
             without_forged_ids(stanza, owner)
+        deferred = _DEFERRED.get()
+        if deferred is not None and id(stanza) in deferred[0] and stanza.tag == "message" and is_archivable(stanza):
+            deferred[1].append(ArchiveWrite(owner, stanza, _text_of(stanza), sender, sent=False, when=self._clock.fixed))
+            return None
         text = self._accept(owner, stanza, sender)
         if stanza.tag == "message":
             self._store_offline(owner, stanza, sender, text)
         return None
+
+    @contextmanager
+    def together(self, stanzas: Sequence[Element]) -> Iterator[dict[int, Exception]]:
+        """Archive those of these stanzas that are handled in this context, with one commit at its end.
+
+        Afterwards the dictionary has the errors of those that were not accepted after all, by `id`.
+        """
+        failed: dict[int, Exception] = {}
+        waiting: list[ArchiveWrite] = []
+        before = _DEFERRED.set((frozenset(map(id, stanzas)), waiting))
+        try:
+            yield failed
+        finally:
+            _DEFERRED.reset(before)
+            failed |= self._archive_deferred(waiting)
+
+    def _archive_deferred(self, waiting: Sequence[ArchiveWrite]) -> dict[int, Exception]:
+        errors = self._archive_writer.write_all(waiting)
+        kept = [write for write, refused in zip(waiting, errors, strict=True) if refused is None]
+        try:
+            unkept = self._offline.store_all([(write.owner, write.stanza, write.item) for write in kept])
+        except Exception as e:
+            unkept = {write.owner: e for write in kept}
+        for owner, error in unkept.items():
+            self._incidents.report(log, "offline-unkept", "a message to %s is not among its offline messages: %r", owner, error)
+        return {id(write.stanza): refused for write, refused in zip(waiting, errors, strict=True) if refused is not None}
 
     def _store_offline(self, owner: JID, stanza: Element, sender: JID, text: str) -> None:
         """Store it as an offline message; the account has it in its archive already."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from drivers import Driver
+from drivers import ArchiveItem, Driver
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.datetimes import parse_datetime
 from xmpp_rest.protocol.jid import JID
@@ -41,6 +43,15 @@ class Offline:
         """Store a message to an account without a session; `text` serialises it."""
         if is_storable(message) and not self._online.is_online(owner):
             self._archive.keep(owner, text(message), time.time(), sender)
+
+    def store_all(self, messages: Iterable[tuple[JID, Element, ArchiveItem]]) -> dict[JID, Exception]:
+        """As `store` for each of these, which are archived already, with one commit; the errors, by owner."""
+        items: dict[JID, list[ArchiveItem]] = {}
+        for owner, message, archived in messages:
+            if is_storable(message) and not self._online.is_online(owner):
+                items.setdefault(owner, []).append(replace(archived, id=str(uuid.uuid4()), when=time.time()))
+        errors = self._archive.keep_all(items) if items else []
+        return {owner: error for owner, error in zip(items, errors, strict=True) if error is not None}
 
     def count(self, owner: JID) -> int:
         """The number of stored messages."""
