@@ -73,6 +73,14 @@ def stream():
         yield b"end\\n"
     return Response(ticks())
 
+@app.route("/broken")
+def broken():
+    def pieces():
+        yield b"[1"
+        yield b",2"
+        raise RuntimeError("the storage is gone")
+    return Response(pieces())
+
 @app.route("/compute/<int:seconds>")
 def compute(seconds):
     end = time.monotonic() + seconds

@@ -74,6 +74,12 @@ def test_a_list_that_breaks_off_is_not_complete(
     assert not any(b"]" in piece for piece in sent)
 
 
+def test_a_client_without_chunks_gets_a_length(client: FlaskClient, everybody: list[str]) -> None:
+    environ = {"SERVER_PROTOCOL": "HTTP/1.0"}
+    answer = client.post("/api/registered_users", json=HOST, headers=ADMIN, environ_overrides=environ)
+    assert (answer.json, answer.content_length) == (everybody, len(answer.data))
+
+
 def test_a_list_that_cannot_begin_is_refused(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*_: Any, **__: Any) -> list[str]:
         raise StorageError("the disk is gone")

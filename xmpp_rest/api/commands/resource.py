@@ -129,7 +129,10 @@ class Call(Resource):
     def run(self) -> bytes | Iterator[bytes]:
         """The answer to a call that may be made. Raises CommandFailure, and whatever goes wrong inside the command."""
         try:
-            return self.prepared.body(self.services)
+            body = self.prepared.body(self.services)
+            # a client of HTTP/1.0 would take what breaks off for all (RFC 9112 §8)
+            old = self.request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+            return b"".join(body) if old and not isinstance(body, bytes) else body
         except GatewayError as e:
             raise errors.of_service(e) from e
 
