@@ -86,11 +86,8 @@ class ItemSelection:
             return [row[0] for row in session.rows(sql, *self.parameters)]
         return [row[0] for row in session.rows(f"{sql} LIMIT ?", *self.parameters, limit)]
 
-    def count(self, session: DatabaseSession) -> int:
-        return int(session.rows(f"SELECT COUNT(*) {self.text}", *self.parameters)[0][0])
-
     def count_within(self, session: DatabaseSession, most: int) -> int:
-        """As `count`, but `most` if there are more, which are not read."""
+        """The number of items that match, but `most` if there are more, which are not read."""
         return int(session.rows(f"SELECT COUNT(*) FROM (SELECT 1 {self.text} LIMIT ?) AS c", *self.parameters, most)[0][0])  # noqa: S608
 
 

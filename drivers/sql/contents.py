@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
+from heapq import merge
+from itertools import groupby
 
 from drivers import Sort
 from drivers.names import Key
@@ -20,22 +22,43 @@ NAMES = (
     'SELECT (SELECT t."user" FROM "{table}" AS t WHERE {where} AND t.{user}>u."user" ORDER BY t.{user} LIMIT 1) '
     'FROM u WHERE u."user" IS NOT NULL) SELECT "user" FROM u WHERE "user" IS NOT NULL LIMIT {limit}) AS "{table}"'
 )
+OWNERS = (
+    f'SELECT DISTINCT "user" FROM (SELECT "user" FROM "prosody" WHERE "host"=? AND "store"=? AND {schema.LISTED} '  # noqa: S608
+    f"AND {schema.USER}>? ORDER BY {schema.USER} LIMIT {4 * BATCH}) AS t"
+)
 DELETE_TIMES = 'DELETE FROM "xmpprest_time" WHERE "sort_id" IN (SELECT "sort_id" FROM "prosodyarchive" WHERE "host"=? AND "user"=?)'
 
 
 def users(engine: Engine, host: str, store: str | None) -> Iterator[str]:
     """Localparts with content, one batch of names in memory at a time."""
+    if store is not None and store != schema.UNLISTED:
+        found = merge(_owners(engine, host, store), _pages(engine, ("xmpprest_list", "prosodyarchive"), host, store))
+        return (name for name, _ in groupby(found))
+    return _pages(engine, TABLES, host, store)
+
+
+def _owners(engine: Engine, host: str, store: str) -> Iterator[str]:
+    """Localparts with a table in this store, which has few rows for each: so many rows are read at a time."""
     last = ""  # the host's own content has the empty user and is none
-    while names := engine.read(partial(page, host=host, store=store, after=last, limit=BATCH)):
+    while names := sorted(name for (name,) in engine.read(lambda session: session.rows(OWNERS, host, store, last))):  # noqa: B023  # at once
         yield from names
         last = names[-1]
 
 
-def page(session: DatabaseSession, *, host: str, store: str | None, after: str, limit: int) -> list[str]:
+def _pages(engine: Engine, tables: Collection[str], host: str, store: str | None) -> Iterator[str]:
+    last = ""
+    while names := engine.read(partial(page, host=host, store=store, after=last, limit=BATCH, tables=tables)):
+        yield from names
+        last = names[-1]
+
+
+def page(
+    session: DatabaseSession, *, host: str, store: str | None, after: str, limit: int, tables: Collection[str] = TABLES.keys()
+) -> list[str]:
     """The first localparts after one: in the order of code points with a store, in the database's own order without."""
     user = '"user"' if store is None else schema.USER
     selects, parameters = [], list[str]()
-    for table in TABLES:
+    for table in tables:
         where, place = 't."host"=?', [host]
         if store is not None:
             where, place = f'{where} AND t."store"=?', [host, store]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from drivers import (
@@ -34,6 +35,7 @@ from drivers.values import canonical, canonical_table
 Change = tuple[Key, Callable[[DatabaseSession], None]]
 """What is changed, and the work on the tables."""
 
+MOST = 2**62  # more items than there can be
 READINGS = 2
 """How often items are looked for, if some of them were removed before they could be read: a page is not to end early."""
 
@@ -212,18 +214,18 @@ class SQLDriver(Driver):
             yield from self._engine.read(lambda session, batch=batch: archive.items(session, batch))  # type: ignore[misc]
 
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
-        key = checked_key(user, host, store)
-        checked_query(query)
-        if is_whole(query):
-            return summary.count(self._engine, key)
-        return self._engine.read(lambda session: archive.ItemSelection(session, key, query).count(session))
+        return self.archive_count_within(user, host, store, query, most=MOST)
 
     def archive_count_within(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM, *, most: int) -> int:
-        key = checked_key(user, host, store)
-        checked_query(query)
+        key, query = checked_key(user, host, store), replace(checked_query(query), limit=None)
         if is_whole(query):
             return min(most, summary.count(self._engine, key))
-        return self._engine.read(lambda session: archive.ItemSelection(session, key, query).count_within(session, most))
+        self._timeline.prepare(key, query)
+
+        def work(session: DatabaseSession) -> int:
+            return archive.ItemSelection(session, key, query, self._timeline.bounds(session, key, query)).count_within(session, most)
+
+        return self._engine.read(work)
 
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         key = checked_key(user, host, store)

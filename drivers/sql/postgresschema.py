@@ -44,6 +44,7 @@ BEGIN
     RETURN NULL;
 END $$"""
 MAKE_TRIGGER = (
+    'LOCK TABLE "prosodyarchive" IN SHARE ROW EXCLUSIVE MODE',  # in one process at a time: a function cannot be made by two
     FUNCTION,
     'CREATE TRIGGER "xmpprest_archive_deleted" AFTER DELETE ON "prosodyarchive" REFERENCING OLD TABLE AS gone '
     'FOR EACH STATEMENT EXECUTE FUNCTION "xmpprest_archive_deleted"()',

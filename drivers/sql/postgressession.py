@@ -30,7 +30,7 @@ RECURSIVE = "WITH RECURSIVE "
 @lru_cache(maxsize=256)
 def statement(sql: str) -> bytes:
     """A statement as psycopg takes it."""
-    return sql.replace("?", "%s").replace("COLLATE BINARY", 'COLLATE "C"').encode()
+    return sql.replace("%", "%%").replace("?", "%s").replace("COLLATE BINARY", 'COLLATE "C"').encode()
 
 
 class PostgresSession(DatabaseSession):

@@ -1,7 +1,7 @@
 """Removal of what may be much, in parts: another writer waits for one part at most, some 10 ms.
 
 After a crash or an error a part may be gone, and the call has not returned; it can be made again. An account's own record goes last,
-so that nobody can make the account anew, and find what is left.
+so that nobody can make the account again, and find what is left.
 """
 
 from __future__ import annotations

@@ -28,8 +28,13 @@ def ensure_schema(connection: sqlite3.Connection) -> None:
     names = _names(connection)
     wanted = {name for name in schema.INDEXES if REPLACED.get(name) not in names} | TRIGGERS.keys()
     ((mode,),) = connection.execute("PRAGMA journal_mode").fetchall()
-    if mode != "wal" or not {*TABLES, *wanted} <= names or names & set(schema.FORMER):
+    if mode != "wal" or _is_incomplete(connection, wanted):
         _complete(connection, wanted)
+
+
+def _is_incomplete(connection: sqlite3.Connection, wanted: Set[str]) -> bool:
+    names = _names(connection)
+    return not {*TABLES, *wanted} <= names or bool(names & set(schema.FORMER))
 
 
 def _complete(connection: sqlite3.Connection, wanted: Set[str]) -> None:
@@ -39,10 +44,10 @@ def _complete(connection: sqlite3.Connection, wanted: Set[str]) -> None:
     # a read-only file, or one in use by another process, keeps its mode: as durable, but slower
     with suppress(sqlite3.OperationalError):
         database.enable_wal()
-    names = _names(connection)
-    if {*TABLES, *wanted} <= names and not names & set(schema.FORMER):
+    if not _is_incomplete(connection, wanted):
         return
     database.execute("BEGIN IMMEDIATE")
+    names = _names(connection)  # another process may have made them meanwhile
     try:
         for name, columns in TABLES.items():
             database.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from functools import partial
 from typing import NamedTuple
 
 from drivers import ArchiveQuery
@@ -51,21 +52,22 @@ class Timeline:
 
     def prepare(self, key: Key, query: ArchiveQuery) -> None:
         """Before a search: have the summary continued, if there is much that it does not know."""
-        if query.limit is None or (query.start is None and query.end is None) or not self._engine.has_summaries:
-            return
-        if self._engine.read(lambda session: summary.is_behind(session, key, self._state(session, key).upto)):
+        if _needs_bounds(query) and self._engine.has_summaries and self._engine.read(partial(self._is_behind, key=key)):
             summary.advance(self._engine, key)
             with self._lock:
                 self._known.pop(key, None)
 
     def bounds(self, session: DatabaseSession, key: Key, query: ArchiveQuery) -> PositionBounds:
-        """The bounds of the items between the query's times; NOWHERE without times or a limit, as then all of them are read."""
-        if query.limit is None or (query.start is None and query.end is None):
+        """The bounds of the items between the query's times; NOWHERE if another index is better."""
+        if not _needs_bounds(query):
             return NOWHERE
         reach = self._look(session, key).back + SLACK
         earlier = None if query.start is None else session.rows(EARLIER, *key, math.floor(query.start) - reach)
         later = None if query.end is None else session.rows(LATER, *key, math.floor(query.end) + reach)
         return PositionBounds(earlier[0][0] if earlier else None, later[0][0] if later else None)
+
+    def _is_behind(self, session: DatabaseSession, key: Key) -> bool:
+        return summary.is_behind(session, key, self._state(session, key).upto)
 
     def _state(self, session: DatabaseSession, key: Key) -> Summary:
         """The latest known state of the archive."""
@@ -82,3 +84,8 @@ class Timeline:
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return known
+
+
+def _needs_bounds(query: ArchiveQuery) -> bool:
+    """Whether a search is made in the order of arrival: with a limit, as it reads no more, or a partner, whose index has that order."""
+    return (query.start is not None or query.end is not None) and (query.limit is not None or query.with_ is not None)

@@ -12,6 +12,7 @@ import pytest
 
 from drivers import ArchiveQuery, Driver, open_driver
 from tests.drivers.contract_base import JULIET
+from tests.drivers.postgrescluster import Cluster
 
 HOST = JULIET[1]
 SIZES = (200, 20_000)  # of what others have
@@ -78,7 +79,7 @@ def fill(path: Path, size: int) -> None:
         users = [f"user{i:06}" for i in range(size)]
         connection.executemany(TABLE, [(HOST, user, "accounts", key) for user in users for key in ("salt", "stored_key")])
         connection.executemany(TABLE.replace("string", "number").replace("'x'", "'1700000000.5'"), [(HOST, u, "muc", "used") for u in users])
-        connection.executemany(TABLE, [(HOST, "zz", "oauth_token", f"{i}") for i in range(size)])
+        connection.executemany(TABLE, [(HOST, "zz", "private", f"{i}") for i in range(size)])
         connection.executemany(ARCHIVE, [(HOST, user, "archive", "1", 1, "") for user in users])
         connection.executemany(ARCHIVE, [(HOST, "zz", "offline", f"{i}", i, "") for i in range(size)])
         connection.executemany(LIST, [(HOST, user, "notes", "1") for user in users])
@@ -91,6 +92,7 @@ CALLS: dict[str, Callable[[Driver], object]] = {
     "users of a store that nobody has": lambda driver: list(driver.users(HOST, "presence")),
     "page of accounts": lambda driver: driver.users_page(HOST, "accounts", after="user000100", limit=50),
     "rooms that were not used lately": lambda driver: list(driver.users_below(HOST, "muc", "used", 1.0)),
+    "count of a partner between times": lambda driver: driver.archive_count(*JULIET, "archive", ArchiveQuery(with_="", start=0, end=9)),
     "stores": lambda driver: list(driver.stores(*JULIET)),
     "purge of somebody else": lambda driver: driver.purge("romeo", HOST),
 }
@@ -134,3 +136,16 @@ def test_an_archive_is_counted_and_searched_by_time_without_reading_it(steps: St
             assert [item.id for item in driver.archive_find(*JULIET, "archive", ArchiveQuery(start=size // 2, limit=1))] == [f"{size // 2}"]
             costs.append(steps.count - before)
     assert costs[1] <= 1.5 * costs[0]
+
+
+@pytest.mark.live
+def test_postgresql_keeps_positions_too(tmp_path: Path, cluster: Cluster) -> None:
+    import psycopg
+
+    url = cluster.new_database()
+    with closing(open_driver(url, tmp_path)) as driver:
+        driver.list_store(*JULIET, "notes", range(3000))
+        assert driver.list_load(*JULIET, "notes", 2600, 2601) == [2600]
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT position FROM xmpprest_position ORDER BY 1").fetchall()
+    assert rows == [(499 + 500 * i,) for i in range(6)]

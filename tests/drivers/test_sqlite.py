@@ -41,7 +41,8 @@ def test_the_schema_is_prosodys(copy: Driver, tmp_path: Path, open_driver: OpenD
     open_driver("sqlite:new.sqlite", tmp_path).check()
     for path in ("prosody.sqlite", "new.sqlite"):
         ours = schema(tmp_path / path)
-        assert theirs <= ours
+        # Prosody makes that index itself when it starts
+        assert {name for name, _ in theirs - ours} == ({"prosodyarchive_with_when"} if path == "new.sqlite" else set())
         assert all(name.startswith("xmpprest_") for name, _ in ours - theirs)
 
 

@@ -1,4 +1,4 @@
-"""Summaries of archives (drivers/sql/summary.py): right, whatever writes; made, continued and made anew by themselves."""
+"""Summaries of archives (drivers/sql/summary.py): right, whatever writes; made, continued and made again by themselves."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class SummaryTests:
         driver.purge(*JULIET)
         assert self.state(driver) == summary.Summary()
 
-    def test_it_is_made_anew_after_the_trigger_was_missing(
+    def test_it_is_made_again_after_the_trigger_was_missing(
         self, driver: Driver, url: str, tmp_path: Path, others: Callable[..., list[Any]], drop: str
     ) -> None:
         driver.archive_count(*PLACE)
