@@ -56,7 +56,7 @@ def require(program: str, path: str | None = None) -> None:
     """Skip where a program is neither in PATH nor at `path`, or fail under XMPP_REST_REQUIRE_LIVE=1."""
     if path is None and shutil.which(program) is None:
         give_up = pytest.fail if os.environ.get("XMPP_REST_REQUIRE_LIVE") == "1" else pytest.skip
-        give_up(f"{program} is not installed (on Debian: apt-get install prosody ejabberd postgresql lua-dbi-sqlite3 lua-dbi-postgresql)")
+        give_up(f"{program} is not installed (on Debian: apt-get install what .ci/run names)")
 
 
 def running(server: Server) -> Iterator[Server]:

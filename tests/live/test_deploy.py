@@ -116,7 +116,17 @@ make_server("127.0.0.1", int(sys.argv[1]), passenger_wsgi.application, Server).s
 """
 STARTS = {
     "gunicorn": [sys.executable, "-m", "gunicorn", "--threads", "8", "--no-control-socket", "-b", "127.0.0.1:{port}", "app:create_app()"],
-    "gunicorn with the application": [sys.executable, "-m", "gunicorn", "--threads", "8", "--no-control-socket", "-b", "127.0.0.1:{port}", "app:app"],
+    "gunicorn with the application": [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--threads",
+        "8",
+        "--no-control-socket",
+        "-b",
+        "127.0.0.1:{port}",
+        "app:app",
+    ],
     "gunicorn with two workers": [
         *(sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "8", "--no-control-socket"),
         *("-b", "127.0.0.1:{port}", "app:create_app()"),
@@ -159,7 +169,9 @@ def test_the_snippet_for_prosody(tmp_path: Path) -> None:
     path.write_text(re.sub(r"^(?=VirtualHost)", lambda _: above, text, count=1, flags=re.MULTILINE) + below)
     server.start()
     gateway = Gateway(
-        tmp_path / "gateway", server.component_port, {"gateway": {"domain": "gateway.example.net"}, "link": {"secret": "a secret of your own"}}
+        tmp_path / "gateway",
+        server.component_port,
+        {"gateway": {"domain": "gateway.example.net"}, "link": {"secret": "a secret of your own"}},
     )
     try:
         gateway.start()

@@ -98,9 +98,7 @@ def server(prosody_alone: Prosody) -> XMPPServer:
 
 
 @pytest.fixture(scope="module", params=[Three, PlainGunicorn, GeventGunicorn, Waitress], ids=lambda kind: kind.__name__)
-def several(
-    request: pytest.FixtureRequest, server: XMPPServer, web: Callback, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Three]:
+def several(request: pytest.FixtureRequest, server: XMPPServer, web: Callback, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
     gateway = request.param(tmp_path_factory.mktemp("several"), server.component_port, web)
     gateway.start()
     gateway.register("romeo")

@@ -92,7 +92,13 @@ def test_cards_of_prosody(prosody: Profiled, client: FlaskClient) -> None:
     assert command(client, "set_vcard2", name="TEL", subname="CELL", content="555") == 0
     prosody.again()
     shown = prosody.iq("get", f"bare/{VCARD}", "<vCard xmlns='vcard-temp'/>")
-    for part in ("<FN>Romeo Montague</FN>", "<GIVEN>Romeo</GIVEN>", "<USERID>romeo@example.org</USERID>", "<NUMBER>555</NUMBER>", "<WORK/>"):
+    for part in (
+        "<FN>Romeo Montague</FN>",
+        "<GIVEN>Romeo</GIVEN>",
+        "<USERID>romeo@example.org</USERID>",
+        "<NUMBER>555</NUMBER>",
+        "<WORK/>",
+    ):
         assert part in shown
     assert "type='result'" in prosody.iq("set", f"self/{VCARD}", card.replace("Romeo</FN>", "R.</FN>"))
     assert command(client, "get_vcard", name="FN") == "R."

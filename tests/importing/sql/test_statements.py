@@ -20,7 +20,7 @@ d');
 INSERT INTO public."last" ("username", seconds, state) VALUES ('x', -5, NULL), ('y', 1.5, E'a\tb''c'), ('z', 12345678901234567890, true);
 """
 BACKSLASHES = r"""INSERT INTO users(username, password) VALUES ('o''hara', 'a \\n \"b\"\nc;\nd');
-INSERT INTO last(username, seconds, state) VALUES ('C:\\', 1, 'it\'s; \Z');
+insert into last(username,seconds,state) values ('C:\\', CAST(1 as boolean), 'it\'s; \Z');
 """
 MYSQL = r"""/*!40000 ALTER TABLE `users` DISABLE KEYS */;
 INSERT INTO `users` (`username`, `password`) VALUES ('a','x\0y'),('b',0x0fF),('c',_binary 'z');

@@ -56,6 +56,8 @@ def light_rooms(database: Database, domains: Domains) -> Iterator[r.LightRoom]:
         yield r.LightRoom(row["luser"], row["lserver"], parts(row))
         for grouped in (options, occupants, messages):
             grouped.skip(row["id"])
+    for grouped in (options, occupants, messages):
+        grouped.require_end()
 
 
 def light_blocks(database: Database) -> Iterator[r.LightBlockList]:
@@ -88,6 +90,8 @@ def rooms(database: Database) -> Iterator[r.ConferenceRoom]:
         yield r.ConferenceRoom(row["room_name"], row["muc_host"], parts(row))
         affiliations.skip(row["id"])
         messages.skip(row["id"])
+    affiliations.require_end()
+    messages.require_end()
 
 
 def reserved_nicks(database: Database) -> Iterator[r.ReservedNick]:

@@ -35,12 +35,12 @@ TABLES = frozenset((
     "muc_light_occupants", "muc_light_config", "muc_light_blocking", "muc_rooms", "muc_room_aff", "muc_registered", *NO_PLACE,
 ))  # fmt: skip
 """All that is read."""
-_KNOWN = """EXISTS (SELECT 1 FROM mam_server_user s JOIN muc_light_rooms l ON l.lserver = s.server AND l.luser = s.user_name
-WHERE s.id = mam_muc_message.room_id)"""
-_KNOWN_ROOM = """EXISTS (SELECT 1 FROM mam_server_user s JOIN muc_rooms m ON m.muc_host = s.server AND m.room_name = s.user_name
-WHERE s.id = mam_muc_message.room_id)"""
-_KNOWN_USER = """EXISTS (SELECT 1 FROM mam_server_user s JOIN users u ON u.server = s.server AND u.username = s.user_name
-WHERE s.id = mam_message.user_id)"""
+_ARCHIVES = "SELECT s.id FROM mam_server_user s JOIN"
+_OF_ACCOUNTS = f"{_ARCHIVES} users u ON u.server = s.server AND u.username = s.user_name"
+_OF_ROOMS = {
+    "muc_light_rooms": f"{_ARCHIVES} muc_light_rooms l ON l.lserver = s.server AND l.luser = s.user_name",
+    "muc_rooms": f"{_ARCHIVES} muc_rooms m ON m.muc_host = s.server AND m.room_name = s.user_name",
+}
 
 
 def open_mongooseim(database: Database, domains: Domains) -> ImportSource:
@@ -70,7 +70,8 @@ def _orphans(database: Database) -> Iterator[r.Unreadable]:
     """Archives of accounts and rooms that are not in the database."""
     if not database.columns("mam_server_user"):
         return
-    known = [f"NOT {text}" for table, text in (("muc_light_rooms", _KNOWN), ("muc_rooms", _KNOWN_ROOM)) if database.columns(table)]
-    for table, where, whose in (("mam_message", f"NOT {_KNOWN_USER}", "accounts"), ("mam_muc_message", " AND ".join(known), "rooms")):
+    rooms = [f"mam_muc_message.room_id NOT IN ({ids})" for table, ids in _OF_ROOMS.items() if database.columns(table)]
+    accounts = f"mam_message.user_id NOT IN ({_OF_ACCOUNTS})"
+    for table, where, whose in (("mam_message", accounts, "accounts"), ("mam_muc_message", " AND ".join(rooms), "rooms")):
         if number := count(database, [SourceTable(table)], where):
             yield r.Unreadable("the database", r.KINDS[r.Archived], f"{number} messages are of {whose} that do not exist any more")

@@ -59,6 +59,8 @@ class AccountRows:
             yield Account(owner.username, owner.host, self._parts(owner, read(own), grouped_rows))
             for _, grouped in grouped_rows:
                 grouped.skip(owner)
+        for _, grouped in grouped_rows:
+            grouped.require_end()
 
     def size(self) -> int:
         """The number of accounts."""
@@ -81,7 +83,11 @@ class AccountRows:
         return SourceAccount(row[self._host_column] or self._domain, row["username"])
 
     def _grouped(self, attached: Attached) -> GroupedRows:
-        rows = select(self._database, [self._base, *attached.tables], [*self._order, *attached.order])
+        first = attached.tables[0]
+        own = {other: f"{first.name}.{column}" for column, other in first.on.items()}
+        # by its own columns, of which there is an index; they are equal, and in the same order
+        order = [own.get(name, name) for name in self._order]
+        rows = select(self._database, [self._base, *attached.tables], [*order, *attached.order])
         return GroupedRows(rows, self._owner)
 
     def _parts(

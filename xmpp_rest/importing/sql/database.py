@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from xmpp_rest.importing.sources import BadSource
+
 Row = dict[str, Any]
 
 
@@ -102,6 +104,13 @@ class GroupedRows:
             row, self._head = self._head, None
             self._head = next(self._rows, None)
             yield row
+
+    def require_end(self) -> None:
+        """Raise BadSource if rows are left: the database has sorted them in another order than the query that they follow."""
+        if self._head is not None:
+            raise BadSource(
+                f"the database sorts one column in two ways, so that not all was read; the first such row is of {self._key(self._head)}"
+            )
 
     def skip(self, key: object) -> None:
         """Pass over what is left of this key."""

@@ -24,11 +24,15 @@ class SQLiteFile:
             raise NoSource(f"there is no file {path}")
         try:
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY, isolation_level=None)
+        except sqlite3.Error as e:
+            raise BadSource(f"the file {path} cannot be opened: {e}") from e
+        try:
             self._connection.text_factory = _text
             self._connection.execute(_CACHE)
             self._connection.execute("BEGIN")
             self._tables = frozenset(name.lower() for (name,) in self._connection.execute(_TABLES))
         except sqlite3.Error as e:
+            self._connection.close()
             raise BadSource(f"the file {path} cannot be read as an SQLite database: {e}") from e
 
     def columns(self, table: str) -> frozenset[str]:

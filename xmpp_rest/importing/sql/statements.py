@@ -26,6 +26,7 @@ _VALUE = re.compile(
     | (?P<hex>0x[0-9a-fA-F]+|[xX]'[0-9a-fA-F]*')
     | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     | (?P<word>NULL|true|false)
+    | CAST\((?P<flag>[01])\ as\ boolean\)
     )\s*(?:::[\w ]+)?""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
@@ -133,6 +134,8 @@ def _value(text: str, at: int, backslashes: bool) -> tuple[Literal, int]:
     if kind == "hex":
         digits = found[2:].rstrip("'")
         return bytes.fromhex(digits if len(digits) % 2 == 0 else f"0{digits}"), match.end()
+    if kind == "flag":  # COMPAT ejabberd with sql_type pgsql
+        return int(found), match.end()
     if kind == "word":
         return _WORDS[found.lower()], match.end()
     return (int(found) if found.lstrip("-").isdigit() and len(found) < 19 else float(found)), match.end()
