@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from drivers import StorageError
 from drivers.names import Key
-from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, Conflict, OutcomeUnknown, is_conflict, storage_error
+from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, OutcomeUnknown, TransactionConflict, is_conflict, storage_error
 from drivers.sql.postgresindexes import Indexes
 from drivers.sql.postgresschema import TABLES, THERE, ensure_schema, has_trigger
 from drivers.sql.postgressession import (
@@ -129,7 +129,7 @@ class PostgresEngine(Engine):
             try:
                 with self._errors(), self._pool().connection() as connection, _left_if_read_only(connection):
                     return attempt(connection)
-            except Conflict as e:
+            except TransactionConflict as e:
                 if time.monotonic() > deadline:
                     sentence = f"others kept writing the same rows for {self._timeout:.0f} s"
                     raise StorageError(f"{self._name}: {sentence}", told=sentence) from e
@@ -194,7 +194,7 @@ class PostgresEngine(Engine):
             raise StorageError(f"{self._name}: {UNKNOWN} ({e})", told=UNKNOWN) from e
         except psycopg.Error as e:
             if is_conflict(e):
-                raise Conflict from e
+                raise TransactionConflict from e
             raise storage_error(self._name, e, self._timeout) from e
 
 

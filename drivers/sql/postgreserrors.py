@@ -37,7 +37,7 @@ REFUSALS = {
 UNKNOWN = "the connection was lost while a change was being committed; it may have been made"
 
 
-class Conflict(Exception):
+class TransactionConflict(Exception):
     """The database aborted a transaction; it is to be run again."""
 
 
