@@ -95,21 +95,25 @@ def bound_waits(connection: Connection, seconds: float, *, local: bool) -> None:
 
 def transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
     """Run `work` in a transaction. Raises OutcomeUnknown if it is unknown whether it was committed."""
-    warnings: list[Diagnostic] = []
+    warnings: list[str] = []
+
+    def notice(diagnostic: Diagnostic) -> None:  # what it has is gone after this call
+        if diagnostic.severity_nonlocalized == "WARNING":
+            warnings.append(str(diagnostic.message_primary))
+
     done = False
     try:
         with connection.transaction():
             result = work(connection)
             done = True
-            connection.add_notice_handler(warnings.append)
+            connection.add_notice_handler(notice)
     except psycopg.Error as e:
         if done and leaves_doubt(e):
             raise OutcomeUnknown(str(e)) from e
         raise
     finally:
         if done:
-            connection.remove_notice_handler(warnings.append)
-    # how a server says that it did not wait for a synchronous standby any longer; the commit "succeeds"
-    if any(warning.severity_nonlocalized == "WARNING" for warning in warnings):
-        raise OutcomeUnknown("; ".join(str(warning.message_primary) for warning in warnings))
+            connection.remove_notice_handler(notice)
+    if warnings:  # how a server says that it did not wait for a synchronous standby any longer; the commit "succeeds"
+        raise OutcomeUnknown("; ".join(warnings))
     return result

@@ -43,6 +43,13 @@ class Cluster:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self.as_user())
         self._wait()
 
+    def follow(self, primary: Cluster) -> None:
+        """Become a copy of another cluster that runs, which follows it once started."""
+        if self.user:
+            shutil.chown(self.folder, self.user)
+        where = ("-h", primary.folder, "-U", "postgres", "-D", self.folder / "data")
+        self._run(program("pg_basebackup"), *where, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+
     def as_user(self) -> dict[str, Any]:
         return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
 
