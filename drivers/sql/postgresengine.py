@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from drivers import StorageError
 from drivers.names import Key
 from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, OutcomeUnknown, TransactionConflict, is_conflict, storage_error
-from drivers.sql.postgresindexes import Indexes
+from drivers.sql.postgresindexes import PostgresIndexes
 from drivers.sql.postgresschema import TABLES, THERE, ensure_schema, has_trigger
 from drivers.sql.postgressession import (
     NOTHING_ABSENT,
@@ -61,7 +61,7 @@ class PostgresEngine(Engine):
         self._pooled = False
         self._absent = NOTHING_ABSENT
         self.has_summaries = False
-        self.indexes = Indexes(self._connect, self._name)
+        self.indexes = PostgresIndexes(self._connect, self._name)
         self._writing = threading.local()
 
     def read(self, work: Callable[[DatabaseSession], T]) -> T:

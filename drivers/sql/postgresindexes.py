@@ -27,7 +27,7 @@ NOT_FOR_US = frozenset({"42501", "0A000", "42601", "42704", "42P01"})
 """insufficient_privilege: the tables are another user's; or what another engine has not."""
 
 
-class Indexes:
+class PostgresIndexes:
     """Completes the indexes of one storage."""
 
     def __init__(self, connect: Callable[[], Connection], name: str) -> None:
