@@ -62,6 +62,19 @@ def test_every_way_to_be_named(hall: Hall) -> None:
     assert list(hall.gateway.driver.users(SERVICE)) == []
 
 
+@pytest.mark.parametrize("driver", ["sqlite:gateway.sqlite", "flatfile:storage"])
+def test_a_room_with_many_users(make_app: MakeApp, driver: str) -> None:
+    hall = Hall(make_app(storage_url=driver))
+    users: list[list[Any]] = [[f"guest{n}@verona.example", f"n{n}", []] for n in range(30)]
+    for name in ("garden", "street"):
+        hall.rooms.create(name, PERSISTENT, [], users)
+    assert all([row[0] for row in hall.rooms.subscriptions(user)] == ["garden", "street"] for user, *_ in users)
+    hall.rooms.destroy("garden", "", True)
+    assert all(entries(hall, str(user)) == ["street"] for user, *_ in users)
+    hall.rooms.destroy("street", "", True)
+    assert list(hall.gateway.driver.users(SERVICE)) == []
+
+
 def test_a_room_that_is_kept_or_not(hall: Hall) -> None:
     hall.enter(ROMEO)
     hall.rooms.set_option("balcony", "allow_subscription", "true")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from drivers import Content, Driver, Place, Value, Write, derived
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 STORE = "muc_rooms"  # by the user's address
 VERSION = 1
 LONGEST = 80  # characters of an address that is a name in the storage: names of files end at 255 bytes, and one character takes up to three
+FEW = 10  # users whose lists get an entry each; those of more are written anew, which is faster then
+MOST = 50_000  # entries that are made at a time
 _NOBODY: frozenset[JID] = frozenset()
 Everybody = Callable[[], Iterable[Sequence[tuple[str, Collection[JID]]]]]
 """The rooms in the storage, some at a time: the name of each, and the users that it names."""
@@ -41,9 +43,22 @@ class StoredIndex:
 
     def add(self, users: Collection[JID], room: str) -> None:
         """The room is about to name these users."""
-        if users:
+        if len(users) > FEW:
+            self._add_all({_key(user): [room] for user in users})
+        elif users:
             with self._lock:
-                _raise(self._driver.write_all([self._entry(user, room) for user in users]))
+                _raise(self._driver.write_all([Write(_key(user), self._domain, STORE, room, appends=True) for user in users]))
+
+    def _add_all(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Add rooms to the lists of these names, with one read and one write in drivers that can."""
+        with self._lock:
+            lists = self._driver.bulk_read([Place(key, self._domain, STORE, "list") for key in names])
+            _raise(lists)
+            merged = []
+            for (key, new), old in zip(names.items(), lists, strict=True):
+                before = old if isinstance(old, list) else []
+                merged.append(Content(key, self._domain, STORE, "list", [*before, *new], new=not before))
+            _raise(self._driver.bulk_write(merged))
 
     def remove(self, users: Collection[JID], room: str) -> None:
         """The room does not name these users any more."""
@@ -87,14 +102,24 @@ class StoredIndex:
             index = f"{STORE}@{self._domain}"
             if not self._is_whole and not derived.is_whole(self._driver, index, VERSION):
                 log.info("the index of the rooms of %s by user is being made", self._domain)
-                for some in self._everybody():
-                    with self._lock:
-                        _raise(self._driver.write_all([self._entry(user, room) for room, users in some for user in users]))
+                for some in self._lists():
+                    self._add_all(some)
                 derived.made(self._driver, index, VERSION)
             self._is_whole = True
 
-    def _entry(self, user: JID, room: str) -> Write:
-        return Write(_key(user), self._domain, STORE, room, appends=True)
+    def _lists(self) -> Iterator[dict[str, list[str]]]:
+        """What the lists lack if there are none, MOST entries at a time."""
+        lists: dict[str, list[str]] = {}
+        size = 0
+        for some in self._everybody():
+            for room, users in some:
+                size += len(users)
+                for user in users:
+                    lists.setdefault(_key(user), []).append(room)
+            if size >= MOST:
+                yield lists
+                lists, size = {}, 0
+        yield lists
 
 
 class MemoryIndex:
