@@ -137,6 +137,19 @@ only_one = pytest.mark.parametrize("storage", STORAGES[:1], indirect=True)
 
 
 @only_one
+def test_a_volume_of_a_container_is_filled(file: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be put in its place, and perhaps nothing beside it."""
+    before, data = of(settings), tmp_path / "house/data"
+    data.rename(tmp_path / "away")
+    data.mkdir()
+    number, beside = data.stat().st_ino, sorted(os.listdir(data.parent))
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == data)
+    restore.in_place(file, settings, force=False)
+    assert (of(settings), data.stat().st_ino, sorted(os.listdir(data.parent))) == (before, number, beside)
+    assert not [name for name in os.listdir(data) if name.startswith(".restore")]
+
+
+@only_one
 def test_not_while_a_gateway_runs(file: Path, settings: Settings, tmp_path: Path) -> None:
     gateway = Gateway(settings)
     gateway.start()

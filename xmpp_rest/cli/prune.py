@@ -7,6 +7,7 @@ import sys
 
 from xmpp_rest.cli.gateway import alone, running
 from xmpp_rest.config.table import Settings
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.service.messages.retention import Retention
 
@@ -15,7 +16,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     """Have the running gateway prune, or do so on its storage; the exit code. Raises StorageError, GatewayError, OSError."""
     with running(settings) as gateway:
         if gateway:  # it knows the rooms that are in memory, and another writer would only be in its way
-            done = gateway.call(Retention.prune)
+            try:
+                done = gateway.call(Retention.prune)
+            except ConnectionError as e:
+                raise GatewayError("link-down", f"{e}; what it has not removed is removed within an hour of its next start") from e
         else:
             with alone(settings, options.offline) as itself:
                 done = itself.parts.retention.prune()

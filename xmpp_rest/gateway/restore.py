@@ -57,8 +57,11 @@ def in_place(file: Path, settings: Settings, *, force: bool) -> Manifest:
         else:
             moves.insert(0, Move(f"data/{manifest.storage}", storage))
     _require_free([move.place for move in moves], force=force)
-    data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _restore(file, manifest, data.parent, moves, inside)
+    # an empty folder that cannot be replaced, such as the volume of a container, is filled
+    fills = data.exists() and _is_empty(data) and (os.path.ismount(data) or not os.access(data.parent, os.W_OK))
+    beside = data if fills else data.parent
+    beside.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _restore(file, manifest, beside, moves, inside)
     return manifest
 
 
@@ -150,7 +153,11 @@ def _give_to_owner(scratch: Path, place: Path) -> None:
 
 
 def _put(made: Path, place: Path, stamp: str) -> None:
-    """Move to a place; what is there gets another name, and with a database what lies beside it, as its log is no other one's."""
+    """Move to a place; what is there gets another name, and with a database what lies beside it, as its log belongs to it alone."""
+    if made.is_relative_to(place):
+        for entry in sorted(made.iterdir()):
+            entry.rename(place / entry.name)
+        return
     before = place.with_name(f"{place.name}.before-{stamp}")
     if os.path.lexists(place) and not _is_empty(place):
         place.rename(before)
