@@ -249,3 +249,10 @@ def test_over_the_stanza_api(client: FlaskClient, gateway: Gateway, ids: list[st
     assert response.status_code == 200
     assert [f"id='{n}'" in response.text for n in (57, 58, 59)] == [False, True, True]
     assert "<fin" in response.text
+
+
+def test_the_query_of_the_stanza_api_says_how_many_there_are(client: FlaskClient, gateway: Gateway, ids: list[str]) -> None:
+    """COMPAT mod_rest: `mam_include_total` is its default."""
+    answer = client.get(f"/rest/archive/{JULIET}?max=2&with={ROMEO}", headers=basic("juliet") | {"Accept": "application/json"})
+    *results, fin = answer.get_json()["xmpp"]
+    assert (len(results), fin["result"]["page"]["count"]) == (2, COUNT // 2)

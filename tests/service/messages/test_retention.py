@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,24 @@ def test_where_all_others_keep_for_ever(any_driver: Driver, remote: Remote, monk
     monkeypatch.setattr(any_driver, "archive_count_within", lambda *a, **k: looked.append(a[0]) or counted(*a, **k))
     assert pruning.here.prune() == Pruned(1, 1, 0)
     assert (left(any_driver, "juliet"), left(any_driver, "nurse"), looked) == (["400"], ["5"], ["nurse"])
+
+
+@pytest.mark.parametrize("accounts", [10, 200])
+def test_an_account_without_a_setting_costs_one_look(driver: Driver, remote: Remote, accounts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(accounts):
+        fill(driver, f"u{n:04}", 1)
+    driver.store("u0003", DOMAIN, archive_keep.STORE, {"keep": "10d"})
+    asked: Counter[str] = Counter()
+
+    def counting(name: str) -> Any:
+        method = getattr(driver, name)
+        return lambda *a, **k: asked.update([name]) or method(*a, **k)
+
+    for name in ("load", "archive_find", "archive_count", "archive_count_within", "archive_delete", "users_page"):
+        monkeypatch.setattr(driver, name, counting(name))
+    Pruning(driver, remote, "30d").here.prune()
+    assert {name: count for name, count in asked.items() if name != "users_page"} == {"archive_count_within": accounts, "load": 1}
+    assert asked["users_page"] <= 8
 
 
 def test_a_setting_that_cannot_be_read_removes_nothing(any_driver: Driver, remote: Remote) -> None:
