@@ -1,6 +1,7 @@
 """Credentials in ejabberd's table `users`, and bans, which since 24.06 hide in private storage.
 
-A banned account has keys of a random password in `users`; the true ones are in an element of the namespace BANNED, with reason and date.
+There is an element of the namespace BANNED with reason and date. In 24.12 a banned account has keys of a random password in `users`, and
+the true ones in that element; later versions leave those in `users` alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from xmpp_rest.protocol.datetimes import parse_datetime
 from xmpp_rest.protocol.element import BadXML
 
 BANNED = "jabber:ejabberd:banned"
-COLUMNS: dict[str, Any] = {"password": "", "serverkey": "", "salt": "", "iterationcount": 0, "created_at": None}
+COLUMNS: dict[str, Any] = {"type": 0, "password": "", "serverkey": "", "salt": "", "iterationcount": 0, "created_at": None}
 BAN = SourceTable(
     "private_storage",
     {"ban": ""},
@@ -29,19 +30,21 @@ BAN = SourceTable(
     renamed={"ban": "data"},
 )
 _MECHANISMS = {"sha": "SCRAM-SHA-1", "sha256": "SCRAM-SHA-256", "sha512": "SCRAM-SHA-512"}
+_TYPES = {2: "sha", 3: "sha256", 4: "sha512"}  # since 25.03; before, a prefix of the key says it
 _TAG = f"{{{BANNED}}}"
 
 
 def credentials(rows: Iterator[Row]) -> Iterator[r.AccountPart]:
     """The credentials in the rows of one account, of which there is one for each mechanism since 25.03."""
-    first = True
+    first, elsewhere = True, False
     for row in rows:
         if first:
             if (made := time_of(row["created_at"])) is not None:
                 yield r.Made(made)
-            if row["ban"]:
-                yield from _ban(row["ban"])
-        if not row["ban"]:
+            ban = list(_ban(row["ban"])) if row["ban"] else []
+            elsewhere = len(ban) > 1
+            yield from ban
+        if not elsewhere:
             yield from _password(row)
         first = False
 
@@ -63,10 +66,12 @@ def _password(row: Row) -> Iterator[r.AccountPart]:
         yield r.Password(row["password"])
         return
     prefix, colon, key = row["password"].partition(":")
-    yield from _scram(prefix if colon else "sha", count, row["salt"], key if colon else row["password"], row["serverkey"])
+    name = prefix if colon else _TYPES.get(int(row["type"]), "sha")
+    yield from _scram(name, count, row["salt"], key if colon else row["password"], row["serverkey"])
 
 
 def _ban(text: str) -> Iterator[r.AccountPart]:
+    """The ban, and the credentials, if they are in it."""
     try:
         ban = parsed(text)
     except BadXML as e:
