@@ -13,17 +13,17 @@ import re
 import secrets
 import string
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from drivers import Driver, Place, Table, Write
+from xmpp_rest.auth.account_tokens import AccountTokens
 from xmpp_rest.auth.lifetimes import require_bounded
 from xmpp_rest.auth.record import ACCOUNTS, Record, fingerprint, updated
 from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
 TOKENS = "oauth_token"  # the store; its user is the hash
-TOKENS_OF = "oauth_tokens"  # a store of each account: the hashes of its tokens, with their ends; of an older gateway, a list of the hashes
 MAX_TOKENS = 1000  # of one account; the ones that end first give way
 MORE = 20  # that part of them may be there beyond, so that not each new token makes all be read
 SWEEP = 60  # seconds between two searches for tokens that are long expired, each in one page of them all
@@ -64,6 +64,7 @@ class Tokens:
         self._driver = driver
         self._domain = domain
         self._known = RememberedTables(driver, TOKENS, _token_of)
+        self._of_accounts = AccountTokens(driver, self._end_of)
         self._swept = -math.inf  # monotonic time
         self._issued = 0  # since then
         self._last = secrets.token_hex(2)  # the hash up to which was looked; commands that issue one token begin anywhere
@@ -83,42 +84,23 @@ class Tokens:
         }  # fmt: skip
         self._driver.store(_hash(text), self._domain, TOKENS, record)
         if hosted:  # others cannot authenticate with one
-            self._make_room(owner, _hash(text), now + seconds)
+            full = self._of_accounts.add(owner, _hash(text), now + seconds, MAX_TOKENS, MAX_TOKENS // MORE)
+            if full:  # so that tokens cannot fill the storage
+                self._drop(owner, _hash(text))
         return text
-
-    def _make_room(self, owner: JID, newest: str, expires: int) -> None:
-        """Record the account's newest token, and drop those that end first, so that tokens cannot fill the storage."""
-        full = False
-
-        def add(table: Table | None, count: Callable[[], int]) -> Table:
-            nonlocal full
-            old = table.get("__array", ()) if isinstance(table, dict) else table or ()
-            full = bool(old) or count() >= MAX_TOKENS + MAX_TOKENS // MORE
-            return {newest: expires, "__array": list(old)}
-
-        self._driver.update_members(owner.local, owner.domain, TOKENS_OF, (newest,), add)
-        if full:
-            self._drop(owner, newest)
 
     def _drop(self, owner: JID, newest: str) -> None:
         """Drop the account's tokens beyond MAX_TOKENS, and what is known of those that have ended."""
-        ends, now = self._ends(self._driver.load(owner.local, owner.domain, TOKENS_OF)), time.time()
+        ends, now = self._of_accounts.ends(owner), time.time()
         ended = [name for name, end in ends.items() if end <= now and name != newest]
         alive = sorted(ends.keys() - {*ended, newest}, key=lambda name: ends[name])
         beyond = alive[: max(0, len(alive) + 1 - MAX_TOKENS)]
         self._remove(self._of(owner, beyond))
-        gone = {*ended, *beyond}
-        kept = {name: end for name, end in ends.items() if name not in gone}
-        self._driver.update(
-            owner.local, owner.domain, TOKENS_OF, lambda table: kept | {n: e for n, e in self._ends(table).items() if n not in gone}
-        )
+        self._of_accounts.forget(owner, {*ended, *beyond})
 
-    def _ends(self, table: Table | None) -> dict[str, float]:
-        """The hashes of an account's tokens, with their ends; of those that an older gateway has listed, the ones that are there."""
-        members = table if isinstance(table, dict) else {"__array": table or []}
-        old = (self._load(name) for name in members.get("__array", ()) if isinstance(name, str))
-        ends = {name: end for name, end in members.items() if isinstance(end, int | float) and _HASH.fullmatch(name)}
-        return {token.hash: token.expires for token in old if token} | ends
+    def _end_of(self, name: str) -> float | None:
+        token = self._load(name)
+        return token.expires if token else None
 
     def _of(self, owner: JID, names: Sequence[str]) -> list[str]:
         """Those of the tokens that are there, and are of this account."""
@@ -133,10 +115,6 @@ class Tokens:
         for error in filter(None, errors):
             raise error
 
-    def _forget(self, owner: JID, names: Sequence[str]) -> None:
-        """Take these out of the account's record."""
-        self._driver.update_members(owner.local, owner.domain, TOKENS_OF, names, lambda table, _: _without(table, names))
-
     def check(self, text: str) -> Token | None:
         """The token of this text, unless it is unknown or expired."""
         token = self._known.get(_hash(text), self._domain)
@@ -148,19 +126,11 @@ class Tokens:
         token = self._load(name)
         self._remove([name])
         if token and token.owner.local and token.owner.domain == self._domain:
-            self._forget(token.owner, [name])
+            self._of_accounts.forget(token.owner, [name])
 
     def revoke_all(self, owner: JID) -> int:
         """Take back every token of this hosted account; how many there were."""
-        if self._driver.load(owner.local, owner.domain, TOKENS_OF) is None:  # the usual case, at the cost of one read
-            return 0
-        noted: list[str] = []
-
-        def take(table: Table | None) -> None:
-            noted[:] = self._ends(table)
-
-        self._driver.update(owner.local, owner.domain, TOKENS_OF, take)
-        names = self._of(owner, noted)
+        names = self._of(owner, [*self._of_accounts.take(owner)])
         self._remove(names)
         return len(names)
 
@@ -200,10 +170,6 @@ def _token_of(name: str, record: Table) -> Token | None:
         return Token(name, owner, scopes, int(record["expires"]), issued, None if account is None else str(account))
     except (KeyError, TypeError, ValueError, InvalidJID):
         return None
-
-
-def _without(table: Table | None, names: Sequence[str]) -> Table | None:
-    return {name: end for name, end in table.items() if name not in names} if isinstance(table, dict) else table
 
 
 def _hash(text: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from drivers import Driver
+from xmpp_rest.auth.account_tokens import TOKENS_OF
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.auth.prosody_tokens import GRANTS
 from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.roles import ROLES, ROLES_13, administers
 from xmpp_rest.auth.scopes import ADMIN_SCOPE
-from xmpp_rest.auth.tokens import TOKENS, TOKENS_OF
+from xmpp_rest.auth.tokens import TOKENS
 from xmpp_rest.protocol.jid import JID
 
 USAGE = "data_usage"  # the store of an account's usage of all others
