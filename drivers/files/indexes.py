@@ -26,6 +26,8 @@ FOLDER = ".index"  # no encoded host begins with a dot
 SMALL = 2**15
 """Bytes of a file that is read as a whole instead of having an index."""
 COMPARED = 256  # rows that are compared with the file at once
+LAST = 16
+"""Rows that are compared if a file has only grown. One would be right by chance in 65,536 cases."""
 KINDS = {HEAD.size: "heads", PLACE.size: "places"}
 
 
@@ -209,13 +211,23 @@ def _end(rows: IndexRows) -> int:
 
 def _right_rows(file: IndexFile, descriptor: int) -> int:
     """How many rows of an index, from the first one on, are right."""
-    now, rows = os.fstat(descriptor), IndexRows(file.width, file)
-    start = 0
+    now = os.fstat(descriptor)
     if file.inode == now.st_ino:
         if file.boot != boot():
-            start = file.sealed * BLOCK  # the others may be missing after a power cut
-        elif _end(rows) < now.st_size:
-            start = max(0, file.count - 1)  # only appended to
+            known = file.sealed * BLOCK  # those behind may be missing after a power cut
+        else:
+            known = file.count if _end(IndexRows(file.width, file)) < now.st_size else 0  # only appended to
+        # if it was changed in place, items that were elsewhere are there now
+        start = max(0, known - LAST)
+        good = _compared(file, descriptor, start)
+        if good >= known > 0:
+            return good
+    return _compared(file, descriptor, 0)
+
+
+def _compared(file: IndexFile, descriptor: int, start: int) -> int:
+    """The first row from this one on that is not right; the number of rows if all are."""
+    rows = IndexRows(file.width, file)
     while start < file.count:
         stop = min(start + COMPARED, file.count)
         before, *words = rows.ends(start, stop)

@@ -31,6 +31,8 @@ end
 return failures
 """
 
+FORGET_OLD = 'return module:open_store("archive", "archive"):delete("rae", { truncate = 26 })'
+
 
 def jid(name: str) -> str:
     return f"{name}@{DOMAIN}"
@@ -112,6 +114,38 @@ def test_pages_and_times(shared: Shared) -> None:
     assert [item["body"] for item in items] == [kept.body for kept in everything] == expected
     seconds = [kept.stamp.timestamp() // 1 for kept in everything]
     assert [item["timestamp"] // 1000 for item in items] == seconds
+
+
+def test_a_long_archive_written_in_turn(shared: Shared) -> None:
+    """Files so long that the gateway has an index of them: it knows of what Prosody has appended, and removed."""
+    if shared.storage != "flatfile":
+        pytest.skip("in databases an archive has no file")
+    shared.make_by_gateway("quin", "rae")
+    tale, expected = "x" * 3000, []
+    for turn in range(3):
+        with shared.online("quin", "rae") as (quin, rae):
+            for n in range(8):
+                quin.send_message(jid("rae"), f"p{turn}{n} {tale}")
+                rae.wait_message(f"p{turn}{n} {tale}")
+            expected += [f"p{turn}{n}" for n in range(8)]
+            assert [kept.body[:3] for kept in page(rae)] == expected
+        for n in range(4):
+            shared.say("quin", "rae", f"o{turn}{n} {tale}")
+        expected += [f"o{turn}{n}" for n in range(4)]
+        items = shared.ask("GET", "/api/messages?limit=5", "rae")[1]
+        assert [item["body"][:3] for item in items] == expected[-5:]
+        everything = shared.ask("GET", "/api/messages?limit=500", "rae")[1]
+        assert [item["body"][:3] for item in everything] == expected
+        time = everything[len(expected) // 2]["timestamp"]
+        before = shared.ask("GET", f"/api/messages?limit=5&before={time}", "rae")[1]
+        assert before == [item for item in everything if item["timestamp"] < time][-5:]
+        assert shared.command("get_mam_count", user="rae", host=DOMAIN) == len(expected)
+    assert shared.prosody().do(FORGET_OLD) == "10"
+    assert shared.command("get_mam_count", user="rae", host=DOMAIN) == len(expected) - 10
+    assert [body[:3] for body in shared.history("rae")] == expected[10:]
+    shared.say("quin", "rae", "last")
+    with shared.online("rae") as (rae,):
+        assert [kept.body[:3] for kept in page(rae)] == [*expected[10:], "las"]
 
 
 def test_waiting_messages_are_delivered_once(shared: Shared) -> None:

@@ -67,6 +67,15 @@ class Model:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rewrite(self.path, self.form, self.items)
 
+    def others_shift(self, some: random.Random) -> None:
+        """Remove the eldest in place, and perhaps append more than that."""
+        if self.path.exists():
+            gone = some.randrange(len(self.items) + 1)
+            self.items = self.items[gone:] + self.new(some, some.choice([0, 1, gone, gone + 5]))
+            with self.path.open("r+b") as file:
+                file.write(b"".join(self.form.archive_bytes(item, b"") for item in self.items))
+                file.truncate()
+
     def index_ends_early(self, some: random.Random) -> None:
         if self.index.exists():
             os.truncate(self.index, some.randrange(self.index.stat().st_size + 1))
@@ -78,7 +87,7 @@ class Model:
         """As after a crash between the changes of both."""
         if self.index.exists():
             before = self.index.read_bytes()
-            some.choice([self.add, self.put, self.delete, self.others_rewrite])(some)
+            some.choice([self.add, self.put, self.delete, self.others_rewrite, self.others_shift])(some)
             ids(self.driver)
             self.index.write_bytes(before)
 
@@ -86,7 +95,7 @@ class Model:
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_anybody_does(driver: Driver, path: Path, form: Format, index: Path, seed: int) -> None:
     some, model = random.Random(seed), Model(driver, path, form, index)  # only a choice of changes
-    changes = [model.add, model.put, model.delete, model.others_append, model.others_rewrite]
+    changes = [model.add, model.put, model.delete, model.others_append, model.others_rewrite, model.others_shift]
     damage = [model.index_ends_early, model.index_goes, model.index_is_behind]
     for _ in range(30):
         some.choice([*changes, *changes, *damage])(some)
