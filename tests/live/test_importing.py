@@ -16,8 +16,9 @@ from tests.conftest import basic, build_app
 from tests.drivers.postgrescluster import Cluster
 from tests.importing.conftest import Importing
 from tests.importing.test_round_trip import everything, exported, fill
-from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.auth.passwords import Passwords, derive
 from xmpp_rest.gateway.gateway import Gateway as AppGateway
+from xmpp_rest.importing import records as r
 from xmpp_rest.importing.own import OwnAccounts
 from xmpp_rest.importing.report import WRITTEN
 from xmpp_rest.importing.xep0227.writing import AccountWriting
@@ -125,6 +126,37 @@ def test_from_prosody(filled_prosody: Beside, tmp_path: Path) -> None:
     card = gateway.parts.vcards.get(parse_jid(f"juliet@{DOMAIN}"))
     assert card is not None
     assert card.findtext("{vcard-temp}FN") == "Juliet Capulet"
+
+
+def test_a_salt_that_is_not_text_beside_prosody(tmp_path: Path) -> None:
+    """Prosody on the same storage refuses the account, and after it has set the password again both take that."""
+    require(Beside.program)
+    server = Beside(tmp_path / "prosody")
+    server.start()
+    try:
+        with closing(open_driver(f"flatfile:{server.folder}/data", tmp_path)) as driver:
+            importing = Importing(driver)
+            scram = r.Scram("SCRAM-SHA-1", 4096, b"\xff\xfe salt", *scram_keys(PASSWORD, b"\xff\xfe salt", 4096))
+            importing.entities(r.Account("romeo", DOMAIN, iter([scram])))
+            check = f"return users.test_password('romeo', '{DOMAIN}', [[{PASSWORD}]])"
+
+            def checks(password: str) -> bool:
+                record = driver.load("romeo", DOMAIN, "accounts")
+                return isinstance(record, dict) and Passwords("SHA-1", 4096).check(record, password)
+
+            assert checks(PASSWORD)
+            assert server.do(check) != "true"
+            server.user("set_password", "romeo", "new", DOMAIN)
+            assert server.user("test_password", "romeo", DOMAIN, "new") == "true"
+            assert (checks(PASSWORD), checks("new")) == (False, True)
+    finally:
+        server.stop()
+
+
+def scram_keys(password: str, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
+    """StoredKey and ServerKey (RFC 5802 §3)."""
+    keys = derive(password, salt, iterations, "sha1")
+    return bytes.fromhex(keys.stored_key), bytes.fromhex(keys.server_key)
 
 
 def test_a_round_trip_over_postgresql(cluster: Cluster, tmp_path: Path) -> None:
