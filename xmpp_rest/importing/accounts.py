@@ -132,10 +132,8 @@ class _AccountWriting:
                 self._report.skipped(str(self._owner), kind, reason, writing.kept_back)
         for table in self._collected.tables():
             self._put(table)
-        record = self._collected.record(passwords, partial(self._report.remark, str(self._owner)))
-        if self._present is Present.REPLACE:
-            old = self._target.load(self._owner, ACCOUNTS)
-            record = {**({"created": old["created"]} if isinstance(old, dict) and "created" in old else {}), **record}
+        old = self._target.load(self._owner, ACCOUNTS) if self._present is Present.REPLACE else None
+        record = self._collected.record(passwords, partial(self._report.remark, str(self._owner)), old if isinstance(old, dict) else {})
         self._target.put(self._owner, ACCOUNTS, record, Counter({r.ACCOUNTS: 1}), new=self._present is not Present.REPLACE)
 
     def _put(self, collected: CollectedTable) -> None:

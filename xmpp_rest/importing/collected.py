@@ -77,16 +77,16 @@ class Collected:
         except (BadXML, StorageError, InvalidJID, ValueError) as e:
             self._refuse(r.KINDS.get(type(part), r.ACCOUNTS), str(e))
 
-    def record(self, passwords: Passwords, remark: Callable[..., None]) -> Record:
-        """The record of the account."""
+    def record(self, passwords: Passwords, remark: Callable[..., None], old: Record) -> Record:
+        """The record of the account, in place of the `old` one; empty for none."""
         hidden = self._disabled.credentials if self._disabled else ()
         password, scrams = self._password, self._scrams
         if hidden:
             password = next((each.text for each in hidden if isinstance(each, r.Password)), None)
             scrams = [each for each in hidden if isinstance(each, r.Scram)]
-        found = credentials.members(password, scrams, passwords, remark)
+        found = credentials.members(password, scrams, passwords, remark) or credentials.kept(old)
         disabled = credentials.ban(self._disabled) if self._disabled else {}
-        return {**found, **credentials.times(self._made), **disabled}
+        return {**found, **credentials.times(self._made, old), **disabled}
 
     def tables(self) -> Iterator[CollectedTable]:
         """All tables but the record."""

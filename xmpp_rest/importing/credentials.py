@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from xmpp_rest.auth.passwords import MAX_ITERATIONS, Passwords
-from xmpp_rest.auth.record import BANNED, CREATED, SALT_BYTES, UPDATED, Record, salt_members
+from xmpp_rest.auth.record import BANNED, CREATED, SALT, SALT_BYTES, UPDATED, Record, salt_members
 from xmpp_rest.importing.records import Disabled, Scram
 from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.prep import PrepError
@@ -14,6 +14,7 @@ from xmpp_rest.service.accounts.bans import DETAILS
 
 PREFERRED = {"SCRAM-SHA-256": 32, "SCRAM-SHA-512": 64, "SCRAM-SHA-1": 20}
 """Mechanism → bytes of its keys; the first one that the source has is imported. SHA-512 comes after the one that Prosody can use."""
+_OPENING = ("password", SALT, SALT_BYTES, "iteration_count", "stored_key", "server_key")
 NOTHING = "has no password that can be imported: set one with change_password"
 OTHER_SALT = "has a salt that is not text: a Prosody on the same storage cannot check its password until it is set again"
 SLOW = f"has more than {MAX_ITERATIONS} iterations: raise [auth] iterations, or set its password again"
@@ -53,7 +54,12 @@ def ban(disabled: Disabled) -> Record:
     return {BANNED: True, DETAILS: {name: text for name, text in details.items() if text}}
 
 
-def times(made: float | None) -> Record:
+def kept(old: Record) -> Record:
+    """The members of a record that open the account: for one that is replaced by one without any."""
+    return {name: old[name] for name in _OPENING if name in old}
+
+
+def times(made: float | None, old: Record) -> Record:
     """When the account was made, and that it has changed now."""
     now = int(time.time())
-    return {CREATED: now if made is None else int(made), UPDATED: now}
+    return {CREATED: old.get(CREATED, now) if made is None else int(made), UPDATED: now}
