@@ -1,8 +1,8 @@
 """Notes on which indexes of other content a storage has whole: content that a program derives from other content, and keeps beside it.
 
-The gateway keeps its indexes with every change that it makes. Whoever writes content past it (a migration, an import) calls `outdate`
-first, so that the gateway makes all indexes again when it next needs them. A storage without these notes, such as one of an older
-version, has no index that is whole.
+The gateway keeps its indexes with every change that it makes. A program that writes content past it (a migration, an import) calls
+`outdate` first, so that the gateway makes all indexes again when it next needs them. A storage without these notes, such as one of an
+older version, has no index that is whole.
 """
 
 from __future__ import annotations
