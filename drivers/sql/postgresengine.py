@@ -19,7 +19,7 @@ from drivers import StorageError
 from drivers.names import Key
 from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, OutcomeUnknown, TransactionConflict, is_conflict, storage_error
 from drivers.sql.postgresindexes import PostgresIndexes
-from drivers.sql.postgresschema import TABLES, THERE, ensure_schema, has_trigger
+from drivers.sql.postgresschema import TABLES, ensure_schema, ensure_trigger, has_trigger, names
 from drivers.sql.postgressession import (
     NOTHING_ABSENT,
     Absent,
@@ -100,7 +100,7 @@ class PostgresEngine(Engine):
 
     def exists(self) -> bool:
         with self._errors(), self._connect() as connection:
-            return "prosody" in {name for (name,) in PostgresSession(connection).rows(THERE)}
+            return "prosody" in names(PostgresSession(connection))
 
     def read_only(self) -> None:
         self._read_only = True
@@ -158,9 +158,8 @@ class PostgresEngine(Engine):
         if self._read_only:
             self._absent = _absent(connection)
         else:
-            ensure_schema(connection)
-            self.indexes.complete(connection)
-        self.has_summaries = has_trigger(PostgresSession(connection))
+            self.indexes.complete(connection, ensure_schema(connection))
+        self.has_summaries = has_trigger(PostgresSession(connection)) if self._read_only else ensure_trigger(connection)
 
     def _open(self) -> ConnectionPool[Connection]:
         return ConnectionPool(
@@ -212,5 +211,5 @@ def _left_if_read_only(connection: Connection) -> Iterator[None]:
 
 def _absent(connection: Connection) -> Absent:
     """The tables that the database lacks."""
-    there = {name for (name,) in PostgresSession(connection).rows(THERE)}
+    there = names(PostgresSession(connection))
     return {name: empty_table(columns) for name, columns in TABLES.items() if name not in there}

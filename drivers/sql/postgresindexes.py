@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import psycopg
 
@@ -18,10 +18,6 @@ from drivers.sql.postgressession import Connection, PostgresSession, is_pooled
 log = logging.getLogger(__name__)
 LARGE = 100_000
 """Rows of a table from which on its indexes are made by a thread; of fewer it takes 0.2 s."""
-VALID = (
-    "SELECT c.relname, i.indisvalid FROM pg_index AS i JOIN pg_class AS c ON c.oid=i.indexrelid "
-    "JOIN pg_namespace AS n ON n.oid=c.relnamespace WHERE n.nspname = ANY (current_schemas(false))"
-)
 IN_PROGRESS = "SELECT 1 FROM pg_stat_progress_create_index LIMIT 1"
 NOT_FOR_US = frozenset({"42501", "0A000", "42601", "42704", "42P01"})
 """insufficient_privilege: the tables are another user's; or what another engine has not."""
@@ -34,10 +30,9 @@ class PostgresIndexes:
         self._connect, self._name = connect, name
         self.making: threading.Thread | None = None
 
-    def complete(self, connection: Connection) -> None:
-        """Make what is missing: now, or in a large table by a thread."""
+    def complete(self, connection: Connection, there: Mapping[str, bool]) -> None:
+        """Make what is missing: now, or in a large table by a thread. `there`: the names of indexes, and whether they are valid."""
         session = PostgresSession(connection)
-        there: dict[str, bool] = dict(session.rows(VALID))
         missing = [name for name in schema.INDEXES if name.startswith(schema.OURS) and not there.get(name)]
         large = [name for name in missing if self._is_large(session, schema.INDEXES[name].table)]
         for name in set(missing) - set(large):
@@ -53,7 +48,7 @@ class PostgresIndexes:
     def _is_large(session: PostgresSession, table: str) -> bool:
         return bool(session.rows(f'SELECT 1 FROM "{table}" LIMIT 1 OFFSET {LARGE}'))  # noqa: S608
 
-    def _make(self, names: Sequence[str], former: Sequence[str], there: dict[str, bool]) -> None:
+    def _make(self, names: Sequence[str], former: Sequence[str], there: Mapping[str, bool]) -> None:
         try:
             with self._connect() as connection:
                 if not is_pooled(connection):

@@ -22,7 +22,10 @@ TABLES = {
     # a row to lock per store that is written: prosody has no unique index, and no row for stores that do not exist yet
     "xmpprest_lock": '"host" TEXT NOT NULL, "user" TEXT NOT NULL, "store" TEXT NOT NULL, PRIMARY KEY ("host", "user", "store")',
 }
-THERE = "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))"
+THERE = (
+    "SELECT c.relname, COALESCE(i.indisvalid, true) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid=c.relnamespace "
+    "LEFT JOIN pg_index AS i ON i.indexrelid=c.oid WHERE n.nspname = ANY (current_schemas(false))"
+)
 TRIGGER = "SELECT 1 FROM pg_trigger WHERE tgname='xmpprest_archive_deleted' AND tgrelid=to_regclass('\"prosodyarchive\"')"
 # Prosody may be another user, who may not write our table. Each statement in it sees what was committed before that statement; the row
 # that it locks, and makes if there is none, keeps a step of drivers/sql/summary.py and this apart.
@@ -55,7 +58,7 @@ MAKE_TRIGGER = (
 def _make_missing(connection: Connection) -> None:
     """Make the tables that are missing, and the indexes of those. Two processes may try at once: one of them fails, and tries again."""
     session = PostgresSession(connection)
-    missing = TABLES.keys() - {name for (name,) in session.rows(THERE)}
+    missing = TABLES.keys() - names(session).keys()
     for table in TABLES:
         if table in missing:
             session.run(f'CREATE TABLE IF NOT EXISTS "{table}" ({TABLES[table]})')
@@ -64,22 +67,36 @@ def _make_missing(connection: Connection) -> None:
             session.run(schema.create_index(name))
 
 
-def ensure_schema(connection: Connection) -> None:
-    """Make the tables and the trigger if they are missing. Raises psycopg.Error."""
+def names(session: DatabaseSession) -> dict[str, bool]:
+    """The tables and indexes that there are, and whether each is valid."""
+    return {str(name): bool(valid) for name, valid in session.rows(THERE)}
+
+
+def ensure_schema(connection: Connection) -> dict[str, bool]:
+    """Make the tables if they are missing; the names that there are then. Raises psycopg.Error."""
+    there = names(PostgresSession(connection))
+    if there.keys() >= TABLES.keys():
+        return there
     try:
         transaction(connection, _make_missing)
     except psycopg.Error as e:
         if e.sqlstate not in CREATED_MEANWHILE:
             raise
         transaction(connection, _make_missing)
+    return names(PostgresSession(connection))
+
+
+def ensure_trigger(connection: Connection) -> bool:
+    """Make the trigger if it is missing; whether it is there then."""
     if has_trigger(PostgresSession(connection)):
-        return
+        return True
     try:
         transaction(connection, _make_trigger)
     except psycopg.Error as e:  # the tables may be another user's, and another process may be making the same
         if e.sqlstate not in NOT_FOR_US and e.sqlstate not in CREATED_MEANWHILE:
             raise
         log.warning("a trigger could not be made in the PostgreSQL database, and archives are counted item by item: %s", e)
+    return has_trigger(PostgresSession(connection))
 
 
 def _make_trigger(connection: Connection) -> None:
