@@ -54,6 +54,19 @@ def test_an_announcement_to_many(run: Run, gateway: Gateway, crowd: list[str]) -
     assert [archived(gateway, name) for name in ("admin", *crowd)] == [1] * (MANY + 1)
 
 
+def test_an_announcement_to_many_who_are_online(run: Run, gateway: Gateway, crowd: list[str]) -> None:
+    table = [{"resource": "r", "stanza": "<presence/>", "since": 1}]
+    assert not any(gateway.driver.bulk_write([Content(name, DOMAIN, "presence", "keyval", table) for name in crowd]))
+    streams = [gateway.parts.streams.open(JID(name, DOMAIN, "")) for name in crowd[:2]]
+    assert run("announce_send_online", NEWS) == (200, 0)
+    row = end_of(run, "announce_send_online")
+    assert (row["state"], row["done"], row["total"]) == ("done", MANY, MANY)
+    for stream in streams:
+        heard = stream.next(5)
+        assert heard is not None
+        assert heard.stanza.findtext("body") == "news"
+
+
 def test_everybody_in_the_roster_of_everybody(run: Run, crowd: list[str]) -> None:
     assert run("push_alltoall", HOST | {"group": "All"}) == (200, 0)
     assert end_of(run, "push_alltoall")["done"] == MANY + 3

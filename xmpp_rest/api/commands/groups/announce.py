@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from xmpp_rest.api.commands.many import begin, each, few
+from collections.abc import Collection
+
+from xmpp_rest.api.commands.many import FEW, begin, each, few
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
 from xmpp_rest.api.commands.texts import require_sendable
@@ -38,9 +40,18 @@ def _send_all(services: Services, news: Announcement, job: Job) -> None:
 
 @command("announce_send_online")
 def announce_send_online(services: Services, host: str, subject: str, body: str) -> bool:
+    announcements, news = services.parts.announcements, _announcement(services, host, subject, body)
     online = {session.jid.bare for session in services.parts.online.all()}
-    services.parts.announcements.send(_announcement(services, host, subject, body), online, "headline")
+    if len(online) > FEW:
+        begin(services, "announce_send_online", lambda job: _send_online(services, news, online, job), subject[:SHOWN])
+    else:
+        announcements.send(news, online, "headline")
     return True
+
+
+def _send_online(services: Services, news: Announcement, online: Collection[JID], job: Job) -> None:
+    job.total(len(online))
+    each(services, job, online, lambda account: services.parts.announcements.send_one(news, account, "headline"))
 
 
 @command("announce_motd_get")
