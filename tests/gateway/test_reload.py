@@ -99,6 +99,15 @@ def test_administrators(app: Flask, config: Path) -> None:
     assert app.test_client().get("/status", headers=ADMIN).status_code == 403
 
 
+def test_how_long_archives_are_kept(app: Flask, config: Path) -> None:
+    gateway: Gateway = app.extensions["gateway"]
+    gateway.driver.archive_append("juliet", DOMAIN, "archive", "<message/>", when=time.time() - 2 * 86400)
+    assert gateway.parts.retention.prune().items == 0
+    change(config, archive_keep="1d")
+    assert reload(app) == (200, 0)
+    assert gateway.parts.retention.prune().items == 1
+
+
 def test_the_fixed_token(app: Flask, config: Path) -> None:
     message = {"kind": "message", "to": f"juliet@{DOMAIN}", "body": "Romeo?"}
     token = {"Authorization": "Bearer hand-in-glove"}
