@@ -19,6 +19,7 @@ TRIGGERS = {  # see drivers/sql/summary.py
     "xmpprest_archive_deleted": 'AFTER DELETE ON "prosodyarchive" BEGIN UPDATE "xmpprest_archive" SET "items"="items"-1 '
     'WHERE "host"=OLD."host" AND "user"=OLD."user" AND "store"=OLD."store" AND "upto">=OLD."sort_id"; END',
 }
+SORTING = 65536  # KiB, while indexes are made
 REPLACED = {"prosody_index": "prosody_unique_index"}
 """Indexes that another one replaces: Prosody 13 makes the latter, and drops the former at every start."""
 
@@ -46,23 +47,35 @@ def _complete(connection: sqlite3.Connection, wanted: Set[str]) -> None:
         database.enable_wal()
     if not _is_incomplete(connection, wanted):
         return
-    database.execute("BEGIN IMMEDIATE")
-    names = _names(connection)  # another process may have made them meanwhile
+    ((cache,),) = connection.execute("PRAGMA cache_size").fetchall()
+    connection.execute(f"PRAGMA cache_size=-{SORTING}")
     try:
-        for name, columns in TABLES.items():
-            database.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')
-        for name in TRIGGERS.keys() - names:
-            database.execute('DELETE FROM "xmpprest_archive"')  # nobody has kept it right
-            database.execute(f'CREATE TRIGGER "{name}" {TRIGGERS[name]}')
-        for name in wanted - TRIGGERS.keys():
-            if name not in names and names:
-                log.info("making the index %s of the SQLite storage; takes 2 s for 1,000,000 rows", name)
+        _make_tables(connection, wanted)
+        # each in a transaction of its own: other processes wait for one of them at most
+        for name in sorted(wanted - TRIGGERS.keys() - _names(connection)):
+            log.info("making the index %s of the SQLite storage; takes 2 s for 1,000,000 rows", name)
             database.execute(schema.create_index(name))
         for name in schema.FORMER:
             database.execute(f'DROP INDEX IF EXISTS "{name}"')
-        database.execute("COMMIT")
+    finally:
+        connection.execute(f"PRAGMA cache_size={cache}")
+
+
+def _make_tables(connection: sqlite3.Connection, wanted: Set[str]) -> None:
+    """Make the tables and triggers that are missing, and in a new file the indexes."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        names = _names(connection)  # another process may have made them meanwhile
+        for name, columns in TABLES.items():
+            connection.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({columns})')
+        for name in TRIGGERS.keys() - names:
+            connection.execute('DELETE FROM "xmpprest_archive"')  # nobody has kept it right
+            connection.execute(f'CREATE TRIGGER "{name}" {TRIGGERS[name]}')
+        for name in () if names else wanted - TRIGGERS.keys():
+            connection.execute(schema.create_index(name))
+        connection.execute("COMMIT")
     except BaseException:
-        database.execute("ROLLBACK")
+        connection.execute("ROLLBACK")
         raise
 
 

@@ -46,6 +46,22 @@ def test_the_schema_is_prosodys(copy: Driver, tmp_path: Path, open_driver: OpenD
         assert all(name.startswith("xmpprest_") for name, _ in ours - theirs)
 
 
+def test_a_file_of_a_former_version_gets_what_is_missing(tmp_path: Path, open_driver: OpenDriver) -> None:
+    driver = open_driver("sqlite:x.sqlite", tmp_path)
+    driver.store(*JULIET, "settings", {"a": 1})
+    driver.close()
+    complete = schema(tmp_path / "x.sqlite")
+    with closing(sqlite3.connect(tmp_path / "x.sqlite")) as connection:
+        connection.executescript(
+            "DROP INDEX xmpprest_by_store; DROP INDEX xmpprest_archive_by_store; DROP TRIGGER xmpprest_archive_deleted;"
+            "DROP TABLE xmpprest_archive; DROP TABLE xmpprest_position;"
+            "CREATE INDEX xmpprest_archive_with_sort ON prosodyarchive (host, user, store, sort_id);"
+        )
+    driver = open_driver("sqlite:x.sqlite", tmp_path)
+    assert list(driver.users(JULIET[1], "settings")) == ["juliet"]
+    assert schema(tmp_path / "x.sqlite") == complete
+
+
 def test_rows_are_written_as_prosody_writes_them(copy: Driver, tmp_path: Path, open_driver: OpenDriver) -> None:
     target = open_driver("sqlite:new.sqlite", tmp_path)
     theirs, ours = (sqlite3.connect(tmp_path / name) for name in ("prosody.sqlite", "new.sqlite"))
