@@ -38,7 +38,7 @@ def pieces(value: Rows, result: Field) -> bytes | Iterator[bytes]:
     """The JSON text of a result of this type: whole if it is short. Raises what the first rows raise."""
     shape = result.type
     if not isinstance(shape, ListOf):
-        raise TypeError(f"{result.name} is no list")
+        raise TypeError(f"{result.name} is not a list")
     element = shape.element.type
     rows = (_render(row, element) for row in value.rows)
     first = list(islice(rows, PIECE + 1))

@@ -29,7 +29,7 @@ class JobEnded(Exception):
 
 
 class Job:
-    """A running job, as its work sees it, and whoever waits for its end."""
+    """A running job, as its work sees it, and those that wait for its end."""
 
     def __init__(self, record: Callable[[JobProgress], bool], stopping: threading.Event, progress: JobProgress) -> None:
         """`record`: keeps the progress; False: the job was aborted."""
@@ -60,7 +60,7 @@ class Job:
             raise JobEnded
 
     def end(self, state: str, error: str) -> None:
-        """The job has come to this end. Raises StorageError; whoever waits for the end is told all the same."""
+        """The job has come to this end. Raises StorageError; those that wait for the end are told all the same."""
         self.progress = self.progress._replace(state=state, error=error)
         try:
             self._record(self.progress)
