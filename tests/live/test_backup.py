@@ -77,14 +77,18 @@ class Writers:
 
     def _write(self, kind: str, identifier: str) -> urllib3.BaseHTTPResponse:
         if kind == "data":
-            return self._gateway.request("PUT", "/data/settings", json.dumps({"n": int(identifier.removeprefix(kind))}), "application/json", "romeo")
+            return self._gateway.request(
+                "PUT", "/data/settings", json.dumps({"n": int(identifier.removeprefix(kind))}), "application/json", "romeo"
+            )
         if kind == "list":
             return self._gateway.request("POST", "/data/events", json.dumps(identifier), "application/json", "romeo")
         return self._gateway.post_xml(f"<message to='{TO[kind]}' type='chat' id='{identifier}'><body>x</body></message>", "romeo")
 
 
 def restctl(*words: str) -> None:
-    ran = subprocess.run([sys.executable, "-m", "xmpp_rest", *words], capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
+    ran = subprocess.run(
+        [sys.executable, "-m", "xmpp_rest", *words], capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2]
+    )
     assert ran.returncode == 0, ran.stderr
 
 
@@ -95,7 +99,10 @@ def found(folder: Path, url: str) -> dict[str, set[str]]:
         table = driver.load("romeo", GATEWAY, "settings")
         tables = {f"data{n}" for n in range(int(table["n"]) + 1)} if isinstance(table, dict) else set()  # it was replaced again and again
         events = set(driver.list_load("romeo", GATEWAY, "events") or ())
-    ids = {stanza.partition("id='")[2].partition("'")[0] if "id='" in stanza else stanza.partition('id="')[2].partition('"')[0] for stanza in stanzas}
+    ids = {
+        stanza.partition("id='")[2].partition("'")[0] if "id='" in stanza else stanza.partition('id="')[2].partition('"')[0]
+        for stanza in stanzas
+    }
     waiting, bot = texts(folder / f"data/outbox/{GATEWAY}.journal"), texts(folder / "data/callbacks/bot.journal")
     kept = {kind: {identifier for identifier in ids if identifier.startswith(kind)} for kind in TO}
     kept["foreign"] |= {text.partition("id='")[2].partition("'")[0] for text in waiting}
@@ -118,8 +125,20 @@ def url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def loaded(start_gateway: Callable[..., Gateway], prosody_alone: Prosody, url: str) -> Gateway:
     """A gateway of two processes, with accounts, and a bot whose URL nobody serves, so that its deliveries wait in a journal."""
-    bot = {"url": f"http://127.0.0.1:{free_port()}/", "address": TO["bot"], "retries": 100, "retry_max": 600, "queue_size": 1_000_000, "queue_share": 100}
-    sections = {"server": {"workers": 2}, "storage": {"url": url}, "callback.bot": bot, "auth": {"admin_password": PASSWORD, "iterations": 4096}}
+    bot = {
+        "url": f"http://127.0.0.1:{free_port()}/",
+        "address": TO["bot"],
+        "retries": 100,
+        "retry_max": 600,
+        "queue_size": 1_000_000,
+        "queue_share": 100,
+    }
+    sections = {
+        "server": {"workers": 2},
+        "storage": {"url": url},
+        "callback.bot": bot,
+        "auth": {"admin_password": PASSWORD, "iterations": 4096},
+    }
     gateway = start_gateway(prosody_alone.component_port, {**ONE_STREAM, **sections})
     for name in ("romeo", "juliet"):
         gateway.register(name)

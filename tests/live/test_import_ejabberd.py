@@ -16,6 +16,7 @@ from tests.conftest import basic, build_app
 from tests.drivers.postgrescluster import Cluster
 from tests.drivers.postgrescluster import program as postgres_program
 from xmpp_rest.__main__ import main
+from xmpp_rest.protocol.datetimes import parse_datetime
 
 from .conftest import require
 from .ejabberd_sql import EjabberdSQL
@@ -230,3 +231,18 @@ def test_rooms_are_there(client: FlaskClient) -> None:
     (room,) = command(client, "get_user_subscriptions", user="nurse", host=GATEWAY)
     assert (room["roomjid"], room["usernick"]) == (f"balcony@{ROOMS}", "Angelica")
     assert sorted(room["nodes"]) == ["urn:xmpp:mucsub:nodes:messages", "urn:xmpp:mucsub:nodes:subject"]
+
+
+def test_archives_have_the_ids_that_clients_know(client: FlaskClient) -> None:
+    wanted = {
+        ("juliet", f"juliet@{GATEWAY}"): [(f"juliet@{GATEWAY}/balcony", BODY), (f"juliet@{GATEWAY}/balcony", "you are offline")],
+        ("nurse", f"balcony@{ROOMS}"): [(f"balcony@{ROOMS}/Jule", "in the room"), (f"balcony@{ROOMS}/Jule", None)],
+    }
+    for (user, place), messages in wanted.items():
+        fields = {**basic(f"{user}@{GATEWAY}", PASSWORD), "Accept": "application/json"}
+        *page, end = client.get(f"/rest/archive/{place}", headers=fields).get_json()["xmpp"]
+        items = [stanza["archive"] for stanza in page]
+        assert [(item["forward"]["message"]["from"], item["forward"]["message"].get("body")) for item in items] == messages
+        assert end["result"]["page"] == {"first": items[0]["id"], "last": items[-1]["id"], "count": 2}
+        for item in items:  # microseconds
+            assert parse_datetime(item["forward"]["delay"]) == pytest.approx(int(item["id"]) / 1e6, abs=1e-5)
