@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from drivers import open_driver
+from drivers.lease import NOTE, Lease
 from tests.cli.conftest import Ctl
 from tests.conftest import DOMAIN
 from xmpp_rest.gateway.gateway import Gateway
@@ -78,6 +81,24 @@ def test_exporting(xmpp_rest: Ctl, export: Path) -> None:
     assert xmpp_rest("export", "--xep-0227", str(folder)).code == 0
     assert sorted(path.name for path in folder.iterdir()) == [f"admin@{DOMAIN}.xml", f"juliet@{DOMAIN}.xml"]
     assert xmpp_rest("export", "--xep-0227", str(file), "--domain", "other.example").out == "exported: 0 accounts\n"
+
+
+@pytest.mark.usefixtures("storage")
+def test_beside_a_gateway_of_another_folder(xmpp_rest: Ctl, config: Path, export: Path) -> None:
+    with closing(open_driver("sqlite:gateway.sqlite", config.parent / "data")) as driver:
+        driver.note(NOTE, lambda _: None)
+        Lease(driver, "another", "elsewhere", [DOMAIN]).claim()
+    ran = xmpp_rest("import", str(export))
+    assert (ran.code, ran.err) == (75, f"xmpp-rest: a gateway uses the storage for {DOMAIN}: elsewhere; stop it first\n")
+
+
+@pytest.mark.usefixtures("storage")
+def test_exporting_what_cannot_be_read(xmpp_rest: Ctl, config: Path, export: Path) -> None:
+    with closing(open_driver("sqlite:gateway.sqlite", config.parent / "data")) as driver:
+        driver.store("admin", DOMAIN, "vcard", {"no": "element"})
+    ran = xmpp_rest("export", "--xep-0227", str(export.parent / "out.xml"))
+    assert (ran.code, ran.out) == (1, "exported: 1 account; left out: 1\n")
+    assert f"left out: admin@{DOMAIN}: vCards" in ran.err
 
 
 def test_exporting_nothing(xmpp_rest: Ctl, export: Path) -> None:
