@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from drivers import StorageError
 from drivers.names import Key
+from drivers.sql.commitwatch import CommitWatch
 from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, OutcomeUnknown, TransactionConflict, is_conflict, storage_error
 from drivers.sql.postgresindexes import PostgresIndexes
 from drivers.sql.postgresschema import TABLES, ensure_schema, ensure_trigger, has_trigger, names
@@ -56,6 +57,7 @@ class PostgresEngine(Engine):
         # by process id: a connection must not be used after a fork
         self._pools: dict[int, ConnectionPool[Connection]] = {}
         self._opening: dict[int, threading.Lock] = {}
+        self._watches: dict[int, CommitWatch] = {}
         self._closed = False
         self._read_only = False
         self._pooled = False
@@ -120,7 +122,7 @@ class PostgresEngine(Engine):
                 bound_waits(connection, self._timeout, local=True)
             return work(connection)
 
-        return transaction(connection, bounded)
+        return transaction(connection, bounded, self._watches.setdefault(os.getpid(), CommitWatch(self._timeout)))
 
     def _again(self, attempt: Callable[[Connection], T]) -> T:
         """Run an attempt, and run it again after a conflict; never if it may have succeeded."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.errors import Diagnostic
 
+from drivers.sql.commitwatch import CommitWatch
 from drivers.sql.postgreserrors import OutcomeUnknown, leaves_doubt
 from drivers.sql.session import DatabaseSession, Row
 
@@ -93,8 +94,8 @@ def bound_waits(connection: Connection, seconds: float, *, local: bool) -> None:
                 connection.execute(sql)
 
 
-def transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
-    """Run `work` in a transaction. Raises OutcomeUnknown if it is unknown whether it was committed."""
+def transaction(connection: Connection, work: Callable[[Connection], T], watch: CommitWatch | None = None) -> T:
+    """Run `work` in a transaction, and `watch` its commit. Raises OutcomeUnknown if it is unknown whether it was committed."""
     warnings: list[str] = []
 
     def notice(diagnostic: Diagnostic) -> None:  # what it has is gone after this call
@@ -103,10 +104,12 @@ def transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
 
     done = False
     try:
-        with connection.transaction():
+        with ExitStack() as committing, connection.transaction():
             result = work(connection)
             done = True
             connection.add_notice_handler(notice)
+            if watch:
+                committing.enter_context(watch.watching(connection))
     except psycopg.Error as e:
         if done and leaves_doubt(e):
             raise OutcomeUnknown(str(e)) from e
