@@ -230,7 +230,7 @@ class SQLDriver(Driver):
     def archive_delete(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         key = checked_key(user, host, store)
         checked_query(query)
-        return removal.archive_delete(self._engine, key, query)
+        return removal.archive_delete(self._engine, self._timeline, key, query)
 
     def users(self, host: str, store: str | None = None) -> Iterator[str]:
         check_name("host", host)
@@ -264,7 +264,7 @@ class SQLDriver(Driver):
     def purge(self, user: str, host: str) -> None:
         key = checked_key(user, host, "any")
         with self._changing(key._replace(store="")):
-            removal.purge(self._engine, key)
+            removal.purge(self._engine, self._timeline, key)
 
     def note(self, name: str, change: Callable[[Table | None], Table | None] | None = None) -> Table | None:
         if change is None:

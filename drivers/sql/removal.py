@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from drivers import EVERY_ITEM, ArchiveQuery
@@ -15,6 +16,7 @@ from drivers.names import Key
 from drivers.sql import archive, contents, lists, positions
 from drivers.sql.archive import ItemSelection
 from drivers.sql.session import DatabaseSession, Engine
+from drivers.sql.timeline import Timeline
 
 PART = 200
 """Rows removed in one transaction. An archive's row is in seven indexes, and takes about 17 µs."""
@@ -27,12 +29,14 @@ LAST_ENTRY = f'SELECT MAX("id") FROM "xmpprest_list" {lists.WHERE}'  # noqa: S60
 ENTRIES = f'SELECT "id" FROM "xmpprest_list" {lists.WHERE} AND "id"<=? ORDER BY "id" DESC LIMIT ?'  # noqa: S608
 
 
-def archive_delete(engine: Engine, key: Key, query: ArchiveQuery) -> int:
+def archive_delete(engine: Engine, timeline: Timeline, key: Key, query: ArchiveQuery) -> int:
     """Remove the items that match, and were there when this was called; their number."""
+    first_part = replace(query, limit=_most(query.limit, PART + 1))  # in the order of arrival
+    timeline.prepare(key, first_part)
 
     def first(session: DatabaseSession) -> tuple[ItemSelection, list[int], int]:
-        selection = ItemSelection(session, key, query)
-        ids = selection.ids(session, query, _most(query.limit, PART + 1))
+        selection = ItemSelection(session, key, query, timeline.bounds(session, key, first_part))
+        ids = selection.ids(session, first_part)
         if len(ids) <= PART:
             return selection, [], archive.delete(session, ids)
         selection.upto(session.rows(LAST_ITEM, *key)[0][0])
@@ -66,11 +70,11 @@ def list_remove(engine: Engine, key: Key) -> None:
         _repeat(engine, key, part)
 
 
-def purge(engine: Engine, key: Key) -> None:
+def purge(engine: Engine, timeline: Timeline, key: Key) -> None:
     """Remove everything of a user: in parts what may be long, and the rest, with what has come meanwhile, at once."""
     for store, sort in engine.read(lambda session: contents.stores(session, key.host, key.user) if _is_much(session, key) else []):
         if sort == "archive":
-            archive_delete(engine, key._replace(store=store), EVERY_ITEM)
+            archive_delete(engine, timeline, key._replace(store=store), EVERY_ITEM)
         elif sort == "list":
             list_remove(engine, key._replace(store=store))
     engine.write(key, lambda session: contents.purge(session, key))

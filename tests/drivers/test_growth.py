@@ -134,6 +134,7 @@ def test_an_archive_is_counted_and_searched_by_time_without_reading_it(steps: St
             before = steps.count
             assert driver.archive_count(*JULIET, "archive") == size
             assert [item.id for item in driver.archive_find(*JULIET, "archive", ArchiveQuery(start=size // 2, limit=1))] == [f"{size // 2}"]
+            assert driver.archive_delete(*JULIET, "archive", ArchiveQuery(end=size, limit=10)) == 10
             costs.append(steps.count - before)
     assert costs[1] <= 1.5 * costs[0]
 
