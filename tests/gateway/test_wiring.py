@@ -26,6 +26,7 @@ RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose 
     "application.py": ({"app", "app.url_map"}, "Flask is set up so"),
     "cli/*": ({"line", "logger"}, "what argparse has read, and a logger"),
     "config/ini_file.py": ({"last"}, "a line that goes on"),
+    "importing/sql/sqlitefile.py": ({"self._connection"}, "sqlite3 has no other place for how bytes become text"),
     "link/component.py": ({"component.Dispatcher"}, "xmpppy has no other place for a parser"),
     "link/journal.py": ({"entry"}, "a record of the journal gets its number"),
     "link/stream.py": ({"self._parser"}, "handlers of expat"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from base64 import b64encode
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -354,3 +356,35 @@ def test_a_file_that_is_no_database_of_ejabberd_is_refused(tmp_path: Path) -> No
     fill(tmp_path / "other.db", {"users": [{"id": 1}]})
     with pytest.raises(BadSource, match="not a database of ejabberd"):
         read(f"ejabberd+sqlite:{tmp_path}/other.db", {})
+
+
+def test_odd_values_cost_themselves_alone(source: str) -> None:
+    ban = "<banned xmlns='jabber:ejabberd:banned'><bandate>yesterday</bandate></banned>"
+    fill(Path(source.partition(":")[2]), {
+        "users": [{"username": "romeo", **SCRAM, "created_at": "never"}],
+        "private_storage": [{"username": "romeo", "namespace": "jabber:ejabberd:banned", "data": ban}],
+        "vcard": [{"username": "romeo", "vcard": "<other/>"}],
+        "archive_prefs": [{"username": "romeo", "def": "roster", "always": "[x]", "never": "[]"}],
+        "archive": [archived("romeo", 1, "", xml=message("x").encode().replace(b">x<", b">\xff<"))],
+        "muc_room": [{"name": "garden", "host": ROOMS, "opts": "[{subject,5}]"}],
+    })  # fmt: skip
+    with closing(sqlite3.connect(source.partition(":")[2])) as connection, connection:
+        connection.execute("UPDATE archive SET xml = CAST(xml AS TEXT)")  # text that is not UTF-8
+    found, _ = read(source, {HOST: "x"})
+    disabled, scram, *others = found[f"romeo@{HOST}"]
+    assert disabled == r.Disabled()
+    assert isinstance(scram, r.Scram)
+    assert [part.kind for part in of_kind(others, r.LeftOut)] == ["vCards", "archive preferences"]
+    (item,) = of_kind(others, r.Archived)
+    assert item.stanza.findtext("body") == "\ufffd"
+    assert [part.kind for part in of_kind(found[f"garden@{ROOMS}"], r.LeftOut)] == ["room options"]
+
+
+def test_a_database_that_is_damaged_is_said(source: str) -> None:
+    path = Path(source.partition(":")[2])
+    fill(path, {"users": [{"username": f"user{n}", **PLAIN} for n in range(2000)]})
+    data = bytearray(path.read_bytes())
+    data[8192:] = b"\1" * (len(data) - 8192)
+    path.write_bytes(data)
+    with pytest.raises(BadSource, match="cannot be read"):
+        read(source, {HOST: "x"})

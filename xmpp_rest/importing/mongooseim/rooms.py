@@ -130,8 +130,8 @@ def _archived(room: str, rows: Iterator[Row], domains: Domains | None) -> Iterat
         for child in stanza.findall(_MUC_USER):
             stanza.remove(child)
         if domains:
-            for user in stanza.iter(_LIGHT_USER):
-                user.text = domains.text(user.text or "")
+            for element in stanza.iter(_LIGHT_USER):
+                element.text = domains.text(element.text or "")
         identifier, when = identity(int(row["message_id"]))
         yield r.Archived(identifier, when, nick if domains and "@" in nick else "", stanza)
 

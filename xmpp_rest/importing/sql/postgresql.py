@@ -27,8 +27,8 @@ class PostgreSQL:
         self._names = itertools.count()
         try:
             self._connection = psycopg.connect(url, connect_timeout=CONNECT, client_encoding="utf8")
-            self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            self._connection.read_only = True
+            self._connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            self._connection.set_read_only(True)
             self._connection.execute("SET LOCAL cursor_tuple_fraction = 1.0")  # all rows are wanted, not the first ones soon
         except psycopg.Error as e:
             raise BadSource(f"the database cannot be read: {str(e).strip()}") from e
@@ -44,9 +44,9 @@ class PostgreSQL:
     def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
         try:
             with self._connection.cursor(name=f"rows{next(self._names)}") as cursor:
-                cursor.itersize = BATCH
                 cursor.execute(sql.encode())
-                yield from cursor
+                while rows := cursor.fetchmany(BATCH):
+                    yield from rows
         except self._error as e:
             raise BadSource(f"the database cannot be read: {str(e).strip()}") from e
 
