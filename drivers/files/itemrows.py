@@ -95,13 +95,12 @@ def _compared(rows: IndexRows, wanted: _Wanted, start: int, stop: int) -> list[r
     words = data.cast("Q")
     numbers: Sequence[int] = range(stop - start)
     if wanted.with_ is not None:
-        partners = words[3::5].tolist()
-        numbers = [number for number in numbers if partners[number] == wanted.with_]
+        numbers = [number for number, partner in enumerate(words[3::5].tolist()) if partner == wanted.with_]
     if wanted.timed:
         times = data.cast("d")[1::5].tolist()
         numbers = [number for number in numbers if wanted.start <= times[number] <= wanted.end]
     before = rows.row(start - 1).skipped
-    skipped = [before, *map(skipped_of, words[4::5].tolist())]
-    if skipped[-1] != before:
+    if skipped_of(words[-1]) != before:
+        skipped = [before, *map(skipped_of, words[4::5].tolist())]
         numbers = [number for number in numbers if skipped[number] == skipped[number + 1]]
     return [range(start + number, start + number + 1) for number in numbers]
