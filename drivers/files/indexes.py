@@ -23,7 +23,7 @@ from drivers.names import Key
 
 log = logging.getLogger(__name__)
 FOLDER = ".index"  # no encoded host begins with a dot
-SMALL = 2**15
+SMALL = 2**14
 """Bytes of a file that is read as a whole instead of having an index."""
 COMPARED = 256  # rows that are compared with the file at once
 LAST = 16
