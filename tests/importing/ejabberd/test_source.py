@@ -365,7 +365,7 @@ def test_odd_values_cost_themselves_alone(source: str) -> None:
         "private_storage": [{"username": "romeo", "namespace": "jabber:ejabberd:banned", "data": ban}],
         "vcard": [{"username": "romeo", "vcard": "<other/>"}],
         "archive_prefs": [{"username": "romeo", "def": "roster", "always": "[x]", "never": "[]"}],
-        "archive": [archived("romeo", 1, "", xml=message("x").encode().replace(b">x<", b">\xff<"))],
+        "archive": [archived("romeo", 1, "", xml=message("x").encode().replace(b">x<", b">\xff<")), archived("romeo", 2, "", timestamp="odd")],
         "muc_room": [{"name": "garden", "host": ROOMS, "opts": "[{subject,5}]"}],
     })  # fmt: skip
     with closing(sqlite3.connect(source.partition(":")[2])) as connection, connection:
@@ -374,7 +374,7 @@ def test_odd_values_cost_themselves_alone(source: str) -> None:
     disabled, scram, *others = found[f"romeo@{HOST}"]
     assert disabled == r.Disabled()
     assert isinstance(scram, r.Scram)
-    assert [part.kind for part in of_kind(others, r.LeftOut)] == ["vCards", "archive preferences"]
+    assert [part.kind for part in of_kind(others, r.LeftOut)] == ["vCards", "archived messages", "archive preferences"]
     (item,) = of_kind(others, r.Archived)
     assert item.stanza.findtext("body") == "\ufffd"
     assert [part.kind for part in of_kind(found[f"garden@{ROOMS}"], r.LeftOut)] == ["room options"]

@@ -51,13 +51,13 @@ def archived(rows: Iterator[Row], room: str = "") -> Iterator[r.Archived | r.Lef
     """
     last, texts = -1, list[str]()
     for row in rows:
-        when = int(row["timestamp"])
-        if when != last:
-            last, texts = when, []
-        if row["xml"] in texts:
-            continue
-        texts.append(row["xml"])
         try:
+            when = int(row["timestamp"])
+            texts = texts if when == last else []
+            last = when
+            if row["xml"] in texts:
+                continue
+            texts.append(row["xml"])
             stanza = _stanza(row["xml"])
         except ValueError as e:
             yield r.LeftOut(r.KINDS[r.Archived], str(e))

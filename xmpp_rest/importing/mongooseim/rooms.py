@@ -119,7 +119,7 @@ def _archived(room: str, rows: Iterator[Row], domains: Domains | None) -> Iterat
     """The archive of a room; with `domains` of a MUC Light room, whose nicks are addresses."""
     for row in rows:
         try:
-            stanza = stanza_of(row["message"])
+            stanza, (identifier, when) = stanza_of(row["message"]), identity(int(row["message_id"]))
         except ValueError as e:
             yield r.LeftOut(r.KINDS[r.Archived], str(e))
             continue
@@ -132,7 +132,6 @@ def _archived(room: str, rows: Iterator[Row], domains: Domains | None) -> Iterat
         if domains:
             for element in stanza.iter(_LIGHT_USER):
                 element.text = domains.text(element.text or "")
-        identifier, when = identity(int(row["message_id"]))
         yield r.Archived(identifier, when, nick if domains and "@" in nick else "", stanza)
 
 
