@@ -37,6 +37,8 @@ class Shared:
     def __init__(self, loop: EventLoop, folder: Path, storage: str, database: str) -> None:
         self.loop = loop
         self.storage = storage
+        self.file = folder / "server/data/prosody.sqlite"
+        """The file with SQLite."""
         self.rounds = 1 if storage == "sqlite" else 2
         """How often a test repeats itself: with SQLite each turn takes a start and an end."""
         self.server = Beside(folder / "server")

@@ -5,8 +5,11 @@ The database is made by the gateway, and taken over by Prosody.
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -34,12 +37,29 @@ return failures
 FORGET_OLD = 'return module:open_store("archive", "archive"):delete("rae", { truncate = 26 })'
 
 
+def indexes(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE tbl_name='prosodyarchive'")}
+
+
 def jid(name: str) -> str:
     return f"{name}@{DOMAIN}"
 
 
 def text(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
+
+
+def test_prosody_makes_the_index_that_the_gateway_leaves_to_it(shared: Shared) -> None:
+    """Decision 0039. The first test, as nobody has used the storage yet."""
+    if shared.storage != "sqlite":
+        pytest.skip("one database is enough")
+    shared.gateway()
+    assert "prosodyarchive_with_when" not in indexes(shared.file)
+    shared.prosody()
+    assert {"prosodyarchive_with_when", "xmpprest_archive_by_store"} <= indexes(shared.file)
+    shared.gateway()
+    assert "prosodyarchive_with_when" in indexes(shared.file)
 
 
 def test_archives_written_in_turn(shared: Shared) -> None:
