@@ -123,8 +123,8 @@ class MucRooms:
             yield [(room.jid.local, room.users) for room in rooms if room is not None]
 
     def stored_until(self, when: float) -> list[str]:
-        """The rooms that were last used at this time (Unix) or before as far as the storage knows, and those that are only in memory."""
-        temporary = [name for name, room in tuple(self._live.items()) if not room.stored]
+        """The rooms that were last entered or left at this time (Unix) or before, as far as the storage knows, or memory of other rooms."""
+        temporary = [name for name, room in tuple(self._live.items()) if not room.stored and room.used <= when]
         return sorted({*temporary, *self._driver.users_below(self.domain, STORE, "used", when)})
 
     def complete_index(self) -> None:
