@@ -82,6 +82,16 @@ class _Hashing:
         return self._hash.hexdigest()
 
 
+class _Member(tarfile.TarInfo):
+    """A regular file in the tar."""
+
+    def __init__(self, name: str, size: int, mode: int) -> None:
+        super().__init__(name)
+        self.size = size
+        self.mode = mode
+        self.mtime = int(time.time())
+
+
 class BackupWriter:
     """Writes the files of a backup one after the other; a context, at the end of which all is written."""
 
@@ -95,9 +105,7 @@ class BackupWriter:
     def add(self, name: str, file: BinaryIO, size: int, mode: int = 0o600) -> None:
         """Add so many bytes of a file. Raises OSError, also if there are fewer."""
         hashing = _Hashing(file, size, self._progress)
-        info = tarfile.TarInfo(name)
-        info.size, info.mode, info.mtime = size, mode & 0o660 | 0o600, int(time.time())
-        self._tar.addfile(info, hashing)
+        self._tar.addfile(_Member(name, size, mode & 0o660 | 0o600), hashing)
         self.files[name] = FileEntry(size, hashing.sha256)
 
     def add_bytes(self, name: str, data: bytes) -> None:
