@@ -27,6 +27,9 @@ from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
 from drivers.values import canonical, canonical_table
 
+LAST = "accounts"
+"""The store that a purge removes last: killed before, nobody can make the account again, and find what is left."""
+
 
 class FileDriver(Driver):
     """The contract over a folder and a format."""
@@ -265,7 +268,8 @@ class FileDriver(Driver):
         key = checked_key(user, host, "any")
         suffixes = (*self._suffixes, listindex.SUFFIX) if self._format.indexed else self._suffixes
         with self._changed(key._replace(store="")):
-            for store, suffix, path in list(tree.files(self._root, key.host, key.user, suffixes)):
+            found = tree.files(self._root, key.host, key.user, suffixes)
+            for store, suffix, path in sorted(found, key=lambda file: file[0] == LAST):
                 with self._locks.held(key._replace(store=store)), nullcontext() if suffix == self._format.keyval else self._changing(path):
                     durable.remove(path)
                     if suffix != self._format.keyval:

@@ -209,3 +209,24 @@ def test_two_accounts_never_wait_for_each_other(driver: Driver, rewritten: tuple
         for n in range(300):
             driver.store(f"user{n}", "capulet.example", "settings", {"a": 2})
         end.set()
+
+
+@pytest.mark.parametrize("scheme", ["flatfile", "jsonfile"])
+def test_an_account_whose_removal_fails_halfway_is_still_there(scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise somebody could make the account again, and find what is left."""
+    driver, stores = open_driver(f"{scheme}:data", tmp_path), {"accounts", *(f"store{number}" for number in range(20))}
+    for store in sorted(stores):
+        driver.store(*JULIET, store, {"a": 1})
+    removed: list[Path] = []
+    remove = durable.remove
+
+    def failing(path: Path) -> None:
+        if len(removed) == 20:
+            raise StorageError("the disk refuses")
+        removed.append(path)
+        remove(path)
+
+    monkeypatch.setattr(durable, "remove", failing)
+    with pytest.raises(StorageError):
+        driver.purge(*JULIET)
+    assert list(driver.stores(*JULIET)) == [("accounts", "keyval")]

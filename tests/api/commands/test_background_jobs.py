@@ -130,6 +130,23 @@ def test_an_aborted_job(run: Run, held: threading.Event, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("crowd")
+def test_an_aborted_job_stays_so_when_another_one_begins_at_once(
+    run: Run, gateway: Gateway, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "NOTED", 0.0)
+    monkeypatch.setattr(many, "CHUNK", 10)
+    run("announce_send_all", NEWS | {"subject": "first"})
+    assert run("abort_job", HOST | {"job": "announce_send_all"}) == (200, "Operation aborted")
+    run("announce_send_all", NEWS | {"subject": "second"})
+    held.set()
+    gateway.parts.jobs.wait()
+    row = end_of(run, "announce_send_all")
+    assert (row["state"], row["done"], row["total"], row["about"]) == ("done", MANY + 3, MANY + 3, "second")
+    sent = sum(archived(gateway, f"u{n:03}") for n in range(MANY))
+    assert MANY <= sent <= MANY + 10, "the first one ended at its first record"
+
+
+@pytest.mark.usefixtures("crowd")
 def test_a_stopping_process_tells_what_is_interrupted(run: Run, gateway: Gateway, held: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "CHUNK", 10)
     run("announce_send_all", NEWS)

@@ -159,3 +159,13 @@ def test_the_index_of_rooms_in_memory() -> None:
     index.put("x", frozenset())
     index.put("y", frozenset())
     assert (index.of(romeo), index._users, index._rooms) == (set(), {}, {})
+
+
+def test_a_room_that_could_not_be_made_is_not_there(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as failing:
+        failing.setattr(hall.gateway.driver, "store", raising(StorageError("full")))
+        with pytest.raises(StorageError):
+            hall.rooms.create("garden", PERSISTENT, [], [])
+    assert hall.rooms.names() == []
+    hall.rooms.create("garden", PERSISTENT, [], [])
+    assert hall.rooms.names() == ["garden"]

@@ -173,12 +173,15 @@ class Jobs:
             log.error("that the job %s is %s is not noted: %s", name, state, e)
 
     def _record(self, name: str, progress: JobProgress) -> bool:
-        """Record the progress; False, and only the counts are changed, if the job was aborted."""
+        """Record the progress; False, and only the counts are changed, if the job was aborted, or nothing, if another one has its name."""
         aborted = False
 
         def change(old: Table | None, _: Callable[[], int]) -> Table:
             nonlocal aborted
             jobs = dict(old) if isinstance(old, dict) else {}
+            if name in jobs and from_row(jobs[name]).began != progress.began:
+                aborted = True
+                return jobs
             aborted = progress.state != ABORTED and name in jobs and from_row(jobs[name]).state == ABORTED
             return jobs | {name: to_row(progress._replace(state=ABORTED, error="") if aborted else progress)}
 

@@ -173,8 +173,18 @@ class MucRooms:
             self._live[name] = room
         with room.lock:
             if not room.gone:
-                self.save(room)
+                self._save_new(room)
                 self._unload(room)
+
+    def _save_new(self, room: Room) -> None:
+        """Store a room that is being made; if that fails there is none, unless somebody is in it already."""
+        try:
+            self.save(room)
+        except StorageError:
+            if not room.occupants:
+                room.gone = True
+                self._live.pop(room.jid.local, None)
+            raise
 
     def save(self, room: Room) -> None:
         """Store the room if it is persistent."""
