@@ -34,12 +34,17 @@ KINDS = {HEAD.size: "heads", PLACE.size: "places"}
 class IndexRows:
     """The rows of all items of a file, as it was when they were asked for."""
 
-    def __init__(self, width: int, file: IndexFile | None, more: bytes = b"", wrong: Callable[[], None] = lambda: None) -> None:
-        """`more`: rows that are not in the index. `wrong` is to be called when a row is not right: then the index is made again."""
+    def __init__(
+        self, width: int, file: IndexFile | None, more: bytes = b"", wrong: Callable[[], None] = lambda: None, stop: int | None = None
+    ) -> None:
+        """`more`: rows that are not in the index. `wrong` is to be called when a row is not right: then the index is made again.
+
+        `stop`: only so many rows of the index.
+        """
         self.wrong = wrong
         self.file = file
         self._width = width
-        self._kept = file.count if file else 0
+        self._kept = (file.count if stop is None else stop) if file else 0
         self._more = more
         self.count = self._kept + len(more) // width
 
@@ -162,7 +167,7 @@ class Indexes:
         if file is None:
             return IndexFile.created(name, width, inode)
         try:
-            good = _right_rows(file, descriptor)
+            good = self._right_after_start(file, descriptor, _right_rows(file, descriptor))
             if good == file.count:
                 if (file.inode, file.boot) != (inode, boot()):
                     file.sign(inode)
@@ -183,6 +188,24 @@ class Indexes:
         finally:
             file.close()
         return new
+
+    def _right_after_start(self, file: IndexFile, descriptor: int, good: int) -> int:
+        """How many of the first `good` rows are right, if the machine was started again meanwhile.
+
+        After a power cut a page of what was not synced may be missing, and so the end of a row whose beginning is on the page before.
+        """
+        start = file.sealed * BLOCK
+        if file.boot == boot() or file.width == PLACE.size or good <= start:
+            return good
+        for batch in self._made(descriptor, IndexRows(file.width, file, stop=start), file.width):
+            there, width = file.read(start, good), file.width
+            for made in range(0, min(len(batch.rows), len(there)), width):
+                if batch.rows[made : made + width] != there[made : made + width]:
+                    return start
+                start += 1
+            if start == good:
+                break
+        return start
 
     def put(self, path: Path, new: IndexFile, scratch: Path) -> None:
         """Put a new index in the place of the one that a file has; the caller has just replaced the file, and holds its lock."""

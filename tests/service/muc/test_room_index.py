@@ -11,6 +11,7 @@ from tests.conftest import MakeApp
 from tests.raising import raising
 from tests.service.muc.hall import JULIET, ROMEO, SERVICE, Hall
 from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.service.muc import room_index
 from xmpp_rest.service.muc.room_index import STORE, MemoryIndex
 
 NURSE, LONG = "nurse@verona.example", f"{'n' * 300}@verona.example"
@@ -169,3 +170,18 @@ def test_a_room_that_could_not_be_made_is_not_there(hall: Hall, monkeypatch: pyt
     assert hall.rooms.names() == []
     hall.rooms.create("garden", PERSISTENT, [], [])
     assert hall.rooms.names() == ["garden"]
+
+
+def test_a_room_of_many_is_removed_in_parts(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part is one transaction, for which other writers wait."""
+    monkeypatch.setattr(room_index, "PART", 10)
+    sizes: list[int] = []
+    driver, write = hall.gateway.driver, hall.gateway.driver.bulk_write
+    monkeypatch.setattr(driver, "bulk_write", lambda contents: sizes.append(len(contents)) or write(contents))
+    users: list[list[Any]] = [[f"guest{n}@verona.example", f"n{n}", []] for n in range(30)]
+    hall.rooms.create("garden", PERSISTENT, [], users)
+    assert [row[0] for row in hall.rooms.subscriptions(users[29][0])] == ["garden"]
+    hall.rooms.destroy("garden", "", True)
+    assert list(driver.users(SERVICE)) == []
+    assert sum(sizes) == 2 * 30
+    assert max(sizes) <= 10

@@ -23,6 +23,7 @@ VERSION = 1
 LONGEST = 80  # characters of an address that is a name in the storage: names of files end at 255 bytes, and one character takes up to three
 FEW = 10  # users whose lists get an entry each; those of more are written as a whole, which is faster then
 MOST = 50_000  # entries that are made at a time
+PART = 5_000  # entries that are written in one transaction: another writer waits for 20 ms
 _NOBODY: frozenset[JID] = frozenset()
 Everybody = Callable[[], Iterable[Sequence[tuple[str, Collection[JID]]]]]
 """The rooms in the storage, some at a time: the name of each, and the users that it names."""
@@ -58,7 +59,18 @@ class StoredIndex:
             for (key, new), old in zip(names.items(), lists, strict=True):
                 before = old if isinstance(old, list) else []
                 merged.append(Content(key, self._domain, STORE, "list", [*before, *new], new=not before))
-            _raise(self._driver.bulk_write(merged))
+            self._write(merged)
+
+    def _write(self, lists: Iterable[Content]) -> None:
+        """Replace lists, in transactions of PART entries. The caller holds the lock."""
+        part, size = list[Content](), 0
+        for content in lists:
+            part.append(content)
+            size += 1 + len(content.content or ())
+            if size >= PART:
+                _raise(self._driver.bulk_write(part))
+                part, size = [], 0
+        _raise(self._driver.bulk_write(part) if part else ())
 
     def remove(self, users: Collection[JID], room: str) -> None:
         """The room does not name these users any more."""
@@ -69,7 +81,7 @@ class StoredIndex:
             lists = self._driver.bulk_read([Place(key, self._domain, STORE, "list") for key in keys])
             _raise(lists)
             changed = [(key, _without(names, room)) for key, names in zip(keys, lists, strict=True) if isinstance(names, list)]
-            _raise(self._driver.bulk_write([Content(key, self._domain, STORE, "list", names) for key, names in changed]))
+            self._write(Content(key, self._domain, STORE, "list", names) for key, names in changed)
 
     def of(self, user: JID) -> list[str]:
         """The rooms that may name this user. The first call makes the index if the storage has none."""
