@@ -57,6 +57,14 @@ def test_words(xmpp_rest: Ctl, export: Path, words: list[str], code: int, says: 
     assert says in ran.err
 
 
+@pytest.mark.parametrize("source", ["", "ejabberd+postgres://me:sesame@localhost/x", "sqlite:data", "x" * 300, "ejabberd+dump:missing", "no/folder"])
+def test_what_is_no_source(xmpp_rest: Ctl, source: str) -> None:
+    ran = xmpp_rest("import", source)
+    assert (ran.code, ran.out) == (66, "")
+    assert ran.err.startswith("xmpp-rest import: ")
+    assert "sesame" not in ran.err
+
+
 def test_beside_a_gateway(xmpp_rest: Ctl, export: Path, gateway: Gateway) -> None:
     ran = xmpp_rest("import", str(export))
     assert ran.code == 75

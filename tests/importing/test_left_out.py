@@ -32,6 +32,7 @@ def message(body: str) -> Element:
     [
         (SCRAM.format("SCRAM-MD5", 4096, KEY, KEY, KEY), "credentials: the mechanism 'SCRAM-MD5' is not one of"),
         (SCRAM.format("SCRAM-SHA-1", "many", KEY, KEY, KEY), "credentials: 'many' is not a number of iterations"),
+        (SCRAM.format("SCRAM-SHA-1", "9" * 5000, KEY, KEY, KEY), "credentials: '99999999999999999999' is not a number of iterations"),
         (SCRAM.format("SCRAM-SHA-1", 4096, "%", KEY, KEY), "credentials: they are not base64"),
         (SCRAM.format("SCRAM-SHA-256", 4096, KEY, KEY, KEY), "credentials: "),
         ("<query xmlns='jabber:iq:roster'><item jid='@x'/></query>", "roster items: the local part is not valid"),

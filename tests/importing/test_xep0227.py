@@ -226,6 +226,28 @@ def test_files_that_are_included(importing: Importing, tmp_path: Path) -> None:
         assert all("not a file beside it" in line for line in importing.said)
 
 
+def test_a_file_is_included_once(importing: Importing, tmp_path: Path) -> None:
+    include = "<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='{}'/>"
+    for number in range(30):
+        (tmp_path / f"{number}.xml").write_text(include.format(f"{number + 1}.xml") * 2)
+    (tmp_path / "0.xml").write_text(f"<server-data xmlns='urn:xmpp:pie:0'>{include.format('1.xml')}</server-data>")
+    (tmp_path / "30.xml").write_text(f"<host jid='{DOMAIN}'><user name='juliet'/></host><hosts/>")
+    report = importing.source(tmp_path / "0.xml")
+    assert report.count("accounts", WRITTEN) == 1
+    assert "left out: 1.xml: files: it includes '2.xml', which is read already" in importing.said
+    assert "left out: 30.xml: <hosts/>: it is not known at this place" in importing.said
+
+
+def test_a_folder_with_what_cannot_be_read(importing: Importing, tmp_path: Path, file: WriteFile) -> None:
+    file(PLAIN.format("juliet", ""))
+    (tmp_path / "folder.xml").mkdir()
+    (tmp_path / "gone.xml").symlink_to("nowhere")
+    (tmp_path / "long.xml").write_text("<include " * 100_000)
+    report = importing.source(tmp_path)
+    assert report.count("accounts", WRITTEN) == 1
+    assert [line for line in importing.said if "gone.xml" in line and "No such file" in line]
+
+
 def test_files_of_one_account_each(importing: Importing, tmp_path: Path) -> None:
     """As Prosody's mod_storage_xep0227 writes them."""
     folder = tmp_path / "xml"

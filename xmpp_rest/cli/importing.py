@@ -23,7 +23,7 @@ from xmpp_rest.importing.accounts import Conflict
 from xmpp_rest.importing.domains import Domains
 from xmpp_rest.importing.imported import HostedDomains, Import
 from xmpp_rest.importing.readers import OPENERS
-from xmpp_rest.importing.report import LEFT_OUT, ImportReport
+from xmpp_rest.importing.report import LEFT_OUT, READ, ImportReport
 from xmpp_rest.importing.sources import BadSource, NoSource, SourceRequest, opened
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.prep import PrepError, nameprep
@@ -62,7 +62,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     except NoSource as e:
         return _say(str(e), Exit.NOINPUT)
     except BadSource as e:
-        _print(report, options)
+        if report.total(READ) or report.total(LEFT_OUT):
+            _print(report, options)
         return _say(str(e), Exit.DATAERR)
     except Conflict as e:
         _print(report, options)

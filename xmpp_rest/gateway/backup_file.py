@@ -18,7 +18,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple, Protocol
+from typing import IO, Any, BinaryIO, NamedTuple, Protocol, Self
 
 from drivers.copies import OnCopied, unsaid
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
@@ -27,6 +27,7 @@ from xmpp_rest.gateway.startup import FILES
 MANIFEST = "manifest.json"
 FORMAT = 1
 LARGEST_MANIFEST = 1 << 30  # bytes
+LARGEST_HEADER = 1 << 20  # bytes of names that do not fit into the 512 of a header
 LEVEL = 3  # of compression: half the time of 6, 6 % more bytes of a database of messages
 CHUNK = 1 << 20  # bytes
 DEEPEST = 16  # folders
@@ -205,11 +206,22 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes] | None:
     return tar.extractfile(member) if member.isreg() and not member.issparse() else None
 
 
+class _BoundedHeader(tarfile.TarInfo):
+    """A member whose long names are bounded: tarfile reads those into memory, however large they say that they are."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.size > LARGEST_HEADER and not found.isreg():
+            raise tarfile.ReadError(f"a header has {found.size} bytes")
+        return found
+
+
 @contextlib.contextmanager
 def _members(path: Path) -> Iterator[tarfile.TarFile]:
     with (
         _problems(path), path.open("rb") as file, gzip.GzipFile(fileobj=file) as compressed,
-        tarfile.open(fileobj=compressed, mode="r|", bufsize=CHUNK) as tar,
+        tarfile.open(fileobj=compressed, mode="r|", bufsize=CHUNK, tarinfo=_BoundedHeader) as tar,
     ):  # fmt: skip
         yield tar
 
@@ -253,6 +265,6 @@ def _entry(table: Any) -> FileEntry:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
+    if not isinstance(value, str) or not value.isprintable():  # some of it is printed to a terminal
+        raise TypeError("not a text that can be printed")
     return value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
@@ -37,8 +39,13 @@ def to_folder(file: Path, folder: Path, *, force: bool) -> Manifest:
     _require_no_gateway(folder / "data")
     places = [Move("data", folder / "data"), Move("secrets", folder / "secrets"), Move("wsgi.ini", folder / "wsgi.ini")]
     _require_free([move.place for move in places], force=force)
+    is_new = not folder.exists()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _restore(file, manifest, folder, places, "")
+    try:
+        _restore(file, manifest, folder, places, "")
+    finally:
+        if is_new and _is_empty(folder):  # nothing was restored
+            folder.rmdir()
     return manifest
 
 
@@ -122,9 +129,7 @@ def _restore(file: Path, manifest: Manifest, beside: Path, moves: Sequence[Move]
         _give_to_owner(scratch, moves[-1].place)
         os.sync()  # all of it reaches the disk before anything is replaced
         stamp = time.strftime("%Y%m%dT%H%M%S")
-        for made, place in moves:
-            if (scratch / made).exists():
-                _put(scratch / made, place, stamp)
+        _put_all([(scratch / made, place) for made, place in moves if (scratch / made).exists()], stamp)
         os.sync()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -152,25 +157,57 @@ def _give_to_owner(scratch: Path, place: Path) -> None:
             os.chown(os.path.join(folder, name), owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def _put(made: Path, place: Path, stamp: str) -> None:
+class _Renames:
+    """Renames that are undone if one of them fails: a restored storage beside an old data folder would be of neither time."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], object]] = []
+
+    def rename(self, old: Path, new: Path) -> None:
+        old.rename(new)
+        self._undo.append(partial(new.rename, old))
+
+    def move(self, old: Path, new: Path) -> None:
+        """Rename, to another file system if need be."""
+        shutil.move(old, new)
+        self._undo.append(partial(shutil.move, new, old))
+
+    def undo(self) -> None:
+        for step in reversed(self._undo):
+            step()
+
+
+def _put_all(moves: Sequence[tuple[Path, Path]], stamp: str) -> None:
+    """Move everything to its place, or nothing. Raises OSError."""
+    renames = _Renames()
+    try:
+        for made, place in moves:
+            _put(renames, made, place, stamp)
+    except OSError:
+        renames.undo()
+        raise
+
+
+def _put(renames: _Renames, made: Path, place: Path, stamp: str) -> None:
     """Move to a place; what is there gets another name, and with a database what lies beside it, as its log belongs to it alone."""
     if made.is_relative_to(place):
         for entry in sorted(made.iterdir()):
-            entry.rename(place / entry.name)
+            renames.rename(entry, place / entry.name)
         return
-    before = place.with_name(f"{place.name}.before-{stamp}")
+    before = _new_name(place, f".before-{stamp}")
     if os.path.lexists(place) and not _is_empty(place):
-        place.rename(before)
+        renames.rename(place, before)
         for end in DATABASE_LOGS:
             beside = place.with_name(f"{place.name}{end}")
             if stat.S_ISREG(made.stat().st_mode) and beside.exists():
-                beside.rename(before.with_name(f"{before.name}{end}"))
+                renames.rename(beside, before.with_name(f"{before.name}{end}"))
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     near = place.with_name(f".{place.name}.restored")
-    try:
-        shutil.move(made, near)  # a storage elsewhere may be on another file system
-        near.rename(place)
-    except OSError:
-        if not os.path.lexists(place) and os.path.lexists(before):
-            before.rename(place)
-        raise
+    renames.move(made, near)  # a storage elsewhere may be on another file system
+    renames.rename(near, place)
+
+
+def _new_name(place: Path, end: str) -> Path:
+    """A name beside a place, with this end, that nothing has: two restores in one second must not replace what the first has kept."""
+    names = itertools.chain([end], (f"{end}-{number}" for number in itertools.count(2)))
+    return next(found for name in names if not os.path.lexists(found := place.with_name(f"{place.name}{name}")))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from xmpp_rest.importing.domains import Domains
 from xmpp_rest.importing.records import Entity
+
+_PREFIX = re.compile(r"[a-z]+(\+[a-z0-9]+)?")
 
 
 class NoSource(Exception):
@@ -42,7 +45,13 @@ Opener = Callable[[SourceRequest], ImportSource]
 
 
 def opened(text: str, request: SourceRequest, openers: dict[str, Opener]) -> ImportSource:
-    """The source that `text` names: `PREFIX:PLACE` with a prefix of `openers`, else a path, which the opener with the prefix "" takes."""
+    """The source that `text` names: `PREFIX:PLACE` with a prefix of `openers`, else a path, which the opener with the prefix "" takes.
+
+    Raises NoSource, BadSource.
+    """
     prefix, colon, place = text.partition(":")
+    if colon and _PREFIX.fullmatch(prefix) and prefix not in openers:
+        known_ones = ", ".join(f"{each}:" for each in openers if each)
+        raise NoSource(f"{prefix}: is none of {known_ones}; a file of such a name is ./{prefix}:…")  # without the rest: a password
     known = bool(colon) and prefix in openers
     return openers[prefix if known else ""](request._replace(place=place if known else text))

@@ -206,12 +206,12 @@ def test_offline_messages_have_their_time(source: str) -> None:
 
 def test_archive_preferences_are_terms(source: str) -> None:
     rows = [
-        dict(username=user, **{"def": "roster"}, always=always, never='[{<<>>,<<"d">>,<<"r">>}]')
-        for user, always in (("romeo", '[{<<"a">>,<<"b">>,<<>>}]'), ("mercutio", "["))
+        dict(username=user, **{"def": word}, always=always, never='[{<<>>,<<"d">>,<<"r">>}]')
+        for user, word, always in (("romeo", "roster", '[{<<"a">>,<<"b">>,<<>>}]'), ("mercutio", "roster", "["), ("mercutio", "odd", "[]"))
     ]
     found, _ = filled(source, archive_prefs=rows)
     assert list(of_kind(found[f"romeo@{HOST}"], r.ArchivePreferences)) == [r.ArchivePreferences("roster", ("a@b",), ("d/r",))]
-    assert [part.kind for part in of_kind(found[f"mercutio@{HOST}"], r.LeftOut)] == ["archive preferences"]
+    assert [part.kind for part in of_kind(found[f"mercutio@{HOST}"], r.LeftOut)] == ["archive preferences"] * 2
 
 
 def test_published_items_are_read_with_their_nodes(source: str) -> None:

@@ -50,7 +50,7 @@ def test_what_erlang_can_write_is_read(text: str, term: Term) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "[", "[a", "[a,]", "{a b}", "[a|b]", "<<256>>", '<<"a"/utf16>>', "<<-1>>", "Variable", '"open', "a b", "#{[] => 1}", "#{{[]} => 1}", "fun()", "1" * 200,
-     "1#3", "37#1", r'<<"\x{110000}"/utf8>>', r'<<"\x{d800}"/utf8>>', "[" * 300, "[" * 100_000, "#Ref<0.1.2>"],
+     "[a," + " " * 10_000 + "\1", "%" * 10_000 + "\1", "1#3", "37#1", r'<<"\x{110000}"/utf8>>', r'<<"\x{d800}"/utf8>>', "[" * 300, "[" * 100_000, "#Ref<0.1.2>"],
 )  # fmt: skip
 def test_what_is_no_term_is_refused(text: str) -> None:
     with pytest.raises(BadTerm):

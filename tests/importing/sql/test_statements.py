@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from xmpp_rest.importing.sources import BadSource
+from xmpp_rest.importing.sources import BadSource, NoSource
 from xmpp_rest.importing.sql.database import SourceTable, select
 from xmpp_rest.importing.sql.dump import Dump
 from xmpp_rest.importing.sql.statements import Insert, statements, writes_backslashes
@@ -111,10 +112,29 @@ def test_a_dump_becomes_tables(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
-    [("missing.sql", None, "cannot be read"), ("dump.sql", "INSERT INTO x(y) VALUES (1);\n", "no INSERT"), ("dump.sql", "INSERT INTO a(\"b\") VALUES (1", "not complete")],
+    [("missing.sql", None, "there is no file"), ("dump.sql", "INSERT INTO x(y) VALUES (1);\n", "no INSERT"), ("dump.sql", "INSERT INTO a(\"b\") VALUES (1", "not complete")],
 )  # fmt: skip
 def test_a_dump_that_is_none_is_refused(tmp_path: Path, name: str, text: str | None, sentence: str) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
-    with pytest.raises(BadSource, match=sentence):
+    with pytest.raises(BadSource if text is not None else NoSource, match=sentence):
         Dump(tmp_path / name, {"a"})
+
+
+def test_a_value_takes_little_more_memory_than_its_text() -> None:
+    quoted = "y''" * 200_000
+    text = f"INSERT INTO a(b, c) VALUES ('{'x' * 500_000}', '{quoted}');\n"
+    for backslashes in (False, True):
+        tracemalloc.start()
+        (insert,) = statements([text], backslashes=backslashes)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert [len(value) for value in insert.rows[0] if isinstance(value, str)] == [500_000, 400_000]
+        assert most < 20 * len(text)
+
+
+def test_values_of_other_types_are_text_where_text_is_expected(tmp_path: Path) -> None:
+    (tmp_path / "dump.sql").write_text("INSERT INTO a(b, c, d, e) VALUES (12, 0x6162, 1e999, 7);\n")
+    dump = Dump(tmp_path / "dump.sql", {"a"})
+    assert list(select(dump, [SourceTable("a", {"b": "", "c": "", "d": 0, "e": 0})])) == [{"b": "12", "c": "ab", "d": 0, "e": 7}]
+    dump.close()

@@ -101,6 +101,8 @@ def _offline(row: Row) -> Iterator[r.AccountPart]:
 
 
 def _preferences(row: Row) -> Iterator[r.AccountPart]:
+    if row["def"] not in ("always", "never", "roster"):
+        raise ValueError(f"{row['def'][:40]!r} is not a word for which messages are archived")
     always, never = (tuple(map(address, parse_term(row[name]))) for name in ("always", "never"))
     yield r.ArchivePreferences(row["def"], always, never)
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from xmpp_rest.importing.erlang.terms import MAX_DEPTH, MAX_SIZE, Atom, BadTerm, Term, map_of
 
 _TOKEN = re.compile(
-    r"""(?:\s+|%[^\n]*)*(?:
-      (?P<string>"(?:[^"\\]|\\.)*")
-    | (?P<quoted>'(?:[^'\\]|\\.)*')
+    r"""(?:\s++|%[^\n]*+)*+(?:
+      (?P<string>"(?:[^"\\]++|\\.)*+")
+    | (?P<quoted>'(?:[^'\\]++|\\.)*+')
     | (?P<float>[+-]?\d+\.\d+(?:[eE][+-]?\d+)?)
     | (?P<based>[+-]?\d{1,2}\#[0-9a-zA-Z]+)
     | (?P<integer>[+-]?\d+)

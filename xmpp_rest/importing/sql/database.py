@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -26,9 +27,9 @@ class Database(Protocol):
 class SourceTable(NamedTuple):
     """A table in a SELECT. Columns that it does not have are left out of conditions, and have their default in the rows.
 
-    `wanted`: name in the row → the default, also in place of NULL; `renamed`: name in the row → column, where they differ. `on`: its
-    column → an expression of the tables before it. `optional`: rows without any of this table stay. `also`: a further condition.
-    `distinct`: rows with these columns count once.
+    `wanted`: name in the row → the default, also in place of NULL; the column is read as text if that is text. `renamed`: name in the
+    row → column, where they differ. `on`: its column → an expression of the tables before it. `optional`: rows without any of this
+    table stay. `also`: a further condition. `distinct`: rows with these columns count once.
     """
 
     name: str
@@ -48,7 +49,16 @@ def select(database: Database, tables: Sequence[SourceTable], order: Sequence[st
     defaults = {name: default for table in tables for name, default in table.wanted.items()}
     for row in database.rows(statement):
         found = zip(defaults.items(), row, strict=True)
-        yield {name: default if value is None else value for (name, default), value in found}
+        yield {name: _fitting(value, default) for (name, default), value in found}
+
+
+def _fitting(value: Any, default: Any) -> Any:
+    """A value as text where the default is text: any column of an SQLite file, so of a dump, may have a value of any type."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return default
+    if isinstance(default, str) and isinstance(value, bytes | int | float):
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return value
 
 
 def query(database: Database, tables: Sequence[SourceTable], order: Sequence[str], where: str = "") -> str | None:

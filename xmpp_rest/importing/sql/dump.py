@@ -9,13 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from xmpp_rest.importing.sources import BadSource
+from xmpp_rest.importing.sources import BadSource, NoSource
 from xmpp_rest.importing.sql.sqlitefile import SQLiteFile
 from xmpp_rest.importing.sql.statements import Insert, statements, writes_backslashes
 
 
 class Dump:
-    """The tables of these names in the dump at `path`. Raises BadSource."""
+    """The tables of these names in the dump at `path`. Raises NoSource, BadSource."""
 
     def __init__(self, path: Path, tables: Collection[str]) -> None:
         self._folder = TemporaryDirectory(prefix="xmpp-rest-import-")
@@ -53,6 +53,8 @@ def _fill(file: Path, dump: Path, tables: Collection[str]) -> None:
                     if insert.table in tables:
                         _put(connection, insert, known.setdefault(insert.table, set()))
                 connection.execute("COMMIT")
+    except FileNotFoundError as e:
+        raise NoSource(f"there is no file {dump}") from e
     except OSError as e:
         raise BadSource(f"the dump {dump} cannot be read: {e.strerror}") from e
     except sqlite3.Error as e:

@@ -22,7 +22,7 @@ _NAME = re.compile(r"""\s*(?:`([^`]+)`|"([^"]+)"|([\w$]+))\s*(\.)?""")
 _VALUES = re.compile(r"\s*\)?\s*VALUES\s*", re.IGNORECASE)
 _VALUE = re.compile(
     r"""\s*(?:
-      (?P<escaped>E'(?:[^'\\]|''|\\.)*')
+      (?P<escaped>E'(?:[^'\\]++|''|\\.)*+')
     | (?P<hex>0x[0-9a-fA-F]+|[xX]'[0-9a-fA-F]*')
     | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     | (?P<word>NULL|true|false)
@@ -30,8 +30,8 @@ _VALUE = re.compile(
     )\s*(?:::[\w ]+)?""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-_STANDARD = re.compile(r"\s*N?'((?:[^']|'')*)'\s*(?:::[\w ]+)?")
-_BACKSLASHED = re.compile(r"\s*(?:_binary\s+)?N?'((?:[^'\\]|''|\\.)*)'\s*", re.DOTALL | re.IGNORECASE)
+_STANDARD = re.compile(r"\s*N?'((?:[^']++|'')*+)'\s*(?:::[\w ]+)?")
+_BACKSLASHED = re.compile(r"\s*(?:_binary\s+)?N?'((?:[^'\\]++|''|\\.)*+)'\s*", re.DOTALL | re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(.)|''", re.DOTALL)
 _NAMED = {"0": "\0", "n": "\n", "t": "\t", "b": "\b", "r": "\r", "Z": "\x1a"}
 _WORDS: dict[str, Literal] = {"null": None, "true": 1, "false": 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
@@ -15,6 +16,7 @@ KEYS = {"SCRAM-SHA-1": 20, "SCRAM-SHA-256": 32, "SCRAM-SHA-512": 64}
 HASHES = {"sha": "SCRAM-SHA-1", "sha256": "SCRAM-SHA-256", "sha512": "SCRAM-SHA-512"}
 """COMPAT ejabberd: names of hashes in a ban."""
 CREDENTIALS = "credentials"
+_COUNT = re.compile("[0-9]{1,10}")
 
 
 class _BadCredentials(ValueError):
@@ -33,8 +35,8 @@ def scram(element: Element) -> Iterator[Scram | LeftOut]:
 def _scram(mechanism: str, iterations: str, salt: str, stored: str, server: str) -> Scram:
     if mechanism not in KEYS:
         raise _BadCredentials(f"the mechanism {mechanism!r} is not one of {', '.join(KEYS)}")
-    if not (iterations.strip().isascii() and iterations.strip().isdigit()):
-        raise _BadCredentials(f"{iterations!r} is not a number of iterations")
+    if not _COUNT.fullmatch(iterations.strip()):
+        raise _BadCredentials(f"{iterations[:20]!r} is not a number of iterations")
     parts = [_decoded(text) for text in (salt, stored, server)]
     size = KEYS[mechanism]
     if len(parts[1]) != size:  # COMPAT ejabberd: base64 of base64, in all three

@@ -6,8 +6,10 @@ nothing else is ever opened.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from xmpp_rest.importing.xep0227.scan import scan
 from xmpp_rest.protocol.stanza import KINDS as STANZAS
 
 SMALL = 1 << 20  # bytes of a file that includes others, and has nothing else in it
-_HREF = re.compile(rb"""<(?:\w+:)?include\s[^>]*href\s*=\s*["']([^"']*)["']""")
+_HREF = re.compile(rb"""<(?:\w+:)?include\s[^<>]*href\s*=\s*["']([^"']*)["']""")
 _KINDS = {"vCard": r.KINDS[r.Card], OFFLINE: r.KINDS[r.OfflineMessage], "result": r.KINDS[r.Archived], "items": r.KINDS[r.PepItem]}
 _KINDS |= dict.fromkeys(STANZAS, r.KINDS[r.OfflineMessage])
 
@@ -29,23 +31,29 @@ _KINDS |= dict.fromkeys(STANZAS, r.KINDS[r.OfflineMessage])
 def opened(request: SourceRequest) -> ImportSource:
     """The source at a path. Raises NoSource, BadSource."""
     path = request.folder / request.place
-    if not path.exists():
-        raise NoSource(f"there is no file {path}")
-    paths = [path]
-    if path.is_dir():
-        files = sorted(path.glob("*.xml"))
-        included = {name for file in files for name in _includes(file)}
-        paths = [file for file in files if file.name not in included]
-        if not paths:
-            raise NoSource(f"there is no file *.xml in {path}")
-    reading = _Reading(paths)
+    if not request.place or not os.path.exists(path):  # which is True for no folder that must not be read, and no name that is too long
+        raise NoSource(f"there is no file {path}" if request.place else "SOURCE is empty")
+    try:
+        reading = _Reading(_files(path) if path.is_dir() else [path])
+    except OSError as e:
+        raise BadSource(f"{path}: {e.strerror}") from e
     return ImportSource(reading.entities(), reading.share)
 
 
+def _files(folder: Path) -> list[Path]:
+    """The files in a folder, but for those that others of them include. Raises NoSource, OSError."""
+    files = sorted(Path(entry) for entry in os.scandir(folder) if entry.name.endswith(".xml") and not entry.is_dir())
+    included = {name for file in files for name in _includes(file)}
+    if paths := [file for file in files if file.name not in included]:
+        return paths
+    raise NoSource(f"there is no file *.xml in {folder}")
+
+
 def _includes(path: Path) -> Iterator[str]:
-    """The names of files that a small file includes."""
-    if path.stat().st_size <= SMALL:
-        yield from (name.decode("utf-8", "replace").removeprefix("./") for name in _HREF.findall(path.read_bytes()))
+    """The names of files that a small file includes; none if it cannot be read, which is reported when it is its turn."""
+    with suppress(OSError):
+        if path.is_file() and path.stat().st_size <= SMALL:
+            yield from (name.decode("utf-8", "replace").removeprefix("./") for name in _HREF.findall(path.read_bytes()))
 
 
 class _Reading:
@@ -56,7 +64,7 @@ class _Reading:
         self._total = 0
         self._done = 0
         self._here = 0
-        self._open: list[Path] = []  # files that include each other
+        self._read: set[Path] = set()  # files that have begun: two that include each other several times would have no end
         self._add(paths)
 
     def share(self) -> float:
@@ -75,22 +83,18 @@ class _Reading:
                 yield r.Unreadable(path.name, "files", str(e))
 
     def _add(self, paths: Sequence[Path]) -> None:
-        self._total += sum(path.stat().st_size for path in paths)
+        self._total += sum(path.stat().st_size for path in paths if path.exists())
 
     def _of_file(self, path: Path, around: Sequence[OpenElement]) -> Iterator[r.Entity]:
-        if path in self._open:
-            raise BadSource(f"{path} includes itself")
-        self._open.append(path)
+        self._read.add(path)
         try:
             with path.open("rb") as file:
                 yield from self._of_events(path, scan(file, around, self._reached), around)
+                self._done, self._here = self._done + os.fstat(file.fileno()).st_size, 0
         except BadSource as e:
             raise BadSource(f"{path}: {e}") from e
         except OSError as e:
             raise BadSource(f"{path}: {e.strerror}") from e
-        finally:
-            self._open.pop()
-        self._done, self._here = self._done + path.stat().st_size, 0
 
     def _reached(self, place: int) -> None:
         self._here = place
@@ -117,6 +121,9 @@ class _Reading:
         other = path.parent / name
         if not name or Path(name).name != name or other.is_symlink() or not other.is_file():
             yield r.Unreadable(path.name, "files", f"it includes {href!r}, which is not a file beside it")
+            return
+        if other in self._read:
+            yield r.Unreadable(path.name, "files", f"it includes {href!r}, which is read already")
             return
         self._done, self._here = self._done + self._here, 0
         self._add([other])

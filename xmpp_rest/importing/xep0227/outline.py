@@ -105,7 +105,7 @@ class Outline:
         self._build("start", f"{{{expanded}" if "}" in expanded else expanded, _named(attributes))
 
     def _other(self, name: str, attributes: dict[str, str], level: int) -> None:
-        """What is not of the outline: passed over, but for an XInclude."""
+        """What is not of the outline: passed over and named, but for an XInclude."""
         if level == 0:
             raise BadSource(
                 f"this is not a file of XEP-0227, as it begins with <{name.rpartition('}')[2]}/> and not with <server-data xmlns='{PIE}'/>"
@@ -114,6 +114,8 @@ class Outline:
         if name == f"{{{XINCLUDE}}}include":
             host = next((element.attributes.get("jid", "") for element in self.open if element.name == HOST), "")
             self._events.append(Include(attributes.get("href", ""), host))
+        else:
+            self._events.append(Damage(self._passed, "it is not known at this place"))
 
     def _build(self, what: str, *arguments: object) -> None:
         if self._builder is None or self._broken:
