@@ -20,7 +20,7 @@ from drivers.names import Key
 from drivers.sql.commitwatch import CommitWatch
 from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, OutcomeUnknown, TransactionConflict, is_conflict, storage_error
 from drivers.sql.postgresindexes import PostgresIndexes
-from drivers.sql.postgresschema import TABLES, ensure_schema, ensure_trigger, has_trigger, names
+from drivers.sql.postgresschema import TABLES, ensure_schema, ensure_triggers, has_triggers, names
 from drivers.sql.postgressession import (
     NOTHING_ABSENT,
     Absent,
@@ -161,7 +161,7 @@ class PostgresEngine(Engine):
             self._absent = _absent(connection)
         else:
             self.indexes.complete(connection, ensure_schema(connection))
-        self.has_summaries = has_trigger(PostgresSession(connection)) if self._read_only else ensure_trigger(connection)
+        self.has_summaries = has_triggers(PostgresSession(connection)) if self._read_only else ensure_triggers(connection)
 
     def _open(self) -> ConnectionPool[Connection]:
         return ConnectionPool(

@@ -1,4 +1,4 @@
-"""The tables, indexes and the trigger of a PostgreSQL storage."""
+"""The tables, indexes and triggers of a PostgreSQL storage."""
 
 from __future__ import annotations
 
@@ -26,11 +26,15 @@ THERE = (
     "SELECT c.relname, COALESCE(i.indisvalid, true) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid=c.relnamespace "
     "LEFT JOIN pg_index AS i ON i.indexrelid=c.oid WHERE n.nspname = ANY (current_schemas(false))"
 )
-TRIGGER = "SELECT 1 FROM pg_trigger WHERE tgname='xmpprest_archive_deleted' AND tgrelid=to_regclass('\"prosodyarchive\"')"
+TRIGGERS_THERE = "SELECT tgname FROM pg_trigger WHERE tgrelid=to_regclass('\"prosodyarchive\"') AND tgname LIKE 'xmpprest%'"
 # Prosody may be another user, who may not write our table. Each statement in it sees what was committed before that statement; the row
 # that it locks, and makes if there is none, keeps a step of drivers/sql/summary.py and this apart.
 FUNCTION = """
-CREATE OR REPLACE FUNCTION "xmpprest_archive_deleted"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE OR REPLACE FUNCTION "{name}"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+{body}
+    RETURN NULL;
+END $$"""
+DELETED = """
 DECLARE
     place record;
     last bigint;
@@ -43,16 +47,25 @@ BEGIN
         UPDATE "xmpprest_archive" SET "items"="items"-(SELECT COUNT(*) FROM gone
             WHERE "host"=place."host" AND "user"=place."user" AND "store"=place."store" AND "sort_id"<=last)
             WHERE "host"=place."host" AND "user"=place."user" AND "store"=place."store";
-    END LOOP;
-    RETURN NULL;
-END $$"""
-MAKE_TRIGGER = (
-    'LOCK TABLE "prosodyarchive" IN SHARE ROW EXCLUSIVE MODE',  # in one process at a time: a function cannot be made by two
-    FUNCTION,
-    'CREATE TRIGGER "xmpprest_archive_deleted" AFTER DELETE ON "prosodyarchive" REFERENCING OLD TABLE AS gone '
-    'FOR EACH STATEMENT EXECUTE FUNCTION "xmpprest_archive_deleted"()',
-    'DELETE FROM "xmpprest_archive"',  # nobody has kept it right
-)
+    END LOOP;"""
+MOVED = """
+BEGIN
+    INSERT INTO "xmpprest_archive" AS a ("host", "user", "store", "upto", "items", "latest", "back")
+        SELECT DISTINCT p."host", p."user", p."store", 0, 0, -1099511627776, 0
+        FROM (VALUES (OLD."host", OLD."user", OLD."store"), (NEW."host", NEW."user", NEW."store")) AS p ("host", "user", "store")
+        ON CONFLICT ("host", "user", "store") DO UPDATE SET "upto"=0, "items"=0, "latest"=-1099511627776, "back"=0;"""
+EMPTIED = """
+BEGIN
+    DELETE FROM "xmpprest_archive";"""
+TRIGGERS = {  # name: (the body of its function, when it runs); all are to be there, or none is of use
+    "xmpprest_archive_deleted": (DELETED, 'AFTER DELETE ON "prosodyarchive" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT'),
+    "xmpprest_archive_moved": (
+        MOVED,
+        'AFTER UPDATE OF "sort_id", "host", "user", "store", "when" ON "prosodyarchive" FOR EACH ROW WHEN ((OLD."sort_id", OLD."host", '
+        'OLD."user", OLD."store", OLD."when") IS DISTINCT FROM (NEW."sort_id", NEW."host", NEW."user", NEW."store", NEW."when"))',
+    ),
+    "xmpprest_archive_emptied": (EMPTIED, 'AFTER TRUNCATE ON "prosodyarchive" FOR EACH STATEMENT'),
+}
 
 
 def _make_missing(connection: Connection) -> None:
@@ -86,24 +99,33 @@ def ensure_schema(connection: Connection) -> dict[str, bool]:
     return names(PostgresSession(connection))
 
 
-def ensure_trigger(connection: Connection) -> bool:
-    """Make the trigger if it is missing; whether it is there then."""
-    if has_trigger(PostgresSession(connection)):
+def ensure_triggers(connection: Connection) -> bool:
+    """Make the triggers that are missing; whether all are there then."""
+    if has_triggers(PostgresSession(connection)):
         return True
     try:
-        transaction(connection, _make_trigger)
+        transaction(connection, _make_triggers)
     except psycopg.Error as e:  # the tables may be another user's, and another process may be making the same
         if e.sqlstate not in NOT_FOR_US and e.sqlstate not in CREATED_MEANWHILE:
             raise
         log.warning("a trigger could not be made in the PostgreSQL database, and archives are counted item by item: %s", e)
-    return has_trigger(PostgresSession(connection))
+    return has_triggers(PostgresSession(connection))
 
 
-def _make_trigger(connection: Connection) -> None:
-    for sql in MAKE_TRIGGER:
-        PostgresSession(connection).run(sql)
+def _make_triggers(connection: Connection) -> None:
+    session = PostgresSession(connection)
+    session.run('LOCK TABLE "prosodyarchive" IN SHARE ROW EXCLUSIVE MODE')  # in one process at a time: a function cannot be made by two
+    for name in TRIGGERS.keys() - _triggers(session):
+        body, when = TRIGGERS[name]
+        session.run(FUNCTION.format(name=name, body=body))
+        session.run(f'CREATE TRIGGER "{name}" {when} EXECUTE FUNCTION "{name}"()')
+        session.run('DELETE FROM "xmpprest_archive"')  # nobody has kept it right
 
 
-def has_trigger(session: DatabaseSession) -> bool:
-    """Whether the trigger is there that keeps the summaries of archives right."""
-    return bool(session.rows(TRIGGER))
+def _triggers(session: DatabaseSession) -> set[str]:
+    return {str(name) for (name,) in session.rows(TRIGGERS_THERE)}
+
+
+def has_triggers(session: DatabaseSession) -> bool:
+    """Whether the triggers are there that keep the summaries of archives right."""
+    return TRIGGERS.keys() <= _triggers(session)

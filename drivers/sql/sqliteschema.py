@@ -18,6 +18,9 @@ TABLES = {
 TRIGGERS = {  # see drivers/sql/summary.py
     "xmpprest_archive_deleted": 'AFTER DELETE ON "prosodyarchive" BEGIN UPDATE "xmpprest_archive" SET "items"="items"-1 '
     'WHERE "host"=OLD."host" AND "user"=OLD."user" AND "store"=OLD."store" AND "upto">=OLD."sort_id"; END',
+    "xmpprest_archive_moved": 'AFTER UPDATE OF "sort_id", "host", "user", "store", "when" ON "prosodyarchive" BEGIN '
+    'DELETE FROM "xmpprest_archive" WHERE "host"=OLD."host" AND "user"=OLD."user" AND "store"=OLD."store"; '
+    'DELETE FROM "xmpprest_archive" WHERE "host"=NEW."host" AND "user"=NEW."user" AND "store"=NEW."store"; END',
 }
 SORTING = 65536  # KiB, while indexes are made
 REPLACED = {"prosody_index": "prosody_unique_index"}

@@ -2,8 +2,8 @@
 
 A row of ours for each long archive holds both for the items up to `upto`; a reader looks at the few that have come later. The row is
 made, and goes forward, when somebody reads and many have come, so that an append costs nothing. A trigger of the database subtracts
-what is removed, whichever program does it. The newest items are left out, as one with a lower `sort_id` may still be committed after
-them: by a Prosody that shares a PostgreSQL database.
+what is removed, whichever program does it; others make the row again when items get another owner or time, or all go at once. The
+newest items are left out, as one with a lower `sort_id` may still be committed after them: by a Prosody that shares a PostgreSQL database.
 """
 
 from __future__ import annotations

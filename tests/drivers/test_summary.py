@@ -62,6 +62,19 @@ class SummaryTests:
         driver.archive_append(*PLACE, "<message/>", when=1)
         assert driver.archive_count(*PLACE) == 1
 
+    def test_items_that_anybody_moves_are_seen(self, driver: Driver, others: Callable[..., list[Any]]) -> None:
+        others(f"INSERT INTO {COLUMNS} SELECT \"host\", 'nurse', \"store\", 'n' || \"key\", \"when\", '', 'xml', '<a/>' FROM \"prosodyarchive\"")
+        nurse = ("nurse", *PLACE[1:])
+        assert (driver.archive_count(*PLACE), driver.archive_count(*nurse)) == (MANY, MANY)
+        assert self.state(driver).items
+        others("UPDATE \"prosodyarchive\" SET \"user\"='nurse' WHERE \"user\"='juliet' AND \"when\"<=100")
+        assert (driver.archive_count(*PLACE), driver.archive_count(*nurse)) == (MANY - 100, MANY + 100)
+        others("UPDATE \"prosodyarchive\" SET \"when\"=17 WHERE \"user\"='juliet' AND \"when\"=4000")
+        assert driver.archive_count(*PLACE) == MANY - 100
+        assert self.state(driver).back == 3999 - 17
+        others("UPDATE \"prosodyarchive\" SET \"host\"='verona.example'")
+        assert (driver.archive_count(*PLACE), driver.archive_count("juliet", "verona.example", "archive")) == (0, MANY - 100)
+
     def test_a_purge_removes_it(self, driver: Driver) -> None:
         driver.archive_count(*PLACE)
         assert self.state(driver).items
@@ -146,6 +159,23 @@ class TestPostgres(SummaryTests):
             return []
 
         return run
+
+    def test_an_emptied_table(self, driver: Driver, others: Callable[..., list[Any]]) -> None:
+        assert driver.archive_count(*PLACE) == MANY
+        others('TRUNCATE "prosodyarchive"')
+        assert driver.archive_count(*PLACE) == 0
+
+    @pytest.mark.parametrize("trigger", ["deleted", "moved", "emptied"])
+    def test_each_trigger_is_made_again(
+        self, trigger: str, driver: Driver, url: str, tmp_path: Path, others: Callable[..., list[Any]]
+    ) -> None:
+        assert driver.archive_count(*PLACE) == MANY
+        others(f'DROP TRIGGER "xmpprest_archive_{trigger}" ON "prosodyarchive"')
+        others("DELETE FROM \"prosodyarchive\" WHERE \"when\"<=10")
+        with closing(open_driver(url, tmp_path)) as other:
+            assert other.archive_count(*PLACE) == MANY - 10
+            others('TRUNCATE "prosodyarchive"')
+            assert other.archive_count(*PLACE) == 0
 
     @pytest.mark.parametrize("before", [True, False], ids=["it begins before", "it begins in between"])
     def test_a_removal_that_is_not_committed_yet_is_counted_once(self, driver: Driver, url: str, before: bool) -> None:
