@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers import Driver, NoCopies, open_driver
+from drivers import Content, Driver, NoCopies, open_driver
 from tests.drivers.contract_base import JULIET, ROMEO, StorageFixtures
 
 
@@ -104,8 +104,8 @@ class ContentsContract(StorageFixtures):
 
     def test_many_users(self, driver: Driver) -> None:
         users = {f"user{i}" for i in range(2100)}
-        for user in users:
-            driver.store(user, "capulet.example", "accounts", {"password": user})
+        contents = [Content(user, "capulet.example", "accounts", "keyval", {"password": user}) for user in users]
+        assert driver.bulk_write(contents) == [None] * len(contents)
         assert set(driver.users("capulet.example")) == users
         assert set(driver.users("capulet.example", "accounts")) == users
         assert list(driver.hosts()) == ["capulet.example"]

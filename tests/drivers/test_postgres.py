@@ -13,7 +13,6 @@ from drivers import BadStorageURL, Driver, StorageError
 from tests.conftest import OpenDriver
 from tests.drivers.contract import DriverContract
 from tests.drivers.contract_base import JULIET
-from tests.drivers.contract_contents import ContentsContract
 from tests.drivers.postgrescluster import Cluster
 from tests.service.accounts.test_administrator import configuration, one_won
 
@@ -148,15 +147,6 @@ def test_reading_alone_changes_nothing(tmp_path: Path, cluster: Cluster, open_dr
         assert driver.list_load("u", "h", "notes") is None
         driver.close()
         assert [name for (name,) in connection.execute(names.encode()).fetchall()] == ["prosody"]
-
-
-@pytest.mark.live
-class TestOtherOrder(ContentsContract):
-    """A database whose own order of text is that of English."""
-
-    @pytest.fixture
-    def url(self, cluster: Cluster) -> str:
-        return cluster.new_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
 
 
 @pytest.mark.live

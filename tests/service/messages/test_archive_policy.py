@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from drivers.files import archive
+from drivers.files.indexes import Indexes
 from tests.conftest import DOMAIN, TOKEN, MakeApp, basic, register_users
 from tests.raising import raising
 from xmpp_rest.gateway.gateway import Gateway
@@ -75,7 +75,10 @@ def test_archiving_in_files_reads_nothing_of_the_archive(make_app: MakeApp, kind
     juliet, message = basic(f"juliet@{DOMAIN}"), {"to": NURSE, "body": "Anon, good nurse!"}
     assert client.post("/api/messages", headers=juliet, json=message).status_code == 200  # until then there is no archive
     with monkeypatch.context() as patched:
-        patched.setattr(archive, "heads", raising(AssertionError("the archive was read")))
+        for reading in ("rows", "opened"):
+            patched.setattr(Indexes, reading, raising(AssertionError("the archive was read")))
+        with pytest.raises(AssertionError):
+            gateway.driver.archive_count("juliet", DOMAIN, "archive")
         assert client.post("/api/messages", headers=juliet, json=message).status_code == 200
         rest = {"kind": "message", "type": "chat", "from": f"juliet@{DOMAIN}", **message}
         assert client.post("/rest", headers={"Authorization": TOKEN}, json=rest).status_code == 202
