@@ -7,13 +7,14 @@ exact time is in a table of ours, and is used while both agree on the second. Or
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from drivers import ArchiveItem, ArchiveQuery, ItemNotFound
 from drivers.names import Key
 from drivers.sql import schema
-from drivers.sql.session import DatabaseSession, Row
+from drivers.sql.session import DatabaseSession, Engine, Row
 from drivers.sql.timeline import NOWHERE, PositionBounds
 
 WHERE = 'a."host"=? AND a."user"=? AND a."store"=?'
@@ -77,6 +78,10 @@ class ItemSelection:
         """Leave out what comes after this `sort_id`."""
         self._add('a."sort_id"<=?', last)
 
+    def beyond(self, last: int, query: ArchiveQuery) -> None:
+        """Leave out what comes up to this `sort_id`, in the order asked for."""
+        self._add(f'a."sort_id"{"<" if query.newest_first else ">"}?', last)
+
     def ids(self, session: DatabaseSession, query: ArchiveQuery, limit: int | None = None) -> list[int]:
         """`sort_id` of every item that matches, in the order asked for; read from an index alone. `limit`: another one than the query's."""
         order = "DESC" if query.newest_first else "ASC"
@@ -85,6 +90,11 @@ class ItemSelection:
         if limit is None:
             return [row[0] for row in session.rows(sql, *self.parameters)]
         return [row[0] for row in session.rows(f"{sql} LIMIT ?", *self.parameters, limit)]
+
+    def begun(self, session: DatabaseSession, query: ArchiveQuery, limit: int | None) -> tuple[list[int], list[ArchiveItem]]:
+        """`ids`, and the items of the first BATCH of them that can be read."""
+        found = self.ids(session, query, limit)
+        return found, items(session, found[:BATCH]) if found else []
 
     def count_within(self, session: DatabaseSession, most: int) -> int:
         """The number of items that match, but `most` if there are more, which are not read."""
@@ -113,6 +123,24 @@ def items(session: DatabaseSession, ids: list[int]) -> list[ArchiveItem]:
         if isinstance(when, (int, float)) and isinstance(value, str)  # SQLite stores values of any type that another program has written
     ]
     return found[::-1] if ids[0] > ids[-1] else found
+
+
+def each(engine: Engine, query: ArchiveQuery, selection: ItemSelection, ids: list[int], first: list[ArchiveItem]) -> Iterator[ArchiveItem]:
+    """The items of these ids, of which the first batch has been read with them."""
+    left = query.limit
+    while True:
+        yield from first
+        count = len(first)
+        for i in range(BATCH, len(ids), BATCH):
+            batch = engine.read(partial(items, ids=ids[i : i + BATCH]))
+            yield from batch
+            count += len(batch)
+        if left is None or len(ids) < left or count == len(ids):
+            return
+        # some were removed before they could be read, or cannot be read: a page is not to end early
+        left -= count
+        selection.beyond(ids[-1], query)
+        ids, first = engine.read(partial(selection.begun, query=query, limit=left))
 
 
 def extend(session: DatabaseSession, key: Key, items: Sequence[ArchiveItem], *, new: bool = False) -> None:

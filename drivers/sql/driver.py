@@ -36,8 +36,6 @@ Change = tuple[Key, Callable[[DatabaseSession], None]]
 """What is changed, and the work on the tables."""
 
 MOST = 2**62  # more items than there can be
-READINGS = 2
-"""How often items are looked for, if some of them were removed before they could be read: a page is not to end early."""
 
 
 class SQLDriver(Driver):
@@ -193,25 +191,13 @@ class SQLDriver(Driver):
         key = checked_key(user, host, store)
         checked_query(query)
 
-        def work(session: DatabaseSession) -> tuple[list[int], list[ArchiveItem]]:
+        def work(session: DatabaseSession) -> tuple[archive.ItemSelection, list[int], list[ArchiveItem]]:
             # with a limit it is faster to read in the order of arrival
             selection = archive.ItemSelection(session, key, query, self._timeline.bounds(session, key, query))
-            for _ in range(READINGS):
-                ids = selection.ids(session, query)
-                first = archive.items(session, ids[: archive.BATCH]) if ids else []
-                if len(first) == len(ids[: archive.BATCH]):
-                    break
-            return ids, first
+            return selection, *selection.begun(session, query, query.limit)
 
         self._timeline.prepare(key, query)
-        return self._items(*self._engine.read(work))
-
-    def _items(self, ids: list[int], first: list[ArchiveItem]) -> Iterator[ArchiveItem]:
-        """The items of these ids, of which the first batch has been read with them."""
-        yield from first
-        for i in range(archive.BATCH, len(ids), archive.BATCH):
-            batch = ids[i : i + archive.BATCH]
-            yield from self._engine.read(lambda session, batch=batch: archive.items(session, batch))  # type: ignore[misc]
+        return archive.each(self._engine, query, *self._engine.read(work))
 
     def archive_count(self, user: str | None, host: str, store: str, query: ArchiveQuery = EVERY_ITEM) -> int:
         return self.archive_count_within(user, host, store, query, most=MOST)

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,25 @@ def test_without_a_log_a_commit_waits_for_readers(tmp_path: Path, open_driver: O
         later.join()
         driver.close()
         other.close()
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("limit", [3, 700])
+def test_a_page_is_full_beside_items_that_cannot_be_read(tmp_path: Path, open_driver: OpenDriver, limit: int, newest_first: bool) -> None:
+    """SQLite stores values of any type, which another program may have written: who takes a short page for the last one misses nothing."""
+    driver = open_driver("sqlite:x.sqlite", tmp_path)
+    driver.archive_extend(*JULIET, "archive", [ArchiveItem(str(n), float(n), "", "<message/>") for n in range(1500)])
+    with closing(sqlite3.connect(tmp_path / "x.sqlite")) as connection, connection:
+        connection.execute("UPDATE prosodyarchive SET \"when\"='odd' WHERE \"when\" BETWEEN 2 AND 5 OR \"when\" BETWEEN 1100 AND 1110")
+        connection.execute("UPDATE prosodyarchive SET value=x'00ff' WHERE \"when\" IN (1496, 1498)")
+    good = [str(n) for n in range(1500) if not (2 <= n <= 5 or 1100 <= n <= 1110 or n in (1496, 1498))]
+    wanted, found = good[::-1] if newest_first else good, list[str]()
+    query = ArchiveQuery(limit=limit, newest_first=newest_first)
+    while page := [item.id for item in driver.archive_find(*JULIET, "archive", query)]:
+        assert len(page) == limit or page[-1] == wanted[-1]
+        found += page
+        query = replace(query, before=page[-1]) if newest_first else replace(query, after=page[-1])
+    assert found == wanted
 
 
 def test_a_page_is_full_although_items_are_removed_while_it_is_read(tmp_path: Path, open_driver: OpenDriver, monkeypatch: pytest.MonkeyPatch) -> None:
