@@ -89,6 +89,14 @@ def test_exporting(xmpp_rest: Ctl, export: Path) -> None:
     assert xmpp_rest("export", "--xep-0227", str(folder)).code == 0
     assert sorted(path.name for path in folder.iterdir()) == [f"admin@{DOMAIN}.xml", f"juliet@{DOMAIN}.xml"]
     assert xmpp_rest("export", "--xep-0227", str(file), "--domain", "other.example").out == "exported: 0 accounts\n"
+    assert xmpp_rest("export", "--xep-0227", str(file), "--domain", DOMAIN.upper()).out == "exported: 2 accounts\n"
+    nowhere = xmpp_rest("export", "--xep-0227", str(folder / "none/out.xml"))
+    assert (nowhere.code, nowhere.err) == (73, f"xmpp-rest: {folder}/none/out.xml: No such file or directory\n")
+    export.write_text(TEXT.replace("juliet", "j" * 300))
+    assert xmpp_rest("import", str(export)).code == 0
+    ran = xmpp_rest("export", "--xep-0227", str(folder))
+    assert (ran.code, ran.out) == (1, "exported: 2 accounts; left out: 1\n")
+    assert "accounts: the name is too long for a file" in ran.err
 
 
 @pytest.mark.usefixtures("storage")

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from drivers import ArchiveItem, BadValue, Content, Driver, open_driver
+from drivers import ArchiveItem, BadValue, Content, Driver, StorageError, open_driver
 from tests.importing.conftest import DOMAIN, HOSTED, Importing
 from xmpp_rest.importing import records as r
 from xmpp_rest.importing.accounts import Conflict
@@ -128,6 +128,32 @@ def test_an_item_that_the_storage_refuses(driver: Driver, monkeypatch: pytest.Mo
     assert importing.said == [f"left out: juliet@{DOMAIN}: archived messages: refused"]
     assert (report.count("archived messages", WRITTEN), report.count("accounts", WRITTEN)) == (2, 1)
     assert [item.id for item in driver.archive_find("juliet", DOMAIN, "archive")] == ["one", "two"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_full_disk_ends_the_import_and_leaves_no_account_without_its_archive(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    def parts() -> Iterator[r.AccountPart]:
+        return iter((r.Password("x"), *(r.Archived(str(number), 1.0, "", message("a")) for number in range(5))))
+
+    write, full = driver.bulk_write, [True]
+
+    def filling(contents: list[Content]) -> list[Exception | None]:
+        """The first archive has no room; smaller things have, or the first error was of one item."""
+        if not full[0] or (not at_once and len(contents) > 1):
+            return write(contents) if not full[0] else [BadValue("refused") if c.sort == "archive" else None for c in contents]
+        return [StorageError("no space left") if c.sort == "archive" else write([c])[0] for c in contents]
+
+    monkeypatch.setattr(driver, "bulk_write", filling)
+    importing = Importing(driver)
+    accounts = [r.Account(name, DOMAIN, parts()) for name in ("juliet", "nurse")]
+    with pytest.raises(StorageError, match="no space left"):
+        importing.entities(*accounts)
+    assert (driver.load("juliet", DOMAIN, "accounts"), importing.said) == (None, [])
+    full[0] = False
+    report = importing.entities(r.Account("juliet", DOMAIN, parts()))
+    assert (report.count("accounts", WRITTEN), len(list(driver.archive_find("juliet", DOMAIN, "archive")))) == (1, 5)
 
 
 def test_rooms(importing: Importing) -> None:

@@ -79,4 +79,4 @@ def system_errors() -> Iterator[None]:
     except PermissionError as e:
         raise CannotStart(Exit.NOPERM, f"{e.filename or ''}: {e.strerror}; run this as the user of the gateway") from e
     except OSError as e:
-        raise CannotStart(Exit.CANTCREAT, str(e)) from e
+        raise CannotStart(Exit.CANTCREAT, f"{e.filename}: {e.strerror}" if e.filename and e.strerror else str(e)) from e

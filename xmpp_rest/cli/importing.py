@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from drivers import Driver, open_driver
+from drivers import Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken, held
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.cli.gateway import running
@@ -31,7 +31,7 @@ from xmpp_rest.protocol.prep import PrepError, nameprep
 INCOMPLETE = 1  # something was left out, or there was a conflict and --on-conflict fail
 CODES = (
     f"exit codes: 0 everything was imported or was there, {INCOMPLETE} something was left out, {Exit.DATAERR:d} SOURCE cannot be read, "
-    f"{Exit.NOINPUT:d} there is no SOURCE, {Exit.TEMPFAIL:d} a gateway runs"
+    f"{Exit.NOINPUT:d} there is no SOURCE, {Exit.UNAVAILABLE:d} the storage cannot be written, {Exit.TEMPFAIL:d} a gateway runs"
 )
 
 
@@ -68,6 +68,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     except Conflict as e:
         _print(report, options)
         return _say(str(e), INCOMPLETE)
+    except StorageError:
+        if report.total(READ):
+            _print(report, options)
+        raise
     _print(report, options)
     return INCOMPLETE if report.total(LEFT_OUT) else Exit.DONE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from base64 import urlsafe_b64encode
 from collections import Counter
@@ -9,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
-from drivers import ArchiveItem, Content, Driver, Table, derived
+from drivers import ArchiveItem, BadValue, Content, Driver, Table, derived
+from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.importing.report import ImportReport
 
 MOST = 2000
@@ -77,17 +79,24 @@ class ImportTarget:
             self._add(owner, _Queued(Content(*owner, store, "archive", items, new), Counter({kind: len(items)})), len(items))
 
     def flush(self) -> None:
-        """Write what is queued."""
+        """Write what is queued, records of accounts last: no account may lack its archives. Raises StorageError."""
         queue, self._queue, self._size = self._queue, [], 0
         self._owners.clear()
         self._places.clear()
+        self._write([queued for queued in queue if queued.content.store != ACCOUNTS])
+        self._write([queued for queued in queue if queued.content.store == ACCOUNTS])
+
+    def _write(self, queue: list[_Queued]) -> None:
         contents = [queued.content for queued in queue]
         errors = self._driver.bulk_write(contents) if self._driver and not self._dry_run and contents else [None] * len(queue)
+        faults = [error for error in errors if error is not None and not _is_of_content(error)]
         for queued, error in zip(queue, errors, strict=True):
-            if error is not None and queued.content.sort == "archive":
+            if error is not None and queued.content.sort == "archive" and not faults:
                 self._write_each(queued)
-            else:
+            elif error is None or _is_of_content(error):
                 self._account(queued, error)
+        if faults:
+            raise faults[0]
 
     def _add(self, owner: Owner, queued: _Queued, size: int) -> None:
         place = queued.content[:3]
@@ -110,7 +119,10 @@ class ImportTarget:
         for item in queued.content.content:
             one = Content(*queued.content[:4], [item])
             assert self._driver
-            self._account(_Queued(one, Counter({kind: 1})), self._driver.bulk_write([one])[0])
+            (error,) = self._driver.bulk_write([one])
+            if error is not None and not _is_of_content(error):
+                raise error
+            self._account(_Queued(one, Counter({kind: 1})), error)
 
     def _account(self, queued: _Queued, error: Exception | None) -> None:
         for kind, count in queued.counts.items():
@@ -118,6 +130,11 @@ class ImportTarget:
                 self._report.written(kind, count)
             else:
                 self._report.left_out(str(Owner(queued.content.user, queued.content.host)), kind, str(error), count)
+
+
+def _is_of_content(error: Exception) -> bool:
+    """Whether another content may be written; a full disk or a lost database is of no use for any."""
+    return isinstance(error, BadValue) or (isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENAMETOOLONG)
 
 
 def steady_id(element: Element, when: float, number: int) -> str:
