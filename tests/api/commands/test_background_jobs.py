@@ -147,6 +147,17 @@ def test_an_aborted_job_stays_so_when_another_one_begins_at_once(
 
 
 @pytest.mark.usefixtures("crowd")
+def test_a_job_that_ends_while_it_is_being_aborted(run: Run, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("announce_send_all", NEWS)
+    gateway.parts.jobs.wait()
+    done = gateway.parts.jobs.progress("announce_send_all")
+    assert done is not None
+    monkeypatch.setattr(gateway.parts.jobs, "progress", lambda _: done._replace(state="running"))
+    assert run("abort_job", HOST | {"job": "announce_send_all"}) == (200, "No task running")
+    assert end_of(run, "announce_send_all")["state"] == "done"
+
+
+@pytest.mark.usefixtures("crowd")
 def test_a_stopping_process_tells_what_is_interrupted(run: Run, gateway: Gateway, held: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "CHUNK", 10)
     run("announce_send_all", NEWS)

@@ -137,8 +137,7 @@ class Jobs:
         progress = self.progress(name)
         if progress is None or progress.state != RUNNING:
             return False
-        self._record(name, progress._replace(state=ABORTED))
-        return True
+        return self._record(name, progress._replace(state=ABORTED))
 
     def wait(self) -> None:
         """Wait until the jobs of this process have ended."""
@@ -173,16 +172,17 @@ class Jobs:
             log.error("that the job %s is %s is not noted: %s", name, state, e)
 
     def _record(self, name: str, progress: JobProgress) -> bool:
-        """Record the progress; False, and only the counts are changed, if the job was aborted, or nothing, if another one has its name."""
+        """Record the progress. False if the job was aborted, and only the counts are changed; or it has ended, or another has its name."""
         aborted = False
 
         def change(old: Table | None, _: Callable[[], int]) -> Table:
             nonlocal aborted
             jobs = dict(old) if isinstance(old, dict) else {}
-            if name in jobs and from_row(jobs[name]).began != progress.began:
+            known = from_row(jobs[name]) if name in jobs else progress
+            if known.began != progress.began or (progress.state == ABORTED and known.state != RUNNING):
                 aborted = True
                 return jobs
-            aborted = progress.state != ABORTED and name in jobs and from_row(jobs[name]).state == ABORTED
+            aborted = known.state == ABORTED
             return jobs | {name: to_row(progress._replace(state=ABORTED, error="") if aborted else progress)}
 
         self._driver.update_members(None, self._domain, STORE, (name,), change)
