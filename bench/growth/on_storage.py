@@ -29,13 +29,18 @@ def _find(query: Callable[[int], ArchiveQuery]) -> Callable[[Driver, int], Calla
 
 
 def _append(driver: Driver, size: int) -> Callable[[], object]:
-    numbers = count(size)
+    numbers = count(size + 1000)
     return lambda: driver.archive_extend(OWNER, DOMAIN, "archive", [filling.item(next(numbers))])
 
 
-def _append_new(driver: Driver, _size: int) -> Callable[[], object]:
-    item = filling.item(0)
-    return lambda: driver.archive_append(OWNER, DOMAIN, "archive", item.stanza, when=item.when + 10**8, with_=item.with_)
+def _append_new(driver: Driver, size: int) -> Callable[[], object]:
+    items = (filling.item(n) for n in count(size))
+
+    def append() -> None:
+        item = next(items)
+        driver.archive_append(OWNER, DOMAIN, "archive", item.stanza, when=item.when, with_=item.with_)
+
+    return append
 
 
 def _count_within(driver: Driver, _size: int) -> Callable[[], object]:
