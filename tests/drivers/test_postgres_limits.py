@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +127,30 @@ def test_an_index_of_a_large_table_is_made_beside_writers(cluster: Cluster, tmp_
             making.join(30)
         valid = connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid='xmpprest_by_store'::regclass").fetchall()
         assert valid == [(True,)]
+
+
+@pytest.mark.live
+def test_several_processes_that_miss_an_index(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One makes it. Two at once would wait for each other, and PostgreSQL ends one of them, which leaves an index that is not valid."""
+    import psycopg
+
+    monkeypatch.setattr("drivers.sql.postgresindexes.LARGE", 10)
+    monkeypatch.setattr("drivers.sql.postgresindexes.AGAIN", (0.01, 0.05))
+    url = cluster.new_database()
+    with closing(open_driver(url, tmp_path)) as driver:
+        driver.bulk_write([Content(f"user{i}", "capulet.example", "accounts", "keyval", {"a": 1}) for i in range(20)])
+    with psycopg.connect(url, autocommit=True) as connection, ExitStack() as stack:
+        connection.execute('DROP INDEX "xmpprest_by_store"; DROP INDEX "xmpprest_room_used"')
+        with psycopg.connect(url) as writer:
+            writer.execute("INSERT INTO prosody VALUES ('h', 'u', 's', 'k', 'string', 'v')")
+            several = [stack.enter_context(closing(open_driver(url, tmp_path))) for _ in range(3)]
+            for driver in several:
+                driver.check()
+        for driver in several:
+            driver._engine.indexes.making.join(30)  # type: ignore[attr-defined]
+        for name in ("by_store", "room_used"):
+            sql = f"SELECT indisvalid FROM pg_index WHERE indexrelid='xmpprest_{name}'::regclass"
+            assert connection.execute(sql.encode()).fetchall() == [(True,)]
+    assert "could not be made" not in caplog.text
