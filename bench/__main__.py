@@ -53,11 +53,11 @@ class Run:
         return hammer(target, self.stage.pids[ask.server], self.seconds) if ask and target else None
 
     def scenario(self, scenario: Scenario) -> Row:
-        asks = (scenario.ours, scenario.theirs, scenario.floor, scenario.alone)
-        ours, theirs, floor, alone = best([partial(self._ask, ask) for ask in asks], self.rounds)
+        asks = (scenario.ours, scenario.theirs, scenario.floor, scenario.alone, scenario.floor_alone)
+        ours, theirs, floor, alone, floor_alone = best([partial(self._ask, ask) for ask in asks], self.rounds)
         assert ours is not None
         peer = scenario.theirs.server if scenario.theirs else ""
-        return Row(scenario.name, ours, "" if peer == OURS else peer, theirs, scenario.target, floor, alone)
+        return Row(scenario.name, ours, "" if peer == OURS else peer, theirs, scenario.target, floor, alone, floor_alone)
 
     def _health(self, server: str, headers: Mapping[str, str] = NO_FIELDS) -> Measured | None:
         """GET /health of this server; None where it is not there."""

@@ -13,7 +13,7 @@ from bench.load import Measured
 
 HEAD = (
     "scenario", "ours /s", "peer", "peer /s", "ratio", "target", "", "floor /s", "its ratio", "CPU µs ours", "peer", "floor",
-    "p50 / p99 ms ours", "peer", "2 workers / 1",
+    "p50 / p99 ms ours", "peer", "2 workers / 1", "floor",
 )  # fmt: skip
 
 
@@ -28,6 +28,8 @@ class Row(NamedTuple):
     floor: Measured | None = None
     alone: Measured | None = None
     """Ours with one worker."""
+    floor_alone: Measured | None = None
+    """The floor with one worker."""
 
 
 def table(rows: list[Row]) -> str:
@@ -47,8 +49,12 @@ def _cells(row: Row) -> tuple[str, ...]:
         name, _rate(ours), peer or "–", _rate(theirs), f"{ratio:.2f}" if ratio is not None else "",
         f"{row.target:g}" if row.target else "", verdict, _rate(row.floor), f"{bound:.2f}" if bound else "",
         _cpu(ours), _cpu(theirs), _cpu(row.floor), _latency(ours), _latency(theirs),
-        f"{ours.rate / row.alone.rate:.2f}" if row.alone and row.alone.rate else "",
+        _ratio(ours, row.alone), _ratio(row.floor, row.floor_alone),
     )  # fmt: skip
+
+
+def _ratio(measured: Measured | None, other: Measured | None) -> str:
+    return f"{measured.rate / other.rate:.2f}" if measured and other and other.rate else ""
 
 
 def _rate(measured: Measured | None) -> str:

@@ -47,9 +47,14 @@ class Scenario(NamedTuple):
         who = ask.who if ask.who == "fixed" else f"{ask.who}, solo"
         return ask._replace(server=SOLO, who=who, body=ask.body.replace(GATEWAY, BENCH_SOLO))
 
+    @property
+    def floor_alone(self) -> Ask | None:
+        """The floor's with one worker."""
+        return self.floor._replace(server=BAREST_SOLO) if self.floor else None
+
 
 OURS, SOLO, MOD_REST, MOD_DATA, EJABBERD = "gateway", "one worker", "mod_rest", "mod_data_access", "ejabberd"
-FLOOR, BAREST = "empty Flask view", "least Flask application"
+FLOOR, BAREST, BAREST_SOLO = "empty Flask view", "least Flask application", "least Flask application, one worker"
 
 
 def _message(server: str, who: str) -> Ask:

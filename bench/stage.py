@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from bench import peers
 from bench.load import Target
 from bench.process import children
-from bench.scenarios import BAREST, EJABBERD, FLOOR, MOD_DATA, MOD_REST, OURS, SOLO, Ask
+from bench.scenarios import BAREST, BAREST_SOLO, EJABBERD, FLOOR, MOD_DATA, MOD_REST, OURS, SOLO, Ask
 from tests.live.child import Child, free_port
 from tests.live.gateway import PASSWORD, TOKEN, Gateway, Sections
 from tests.live.nginx import Nginx
@@ -92,11 +92,17 @@ class Stage:
             self._small("bare.py", "sink", str(ejabberd.component_port), peers.SINK, SECRET)
         floor = peers.floor(self._folder / "floor", self._workers, "bench.empty:app")
         self._know(FLOOR, floor.port, self._run(floor))
-        environment = {"BENCH_LINK": str(self.prosody.component_port), "BENCH_FOLDER": str(self._folder / "barest")}
-        environment["BENCH_ACCOUNT"] = self.credentials["romeo"]["Authorization"]
-        barest = peers.floor(self._folder / "barest", self._workers, "bench.barest:create_app()", **environment)
-        self._know(BAREST, barest.port, self._run(barest), prosody)
+        for name, workers in ((BAREST, self._workers), (BAREST_SOLO, 1)):
+            self._least(name, workers, prosody)
         self._start_gateways()
+
+    def _least(self, name: str, workers: int, prosody: Child) -> None:
+        """Start the least application, attached."""
+        folder = self._folder / f"least {len(self.pids)}"
+        environment = {"BENCH_LINK": str(self.prosody.component_port), "BENCH_FOLDER": str(folder)}
+        environment["BENCH_ACCOUNT"] = self.credentials["romeo"]["Authorization"]
+        least = peers.floor(folder, workers, "bench.barest:create_app()", **environment)
+        self._know(name, least.port, self._run(least), prosody)
 
     def _start_gateways(self) -> None:
         ours = self.gateway("gateway", {"server": {"workers": self._workers}, **self._bot(GATEWAY)})
