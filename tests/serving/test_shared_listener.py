@@ -10,7 +10,8 @@ from pathlib import Path
 from tests.serving.load import until
 from tests.serving.test_workers_replaced import serving
 
-CONNECTIONS = 16
+CONNECTIONS = 64
+LEAST = CONNECTIONS // 8  # of each: where a process waits for a processor, the other one takes connections in its place
 
 
 def test_idle_workers_take_connections_in_turn(tmp_path: Path) -> None:
@@ -24,4 +25,4 @@ def test_idle_workers_take_connections_in_turn(tmp_path: Path) -> None:
             client.request("GET", "/pid")
             served[client.getresponse().read()] += 1
     assert len(served) == 2
-    assert min(served.values()) > CONNECTIONS // 4, served
+    assert min(served.values()) >= LEAST, served
