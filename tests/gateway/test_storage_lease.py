@@ -236,3 +236,17 @@ def test_a_descriptor_that_another_process_inherited_keeps_nobody_out(make_app: 
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     finally:
         os.close(inherited)
+
+
+def test_a_stop_that_fails_gives_the_storage_back(make_app: MakeApp, shared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process is stopped just as it takes the lead, and another part cannot end."""
+    gateway: Gateway = make_app(storage_url=shared).extensions["gateway"]
+    gateway.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.parts.leader, "end", raising(RuntimeError("not begun")))
+        with pytest.raises(RuntimeError, match="not begun"):
+            gateway.stop()
+    gateway.parts.leader.end()
+    other: Gateway = make_app(storage_url=shared).extensions["gateway"]
+    other.start()
+    other.stop()

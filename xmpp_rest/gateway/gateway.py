@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -194,13 +195,16 @@ class Gateway:
         self._ended.set()
         with self._lock:  # a start that is under way comes to its end first, and no other one follows
             was_started, self._pid = self._pid == os.getpid(), 0
-        if was_started:
-            self.parts.jobs.stop()  # while there is somebody to whom it can be said
-            self.parts.streams.stop()
-            if not self.parts.lease.lost:
-                self.parts.leader.leave_rooms()
-            self.parts.leader.end(has_storage=not self.parts.lease.lost)
-            self.parts.lease.stop()
-            self.parts.remote.stop()
-            self.parts.streams.close()
-        self.driver.close()
+        with ExitStack() as last:  # the last one first, each whatever becomes of those before
+            last.callback(self.driver.close)
+            if was_started:
+                for end in (self.parts.streams.close, self.parts.remote.stop, self.parts.lease.stop):
+                    last.callback(end)
+                self._end_parts()
+
+    def _end_parts(self) -> None:
+        self.parts.jobs.stop()  # while there is somebody to whom it can be said
+        self.parts.streams.stop()
+        if not self.parts.lease.lost:
+            self.parts.leader.leave_rooms()
+        self.parts.leader.end(has_storage=not self.parts.lease.lost)

@@ -88,8 +88,9 @@ class StorageLease:
 
     def start(self, on_loss: Callable[[], None]) -> None:
         """Renew the lease from now on. `on_loss` is called, on the thread, when it is lost."""
-        self._thread = threading.Thread(target=self._run, args=(on_loss,), name="lease", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(on_loss,), name="lease", daemon=True)
+        thread.start()
+        self._thread = thread  # not before: who ends it meanwhile could not join it
 
     def require(self) -> None:
         """Raise LeaseTaken if the lease is lost. Looks at once if that has not been done for long, as in a process that was suspended."""

@@ -28,6 +28,7 @@ class Reads:
     """The rooms that are read together."""
 
     def __init__(self, hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+        hall.rooms.subscriptions("nobody@montague.example")  # the index is made by now: that reads all rooms, in the background
         self.rooms: list[str | None] = []
         self._read = hall.gateway.driver.bulk_read
         monkeypatch.setattr(hall.gateway.driver, "bulk_read", self._reading)

@@ -94,8 +94,9 @@ class ArchiveQueue:
 
     def start(self) -> None:
         """Begin to archive what is queued."""
-        self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="archive", daemon=True)
+        thread.start()
+        self._thread = thread  # not before: who ends it meanwhile could not join it
 
     def stop(self, *, archives: bool = True) -> None:
         """End, and if it still `archives`, archive what is queued, if the storage takes it; the rest is for the next process."""
