@@ -32,6 +32,7 @@ from pathlib import Path
 from drivers.batches import Addition as Addition
 from drivers.batches import ArchiveItem as ArchiveItem
 from drivers.batches import Content as Content
+from drivers.batches import MemberChange as MemberChange
 from drivers.batches import Place as Place
 from drivers.batches import Sort as Sort
 from drivers.batches import Table as Table
@@ -45,9 +46,7 @@ from drivers.errors import BadValue as BadValue
 from drivers.errors import ItemNotFound as ItemNotFound
 from drivers.errors import NoCopies as NoCopies
 from drivers.errors import StorageError as StorageError
-
-MemberChange = Callable[["Table | None", Callable[[], int]], "Table | None"]
-"""(some members of a table, what tells how many with text for keys it has) → these members as they are to be."""
+from drivers.members import changed_members, members_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +90,11 @@ class Driver(ABC):
 
     def load_members(self, user: str | None, host: str, store: str, keys: Collection[str]) -> Table | None:
         """As `load`, but of the members with text for keys only those with these; None if there is nothing else either."""
-        found: Table | None = importlib.import_module("drivers.members").members_of(self.load(user, host, store), keys)
-        return found
+        return members_of(self.load(user, host, store), keys)
 
     def update_members(self, user: str | None, host: str, store: str, keys: Collection[str], change: MemberChange) -> None:
         """As `update`, but `change` gets and gives what `load_members` reads; the other members stay."""
-        changed = importlib.import_module("drivers.members").changed_members
-        self.update(user, host, store, lambda table: changed(table, keys, change))
+        self.update(user, host, store, lambda table: changed_members(table, keys, change))
 
     def unchanged(self, user: str | None, host: str, store: str) -> Callable[[], bool] | None:
         """What tells whether no process with the same data folder has written this table since now; None: nobody knows.

@@ -11,6 +11,8 @@ Value = Any
 """str, int, float, bool, None, list[Value] or dict[str, Value]; the JSON model above."""
 Table = dict[str, Any] | list[Any]
 Sort = Literal["keyval", "list", "archive"]
+MemberChange = Callable[[Table | None, Callable[[], int]], Table | None]
+"""(some members of a table, what tells how many with text for keys it has) → these members as they are to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from drivers import MemberChange, Table
+from drivers.batches import MemberChange, Table
 from drivers.values import entries_of, from_entries
 
 

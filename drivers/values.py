@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from drivers import BadValue, Table, Value
+from drivers.batches import Table, Value
+from drivers.errors import BadValue
 
 MAX_DEPTH = 127
 """Nested tables; beyond this Prosody's serialiser fails."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,7 @@ class _Parts:
             self._refuse(r.KINDS[type(part)], str(e))
 
 
-class _RoomWriter:
+class _RoomWriter(ABC):
     """What both kinds of rooms have in common."""
 
     kind: str
@@ -118,8 +119,9 @@ class _RoomWriter:
             self._report.skipped(str(owner), archive_kind, reason, writing.kept_back)
         return parts
 
+    @abstractmethod
     def _save(self, jid: JID, parts: _Parts, exists: bool) -> None:
-        raise NotImplementedError
+        """Store the room, unless this is a dry run. Raises GatewayError: it cannot be one of ours."""
 
     def _owner(self, room: r.ConferenceRoom | r.LightRoom) -> Owner | None:
         host = self._domains.host(room.host)
