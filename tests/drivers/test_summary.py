@@ -196,7 +196,7 @@ class TestPostgres(SummaryTests):
             waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type='Lock'"
             deadline = time.monotonic() + 10
             with psycopg.connect(url, autocommit=True) as looks:
-                while before and thread.is_alive() and not looks.execute(waits).fetchall() and time.monotonic() < deadline:
+                while thread.is_alive() and not looks.execute(waits).fetchall() and time.monotonic() < deadline:
                     time.sleep(0.01)
             connection.execute("RESET ROLE")
             connection.commit()
