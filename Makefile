@@ -6,8 +6,9 @@ BIN    := $(VENV)/bin
 # What the tests write is small, much, and thrown away: in memory where there is room, so that they wait for no disk.
 TEMP   ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { found = 1 } END { print found ? "/dev/shm" : "/tmp" }')
 PYTEST := pytest -n auto --dist worksteal
+SITE   ?= build/site
 
-.PHONY: run test coverage lint bench bench-growth venv manual clean help
+.PHONY: run test coverage lint bench bench-growth docs venv manual clean help
 
 help:            ## what there is to make
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -36,6 +37,9 @@ bench: $(VENV)/.dev ## speed beside mod_rest, mod_data_access (PROSODY_PLUGINS=â
 
 bench-growth: $(VENV)/.dev ## what grows with what is stored, at 10^3, 10^5 and 10^6: bench/GROWTH.md
 	$(BIN)/python -m bench.growth $(ARGS)
+
+docs: $(VENV)/.dev ## the pages as a site in SITE (build/site), offline; a warning is an error
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env -d build/doctrees docs $(SITE)
 
 venv: $(VENV)/.run ## the virtual environment with the gateway and its console scripts in it
 
