@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from xmpp_rest.config import manual
+from xmpp_rest.config.binds import Bind
 from xmpp_rest.config.load import SettingsError, load_settings
 from xmpp_rest.config.table import SECTIONS, Settings
 from xmpp_rest.protocol.jid import parse_jid
@@ -30,7 +31,7 @@ def problems(tmp_path: Path, text: str, **environ: str) -> list[str]:
 
 def test_the_defaults_that_others_rely_on() -> None:
     s = load_settings(None, {})
-    assert s.server.bind == ("127.0.0.1", 8080)
+    assert s.server.bind == (Bind("127.0.0.1", 8080),)
     assert (s.server.data_dir, s.storage.url, s.link.kind, s.link.port) == ("data", "sqlite:gateway.sqlite", "none", 5347)
     assert (s.gateway.domain, s.gateway.rooms_domain, s.gateway.conference_domain) == ("localhost", "muclight.localhost", "conference.localhost")
     assert s.auth.admins == (parse_jid("admin@localhost"),)
@@ -55,7 +56,7 @@ def test_the_environment_outranks_the_file_and_makes_callbacks(tmp_path: Path) -
         "PATH": "/bin",
     }
     s = load_settings(ini(tmp_path, "[server]\nbind = 0.0.0.0:1\nthreads = 8\n[callback.bot]\nkinds = iq\nurl = http://old/\n"), environ)
-    assert (s.server.bind, s.server.threads) == (("::1", 80), 8)
+    assert (s.server.bind, s.server.threads) == ((Bind("::1", 80),), 8)
     assert (s.callbacks["bot"].url, s.callbacks["bot"].content_type) == ("http://127.0.0.1/x", "application/json")
     assert s.callbacks["bot"].kinds == {"iq"}
     assert s.callbacks["my_bot"].kinds == {"message"}
@@ -111,7 +112,6 @@ MISTAKES = {
     "[server]\nlog_level = INFO": ["[server] log_level", "did you mean info?"],
     "[server]\nbind = 127.0.0.1:99999": ["[server] bind", "at most 65535"],
     "[server]\nbind = http://127.0.0.1:80": ["[server] bind", "HOST:PORT"],
-    "[server]\nbind = :80": ["[server] bind", "HOST:PORT"],
     "[server]\nbody_limit = 10M": ["[server] body_limit", "'10M'", "whole number"],
     "[server]\npublic_url = gw.example.net": ["[server] public_url", "http:// or https://"],
     "[server]\nworker_class = xmpp_rest.serving.worker:Worker": ["[server] worker_class", "xmpp_rest.serving.worker.Worker"],
@@ -121,7 +121,7 @@ MISTAKES = {
     "[client]\norigins = app.example.net": ["[client] origins", "https://app.example.net"],
     "[callback.bot]\nurl = http://x\nkinds = message, mail": ["[callback.bot] kinds", "'mail'", "message, presence, iq"],
     "[rights.x]\nwho = everybody\nwhat = *": ["[rights.x] who", "everybody", "admin, account"],
-    "[server]\nbind = 8080": ["wsgi.ini: [server] bind", "'8080'", "HOST:PORT"],
+    "[server]\nbind = 127.0.0.1": ["wsgi.ini: [server] bind", "'127.0.0.1'", "HOST:PORT"],
     "[server]\nthreads = many": ["[server] threads", "'many'", "whole number from 2 to 1024"],
     "[server]\nthread = 8": ["[server] thread", "did you mean threads?"],
     "[sever]\nbind = 127.0.0.1:1": ["[sever]", "did you mean server?"],
@@ -198,7 +198,7 @@ def test_a_file_as_other_editors_write_it(tmp_path: Path) -> None:
     path = tmp_path / "wsgi.ini"
     path.write_bytes("\ufeff# Configuration\r\n[server] ; the server\r\nBIND: [::1]:80\r\n\r\n  ; a comment\r\n[auth]\r\nadmins = a@x,\r\n  b@x\r\n".encode())
     s = load_settings(path, {})
-    assert s.server.bind == ("::1", 80)
+    assert s.server.bind == (Bind("::1", 80),)
     assert s.auth.admins == (parse_jid("a@x"), parse_jid("b@x"))
 
 

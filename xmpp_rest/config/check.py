@@ -33,8 +33,8 @@ def describe(settings: Settings) -> Iterator[str]:
     """The lines that describe what the gateway would do, without secrets."""
     server, gateway, link = settings.server, settings.gateway, settings.link
     data_dir = Path(settings.base) / server.data_dir
-    host, port = server.bind
-    yield f"serve http://{host}:{port} with {server.workers} process(es) of {server.threads} threads ({_worker_class(server.worker_class)})"
+    places = ", ".join(str(bind) if bind.path else f"http://{bind}" for bind in server.bind)
+    yield f"serve {places} with {server.workers} process(es) of {server.threads} threads ({_worker_class(server.worker_class)})"
     yield _connections(settings)
     yield f"keep everything in {data_dir}, accounts by {settings.storage.url.partition(':')[0]}"
     yield f"host {gateway.domain}" + "".join(f", {d}" for d in (gateway.rooms_domain, gateway.conference_domain) if d)

@@ -178,12 +178,11 @@ def split_list(value: str) -> list[str]:
     return [part for part in re.split(r"[,\s]+", value) if part]
 
 
-def address(value: str) -> tuple[str, int]:
-    host, colon, port = value.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not re.fullmatch(r"[^\s/@'\";#\[\]]+", host) or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise ValueError("write HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080; a port is at most 65535")
-    return host, int(port)
+def mode(value: str) -> int:
+    """Permissions, octal."""
+    if not re.fullmatch(r"0?[0-7]{3}", value):
+        raise ValueError("write three octal digits, such as 660")
+    return int(value, 8)
 
 
 def domain_name(value: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import Field, dataclass, field
 from typing import Any, TypeVar
 
 from xmpp_rest.config import readers
+from xmpp_rest.config.binds import Bind
+from xmpp_rest.config.binds import parse as parse_binds
 from xmpp_rest.protocol.jid import JID
 
 T = TypeVar("T")
@@ -29,7 +31,8 @@ def setting(default: str, read: Callable[[str], T], doc: str, *, secret: bool = 
 class ServerSettings:
     """The HTTP server."""
 
-    bind: tuple[str, int] = setting("127.0.0.1:8080", readers.address, "Address and port to listen on. Put a proxy with TLS in front of anything but loopback.")
+    bind: tuple[Bind, ...] = setting("127.0.0.1:8080", parse_binds, "Where to listen: HOST:PORT, [IPV6]:PORT, PORT or :PORT (loopback), or unix:PATH (relative to this file); several are separated by commas. Put a proxy with TLS in front of anything but loopback, or set `certificate`.")
+    socket_mode: int = setting("660", readers.mode, "Permissions of Unix sockets, octal.")
     workers: int = setting("auto", readers.processes(4), "Number of processes; auto: one per processor, at most 4. One of them holds the link and the others go through it: docs/running.md.")
     threads: int = setting("64", readers.number(2, 1024), "Threads per process: how many requests may block or compute at once. Those that wait for an answer or for the disk hold none; under a server that holds a thread for each request, they do.")
     waits_per_account: int = setting("auto", readers.number_or_auto(1, 1024), "Maximum number of requests of one account that wait at once in a process, for the answer to an iq or with `Prefer: wait`; more get 503. auto: half of `threads`. All accounts together, event streams included: 10,000; under a server that holds a thread for each request, three quarters of `threads`.")

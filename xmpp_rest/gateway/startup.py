@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,6 +17,8 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import problem_of, refused, unwritable
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.processes.calls import LeaderClient
+from xmpp_rest.serving.listening import handed_over
+from xmpp_rest.serving.listening import refused as refused_binds
 
 REASONS = {
     errno.EADDRINUSE: "another program listens there; end it, or write another port",
@@ -25,8 +26,14 @@ REASONS = {
     errno.EPERM: "this user may not listen there; write a port above 1023",
     errno.EADDRNOTAVAIL: "is not an address of this machine; write 127.0.0.1 for this machine alone, or 0.0.0.0 for all its addresses",
 }
+PATH_REASONS = {
+    errno.EADDRINUSE: "another program listens there; end it, or write another path",
+    errno.EACCES: "this user may not make a socket there; write the path of a folder of this user",
+    errno.ENOTSOCK: "is a file, and not a socket; write another path",
+    errno.ENOENT: "there is no such folder; make it, or write another path",
+}
+"""The same, of Unix sockets."""
 FILES = ("sqlite", "flatfile", "jsonfile")  # drivers whose place is a path
-HANDED_OVER = ("GUNICORN_FD", "LISTEN_FDS")  # in the environment: the listening socket comes from the program before, or from systemd
 STARTING = (CannotStart, SettingsError, StorageError, GatewayError)
 """What may be wrong at a start."""
 
@@ -69,22 +76,18 @@ def problems(settings: Settings, *, beside: bool = False) -> Iterator[CannotStar
 
 
 def _address_problems(settings: Settings, beside: bool) -> Iterator[CannotStart]:
-    if any(os.environ.get(name) for name in HANDED_OVER):
+    if handed_over():
         return
-    host, port = settings.server.bind
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn: what has just ended is not a hindrance
-            sock.bind((host, port))
-    except OSError as e:
+    for bind, e in refused_binds(settings.server.bind, Path(settings.base)):
         own = e.errno == errno.EADDRINUSE and _runs(folder_of(settings))
         if own and beside:
-            return
+            continue
         reason = f"is taken, and a gateway of the folder {folder_of(settings)} runs already" if own else REASONS.get(e.errno or 0, "")
         if isinstance(e, socket.gaierror):
             reason = "the name has no address; write an address of this machine, such as 127.0.0.1"
-        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        yield CannotStart(Exit.OSERR, f"[server] bind = {shown}: {reason or e.strerror}")
+        elif bind.path and not own:
+            reason = PATH_REASONS.get(e.errno or 0, "")
+        yield CannotStart(Exit.OSERR, f"[server] bind = {bind}: {reason or e.strerror}")
 
 
 def _runs(folder: Path) -> bool:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -19,6 +20,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import lacking, usable
 from xmpp_rest.serving import affinity
 from xmpp_rest.serving.arbiter import SafeArbiter, accept_ending
+from xmpp_rest.serving.listening import handed_over, listen
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +30,7 @@ COLLECT_AT = 10_000  # new objects, about 1 MB, after which the collector looks 
 
 def _options(settings: Settings) -> dict[str, Any]:
     server = settings.server
-    host, port = server.bind
     return {
-        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": server.workers,
         "threads": server.threads,
         "worker_class": usable(server.worker_class),
@@ -62,7 +62,7 @@ OnStart = Callable[[Flask, Callable[[], None]], None]
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn over one set of settings. `run()` serves until it is told to stop, and exits the process.
+    """gunicorn over one set of settings. `run()` serves until it is told to stop, and exits the process. Raises OSError: it cannot listen.
 
     `load`: called in each worker for its application, with whether it is one of those of the start, or came later. `on_stop`:
     called in each worker after its connections have drained.
@@ -75,11 +75,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._on_start = on_start
         self._on_stop = on_stop
         descriptors.raise_limit(settings)
+        listening = [] if handed_over() else listen(settings.server.bind, Path(settings.base), settings.server.socket_mode)
+        self._binds = [f"fd://{sock.detach()}" for sock in listening]  # gunicorn's own sockets take their place
         super().__init__()
 
     def load_config(self) -> None:
         hooks = {"pre_fork": self._before_fork, "post_worker_init": self._started, "worker_exit": self._ended}
-        for name, value in (_options(self._settings) | hooks).items():
+        for name, value in (_options(self._settings) | {"bind": self._binds} | hooks).items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
