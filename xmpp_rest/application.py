@@ -23,6 +23,7 @@ from xmpp_rest.api.oauth import routes as oauth
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything
+from xmpp_rest.api.web import routes as web
 from xmpp_rest.buffered_log import BufferedHandler, LineFormatter
 from xmpp_rest.cli.runner import line_runner
 from xmpp_rest.config.check import remarks, require_sense
@@ -67,7 +68,7 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
-    for dialect in (rest, client, data, commands, oauth, ops):
+    for dialect in (rest, client, data, commands, oauth, ops, web):
         app.register_blueprint(dialect.blueprint(gateway))
     requestid.install(app)
     cors.install(app, lambda: gateway.settings.server.origins)

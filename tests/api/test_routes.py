@@ -17,6 +17,7 @@ from xmpp_rest.api.oauth import routes as oauth_routes
 from xmpp_rest.api.ops import routes as ops_routes
 from xmpp_rest.api.rest import routes as rest_routes
 from xmpp_rest.api.routing import Route
+from xmpp_rest.api.web import routes as web_routes
 from xmpp_rest.http.methods import REGISTERED_METHODS
 
 PAGE = Path(__file__).parents[2] / "docs/routes.md"
@@ -28,6 +29,7 @@ TABLES: dict[str, tuple[Route, ...]] = {
     "commands": command_routes.ROUTES,
     "oauth": oauth_routes.ROUTES,
     "ops": ops_routes.ROUTES,
+    "web": (*(route for table in web_routes.ROUTES.values() for route in table), web_routes.ICON),
 }
 PATHS = {(dialect, BELOW.get(dialect, "") + route.path) for dialect, table in TABLES.items() for route in table}
 REFUSED = {"data": {405, 501}, "commands": {400, 405}, "client": {405, 501}}  # statuses of a method that a path does not have

@@ -19,6 +19,7 @@ LIVE = {
     "archive": {"keep"},
     "streams": {"heartbeat", "write_timeout"},
     "health": {"ready_needs"},
+    "pages": {"version"},
 }
 """Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]`.
 

@@ -201,6 +201,16 @@ class StreamSettings:
 
 
 @dataclass(frozen=True)
+class PagesSettings:
+    """Pages for people with a browser."""
+
+    landing: bool = setting("yes", readers.yes_or_no, "yes: `/` says what this is and how to send a first message. no: 404, as for all files of a page that is switched off.")
+    docs: bool = setting("yes", readers.yes_or_no, "yes: `/docs/` shows the APIs, and lets try them.")
+    console: bool = setting("yes", readers.yes_or_no, "yes: `/console/` lets an account log in, send, and see what arrives.")
+    version: bool = setting("no", readers.yes_or_no, "yes: `/` tells everybody the version of the gateway.")
+
+
+@dataclass(frozen=True)
 class HealthSettings:
     """What `/readyz` tells those who watch the gateway."""
 
@@ -268,6 +278,7 @@ class Settings:
     conference: ConferenceSettings
     streams: StreamSettings
     health: HealthSettings
+    pages: PagesSettings
     callbacks: dict[str, CallbackSettings]
     rights: dict[str, RightSettings]
     file: str
@@ -294,6 +305,7 @@ SECTIONS: dict[str, type] = {
     "conference": ConferenceSettings,
     "streams": StreamSettings,
     "health": HealthSettings,
+    "pages": PagesSettings,
 }
 FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings}
 """Sections that may occur more than once, such as `[callback.NAME]`: the word before the dot."""

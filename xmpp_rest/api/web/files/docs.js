@@ -1,0 +1,18 @@
+// Starts Swagger UI: its own page would do so with an inline script, which our policy forbids.
+"use strict";
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+follow();
+dark.addEventListener("change", follow);
+
+SwaggerUIBundle({
+    url: "../openapi.json",
+    dom_id: "#docs",
+    deepLinking: true,
+    docExpansion: "none",
+    filter: true,
+    validatorUrl: null,
+    // a 401 must not open the browser's own dialog, nor may the browser add a password that it remembers
+    requestInterceptor: (request) => Object.assign(request, { credentials: "omit" }),
+});

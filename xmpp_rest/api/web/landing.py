@@ -1,0 +1,89 @@
+"""`/`: says what this is, and how a first message is sent; for people, for curl and for programs (operations §6.2)."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from xmpp_rest import __version__
+from xmpp_rest.api.web.files import HTML, JSON, TEXT, WebContent, content_of
+from xmpp_rest.api.web.resource import FIELDS, FileResource, WebResource, base_url, to_slash
+from xmpp_rest.config.table import PagesSettings
+
+PLACES = {"docs": "docs/", "console": "console/"}  # of the pages that may be switched off
+ABOUT = "HTTP in front of XMPP: send, receive, and administer accounts and rooms with plain HTTP requests."
+LINKS = {
+    "openapi": ("openapi.json", "the description of all APIs, for programs"),
+    "docs": ("docs/", "the same to read, and to try in a browser"),
+    "console": ("console/", "log in, send and receive in a browser"),
+    "manual": ("manual.txt", "all settings and what they mean"),
+    "health": ("health", "whether the gateway lives"),
+}
+"""Name → place below `/`, and what it is."""
+HTML_TYPE, TEXT_TYPE = HTML.partition(";")[0], TEXT.partition(";")[0]
+
+
+class Landing(WebResource):
+    """The page, the same as text, or the links as JSON. `*/*` is text: that is curl."""
+
+    ignored_fields = frozenset()
+
+    def content_types_provided(self) -> list[tuple[str, str]]:
+        for name, value in FIELDS.items():
+            self.set_field(name, value)
+        return [(TEXT, "to_bytes"), (HTML, "to_bytes"), (JSON, "to_bytes")]
+
+    def find(self) -> WebContent | None:
+        write = {HTML_TYPE: self._page, TEXT_TYPE: self._text, JSON: self._json}[self.media_type or TEXT_TYPE]
+        return content_of(write(base_url(self, self.gateway)).encode(), "")
+
+    def resource_exists(self) -> bool:
+        self.set_field("Vary", "Accept")
+        if self.request.environ.get("PATH_INFO") == "" and self.request.root_path:  # `/prefix`, whose links would lead beside it
+            to_slash(self, self.gateway, "/")
+        self._found = self.find()
+        return True
+
+    def _links(self, url: str) -> dict[str, str]:
+        """Name → address of what this gateway serves."""
+        return {name: f"{url}/{place}" for name, (place, _) in LINKS.items() if self._is_served(name)}
+
+    def _is_served(self, name: str) -> bool:
+        pages: PagesSettings = self.gateway.settings.pages
+        return bool(getattr(pages, name)) if name in PLACES else True
+
+    def _title(self) -> str:
+        return f"xmpp-rest {__version__}" if self.gateway.settings.pages.version else "xmpp-rest"
+
+    def _command(self, url: str) -> str:
+        domain = self.gateway.settings.gateway.domain
+        body = json.dumps({"to": f"friend@{domain}", "body": "Hello"}, separators=(",", ":"))
+        return f"curl -u you@{domain} {shlex.quote(url + '/rest')} \\\n     -H 'Content-Type: application/json' -d '{body}'"
+
+    def _text(self, url: str) -> str:
+        links = self._links(url)
+        told = [f"{name:8}  {address}" for name, address in links.items()]
+        command = "\n".join(f"  {line}" for line in self._command(url).splitlines())
+        return "\n".join([self._title(), "", ABOUT, "", "Send a message:", "", command, "", *told]) + "\n"
+
+    def _page(self, url: str) -> str:
+        values = {"title": self._title(), "about": ABOUT, "command": self._command(url)}
+        rows = [f'<li><a href="{place}">{name}</a> {what}</li>' for name, (place, what) in LINKS.items() if self._is_served(name)]
+        return self.files.page("landing.html", values, links="\n".join(rows))
+
+    def _json(self, url: str) -> str:
+        links = {name: address for name, address in self._links(url).items() if name != "manual"}
+        return json.dumps({"name": "xmpp-rest", "links": links}) + "\n"
+
+
+class LandingStyle(FileResource):
+    """The stylesheet of the page."""
+
+    file = "landing.css"
+
+
+class Manual(WebResource):
+    """All settings and what they mean."""
+
+    def find(self) -> WebContent | None:
+        return self.files.manual()
