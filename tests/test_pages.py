@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,9 @@ from tests.live.child import free_port
 ROOT = Path(__file__).parent.parent
 PAGES = {  # how many commands there are at least
     "README.md": 3,
+    "docs/tutorial.md": 7,
+    "docs/how-to/bot.md": 2,
+    "docs/how-to/from-ejabberd.md": 4,
     "docs/client.md": 9,
     "docs/client-rooms-contacts.md": 18,
     "docs/rest.md": 10,
@@ -91,13 +95,41 @@ def serving(folder: Path, more: str) -> Iterator[int]:
             server.wait(30)
 
 
+@contextmanager
+def bot(folder: Path, page: str, port: int) -> Iterator[None]:
+    """The program that the page has for its callback, at `port`; nothing, if it has none that listens."""
+    found = re.search(r"^```python\n(.*?app\.run\(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    if not found:
+        yield
+        return
+    (folder / "bot.py").write_text(found[1].replace("port=5000", f"port={port}"))
+    with (folder / "bot.log").open("w") as log, subprocess.Popen([sys.executable, "bot.py"], cwd=folder, stdout=log, stderr=log) as running:
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), 5).close()
+                    break
+                except OSError:
+                    assert running.poll() is None, (folder / "bot.log").read_text()
+                    assert time.monotonic() < deadline, (folder / "bot.log").read_text()
+                    time.sleep(0.05)
+            yield
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize(("name", "least"), PAGES.items())
 @pytest.mark.timeout(180)  # up to twenty commands, each a new Python process
 def test_a_page(tmp_path: Path, name: str, least: int) -> None:
     page = ROOT / name
-    callback = re.search(r"^\[callback\.bot\]\n(?:\w.*\n)+", page.read_text(), re.MULTILINE) if name == "docs/rest.md" else None
-    with serving(tmp_path, callback[0] if callback else "") as port:
+    text = page.read_text(encoding="utf-8")
+    callback = re.search(r"^\[callback\.bot\]\n(?:\w.*\n)+", text, re.MULTILINE)
+    bot_port = free_port()
+    settings = callback[0].replace("127.0.0.1:5000", f"127.0.0.1:{bot_port}") if callback and name != "README.md" else ""
+    with bot(tmp_path, text, bot_port), serving(tmp_path, settings) as port:
         environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "XMPP_REST_CONFIG": str(tmp_path / "wsgi.ini")}
         run = 0
         for command, output in examples(page):
@@ -119,7 +151,7 @@ def test_a_page(tmp_path: Path, name: str, least: int) -> None:
     assert run >= least
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/how-to").glob("*.md"))], ids=lambda page: page.name)
 def test_no_command_is_shown_that_is_not_run(page: Path) -> None:
     """A command line of curl, xmpp-restctl or `xmpp-rest send` stands in a block that is run; for the accounts that it names there is a command."""
     text = page.read_text(encoding="utf-8")
