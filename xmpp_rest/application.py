@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 
 from drivers import StorageError
 from drivers.lease import RENEWAL, LeaseTaken
+from xmpp_rest.answered import EXTENSION, Answers
 from xmpp_rest.api import cors, requestid
 from xmpp_rest.api.client import routes as client
 from xmpp_rest.api.commands import audit, registry
@@ -37,6 +38,7 @@ from xmpp_rest.http.request import WholeRequest
 from xmpp_rest.serving.host import names_host
 from xmpp_rest.serving.proxies import WSGI, TrustedProxies
 from xmpp_rest.serving.synchronous import Synchronous
+from xmpp_rest.serving.watched import Watched
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,8 @@ def build(settings: Settings) -> Flask:
     cors.install(app, lambda: gateway.settings.server.origins)
     app.before_request(partial(_begin, gateway))
     answer_failures(app)
-    app.wsgi_app = _believing(app.wsgi_app, gateway)  # type: ignore[method-assign, assignment]
+    answers = app.extensions[EXTENSION] = Answers(lambda: gateway.parts.observers)
+    app.wsgi_app = Watched(_believing(app.wsgi_app, gateway), answers)  # type: ignore[method-assign]
     return app
 
 

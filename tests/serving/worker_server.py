@@ -223,11 +223,11 @@ THREADS = 4
 class Server:
     """gunicorn with our worker, one process of THREADS threads."""
 
-    def __init__(self, folder: Path, *options: str, files: int | None = None, tls: ssl.SSLContext | None = None, first: bytes = b"") -> None:
-        """`files`: descriptors that each process may have. `tls`: what clients connect with. `first`: what each connection begins with."""
+    def __init__(self, folder: Path, *options: str, files: int | None = None, tls: ssl.SSLContext | None = None, first: bytes = b"", more: str = "") -> None:
+        """`more`: of the application's code. `files`: descriptors that each process may have. `tls`: what clients connect with. `first`: what each connection begins with."""
         self.first = first
         self.tls = tls
-        (folder / "slowapp.py").write_text(APP)
+        (folder / "slowapp.py").write_text(APP + more)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.log = (folder / "log").open("a")

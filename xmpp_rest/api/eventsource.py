@@ -12,6 +12,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.sse import PUSH, EndOfStream, EventStream, Push, comment
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.request_notes import NOTES
 from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded
 from xmpp_rest.threads.waits import there
 
@@ -74,6 +75,8 @@ def event_stream(
     It ends when the reader is no longer admitted. Where the server can send a PushedBody, it waits for events itself, and the body that is
     returned is empty. Raises GatewayError and StorageError.
     """
+    if (notes := environ.get(NOTES)) is not None:
+        notes.is_streamed()
     streams, bounds = gateway.parts.streams, gateway.settings.streams
     connection = ClientConnection(environ)
     push: Push | None = environ.get(PUSH)

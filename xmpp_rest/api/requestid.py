@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import random
-import re
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Flask, Response, request
 
-FIELD = "X-Request-Id"
-_KNOWN = "xmpp_rest.request_id"  # in the environ
-_TAKEN = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+from xmpp_rest.request_notes import NOTES, REQUEST_ID, RequestNotes, given_id, note_request
+
+APIS = {name: name for name in ("rest", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web")}
+"""Blueprint → API, as the log and the metrics name it; what is in no blueprint of these is of another one."""
+
+
+def notes() -> RequestNotes:
+    """The notes of the request at hand."""
+    return request.environ.get(NOTES) or note_request(request.environ)
 
 
 def request_id() -> str:
     """The name of the request at hand: the client's, or one that is made for it."""
-    return _name_of(request.environ)
+    return notes().request_id
 
 
-def _name_of(environ: dict[str, Any]) -> str:
-    known: str | None = environ.get(_KNOWN)
-    if known is None:
-        known = environ[_KNOWN] = _given(environ) or f"{random.getrandbits(128):032x}"  # a name, and no secret
-    return known
-
-
-def _given(environ: Mapping[str, Any]) -> str | None:
-    given = environ.get("HTTP_X_REQUEST_ID")
-    return given if given is not None and _TAKEN.fullmatch(given) else None
+def note_api() -> None:
+    """Note of which API the request is."""
+    there = notes()
+    there.is_of(APIS.get(request.blueprint or "", there.api))
 
 
 def name(response: Response) -> Response:
     """The response with the field, whatever its status. A kept one that is sent again has its own, unless the client names this one."""
-    environ, fields = request.environ, response.headers
-    if not any(field == FIELD for field, _ in fields):  # nearly always; three times as quick as `in`, and as to set it
-        fields.add(FIELD, _name_of(environ))
-    elif _given(environ):
-        fields[FIELD] = _name_of(environ)
+    fields = response.headers
+    if not any(field == REQUEST_ID for field, _ in fields):  # nearly always; three times as quick as `in`, and as to set it
+        fields.add(REQUEST_ID, request_id())
+    elif given_id(request.environ):
+        fields[REQUEST_ID] = request_id()
     return response
 
 
 def install(app: Flask) -> None:
-    """Let every answer of the application carry the field."""
+    """Let every answer of the application carry the field, and note of which API each request is. Before all other functions."""
+    app.before_request(note_api)
     app.after_request(name)

@@ -20,6 +20,7 @@ from xmpp_rest.auth.throttle import Key, Throttle
 from xmpp_rest.auth.tokens import Token, Tokens
 from xmpp_rest.protocol.jid import JID, InvalidJID
 from xmpp_rest.protocol.prep import PrepError, nameprep
+from xmpp_rest.request_notes import note_account
 from xmpp_rest.threads.tasks import offload
 
 WRONG = Denial(DenialReason.WRONG)
@@ -70,7 +71,10 @@ class Authenticator:
         if given is None:
             return Denial(DenialReason.MISSING)
         scheme = SCHEMES.get(given.scheme)
-        return scheme.check(self, AuthAttempt(given, address, policy, use)) if scheme and not given.is_too_long else WRONG
+        who = scheme.check(self, AuthAttempt(given, address, policy, use)) if scheme and not given.is_too_long else WRONG
+        if isinstance(who, Caller):
+            note_account(who.jid)
+        return who
 
     def still_valid(self, field: str | None, policy: Policy) -> bool:
         """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xmpp_rest.answered import Observer
 from xmpp_rest.api.gateway import ApiParts
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.gateway.leader import Leader
@@ -26,4 +27,6 @@ class Parts(ApiParts):
     blocking: BlockingQueries
     muclight_entity: MucLightEntity | None
     leader: Leader
+    observers: tuple[Observer, ...]
+    """Those of answers: each is told of every one."""
     lease: StorageLease

@@ -155,7 +155,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
-        leader=leader, link_status=leader.status, remote=remote, lease=StorageLease(driver, data_dir, domains, incidents),
+        observers=(), leader=leader, link_status=leader.status, remote=remote, lease=StorageLease(driver, data_dir, domains, incidents),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings.gateway).items():
         for handler in ordered:

@@ -30,8 +30,8 @@ class ConnectionHost(Protocol[C]):
     def exchange(self, connection: C, request: Request) -> Served:
         """What serves a request."""
 
-    def refusal(self, connection: C, error: BadRequest) -> bytes:
-        """The answer to what is not a request; it is logged."""
+    def refusal(self, connection: C, error: BadRequest, request: Request | None = None) -> bytes:
+        """The answer to what is not a request, or to one that cannot be served; it is logged."""
 
     def closed(self, connection: C) -> None:
         """A connection has ended."""

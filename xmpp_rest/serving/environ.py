@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from gunicorn.http.wsgi import base_environ
 from gunicorn.util import split_request_uri
 
+from xmpp_rest.answered import TOLD
 from xmpp_rest.serving.request import BadRequest, Peer, Request
 
 Environ = dict[str, Any]
@@ -71,6 +72,7 @@ def _constant(peer: Peer, server_address: Any, cfg: Any) -> Environ:
     """What is the same for all requests of a connection."""
     variables: Environ = base_environ(cfg)
     variables["wsgi.multithread"] = True
+    variables[TOLD] = True
     variables["SCRIPT_NAME"] = os.environ.get("SCRIPT_NAME", "")
     if isinstance(peer, str):
         variables["REMOTE_ADDR"] = peer

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from xmpp_rest.http.sse import PUSH, PushedBody
+from xmpp_rest.request_notes import NOTES, REQUEST_ID
 from xmpp_rest.serving.connection import ROOM, Connection
 from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.pushed import PushedAnswer
@@ -43,16 +44,16 @@ class Host(Protocol):
     def before(self, request: Request, connection: Connection) -> None:
         """A request is about to be served. Raises what a hook raises."""
 
-    def refusal(self, connection: Connection, error: BadRequest) -> bytes:
-        """The answer to what is not a request; it is logged."""
+    def refusal(self, connection: Connection, error: BadRequest, request: Request | None = None) -> bytes:
+        """The answer to what is not a request, or to one that cannot be served; it is logged."""
 
     def failed(self, request: Request) -> None:
         """The application, or what it answered, has raised the current exception."""
 
     def served(
-        self, request: Request, connection: Connection, environ: dict[str, Any], answer: ResponseWriter | None, seconds: float
+        self, request: Request, connection: Connection, environ: dict[str, Any], answer: ResponseWriter | None, times: tuple[float, float]
     ) -> None:
-        """An answer is complete, or as complete as it will be; None: nothing was answered."""
+        """An answer is complete, or as complete as it will be; None: nothing was answered. `times`: of its begin, and its head."""
 
 
 class Exchange:
@@ -66,7 +67,7 @@ class Exchange:
         self._task: Task | None = None
         self._answer: ResponseWriter | None = None
         self._environ: dict[str, Any] = {}
-        self._begun = 0.0
+        self._begun = self._headed = 0.0  # monotonic time; the latter for what is pushed
         self._complete = False  # whether all of the answer was sent
         self._continued = not request.head.expects_continue
         self._body: OneShot[bool] | None = None  # given when there is more of it
@@ -147,18 +148,21 @@ class Exchange:
             self._complete = True
             return
         self._connection.write(answer.head())
+        self._headed = time.monotonic()
         self._out = PushedAnswer(self._connection, self._pushed, answer, self._end)
         self._out.begin()
 
     def _fail(self, error: BaseException) -> None:
         """Say so, if nothing was said yet; else the client sees an answer that breaks off."""
         if isinstance(error, BadRequest) and self._answer is None:
-            self._send(self._host.refusal(self._connection, error))
+            self._send(self._host.refusal(self._connection, error, self.request))
             return
         self._host.failed(self.request)
         if self._answer is None or not self._answer.begun:
             body = b"Internal Server Error"
             fields = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Connection", "close")]
+            if (notes := self._environ.get(NOTES)) is not None:
+                fields.append((REQUEST_ID, notes.request_id))
             self._answer = ResponseWriter(self.request.head, "500 Internal Server Error", fields, keep_alive=False)
             self._send(self._answer.part(body) + self._answer.end())
         if self._pushed is not None and self._out is None:
@@ -167,7 +171,7 @@ class Exchange:
     def _end(self, complete: bool) -> None:
         self.keeps_alive = complete and self._answer is not None and self._answer.keeps_alive
         try:
-            self._host.served(self.request, self._connection, self._environ, self._answer, time.monotonic() - self._begun)
+            self._host.served(self.request, self._connection, self._environ, self._answer, (self._begun, self._headed))
         finally:
             self._host.loop.call(self._connection.done)
 

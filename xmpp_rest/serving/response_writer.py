@@ -34,6 +34,11 @@ class ResponseWriter:
         return self._head.status
 
     @property
+    def code(self) -> int:
+        """The status."""
+        return self._head.code
+
+    @property
     def headers(self) -> list[Field]:
         """The fields of the application."""
         return self._head.fields
@@ -73,8 +78,8 @@ class ResponseWriter:
         return self._head.serialise(keep_alive=self._keep_alive)
 
 
-def refusal_page(error: BadRequest) -> bytes:
-    """The whole answer to what is not a request, as gunicorn gives it."""
+def refusal_page(error: BadRequest, request_id: str) -> tuple[bytes, bytes]:
+    """Head and body of the answer to what is not a request, as gunicorn gives it."""
     page = f"""<html>
   <head>
     <title>{error.reason}</title>
@@ -85,5 +90,5 @@ def refusal_page(error: BadRequest) -> bytes:
   </body>
 </html>
 """.encode("latin-1", "replace")
-    head = f"HTTP/1.1 {error.status} {error.reason}\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
-    return head.encode("latin-1") + page
+    fields = f"Connection: close\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\nX-Request-Id: {request_id}\r\n"
+    return f"HTTP/1.1 {error.status} {error.reason}\r\n{fields}\r\n".encode("latin-1"), page

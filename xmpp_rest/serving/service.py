@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ssl
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, socket
 from typing import Any
 
+from xmpp_rest.answered import Answered, Answers, describe, path_of
+from xmpp_rest.request_notes import OTHER, new_id
 from xmpp_rest.serving.client_socket import ClientSocket, TLSSocket
 from xmpp_rest.serving.connection import Connection
 from xmpp_rest.serving.environ import make_environ
@@ -37,8 +40,9 @@ class Service:
         spent: Callable[[], None],
         most: int,
         hooks: RequestHooks,
+        answers: Answers,
     ) -> None:
-        """`cfg` and `log`: gunicorn's; `most`: requests to be served."""
+        """`cfg` and `log`: gunicorn's; `most`: requests to be served; `answers`: whom each answer is told."""
         self.loop = loop
         self.app = app
         self.wheel: Wheel[Connection] = Wheel()
@@ -52,6 +56,7 @@ class Service:
         self._spent = spent
         self._most = most
         self._hooks = hooks
+        self._answers = answers
         self._served = 0
         self._stopping = False
         self._limits = Limits.of(cfg)
@@ -131,20 +136,27 @@ class Service:
         self._hooks.before(request, connection.peer)
 
     def served(
-        self, request: Request, connection: Connection, environ: dict[str, Any], answer: ResponseWriter | None, seconds: float
+        self, request: Request, connection: Connection, environ: dict[str, Any], answer: ResponseWriter | None, times: tuple[float, float]
     ) -> None:
-        """Write the line of the access log, if there is one, and call gunicorn's hook for requests that have ended."""
-        if self._log.access_log_enabled and answer is not None:
+        """Tell the observers, write the line of gunicorn's access log, if there is one, and call its hook for requests that have ended."""
+        if answer is not None:
+            begun, headed = times
             known = environ or self.environ(connection, request)  # it failed before it was made
-            self._log.access(answer, request.head.fields, known, timedelta(seconds=seconds))
+            self._answers.tell(describe(known, answer.code, begun, headed, (request.body.received, answer.sent)))
+            if self._log.access_log_enabled:
+                self._log.access(answer, request.head.fields, known, timedelta(seconds=time.monotonic() - begun))
         self._hooks.after(request, connection.peer, environ, answer)
 
     def failed(self, request: Request) -> None:
         """Log the current exception."""
         self._log.exception("Error handling request %s %s", request.head.method, request.head.target, exc_info=sys.exc_info())
 
-    def refusal(self, connection: Connection, error: BadRequest) -> bytes:
-        """The answer to what is not a request."""
+    def refusal(self, connection: Connection, error: BadRequest, request: Request | None = None) -> bytes:
+        """The answer to what is not a request, or to one that cannot be served; the observers are told."""
         peer = connection.peer[0] if isinstance(connection.peer, tuple) else ""
         self._log.warning("Invalid request from ip=%s: %s", peer, error)
-        return refusal_page(error)
+        request_id = new_id()
+        head, page = refusal_page(error, request_id)
+        method, path = (request.head.method, path_of({"RAW_URI": request.head.target})) if request is not None else ("", "")
+        self._answers.tell(Answered(OTHER, method, path, error.status, 0.0, 0.0, False, 0, len(page), None, peer, "", request_id))
+        return head + page

@@ -15,6 +15,7 @@ from typing import Any
 from gunicorn import sock
 from gunicorn.workers.base import Worker as Base
 
+from xmpp_rest.answered import EXTENSION, NOBODY
 from xmpp_rest.config.worker_class import OWN, lacking
 from xmpp_rest.serving.arbiter import accept_ending
 from xmpp_rest.serving.hooks import RequestHooks
@@ -81,7 +82,8 @@ class Worker(Base):  # type: ignore[misc]
                 listener.listen()
 
         hooks = RequestHooks(self.cfg, self, self.log)
-        service = Service(self.cfg, self.log, self.wsgi, loop, tls, listen, self._spent, self.max_requests, hooks)
+        answers = getattr(self.wsgi, "extensions", {}).get(EXTENSION, NOBODY)
+        service = Service(self.cfg, self.log, self.wsgi, loop, tls, listen, self._spent, self.max_requests, hooks, answers)
         listeners += [Listener(loop, s, service.accept, lambda: service.has_room, service.relieve) for s in self.sockets]
         loop.every_second(listen)
         loop.call(listen)

@@ -27,6 +27,7 @@ from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.request import BadCoding, read_body
 from xmpp_rest.http.resource import Resource, Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID
+from xmpp_rest.request_notes import note_account
 
 FORM = ("application", "x-www-form-urlencoded", "*")
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1
@@ -163,6 +164,7 @@ class Granting(OAuthResource):
         who = self.gateway.parts.authenticator.password(jid, form["password"], address)
         if not isinstance(who, Caller):
             self._refuse(jid, who)
+        note_account(who.jid)
         return who
 
     def _refuse(self, jid: JID, who: Denial) -> NoReturn:

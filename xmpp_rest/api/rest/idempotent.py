@@ -14,13 +14,13 @@ from typing import NoReturn
 from flask import Response
 
 from drivers import StorageError
-from xmpp_rest.api.requestid import FIELD as FIELD_OF_ID
 from xmpp_rest.api.requestid import request_id
 from xmpp_rest.api.rest.errors import RestFailure, failure
 from xmpp_rest.api.rest.resource import Failed, RestResource
 from xmpp_rest.errors import RETRY_AFTER, storage_failed
 from xmpp_rest.http.resource import Accepted, Stop
 from xmpp_rest.protocol.codecs import media_type
+from xmpp_rest.request_notes import REQUEST_ID
 from xmpp_rest.service.messages.idempotency import Answer as KeptAnswer
 from xmpp_rest.service.messages.idempotency import Claim, OtherRequest, StillRunning
 
@@ -119,7 +119,7 @@ def _settle(resource: RestResource, claim: Claim, response: Response | None) -> 
     if response is None:
         _release(resource, claim)
         return
-    fields = [(n, v) for n, v in response.headers if n.lower() not in _OWN_FIELDS] + [(FIELD_OF_ID, request_id())]
+    fields = [(n, v) for n, v in response.headers if n.lower() not in _OWN_FIELDS] + [(REQUEST_ID, request_id())]
     try:
         resource.gateway.parts.idempotency.finish(claim, KeptAnswer(response.status_code, fields, response.get_data()))
     except StorageError as e:  # the stanza is on its way: the client has to know

@@ -1,0 +1,94 @@
+"""Tells observers of every answer that is finished, whichever server has sent it: the one place for access lines and metrics.
+
+Our worker tells once the last byte is written, also of what it refuses itself; under other servers `serving/watched.py` does, around the
+application.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from xmpp_rest.request_notes import NOTES, RequestNotes, new_id
+
+log = logging.getLogger("xmpp_rest.server")
+
+TOLD = "xmpp_rest.told"
+"""In an environ: the server tells the observers itself."""
+EXTENSION = "answers"
+"""The Answers of an application are in its `extensions` under this name."""
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")  # RFC 9112 §3.2.2: the absolute form, which may hold a password
+
+
+class Answered(NamedTuple):
+    """One answer that is finished, or has broken off. Fields of a request that could not be read are ""."""
+
+    api: str
+    method: str
+    path: str
+    """As it was sent, without the query."""
+    status: int
+    seconds: float
+    """Until the answer was written; of a stream until its head was."""
+    lasted: float
+    """Until the end, of a stream too."""
+    streamed: bool
+    bytes_in: int
+    """Of the request's body."""
+    bytes_out: int
+    """Of the answer's body."""
+    account: str | None
+    """None: it is not known."""
+    address: str
+    user_agent: str
+    request_id: str
+
+
+Observer = Callable[[Answered], None]
+"""Called by any thread; it does not wait."""
+
+
+class Answers:
+    """Whom each answer is told. `observers` returns them: the parts of a gateway are built in each process."""
+
+    def __init__(self, observers: Callable[[], Iterable[Observer]]) -> None:
+        self._observers = observers
+
+    def tell(self, answered: Answered) -> None:
+        """Tell the observers. Raises nothing."""
+        for observer in self._observers():
+            try:
+                observer(answered)
+            except Exception:
+                log.exception("an answer could not be noted")
+
+
+NOBODY = Answers(tuple)
+"""For applications that have no observers."""
+
+
+def describe(environ: Mapping[str, Any], status: int, begun: float, headed: float, sizes: tuple[int, int]) -> Answered:
+    """The answer, finished now, to the request with this environ. `begun`, `headed`: on the monotonic clock; `sizes`: of both bodies."""
+    notes: RequestNotes | None = environ.get(NOTES)
+    lasted = time.monotonic() - begun
+    if notes is None:
+        notes = RequestNotes(new_id())
+    account = None if notes.account is None else str(notes.account)
+    seconds = headed - begun if notes.streams and headed else lasted
+    return Answered(
+        notes.api, environ.get("REQUEST_METHOD", ""), path_of(environ), status, seconds, lasted, notes.streams,
+        *sizes, account, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_USER_AGENT", ""), notes.request_id,
+    )  # fmt: skip
+
+
+def path_of(environ: Mapping[str, Any]) -> str:
+    """The path as it was sent, where the server tells it."""
+    raw: str | None = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if raw is None:
+        return quote(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), encoding="latin-1")
+    path = raw.partition("?")[0]
+    return path if path[:1] == "/" else _AUTHORITY.sub("", path)

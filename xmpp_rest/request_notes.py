@@ -1,0 +1,78 @@
+"""Notes of the request at hand: its id, its API, its account. One object for each request, in its environ, and known to all that it calls.
+
+The API is noted by its blueprint, and the account once it is known; the log and the observers of answers read them.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+NOTES = "xmpp_rest.notes"  # in the environ
+OTHER = "other"
+REQUEST_ID = "X-Request-Id"
+"""The field of requests and answers."""
+_TAKEN = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+class RequestNotes:
+    """What is known of one request. `account`: what its text names; None: nobody has said. `streams`: its answer is an event stream."""
+
+    __slots__ = ("account", "api", "request_id", "streams")
+
+    def __init__(self, request_id: str, api: str = OTHER) -> None:
+        self.request_id = request_id
+        self.api = api
+        self.account: object = None
+        self.streams = False
+
+    def is_of(self, api: str) -> None:
+        """It is a request to this API."""
+        self.api = api
+
+    def is_by(self, account: object) -> None:
+        """It is a request of this account."""
+        self.account = account
+
+    def is_streamed(self) -> None:
+        """Its answer is an event stream."""
+        self.streams = True
+
+
+CURRENT: ContextVar[RequestNotes | None] = ContextVar("request", default=None)
+"""The request on whose behalf this thread, or task, works; None: no request's."""
+
+
+def current_id() -> str | None:
+    """The id of the request at hand."""
+    notes = CURRENT.get()
+    return notes.request_id if notes is not None else None
+
+
+def note_account(account: object) -> None:
+    """The request at hand is that of this account."""
+    if (notes := CURRENT.get()) is not None:
+        notes.is_by(account)
+
+
+def new_id() -> str:
+    """An id for what has none: a name, and no secret."""
+    return f"{random.getrandbits(128):032x}"
+
+
+def given_id(environ: Mapping[str, Any]) -> str | None:
+    """The id that the client has given its request; None without one, and for what is none."""
+    given = environ.get("HTTP_X_REQUEST_ID")
+    return given if given is not None and _TAKEN.fullmatch(given) else None
+
+
+def note_request(environ: dict[str, Any]) -> RequestNotes:
+    """The notes of the request with this environ, from now on those of the request at hand."""
+    notes: RequestNotes | None = environ.get(NOTES)
+    if notes is None:
+        notes = environ[NOTES] = RequestNotes(given_id(environ) or new_id())
+    CURRENT.set(notes)
+    return notes
