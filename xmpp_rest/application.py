@@ -26,7 +26,7 @@ from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.api.web import routes as web
 from xmpp_rest.buffered_log import BufferedHandler, LineFormatter
-from xmpp_rest.cli.runner import line_runner
+from xmpp_rest.cli.leader_calls import offer_calls
 from xmpp_rest.config.check import remarks, require_sense
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.table import Settings
@@ -61,7 +61,7 @@ def build(settings: Settings) -> Flask:
 
     Raises StorageError.
     """
-    gateway = Gateway(settings, line_runner)
+    gateway = Gateway(settings, offer_calls)
     app = Synchronous("xmpp_rest", static_folder=None)
     app.request_class = WholeRequest
     app.extensions["gateway"] = gateway

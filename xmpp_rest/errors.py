@@ -65,6 +65,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "prepauthz": Row(403, "auth", "not-authorized", "Credentials failed stringprep"),
         "from_auth": Row(403, "auth", "not-authorized", "Not authorized to send stanza with requested 'from'"),
         "admin": Row(403, "auth", "forbidden", "Only administrators may do this"),
+        "of": Row(403, "auth", "forbidden", "These credentials show the events of one account only"),
         "scope": Row(403, "auth", "forbidden", "This token may send messages to certain addresses only, not to this one"),
         "throttled": Row(429, "wait", "policy-violation", "Too many wrong credentials; try again later"),
     },

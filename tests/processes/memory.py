@@ -40,6 +40,10 @@ class MemoryGroup:
     def has_listeners(self) -> bool:
         return any(process.listening for process in self.processes)
 
+    @property
+    def count(self) -> int:
+        return len(self.processes)
+
     def has_follower(self, process: str) -> bool:
         return any(other.id == process for other in self.processes[1:])
 

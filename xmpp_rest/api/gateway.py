@@ -13,6 +13,7 @@ from xmpp_rest.config.live import Merged
 from xmpp_rest.config.table import Settings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
+from xmpp_rest.processes.census import Census
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.accounts.data import Data
@@ -66,6 +67,7 @@ class ApiParts:
     muclight: MucLight | None
     conference: Conference | None
     remote: Remote
+    census: Census
     link_status: Callable[[], list[dict[str, Any]]]
     """How the streams of the link are. Raises GatewayError."""
 
@@ -85,6 +87,9 @@ class Gateway(Protocol):
     """Those in force now: they are replaced when the configuration is read again."""
 
     incidents: Incidents
+
+    began: float
+    """When it was built, in Unix time: before the fork, so that all its processes say the same."""
 
     @property
     def driver(self) -> Driver: ...

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from drivers import Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken
@@ -24,6 +23,7 @@ from xmpp_rest.gateway.put_in_force import put_in_force, reread
 from xmpp_rest.gateway.readiness import Readiness
 from xmpp_rest.gateway.wiring import build
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.administrator import ensure_administrator
 from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.tasks import OrderLock
@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 RETRY = 2.0  # seconds between two attempts to start
 
 
-MakeRunner = Callable[["Gateway"], Callable[..., Any]]
-"""Makes what runs a line of the command line in this gateway."""
+OfferCalls = Callable[["Gateway", Remote], None]
+"""Offers what the command line calls in this gateway."""
 
 
 class Gateway:
@@ -43,14 +43,15 @@ class Gateway:
     Owned by the Flask application; `start()` may be called by any request, and does its work once in each process.
     """
 
-    def __init__(self, settings: Settings, make_runner: MakeRunner | None = None) -> None:
-        """`make_runner`: None: the command line cannot reach this gateway."""
+    def __init__(self, settings: Settings, offer_calls: OfferCalls | None = None) -> None:
+        """`offer_calls`: None: the command line cannot reach this gateway."""
         self.settings = settings
         self.incidents = Incidents()
         self.data_dir = Path(settings.base) / settings.server.data_dir
         ready_folder(self.data_dir, Path(settings.base))
         self.driver: Driver = open_driver(settings.storage.url, self.data_dir)
-        self._make_runner = make_runner
+        self._offer_calls = offer_calls
+        self.began = time.time()
         self._loop: SocketLoop | None = None  # of the server that serves this process
         self._on_loss: Callable[[], None] | None = None  # ends the server, which can serve nothing without the lease of the storage
         self._locks: dict[int, OrderLock] = {}
@@ -67,8 +68,8 @@ class Gateway:
     def _build(self) -> Parts:
         parts = build(self.settings, self.driver, self.data_dir, self.incidents)
         parts.remote.on_broadcast("reload", self._follow)
-        if self._make_runner is not None:
-            parts.remote.answer(self._make_runner(self))
+        if self._offer_calls is not None:
+            self._offer_calls(self, parts.remote)
         if self._loop is not None:
             parts.remote.group.read_by(self._loop)
         return parts

@@ -22,6 +22,7 @@ from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
+from xmpp_rest.processes.census import Census
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.account_ends import AccountEnds
@@ -155,7 +156,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
-        observers=(), leader=leader, link_status=leader.status, remote=remote, lease=StorageLease(driver, data_dir, domains, incidents),
+        observers=(), leader=leader, link_status=leader.status, remote=remote, census=Census(remote),
+        lease=StorageLease(driver, data_dir, domains, incidents),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings.gateway).items():
         for handler in ordered:

@@ -65,6 +65,10 @@ class LocalGroup:
     def has_listeners(self) -> bool:
         return self._followers.have_listeners
 
+    @property
+    def count(self) -> int:
+        return 1 + self._followers.count
+
     def has_follower(self, process: str) -> bool:
         return self._followers.has(process)
 

@@ -60,6 +60,10 @@ class ProcessGroup(Protocol):
     def has_listeners(self) -> bool:
         """Whether `publish` would reach any process; for the leader."""
 
+    @property
+    def count(self) -> int:
+        """How many processes there are, this one included; for the leader."""
+
     def has_follower(self, process: str) -> bool:
         """Whether the follower of this id is connected; for the leader. False from before `Member.forget` is called with it."""
 

@@ -154,6 +154,11 @@ class Followers:
         """Whether any of them listens."""
         return any(follower.listens for follower in tuple(self._connected.values()))
 
+    @property
+    def count(self) -> int:
+        """How many processes have joined; a program that only calls has not."""
+        return sum(bool(follower.id) for follower in tuple(self._connected.values()))
+
     def has(self, process: str) -> bool:
         """Whether a process of this id has joined, and is connected."""
         return any(follower.id == process for follower in tuple(self._connected.values()))

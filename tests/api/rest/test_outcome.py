@@ -99,4 +99,23 @@ def test_prefer_wait_answers_with_the_refusal(client: FlaskClient, gateway: Gate
 
 @pytest.mark.parametrize("prefer", ["wait=0", "respond-async", "wait=x", "await=5"])
 def test_without_a_refusal_in_time_it_was_accepted(client: FlaskClient, sent: list[str], prefer: str) -> None:
-    assert send(client, "romeo@montague.example", Prefer=prefer)[0] == 202
+    status, _, headers = send(client, "romeo@montague.example", Prefer=prefer)
+    assert (status, headers.get("Stanza-Outcome")) == (202, "accepted" if prefer == "wait=0" else None)
+
+
+def test_prefer_wait_tells_the_state(client: FlaskClient) -> None:
+    status, _, headers = send(client, f"nurse@{DOMAIN}", Prefer="wait=5")
+    assert (status, headers["Stanza-Outcome"]) == (202, "confirmed")
+
+
+def test_the_status_tells_the_figures(client: FlaskClient) -> None:
+    status = client.get("/status", headers=basic("admin")).get_json()
+    assert {"version", "domain", "waits", "link", "outbox", "processes", "uptime", "streams", "callbacks"} < set(status)
+    assert (status["processes"], status["callbacks"], status["ready"], status["reasons"]) == (1, {}, True, [])
+
+
+def test_the_status_names_what_is_not_ready(make_app: object) -> None:
+    client = make_app(link_kind="component", link_secret="x", link_port="1").test_client()  # type: ignore[operator]
+    status = client.get("/status", headers=basic("admin")).get_json()
+    assert not status["ready"]
+    assert {(reason["check"], reason["domain"]) for reason in status["reasons"]} >= {("link", DOMAIN)}

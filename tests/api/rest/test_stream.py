@@ -164,6 +164,9 @@ def test_who_may_listen(client: FlaskClient, server: BaseWSGIServer) -> None:
     assert client.get("/rest/stream", headers=component).status_code == 422
     assert client.get("/rest/stream?of=nobody", headers=component).status_code == 422
     assert client.get("/rest/stream?format=yaml", headers=basic("nurse")).status_code == 400
+    other = client.get(f"/rest/stream?of=juliet@{DOMAIN}", headers=basic("nurse"))
+    assert (other.status_code, other.get_json()["error"]["condition"]) == (403, "forbidden")
+    Reader(server, f"?of=nurse@{DOMAIN}").close()
     reader = Reader(server, f"?of=nurse@{DOMAIN}", headers=component)
     say(client, "heard")
     assert bodies(reader, 1) == ["heard"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from xmpp_rest import __version__
 from xmpp_rest.api.authentication import Authenticated
+from xmpp_rest.api.ops.figures import figures
 from xmpp_rest.api.ops.health import Health
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.auth.scopes import Use
@@ -20,10 +20,4 @@ class Status(Authenticated, Health):
         return caller.admin
 
     def to_json(self) -> dict[str, Any]:
-        settings = self.gateway.settings
-        return {
-            "version": __version__,
-            "domain": settings.gateway.domain,
-            "waits": {"count": self.gateway.parts.waits.count, "most": self.gateway.parts.waits.most},
-            "link": {"kind": settings.link.kind, "streams": self.gateway.parts.link_status()},
-        }
+        return figures(self.gateway)

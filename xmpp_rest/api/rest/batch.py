@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.lines import BatchLine, BodyLimits
@@ -20,7 +20,6 @@ from xmpp_rest.protocol.codecs import CODECS, JSON
 from xmpp_rest.protocol.jsonmap import Unmappable, decode, decode_many
 from xmpp_rest.protocol.stanza import condition_of, new_ids
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
-from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.waits import Gone, Wait
 
 log = logging.getLogger(__name__)
@@ -36,6 +35,13 @@ class Patience(NamedTuple):
     gone: Gone
 
 
+class StanzaSender(Protocol):
+    """What sends the stanzas; `Sending` is one."""
+
+    def begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results: ...
+    def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]: ...
+
+
 class LinesUnderWay(NamedTuple):
     """Messages that are under way, with the numbers of their lines."""
 
@@ -49,7 +55,7 @@ NOTHING = LinesUnderWay((), list)
 class Batch:
     """The stanzas of one request, sent in the order of their lines."""
 
-    def __init__(self, sending: Sending, caller: Caller, bounds: BodyLimits, patience: Patience) -> None:
+    def __init__(self, sending: StanzaSender, caller: Caller, bounds: BodyLimits, patience: Patience) -> None:
         self._sending = sending
         self._caller = caller
         self._bounds = bounds

@@ -25,6 +25,8 @@ from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.threads.waits import Gone, Wait
 
+STANZA_OUTCOME = "Stanza-Outcome"
+"""The state of the outcome when a `Prefer: wait` was over, as `/rest/outcome` names it."""
 UNTYPED = (("*", "from_untyped"),)
 ACCEPTED = tuple((t, "from_body") for t in any_parameters(CODECS))
 TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
@@ -130,8 +132,10 @@ class Send(StanzaResource):
         if seconds is None:
             refusal = self.gateway.parts.sending.send(stanza, sender, to)
         else:
-            refusal = self.gateway.parts.sending.send_and_wait(stanza, sender, to, Wait(seconds, self.gone))
+            refusal, state = self.gateway.parts.sending.send_and_wait(stanza, sender, to, Wait(seconds, self.gone))
             self.set_field("Preference-Applied", f"wait={seconds:g}")
+            if refusal is None:
+                self.set_field(STANZA_OUTCOME, state)
         return self._accepted(stanza.attrib["id"]) if refusal is None else self.reply(refusal)
 
     def _wanted(self) -> float | None:

@@ -57,12 +57,17 @@ class StreamResource(RestResource):
 
     def _owner(self) -> JID:
         """Whose stanzas: the caller's, or with the component token those of the account that `?of=` names."""
-        if self.caller.kind is not CallerKind.COMPONENT:
+        named = self.request.args.get("of")
+        if self.caller.kind is not CallerKind.COMPONENT and named is None:
             return self.caller.jid
         try:
-            owner = parse_jid(self.request.args.get("of", "")).bare
+            owner = parse_jid(named or "").bare
         except InvalidJID as e:
             self.fail(failure("to", error=f"of: name an account of this domain ({e})"))
+        if self.caller.kind is not CallerKind.COMPONENT:
+            if owner != self.caller.jid:
+                self.fail(failure("of", error=f"of: these credentials are those of {self.caller.jid}"))
+            return owner
         if not self.gateway.parts.accounts.exists(owner):
             self.fail(failure("to", error="of: there is no such account"))
         return owner

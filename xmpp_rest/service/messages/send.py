@@ -244,13 +244,16 @@ class Sending:
             refusal = self._guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare))))
             return self._router.ask(iq, wait) if refusal is None else (refusal, [])
 
-    def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> Element | None:
-        """As `send`, but wait for the server to refuse or process it. Raises GatewayError, waits-full, before anything is sent."""
+    def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> tuple[Element | None, str]:
+        """As `send`, but wait for the server to refuse or process it; with the state of the outcome.
+
+        Raises GatewayError, waits-full, before anything is sent.
+        """
         with self._waits.holding(str(sender.bare)):
-            refusal = self.send(stanza, sender, to)
-            if refusal is None and (outcome := self._wait(sender, stanza.get("id", ""), wait)) is not None:
-                refusal = outcome.refusal
-            return refusal
+            if (refusal := self.send(stanza, sender, to)) is not None:
+                return refusal, "refused"
+            outcome = self._wait(sender, stanza.get("id", ""), wait)
+            return (None, "accepted") if outcome is None else (outcome.refusal, outcome.state)
 
     def _wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
         """The outcome once it is decided, or when the wait is over. Raises nothing, as the stanza has been sent."""

@@ -1,0 +1,83 @@
+"""What the leader does for `xmpp-rest` on its own machine: whoever may open the socket in the data folder needs no password."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.api.ops.figures import figures
+from xmpp_rest.api.rest.stream import is_received
+from xmpp_rest.cli.listeners import LocalListener
+from xmpp_rest.cli.runner import line_runner
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.processes.group import End, Reply
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.messages.batch import OutboundMessages, Result
+from xmpp_rest.threads.waits import Wait
+
+
+class LeaderCalls:
+    """Calls of the command line. One of a gateway that does not serve runs them itself."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._listeners: dict[str, LocalListener] = {}
+
+    @property
+    def _remote(self) -> Remote:
+        return self._gateway.parts.remote
+
+    @on_leader
+    def send_many(self, stanzas: OutboundMessages) -> list[Result]:
+        """As `Sending.send` for each of these, in order."""
+        return self._gateway.parts.sending.send_many(stanzas)
+
+    @on_leader
+    def ask(self, iq: Element, wait: Wait) -> list[Element]:
+        """The answer to an iq, after the archive results that belong to it. Raises as `Sending.ask`."""
+        answer, collected = self._gateway.parts.sending.ask(iq, wait)
+        return [*collected, answer]
+
+    @on_leader
+    def figures(self) -> dict[str, Any]:
+        """The state of the gateway. Raises GatewayError, StorageError."""
+        return figures(self._gateway)
+
+    @on_leader
+    def listen(self, account: JID, after: str) -> str:
+        """Open an event stream of an account, from the event `after` on, or from now on; its name for `events`.
+
+        Raises GatewayError: account-unknown, event-unknown, streams-full; StorageError.
+        """
+        parts = self._gateway.parts
+        if not parts.accounts.exists(account):
+            raise GatewayError("account-unknown", f"{account} has no account here")
+        name = secrets.token_hex(8)
+        stream = parts.streams.open(account, after=after or None, wanted=is_received, holds_thread=False)
+        self._listeners[name] = LocalListener(stream, parts.streams, partial(self._listeners.pop, name, None))
+        return name
+
+    def _events_deferred(self, reply: Reply, name: str, wait: Wait) -> End:
+        return self._listener(name).next(reply, wait.seconds)
+
+    @on_leader(deferred=_events_deferred)
+    def events(self, name: str, wait: Wait) -> dict[str, Any]:
+        """The next events of a stream, at once or within the time; `ended` says why there will be no more. Only for the command line."""
+        raise NotImplementedError  # the leader itself has no use for it
+
+    def _listener(self, name: str) -> LocalListener:
+        try:
+            return self._listeners[name]
+        except KeyError:
+            raise GatewayError("event-unknown", "The event stream has ended") from None
+
+
+def offer_calls(gateway: Gateway, remote: Remote) -> None:
+    """Offer what both programs call: this, and the commands of `xmpp-restctl`."""
+    remote.offer(LeaderCalls(gateway))
+    remote.answer(line_runner(gateway))
