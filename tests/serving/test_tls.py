@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.serving.certificate import Certificate, make_certificate
 from tests.serving.load import load, until
 from tests.serving.worker_server import Server, answer
 
@@ -22,28 +20,9 @@ GET = "GET {} HTTP/1.1\r\nHost: x\r\n\r\n"
 CLOSE = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-class Certificate(NamedTuple):
-    """Files of one that is signed by itself, for 127.0.0.1."""
-
-    cert: str
-    key: str
-
-    def client(self) -> ssl.SSLContext:
-        """A context that trusts it."""
-        context = ssl.create_default_context(cafile=self.cert)
-        context.check_hostname = False
-        return context
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    if shutil.which("openssl") is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    folder = tmp_path_factory.mktemp("certificate")
-    made = Certificate(str(folder / "cert.pem"), str(folder / "key.pem"))
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    subprocess.run([*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", made.key, "-out", made.cert], check=True, capture_output=True)
-    return made
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @contextlib.contextmanager
@@ -161,6 +140,16 @@ def test_client_that_completes_no_handshake(server: Server, sent: bytes) -> None
                 pass
         assert time.monotonic() - begun < 20, "the deadline of a head is a second here"
     assert server.get() == "0"
+
+
+def test_plain_http_is_told_of_https(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
+        sock.sendall(CLOSE)
+        got = b""
+        while data := sock.recv(65536):
+            got += data
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert b"https://" in got
 
 
 def test_idle_connections_keep_no_processor_busy(server: Server) -> None:

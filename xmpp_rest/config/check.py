@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from drivers import DRIVERS
-from xmpp_rest.config import descriptors
+from xmpp_rest.config import certificates, descriptors
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import lacking, usable
@@ -33,7 +33,8 @@ def describe(settings: Settings) -> Iterator[str]:
     """The lines that describe what the gateway would do, without secrets."""
     server, gateway, link = settings.server, settings.gateway, settings.link
     data_dir = Path(settings.base) / server.data_dir
-    places = ", ".join(str(bind) if bind.path else f"http://{bind}" for bind in server.bind)
+    scheme = "https" if server.certificate else "http"
+    places = ", ".join(str(bind) if bind.path else f"{scheme}://{bind}" for bind in server.bind)
     yield f"serve {places} with {server.workers} process(es) of {server.threads} threads ({_worker_class(server.worker_class)})"
     yield _connections(settings)
     yield f"keep everything in {data_dir}, accounts by {settings.storage.url.partition(':')[0]}"
@@ -56,7 +57,7 @@ def _worker_class(written: str) -> str:
 def _connections(settings: Settings) -> str:
     """The number of connections of each process, by this process's limit of open files."""
     taken, allowed = descriptors.connections(settings), descriptors.limit()
-    wanted = descriptors.CONNECTIONS + descriptors.reserve(settings)
+    wanted = descriptors.wanted_for_all(settings)
     line = f"take {taken} connections at once in each process"
     if allowed >= wanted:
         return line
@@ -79,6 +80,7 @@ def _problems(settings: Settings) -> list[str]:
     for name, callback in settings.callbacks.items():
         if foreign := [str(a) for a in callback.address if a.domain not in domains]:
             problems.append(f"[callback.{name}] address: {', '.join(foreign)}: not at a hosted domain ({', '.join(domains)})")
+    problems += certificates.problems(settings)
     return [*problems, *_admin_problems(settings), *_storage_problems(settings), *_worker_problems(settings)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import resource
 
 from xmpp_rest.config.table import Settings
@@ -10,6 +11,7 @@ from xmpp_rest.config.table import Settings
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 10_000  # of a process at once, if its limit of descriptors allows it
+SHARE = 0.75  # of the limit, at most, so that the rest of the process never goes short
 OF_A_THREAD = 4  # descriptors that a thread may need at once: a database with its log and shared memory, or a file and its folder
 OTHERS = 100  # log, links, journals, other processes, libraries
 
@@ -26,7 +28,7 @@ def raise_limit(settings: Settings) -> None:
     The soft limit is 1024 almost everywhere, for the sake of programs that call select(2), which this one does not.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(limit(), CONNECTIONS + reserve(settings))
+    wanted = min(limit(), wanted_for_all(settings))
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     try:
@@ -41,6 +43,11 @@ def reserve(settings: Settings) -> int:
     return settings.server.threads * OF_A_THREAD + callbacks + OTHERS
 
 
+def wanted_for_all(settings: Settings) -> int:
+    """The limit that allows CONNECTIONS."""
+    return max(CONNECTIONS + reserve(settings), math.ceil(CONNECTIONS / SHARE))
+
+
 def connections(settings: Settings) -> int:
     """The number of connections that a process should accept at once, so that it never runs out of descriptors."""
-    return max(settings.server.threads + 1, min(CONNECTIONS, limit() - reserve(settings)))
+    return max(settings.server.threads + 1, min(CONNECTIONS, int(limit() * SHARE), limit() - reserve(settings)))

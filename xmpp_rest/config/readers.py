@@ -57,6 +57,10 @@ def folder(value: str) -> str:
     return _bare(value, "the path of a folder")
 
 
+def file_path(value: str) -> str:
+    return _bare(value, "the path of a file")
+
+
 def host_name(value: str) -> str:
     """The host of a server: a name, or an address with or without brackets."""
     bare = value.removeprefix("[").removesuffix("]")

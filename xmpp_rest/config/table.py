@@ -33,6 +33,9 @@ class ServerSettings:
 
     bind: tuple[Bind, ...] = setting("127.0.0.1:8080", parse_binds, "Where to listen: HOST:PORT, [IPV6]:PORT, PORT or :PORT (loopback), or unix:PATH (relative to this file); several are separated by commas. Put a proxy with TLS in front of anything but loopback, or set `certificate`.")
     socket_mode: int = setting("660", readers.mode, "Permissions of Unix sockets, octal.")
+    certificate: str = setting("", readers.optional(readers.file_path), "The server's certificate and those between it and the root, a PEM file, relative to this file. With it and `key` the gateway speaks HTTPS only, TLS 1.2 and newer. Empty: HTTP.")
+    key: str = setting("", readers.optional(readers.file_path), "The private key of the certificate, a PEM file without a password, relative to this file.")
+    compress: bool = setting("no", readers.yes_or_no, "yes: compress answers by gzip for clients that ask for it. Leave it to a proxy where there is one.")
     workers: int = setting("auto", readers.processes(4), "Number of processes; auto: one per processor, at most 4. One of them holds the link and the others go through it: docs/running.md.")
     threads: int = setting("64", readers.number(2, 1024), "Threads per process: how many requests may block or compute at once. Those that wait for an answer or for the disk hold none; under a server that holds a thread for each request, they do.")
     waits_per_account: int = setting("auto", readers.number_or_auto(1, 1024), "Maximum number of requests of one account that wait at once in a process, for the answer to an iq or with `Prefer: wait`; more get 503. auto: half of `threads`. All accounts together, event streams included: 10,000; under a server that holds a thread for each request, three quarters of `threads`.")
@@ -40,7 +43,7 @@ class ServerSettings:
     worker_class: str = setting("xmpp_rest.serving.worker.Worker", readers.class_name, "gunicorn's worker class. This one serves from one event loop; where the system has no epoll, or greenlet is not installed, gthread serves in its place. gevent works too.")
     data_dir: str = setting("data", readers.folder, "Folder for everything the gateway keeps, relative to this file. Created if missing, with mode 0700.")
     public_url: str = setting("", readers.optional(readers.http_url), "The gateway's URL as clients see it, if it is not http://<bind>; used in Location fields.")
-    proxies: int = setting("0", readers.number(0, 9), "Number of trusted proxies in front of the gateway: their X-Forwarded-For, -Proto and -Host are trusted. 0: these fields are ignored.")
+    proxies: int = setting("0", readers.number(0, 9), "Number of trusted proxies in front of the gateway: their X-Forwarded-For, -Proto, -Host and -Prefix are trusted. 0: these fields are ignored.")
     proxy_networks: tuple[readers.Network, ...] = setting("127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7", readers.networks, "Addresses and networks of these proxies, separated by commas. The fields are ignored on connections from anywhere else.")
     origins: frozenset[str] = setting("*", readers.origins, "Origins whose web pages may use the APIs (CORS), such as https://app.example.net. *: any, but not with passwords that browsers remember. Empty: none.")
     body_limit: int = setting("10485760", readers.number(1024, 1 << 30), "Maximum request body size in bytes, for all APIs (batches: batch_size_limit).")

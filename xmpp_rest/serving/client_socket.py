@@ -8,6 +8,8 @@ import ssl
 import threading
 
 CHUNK = 65536  # bytes that are read at once
+PLAIN = b"This port speaks TLS: the address begins with https://\n"
+REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
 
 
 class ClientSocket:
@@ -66,6 +68,10 @@ class TLSSocket(ClientSocket):
                 return None
             except ssl.SSLEOFError:
                 return b""
+            except ssl.SSLError as e:
+                if e.reason == "HTTP_REQUEST":
+                    self._refuse_plain_http()
+                raise
 
     def send(self, data: bytes | memoryview) -> int:
         with self._lock:
@@ -76,6 +82,12 @@ class TLSSocket(ClientSocket):
                 return 0
             except ssl.SSLWantWriteError:
                 return 0
+
+    def _refuse_plain_http(self) -> None:
+        """Tell a client that speaks no TLS. What it has sent is read first, or the kernel would cut the answer off with a reset."""
+        with contextlib.suppress(OSError):
+            socket.socket.recv(self._tls, CHUNK)
+            socket.socket.send(self._tls, REFUSAL % (len(PLAIN), PLAIN))
 
     def drained(self, data: bytes) -> bool:
         return False  # OpenSSL gives at most one record at a time

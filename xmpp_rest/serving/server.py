@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from xmpp_rest.config import descriptors
+from xmpp_rest.config.certificates import tls_context
 from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import lacking, usable
 from xmpp_rest.serving import affinity
@@ -35,6 +37,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "threads": server.threads,
         "worker_class": usable(server.worker_class),
         "worker_connections": descriptors.connections(settings),
+        **_certificate(settings),
         "graceful_timeout": GRACEFUL,
         "timeout": 60,  # of the worker's heartbeat; requests may take longer
         "loglevel": server.log_level,
@@ -48,6 +51,12 @@ def _options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,  # on by default since 25.1, at a path that all of one user's instances share
         **({"post_fork": affinity.post_fork} if server.pin_workers else {}),
     }
+
+
+def _certificate(settings: Settings) -> dict[str, Any]:
+    """gunicorn looks whether there is one; the context comes from a hook."""
+    paths = {"certfile": settings.server.certificate, "keyfile": settings.server.key}
+    return {name: str(Path(settings.base) / path) if path else None for name, path in paths.items()}
 
 
 def _freeze() -> None:
@@ -76,13 +85,17 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._on_stop = on_stop
         descriptors.raise_limit(settings)
         listening = [] if handed_over() else listen(settings.server.bind, Path(settings.base), settings.server.socket_mode)
+        self._tls = tls_context(settings)  # made before the fork: a session is resumed in whichever process
         self._binds = [f"fd://{sock.detach()}" for sock in listening]  # gunicorn's own sockets take their place
         super().__init__()
 
     def load_config(self) -> None:
-        hooks = {"pre_fork": self._before_fork, "post_worker_init": self._started, "worker_exit": self._ended}
+        hooks = {"ssl_context": self._context, "pre_fork": self._before_fork, "post_worker_init": self._started, "worker_exit": self._ended}
         for name, value in (_options(self._settings) | {"bind": self._binds} | hooks).items():
             self.cfg.set(name, value)
+
+    def _context(self, _: Any, __: Any) -> ssl.SSLContext | None:
+        return self._tls
 
     def load(self) -> Flask:
         return self._load(self._is_first)
