@@ -18,7 +18,7 @@ try:
 
     from drivers.sql.postgresengine import PostgresEngine
 except ImportError as e:
-    raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install -r requirements-postgres.txt") from e
+    raise ImportError(f"psycopg 3 and psycopg_pool are needed ({e}); pip install 'xmpp-rest[postgres]'") from e
 
 from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.generations import Generations

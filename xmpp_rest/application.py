@@ -6,7 +6,6 @@ import atexit
 import logging
 import os
 from functools import partial
-from pathlib import Path
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import BadRequest
@@ -28,6 +27,7 @@ from xmpp_rest.api.web import routes as web
 from xmpp_rest.buffered_log import BufferedHandler, LineFormatter
 from xmpp_rest.cli.leader_calls import offer_calls
 from xmpp_rest.config.check import remarks, require_sense
+from xmpp_rest.config.find import find_config
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import CannotStart
@@ -42,18 +42,7 @@ from xmpp_rest.serving.watched import Watched
 
 log = logging.getLogger(__name__)
 
-CONFIG = "XMPP_REST_CONFIG"
 PROBED = frozenset({"ops.live", "ops.ready"})  # endpoints
-HERE = Path(__file__).resolve().parent.parent  # where app.py and wsgi.ini are
-
-
-def find_config(given: str | None = None) -> Path | None:
-    """The configuration file: the one given, else the one that XMPP_REST_CONFIG names, else wsgi.ini beside app.py if it is there."""
-    named = given or os.environ.get(CONFIG)
-    if named:
-        return Path(named)
-    default = HERE / "wsgi.ini"
-    return default if default.exists() else None
 
 
 def build(settings: Settings) -> Flask:
@@ -130,7 +119,7 @@ def set_up_logging(level: str) -> None:
 
 
 def create_app(config: str | None = None, *, start: bool = True) -> Flask:
-    """The WSGI application by the configuration file `config` (default: see `find_config`).
+    """The WSGI application by the configuration file `config` (default: see `config/find.py`).
 
     `start`: connect and serve stanzas at once in this process; with False at the first request, or when the server says so.
     While the storage cannot be reached, the application answers 503, and starts once it can. Raises CannotStart for what does not pass.

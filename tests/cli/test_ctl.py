@@ -201,7 +201,10 @@ def test_help_shows_the_definition_of_the_version(line: Callable[..., Ran]) -> N
     assert line("--version", "1", "help", "unban_account").out == "No tag or command matches 'unban_account'\n"
 
 
-def test_what_is_about_the_process_needs_one(line: Callable[..., Ran], request: pytest.FixtureRequest) -> None:
+def test_what_is_about_the_process_needs_one(line: Callable[..., Ran], config: Path, request: pytest.FixtureRequest) -> None:
+    nothing = f"Error: no storage in {config.parent / 'data'} ([server] data_dir of {config}): no gateway was ever started there\n"
+    assert line("status") == (3, "", nothing)
+    request.getfixturevalue("storage")
     assert line("status")[:2] == (3, "")
     assert line("status").err.startswith("Error: The gateway does not run (configuration: ")
     request.getfixturevalue("gateway")
@@ -308,7 +311,7 @@ def test_no_storage_is_ever_made(line: Callable[..., Ran], config: Path, words: 
             ran = line(*options, *words)
             assert (ran.code, ran.out) == (3, "")
             assert str(config.parent / "data") in ran.err
-        assert "There is no storage" in ran.err
+        assert f"no storage in {config.parent / 'data'} ([server] data_dir of {config})" in ran.err
         assert below(config.parent) == before
         (config.parent / "data").mkdir(mode=0o700, exist_ok=folder == "data")
 

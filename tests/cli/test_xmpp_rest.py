@@ -41,11 +41,10 @@ def test_sending(xmpp_rest: Ctl, config: Path, running: bool, request: pytest.Fi
     if running:
         request.getfixturevalue("gateway")
     how = () if running else ("--offline",)
-    where = "" if running else f"xmpp-rest: configuration: {config}; data folder: {config.parent / 'data'}\n"
-    assert xmpp_rest("send", str(JULIET), "Madam!", *how) == (0, "", where)
-    assert xmpp_rest(*how, "send", str(JULIET), "-", "--subject", "News", stdin="two\nlines\n") == (0, "", where)
+    assert xmpp_rest("send", str(JULIET), "Madam!", *how) == (0, "", "")
+    assert xmpp_rest(*how, "send", str(JULIET), "-", "--subject", "News", stdin="two\nlines\n") == (0, "", "")
     refused = xmpp_rest("send", f"nobody@{DOMAIN}", "x", *how)
-    assert (refused.code, refused.err) == (1, f"{where}xmpp-rest send: nobody@{DOMAIN}: service-unavailable\n")
+    assert (refused.code, refused.err) == (1, f"xmpp-rest send: nobody@{DOMAIN}: service-unavailable\n")
     nowhere = xmpp_rest("send", "romeo@montague.example", "x", *how)
     assert nowhere.code == 1
     assert "remote-server-not-found" in nowhere.err
@@ -55,10 +54,19 @@ def test_sending(xmpp_rest: Ctl, config: Path, running: bool, request: pytest.Fi
 
 
 @pytest.mark.parametrize(
-    "words", [["nobody@@", "x"], [f"a@{DOMAIN}", "x", "--from", "romeo@montague.example"], [f"a@{DOMAIN}", ""], [f"a@{DOMAIN}", "\x07"], [f"a@{DOMAIN}", "x", "--wait", "-1"], []]
-)  # fmt: skip
-def test_wrong_usage_of_send(xmpp_rest: Ctl, words: list[str]) -> None:
-    assert xmpp_rest("send", *words).code == 2
+    ("words", "code"),
+    [
+        (["nobody@@", "x"], 64),
+        ([f"a@{DOMAIN}", "x", "--from", "romeo@montague.example"], 64),
+        ([f"a@{DOMAIN}", ""], 64),
+        ([f"a@{DOMAIN}", "\x07"], 65),
+        ([f"a@{DOMAIN}", "x", "--wait", "-1"], 64),
+        ([], 64),
+    ],
+)
+def test_wrong_usage_of_send(xmpp_rest: Ctl, words: list[str], code: int) -> None:
+    ran = xmpp_rest("send", *words)
+    assert (ran.code, ran.err.count("\n")) == (code, 1)
 
 
 @pytest.mark.parametrize("how", [(), ("--offline",)])
@@ -66,7 +74,7 @@ def test_wrong_usage_of_send(xmpp_rest: Ctl, words: list[str]) -> None:
 def test_sending_where_no_gateway_runs_that_has_a_link(xmpp_rest: Ctl, config: Path, how: tuple[str, ...]) -> None:
     config.write_text(config.read_text() + "[link]\nkind = component\nsecret = x\nport = 1\n")
     ran = xmpp_rest("send", "romeo@montague.example", "x", *how)
-    assert ran.code == 3
+    assert ran.code == 69
     assert "does not run" in ran.err
 
 
@@ -102,17 +110,17 @@ def test_a_token_that_may_only_send(request: pytest.FixtureRequest, config: Path
     [
         (["--offline", "token", "nobody@capulet.example"], 1, "has no account here"),
         (["token", "romeo@montague.example", "--offline"], 1, "has no account here"),
-        (["token", DOMAIN], 2, "names no account"),
+        (["token", DOMAIN], 64, "names no account"),
         (["token", str(JULIET), "--scope", "god"], 1, "there is no such scope"),
-        (["token", str(JULIET), "--may-send-to", "a b"], 2, "write an address"),
-        (["token", str(JULIET), "--ttl", "soon"], 2, "write a number of seconds"),
+        (["token", str(JULIET), "--may-send-to", "a b"], 64, "write an address"),
+        (["token", str(JULIET), "--ttl", "soon"], 64, "write a number of seconds"),
         (["token", "--help"], 0, "--may-send-to"),
         (["--help"], 0, "migrate"),
-        (["nosuch"], 2, "invalid choice"),
+        (["chekc"], 64, "did you mean check?"),
         (["ctl", "--offline", "registered_users", DOMAIN], 0, "juliet"),
         (["--offline", "ctl", "registered_users", DOMAIN], 0, "juliet"),
         (["token", str(JULIET)], 69, "--offline"),
-        (["migrate", "x:y", "x:y"], 2, "the same storage"),
+        (["migrate", "x:y", "x:y"], 64, "the same storage"),
     ],
 )
 @pytest.mark.usefixtures("juliet")

@@ -9,7 +9,7 @@ import pytest
 
 from drivers import Driver
 from drivers.lease import LIFE, NOTE, RENEWAL, Lease, LeaseTaken, held, holdings
-from drivers.migratecommand import run_cli
+from xmpp_rest.__main__ import main
 
 DOMAINS = ("gw.example", "rooms.gw.example")
 
@@ -134,18 +134,21 @@ def test_asking_leaves_no_trace(driver: Driver, clock: Clock) -> None:
         lease(driver, clock, "b").require_free()
 
 
-def test_migrating_under_a_running_gateway(tmp_path: Path, open_driver: Callable[[str, Path], Driver], capsys: pytest.CaptureFixture[str]) -> None:
+def test_migrating_under_a_running_gateway(
+    tmp_path: Path, open_driver: Callable[[str, Path], Driver], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     source, target = open_driver("jsonfile:source", tmp_path), open_driver("jsonfile:target", tmp_path)
     source.store("juliet", "gw.example", "settings", {"a": 1})
     running = Lease(target, "a", "that of /data", ("gw.example",))
     running.claim()
     words = ["jsonfile:source", "jsonfile:target"]
-    assert run_cli(words, tmp_path) == 75
+    assert main(["migrate", *words]) == 75
     assert "a gateway uses TO for gw.example: that of /data; stop it first" in capsys.readouterr().err
     assert target.load("juliet", "gw.example", "settings") is None
-    assert run_cli([*words, "--dry-run"], tmp_path) == 0
+    assert main(["migrate", *words, "--dry-run"]) == 0
     running.release()
     Lease(source, "a", "that of /data", ("gw.example",)).claim()
-    assert run_cli(words, tmp_path) == 75
+    assert main(["migrate", *words]) == 75
     assert "a gateway uses FROM" in capsys.readouterr().err
-    assert run_cli([*words, "--dry-run"], tmp_path) == 0
+    assert main(["migrate", *words, "--dry-run"]) == 0

@@ -12,13 +12,19 @@ import pytest
 
 from drivers import ArchiveItem, Driver
 from drivers.migrate import MigrationStep, _plain, _plain_item, migrate
-from drivers.migratecommand import run_cli
 from tests.conftest import OpenDriver
 from tests.drivers.contract_base import JULIET, ROMEO
 from tests.drivers.postgrescluster import Cluster
 from tests.raising import raising
+from xmpp_rest.__main__ import main
 
 Open = Callable[[str], Driver]
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths on the command line are below the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 URLS = {"flatfile": "flatfile:data", "jsonfile": "jsonfile:json", "sqlite": "sqlite:x.sqlite"}
 
 
@@ -181,29 +187,31 @@ def test_large_stores_make_the_batches_small(opened: Open, monkeypatch: pytest.M
 
 def test_the_command(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files, database = "flatfile:prosody-data", "sqlite:x.sqlite"
-    assert run_cli([files, database, "--dry-run"], tmp_path) == 0
+    assert main(["migrate", files, database, "--dry-run"]) == 0
     assert capsys.readouterr().out == "would copy: 39 stores, 105 items\n"
-    assert run_cli([files, database], tmp_path) == 0
+    assert main(["migrate", files, database]) == 0
     assert capsys.readouterr().out == "copied: 39 stores, 105 items\n"
     with closing(sqlite3.connect(tmp_path / "x.sqlite")) as connection, connection:
         connection.execute("UPDATE prosody SET value='x' WHERE user='juliet' AND store='accounts'")
     connection.close()
-    assert run_cli([files, database], tmp_path) == 1
+    assert main(["migrate", files, database]) == 1
     printed = capsys.readouterr()
     assert printed.out == "already there: 38 stores, 104 items\ndiffers: 1 stores, 0 items\n"
     assert printed.err == "juliet@capulet.example: accounts (keyval) differs: the target has other content\n"
-    assert run_cli([files, database, "--overwrite"], tmp_path) == 0
+    assert main(["migrate", files, database, "--overwrite"]) == 0
     (tmp_path / "nothing").mkdir()
-    assert run_cli(["flatfile:nothing", "jsonfile:new"], tmp_path) == 0
+    assert main(["migrate", "flatfile:nothing", "jsonfile:new"]) == 0
     assert capsys.readouterr().out.endswith("there is nothing to copy\n")
+    assert main(["migrate", files, database, "--dry-run"]) == 0
+    assert capsys.readouterr().out == "would copy: 0 stores, 0 items\nalready there: 39 stores, 105 items\n"
 
 
 def test_lines_of_progress_and_quiet(tmp_path: Path, prosody_data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("drivers.progress.EVERY", 0.0)
-    assert run_cli(["flatfile:prosody-data", "sqlite:x.sqlite"], tmp_path) == 0
+    assert main(["migrate", "flatfile:prosody-data", "sqlite:x.sqlite"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert (lines[0].partition(",")[0], lines[-1]) == ("1 of 39 stores", "39 of 39 stores, 100 %, 0 s left")
-    assert run_cli(["flatfile:prosody-data", "sqlite:x.sqlite", "--quiet"], tmp_path) == 0
+    assert main(["migrate", "flatfile:prosody-data", "sqlite:x.sqlite", "--quiet"]) == 0
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("already there: 39 stores, 105 items\n", "")
 
@@ -217,7 +225,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("source", ["flatfile:gone", "sqlite:gone.sqlite", "jsonfile:gone", "sqlite:gone/x.sqlite", "sqlite:empty"])
 def test_a_source_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, target: str, options: list[str]) -> None:
     (tmp_path / "empty").touch()
-    assert run_cli([source, target, *options], tmp_path) == 66
+    assert main(["migrate", source, target, *options]) == 66
     printed = capsys.readouterr()
     assert printed.out == ""
     assert f"there is no storage {source}: relative paths are below {tmp_path}" in printed.err
@@ -235,18 +243,27 @@ def test_a_dry_run_leaves_every_byte(
         driver.store(None, "other.example", "hostdata", {"a": 1})
         driver.close()
     before = snapshot(tmp_path)
-    assert run_cli([source, target, "--dry-run"], tmp_path) == 0
+    assert main(["migrate", source, target, "--dry-run"]) == 0
     assert capsys.readouterr().out.startswith("would copy: ")
     assert snapshot(tmp_path) == before
-    assert run_cli([source, target], tmp_path) == 0
+    assert main(["migrate", source, target]) == 0
     name = source.partition(":")[2]
     assert {k: v for k, v in snapshot(tmp_path).items() if k.startswith(name)} == {k: v for k, v in before.items() if k.startswith(name)}
 
 
-@pytest.mark.parametrize("urls", [("nosuch:x", "sqlite:x"), ("sqlite:x", "sqlite:x"), ("flatfile:file", "sqlite:x"), ("flatfile:full", "sqlite:file/x")])
-def test_storages_that_cannot_be_opened(opened: Open, tmp_path: Path, urls: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("code", "urls"),
+    [
+        (64, ("nosuch:x", "sqlite:x")),
+        (64, ("sqlite:x", "sqlite:x")),
+        (64, ("sqlite:x", "sqlite:./x")),
+        (64, ("flatfile:file", "sqlite:x")),
+        (73, ("flatfile:full", "sqlite:file/x")),
+    ],
+)
+def test_storages_that_cannot_be_opened(opened: Open, tmp_path: Path, code: int, urls: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     opened("flatfile:full").store(*JULIET, "accounts", {"a": 1})
-    assert run_cli(list(urls), tmp_path) == (1 if urls[0] == "flatfile:full" else 2)
+    assert main(["migrate", *urls]) == code
     assert capsys.readouterr().err
 

@@ -120,7 +120,7 @@ def test_without_psycopg_the_error_says_what_to_install(tmp_path: Path) -> None:
     )
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=60)
-    assert "pip install -r requirements-postgres.txt" in done.stdout
+    assert "pip install 'xmpp-rest[postgres]'" in done.stdout
 
 
 @pytest.mark.live

@@ -11,13 +11,13 @@ from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.groups.rooms import is_kept
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.application import find_config
-from xmpp_rest.cli.gateway import alone, place, running, say_place
+from xmpp_rest.cli.gateway import alone, place, require_started, running, say_place
 from xmpp_rest.cli.helping import USAGE, Help
 from xmpp_rest.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed, write
 from xmpp_rest.cli.runner import Runner, wrong_usage
 from xmpp_rest.cli.token import token
 from xmpp_rest.config.check import require_sense
+from xmpp_rest.config.find import find_config
 from xmpp_rest.config.load import SettingsError, load_settings
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
@@ -51,7 +51,9 @@ def read_line(argv: Sequence[str]) -> CommandLine:
     line, words = CommandLine(), list(argv)
     if bad := next((word for word in words if not _is_text(word)), None):
         raise BadLine(f"{bad!a} is not UTF-8")
-    while words and words[0] in OPTIONS:
+    while words and words[0].partition("=")[0] in OPTIONS:
+        option, joined, value = words[0].partition("=")
+        words[:1] = [option, value] if joined else [option]
         option, count = words[0], OPTIONS[words[0]]
         given = words[1 : count + 1]
         if len(given) < count:
@@ -85,6 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _command(line, offered, version)
 
 
+def after(before: Sequence[str], words: Sequence[str]) -> int:
+    """`xmpp-rest ctl`, with the options before it; the exit code."""
+    return main([*before, *words])
+
+
 def _command(line: CommandLine, offered: Registry, version: int | None) -> int:
     about = Help(offered, version)
     if not line.words:
@@ -101,7 +108,7 @@ def _command(line: CommandLine, offered: Registry, version: int | None) -> int:
     try:
         settings = load_settings(find_config(line.config))
         require_sense(settings, offered)
-        say_place(settings, "xmpp-restctl", asked=line.verbose or line.offline)
+        say_place(settings, "xmpp-restctl", asked=line.verbose or line.offline or sys.stderr.isatty())
         if name == "token":
             printed = token(settings, words, line.offline)
         else:
@@ -128,6 +135,7 @@ def _run(settings: Settings, offered: Registry, call: Call, offline: bool) -> Pr
         if gateway:
             return Printed(*gateway.call(Runner.run_line, name=name, version=version, words=words, auth=auth))
     if name in ABOUT_THE_PROCESS:
+        require_started(settings)
         raise GatewayError("link-down", f"The gateway does not run ({place(settings)})")
     with alone(settings, offline) as itself:
         services = Services.of(itself, offered.names)

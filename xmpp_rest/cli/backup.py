@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from drivers.progress import ProgressDisplay
 from xmpp_rest.cli.gateway import require_storage
-from xmpp_rest.config.table import Settings
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.backup import Backup
 from xmpp_rest.gateway.backup_file import Manifest
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
@@ -18,25 +17,9 @@ from xmpp_rest.gateway.restore import in_place, to_folder
 from xmpp_rest.gateway.startup import folder_of, storage_path
 
 
-def add_backup_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `backup`."""
-    parser.epilog = "Nothing that a running gateway accepted before is missing. FILE holds passwords and keys, and only you may read it."
-    parser.add_argument("file", metavar="FILE", type=Path, help="what is written, such as gateway.tar.gz; it must not exist")
-    parser.add_argument("--without-storage", action="store_true", help="leave the storage out, for a database that has backups of its own")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-
-
-def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `restore`."""
-    parser.epilog = "Nothing is changed unless all of FILE is as it was made, and nothing is removed: what --force replaces is renamed."
-    parser.add_argument("file", metavar="FILE", type=Path, help="what `backup` has written")
-    parser.add_argument("--to", metavar="DIR", type=Path, help="restore to DIR/wsgi.ini and DIR/data, not where the configuration has them")
-    parser.add_argument("--force", action="store_true", help="rename what is there to data.before-TIME")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-
-
-def back_up(settings: Settings, options: argparse.Namespace) -> int:
-    """Make a backup; the exit code. Raises CannotStart, StorageError, GatewayError."""
+def back_up(load: Load, options: argparse.Namespace) -> int:
+    """Make a backup; the exit code. Raises SettingsError, CannotStart, StorageError, GatewayError."""
+    settings = load()
     with_storage = not options.without_storage
     if with_storage and storage_path(settings.storage.url, folder_of(settings)):
         require_storage(settings, offline=True)
@@ -50,7 +33,7 @@ def back_up(settings: Settings, options: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def restore(load: Callable[[], Settings], options: argparse.Namespace) -> int:
+def restore(load: Load, options: argparse.Namespace) -> int:
     """Restore a backup; the exit code. `load` reads the configuration, which --to needs not. Raises CannotStart, StorageError."""
     with system_errors():
         if options.to is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from drivers import Driver, open_driver
 from xmpp_rest.cli.gateway import require_storage, running
-from xmpp_rest.config.table import Settings
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.left_over import archive_left_over
 from xmpp_rest.gateway.startup import folder_of
@@ -19,31 +19,13 @@ from xmpp_rest.importing.own import OwnAccounts
 from xmpp_rest.importing.records import ACCOUNTS, Account, LeftOut
 from xmpp_rest.importing.xep0227.writing import AccountWriting
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.protocol.prep import PrepError, nameprep
 
-INCOMPLETE = 1  # something was left out
 LONGEST = 255  # bytes of a file's name
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `export`."""
-    parser.epilog = "docs/importing.md says what the file holds. It holds passwords: only its owner can read it."
-    file = "the file to write; or a folder that is there, for a file of each account, as Prosody's mod_storage_xep0227 has them"
-    parser.add_argument("--xep-0227", metavar="FILE", dest="file", required=True, type=Path, help=file)
-    parser.add_argument("--domain", metavar="DOMAIN", type=_domain, help="the domain whose accounts are exported (default: the gateway's)")
-    about = "write SCRAM credentials as ejabberd's import_piefxis reads them: encoded twice"
-    parser.add_argument("--for-ejabberd", action="store_true", help=about)
-
-
-def _domain(text: str) -> str:
-    try:
-        return nameprep(text)
-    except PrepError as e:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a domain: {e}") from e
-
-
-def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Export; the exit code. The gateway may run meanwhile. Raises StorageError, OSError, GatewayError, CannotStart."""
+def run(load: Load, options: argparse.Namespace) -> int:
+    """Export; the exit code. The gateway may run meanwhile. Raises SettingsError, StorageError, OSError, GatewayError, CannotStart."""
+    settings = load()
     require_storage(settings, offline=True)
     folder, domain = folder_of(settings), options.domain or settings.gateway.domain
     with running(settings) as gateway, closing(open_driver(settings.storage.url, folder)) as driver:
@@ -79,7 +61,7 @@ def _export(driver: Driver, domain: str, options: argparse.Namespace) -> int:
     except OSError as e:
         raise CannotStart(Exit.CANTCREAT, f"{options.file}: {e.strerror}") from e
     print(f"exported: {count[0]} account{'s' * (count[0] != 1)}" + (f"; left out: {left[0]}" if left[0] else ""))
-    return INCOMPLETE if left[0] else Exit.DONE
+    return Exit.REFUSED if left[0] else Exit.DONE
 
 
 def write_private(path: Path, lines: Iterator[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,9 +14,11 @@ from typing import Any
 from drivers import StorageError, open_driver
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.data_folder import user_name
+from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.left_over import archive_left_over
-from xmpp_rest.gateway.startup import folder_of
+from xmpp_rest.gateway.startup import explained, folder_of
 from xmpp_rest.processes.calls import LeaderClient
 
 SHOWN = 20  # remarks about one storage
@@ -28,37 +31,59 @@ def place(settings: Settings) -> str:
 
 
 def say_place(settings: Settings, program: str, *, asked: bool) -> None:
-    """Print the configuration and folder in use, to a terminal or if asked."""
-    if asked or sys.stderr.isatty():
+    """Print the configuration and folder in use, if asked."""
+    if asked:
         print(f"{program}: {place(settings)}", file=sys.stderr)
 
 
 @contextmanager
 def running(settings: Settings) -> Iterator[LeaderClient | None]:
-    """The running gateway; None if none runs. Raises OSError if it runs, but this user may not reach it."""
+    """The running gateway; None if none runs. Raises CannotStart if this user may not reach it."""
     try:
         client = LeaderClient(folder_of(settings))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         yield None
         return
     except PermissionError as e:
-        raise OSError(f"the folder is not this user's; run the command as the user of the gateway ({place(settings)})") from e
+        raise _not_permitted(settings) from e
     with closing(client):
         yield client
 
 
 def require_storage(settings: Settings, offline: bool) -> None:
-    """Refuse to work on a storage without --offline, or on a missing one, which is never made. Raises GatewayError, StorageError."""
+    """Refuse to work on a missing storage, which is never made, or without --offline. Raises CannotStart, GatewayError."""
+    require_started(settings)
     if not offline:
         remedy = "start it, or say --offline to work on its storage"
         raise GatewayError("link-down", f"The gateway does not run; {remedy} ({place(settings)})")
+
+
+def require_started(settings: Settings) -> None:
+    """Raise CannotStart if there is no storage, as no gateway was ever started there; nothing is made."""
     folder = folder_of(settings)
-    if folder.is_dir():
-        with closing(open_driver(settings.storage.url, folder)) as driver:
-            if driver.exists():
-                return
-    remedy = "name the file of the gateway with --config"
-    raise GatewayError("link-down", f"There is no storage: no gateway was ever started there; {remedy} ({place(settings)})")
+    try:
+        is_there = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = False
+    except PermissionError as e:
+        raise _not_permitted(settings) from e
+    if is_there and not os.access(folder, os.R_OK | os.X_OK):
+        raise _not_permitted(settings)
+    try:
+        if is_there:
+            with closing(open_driver(settings.storage.url, folder)) as driver:
+                if driver.exists():
+                    return
+    except StorageError as e:
+        raise explained(e, settings) from e
+    where = f"[server] data_dir of {settings.file}" if settings.file else "[server] data_dir; there is no configuration file"
+    raise CannotStart(Exit.UNAVAILABLE, f"no storage in {folder} ({where}): no gateway was ever started there")
+
+
+def _not_permitted(settings: Settings) -> CannotStart:
+    folder = folder_of(settings)
+    remedy = "run the command as the user of the gateway"
+    return CannotStart(Exit.NOPERM, f"[server] data_dir = {folder}: {user_name()} may not use it; {remedy} ({place(settings)})")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from drivers import Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken, held
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.cli.gateway import running
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.data_folder import ready_folder
 from xmpp_rest.gateway.exit_codes import Exit
@@ -26,30 +27,11 @@ from xmpp_rest.importing.readers import OPENERS
 from xmpp_rest.importing.report import LEFT_OUT, READ, ImportReport
 from xmpp_rest.importing.sources import BadSource, NoSource, SourceRequest, opened
 from xmpp_rest.incidents import Incidents
-from xmpp_rest.protocol.prep import PrepError, nameprep
-
-INCOMPLETE = 1  # something was left out, or there was a conflict and --on-conflict fail
-CODES = (
-    f"exit codes: 0 everything was imported or was there, {INCOMPLETE} something was left out, {Exit.DATAERR:d} SOURCE cannot be read, "
-    f"{Exit.NOINPUT:d} there is no SOURCE, {Exit.UNAVAILABLE:d} the storage cannot be written, {Exit.TEMPFAIL:d} a gateway runs"
-)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `import`."""
-    parser.epilog = f"{CODES}. docs/importing.md has more."
-    known = ", ".join(f"{prefix}:…" for prefix in OPENERS if prefix)
-    parser.add_argument("source", metavar="SOURCE", help=f"a file or folder of XEP-0227, or one of {known}")
-    domain = "import the domain OLD as NEW, in all addresses; for rooms too, and may be given several times"
-    parser.add_argument("--domain", metavar="OLD=NEW", type=_renaming, action="append", default=[], help=domain)
-    parser.add_argument("--dry-run", action="store_true", help="read everything, write nothing, and report what would be done")
-    conflict = "what to do with accounts and rooms that are there already (default: skip; fail: stop at the first one)"
-    parser.add_argument("--on-conflict", choices=("skip", "replace", "fail"), default="skip", help=conflict)
-    parser.add_argument("--quiet", action="store_true", help="print neither progress nor what is left out, only the table at the end")
-
-
-def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Import; the exit code. Raises StorageError, OSError, CannotStart, and LeaseTaken if a gateway runs."""
+def run(load: Load, options: argparse.Namespace) -> int:
+    """Import; the exit code. Raises SettingsError, StorageError, OSError, CannotStart, and LeaseTaken if a gateway runs."""
+    settings = load()
     say: Callable[[str], object] = _silent if options.quiet else _say
     report, domains = ImportReport(say), Domains(dict(options.domain))
     try:
@@ -67,13 +49,13 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return _say(str(e), Exit.DATAERR)
     except Conflict as e:
         _print(report, options)
-        return _say(str(e), INCOMPLETE)
+        return _say(str(e), Exit.REFUSED)
     except StorageError:
         if report.total(READ):
             _print(report, options)
         raise
     _print(report, options)
-    return INCOMPLETE if report.total(LEFT_OUT) else Exit.DONE
+    return Exit.REFUSED if report.total(LEFT_OUT) else Exit.DONE
 
 
 def _print(report: ImportReport, options: argparse.Namespace) -> None:
@@ -107,16 +89,6 @@ def require_unused(driver: Driver, node: str) -> None:
     for domain, holding in held(driver) if driver.exists() else ():
         if holding.node != node:
             raise LeaseTaken(f"a gateway uses the storage for {domain}: {holding.where}; stop it first")
-
-
-def _renaming(text: str) -> tuple[str, str]:
-    old, sign, new = text.partition("=")
-    try:
-        if sign and old and new:
-            return nameprep(old), nameprep(new)
-    except PrepError as e:
-        raise argparse.ArgumentTypeError(f"{text!r} does not name two domains: {e}") from e
-    raise argparse.ArgumentTypeError(f"{text!r}: write the domain in SOURCE, =, and the domain here")
 
 
 def _say(sentence: str, code: int = 0) -> int:

@@ -6,14 +6,15 @@ import argparse
 import sys
 
 from xmpp_rest.cli.gateway import alone, running
-from xmpp_rest.config.table import Settings
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.service.messages.retention import Retention
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Have the running gateway prune, or do so on its storage; the exit code. Raises StorageError, GatewayError, OSError."""
+def run(load: Load, options: argparse.Namespace) -> int:
+    """Have the running gateway prune, or do so on its storage; the exit code. Raises SettingsError, StorageError, GatewayError, OSError."""
+    settings = load()
     with running(settings) as gateway:
         if gateway:  # it knows the rooms that are in memory, and another writer would only be in its way
             try:

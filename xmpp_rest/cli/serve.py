@@ -1,4 +1,4 @@
-"""`xmpp-rest serve`: checks that the gateway can start, then serves the application with gunicorn."""
+"""`xmpp-rest run`: checks that the gateway can start, then serves the application with gunicorn."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from flask import Flask
 from drivers.lease import LeaseTaken
 from xmpp_rest.application import build, set_up_logging
 from xmpp_rest.cli.gateway import place
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.check import remarks
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import Exit
@@ -22,8 +23,9 @@ from xmpp_rest.gateway.startup import STARTING, explained, require_start
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, _: argparse.Namespace) -> int:
-    """Serve until told to stop. Raises CannotStart."""
+def run(read: Load, _: argparse.Namespace) -> int:
+    """Serve until told to stop. Raises SettingsError, CannotStart."""
+    settings = read()
     require_start(settings)  # what cannot work is said here, once, not by every worker
     set_up_logging(settings.server.log_level)
     try:

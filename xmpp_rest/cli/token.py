@@ -16,11 +16,14 @@ from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_scope, send_scope
 from xmpp_rest.auth.tokens import Tokens
+from xmpp_rest.cli.configuration import load
 from xmpp_rest.cli.gateway import audited, require_storage, running
-from xmpp_rest.cli.output import DONE, FAILED, WRONG_USAGE, Printed
+from xmpp_rest.cli.output import DONE, FAILED, WRONG_USAGE, Printed, write
 from xmpp_rest.cli.runner import PLACE
+from xmpp_rest.cli.verbs import make_parser
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.gateway.startup import folder_of
 from xmpp_rest.gateway.storage_lease import node_of
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
@@ -44,6 +47,14 @@ def token(settings: Settings, words: Sequence[str], offline: bool, prog: str = "
         return Printed(DONE, _issue(settings, options.jid, scopes or ["ejabberd:user"], options.ttl) + "\n")
     except GatewayError as e:
         return Printed(FAILED, f"Error: {e.text}\n")
+
+
+def run(before: Sequence[str], words: Sequence[str]) -> int:
+    """`xmpp-rest token`; the exit code. Raises what `token` raises, and SettingsError."""
+    options = make_parser().parse_args(before)
+    printed = token(load(options), words, options.offline, "xmpp-rest token")
+    write(printed.text)
+    return Exit.USAGE if printed.code == WRONG_USAGE else printed.code
 
 
 def _issue(settings: Settings, owner: JID, scopes: list[str], seconds: int) -> str:

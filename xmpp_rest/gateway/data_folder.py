@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import stat
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def unwritable(folder: Path) -> str:
     if not found.is_dir():
         return f"{found} is a file; write the path of a folder"
     if not os.access(found, os.R_OK | os.W_OK | os.X_OK):
-        return f"{found} cannot be written; {_remedy()}"
+        return f"{found} cannot be written by {user_name()}; {_remedy()}"
     return ""
 
 
@@ -64,7 +65,16 @@ def refused(folder: Path, sentence: str) -> CannotStart:
 
 
 def _remedy() -> str:
-    return f"give it to the user that runs the gateway (number {os.geteuid()}) with chown, or write another folder"
+    return f"give it to {user_name()} (chown, or choose another folder)"
+
+
+def user_name() -> str:
+    """The user whose rights count, for people."""
+    number = os.geteuid()
+    try:
+        return f"the user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"the user with the number {number}"
 
 
 def _is_own(folder: Path, base: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from drivers import BadStorageURL, StorageError, open_driver
 from drivers.lease import LeaseTaken
 from xmpp_rest.config.load import SettingsError
+from xmpp_rest.config.storage_url import shown_url
 from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import usable
 from xmpp_rest.errors import GatewayError
@@ -142,10 +143,9 @@ def explained(error: Exception, settings: Settings | None = None) -> CannotStart
         case LeaseTaken():
             return CannotStart(Exit.TEMPFAIL, str(error))
         case StorageError():
-            scheme = settings.storage.url.partition(":")[0] if settings else ""
             code = Exit.CONFIG if isinstance(error, BadStorageURL) else Exit.UNAVAILABLE
             reason = " ".join(str(error).split())  # libpq says it in several lines
-            return CannotStart(code, f"[storage] url = {scheme}:…: {reason}")
+            return CannotStart(code, f"[storage] url = {shown_url(settings.storage.url)}: {reason}" if settings else reason)
         case GatewayError(name="bad-password"):
             return CannotStart(Exit.CONFIG, f"[auth] admin_password: {error.text}; write another one, or leave it empty")
     return CannotStart(Exit.UNAVAILABLE, error.text if isinstance(error, GatewayError) else str(error))

@@ -1,0 +1,21 @@
+"""The configuration of a command of `xmpp-rest`."""
+
+from __future__ import annotations
+
+import argparse
+
+from xmpp_rest.config.find import find_config
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.config.table import Settings
+
+
+def load(options: argparse.Namespace) -> Settings:
+    """The settings that the options lead to; with -v, they are named. Raises SettingsError."""
+    settings = load_settings(find_config(options.config))
+    from xmpp_rest.api.commands import registry  # takes a while, and a mistake above is said without it
+    from xmpp_rest.cli.gateway import say_place
+    from xmpp_rest.config.check import require_sense
+
+    require_sense(settings, registry())
+    say_place(settings, "xmpp-rest", asked=options.verbose)
+    return settings
