@@ -28,8 +28,8 @@ coverage: $(VENV)/.dev ## all tests, and which statements they run: fails below 
 lint: $(VENV)/.dev ## ruff, mypy, spelling, banned phrases, and no truth values of XML elements
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python lint/element_truth.py app.py drivers xmpp_rest tests bench
-	$(BIN)/codespell app.py drivers xmpp_rest tests bench lint docs deploy wsgi.ini *.md
+	$(BIN)/python lint/element_truth.py app.py drivers xmpp_rest tests bench release
+	$(BIN)/codespell app.py drivers xmpp_rest tests bench lint release docs deploy wsgi.ini *.md
 	$(BIN)/python lint/phrases.py
 
 bench: $(VENV)/.dev ## speed beside mod_rest, mod_data_access (PROSODY_PLUGINS=…) and ejabberd: bench/RESULTS.md

@@ -301,13 +301,16 @@ class Driver(ABC):
 
 
 DRIVERS = {
-    "sqlite": "drivers.sqlite:SQLite",
-    "flatfile": "drivers.flatfile:FlatFile",
-    "jsonfile": "drivers.jsonfile:JSONFile",
-    "postgres": "drivers.postgres:Postgres",
-    "postgresql": "drivers.postgres:Postgres",
+    "sqlite": ".sqlite:SQLite",
+    "flatfile": ".flatfile:FlatFile",
+    "jsonfile": ".jsonfile:JSONFile",
+    "postgres": ".postgres:Postgres",
+    "postgresql": ".postgres:Postgres",
 }
-"""URL scheme → module and class of the driver. Each class is called with what follows the scheme, and the base folder of relative paths."""
+"""URL scheme → module and class of the driver, relative to this package, which has another name in the wheel.
+
+Each class is called with what follows the scheme, and the base folder of relative paths.
+"""
 
 
 def open_driver(url: str, base: Path) -> Driver:
@@ -326,10 +329,10 @@ def open_driver(url: str, base: Path) -> Driver:
             raise BadStorageURL(f"{scheme!r} names no storage driver; write one of {known} and a path, or package.module:Class:…")
     module, _, name = target.partition(":")
     try:
-        cls = getattr(importlib.import_module(module), name)
+        cls = getattr(importlib.import_module(module, __package__), name)
     except (ImportError, AttributeError, ValueError) as e:
-        raise BadStorageURL(f"cannot load the storage driver {target}: {e}") from e
+        raise BadStorageURL(f"cannot load the storage driver {target.lstrip('.')}: {e}") from e
     driver = cls(rest, base)
     if not isinstance(driver, Driver):
-        raise BadStorageURL(f"{target} is not a drivers.Driver")
+        raise BadStorageURL(f"{target} is not a Driver of xmpp_rest.storage")
     return driver

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from drivers import __name__ as drivers_name
 from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.live import Merged, merge
@@ -12,7 +13,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.parts import Parts
 
 log = logging.getLogger(__name__)
-LOGGERS = ("xmpp_rest", "drivers")
+LOGGERS = ("xmpp_rest", drivers_name)
 
 
 def set_level(level: int) -> None:
