@@ -45,11 +45,11 @@ def test_storages_that_there_are_not(url: str, remedy: str) -> None:
 @pytest.mark.parametrize(
     ("admins", "remedy"),
     [
-        ("admin", "write that of an account, such as admin@gw.example"),
-        ("gw.example", "such as admin@gw.example"),
-        ("boss@other.example", "could not administer anything; write boss@gw.example"),
+        ("admin", "nobody could administer the gateway; write admin@gw.example"),
+        ("gw.example", "write admin@gw.example"),
+        ("boss@other.example", "nobody could administer the gateway; write boss@gw.example"),
         ("a@muclight.gw.example b@x", "write a@gw.example"),
-        ("admin@gw.example, root", "such as root@gw.example"),
+        ("admin@gw.example, root", "and not of an account; write root@gw.example"),
     ],
 )
 def test_administrators_that_could_not_administer(admins: str, remedy: str) -> None:

@@ -15,7 +15,7 @@ from xmpp_rest.cli.gateway import place
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.check import remarks
 from xmpp_rest.config.table import Settings
-from xmpp_rest.gateway.exit_codes import Exit
+from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.put_in_force import refreshed
 from xmpp_rest.gateway.startup import STARTING, explained, require_start
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 def run(read: Load, _: argparse.Namespace) -> int:
     """Serve until told to stop. Raises SettingsError, CannotStart."""
     settings = read()
+    if not (settings.file or settings.given):
+        where = "neither --config nor XMPP_REST_CONFIG names one, no wsgi.ini was found, and no setting is in the environment"
+        raise CannotStart(Exit.CONFIG, f"there is no configuration: {where}; `xmpp-rest init` writes one")
     require_start(settings)  # what cannot work is said here, once, not by every worker
     set_up_logging(settings.server.log_level)
     try:

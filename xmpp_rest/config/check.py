@@ -66,8 +66,13 @@ def _connections(settings: Settings) -> str:
 
 def require_sense(settings: Settings, commands: Commands) -> None:
     """Refuse values that are each valid, but cannot work together. Raises SettingsError."""
-    if problems := [*_problems(settings), *_rights_problems(settings, commands)]:
+    if problems := nonsense(settings, commands):
         raise SettingsError(problems)
+
+
+def nonsense(settings: Settings, commands: Commands) -> list[str]:
+    """The problems of values that are each valid, but cannot work together, a sentence each."""
+    return [*_problems(settings), *_rights_problems(settings, commands)]
 
 
 def _problems(settings: Settings) -> list[str]:
@@ -90,11 +95,12 @@ def _admin_problems(settings: Settings) -> Iterator[str]:
     for jid in settings.auth.admins:
         if not jid.local:
             account = f"{'admin' if jid.domain == domain else jid}@{domain}"
-            yield f"[auth] admins: {jid}: is the address of a domain; write that of an account, such as {account}"
+            nobody = "so nobody could administer the gateway; " if len(settings.auth.admins) == 1 else ""
+            yield f"[auth] admins: {jid}: is the address of a domain, {nobody or 'and not of an account; '}write {account}"
     named = [jid for jid in settings.auth.admins if jid.local]
     if named and not any(jid.domain == domain for jid in named):
         shown = ", ".join(map(str, named))
-        yield f"[auth] admins: {shown}: not at the hosted domain, so it could not administer anything; write {named[0].local}@{domain}"
+        yield f"[auth] admins: {shown}: not at the hosted domain, so nobody could administer the gateway; write {named[0].local}@{domain}"
 
 
 def remarks(settings: Settings) -> Iterator[str]:

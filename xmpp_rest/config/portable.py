@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xmpp_rest.config.ini_file import COMMENT, SECTION, SETTING, read_ini
-from xmpp_rest.config.load import MOVED, Texts, given_texts
+from xmpp_rest.config.texts import MOVED, Texts, given_texts
 
 SECRETS = "secrets"  # the folder of secrets that come from files
 FILE = "_file"  # at the end of the keys that name one

@@ -1,0 +1,126 @@
+"""Damaged configurations: whatever is in the file, there are sentences and no traceback, and one check finds all mistakes."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.live.child import free_port
+from xmpp_rest.__main__ import main
+from xmpp_rest.config import manual
+from xmpp_rest.config.load import read_settings
+
+GOOD = """\
+[server]
+bind = 127.0.0.1:0
+data_dir = data
+workers = 1
+
+[gateway]
+domain = gateway.example
+
+[link]
+kind = component
+host = 127.0.0.1
+port = 5347
+secret = sesame
+
+[storage]
+url = sqlite:gateway.sqlite
+
+[auth]
+admins = admin@<domain>, romeo@gateway.example
+
+[callback.bot]
+url = http://127.0.0.1:5000/
+address = bot@<domain>
+
+[rights.figures]
+who = account
+what = stats, [tag:accounts]
+"""
+ODD = ["\0", "\ud7ff", "é", "\u2028", "\x1b[0m", "=", ":", "#", " ; x", "[", "]", "[]", '"', "'", "\t", "\r", "  ", "%s", "<domain>", "@", "/", "//", "..", ",", "9" * 40, "-1", "x" * 5000, "_file"]
+
+
+def damaged(dice: random.Random, text: str) -> str:
+    """The text with some characters, words and lines removed, doubled, moved or replaced."""
+    lines = text.split("\n")
+    for _ in range(dice.randint(1, 6)):
+        place = dice.randrange(len(lines))
+        line = lines[place]
+        at = dice.randint(0, len(line))
+        match dice.randrange(7):
+            case 0:
+                lines[place] = line[:at] + dice.choice(ODD) + line[at:]
+            case 1:
+                lines[place] = line[:at] + line[at + dice.randint(1, 5) :]
+            case 2:
+                lines.insert(place, dice.choice(lines))
+            case 3:
+                lines.insert(dice.randrange(len(lines)), lines.pop(place))
+            case 4:
+                lines[place] = f"{line.partition('=')[0]}= {dice.choice(ODD)}{dice.choice(ODD)}"
+            case 5:
+                lines[place] = f" {line}"
+            case 6:
+                lines[place] = line.partition("=")[0] + dice.choice(lines)
+    return "\n".join(lines)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "wsgi.ini"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    return path
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_damaged_is_read(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    whole = manual.ini().replace("\n;", "\n")
+    wrong = 0
+    for _ in range(100):
+        reading = read_settings(written(tmp_path, damaged(dice, dice.choice([GOOD, GOOD, whole]))), {})
+        assert reading.settings.server.threads
+        assert bool(reading.wrong) <= bool(reading.problems)
+        assert not any("sesame" in problem for problem in reading.problems)
+        wrong += bool(reading.problems)
+    assert wrong > 50
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_damaged_is_checked(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    dice = random.Random(1000 + seed)
+    for _ in range(25):
+        path = written(tmp_path, damaged(dice, GOOD))
+        code = main(["check", "--config", str(path)])
+        printed = capsys.readouterr()
+        assert printed.out.startswith(f"reads {path}\n")
+        assert code in (0, 69, 71, 73, 78), (path.read_bytes(), printed.err)
+        assert all(line.startswith("xmpp-rest: ") for line in printed.err.splitlines()), printed.err
+        assert bool(code) == any(not line.startswith("xmpp-rest: remark: ") for line in printed.err.splitlines())
+        assert sorted(entry.name for entry in tmp_path.iterdir()) == ["wsgi.ini"]
+
+
+def test_all_mistakes_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of lines, of values, of values that do not go together, and of what is tried."""
+    text = GOOD.replace("port = 5347", "port = none").replace("workers = 1", "wokers = 1").replace("admins = admin@<domain>, romeo@gateway.example", "admins = admin")
+    text = text.replace("127.0.0.1:0", "192.0.2.1:80").replace("data_dir = data", "data_dir = wsgi.ini").replace("who = account", "who account")
+    path = written(tmp_path, text)
+    assert main(["check", "--config", str(path)]) == 78
+    lines = [line.removeprefix("xmpp-rest: ").removeprefix(f"{path}").removeprefix(": ") for line in capsys.readouterr().err.splitlines()]
+    assert [line.partition(" =")[0].partition(";")[0] for line in lines] == [
+        ", line 26: [rights.figures] who: there is no",
+        "[server] wokers: there is no such setting",
+        "[link] port",
+        "[auth] admins: admin: is the address of a domain, so nobody could administer the gateway",
+        "[server] bind",
+        "[server] data_dir",
+    ]
+
+
+def test_a_wrong_value_is_no_reason_to_try_its_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("[server]\nbind = nowhere\ndata_dir = 'x'\n", "bind = 192.0.2.1:1\n", f"[server]\nbind = 127.0.0.1:{free_port()} ; here\n"):
+        assert main(["check", "--config", str(written(tmp_path, text))]) == 78
+        assert not [line for line in capsys.readouterr().err.splitlines() if "[server] bind = 127.0.0.1:8080" in line]
