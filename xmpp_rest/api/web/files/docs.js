@@ -6,12 +6,9 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 follow();
 dark.addEventListener("change", follow);
 
-const place = document.createElement("div"); // what Swagger UI puts there has a main and an h1 of its own
-document.querySelector("main").replaceWith(place);
-
 SwaggerUIBundle({
-    url: "../api-docs/openapi.json",
-    domNode: place,
+    url: "../openapi.json",
+    dom_id: "#docs",
     deepLinking: true,
     docExpansion: "none",
     filter: true,
