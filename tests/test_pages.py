@@ -32,6 +32,7 @@ PAGES = {  # how many commands there are at least
     "docs/commands.md": 3,
     "docs/command-line.md": 11,
     "docs/running.md": 1,
+    "docs/console.md": 2,
 }
 SHOWN = "127.0.0.1:8080"
 VARYING = [  # what differs from run to run

@@ -190,3 +190,34 @@ def test_wrong_secrets_are_counted_and_the_right_one_passes(make_app: MakeApp) -
     statuses = [client.post("/oauth/token", data=form | {"client_secret": "wrong"}).status_code for _ in range(3)]
     assert statuses == [401, 401, 429]
     assert client.post("/oauth/token", data=form).status_code == 200
+
+
+CONSOLE = {"client_id": "xmpp-rest-console", "client_secret": None, "scope": "sasl_auth"}
+OWN = {"Origin": "http://localhost"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "change", "status"),
+    [
+        (OWN, {}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://else.example"}, {}, 200),
+        ({}, {}, 401),
+        ({"Sec-Fetch-Site": "same-site", **OWN}, {}, 401),
+        ({"Origin": "http://else.example"}, {}, 401),
+        ({"Origin": "null"}, {}, 401),
+        (OWN, {"scope": "ejabberd:admin", "username": f"admin@{DOMAIN}"}, 401),
+        (OWN, {"scope": None}, 401),
+        (OWN, {"client_secret": "x"}, 401),
+        (OWN | basic("x"), {}, 401),
+        (OWN, {"password": "wrong"}, 400),
+    ],
+)
+def test_the_console_needs_no_registration(client: FlaskClient, headers: dict[str, str], change: dict[str, Any], status: int) -> None:
+    """A page of this gateway, for the scope of an account alone."""
+    assert ask(client, headers, **(CONSOLE | change))[0] == status
+
+
+@pytest.mark.parametrize(("given", "status"), [({"pages_console": "no"}, 401), ({"oauth_client_check": "deny"}, 401), ({"oauth_client_check": "allow"}, 400)])
+def test_settings_shut_the_console_out(make_app: MakeApp, given: dict[str, str], status: int) -> None:
+    answer, body = ask(make_app(**given).test_client(), OWN, **CONSOLE)  # nobody has this account here
+    assert (answer, body["error"]) == (status, "invalid_client" if status == 401 else "invalid_grant")

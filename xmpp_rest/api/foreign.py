@@ -31,6 +31,14 @@ def is_foreign(environ: Environ, settings: Settings) -> bool:
     return not _is_own(origin or "", environ, settings)
 
 
+def is_own_page(environ: Environ, settings: Settings) -> bool:
+    """Whether a page of this gateway has caused the request. A program can pretend to be one; a page cannot."""
+    site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
+    if site is not None:
+        return str(site).strip(" \t").lower() == "same-origin"
+    return origin is not None and _is_own(origin, environ, settings)
+
+
 def acts_by_itself(environ: Environ) -> bool:
     """Whether the credentials are such as browsers add by themselves. They add no token of ours (RFC 6750 §2.1)."""
     field = environ.get("HTTP_AUTHORIZATION")

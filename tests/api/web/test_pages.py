@@ -183,7 +183,7 @@ def test_the_page_shows_the_same_command(client: FlaskClient) -> None:
     shown = re.search("<code>(.*?)</code>", page, re.DOTALL)
     assert shown
     command = unescape(shown[1])
-    assert [line.strip() for line in command.splitlines()] == [line.strip() for line in client.get("/").text.splitlines()[6:8]]
+    assert [line.strip() for line in command.splitlines()] == [line.strip() for line in client.get("/").text.splitlines()[6:9]]
     assert {"docs/", "console/", "openapi.json", "manual.txt"} <= set(Parsed(page).links())
 
 

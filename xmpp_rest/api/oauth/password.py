@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from drivers import StorageError
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.failures import retry_after
-from xmpp_rest.api.foreign import is_misused
+from xmpp_rest.api.foreign import is_misused, is_own_page
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth import lifetimes
 from xmpp_rest.auth.authorization import OAUTH_CLIENT, hosted_name, read_authorization
@@ -31,6 +31,7 @@ from xmpp_rest.request_notes import note_account
 
 FORM = ("application", "x-www-form-urlencoded", "*")
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1
+CONSOLE = "xmpp-rest-console"  # the client_id of /console/
 ACCOUNT = "sasl_auth"  # the scope where none is asked for
 MAX_BODY = 16_384  # bytes
 _SEPARATOR = re.compile("[ ,]")  # RFC 6749 §3.3 knows the blank; ProcessOne's client hands on commas
@@ -195,10 +196,19 @@ class PasswordGrant(Granting):
         match self.gateway.settings.oauth.client_check:
             case "deny":
                 self.refuse_client("No program gets a token for a password here ([oauth] client_check = deny)")
+            case "db" if self._is_console(form):
+                pass
             case "db" if not self.names_client(form):
                 self.refuse_client("client_id is missing: an administrator registers a client with oauth_add_client_password")
             case "db":
                 super().require_client(form)
+
+    def _is_console(self, form: Mapping[str, str]) -> bool:
+        """Whether /console/ asks: a page of this gateway, which nobody has to register (decision 0051), and which has no secret."""
+        environ, settings = self.request.environ, self.gateway.settings
+        asks = form.get("client_id") == CONSOLE and form.get("scope") == ACCOUNT
+        alone = "client_secret" not in form and "HTTP_AUTHORIZATION" not in environ
+        return settings.pages.console and asks and alone and is_own_page(environ, settings)
 
     def act(self, form: Mapping[str, str]) -> NoReturn:
         if "grant_type" not in form:

@@ -26,7 +26,7 @@ class Console(WebResource):
             "rooms": settings.gateway.rooms_domain,
             "silence": f"{SILENCES * settings.streams.heartbeat + 5:g}",
         }
-        return self.files.page("console.html", values, links=navigation(self.gateway))
+        return self.files.page("console.html", values, links=navigation(self.gateway, "console"))
 
 
 class ConsoleToSlash(WebResource):

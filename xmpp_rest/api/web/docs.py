@@ -20,7 +20,7 @@ class Docs(WebResource):
         if name in SWAGGER:
             return self.files.swagger(name)
         if not name:
-            links = navigation(self.gateway, '<a href="../openapi.json">openapi.json</a>')
+            links = navigation(self.gateway, "docs", '<a href="../openapi.json">openapi.json</a>')
             return content_of(self.files.page("docs.html", {}, links=links).encode(), HTML)
         return self.files.own(name) if name in OWN else None
 

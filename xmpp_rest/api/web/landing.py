@@ -13,8 +13,8 @@ from xmpp_rest.config.table import PagesSettings
 PLACES = {"docs": "docs/", "console": "console/"}  # of the pages that may be switched off
 ABOUT = "HTTP in front of XMPP: send, receive, and administer accounts and rooms with plain HTTP requests."
 LINKS = {
-    "openapi": ("openapi.json", "the description of all APIs, for programs"),
-    "docs": ("docs/", "the same to read, and to try in a browser"),
+    "docs": ("docs/", "the APIs, to read and to try"),
+    "openapi": ("openapi.json", "the same for programs"),
     "console": ("console/", "log in, send and receive in a browser"),
     "manual": ("manual.txt", "all settings and what they mean"),
     "health": ("health", "whether the gateway lives"),
@@ -58,7 +58,7 @@ class Landing(WebResource):
     def _command(self, url: str) -> str:
         domain = self.gateway.settings.gateway.domain
         body = json.dumps({"to": f"friend@{domain}", "body": "Hello"}, separators=(",", ":"))
-        return f"curl -u you@{domain} {shlex.quote(url + '/rest')} \\\n     -H 'Content-Type: application/json' -d '{body}'"
+        return f"curl -u you@{domain} {shlex.quote(url + '/rest')} \\\n     -H 'Content-Type: application/json' \\\n     -d '{body}'"
 
     def _text(self, url: str) -> str:
         links = self._links(url)

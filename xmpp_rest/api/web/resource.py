@@ -45,10 +45,10 @@ def base_url(resource: Resource, gateway: Gateway) -> str:
     return (gateway.settings.server.public_url or (request.root_url if request.host else request.root_path)).rstrip("/")
 
 
-def navigation(gateway: Gateway, *beside: str) -> str:
-    """Links from one page to the others that are switched on; `beside`: more of them."""
+def navigation(gateway: Gateway, here: str, *beside: str) -> str:
+    """Links from the page `here` to the others that are switched on; `beside`: more of them."""
     pages = gateway.settings.pages
-    links = [link for name, link in PAGES.items() if getattr(pages, name)]
+    links = [link for name, link in PAGES.items() if name != here and getattr(pages, name)]
     return " ".join((*links, *beside))
 
 

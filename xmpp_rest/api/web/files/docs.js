@@ -6,9 +6,12 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 follow();
 dark.addEventListener("change", follow);
 
+const place = document.createElement("div"); // what Swagger UI puts there has a main and an h1 of its own
+document.querySelector("main").replaceWith(place);
+
 SwaggerUIBundle({
-    url: "../openapi.json",
-    dom_id: "#docs",
+    url: "../api-docs/openapi.json",
+    domNode: place,
     deepLinking: true,
     docExpansion: "none",
     filter: true,
