@@ -28,11 +28,12 @@ from flask import Flask
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from xmpp_rest.api.commands import audit
 from xmpp_rest.application import build
-from xmpp_rest.buffered_log import BufferedHandler
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.logs.handler import BufferedHandler
+from xmpp_rest.logs.lines import TextLines
+from xmpp_rest.logs.setup import PATIENT
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.messages.send import Sending
 
@@ -139,9 +140,11 @@ def functions(app: Wsgi, row: Measured, calls: int = 2000) -> None:
 
 def log_to(folder: Path) -> None:
     """The audit's lines go to a file, as below gunicorn."""
-    handler = BufferedHandler((audit.log.name,), (folder / "log").open("w", encoding="utf-8"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    audit.log.setLevel(logging.INFO)
+    handler = BufferedHandler(PATIENT, (folder / "log").open("w", encoding="utf-8"))
+    handler.setFormatter(TextLines())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    for name in PATIENT:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def main() -> None:

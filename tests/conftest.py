@@ -21,6 +21,7 @@ from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.record import Record
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.logs.lines import TextLines
 
 DOMAIN = "capulet.example"
 PASSWORD = "R0m30-forever"
@@ -44,6 +45,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
     """The Authorization field of RFC 7617."""
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+@pytest.fixture(autouse=True)
+def _whole_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """`caplog.text` is what the gateway would write, with all fields."""
+    caplog.handler.setFormatter(TextLines())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LOWEST = {"config", "errors", "incidents", "protocol", "threads", "gateway.events", "request_notes", "answered"}
+LOWEST = {"config", "errors", "incidents", "protocol", "threads", "gateway.events", "request_notes", "answered", "logs"}
 """What every layer of xmpp_rest may import but those that are named for themselves."""
 ALLOWED = {  # layer → layers of the project that it may import, besides itself
     "drivers": set[str](),
@@ -19,10 +19,11 @@ ALLOWED = {  # layer → layers of the project that it may import, besides itsel
     "xmpp_rest.incidents": set[str](),
     "xmpp_rest.request_notes": set[str](),
     "xmpp_rest.answered": {"request_notes"},
-    "xmpp_rest.buffered_log": set[str](),
-    "xmpp_rest.config": {"protocol", "errors", "drivers"},
+    "xmpp_rest.logs.areas": set[str](),
+    "xmpp_rest.logs": {"request_notes", "answered", "config"},
+    "xmpp_rest.config": {"protocol", "errors", "drivers", "logs.areas"},
     "xmpp_rest.threads": {"errors"},
-    "xmpp_rest.serving": {"http", "config", "errors", "threads", "request_notes", "answered"},
+    "xmpp_rest.serving": {"http", "config", "errors", "threads", "request_notes", "answered", "logs"},
     "xmpp_rest.processes": {"threads", "errors", "incidents", "protocol", "gateway.events"},
     "xmpp_rest.auth": LOWEST | {"processes", "drivers"},
     "xmpp_rest.link": LOWEST | {"processes"},

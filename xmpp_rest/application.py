@@ -15,17 +15,15 @@ from drivers.lease import RENEWAL, LeaseTaken
 from xmpp_rest.answered import EXTENSION, Answers
 from xmpp_rest.api import cors, requestid
 from xmpp_rest.api.client import routes as client
-from xmpp_rest.api.commands import audit, registry
+from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands import routes as commands
 from xmpp_rest.api.data import routes as data
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.oauth import routes as oauth
-from xmpp_rest.api.openapi import routes as openapi
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything
 from xmpp_rest.api.web import routes as web
-from xmpp_rest.buffered_log import BufferedHandler, LineFormatter
 from xmpp_rest.cli.leader_calls import offer_calls
 from xmpp_rest.config.check import remarks, require_sense
 from xmpp_rest.config.find import find_config
@@ -36,12 +34,13 @@ from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.startup import STARTING, explained, is_lasting
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import WholeRequest
+from xmpp_rest.logs.setup import set_up
 from xmpp_rest.serving.host import names_host
 from xmpp_rest.serving.proxies import WSGI, TrustedProxies
 from xmpp_rest.serving.synchronous import Synchronous
 from xmpp_rest.serving.watched import Watched
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 PROBED = frozenset({"ops.live", "ops.ready"})  # endpoints
 
@@ -60,7 +59,7 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
-    for dialect in (rest, client, data, commands, oauth, ops, openapi, web):
+    for dialect in (rest, client, data, commands, oauth, ops, web):
         app.register_blueprint(dialect.blueprint(gateway))
     requestid.install(app)
     cors.install(app, lambda: gateway.settings.server.origins)
@@ -110,15 +109,6 @@ def _begin(gateway: Gateway) -> Response | None:
     return None
 
 
-def set_up_logging(level: str) -> None:
-    """Log to standard error, unless the server that runs us has set up logging already."""
-    if not logging.getLogger().handlers:
-        handler = BufferedHandler(patient=(audit.log.name,))
-        handler.setFormatter(LineFormatter())
-        logging.basicConfig(level=level.upper(), handlers=[handler])
-    audit.log.setLevel(logging.INFO)  # however little else is logged: every administrative call leaves a line
-
-
 def create_app(config: str | None = None, *, start: bool = True) -> Flask:
     """The WSGI application by the configuration file `config` (default: see `config/find.py`).
 
@@ -129,7 +119,7 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
     try:
         settings = load_settings(find_config(config))
         require_sense(settings, registry())
-        set_up_logging(settings.server.log_level)
+        set_up(settings.server)
         for remark in remarks(settings):
             log.warning("%s", remark)
         app = build(settings)

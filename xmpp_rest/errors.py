@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 
 class Row(NamedTuple):

@@ -16,7 +16,7 @@ from drivers.files import durable
 from drivers.files.format import Damaged, Format
 from drivers.files.records import records
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 QUIET = 0.25
 """Seconds without a write after which no write is assumed to be in progress."""
 PATIENCE = 2.0

@@ -21,7 +21,7 @@ from drivers.files.indexrows import BEFORE_ALL, HEAD, PLACE, IndexRow, NewRows, 
 from drivers.files.locking import Locks
 from drivers.names import Key
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 FOLDER = ".index"  # no encoded host begins with a dot
 SMALL = 2**14
 """Bytes of a file that is read as a whole instead of having an index."""

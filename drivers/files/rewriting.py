@@ -22,7 +22,7 @@ from drivers.files.indexfile import IndexFile
 from drivers.files.indexrows import BEFORE_ALL, HEAD, POSITIONAL, IndexRow, end_of, hashed
 from drivers.files.records import opened
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 SUFFIX = ".rewritten"  # of the scratch file; `durable.replace` may be writing its own at the same time
 TRIES = 5
 """At most how often a file may be replaced as a whole while it is read."""

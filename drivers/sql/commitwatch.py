@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 EVERY = 1.0
 """Seconds between two looks."""
 CANCELLING = 5.0

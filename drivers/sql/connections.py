@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 IDLE = 8
 """Connections kept open for the next call."""
 PATIENCE = 5.0

@@ -14,7 +14,7 @@ from drivers import StorageError
 from drivers.names import Key
 from drivers.sql.session import DatabaseSession, Engine
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 EACH = 500
 """Items from one known position to the next."""
 STEP = 100 * EACH

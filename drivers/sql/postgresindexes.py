@@ -18,7 +18,7 @@ from drivers.sql import schema
 from drivers.sql.postgresschema import names
 from drivers.sql.postgressession import Connection, PostgresSession, is_pooled
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 LARGE = 100_000
 """Rows of a table from which on its indexes are made by a thread; of fewer it takes 0.2 s."""
 IN_PROGRESS = "SELECT 1 FROM pg_stat_progress_create_index WHERE datname=current_database() LIMIT 1"

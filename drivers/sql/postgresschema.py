@@ -10,7 +10,7 @@ from drivers.sql import schema
 from drivers.sql.postgressession import Connection, PostgresSession, transaction
 from drivers.sql.session import DatabaseSession
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 NOT_FOR_US = frozenset({"42501", "0A000", "42601", "42704"})
 """insufficient_privilege; feature_not_supported, syntax_error, undefined_object: of engines without triggers"""
 CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})

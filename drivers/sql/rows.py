@@ -17,7 +17,7 @@ from drivers.names import check_text
 from drivers.sql.typed import UNREADABLE, TypedValue, typed, untyped
 from drivers.values import entries_of, from_entries
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 
 def to_rows(table: Table) -> dict[str, TypedValue]:

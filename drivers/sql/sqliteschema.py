@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drivers.sql import schema
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 TABLES = {
     name: columns.format(serial="INTEGER PRIMARY KEY AUTOINCREMENT", key="INTEGER PRIMARY KEY", double="REAL NOT NULL")
     for name, columns in schema.TABLES.items()

@@ -18,7 +18,7 @@ from drivers import StorageError
 from drivers.names import Key
 from drivers.sql.session import DatabaseSession, Engine
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 OF_KEY = 'a."host"=? AND a."user"=? AND a."store"=?'
 WHERE = 'WHERE "host"=? AND "user"=? AND "store"=?'
 KEPT = 1000

@@ -154,7 +154,7 @@ def test_a_storage_that_fails(verona: FlaskClient, gateway: Gateway, monkeypatch
 
 
 def test_an_administrator_may_give_that_right(verona: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "xmpp_rest.commands")
+    caplog.set_level(logging.INFO, "xmpp_rest.audit")
     got = fragment(fill(verona, username="admin", scope="ejabberd:admin"))
     headers = {"Authorization": f"Bearer {got['access_token']}"}
     assert verona.post("/api/registered_vhosts", data="{}", headers=headers).get_json() == [DOMAIN]

@@ -159,7 +159,7 @@ def test_a_broken_body_is_no_error_of_ours(app: Flask, caplog: pytest.LogCapture
     assert b" 400 " in answer.partition(b"\r\n")[0]
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING or r.exc_info]
     if path == "/api/status":
-        assert len([r for r in caplog.records if r.name == "xmpp_rest.api.commands.routes" and r.levelno == logging.INFO]) == 1
+        assert len([r for r in caplog.records if r.name == "xmpp_rest.commands" and r.levelno == logging.INFO]) == 1
 
 
 def test_a_start_that_fails_is_tried_again(app: Flask, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import ROOT, Ran
 from tests.conftest import DOMAIN, PASSWORD, OpenDriver
+from tests.logs.fields import audited
 from xmpp_rest.cli.__main__ import main
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -229,17 +230,17 @@ def test_calls_without_a_gateway_are_written_down(offline: Callable[..., Ran], c
     log = config.parent / "data" / "audit.log"
     assert log.stat().st_mode & 0o077 == 0
     text = log.read_text()
-    assert 'anonymous from the command line called "register" ("user"="alice"' in text
-    assert '"create_room_with_opts"' in text
+    assert ' xmpp_rest.audit command account=null address="the command line" command=register arguments=' in text
+    assert '"{\\"user\\":\\"alice\\",' in text
+    assert " command=create_room_with_opts " in text
     assert "top-secret" not in text
 
 
 def test_calls_in_a_gateway_are_written_down(line: Callable[..., Ran], gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     line("check_password", "admin", DOMAIN, "top-secret")
-    assert [r.getMessage() for r in caplog.records if r.name == "xmpp_rest.commands"] == [
-        f'anonymous from the command line called "check_password" ("user"="admin" "host"="{DOMAIN}" "password"="hidden"): 200'
-    ]
+    given = {"user": "admin", "host": DOMAIN, "password": "hidden"}
+    assert audited(caplog) == [(None, "the command line", "check_password", given, 200)]
 
 
 def test_a_job_runs_to_its_end_without_a_gateway(offline: Callable[..., Ran], config: Path, open_driver: OpenDriver) -> None:

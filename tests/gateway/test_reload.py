@@ -16,6 +16,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.logs.levels import levels_kept
 from xmpp_rest.api.commands import registry
 from xmpp_rest.application import build
 from xmpp_rest.cli import serve
@@ -24,7 +25,7 @@ from xmpp_rest.config.live import LIVE, merge
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.table import SECTIONS, key_of
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.gateway.put_in_force import LOGGERS, refreshed
+from xmpp_rest.gateway.put_in_force import refreshed
 
 ADMIN, JULIET = basic(f"admin@{DOMAIN}"), basic(f"juliet@{DOMAIN}")
 BEGINNING = f"[gateway]\ndomain = {DOMAIN}\n[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n"
@@ -169,15 +170,15 @@ def test_tokens_and_realm(app: Flask, config: Path) -> None:
 
 
 def test_the_log(app: Flask, config: Path) -> None:
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [logger.level for logger in loggers]
-    try:
-        change(config, server_log_level="error")
+    loggers = [logging.getLogger(f"xmpp_rest.{area}") for area in ("server", "link", "audit")]
+    with levels_kept():
+        change(config, server_log_level="error", server_log_levels="link=debug, audit=error", server_access_log="off")
         assert reload(app) == (200, 0)
-        assert [logger.level for logger in loggers] == [logging.ERROR] * 2
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        assert [logger.getEffectiveLevel() for logger in loggers] == [logging.ERROR, logging.DEBUG, logging.INFO]
+        assert app.extensions["gateway"].settings.server.access_log == "off"
+        change(config, server_log_level="warning")
+        assert reload(app) == (200, 0)
+        assert [logger.getEffectiveLevel() for logger in loggers] == [logging.WARNING, logging.WARNING, logging.INFO]
 
 
 def test_what_needs_a_restart_is_named(app: Flask, config: Path) -> None:

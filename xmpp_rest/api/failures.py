@@ -16,7 +16,7 @@ from drivers import BadValue, StorageError
 from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError, storage_failed
 from xmpp_rest.http.problem import render_problem
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 Render = Callable[[GatewayError], ResponseReturnValue]
 NOTHING_THERE = "There is nothing at this path; the APIs are at /rest, /data, /api and /oauth"
 Turned = Callable[[HTTPException], ResponseReturnValue]

@@ -22,7 +22,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.threads.tasks import pause
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.auth")
 
 Key = tuple[str, str]  # account as it was named, or what else is guessed; address of the client
 

@@ -19,6 +19,7 @@ from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.left_over import archive_left_over
 from xmpp_rest.gateway.startup import explained, folder_of
+from xmpp_rest.logs.lines import TextLines
 from xmpp_rest.processes.calls import LeaderClient
 
 SHOWN = 20  # remarks about one storage
@@ -127,8 +128,8 @@ class _PrivateFile(logging.FileHandler):
 def audited(settings: Settings) -> Iterator[None]:
     """Write audit records in this context to a file in the data folder only."""
     audit = _PrivateFile(folder_of(settings) / AUDIT, encoding="utf-8", delay=True)
-    audit.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logger = logging.getLogger("xmpp_rest.commands")
+    audit.setFormatter(TextLines())
+    logger = logging.getLogger("xmpp_rest.audit")
     level, logger.propagate = logger.level, False
     logger.addHandler(audit)
     logger.setLevel(logging.INFO)

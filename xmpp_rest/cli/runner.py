@@ -22,7 +22,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import InvalidJID, local_jid
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 PLACE = "the command line"
 
 

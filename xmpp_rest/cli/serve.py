@@ -10,7 +10,7 @@ from functools import partial
 from flask import Flask
 
 from drivers.lease import LeaseTaken
-from xmpp_rest.application import build, set_up_logging
+from xmpp_rest.application import build
 from xmpp_rest.cli.gateway import place
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.check import remarks
@@ -19,8 +19,9 @@ from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.put_in_force import refreshed
 from xmpp_rest.gateway.startup import STARTING, explained, require_start
+from xmpp_rest.logs.setup import set_up
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 
 def run(read: Load, _: argparse.Namespace) -> int:
@@ -30,7 +31,7 @@ def run(read: Load, _: argparse.Namespace) -> int:
         where = "neither --config nor XMPP_REST_CONFIG names one, no wsgi.ini was found, and no setting is in the environment"
         raise CannotStart(Exit.CONFIG, f"there is no configuration: {where}; `xmpp-rest init` writes one")
     require_start(settings)  # what cannot work is said here, once, not by every worker
-    set_up_logging(settings.server.log_level)
+    set_up(settings.server)
     try:
         gateway = Gateway(settings)
         gateway.prepare()

@@ -8,7 +8,7 @@ import resource
 
 from xmpp_rest.config.table import Settings
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.config")
 
 CONNECTIONS = 10_000  # of a process at once, if its limit of descriptors allows it
 SHARE = 0.75  # of the limit, at most, so that the rest of the process never goes short

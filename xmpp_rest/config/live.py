@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from xmpp_rest.config.table import SECTIONS, Settings, key_of
 
 LIVE = {
-    "server": {"log_level", "origins", "public_url"},
+    "server": {"access_log", "log_format", "log_level", "log_levels", "origins", "public_url"},
     "auth": {"admins", "failures", "iterations", "password_hash"},
     "rest": {"batch_size_limit", "batch_stanzas", "credentials", "iq_timeout", "stanza_size_limit"},
     "data": {"account_limit", "members_limit", "size_limit", "store_limit", "stores_limit"},

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from xmpp_rest.config import readers
 from xmpp_rest.config.binds import Bind
 from xmpp_rest.config.binds import parse as parse_binds
+from xmpp_rest.logs.areas import parse_levels
 from xmpp_rest.protocol.jid import JID
 
 T = TypeVar("T")
@@ -48,6 +49,9 @@ class ServerSettings:
     origins: frozenset[str] = setting("*", readers.origins, "Origins whose web pages may use the APIs (CORS), such as https://app.example.net. *: any, but not with passwords that browsers remember. Empty: none.")
     body_limit: int = setting("10485760", readers.number(1024, 1 << 30), "Maximum request body size in bytes, for all APIs (batches: batch_size_limit).")
     log_level: str = setting("info", readers.choice("debug", "info", "warning", "error"), "Lowest level of messages that are logged to standard error.")
+    log_levels: tuple[tuple[str, str], ...] = setting("", parse_levels, "Levels of single areas, which outrank log_level: AREA=LEVEL, separated by commas, such as link=debug. The areas: docs/logs.md.")
+    log_format: str = setting("text", readers.choice("text", "json"), "Form of a line of the log. text: key=value after the message. json: one object.")
+    access_log: str = setting("all", readers.choice("all", "errors", "off"), "Which answers leave a line in the log. errors: those with status 400 and above.")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 MARKS = frozenset(
     {

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 T = TypeVar("T")
 

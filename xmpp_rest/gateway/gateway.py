@@ -28,7 +28,7 @@ from xmpp_rest.service.accounts.administrator import ensure_administrator
 from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.tasks import OrderLock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 RETRY = 2.0  # seconds between two attempts to start
 

@@ -20,7 +20,7 @@ from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 
 class Leader:

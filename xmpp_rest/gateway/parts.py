@@ -9,6 +9,7 @@ from xmpp_rest.api.gateway import ApiParts
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.storage_lease import StorageLease
+from xmpp_rest.logs.access import AccessLog
 from xmpp_rest.service.accounts.data_usage import Usage
 from xmpp_rest.service.contacts.blocking_iq import BlockingQueries
 from xmpp_rest.service.contacts.privacy_guard import Guard
@@ -27,6 +28,7 @@ class Parts(ApiParts):
     blocking: BlockingQueries
     muclight_entity: MucLightEntity | None
     leader: Leader
+    access_log: AccessLog
     observers: tuple[Observer, ...]
     """Those of answers: each is told of every one."""
     lease: StorageLease

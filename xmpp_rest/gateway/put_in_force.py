@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import logging
 
-from drivers import __name__ as drivers_name
 from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import require_sense
 from xmpp_rest.config.live import Merged, merge
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.parts import Parts
+from xmpp_rest.logs.setup import follow
 
-log = logging.getLogger(__name__)
-LOGGERS = ("xmpp_rest", drivers_name)
+log = logging.getLogger("xmpp_rest.config")
 
-
-def set_level(level: int) -> None:
-    """Log from this level on, in this process."""
-    for name in LOGGERS:
-        logging.getLogger(name).setLevel(level)
+LOG = ("log_format", "log_level", "log_levels")
 
 
 def reread(settings: Settings) -> Merged:
@@ -36,8 +31,9 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     parts.passwords.configure(auth.password_hash, auth.iterations)
     parts.data_usage.configure(settings.data)
     parts.retention.configure(settings.archive)
-    if settings.server.log_level != before.server.log_level:
-        set_level(logging.getLevelNamesMapping()[settings.server.log_level.upper()])
+    parts.access_log.configure(settings.server.access_log)
+    if any(getattr(settings.server, key) != getattr(before.server, key) for key in LOG):
+        follow(settings.server)
     for names, what in ((merged.applied, "in force"), (merged.waiting, "in need of a restart")):
         if names:
             log.info("the configuration was read again: %s: %s", what, ", ".join(names))

@@ -12,7 +12,7 @@ from xmpp_rest.api.gateway import Check, Gateway
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.threads.probe import Probe
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 STORE = "xmpprest_ready"  # of the host; it is read, and nothing writes it
 STORAGE_SECONDS, OWNER_SECONDS = 2.0, 1.0

@@ -18,7 +18,7 @@ from drivers.lease import LIFE, RENEWAL, Lease, LeaseTaken
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.threads.tasks import OrderLock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 NODE = "node"  # in the data folder
 PROCESSES = "processes.lock"  # likewise: each process of the gateway has a shared lock of it
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps

@@ -15,13 +15,14 @@ from xmpp_rest.gateway.events import Events
 from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
-from xmpp_rest.gateway.put_in_force import set_level
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.pending import Pending
 from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
+from xmpp_rest.logs.access import AccessLog
+from xmpp_rest.logs.setup import set_level
 from xmpp_rest.processes.census import Census
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
@@ -149,6 +150,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", authenticator.unban)
+    access_log = AccessLog(settings.server.access_log)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,
         data=data, data_usage=data_usage, data_rights=data_rights, jobs=jobs, router=router, waits=waits, archive=archive,
@@ -156,8 +158,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
-        observers=(), leader=leader, link_status=leader.status, remote=remote, census=Census(remote),
-        lease=StorageLease(driver, data_dir, domains, incidents),
+        access_log=access_log, observers=(access_log.answered,), leader=leader, link_status=leader.status, remote=remote,
+        census=Census(remote), lease=StorageLease(driver, data_dir, domains, incidents),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings.gateway).items():
         for handler in ordered:

@@ -21,7 +21,7 @@ from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import child, make, new_id
 from xmpp_rest.threads.backoff import Backoff
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 CONFIRM_EVERY = 0.01  # seconds between two iqs to oneself: one confirms whatever was written before it
 STEADY = 30.0  # seconds after which a stream counts as good, and the back-off starts again

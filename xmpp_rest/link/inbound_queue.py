@@ -18,7 +18,7 @@ from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import KINDS, is_answer, is_request, refusal
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 MAX_BYTES = 16 << 20  # of stanzas that wait; as elements they take several times that
 MAX_SHOWN = 200  # characters of an address in the log

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from xmpp_rest.threads.group import GroupExecutor
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 RESERVE = 256 << 10  # bytes that the file grows by at once: a sync that need not note a new size takes half the time
 COMPACT_AT = 4 << 20  # bytes of the file after which it is rewritten, if most of it is acknowledged

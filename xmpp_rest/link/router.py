@@ -25,7 +25,7 @@ from xmpp_rest.threads.afterwards import Afterwards
 from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 MANY = 10  # recipients for whom it is worth while to read what is known of them together
 _OF_ROOM = f"{{{MUC_USER}}}x"

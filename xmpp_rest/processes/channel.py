@@ -18,7 +18,7 @@ from xmpp_rest.processes.group import Message
 from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.tasks import OrderLock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 SOCKET = "hub.sock"  # in the data folder; named so since the first version
 _LENGTH = struct.Struct(">I")

@@ -29,7 +29,7 @@ from xmpp_rest.threads.future import Gate
 from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.waits import Wait
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 LOCK = "owner.lock"  # named so since the first version; two versions must not both lead while one replaces the other
 RETRY = 0.05  # seconds between two attempts of a follower to lock the file or to reach the leader

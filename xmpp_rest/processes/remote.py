@@ -22,7 +22,7 @@ from xmpp_rest.threads.tasks import OrderLock
 from xmpp_rest.threads.timers import Timers
 from xmpp_rest.threads.waits import Wait, Waits
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 QUICK = 30.0  # seconds that a call which waits for nobody may take
 MARGIN = 5.0  # seconds on top of those that a call waits for somebody else

@@ -17,7 +17,7 @@ from xmpp_rest.processes.channel import Channel
 from xmpp_rest.processes.group import End, Member, Message
 from xmpp_rest.threads.sockets import SocketLoop
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 THREADS = 32  # for calls that may wait
 STUCK = 5  # seconds that a follower may take nothing of what it is sent; then it is cut off

@@ -13,7 +13,7 @@ from typing import Any
 
 from xmpp_rest.serving.loop import LOOK, Loop
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PASSING = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO)

@@ -21,7 +21,7 @@ from xmpp_rest.serving.loop_thread import LoopThread
 from xmpp_rest.threads.attention import Attention
 from xmpp_rest.threads.daemon_pool import DaemonPool
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 TURN = 0.005  # seconds that a task may run before another thread takes the lead
 BURST = 128  # events that are asked for at once

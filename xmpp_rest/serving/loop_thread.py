@@ -10,7 +10,7 @@ from typing import Protocol
 
 from xmpp_rest.threads.tasks import TaskRunner
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 IDLE = 10.0  # seconds after which a thread that has nothing to do ends
 

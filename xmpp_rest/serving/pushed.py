@@ -10,7 +10,7 @@ from xmpp_rest.http.sse import PushedBody
 from xmpp_rest.serving.connection import Connection
 from xmpp_rest.serving.response_writer import ResponseWriter
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 BOUND = 1 << 20  # bytes of one answer that wait for the client at most
 

@@ -8,7 +8,7 @@ import logging
 from xmpp_rest.serving.request import BadRequest, Field, RequestHead
 from xmpp_rest.serving.response import ResponseHead
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 END = b"0\r\n\r\n"
 

@@ -23,8 +23,9 @@ from xmpp_rest.config.worker_class import lacking, usable
 from xmpp_rest.serving import affinity
 from xmpp_rest.serving.arbiter import SafeArbiter, accept_ending
 from xmpp_rest.serving.listening import handed_over, listen
+from xmpp_rest.serving.server_log import ServerLog
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 GRACEFUL = 20  # seconds for requests that are under way when the server is told to stop
 COLLECT_AT = 10_000  # new objects, about 1 MB, after which the collector looks for cycles; at 700, as by default, it takes up to a tenth
@@ -40,7 +41,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         **_certificate(settings),
         "graceful_timeout": GRACEFUL,
         "timeout": 60,  # of the worker's heartbeat; requests may take longer
-        "loglevel": server.log_level,
+        "loglevel": dict(server.log_levels).get("server", server.log_level),
+        "logger_class": ServerLog,
         "errorlog": "-",
         "limit_request_line": 8190,  # a JID in the path may have 3071 bytes, three times that when percent-encoded
         "http_parser": "python",  # the fast one lacks conformance fixes and gains nothing

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from typing import Generic, Protocol, TypeVar
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 
 class Overdue(Protocol):

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from xmpp_rest.threads.pool import CompletingPool
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 T = TypeVar("T")
 

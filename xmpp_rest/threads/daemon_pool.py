@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 
 class DaemonPool:

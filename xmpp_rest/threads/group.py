@@ -18,7 +18,7 @@ from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.greenlets import getcurrent, greenlet
 from xmpp_rest.threads.tasks import Task, current_task, may_park
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -11,7 +11,7 @@ from xmpp_rest.threads.crew import Crew
 from xmpp_rest.threads.deadlines import Deadlines
 from xmpp_rest.threads.greenlets import getcurrent
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 MOMENT = 1.0  # seconds that running jobs get to end
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from xmpp_rest.threads.daemon_pool import DaemonPool
 from xmpp_rest.threads.tasks import FOREVER, Task, TaskRunner, current_task, may_park
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 LINGER = 0.004  # seconds that the end of a round waits for others whose sockets are about to be ready
 MOST_FAILURES = 100  # in a row; after each further one comes a pause

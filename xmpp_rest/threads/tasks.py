@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 from xmpp_rest.threads.deadlines import Deadlines
 from xmpp_rest.threads.greenlets import getcurrent, greenlet
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 T = TypeVar("T")
 FOREVER = threading.TIMEOUT_MAX

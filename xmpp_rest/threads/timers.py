@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from xmpp_rest.threads.deadlines import Deadlines
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 FEW = 1000  # cancelled timers that may stay in the heap
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +10,15 @@ import pytest
 from drivers import StorageError
 from tests.api.commands.conftest import Run
 from tests.conftest import DOMAIN, PASSWORD, basic
+from tests.logs.fields import audited
+from tests.logs.levels import levels_kept
 from tests.raising import raising
 from xmpp_rest.api.commands.audit import hidden
-from xmpp_rest.application import set_up_logging
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.logs.lines import TextLines
+from xmpp_rest.logs.setup import follow
 
-LOGGER = "xmpp_rest.commands"
+LOGGER = "xmpp_rest.audit"
 
 
 @pytest.fixture
@@ -25,23 +28,26 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def lines(log: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in log.records if r.name == LOGGER]
+    return [TextLines().format(r) for r in log.records if r.name == LOGGER]
 
 
 @pytest.mark.parametrize(
-    ("path", "args", "headers", "line"),
+    ("path", "args", "headers", "account", "command", "status"),
     [
-        ("check_account", {"user": "juliet", "host": DOMAIN}, None, f'admin@{DOMAIN} from 127.0.0.1 called "check_account" ("user"="juliet" "host"="{DOMAIN}"): 200'),
-        ("stats/v0", {"name": "x"}, basic(f"juliet@{DOMAIN}"), f'juliet@{DOMAIN} from 127.0.0.1 called "stats/v0" ("name"="x"): 403'),
-        ("status", {}, {}, 'anonymous from 127.0.0.1 called "status" (): 403'),
-        ("status", {}, basic(f"admin@{DOMAIN}", "wrong"), 'unknown from 127.0.0.1 called "status" (): 401'),
-        ("a%09b", {}, {}, 'unknown from 127.0.0.1 called "a\\tb" (): 404'),
-        ("status", {"a\nb": "\u2028c"}, None, f'admin@{DOMAIN} from 127.0.0.1 called "status" ("a\\nb"="\\u2028c"): 400'),
+        ("check_account", {"user": "juliet", "host": DOMAIN}, None, f"admin@{DOMAIN}", "check_account", 200),
+        ("stats/v0", {"name": "x"}, basic(f"juliet@{DOMAIN}"), f"juliet@{DOMAIN}", "stats/v0", 403),
+        ("status", {}, {}, None, "status", 403),
+        ("status", {}, basic(f"admin@{DOMAIN}", "wrong"), None, "status", 401),
+        ("a%09b", {}, {}, None, "a\tb", 404),
+        ("status", {"a\nb": "\u2028c"}, None, f"admin@{DOMAIN}", "status", 400),
     ],
 )  # fmt: skip
-def test_one_line_a_call(run: Run, log: pytest.LogCaptureFixture, path: str, args: Any, headers: Any, line: str) -> None:
+def test_one_line_a_call(
+    run: Run, log: pytest.LogCaptureFixture, path: str, args: Any, headers: Any, account: str | None, command: str, status: int
+) -> None:
     run(path, args, *([] if headers is None else [headers]))
-    assert lines(log) == [line]
+    assert audited(log) == [(account, "127.0.0.1", command, args, status)]
+    assert len(lines(log)[0].splitlines()) == 1
 
 
 SECRET = "s3cr3t-of-juliet"
@@ -84,7 +90,7 @@ def test_credentials_that_cannot_be_checked(run: Run, gateway: Gateway, log: pyt
     monkeypatch.setattr(gateway.driver, "load", raising(StorageError("the disk is on fire")))
     text = "The storage failed; nothing was changed: the disk is on fire"
     assert run("status") == (503, {"status": "error", "code": 0, "message": text})
-    assert lines(log)[-1] == 'unknown from 127.0.0.1 called "status" (): 503'
+    assert audited(log)[-1] == (None, "127.0.0.1", "status", {}, 503)
 
 
 def test_the_authorization_field_is_not_written_down(run: Run, log: pytest.LogCaptureFixture) -> None:
@@ -126,16 +132,10 @@ def test_many_arguments_are_cut(run: Run, log: pytest.LogCaptureFixture) -> None
     assert len(lines(log)[0]) < 10_000
 
 
-def test_a_line_however_little_is_logged(run: Run, log: pytest.LogCaptureFixture) -> None:
-    logger, parent = logging.getLogger(LOGGER), logging.getLogger("xmpp_rest")
-    levels = logger.level, parent.level
-    try:
-        set_up_logging("error")
+def test_a_line_however_little_is_logged(run: Run, gateway: Gateway, log: pytest.LogCaptureFixture) -> None:
+    with levels_kept():
+        follow(replace(gateway.settings.server, log_level="error", log_levels=(("audit", "error"),)))
         run("set_loglevel", {"loglevel": "none"})
         log.clear()
         run("registered_vhosts")
         assert len(lines(log)) == 1
-    finally:
-        logger.setLevel(levels[0])
-        parent.setLevel(levels[1])
-        logging.getLogger("drivers").setLevel(logging.NOTSET)

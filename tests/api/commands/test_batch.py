@@ -20,6 +20,7 @@ from tests.api.commands.conftest import ADMIN, Run
 from tests.api.commands.test_examples import EXAMPLES
 from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from tests.link.fake import attach
+from tests.logs.fields import audited
 from tests.raising import raising
 from xmpp_rest.api import lines
 from xmpp_rest.api.lines import GROUP
@@ -259,10 +260,10 @@ def test_a_client_that_goes_away(client: FlaskClient, gateway: Gateway, monkeypa
 
 
 def test_credentials_come_first(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "xmpp_rest.commands")
+    caplog.set_level(logging.INFO, "xmpp_rest.audit")
     refused = post(client, {"command": "registered_vhosts"}, headers=basic(f"admin@{DOMAIN}", "wrong"))
     assert (refused.status_code, refused.get_json()["code"]) == (401, 10)
-    assert audit(caplog) == ['unknown from 127.0.0.1 called "" (): 401']
+    assert audited(caplog) == [(None, "127.0.0.1", "", {}, 401)]
 
 
 @pytest.mark.parametrize("headers", [{}, basic(f"juliet@{DOMAIN}")])
@@ -288,12 +289,8 @@ def test_foreign_pages(client: FlaskClient, sent: Sent, credentials: dict[str, s
     assert (refused.status_code, refused.get_json()["code"], sent.groups) == (403, 32, [])
 
 
-def audit(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.name == "xmpp_rest.commands"]
-
-
 def test_the_audit_has_each_line(client: FlaskClient, run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "xmpp_rest.commands")
+    caplog.set_level(logging.INFO, "xmpp_rest.audit")
     calls: list[tuple[str, dict[str, Any]]] = [
         ("send_message", MESSAGE),
         ("register", {"user": "a b", "host": DOMAIN, "password": "s3cr3t"}),
@@ -301,12 +298,12 @@ def test_the_audit_has_each_line(client: FlaskClient, run: Run, caplog: pytest.L
         ("stats", {"x": 1}),
     ]
     post(client, *(line(name, **arguments) for name, arguments in calls), b"{")
-    *found, broken = audit(caplog)
+    *found, broken = audited(caplog)
     caplog.clear()
     for name, arguments in calls:
         run(name, arguments)
-    assert found == audit(caplog)
-    assert broken == 'unknown from 127.0.0.1 called "" (): 400'
+    assert found == audited(caplog)
+    assert broken == (None, "127.0.0.1", "", {}, 400)
     assert "s3cr3t" not in caplog.text
 
 

@@ -27,7 +27,7 @@ from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.jid import JID, is_bare_name
 from xmpp_rest.protocol.strict_json import BadJSON, read_json
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 T = TypeVar("T")
 TYPES = [(("application", "json", "*"), "to_json")]
 ACCEPTED = [(("application", "json", "*"), "from_json")]

@@ -6,10 +6,10 @@ import json
 import logging
 from collections.abc import Iterable
 from itertools import islice
-from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from xmpp_rest.auth.rights import Principal
+from xmpp_rest.logs.events import say
 
 SECRETS = frozenset(("password", "newpass", "passwordhash", "secret", "token"))
 HIDDEN = "hidden"
@@ -17,19 +17,17 @@ MAX_VALUE = 200  # characters of one argument
 MAX_ELEMENTS = 20  # of a list or object
 MAX_ARGUMENTS = 30  # no command has half as many
 MAX_DEPTH = 8
-log = logging.getLogger("xmpp_rest.commands")
+log = logging.getLogger("xmpp_rest.audit")
 
 
 def record(principal: Principal | None, address: str, target: str, given: Iterable[tuple[str, Any]], status: int) -> None:
     """Log one call; `principal` is None where it was not found out."""
-    who = "unknown" if principal is None else str(principal.jid or "anonymous")
     arguments = list(islice(given, MAX_ARGUMENTS))
-    if ("option" in dict(arguments)) and any(name == "option" and str(value) in SECRETS for name, value in arguments):
+    if any(name == "option" and str(value) in SECRETS for name, value in arguments):
         arguments = [(name, HIDDEN if name == "value" else value) for name, value in arguments]  # change_room_option, of a room's password
-    shown = " ".join([f"{_to_text(name)}={_to_text(hidden(name, value))}" for name, value in arguments])
-    if log.isEnabledFor(logging.INFO):  # without a place in the code, which is always here, and takes as long as the rest to find
-        values = (who, address or "unknown", _to_text(target), shown, status)
-        log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, "%s from %s called %s (%s): %d", values, None))
+    shown = {name[:MAX_VALUE]: _short(hidden(name, value)) for name, value in arguments}
+    account = str(principal.jid) if principal is not None and principal.jid is not None else None
+    say(log, logging.INFO, "command", account=account, address=address or None, command=target[:MAX_VALUE], arguments=shown, status=status)
 
 
 def hidden(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
@@ -50,7 +48,9 @@ def hidden(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
     return {key: hidden(key, element, depth - 1) for key, element in members.items()}
 
 
-def _to_text(value: Any) -> str:
-    """On one line, whatever it is."""
-    text = encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
+def _short(value: Any) -> Any:
+    """The value, or the beginning of its text where that is long."""
+    if value is None or isinstance(value, str | bool | float):
+        return value
+    text = json.dumps(value)
+    return value if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

@@ -26,7 +26,7 @@ from xmpp_rest.protocol.stanza import new_ids
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.threads.waits import Gone
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.commands")
 
 Answer = dict[str, Any]
 TOGETHER = "send_message"  # lines with it that follow one another share a commit

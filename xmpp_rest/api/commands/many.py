@@ -14,7 +14,7 @@ from xmpp_rest.api.commands.services import Services
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.accounts.jobs import ALIKE, Job
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.commands")
 T = TypeVar("T")
 FEW = 50  # on which a command acts before it answers, as the peer does: 0.3 s
 THREADS = 4  # of a job, whose writes share commits

@@ -20,7 +20,7 @@ from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.routing import Route, any_method
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.commands")
 
 
 PATH = "/api/<anything:command>"  # and, for clients that can set a base URL alone, /v0/api/<command> and so on

@@ -27,7 +27,7 @@ from xmpp_rest.service.accounts.data_usage import OverLimit
 MAX_DEBUG = 500  # characters
 _root_url = lru_cache(maxsize=64)(get_current_url)
 """What the request's `root_url` is, which Werkzeug makes again for each; they are few."""
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 
 class DataResource(Authenticated):

@@ -22,7 +22,7 @@ from xmpp_rest.protocol.stanza import condition_of, new_ids
 from xmpp_rest.service.messages.batch import OutboundMessage, Result, Results
 from xmpp_rest.threads.waits import Gone, Wait
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 Answer = dict[str, Any]
 

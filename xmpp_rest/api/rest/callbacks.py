@@ -17,7 +17,7 @@ from xmpp_rest.protocol.strict_json import BadJSON, read_json
 from xmpp_rest.service.callbacks.dead_letters import DeadLetter
 from xmpp_rest.service.callbacks.queue import CallbackQueue
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.callbacks")
 PAGE = (100, 1000)  # dead letters of one answer: by default, at most
 
 

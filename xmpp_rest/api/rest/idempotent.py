@@ -24,7 +24,7 @@ from xmpp_rest.request_notes import REQUEST_ID
 from xmpp_rest.service.messages.idempotency import Answer as KeptAnswer
 from xmpp_rest.service.messages.idempotency import Claim, OtherRequest, StillRunning
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 Answer = bool | Accepted
 """What an accept callback of a stanza returns."""

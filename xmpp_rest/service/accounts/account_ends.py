@@ -14,7 +14,7 @@ from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.streams.sessions import Sessions
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.auth")
 GONE = "the account has been removed"
 
 

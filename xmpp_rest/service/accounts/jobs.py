@@ -14,7 +14,7 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.accounts.job_progress import ABORTED, DONE, FAILED, INTERRUPTED, RUNNING, JobProgress, from_row, to_row
 from xmpp_rest.threads.future import OneShot
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.commands")
 
 STORE = "jobs"  # of the host
 PULSE = 5.0  # seconds between two heartbeats of a waiting job

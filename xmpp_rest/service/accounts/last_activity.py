@@ -11,7 +11,7 @@ from typing import NamedTuple
 from drivers import Driver, StorageError
 from xmpp_rest.protocol.jid import JID
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 EVERY = 300  # seconds between two writes for an active account: a write for each request would cost more than the request
 REMEMBERED = 10_000  # accounts, of each process
 LAST = "last"

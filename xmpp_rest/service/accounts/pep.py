@@ -17,7 +17,7 @@ from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.contacts.roster import Roster
 from xmpp_rest.service.contacts.subscriptions import Side
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 NODES = "pep"
 _LAST = ArchiveQuery(limit=1, newest_first=True)

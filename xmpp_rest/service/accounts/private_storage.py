@@ -11,7 +11,7 @@ from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_text
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 PRIVATE = "private"  # the store
 

@@ -14,7 +14,7 @@ from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.service.accounts.published_cards import PublishedCards, require_photo
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 VCARD = "vcard"  # the store
 NAMESPACE = "vcard-temp"

@@ -13,7 +13,7 @@ from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.parse import parse_stored
 from xmpp_rest.service.callbacks.delivery import Delivery, UnreadableDelivery, delivery_of
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.callbacks")
 
 _NAME = "{urn:x-xmpp-rest:callback}letter"  # in the storage only
 

@@ -17,7 +17,7 @@ from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.callbacks")
 
 _IDENTIFIER = re.compile(r"[!-~]{1,200}")  # it becomes the value of a header field
 

@@ -27,7 +27,7 @@ from xmpp_rest.service.callbacks.deadline_connections import MAX_ANSWER, AnswerT
 from xmpp_rest.service.callbacks.deadline_socket import SocketWait
 from xmpp_rest.threads.crew import poll
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.callbacks")
 
 PROBE_TIMEOUT = 5.0  # seconds; what waits to be POSTed at the start waits for the probe
 _PLACEHOLDER = re.compile(r"\{(?:kind|type|to|from)\}")

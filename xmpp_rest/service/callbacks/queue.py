@@ -30,7 +30,7 @@ from xmpp_rest.service.callbacks.worker import DeliveryWorker
 from xmpp_rest.threads.crew import crew
 from xmpp_rest.threads.keyed_pool import Job, KeyedPool
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.callbacks")
 
 _FULL = "too many stanzas wait for this address (queue_size), or too many of this sender (queue_share)"
 FULL = StanzaError("wait", "resource-constraint", _FULL)

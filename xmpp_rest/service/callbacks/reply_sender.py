@@ -23,7 +23,7 @@ from xmpp_rest.service.callbacks.reports import Reports
 from xmpp_rest.threads.group import GroupExecutor
 from xmpp_rest.threads.tasks import offload
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.callbacks")
 
 BURST = 1.0  # seconds without replies that are made up for
 MAX_PAIRS = 10_000  # that are remembered; the least recently used one is dropped first

@@ -6,7 +6,7 @@ import logging
 
 from xmpp_rest.incidents import Incidents
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.callbacks")
 
 
 class Reports:

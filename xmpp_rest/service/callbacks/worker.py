@@ -23,7 +23,7 @@ from xmpp_rest.threads.backoff import Backoff
 from xmpp_rest.threads.keyed_pool import Job
 from xmpp_rest.threads.tasks import offload
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.callbacks")
 FIRST_RETRY = 0.5  # seconds until the next attempt, after the first failure
 
 

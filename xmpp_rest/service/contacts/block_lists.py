@@ -16,7 +16,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 STORE = "blocklist"
 CHANGED = "block list changed"  # the broadcast of an account whose list has changed

@@ -22,7 +22,7 @@ from xmpp_rest.service.contacts.presence import Presences, with_id
 from xmpp_rest.service.contacts.roster import Edit, Roster, RosterChange
 from xmpp_rest.service.contacts.subscriptions import KINDS, OUTBOUND, STRANGER, Side, SubscriptionState
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 Push = Callable[[JID, Element], None]
 """(account, iq of type set): tell the account's open streams that an item of the roster changed (RFC 6121 §2.1.6)."""

@@ -18,7 +18,7 @@ from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import addressed, make, new_id
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 STORE = "presence"
 MAX_RESOURCES = 32  # of one account; the least recently updated one is dropped

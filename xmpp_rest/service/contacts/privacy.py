@@ -17,7 +17,7 @@ from xmpp_rest.protocol.element import is_text
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.privacy import ACTIONS, MATCHES, MAX_ITEMS, MAX_ORDER, WAYS, PrivacyError, PrivacyItem, in_order
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 STORE = "privacy"
 MAX_LISTS = 50

@@ -15,7 +15,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import child, make, new_id
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 MOTD = "motd"  # of the host: the message; of an account: the one that it has seen
 

@@ -14,7 +14,7 @@ from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.parse import parse_all_stored
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 ARCHIVE = "archive"
 MOST_COUNTED = 10_000

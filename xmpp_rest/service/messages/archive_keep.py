@@ -13,7 +13,7 @@ from xmpp_rest.config.readers import keep
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.protocol.jid import JID
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 STORE = "archive_keep"
 DEFAULT = "default"  # what an account without a setting of its own has

@@ -21,7 +21,7 @@ from xmpp_rest.service.messages.unarchived_counts import UnarchivedCounts
 from xmpp_rest.threads.backoff import Backoff
 from xmpp_rest.threads.tasks import OrderLock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 DELAY = 0.02  # seconds that messages wait for others to share a transaction with
 MOST = 256  # messages of one transaction, about

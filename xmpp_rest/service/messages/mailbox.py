@@ -26,7 +26,7 @@ from xmpp_rest.service.messages.clock import MonotonicClock
 from xmpp_rest.service.messages.offline import Offline
 from xmpp_rest.service.streams.registry import Event, Streams
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 LATEST = 50  # latest messages that are searched for one that another process may have just archived
 _DEFERRED: ContextVar[tuple[frozenset[int], list[ArchiveWrite]] | None] = ContextVar("deferred", default=None)

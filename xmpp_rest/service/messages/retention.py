@@ -21,7 +21,7 @@ from xmpp_rest.service.messages.archive import ARCHIVE, Archive
 from xmpp_rest.service.messages.archive_keep import KeepSettings
 from xmpp_rest.threads.tasks import OrderLock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 FIRST = 30.0  # seconds from the start, or a change of the setting, to a run
 EVERY = 3600.0  # seconds between two runs

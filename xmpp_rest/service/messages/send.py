@@ -32,7 +32,7 @@ from xmpp_rest.threads.tasks import current_task
 from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait, Waits
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.link")
 
 
 class Sending:

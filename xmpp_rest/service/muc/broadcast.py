@@ -18,7 +18,7 @@ from xmpp_rest.protocol.stanza import addressed, child, make, new_id
 from xmpp_rest.service.muc.notices import NODES_PREFIX, NON_ANONYMOUS, SELF, OccupantItem, said, user_x, wrapped
 from xmpp_rest.service.muc.room import Occupant, Room
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 
 
 class OccupantChange(NamedTuple):

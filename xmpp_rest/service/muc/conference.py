@@ -30,7 +30,7 @@ from xmpp_rest.service.muc.subscribe import Subscriptions
 from xmpp_rest.service.muc.unused import UnusedRooms
 from xmpp_rest.service.muc.vacancy import Vacancy
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 
 DAY = 86400  # seconds
 

@@ -18,7 +18,7 @@ from xmpp_rest.protocol.stanza import child, copied, new_id
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive, ArchivedMessage, ArchiveFilter
 from xmpp_rest.service.muc.room import Room
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 
 SHADOW = "muc_history"  # the store of the history of persistent rooms without an archive
 _NEVER = tuple(f"{{{HINTS}}}{hint}" for hint in ("no-store", "no-permanent-store"))

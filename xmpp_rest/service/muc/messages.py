@@ -19,7 +19,7 @@ from xmpp_rest.service.muc.requests import VoiceRequests
 from xmpp_rest.service.muc.room import Occupant, Room
 from xmpp_rest.service.muc.rooms import MucRooms
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 
 # A client that answers with one of these errors cannot be reached any more (XEP-0045 §18.1.2 leaves the choice to the service).
 UNREACHABLE = frozenset(

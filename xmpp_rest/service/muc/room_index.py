@@ -16,7 +16,7 @@ from drivers import Content, Driver, Place, Value, Write, derived
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.threads.tasks import OrderLock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 
 STORE = "muc_rooms"  # by the user's address
 VERSION = 1

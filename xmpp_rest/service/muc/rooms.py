@@ -25,7 +25,7 @@ from xmpp_rest.service.muc.room_index import MemoryIndex, StoredIndex
 from xmpp_rest.service.muc.stored import from_table, to_table, without_users
 from xmpp_rest.threads.tasks import OrderLock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 
 STORE = "muc"  # by the room's localpart
 MAX_ROOMS = 10_000  # in memory

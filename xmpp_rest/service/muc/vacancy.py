@@ -8,7 +8,7 @@ import threading
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.service.muc.rooms import MucRooms
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 SLOWEST = 60.0  # at most this many seconds between two checks
 PART = 10  # the fraction of `age` by which a room may be removed too late
 

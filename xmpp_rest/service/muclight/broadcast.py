@@ -25,7 +25,7 @@ from xmpp_rest.service.muclight.bounces import Bounces
 from xmpp_rest.service.muclight.room import NONE, MucLightRoom, NewAffiliation
 from xmpp_rest.service.muclight.rooms import MucLightRooms
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 
 _KEPT = ("body", *(f"{{{CHAT_MARKERS}}}{marker}" for marker in ("received", "displayed", "acknowledged")))
 _STANZA_ID = f"{{{STANZA_ID}}}stanza-id"

@@ -36,7 +36,7 @@ from xmpp_rest.service.muclight.room import (
 from xmpp_rest.service.muclight.rooms import MucLightRooms
 from xmpp_rest.threads.tasks import OrderLock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.rooms")
 
 STRIPES = 64
 MayBring = Callable[[JID, JID], bool]

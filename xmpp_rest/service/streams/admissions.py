@@ -13,7 +13,7 @@ from xmpp_rest.threads.backlog import Backlog
 from xmpp_rest.threads.pool import CompletingPool
 from xmpp_rest.threads.timers import Timers
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.streams")
 
 GRAIN = 0.1  # of the interval: so many looks share a wake-up
 NOT_ADMITTED = "the credentials are no longer good"

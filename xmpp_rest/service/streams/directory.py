@@ -13,7 +13,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.threads.group import GroupExecutor
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.streams")
 
 MOST = 500  # changes that one call reports
 

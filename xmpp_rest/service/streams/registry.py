@@ -27,7 +27,7 @@ from xmpp_rest.threads.tasks import OrderLock, pause
 from xmpp_rest.threads.timers import Timers
 from xmpp_rest.threads.waits import Waits, there
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.streams")
 
 __all__ = ["Event", "Stream", "StreamEnded", "Streams"]
 

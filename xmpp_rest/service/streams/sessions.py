@@ -15,7 +15,7 @@ from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.streams.online import NAMELESS, Online, Session
 from xmpp_rest.service.streams.registry import Streams
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.streams")
 
 
 class Sessions:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from logging.handlers import BaseRotatingHandler
 
-from drivers import __name__ as drivers_name
 from xmpp_rest.api.commands.errors import rejected
 from xmpp_rest.api.commands.registry import command
 from xmpp_rest.api.commands.services import Services
@@ -14,7 +13,7 @@ from xmpp_rest.api.commands.services import Services
 
 def _handlers() -> Iterator[logging.Handler]:
     """Whatever writes the log; which files there are is the business of the server that runs the gateway."""
-    for name in ("", "xmpp_rest", drivers_name):
+    for name in ("", "xmpp_rest"):
         yield from logging.getLogger(name or None).handlers
 
 

@@ -12,7 +12,7 @@ from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.privacy import PrivacyError
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 QUERY = "{jabber:iq:private}query"  # XEP-0049
 
 

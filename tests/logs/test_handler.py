@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.many import in_threads
-from xmpp_rest.buffered_log import DELAY, MOST, BufferedHandler, LineFormatter
+from xmpp_rest.logs.handler import DELAY, MOST, BufferedHandler
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 class Stream(io.StringIO):
@@ -116,28 +116,16 @@ ENDINGS = {
 def test_nothing_is_lost_or_doubled_when_a_process_ends(ending: str) -> None:
     program = f"""
 import logging
-from xmpp_rest.application import set_up_logging
-set_up_logging("info")
-log = logging.getLogger("xmpp_rest.commands")
+from xmpp_rest.config.load import load_settings
+from xmpp_rest.logs.setup import set_up
+set_up(load_settings(None, {{}}).server)
+log = logging.getLogger("xmpp_rest.audit")
 for n in range(10):
     log.info("line %d", n)
 {ENDINGS[ending]}
 """
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    said = [line.partition("xmpp_rest.commands: ")[2] for line in ran.stderr.splitlines() if "xmpp_rest.commands" in line]
+    said = [line.partition("xmpp_rest.audit ")[2] for line in ran.stderr.splitlines() if "xmpp_rest.audit" in line]
     more = ["child", "parent"] if ending == "forked" else []
     assert said[:10] == [f"line {n}" for n in range(10)]
     assert sorted(said[10:]) == more
-
-
-def test_lines_are_as_those_of_logging() -> None:
-    plain, lines = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"), LineFormatter()
-    for created in (1.0, 1.25, 86400.999, 2.0):
-        record = logging.LogRecord("a.b", logging.WARNING, "", 0, "%s of %d", ("one", 2), None)
-        record.created, record.msecs = created, (created - int(created)) * 1000
-        assert lines.format(record) == plain.format(record)
-    with pytest.raises(ValueError, match="no") as raised:
-        int("no")
-    failed = logging.LogRecord("a.b", logging.ERROR, "", 0, "failed", (), (raised.type, raised.value, raised.tb))
-    assert lines.format(failed) == plain.format(failed)
-    assert "ValueError: invalid" in lines.format(failed)

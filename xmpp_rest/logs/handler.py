@@ -20,26 +20,6 @@ DELAY = 0.1  # seconds
 MOST = 1000  # lines kept
 
 
-class LineFormatter(logging.Formatter):
-    """Writes a record as a line that begins with its time; the lines of one second share the text of that."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        self._second = (0, "")
-
-    def format(self, record: logging.LogRecord) -> str:
-        if record.exc_info or record.exc_text or record.stack_info:
-            return super().format(record)
-        return f"{self._time(record)} {record.levelname} {record.name}: {record.getMessage()}"
-
-    def _time(self, record: logging.LogRecord) -> str:
-        """As `formatTime`."""
-        second, text = self._second
-        if second != int(record.created):
-            second, text = self._second = int(record.created), time.strftime(self.default_time_format, self.converter(record.created))
-        return f"{text},{int(record.msecs):03d}"
-
-
 class BufferedHandler(logging.StreamHandler[TextIO]):
     """Writes records to a stream. `logging` itself flushes and closes it when the process stops."""
 

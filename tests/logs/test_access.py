@@ -1,0 +1,62 @@
+"""The access line: one for each answer, with all fields, and never the query."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import DOMAIN, basic
+from tests.logs.fields import fields
+from xmpp_rest.answered import Answered
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.logs.access import AccessLog
+
+KEYS = ["method", "path", "status", "seconds", "api", "account", "address", "bytes_in", "bytes_out", "user_agent", "request_id"]
+ANSWER = Answered("rest", "GET", "/rest", 200, 0.1, 2.0, True, 1, 2, None, "192.0.2.7", "curl", "r")
+
+
+@pytest.fixture(autouse=True)
+def _logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "xmpp_rest.access")
+
+
+def test_all_fields(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    sent = basic(f"admin@{DOMAIN}") | {"User-Agent": "a" * 300, "X-Request-Id": "mine"}
+    answer = client.post("/api/status?secret=1", data="{}", headers=sent, buffered=True)
+    (line,) = fields(caplog, "request")
+    assert list(line) == KEYS
+    assert 0 < line.pop("seconds") < 60
+    assert list(line.values()) == ["POST", "/api/status", 200, "commands", f"admin@{DOMAIN}", "127.0.0.1", 2, len(answer.data), "a" * 200, "mine"]
+    assert "secret" not in caplog.text
+    assert caplog.text.count("xmpp_rest.access request method=POST path=/api/status status=200 seconds=0.") == 1
+
+
+def test_what_is_not_known(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    client.get("/" + "%C3%A4" * 500, buffered=True)
+    (line,) = fields(caplog, "request")
+    assert (line["account"], line["status"], line["api"], len(line["path"])) == (None, 404, "other", 512)
+    assert " account=null " in caplog.text
+
+
+def test_levels(caplog: pytest.LogCaptureFixture) -> None:
+    log = AccessLog("all")
+    for status in (200, 404, 500, 503):
+        log.answered(ANSWER._replace(status=status))
+    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.INFO, logging.WARNING, logging.WARNING]
+
+
+def test_of_a_stream_the_end_counts(caplog: pytest.LogCaptureFixture) -> None:
+    AccessLog("all").answered(ANSWER)
+    assert fields(caplog, "request")[0]["seconds"] == 2.0
+
+
+@pytest.mark.parametrize(("which", "statuses"), [("all", [200, 400, 500]), ("errors", [400, 500]), ("off", [])])
+def test_which_answers(gateway: Gateway, caplog: pytest.LogCaptureFixture, which: str, statuses: list[int]) -> None:
+    log = gateway.parts.access_log
+    log.configure(replace(gateway.settings.server, access_log=which).access_log)
+    for status in (200, 400, 500):
+        log.answered(ANSWER._replace(status=status))
+    assert [line["status"] for line in fields(caplog, "request")] == statuses
