@@ -8,7 +8,7 @@ TEMP   ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { 
 PYTEST := pytest -n auto --dist worksteal
 SITE   ?= build/site
 
-.PHONY: run test coverage lint bench bench-growth docs venv manual clean help
+.PHONY: run test coverage lint bench bench-growth docs openapi venv manual clean help
 
 help:            ## what there is to make
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -61,6 +61,9 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 manual: $(VENV)/.run ## write wsgi.ini and docs/settings.md anew from the table of settings
 	$(BIN)/python -m xmpp_rest.config.manual ini > wsgi.ini.new && mv wsgi.ini.new wsgi.ini
 	$(BIN)/python -m xmpp_rest.config.manual markdown > docs/settings.md
+
+openapi: $(VENV)/.run ## write docs/openapi.json anew: all APIs in OpenAPI 3.1
+	$(BIN)/python -m xmpp_rest.api.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 clean:           ## remove the virtual environment and caches (never data/)
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -20,6 +20,7 @@ from xmpp_rest.api.commands import routes as commands
 from xmpp_rest.api.data import routes as data
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.oauth import routes as oauth
+from xmpp_rest.api.openapi import routes as openapi
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything
@@ -59,7 +60,7 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
-    for dialect in (rest, client, data, commands, oauth, ops, web):
+    for dialect in (rest, client, data, commands, oauth, ops, openapi, web):
         app.register_blueprint(dialect.blueprint(gateway))
     requestid.install(app)
     cors.install(app, lambda: gateway.settings.server.origins)

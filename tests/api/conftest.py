@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from tests.api.described import misses
 from tests.link.fake import attach
 from tests.threads.tasks_everywhere import HeldLocks, install
 from xmpp_rest.gateway.gateway import Gateway
@@ -26,3 +30,16 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldLocks]:
     locks = install(monkeypatch)
     yield locks
     assert locks.violations == []
+
+
+@pytest.fixture(autouse=True)
+def described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer of the application in these tests is held against its description in OpenAPI."""
+    plain = FlaskClient.open
+
+    def opened(self: FlaskClient, *args: Any, **how: Any) -> TestResponse:
+        response = plain(self, *args, **how)
+        assert misses(self.application, response) == []
+        return response
+
+    monkeypatch.setattr(FlaskClient, "open", opened)

@@ -14,6 +14,7 @@ from xmpp_rest.api.client import routes as client_routes
 from xmpp_rest.api.commands import routes as command_routes
 from xmpp_rest.api.data import routes as data_routes
 from xmpp_rest.api.oauth import routes as oauth_routes
+from xmpp_rest.api.openapi import routes as openapi_routes
 from xmpp_rest.api.ops import routes as ops_routes
 from xmpp_rest.api.rest import routes as rest_routes
 from xmpp_rest.api.routing import Route
@@ -29,11 +30,12 @@ TABLES: dict[str, tuple[Route, ...]] = {
     "commands": command_routes.ROUTES,
     "oauth": oauth_routes.ROUTES,
     "ops": ops_routes.ROUTES,
+    "openapi": openapi_routes.ROUTES,
     "web": (*(route for table in web_routes.ROUTES.values() for route in table), web_routes.ICON),
 }
 PATHS = {(dialect, BELOW.get(dialect, "") + route.path) for dialect, table in TABLES.items() for route in table}
 REFUSED = {"data": {405, 501}, "commands": {400, 405}, "client": {405, 501}}  # statuses of a method that a path does not have
-EXAMPLES = {"host": DOMAIN, "user": "juliet", "command": "status", "with": "nurse@capulet.example", "jid": "nurse@capulet.example"}
+EXAMPLES = {"host": DOMAIN, "user": "juliet", "command": "status", "name": "rest", "with": "nurse@capulet.example", "jid": "nurse@capulet.example"}
 
 
 def methods(dialect: str, path: str) -> list[str]:

@@ -6,7 +6,7 @@ from flask import Flask, Response, request
 
 from xmpp_rest.request_notes import NOTES, REQUEST_ID, RequestNotes, given_id, note_request
 
-APIS = {name: name for name in ("rest", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web")}
+APIS = {name: name for name in ("rest", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web")} | {"openapi": "ops"}
 """Blueprint → API, as the log and the metrics name it; what is in no blueprint of these is of another one."""
 
 

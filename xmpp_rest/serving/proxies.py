@@ -14,13 +14,13 @@ WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class TrustedProxies:
-    """WSGI: X-Forwarded-For, -Proto and -Host count if the peer is in one of `networks`, and as far as `count` proxies wrote them."""
+    """WSGI: X-Forwarded-For, -Proto, -Host and -Prefix count if the peer is in `networks`, and as far as `count` proxies wrote them."""
 
     def __init__(self, app: WSGI, count: int, networks: Sequence[Network], ignored: Callable[[str], None]) -> None:
         """`ignored` is called with the address of a client that sends such a field and is not believed."""
         self._ignored = ignored
         self._app = app
-        self._proxied = ProxyFix(app, x_for=count, x_proto=count, x_host=count)
+        self._proxied = ProxyFix(app, x_for=count, x_proto=count, x_host=count, x_prefix=count)
         self._networks = networks
         self._is_proxy = lru_cache(maxsize=1024)(self._look)
 

@@ -81,6 +81,10 @@ class Registry:
         """What can be run of this name in versions below `version`, the newest first."""
         return [self.find(name, d.version) for d in reversed(self._by_name[name]) if d.version < version and (name, d.version) in self._run]
 
+    def of_version(self, version: int) -> list[Command]:
+        """All that a call of this version can run, by name."""
+        return [self.find(name, v) for name, v in sorted(self._found) if v == version]
+
     def offers(self) -> list[Command]:
         """All that can be run, by name and version."""
         keys = ((d.name, d.version) for _, ds in sorted(self._by_name.items()) for d in ds)

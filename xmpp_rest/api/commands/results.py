@@ -58,9 +58,12 @@ def render(value: Any, result: Field, version: int) -> Any:
     if isinstance(value, Rows):
         value = list(value.rows)
     rendered = _render(value, result.type)
-    if version == 0 and isinstance(result.type, ScalarType) and result.type.name in _NAMED_IN_V0:
-        return {result.name: rendered}
-    return rendered
+    return {result.name: rendered} if is_named(result, version) else rendered
+
+
+def is_named(result: Field, version: int) -> bool:
+    """Whether the value stands in an object under its name. COMPAT ejabberd: so in version 0 alone."""
+    return version == 0 and isinstance(result.type, ScalarType) and result.type.name in _NAMED_IN_V0
 
 
 def _render(value: Any, shape: Type) -> Any:
@@ -75,12 +78,12 @@ def _render(value: Any, shape: Type) -> Any:
 
 
 def _list(values: list[Any], shape: ListOf) -> Any:
-    if _is_object(shape):
+    if is_object(shape):
         return dict(values)
     return [_render(value, shape.element.type) for value in sorted(values, key=order)]
 
 
-def _is_object(shape: ListOf) -> bool:
+def is_object(shape: ListOf) -> bool:
     """Whether the pairs of the list are shown as one JSON object."""
     if not isinstance(shape.element.type, TupleOf) or len(fields := shape.element.type.fields) != 2:
         return False

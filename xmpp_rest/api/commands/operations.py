@@ -1,0 +1,90 @@
+"""The operations of the command API, for its OpenAPI description: one for each command of the catalogue that the gateway offers."""
+
+from __future__ import annotations
+
+from xmpp_rest.api.commands.registry import Command, Registry
+from xmpp_rest.api.commands.schemas import SCHEMAS, arguments, example, result
+from xmpp_rest.api.commands.types import ScalarType
+from xmpp_rest.api.openapi.model import (
+    AS_PROBLEM,
+    JSON,
+    NDJSON,
+    STRING,
+    ApiAnswer,
+    ApiBody,
+    ApiOperation,
+    Description,
+    Media,
+    Parameter,
+    Schema,
+    choice,
+    ref,
+    refusals,
+)  # fmt: skip
+from xmpp_rest.config.table import CommandsSettings
+
+TEXTS = {
+    400: "The arguments are wrong, or the command cannot do that.",
+    401: "No good credentials.",
+    403: "The caller may not do this.",
+    404: "There is no such command, or nothing of this name.",
+    409: "There is something of this name already, or something in the way.",
+    413: "The body is too large.",
+    415: "The body has a coding that is not known here.",
+    429: "Too many wrong passwords.",
+    500: "The command has met an error.",
+    503: "Not now: see `Retry-After`.",
+}
+AS_ERROR: dict[str, Schema] = {JSON: ref("CommandError")}
+REFUSED = refusals(TEXTS, AS_ERROR)
+REFUSED |= {status: REFUSED[status]._replace(content=AS_ERROR | AS_PROBLEM) for status in (400, 503)}
+MORE = {name: refusals({422: "The id of the stanza is too long."}, AS_ERROR) for name in ("send_stanza", "send_stanza_c2s")}
+ONLY_DONE = ApiAnswer("Done (0), or not (1).", {JSON: {"type": "integer", "enum": [0, 1]}})
+
+LINE = '{"command":"registered_users","arguments":{"host":"localhost"}}\n'
+LINES = Media({"type": "string", "description": "A command and its arguments as JSON on each line."}, LINE)
+BATCH = ApiOperation(
+    "post", "/api", "commandsBatch", "Run the commands of all lines, in order",
+    {200: ApiAnswer("A line for each.", {NDJSON: ref("CommandLine")})} | REFUSED, body=ApiBody({NDJSON: LINES}),
+)  # fmt: skip
+FREE: Schema = {"type": "object", "additionalProperties": STRING}
+ARGUMENTS = Parameter("arguments", "query", "The arguments of the command.", FREE, more={"style": "form", "explode": True})
+
+
+def describe(registry: Registry, settings: CommandsSettings) -> Description:
+    """All commands, as calls that name no version run them."""
+    version = min(settings.default_version, registry.newest)
+    commands = registry.of_version(version)
+    older = {command.definition.name: _older(command, registry) if settings.fit_version else [] for command in commands}
+    rows = [_operation(command, "", version, older[command.definition.name]) for command in commands]
+    names = choice(*(command.definition.name for command in commands))
+    name = Parameter("command", "path", "The name of the command.", names, "status")
+    by_get = ApiOperation(
+        "get", "/api/{command}", "commandsGet", "Run a command with its arguments in the query, all of them texts; browsers only read so",
+        {200: ApiAnswer("Its result.", {JSON: {}})} | REFUSED, (name, ARGUMENTS),
+    )  # fmt: skip
+    return Description("commands", "Administration, compatible with ejabberd's mod_http_api.", [BATCH, by_get, *rows], SCHEMAS)
+
+
+def describe_version(registry: Registry, version: int) -> Description:
+    """All commands as calls of one version run them."""
+    rows = [_operation(command, f"/v{version}", version, []) for command in registry.of_version(version)]
+    return Description("commands", f"Administration by version {version} of the commands.", rows, SCHEMAS)
+
+
+def _older(command: Command, registry: Registry) -> list[Schema]:
+    """What calls are answered that name no version and fit an older one only."""
+    found = registry.older(command.definition.name, command.definition.version)
+    return [result(each.definition, each.definition.version) for each in found]
+
+
+def _operation(command: Command, suffix: str, version: int, older: list[Schema]) -> ApiOperation:
+    definition = command.definition
+    shown = result(definition, version)
+    different = [schema for schema in older if schema != shown]
+    schema = {"anyOf": [shown, *different]} if different else shown
+    done = ONLY_DONE if definition.result.type == ScalarType("rescode") and not different else ApiAnswer("Its result.", {JSON: schema})
+    return ApiOperation(
+        "post", f"/api/{definition.name}{suffix}", f"command_{definition.name}", definition.summary,
+        {200: done} | REFUSED | MORE.get(definition.name, {}), body=ApiBody({JSON: Media(arguments(definition), example(definition))}),
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""The documents that are served, each by its name: `all`, one for each API, and one for each version of the commands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+from xmpp_rest.api.client.operations import describe as describe_client
+from xmpp_rest.api.commands.operations import describe as describe_commands
+from xmpp_rest.api.commands.operations import describe_version
+from xmpp_rest.api.commands.registry import Registry
+from xmpp_rest.api.data.operations import describe as describe_data
+from xmpp_rest.api.oauth.operations import describe as describe_oauth
+from xmpp_rest.api.openapi.document import document
+from xmpp_rest.api.openapi.model import Description
+from xmpp_rest.api.ops.operations import describe as describe_ops
+from xmpp_rest.api.rest.operations import describe as describe_rest
+from xmpp_rest.config.table import ClientSettings, CommandsSettings
+
+ALL = "all"
+KEPT = 64  # texts: those of all names, before and after a few changes of the settings
+URL = "\0"  # stands for the URL in the text, where nothing else has it
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Texts(NamedTuple):
+    """A document as JSON, before and after its URL."""
+
+    before: bytes
+    after: bytes
+    digest: bytes
+
+    def at(self, url: str) -> bytes:
+        """The document for this URL."""
+        return self.before + _written(url).encode() + self.after
+
+    def tag(self, url: str) -> str:
+        """Its entity tag, for which nothing is written."""
+        return f'"{hashlib.blake2b(url.encode(), digest_size=12, key=self.digest).hexdigest()}"'
+
+
+class Documents:
+    """Makes each document once for the settings that it depends on. The URL is put in as it is served, so that none is kept for one."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        versions = range(registry.newest + 1)
+        self.apis: tuple[str, ...] = ("rest", "client", "data", "commands", "oauth", "ops")
+        self.names = (*self.apis, *(f"commands-v{version}" for version in versions))
+        self.texts = lru_cache(maxsize=KEPT)(self._texts)
+
+    def document(self, name: str, url: str, client: ClientSettings, commands: CommandsSettings) -> dict[str, Any]:
+        """The document of this name, as it is by these settings. Raises KeyError."""
+        makers = self._makers(client, commands)
+        chosen = self.apis if name == ALL else (name,)
+        title = "xmpp-rest" if name == ALL else f"xmpp-rest: {name}"
+        return document(title, url, [makers[each]() for each in chosen])
+
+    def _texts(self, name: str, client: ClientSettings, commands: CommandsSettings) -> Texts:
+        text = _written(self.document(name, URL, client, commands))
+        before, after = text.split(_written(URL))
+        return Texts(before.encode(), after.encode(), hashlib.blake2b(text.encode(), digest_size=32).digest())
+
+    def _makers(self, client: ClientSettings, commands: CommandsSettings) -> Mapping[str, Callable[[], Description]]:
+        return {
+            "rest": describe_rest,
+            "client": partial(describe_client, client),
+            "data": describe_data,
+            "commands": partial(describe_commands, self._registry, commands),
+            "oauth": describe_oauth,
+            "ops": partial(describe_ops, self.names, f"{client.prefix}-docs/openapi.json"),
+            **{f"commands-v{version}": partial(describe_version, self._registry, version) for version in range(self._registry.newest + 1)},
+        }

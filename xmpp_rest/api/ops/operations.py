@@ -1,0 +1,95 @@
+"""The operations for operation, for the OpenAPI description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xmpp_rest.api.openapi.model import (
+    AS_PROBLEM,
+    JSON,
+    RETRY,
+    STRING,
+    ApiAnswer,
+    ApiOperation,
+    Description,
+    Parameter,
+    Schema,
+    array,
+    choice,
+    integer,
+    record,
+    ref,
+    refusals,
+    some,
+)  # fmt: skip
+
+TEXTS = {
+    400: "A field of the request cannot be read.",
+    401: "No good credentials.",
+    403: "Not for this caller.",
+    404: "There is nothing of this name.",
+    406: "`Accept` rules out all that there is.",
+    412: "A condition of the request does not hold.",
+    429: "Too many wrong credentials.",
+    500: "The gateway has met an error of its own.",
+    503: "Not now: see `Retry-After`.",
+}
+REFUSED = refusals(TEXTS, AS_PROBLEM)
+UNCHANGED = {304: ApiAnswer("What `If-None-Match` names is what there is.")}
+FOR_ALL = some(REFUSED, 400, 406, 412, 500, 503) | UNCHANGED
+CLOSED = some(REFUSED, 401, 403, 429) | FOR_ALL
+LIVE = {200: ApiAnswer("It answers.", {JSON: ref("Health")})} | FOR_ALL
+AS_READY: dict[str, Schema] = {JSON: ref("Ready")}
+READY = {200: ApiAnswer("It is.", AS_READY), 503: ApiAnswer("It is not.", AS_READY | AS_PROBLEM, RETRY)}
+VERBOSE = Parameter("verbose", "query", "Whatever it says: list all checks.")
+AS_PAGE: dict[str, Schema] = {"text/plain": STRING, "text/html": STRING, JSON: ref("Landing")}
+DOCUMENT = {200: ApiAnswer("OpenAPI 3.1.", {JSON: ref("OpenAPI")}, {"ETag": "The entity tag."})} | FOR_ALL
+IF_NONE = Parameter("If-None-Match", "header", "The entity tag of what is known already.")
+OPERATIONS = (
+    ApiOperation("get", "/health", "opsHealth", "Whether the gateway answers", LIVE, is_open=True),
+    ApiOperation("get", "/livez", "opsLive", "Whether the process lives", LIVE, is_open=True),
+    ApiOperation("get", "/readyz", "opsReady", "Whether the gateway is ready for its work", FOR_ALL | READY, (VERBOSE,), is_open=True),
+    ApiOperation(
+        "get", "/status", "opsStatus", "How the gateway and its link are; for administrators",
+        {200: ApiAnswer("Figures.", {JSON: ref("Status")})} | CLOSED,
+    ),
+    ApiOperation(
+        "get", "/", "opsLanding", "What this is, and how a first message is sent: as a page, as text or as JSON",
+        {200: ApiAnswer("A page.", AS_PAGE), 308: ApiAnswer("To the same with a slash.", {}, {"Location": "There."})}
+        | some(REFUSED, 404) | FOR_ALL, is_open=True,
+    ),
+    ApiOperation("get", "/openapi.json", "opsOpenapi", "The description of all APIs", DOCUMENT, (IF_NONE,), is_open=True),
+)  # fmt: skip
+WHERE = {"domain": STRING, "reason": STRING}
+SCHEMAS = {
+    "Health": record({"status": {"const": "ok"}}),
+    "Ready": record(
+        {"status": choice("ok", "unavailable")},
+        {
+            "reasons": array(record({"check": STRING}, WHERE)),
+            "checks": array(record({"check": STRING, "status": choice("ok", "failed"), "needed": {"type": "boolean"}}, WHERE)),
+        },
+    ),
+    "Status": record(
+        {
+            "version": STRING, "domain": STRING, "waits": record({"count": integer(0), "most": integer(0)}),
+            "link": record({"kind": STRING, "streams": array({"type": "object"})}),
+        },
+        closed=False,
+    ),
+    "Landing": record({"name": STRING, "links": {"type": "object", "additionalProperties": STRING}}),
+    "OpenAPI": record({"openapi": STRING, "info": {"type": "object"}, "paths": {"type": "object"}}, closed=False),
+}  # fmt: skip
+
+
+def describe(documents: Iterable[str], client_description: str) -> Description:
+    """What is for operation. `documents`: those of `/openapi/{name}.json`; `client_description`: where the client API has its own."""
+    name = Parameter("name", "path", "Which API.", choice(*documents), "rest")
+    more = (
+        ApiOperation(
+            "get", "/openapi/{name}.json", "opsOpenapiOf", "The description of one API",
+            DOCUMENT | some(REFUSED, 404), (name, IF_NONE), is_open=True,
+        ),
+        ApiOperation("get", client_description, "opsClientDescription", "The client API alone, by itself", DOCUMENT, is_open=True),
+    )  # fmt: skip
+    return Description("ops", "Operation: for machines, and for administrators.", (*OPERATIONS, *more), SCHEMAS)

@@ -1,0 +1,140 @@
+"""The operations of /rest, for its OpenAPI description."""
+
+from __future__ import annotations
+
+from xmpp_rest.api.openapi.model import (
+    AS_PROBLEM,
+    FORM,
+    JSON,
+    NDJSON,
+    STRING,
+    TEXT,
+    ApiAnswer,
+    ApiBody,
+    ApiOperation,
+    Description,
+    Media,
+    Parameter,
+    Schema,
+    choice,
+    integer,
+    ref,
+    refusals,
+    some,
+)  # fmt: skip
+from xmpp_rest.api.rest.schemas import schemas
+from xmpp_rest.protocol.codecs import CBOR, REPLY_TYPES, XMPP_XML
+from xmpp_rest.protocol.path import QUERIES
+
+ERROR: dict[str, Schema] = {JSON: ref("RestError"), XMPP_XML: STRING, "text/html": STRING}
+TEXTS = {
+    400: "The body, the path or a field cannot be read.",
+    401: "No credentials.",
+    403: "The credentials are wrong, or not good for this.",
+    404: "There is nothing of this name.",
+    406: "`Accept` rules out all that there is.",
+    409: "The first request with this Idempotency-Key is still running, or its answer was not kept.",
+    412: "A condition of the request does not hold.",
+    413: "The body is too large.",
+    415: "The body has a type or a coding that is not known here.",
+    422: "The stanza cannot be sent as it is.",
+    429: "Too many wrong credentials.",
+    500: "There was no answer in time, or the gateway has met an error of its own.",
+    503: "Not now: the link, the storage or a limit.",
+}
+REFUSED = refusals(TEXTS, ERROR)
+REFUSED |= {status: REFUSED[status]._replace(content=ERROR | AS_PROBLEM) for status in (400, 503)}  # so for all APIs alike
+UNCHANGED = {304: ApiAnswer("What `If-None-Match` names is what there is.")}
+READING = some(REFUSED, 400, 401, 403, 406, 412, 429, 500, 503) | UNCHANGED
+SENDING = some(REFUSED, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 500, 503)
+ONE_OR_MORE: Schema = {"anyOf": [ref("Stanza"), ref("Stanzas")]}
+REPLIES: dict[str, Schema] = {kind: ONE_OR_MORE if kind == JSON else STRING for kind in (JSON, *REPLY_TYPES)}
+ACCEPTED = ApiAnswer("Accepted and kept.", {}, {"Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`."})
+REPLY = ApiAnswer("The answer to the iq, or what came back at once.", REPLIES)
+
+MESSAGE = {"kind": "message", "type": "chat", "to": "juliet@localhost", "body": "Hello"}
+AS_XML = "<message type='chat' to='juliet@localhost'><body>Hello</body></message>"
+OTHER_BODIES = {
+    XMPP_XML: Media(STRING, AS_XML),
+    FORM: Media({"type": "object"}, MESSAGE),
+    TEXT: Media(STRING, "Hello"),
+    CBOR: Media({"type": "string", "contentMediaType": CBOR}),
+}
+LINES = Media({"type": "string", "description": "One stanza as JSON on each line."}, '{"to":"juliet@localhost","body":"Hello"}\n')
+
+IDEMPOTENCY = Parameter("Idempotency-Key", "header", "Sends the stanza once, however often the request is made.", example="2d1b0c7e")
+TIMEOUT = Parameter("Prosody-Rest-Timeout", "header", "Seconds to wait for the answer to an iq.", {"type": "number", "minimum": 0})
+PREFER = Parameter("Prefer", "header", "`wait=N`: gives the recipient's server N seconds to refuse a message.", example="wait=5")
+OPTIONS = (IDEMPOTENCY, PREFER, TIMEOUT)
+KIND = Parameter("kind", "path", "The kind of the stanza.", choice("message", "presence", "iq"), "message")
+TYPE = Parameter("type", "path", "The type of the stanza; of an iq also the name of a query.", example="chat")
+TO = Parameter("to", "path", "The address of the recipient.", example="juliet@localhost")
+QUERY = Parameter("query", "path", "What is asked.", choice(*sorted(QUERIES)), "ping")
+FREE: Schema = {"type": "object", "additionalProperties": STRING}
+ARGUMENTS = Parameter("arguments", "query", "Members of the query, such as `node` of disco.", FREE, more={"style": "form", "explode": True})
+CALLBACK = Parameter("name", "path", "The NAME of a section `[callback.NAME]`.", example="bot")
+IDENTIFIER = Parameter("id", "path", "A Stanza-Id.", example="b0c7c3a4-6f0e")
+FROM = Parameter("from", "query", "With the component's credentials: the address that the stanza was sent from.")
+STREAM = (
+    Parameter("format", "query", "How stanzas are written.", choice("json", "xml", default="json")),
+    Parameter("after", "query", "The id of the last event that was seen."),
+    Parameter("of", "query", "With the component's credentials: the account."),
+    Parameter("Last-Event-ID", "header", "The id of the last event that was seen."),
+)
+PAGE = (
+    Parameter("max", "query", "How many at most.", integer(1, 1000, default=100)),
+    Parameter("after", "query", "The id of the last one that was seen."),
+)
+EVENTS = ApiAnswer("The stanzas, as they come.", {"text/event-stream": STRING})
+OPERATIONS = (
+    ApiOperation(
+        "get", "/rest", "restRedirect", "Leads to `/rest/`, which names nothing",
+        {301: ApiAnswer("To `/rest/`.", {"text/html": STRING}, {"Location": "`/rest/`"})} | READING,
+    ),
+    ApiOperation(
+        "post", "/rest", "restSend", "Send a stanza, or one on each line of `application/x-ndjson`",
+        {200: REPLY._replace(content=REPLIES | {NDJSON: ref("BatchLine")}), 202: ACCEPTED} | SENDING, OPTIONS,
+        ApiBody({JSON: Media(ref("Stanza"), MESSAGE), **OTHER_BODIES, NDJSON: LINES}),
+    ),
+    ApiOperation(
+        "post", "/rest/{kind}/{type}/{to}", "restSendTo", "Send a stanza whose kind, type and recipient the path names",
+        {200: REPLY, 202: ACCEPTED} | SENDING, (KIND, TYPE, TO, *OPTIONS),
+        ApiBody({JSON: Media(ref("Stanza"), {"body": "Hello"}), **OTHER_BODIES}, required=False),
+    ),
+    ApiOperation(
+        "get", "/rest/{query}/{to}", "restQuery", "Ask a query, and wait for the answer",
+        {200: REPLY} | SENDING | UNCHANGED, (QUERY, TO, ARGUMENTS, TIMEOUT),
+    ),
+    ApiOperation("get", "/rest/echo", "restNoEcho", "Nothing: there is no body to give back", some(REFUSED, 415) | READING),
+    ApiOperation(
+        "post", "/rest/echo", "restEcho", "The stanza as it would be sent; nothing is",
+        {200: REPLY._replace(text="The stanza.")} | SENDING, (), ApiBody({JSON: Media(ref("Stanza"), MESSAGE), **OTHER_BODIES}),
+    ),
+    ApiOperation(
+        "get", "/rest/stream", "restStream", "The stanzas that reach the account, as server-sent events",
+        {200: EVENTS} | some(REFUSED, 404, 422) | READING, STREAM,
+    ),
+    ApiOperation(
+        "get", "/rest/outcome/{id}", "restOutcome", "What became of a stanza that the caller sent",
+        {200: ApiAnswer("Its state.", {JSON: ref("Outcome")})} | some(REFUSED, 404) | READING, (IDENTIFIER, FROM),
+    ),
+    ApiOperation(
+        "get", "/rest/callbacks", "restCallbacks", "The callbacks and how they are; for administrators",
+        {200: ApiAnswer("All callbacks.", {JSON: ref("Callbacks")})} | READING,
+    ),
+    ApiOperation(
+        "get", "/rest/callbacks/{name}/dead", "restDeadLetters", "What a callback did not take, oldest first; for administrators",
+        {200: ApiAnswer("A page of them.", {JSON: ref("DeadLetters")})} | some(REFUSED, 404) | READING, (CALLBACK, *PAGE),
+    ),
+    ApiOperation(
+        "post", "/rest/callbacks/{name}/replay", "restReplay", "Queue dead letters again; without a body all; for administrators",
+        {200: ApiAnswer("Which were queued.", {JSON: ref("Replayed")})}
+        | some(REFUSED, 400, 401, 403, 404, 406, 412, 413, 415, 429, 500, 503),
+        (CALLBACK,), ApiBody({JSON: Media(ref("Replay"), {"ids": ["msg_1"]})}, required=False),
+    ),
+)  # fmt: skip
+
+
+def describe() -> Description:
+    """The API at /rest."""
+    return Description("rest", "Stanzas as JSON, XML or text, compatible with Prosody's mod_rest.", OPERATIONS, schemas())

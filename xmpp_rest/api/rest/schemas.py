@@ -1,0 +1,88 @@
+"""The schemas of the values of /rest, for its OpenAPI description (JSON Schema 2020-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from xmpp_rest.api.openapi.model import STRING, Schema, array, choice, integer, record, ref
+from xmpp_rest.protocol.jsonmap.content import TextContent
+from xmpp_rest.protocol.jsonmap.fields import TABLES
+from xmpp_rest.protocol.jsonmap.lines import Attribute, ChildName, Flag, One
+from xmpp_rest.protocol.jsonmap.plan import MappingLine
+from xmpp_rest.protocol.jsonmap.scalars import STRING as TEXT
+
+TIME: Schema = {"type": "string", "format": "date-time"}
+STANZA_ERROR = record({"type": STRING, "condition": STRING}, {"text": STRING, "by": STRING})
+STATES = ("accepted", "written", "confirmed", "reflected", "delivered", "refused")
+
+
+def schemas() -> dict[str, Schema]:
+    """The schemas by name."""
+    return _VALUES | {"Stanza": _stanza(), "Stanzas": array(ref("Stanza"))}
+
+
+def _stanza() -> Schema:
+    members: dict[str, Schema] = {"kind": choice("message", "presence", "iq")}
+    for name, schema in (row for lines in TABLES.values() for row in _members(lines)):
+        members[name] = schema if members.get(name, schema) == schema else {}
+    text = "A stanza as JSON; its members are those of docs/json-mapping.md, and others are ignored where one of them says something."
+    return {"type": "object", "properties": members | {"error": {"type": "object"}}, "description": text}
+
+
+def _members(lines: tuple[MappingLine, ...]) -> Iterator[tuple[str, Schema]]:
+    return ((line.name, _schema(line)) for line in lines)
+
+
+def _schema(line: MappingLine) -> Schema:
+    """What can be said of a member in a few words; the mapping page says the rest."""
+    match line:
+        case Attribute(scalar=scalar) if scalar is TEXT:
+            return STRING
+        case ChildName(names=names):
+            return {"type": "string", "examples": list(names)}
+        case Flag():
+            return {"type": "boolean"}
+        case One(mapping=mapping, content=content) if mapping.startswith("value@") or content == TextContent(TEXT):
+            return STRING
+    return {}
+
+
+CALLBACK = record(
+    {
+        "name": STRING, "address": array(STRING), "kinds": array(STRING), "events": array(STRING), "keep": choice("disk", "memory"),
+        "dead": integer(0), "content_type": STRING, "waiting": integer(0), "retrying": integer(0),
+    },
+    closed=False,
+)  # fmt: skip
+LETTER = record(
+    {
+        "id": STRING, "from": STRING, "to": STRING, "since": TIME, "given_up": TIME, "attempts": integer(0), "reason": STRING,
+        "stanza": {"anyOf": [ref("Stanza"), {"type": "null"}]}, "xml": STRING,
+    },
+    closed=False,
+)  # fmt: skip
+_ERROR: dict[str, Schema] = {
+    "type": STRING,
+    "condition": STRING,
+    "text": STRING,
+    "instance_id": {"type": "string", "description": "The id of the request."},
+    "context": {"type": "object", "description": "What was wrong, and what would be right."},
+}
+_VALUES: dict[str, Any] = {
+    "RestError": record(
+        {"type": {"const": "error"}, "code": {"type": "integer"}},
+        {"error": record(_ERROR, {"code": {"type": "integer"}, "source": STRING})},
+        description="`error` is missing where the status says all.",
+    ),
+    "BatchLine": record(
+        {"line": integer(1), "outcome": choice("accepted", "answered", "refused", "error")},
+        {"id": STRING, "code": {"type": "integer"}, "answer": {"anyOf": [ref("Stanza"), ref("Stanzas")]}, "error": {"type": "object"}},
+        description="What became of one line of a batch.",
+    ),
+    "Outcome": record({"id": STRING, "state": choice(*STATES), "since": TIME}, {"error": STANZA_ERROR}),
+    "Callbacks": record({"callbacks": array(CALLBACK)}),
+    "DeadLetters": record({"callback": STRING, "count": integer(0), "dead": array(LETTER)}),
+    "Replay": record({}, {"ids": array(STRING, minItems=1, maxItems=1000)}),
+    "Replayed": record({"callback": STRING, "replayed": array(STRING), "left": integer(0)}),
+}
