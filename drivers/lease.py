@@ -57,13 +57,19 @@ def held(driver: Driver, now: float | None = None) -> Iterator[tuple[str, Holdin
 class Lease:
     """One process's view of its gateway's leases. Methods raise StorageError, and LeaseTaken as they say."""
 
-    def __init__(self, driver: Driver, node: str, where: str, domains: Sequence[str], clock: Callable[[], float] = time.time) -> None:
-        """`node`: the same for all processes of one gateway, and for no other; `where`: a description for people."""
+    def __init__(
+        self, driver: Driver, node: str, where: str, domains: Sequence[str], clock: Callable[[], float] = time.time, *, over: str = ""
+    ) -> None:
+        """`node`: the same for all processes of one gateway, and for no other; `where`: a description for people.
+
+        `over`: another node, of a gateway that is known not to run, so that its leases are as good as free.
+        """
         self._driver = driver
         self._node = node
         self._where = where
         self._domains = domains
         self._clock = clock
+        self._over = over
         self._epochs: Mapping[str, int] = {}
 
     def claim(self) -> None:
@@ -74,7 +80,7 @@ class Lease:
             old, now = holdings(table), self._clock()
             for domain in self._domains:
                 holding = old.get(domain)
-                if holding and holding.node != self._node and holding.is_valid(now):
+                if holding and holding.node not in (self._node, self._over) and holding.is_valid(now):
                     raise LeaseTaken(_sentence(domain, holding, now))
                 epochs[domain] = holding.epoch + (holding.node != self._node) if holding else 1
             return self._to_table(table, epochs, now)

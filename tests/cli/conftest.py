@@ -45,12 +45,17 @@ def gateway(config: Path) -> Iterator[Gateway]:
     gateway.stop()
 
 
-@pytest.fixture
-def storage(config: Path) -> None:
-    """The storage of the configuration, made by a gateway that has ended."""
-    gateway: Gateway = build(load_settings(config, {})).extensions["gateway"]
+def make_storage(config: Path) -> None:
+    """Make the storage of the configuration, as a gateway does that has ended."""
+    gateway = Gateway(load_settings(config, {}))
     gateway.prepare()
     gateway.stop()
+
+
+@pytest.fixture
+def storage(config: Path) -> None:
+    """The storage of the configuration."""
+    make_storage(config)
 
 
 def process(module: str, config: Path, words: tuple[str, ...], stdin: str = "") -> Ran:

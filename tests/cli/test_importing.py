@@ -10,7 +10,7 @@ import pytest
 
 from drivers import open_driver
 from drivers.lease import NOTE, Lease
-from tests.cli.conftest import Ctl
+from tests.cli.conftest import Ctl, make_storage
 from tests.conftest import DOMAIN
 from xmpp_rest.gateway.gateway import Gateway
 
@@ -25,10 +25,15 @@ def export(tmp_path: Path) -> Path:
 
 
 def test_importing(xmpp_rest: Ctl, config: Path, export: Path) -> None:
+    for words in ((), ("--dry-run",)):
+        nowhere = xmpp_rest("import", str(export), *words)
+        assert (nowhere.code, nowhere.out) == (69, "")
+        assert f"no storage in {config.parent / 'data'}" in nowhere.err
+    assert not (config.parent / "data").exists()
+    make_storage(config)
     dry = xmpp_rest("import", str(export), "--dry-run")
     assert (dry.code, dry.err) == (0, "")
     assert "accounts          1          1          0          0" in dry.out
-    assert not (config.parent / "data").exists()
     assert xmpp_rest("import", str(export)).code == 0
     assert xmpp_rest("ctl", "--offline", "check_password", "juliet", DOMAIN, "secret").code == 0
     again = xmpp_rest("import", str(export))
@@ -50,6 +55,7 @@ def test_importing(xmpp_rest: Ctl, config: Path, export: Path) -> None:
         (["export.xml", "--domain", f"{DOMAIN}=other.example"], 1, f"this gateway hosts {DOMAIN}"),
     ],
 )
+@pytest.mark.usefixtures("storage")
 def test_words(xmpp_rest: Ctl, export: Path, words: list[str], code: int, says: str) -> None:
     (export.parent / "bad.xml").write_text("bad")
     ran = xmpp_rest("import", str(export.parent / words[0]), *words[1:])

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
+from tests.cli.conftest import make_storage
 from tests.conftest import basic, build_app
 from tests.drivers.postgrescluster import Cluster
 from tests.drivers.postgrescluster import program as postgres_program
@@ -160,8 +161,8 @@ def imported(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--domain",
         f"{CONFERENCE}={ROOMS}",
     ]
+    make_storage(folder / "wsgi.ini")
     assert main([*words, "--dry-run"]) == 0
-    assert not (folder / "data").exists()
     assert main(words) == 0
     assert main(words) == 0  # everything is there
     return folder / "data"

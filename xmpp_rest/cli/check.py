@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Iterator
 
 from xmpp_rest.api.commands import registry
 from xmpp_rest.cli.gateway import say_place, storage_remarks
-from xmpp_rest.cli.output import write
+from xmpp_rest.cli.output import remark, write
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.check import describe, nonsense, remarks
 from xmpp_rest.config.find import find_config
@@ -32,8 +31,8 @@ def run(_: Load, options: argparse.Namespace) -> int:
     found = list(_mistakes(reading))
     if not reading.problems:
         write("".join(f"would {line}\n" for line in describe(settings)))
-    for remark in (*remarks(settings), *(() if reading.wrong else storage_remarks(settings))):
-        print(f"xmpp-rest: remark: {remark}", file=sys.stderr)
+    for sentence in (*remarks(settings), *(() if reading.wrong else storage_remarks(settings))):
+        remark(sentence)
     if found:
         raise CannotStart(found[0].code, *(sentence for problem in found for sentence in problem.problems))
     return Exit.DONE

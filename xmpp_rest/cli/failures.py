@@ -37,6 +37,7 @@ def told(error: Exception) -> tuple[Exit, tuple[str, ...]] | None:
         case GatewayError():
             return OF_SERVICES.get(error.name, OF_STATUSES.get(error.row.status, Exit.REFUSED)), (error.text,)
         case OSError():
-            named = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+            reason = error.strerror or str(error)
+            named = f"{error.filename}: {reason}" if error.filename else reason
             return OF_SYSTEM.get(error.errno or 0, Exit.OSERR), (named,)
     return None

@@ -10,16 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from drivers import Driver, StorageError, open_driver
-from drivers.lease import LeaseTaken, held
+from drivers.lease import LeaseTaken
 from xmpp_rest.auth.passwords import Passwords
-from xmpp_rest.cli.gateway import running
+from xmpp_rest.cli.gateway import require_started, running
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.table import Settings
-from xmpp_rest.gateway.data_folder import ready_folder
 from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.gateway.left_over import archive_left_over
 from xmpp_rest.gateway.startup import folder_of
-from xmpp_rest.gateway.storage_lease import node_of
+from xmpp_rest.gateway.tool_lease import held_for
 from xmpp_rest.importing.accounts import Conflict
 from xmpp_rest.importing.domains import Domains
 from xmpp_rest.importing.imported import HostedDomains, Import
@@ -64,31 +63,21 @@ def _print(report: ImportReport, options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _target(settings: Settings, dry_run: bool) -> Iterator[Driver | None]:
-    """The storage, which is made if it is missing; with `dry_run` read only, and None if it is missing. Raises LeaseTaken, StorageError."""
+def _target(settings: Settings, dry_run: bool) -> Iterator[Driver]:
+    """The storage, for which the import holds the lease; with `dry_run` read only. Raises CannotStart, LeaseTaken, StorageError."""
     folder = folder_of(settings)
+    require_started(settings)
     with running(settings) as gateway:
         if gateway and not dry_run:
             raise LeaseTaken(f"a gateway runs on {folder}; stop it first, or what it remembers and what is imported will differ")
-    if not dry_run:
-        ready_folder(folder, Path(settings.base))
     with closing(open_driver(settings.storage.url, folder)) as driver:
         if dry_run:
-            if not (folder.is_dir() and driver.exists()):
-                yield None
-                return
             driver.read_only()
-        else:
-            require_unused(driver, node_of(folder))
+            yield driver
+            return
+        with held_for(driver, folder, settings.gateway.domains, "`xmpp-rest import`"):
             archive_left_over(folder, settings.gateway.domain, driver, Incidents())
-        yield driver
-
-
-def require_unused(driver: Driver, node: str) -> None:
-    """Raise LeaseTaken if a gateway uses the storage; that of this data folder, the `node`, is known not to run."""
-    for domain, holding in held(driver) if driver.exists() else ():
-        if holding.node != node:
-            raise LeaseTaken(f"a gateway uses the storage for {domain}: {holding.where}; stop it first")
+            yield driver
 
 
 def _say(sentence: str, code: int = 0) -> int:

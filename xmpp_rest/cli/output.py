@@ -33,6 +33,11 @@ def write(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python reports the closed pipe again at exit
 
 
+def remark(sentence: str) -> None:
+    """Print to standard error what is no mistake, but should be known."""
+    print(f"xmpp-rest: remark: {sentence}", file=sys.stderr)
+
+
 def of_result(value: Any, definition: Definition, version: int) -> Printed:
     """The output of a command that has succeeded."""
     if isinstance(value, Rows):

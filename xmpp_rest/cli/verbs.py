@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xmpp_rest.cli.arguments import messages, storage
+from xmpp_rest.cli.arguments import messages, start, storage
 from xmpp_rest.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Verb(NamedTuple):
 VERBS = {
     "run": Verb("serve until told to stop (the default)", "xmpp_rest.cli.serve:run"),
     "check": Verb("validate the configuration, try what it needs, and say what it would do", "xmpp_rest.cli.check:run"),
+    "init": Verb("write a configuration, and make folder, storage and administrator", "xmpp_rest.cli.init:run", start.add_init),
     "backup": Verb("keep configuration, data and storage in one file", "xmpp_rest.cli.backup:back_up", storage.add_backup),
     "restore": Verb("restore what `backup` has kept", "xmpp_rest.cli.backup:restore", storage.add_restore),
     "export": Verb("export the accounts for another server", "xmpp_rest.cli.exporting:run", storage.add_export),

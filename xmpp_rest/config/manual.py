@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, fields
 from typing import Any
 
@@ -13,6 +13,9 @@ from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of
 WIDTH = 118
 MANY = {"callback": "callback.bot", "rights": "rights.figures"}
 """Sections that may occur more than once, with the example in the file."""
+Values = Mapping[tuple[str, str], str]
+"""(section, key) → value."""
+NONE: Values = {}
 _INI_HEAD = """\
 # The configuration of xmpp-rest and the manual of all settings. Each setting is listed with its default; remove the leading `;`
 # to change it. Lines that begin with # or ; are ignored; a value is the rest of its line, taken literally.
@@ -23,31 +26,34 @@ _INI_HEAD = """\
 # A secret can be kept in a file of its own: <key>_file = PATH, or XMPP_REST_<SECTION>_<KEY>_FILE.
 # `<domain>` in a value stands for [gateway] domain. Relative paths are below the folder of this file.
 #
-# `python app.py check` checks the configuration and says what the gateway would do."""
+# `xmpp-rest check` (in a checkout: `python app.py check`) checks the configuration and says what the gateway would do."""
 
 
 def _default_of(f: Field[Any]) -> str:
     return str(f.metadata["default"])
 
 
-def _ini_setting(f: Field[Any]) -> Iterator[str]:
+def _ini_setting(f: Field[Any], section: str, values: Values) -> Iterator[str]:
     doc = str(f.metadata["doc"]) + (f" A secret; {key_of(f)}_file reads it from a file." if f.metadata["secret"] else "")
     yield from textwrap.wrap(doc, WIDTH, initial_indent="# ", subsequent_indent="# ")
-    yield f";{key_of(f)} = {_default_of(f)}".rstrip()
+    value, file = values.get((section, key_of(f))), values.get((section, f"{key_of(f)}_file"))
+    yield f"{key_of(f)} = {value}" if value is not None else f";{key_of(f)} = {_default_of(f)}".rstrip()
+    if file is not None:
+        yield f"{key_of(f)}_file = {file}"
 
 
-def _ini_section(name: str, section: type) -> Iterator[str]:
+def _ini_section(name: str, section: type, values: Values) -> Iterator[str]:
     yield from ("", "", f"# {section.__doc__}", f";[{MANY[name]}]" if name in MANY else f"[{name}]")
     for f in fields(section):
         yield ""
-        yield from _ini_setting(f)
+        yield from _ini_setting(f, name, values)
 
 
-def ini() -> str:
-    """The text of wsgi.ini."""
+def ini(values: Values = NONE) -> str:
+    """The text of wsgi.ini, in which these values are set, and no others."""
     lines = [_INI_HEAD]
     for name, section in (SECTIONS | FAMILIES).items():
-        lines += _ini_section(name, section)
+        lines += _ini_section(name, section, values)
     return "\n".join(lines) + "\n"
 
 

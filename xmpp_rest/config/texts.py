@@ -67,9 +67,9 @@ def _as_written(path: Path | None, environ: Mapping[str, str]) -> Written:
     return written
 
 
-def has_settings(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the environment has any setting, or what was meant as one."""
-    return any(name.startswith(PREFIX) and name not in NOT_SETTINGS for name in environ)
+def setting_names(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The names of the settings in the environment, and of what was meant as one."""
+    return sorted(name for name in environ if name.upper().startswith(PREFIX) and name not in NOT_SETTINGS)
 
 
 def table(section: str) -> dict[str, Field[Any]]:
@@ -182,9 +182,8 @@ def _misplaced(entry: IniEntry) -> str:
 
 
 def _read_environment(environ: Mapping[str, str], into: Written) -> None:
-    for name, value in sorted(environ.items()):
-        if not name.upper().startswith(PREFIX) or name in NOT_SETTINGS:
-            continue
+    for name in setting_names(environ):
+        value = environ[name]
         place = _place(name.removeprefix(PREFIX).lower()) if name.startswith(PREFIX) else None
         if place is None:
             into.problems.append(f"{name}: there is no such setting; {_nearest_variable(name.upper())}")

@@ -67,7 +67,7 @@ def require_start(settings: Settings) -> None:
 
 def problems(settings: Settings, *, beside: bool = False) -> Iterator[CannotStart]:
     """What would make serving fail. `beside`: a gateway of the same folder that listens already is not a problem."""
-    yield from _address_problems(settings, beside)
+    yield from address_problems(settings, beside)
     yield from _worker_problems(settings)
     folder = folder_of(settings)
     if sentence := problem_of(folder, Path(settings.base)):
@@ -76,7 +76,8 @@ def problems(settings: Settings, *, beside: bool = False) -> Iterator[CannotStar
         yield from _storage_problems(settings, folder)
 
 
-def _address_problems(settings: Settings, beside: bool) -> Iterator[CannotStart]:
+def address_problems(settings: Settings, beside: bool) -> Iterator[CannotStart]:
+    """What would make listening fail; `beside` as in `problems`."""
     if handed_over():
         return
     for bind, e in refused_binds(settings.server.bind, Path(settings.base)):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.cli.conftest import make_storage
 from tests.conftest import basic, build_app
 from tests.importing.erlang.terms import cdata, element, encode_term
 from tests.importing.sql.filled import fill
@@ -60,8 +61,8 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
         ini.write(file)
     words = ["--config", str(tmp_path / "wsgi.ini"), "import", f"mongooseim+sqlite:{tmp_path}/mongooseim.db"]
     words += ["--domain", f"{HOST}={GATEWAY}", "--domain", f"{LIGHT}={ROOMS}"]
+    make_storage(tmp_path / "wsgi.ini")
     assert main([*words, "--dry-run"]) == 0
-    assert not (tmp_path / "data").exists()
     assert main(words) == 0
     assert main([*words, "--on-conflict", "fail"]) == 1
     app = build_app(tmp_path / "data", gateway_domain=GATEWAY)
