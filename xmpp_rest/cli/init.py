@@ -158,7 +158,7 @@ def _write(path: Path, text: str) -> None:
 def _put(scratch: Path, folder: Path) -> None:
     """Move everything to its place, which nobody else has taken meanwhile, or nothing. Raises CannotStart."""
     try:
-        (scratch / DATA).rename(folder / DATA)  # in the place of an empty folder, too
+        (scratch / DATA).rename(folder / DATA)  # also in the place of an empty folder
         try:
             os.link(scratch / FILE, folder / FILE)
         except OSError:

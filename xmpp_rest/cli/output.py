@@ -34,7 +34,7 @@ def write(text: str) -> None:
 
 
 def remark(sentence: str) -> None:
-    """Print to standard error what is no mistake, but should be known."""
+    """Print to standard error what should be known, although nothing is wrong."""
     print(f"xmpp-rest: remark: {sentence}", file=sys.stderr)
 
 

@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         return None
 
     def _require_known(self, words: Sequence[str]) -> None:
-        """End with the nearest word if one is no option, or no verb, of this parser."""
+        """End with the nearest word if one is unknown as an option or a verb of this parser."""
         end = self.index_of_verb(words) if self._verbs is not None else None
         for word in words[:end]:
             if word == "--":

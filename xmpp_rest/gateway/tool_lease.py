@@ -31,7 +31,7 @@ def held_for(driver: Driver, folder: Path, domains: Sequence[str], program: str)
     where = f"{program} into {folder.resolve()} at {socket.gethostname()}"
     lease = Lease(driver, f"{program}-{secrets.token_hex(8)}", where, domains, over=own)
     lease.claim()
-    renewal = _Renewal(lease)
+    renewal = _LeaseRenewal(lease)
     renewal.start()
     try:
         yield
@@ -41,7 +41,7 @@ def held_for(driver: Driver, folder: Path, domains: Sequence[str], program: str)
         raise renewal.lost
 
 
-class _Renewal(threading.Thread):
+class _LeaseRenewal(threading.Thread):
     """Renews a lease until it ends, and gives it back."""
 
     def __init__(self, lease: Lease) -> None:
