@@ -96,12 +96,12 @@ def test_a_reader_that_has_gone_keeps_no_stream(config: Path, leader: LeaderClie
 def test_an_end_is_told(leader: LeaderClient, gateway: Gateway) -> None:
     name = leader.call(LeaderCalls.listen, account=JULIET, after="")
     say(gateway, "last")
-    gateway.parts.streams.restart("the streams begin anew")
+    gateway.parts.streams.restart("the streams begin again")
     answer = told(leader, name)
     if not answer["ended"]:
         assert bodies(answer) == ["last"]
         answer = told(leader, name)
-    assert answer["ended"] == "the streams begin anew"
+    assert answer["ended"] == "the streams begin again"
     assert gateway.parts.streams.count == 0
 
 

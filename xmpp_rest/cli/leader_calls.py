@@ -1,4 +1,4 @@
-"""What the leader does for `xmpp-rest` on its own machine: whoever may open the socket in the data folder needs no password."""
+"""What the leader does for `xmpp-rest` on its own machine: a user who may open the socket in the data folder needs no password."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ class LeaderCalls:
         return figures(self._gateway)
 
     @on_leader
+    def last_id(self, account: JID) -> str:
+        """The id of the latest item in the account's archive; "" if it is empty. Raises StorageError."""
+        return self._gateway.parts.archive.last_id(account)
+
+    @on_leader
     def listen(self, account: JID, after: str) -> str:
         """Open an event stream of an account, from the event `after` on, or from now on; its name for `events`.
 
@@ -69,6 +74,12 @@ class LeaderCalls:
     def events(self, name: str, wait: Wait) -> dict[str, Any]:
         """The next events of a stream, at once or within the time; `ended` says why there will be no more. Only for the command line."""
         raise NotImplementedError  # the leader itself has no use for it
+
+    @on_leader
+    def end_listening(self, name: str) -> None:
+        """Nobody reads this stream any more."""
+        if (listener := self._listeners.get(name)) is not None:
+            listener.close()
 
     def _listener(self, name: str) -> LocalListener:
         try:

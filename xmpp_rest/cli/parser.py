@@ -19,6 +19,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
         self._verbs: Any = None  # the subparsers
+        self._mixes = False  # whether options are parsed apart from the other words now
 
     def add_subparsers(self, **options: Any) -> Any:
         """As argparse's. Unknown words in the place of a verb are named, with the nearest one."""
@@ -27,11 +28,21 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, but there is nothing that is not known: such words end the process."""
+        if self._mixes:
+            return super().parse_known_args(args, namespace)
         self._require_known(args)
-        found, extras = super().parse_known_args(args, namespace)
+        found, extras = self._parse_mixed(args, namespace) if self._verbs is None else super().parse_known_args(args, namespace)
         if extras:
             self.error(f"{extras[0]!r} is one word too many")
         return found, extras
+
+    def _parse_mixed(self, args: Any, namespace: Any) -> Any:
+        """Parse words with options anywhere between them; argparse alone takes optional words only where they stand together."""
+        self._mixes = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixes = False
 
     def error(self, message: str) -> NoReturn:
         """End with one line on standard error."""

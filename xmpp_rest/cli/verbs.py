@@ -41,6 +41,8 @@ VERBS = {
     "migrate": Verb("copy a storage to another one", "xmpp_rest.cli.migrate:run", storage.add_migrate),
     "prune": Verb("remove now what archives have kept for as long as [archive] keep says", "xmpp_rest.cli.prune:run"),
     "send": Verb("send a message; the exit code tells what became of it", "xmpp_rest.cli.send:run", messages.add_send),
+    "listen": Verb("print what reaches an account, or run a program for each message", "xmpp_rest.cli.listen:run", messages.add_listen),
+    "status": Verb("say whether the gateway runs and is ready, and what it does", "xmpp_rest.cli.status:run", messages.add_status),
 }
 DEFAULT = "run"
 FORMER = {"serve": "run"}

@@ -1,0 +1,73 @@
+"""`xmpp-rest status`: whether the gateway runs and is ready, and what it does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from xmpp_rest.cli.access.choice import Load, access
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.exit_codes import CannotStart, Exit
+
+
+def run(load: Load, options: argparse.Namespace) -> int:
+    """Print it; the exit code: DONE, REFUSED if it is not ready, UNAVAILABLE if it does not run. Raises CannotStart, SettingsError."""
+    try:
+        with access(load, options) as gateway:
+            figures = gateway.figures()
+    except GatewayError as e:
+        return _not_running(e.text, options.json)
+    except CannotStart as e:
+        if e.code is not Exit.UNAVAILABLE:
+            raise
+        return _not_running(str(e), options.json)
+    if options.json:
+        print(json.dumps({"running": True} | figures, ensure_ascii=False))
+    else:
+        print("\n".join(_lines(figures)))
+    return Exit.DONE if figures.get("ready") else Exit.REFUSED
+
+
+def _not_running(why: str, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"running": False, "ready": False, "reasons": []}))
+    print(f"xmpp-rest: not running: {why}", file=sys.stderr)
+    return Exit.UNAVAILABLE
+
+
+def _lines(figures: dict[str, Any]) -> Iterator[str]:
+    """The figures that are there, a line each."""
+    if "version" in figures:
+        yield f"running: xmpp-rest {figures['version']} for {figures['domain']}"
+    if "processes" in figures:
+        yield f"processes: {figures['processes']}, up {duration(figures['uptime'])}"
+    link = figures.get("link", {})
+    for stream in link.get("streams", []):
+        yield f"link {stream['domain']}: {stream['state']}" + (f", {stream['reason']}" if stream.get("reason") else "")
+    if link and not link.get("streams"):
+        yield "link: none, it stands alone"
+    if "outbox" in figures:
+        yield f"outbox: {figures['outbox']['stanzas']} of {figures['outbox']['limit']} stanzas"
+    if "streams" in figures:
+        yield f"event streams: {figures['streams']}"
+    for name, state in figures.get("callbacks", {}).items():
+        yield f"callback {name}: {state['waiting']} wait, {state['retrying']} are tried again"
+    yield "ready" if figures.get("ready") else "not ready: " + "; ".join(map(_reason, figures.get("reasons", [])))
+
+
+def _reason(reason: dict[str, str]) -> str:
+    return " ".join(filter(None, (reason["check"], reason.get("domain")))) + f": {reason['reason']}"
+
+
+def duration(seconds: int) -> str:
+    """Days, hours, minutes and seconds: the two largest that are not 0."""
+    parts: list[str] = []
+    left = max(0, int(seconds))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
