@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.packages.debian import make_base
 from tests.packages.once import ROOT, Once, copy_checkout, run, tracked
 
 HERE = Path(__file__).parent
@@ -109,3 +110,10 @@ def foreign(tmp_path: Path) -> Path:
     (tmp_path / "drivers").mkdir()
     (tmp_path / "drivers/__init__.py").write_text("RAIL = 'driven by steam'\n")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def base(once: Once) -> Path:
+    """A small Debian with Python, as a tar file: the base of the container, and where the package is installed."""
+    require("mmdebstrap")
+    return once.folder("base", lambda folder: make_base(folder / "base.tar")) / "base.tar"
