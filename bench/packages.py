@@ -14,6 +14,7 @@ import xmpp
 from flask import Flask, Response
 
 from xmpp_rest.config.load import load_settings
+from xmpp_rest.gateway.put_in_force import reread_for_new_processes
 from xmpp_rest.serving.server import Server
 
 PACKAGES = (sqlite3, ssl, cbor2, defusedxml.ElementTree, greenlet, httptools, xmpp)
@@ -27,8 +28,8 @@ def create_app() -> Flask:
 
 
 def main() -> None:
-    app = create_app()
-    Server(load_settings(None, os.environ), lambda _: app, lambda _, __: None, lambda _: None).run()
+    app, settings = create_app(), load_settings(None, os.environ)
+    Server(settings, lambda _, __: app, lambda _, __: None, lambda _: None, reread_for_new_processes).run()
 
 
 if __name__ == "__main__":

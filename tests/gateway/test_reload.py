@@ -257,12 +257,12 @@ def test_a_process_that_comes_later(config: Path, make: Make, caplog: pytest.Log
     old = load_settings(config, {})
     change(config, oauth_expire="77", oauth_client_check="allow", server_threads="32")
     app = make()
-    assert serve.load(old, app, is_first=True) is app
-    later = serve.load(old, app, is_first=False).extensions["gateway"]
+    assert serve.load(old, app, old, is_first=True) is app
+    later = serve.load(old, app, old, is_first=False).extensions["gateway"]
     assert (later.settings.oauth.expire, later.settings.server.threads) == (77, 64)
     later.stop()
     change(config, oauth_expire="soon")
-    assert serve.load(old, app, is_first=False) is app
+    assert serve.load(old, app, old, is_first=False) is app
     assert refreshed(old) is old
     assert "counts as it was" in caplog.text
 

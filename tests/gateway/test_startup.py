@@ -236,13 +236,13 @@ import os, signal, sys
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.serving.server import Server
 
-def load(is_first):
+def load(settings, is_first):
     os.kill(os.getppid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)
     return lambda environ, start_response: []
 
 settings = load_settings(None, {"XMPP_REST_SERVER_BIND": f"127.0.0.1:{sys.argv.pop()}", "XMPP_REST_SERVER_WORKERS": "1"})
-Server(settings, load, on_start=lambda app, end_all: print("started"), on_stop=lambda app: print("stopped")).run()
+Server(settings, load, on_start=lambda app, parent: print("started"), on_stop=lambda app: print("stopped"), reread=None).run()
 """
 
 

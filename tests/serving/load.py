@@ -1,4 +1,4 @@
-"""Clients that ask for `/pid` again and again, and note what fails."""
+"""Clients that ask for `/pid`, or another path, again and again, and note what fails."""
 
 from __future__ import annotations
 
@@ -21,14 +21,21 @@ def until(reached: Callable[[], bool], what: str, seconds: float = 30) -> None:
 
 
 class Load:
-    """`fresh`: clients with a new connection for each request; `kept`: clients that keep theirs for as long as the server does."""
+    """`fresh`: clients with a new connection for each request; `kept`: clients that keep theirs for as long as the server does.
 
-    def __init__(self, port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None) -> None:
+    `read` takes the body of an answer; what it raises ValueError for is a failure.
+    """
+
+    def __init__(
+        self, port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None, path: str = "/pid", read: Callable[[bytes], int] = int
+    ) -> None:
         self.failures: list[str] = []
         self.pids: list[int] = []
         """Of the processes that have answered, in order."""
         self._port = port
         self._tls = tls
+        self._path = path
+        self._read = read
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(keeps,)) for keeps in [False] * fresh + [True] * kept]
 
@@ -41,9 +48,9 @@ class Load:
         connection = self._connection()
         while not self._over.is_set():
             try:
-                connection.request("GET", "/pid", headers={} if keeps else {"Connection": "close"})
+                connection.request("GET", self._path, headers={} if keeps else {"Connection": "close"})
                 answer = connection.getresponse()
-                self.pids.append(int(answer.read()))
+                self.pids.append(self._read(answer.read()))
             except (OSError, ValueError, http.client.HTTPException) as e:
                 self.failures.append(repr(e))
                 connection.close()
@@ -61,9 +68,11 @@ class Load:
 
 
 @contextlib.contextmanager
-def load(port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None) -> Iterator[Load]:
+def load(
+    port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None, path: str = "/pid", read: Callable[[bytes], int] = int
+) -> Iterator[Load]:
     """Clients at work."""
-    clients = Load(port, fresh, kept, tls)
+    clients = Load(port, fresh, kept, tls, path, read)
     for thread in clients._threads:
         thread.start()
     try:

@@ -32,13 +32,13 @@ def after_fork():
         os.kill(os.getpid(), sent)
 
 
-def start(app, end_all):
+def start(app, parent):
     print("begun, although told to stop" if told else "begun", flush=True)
-    end_all()
+    parent.end_all()
 
 
 os.register_at_fork(before=before_fork, after_in_child=after_fork)
-Server(load_settings(None, os.environ), lambda is_first: Flask("one"), start, lambda app: None).run()
+Server(load_settings(None, os.environ), lambda settings, is_first: Flask("one"), start, lambda app: None, None).run()
 """
 
 

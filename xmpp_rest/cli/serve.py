@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -17,9 +17,13 @@ from xmpp_rest.config.check import remarks
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.gateway.put_in_force import refreshed
+from xmpp_rest.gateway.link_watch import LinkWatch
+from xmpp_rest.gateway.put_in_force import refreshed, reread_for_new_processes
 from xmpp_rest.gateway.startup import STARTING, explained, require_start
 from xmpp_rest.logs.setup import set_up
+
+if TYPE_CHECKING:
+    from xmpp_rest.serving.server import Parent
 
 log = logging.getLogger("xmpp_rest.server")
 
@@ -45,27 +49,29 @@ def run(read: Load, _: argparse.Namespace) -> int:
 
     from xmpp_rest.serving.server import Server  # gunicorn takes a while to import, and only this command needs it
 
-    Server(settings, partial(load, settings, app), on_start=start, on_stop=stop).run()
+    Server(settings, partial(load, settings, app), on_start=start, on_stop=stop, reread=reread_for_new_processes).run()
     return Exit.DONE
 
 
-def load(settings: Settings, app: Flask, is_first: bool) -> Flask:
-    """The application of one worker: `app`, which was built for `settings`, unless others are in force by now.
+def load(built_for: Settings, app: Flask, settings: Settings, is_first: bool) -> Flask:
+    """The application of one worker: `app`, which was built for `built_for`, unless other settings are in force by now.
 
     `is_first`: there have been no changes yet.
     """
     fresh = settings if is_first else refreshed(settings)
-    return app if fresh == settings else build(fresh)
+    return app if fresh == built_for else build(fresh)
 
 
-def start(app: Flask, end_all: Callable[[], None]) -> None:
-    """In a worker, after the fork: the link may connect. `end_all` ends all workers, for when the storage is lost to another gateway.
+def start(app: Flask, parent: Parent) -> None:
+    """In a worker, after the fork: the link may connect. All workers end when the storage is lost to another gateway.
 
     What cannot work was said before the first fork. gunicorn ends all of itself where a worker fails here, so one that comes in place of
     another while the database is down must not.
     """
     gateway: Gateway = app.extensions["gateway"]
-    gateway.start_in_time(lambda e: isinstance(e, LeaseTaken), end_all)
+    gateway.start_in_time(lambda e: isinstance(e, LeaseTaken), parent.end_all)
+    if parent.tell_link is not None:
+        LinkWatch(gateway, parent.tell_link).start()
 
 
 def stop(app: Flask) -> None:

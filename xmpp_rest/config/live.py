@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -28,6 +28,10 @@ part a `configure` method and call it in `put_in_force`, or let the part read `g
 """
 
 
+FIXED = {"server": {"bind", "socket_mode", "data_dir"}, "gateway": {"domain", "rooms_domain", "conference_domain"}, "storage": {"url"}}
+"""Section → keys that stay as they are until a restart, also in the processes that come in place of others."""
+
+
 class Merged(NamedTuple):
     """Settings with new values for LIVE and old ones for the rest, and the changed ones as `[section] key`."""
 
@@ -42,28 +46,42 @@ OF_THE_DOMAIN = {"auth": {"admins"}}
 
 def merge(old: Settings, new: Settings) -> Merged:
     """The settings of `new` that can take effect without a restart, over `old`."""
+    return _merge(old, new, LIVE, ("rights",))
+
+
+def merge_for_new_processes(old: Settings, new: Settings) -> Merged:
+    """The settings of `new` that can take effect in processes that come in place of others, over `old`: all but FIXED."""
+    keys = {section: {key_of(f) for f in fields(table)} - FIXED.get(section, set()) for section, table in SECTIONS.items()}
+    return _merge(old, new, keys, ("rights", "callbacks"))
+
+
+def _merge(old: Settings, new: Settings, taken: Mapping[str, set[str]], families: Sequence[str]) -> Merged:
+    """The settings of `new` below these keys, and these families of sections, over `old`; not what names accounts, if the domain moves."""
     moves = old.gateway.domain != new.gateway.domain
-    lives = {section: keys - OF_THE_DOMAIN.get(section, set()) if moves else keys for section, keys in LIVE.items()}
-    changed = list(_changed(old, new, lives, rights=not moves))
-    parts: dict[str, Any] = {} if moves else {"rights": new.rights}
+    if moves:
+        families = ()
+    lives = {section: found - OF_THE_DOMAIN.get(section, set()) if moves else found for section, found in taken.items()}
+    changed = list(_changed(old, new, lives, families))
+    parts: dict[str, Any] = {name: getattr(new, name) for name in families}
     for section, keys in lives.items():
         table = getattr(new, section)
-        taken = {f.name: getattr(table, f.name) for f in fields(SECTIONS[section]) if key_of(f) in keys}
-        parts[section] = replace(getattr(old, section), **taken)
+        values = {f.name: getattr(table, f.name) for f in fields(SECTIONS[section]) if key_of(f) in keys}
+        parts[section] = replace(getattr(old, section), **values)
     parts["written"] = dict(old.written) | {name: new.written[name] for s, keys in lives.items() for name in (f"{s}.{key}" for key in keys)}
     applied = [name for name, live in changed if live]
     return Merged(replace(old, **parts), applied, [name for name, live in changed if not live])
 
 
-def _changed(old: Settings, new: Settings, lives: Mapping[str, set[str]], *, rights: bool) -> Iterator[tuple[str, bool]]:
-    """The differences, and whether each can take effect at once: the keys in `lives`, and the rights if `rights`."""
+def _changed(old: Settings, new: Settings, lives: Mapping[str, set[str]], families: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """The differences, and whether each can take effect: the keys in `lives`, and the sections of `families`."""
     for section, table in SECTIONS.items():
         before, after = getattr(old, section), getattr(new, section)
         for f in fields(table):
             name = f"{section}.{key_of(f)}"
             if old.written[name] != new.written[name] and getattr(before, f.name) != getattr(after, f.name):
                 yield f"[{section}] {key_of(f)}", key_of(f) in lives.get(section, ())
-    for family, live, olds, news in (("callback", False, old.callbacks, new.callbacks), ("rights", rights, old.rights, new.rights)):
+    for family, attribute in (("callback", "callbacks"), ("rights", "rights")):
+        olds, news = getattr(old, attribute), getattr(new, attribute)
         for name in sorted({*olds, *news}):
             if olds.get(name) != news.get(name):
-                yield f"[{family}.{name}]", live
+                yield f"[{family}.{name}]", attribute in families

@@ -6,7 +6,7 @@ import logging
 
 from xmpp_rest.api.commands import registry
 from xmpp_rest.config.check import require_sense
-from xmpp_rest.config.live import Merged, merge
+from xmpp_rest.config.live import Merged, merge, merge_for_new_processes
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.parts import Parts
@@ -22,6 +22,13 @@ def reread(settings: Settings) -> Merged:
     fresh = settings.again()
     require_sense(fresh, registry())
     return merge(settings, fresh)
+
+
+def reread_for_new_processes(settings: Settings) -> Merged:
+    """The settings of processes that come in place of others. Raises SettingsError."""
+    fresh = settings.again()
+    require_sense(fresh, registry())
+    return merge_for_new_processes(settings, fresh)
 
 
 def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:

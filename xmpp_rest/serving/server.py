@@ -11,18 +11,22 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from xmpp_rest.config import descriptors
-from xmpp_rest.config.certificates import tls_context
+from xmpp_rest.config.certificates import BadCertificate, tls_context
+from xmpp_rest.config.live import Merged
+from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import lacking, usable
 from xmpp_rest.serving import affinity
 from xmpp_rest.serving.arbiter import SafeArbiter, accept_ending
 from xmpp_rest.serving.listening import handed_over, listen
+from xmpp_rest.serving.notify import taken_from
+from xmpp_rest.serving.reports import Reports
 from xmpp_rest.serving.server_log import ServerLog
 
 log = logging.getLogger("xmpp_rest.server")
@@ -68,23 +72,39 @@ def _freeze() -> None:
     gc.set_threshold(COLLECT_AT)
 
 
-OnStart = Callable[[Flask, Callable[[], None]], None]
-"""Called in each worker after the fork, once the application is loaded; also gets a function that ends all workers."""
+class Parent(NamedTuple):
+    """What a worker may ask of the process that forked it."""
+
+    end_all: Callable[[], None]
+    """End all workers."""
+    tell_link: Callable[[str, str], None] | None
+    """Take note how the stream of a domain is; None: nobody wants to know."""
+
+
+OnStart = Callable[[Flask, Parent], None]
+"""Called in each worker after the fork, once the application is loaded."""
+Load = Callable[[Settings, bool], Flask]
+"""Called in each worker for its application: by these settings; whether it is one of the workers of the start, or came later."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn over one set of settings. `run()` serves until it is told to stop, and exits the process. Raises OSError: it cannot listen.
 
-    `load`: called in each worker for its application, with whether it is one of those of the start, or came later. `on_stop`:
-    called in each worker after its connections have drained.
+    `on_stop`: called in each worker after its connections have drained. `reread`: the settings for workers that come later, when the
+    configuration is to be read again; raises SettingsError.
     """
 
-    def __init__(self, settings: Settings, load: Callable[[bool], Flask], on_start: OnStart, on_stop: Callable[[Flask], None]) -> None:
+    def __init__(
+        self, settings: Settings, load: Load, on_start: OnStart, on_stop: Callable[[Flask], None], reread: Callable[[Settings], Merged]
+    ) -> None:
         self._settings = settings
         self._load = load
         self._is_first = True  # whether the worker that is forked next is one of those of the start
         self._on_start = on_start
         self._on_stop = on_stop
+        self._reread = reread
+        self._notifier = taken_from(os.environ)
+        self._reports = Reports()
         descriptors.raise_limit(settings)
         listening = [] if handed_over() else listen(settings.server.bind, Path(settings.base), settings.server.socket_mode)
         self._tls = tls_context(settings)  # made before the fork: a session is resumed in whichever process
@@ -100,15 +120,31 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self._tls
 
     def load(self) -> Flask:
-        return self._load(self._is_first)
+        return self._load(self._settings, self._is_first)
 
     def run(self) -> None:
         if (used := usable(written := self._settings.server.worker_class)) != written:
             log.warning("[server] worker_class: %s serves instead of %s, as %s: what waits takes a thread", used, written, lacking())
         try:
-            SafeArbiter(self).run()
+            SafeArbiter(self, self._notifier, self._reports, self._refresh).run()
         except RuntimeError as e:
             sys.exit(f"Error: {e}")
+
+    def _refresh(self) -> bool:
+        """Read the configuration and the certificate again. Whether they are right; if not, all is as it was."""
+        try:
+            merged = self._reread(self._settings)
+            tls = tls_context(merged.settings)
+        except (SettingsError, BadCertificate) as e:
+            for problem in getattr(e, "problems", (str(e),)):
+                log.error("the configuration counts as it was: %s", problem)
+            return False
+        self._settings, self._tls = merged.settings, tls
+        self.load_config()
+        for names, what in ((merged.applied, "in force in new processes"), (merged.waiting, "in need of a restart")):
+            if names:
+                log.warning("the configuration was read again: %s: %s", what, ", ".join(names))
+        return True
 
     def _before_fork(self, arbiter: Any, worker: Any) -> None:
         self._is_first = worker.age <= self.cfg.workers
@@ -120,8 +156,10 @@ class Server(BaseApplication):  # type: ignore[misc]
         accept_ending()  # for a class of workers that is not ours
         if not worker.alive:  # told to stop while it was loading: it would take the lead and the link, only to give them back
             return
-        self._on_start(worker.app.callable, partial(os.kill, worker.ppid, signal.SIGTERM))
+        tell_link = partial(self._reports.send, "link") if self._notifier.listens else None
+        self._on_start(worker.app.callable, Parent(partial(os.kill, worker.ppid, signal.SIGTERM), tell_link))
         _freeze()
+        self._reports.send("accepts")
 
     def _ended(self, _: Any, worker: Any) -> None:
         if (app := getattr(worker.app, "callable", None)) is not None:
