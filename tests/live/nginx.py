@@ -22,6 +22,7 @@ class Nginx(Child):
         site = SITE.read_text()
         site = re.sub(r"^.*ssl_certificate.*\n", "", site, flags=re.MULTILINE)
         site = site.replace("listen 443 ssl", f"listen {LOOPBACK}:{self.port}").replace("127.0.0.1:8080", f"{LOOPBACK}:{backend}")
+        site = site.replace("/var/log/nginx", str(folder))
         temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (folder / "nginx.conf").write_text(
             f"pid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{site}\n}}\n"

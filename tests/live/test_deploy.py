@@ -181,6 +181,33 @@ def test_the_snippet_for_prosody(tmp_path: Path) -> None:
         server.stop()
 
 
+def test_nginx_compresses_and_names_requests(alone: Gateway, nginx: Nginx) -> None:
+    url = f"http://{LOOPBACK}:{nginx.port}"
+    with urllib3.PoolManager(retries=False) as http_:
+        plain = http_.request("GET", f"{url}/api-docs/openapi.json", headers={"Accept-Encoding": "identity"})
+        packed = http_.request("GET", f"{url}/api-docs/openapi.json", headers={"Accept-Encoding": "gzip"}, decode_content=False)
+        assert (plain.status, packed.status) == (200, 200)
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert "Accept-Encoding" in packed.headers["Vary"]
+        assert len(packed.data) < len(plain.data) / 3
+        named = http_.request("GET", f"{url}/livez?token=hidden").headers["X-Request-Id"]
+        assert re.fullmatch("[0-9a-f]{32}", named)
+        assert http_.request("GET", f"{url}/metrics").status == 403
+    log = (nginx.folder / "xmpp-rest.log").read_text()
+    assert named in log
+    assert "hidden" not in log
+
+
+def test_nginx_keeps_its_connections(alone: Gateway, nginx: Nginx) -> None:
+    """Those to the gateway, for clients who keep none."""
+    url = f"http://{LOOPBACK}:{nginx.port}/livez"
+    for _ in range(20):
+        with urllib3.PoolManager(retries=False) as http_:
+            assert http_.request("GET", url, headers={"Connection": "close"}).status == 200
+    established = [line.split()[2:4] for line in Path("/proc/net/tcp").read_text().splitlines()]  # remote address, state
+    assert 1 <= established.count([f"0100007F:{alone.port:04X}", "01"]) <= 4
+
+
 def test_the_unit_for_systemd_names_what_is_there() -> None:
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
@@ -193,4 +220,4 @@ def test_the_unit_for_systemd_names_what_is_there() -> None:
         [sys.executable, "-m", "xmpp_rest", "--config", config, "check"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
     )
     assert checked.returncode == 0, checked.stderr
-    assert command[1:] == ["--config", "/etc/xmpp-rest/wsgi.ini", "serve"]
+    assert command[1:] == ["--config", "/etc/xmpp-rest/wsgi.ini", "run"]
