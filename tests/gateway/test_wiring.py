@@ -25,6 +25,7 @@ RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose 
     "api/commands/resource.py": ({"g"}, "what Flask keeps of a request"),
     "application.py": ({"app", "app.url_map"}, "Flask is set up so"),
     "cli/*": ({"line", "logger"}, "what argparse has read, and a logger"),
+    "config/certificates.py": ({"context"}, "ssl takes the oldest version in no other way"),
     "config/ini_file.py": ({"last"}, "a line that goes on"),
     "importing/sql/sqlitefile.py": ({"self._connection"}, "sqlite3 has no other place for how bytes become text"),
     "link/component.py": ({"component.Dispatcher"}, "xmpppy has no other place for a parser"),

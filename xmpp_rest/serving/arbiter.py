@@ -13,7 +13,7 @@ from gunicorn.errors import HaltServer
 
 from xmpp_rest.serving.listening import remove_left
 from xmpp_rest.serving.notify import Notifier
-from xmpp_rest.serving.reports import Reports
+from xmpp_rest.serving.reports import WorkerReports
 from xmpp_rest.serving.succession import Succession
 
 ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
@@ -31,7 +31,7 @@ class SafeArbiter(Arbiter):  # type: ignore[misc]
     before it has noticed the fork. A worker told to stop in these milliseconds would serve on, until it is killed after GRACEFUL seconds.
     """
 
-    def __init__(self, app: Any, notifier: Notifier, reports: Reports, refresh: Callable[[], bool]) -> None:
+    def __init__(self, app: Any, notifier: Notifier, reports: WorkerReports, refresh: Callable[[], bool]) -> None:
         """`refresh` reads the configuration again, for the workers that follow; False: there is a mistake, and nothing has changed."""
         super().__init__(app)
         self._notifier = notifier

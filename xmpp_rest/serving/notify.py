@@ -59,7 +59,7 @@ class Notifier:
         if not self._address:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.setblocking(False)  # whoever listens may be slow, or gone: the service goes on
+            sock.setblocking(False)  # systemd may be slow, or gone: the service goes on
             sock.sendto("\n".join(lines).encode(), self._address)
 
 

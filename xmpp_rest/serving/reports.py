@@ -12,7 +12,7 @@ from typing import NamedTuple
 LARGEST = 4096  # bytes
 
 
-class Report(NamedTuple):
+class WorkerReport(NamedTuple):
     """`kind`: `accepts`, when the worker serves; `link`, with the domain of a stream and how it is."""
 
     pid: int
@@ -20,7 +20,7 @@ class Report(NamedTuple):
     words: list[str]
 
 
-class Reports:
+class WorkerReports:
     """Made before the first fork: the workers send, the process that forked them reads."""
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class Reports:
         with contextlib.suppress(OSError):
             self._writer.send(json.dumps([os.getpid(), kind, words]).encode())
 
-    def read(self) -> Iterator[Report]:
+    def read(self) -> Iterator[WorkerReport]:
         """What has come."""
         while True:
             try:
                 pid, kind, words = json.loads(self._reader.recv(LARGEST))
             except BlockingIOError:
                 return
-            yield Report(pid, kind, words)
+            yield WorkerReport(pid, kind, words)

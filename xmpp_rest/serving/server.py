@@ -26,7 +26,7 @@ from xmpp_rest.serving import affinity
 from xmpp_rest.serving.arbiter import SafeArbiter, accept_ending
 from xmpp_rest.serving.listening import handed_over, listen
 from xmpp_rest.serving.notify import taken_from
-from xmpp_rest.serving.reports import Reports
+from xmpp_rest.serving.reports import WorkerReports
 from xmpp_rest.serving.server_log import ServerLog
 
 log = logging.getLogger("xmpp_rest.server")
@@ -104,7 +104,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._on_stop = on_stop
         self._reread = reread
         self._notifier = taken_from(os.environ)
-        self._reports = Reports()
+        self._reports = WorkerReports()
         descriptors.raise_limit(settings)
         listening = [] if handed_over() else listen(settings.server.bind, Path(settings.base), settings.server.socket_mode)
         self._tls = tls_context(settings)  # made before the fork: a session is resumed in whichever process
