@@ -35,6 +35,8 @@ CASES = [
     Case("GET", "/rest/outcome/x", 404, ("no stanza of this id", "Stanza-Id")),
     Case("GET", "/rest/callbacks/x/dead", 404, ("no callback of this name", "[callback.NAME]")),
     Case("PUT", "/rest", 405, ("PUT is not among the methods", "GET, OPTIONS, POST"), exact={"type": "error", "code": 405}),
+    Case("PUT", "/rest", 405, ("<p>PUT is not among the methods",), ADMIN | {"Accept": "text/html"}),
+    Case("POST", "/rest", 422, ("'admin' is not an address", f"did you mean admin@{DOMAIN}?"), body={"to": "admin", "body": "x"}),
     Case("DELETE", "/rest/stream", 405, ("DELETE is not among the methods",), exact={"type": "error", "code": 405}),
     Case("POST", "/rest", 401, ("No credentials provided", "send Basic"), {}),
     Case("POST", "/rest", 403, ("Credentials not accepted", "no such account"), basic("admin", "x")),
@@ -47,6 +49,7 @@ CASES = [
     Case("GET", "/data/x", 401, ("no such account",), basic(f"admin@{DOMAIN}", "x")),
     Case("GET", "/data/x", 401, ("Send Basic",), {}),
     Case("GET", "/data/x", 404, ("The store 'x'",)),
+    Case("GET", "/data/", 404, ("write /data/HOST/USER/STORE",)),
     Case("PATCH", "/data/x", 405, ("PATCH is not among the methods", "PUT")),
     # the client API
     Case("GET", "/api/messages", 401, ("whole address", f"admin@{DOMAIN}"), BARE),
@@ -88,8 +91,9 @@ CASES = [
     # elsewhere
     Case("POST", "/oauth/token", 415, ("application/x-www-form-urlencoded",), JSON, raw=b"{}"),
     Case("GET", "/oauth/token", 405, ("GET is not among the methods", "POST"), {}),
-    Case("GET", "/", 404, ("/rest, /data, /api",), {}),
+    Case("GET", "/nowhere", 404, ("/rest, /data, /api",), {}),
     Case("GET", "/status", 401, ("Send Basic",), {}),
+    Case("GET", "/status", 403, ("Only administrators", f"nurse@{DOMAIN}", "[auth] admins"), NURSE),
 ]  # fmt: skip
 
 

@@ -145,7 +145,7 @@ def test_send_and_its_outcome(inside: Page, gateway: Gateway) -> None:
     inside.wait_text("#outcome", "refused: service unavailable")
     assert inside.js("message.value") == "Hello?"
     send(inside, "nobody", "Hello?")
-    inside.wait_text("#outcome", f"give one such as nobody@{GATEWAY}")
+    inside.wait_text("#outcome", f"did you mean nobody@{GATEWAY}?")
     assert inside.js("message.value") == "Hello?"
     inside.picture("refused")
     send(inside, JULIET, "to myself")

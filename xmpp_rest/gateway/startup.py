@@ -16,6 +16,7 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import usable
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.data_folder import problem_of, refused, unwritable
+from xmpp_rest.gateway.database_probe import silent_hosts
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.processes.calls import LeaderClient
 from xmpp_rest.serving.listening import handed_over
@@ -27,6 +28,7 @@ REASONS = {
     errno.EPERM: "this user may not listen there; write a port above 1023",
     errno.EADDRNOTAVAIL: "is not an address of this machine; write 127.0.0.1 for this machine alone, or 0.0.0.0 for all its addresses",
 }
+OTHER_PORT = "stop it, or write another port, and another folder in data_dir"
 PATH_REASONS = {
     errno.EADDRINUSE: "another program listens there; end it, or write another path",
     errno.EACCES: "this user may not make a socket there; write the path of a folder of this user",
@@ -84,10 +86,12 @@ def address_problems(settings: Settings, beside: bool) -> Iterator[CannotStart]:
         own = e.errno == errno.EADDRINUSE and _runs(folder_of(settings))
         if own and beside:
             continue
-        reason = f"is taken, and a gateway of the folder {folder_of(settings)} runs already" if own else REASONS.get(e.errno or 0, "")
-        if isinstance(e, socket.gaierror):
+        reason = REASONS.get(e.errno or 0, "")
+        if own:
+            reason = f"a gateway of the same folder ({folder_of(settings)}) listens there; {OTHER_PORT}"
+        elif isinstance(e, socket.gaierror):
             reason = "the name has no address; write an address of this machine, such as 127.0.0.1"
-        elif bind.path and not own:
+        elif bind.path:
             reason = PATH_REASONS.get(e.errno or 0, "")
         yield CannotStart(Exit.OSERR, f"[server] bind = {bind}: {reason or e.strerror}")
 
@@ -113,6 +117,9 @@ def _worker_problems(settings: Settings) -> Iterator[CannotStart]:
 
 
 def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]:
+    if silent := silent_hosts(settings.storage.url):
+        yield explained(StorageError(f"the database cannot be reached: {silent} does not answer"), settings)
+        return
     try:
         with closing(open_driver(settings.storage.url, folder)) as driver:
             if driver.exists():

@@ -17,6 +17,8 @@ class Status(Authenticated, Health):
     uses = dict.fromkeys(("GET", "HEAD"), Use.ADMINISTER)
 
     def admits(self, caller: Caller) -> bool:
+        if not caller.admin:
+            self.problem["detail"] = f"Only administrators may see this, and {caller.jid.bare} is none of them: [auth] admins lists them"
         return caller.admin
 
     def to_json(self) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class RestResource(Authenticated):
             allowed = fields.get("Allow", "none")
             said = f"{self.request.method[:40]} is not among the methods of this path: {allowed}; POST /rest sends a stanza"
             fields.update(detail_field(said))
+            error = error._replace(text=said)  # for HTML: the other two forms have room for texts beside conditions alone
         return render(error, self.accept)
 
     def fail(self, error: RestFailure, **fields: str) -> NoReturn:

@@ -149,7 +149,7 @@ class Sending:
             return GatewayError("id-too-long")
         if stanza.tag != "iq" and is_bare_name(to, self._router.domains):  # an iq is answered, at least by an error
             example = f"{to.domain[:100]}@{self._mailbox.domain}"
-            return GatewayError("bad-recipient", f"{str(to)[:100]!r} is not an address; give one such as {example}")
+            return GatewayError("bad-recipient", f"{str(to)[:100]!r} is not an address; did you mean {example}?")
         return None
 
     def _send_on_leader(self, stanzas: Sequence[OutboundMessage]) -> list[Result]:
