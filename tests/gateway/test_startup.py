@@ -160,7 +160,7 @@ def test_a_port_that_is_taken(tmp_path: Path, taken: int, command: str) -> None:
 
 AS_NOBODY = """
 import os, sys
-import encodings.idna, encodings.utf_8_sig, gunicorn.util, drivers.sqlite, xmpp_rest.serving.worker, xmpp_rest.cli.check, xmpp_rest.cli.configuration, xmpp_rest.cli.failures, xmpp_rest.cli.serve, xmpp_rest.__main__ as command  # which the other user may not be able to read
+import encodings.idna, encodings.utf_8_sig, gunicorn.util, drivers.sqlite, xmpp_rest.serving.worker, xmpp_rest.cli.check, xmpp_rest.cli.configuration, xmpp_rest.cli.failures, xmpp_rest.cli.prune, xmpp_rest.cli.serve, xmpp_rest.__main__ as command  # which the other user may not be able to read
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
@@ -183,7 +183,7 @@ def shared() -> Iterator[Path]:
         ("[server]\ndata_dir = locked/data\n", 73, "[server] data_dir = "),
         ("[server]\nbind = 127.0.0.1:1\ndata_dir = mine\n", 71, "[server] bind = 127.0.0.1:1: this user may not listen there; write a port above 1023"),
         ("[storage]\nurl = sqlite:{folder}/locked/x.sqlite\n[server]\ndata_dir = mine\n", 69, "[storage] url = sqlite:/"),
-        ("[link]\nkind = component\nsecret_file = secret\n", 78, "[link] secret_file = 'secret': cannot be read: Permission denied"),
+        ("[link]\nkind = component\nsecret_file = secret\n[server]\ndata_dir = mine\n", 78, "[link] secret_file = 'secret': cannot be read: Permission denied"),
     ],
 )
 @pytest.mark.parametrize("words", [[], ["check"]], ids=["serve", "check"])
@@ -205,6 +205,18 @@ def test_what_another_user_may_not(shared: Path, text: str, code: int, says: str
     assert len(lines) == 1, ran.stderr
     assert says in lines[0]
     assert "Traceback" not in ran.stderr
+
+
+def test_a_folder_that_another_user_may_not_use(shared: Path) -> None:
+    """Commands that make no storage: rights are what is lacking, as far as this user can know."""
+    if os.geteuid():
+        pytest.skip("needs root, to become somebody else")
+    (shared / "data").mkdir(mode=0o700)
+    unmeasured = {k: v for k, v in environment().items() if k != "COVERAGE_PROCESS_CONFIG"}
+    ran = run([sys.executable, "-c", AS_NOBODY, "--config", str(write(shared, "")), "--offline", "prune"], cwd=ROOT, env=unmeasured)
+    assert ran.returncode == 77, ran
+    (line,) = own_lines(ran)
+    assert line.startswith(f"xmpp-rest: [server] data_dir = {shared}/data: the user nobody may not use it; run the command as the user of the gateway")
 
 
 @pytest.mark.parametrize("words", [["--port", "9000"], ["-c", "wsgi.ini", "check"], ["--bind=127.0.0.1:1"]])
