@@ -6,7 +6,6 @@ import configparser
 import http.client
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,6 @@ from .child import LOOPBACK, Child, answers, free_port
 from .conftest import require
 from .gateway import PASSWORD, ROOT, Gateway
 from .nginx import Nginx
-from .prosody import Prosody
 from .xmppserver import GATEWAY
 
 DEPLOY = ROOT / "deploy"
@@ -153,31 +151,6 @@ def test_other_wsgi_servers(tmp_path: Path, command: list[str]) -> None:
             user = make_headers(basic_auth=f"user{n}:{PASSWORD}")
             assert http_.request("POST", f"{url}/rest", json={"to": "admin@localhost", "body": "x"}, headers=user).status == 202
     finally:
-        server.stop()
-
-
-def test_the_snippet_for_prosody(tmp_path: Path) -> None:
-    """Prosody with the components of deploy/, and a gateway that attaches all three domains to it."""
-    require("prosody")
-    _, above, below = re.split(r"^-- \d\. .*\n", (DEPLOY / "prosody-component.cfg.lua").read_text(), flags=re.MULTILINE)
-    server = Prosody(tmp_path / "prosody")
-    server.configure()
-    (server.folder / "configured").touch()
-    path = server.folder / "prosody.cfg.lua"
-    text = re.sub(r"^component_(ports|interfaces).*\n", "", path.read_text(), flags=re.MULTILINE)  # the snippet's alone count
-    above = above.replace("5347", str(server.component_port))
-    path.write_text(re.sub(r"^(?=VirtualHost)", lambda _: above, text, count=1, flags=re.MULTILINE) + below)
-    server.start()
-    gateway = Gateway(
-        tmp_path / "gateway",
-        server.component_port,
-        {"gateway": {"domain": "gateway.example.net"}, "link": {"secret": "a secret of your own"}},
-    )
-    try:
-        gateway.start()
-        assert set(gateway.wait_state("online")) == {f"{sub}gateway.example.net" for sub in ("", "muclight.", "conference.")}
-    finally:
-        gateway.stop()
         server.stop()
 
 
