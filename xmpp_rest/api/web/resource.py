@@ -40,7 +40,7 @@ class Web(NamedTuple):
 
 
 def base_url(resource: Resource, gateway: Gateway) -> str:
-    """The gateway's address as this client sees it, without a slash at the end; the path alone where the Host field is no host's name."""
+    """The gateway's address as this client sees it, without a slash at the end; the path alone where the Host field names none."""
     request = resource.request
     return (gateway.settings.server.public_url or (request.root_url if request.host else request.root_path)).rstrip("/")
 
