@@ -6,6 +6,7 @@ import configparser
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ import pytest
 
 from tests.live.conftest import require
 from tests.live.ejabberd import Ejabberd
-from tests.live.gateway import Gateway
+from tests.live.gateway import Gateway, Sections
 from tests.live.prosody import Prosody
 from tests.live.xmppserver import DOMAIN, XMPPServer
 
@@ -57,7 +57,7 @@ def prepared(server: XMPPServer, configure: Callable[[XMPPServer], None]) -> Ite
 
 
 def test_all_domains_are_attached(server: XMPPServer, tmp_path: Path) -> None:
-    sections = {"gateway": {"domain": NAME}, "link": {"secret": "a secret of your own"}, "server": {"workers": 1}}
+    sections: Sections = {"gateway": {"domain": NAME}, "link": {"secret": "a secret of your own"}, "server": {"workers": 1}}
     gateway = Gateway(tmp_path / "gateway", server.component_port, sections)
     try:
         gateway.start()

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from tests.conftest import MakeApp
 from xmpp_rest import __version__
@@ -196,8 +196,8 @@ def test_below_a_prefix(client: FlaskClient) -> None:
     assert urljoin(f"{base}docs/", page.links()[0]) == f"{base}favicon.ico"
 
 
-def test_the_prefix_alone_gets_its_slash(client: FlaskClient) -> None:
-    answer = client.get("/", base_url="http://localhost/xmpp/", environ_overrides={"PATH_INFO": ""})
+def test_the_prefix_alone_gets_its_slash(shared_app: Flask) -> None:
+    answer = Client(shared_app).get("/", base_url="http://localhost/xmpp/", environ_overrides={"PATH_INFO": ""})  # Werkzeug's redirect
     assert (answer.status_code, answer.headers["Location"]) == (308, "http://localhost/xmpp/")
 
 

@@ -7,7 +7,7 @@ import shlex
 
 from xmpp_rest import __version__
 from xmpp_rest.api.web.files import HTML, JSON, TEXT, WebContent, content_of
-from xmpp_rest.api.web.resource import FIELDS, FileResource, WebResource, base_url, to_slash
+from xmpp_rest.api.web.resource import FIELDS, FileResource, WebResource, base_url
 from xmpp_rest.config.table import PagesSettings
 
 PLACES = {"docs": "docs/", "console": "console/"}  # of the pages that may be switched off
@@ -39,8 +39,6 @@ class Landing(WebResource):
 
     def resource_exists(self) -> bool:
         self.set_field("Vary", "Accept")
-        if self.request.environ.get("PATH_INFO") == "" and self.request.root_path:  # `/prefix`, whose links would lead beside it
-            to_slash(self, self.gateway, "/")
         self._found = self.find()
         return True
 
