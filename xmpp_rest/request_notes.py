@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 NOTES = "xmpp_rest.notes"  # in the environ
+ID = "xmpp_rest.request_id"  # in the environ, for `http`, which knows no notes
 OTHER = "other"
 REQUEST_ID = "X-Request-Id"
 """The field of requests and answers."""
@@ -74,5 +75,6 @@ def note_request(environ: dict[str, Any]) -> RequestNotes:
     notes: RequestNotes | None = environ.get(NOTES)
     if notes is None:
         notes = environ[NOTES] = RequestNotes(given_id(environ) or new_id())
+        environ[ID] = notes.request_id
     CURRENT.set(notes)
     return notes

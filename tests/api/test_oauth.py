@@ -133,7 +133,7 @@ def test_secrets_are_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFi
     _, body = ask(client)
     ask(client, password="top-secret", client_secret="also-secret")
     text = caplog.text
-    assert 'juliet@capulet.example from 127.0.0.1 called "oauth/token"' in text
+    assert "command account=juliet@capulet.example address=127.0.0.1 command=oauth/token " in text
     assert not any(secret in text for secret in (PASSWORD, body["access_token"], "top-secret", "also-secret"))
 
 

@@ -13,7 +13,9 @@ from xmpp_rest.auth.authorization import BASIC, BEARER, Credentials, Policy, rea
 from xmpp_rest.auth.caller import Caller, CallerKind, Denial, DenialReason
 from xmpp_rest.auth.passwords import Passwords
 from xmpp_rest.auth.prosody_tokens import ProsodyTokens
-from xmpp_rest.auth.record import ACCOUNTS, BANNED, Record
+from xmpp_rest.auth.record import ACCOUNTS, Record
+from xmpp_rest.auth.record import BANNED as BANNED_SINCE
+from xmpp_rest.auth.refusals import BANNED, MALFORMED, PASSWORD, THROTTLED, TOKEN, UNKNOWN, Refusals
 from xmpp_rest.auth.remembered import RememberedTables
 from xmpp_rest.auth.scopes import ADMIN_SCOPE, Use, recipients
 from xmpp_rest.auth.throttle import Key, Throttle
@@ -43,7 +45,7 @@ class Authenticator:
 
     def __init__(
         self, driver: Driver, passwords: Passwords, throttle: Throttle, tokens: Tokens, *,
-        domain: str, admins: tuple[JID, ...], token: str, secret: str, on_authenticated: Callable[[JID], None],
+        domain: str, admins: tuple[JID, ...], token: str, secret: str, on_authenticated: Callable[[JID], None], refusals: Refusals,
     ) -> None:  # fmt: skip
         self._records = RememberedTables(driver, ACCOUNTS, _record_of)
         self._passwords = passwords
@@ -55,6 +57,7 @@ class Authenticator:
         self.configure(admins, token, throttle.limit)
         self._prosody_tokens = ProsodyTokens(driver, domain)
         self._on_authenticated = on_authenticated
+        self._refusals = refusals
 
     def configure(self, admins: tuple[JID, ...], token: str, failures: int) -> None:
         """Who administers, what the fixed token is, and how many wrong passwords there may be, from now on."""
@@ -71,10 +74,17 @@ class Authenticator:
         if given is None:
             return Denial(DenialReason.MISSING)
         scheme = SCHEMES.get(given.scheme)
-        who = scheme.check(self, AuthAttempt(given, address, policy, use)) if scheme and not given.is_too_long else WRONG
+        if scheme is None or given.is_too_long:
+            return self._refuse(WRONG, MALFORMED, None, address)
+        who = scheme.check(self, AuthAttempt(given, address, policy, use))
         if isinstance(who, Caller):
             note_account(who.jid)
         return who
+
+    def _refuse(self, denial: Denial, reason: str, account: str | None, address: str) -> Denial:
+        """The denial, which is noted."""
+        self._refusals.note(THROTTLED if denial.reason is DenialReason.THROTTLED else reason, account, address)
+        return denial
 
     def still_valid(self, field: str | None, policy: Policy) -> bool:
         """Whether credentials that were good for an account are so still. Counts no failure. Raises StorageError."""
@@ -93,7 +103,15 @@ class Authenticator:
         if who is not None:
             return who
         wait = self._throttle.failed(("", attempt.address))
-        return Denial(DenialReason.THROTTLED, wait) if wait else WRONG
+        account, reason = self._owner_of_refused(attempt.given.text)
+        return self._refuse(Denial(DenialReason.THROTTLED, wait) if wait else WRONG, reason, account, attempt.address)
+
+    def _owner_of_refused(self, text: str) -> tuple[str | None, str]:
+        """Whose token this would be, if the owner were not banned, and why it is refused."""
+        token = self._tokens.check(text) or self._prosody_tokens.check(text)
+        if token is None:
+            return None, TOKEN
+        return str(token.owner), BANNED if (self._record(token.owner) or {}).get(BANNED_SINCE) else TOKEN
 
     def _bearer_still_valid(self, attempt: AuthAttempt) -> bool:
         return isinstance(self._by_token(attempt), Caller)
@@ -102,12 +120,12 @@ class Authenticator:
         """Who comes with this token, FORBIDDEN if it is not for this, None for one that is not good."""
         text = attempt.given.text
         if self._token and hmac.compare_digest(text.encode("utf-8", "surrogateescape"), self._token):
-            return self._component if attempt.policy.component else WRONG
+            return self._component if attempt.policy.component else self._refuse(WRONG, TOKEN, None, attempt.address)
         token = self._tokens.check(text) or self._prosody_tokens.check(text)
         if token is None:
             return None
         record = self._record(token.owner)
-        if not token.is_of(record) or (record and record.get(BANNED)) or (record is None and attempt.use is not Use.COMMAND):
+        if not token.is_of(record) or (record and record.get(BANNED_SINCE)) or (record is None and attempt.use is not Use.COMMAND):
             return None
         if record:
             self._on_authenticated(token.owner)
@@ -129,14 +147,14 @@ class Authenticator:
     def _basic(self, attempt: AuthAttempt) -> Caller | Denial:
         pair = attempt.given.pair
         if pair is None:
-            return WRONG
+            return self._refuse(WRONG, MALFORMED, None, attempt.address)
         name, password = pair
         if self._names_component(name, attempt.policy):
-            return self.guess(self._domain, attempt.address, lambda: self._is_secret(password)) or self._component
+            return self.guess_noted(self._domain, self._domain, attempt.address, lambda: self._is_secret(password)) or self._component
         try:
             return self.password(attempt.policy.account(name, self._domain), password, attempt.address)
         except InvalidJID:
-            return WRONG
+            return self._refuse(WRONG, MALFORMED, name, attempt.address)
 
     def _basic_still_valid(self, attempt: AuthAttempt) -> bool:
         pair = attempt.given.pair
@@ -166,9 +184,23 @@ class Authenticator:
         After too many wrong ones the right one still opens the account, at once; the others are answered late, and few are looked at.
         """
         if denied := self.guess(str(jid), address, lambda: self._opens(jid, password), lambda: self._tried(jid, password)):
-            return denied
+            return self._refuse(denied, self._why(jid), str(jid), address)
         self._on_authenticated(jid)
         return Caller(jid, admin=jid in self._admins)
+
+    def _why(self, jid: JID) -> str:
+        """Why no password opens this account, or which was not its."""
+        record = self._record(jid)
+        return UNKNOWN if record is None else BANNED if record.get(BANNED_SINCE) else PASSWORD
+
+    def guess_noted(self, who: str, what: str, address: str, right: Callable[[], bool]) -> Denial | None:
+        """As `guess`, of what belongs to no account; that it was not right is noted of `who`."""
+        denied = self.guess(what, address, right)
+        return denied and self._refuse(denied, PASSWORD, who, address)
+
+    def malformed(self, account: str, address: str) -> None:
+        """Note that an account was named that cannot exist."""
+        self._refuse(WRONG, MALFORMED, account, address)
 
     def guess(self, what: str, address: str, right: Callable[[], bool], tried: Callable[[], bytes] | None = None) -> Denial | None:
         """None if a secret that a person may have chosen is `right`.
@@ -226,7 +258,7 @@ def _timed(right: Callable[[], bool]) -> tuple[bool, float]:
 
 
 def _enabled(record: Record | None) -> Record | None:
-    return None if record and record.get(BANNED) else record
+    return None if record and record.get(BANNED_SINCE) else record
 
 
 def _record_of(_user: str, table: Table) -> Record | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from drivers import Driver, StorageError
 from xmpp_rest.auth.authenticator import Authenticator
 from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.auth.refusals import Refusals
 from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.config.table import Settings
@@ -83,7 +84,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     authenticator = Authenticator(
         driver, passwords, throttle, tokens,
         domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
-        secret=settings.link.secret if settings.link.kind == "component" else "", on_authenticated=last.record,
+        secret=settings.link.secret if settings.link.kind == "component" else "", on_authenticated=last.record, refusals=Refusals(),
     )  # fmt: skip
     accounts = Accounts(driver, passwords, domain, events)
 

@@ -111,7 +111,7 @@ class OAuthResource(Resource):
         if given is None:
             return False
         address = self.request.remote_addr or ""
-        who = self.gateway.parts.authenticator.guess(f"client {given[0]}", address, lambda: self.clients.check(*given))
+        who = self.gateway.parts.authenticator.guess_noted(given[0], f"client {given[0]}", address, lambda: self.clients.check(*given))
         if isinstance(who, Denial) and who.reason is DenialReason.THROTTLED:
             self.fail(429, "invalid_client", "Too many wrong secrets; try again later", **{"Retry-After": str(who.retry_after)})
         return who is None
@@ -161,6 +161,7 @@ class Granting(OAuthResource):
         try:
             jid = hosted_name(name, self.gateway.settings.gateway.domain)
         except InvalidJID:
+            self.gateway.parts.authenticator.malformed(name, address)
             self.fail(400, "invalid_grant", "username is not an address")
         who = self.gateway.parts.authenticator.password(jid, form["password"], address)
         if not isinstance(who, Caller):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import secrets
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
@@ -13,6 +12,7 @@ from xmpp_rest.protocol.codecs import XMPP_XML
 from xmpp_rest.protocol.conditions import prosody_phrase
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import STREAM_ERRORS, STREAMS
+from xmpp_rest.request_notes import current_id, new_id
 
 JSON = "application/json"
 HTML = "text/html"
@@ -62,7 +62,7 @@ def error_object(error: RestFailure) -> dict[str, Any]:
     inner: dict[str, Any] = {"type": error.type, "condition": error.condition, "text": error.text}
     if error.own:
         inner |= {"code": error.status, "source": SOURCE}
-    return inner | {"instance_id": secrets.token_urlsafe(9), "context": error.context or {}}
+    return inner | {"instance_id": current_id() or new_id(), "context": error.context or {}}
 
 
 def _json(error: RestFailure) -> bytes:
