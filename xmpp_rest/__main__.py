@@ -34,8 +34,10 @@ def _run(parser: Parser, words: list[str]) -> int:
         return RAW[words[place]].run(words[:place], words[place + 1 :])
     options = parser.parse_args(words)
     name = options.command or DEFAULT
-    from xmpp_rest.cli.configuration import load  # not for --help and --version, which end the process before
+    from xmpp_rest.cli.configuration import load, say_what_happens  # not for --help and --version, which end the process before
 
+    if options.verbose and FORMER.get(name, name) != DEFAULT:  # which has a log
+        say_what_happens()
     return VERBS[FORMER.get(name, name)].run(partial(load, options), options)
 
 

@@ -14,6 +14,7 @@ from drivers import BadStorageURL, StorageError
 from drivers.lease import LeaseTaken
 from xmpp_rest.__main__ import main
 from xmpp_rest.cli import failures, prune
+from xmpp_rest.cli import serve as serving
 from xmpp_rest.cli.verbs import FORMER, RAW, VERBS, make_parser
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.errors import GatewayError
@@ -133,3 +134,29 @@ def test_a_reader_that_wants_no_more(tmp_path: Path) -> None:
     ran = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     os.close(write)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_what_happens_is_said_if_asked(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    command = [sys.executable, "-m", "xmpp_rest", "migrate", f"flatfile:{tmp_path}/from", f"sqlite:{tmp_path}/to.sqlite", "--dry-run"]
+    for more, says in (([], ""), (["-v"], f"xmpp-rest: reads flatfile:{tmp_path}/from, and writes nothing\n")):
+        ran = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        assert (ran.stdout, ran.stderr) == ("would copy: 0 stores, 0 items\nthere is nothing to copy\n", says)
+
+
+@pytest.mark.parametrize(("code", "is_parent", "exits"), [(0, True, 0), (None, True, 0), (3, True, 70), ("Error: x", True, 70), (3, False, 3), (0, False, 0)])
+def test_codes_of_gunicorn(code: int | str | None, is_parent: bool, exits: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """A worker ends with its own: the arbiter knows them."""
+
+    def serve() -> None:
+        sys.exit(code)
+
+    parent = os.getpid() if is_parent else os.getppid()
+    if is_parent:
+        assert serving._code_of(serve, parent) == exits
+        assert capsys.readouterr().err == ("xmpp-rest: Error: x\n" if isinstance(code, str) else "")
+    else:
+        with pytest.raises(SystemExit) as ended:
+            serving._code_of(serve, parent)
+        assert ended.value.code == exits
+    assert serving._code_of(lambda: None, parent) == 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from drivers.progress import ProgressDisplay
-from xmpp_rest.cli.gateway import require_storage
+from xmpp_rest.cli.gateway import require_folder, require_started
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.backup import Backup
 from xmpp_rest.gateway.backup_file import Manifest
@@ -21,8 +21,10 @@ def back_up(load: Load, options: argparse.Namespace) -> int:
     """Make a backup; the exit code. Raises SettingsError, CannotStart, StorageError, GatewayError."""
     settings = load()
     with_storage = not options.without_storage
-    if with_storage and storage_path(settings.storage.url, folder_of(settings)):
-        require_storage(settings, offline=True)
+    if storage_path(settings.storage.url, folder_of(settings)):
+        require_started(settings)
+    elif not with_storage:  # a database: it may be down; and with it there is no backup anyway
+        require_folder(settings)
     with system_errors(), ProgressDisplay("bytes", Backup(settings).size if with_storage else None, quiet=options.quiet) as progress:
         backup = Backup(settings, progress.advance)
         manifest = backup.make(options.file, storage=with_storage)

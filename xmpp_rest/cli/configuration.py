@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import sys
 
 from xmpp_rest.config.find import find_config
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.config.table import Settings
+
+
+def say_what_happens() -> None:
+    """For -v: print what would go to a log."""
+    logging.basicConfig(level=logging.INFO, format="xmpp-rest: %(message)s", stream=sys.stderr)
 
 
 def load(options: argparse.Namespace) -> Settings:

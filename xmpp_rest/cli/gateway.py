@@ -22,6 +22,7 @@ from xmpp_rest.gateway.startup import explained, folder_of
 from xmpp_rest.logs.lines import TextLines
 from xmpp_rest.processes.calls import LeaderClient
 
+log = logging.getLogger("xmpp_rest.commands")
 SHOWN = 20  # remarks about one storage
 AUDIT = "audit.log"  # in the data folder: the audit of commands that ran without a gateway
 
@@ -47,6 +48,7 @@ def running(settings: Settings) -> Iterator[LeaderClient | None]:
         return
     except PermissionError as e:
         raise _not_permitted(settings) from e
+    log.info("a gateway runs, and is asked")
     with closing(client):
         yield client
 
@@ -61,24 +63,32 @@ def require_storage(settings: Settings, offline: bool) -> None:
 
 def require_started(settings: Settings) -> None:
     """Raise CannotStart if there is no storage, as no gateway was ever started there; nothing is made."""
-    folder = folder_of(settings)
+    require_folder(settings)
     try:
-        is_there = stat.S_ISDIR(folder.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        is_there = False
-    except PermissionError as e:
-        raise _not_permitted(settings) from e
-    if is_there and not os.access(folder, os.R_OK | os.X_OK):
-        raise _not_permitted(settings)
-    try:
-        if is_there:
-            with closing(open_driver(settings.storage.url, folder)) as driver:
-                if driver.exists():
-                    return
+        with closing(open_driver(settings.storage.url, folder_of(settings))) as driver:
+            if not driver.exists():
+                raise _nothing(settings)
     except StorageError as e:
         raise explained(e, settings) from e
+
+
+def require_folder(settings: Settings) -> None:
+    """Raise CannotStart if there is no data folder, or if this user may not use it."""
+    folder = folder_of(settings)
+    try:
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise _nothing(settings)
+    except (FileNotFoundError, NotADirectoryError) as e:
+        raise _nothing(settings) from e
+    except PermissionError as e:
+        raise _not_permitted(settings) from e
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise _not_permitted(settings)
+
+
+def _nothing(settings: Settings) -> CannotStart:
     where = f"[server] data_dir of {settings.file}" if settings.file else "[server] data_dir; there is no configuration file"
-    raise CannotStart(Exit.UNAVAILABLE, f"no storage in {folder} ({where}): no gateway was ever started there")
+    return CannotStart(Exit.UNAVAILABLE, f"no storage in {folder_of(settings)} ({where}): no gateway was ever started there")
 
 
 def _not_permitted(settings: Settings) -> CannotStart:
@@ -94,6 +104,7 @@ def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
     Raises StorageError, GatewayError, LeaseTaken if one runs from another data folder.
     """
     require_storage(settings, offline)
+    log.info("no gateway runs: the storage itself is worked on")
     gateway = Gateway(settings)
     try:
         gateway.parts.lease.require_free()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,8 @@ from xmpp_rest.config.storage_url import shown_url
 from xmpp_rest.gateway.data_folder import unwritable
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.startup import storage_path
+
+log = logging.getLogger("xmpp_rest.storage")
 
 
 def run(_: Load, options: argparse.Namespace) -> int:
@@ -41,6 +44,7 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
             return Exit.TEMPFAIL
         if not (options.dry_run or target.exists()):
             _require_place(options.target, folder)
+        log.info("reads %s, and writes %s", shown_url(options.source), "nothing" if options.dry_run else shown_url(options.target))
         report = _try(source, target, options) if options.dry_run else _migrate(source, target, options)
     _print(report, dry_run=options.dry_run)
     return Exit.REFUSED if report.problems else Exit.DONE

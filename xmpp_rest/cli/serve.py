@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import sys
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,7 +52,20 @@ def run(read: Load, _: argparse.Namespace) -> int:
 
     from xmpp_rest.serving.server import Server  # gunicorn takes a while to import, and only this command needs it
 
-    Server(settings, partial(load, settings, app), on_start=start, on_stop=stop, reread=reread_for_new_processes).run()
+    server = Server(settings, partial(load, settings, app), on_start=start, on_stop=stop, reread=reread_for_new_processes)
+    return _code_of(server.run, os.getpid())
+
+
+def _code_of(serve: Callable[[], None], parent: int) -> int:
+    """The exit code, where gunicorn has its own: 3 and 4 if a worker cannot begin, 1 for the rest. Workers keep theirs, which it knows."""
+    try:
+        serve()
+    except SystemExit as e:
+        if os.getpid() != parent:
+            raise
+        if isinstance(e.code, str):
+            print(f"xmpp-rest: {e.code}", file=sys.stderr)
+        return Exit.SOFTWARE if e.code else Exit.DONE
     return Exit.DONE
 
 

@@ -14,7 +14,7 @@ from drivers import Driver, StorageError
 from drivers.lease import RENEWAL, Lease, LeaseTaken, held
 from xmpp_rest.gateway.storage_lease import node_of
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.storage")
 
 
 @contextmanager
@@ -31,6 +31,7 @@ def held_for(driver: Driver, folder: Path, domains: Sequence[str], program: str)
     where = f"{program} into {folder.resolve()} at {socket.gethostname()}"
     lease = Lease(driver, f"{program}-{secrets.token_hex(8)}", where, domains, over=own)
     lease.claim()
+    log.info("holds the lease of the storage for %s: gateways are kept out", ", ".join(domains))
     renewal = _LeaseRenewal(lease)
     renewal.start()
     try:
