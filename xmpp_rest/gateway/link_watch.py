@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from xmpp_rest.api.gateway import Gateway
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 PERIOD = 1.0  # seconds between two looks
 
