@@ -223,8 +223,8 @@ def client_and_place(gateway: Gateway, fields: str, source: str = LOOPBACK) -> t
     made = Answer(gateway, f"POST /data/{GATEWAY}/admin/things HTTP/1.1\nHost: a\n{ADMIN}\n{fields}\nContent-Type: application/json\nContent-Length: 2", "[]", source)
     assert made.status in (200, 201, 204), made.body
     Answer(gateway, f"GET /api/status HTTP/1.1\nHost: a\n{ADMIN}\n{fields}", source=source)
-    line = [line for line in gateway.output.read_text().splitlines() if 'called "status"' in line][-1]
-    return line.split(" from ")[1].split()[0], str(made.headers["Location"])
+    line = [line for line in gateway.output.read_text().splitlines() if "command=status" in line][-1]
+    return line.split(" address=")[1].split()[0], str(made.headers["Location"])
 
 
 def test_without_proxies_no_forwarded_field_is_believed(make: Make) -> None:
@@ -253,7 +253,7 @@ def test_forwarded_fields_of_others_are_not_believed(make: Make) -> None:
 
 
 @pytest.mark.parametrize("proxies", [0, 1])
-@pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script_Name", "PATH_INFO", "REMOTE_USER", "X_Forwarded_For"])
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script_Name", "Script-Name", "PATH_INFO", "REMOTE_USER", "X_Forwarded_For"])
 def test_no_field_says_where_the_application_is(make: Make, proxies: int, name: str) -> None:
     gateway = make(proxies=proxies) if proxies else make()
     assert Answer(gateway, f"GET /public/api/status HTTP/1.1\nHost: a\n{ADMIN}\n{name}: /public").status == 404

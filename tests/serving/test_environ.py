@@ -26,6 +26,8 @@ FORWARDED = [
     head("X_Forwarded_For: 192.0.2.9", "X-Forwarded-For: 192.0.2.1"),
     head("SCRIPT_NAME: /a", line="GET /a/b HTTP/1.1"),
     head("SCRIPT_NAME: /a", line="GET /b HTTP/1.1"),
+    head("Script-Name: /a", line="GET /a/b HTTP/1.1"),
+    head("SCRIPT_NAME: /b", "SCRIPT_NAME: /a", line="GET /a/b HTTP/1.1"),
     head("CONTENT_LENGTH: 3", "Content-Length: 0"),
 ]
 PATHS = [
@@ -45,7 +47,7 @@ PLACES: dict[str, tuple[Any, Any]] = {  # the client's address, and the server's
     "IPv6": (("2001:db8::1", 4711, 0, 0), ("::", 8080, 0, 0)),
     "Unix socket": ("", "/run/socket"),
 }
-OWN = {"wsgi.input", "wsgi.errors", "wsgi.early_hints", "wsgi.multithread", "gunicorn.socket"}
+OWN = {"xmpp_rest.told", "wsgi.input", "wsgi.errors", "wsgi.early_hints", "wsgi.multithread", "gunicorn.socket"}
 
 
 class Connection(RequestParser):  # type: ignore[misc]

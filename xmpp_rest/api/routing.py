@@ -67,8 +67,9 @@ def segments(request: Request) -> list[str]:
 def _raw_path(request: Request) -> str:
     """The path as it was sent, if the server tells and nobody has rewritten it since; else the decoded one, encoded again."""
     for name in _RAW:
-        uri = _AUTHORITY.sub("", str(request.environ.get(name, "")))
-        raw = "/" + uri.partition("?")[0].removeprefix(quote(request.root_path)).lstrip("/")  # servers hand on one slash at the start
-        if unquote(raw, errors="replace") == request.path:
-            return raw
+        uri = _AUTHORITY.sub("", str(request.environ.get(name, ""))).partition("?")[0]
+        for sent in (uri, uri.removeprefix(quote(request.root_path))):  # a proxy has removed the path before it, or the server is to
+            raw = "/" + sent.lstrip("/")  # servers hand on one slash at the start
+            if unquote(raw, errors="replace") == request.path:
+                return raw
     return quote(request.path)

@@ -51,7 +51,10 @@ def make_environ(request: Request, peer: Peer, server_address: Any, cfg: Any, ba
         path, query = parts.path, parts.query
     if server_address.__class__ is str:
         environ["SERVER_NAME"], environ["SERVER_PORT"] = _named_by_host(environ.get("HTTP_HOST"), head.scheme, server_address)
-    if prefix := environ.get("HTTP_SCRIPT_NAME") or environ["SCRIPT_NAME"]:
+    prefix = environ["SCRIPT_NAME"]
+    if "HTTP_SCRIPT_NAME" in environ:  # a field with an underscore is here only if its sender is one of gunicorn's `forwarded_allow_ips`
+        prefix = next((value for name, value in reversed(head.fields) if name == "SCRIPT_NAME"), prefix)
+    if prefix:
         if not path.startswith(prefix):
             raise BadRequest(500, "Internal Server Error", f"the path {path!r} does not begin with SCRIPT_NAME, {prefix!r}")
         path = path[len(prefix) :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -11,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 Network = IPv4Network | IPv6Network
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")  # one slash at the start: with two it would be a host (RFC 3986 §4.2)
 
 
 class TrustedProxies:
@@ -30,6 +32,12 @@ class TrustedProxies:
             return self._proxied(environ, start_response)
         if "HTTP_X_FORWARDED_FOR" in environ:
             self._ignored(peer)
+        return self._app(environ, start_response)
+
+    def _prefixed(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Ignore a prefix that is not a path."""
+        if not _PREFIX.fullmatch(environ.get("SCRIPT_NAME", "")):
+            environ["SCRIPT_NAME"] = environ["werkzeug.proxy_fix.orig"]["SCRIPT_NAME"] or ""
         return self._app(environ, start_response)
 
     def _look(self, peer: str) -> bool:

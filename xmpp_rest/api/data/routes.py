@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, request
+from functools import partial
+
+from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from xmpp_rest.api.data.listing import ListingResource
@@ -12,6 +14,7 @@ from xmpp_rest.api.data.store import StoreResource
 from xmpp_rest.api.data.write import WriteResource
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.own_address import redirected
 from xmpp_rest.api.routing import Route
 from xmpp_rest.http.resource import Resource
 
@@ -41,14 +44,14 @@ def blueprint(gateway: Gateway) -> Blueprint:
         view = views.get((ACCOUNT, request.method)) if names_account(path, hosted) else None
         return (view or views.get((STORE, request.method), views[STORE, "OPTIONS"]))(path=path)
 
-    routes.add_url_rule("/data", "slash", _to_slash, methods=["GET", "OPTIONS"], provide_automatic_options=False)
+    routes.add_url_rule("/data", "slash", partial(_to_slash, gateway), methods=["GET", "OPTIONS"], provide_automatic_options=False)
     routes.add_url_rule(STORE, "path", dispatch, methods=Resource.route_methods, provide_automatic_options=False)
     answer_failures(routes)
     return routes
 
 
-def _to_slash() -> BaseResponse:
+def _to_slash(gateway: Gateway) -> BaseResponse:
     """COMPAT mod_data_access: answered before credentials are looked at."""
     if request.method == "OPTIONS":
         return Response(b"", 200, {"Allow": "GET, HEAD, OPTIONS"})
-    return redirect("/data/", 301)
+    return redirected(gateway, "/data/")

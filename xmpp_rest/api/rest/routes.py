@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, request
+from functools import partial
+
+from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from xmpp_rest.api.failures import answer_failures, retry_after
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.own_address import redirected
 from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
 from xmpp_rest.api.rest.errors import failure_of, render
 from xmpp_rest.api.rest.outcome import OutcomeResource
@@ -32,7 +35,7 @@ ROUTES = (  # GET /rest is redirected to /rest/
 def blueprint(gateway: Gateway) -> Blueprint:
     """The routes of /rest."""
     routes = Blueprint("rest", __name__)
-    routes.add_url_rule("/rest", "slash", _to_slash, methods=["GET"], provide_automatic_options=False)
+    routes.add_url_rule("/rest", "slash", partial(_to_slash, gateway), methods=["GET"], provide_automatic_options=False)
     add_routes(routes, ROUTES, gateway)
     answer_failures(routes, _failed)
     return routes
@@ -43,6 +46,6 @@ def _failed(error: GatewayError) -> Response:
     return Response(body, error.row.status, retry_after(error), content_type=content_type)
 
 
-def _to_slash() -> BaseResponse:
+def _to_slash(gateway: Gateway) -> BaseResponse:
     """COMPAT mod_rest: answered before credentials are looked at."""
-    return redirect("/rest/", 301)
+    return redirected(gateway, "/rest/")
