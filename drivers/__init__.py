@@ -47,6 +47,7 @@ from drivers.errors import ItemNotFound as ItemNotFound
 from drivers.errors import NoCopies as NoCopies
 from drivers.errors import StorageError as StorageError
 from drivers.members import changed_members, members_of
+from drivers.observed import StorageObserver
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +279,9 @@ class Driver(ABC):
 
     def read_only(self) -> None:  # noqa: B027  # not every driver can tell
         """From now on write nothing, not even on opening. For a storage that exists; called before any other method but `exists`."""
+
+    def observed_by(self, observer: StorageObserver) -> None:  # noqa: B027  # not every driver tells
+        """Tell `observer`, and no other one, of each commit and each error from now on."""
 
     def check(self) -> None:
         """Open and read the storage, and make what is missing. Raises StorageError."""

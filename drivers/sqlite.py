@@ -24,6 +24,7 @@ from drivers.beside import prosody_with
 from drivers.copies import OnCopied, StorageFile, unsaid
 from drivers.generations import Generations
 from drivers.names import Key
+from drivers.observed import READ, WRITE, is_of_storage
 from drivers.sql.connections import SQLiteConnections
 from drivers.sql.driver import SQLDriver
 from drivers.sql.groupcommit import GroupCommit, GroupedChange
@@ -179,13 +180,13 @@ class _Engine(Engine):
         pid, connection = getattr(self._here, "writing", (0, None))
         if connection is not None and pid == os.getpid():
             # a function given to update() sees what has been changed before it in the same transaction
-            with self._errors():
+            with self._errors(READ):
                 return work(_SQLiteSession(connection))
-        with self._errors(), self._connections.borrowed() as connection:
+        with self._errors(READ), self._connections.borrowed() as connection:
             return work(_SQLiteSession(connection))
 
     def write(self, key: Key, work: Callable[[DatabaseSession], T]) -> T:
-        with self._errors():
+        with self._errors(WRITE):
             return self._group().run(lambda connection: work(_SQLiteSession(connection)))
 
     def write_all(self, works: Works[T], more: Callable[[], Works[T]] = tuple) -> list[T | Exception]:
@@ -194,7 +195,7 @@ class _Engine(Engine):
 
         def result(change: GroupedChange[T]) -> T | Exception:
             try:
-                with self._errors():
+                with self._errors(WRITE):
                     return change.result()
             except Exception as e:
                 return e
@@ -202,6 +203,7 @@ class _Engine(Engine):
         try:
             return [result(change) for change in self._group().run_all(bound(works), lambda: bound(more()))]
         except StorageError as e:  # none of them was started
+            self.observer.storage_failed(WRITE)
             return [e for _ in works]
 
     def _transact(self, take: Callable[[], Sequence[GroupedChange[Any]]]) -> None:
@@ -210,6 +212,7 @@ class _Engine(Engine):
         try:
             with self._writers.borrowed() as connection:
                 self._begin(connection)
+                began = time.monotonic()
                 changes = take()
                 self._here.writing = (os.getpid(), connection)
                 try:
@@ -221,6 +224,7 @@ class _Engine(Engine):
                         for change in changes:
                             change.run(connection)
                     _commit(connection)
+                    self.observer.committed(time.monotonic() - began)
                 except BaseException:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
@@ -304,11 +308,17 @@ class _Engine(Engine):
                 self._ready = True
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, operation: str = READ) -> Iterator[None]:
         try:
             yield
+        except StorageError as e:
+            if is_of_storage(e):
+                self.observer.storage_failed(operation)
+            raise
         except sqlite3.Error as e:
+            self.observer.storage_failed(operation)
             raise _storage_error(self._path, e) from e
         except OSError as e:
+            self.observer.storage_failed(operation)
             lasting = isinstance(e, (NotADirectoryError, FileExistsError, PermissionError))
             raise StorageError(f"{self._path}: {e.strerror or e}", told=e.strerror or "", lasting=lasting) from e

@@ -44,6 +44,7 @@ from xmpp_rest.serving.watched import Watched
 log = logging.getLogger("xmpp_rest.server")
 
 PROBED = frozenset({"ops.live", "ops.ready"})  # endpoints
+SPARED = frozenset({"ops.health", "ops.metrics"})  # answered without the storage as well
 
 
 def build(settings: Settings) -> Flask:
@@ -105,7 +106,7 @@ def _begin(gateway: Gateway) -> Response | None:
         body, content_type = render_problem(503, {"instance": request.path, "detail": detail})
         return Response(body, 503, {"Retry-After": f"{RENEWAL:.0f}"}, content_type=content_type)
     except StorageError:
-        if request.endpoint != "ops.health":
+        if request.endpoint not in SPARED:
             raise
     return None
 

@@ -25,6 +25,7 @@ from drivers.files.rewriting import take_out
 from drivers.files.userpages import UserPages
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
+from drivers.observed import READ, StorageObserver, observed
 from drivers.values import canonical, canonical_table
 
 LAST = "accounts"
@@ -53,7 +54,7 @@ class FileDriver(Driver):
     @contextmanager
     def _reading(self, path: Path) -> Iterator[int | None]:
         """A descriptor for reading a file of items, None if there is none."""
-        with opened(path) as descriptor:
+        with observed(self._locks.observer, READ), opened(path) as descriptor:
             if self._format.indexed and descriptor is not None:
                 listindex.remove_if_wrong(path, descriptor)
             yield descriptor
@@ -62,9 +63,13 @@ class FileDriver(Driver):
         """A context for changing a file of items. The caller holds the lock."""
         return listindex.Removed(path) if self._format.indexed else nullcontext()
 
+    def observed_by(self, observer: StorageObserver) -> None:
+        self._locks.observed_by(observer)
+
     # keyval
     def load(self, user: str | None, host: str, store: str) -> Table | None:
-        return self._load(self._path(checked_key(user, host, store), self._format.keyval))
+        with observed(self._locks.observer, READ):
+            return self._load(self._path(checked_key(user, host, store), self._format.keyval))
 
     def _load(self, path: Path) -> Table | None:
         data = durable.read(path)

@@ -18,6 +18,7 @@ from pathlib import Path
 from drivers import StorageError
 from drivers.files import durable
 from drivers.names import Key
+from drivers.observed import WRITE, StorageObserver, Unobserved, is_of_storage
 
 BUSY = 30.0
 """Seconds that a write waits for other writers."""
@@ -52,6 +53,11 @@ class Locks:
         # by process id: a lock that a thread held at a fork would stay held in the child forever
         self._processes: dict[int, _ProcessLocks] = {}
         self.here = threading.local()
+        self.observer: StorageObserver = Unobserved()
+
+    def observed_by(self, observer: StorageObserver) -> None:
+        """Tell this one of each change of a store, and of what cannot be written."""
+        self.observer = observer
 
     def held(self, key: Key) -> Lock:
         """Hold the lock of a store. Raises StorageError if others write for too long, and for a write within a write."""
@@ -92,8 +98,13 @@ class Lock:
             raise
         if self._file != INDEXING:
             self._locks.here.writes = self._file == WRITING
+        self._began = time.monotonic()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._file == WRITING and error is None:
+            self._locks.observer.committed(time.monotonic() - self._began)
+        elif is_of_storage(error):
+            self._locks.observer.storage_failed(WRITE)
         if self._file != INDEXING:
             self._locks.here.writes = False
         try:

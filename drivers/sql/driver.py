@@ -27,6 +27,7 @@ from drivers import (
 from drivers.archives import checked_item, checked_query, is_whole
 from drivers.generations import Generations
 from drivers.names import Key, check_name, checked_key
+from drivers.observed import StorageObserver
 from drivers.sql import archive, bulk, contents, keyval, lists, notes, positions, removal, summary
 from drivers.sql.session import DatabaseSession, Engine
 from drivers.sql.timeline import Timeline
@@ -47,6 +48,9 @@ class SQLDriver(Driver):
         self._engine = engine
         self._generations = generations
         self._timeline = Timeline(engine)
+
+    def observed_by(self, observer: StorageObserver) -> None:
+        self._engine.observed_by(observer)
 
     def load(self, user: str | None, host: str, store: str) -> Table | None:
         key = checked_key(user, host, store)

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from drivers import StorageError
 from drivers.names import Key
+from drivers.observed import READ, WRITE, observed, timed
 from drivers.sql.commitwatch import CommitWatch
 from drivers.sql.postgreserrors import READ_ONLY, UNKNOWN, OutcomeUnknown, TransactionConflict, is_conflict, storage_error
 from drivers.sql.postgresindexes import PostgresIndexes
@@ -70,7 +71,7 @@ class PostgresEngine(Engine):
         def attempt(connection: Connection) -> T:
             return work(PostgresSession(connection, self._absent))
 
-        return self._again(lambda connection: self._transaction(connection, attempt) if self._pooled else attempt(connection))
+        return self._again(lambda connection: self._transaction(connection, attempt) if self._pooled else attempt(connection), READ)
 
     def write(self, key: Key, work: Callable[[DatabaseSession], T]) -> T:
         def locked(session: DatabaseSession) -> T:
@@ -114,7 +115,11 @@ class PostgresEngine(Engine):
             pool.close()
 
     def _change(self, work: Callable[[DatabaseSession], T]) -> T:
-        return self._again(partial(self._transaction, work=lambda connection: work(PostgresSession(connection))))
+        return self._again(partial(self._committed, work=lambda connection: work(PostgresSession(connection))), WRITE)
+
+    def _committed(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        with timed(self.observer):
+            return self._transaction(connection, work)
 
     def _transaction(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         def bounded(connection: Connection) -> T:
@@ -124,8 +129,12 @@ class PostgresEngine(Engine):
 
         return transaction(connection, bounded, self._watches.setdefault(os.getpid(), CommitWatch(self._timeout)))
 
-    def _again(self, attempt: Callable[[Connection], T]) -> T:
+    def _again(self, attempt: Callable[[Connection], T], operation: str) -> T:
         """Run an attempt, and run it again after a conflict; never if it may have succeeded."""
+        with observed(self.observer, operation):
+            return self._until_done(attempt)
+
+    def _until_done(self, attempt: Callable[[Connection], T]) -> T:
         deadline = time.monotonic() + self._timeout
         while True:
             try:

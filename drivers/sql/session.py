@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from drivers.names import Key
+from drivers.observed import StorageObserver, Unobserved
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -55,6 +56,12 @@ class Engine(ABC):
     """Seconds to wait between the transactions of a long change, so that other writers get their turn."""
     has_summaries = True
     """Whether the database keeps summaries of archives right when items are removed: it needs a trigger. Known after the first read."""
+
+    observer: StorageObserver = Unobserved()
+
+    def observed_by(self, observer: StorageObserver) -> None:
+        """Tell this one, and no other, of each commit and each error from now on."""
+        self.observer = observer
 
     @abstractmethod
     def read(self, work: Callable[[DatabaseSession], T]) -> T:

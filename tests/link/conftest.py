@@ -15,6 +15,7 @@ from xmpp_rest.config.load import load_settings
 from xmpp_rest.link.component import Component
 from xmpp_rest.link.journal import Journal
 from xmpp_rest.link.outbox import Outbox
+from xmpp_rest.metrics.counts import Counts
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def start() -> Iterator[Start]:
         server = FakeServer(script)
         link = replace(load_settings(None, {}).link, kind="component", port=server.port, secret=SECRET, **settings)
         recorder = Recorder()
-        component = Component(DOMAIN, link, recorder, outbox if outbox is not None else Outbox(link.outbox_size, journal))
+        component = Component(DOMAIN, link, recorder, outbox if outbox is not None else Outbox(link.outbox_size, journal), Counts())
         component.start()
         running.append((component, server))
         return component, recorder, server

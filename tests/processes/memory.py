@@ -44,6 +44,10 @@ class MemoryGroup:
     def count(self) -> int:
         return len(self.processes)
 
+    @property
+    def followers(self) -> list[str]:
+        return [other.id for other in self.processes[1:]]
+
     def has_follower(self, process: str) -> bool:
         return any(other.id == process for other in self.processes[1:])
 

@@ -35,11 +35,12 @@ class Admission(NamedTuple):
 
 
 class Readers(NamedTuple):
-    """Whom the events of a stream are for: whose they are, which are `wanted`, and how they are written."""
+    """Whom the events of a stream are for: whose they are, which are `wanted`, how they are written, and by which API."""
 
     owner: JID
     wanted: Callable[[Event], bool]
     write: Write
+    api: str
 
 
 class EventSource:
@@ -84,7 +85,7 @@ def event_stream(
     def open_after(last: str | None) -> Stream:
         return streams.open(
             readers.owner, after=last, wanted=readers.wanted, peer=connection.peer,
-            gone=there if push else connection.gone, holds_thread=push is None,
+            gone=there if push else connection.gone, holds_thread=push is None, api=readers.api,
         )  # fmt: skip
 
     stream, first = _resume(open_after, after)

@@ -30,6 +30,7 @@ from xmpp_rest.service.messages.idempotency import Idempotency
 from xmpp_rest.service.messages.offline import Offline
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
 from xmpp_rest.service.streams.online import Online
@@ -68,6 +69,7 @@ class ApiParts:
     conference: Conference | None
     remote: Remote
     census: Census
+    collection: Collection
     link_status: Callable[[], list[dict[str, Any]]]
     """How the streams of the link are. Raises GatewayError."""
 

@@ -18,6 +18,7 @@ LIVE = {
     "client": {"body_limit", "page_limit", "realm", "sse_timestamp_unit"},
     "archive": {"keep"},
     "streams": {"heartbeat", "write_timeout"},
+    "metrics": {"allow", "token"},
     "health": {"ready_needs"},
     "pages": {"version"},
 }

@@ -293,6 +293,12 @@ def bearer(value: str) -> str:
     return f"Bearer {token}"
 
 
+def opaque_token(value: str) -> str:
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("write a token alone, in printable ASCII without blanks")
+    return value
+
+
 def content_type(value: str) -> str:
     full = CONTENT_TYPES.get(value, value)
     if full not in CONTENT_TYPES.values():

@@ -218,6 +218,15 @@ class PagesSettings:
 
 
 @dataclass(frozen=True)
+class MetricsSettings:
+    """`/metrics`, for Prometheus. Administrators may always read it."""
+
+    enabled: bool = setting("yes", readers.yes_or_no, "no: nothing is counted, and `/metrics` is 404.")
+    allow: tuple[readers.Network, ...] = setting("127.0.0.0/8, ::1", readers.networks, "Addresses and networks whose clients need no credentials, separated by commas. A request with X-Forwarded-For or Forwarded is from none of them, unless [server] proxies says whose these fields are. Empty: none.")
+    token: str = setting("", readers.optional(readers.opaque_token), "A Bearer token that may read the metrics and nothing else. Empty: none.", secret=True)
+
+
+@dataclass(frozen=True)
 class HealthSettings:
     """What `/readyz` tells those who watch the gateway."""
 
@@ -284,6 +293,7 @@ class Settings:
     rooms: RoomsSettings
     conference: ConferenceSettings
     streams: StreamSettings
+    metrics: MetricsSettings
     health: HealthSettings
     pages: PagesSettings
     callbacks: dict[str, CallbackSettings]
@@ -311,6 +321,7 @@ SECTIONS: dict[str, type] = {
     "rooms": RoomsSettings,
     "conference": ConferenceSettings,
     "streams": StreamSettings,
+    "metrics": MetricsSettings,
     "health": HealthSettings,
     "pages": PagesSettings,
 }

@@ -28,9 +28,10 @@ from xmpp_rest.gateway.storage_lease import NODE, PROCESSES
 from xmpp_rest.link.journal_copy import JournalCopy
 from xmpp_rest.processes.channel import SOCKET
 from xmpp_rest.processes.election import LOCK
+from xmpp_rest.service.monitoring.kept import FOLDER as REPORTS
 
-OF_PROCESSES = frozenset((LOCK, SOCKET, PROCESSES, NODE, "generations", "unarchived"))
-"""Files in the data folder that concern running processes, or this very folder."""
+OF_PROCESSES = frozenset((LOCK, SOCKET, PROCESSES, NODE, "generations", "unarchived", REPORTS))
+"""Files and folders in the data folder that concern running processes, or this very folder."""
 OUTBOX, CALLBACKS = "outbox", "callbacks"
 JOURNAL = ".journal"
 DATABASE_LOGS = ("-wal", "-shm", "-journal")
@@ -137,7 +138,7 @@ class Backup:
         own = {storage, *(storage.with_name(f"{storage.name}{end}") for end in DATABASE_LOGS)} if storage is not None else set()
         for path in _walk(self._folder, own):
             name = f"data/{path.relative_to(self._folder).as_posix()}"
-            of_processes = path.name in OF_PROCESSES and path.parent == self._folder
+            of_processes = path.relative_to(self._folder).parts[0] in OF_PROCESSES
             if of_processes or name in writer.files or _is_journal(path, self._folder):
                 continue
             if not is_safe(name) or not path.is_file() or path.is_symlink():

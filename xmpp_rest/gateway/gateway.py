@@ -71,13 +71,18 @@ class Gateway:
         if self._offer_calls is not None:
             self._offer_calls(self, parts.remote)
         if self._loop is not None:
-            parts.remote.group.read_by(self._loop)
+            self._read_by(parts, self._loop)
         return parts
 
     def read_by(self, loop: SocketLoop) -> None:
         """Have the event loop of the server read what other processes say. Called before `start`, in the process that serves."""
         self._loop = loop
-        self.parts.remote.group.read_by(loop)
+        self._read_by(self.parts, loop)
+
+    @staticmethod
+    def _read_by(parts: Parts, loop: SocketLoop) -> None:
+        parts.remote.group.read_by(loop)
+        parts.gauges.read_by(loop)
 
     def reload(self) -> Merged:
         """Read the configuration again and put in force what can be. Raises SettingsError, and then all is as it was."""
@@ -199,7 +204,7 @@ class Gateway:
         with ExitStack() as last:  # the last one first, each whatever becomes of those before
             last.callback(self.driver.close)
             if was_started:
-                for end in (self.parts.streams.close, self.parts.remote.stop, self.parts.lease.stop):
+                for end in (self.parts.streams.close, self.parts.remote.stop, self.parts.lease.stop, self.parts.collection.stop):
                     last.callback(end)
                 self._end_parts()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xmpp_rest.answered import Observer
 from xmpp_rest.api.gateway import ApiParts
 from xmpp_rest.auth.passwords import Passwords
+from xmpp_rest.gateway.gauges import Gauges
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.logs.access import AccessLog
@@ -27,6 +28,7 @@ class Parts(ApiParts):
     guard: Guard
     blocking: BlockingQueries
     muclight_entity: MucLightEntity | None
+    gauges: Gauges
     leader: Leader
     access_log: AccessLog
     observers: tuple[Observer, ...]

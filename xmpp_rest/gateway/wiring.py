@@ -13,6 +13,7 @@ from xmpp_rest.auth.throttle import Throttle
 from xmpp_rest.auth.tokens import Tokens
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.events import Events
+from xmpp_rest.gateway.gauges import Gauges
 from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
@@ -24,6 +25,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.logs.access import AccessLog
 from xmpp_rest.logs.setup import set_level
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.census import Census
 from xmpp_rest.processes.election import LocalGroup
 from xmpp_rest.processes.remote import Remote
@@ -61,6 +63,8 @@ from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.messages.unarchived import Unarchived
 from xmpp_rest.service.messages.unarchived_counts import UnarchivedCounts
+from xmpp_rest.service.monitoring.collection import Collection
+from xmpp_rest.service.monitoring.kept import KeptReports
 from xmpp_rest.service.muc.build import conference as build_conference
 from xmpp_rest.service.muclight.build import muclight as build_muclight
 from xmpp_rest.service.streams.online import Online
@@ -73,6 +77,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     """The parts of one process."""
     domain, domains = settings.gateway.domain, settings.gateway.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
+    counts = Counts(domains if settings.link.kind == "component" else (), settings.callbacks, enabled=settings.metrics.enabled)
+    driver.observed_by(counts)
     events = Events(incidents)
     waits = Waits(settings.server.threads, settings.server.waits_per_account)
     remote = Remote(LocalGroup(data_dir), waits, StorageError)
@@ -88,22 +94,22 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     )  # fmt: skip
     accounts = Accounts(driver, passwords, domain, events)
 
-    outcomes = Outcomes()
-    uplink = Uplink(domains, settings.link, data_dir, outcomes.progress) if settings.link.kind == "component" else None
-    pending = Pending(settings.rest.iq_waiting)
+    outcomes = Outcomes(counts)
+    uplink = Uplink(domains, settings.link, data_dir, outcomes.progress, counts) if settings.link.kind == "component" else None
+    pending = Pending(settings.rest.iq_waiting, counts.iq_timed_out)
     router = Router(frozenset(domains), pending, remote, uplink, frozenset(domains[1:]), (outcomes.observe,), incidents)
-    inbound = InboundQueue(router, settings.link.inbox_size, incidents)
+    inbound = InboundQueue(router, settings.link.inbox_size, incidents, counts)
 
     roster = Roster(driver)
     lists, blocks = PrivacyLists(driver, remote), BlockLists(driver, remote)
     guard = Guard(domain, lists, blocks, roster)
     presences = Presences(driver, router, guard.may_go, events)
 
-    counts = UnarchivedCounts(data_dir)
-    queue = ArchiveQueue(Archive(driver), counts, incidents, partial(uplink.ack_notes, domain) if uplink else _ignored)
-    unarchived = Unarchived(counts, queue, partial(uplink.forget_notes, domain) if uplink else _ignored, domain, remote)
+    unqueued = UnarchivedCounts(data_dir)
+    queue = ArchiveQueue(Archive(driver), unqueued, incidents, partial(uplink.ack_notes, domain) if uplink else _ignored)
+    unarchived = Unarchived(unqueued, queue, partial(uplink.forget_notes, domain) if uplink else _ignored, domain, remote)
     archive = Archive(driver, unarchived=unarchived)
-    streams = Streams(archive, settings.streams, waits, remote, events, incidents)
+    streams = Streams(archive, settings.streams, waits, remote, events, counts, incidents)
     online = Online(domain, streams, presences)
     offline = Offline(driver, domain, online, events)
     clock = MonotonicClock()
@@ -114,13 +120,14 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     blocking = BlockingQueries(blocks, roster, presences, mailbox.show, accounts.exists)
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
-    sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents)
+    sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
     idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
 
+    dead = DeadLetters(driver, domain)
     callbacks = Callbacks(
-        settings.callbacks, router, DeadLetters(driver, domain), data_dir / "callbacks", remote,
-        exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents,
+        settings.callbacks, router, dead, data_dir / "callbacks", remote,
+        exists=accounts.exists, is_admin=authenticator.is_admin, incidents=incidents, counts=counts,
     )  # fmt: skip
     muclight, muclight_entity = (
         build_muclight(
@@ -152,6 +159,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", authenticator.unban)
     access_log = AccessLog(settings.server.access_log)
+    gauges = Gauges(settings, streams, pending, uplink, callbacks, dead)
+    collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,
         data=data, data_usage=data_usage, data_rights=data_rights, jobs=jobs, router=router, waits=waits, archive=archive,
@@ -159,7 +168,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
-        access_log=access_log, observers=(access_log.answered,), leader=leader, link_status=leader.status, remote=remote,
+        access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
+        gauges=gauges, collection=collection, leader=leader, link_status=leader.status, remote=remote,
         census=Census(remote), lease=StorageLease(driver, data_dir, domains, incidents),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings.gateway).items():

@@ -16,6 +16,7 @@ from xmpp_rest.link.login import log_in
 from xmpp_rest.link.outbox import Outbox
 from xmpp_rest.link.stream import StanzaStream
 from xmpp_rest.link.transport import Transport
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.namespaces import PING
 from xmpp_rest.protocol.stanza import child, make, new_id
@@ -61,12 +62,13 @@ class ComponentEvents(Protocol):
 class Component:
     """Attaches `domain`. `start()` makes the thread, `stop()` ends it; its owner is the Uplink."""
 
-    def __init__(self, domain: str, settings: LinkSettings, events: ComponentEvents, outbox: Outbox) -> None:
+    def __init__(self, domain: str, settings: LinkSettings, events: ComponentEvents, outbox: Outbox, counts: Counts) -> None:
         self.domain = domain
         self.outbox = outbox
         self.state = State("stopped", time.time())
         self._settings = settings
         self._events = events
+        self._counts = counts
         self._incidents = Incidents()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"link {domain}", daemon=True)
@@ -115,6 +117,7 @@ class Component:
     def _wait(self, down: LinkDown, delay: float) -> None:
         if self._stopping.is_set():
             return
+        self._counts.link_failed(self.domain, down.reason)
         remedy = f"; {REMEDIES[down.reason]}" if down.refused else ""
         level = logging.DEBUG if down.reason == self.state.reason else logging.WARNING  # once for each new reason
         log.log(level, "link %s is down: %s%s; next attempt in %.1f s", self.domain, down, remedy, delay)
@@ -138,6 +141,7 @@ class Component:
             log.info("link %s is up: %s:%d", self.domain, *server)
             self._confirmation = ""
             self._change("online")
+            self._counts.link_opened(self.domain)
             self._events.changed(self.domain, True)
             component.Dispatcher.Stream.Parse(transport.logged_in())
             self._serve(component, transport)

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.pending import jid_or_none
 from xmpp_rest.link.router import Router
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import KINDS, is_answer, is_request, refusal
@@ -38,10 +39,11 @@ class Item(NamedTuple):
 class InboundQueue:
     """The ComponentEvents of all streams. One thread hands stanzas to the router; `start()` and `stop()` are called by the Gateway."""
 
-    def __init__(self, router: Router, size: int, incidents: Incidents) -> None:
+    def __init__(self, router: Router, size: int, incidents: Incidents, counts: Counts) -> None:
         self._router = router
         self._size = size
         self._incidents = incidents
+        self._counts = counts
         self._inbox: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._bytes = 0  # of what is in the inbox, and of what is being handled
         self._counting = threading.Lock()
@@ -69,6 +71,8 @@ class InboundQueue:
     def received(self, domain: str, stanza: Element, size: int) -> None:
         try:
             item = self._addressed(domain, stanza)
+            if item is not None:
+                self._counts.received(stanza.tag)
             if item is not None and (item.error or not self._router.resolve(item.stanza, item.sender, item.to)):
                 self._put(item._replace(size=size))
         except Exception:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
@@ -48,6 +49,7 @@ class Entry(NamedTuple):
     lasting: bool = True
     sender: str = ""  # the account (bare JID) whose share of the outbox it uses; "": none
     note: Any = None
+    since: float = 0.0  # Unix time
 
 
 OnProgress = Callable[[Iterable[Entry], Progress], None]
@@ -83,6 +85,13 @@ class Outbox:
     def restored(self, text: str) -> bool:
         """Whether an earlier process accepted this stanza."""
         return bool(self._restored) and text.encode() in self._restored
+
+    @property
+    def oldest(self) -> float | None:
+        """Since when the oldest stanza has been waiting (Unix time), for all that this process knows; None if none does."""
+        with self._lock:
+            first = next(iter(self._unsettled or self._unconfirmed or self._waiting), None)
+        return first.since if first else None
 
     @property
     def waits(self) -> bool:
@@ -134,7 +143,7 @@ class Outbox:
         if not lasting or self._journal is None:
             return entries
         numbers = iter(self._journal.append([e.data.decode() for e in lasting], [e.note for e in lasting]))
-        return [Entry(e.data, e.label, next(numbers), e.lasting, e.sender, e.note) if e.lasting else e for e in entries]
+        return [e._replace(number=next(numbers)) if e.lasting else e for e in entries]
 
     # what follows belongs to the thread that writes to the stream, one at a time
 
@@ -214,7 +223,7 @@ class Outbox:
 def _restored(data: bytes, number: int) -> Entry:
     """A stanza that an earlier process accepted."""
     sender = _FROM.match(data)
-    return Entry(data, None, number, sender=account_of(sender[1].decode()) if sender else "")
+    return Entry(data, None, number, sender=account_of(sender[1].decode()) if sender else "", since=time.time())
 
 
 def account_of(sender: str) -> str:

@@ -24,12 +24,15 @@ class WaitingIq:
     Stanzas that belong to it are in `collected` by then.
     """
 
-    def __init__(self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None) -> None:
+    def __init__(
+        self, key: Key, queryid: str | None, collecting: bool, callback: OnOutcome | None, on_timeout: Callable[[], None]
+    ) -> None:
         self.key = key
         self.queryid = queryid
         self.collecting = collecting
         self.collected: list[Element] = []
         self._callback = callback
+        self._on_timeout = on_timeout
         self._outcome: OneShot[Element | Exception] = OneShot()
 
     def resolve(self, outcome: Element | Exception) -> None:
@@ -37,11 +40,20 @@ class WaitingIq:
         if self._outcome.give(outcome) and self._callback is not None:
             self._callback(outcome)
 
+    def time_out(self) -> None:
+        """There is no answer yet, and none is waited for any more."""
+        if self._outcome.value is None:
+            self._on_timeout()
+        self.resolve(GatewayError("iq-timeout"))
+
     def wait(self, wait: Wait) -> Element:
         """The iq of type result or error. Raises GatewayError: iq-timeout, client-gone, or why there will be none."""
         outcome = self._outcome.wait(*wait)
         if outcome is None:
-            raise GatewayError("client-gone" if wait.gone() else "iq-timeout")
+            if wait.gone():
+                raise GatewayError("client-gone")
+            self._on_timeout()
+            raise GatewayError("iq-timeout")
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -52,8 +64,10 @@ class Pending:
 
     MAX_COLLECTED = 10_000  # archive results for one request
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, on_timeout: Callable[[], None] = lambda: None) -> None:
+        """`on_timeout` is called for each request that has waited in vain."""
         self._size = size
+        self._on_timeout = on_timeout
         self._waiting: dict[Key, WaitingIq] = {}
         self._collectors = 0
         self._lock = threading.Lock()
@@ -65,7 +79,7 @@ class Pending:
         """
         key = (iq.get("id", ""), None if to == sender.bare else to, sender)
         query = iq.find(f"{{{MAM}}}query")
-        waiter = WaitingIq(key, query.get("queryid") if query is not None else None, query is not None, callback)
+        waiter = WaitingIq(key, query.get("queryid") if query is not None else None, query is not None, callback, self._on_timeout)
         with self._lock:
             if key in self._waiting:
                 raise GatewayError("iq-conflict")
@@ -74,6 +88,11 @@ class Pending:
             self._waiting[key] = waiter
             self._collectors += waiter.collecting
         return waiter
+
+    @property
+    def count(self) -> int:
+        """How many requests wait."""
+        return len(self._waiting)
 
     def forget(self, waiter: WaitingIq) -> None:
         """The request is over, answered or not."""

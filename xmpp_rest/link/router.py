@@ -265,7 +265,7 @@ class Router:
 
         timers = self._remote.timers
         waiter = self._expect(iq, settled)
-        timer = Timer(lambda: waiter.resolve(GatewayError("iq-timeout")))
+        timer = Timer(waiter.time_out)
         timers.set(timer, wait.seconds)
         to = jid_or_none(iq.get("to"))
         if to is None or to.domain in self.domains:

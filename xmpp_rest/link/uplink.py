@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from xmpp_rest.link.component import Component, ComponentEvents
 from xmpp_rest.link.errors import OutboxFull, OutboxShare, ShareFull
 from xmpp_rest.link.journal import Journal, NotedEntry
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.element import serialise
 
 NOT_RUNNING = "The gateway does not run, so nothing can be sent to other domains; start it first"
@@ -29,17 +31,20 @@ class Uplink:
     The outboxes are kept in the data folder, unless they live in memory; `on_progress` is called for every stanza that makes progress.
     """
 
-    def __init__(self, domains: Sequence[str], settings: LinkSettings, folder: Path, on_progress: OnProgress) -> None:
+    def __init__(self, domains: Sequence[str], settings: LinkSettings, folder: Path, on_progress: OnProgress, counts: Counts) -> None:
         """`folder`: of the data."""
         self._domains = domains
         self._settings = settings
         self._folder = folder
         self._on_progress = on_progress
+        self._counts = counts
         self._components: dict[str, Component] = {}
 
     def open(self, events: ComponentEvents) -> None:
         """Open the outboxes, so that they take stanzas; `events` hears of what comes in. Raises OSError: one of them cannot be read."""
-        self._components = {domain: Component(domain, self._settings, events, self._outbox(domain)) for domain in self._domains}
+        self._components = {
+            domain: Component(domain, self._settings, events, self._outbox(domain), self._counts) for domain in self._domains
+        }
 
     def _outbox(self, domain: str) -> Outbox:
         journal = Journal(journal_path(self._folder, domain)) if self._settings.outbox == "disk" else None
@@ -75,7 +80,8 @@ class Uplink:
             raise GatewayError("link-down", NOT_RUNNING)
         if not component.online and any(s.tag == "iq" for s in stanzas):
             raise GatewayError("link-down")  # an iq is worth nothing later
-        entries = [_entry(*each) for each in zip(stanzas, texts, notes or (None,) * len(texts), strict=True)]
+        now = time.time()
+        entries = [_entry(*each, now) for each in zip(stanzas, texts, notes or (None,) * len(texts), strict=True)]
         if any(len(e.data) > self._settings.send_limit for e in entries):  # it would end the shared stream
             raise GatewayError("stanza-too-big", f"The stanza is larger than {self._settings.send_limit} bytes")
         try:
@@ -105,11 +111,16 @@ class Uplink:
         """Whether the outbox of an earlier process had this stanza, and it was not known to have arrived."""
         return any(component.outbox.restored(text) for component in self._components.values())
 
+    def oldest(self) -> float | None:
+        """Since when the oldest stanza has been waiting (Unix time); None if none does."""
+        return min((since for c in self._components.values() if (since := c.outbox.oldest) is not None), default=None)
+
     def status(self) -> list[dict[str, Any]]:
         """How each stream is, and how many stanzas wait for it or for its confirmation; times are Unix times."""
         return [{"domain": d, **c.state._asdict(), "outbox": len(c.outbox)} for d, c in self._components.items()]
 
 
-def _entry(stanza: Element, text: str, note: Any) -> Entry:
+def _entry(stanza: Element, text: str, note: Any, now: float) -> Entry:
     sender = stanza.get("from", "").partition("/")[0]  # prepared: the first slash begins the resource
-    return Entry(text.encode(), Label(sender, stanza.get("id", "")), lasting=stanza.tag != "iq", sender=account_of(sender), note=note)
+    label, account = Label(sender, stanza.get("id", "")), account_of(sender)
+    return Entry(text.encode(), label, lasting=stanza.tag != "iq", sender=account, note=note, since=now)

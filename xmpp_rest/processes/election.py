@@ -69,6 +69,10 @@ class LocalGroup:
     def count(self) -> int:
         return 1 + self._followers.count
 
+    @property
+    def followers(self) -> list[str]:
+        return self._followers.ids
+
     def has_follower(self, process: str) -> bool:
         return self._followers.has(process)
 

@@ -64,6 +64,10 @@ class ProcessGroup(Protocol):
     def count(self) -> int:
         """How many processes there are, this one included; for the leader."""
 
+    @property
+    def followers(self) -> list[str]:
+        """The ids of the followers that are connected; for the leader."""
+
     def has_follower(self, process: str) -> bool:
         """Whether the follower of this id is connected; for the leader. False from before `Member.forget` is called with it."""
 

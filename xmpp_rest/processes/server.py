@@ -157,11 +157,16 @@ class Followers:
     @property
     def count(self) -> int:
         """How many processes have joined; a program that only calls has not."""
-        return sum(bool(follower.id) for follower in tuple(self._connected.values()))
+        return len(self.ids)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the processes that have joined, and are connected."""
+        return [follower.id for follower in tuple(self._connected.values()) if follower.id]
 
     def has(self, process: str) -> bool:
         """Whether a process of this id has joined, and is connected."""
-        return any(follower.id == process for follower in tuple(self._connected.values()))
+        return process in self.ids
 
     def publish(self, message: Message) -> None:
         """Send it to those that listen."""

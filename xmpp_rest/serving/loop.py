@@ -172,6 +172,10 @@ class Loop:
         self._ticks.append(tick)
 
     @property
+    def busy(self) -> int:
+        return sum(thread.inside for thread in tuple(self._threads))
+
+    @property
     def is_busy(self) -> bool:
         """Whether anything waits for its turn."""
         return bool(self._cycle or self._begins or self._calls or self._end or self._later)

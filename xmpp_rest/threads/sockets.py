@@ -12,6 +12,10 @@ Call = Callable[[], None]
 class SocketLoop(Protocol):
     """An event loop that others may have watch a socket."""
 
+    @property
+    def busy(self) -> int:
+        """How many of its threads are at work."""
+
     def attach(self, sock: socket.socket, on_event: Call, on_stop: Call) -> None:
         """Have `on_event` called whenever something has come, or the other side has gone; by the loop, so it must not wait.
 

@@ -16,6 +16,7 @@ from tests.processes.memory import alone
 from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.messages.archive import Archive, ArchiveFilter
@@ -54,7 +55,7 @@ class Heard(Streams):
     """Remembers what it was to publish."""
 
     def __init__(self, archive: Archive) -> None:
-        super().__init__(archive, BOUNDS, Waits(64), alone(), Events(Incidents()))
+        super().__init__(archive, BOUNDS, Waits(64), alone(), Events(Incidents()), Counts())
         self.events: list[Event] = []
 
     def publish(self, owner: object, event: Event) -> None:

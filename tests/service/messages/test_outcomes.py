@@ -8,6 +8,7 @@ import time
 import pytest
 
 from xmpp_rest.link.outbox import Entry, Label, Progress
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.parse import parse_text
 from xmpp_rest.protocol.stanza import condition_of
@@ -23,7 +24,7 @@ ENTRY = Entry(b"", Label(str(JULIET), "1"))
 
 @pytest.fixture
 def outcomes() -> Outcomes:
-    outcomes = Outcomes()
+    outcomes = Outcomes(Counts())
     outcomes.all_accepted([(JULIET.at("phone"), "1")])
     return outcomes
 
@@ -83,7 +84,7 @@ def test_waiting_ends_with_the_time(outcomes: Outcomes) -> None:
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Outcomes, "REMEMBERED", 3)
-    outcomes = Outcomes()
+    outcomes = Outcomes(Counts())
     for n in range(5):
         outcomes.all_accepted([(JULIET, str(n))])
     assert [outcomes.get(JULIET, str(n)) is not None for n in range(5)] == [False, False, True, True, True]
@@ -91,7 +92,7 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_large_refusals_are_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Outcomes, "WHOLE", 1)
-    outcomes = Outcomes()
+    outcomes = Outcomes(Counts())
     why = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
     refusals = [parse_text(f"<message type='error' id='{n}' from='romeo@montague.example'><body>long</body>{why}</message>") for n in range(2)]
     outcomes.all_accepted([(JULIET, str(n)) for n in range(2)])

@@ -45,7 +45,8 @@ class EventsResource(ClientResource):
         after = None if resuming is None else self.request.headers.get("Last-Event-ID") or resuming or None
         rooms = self.gateway.settings.gateway.rooms_domain
         write = EventWriter(self.settings.sse_timestamp_unit, rooms, counted=resuming is None, xml="xml" in self.request.args).write
-        return event_stream(self.gateway, self.request.environ, Readers(self.account, is_shown, write), after, self.admission())
+        readers = Readers(self.account, is_shown, write, "client")
+        return event_stream(self.gateway, self.request.environ, readers, after, self.admission())
 
 
 def is_shown(event: Event) -> bool:

@@ -46,7 +46,7 @@ class StreamResource(RestResource):
         return events
 
     def _listen(self, owner: JID) -> Iterator[bytes]:
-        readers = Readers(owner, is_received, writer(FORMATS[self.request.args.get("format", "json")]))
+        readers = Readers(owner, is_received, writer(FORMATS[self.request.args.get("format", "json")]), "rest")
         after = self.request.headers.get("Last-Event-ID") or self.request.args.get("after") or None
         try:
             return event_stream(self.gateway, self.request.environ, readers, after, self.admission())

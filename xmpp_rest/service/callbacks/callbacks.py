@@ -12,6 +12,7 @@ from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
@@ -40,10 +41,13 @@ class Callbacks:
         exists: Callable[[JID], bool],
         is_admin: Callable[[JID], bool],
         incidents: Incidents,
+        counts: Counts,
     ) -> None:
         self._exists = exists
         self._is_admin = is_admin
-        self.queues = {name: CallbackQueue(name, settings, router, dead, folder, incidents) for name, settings in callbacks.items()}
+        self.queues = {
+            name: CallbackQueue(name, settings, router, dead, folder, incidents, counts) for name, settings in callbacks.items()
+        }
         queues = reversed(self.queues.values())
         self._by_address = {address: q for q in queues for address in q.settings.address}
         self._remote = remote

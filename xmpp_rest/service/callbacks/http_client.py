@@ -39,6 +39,10 @@ _DEFAULT_TYPE = {"message": "normal", "presence": "available"}
 class Unreachable(Exception):
     """The URL gave no answer; the text says why, without naming it."""
 
+    def __init__(self, text: str, *, timed_out: bool = False) -> None:
+        super().__init__(text)
+        self.timed_out = timed_out
+
 
 def expand(template: str, stanza: Element) -> str:
     """The URL for this stanza: `{kind}`, `{type}`, `{to}` and `{from}` replaced, percent-encoded in lower-case hex."""
@@ -169,7 +173,7 @@ class CallbackClient:
         try:
             answer = self._pool.request(method, target, self._headers | fields, body, timeout, repeatable=repeatable)
         except (http.client.HTTPException, AnswerTooLong, OSError) as e:
-            raise Unreachable(_reason(e)) from e
+            raise Unreachable(_reason(e), timed_out=isinstance(e, TimeoutError)) from e
         named = (answer.fields.get(name) for name in ("content-type", "content-language", "retry-after", "accept"))
         content_type, language, retry_after, accept = named
         response = CallbackAnswer(answer.status, content_type, language_tag(language), b"", retry_after, accept)

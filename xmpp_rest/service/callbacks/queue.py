@@ -17,6 +17,7 @@ from xmpp_rest.config.table import CallbackSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.stanza import may_be_refused, refusal
@@ -41,7 +42,7 @@ class CallbackQueue:
     """The stanzas of one callback. Owned by `Callbacks`; `start()` and `stop()` are called once each."""
 
     def __init__(
-        self, name: str, settings: CallbackSettings, router: Router, dead: DeadLetters, folder: Path, incidents: Incidents
+        self, name: str, settings: CallbackSettings, router: Router, dead: DeadLetters, folder: Path, incidents: Incidents, counts: Counts
     ) -> None:
         self.name = name
         self.settings = settings
@@ -52,7 +53,7 @@ class CallbackQueue:
         self._reports = Reports(name, incidents)
         self._reflections = Reflections()
         replies = ReplySender(name, settings.reply_rate, router, self._reflections, self._reports)
-        self._worker = DeliveryWorker(name, settings, self.client, replies, dead, self._reports, self.pool.leave)
+        self._worker = DeliveryWorker(name, settings, self.client, replies, dead, self._reports, self.pool.leave, counts)
         self._hosted = router.domains
         self._afterwards = router.afterwards
         self._journal = DeliveryJournal(folder / f"{name}.journal" if settings.keep == "disk" else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,12 +11,13 @@ from xml.etree.ElementTree import Element
 
 from drivers import StorageError
 from xmpp_rest.config.table import CallbackSettings
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.delivery import Delivery
-from xmpp_rest.service.callbacks.http_client import CallbackClient, Unreachable
+from xmpp_rest.service.callbacks.http_client import CallbackAnswer, CallbackClient, Unreachable
 from xmpp_rest.service.callbacks.reply import Reply, error_for, reply_to
 from xmpp_rest.service.callbacks.reply_sender import UNFORESEEN, ReplySender
 from xmpp_rest.service.callbacks.reports import Reports
@@ -55,6 +57,7 @@ class DeliveryWorker:
         dead_letters: DeadLetters,
         reports: Reports,
         on_posted: Callable[[], None],
+        counts: Counts,
     ) -> None:
         """`on_posted` is called after each attempt, before what follows from it."""
         self._name = name
@@ -64,6 +67,7 @@ class DeliveryWorker:
         self._dead_letters = dead_letters
         self._reports = reports
         self._on_posted = on_posted
+        self._counts = counts
 
     def job(self, delivery: Delivery, on_done: Callable[[], None], on_refused: Callable[[Element], object]) -> Job:
         """Deliver a stanza; `on_done` is called when nothing is left to do, `on_refused` with a reply that came back. Raises nothing."""
@@ -96,15 +100,17 @@ class DeliveryWorker:
             return self._settings.retry_max
 
     def _post(self, delivery: Delivery) -> Reply:
-        stanza = delivery.stanza
+        stanza, began = delivery.stanza, time.monotonic()
         try:
             answer = self._client.post(stanza, delivery.id)
         except (Unmappable, BadXML) as e:  # anybody can send a broken JSON container
             log.warning("callback %s: a stanza from %s has no such form: %s", self._name, delivery.sender, e)
             return Reply(error_for(stanza, stanza_error("bad-request", str(e))), f"it cannot be written: {e}", blame=True)
         except Unreachable as e:
+            self._counts.callback_tried(self._name, "timeout" if e.timed_out else "unreachable", time.monotonic() - began)
             log.warning("callback %s: a stanza from %s was not delivered: %s", self._name, delivery.sender, e)
             return Reply(error_for(stanza, StanzaError("wait", "recipient-unavailable", str(e))), str(e), again=True)
+        self._counts.callback_tried(self._name, _result(answer), time.monotonic() - began)
         reply = reply_to(stanza, answer)
         if reply.unreadable:
             log.warning("callback %s: the body of a %d was passed over: %s", self._name, answer.status, reply.unreadable)
@@ -142,3 +148,12 @@ class DeliveryWorker:
         except Exception:  # what cannot be stored now never can be
             self._reports.exception("callback-lost", "an undelivered stanza from %s cannot be kept", delivery.sender)
         return True
+
+
+def _result(answer: CallbackAnswer) -> str:
+    """What came of an attempt, by the names in metrics."""
+    if answer.status >= 500:
+        return "failed"
+    if answer.status >= 300:  # redirects are not followed
+        return "refused"
+    return "answered" if answer.body else "empty"

@@ -10,8 +10,10 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.outbox import Entry, Label, Progress
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.protocol.namespaces import RECEIPTS
+from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
@@ -46,7 +48,8 @@ class Outcomes:
     REMEMBERED = 50_000
     WHOLE = 1_000
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
         self._known: OrderedDict[Label, Outcome] = OrderedDict()
         self._whole: deque[Label] = deque()  # of refusals that are kept as they came
         self._watched: dict[Label, list[Callable[[], None]]] = {}
@@ -104,9 +107,13 @@ class Outcomes:
             self._decide(Label(str(to.bare), received.get("id", "")), "delivered", None)
 
     def _decide(self, label: Label, state: str, refusal: Element | None) -> None:
+        outcome = Outcome(state, time.time(), refusal)
         with self._lock:
-            self._advance(label, Outcome(state, time.time(), refusal))
+            self._advance(label, outcome)
+            counts = refusal is not None and self._known.get(label) is outcome
             decided = self._decided((label,))
+        if counts and refusal is not None:
+            self._counts.came_back(condition_of(refusal).condition)
         for tell in decided:
             tell()
 

@@ -15,12 +15,13 @@ from xml.etree.ElementTree import Element
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, is_bare_name, parse_jid
-from xmpp_rest.protocol.stanza import is_too_long
+from xmpp_rest.protocol.stanza import condition_of, is_too_long
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, OutboundMessages, Result, Results
@@ -33,6 +34,8 @@ from xmpp_rest.threads.timers import Timer
 from xmpp_rest.threads.waits import Wait, Waits
 
 log = logging.getLogger("xmpp_rest.link")
+
+FULL = ("outbox-full", "outbox-share")  # errors: there is no room in the outbox
 
 
 class Sending:
@@ -48,6 +51,7 @@ class Sending:
         waits: Waits,
         remote: Remote,
         incidents: Incidents,
+        counts: Counts,
     ) -> None:
         self._router = router
         self._mailbox = mailbox
@@ -56,6 +60,7 @@ class Sending:
         self._outcomes = outcomes
         self._waits = waits
         self._incidents = incidents
+        self._counts = counts
         self._batch_sender = BatchSender(router, mailbox, outcomes, self._alone, guard.watches)
         self._remote_batch: GroupExecutor[OutboundMessage, Result] = GroupExecutor(self._send_on_leader, MOST, parks=True)
         self._remote = remote
@@ -71,6 +76,18 @@ class Sending:
 
     def _one(self, outgoing: OutboundMessage) -> Element | None:
         self._check(outgoing.stanza, outgoing.to)
+        self._counts.handed_in(outgoing.stanza.tag)
+        try:
+            return self._sent(outgoing)
+        except GatewayError as e:
+            self._count_if_full(e)
+            raise
+
+    def _count_if_full(self, error: Exception) -> None:
+        if isinstance(error, GatewayError) and error.name in FULL:
+            self._counts.outbox_refused()
+
+    def _sent(self, outgoing: OutboundMessage) -> Element | None:
         follows = self._remote.follows()
         if follows and outgoing.to.domain in self._router.domains:
             with self._waits.calling():
@@ -111,6 +128,8 @@ class Sending:
         """
         errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
         good = [o for o, error in zip(stanzas, errors, strict=True) if error is None]
+        for outgoing in good:
+            self._counts.handed_in(outgoing.stanza.tag)
         try:
             begun = self._begin_many(good)
         except Exception as e:
@@ -122,9 +141,14 @@ class Sending:
                 results = iter(begun())
             except Exception as e:
                 results = repeat(e)
-            return [error or next(results) for error in errors]
+            return [error or self._counted(next(results)) for error in errors]
 
         return finish
+
+    def _counted(self, result: Result) -> Result:
+        if isinstance(result, Exception):
+            self._count_if_full(result)
+        return result
 
     def _begin_many(self, stanzas: Sequence[OutboundMessage]) -> Results:
         if len(stanzas) > MOST and self._remote.follows() and current_task() is not None:
@@ -241,8 +265,12 @@ class Sending:
         sender = parse_jid(iq.get("from", ""))
         self._check(iq, sender)
         with self._waits.holding(str(sender.bare)):
+            self._counts.handed_in("iq")
             refusal = self._guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare))))
-            return self._router.ask(iq, wait) if refusal is None else (refusal, [])
+            answer, collected = self._router.ask(iq, wait) if refusal is None else (refusal, [])
+        if answer.get("type") == "error":
+            self._counts.came_back(condition_of(answer).condition)
+        return answer, collected
 
     def send_and_wait(self, stanza: Element, sender: JID, to: JID, wait: Wait) -> tuple[Element | None, str]:
         """As `send`, but wait for the server to refuse or process it; with the state of the outcome.

@@ -60,7 +60,7 @@ class Admissions:
                 with self._lock:
                     streams = list(readers.streams)
                 for stream in streams:
-                    stream.end(reason, at_once=True)
+                    stream.end(reason, at_once=True, ended_as="credentials")
             self._later(readers)
 
     def _is_watched(self, readers: _Readers) -> bool:

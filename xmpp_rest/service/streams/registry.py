@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.events import Events
 from xmpp_rest.incidents import Incidents
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID, parse_jid
@@ -44,10 +46,11 @@ def everything(_: Event) -> bool:
 
 
 class Reader(NamedTuple):
-    """What is known of the reader of a stream: whether it has left, where that is asked, and whether it holds a thread."""
+    """What is known of the reader of a stream: whether it has left, where that is asked, whether it holds a thread, and by which API."""
 
     gone: Callable[[], bool]
     holds_thread: bool
+    api: str
 
 
 class Streams:
@@ -57,13 +60,15 @@ class Streams:
     """
 
     def __init__(
-        self, archive: Archive, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, incidents: Incidents | None = None
-    ) -> None:
+        self, archive: Archive, bounds: StreamSettings, waits: Waits, remote: Remote, events: Events, counts: Counts,
+        incidents: Incidents | None = None,
+    ) -> None:  # fmt: skip
         """`waits`: counts the streams whose readers hold a thread."""
         self._archive = archive
         self._size = bounds.queue_size
         self._total = bounds.total
         self._waits = waits
+        self._counts = counts
         self._incidents = incidents or Incidents()
         self._per_owner = bounds.per_account
         self._open: dict[JID, dict[Stream, Reader]] = {}
@@ -141,17 +146,18 @@ class Streams:
         gone: Callable[[], bool] = there,
         peer: tuple[str, int] = ("", 0),
         holds_thread: bool = True,
+        api: str = "rest",
     ) -> Stream:
         """Open a stream of the events of `owner` from now on, or after the event with the id `after`.
 
         `wanted` chooses events; `gone` says whether the reader has left, and is asked when there is no room for another one; `peer`: its
-        address and port; `holds_thread`: whether it waits in a thread for events.
+        address and port; `holds_thread`: whether it waits in a thread for events; `api`: by which it is read, for metrics.
         Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
         """
         epoch = self._remote.listen()
         last, replay = self._begin(owner, after)
         stream = Stream(owner, replay, last, wanted, self._size, self, peer)
-        self._add(stream, Reader(gone, holds_thread))
+        self._add(stream, Reader(gone, holds_thread, api))
         try:
             self._report(stream)
         except BaseException:
@@ -205,6 +211,10 @@ class Streams:
         with self._lock:
             self._remove(stream)
         self.directory.closed([stream.described])
+
+    def count_by_api(self) -> Counter[str]:
+        """How many are open in this process, by API."""
+        return Counter(reader.api for readers in tuple(self._open.values()) for reader in tuple(readers.values()))
 
     def all(self) -> list[Stream]:
         """The streams that are open in this process."""
@@ -298,6 +308,7 @@ class Streams:
         if not readers:
             del self._open[stream.owner]
         self.count -= 1
+        self._counts.stream_ended(stream.ended_as)
         self.directory.mine.remove(stream.described.jid)
         if reader.holds_thread:
             self._waits.release()
@@ -308,7 +319,7 @@ class Streams:
         with self._lock:  # one that is being opened is among them
             streams = self.all()
         for stream in streams:
-            stream.end(reason)
+            stream.end(reason, ended_as="stopping")
 
     def stop(self) -> None:
         """End all streams, and let none begin: the process ends."""

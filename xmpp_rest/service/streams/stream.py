@@ -118,6 +118,8 @@ class Stream:
         self._replayed = dict.fromkeys(replay.before) if replay else {}
         self._queue: deque[Event] = deque()
         self._end = ""
+        self.ended_as = "closed"
+        """In what way it has ended, by the names in metrics: closed, slow, credentials or stopping."""
         self._lock = threading.Lock()  # guards the two above, and when the replay is over
         self._readable: threading.Condition | None = None  # of a reader that waits
         self._listener: Callable[[], None] | None = None
@@ -146,7 +148,7 @@ class Stream:
             if event.id and self._replay:
                 self._dirty = True  # it will be read from the archive
             elif len(self._queue) >= self._size:
-                self._end = f"the reader is too slow: {self._size} events wait for it"
+                self._end, self.ended_as = f"the reader is too slow: {self._size} events wait for it", "slow"
             else:
                 self._queue.append(event)
         self._tell()
@@ -190,10 +192,11 @@ class Stream:
                 raise StreamEnded(self._end)
         return None
 
-    def end(self, reason: str, *, at_once: bool = False) -> None:
-        """End the stream: the reader gets the waiting events, unless `at_once`, then StreamEnded."""
+    def end(self, reason: str, *, at_once: bool = False, ended_as: str = "closed") -> None:
+        """End the stream: the reader gets the waiting events, unless `at_once`, then StreamEnded. The first reason counts."""
         with self._lock:
-            self._end = self._end or reason
+            if not self._end:
+                self._end, self.ended_as = reason, ended_as
             if at_once:
                 self._queue.clear()
         self._tell()

@@ -1,0 +1,181 @@
+"""The metrics of a gateway of two processes, over the wire: sums, and counters that never fall, whoever is killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import pytest
+
+from tests.live.child import free_port
+from tests.metrics.scraped import Scraped
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 60  # seconds
+
+
+class TwoWorkers:
+    """`python app.py` with two workers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        (folder / "wsgi.ini").write_text(
+            f"[server]\nbind = 127.0.0.1:{self.port}\nworkers = 2\ndata_dir = data\n[auth]\nadmin_password = parting-is-such\n"
+        )
+        self.log = folder / "log"
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            command = [sys.executable, str(ROOT / "app.py"), "--config", str(self.folder / "wsgi.ini")]
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        self.wait_for(lambda found: found.get("processes") == 2)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(30) == 0
+
+    @property
+    def workers(self) -> list[int]:
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    @property
+    def leader(self) -> int:
+        return int(re.findall(r"process (\d+) leads", self.log.read_text())[-1])
+
+    def get(self, path: str, status: int = 200) -> str:
+        """The answer on a connection of its own, which goes to any worker."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert answer.status == status, (path, answer.status)
+            return answer.read().decode()
+        finally:
+            connection.close()
+
+    def scrape(self) -> Scraped:
+        return Scraped(self.get("/metrics"))
+
+    def wait_for(self, wanted: object) -> Scraped:
+        """A scrape that is as `wanted`."""
+        until = time.monotonic() + DEADLINE
+        while time.monotonic() < until:
+            try:
+                if wanted(found := self.scrape()):  # type: ignore[operator]
+                    return found
+            except (OSError, HTTPException):  # nobody listens yet; the one that was asked was killed
+                assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.02)  # others need the processor
+        raise TimeoutError(self.log.read_text())
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
+    server = TwoWorkers(tmp_path_factory.mktemp("two"))
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+
+
+class Watch(threading.Thread):
+    """Scrapes all the time, and notes what has fallen."""
+
+    def __init__(self, gateway: TwoWorkers) -> None:
+        super().__init__(daemon=True)
+        self.gateway = gateway
+        self.fallen: list[object] = []
+        self.scrapes = 0
+        self._ends = threading.Event()
+
+    def run(self) -> None:
+        before = self.gateway.scrape()
+        while not self._ends.is_set():
+            try:
+                now = self.gateway.scrape()
+            except (OSError, HTTPException):
+                continue
+            self.scrapes += 1
+            if fallen := now.fallen(before):
+                self.fallen.append(fallen)
+            before = now
+
+    def end(self) -> None:
+        """After a few more."""
+        seen, until = self.scrapes, time.monotonic() + DEADLINE
+        while self.scrapes < seen + 5:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        self._ends.set()
+        self.join(30)
+
+
+def health(found: Scraped) -> float:
+    return found.get("http_requests_total", api="ops", method="GET", code="200") or 0.0
+
+
+def test_the_processes_add_up(gateway: TwoWorkers) -> None:
+    for _ in range(40):
+        gateway.get("/nowhere", 404)
+    after = gateway.wait_for(lambda found: found.get("http_requests_total", api="other", method="GET", code="404") == 40)
+    assert after.get("processes") == 2
+    assert after.get("threads") == 128
+    assert after.sum("build_info") == 1
+    assert after.get("process_open_fds", "") > 20  # type: ignore[operator]
+    files = list((gateway.folder / "data" / "metrics").iterdir())
+    assert len(files) == 2
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+@pytest.mark.parametrize("leads", [False, True], ids=["follower", "leader"])
+def test_no_counter_falls_when_a_process_is_killed(gateway: TwoWorkers, leads: bool) -> None:
+    for _ in range(20):
+        gateway.get("/health")
+    before = gateway.wait_for(lambda found: found.get("processes") == 2)
+    watch = Watch(gateway)
+    watch.start()
+    leader = gateway.leader
+    killed = leader if leads else next(pid for pid in gateway.workers if pid != leader)
+    os.kill(killed, signal.SIGKILL)
+    gateway.wait_for(lambda found: killed not in gateway.workers and found.get("processes") == 2)
+    watch.end()
+    assert watch.fallen == []
+    after = gateway.scrape()
+    assert after.fallen(before) == {}
+    assert health(after) > health(before)
+    if leads:
+        assert gateway.leader != leader
+
+
+def test_a_process_that_does_not_answer_counts_with_what_is_known(gateway: TwoWorkers) -> None:
+    for stopped in gateway.workers:
+        before = gateway.scrape()
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            began, found = time.monotonic(), None
+            while found is None:
+                try:
+                    found = gateway.scrape()
+                except TimeoutError:  # the kernel gave the connection to the one that is stopped
+                    assert time.monotonic() < began + DEADLINE
+            assert found.fallen(before) == {}
+            assert found.get("processes") == 2
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+
+
+def test_a_new_start_begins_at_zero(gateway: TwoWorkers) -> None:
+    """Last."""
+    assert health(gateway.scrape()) > 50
+    gateway.stop()
+    gateway.start()
+    assert health(gateway.scrape()) < 50

@@ -1,0 +1,74 @@
+"""The gauges of one process: what its parts hold now."""
+
+from __future__ import annotations
+
+import platform
+import time
+from contextlib import suppress
+
+from drivers import StorageError
+from xmpp_rest import __version__
+from xmpp_rest.config.table import Settings
+from xmpp_rest.link.pending import Pending
+from xmpp_rest.link.uplink import Uplink
+from xmpp_rest.metrics.families import STREAM_APIS, Figures, sample
+from xmpp_rest.service.callbacks.callbacks import Callbacks
+from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.streams.registry import Streams
+from xmpp_rest.threads.probe import Probe
+from xmpp_rest.threads.sockets import SocketLoop
+
+PATIENCE = 0.2  # seconds that a count of dead letters may take; then the latest one holds
+
+
+class Gauges:
+    """Reads the parts. Raises nothing, and waits for the storage alone, not for long."""
+
+    def __init__(
+        self, settings: Settings, streams: Streams, pending: Pending, uplink: Uplink | None, callbacks: Callbacks, dead: DeadLetters
+    ) -> None:
+        self._threads = settings.server.threads
+        self._outbox_size = settings.link.outbox_size
+        self._loop: SocketLoop | None = None
+        self._streams = streams
+        self._pending = pending
+        self._uplink = uplink
+        self._callbacks = callbacks
+        self._dead = dead
+        self._letters: Figures = {}
+        self._count_in_time: Probe[Figures] = Probe(self._count, patience=PATIENCE, kept=0.0)
+
+    def read_by(self, loop: SocketLoop) -> None:
+        """The event loop that serves this process; called before it begins."""
+        self._loop = loop
+
+    def __call__(self, leads: bool) -> Figures:
+        """Those of this process; if it `leads`, also those that belong to the gateway as a whole."""
+        return self._own() | (self._shared() | self._of_callbacks() if leads else {})
+
+    def _own(self) -> Figures:
+        busy = self._loop.busy if self._loop is not None else 0
+        figures = {"threads": float(self._threads), "threads_busy": float(busy), "iq_waiting": float(self._pending.count)}
+        streams = self._streams.count_by_api()
+        return figures | {sample("streams_open", api): float(streams.get(api, 0)) for api in STREAM_APIS}
+
+    def _shared(self) -> Figures:
+        status = self._uplink.status() if self._uplink else []
+        oldest = self._uplink.oldest() if self._uplink else None
+        return {
+            sample("build_info", __version__, platform.python_version()): 1.0,
+            **{sample("link_up", stream["domain"]): float(stream["state"] == "online") for stream in status},
+            "outbox_stanzas": float(sum(stream["outbox"] for stream in status)),
+            "outbox_limit": float(self._outbox_size),
+            "outbox_oldest_seconds": max(0.0, time.time() - oldest) if oldest is not None else 0.0,
+        }
+
+    def _of_callbacks(self) -> Figures:
+        queues = self._callbacks.queues.items()
+        waiting = {sample("callback_queue", name): float(queue.pool.waiting + queue.pool.retrying) for name, queue in queues}
+        with suppress(TimeoutError, StorageError):
+            self._letters = self._count_in_time.ask() if waiting else {}
+        return waiting | self._letters
+
+    def _count(self) -> Figures:
+        return {sample("callback_dead_letters", name): float(self._dead.count(name)) for name in self._callbacks.queues}
