@@ -8,7 +8,7 @@ TEMP   ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { 
 PYTEST := pytest -n auto --dist worksteal
 SITE   ?= build/site
 
-.PHONY: run test coverage lint bench bench-growth docs openapi venv manual clean help
+.PHONY: run test coverage lint bench bench-growth docs openapi format dist venv manual clean help
 
 help:            ## what there is to make
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -31,6 +31,10 @@ lint: $(VENV)/.dev ## ruff, mypy, spelling, banned phrases, and no truth values 
 	$(BIN)/python lint/element_truth.py app.py drivers xmpp_rest tests bench release
 	$(BIN)/codespell app.py drivers xmpp_rest tests bench lint release docs deploy wsgi.ini *.md
 	$(BIN)/python lint/phrases.py
+
+format: $(VENV)/.dev ## mend what ruff can mend, and format the files that are changed
+	$(BIN)/ruff check --fix-only --quiet .
+	git diff --name-only --diff-filter=d -z HEAD -- '*.py' | xargs -0 --no-run-if-empty $(BIN)/ruff format
 
 bench: $(VENV)/.dev ## speed beside mod_rest, mod_data_access (PROSODY_PLUGINS=…) and ejabberd: bench/RESULTS.md
 	$(BIN)/python -m bench $(ARGS)
@@ -65,5 +69,8 @@ manual: $(VENV)/.run ## write wsgi.ini and docs/settings.md anew from the table 
 openapi: $(VENV)/.run ## write docs/openapi.json anew: all APIs in OpenAPI 3.1
 	$(BIN)/python -m xmpp_rest.api.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
+dist: $(VENV)/.dev ## build sdist and wheel into dist/, install and try them; refuses what is not a release
+	$(BIN)/python -m release.dist
+
 clean:           ## remove the virtual environment and caches (never data/)
-	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache *.egg-info build dist

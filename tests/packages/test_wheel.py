@@ -140,7 +140,7 @@ class Installed(Gateway):
         super().__init__(folder, 1, {"link": {"kind": "none"}, **sections})
 
     def command(self) -> list[str]:
-        return [str(self.programs / "python"), "-m", "xmpp_rest", "--config", "wsgi.ini"]
+        return [str(self.programs / "python"), "-m", "xmpp_rest", "--config", "wsgi.ini", "run"]
 
     def environment(self) -> dict[str, str]:
         return {"PYTHONUNBUFFERED": "1"}
