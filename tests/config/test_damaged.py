@@ -120,6 +120,26 @@ def test_all_mistakes_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("bind = 0\nthreads = 3\nbind = 1\nwhat\n[gateway]\ndomain = x.example\n", "line 1: bind: there is no section above it; write the one"),
+        ("server]\nbind = 0\nbind = 1\nwhat\n= 3\n", "line 1: the [ of a section is missing"),
+        ("[server\nbind = 0\nbind = 1\n", "line 1: the ] of a section is missing"),
+        ("[server]\nbind = 127.0.0.1:0 ;here\n", "a comment needs a line of its own"),
+        ("[server]\nbind = 127.0.0.1:0;here\n", "a comment needs a line of its own"),
+        ("[server]\nbind = 127.0.0.1:0 # here\n", "a comment needs a line of its own"),
+        ("[storage]\nurl = sqlite:a\0b\n", "write one line without control characters"),
+        ("[storage]\nurl = sqlite:a\n b\n", "write one line without control characters"),
+    ],
+)
+def test_one_mistake_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    (problem,) = read_settings(written(tmp_path, text), {}).problems
+    assert says in problem
+    assert problem.startswith(f"{tmp_path}/wsgi.ini")
+    assert "\n" not in problem
+
+
 def test_a_wrong_value_is_no_reason_to_try_its_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for text in ("[server]\nbind = nowhere\ndata_dir = 'x'\n", "bind = 192.0.2.1:1\n", f"[server]\nbind = 127.0.0.1:{free_port()} ; here\n"):
         assert main(["check", "--config", str(written(tmp_path, text))]) == 78

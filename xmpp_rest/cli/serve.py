@@ -1,8 +1,7 @@
-"""`xmpp-rest run`: checks that the gateway can start, then serves the application with gunicorn."""
+"""Serving: checks that the gateway can start, then serves the application with gunicorn."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -15,10 +14,9 @@ from flask import Flask
 from drivers.lease import LeaseTaken
 from xmpp_rest.application import build
 from xmpp_rest.cli.gateway import place
-from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.check import remarks
 from xmpp_rest.config.table import Settings
-from xmpp_rest.gateway.exit_codes import CannotStart, Exit
+from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.link_watch import LinkWatch
 from xmpp_rest.gateway.put_in_force import refreshed, reread_for_new_processes
@@ -31,12 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("xmpp_rest.server")
 
 
-def run(read: Load, _: argparse.Namespace) -> int:
-    """Serve until told to stop. Raises SettingsError, CannotStart."""
-    settings = read()
-    if not (settings.file or settings.given):
-        where = "neither --config nor XMPP_REST_CONFIG names one, no wsgi.ini was found, and no setting is in the environment"
-        raise CannotStart(Exit.CONFIG, f"there is no configuration: {where}; `xmpp-rest init` writes one")
+def serve(settings: Settings) -> int:
+    """Serve until told to stop; the exit code. Raises CannotStart."""
     require_start(settings)  # what cannot work is said here, once, not by every worker
     set_up(settings.server)
     try:

@@ -31,7 +31,7 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "run": Verb("serve until told to stop (the default)", "xmpp_rest.cli.serve:run"),
+    "run": Verb("serve until told to stop (the default)", "xmpp_rest.cli.run:run"),
     "check": Verb("validate the configuration, try what it needs, and say what it would do", "xmpp_rest.cli.check:run"),
     "init": Verb("write a configuration, and make folder, storage and administrator", "xmpp_rest.cli.init:run", start.add_init),
     "backup": Verb("keep configuration, data and storage in one file", "xmpp_rest.cli.backup:back_up", storage.add_backup),

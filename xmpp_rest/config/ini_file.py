@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 SECTION = re.compile(r"\[\s*(?P<name>[^\]]+?)\s*\](?P<rest>.*)")
 SETTING = re.compile(r"(?P<key>[^=:]*?)\s*[=:]\s*(?P<value>.*)")
+UNOPENED = re.compile(r"[A-Za-z][\w.-]*\s*\]")
+BROKEN = "\0"
+"""What the names of sections begin with that are not sections: their settings belong nowhere, and nothing is said about them."""
 COMMENT = ("#", ";")
 REMEDY = "write KEY = VALUE; a comment begins with # or ;"
 
@@ -52,9 +55,10 @@ def read_ini(text: str) -> IniFile:
             continue
         if match := SECTION.fullmatch(content):
             section, last = _section(file, match, number), None
-        elif content.startswith("["):
-            section, last = content[1:].strip(), None  # its settings are left out, so that they are not reported too
-            file.problems.append(Problem(number, None, "", "the ] of a section is missing; write [server], for example"))
+        elif content.startswith("[") or UNOPENED.fullmatch(content):
+            section, last = f"{BROKEN}{content}", None  # its settings are left out, so that they are not reported too
+            missing = "]" if content.startswith("[") else "["
+            file.problems.append(Problem(number, None, "", f"the {missing} of a section is missing; write [server], for example"))
         elif line[0].isspace() and last:
             last.value += f"\n{content}"
         else:
@@ -75,12 +79,19 @@ def _section(file: IniFile, match: re.Match[str], number: int) -> str:
 
 def _setting(file: IniFile, section: str | None, content: str, number: int) -> IniEntry | None:
     match = SETTING.fullmatch(content)
+    if section is None and any(entry.section == BROKEN for entry in file.entries):
+        section = BROKEN  # said about the first one
+    if section is not None and section.startswith(BROKEN):
+        if match and match["key"]:
+            file.entries.append(IniEntry(section, match["key"].lower(), match["value"], number))
+        return None
     if not match:
         above = " and no section above" if section is None else ""
         sentence = f"there is no = in it{above}; {REMEDY}"
     elif not match["key"]:
         sentence = f"there is nothing before the =; {REMEDY}"
     elif section is None:
+        file.entries.append(IniEntry(BROKEN, match["key"].lower(), match["value"], number))
         sentence = "there is no section above it; write the one that it belongs to, such as [server], on a line above"
     else:
         return _kept(file, IniEntry(section, match["key"].lower(), match["value"], number))

@@ -78,7 +78,7 @@ def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:
 
 def _hint(written: str) -> str:
     """A hint for a value that could not be read."""
-    if re.search(r"\s[;#]", written):
+    if re.search(r"[;#]", written):
         return "; a comment needs a line of its own"
     return "; remove the quotation marks" if QUOTED.fullmatch(written) else ""
 

@@ -53,6 +53,13 @@ def _bare(value: str, what: str) -> str:
     return value
 
 
+def line(value: str) -> str:
+    """A text that no program takes for two, or for the end of one."""
+    if re.search(r"[\0\n]", value):
+        raise ValueError("write one line without control characters")
+    return value
+
+
 def folder(value: str) -> str:
     return _bare(value, "the path of a folder")
 

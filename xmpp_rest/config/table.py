@@ -97,7 +97,7 @@ class LinkSettings:
 class StorageSettings:
     """Where accounts, rosters, archives and the rest are kept."""
 
-    url: str = setting("sqlite:gateway.sqlite", readers.text, "Driver and location, relative to data_dir: sqlite:FILE, flatfile:FOLDER, jsonfile:FOLDER, postgresql://USER@HOST[,HOST]/DATABASE[?statement_timeout=SECONDS].", secret=True)
+    url: str = setting("sqlite:gateway.sqlite", readers.line, "Driver and location, relative to data_dir: sqlite:FILE, flatfile:FOLDER, jsonfile:FOLDER, postgresql://USER@HOST[,HOST]/DATABASE[?statement_timeout=SECONDS].", secret=True)
 
 
 @dataclass(frozen=True)
