@@ -90,7 +90,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     authenticator = Authenticator(
         driver, passwords, throttle, tokens,
         domain=domain, admins=settings.auth.admins, token=settings.rest.credentials,
-        secret=settings.link.secret if settings.link.kind == "component" else "", on_authenticated=last.record, refusals=Refusals(),
+        secret=settings.link.secret if settings.link.kind == "component" else "", on_authenticated=last.record,
+        refusals=Refusals(lambda refusal: counts.auth_failed(refusal.api, refusal.reason)),
     )  # fmt: skip
     accounts = Accounts(driver, passwords, domain, events)
 

@@ -1,4 +1,4 @@
-"""The metrics of the gateway, for Prometheus and whoever reads its text (decision 0048)."""
+"""The metrics of the gateway, for Prometheus and others that read its text (decision 0048)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARAMETER = re.compile(r';[ \t]*(?!q[ \t]*=)[^;,="]+=(?:"[^"]*"|[^;,]*)', re.IG
 
 
 def without_parameters(accept: str) -> str:
-    """An Accept field of media types alone: which version of its format a scraper likes best is no matter, as each is one of many."""
+    """An Accept field of media types alone: each format has one version here, whichever versions a scraper names."""
     return _PARAMETER.sub("", accept)
 
 
