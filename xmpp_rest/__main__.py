@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from xmpp_rest.cli.parser import Parser
 from xmpp_rest.cli.verbs import DEFAULT, FORMER, RAW, VERBS, make_parser
 from xmpp_rest.gateway.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from xmpp_rest.config.table import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,11 +39,16 @@ def _run(parser: Parser, words: list[str]) -> int:
         return RAW[words[place]].run(words[:place], words[place + 1 :])
     options = parser.parse_args(words)
     name = options.command or DEFAULT
-    from xmpp_rest.cli.configuration import load, say_what_happens  # not for --help and --version, which end the process before
+    return VERBS[FORMER.get(name, name)].run(partial(_load, options), options)
 
-    if options.verbose and FORMER.get(name, name) != DEFAULT:  # which has a log
+
+def _load(options: argparse.Namespace) -> Settings:
+    """Read the configuration; with what it needs, which some verbs need not import."""
+    from xmpp_rest.cli.configuration import load, say_what_happens
+
+    if options.verbose and FORMER.get(options.command, options.command) not in (None, DEFAULT):  # which has a log
         say_what_happens()
-    return VERBS[FORMER.get(name, name)].run(partial(load, options), options)
+    return load(options)
 
 
 def _fail(error: Exception, *, verbose: bool) -> int:

@@ -18,7 +18,8 @@ from itertools import islice
 from typing import Any
 
 from xmpp_rest.cli.access import GAP, Access, Deadline, Happened, Interrupted
-from xmpp_rest.cli.access.choice import Load, access
+from xmpp_rest.cli.access.choice import access
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 
 FIRST_PAUSE, LAST_PAUSE = 0.2, 10.0  # seconds between two attempts to come back

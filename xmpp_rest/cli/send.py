@@ -11,9 +11,10 @@ from typing import Any, BinaryIO
 
 from drivers.progress import ProgressDisplay
 from xmpp_rest.cli.access import UNDECIDED, Access, Answer, Deadline
-from xmpp_rest.cli.access.choice import Load, access
+from xmpp_rest.cli.access.choice import access
 from xmpp_rest.cli.arguments.messages import address
 from xmpp_rest.cli.in_room import Visit
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.stanza import child, new_id

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from xmpp_rest.cli.access.choice import Load, access
+from xmpp_rest.cli.access.choice import access
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 

@@ -1,11 +1,12 @@
-"""`xmpp-restctl token JID`: makes a token for scripts, on the storage."""
+"""`xmpp-rest token` and `xmpp-restctl token`: make, list and revoke tokens for scripts, on the storage."""
 
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Sequence
-from contextlib import closing
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 from drivers import open_driver
 from drivers.lease import Lease
@@ -15,93 +16,127 @@ from xmpp_rest.auth.lifetimes import BY_COMMAND_LINE
 from xmpp_rest.auth.record import ACCOUNTS
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_scope, send_scope
-from xmpp_rest.auth.tokens import Tokens
-from xmpp_rest.cli.configuration import load
+from xmpp_rest.auth.tokens import Token, Tokens
+from xmpp_rest.cli.arguments.tokens import LIST, REVOKE, account, add_token
 from xmpp_rest.cli.gateway import audited, require_storage, running
-from xmpp_rest.cli.output import DONE, FAILED, WRONG_USAGE, Printed, write
+from xmpp_rest.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed, write
+from xmpp_rest.cli.parser import Parser
 from xmpp_rest.cli.runner import PLACE
-from xmpp_rest.cli.verbs import make_parser
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.config.table import Settings
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.gateway.exit_codes import Exit
+from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.startup import folder_of
 from xmpp_rest.gateway.storage_lease import node_of
-from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
+from xmpp_rest.protocol.jid import JID
 
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+SHOWN = 16  # digits of a token's hash that are its id here: nobody meets two of the same
+SHORTEST = 8  # digits of an id that are enough
+OF_EJABBERDCTL = {Exit.USAGE: WRONG_USAGE, Exit.REFUSED: FAILED, Exit.NOINPUT: FAILED}
+"""Exit codes here → those of `xmpp-restctl`."""
 
 
-def token(settings: Settings, words: Sequence[str], offline: bool, prog: str = "xmpp-restctl token") -> Printed:
-    """Make a token and print it. `offline`: also without a running gateway. Raises StorageError, GatewayError, OSError."""
+def run(load: Load, options: argparse.Namespace) -> int:
+    """`xmpp-rest token`; the exit code. Raises CannotStart, SettingsError, StorageError, GatewayError."""
+    write(_act(load(), options))
+    return Exit.DONE
+
+
+def token(settings: Settings, words: Sequence[str], offline: bool) -> Printed:
+    """`xmpp-restctl token`: what it prints. `offline`: also without a running gateway. Raises StorageError, OSError."""
+    parser = Parser(prog="xmpp-restctl token")
+    parser.add_argument("--offline", action="store_true", help="work on the storage although no gateway runs")
+    add_token(parser)
     try:
-        options = _parser(prog).parse_args(words)
-    except SystemExit as e:  # argparse has printed why
+        options = parser.parse_args(words)
+    except SystemExit as e:  # the parser has printed why
         return Printed(WRONG_USAGE if e.code else DONE, "")
+    options.offline = options.offline or offline
+    try:
+        return Printed(DONE, _act(settings, options))
+    except CannotStart as e:
+        return Printed(OF_EJABBERDCTL.get(e.code, UNREACHABLE), f"Error: {e}\n")
+    except GatewayError as e:
+        return Printed(UNREACHABLE if e.name == "link-down" else FAILED, f"Error: {e.text}\n")
+
+
+def _act(settings: Settings, options: argparse.Namespace) -> str:
+    if options.account == LIST:
+        return _list(settings, options)
+    if options.account == REVOKE:
+        return _revoke(settings, options)
+    if options.of is not None:
+        raise CannotStart(Exit.USAGE, f"token: {options.of!r} is one word too many")
+    owner = _account(options.account)
     scopes = [send_scope(glob) for glob in options.may_send_to] + options.scope
     if unknown := [s for s in scopes if not is_scope(s, registry().names)]:
         known = ", ".join(sorted(GENERAL_SCOPES))
-        return Printed(FAILED, f"Error: {unknown[0]}: there is no such scope; write one of {known}, or a command\n")
-    with running(settings) as gateway:
-        require_storage(settings, offline or options.offline or bool(gateway))
+        raise CannotStart(Exit.REFUSED, f"{unknown[0]}: there is no such scope; write one of {known}, or a command")
+    return _issue(settings, options, owner, scopes or ["ejabberd:user"]) + "\n"
+
+
+def _account(text: str) -> JID:
     try:
-        return Printed(DONE, _issue(settings, options.jid, scopes or ["ejabberd:user"], options.ttl) + "\n")
-    except GatewayError as e:
-        return Printed(FAILED, f"Error: {e.text}\n")
+        return account(text)
+    except argparse.ArgumentTypeError as e:
+        raise CannotStart(Exit.USAGE, f"token: {e}") from e
 
 
-def run(before: Sequence[str], words: Sequence[str]) -> int:
-    """`xmpp-rest token`; the exit code. Raises what `token` raises, and SettingsError."""
-    options = make_parser().parse_args(before)
-    printed = token(load(options), words, options.offline, "xmpp-rest token")
-    write(printed.text)
-    return Exit.USAGE if printed.code == WRONG_USAGE else printed.code
-
-
-def _issue(settings: Settings, owner: JID, scopes: list[str], seconds: int) -> str:
-    with closing(open_driver(settings.storage.url, folder_of(settings))) as driver:
-        Lease(driver, node_of(folder_of(settings)), "", [settings.gateway.domain]).require_free()
-        if owner.domain != settings.gateway.domain or driver.load(owner.local, owner.domain, ACCOUNTS) is None:
+@contextmanager
+def _tokens(settings: Settings, options: argparse.Namespace, owner: JID | None = None) -> Iterator[Tokens]:
+    """The tokens in the storage; `owner` must have an account there. Raises StorageError, GatewayError, CannotStart."""
+    with running(settings) as gateway:
+        require_storage(settings, options.offline or bool(gateway))
+    domain, folder = settings.gateway.domain, folder_of(settings)
+    with closing(open_driver(settings.storage.url, folder)) as driver:
+        Lease(driver, node_of(folder), "", [domain]).require_free()
+        if owner and (owner.domain != domain or driver.load(owner.local, owner.domain, ACCOUNTS) is None):
             raise GatewayError("account-unknown", f"{owner} has no account here, so a token of it would be useless")
-        text = Tokens(driver, settings.gateway.domain).issue(owner, scopes, seconds)
+        yield Tokens(driver, domain)
+
+
+def _issue(settings: Settings, options: argparse.Namespace, owner: JID, scopes: list[str]) -> str:
+    seconds: int = options.ttl or BY_COMMAND_LINE
+    with _tokens(settings, options, owner) as tokens:
+        text = tokens.issue(owner, scopes, seconds)
     with audited(settings):
         record(Principal(), PLACE, "token", [("jid", str(owner)), ("scopes", scopes), ("ttl", seconds)], 200)
     return text
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    about = "Make a bearer token that acts as an account, or may only do what is said here. It is shown once, and only its hash is kept."
-    parser = argparse.ArgumentParser(prog=prog, description=about)
-    parser.add_argument("jid", metavar="JID", type=_account, help="whose token it is")
-    to = "it may do nothing but send messages to addresses like this one (`*` for any letters); may be given several times"
-    parser.add_argument("--may-send-to", metavar="GLOB", type=_glob, action="append", default=[], help=to)
-    scope = "ejabberd:user (act as the account: the default), ejabberd:admin, a command's name; may be given several times"
-    parser.add_argument("--scope", metavar="SCOPE", action="append", default=[], help=scope)
-    ttl = "how long it lasts: 3600, 12h, 30d (default: a year)"
-    parser.add_argument("--ttl", metavar="TIME", type=_seconds, default=BY_COMMAND_LINE, help=ttl)
-    parser.add_argument("--offline", action="store_true", help="work on the storage although no gateway runs")
-    return parser
+def _list(settings: Settings, options: argparse.Namespace) -> str:
+    owner = None if options.of is None else _account(options.of)
+    with _tokens(settings, options) as tokens:
+        found = [token for token in _alive(tokens) if owner in (None, token.owner)]
+    return "".join(f"{_line(token)}\n" for token in sorted(found, key=lambda token: (str(token.owner), token.issued)))
 
 
-def _account(text: str) -> JID:
-    try:
-        jid = parse_jid(text)
-    except InvalidJID as e:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an address ({e})") from e
-    if not jid.local:
-        raise argparse.ArgumentTypeError(f"{text!r} names no account; write user@domain")
-    return jid.bare
+def _alive(tokens: Tokens) -> Iterator[Token]:
+    """Those that have not expired."""
+    now = time.time()
+    return (token for token in tokens.all() if token.expires > now)
 
 
-def _glob(text: str) -> str:
-    try:
-        send_scope(text)
-    except ValueError as e:
-        raise argparse.ArgumentTypeError(str(e)) from e
-    return text
+def _line(token: Token) -> str:
+    return "\t".join((token.hash[:SHOWN], str(token.owner), ",".join(sorted(token.scopes)), _time(token.issued), _time(token.expires)))
 
 
-def _seconds(text: str) -> int:
-    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a number of seconds, or one followed by m, h or d")
-    return int(match[1]) * UNITS[match[2]]
+def _time(seconds: float) -> str:
+    """A time in UTC; a dash for one that an older gateway has not kept."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if seconds else "-"
+
+
+def _revoke(settings: Settings, options: argparse.Namespace) -> str:
+    identifier = (options.of or "").lower()
+    if len(identifier) < SHORTEST:
+        raise CannotStart(Exit.USAGE, f"token revoke: write at least the first {SHORTEST} digits of an id, as `token list` has it")
+    with _tokens(settings, options) as tokens:
+        found = [token for token in _alive(tokens) if token.hash.startswith(identifier)]
+        if not found:
+            raise CannotStart(Exit.NOINPUT, f"there is no token {identifier}")
+        if len(found) > 1:
+            raise CannotStart(Exit.USAGE, f"{len(found)} tokens begin with {identifier}; write more of the id")
+        tokens.revoke(found[0].hash)
+    with audited(settings):
+        record(Principal(), PLACE, "token_revoke", [("id", found[0].hash[:SHOWN]), ("jid", str(found[0].owner))], 200)
+    return ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xmpp_rest.cli.arguments import messages, start, storage
+from xmpp_rest.cli.arguments import messages, start, storage, tokens
 from xmpp_rest.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ VERBS = {
     "send": Verb("send a message; the exit code tells what became of it", "xmpp_rest.cli.send:run", messages.add_send),
     "listen": Verb("print what reaches an account, or run a program for each message", "xmpp_rest.cli.listen:run", messages.add_listen),
     "status": Verb("say whether the gateway runs and is ready, and what it does", "xmpp_rest.cli.status:run", messages.add_status),
+    "token": Verb("make, list and revoke tokens for scripts", "xmpp_rest.cli.token:run", tokens.add_token),
 }
 DEFAULT = "run"
 FORMER = {"serve": "run"}
@@ -63,7 +64,6 @@ class RawVerb(NamedTuple):
 
 RAW = {
     "ctl": RawVerb("run a command of /api; the same as xmpp-restctl", "xmpp_rest.cli.__main__:after"),
-    "token": RawVerb("make a token for scripts", "xmpp_rest.cli.token:run"),
 }
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xmpp_rest.cli.access import Access
 from xmpp_rest.cli.access.http_client import HttpClient
 from xmpp_rest.cli.access.remote import RemoteAccess
-from xmpp_rest.config.table import Settings
+from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
+
+if TYPE_CHECKING:
+    from xmpp_rest.config.table import Settings
 
 URL, TOKEN, TOKEN_FILE = "XMPP_REST_URL", "XMPP_REST_TOKEN", "XMPP_REST_TOKEN_FILE"  # names of variables
 MAX_TOKEN = 65536  # characters
-
-Load = Callable[[], Settings]
-"""Reads the configuration."""
 
 
 def url_of(options: argparse.Namespace) -> str:
