@@ -8,7 +8,7 @@ TEMP   ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { 
 PYTEST := pytest -n auto --dist worksteal
 SITE   ?= build/site
 
-.PHONY: run test coverage lint bench bench-growth docs openapi format dist venv manual clean help
+.PHONY: run test coverage lint bench bench-growth docs openapi man format dist venv manual clean help
 
 help:            ## what there is to make
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -71,6 +71,9 @@ openapi: $(VENV)/.run ## write docs/openapi.json anew: all APIs in OpenAPI 3.1
 
 dist: $(VENV)/.dev ## build sdist and wheel into dist/, install and try them; refuses what is not a release
 	$(BIN)/python -m release.dist
+
+man: $(VENV)/.dev ## write the manual pages of docs/man and the completions of shells anew
+	$(BIN)/python -m lint.manuals
 
 clean:           ## remove the virtual environment and caches (never data/)
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache *.egg-info build dist

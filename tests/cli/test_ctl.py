@@ -168,7 +168,7 @@ def test_an_unknown_command(line: Callable[..., Ran]) -> None:
     assert re.fullmatch(r"Error: unknown command 'nosuch'\. Did you mean '\w+'\?\n", line("nosuch").out)
 
 
-@pytest.mark.parametrize("words", [["--version"], ["--auth", "a", "b"], ["--config"]])
+@pytest.mark.parametrize("words", [["--offline", "--version"], ["--auth", "a", "b"], ["--config"]])
 def test_options_without_their_words(line: Callable[..., Ran], words: list[str]) -> None:
     ran = line(*words)
     assert (ran.code, ran.out) == (2, "")

@@ -36,5 +36,5 @@ def test_a_token(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     token = capsys.readouterr().out.strip()
     assert re.fullmatch(r"[A-Za-z0-9]{32}", token)
     audit = (tmp_path / "data" / "audit.log").read_text()
-    assert 'called "token" ("jid"="juliet@localhost" "scopes"=["send:ops@*"] "ttl"=2592000): 200' in audit
+    assert r'command=token arguments="{\"jid\":\"juliet@localhost\",\"scopes\":[\"send:ops@*\"],\"ttl\":2592000}" status=200' in audit
     assert token not in audit

@@ -9,21 +9,7 @@ from fnmatch import fnmatchcase
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.help import TOOL, help_text, usage
 from xmpp_rest.api.commands.registry import Registry
-
-USAGE = f"Usage: {TOOL} [--config FILE] [--version N] [--auth USER HOST PASSWORD] COMMAND [ARGUMENTS]"
-OVERVIEW = f"""\
-{USAGE}
-
-Runs a command in the running gateway, or on its storage when none runs. Lists are written a,b, tuples x:y.
-
-  {TOOL} help                 this page
-  {TOOL} help tags            the tags, and the commands of each
-  {TOOL} help commands        all commands
-  {TOOL} help TAG             the commands of a tag
-  {TOOL} help COMMAND         a command, its arguments and its result
-  {TOOL} help 'get_*'         the commands whose name matches
-  {TOOL} token JID            a token for scripts; see `{TOOL} token --help`
-"""
+from xmpp_rest.cli.overview import OVERVIEW, USAGE
 
 
 class Help:

@@ -19,7 +19,7 @@ from xmpp_rest.auth.scopes import GENERAL_SCOPES, is_scope, send_scope
 from xmpp_rest.auth.tokens import Token, Tokens
 from xmpp_rest.cli.arguments.tokens import LIST, REVOKE, account, add_token
 from xmpp_rest.cli.gateway import audited, require_storage, running
-from xmpp_rest.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed, write
+from xmpp_rest.cli.output import DONE, FAILED, WRONG_USAGE, Printed, write
 from xmpp_rest.cli.parser import Parser
 from xmpp_rest.cli.runner import PLACE
 from xmpp_rest.cli.verbs import Load
@@ -43,7 +43,10 @@ def run(load: Load, options: argparse.Namespace) -> int:
 
 
 def token(settings: Settings, words: Sequence[str], offline: bool) -> Printed:
-    """`xmpp-restctl token`: what it prints. `offline`: also without a running gateway. Raises StorageError, OSError."""
+    """`xmpp-restctl token`: what it prints. `offline`: also without a running gateway.
+
+    Raises CannotStart, StorageError, OSError; GatewayError, link-down.
+    """
     parser = Parser(prog="xmpp-restctl token")
     parser.add_argument("--offline", action="store_true", help="work on the storage although no gateway runs")
     add_token(parser)
@@ -55,9 +58,13 @@ def token(settings: Settings, words: Sequence[str], offline: bool) -> Printed:
     try:
         return Printed(DONE, _act(settings, options))
     except CannotStart as e:
-        return Printed(OF_EJABBERDCTL.get(e.code, UNREACHABLE), f"Error: {e}\n")
+        if e.code not in OF_EJABBERDCTL:
+            raise
+        return Printed(OF_EJABBERDCTL[e.code], f"Error: {e}\n")
     except GatewayError as e:
-        return Printed(UNREACHABLE if e.name == "link-down" else FAILED, f"Error: {e.text}\n")
+        if e.name == "link-down":
+            raise
+        return Printed(FAILED, f"Error: {e.text}\n")
 
 
 def _act(settings: Settings, options: argparse.Namespace) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xmpp_rest.cli.arguments import messages, start, storage, tokens
+from xmpp_rest.cli.arguments import completion, messages, start, storage, tokens
 from xmpp_rest.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ VERBS = {
     "listen": Verb("print what reaches an account, or run a program for each message", "xmpp_rest.cli.listen:run", messages.add_listen),
     "status": Verb("say whether the gateway runs and is ready, and what it does", "xmpp_rest.cli.status:run", messages.add_status),
     "token": Verb("make, list and revoke tokens for scripts", "xmpp_rest.cli.token:run", tokens.add_token),
+    "completion": Verb("print the completion of both programs for a shell", "xmpp_rest.cli.completion:run", completion.add_completion),
 }
 DEFAULT = "run"
 FORMER = {"serve": "run"}

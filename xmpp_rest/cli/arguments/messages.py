@@ -43,8 +43,8 @@ def add_listen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", metavar="N", type=count, help="end after so many events; 1 is the exit code if the time is over before")
     parser.add_argument("--timeout", metavar="SECONDS", type=duration, help="end after so many seconds")
     parser.add_argument("--json", action="store_true", help="print each stanza as JSON, with `event_id`, one a line")
-    program = "run a program for each stanza instead of printing it; it has JSON on standard input, and XMPP_FROM, XMPP_BODY …"
-    parser.add_argument("--exec", metavar="'PROGRAM …'", help=program)
+    program = "run a program with its arguments for each stanza: it has JSON on standard input, and XMPP_FROM, XMPP_BODY …"
+    parser.add_argument("--exec", metavar="PROGRAM", help=program)
     add_url(parser)
 
 
