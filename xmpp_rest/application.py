@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from drivers import StorageError
 from drivers.lease import RENEWAL, LeaseTaken
 from xmpp_rest.answered import EXTENSION, Answers
-from xmpp_rest.api import cors, requestid
+from xmpp_rest.api import compression, cors, requestid
 from xmpp_rest.api.client import routes as client
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands import routes as commands
@@ -63,6 +63,8 @@ def build(settings: Settings) -> Flask:
     app.url_map.converters["anything"] = Anything
     for dialect in (rest, client, data, commands, oauth, ops, openapi, web):
         app.register_blueprint(dialect.blueprint(gateway))
+    if settings.server.compress:
+        compression.install(app)
     requestid.install(app)
     cors.install(app, lambda: gateway.settings.server.origins)
     app.before_request(partial(_begin, gateway))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ class Described:
         if kind == "text/event-stream":
             if kind not in content:
                 yield "a stream is not described"
-        elif data := response.get_data():
+        elif data := _plain(response):
             if kind not in content:
                 yield f"{kind} is not among {list(content)} of {response.status_code}: {data[:300]!r}"
             elif kind.endswith("json"):
@@ -85,6 +86,11 @@ class Described:
             return said
         found: dict[str, Any] = self.document["components"]["responses"][said["$ref"].rpartition("/")[2]]
         return found
+
+
+def _plain(response: TestResponse) -> bytes:
+    data = response.get_data()
+    return gzip.decompress(data) if response.headers.get("Content-Encoding") == "gzip" else data
 
 
 def _pattern(path: str) -> str:

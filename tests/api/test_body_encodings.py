@@ -115,7 +115,7 @@ def test_a_compressed_body(make: Callable[..., FlaskClient], name: str) -> None:
             assert response.status_code == plain.status_code, (coding, framing, response.text)
 
 
-@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "gzip, deflate", "x", "gzip;q=1", "\xff"])
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "x-deflate", "gzip, gzip", "gzip, deflate", "x", "gzip;q=1", "\xff"])
 @pytest.mark.parametrize("name", CALLS)
 def test_an_unknown_coding(make: Callable[..., FlaskClient], name: str, coding: str) -> None:
     response = sent(CALLS[name], make(), Content_Encoding=coding)

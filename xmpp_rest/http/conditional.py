@@ -16,6 +16,8 @@ from .dates import as_utc, now, parse_http_date, write_http_date
 from .methods import READS
 from .state import RequestState
 
+OF_GZIP = '-gzip"'
+"""How the entity tag of an answer ends that was compressed on its way: here, or by a proxy such as Apache."""
 _OPAQUE = '"[!#-~\x80-\U0010ffff]*"'
 _TAG = re.compile(f"(?:W/)?{_OPAQUE}")
 _STRONG = re.compile(_OPAQUE)
@@ -104,7 +106,7 @@ def if_range(state: RequestState) -> bool:
 
 
 def parse_tags(field: str) -> frozenset[str] | None:
-    """The entity tags of a list as they are written, or {"*"}; None when malformed."""
+    """The entity tags of a list as they are written, or {"*"}; None when malformed. One that ends with OF_GZIP is also there without it."""
     if field.strip(" \t") == "*":
         return frozenset("*")
     tags = []
@@ -118,7 +120,7 @@ def parse_tags(field: str) -> frozenset[str] | None:
         if position < len(field) and field[position] != ",":
             return None
         position = _end(_SEPARATORS, field, position)
-    return frozenset(tags) or None
+    return frozenset((*tags, *(f'{tag.removesuffix(OF_GZIP)}"' for tag in tags if tag.endswith(OF_GZIP)))) or None
 
 
 def _end(pattern: re.Pattern[str], text: str, position: int) -> int:

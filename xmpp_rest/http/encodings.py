@@ -16,7 +16,7 @@ ACCEPTED = ", ".join(CODINGS)
 MAX_MEMBERS = 64  # of one gzip file: an empty one costs as much as many bytes of another
 PIECE = 65536  # bytes that are read, and decoded, at once
 
-_NAMES = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "x-deflate": "deflate", "identity": ""}  # RFC 9110 §8.4.1
+_NAMES = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "identity": ""}  # RFC 9110 §8.4.1
 _GZIP = 16 + zlib.MAX_WBITS
 
 
