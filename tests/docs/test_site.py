@@ -39,6 +39,6 @@ def test_nothing_is_loaded_from_another_host(site: Path) -> None:
 
 
 def test_files_above_the_pages_are_downloads(site: Path) -> None:
-    running = (site / "running.html").read_text(encoding="utf-8")
-    assert re.search(r'href="_downloads/\w+/nginx\.conf"', running)
+    page = (site / "serving.html").read_text(encoding="utf-8")
+    assert re.search(r'href="_downloads/\w+/nginx\.conf"', page)
     assert "Contributing" in (site / "contributing.html").read_text(encoding="utf-8")
