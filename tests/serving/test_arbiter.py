@@ -11,11 +11,12 @@ import pytest
 from tests.live.child import LOOPBACK, free_port
 
 SCRIPT = """
-import os, signal, sys
+import logging, os, signal, sys
 from flask import Flask
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.serving.server import Server
 
+logging.basicConfig(level="INFO")
 sent = signal.Signals[sys.argv[1]]
 told = []  # in the first worker
 

@@ -7,14 +7,17 @@ import http.client
 import os
 import signal
 import socket
+import ssl
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from urllib3.util import make_headers
 
 from tests.live.child import LOOPBACK, free_port
+from tests.serving.certificate import make_certificate
 from tests.serving.load import load, until
 from tests.serving.service import WATCHDOG, Service, ask, silence
 
@@ -127,15 +130,68 @@ def stop(service: Service, kept: list[http.client.HTTPConnection]) -> None:
     assert found[-1] == (503, {"status": "unavailable", "reasons": [{"check": "process", "reason": "stopping"}]})
 
 
-def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
-    service = Service(tmp_path, str(tmp_path / "notify"))
+# with a certificate
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("encrypted")
+    make_certificate(folder)
+    service = Service(folder, str(folder / "notify"), "certificate = cert.pem\nkey = key.pem\n")
     try:
         service.wait("READY=1")
-        with socket.create_connection((LOOPBACK, service.port), 30) as upload:
-            upload.sendall(b"POST /rest HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc")
+        yield service
+    finally:
+        service.end()
+
+
+def connected(service: Service) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(socket.create_connection((LOOPBACK, service.port), 30))
+
+
+def shown(service: Service) -> bytes:
+    """The certificate that the server shows."""
+    with connected(service) as sock:
+        return sock.getpeercert(binary_form=True) or b""
+
+
+def test_a_certificate_is_read_again(encrypted: Service) -> None:
+    before = shown(encrypted)
+    make_certificate(encrypted.folder)
+    assert shown(encrypted) == before
+    encrypted.process.send_signal(signal.SIGHUP)
+    encrypted.wait("READY=1", 2)
+    until(lambda: shown(encrypted) != before, "the new one")
+    now = shown(encrypted)
+    (encrypted.folder / "key.pem").unlink()
+    encrypted.process.send_signal(signal.SIGHUP)
+    encrypted.wait("READY=1", 3)
+    assert "[server] key = key.pem: cannot be read" in encrypted.log()
+    assert shown(encrypted) == now
+
+
+def test_a_second_signal_ends_at_once(encrypted: Service) -> None:
+    with connected(encrypted) as upload:
+        upload.sendall(b"POST /rest HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc")
+        encrypted.process.send_signal(signal.SIGTERM)
+        encrypted.wait("STOPPING=1")
+        encrypted.process.send_signal(signal.SIGTERM)
+        assert encrypted.process.wait(LIMIT) == 0
+
+
+def test_a_stream_ends_under_other_workers_too(tmp_path: Path) -> None:
+    service = Service(tmp_path, str(tmp_path / "notify"), "worker_class = gthread\n", XMPP_REST_AUTH_ADMIN_PASSWORD="a rose by any other name")
+    try:
+        service.wait("READY=1")
+        service.wait("WATCHDOG=1", 2)
+        with contextlib.closing(service.connection()) as connection:
+            connection.request("GET", "/rest/stream", headers=make_headers(basic_auth="admin@localhost:a rose by any other name"))
+            stream = connection.getresponse()
+            assert stream.status == 200
             service.process.send_signal(signal.SIGTERM)
-            service.wait("STOPPING=1")
-            service.process.send_signal(signal.SIGTERM)
-            assert service.process.wait(LIMIT) == 0
+            stream.read()
+        assert service.process.wait(30) == 0
     finally:
         service.end()

@@ -15,13 +15,14 @@ from drivers.lease import LeaseTaken
 from xmpp_rest.application import build
 from xmpp_rest.cli.gateway import place
 from xmpp_rest.config.check import remarks
+from xmpp_rest.config.live import Merged
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.gateway.link_watch import LinkWatch
 from xmpp_rest.gateway.put_in_force import refreshed, reread_for_new_processes
 from xmpp_rest.gateway.startup import STARTING, explained, require_start
-from xmpp_rest.logs.setup import set_up
+from xmpp_rest.logs.setup import follow, set_up
 
 if TYPE_CHECKING:
     from xmpp_rest.serving.server import Parent
@@ -46,7 +47,7 @@ def serve(settings: Settings) -> int:
 
     from xmpp_rest.serving.server import Server  # gunicorn takes a while to import, and only this command needs it
 
-    server = Server(settings, partial(load, settings, app), on_start=start, on_stop=stop, reread=reread_for_new_processes)
+    server = Server(settings, partial(load, settings, app), on_start=start, on_stop=stop, reread=reread)
     return _code_of(server.run, os.getpid())
 
 
@@ -69,7 +70,16 @@ def load(built_for: Settings, app: Flask, settings: Settings, is_first: bool) ->
     `is_first`: there have been no changes yet.
     """
     fresh = settings if is_first else refreshed(settings)
+    if fresh.server != settings.server:
+        follow(fresh.server)
     return app if fresh == built_for else build(fresh)
+
+
+def reread(settings: Settings) -> Merged:
+    """In the parent of the workers: what they are to work by from now on. Raises SettingsError."""
+    merged = reread_for_new_processes(settings)
+    follow(merged.settings.server)
+    return merged
 
 
 def start(app: Flask, parent: Parent) -> None:

@@ -21,9 +21,10 @@ from xmpp_rest.config.certificates import BadCertificate, tls_context
 from xmpp_rest.config.live import Merged
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
-from xmpp_rest.config.worker_class import lacking, usable
+from xmpp_rest.config.worker_class import OWN, lacking, usable
 from xmpp_rest.serving import affinity
 from xmpp_rest.serving.arbiter import SafeArbiter, accept_ending
+from xmpp_rest.serving.ending import end_at_stop
 from xmpp_rest.serving.listening import handed_over, listen
 from xmpp_rest.serving.notify import taken_from
 from xmpp_rest.serving.reports import WorkerReports
@@ -153,6 +154,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             affinity.pre_fork(arbiter, worker)
 
     def _started(self, worker: Any) -> None:
+        if usable(self._settings.server.worker_class) != OWN:
+            end_at_stop(worker.app.callable)
         accept_ending()  # for a class of workers that is not ours
         if not worker.alive:  # told to stop while it was loading: it would take the lead and the link, only to give them back
             return
