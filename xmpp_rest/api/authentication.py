@@ -11,12 +11,13 @@ from flask import Response
 from xmpp_rest.api.eventsource import Admission
 from xmpp_rest.api.foreign import SAFE, is_misused
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.auth.authorization import OPERATION, Policy
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import ERRORS
 from xmpp_rest.http.problem import render_problem
-from xmpp_rest.http.resource import Resource, Stop
+from xmpp_rest.http.resource import Stop
 
 WHY: Mapping[DenialReason, str] = {
     DenialReason.MISSING: "Send Basic with user name and password, or Bearer with a token",
@@ -26,7 +27,7 @@ WHY: Mapping[DenialReason, str] = {
 }
 
 
-class Authenticated(Resource):
+class Authenticated(ApiResource):
     """A resource that knows its caller: steps S6 to S8 of the state machine.
 
     A subclass that defines `forbidden` itself must ask this one first.

@@ -89,7 +89,7 @@ def serve(folder: Path, **settings: str) -> Iterator[Served]:
     environ = {f"XMPP_REST_{name.upper()}": value for name, value in values.items()}
     gateway = build(load_settings(None, environ)).extensions["gateway"]
     for user in ("juliet", "nurse"):
-        gateway.parts.accounts.register(gateway.parts.accounts.address(user, DOMAIN), PASSWORD)
+        gateway.parts.accounts.register(gateway.parts.accounts.address(user, values["gateway_domain"]), PASSWORD)
     gateway.stop()
     process = subprocess.Popen([sys.executable, "-m", "xmpp_rest", "serve"], cwd=ROOT, env=os.environ | environ)
     try:

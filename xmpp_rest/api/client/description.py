@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from xmpp_rest.api.client.openapi import describe
+from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.config.table import ClientSettings
-from xmpp_rest.http.resource import Resource
 
 
-class DescriptionResource(Resource):
+class DescriptionResource(ApiResource):
     """The description; it says nothing of anybody, so it needs no credentials."""
 
     def __init__(self, settings: ClientSettings) -> None:

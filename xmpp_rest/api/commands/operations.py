@@ -8,7 +8,6 @@ from xmpp_rest.api.commands.types import ScalarType
 from xmpp_rest.api.openapi.model import (
     AS_PROBLEM,
     JSON,
-    NDJSON,
     STRING,
     ApiAnswer,
     ApiBody,
@@ -41,12 +40,7 @@ REFUSED |= {status: REFUSED[status]._replace(content=AS_ERROR | AS_PROBLEM) for 
 MORE = {name: refusals({422: "The id of the stanza is too long."}, AS_ERROR) for name in ("send_stanza", "send_stanza_c2s")}
 ONLY_DONE = ApiAnswer("Done (0), or not (1).", {JSON: {"type": "integer", "enum": [0, 1]}})
 
-LINE = '{"command":"registered_users","arguments":{"host":"localhost"}}\n'
-LINES = Media({"type": "string", "description": "A command and its arguments as JSON on each line."}, LINE)
-BATCH = ApiOperation(
-    "post", "/api", "commandsBatch", "Run the commands of all lines, in order",
-    {200: ApiAnswer("A line for each.", {NDJSON: ref("CommandLine")})} | REFUSED, body=ApiBody({NDJSON: LINES}),
-)  # fmt: skip
+TEXT = "Administration, compatible with ejabberd's mod_http_api. `POST /api` with `application/x-ndjson` runs a command on each line."
 FREE: Schema = {"type": "object", "additionalProperties": STRING}
 ARGUMENTS = Parameter("arguments", "query", "The arguments of the command.", FREE, more={"style": "form", "explode": True})
 
@@ -63,7 +57,7 @@ def describe(registry: Registry, settings: CommandsSettings) -> Description:
         "get", "/api/{command}", "commandsGet", "Run a command with its arguments in the query, all of them texts; browsers only read so",
         {200: ApiAnswer("Its result.", {JSON: {}})} | REFUSED, (name, ARGUMENTS),
     )  # fmt: skip
-    return Description("commands", "Administration, compatible with ejabberd's mod_http_api.", [BATCH, by_get, *rows], SCHEMAS)
+    return Description("commands", TEXT, [by_get, *rows], SCHEMAS)
 
 
 def describe_version(registry: Registry, version: int) -> Description:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from xmpp_rest.api.commands.bounds import BOUNDS
 from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.results import is_named, is_object
 from xmpp_rest.api.commands.types import Field, ListOf, ScalarType, TupleOf, Type
-from xmpp_rest.api.openapi.model import STRING, Schema, array, integer, record, ref
+from xmpp_rest.api.openapi.model import STRING, Schema, array, integer, record
 
 ARGUMENTS: dict[str, Schema] = {"integer": {"type": "integer"}, "any": {}}
 """Of the others each is a text."""
@@ -20,18 +21,14 @@ SCHEMAS: dict[str, Schema] = {
             record({"status": {"const": "error"}, "code": {"type": "integer"}, "message": STRING}),
         ]
     },
-    "CommandLine": record(
-        {"line": integer(1), "status": {"type": "integer"}},
-        {"command": STRING, "result": {}, "error": ref("CommandError"), "detail": STRING},
-        description="What became of one line of a batch.",
-    ),
 }
 
 
 def arguments(definition: Definition) -> Schema:
     """The object of all arguments. A list may be left out, and an argument that has a value by itself."""
     members = {field.name: _argument(field, definition) for field in definition.args}
-    left = {field.name for field in definition.args if isinstance(field.type, ListOf)} | definition.optional.keys()
+    lists = {field.name for field in definition.args if isinstance(field.type, ListOf)}
+    left = {name for name in lists | definition.optional.keys() if "minItems" not in members[name]}
     needed = {name: schema for name, schema in members.items() if name not in left}
     return record(needed, {name: schema for name, schema in members.items() if name in left})
 
@@ -39,7 +36,8 @@ def arguments(definition: Definition) -> Schema:
 def _argument(field: Field, definition: Definition) -> Schema:
     about = definition.about.get(field.name)
     default = {"default": definition.optional[field.name]} if field.name in definition.optional else {}
-    return _schema(field.type, ARGUMENTS) | ({"description": about.sentence} if about else {}) | default
+    bounds = dict(BOUNDS.get(f"{definition.name}.{field.name}", {}))
+    return _schema(field.type, ARGUMENTS) | bounds | ({"description": about.sentence} if about else {}) | default
 
 
 def result(definition: Definition, version: int) -> Schema:

@@ -6,6 +6,7 @@ from xmpp_rest.api.openapi.model import (
     AS_PROBLEM,
     FORM,
     JSON,
+    OPEN,
     STRING,
     ApiAnswer,
     ApiBody,
@@ -64,15 +65,15 @@ ISSUED = {200: ApiAnswer("A token.", {JSON: ref("OAuthToken")})}
 REVOKED = {200: ApiAnswer("It is no longer good, if it ever was.", {JSON: record({})})}
 FOR_ALL = some(SHOWN, 400, 401, 406, 412, 429, 500, 503)
 OPERATIONS = (
-    ApiOperation("post", "/oauth/token", "oauthToken", "A token for a password", ISSUED | REFUSED, body=PASSWORD, is_open=True),
-    ApiOperation("post", "/oauth/revoke", "oauthRevoke", "End a token", REVOKED | REFUSED, body=TOKEN, is_open=True),
+    ApiOperation("post", "/oauth/token", "oauthToken", "A token for a password", ISSUED | REFUSED, body=PASSWORD, security=OPEN),
+    ApiOperation("post", "/oauth/revoke", "oauthRevoke", "End a token", REVOKED | REFUSED, body=TOKEN, security=OPEN),
     ApiOperation(
         "get", "/oauth/authorization_token", "oauthForm", "The page on which a user signs in for a client (the implicit grant)",
-        {200: ApiAnswer("The page.", HTML), 303: BACK, 304: ApiAnswer("As before.")} | FOR_ALL, ASKED, is_open=True,
+        {200: ApiAnswer("The page.", HTML), 303: BACK, 304: ApiAnswer("As before.")} | FOR_ALL, ASKED, security=OPEN,
     ),
     ApiOperation(
         "post", "/oauth/authorization_token", "oauthGrant", "The answer of that page: a token for the client",
-        {303: BACK} | SHOWN, ASKED, SIGNED, is_open=True,
+        {303: BACK} | SHOWN, ASKED, SIGNED, security=OPEN,
     ),
 )  # fmt: skip
 SCHEMAS = {

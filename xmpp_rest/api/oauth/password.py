@@ -16,6 +16,7 @@ from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.failures import retry_after
 from xmpp_rest.api.foreign import is_misused, is_own_page
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.auth import lifetimes
 from xmpp_rest.auth.authorization import OAUTH_CLIENT, hosted_name, read_authorization
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
@@ -25,7 +26,7 @@ from xmpp_rest.auth.scopes import ADMIN_SCOPE, is_scope
 from xmpp_rest.errors import ERRORS, GatewayError, storage_failed
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.request import BadCoding, read_body
-from xmpp_rest.http.resource import Resource, Stop
+from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.jid import JID, InvalidJID
 from xmpp_rest.request_notes import note_account
 
@@ -37,7 +38,7 @@ MAX_BODY = 16_384  # bytes
 _SEPARATOR = re.compile("[ ,]")  # RFC 6749 §3.3 knows the blank; ProcessOne's client hands on commas
 
 
-class OAuthResource(Resource):
+class OAuthResource(ApiResource):
     """A form in, JSON out."""
 
     def __init__(self, gateway: Gateway, names: frozenset[str]) -> None:

@@ -77,7 +77,7 @@ def _operation(tag: str, operation: ApiOperation, shared: SharedAnswers) -> dict
         **({"parameters": [_parameter(row) for row in operation.parameters]} if operation.parameters else {}),
         **({"requestBody": _body(operation.body)} if operation.body else {}),
         "responses": {str(status): shared.response(answer) for status, answer in sorted(operation.answers.items())},
-        **({"security": []} if operation.is_open else {}),
+        **({} if operation.security is None else {"security": list(operation.security)}),
     }
 
 

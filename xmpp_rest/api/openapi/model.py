@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 Schema = dict[str, Any]
+Security = Sequence[Mapping[str, list[str]]]
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+OPEN: Security = ()
+OPTIONAL: Security = ({}, {"basic": []}, {"bearer": []})
 STRING: Schema = {"type": "string"}
 TEXT = "text/plain"
 FORM = "application/x-www-form-urlencoded"
@@ -61,8 +64,8 @@ class ApiOperation(NamedTuple):
     answers: Answers
     parameters: Sequence[Parameter] = ()
     body: ApiBody | None = None
-    is_open: bool = False
-    """Whether it needs no credentials."""
+    security: Security | None = None
+    """The credentials that it takes; None: those that all take."""
     text: str = ""
     """More than the summary."""
 

@@ -6,10 +6,10 @@ from functools import cached_property
 
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.openapi.documents import ALL, Documents, Texts
-from xmpp_rest.http.resource import Resource
+from xmpp_rest.api.resource import ApiResource
 
 
-class OpenAPI(Resource):
+class OpenAPI(ApiResource):
     """A description; it says nothing of anybody, so it needs no credentials."""
 
     def __init__(self, gateway: Gateway, documents: Documents) -> None:

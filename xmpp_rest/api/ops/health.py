@@ -8,12 +8,13 @@ from typing import Any
 from flask import Response
 
 from xmpp_rest.api.gateway import Check, Gateway
-from xmpp_rest.http.resource import Resource, Stop
+from xmpp_rest.api.resource import ApiResource
+from xmpp_rest.http.resource import Stop
 
 RETRY_AFTER = "5"  # seconds
 
 
-class Health(Resource):
+class Health(ApiResource):
     """Whether the process answers; says nothing else, so it needs no credentials."""
 
     def __init__(self, gateway: Gateway) -> None:

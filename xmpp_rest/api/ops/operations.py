@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from xmpp_rest.api.openapi.model import (
     AS_PROBLEM,
     JSON,
+    OPEN,
+    OPTIONAL,
     RETRY,
     STRING,
     ApiAnswer,
@@ -42,13 +44,14 @@ LIVE = {200: ApiAnswer("It answers.", {JSON: ref("Health")})} | FOR_ALL
 AS_READY: dict[str, Schema] = {JSON: ref("Ready")}
 READY = {200: ApiAnswer("It is.", AS_READY), 503: ApiAnswer("It is not.", AS_READY | AS_PROBLEM, RETRY)}
 VERBOSE = Parameter("verbose", "query", "Whatever it says: list all checks.")
+FOR_METRICS = "Without credentials from the networks in `[metrics] allow`; else with `[metrics] token`, or as an administrator."
 AS_PAGE: dict[str, Schema] = {"text/plain": STRING, "text/html": STRING, JSON: ref("Landing")}
 DOCUMENT = {200: ApiAnswer("OpenAPI 3.1.", {JSON: ref("OpenAPI")}, {"ETag": "The entity tag."})} | FOR_ALL
 IF_NONE = Parameter("If-None-Match", "header", "The entity tag of what is known already.")
 OPERATIONS = (
-    ApiOperation("get", "/health", "opsHealth", "Whether the gateway answers", LIVE, is_open=True),
-    ApiOperation("get", "/livez", "opsLive", "Whether the process lives", LIVE, is_open=True),
-    ApiOperation("get", "/readyz", "opsReady", "Whether the gateway is ready for its work", FOR_ALL | READY, (VERBOSE,), is_open=True),
+    ApiOperation("get", "/health", "opsHealth", "Whether the gateway answers", LIVE, security=OPEN),
+    ApiOperation("get", "/livez", "opsLive", "Whether the process lives", LIVE, security=OPEN),
+    ApiOperation("get", "/readyz", "opsReady", "Whether the gateway is ready for its work", FOR_ALL | READY, (VERBOSE,), security=OPEN),
     ApiOperation(
         "get", "/status", "opsStatus", "How the gateway and its link are; for administrators",
         {200: ApiAnswer("Figures.", {JSON: ref("Status")})} | CLOSED,
@@ -56,9 +59,14 @@ OPERATIONS = (
     ApiOperation(
         "get", "/", "opsLanding", "What this is, and how a first message is sent: as a page, as text or as JSON",
         {200: ApiAnswer("A page.", AS_PAGE), 308: ApiAnswer("To the same with a slash.", {}, {"Location": "There."})}
-        | some(REFUSED, 404) | FOR_ALL, is_open=True,
+        | some(REFUSED, 404) | FOR_ALL, security=OPEN,
     ),
-    ApiOperation("get", "/openapi.json", "opsOpenapi", "The description of all APIs", DOCUMENT, (IF_NONE,), is_open=True),
+    ApiOperation(
+        "get", "/metrics", "opsMetrics", "Figures of all processes, for Prometheus",
+        {200: ApiAnswer("The figures.", {"text/plain": STRING, "application/openmetrics-text": STRING})} | some(REFUSED, 404) | CLOSED,
+        security=OPTIONAL, text=FOR_METRICS,
+    ),
+    ApiOperation("get", "/openapi.json", "opsOpenapi", "The description of all APIs", DOCUMENT, (IF_NONE,), security=OPEN),
 )  # fmt: skip
 WHERE = {"domain": STRING, "reason": STRING}
 SCHEMAS = {
@@ -88,8 +96,8 @@ def describe(documents: Iterable[str], client_description: str) -> Description:
     more = (
         ApiOperation(
             "get", "/openapi/{name}.json", "opsOpenapiOf", "The description of one API",
-            DOCUMENT | some(REFUSED, 404), (name, IF_NONE), is_open=True,
+            DOCUMENT | some(REFUSED, 404), (name, IF_NONE), security=OPEN,
         ),
-        ApiOperation("get", client_description, "opsClientDescription", "The client API alone, by itself", DOCUMENT, is_open=True),
+        ApiOperation("get", client_description, "opsClientDescription", "The client API alone, by itself", DOCUMENT, security=OPEN),
     )  # fmt: skip
     return Description("ops", "Operation: for machines, and for administrators.", (*OPERATIONS, *more), SCHEMAS)

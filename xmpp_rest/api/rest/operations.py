@@ -50,6 +50,7 @@ SENDING = some(REFUSED, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 5
 ONE_OR_MORE: Schema = {"anyOf": [ref("Stanza"), ref("Stanzas")]}
 REPLIES: dict[str, Schema] = {kind: ONE_OR_MORE if kind == JSON else STRING for kind in (JSON, *REPLY_TYPES)}
 ACCEPTED = ApiAnswer("Accepted and kept.", {}, {"Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`."})
+WAITING = "An iq is waited for as long as `Prosody-Rest-Timeout` says, in seconds; then 500."
 REPLY = ApiAnswer("The answer to the iq, or what came back at once.", REPLIES)
 
 MESSAGE = {"kind": "message", "type": "chat", "to": "juliet@localhost", "body": "Hello"}
@@ -60,12 +61,11 @@ OTHER_BODIES = {
     TEXT: Media(STRING, "Hello"),
     CBOR: Media({"type": "string", "contentMediaType": CBOR}),
 }
-LINES = Media({"type": "string", "description": "One stanza as JSON on each line."}, '{"to":"juliet@localhost","body":"Hello"}\n')
+LINES = Media({"type": "string", "description": "One stanza as JSON on each line."})
 
 IDEMPOTENCY = Parameter("Idempotency-Key", "header", "Sends the stanza once, however often the request is made.", example="2d1b0c7e")
-TIMEOUT = Parameter("Prosody-Rest-Timeout", "header", "Seconds to wait for the answer to an iq.", {"type": "number", "minimum": 0})
 PREFER = Parameter("Prefer", "header", "`wait=N`: gives the recipient's server N seconds to refuse a message.", example="wait=5")
-OPTIONS = (IDEMPOTENCY, PREFER, TIMEOUT)
+OPTIONS = (IDEMPOTENCY, PREFER)
 KIND = Parameter("kind", "path", "The kind of the stanza.", choice("message", "presence", "iq"), "message")
 TYPE = Parameter("type", "path", "The type of the stanza; of an iq also the name of a query.", example="chat")
 TO = Parameter("to", "path", "The address of the recipient.", example="juliet@localhost")
@@ -94,16 +94,16 @@ OPERATIONS = (
     ApiOperation(
         "post", "/rest", "restSend", "Send a stanza, or one on each line of `application/x-ndjson`",
         {200: REPLY._replace(content=REPLIES | {NDJSON: ref("BatchLine")}), 202: ACCEPTED} | SENDING, OPTIONS,
-        ApiBody({JSON: Media(ref("Stanza"), MESSAGE), **OTHER_BODIES, NDJSON: LINES}),
+        ApiBody({JSON: Media(ref("Stanza"), MESSAGE), **OTHER_BODIES, NDJSON: LINES}), text=WAITING,
     ),
     ApiOperation(
         "post", "/rest/{kind}/{type}/{to}", "restSendTo", "Send a stanza whose kind, type and recipient the path names",
         {200: REPLY, 202: ACCEPTED} | SENDING, (KIND, TYPE, TO, *OPTIONS),
-        ApiBody({JSON: Media(ref("Stanza"), {"body": "Hello"}), **OTHER_BODIES}, required=False),
+        ApiBody({JSON: Media(ref("Stanza"), {"body": "Hello"}), **OTHER_BODIES}, required=False), text=WAITING,
     ),
     ApiOperation(
         "get", "/rest/{query}/{to}", "restQuery", "Ask a query, and wait for the answer",
-        {200: REPLY} | SENDING | UNCHANGED, (QUERY, TO, ARGUMENTS, TIMEOUT),
+        {200: REPLY} | SENDING | UNCHANGED, (QUERY, TO, ARGUMENTS), text=WAITING,
     ),
     ApiOperation("get", "/rest/echo", "restNoEcho", "Nothing: there is no body to give back", some(REFUSED, 415) | READING),
     ApiOperation(

@@ -14,6 +14,8 @@ from xmpp_rest.protocol.jsonmap.scalars import STRING as TEXT
 
 TIME: Schema = {"type": "string", "format": "date-time"}
 STANZA_ERROR = record({"type": STRING, "condition": STRING}, {"text": STRING, "by": STRING})
+UNTYPED = ("payload",)
+"""Members that are left to the page: what holds no JSON can be sent, and cannot be written as JSON again (json-mapping §2)."""
 STATES = ("accepted", "written", "confirmed", "reflected", "delivered", "refused")
 
 
@@ -27,6 +29,8 @@ def _stanza() -> Schema:
     for name, schema in (row for lines in TABLES.values() for row in _members(lines)):
         members[name] = schema if members.get(name, schema) == schema else {}
     text = "A stanza as JSON; its members are those of docs/json-mapping.md, and others are ignored where one of them says something."
+    for name in UNTYPED:
+        del members[name]
     return {"type": "object", "properties": members | {"error": {"type": "object"}}, "description": text}
 
 
@@ -58,7 +62,6 @@ CALLBACK = record(
 LETTER = record(
     {
         "id": STRING, "from": STRING, "to": STRING, "since": TIME, "given_up": TIME, "attempts": integer(0), "reason": STRING,
-        "request_id": STRING,
         "stanza": {"anyOf": [ref("Stanza"), {"type": "null"}]}, "xml": STRING,
     },
     closed=False,

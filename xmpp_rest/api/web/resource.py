@@ -8,6 +8,7 @@ from typing import NamedTuple, NoReturn
 from flask import Response
 
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.api.web.files import Files, WebContent
 from xmpp_rest.http.resource import Resource, Stop
 
@@ -52,7 +53,7 @@ def navigation(gateway: Gateway, here: str, *beside: str) -> str:
     return " ".join((*links, *beside))
 
 
-class WebResource(Resource):
+class WebResource(ApiResource):
     """A page or a file, whatever `Accept` says; it says nothing of anybody, so it needs no credentials."""
 
     ignored_fields = frozenset({"Accept"})

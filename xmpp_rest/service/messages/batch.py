@@ -13,7 +13,6 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_all_stored
-from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.messages.mailbox import Mailbox, SentMessage
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
@@ -25,7 +24,6 @@ class OutboundMessage(NamedTuple):
     """A message or presence, addressed and with an id.
 
     `text`: the stanza as `serialise` writes it, if it has been serialised already. `posted`: see `Sending.post`.
-    `request_id`: of the request that sends it.
     """
 
     stanza: Element
@@ -33,7 +31,6 @@ class OutboundMessage(NamedTuple):
     to: JID
     text: str = ""
     posted: bool = False
-    request_id: str = ""
 
 
 class OutboundMessages(list[OutboundMessage]):
@@ -41,21 +38,20 @@ class OutboundMessages(list[OutboundMessage]):
 
     def to_json(self) -> list[Any]:
         """The JSON form for another process, with the texts of the stanzas."""
-        return [[outgoing.text or serialise(outgoing.stanza), outgoing.posted, outgoing.request_id] for outgoing in self]
+        return [[outgoing.text or serialise(outgoing.stanza), outgoing.posted] for outgoing in self]
 
     @classmethod
     def from_json(cls, values: list[Any]) -> OutboundMessages:
         """The messages in the JSON form of another process. Raises BadXML."""
-        stanzas = parse_all_stored([text for text, *_ in values])
-        return cls(_carried(stanza, *more) for stanza, more in zip(stanzas, values, strict=True))
+        stanzas = parse_all_stored([text for text, _ in values])
+        return cls(_carried(stanza, text, posted) for stanza, (text, posted) in zip(stanzas, values, strict=True))
 
 
-def _carried(stanza: Element | BadXML, text: str, posted: bool, request_id: str) -> OutboundMessage:
+def _carried(stanza: Element | BadXML, text: str, posted: bool) -> OutboundMessage:
     if isinstance(stanza, BadXML):
         raise stanza
     sender = parse_jid(stanza.attrib["from"])
-    to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
-    return OutboundMessage(stanza, sender, to, text, posted, request_id)
+    return OutboundMessage(stanza, sender, parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare, text, posted)
 
 
 Result = Element | Exception | None
@@ -114,9 +110,7 @@ class BatchSender:
         """Send these one by one; a result for each."""
         for member in members:
             try:
-                with on_behalf_of(member.request_id):
-                    result = self._send(member)
-                yield result
+                yield self._send(member)
             except Exception as e:  # the caller raises or reports it
                 yield e
 
@@ -134,7 +128,7 @@ class BatchSender:
             texts = [m.text or serialise(m.stanza) for m in members]
             self._mailbox.send_out(
                 [SentMessage(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)],
-                partial(self._router.send_out, domain, [m.stanza for m in members], texts, request_ids=[m.request_id for m in members]),
+                partial(self._router.send_out, domain, [m.stanza for m in members], texts),
             )
         except Exception as e:  # all or none
             self._outcomes.forget(begun)

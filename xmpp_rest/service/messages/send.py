@@ -22,7 +22,6 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, is_bare_name, parse_jid
 from xmpp_rest.protocol.stanza import condition_of, is_too_long
-from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, OutboundMessages, Result, Results
@@ -73,7 +72,7 @@ class Sending:
         Accepted messages are in the sender's archive for all later readers. Raises, if the stanza was not accepted,
         GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is unknown whether it was accepted.
         """
-        return self._one(OutboundMessage(stanza, sender, to, request_id=current_id() or ""))
+        return self._one(OutboundMessage(stanza, sender, to))
 
     def _one(self, outgoing: OutboundMessage) -> Element | None:
         self._check(outgoing.stanza, outgoing.to)
@@ -128,8 +127,7 @@ class Sending:
         anything else is sent that is to come after these.
         """
         errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
-        request_id = current_id() or ""
-        good = [o._replace(request_id=request_id) for o, error in zip(stanzas, errors, strict=True) if error is None]
+        good = [o for o, error in zip(stanzas, errors, strict=True) if error is None]
         for outgoing in good:
             self._counts.handed_in(outgoing.stanza.tag)
         try:
@@ -232,7 +230,7 @@ class Sending:
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send a message; an error comes to the sender's streams as from a remote server, and the message stays archived."""
-        self._one(OutboundMessage(stanza, sender, to, posted=True, request_id=current_id() or ""))
+        self._one(OutboundMessage(stanza, sender, to, posted=True))
 
     def _post_alone(self, stanza: Element, sender: JID, to: JID) -> None:
         refusal = self._send(stanza, sender, to, keep_refused=True)

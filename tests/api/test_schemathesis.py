@@ -1,0 +1,48 @@
+"""Requests that Schemathesis makes up from the descriptions, good and bad ones: each is answered as the descriptions say, and none with 5xx."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.client.served import Served, serve
+from tests.conftest import basic
+
+ST = Path(sys.executable).with_name("st")
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+STREAMS = ("restStream", "clientEvents")  # which do not end
+EXAMPLES = {"commands": "1"}  # made up for each operation, besides those of the description; there are 145 of them
+LIMITS = ("--seed", "1", "--request-timeout", "20", "--generation-database", "none", "--continue-on-failure", "--warnings", "off")
+COMPAT = ("muc_online_rooms_by_regex", "process_rosteritems", "register", "resource_num", "set_vcard2_multi", "stats", "stats_host")
+"""Commands that answer some mistakes with 500, as those of ejabberd do (commands-api §9, §12)."""
+CONFIG = f"""
+[[operations]]
+include-operation-id = {[f"command_{name}" for name in COMPAT]}
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 500]
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway at the domain of the examples, with the accounts that they name."""
+    folder = tmp_path_factory.mktemp("described") / "data"
+    with serve(folder, gateway_domain="localhost", server_log_level="error", auth_failures="100000") as served:
+        yield served
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", ["rest", "client", "data", "commands", "oauth", "ops"])
+def test_schemathesis_finds_nothing(server: Served, name: str, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{server.port}/openapi/{name}.json"
+    left = [word for stream in STREAMS if stream.startswith(name) for word in ("--exclude-operation-id", stream)]
+    credentials = f"Authorization: {basic('admin@localhost')['Authorization']}"
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(CONFIG, "utf-8")
+    command = [str(ST), "--config-file", str(config), "run", url, *left, "--checks", CHECKS, "--max-examples", EXAMPLES.get(name, "5"), *LIMITS, "-H", credentials]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert "Test cases" in done.stdout
