@@ -47,6 +47,25 @@ def listen(here: Place, request: pytest.FixtureRequest) -> Listen:
     return listened
 
 
+def when_it_listens(here: Place, act: Callable[[], object]) -> threading.Thread:
+    """Begins a thread that does this once somebody listens; those who listened before have gone when this returns."""
+    streams = here.gateway.parts.streams
+
+    def wait_for(count: int) -> None:
+        end = time.monotonic() + 20
+        while (streams.count > 0) != (count > 0) and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def work() -> None:
+        wait_for(1)
+        act()
+
+    wait_for(0)
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
 def say(here: Place, text: str, **more: str) -> None:
     message = make("message", child("body", text), type_=more.pop("type_", "chat"), id_=f"id-{text}"[:20], from_=f"{NURSE}/phone", to_=str(JULIET), **more)
     here.gateway.parts.sending.receive(message, NURSE._replace(resource="phone"), JULIET)
@@ -54,18 +73,8 @@ def say(here: Place, text: str, **more: str) -> None:
 
 @contextmanager
 def saying(here: Place, *texts: str, **more: str) -> Iterator[None]:
-    """Say these to juliet once one more listens."""
-    streams, before = here.gateway.parts.streams, here.gateway.parts.streams.count
-
-    def work() -> None:
-        end = time.monotonic() + 20
-        while streams.count <= before and time.monotonic() < end:
-            time.sleep(0.01)
-        for text in texts:
-            say(here, text, **more)
-
-    thread = threading.Thread(target=work)
-    thread.start()
+    """Say these to juliet once somebody listens."""
+    thread = when_it_listens(here, lambda: [say(here, text, **more) for text in texts])
     yield
     thread.join()
 
@@ -97,17 +106,12 @@ def test_an_id_that_nobody_knows(here: Place, listen: Listen) -> None:
 
 def test_nothing_is_missed_before_the_first_event(here: Place, listen: Listen) -> None:
     """The stream breaks before anything has come, and the archive is empty or not."""
-    streams, before = here.gateway.parts.streams, here.gateway.parts.streams.count
 
     def work() -> None:
-        end = time.monotonic() + 20
-        while streams.count <= before and time.monotonic() < end:
-            time.sleep(0.01)
-        streams.restart("it breaks")
+        here.gateway.parts.streams.restart("it breaks")
         say(here, "meanwhile")
 
-    thread = threading.Thread(target=work)
-    thread.start()
+    thread = when_it_listens(here, work)
     ran = listen("--json", "--count", "1")
     thread.join()
     assert json.loads(ran.out)["body"] == "meanwhile"
@@ -154,20 +158,15 @@ def test_whose_events(here: Place) -> None:
 
 
 def test_nothing_is_missed_or_repeated_where_the_stream_breaks(here: Place, listen: Listen) -> None:
-    streams, texts = here.gateway.parts.streams, [str(n) for n in range(30)]
-    before = streams.count
+    texts = [str(n) for n in range(30)]
 
     def work() -> None:
-        end = time.monotonic() + 20
-        while streams.count <= before and time.monotonic() < end:
-            time.sleep(0.01)
         for n, text in enumerate(texts):
             say(here, text)
             if n % 10 == 4:
-                streams.restart("it breaks")
+                here.gateway.parts.streams.restart("it breaks")
 
-    thread = threading.Thread(target=work)
-    thread.start()
+    thread = when_it_listens(here, work)
     ran = listen("--json", "--count", "30", "-v")
     thread.join()
     assert [json.loads(line)["body"] for line in ran.out.splitlines()] == texts

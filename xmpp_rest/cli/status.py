@@ -10,7 +10,6 @@ from typing import Any
 
 from xmpp_rest.cli.access.choice import access
 from xmpp_rest.cli.verbs import Load
-from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 
 
@@ -19,8 +18,6 @@ def run(load: Load, options: argparse.Namespace) -> int:
     try:
         with access(load, options) as gateway:
             figures = gateway.figures()
-    except GatewayError as e:
-        return _not_running(e.text, options.json)
     except CannotStart as e:
         if e.code is not Exit.UNAVAILABLE:
             raise

@@ -51,6 +51,7 @@ def access(load: Load, options: argparse.Namespace, *, offline: bool = False) ->
 def _here(settings: Settings, options: argparse.Namespace, offline: bool) -> Iterator[Access]:
     from xmpp_rest.cli.access.local import LeaderAnswers, LocalAccess, OwnCalls  # what it stands on takes a second to import
     from xmpp_rest.cli.gateway import alone, require_storage, running
+    from xmpp_rest.errors import GatewayError
 
     sender = getattr(options, "sender", None)
     if sender is not None and sender.domain not in settings.gateway.domains:
@@ -60,7 +61,10 @@ def _here(settings: Settings, options: argparse.Namespace, offline: bool) -> Ite
             yield LocalAccess(LeaderAnswers(client), settings)
             return
     if not offline:
-        require_storage(settings, offline=False)  # says why not
+        try:
+            require_storage(settings, offline=False)  # says why not
+        except GatewayError as e:
+            raise CannotStart(Exit.UNAVAILABLE, e.text) from e
     with alone(settings, options.offline) as gateway:
         yield LocalAccess(OwnCalls(gateway), settings)
 
