@@ -10,7 +10,7 @@ const place = document.createElement("div"); // what Swagger UI puts there has a
 document.querySelector("main").replaceWith(place);
 
 SwaggerUIBundle({
-    url: "../api-docs/openapi.json",
+    url: "../openapi.json",
     domNode: place,
     deepLinking: true,
     docExpansion: "none",
