@@ -22,6 +22,7 @@ from xmpp_rest.auth.record import Record
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.logs.lines import TextLines
+from xmpp_rest.request_notes import CURRENT
 
 DOMAIN = "capulet.example"
 PASSWORD = "R0m30-forever"
@@ -49,7 +50,8 @@ def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _whole_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """`caplog.text` is what the gateway would write, with all fields."""
+    """`caplog.text` is what the gateway would write, with all fields; no request of an earlier test is at hand."""
+    CURRENT.set(None)
     caplog.handler.setFormatter(TextLines())
 
 

@@ -25,7 +25,7 @@ ALLOWED = {  # layer → layers of the project that it may import, besides itsel
     "xmpp_rest.config": {"protocol", "errors", "drivers", "logs.areas"},
     "xmpp_rest.threads": {"errors"},
     "xmpp_rest.serving": {"http", "config", "errors", "threads", "request_notes", "answered", "logs"},
-    "xmpp_rest.processes": {"threads", "errors", "incidents", "protocol", "gateway.events"},
+    "xmpp_rest.processes": {"threads", "errors", "incidents", "protocol", "gateway.events", "request_notes"},
     "xmpp_rest.auth": LOWEST | {"processes", "drivers"},
     "xmpp_rest.link": LOWEST | {"processes"},
     "xmpp_rest.service": LOWEST | {"processes", "link", "auth", "http.encodings", "__version__", "drivers"},

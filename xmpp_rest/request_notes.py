@@ -47,6 +47,21 @@ CURRENT: ContextVar[RequestNotes | None] = ContextVar("request", default=None)
 """The request on whose behalf this thread, or task, works; None: no request's."""
 
 
+class on_behalf_of:  # noqa: N801 (it is used as a function)
+    """In this context this thread, or task, works on behalf of the request of this id; ""; of none."""
+
+    __slots__ = ("_before", "_notes")
+
+    def __init__(self, request_id: str | None) -> None:
+        self._notes = RequestNotes(request_id) if request_id else None
+
+    def __enter__(self) -> None:
+        self._before = CURRENT.set(self._notes)
+
+    def __exit__(self, *_: object) -> None:
+        CURRENT.reset(self._before)
+
+
 def current_id() -> str | None:
     """The id of the request at hand."""
     notes = CURRENT.get()
@@ -64,10 +79,15 @@ def new_id() -> str:
     return f"{random.getrandbits(128):032x}"
 
 
+def is_id(text: str) -> bool:
+    """Whether this may be the id of a request."""
+    return _TAKEN.fullmatch(text) is not None
+
+
 def given_id(environ: Mapping[str, Any]) -> str | None:
     """The id that the client has given its request; None without one, and for what is none."""
     given = environ.get("HTTP_X_REQUEST_ID")
-    return given if given is not None and _TAKEN.fullmatch(given) else None
+    return given if given is not None and is_id(given) else None
 
 
 def note_request(environ: dict[str, Any]) -> RequestNotes:

@@ -20,6 +20,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         path.parent.mkdir(parents=True)
         path.write_text("")
     (tmp_path / "checkout" / "app.py").touch()
+    (tmp_path / "checkout" / "drivers").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(find, "CHECKOUT", tmp_path / "checkout")
     monkeypatch.setattr(find, "SYSTEM", tmp_path / "etc")
@@ -37,8 +38,8 @@ def test_the_order(places: list[Path]) -> None:
     assert find_config(None, environ) is None
 
 
-def test_a_folder_without_app_py_and_a_home(places: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "checkout" / "app.py").unlink()
+def test_a_folder_with_another_app_and_a_home(places: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "checkout" / "drivers").rmdir()
     places[0].unlink()
     (tmp_path / ".config").mkdir()
     (tmp_path / "home/xmpp-rest").rename(tmp_path / ".config/xmpp-rest")

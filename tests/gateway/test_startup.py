@@ -265,6 +265,17 @@ def test_a_worker_that_is_told_to_stop_while_it_loads_takes_no_lead(tmp_path: Pa
     assert ran.stdout.split() == ["stopped"]
 
 
+def test_the_package_of_a_database_that_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("psycopg", "drivers.postgres", "drivers.sql.postgres"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    config = write(tmp_path, "[storage]\nurl = postgresql://u:hidden@gateway.invalid/x\n")
+    assert main(["--config", str(config), "run"]) == 78
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("xmpp-rest: [storage] url = postgresql://u@gateway.invalid/x: ")
+    assert "pip install 'xmpp-rest[postgres]'" in line
+
+
 def test_what_a_check_reads_and_remarks(tmp_path: Path, taken: int) -> None:
     (tmp_path / "wsgi.ini").write_text(f"[server]\nbind = 127.0.0.1:{taken}\ndata_dir = wsgi.ini\n[link]\nsecret = hunter2\n")
     ran = run([sys.executable, "-m", "xmpp_rest", "check", "--config", str(tmp_path / "wsgi.ini")], cwd=ROOT, env=environment())

@@ -23,7 +23,9 @@ class FakeLink:
     def send(self, domain: str, stanza: Element) -> None:
         self._out(domain, stanza)
 
-    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = ()) -> Sequence[int]:
+    def send_all(
+        self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()
+    ) -> Sequence[int]:
         if self._out_all is not None:
             self._out_all(domain, stanzas, texts)
         else:

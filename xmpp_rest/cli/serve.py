@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from drivers.lease import LeaseTaken
+from xmpp_rest.api.commands.audit import record
 from xmpp_rest.application import build
 from xmpp_rest.cli.gateway import place
 from xmpp_rest.config.check import remarks
 from xmpp_rest.config.live import Merged
+from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.exit_codes import Exit
 from xmpp_rest.gateway.gateway import Gateway
@@ -77,7 +79,12 @@ def load(built_for: Settings, app: Flask, settings: Settings, is_first: bool) ->
 
 def reread(settings: Settings) -> Merged:
     """In the parent of the workers: what they are to work by from now on. Raises SettingsError."""
-    merged = reread_for_new_processes(settings)
+    try:
+        merged = reread_for_new_processes(settings)
+    except SettingsError:
+        record(None, "", "reload", (), 400)
+        raise
+    record(None, "", "reload", (), 200)
     follow(merged.settings.server)
     return merged
 

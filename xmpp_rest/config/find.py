@@ -35,7 +35,7 @@ def find_config(named: str | None = None, environ: Mapping[str, str] = os.enviro
 def places(environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
     """Where a configuration is looked for, in this order."""
     yield Path.cwd() / NAME
-    if (CHECKOUT / "app.py").exists():
+    if (CHECKOUT / "app.py").exists() and (CHECKOUT / "drivers").is_dir():  # beside an installed package, app.py may be anybody's
         yield CHECKOUT / NAME
     home = environ.get("XDG_CONFIG_HOME", "")
     if os.path.isabs(home):  # the specification of these folders has others ignored

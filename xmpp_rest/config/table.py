@@ -105,7 +105,7 @@ class AuthSettings:
     """Authentication."""
 
     admins: tuple[JID, ...] = setting("admin@<domain>", readers.jids, "Administrators, separated by commas. The first one is created at the first start.")
-    admin_password: str = setting("", readers.text, "Password of the administrator that the first start creates. Empty: a random one, printed once and kept in data_dir/admin-password.", secret=True)
+    admin_password: str = setting("", readers.text, "Password of the administrator that the first start creates. Empty: a random one, kept in data_dir/admin-password, and printed to a terminal alone.", secret=True)
     password_hash: str = setting("SHA-1", readers.choice("SHA-1", "SHA-256"), "Hash of new SCRAM records. Prosody and ejabberd read SHA-1 by default.")
     iterations: int = setting("10000", readers.number(4096, 10_000_000), "PBKDF2 iterations of new password records.")
     failures: int = setting("30", readers.number(1, 1_000_000), "Wrong passwords per minute for one account from one address; more get 429 and are slowed down. The right password still passes.")

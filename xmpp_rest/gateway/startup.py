@@ -117,12 +117,11 @@ def _worker_problems(settings: Settings) -> Iterator[CannotStart]:
 
 
 def _storage_problems(settings: Settings, folder: Path) -> Iterator[CannotStart]:
-    if silent := silent_hosts(settings.storage.url):
-        yield explained(StorageError(f"the database cannot be reached: {silent} does not answer"), settings)
-        return
     try:
         with closing(open_driver(settings.storage.url, folder)) as driver:
-            if driver.exists():
+            if silent := silent_hosts(settings.storage.url):
+                yield explained(StorageError(f"the database cannot be reached: {silent} does not answer"), settings)
+            elif driver.exists():
                 driver.read_only()
                 driver.check()
             elif (path := storage_path(settings.storage.url, folder)) and (sentence := unwritable(path.parent)):

@@ -3,8 +3,9 @@
 One line for each record: a checksum, then JSON. `["+", number, text]` appends one, `["-", number, …]` acknowledges some. An entry is
 on disk before `append` returns; an acknowledgement may be lost with the power: the entry is then handled twice, at least once.
 
-An entry may have a *note*: other work that it stands for, which is acknowledged by itself (decision 0037). `["+", number, text, note]`
-appends such a one, `["n", number, …]` says that only the notes of some are left; without its note an entry is written again.
+An entry may have a *note*: other work that it stands for, which is acknowledged by itself (decision 0037), and the id of a request.
+`["+", number, text, note]` and `["+", number, text, note, id]` append such ones, `["n", number, …]` says that only the notes of some are
+left; without its note an entry is written again.
 """
 
 from __future__ import annotations
@@ -39,15 +40,18 @@ class NotedEntry(NamedTuple):
 class JournalEntry:
     """A text; it gets its number in the order of the file."""
 
-    __slots__ = ("is_acknowledged", "note", "number", "text")
+    __slots__ = ("is_acknowledged", "note", "number", "request_id", "text")
 
-    def __init__(self, text: str, note: Any = None, number: int = 0, *, is_acknowledged: bool = False) -> None:
+    def __init__(self, text: str, note: Any = None, request_id: str = "", number: int = 0, *, is_acknowledged: bool = False) -> None:
         self.text = text
         self.note = note  # None: there is none, or it is acknowledged
         self.number = number
+        self.request_id = request_id
         self.is_acknowledged = is_acknowledged  # and so here for its note alone
 
     def record(self) -> list[object]:
+        if self.request_id:
+            return ["+", self.number, self.text, self.note, self.request_id]
         return ["+", self.number, self.text] if self.note is None else ["+", self.number, self.text, self.note]
 
 
@@ -76,17 +80,23 @@ class Journal:
         with self._lock:
             return [(n, entry.text) for n, entry in sorted(self._open.items()) if not entry.is_acknowledged]
 
+    def request_id(self, number: int) -> str:
+        """The id of the request that an open entry is of; "" for none."""
+        with self._lock:
+            return self._open[number].request_id
+
     def noted(self) -> list[NotedEntry]:
         """The entries whose notes are not acknowledged, oldest first."""
         with self._lock:
             return [NotedEntry(n, entry.text, entry.note) for n, entry in sorted(self._open.items()) if entry.note is not None]
 
-    def append(self, texts: Sequence[str], notes: Sequence[Any] = ()) -> list[int]:
+    def append(self, texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()) -> list[int]:
         """Append these; their numbers, once they are on disk. Raises OSError, and then none is appended.
 
-        `notes`: one for each text, or None; nothing: no text has one.
+        `notes`: one for each text, or None; nothing: no text has one. `request_ids`: likewise, or "".
         """
-        entries = [JournalEntry(*pair) for pair in zip(texts, notes or (None,) * len(texts), strict=True)]
+        count = len(texts)
+        entries = [JournalEntry(*one) for one in zip(texts, notes or (None,) * count, request_ids or ("",) * count, strict=True)]
         try:
             self._group.run(entries)
         except BaseException:
@@ -262,7 +272,7 @@ def line_of(record: list[object]) -> bytes:
 
 def read_entries(path: Path) -> dict[int, JournalEntry]:
     """The entries that were not acknowledged; a torn last line was never appended."""
-    found: dict[int, tuple[str, Any]] = {}  # text and note
+    found: dict[int, tuple[str, Any, str]] = {}  # text, note, id of the request
     acknowledged: set[int] = set()  # but for their notes
     for line in path.read_bytes().split(b"\n") if path.exists() else ():
         checksum, _, text = line.partition(b" ")
@@ -270,12 +280,12 @@ def read_entries(path: Path) -> dict[int, JournalEntry]:
             continue
         sign, *rest = json.loads(text)
         if sign == "+":
-            number, content, *note = rest
-            found[number] = content, note[0] if note else None
+            number, content, *more = rest
+            found[number] = content, *(more + [None, ""][len(more) :])
         elif sign == "n":
             acknowledged.update(rest)
         else:
             for number in rest:
                 found.pop(number, None)
-    entries = {number: JournalEntry(*pair, number, is_acknowledged=number in acknowledged) for number, pair in found.items()}
+    entries = {number: JournalEntry(*one, number, is_acknowledged=number in acknowledged) for number, one in found.items()}
     return {number: entry for number, entry in entries.items() if entry.note is not None or not entry.is_acknowledged}

@@ -23,7 +23,7 @@ class JournalCopy:
     def data(self) -> bytes:
         """A journal with these entries, in the order in which they were found."""
         entries = [
-            JournalEntry(entry.text, entry.note, number, is_acknowledged=entry.is_acknowledged)
+            JournalEntry(entry.text, entry.note, entry.request_id, number, is_acknowledged=entry.is_acknowledged)
             for number, entry in enumerate(self._entries.values(), 1)
         ]
         acknowledged = [entry.number for entry in entries if entry.is_acknowledged]

@@ -8,6 +8,7 @@ with the same id and in the same order: at least once, in order. An iq is worth 
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -18,6 +19,9 @@ from typing import Any, NamedTuple
 
 from xmpp_rest.link.errors import OutboxFull, ShareFull
 from xmpp_rest.link.journal import Journal, NotedEntry
+from xmpp_rest.logs.events import say
+
+log = logging.getLogger("xmpp_rest.link")
 
 BURST = 256  # most stanzas written with one system call
 
@@ -50,6 +54,7 @@ class Entry(NamedTuple):
     sender: str = ""  # the account (bare JID) whose share of the outbox it uses; "": none
     note: Any = None
     since: float = 0.0  # Unix time
+    request_id: str = ""  # of the request that sent it; "": of none
 
 
 OnProgress = Callable[[Iterable[Entry], Progress], None]
@@ -74,8 +79,8 @@ class Outbox:
         self._confirmed = 0  # of them, known to be processed
         self._lock = threading.Lock()
         self._flush: Callable[[], None] | None = None
-        for number, text in journal.unacknowledged() if journal is not None else ():
-            self._waiting.append(_restored(text.encode(), number))
+        if journal is not None:
+            self._waiting.extend(_restored(text.encode(), number, journal.request_id(number)) for number, text in journal.unacknowledged())
         self._hold(self._waiting)
         self._restored = frozenset(e.data for e in self._waiting)
 
@@ -122,6 +127,7 @@ class Outbox:
             raise
         with self._lock:
             self._waiting.extend(kept)
+        _log_step("queued", kept)
         if flush := self._flush:
             flush()
         return [e.number for e in kept]
@@ -142,7 +148,8 @@ class Outbox:
         lasting = [e for e in entries if e.lasting]
         if not lasting or self._journal is None:
             return entries
-        numbers = iter(self._journal.append([e.data.decode() for e in lasting], [e.note for e in lasting]))
+        ids = [e.request_id for e in lasting]
+        numbers = iter(self._journal.append([e.data.decode() for e in lasting], [e.note for e in lasting], ids))
         return [e._replace(number=next(numbers)) if e.lasting else e for e in entries]
 
     # what follows belongs to the thread that writes to the stream, one at a time
@@ -162,6 +169,7 @@ class Outbox:
 
     def wrote(self, entries: Sequence[Entry]) -> None:
         """The kernel has these."""
+        _log_step("sent", entries)
         self._on_progress(entries, Progress.WRITTEN)
 
     @property
@@ -185,6 +193,7 @@ class Outbox:
         numbers = [e.number for e in settled if e.number]
         if numbers and self._journal is not None:
             self._journal.ack(numbers)
+        _log_step("confirmed", confirmed)
         self._on_progress(confirmed, Progress.CONFIRMED)
 
     def stream_ended(self) -> None:
@@ -220,10 +229,19 @@ class Outbox:
             self._journal.close()
 
 
-def _restored(data: bytes, number: int) -> Entry:
+def _restored(data: bytes, number: int, request_id: str) -> Entry:
     """A stanza that an earlier process accepted."""
     sender = _FROM.match(data)
-    return Entry(data, None, number, sender=account_of(sender[1].decode()) if sender else "", since=time.time())
+    account = account_of(sender[1].decode()) if sender else ""
+    return Entry(data, None, number, sender=account, since=time.time(), request_id=request_id)
+
+
+def _log_step(event: str, entries: Iterable[Entry]) -> None:
+    """Log the way of stanzas."""
+    if log.isEnabledFor(logging.DEBUG):
+        for e in entries:
+            of_request = {"request_id": e.request_id} if e.request_id else {}
+            say(log, logging.DEBUG, event, sender=e.label.sender if e.label else e.sender, stanza_id=e.label and e.label.id, **of_request)
 
 
 def account_of(sender: str) -> str:

@@ -56,7 +56,9 @@ class Link(Protocol):
     def send(self, domain: str, stanza: Element) -> None:
         """Queue a stanza for the stream of this hosted domain."""
 
-    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = ()) -> Sequence[int]:
+    def send_all(
+        self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()
+    ) -> Sequence[int]:
         """Queue all of these, which are there as text too, or none; their numbers in the journal, if that keeps them and their notes."""
 
     def restored(self, text: str) -> bool:
@@ -115,15 +117,18 @@ class Router:
         """Whether there is a link that `send_out` can use."""
         return self._link is not None
 
-    def send_out(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = ()) -> Sequence[int]:
+    def send_out(
+        self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()
+    ) -> Sequence[int]:
         """Send messages of hosted entities at `domain`, all of them for other domains: all or none. Raises as `send`.
 
-        `texts`: each of them as `serialise` writes it; `notes`: what is to be kept with each in the journal, None for nothing.
+        `texts`: each of them as `serialise` writes it; `notes`: what is to be kept with each in the journal, None for nothing;
+        `request_ids`: of the requests that send them.
         Returns their numbers in the journal; none, if it does not keep them.
         """
         if self._link is None:
             raise GatewayError("link-down")
-        return self._link.send_all(domain, stanzas, texts, notes)
+        return self._link.send_all(domain, stanzas, texts, notes, request_ids)
 
     def restored(self, text: str) -> bool:
         """Whether the process that had the link before had its outbox take this stanza, and did not know it to have arrived."""

@@ -16,6 +16,7 @@ from xmpp_rest.link.journal import Journal, NotedEntry
 from xmpp_rest.link.outbox import Entry, Label, OnProgress, Outbox, account_of
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.element import serialise
+from xmpp_rest.request_notes import current_id
 
 NOT_RUNNING = "The gateway does not run, so nothing can be sent to other domains; start it first"
 
@@ -68,10 +69,13 @@ class Uplink:
         """Queue one stanza for the stream of `domain`: `send_all` of it. Raises BadXML."""
         self.send_all(domain, (stanza,), (serialise(stanza),))
 
-    def send_all(self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = ()) -> Sequence[int]:
+    def send_all(
+        self, domain: str, stanzas: Sequence[Element], texts: Sequence[str], notes: Sequence[Any] = (), request_ids: Sequence[str] = ()
+    ) -> Sequence[int]:
         """Queue stanzas, all or none; messages and presences are on disk when this returns. `texts`: as `serialise` writes them.
 
         `notes` are kept with them until `ack_notes` is called with the numbers that this returns; none: nothing is on disk.
+        `request_ids`: of the requests that send them; without, a single one is of the request at hand.
         Raises GatewayError: outbox-full, outbox-share (an OutboxShare), stanza-too-big, storage-failed, and link-down for an iq while the
         stream is down.
         """
@@ -81,7 +85,9 @@ class Uplink:
         if not component.online and any(s.tag == "iq" for s in stanzas):
             raise GatewayError("link-down")  # an iq is worth nothing later
         now = time.time()
-        entries = [_entry(*each, now) for each in zip(stanzas, texts, notes or (None,) * len(texts), strict=True)]
+        count = len(texts)
+        named = request_ids or (current_id() or "" if count == 1 else "",) * count
+        entries = [_entry(*each, now) for each in zip(stanzas, texts, notes or (None,) * count, named, strict=True)]
         if any(len(e.data) > self._settings.send_limit for e in entries):  # it would end the shared stream
             raise GatewayError("stanza-too-big", f"The stanza is larger than {self._settings.send_limit} bytes")
         try:
@@ -120,7 +126,7 @@ class Uplink:
         return [{"domain": d, **c.state._asdict(), "outbox": len(c.outbox)} for d, c in self._components.items()]
 
 
-def _entry(stanza: Element, text: str, note: Any, now: float) -> Entry:
+def _entry(stanza: Element, text: str, note: Any, request_id: str, now: float) -> Entry:
     sender = stanza.get("from", "").partition("/")[0]  # prepared: the first slash begins the resource
     label, account = Label(sender, stanza.get("id", "")), account_of(sender)
-    return Entry(text.encode(), label, lasting=stanza.tag != "iq", sender=account, note=note, since=now)
+    return Entry(text.encode(), label, 0, stanza.tag != "iq", account, note, now, request_id)

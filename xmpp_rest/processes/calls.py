@@ -12,7 +12,8 @@ from xmpp_rest.errors import GatewayError, Unanswered
 from xmpp_rest.processes.channel import SOCKET, Channel, connect
 from xmpp_rest.processes.codec import Signature, ValueCodecs
 from xmpp_rest.processes.group import Message
-from xmpp_rest.processes.server import FORGET
+from xmpp_rest.processes.server import FORGET, REQUEST
+from xmpp_rest.request_notes import current_id
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
 
@@ -40,7 +41,7 @@ class Calls:
             number = self._number
             self._under_way[number] = call
         try:
-            leader.send(message | {"number": number})
+            leader.send(message | {"number": number, REQUEST: current_id()})
         except OSError as e:
             self._under_way.pop(number, None)
             raise GatewayError("link-down", NO_ANSWER) from e

@@ -15,12 +15,14 @@ from typing import Any
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.channel import Channel
 from xmpp_rest.processes.group import End, Member, Message
+from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.threads.sockets import SocketLoop
 
 log = logging.getLogger("xmpp_rest.server")
 
 THREADS = 32  # for calls that may wait
 STUCK = 5  # seconds that a follower may take nothing of what it is sent; then it is cut off
+REQUEST = "request"  # in a call: the id of the request on whose behalf it is
 JOIN, LISTEN, FORGET = "join", "listen", "forget"  # calls of the group's own; the last has no answer: nobody waits any more for another one
 WELCOME = {"number": 0}  # answers no call: a process that receives it, or a message before it, gets every message from there on
 
@@ -109,7 +111,8 @@ class Followers:
     @staticmethod
     def _perform(channel: Channel, member: Member, message: Message) -> None:
         try:
-            result = member.perform(message["call"], message["arguments"])
+            with on_behalf_of(message.get(REQUEST)):
+                result = member.perform(message["call"], message["arguments"])
         except Exception as e:
             result = e
         _send(channel, _answer(message, result))
@@ -124,7 +127,8 @@ class Followers:
             self._send_now(channel, _answer(message, result))
 
         try:
-            end = member.begin(message["call"], message["arguments"], reply)
+            with on_behalf_of(message.get(REQUEST)):
+                end = member.begin(message["call"], message["arguments"], reply)
         except Exception as e:
             reply(e)
             return

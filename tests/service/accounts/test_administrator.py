@@ -88,7 +88,10 @@ def one_won(config: Path) -> None:
     said = start_at_once(config)
     told, right = passwords(config)
     assert right
-    assert re.findall(r"The administrator admin@localhost was created; .*: (\S+)", "".join(said)) == [told]
+    where = config.parent / "data" / "admin-password"
+    lines = re.findall(r"warning xmpp_rest.auth (the administrator admin@localhost was created; .*)", "".join(said))
+    assert lines == [f"the administrator admin@localhost was created; the password is in {where}"]
+    assert told not in "".join(said), "it is printed to a terminal alone"
     assert [path.name for path in (config.parent / "data").glob("admin-password*")] == ["admin-password"]
 
 

@@ -130,7 +130,7 @@ class Leader:
         assert name == "Sending.send_batch"
         if self.gone:
             raise GatewayError("link-down")
-        self.calls.append([text for text, _ in arguments["stanzas"]])
+        self.calls.append([text for text, *_ in arguments["stanzas"]])
         assert self.gate.wait(30)
         return [None] * len(self.calls[-1])
 

@@ -164,6 +164,7 @@ def _letter(letter: DeadLetter) -> dict[str, Any]:
         "given_up": write_datetime(letter.when),
         "attempts": letter.attempts,
         "reason": letter.reason,
+        "request_id": delivery.request_id,
         "stanza": stanza,
         "xml": serialise(delivery.stanza),
     }

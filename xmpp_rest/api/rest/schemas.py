@@ -62,6 +62,7 @@ CALLBACK = record(
 LETTER = record(
     {
         "id": STRING, "from": STRING, "to": STRING, "since": TIME, "given_up": TIME, "attempts": integer(0), "reason": STRING,
+        "request_id": STRING,
         "stanza": {"anyOf": [ref("Stanza"), {"type": "null"}]}, "xml": STRING,
     },
     closed=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import secrets
 import sys
@@ -14,13 +15,17 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.accounts import Accounts
 
+log = logging.getLogger("xmpp_rest.auth")
+
 PASSWORD_FILE = "admin-password"  # in data_dir  # noqa: S105
 ASIDE = "admin-password.new"
 """The file with the password until the account exists; locked by the process that makes the account."""
 
 
 def ensure_administrator(accounts: Accounts, admins: tuple[JID, ...], password: str, data_dir: Path) -> None:
-    """Create the first of `admins` that is hosted here, unless one of them exists already; print a random password once.
+    """Create the first of `admins` that is hosted here, unless one of them exists already.
+
+    Tells where a random password is; the password itself is printed to a terminal alone.
 
     Any number of processes may do so at once: the file with the password never holds another one than the account has, even if a process
     dies in between. Raises GatewayError: bad-password.
@@ -93,7 +98,10 @@ def _keep(accounts: Accounts, admin: JID, descriptor: int, data_dir: Path) -> No
         kept = data_dir / PASSWORD_FILE
         (data_dir / ASIDE).replace(kept)
         _sync(data_dir)
-        print(f"The administrator {admin} was created; the password is in {kept}: {chosen}", file=sys.stderr)
+        if sys.stderr is not None and sys.stderr.isatty():  # a terminal forgets; a log does not
+            print(f"The administrator {admin} was created; the password is in {kept}: {chosen}", file=sys.stderr)
+        else:
+            log.warning("the administrator %s was created; the password is in %s", admin, kept)
 
 
 def _sync(folder: Path) -> None:

@@ -38,7 +38,7 @@ class DeadLetters:
         """Store a stanza; of more than `size` the oldest are removed. Raises StorageError, BadXML."""
         if not size:
             return
-        attributes = {"since": repr(delivery.since), "attempts": str(attempts), "reason": reason}
+        attributes = {"since": repr(delivery.since), "attempts": str(attempts), "reason": reason, "request": delivery.request_id}
         letter = Element(_NAME, attributes)
         letter.text = serialise(delivery.stanza)  # as text: one more level of elements could be too deep to be read
         store, sender = _store(callback), str(delivery.sender.bare)
@@ -74,5 +74,5 @@ def _letter(item: ArchiveItem) -> DeadLetter:
         since, attempts = float(letter.attrib["since"]), int(letter.attrib["attempts"])
     except (BadXML, KeyError, ValueError) as e:
         raise UnreadableDelivery(str(e)) from e
-    delivery = delivery_of(letter.text or "", item.id, since, replayed=True)
+    delivery = delivery_of(letter.text or "", item.id, since, replayed=True, request_id=letter.get("request"))
     return DeadLetter(delivery, item.when, attempts, letter.get("reason", ""))

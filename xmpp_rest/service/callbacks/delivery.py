@@ -16,6 +16,7 @@ from xmpp_rest.link.journal import Journal
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.parse import parse_stored
+from xmpp_rest.request_notes import current_id, is_id, new_id
 
 log = logging.getLogger("xmpp_rest.callbacks")
 
@@ -35,6 +36,7 @@ class Delivery(NamedTuple):
     sender: JID
     to: JID
     replayed: bool = False  # it was given up before: its sender has got an error
+    request_id: str = ""  # of the request that sent the stanza; of what came over the link a new one
 
     @property
     def lasting(self) -> bool:
@@ -43,24 +45,24 @@ class Delivery(NamedTuple):
 
     def text(self) -> str:
         """The delivery as a line of a journal. Raises BadXML."""
-        return json.dumps([self.id, self.since, self.replayed, serialise(self.stanza)], ensure_ascii=False)
+        return json.dumps([self.id, self.since, self.replayed, serialise(self.stanza), self.request_id], ensure_ascii=False)
 
 
 def new_delivery(stanza: Element, sender: JID, to: JID) -> Delivery:
     """The delivery of a new stanza."""
-    return Delivery(f"msg_{secrets.token_urlsafe(18)}", time.time(), stanza, sender, to)
+    return Delivery(f"msg_{secrets.token_urlsafe(18)}", time.time(), stanza, sender, to, request_id=current_id() or new_id())
 
 
 def read_delivery(text: str) -> Delivery:
     """What `Delivery.text` wrote. Raises UnreadableDelivery."""
     try:
-        identifier, since, replayed, xml = json.loads(text)
-        return delivery_of(xml, identifier, since, replayed=replayed)
+        identifier, since, replayed, xml, *request_id = json.loads(text)
+        return delivery_of(xml, identifier, since, replayed=replayed, request_id=request_id[0] if request_id else "")
     except (ValueError, TypeError, RecursionError) as e:
         raise UnreadableDelivery(str(e)) from e
 
 
-def delivery_of(xml: str, identifier: object, since: float, *, replayed: bool) -> Delivery:
+def delivery_of(xml: str, identifier: object, since: float, *, replayed: bool, request_id: object) -> Delivery:
     """The delivery of a stanza that is kept as text. Raises UnreadableDelivery."""
     if not (isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier)):
         raise UnreadableDelivery(f"{identifier!r:.60} is not an id of a delivery")
@@ -69,7 +71,8 @@ def delivery_of(xml: str, identifier: object, since: float, *, replayed: bool) -
         ends = parse_jid(stanza.attrib["from"]), parse_jid(stanza.attrib["to"])
     except (BadXML, InvalidJID, KeyError, RecursionError) as e:
         raise UnreadableDelivery(str(e)) from e
-    return Delivery(identifier, since, stanza, *ends, replayed)
+    named = request_id if isinstance(request_id, str) and is_id(request_id) else new_id()
+    return Delivery(identifier, since, stanza, *ends, replayed, named)
 
 
 Accepted = tuple[int, Delivery]

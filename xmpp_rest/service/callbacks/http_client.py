@@ -23,6 +23,7 @@ from xmpp_rest.protocol.languages import language_tag
 from xmpp_rest.protocol.namespaces import XML_LANG
 from xmpp_rest.protocol.percent import lower_hex
 from xmpp_rest.protocol.stanza import make
+from xmpp_rest.request_notes import REQUEST_ID
 from xmpp_rest.service.callbacks.deadline_connections import MAX_ANSWER, AnswerTooLong, ConnectionRefused, DeadlineConnections, Endpoint
 from xmpp_rest.service.callbacks.deadline_socket import SocketWait
 from xmpp_rest.threads.crew import poll
@@ -134,16 +135,18 @@ class CallbackClient:
         self._target: Endpoint | None = None  # of every request, where the URL has no placeholder; once it is known
         self._pool = DeadlineConnections(settings.concurrency, wait)
 
-    def post(self, stanza: Element, identifier: str) -> CallbackAnswer:
+    def post(self, stanza: Element, identifier: str, request_id: str = "") -> CallbackAnswer:
         """POST the stanza and read the answer within the callback's time; redirects are not followed.
 
-        `identifier` is the same for each attempt. Raises Unreachable; and what writing the stanza raises: BadXML, Unmappable.
+        `identifier` and `request_id` (of the request behind it, "" for none) are the same for each attempt. Raises Unreachable;
+        and what writing the stanza raises: BadXML, Unmappable.
         """
         content_type = self.content_type
         write = CODECS[content_type].write
         assert write is not None, "settings allow only types that can be written"
         body = write(stanza)
-        fields = {"Content-Type": content_type} | webhook_fields(self._secret, identifier, int(time.time()), body)
+        fields = {"Content-Type": content_type} | ({REQUEST_ID: request_id} if request_id else {})
+        fields |= webhook_fields(self._secret, identifier, int(time.time()), body)
         if lang := language_tag(stanza.get(XML_LANG)):  # from a stranger: anything else is not a value of a field
             fields["Content-Language"] = lang
         return self._request("POST", stanza, body, fields, self._timeout)

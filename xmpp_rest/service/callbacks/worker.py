@@ -15,6 +15,7 @@ from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.conditions import StanzaError, stanza_error
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
+from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
 from xmpp_rest.service.callbacks.delivery import Delivery
 from xmpp_rest.service.callbacks.http_client import CallbackAnswer, CallbackClient, Unreachable
@@ -72,7 +73,12 @@ class DeliveryWorker:
     def job(self, delivery: Delivery, on_done: Callable[[], None], on_refused: Callable[[Element], object]) -> Job:
         """Deliver a stanza; `on_done` is called when nothing is left to do, `on_refused` with a reply that came back. Raises nothing."""
         attempts = _Attempts(delivery, Backoff(), on_done, on_refused)
-        return lambda: self._step(attempts)
+
+        def step() -> float | None:
+            with on_behalf_of(delivery.request_id):
+                return self._step(attempts)
+
+        return step
 
     def refuse(self, delivery: Delivery, error: StanzaError, reason: str) -> None:
         """Answer a stanza that cannot be queued; a dead letter, where it must not be answered. Raises nothing."""
@@ -102,7 +108,7 @@ class DeliveryWorker:
     def _post(self, delivery: Delivery) -> Reply:
         stanza, began = delivery.stanza, time.monotonic()
         try:
-            answer = self._client.post(stanza, delivery.id)
+            answer = self._client.post(stanza, delivery.id, delivery.request_id)
         except (Unmappable, BadXML) as e:  # anybody can send a broken JSON container
             log.warning("callback %s: a stanza from %s has no such form: %s", self._name, delivery.sender, e)
             return Reply(error_for(stanza, stanza_error("bad-request", str(e))), f"it cannot be written: {e}", blame=True)

@@ -13,6 +13,7 @@ from xmpp_rest.link.router import Router
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_all_stored
+from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.messages.mailbox import Mailbox, SentMessage
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.threads.group import Executor, GroupExecutor, OnResults
@@ -24,6 +25,7 @@ class OutboundMessage(NamedTuple):
     """A message or presence, addressed and with an id.
 
     `text`: the stanza as `serialise` writes it, if it has been serialised already. `posted`: see `Sending.post`.
+    `request_id`: of the request that sends it.
     """
 
     stanza: Element
@@ -31,6 +33,7 @@ class OutboundMessage(NamedTuple):
     to: JID
     text: str = ""
     posted: bool = False
+    request_id: str = ""
 
 
 class OutboundMessages(list[OutboundMessage]):
@@ -38,20 +41,21 @@ class OutboundMessages(list[OutboundMessage]):
 
     def to_json(self) -> list[Any]:
         """The JSON form for another process, with the texts of the stanzas."""
-        return [[outgoing.text or serialise(outgoing.stanza), outgoing.posted] for outgoing in self]
+        return [[outgoing.text or serialise(outgoing.stanza), outgoing.posted, outgoing.request_id] for outgoing in self]
 
     @classmethod
     def from_json(cls, values: list[Any]) -> OutboundMessages:
         """The messages in the JSON form of another process. Raises BadXML."""
-        stanzas = parse_all_stored([text for text, _ in values])
-        return cls(_carried(stanza, text, posted) for stanza, (text, posted) in zip(stanzas, values, strict=True))
+        stanzas = parse_all_stored([text for text, *_ in values])
+        return cls(_carried(stanza, *more) for stanza, more in zip(stanzas, values, strict=True))
 
 
-def _carried(stanza: Element | BadXML, text: str, posted: bool) -> OutboundMessage:
+def _carried(stanza: Element | BadXML, text: str, posted: bool, request_id: str) -> OutboundMessage:
     if isinstance(stanza, BadXML):
         raise stanza
     sender = parse_jid(stanza.attrib["from"])
-    return OutboundMessage(stanza, sender, parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare, text, posted)
+    to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
+    return OutboundMessage(stanza, sender, to, text, posted, request_id)
 
 
 Result = Element | Exception | None
@@ -110,7 +114,9 @@ class BatchSender:
         """Send these one by one; a result for each."""
         for member in members:
             try:
-                yield self._send(member)
+                with on_behalf_of(member.request_id):
+                    result = self._send(member)
+                yield result
             except Exception as e:  # the caller raises or reports it
                 yield e
 
@@ -128,7 +134,7 @@ class BatchSender:
             texts = [m.text or serialise(m.stanza) for m in members]
             self._mailbox.send_out(
                 [SentMessage(m.sender, m.stanza, text, m.to) for m, text in zip(members, texts, strict=True)],
-                partial(self._router.send_out, domain, [m.stanza for m in members], texts),
+                partial(self._router.send_out, domain, [m.stanza for m in members], texts, request_ids=[m.request_id for m in members]),
             )
         except Exception as e:  # all or none
             self._outcomes.forget(begun)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict, deque
@@ -10,12 +11,15 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.link.outbox import Entry, Label, Progress
+from xmpp_rest.logs.events import say
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.protocol.namespaces import RECEIPTS
-from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.protocol.namespaces import RECEIPTS, STANZA_ERRORS
+from xmpp_rest.protocol.stanza import condition_in, condition_of
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
+
+log = logging.getLogger("xmpp_rest.link")
 
 _RECEIVED = f"{{{RECEIPTS}}}received"
 _RANK = {"accepted": 0, "written": 1, "confirmed": 2, "delivered": 3, "refused": 3}
@@ -51,6 +55,7 @@ class Outcomes:
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
         self._known: OrderedDict[Label, Outcome] = OrderedDict()
+        self._request_ids: dict[Label, str] = {}  # of those that the link has written
         self._whole: deque[Label] = deque()  # of refusals that are kept as they came
         self._watched: dict[Label, list[Callable[[], None]]] = {}
         self._lock = threading.Lock()
@@ -69,7 +74,7 @@ class Outcomes:
                     self._known[label] = accepted
                     new.append(label)
             while len(self._known) > self.REMEMBERED:
-                self._known.popitem(last=False)
+                self._request_ids.pop(self._known.popitem(last=False)[0], None)
         return new
 
     def forget(self, new: Iterable[Label]) -> None:
@@ -77,6 +82,7 @@ class Outcomes:
         with self._lock:
             for label in new:
                 self._known.pop(label, None)
+                self._request_ids.pop(label, None)
 
     def processed(self, sender: JID, identifier: str, refusal: Element | None = None) -> None:
         """Record that a hosted recipient accepted a stanza, or refused it at once."""
@@ -88,9 +94,12 @@ class Outcomes:
 
     def progress(self, entries: Iterable[Entry], progress: Progress) -> None:
         """Record progress of the link with these entries."""
-        labels = [entry.label for entry in entries if entry.label is not None]
+        named = [(entry.label, entry.request_id) for entry in entries if entry.label is not None]
+        labels = [label for label, _ in named]
         outcome = Outcome(progress.value, time.time())
         with self._lock:
+            if progress is Progress.WRITTEN:
+                self._request_ids.update((label, request_id) for label, request_id in named if request_id and label in self._known)
             for label in labels:
                 self._advance(label, outcome)
             decided = self._decided(labels)
@@ -102,11 +111,20 @@ class Outcomes:
         if stanza.tag == "iq":
             return
         if stanza.get("type") == "error":
-            self._decide(Label(str(to.bare), stanza.get("id", "")), "refused", stanza)
+            self._bounced(Label(str(to.bare), stanza.get("id", "")), stanza)
         elif stanza.tag == "message" and (received := stanza.find(_RECEIVED)) is not None:
             self._decide(Label(str(to.bare), received.get("id", "")), "delivered", None)
 
-    def _decide(self, label: Label, state: str, refusal: Element | None) -> None:
+    def _bounced(self, label: Label, error: Element) -> None:
+        if not self._decide(label, "refused", error):
+            return  # nobody's, or it was said already
+        why, request_id = error.find("error"), self._request_ids.get(label)
+        condition = condition_in(why, STANZA_ERRORS) if why is not None else None
+        of_request = {"request_id": request_id} if request_id else {}
+        say(log, logging.INFO, "bounced", sender=label.sender, stanza_id=label.id, by=error.get("from"), condition=condition, **of_request)
+
+    def _decide(self, label: Label, state: str, refusal: Element | None) -> bool:
+        """Note how it ended; whether it is refused, and that is new."""
         outcome = Outcome(state, time.time(), refusal)
         with self._lock:
             self._advance(label, outcome)
@@ -116,6 +134,7 @@ class Outcomes:
             self._counts.came_back(condition_of(refusal).condition)
         for tell in decided:
             tell()
+        return counts
 
     def _advance(self, label: Label, outcome: Outcome) -> None:
         before = self._known.get(label)

@@ -22,6 +22,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import BadXML, serialise
 from xmpp_rest.protocol.jid import JID, is_bare_name, parse_jid
 from xmpp_rest.protocol.stanza import condition_of, is_too_long
+from xmpp_rest.request_notes import current_id
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.messages.batch import MOST, BatchSender, OutboundMessage, OutboundMessages, Result, Results
@@ -72,7 +73,7 @@ class Sending:
         Accepted messages are in the sender's archive for all later readers. Raises, if the stanza was not accepted,
         GatewayError: outbox-full, outbox-share; BadXML; StorageError. With `unanswered` it is unknown whether it was accepted.
         """
-        return self._one(OutboundMessage(stanza, sender, to))
+        return self._one(OutboundMessage(stanza, sender, to, request_id=current_id() or ""))
 
     def _one(self, outgoing: OutboundMessage) -> Element | None:
         self._check(outgoing.stanza, outgoing.to)
@@ -127,7 +128,8 @@ class Sending:
         anything else is sent that is to come after these.
         """
         errors = [self._unsendable(o.stanza, o.to) for o in stanzas]
-        good = [o for o, error in zip(stanzas, errors, strict=True) if error is None]
+        request_id = current_id() or ""
+        good = [o._replace(request_id=request_id) for o, error in zip(stanzas, errors, strict=True) if error is None]
         for outgoing in good:
             self._counts.handed_in(outgoing.stanza.tag)
         try:
@@ -230,7 +232,7 @@ class Sending:
 
     def post(self, stanza: Element, sender: JID, to: JID) -> None:
         """Send a message; an error comes to the sender's streams as from a remote server, and the message stays archived."""
-        self._one(OutboundMessage(stanza, sender, to, posted=True))
+        self._one(OutboundMessage(stanza, sender, to, posted=True, request_id=current_id() or ""))
 
     def _post_alone(self, stanza: Element, sender: JID, to: JID) -> None:
         refusal = self._send(stanza, sender, to, keep_refused=True)
