@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from drivers.progress import ProgressDisplay
-from xmpp_rest.cli.gateway import require_folder, require_started
+from xmpp_rest.api.commands.audit import record
+from xmpp_rest.auth.rights import Principal
+from xmpp_rest.cli.gateway import audited, require_folder, require_started
+from xmpp_rest.cli.runner import PLACE
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.backup import Backup
 from xmpp_rest.gateway.backup_file import Manifest
@@ -30,6 +34,9 @@ def back_up(load: Load, options: argparse.Namespace) -> int:
         manifest = backup.make(options.file, storage=with_storage)
     for path in backup.left_out:
         print(f"xmpp-rest: {path}: is not a file, and not in the backup", file=sys.stderr)
+    if os.access(folder_of(settings), os.W_OK):
+        with audited(settings):
+            record(Principal(), PLACE, "backup", [("file", str(options.file)), ("storage", with_storage)], 200)
     if not options.quiet:
         print(f"kept: {_amount(manifest)} in {options.file}")
     return Exit.DONE

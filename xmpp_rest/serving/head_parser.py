@@ -26,7 +26,7 @@ _STATUSES: dict[type[Exception], tuple[int, str]] = {  # as gunicorn answers the
 def refusal(error: Exception) -> BadRequest:
     """The answer to what gunicorn's parser refuses."""
     status, reason = _STATUSES.get(type(error), (400, "Bad Request"))
-    return BadRequest(status, reason, str(error))
+    return BadRequest(status, reason, str(error), type(error).__name__)
 
 
 def closes(connection: Iterable[str], version: Version) -> bool:

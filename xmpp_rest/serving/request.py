@@ -14,11 +14,13 @@ Peer = Any  # as socket.accept gives it: a tuple, or the path of a Unix socket
 class BadRequest(Exception):
     """Bytes that are not a request that is served: answered with `status`, then the connection is closed.
 
-    `reason` is the phrase of the status line; the text of the exception is a sentence for the answer's body and the log.
+    `reason` is the phrase of the status line; the text of the exception is a sentence for the answer's body.
+    `logged`: what the log says, which is the sentence unless that repeats what the client has sent, and so perhaps a secret.
     """
 
-    def __init__(self, status: int, reason: str, sentence: str) -> None:
+    def __init__(self, status: int, reason: str, sentence: str, logged: str = "") -> None:
         super().__init__(sentence)
+        self.logged = logged or sentence
         self.status = status
         self.reason = reason
 

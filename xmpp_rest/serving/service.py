@@ -11,7 +11,7 @@ from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, socket
 from typing import Any
 
 from xmpp_rest.answered import Answered, Answers, describe, path_of
-from xmpp_rest.request_notes import OTHER, new_id
+from xmpp_rest.request_notes import OTHER, new_id, on_behalf_of
 from xmpp_rest.serving.client_socket import ClientSocket, TLSSocket
 from xmpp_rest.serving.connection import Connection
 from xmpp_rest.serving.environ import make_environ
@@ -149,13 +149,15 @@ class Service:
 
     def failed(self, request: Request) -> None:
         """Log the current exception."""
-        self._log.exception("Error handling request %s %s", request.head.method, request.head.target, exc_info=sys.exc_info())
+        head = request.head
+        self._log.exception("Error handling request %s %s", head.method, path_of({"RAW_URI": head.target}), exc_info=sys.exc_info())
 
     def refusal(self, connection: Connection, error: BadRequest, request: Request | None = None) -> bytes:
         """The answer to what is not a request, or to one that cannot be served; the observers are told."""
         peer = connection.peer[0] if isinstance(connection.peer, tuple) else ""
-        self._log.warning("Invalid request from ip=%s: %s", peer, error)
         request_id = new_id()
+        with on_behalf_of(request_id):
+            self._log.warning("Invalid request from ip=%s: %d %s", peer, error.status, error.logged)
         head, page = refusal_page(error, request_id)
         method, path = (request.head.method, path_of({"RAW_URI": request.head.target})) if request is not None else ("", "")
         self._answers.tell(Answered(OTHER, method, path, error.status, 0.0, 0.0, False, 0, len(page), None, peer, "", request_id))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
 from xmpp_rest.auth.rights import Principal
-from xmpp_rest.logs.events import say
+from xmpp_rest.logs.audit import note_command
 
 SECRETS = frozenset(("password", "newpass", "passwordhash", "secret", "token"))
 HIDDEN = "hidden"
@@ -17,7 +16,6 @@ MAX_VALUE = 200  # characters of one argument
 MAX_ELEMENTS = 20  # of a list or object
 MAX_ARGUMENTS = 30  # no command has half as many
 MAX_DEPTH = 8
-log = logging.getLogger("xmpp_rest.audit")
 
 
 def record(principal: Principal | None, address: str, target: str, given: Iterable[tuple[str, Any]], status: int) -> None:
@@ -27,7 +25,7 @@ def record(principal: Principal | None, address: str, target: str, given: Iterab
         arguments = [(name, HIDDEN if name == "value" else value) for name, value in arguments]  # change_room_option, of a room's password
     shown = {name[:MAX_VALUE]: _short(hidden(name, value)) for name, value in arguments}
     account = str(principal.jid) if principal is not None and principal.jid is not None else None
-    say(log, logging.INFO, "command", account=account, address=address or None, command=target[:MAX_VALUE], arguments=shown, status=status)
+    note_command(account, address or None, target[:MAX_VALUE], shown, status)
 
 
 def hidden(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
