@@ -20,9 +20,9 @@ from email import message_from_bytes
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from release.versions import ROOT, differing, stale, undated, versions
+from release.versions import ROOT, differing, stale, undated, unsorted, versions
 
-CHECKS: tuple[Callable[[Path], Iterator[str]], ...] = (differing, undated, stale)
+CHECKS: tuple[Callable[[Path], Iterator[str]], ...] = (differing, undated, unsorted, stale)
 METADATA = {
     "Name": "xmpp-rest",
     "License-Expression": "GPL-3.0-or-later",
@@ -98,8 +98,9 @@ def try_out(wheel: Path, version: str, scratch: Path) -> None:
     venv.create(scratch / "venv", with_pip=True, symlinks=True)
     programs, folder = scratch / "venv/bin", scratch / "gateway"
     run(programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}[fast]")
-    if (said := run(programs / "xmpp-rest", "--version").strip()) != f"xmpp-rest {version}":
-        raise ValueError(f"xmpp-rest --version says {said}")
+    for program in ("xmpp-rest", "xmpp-restctl"):
+        if (said := run(programs / program, "--version").strip()) != f"{program} {version}":
+            raise ValueError(f"{program} --version says {said}")
     port = free_port()
     run(programs / "xmpp-rest", "init", folder, "--bind", f"127.0.0.1:{port}", cwd=scratch)
     config = ("--config", folder / "wsgi.ini")

@@ -56,6 +56,30 @@ def undated(root: Path) -> Iterator[str]:
         yield f"the newest section of CHANGELOG.md is not that of {version}"
 
 
+KINDS = ("Added", "Changed", "Fixed", "Removed")
+
+
+def unsorted(root: Path) -> Iterator[str]:
+    """A sentence for each line of a dated section that stands below no heading of KINDS."""
+    kind = dated = ""
+    for line in (root / "CHANGELOG.md").read_text("utf-8").splitlines():
+        if heading := HEADING.match(line):
+            kind, dated = "", heading["date"] or ""
+        elif line.startswith("### "):
+            kind = line.removeprefix("### ")
+        if dated and line.startswith(("- ", "### ")) and kind not in KINDS:
+            yield f"CHANGELOG.md: {line[:60]} stands below none of {', '.join(KINDS)}"
+
+
+MANUALS = """
+from lint.manuals import FILES, ROOT
+for path, text in FILES.items():
+    if path.read_text(encoding="utf-8") != text():
+        print(path.relative_to(ROOT))
+"""
+"""Prints the names of manual pages and completions that are not what `make man` would write."""
+
+
 def stale(root: Path) -> Iterator[str]:
     """A sentence for each generated file that is not what its generator writes."""
     for name, (module, *arguments) in MADE.items():
@@ -63,4 +87,9 @@ def stale(root: Path) -> Iterator[str]:
         if ran.returncode:
             yield f"{name} cannot be made: {ran.stderr.decode()}"
         elif ran.stdout != (root / name).read_bytes():
-            yield f"{name} is stale: run make manual openapi man"
+            yield f"{name} is stale: run make manual openapi"
+    ran = subprocess.run([sys.executable, "-c", MANUALS], cwd=root, capture_output=True, timeout=60, check=False)
+    if ran.returncode:
+        yield f"the manual pages cannot be made: {ran.stderr.decode()}"
+    for name in ran.stdout.decode().splitlines():
+        yield f"{name} is stale: run make man"

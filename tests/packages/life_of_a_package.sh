@@ -35,7 +35,7 @@ while True:
     time.sleep(0.1)
 END
 as_service xmpp-rest --config /etc/xmpp-rest/wsgi.ini send admin@localhost 'from a package'
-as_service xmpp-restctl --config /etc/xmpp-rest/wsgi.ini status
+as_service xmpp-restctl status # the configuration is found
 as_service xmpp-restctl --config /etc/xmpp-rest/wsgi.ini get_offline_count admin localhost | grep -qx 1
 kill "$gateway"
 wait "$gateway"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from release.dist import main
-from release.versions import MADE, PLACES, differing, stale, undated
+from release.versions import MADE, PLACES, differing, stale, undated, unsorted
 from tests.packages.once import ROOT, run
 from xmpp_rest import __version__
 
@@ -24,6 +24,17 @@ def test_every_file_has_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     newest = re.search(r"^## (\d.*) \(", changelog, re.MULTILINE)
     assert newest is None or newest[1] == __version__
+
+
+def test_releases_in_the_changelog_are_sorted() -> None:
+    assert list(unsorted(ROOT)) == []
+
+
+@pytest.mark.parametrize("section", ["- Loose.\n", "### Operations\n\n- Of an area.\n", "### Added\n\n- A.\n\n### Mended\n\n- B.\n"])
+def test_a_release_that_is_not_sorted(tree: Path, section: str) -> None:
+    path = tree / "CHANGELOG.md"
+    path.write_text(f"# Changelog\n\n## Unreleased\n\n- Fine.\n\n## 0.9.0 (2026-01-01)\n\n{section}")
+    assert list(unsorted(tree))
 
 
 def test_generated_files_are_as_their_generators_write_them() -> None:
@@ -41,11 +52,11 @@ def tree(tmp_path: Path) -> Path:
 
 
 def write_changelog(root: Path, top: str = "") -> None:
-    (root / "CHANGELOG.md").write_text(f"# Changelog\n\n{top}## {__version__} (2026-11-30)\n\nAdded\n- All of it.\n")
+    (root / "CHANGELOG.md").write_text(f"# Changelog\n\n{top}## {__version__} (2026-11-30)\n\n### Added\n\n- All of it.\n")
 
 
 def test_a_tree_of_a_release(tree: Path) -> None:
-    assert [*differing(tree), *undated(tree)] == []
+    assert [*differing(tree), *undated(tree), *unsorted(tree)] == []
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "docs/openapi.json", *PLACES])
@@ -74,12 +85,13 @@ def test_it_refuses_with_all_reasons(checkout: Path, tmp_path: Path, capsys: pyt
     root = tmp_path / "tree"
     shutil.copytree(checkout, root)
     write_changelog(root, "## Unreleased\n\n")
-    for name in MADE:
+    made = [*MADE, "docs/man/xmpp-rest.1", "xmpp_rest/cli/completions/xmpp-rest.zsh"]
+    for name in made:
         (root / name).write_text((root / name).read_text("utf-8") + "\n", "utf-8")
     assert main(root) == 1
     said = capsys.readouterr().err
     assert "Unreleased" in said
-    assert all(f"{name} is stale" in said for name in MADE)
+    assert all(f"{name} is stale" in said for name in made)
     assert not (root / "dist").exists()
 
 

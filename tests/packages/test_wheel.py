@@ -41,6 +41,8 @@ def test_the_only_top_level_name(files: dict[str, bytes]) -> None:
     tops = {name.split("/")[0] for name in files}
     assert {top for top in tops if not re.fullmatch(r"xmpp_rest-[^/]+\.(dist-info|data)", top)} == {"xmpp_rest"}
     assert metadata(files, "top_level.txt").split() == ["xmpp_rest"]
+    manuals = {name.split("/data/", 1)[1] for name in files if "/data/share/man/" in name}
+    assert manuals == {"share/man/man1/xmpp-rest.1", "share/man/man1/xmpp-restctl.1", "share/man/man5/xmpp-rest.ini.5"}
     assert not {name for name in files if name.endswith("/app.py") or (".data/" in name and "/data/share/" not in name)}
 
 

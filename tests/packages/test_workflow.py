@@ -38,5 +38,5 @@ def test_what_it_runs(workflow: dict[str, Any]) -> None:
 
 def test_the_targets_of_make() -> None:
     targets = set(re.findall(r"^([a-z]+):.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    wanted = {"run", "test", "lint", "format", "coverage", "bench", "docs", "openapi", "dist", "manual", "venv", "clean", "help"}
+    wanted = {"run", "test", "lint", "format", "coverage", "bench", "docs", "man", "openapi", "dist", "manual", "venv", "clean", "help"}
     assert wanted <= targets
