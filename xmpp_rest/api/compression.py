@@ -48,12 +48,11 @@ def _may_be(response: Response) -> bool:
     fields = response.headers
     if response.status_code not in _STATUSES or not response.is_sequence or response.direct_passthrough or "Content-Encoding" in fields:
         return False
-    kind = response.mimetype or ""
-    if not _TYPES.fullmatch(kind) or kind == "text/event-stream":
-        return False
     known = response.content_length
-    length = known if known is not None else response.calculate_content_length() or 0
-    return length >= SMALLEST and "no-transform" not in fields.get("Cache-Control", "").lower()
+    if (known if known is not None else response.calculate_content_length() or 0) < SMALLEST:  # most of them
+        return False
+    kind = response.mimetype or ""
+    return bool(_TYPES.fullmatch(kind)) and kind != "text/event-stream" and "no-transform" not in fields.get("Cache-Control", "").lower()
 
 
 def _compress(response: Response) -> None:
