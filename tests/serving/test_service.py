@@ -184,11 +184,18 @@ def test_a_second_signal_ends_at_once(encrypted: Service) -> None:
         assert encrypted.process.wait(LIMIT) == 0
 
 
-def test_a_stream_ends_under_other_workers_too(tmp_path: Path) -> None:
-    service = Service(tmp_path, str(tmp_path / "notify"), "worker_class = gthread\n", XMPP_REST_AUTH_ADMIN_PASSWORD="a rose by any other name")
+def test_other_workers(tmp_path: Path) -> None:
+    """They show life, compress, and end streams at a stop."""
+    service = Service(tmp_path, str(tmp_path / "notify"), "worker_class = gthread\ncompress = yes\n", XMPP_REST_AUTH_ADMIN_PASSWORD="a rose by any other name")
     try:
         service.wait("READY=1")
         service.wait("WATCHDOG=1", 2)
+        for path in ("/openapi.json", "/livez"):
+            with contextlib.closing(service.connection()) as connection:
+                connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
+                answer = connection.getresponse()
+                assert answer.getheader("Content-Encoding") == ("gzip" if path == "/openapi.json" else None)
+                assert len(answer.read()) == int(answer.getheader("Content-Length", ""))
         with contextlib.closing(service.connection()) as connection:
             connection.request("GET", "/rest/stream", headers=make_headers(basic_auth="admin@localhost:a rose by any other name"))
             stream = connection.getresponse()
