@@ -208,6 +208,7 @@ def test_the_url_is_the_prefix_of_the_request(make_app: MakeApp) -> None:
     fields = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Prefix": "/gw"}
     assert (_url(alone), _url(alone, **fields)) == ("/", "/")
     assert (_url(behind), _url(behind, **fields)) == ("/", "/gw")
+    assert _url(behind, **fields | {"X-Forwarded-Prefix": "//elsewhere.example"}) == "/"
     tags = {behind.get("/openapi.json", headers=fields | {"X-Forwarded-Prefix": prefix}).headers["ETag"] for prefix in ("/a", "/b")}
     assert len(tags) == 2
     named = make_app(server_proxies="1", server_public_url="https://chat.example/im/").test_client()

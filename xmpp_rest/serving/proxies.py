@@ -22,7 +22,7 @@ class TrustedProxies:
         """`ignored` is called with the address of a client that sends such a field and is not believed."""
         self._ignored = ignored
         self._app = app
-        self._proxied = ProxyFix(app, x_for=count, x_proto=count, x_host=count, x_prefix=count)
+        self._proxied = ProxyFix(self._prefixed, x_for=count, x_proto=count, x_host=count, x_prefix=count)
         self._networks = networks
         self._is_proxy = lru_cache(maxsize=1024)(self._look)
 
