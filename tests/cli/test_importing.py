@@ -12,7 +12,9 @@ from drivers import open_driver
 from drivers.lease import NOTE, Lease
 from tests.cli.conftest import Ctl, make_storage
 from tests.conftest import DOMAIN
+from xmpp_rest.cli.arguments.storage import SOURCES
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.importing.readers import OPENERS
 
 TEXT = f"<server-data xmlns='urn:xmpp:pie:0'><host jid='{DOMAIN}'><user name='juliet' password='secret'/></host></server-data>"
 
@@ -22,6 +24,11 @@ def export(tmp_path: Path) -> Path:
     path = tmp_path / "export.xml"
     path.write_text(TEXT)
     return path
+
+
+def test_the_help_names_every_kind_of_source() -> None:
+    kinds = [f"{prefix}:…" for prefix in OPENERS if prefix not in ("", "xep-0227")]
+    assert SOURCES.split(", ") == kinds
 
 
 def test_importing(xmpp_rest: Ctl, config: Path, export: Path) -> None:

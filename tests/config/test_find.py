@@ -65,6 +65,29 @@ def test_what_others_may_write(places: list[Path], mode: int) -> None:
     assert find_config(None, {}) == places[0]
 
 
+def test_a_checkout_whose_code_others_may_write_too(places: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the umask is 002: they need no configuration to run code of their own."""
+    code = tmp_path / "checkout" / "find.py"
+    code.touch()
+    monkeypatch.setattr(find, "__file__", str(code))
+    places[0].unlink()
+    places[1].chmod(0o664)
+    assert "others may write it" in refusal({})
+    code.chmod(0o664)
+    assert find_config(None, {}) == places[1]
+    places[1].chmod(0o666)
+    assert "others may write it" in refusal({})
+    places[1].chmod(0o664)
+    if os.geteuid() == 0:
+        os.chown(places[1], 65534, 65534)
+        assert "another user" in refusal({})
+        os.chown(code, 65534, 65534)
+        assert find_config(None, {}) == places[1]
+    places[0].write_text("")
+    places[0].chmod(0o664)
+    assert "others may write it" in refusal({})
+
+
 @pytest.mark.parametrize("what", ["file", "link"])
 def test_what_belongs_to_somebody_else(places: list[Path], what: str) -> None:
     if os.geteuid():

@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.cli.conftest import make_storage
+from tests.conftest import PASSWORD as OF_ADMIN
 from tests.conftest import basic, build_app
 from tests.drivers.postgrescluster import Cluster
 from tests.drivers.postgrescluster import program as postgres_program
@@ -148,7 +149,7 @@ def imported(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a gateway after the import, dry run first."""
     folder = tmp_path_factory.mktemp("gateway")
     ini = configparser.ConfigParser()
-    ini.read_dict({"server": {"data_dir": str(folder / "data")}, "gateway": {"domain": GATEWAY}})
+    ini.read_dict({"server": {"data_dir": str(folder / "data")}, "gateway": {"domain": GATEWAY}, "auth": {"admin_password": OF_ADMIN, "iterations": "4096"}})
     with (folder / "wsgi.ini").open("w") as file:
         ini.write(file)
     words = [

@@ -13,6 +13,7 @@ CONFIG = "XMPP_REST_CONFIG"
 NAME = "wsgi.ini"
 CHECKOUT = Path(__file__).resolve().parents[2]
 SYSTEM = Path("/etc/xmpp-rest")
+OTHERS = stat.S_IWGRP | stat.S_IWOTH
 REMEDY = "name it with --config if it is to be trusted"
 
 
@@ -35,7 +36,7 @@ def find_config(named: str | None = None, environ: Mapping[str, str] = os.enviro
 def places(environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
     """Where a configuration is looked for, in this order."""
     yield Path.cwd() / NAME
-    if (CHECKOUT / "app.py").exists() and (CHECKOUT / "drivers").is_dir():  # beside an installed package, app.py may be anybody's
+    if _is_checkout(CHECKOUT):
         yield CHECKOUT / NAME
     home = environ.get("XDG_CONFIG_HOME", "")
     if os.path.isabs(home):  # the specification of these folders has others ignored
@@ -45,14 +46,24 @@ def places(environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
     yield SYSTEM / NAME
 
 
+def _is_checkout(folder: Path) -> bool:
+    """Whether this program runs from there. Beside an installed package there may be anything, and an app.py of anybody's."""
+    return folder.resolve() == CHECKOUT and (CHECKOUT / "app.py").exists() and (CHECKOUT / "drivers").is_dir()
+
+
 def _require_trust(path: Path) -> None:
-    """Raise SettingsError if neither this user nor root owns the file, or a link to it, or if others may write it."""
+    """Raise SettingsError if neither this user nor root owns the file, or a link to it, or if others may write it.
+
+    In the folder of a checkout, who owns the code of this program or may write it needs no configuration to run code of their own.
+    """
     try:
         link, found = path.lstat(), path.stat()
+        code = Path(__file__).stat() if _is_checkout(path.parent) else None
     except OSError as e:
         raise SettingsError([f"{path}: cannot be read: {e.strerror}; {REMEDY}"]) from e
-    if strangers := {each.st_uid for each in (link, found)} - {0, os.geteuid()}:
+    trusted = {0, os.geteuid(), *((code.st_uid,) if code else ())}
+    if strangers := {each.st_uid for each in (link, found)} - trusted:
         raise SettingsError([f"{path}: belongs to another user (number {strangers.pop()}), and it can name code to run; {REMEDY}"])
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if found.st_mode & OTHERS & ~(code.st_mode if code else 0):
         mode = f"others may write it (mode {stat.S_IMODE(found.st_mode):o}), and it can name code to run"
         raise SettingsError([f"{path}: {mode}; chmod go-w it, or {REMEDY}"])

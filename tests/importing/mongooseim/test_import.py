@@ -56,7 +56,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
 def client(tmp_path: Path) -> Iterator[FlaskClient]:
     fill(tmp_path / "mongooseim.db", TABLES)
     ini = configparser.ConfigParser()
-    ini.read_dict({"server": {"data_dir": str(tmp_path / "data")}, "gateway": {"domain": GATEWAY}})
+    ini.read_dict({"server": {"data_dir": str(tmp_path / "data")}, "gateway": {"domain": GATEWAY}, "auth": {"iterations": "4096"}})
     with (tmp_path / "wsgi.ini").open("w") as file:
         ini.write(file)
     words = ["--config", str(tmp_path / "wsgi.ini"), "import", f"mongooseim+sqlite:{tmp_path}/mongooseim.db"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+SOURCES = "ejabberd+sqlite:…, ejabberd+postgresql:…, ejabberd+dump:…, mongooseim+sqlite:…, mongooseim+postgresql:…, mongooseim+dump:…"
+"""As in `importing/readers.py`, which imports all of them."""
 
 def add_backup(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `backup`."""
@@ -26,7 +28,7 @@ def add_restore(parser: argparse.ArgumentParser) -> None:
 def add_import(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `import`."""
     parser.epilog = "docs/importing.md has more."
-    parser.add_argument("source", metavar="SOURCE", help="a file or folder of XEP-0227, or KIND:PLACE; `docs/importing.md` lists the kinds")
+    parser.add_argument("source", metavar="SOURCE", help=f"a file or folder of XEP-0227, or one of {SOURCES}")
     domain = "import the domain OLD as NEW, in all addresses; for rooms too, and may be given several times"
     parser.add_argument("--domain", metavar="OLD=NEW", type=renaming, action="append", default=[], help=domain)
     parser.add_argument("--dry-run", action="store_true", help="read everything, write nothing, and report what would be done")
