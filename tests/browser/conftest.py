@@ -36,7 +36,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """With the accounts juliet and nurse, who are contacts, and a room of juliet's."""
-    gateway = Gateway(tmp_path_factory.mktemp("gateway"), 1, {"link": {"kind": "none"}, "server": {"workers": 1}})
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), 1, {"link": {"kind": "none"}, "server": {"workers": 1, "proxies": 1}})
     gateway.start()
     for user in ("juliet", "nurse"):
         gateway.register(user)

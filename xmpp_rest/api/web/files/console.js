@@ -14,7 +14,7 @@ const FOLLOWED = 90_000; // milliseconds for which a confirmed message may still
 const at = (id) => document.getElementById(id);
 const { client, rooms: roomsDomain, silence } = document.querySelector("main").dataset;
 
-/** What is open while somebody is logged in: token, jid, a signal that it is over, the rooms by address. */
+/** What is open while somebody is logged in: token, jid, a signal that it is over, the rooms by address, how many messages were sent. */
 let session = null;
 
 // -- requests
@@ -110,7 +110,7 @@ async function logIn(getToken) {
 
 function begin(token, jid) {
     sessionStorage.setItem(KEPT, token);
-    session = { token, jid, over: new AbortController(), rooms: new Map(), sent: 0 };
+    session = { token, jid, over: new AbortController(), rooms: new Map(), sent: 0, refreshing: false };
     at("token").value = "";
     at("jid").textContent = `Logged in as ${jid}`;
     for (const id of ["events", "rooms", "contacts", "outcome"]) at(id).replaceChildren();
@@ -277,8 +277,6 @@ function described(kind, type, stanza) {
 }
 
 function show(kind, who, said, stanza = {}) {
-    const log = at("events");
-    const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
     const stamp = new Date(stanza.delay?.stamp ?? stanza.delay ?? Date.now());
     const when = Number.isNaN(stamp.getTime()) ? new Date() : stamp;
     const time = made("time", when.toLocaleTimeString([], { hour12: false }));
@@ -288,9 +286,22 @@ function show(kind, who, said, stanza = {}) {
     line.append(time, " ");
     if (who) line.append(made("b", nameOf(who, stanza.type)), " ");
     line.append(made("span", said));
-    log.append(line);
-    while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
-    if (follows) log.scrollTop = log.scrollHeight;
+    keepInSight();
+    at("events").append(line);
+    while (at("events").childElementCount > MOST_LINES) at("events").firstElementChild.remove();
+}
+
+let scrolls = false;
+
+/** Scroll to the last line, if the one before is in sight: once for all lines of a frame, as measuring costs more than adding them. */
+function keepInSight() {
+    const log = at("events");
+    if (scrolls || log.scrollHeight - log.scrollTop - log.clientHeight > 48) return;
+    scrolls = true;
+    requestAnimationFrame(() => {
+        scrolls = false;
+        log.scrollTop = log.scrollHeight;
+    });
 }
 
 /** How a sender is called: in a room by who speaks there, else by the address without what the client adds. */
@@ -377,7 +388,10 @@ async function outcomeOf(id) {
 
 async function refresh() {
     const mine = session;
+    if (!mine || mine.refreshing) return;
+    mine.refreshing = true;
     const [rooms, contacts] = await Promise.all([listOf("rooms"), listOf("contacts")]);
+    mine.refreshing = false;
     if (session !== mine) return;
     mine.rooms = new Map(rooms.map(({ id, name }) => [id.includes("@") ? id : `${id}@${roomsDomain}`, name || id]));
     fill("rooms", [...mine.rooms].map(([address, name]) => ({ address, name })), "You are in no room.");
