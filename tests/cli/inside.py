@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import make_server
 
 from tests.cli.conftest import Ran
 from tests.conftest import DOMAIN, PASSWORD, TOKEN
+from tests.serving.certificate import Certificate
 from xmpp_rest.__main__ import main
 from xmpp_rest.application import build
 from xmpp_rest.config.load import load_settings
@@ -25,10 +26,10 @@ from xmpp_rest.protocol.jid import JID
 class Place:
     """A gateway that runs in this process, and its command line. `config`: of the gateway; `url`: where it listens."""
 
-    def __init__(self, config: Path, gateway: Gateway, server: BaseWSGIServer) -> None:
+    def __init__(self, config: Path, gateway: Gateway, url: str) -> None:
         self.config = config
         self.gateway = gateway
-        self.url = f"http://127.0.0.1:{server.port}"
+        self.url = url
 
     def run(self, *words: str, stdin: str | bytes = "", **environ: str) -> Ran:
         """`xmpp-rest WORDS` with the configuration of the gateway."""
@@ -65,7 +66,7 @@ def run(*words: str, stdin: str | bytes = "", **environ: str) -> Ran:
 
 
 @contextmanager
-def place(folder: Path, more: str = "") -> Iterator[Place]:
+def place(folder: Path, more: str = "", certificate: Certificate | None = None) -> Iterator[Place]:
     """A gateway by a configuration in `folder`; `more`: further lines of that."""
     config = folder / "wsgi.ini"
     auth = f"[auth]\nadmin_password = {PASSWORD}\niterations = 4096\n[rest]\ncredentials = {TOKEN}\n"
@@ -73,12 +74,12 @@ def place(folder: Path, more: str = "") -> Iterator[Place]:
     app = build(load_settings(config, {}))
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=certificate and (certificate.cert, certificate.key))
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield Place(config, gateway, server)
+        yield Place(config, gateway, f"http{'s' if certificate else ''}://127.0.0.1:{server.port}")
     finally:
         gateway.end_waiting()
         server.shutdown()

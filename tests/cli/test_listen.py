@@ -214,6 +214,7 @@ def test_a_reader_comes_back_with_the_last_id() -> None:
         [None, Interrupted("broken before anything came")],
         [None, Happened("a", 0, {}), Happened("a~1", 0, {}), Interrupted("broken")],
         [CannotStart(Exit.UNAVAILABLE, "down")],
+        [CannotStart(Exit.TEMPFAIL, "no place")],
         [None, GAP, None, Interrupted("again")],
         [None, Happened("b", 0, {}), CannotStart(Exit.NOPERM, "the token was revoked")],
     )
@@ -221,7 +222,7 @@ def test_a_reader_comes_back_with_the_last_id() -> None:
     with pytest.raises(CannotStart) as raised:
         for_each(EventReader(gateway.reach, None, None, Deadline(20), False), came)
     assert raised.value.code == Exit.NOPERM
-    assert (came, gateway.asked) == (["a", "a~1", "b"], ["first", "first", "a~1", "a~1", "a~1"])
+    assert (came, gateway.asked) == (["a", "a~1", "b"], ["first", "first", "a~1", "a~1", "a~1", "a~1"])
 
 
 def test_a_gateway_that_is_not_there_the_first_time() -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.cli.conftest import Ran
 from tests.cli.inside import Place, place, run
 from tests.conftest import DOMAIN, PASSWORD, TOKEN
+from tests.serving.certificate import make_certificate
+from xmpp_rest.cli.access.http_client import HttpClient
 from xmpp_rest.protocol.jid import parse_jid
 
 ADMIN, JULIET, NURSE = (parse_jid(f"{name}@{DOMAIN}") for name in ("admin", "juliet", "nurse"))
@@ -55,7 +57,7 @@ def test_a_refusal_is_told_and_outranks(send: Send) -> None:
     [
         (["nobody@@", "x"], b"", 64, "is not an address"),
         (["--to", "nobody@@", "x"], b"", 64, "is not an address"),
-        (["admin", "x"], b"", 64, "is not an address; give one such as"),
+        (["admin", "x"], b"", 64, "is not an address; did you mean admin@"),
         ([], b"", 64, "to whom?"),
         ([str(JULIET), "x", "y"], b"", 64, "one word too many"),
         (["--to", str(JULIET), "x", "y"], b"", 64, "one word too many"),
@@ -141,6 +143,8 @@ def test_no_configuration_is_read_for_a_gateway_elsewhere(here: Place, tmp_path:
     broken.write_text("broken")
     assert run("send", str(NURSE), "x", "--url", here.url, XMPP_REST_CONFIG=str(broken), XMPP_REST_TOKEN=here.token(JULIET)).code == 0
     assert run("send", str(NURSE), "x", XMPP_REST_CONFIG=str(broken)).code == 78
+    told = run("send", str(NURSE), "x", "-v", "--url", here.url, XMPP_REST_TOKEN=here.token(JULIET))
+    assert told.err == f"xmpp-rest: gateway: {here.url}; no configuration is read\n"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://127.0.0.1:1/x"])
@@ -182,3 +186,21 @@ def test_what_is_kept_but_not_confirmed(cut_off: Place) -> None:
     full = cut_off.run("send", far, "x", "--wait", "0")
     assert (full.code, "resource-constraint" in full.err) == (69, True), full
     assert cut_off.away("send", far, "x", "--wait", "0", token=token).code == 69
+
+
+def test_the_certificate_is_verified(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    with place(tmp_path, certificate=certificate) as secure:
+        token = secure.token(ADMIN)
+        for words in ("send", str(ADMIN), "x"), ("listen", "--timeout", "0.2"), ("status",):
+            foreign = run(*words, XMPP_REST_URL=secure.url, XMPP_REST_TOKEN=token)
+            assert (foreign.code, "self-signed certificate" in foreign.err) == (69, True), foreign
+        assert run("send", str(ADMIN), "x", XMPP_REST_URL=secure.url, XMPP_REST_TOKEN=token, SSL_CERT_FILE=certificate.cert) == (0, "", "")
+        name = secure.url.replace("127.0.0.1", "localhost")  # which is not in it
+        assert run("send", str(ADMIN), "x", XMPP_REST_URL=name, XMPP_REST_TOKEN=token, SSL_CERT_FILE=certificate.cert).code == 69
+
+
+def test_a_token_is_not_sent_openly_without_a_remark() -> None:
+    assert HttpClient("http://gw.example.net", "t").is_open_to_others
+    assert not HttpClient("https://gw.example.net", "t").is_open_to_others
+    assert not HttpClient("http://127.0.0.1:8080", "t").is_open_to_others

@@ -20,6 +20,7 @@ from tests.live.conftest import require
 PAGES = [path for path in manuals.FILES if path.parent == manuals.MAN]
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="made with Python 3.11: argparse of later versions folds and words some of it otherwise")
 @pytest.mark.parametrize("path", manuals.FILES, ids=lambda path: path.name)
 def test_it_is_not_stale(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == manuals.FILES[path](), "run `make man`"

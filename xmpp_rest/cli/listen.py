@@ -24,6 +24,7 @@ from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 
 FIRST_PAUSE, LAST_PAUSE = 0.2, 10.0  # seconds between two attempts to come back
 MAX_VARIABLE = 100_000  # bytes of a variable of the environment, which Linux bounds to 128 KiB; standard input has all of it
+PASSING = (Exit.UNAVAILABLE, Exit.TEMPFAIL)  # the gateway is not there, or has no place for another stream
 VARIABLES = ("from", "to", "kind", "type", "id", "subject", "body")
 
 
@@ -78,7 +79,7 @@ class EventReader:
                     if not self._until.left:
                         return
             except (Interrupted, CannotStart) as e:
-                if isinstance(e, CannotStart) and (not was_there or e.code is not Exit.UNAVAILABLE):
+                if isinstance(e, CannotStart) and not (was_there and e.code in PASSING):
                     raise
                 if not was_there:
                     raise CannotStart(Exit.UNAVAILABLE, str(e)) from e

@@ -39,6 +39,8 @@ def access(load: Load, options: argparse.Namespace, *, offline: bool = False) ->
     """
     if url := url_of(options):
         with closing(HttpClient(url, _token(options))) as client:
+            if options.verbose:
+                print(f"xmpp-rest: gateway: {url}; no configuration is read", file=sys.stderr)
             if client.is_open_to_others:
                 print(f"xmpp-rest: remark: {url} is not encrypted, and shows the token to others on the way", file=sys.stderr)
             yield RemoteAccess(client)
