@@ -10,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -57,6 +58,18 @@ class Answers:
 
     def __init__(self, observers: Callable[[], Iterable[Observer]]) -> None:
         self._observers = observers
+        self._lock = Lock()
+        self.under_way = 0
+        """How many requests are served now, each by a thread, under a server that tells of none."""
+
+    def begin(self) -> None:
+        """A thread serves a request from now on, until `end`."""
+        with self._lock:
+            self.under_way += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self.under_way -= 1
 
     def tell(self, answered: Answered) -> None:
         """Tell the observers. Raises nothing."""

@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest
 
 from drivers import StorageError
 from drivers.lease import RENEWAL, LeaseTaken
-from xmpp_rest.answered import EXTENSION, Answers
+from xmpp_rest.answered import EXTENSION
 from xmpp_rest.api import compression, cors, requestid
 from xmpp_rest.api.client import routes as client
 from xmpp_rest.api.commands import registry
@@ -69,7 +69,7 @@ def build(settings: Settings) -> Flask:
     cors.install(app, lambda: gateway.settings.server.origins)
     app.before_request(partial(_begin, gateway))
     answer_failures(app)
-    answers = app.extensions[EXTENSION] = Answers(lambda: gateway.parts.observers)
+    answers = app.extensions[EXTENSION] = gateway.answers
     app.wsgi_app = Watched(_believing(app.wsgi_app, gateway), answers)  # type: ignore[method-assign]
     return app
 

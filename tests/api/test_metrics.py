@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder
 
 from tests.conftest import DOMAIN, PASSWORD, TOKEN, MakeApp, basic, register_users
 from tests.metrics.scraped import Scraped
@@ -276,3 +277,27 @@ def test_what_the_storage_does_is_counted(app: Flask, client: FlaskClient) -> No
     assert client.get(f"/data/{DOMAIN}/juliet/x", headers=basic(f"juliet@{DOMAIN}")).status_code == 503
     after = scrape(client)
     assert after.sum("storage_errors_total", operation="read") > 0
+
+
+def test_threads_at_work_under_another_server(app: Flask, client: FlaskClient) -> None:
+    assert scrape(client).get("threads_busy") == 1  # the one that asks
+    answer = app.wsgi_app(EnvironBuilder("/health").get_environ(), lambda *_: None)  # type: ignore[arg-type]  # nobody writes so
+    assert scrape(client).get("threads_busy") == 2
+    answer.close()  # type: ignore[attr-defined]  # PEP 3333
+    assert scrape(client).get("threads_busy") == 1
+
+
+def test_event_streams(app: Flask, client: FlaskClient) -> None:
+    streams, juliet = app.extensions["gateway"].parts.streams, parse_jid(f"juliet@{DOMAIN}")
+    client.get("/health")
+    rest, other, slow, lasting = (streams.open(juliet, api=api) for api in ("rest", "client", "client", "client"))
+    assert [scrape(client).get("streams_open", api=api) for api in ("rest", "client")] == [1, 3]
+    rest.close()
+    other.end("the credentials are no longer good", at_once=True, ended_as="credentials")
+    slow.end("it is slow", ended_as="slow")
+    streams.stop()
+    for stream in (other, slow, lasting):
+        stream.close()
+    found = scrape(client)
+    assert [found.get("streams_open", api=api) for api in ("rest", "client")] == [0, 0]
+    assert {reason: found.get("streams_ended_total", reason=reason) for reason in STREAM_ENDS} == dict.fromkeys(STREAM_ENDS, 1)

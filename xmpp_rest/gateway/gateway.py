@@ -12,6 +12,7 @@ from pathlib import Path
 
 from drivers import Driver, StorageError, open_driver
 from drivers.lease import LeaseTaken
+from xmpp_rest.answered import Answers, Observer
 from xmpp_rest.api.gateway import Check
 from xmpp_rest.config.live import Merged
 from xmpp_rest.config.load import SettingsError
@@ -62,11 +63,15 @@ class Gateway:
         self._readiness = Readiness(self)
         self._pid = 0  # of the process in which the parts are started
         self._forked_from = 0  # of the process in which they were started before
+        self.answers = Answers(self._observers)
         self.parts = self._build()
         """Rebuilt in a process that was forked off after `start()`: a part must not be kept across a fork."""
 
+    def _observers(self) -> tuple[Observer, ...]:
+        return self.parts.observers
+
     def _build(self) -> Parts:
-        parts = build(self.settings, self.driver, self.data_dir, self.incidents)
+        parts = build(self.settings, self.driver, self.data_dir, self.incidents, lambda: self.answers.under_way)
         parts.remote.on_broadcast("reload", self._follow)
         if self._offer_calls is not None:
             self._offer_calls(self, parts.remote)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from drivers import StorageError
@@ -25,10 +26,13 @@ class Gauges:
     """Reads the parts. Raises nothing, and waits for the storage alone, not for long."""
 
     def __init__(
-        self, settings: Settings, streams: Streams, pending: Pending, uplink: Uplink | None, callbacks: Callbacks, dead: DeadLetters
-    ) -> None:
+        self, settings: Settings, under_way: Callable[[], int], streams: Streams, pending: Pending, uplink: Uplink | None,
+        callbacks: Callbacks, dead: DeadLetters,
+    ) -> None:  # fmt: skip
+        """`under_way`: how many requests are served in threads of the server's own."""
         self._threads = settings.server.threads
         self._outbox_size = settings.link.outbox_size
+        self._under_way = under_way
         self._loop: SocketLoop | None = None
         self._streams = streams
         self._pending = pending
@@ -47,7 +51,7 @@ class Gauges:
         return self._own() | (self._shared() | self._of_callbacks() if leads else {})
 
     def _own(self) -> Figures:
-        busy = self._loop.busy if self._loop is not None else 0
+        busy = self._loop.busy if self._loop is not None else self._under_way()
         figures = {"threads": float(self._threads), "threads_busy": float(busy), "iq_waiting": float(self._pending.count)}
         streams = self._streams.count_by_api()
         return figures | {sample("streams_open", api): float(streams.get(api, 0)) for api in STREAM_APIS}

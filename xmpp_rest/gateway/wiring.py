@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -73,8 +74,8 @@ from xmpp_rest.service.streams.sessions import Sessions
 from xmpp_rest.threads.waits import Waits
 
 
-def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents) -> Parts:
-    """The parts of one process."""
+def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Incidents, under_way: Callable[[], int] = lambda: 0) -> Parts:
+    """The parts of one process. `under_way`: how many requests are served in threads of the server's own."""
     domain, domains = settings.gateway.domain, settings.gateway.domains
     rooms_domain, conference_domain = settings.gateway.rooms_domain, settings.gateway.conference_domain
     counts = Counts(domains if settings.link.kind == "component" else (), settings.callbacks, enabled=settings.metrics.enabled)
@@ -160,7 +161,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", authenticator.unban)
     access_log = AccessLog(settings.server.access_log)
-    gauges = Gauges(settings, streams, pending, uplink, callbacks, dead)
+    gauges = Gauges(settings, under_way, streams, pending, uplink, callbacks, dead)
     collection = Collection(counts, gauges, KeptReports(data_dir), remote, incidents)
     parts = Parts(
         passwords=passwords, tokens=tokens, authenticator=authenticator, accounts=accounts, last=last, vcards=vcards,

@@ -6,8 +6,10 @@ imported where something is counted, and so by no command that only looks someth
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import product
+from threading import Lock
 from typing import Any, Protocol
 
 from xmpp_rest.answered import Answered
@@ -29,6 +31,7 @@ from xmpp_rest.metrics.families import (
 )
 from xmpp_rest.protocol.conditions import DEFAULT_TYPE
 
+AT_ONCE = 100  # answers
 CONDITIONS = frozenset(DEFAULT_TYPE) - {"payment-required"}  # RFC 6120 has it no longer
 
 
@@ -92,6 +95,8 @@ class Counts:
         answers = product(APIS, ("GET", "POST"), ("200", "500"))  # what is good, and what alerts ask for
         durations = self._family("http_request_duration_seconds", product(APIS))
         self._answers = AnswerChildren(self._family("http_requests_total", answers), durations)
+        self._seen: deque[Answered] = deque()  # answers that are not counted yet
+        self._counting = Lock()  # held by the thread that does
         self._stanzas = self._family("stanzas_total", product(("out", "in"), KINDS))
         self._refused = self._family("stanzas_refused_total", product((*sorted(CONDITIONS), OTHER)))
         self._iq_timeouts = self._family("iq_timeouts_total", ((),))[()]
@@ -113,6 +118,7 @@ class Counts:
         """All that was counted."""
         if self._registry is None:
             return {}
+        self._count_answers()
         samples = (each for metric in self._registry.collect() for each in metric.samples)
         return {sample(each.name, *each.labels.values()): each.value for each in samples if not each.name.endswith("_created")}
 
@@ -120,10 +126,18 @@ class Counts:
 
     def answered(self, answered: Answered) -> None:
         """An answer is complete."""
-        api, method, _, status, seconds = answered[:5]
-        counter, histogram = self._answers[api, method if method in METHODS else OTHER, status]
-        counter.inc()
-        histogram.observe(seconds)
+        self._seen.append(answered)
+        if len(self._seen) >= AT_ONCE:
+            self._count_answers()
+
+    def _count_answers(self) -> None:
+        """Count the answers, many at once: one by one each would find the caches cold, and cost two or three times as much."""
+        with self._counting:
+            for _ in range(len(self._seen)):
+                api, method, _, status, seconds = self._seen.popleft()[:5]
+                counter, histogram = self._answers[api, method if method in METHODS else OTHER, status]
+                counter.inc()
+                histogram.observe(seconds)
 
     def handed_in(self, kind: str) -> None:
         """A caller handed in a stanza of this kind, to be sent."""

@@ -81,6 +81,7 @@ class _WatchedAnswer:
 
             return counted
 
+        self._answers.begin()
         try:
             self._body = app(self._environ, started)
             self._pieces = iter(self._body)
@@ -115,6 +116,7 @@ class _WatchedAnswer:
         if self._told:
             return
         self._told = True
+        self._answers.end()
         length = str(self._environ.get("CONTENT_LENGTH") or "0")
         came = self._counted.count if self._counted is not None else int(length) if length.isascii() and length.isdigit() else 0
         now = time.monotonic()
