@@ -103,7 +103,7 @@ _shtab_xmpp_rest_import_options=(
   "--dry-run[read everything, write nothing, and report what would be done]"
   "--on-conflict[what to do with accounts and rooms that are there already (default\: skip\; fail\: stop at the first one)]:on_conflict:(skip replace fail)"
   "--quiet[print neither progress nor what is left out, only the table at the end]"
-  ":a file or folder of XEP-0227, or KIND\:PLACE\; \`docs\/importing.md\` lists the kinds:"
+  ":a file or folder of XEP-0227, or one of ejabberd\+sqlite\:\…, ejabberd\+postgresql\:\…, ejabberd\+dump\:\…, mongooseim\+sqlite\:\…, mongooseim\+postgresql\:\…, mongooseim\+dump\:\…:"
 )
 
 # guard to ensure default positional specs are added only once per session
