@@ -38,16 +38,18 @@ def _run(parser: Parser, words: list[str]) -> int:
         parser.parse_args(words[:place])  # which ends the process if there is an unknown one
         return RAW[words[place]].run(words[:place], words[place + 1 :])
     options = parser.parse_args(words)
-    name = options.command or DEFAULT
-    return VERBS[FORMER.get(name, name)].run(partial(_load, options), options)
+    name = FORMER.get(options.command, options.command) or DEFAULT
+    if options.verbose and name != DEFAULT:  # which has a log
+        from xmpp_rest.cli.configuration import say_what_happens
+
+        say_what_happens()
+    return VERBS[name].run(partial(_load, options), options)
 
 
 def _load(options: argparse.Namespace) -> Settings:
     """Read the configuration; with what it needs, which some verbs need not import."""
-    from xmpp_rest.cli.configuration import load, say_what_happens
+    from xmpp_rest.cli.configuration import load
 
-    if options.verbose and FORMER.get(options.command, options.command) not in (None, DEFAULT):  # which has a log
-        say_what_happens()
     return load(options)
 
 

@@ -126,7 +126,7 @@ def _moved(section: str, key: str, where: str, notices: list[str]) -> tuple[str,
 def _read_file(path: Path, into: Written) -> None:
     problems, texts = into.problems, into.texts
     file = read_ini(_read_text(path, into))
-    into.wrong |= {place for problem in file.problems for place in _meant(problem.section or "", problem.word)}
+    into.wrong.update(place for problem in file.problems for place in _meant(problem.section or "", problem.word))
     problems += [f"{path}, line {problem.line}:{_where(problem)} {problem.sentence}" for problem in file.problems]
     known = {name for name in file.sections if name in SECTIONS or _is_one_of_many(name)}
     for section in file.sections:
@@ -136,7 +136,7 @@ def _read_file(path: Path, into: Written) -> None:
         else:
             texts.setdefault(section, {})
     written = {(entry.section, entry.key) for entry in file.entries}
-    into.wrong |= {place for entry in file.entries if entry.section not in known for place in _meant(entry.section, entry.key)}
+    into.wrong.update(place for entry in file.entries if entry.section not in known for place in _meant(entry.section, entry.key))
     for entry in (e for e in file.entries if e.section in known):
         where = f"{path}: [{entry.section}] {entry.key}"
         section, key = _moved(entry.section, entry.key, where, into.notices)

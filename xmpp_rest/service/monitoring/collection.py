@@ -24,7 +24,7 @@ from xmpp_rest.service.monitoring.report import ProcessReport, Totals
 from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.probe import Probe
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.server")
 
 EVERY = 10.0  # seconds between two reports of a process, and two writes of the leader
 LIMIT = 1.0  # seconds that collecting may take
