@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from xmpp_rest.logs.events import EventRecord
+
 
 def fields(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
     """The fields of each line of this event."""
-    return [record.__dict__["fields"] for record in caplog.records if getattr(record, "event", None) == event]
+    return [record.fields for record in caplog.records if isinstance(record, EventRecord) and record.msg == event]
 
 
 def audited(caplog: pytest.LogCaptureFixture) -> list[tuple[Any, ...]]:

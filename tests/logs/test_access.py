@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 
@@ -12,7 +13,9 @@ from tests.conftest import DOMAIN, basic
 from tests.logs.fields import fields
 from xmpp_rest.answered import Answered
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.logs.access import AccessLog
+from xmpp_rest.logs.access import AccessLog, AccessRecord
+from xmpp_rest.logs.events import FieldsRecord
+from xmpp_rest.logs.lines import JsonLines, TextLines
 
 KEYS = ["method", "path", "status", "seconds", "api", "account", "address", "bytes_in", "bytes_out", "user_agent", "request_id"]
 ANSWER = Answered("rest", "GET", "/rest", 200, 0.1, 2.0, True, 1, 2, None, "192.0.2.7", "curl", "r")
@@ -46,6 +49,17 @@ def test_levels(caplog: pytest.LogCaptureFixture) -> None:
     for status in (200, 404, 500, 503):
         log.answered(ANSWER._replace(status=status))
     assert [record.levelno for record in caplog.records] == [logging.INFO, logging.INFO, logging.WARNING, logging.WARNING]
+
+
+@pytest.mark.parametrize("text", ["curl/7", 'a "b"=\n\u2028\udcff', ""])
+def test_the_fast_ways_write_the_same(text: str) -> None:
+    record = AccessRecord(ANSWER._replace(method=text, path=text, address=text, user_agent=text, account=text or None, request_id=text))
+    slow = FieldsRecord(logging.getLogger("xmpp_rest.access"), logging.INFO, "request", record.fields)
+    slow.created, slow.msecs = record.created, record.msecs
+    assert TextLines().format(record) == TextLines().format(slow)
+    fast, generic = (json.loads(JsonLines().format(each)) for each in (record, slow))
+    assert fast == generic
+    assert list(fast)[:6] == ["time", "level", "logger", "message", "request_id", "event"]
 
 
 def test_of_a_stream_the_end_counts(caplog: pytest.LogCaptureFixture) -> None:

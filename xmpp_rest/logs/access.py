@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 import logging
+from json.encoder import encode_basestring_ascii as in_json
+from typing import Any
 
 from xmpp_rest.answered import Answered
-from xmpp_rest.logs.events import say
+from xmpp_rest.logs.events import EventRecord
+from xmpp_rest.logs.lines import quoted, text_of
 
 log = logging.getLogger("xmpp_rest.access")
 
 PATH, AGENT = 512, 200  # characters at most
 LEAST = {"all": 0, "errors": 400, "off": 1000}
 """`[server] access_log` → the lowest status that is logged."""
+
+
+class AccessRecord(EventRecord):
+    """The record of one answer."""
+
+    def __init__(self, answer: Answered) -> None:
+        super().__init__(log, logging.WARNING if answer.status >= 500 else logging.INFO, "request")
+        self._answer = answer
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        a = self._answer
+        return {
+            "method": a.method, "path": a.path[:PATH], "status": a.status, "seconds": a.lasted, "api": a.api, "account": a.account,
+            "address": a.address, "bytes_in": a.bytes_in, "bytes_out": a.bytes_out, "user_agent": a.user_agent[:AGENT],
+            "request_id": a.request_id,
+        }  # fmt: skip
+
+    @property
+    def pairs(self) -> str:
+        """The same as text; one by one it takes twice as long."""
+        a = self._answer
+        account = "null" if a.account is None else quoted(a.account)
+        return (
+            f" method={quoted(a.method)} path={quoted(a.path[:PATH])} status={a.status} seconds={a.lasted:.6f} api={a.api}"
+            f" account={account} address={quoted(a.address)} bytes_in={a.bytes_in} bytes_out={a.bytes_out}"
+            f" user_agent={quoted(a.user_agent[:AGENT])} request_id={text_of(a.request_id)}"
+        )
+
+    @property
+    def members(self) -> str:
+        """The same for JSON."""
+        a = self._answer
+        account = "null" if a.account is None else in_json(a.account)
+        return (
+            f'"request_id": {in_json(a.request_id)}, "event": "request", "method": {in_json(a.method)}, "path": {in_json(a.path[:PATH])}, '
+            f'"status": {a.status}, "seconds": {a.lasted:.6f}, "api": "{a.api}", "account": {account}, "address": {in_json(a.address)}, '
+            f'"bytes_in": {a.bytes_in}, "bytes_out": {a.bytes_out}, "user_agent": {in_json(a.user_agent[:AGENT])}'
+        )
 
 
 class AccessLog:
@@ -27,12 +69,5 @@ class AccessLog:
 
     def answered(self, answer: Answered) -> None:
         """An answer is finished."""
-        status = answer.status
-        if status < self._least:
-            return
-        say(
-            log, logging.WARNING if status >= 500 else logging.INFO, "request",
-            method=answer.method, path=answer.path[:PATH], status=status, seconds=answer.lasted, api=answer.api, account=answer.account,
-            address=answer.address, bytes_in=answer.bytes_in, bytes_out=answer.bytes_out, user_agent=answer.user_agent[:AGENT],
-            request_id=answer.request_id,
-        )  # fmt: skip
+        if answer.status >= self._least and log.isEnabledFor(logging.WARNING if answer.status >= 500 else logging.INFO):
+            log.handle(AccessRecord(answer))

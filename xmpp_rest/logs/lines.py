@@ -33,7 +33,7 @@ _is_plain = re.compile(r"[!#-<>-~]+").fullmatch  # visible ASCII but " and =
 def text_of(value: Any) -> str:
     """A value as it stands behind `key=`."""
     if value.__class__ is str:
-        return value if value.isalnum() and value.isascii() else _remembered(value)
+        return value if value.isalnum() and value.isascii() else quoted(value)
     if value.__class__ is int:
         return str(value)
     if value.__class__ is float:
@@ -43,8 +43,8 @@ def text_of(value: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _remembered(text: str) -> str:
-    """As `text_of`: clients send the same paths, accounts and user agents again and again."""
+def quoted(text: str) -> str:
+    """As `text_of`, of a text that is likely to come again: clients send the same paths, accounts and user agents again and again."""
     return text if _is_plain(text) else _quoted(text)
 
 
@@ -91,7 +91,9 @@ class TextLines(_Lines):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        pairs = "".join([f" {key}={text_of(value)}" for key, value in self.fields(record).items()])
+        pairs = getattr(record, "pairs", None)
+        if pairs is None:
+            pairs = "".join([f" {key}={text_of(value)}" for key, value in self.fields(record).items()])
         return f"{self.begin(record)} {logger_name(record.name)} {one_line(record.getMessage())}{pairs}"
 
     def begin(self, record: logging.LogRecord) -> str:
@@ -111,6 +113,9 @@ class JsonLines(_Lines):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
+        if (text := getattr(record, "members", None)) is not None:
+            where = f'"level": "{level_name(record.levelno)}", "logger": "{logger_name(record.name)}"'
+            return f'{{"time": "{self.time(record)}", {where}, "message": {_encode(record.getMessage())}, {text}}}'
         members: dict[str, Any] = {
             "time": self.time(record),
             "level": level_name(record.levelno),
