@@ -390,7 +390,7 @@ async function refresh() {
     const mine = session;
     if (!mine || mine.refreshing) return;
     mine.refreshing = true;
-    const [rooms, contacts] = await Promise.all([listOf("rooms"), listOf("contacts")]);
+    const [rooms, contacts] = await Promise.all([roomsDomain ? listOf("rooms") : [], listOf("contacts")]);
     mine.refreshing = false;
     if (session !== mine) return;
     mine.rooms = new Map(rooms.map(({ id, name }) => [id.includes("@") ? id : `${id}@${roomsDomain}`, name || id]));
