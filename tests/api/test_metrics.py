@@ -301,3 +301,21 @@ def test_event_streams(app: Flask, client: FlaskClient) -> None:
     found = scrape(client)
     assert [found.get("streams_open", api=api) for api in ("rest", "client")] == [0, 0]
     assert {reason: found.get("streams_ended_total", reason=reason) for reason in STREAM_ENDS} == dict.fromkeys(STREAM_ENDS, 1)
+
+
+def test_stanzas_of_commands_and_rooms_are_counted(app: Flask, client: FlaskClient) -> None:
+    def count(kind: str) -> float:
+        return scrape(client).sum("stanzas_total", direction="out", kind=kind)
+
+    admin, juliet = basic(f"admin@{DOMAIN}"), basic(f"juliet@{DOMAIN}")
+    text = {"type": "chat", "to": f"nurse@{DOMAIN}", "subject": "", "body": "hello"}
+    for sender in (f"juliet@{DOMAIN}", "romeo@montague.example"):
+        assert client.post("/api/send_message", headers=admin, json={**text, "from": sender}).status_code == 200
+    assert count("message") == 2
+    iq = f"<iq type='get' id='1' from='juliet@{DOMAIN}/x' to='{DOMAIN}'><ping xmlns='urn:xmpp:ping'/></iq>"
+    sent = {"from": f"juliet@{DOMAIN}", "to": DOMAIN, "stanza": iq}
+    assert client.post("/api/send_stanza", headers=admin, json=sent).status_code == 200
+    assert count("iq") == 1
+    room = client.post("/api/rooms", headers=juliet, json={"name": "garden", "subject": "roses"}).json["id"]  # type: ignore[index]
+    assert client.post(f"/api/rooms/{room}/messages", headers=juliet, json={"body": "hello"}).status_code == 200
+    assert count("message") == 3

@@ -13,6 +13,7 @@ from xmpp_rest.config.live import Merged
 from xmpp_rest.config.table import Settings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
+from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.processes.census import Census
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.accounts import Accounts
@@ -70,6 +71,7 @@ class ApiParts:
     remote: Remote
     census: Census
     collection: Collection
+    counts: Counts
     link_status: Callable[[], list[dict[str, Any]]]
     """How the streams of the link are. Raises GatewayError."""
 

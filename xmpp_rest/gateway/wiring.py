@@ -171,7 +171,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
-        gauges=gauges, collection=collection, leader=leader, link_status=leader.status, remote=remote,
+        gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
         census=Census(remote), lease=StorageLease(driver, data_dir, domains, incidents),
     )  # fmt: skip
     for place, ordered in handlers(parts, settings.gateway).items():

@@ -44,6 +44,7 @@ class RoomMessagesResource(RoomResource):
         except Refusal as e:
             raise Refusal(e.status, e.text, old_text=OLD_TEXTS.get(e.text, "")) from e
         message = make("message", *payload, type_="groupchat", id_=str(uuid.uuid4()))
+        self.gateway.parts.counts.handed_in(message.tag)
         with refusals():
             return ClientReply(200, {"id": self.rooms.send_message(name, self.account, message)})
 

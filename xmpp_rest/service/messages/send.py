@@ -246,6 +246,7 @@ class Sending:
     @on_leader
     def receive(self, stanza: Element, sender: JID, to: JID) -> Element | None:
         """Deliver a stanza to a hosted address as if it had come over the link; the answer if there is one at once. Raises BadXML."""
+        self._counts.handed_in(stanza.tag)
         return None if self._router.resolve(stanza, sender, to) else self._router.deliver(stanza, sender, to)
 
     def _send(self, stanza: Element, sender: JID, to: JID, *, keep_refused: bool) -> Element | None:

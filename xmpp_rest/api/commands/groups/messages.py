@@ -48,6 +48,7 @@ def _send(services: Services, stanza: Element, sender: JID, to: JID) -> None:
     hosted = services.parts.router.domains
     with _in_xml():
         if sender.domain in hosted and stanza.tag == "iq":
+            services.parts.counts.handed_in(stanza.tag)
             services.parts.router.send(stanza)
         elif sender.domain in hosted:
             services.parts.sending.post(stanza, sender, to)
