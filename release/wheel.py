@@ -107,14 +107,27 @@ class BdistWheel(bdist_wheel):
 
 
 class Sdist(sdist):
-    """Packs the files that MANIFEST.in names, with the time of the release."""
+    """Packs the files that MANIFEST.in names, as root's and with the time of the release."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.owner = self.group = "root"
+
+    def make_archive(self, *args: object, **kwargs: object) -> str:
+        path = Path(super().make_archive(*args, **kwargs))
+        with path.open("r+b") as archive:  # gzip's own header has the present time: RFC 1952 §2.3
+            archive.seek(4)
+            archive.write(int(os.environ["SOURCE_DATE_EPOCH"]).to_bytes(4, "little"))
+        return str(path)
 
     def make_release_tree(self, base_dir: str, files: list[str]) -> None:
         super().make_release_tree(base_dir, files)
         fix_time()
         time = int(os.environ["SOURCE_DATE_EPOCH"])
-        for path in Path(base_dir).rglob("*"):
-            if not path.is_dir():
+        for path in (*Path(base_dir).rglob("*"), Path(base_dir)):
+            if path.is_dir():
+                path.chmod(0o755)
+            else:
                 if path.stat().st_nlink > 1:  # hard links to the checkout, whose times are its own
                     content = path.read_bytes()
                     path.unlink()

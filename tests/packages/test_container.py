@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -103,6 +104,9 @@ def check_config(config: dict[str, Any]) -> None:
 
 
 def test_what_the_image_is_not_built_from() -> None:
-    """Data folders, environments and what git has are in no layer of the build."""
+    """Data folders, environments and what git has are in no layer of the build, whether or not the ignore file is read."""
     lines = (ROOT / ".containerignore").read_text().splitlines()
     assert next(line for line in lines if line and not line.startswith("#")) == "*"
+    copied = [line.split()[:-1] for line in re.findall(r"^COPY (?!--from)(.*)$", (ROOT / "Containerfile").read_text(), re.MULTILINE)]
+    assert {"xmpp_rest", "drivers"} <= {name for names in copied for name in names}
+    assert not {".", "./", "*", "data", "wsgi.ini"} & {name for names in copied for name in names}

@@ -19,10 +19,10 @@ MADE = ("PKG-INFO", "setup.cfg", "xmpp_rest.egg-info/")
 def test_every_tracked_file_but_those_of_ci(built: Built) -> None:
     with tarfile.open(built.sdist) as archive:
         members = [member for member in archive if not member.isdir()]
+        assert {(member.mtime, member.uid, member.uname) for member in archive} == {(released((ROOT / "CHANGELOG.md").read_text()), 0, "root")}
     assert all(member.isreg() for member in members)
     names = {member.name.split("/", 1)[1] for member in members}
     assert {name for name in names if not name.startswith(MADE)} == {n for n in tracked() if not n.startswith(OF_CI) and (ROOT / n).exists()}
-    assert {member.mtime for member in members if not member.name.split("/", 1)[1].startswith(MADE)} == {released((ROOT / "CHANGELOG.md").read_text())}
 
 
 def test_the_wheel_made_from_it_is_the_same(built: Built) -> None:
@@ -30,13 +30,14 @@ def test_the_wheel_made_from_it_is_the_same(built: Built) -> None:
     assert digest(built.wheel) == digest(built.again)
 
 
-def test_a_wheel_made_later_is_the_same(built: Built, checkout: Path, tmp_path: Path) -> None:
+def test_what_is_made_later_is_the_same(built: Built, checkout: Path, tmp_path: Path) -> None:
     """Of files that are newer, beside what an earlier build has left."""
     now = time.time()
     for path in checkout.rglob("*.py"):
         os.utime(path, (now, now))
-    build(checkout, "wheel", tmp_path)
-    assert digest(tmp_path / built.wheel.name) == digest(built.wheel)
+    for kind, made in (("wheel", built.wheel), ("sdist", built.sdist)):
+        build(checkout, kind, tmp_path)
+        assert digest(tmp_path / made.name) == digest(made)
 
 
 def digest(path: Path) -> str:
