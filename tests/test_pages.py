@@ -42,6 +42,7 @@ VARYING = [  # what differs from run to run
     (r"^id: [\w-]+$", "id: ID"),
     (r"Stanza-Id: [\w-]{24}", "Stanza-Id: ID"),
     (r'"(since|given_up)":"[^"]+"', "TIME"),
+    (r'"request_id":"[0-9a-f]{32}"', "REQUEST"),
     (r"msg_[\w-]+", "MSG"),
     (r"^[A-Za-z0-9]{32}$", "TOKEN"),
     (r'"version":"[\d.]+"', "VERSION"),

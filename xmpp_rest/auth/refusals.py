@@ -18,7 +18,7 @@ PASSWORD, UNKNOWN, TOKEN, BANNED, THROTTLED, MALFORMED = REASONS = (
 NAME = 256  # characters of an account at most: a client may send any
 
 
-class Refusal(NamedTuple):
+class RefusedCredentials(NamedTuple):
     """Credentials that were refused. `account`: as it was named; None: nobody was."""
 
     api: str
@@ -30,13 +30,13 @@ class Refusal(NamedTuple):
 class Refusals:
     """Writes the line, and tells observers, which do not wait."""
 
-    def __init__(self, *observers: Callable[[Refusal], None]) -> None:
+    def __init__(self, *observers: Callable[[RefusedCredentials], None]) -> None:
         self._observers = observers
 
     def note(self, reason: str, account: str | None, address: str) -> None:
         """Credentials for this account, from this address, are refused."""
         notes = CURRENT.get()
-        refusal = Refusal(notes.api if notes else OTHER, reason, None if account is None else account[:NAME], address)
+        refusal = RefusedCredentials(notes.api if notes else OTHER, reason, None if account is None else account[:NAME], address)
         request_id = {"request_id": notes.request_id} if notes else {}
         say(
             log, logging.WARNING, "refused",
