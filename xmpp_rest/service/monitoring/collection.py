@@ -90,7 +90,7 @@ class Collection:
         """Those of all processes, as far as they answer in time. Raises nothing."""
         try:
             return self._collect_in_time.ask().figures
-        except (TimeoutError, GatewayError) as e:
+        except (TimeoutError, GatewayError, RuntimeError) as e:  # RuntimeError: the system gives no thread
             log.debug("the leading process does not collect metrics: %s", e)
             return self._without_leader()
 
@@ -153,7 +153,7 @@ class Collection:
             self._reports |= {report.process: report for report in kept if report.process != self._process}
 
     def _tick(self) -> None:
-        """ProcessReport, and do so again after a while."""
+        """Report, and do so again after a while."""
         if self._stopped:
             return
         try:
@@ -168,7 +168,7 @@ class Collection:
             return
         try:
             self._start = self._hand_over_in_time.ask()
-        except (TimeoutError, GatewayError) as e:
+        except (TimeoutError, GatewayError, RuntimeError) as e:
             log.debug("the leading process was not told what was counted: %s", e)
             self._keep([self._own()])
 
