@@ -148,6 +148,7 @@ def test_a_migration_beside_a_gateway(xmpp_rest: Ctl, config: Path, gateway: Gat
         assert (ran.code, ran.out) == (75, "")
         assert f"a gateway uses {which} for {DOMAIN}" in ran.err
         assert "stop it first" in ran.err
+        assert ran.err.count("\n") == 1
     dry = xmpp_rest("migrate", mine, new, "--dry-run")
     assert dry.code == 0
     assert "a gateway uses FROM" in dry.err

@@ -85,8 +85,8 @@ def write(folder: Path, text: str) -> Path:
 
 
 def own_lines(ran: Ran) -> list[str]:
-    """What standard error says beside gunicorn's log."""
-    return [line.removeprefix("Error: ") for line in ran.stderr.splitlines() if line and not line.startswith("[20")]
+    """What standard error says beside the log, in gunicorn's form or ours."""
+    return [line.removeprefix("Error: ") for line in ran.stderr.splitlines() if line and not line.startswith(("[20", "20"))]
 
 
 def prepared(folder: Path, case: str) -> tuple[Path, set[str]]:

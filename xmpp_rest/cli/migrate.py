@@ -64,10 +64,13 @@ def _require_place(target: str, folder: Path) -> None:
 
 def _in_use(source: Driver, target: Driver) -> bool:
     """Whether a gateway uses one of the two, which is printed. Raises StorageError."""
-    used = [("FROM", *entry) for entry in held(source)]
-    used += [("TO", *entry) for entry in held(target)] if target.exists() else []
-    for which, domain, holding in used:
-        _say(f"a gateway uses {which} for {domain}: {holding.where}; stop it first, or what it writes meanwhile will be missing", code=0)
+    used: dict[tuple[str, str], list[str]] = {}  # by whom → domains
+    for which, driver in (("FROM", source), *([("TO", target)] if target.exists() else [])):
+        for domain, holding in held(driver):
+            used.setdefault((which, holding.where), []).append(domain)
+    for (which, where), domains in used.items():
+        remedy = "stop it first, or what it writes meanwhile will be missing"
+        _say(f"a gateway uses {which} for {', '.join(domains)}: {where}; {remedy}", code=0)
     return bool(used)
 
 
