@@ -36,7 +36,7 @@ def test_status_says_why_a_stream_is_down(make_app: object) -> None:
     assert {(s["reason"], s["accepted"], s["outbox"]) for s in streams} == {("unreachable", 0, 0)}
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/health/x"])
+@pytest.mark.parametrize("path", ["/nowhere", "/health/x"])
 def test_what_is_not_there_is_a_problem_document(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     assert (response.status_code, response.mimetype) == (404, "application/problem+json")
