@@ -49,7 +49,11 @@ READING = some(REFUSED, 400, 401, 403, 406, 412, 429, 500, 503) | UNCHANGED
 SENDING = some(REFUSED, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 500, 503)
 ONE_OR_MORE: Schema = {"anyOf": [ref("Stanza"), ref("Stanzas")]}
 REPLIES: dict[str, Schema] = {kind: ONE_OR_MORE if kind == JSON else STRING for kind in (JSON, *REPLY_TYPES)}
-ACCEPTED = ApiAnswer("Accepted and kept.", {}, {"Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`."})
+ACCEPTED_FIELDS = {
+    "Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`.",
+    "Stanza-Outcome": "After `Prefer: wait`: its state by then.",
+}
+ACCEPTED = ApiAnswer("Accepted and kept.", {}, ACCEPTED_FIELDS)
 WAITING = "An iq is waited for as long as `Prosody-Rest-Timeout` says, in seconds; then 500."
 REPLY = ApiAnswer("The answer to the iq, or what came back at once.", REPLIES)
 
