@@ -54,9 +54,8 @@ def token(settings: Settings, words: Sequence[str], offline: bool) -> Printed:
         options = parser.parse_args(words)
     except SystemExit as e:  # the parser has printed why
         return Printed(WRONG_USAGE if e.code else DONE, "")
-    options.offline = options.offline or offline
     try:
-        return Printed(DONE, _act(settings, options))
+        return Printed(DONE, _act(settings, argparse.Namespace(**vars(options) | {"offline": options.offline or offline})))
     except CannotStart as e:
         if e.code not in OF_EJABBERDCTL:
             raise
