@@ -36,7 +36,7 @@ def test_an_answer_is_described(client: FlaskClient, told: list[Answered]) -> No
     assert 0 < one.seconds == one.lasted < 60
 
 
-@pytest.mark.parametrize(("path", "api"), [("/health", "ops"), ("/data/x", "data"), ("/api/x", "commands"), ("/api/messages", "client"), ("/oauth/token", "oauth"), ("/x", "other")])
+@pytest.mark.parametrize(("path", "api"), [("/health", "ops"), ("/data/x", "data"), ("/api/x", "commands"), ("/api/messages", "client"), ("/oauth/token", "oauth"), ("/", "web"), ("/openapi.json", "ops"), ("/x", "other")])
 def test_the_api_is_that_of_the_blueprint(client: FlaskClient, told: list[Answered], path: str, api: str) -> None:
     client.get(path, buffered=True)
     assert [(one.api, one.path) for one in told] == [(api, path)]
