@@ -20,6 +20,7 @@ from .users import EventLoop, User
 from .xmppserver import CONFERENCE, DOMAIN, GATEWAY
 
 ROMEO = f"romeo@{GATEWAY}"
+LISTENER = f"benvolio@{GATEWAY}"  # to whom no room sends anything
 Ran = subprocess.CompletedProcess[str]
 
 
@@ -29,6 +30,7 @@ def gateway(prosody_alone: Prosody, tmp_path_factory: pytest.TempPathFactory) ->
     running = Gateway(tmp_path_factory.mktemp("gateway"), prosody_alone.component_port, sections)
     running.start()
     running.register("romeo")
+    running.register("benvolio")
     running.wait_state("online")
     yield running
     running.stop()
@@ -91,26 +93,26 @@ def test_a_message_in_a_room(gateway: Gateway, juliet: User, place: object) -> N
 @PLACES
 def test_listening_over_a_crash(gateway: Gateway, juliet: User, place: object) -> None:
     """Nothing is missing and nothing comes twice, although every process of the gateway is killed meanwhile."""
-    listening = begin(place(gateway), "listen", "--json", "--account", ROMEO, "--count", "20", "--timeout", "100", "-v")  # type: ignore[operator]
+    listening = begin(place(gateway), "listen", "--json", "--account", LISTENER, "--count", "20", "--timeout", "100", "-v")  # type: ignore[operator]
     assert listening.stderr is not None
     while "listens" not in listening.stderr.readline():
         assert listening.poll() is None
     texts = [f"{n} by {place.__name__}" for n in range(20)]  # type: ignore[attr-defined]
     for text in texts[:10]:
-        juliet.send_message(ROMEO, text)
+        juliet.send_message(LISTENER, text)
     gateway.wait_streams(lambda _: is_archived(gateway, texts[9]))
     gateway.kill()
     gateway.start()
     gateway.wait_state("online")
     for text in texts[10:]:
-        juliet.send_message(ROMEO, text)
+        juliet.send_message(LISTENER, text)
     out, _ = listening.communicate(timeout=100)
     assert listening.returncode == 0
     assert [json.loads(line)["body"] for line in out.splitlines()] == texts
 
 
 def is_archived(gateway: Gateway, text: str) -> bool:
-    answer = gateway.request("GET", f"/rest/archive/{ROMEO}?max=50&before=", user="romeo")
+    answer = gateway.request("GET", f"/rest/archive/{LISTENER}?max=50&before=", user="benvolio")
     return text in answer.data.decode()
 
 
