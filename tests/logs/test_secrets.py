@@ -12,6 +12,7 @@ import pytest
 
 from tests.live.gateway import Gateway
 from tests.live.xmppserver import GATEWAY
+from tests.logs.test_lines import TEXT
 
 SECRET = "s3cr3t-Of-Juliet"
 ENCODED = base64.b64encode(f"admin@{GATEWAY}:{SECRET}".encode()).decode()
@@ -68,3 +69,5 @@ def test_no_secret_is_logged(gateway: Gateway) -> None:
     for secret in (SECRET, SECRET[3:], base64.b64encode(SECRET.encode()).decode()[:16], ENCODED[:40]):
         assert not [line for line in log.splitlines() if secret in line]
     assert "Traceback" not in log
+    assert " xmpp_rest.server Booting worker with pid: " in log
+    assert [line for line in log.splitlines() if not TEXT.fullmatch(line)] == [], "gunicorn's lines too"
