@@ -57,6 +57,7 @@ def build(settings: Settings) -> Flask:
     app.request_class = WholeRequest
     app.extensions["gateway"] = gateway
     app.extensions["ending"] = (gateway.end_waiting,)  # for serving/worker.py, as is the next one
+    app.extensions["handing over"] = (gateway.hand_over,)
     app.extensions["loop"] = (gateway.read_by,)
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest

@@ -70,6 +70,9 @@ class MemoryGroup:
             elif self.processes[0] is process:
                 process._member.forget(self.id)
 
+    def hand_over(self, seconds: float) -> None:
+        """Nobody takes over here."""
+
     def wait_for_leader(self) -> bool:
         return bool(self.processes)
 

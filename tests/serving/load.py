@@ -7,7 +7,7 @@ import http.client
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from tests.live.child import LOOPBACK
 
@@ -27,7 +27,8 @@ class Load:
     """
 
     def __init__(
-        self, port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None, path: str = "/pid", read: Callable[[bytes], int] = int
+        self, port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None, path: str = "/pid", read: Callable[[bytes], int] = int,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.failures: list[str] = []
         self.pids: list[int] = []
@@ -36,6 +37,7 @@ class Load:
         self._tls = tls
         self._path = path
         self._read = read
+        self._headers = dict(headers or {})
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(keeps,)) for keeps in [False] * fresh + [True] * kept]
 
@@ -48,7 +50,7 @@ class Load:
         connection = self._connection()
         while not self._over.is_set():
             try:
-                connection.request("GET", self._path, headers={} if keeps else {"Connection": "close"})
+                connection.request("GET", self._path, headers=self._headers if keeps else self._headers | {"Connection": "close"})
                 answer = connection.getresponse()
                 self.pids.append(self._read(answer.read()))
             except (OSError, ValueError, http.client.HTTPException) as e:
@@ -69,10 +71,11 @@ class Load:
 
 @contextlib.contextmanager
 def load(
-    port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None, path: str = "/pid", read: Callable[[bytes], int] = int
+    port: int, fresh: int = 2, kept: int = 2, tls: ssl.SSLContext | None = None, path: str = "/pid", read: Callable[[bytes], int] = int,
+    headers: Mapping[str, str] | None = None,
 ) -> Iterator[Load]:
     """Clients at work."""
-    clients = Load(port, fresh, kept, tls, path, read)
+    clients = Load(port, fresh, kept, tls, path, read, headers)
     for thread in clients._threads:
         thread.start()
     try:

@@ -32,6 +32,7 @@ from xmpp_rest.threads.tasks import OrderLock
 log = logging.getLogger("xmpp_rest.server")
 
 RETRY = 2.0  # seconds between two attempts to start
+GRACE = 2.0  # seconds for answers to iqs that are under way at a stop: nearly all come within some milliseconds
 
 
 OfferCalls = Callable[["Gateway", Remote], None]
@@ -172,9 +173,16 @@ class Gateway:
                 return
 
     def end_waiting(self) -> None:
-        """The server is about to stop: streams and requests that wait for an iq are ended now."""
+        """The server is about to stop: streams end now, and requests that wait for an iq after GRACE, if they still do."""
         self._stopping = True
+        self.parts.streams.stop()
+        self._ended.wait(GRACE)
         self._end_waiting()
+
+    def hand_over(self) -> None:
+        """Before `stop`, while the event loop goes on: if this process leads, no call of another one is lost (bounded)."""
+        if self._pid == os.getpid() and not self.parts.lease.lost:
+            self.parts.remote.hand_over()
 
     def _end_waiting(self) -> None:
         self.parts.streams.stop()
@@ -203,6 +211,7 @@ class Gateway:
 
     def stop(self) -> None:
         """End the link first, so that no more stanzas come in; then the rest."""
+        self.hand_over()
         self._ended.set()
         with self._lock:  # a start that is under way comes to its end first, and no other one follows
             was_started, self._pid = self._pid == os.getpid(), 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -34,6 +35,7 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._lock = OrderLock()  # where the other end reads nothing, one thread waits for it, and tasks park
+        self._has_sent_all = False
         self._received = bytearray()
         self._came: deque[Message] = deque()  # read by a loop, and not taken yet
         self._is_taking = False  # whether a task takes them
@@ -42,10 +44,13 @@ class Channel:
         self._is_attached = False  # to a loop: its descriptor must not become another one's
         self._is_free = threading.Event()  # no loop reads, or will read
 
-    def send(self, message: Message) -> None:
-        """Raises OSError."""
+    def send(self, message: Message, *, last: bool = False) -> None:
+        """Send it; nothing can be sent after the `last` one. Raises OSError."""
         data = _packed(message)
         with self._lock:
+            if self._has_sent_all:
+                raise BrokenPipeError(errno.EPIPE, "this process has said that it sends no more")
+            self._has_sent_all = last
             self._sock.sendall(data)
 
     def send_now(self, message: Message) -> bool:

@@ -14,6 +14,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,10 +24,11 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.calls import Calls
 from xmpp_rest.processes.channel import SOCKET, Channel, connect, listen
-from xmpp_rest.processes.group import Member, Message
-from xmpp_rest.processes.server import JOIN, LISTEN, Followers
+from xmpp_rest.processes.group import LeadsItself, Member, Message
+from xmpp_rest.processes.server import JOIN, LEFT, LISTEN, Followers
 from xmpp_rest.threads.future import Gate
 from xmpp_rest.threads.sockets import SocketLoop
+from xmpp_rest.threads.tasks import pause
 from xmpp_rest.threads.waits import Wait
 
 log = logging.getLogger("xmpp_rest.server")
@@ -50,6 +52,8 @@ class LocalGroup:
         self._stopping = threading.Event()
         self._settled = Gate()  # there is a leader that this process is, or can call
         self._leader: Channel | None = None
+        """Whom this process calls."""
+        self._channel: Channel | None = None  # the same; also once it calls no more, and waits for answers
         self._listener: socket.socket | None = None
         self._lock_file: int | None = None
         self._thread: threading.Thread | None = None
@@ -59,7 +63,7 @@ class LocalGroup:
 
     @property
     def has_others(self) -> bool:
-        return self._leader is not None or bool(self._followers)
+        return self._channel is not None or bool(self._followers)
 
     @property
     def has_listeners(self) -> bool:
@@ -87,11 +91,15 @@ class LocalGroup:
     def stop(self) -> None:
         self._stopping.set()
         self._close_listener()
-        if leader := self._leader:
+        if leader := self._channel:
             leader.close()
         if self._thread is not None:
             self._thread.join(5)
         self._followers.stop()
+
+    def hand_over(self, seconds: float) -> None:
+        if self.is_leader:
+            self._followers.hand_over(seconds)
 
     # calls and messages
 
@@ -104,9 +112,20 @@ class LocalGroup:
         return self.begin(name, arguments)(wait)
 
     def begin(self, name: str, arguments: Message) -> Callable[[Wait], Any]:
-        if not self.wait_for_leader() or (leader := self._leader) is None:
-            raise GatewayError("link-down", "There is no leading process; try again later")
-        return self._calls.begin(leader, {"call": name, "arguments": arguments})
+        until = time.monotonic() + ROLE_TIMEOUT
+        while self.wait_for_leader():
+            if self.is_leader:
+                raise LeadsItself
+            if (leader := self._leader) is not None:
+                try:
+                    return self._calls.begin(leader, {"call": name, "arguments": arguments})
+                except GatewayError:  # it has ended, and was told nothing
+                    if time.monotonic() > until:
+                        raise
+            if time.monotonic() > until:
+                break
+            pause(RETRY)
+        raise GatewayError("link-down", "There is no leading process; try again later")
 
     def listen(self) -> None:
         if self.wait_for_leader() and (leader := self._leader) is not None:
@@ -148,7 +167,7 @@ class LocalGroup:
             leader = connect(self._folder / SOCKET)
         except OSError:  # it holds the lock, but does not listen yet
             return
-        self._leader = leader  # `stop` may close it from here on
+        self._leader = self._channel = leader  # `stop` may close it from here on
         try:
             if first := leader.receive():
                 self.id = secrets.token_hex(8)
@@ -160,7 +179,7 @@ class LocalGroup:
                 leader.each(partial(self._hear, member), self._loop)
         finally:
             self._settled.clear()
-            self._leader = None
+            self._leader = self._channel = None
             leader.close()
             self._calls.fail()
 
@@ -169,10 +188,20 @@ class LocalGroup:
         try:
             if "message" in message:
                 member.hear(message["message"])
+            elif "leaving" in message:
+                self._leave()
             else:
                 self._calls.answer(message)
         except Exception:  # one message that cannot be taken must not cost all the others
             log.exception("a message of the leading process could not be handled")
+
+    def _leave(self) -> None:
+        """Call this leader no more: another one follows."""
+        self._settled.clear()
+        self._leader = None
+        if channel := self._channel:
+            with contextlib.suppress(OSError):
+                channel.send({"call": LEFT}, last=True)
 
     def _lead(self, member: Member) -> None:
         """Lead until `stop`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.threads.sockets import SocketLoop
 from xmpp_rest.threads.waits import Wait
 
@@ -17,6 +18,13 @@ Reply = Callable[[Any], None]
 """Gets the result of a call, or the exception, once. It does not wait."""
 End = Callable[[], None]
 """Ends what a call has begun, since nobody waits for it any more; the call is answered then, if it was not before."""
+
+
+class LeadsItself(GatewayError):
+    """A follower wanted to call the leader, and has become the leader meanwhile; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("link-down", "This process leads by now; try again")
 
 
 class Member(Protocol):
@@ -80,17 +88,21 @@ class ProcessGroup(Protocol):
     def stop(self) -> None:
         """Leave the group: another process leads, if this one did."""
 
+    def hand_over(self, seconds: float) -> None:
+        """Have followers wait for the next leader, and answer what they have called for (bounded). For a leader that is about to stop."""
+
     def wait_for_leader(self) -> bool:
         """Whether there is a leader; waits for an election that is under way (bounded)."""
 
     def call(self, name: str, arguments: Message, wait: Wait) -> Any:
         """Have the leader do something; the result. Called by followers.
 
-        Raises the GatewayError that the leader raised; client-gone, as `wait` says; link-down, and then nothing was done; Unanswered.
+        Raises the GatewayError that the leader raised; LeadsItself; client-gone, as `wait` says; link-down, and then nothing was done;
+        Unanswered.
         """
 
     def begin(self, name: str, arguments: Message) -> Callable[[Wait], Any]:
-        """As `call`, but return once the leader is told; what is returned waits for the result. Raises GatewayError: link-down."""
+        """As `call`, but return once the leader is told; what is returned waits. Raises GatewayError: link-down; LeadsItself."""
 
     def listen(self) -> None:
         """Hear what the leader publishes, as long as it leads. Raises GatewayError."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from xmpp_rest.errors import ERRORS, GatewayError, Unanswered, storage_failed
 from xmpp_rest.processes.codec import Signature, ValueCodecs
-from xmpp_rest.processes.group import End, Message, ProcessGroup, Reply
+from xmpp_rest.processes.group import End, LeadsItself, Message, ProcessGroup, Reply
 from xmpp_rest.processes.on_leader import offers_of
 from xmpp_rest.threads.pool import CompletingPool
 from xmpp_rest.threads.tasks import OrderLock
@@ -26,6 +26,7 @@ log = logging.getLogger("xmpp_rest.server")
 
 QUICK = 30.0  # seconds that a call which waits for nobody may take
 MARGIN = 5.0  # seconds on top of those that a call waits for somebody else
+HAND_OVER = 2.0  # seconds for the calls of other processes that are under way when this one stops to lead
 THREADS = 32  # for what deferred calls leave to be done
 BROADCAST = "broadcast"  # the call by which a follower has the leader broadcast
 
@@ -105,6 +106,10 @@ class Remote:
         """Take part; returns once there is a leader (bounded)."""
         self.group.start(self)
 
+    def hand_over(self) -> None:
+        """Answer what other processes have called for, and have them wait for the next leader (bounded); before `stop`."""
+        self.group.hand_over(HAND_OVER)
+
     def stop(self) -> None:
         """Leave: another process leads, if this one did."""
         self.group.stop()
@@ -122,13 +127,19 @@ class Remote:
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Have the leader, which is another process, run the method of this name; see `on_leader`."""
         procedure, arguments, wait = self._carried(name, args, kwargs)
-        with nullcontext() if procedure.deferred else self._waits.calling():
-            return self._result(procedure, lambda: self.group.call(name, arguments, wait))
+        try:
+            with nullcontext() if procedure.deferred else self._waits.calling():
+                return self._result(procedure, lambda: self.group.call(name, arguments, wait))
+        except LeadsItself:
+            return procedure.run(*args, **kwargs)
 
     def begin_call(self, name: str, /, *args: Any, **kwargs: Any) -> Callable[[], Any]:
         """As `call`, of a method with `deferred`, but return once the leader is told; what is returned waits for the result."""
         procedure, arguments, wait = self._carried(name, args, kwargs)
-        answer = self.group.begin(name, arguments)
+        try:
+            answer = self.group.begin(name, arguments)
+        except LeadsItself:
+            return lambda: procedure.run(*args, **kwargs)
         return lambda: self._result(procedure, lambda: answer(wait))
 
     def _carried(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Procedure, Message, Wait]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import struct
@@ -24,6 +23,8 @@ THREADS = 32  # for calls that may wait
 STUCK = 5  # seconds that a follower may take nothing of what it is sent; then it is cut off
 REQUEST = "request"  # in a call: the id of the request on whose behalf it is
 JOIN, LISTEN, FORGET = "join", "listen", "forget"  # calls of the group's own; the last has no answer: nobody waits any more for another one
+LEFT = "left"  # the last call of a follower that has been told LEAVING; it has no answer
+LEAVING = {"leaving": True}  # from the leader: call no more, and wait for the answers; another process leads next
 WELCOME = {"number": 0}  # answers no call: a process that receives it, or a message before it, gets every message from there on
 
 
@@ -33,6 +34,7 @@ class _Follower:
     def __init__(self) -> None:
         self.id = ""  # of a process that has joined; the command line does not
         self.listens = False
+        self.has_left = False
 
 
 class Followers:
@@ -43,6 +45,9 @@ class Followers:
         self._under_way: dict[tuple[Channel, int], End] = {}  # what ends a deferred call
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
         self._stopped = False
+        self._leaving = False
+        self._open = 0  # calls that are not answered yet
+        self._changed = threading.Condition()  # of the line above, or of what followers say
 
     def __bool__(self) -> bool:
         return bool(self._connected)
@@ -52,6 +57,23 @@ class Followers:
         self._stopped = True
         self.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def hand_over(self, seconds: float) -> None:
+        """Have the followers call no more, and answer what they have called for; for so many seconds at most."""
+        self._leaving = True
+        for channel, follower in tuple(self._connected.items()):
+            if follower.id:
+                _send(channel, LEAVING)
+        if not self._connected:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: all(each.has_left for each in tuple(self._connected.values()) if each.id), seconds)
+            self._changed.wait_for(lambda: not self._open, seconds)
+
+    def _count(self, difference: int) -> None:
+        with self._changed:
+            self._open += difference
+            self._changed.notify_all()
 
     def close(self) -> None:
         """End all connections."""
@@ -83,6 +105,7 @@ class Followers:
             channel.close()
             for key in [key for key in tuple(self._under_way) if key[0] is channel]:
                 self._forget(key)
+            self._count(0)
             if follower.id:
                 member.forget(follower.id)
 
@@ -96,6 +119,11 @@ class Followers:
         name = message["call"]
         if name == JOIN:
             follower.id = message["id"]
+            if self._leaving:
+                _send(channel, LEAVING)
+        elif name == LEFT:
+            follower.has_left = True
+            self._count(0)
         elif name == LISTEN:
             follower.listens = True
             _send(channel, _answer(message, None))
@@ -106,16 +134,20 @@ class Followers:
         elif self._stopped:
             raise GatewayError("link-down", "The leading process is ending; try again later")
         else:
-            self._pool.submit(self._perform, channel, member, message)
+            self._count(1)
+            try:
+                self._pool.submit(self._perform, channel, member, message)
+            except BaseException:
+                self._count(-1)
+                raise
 
-    @staticmethod
-    def _perform(channel: Channel, member: Member, message: Message) -> None:
+    def _perform(self, channel: Channel, member: Member, message: Message) -> None:
         try:
             with on_behalf_of(message.get(REQUEST)):
                 result = member.perform(message["call"], message["arguments"])
         except Exception as e:
             result = e
-        _send(channel, _answer(message, result))
+        self._send_answer(channel, _answer(message, result))
 
     def _defer(self, channel: Channel, member: Member, message: Message) -> None:
         key = channel, message["number"]
@@ -124,8 +156,9 @@ class Followers:
         def reply(result: Any) -> None:
             replied.set()
             self._under_way.pop(key, None)
-            self._send_now(channel, _answer(message, result))
+            self._send_soon(channel, _answer(message, result))
 
+        self._count(1)
         try:
             with on_behalf_of(message.get(REQUEST)):
                 end = member.begin(message["call"], message["arguments"], reply)
@@ -145,11 +178,19 @@ class Followers:
             except Exception:
                 log.exception("an abandoned call could not be ended")
 
-    def _send_now(self, channel: Channel, answer: Message) -> None:
-        """On a thread that must not be held up."""
-        with contextlib.suppress(OSError, RuntimeError):  # the follower is gone; or this process ends
+    def _send_soon(self, channel: Channel, answer: Message) -> None:
+        """Answer a deferred call, on a thread that must not be held up."""
+        try:
             if not channel.send_now(answer):
-                self._pool.submit(_send, channel, answer)
+                self._pool.submit(self._send_answer, channel, answer)
+                return
+        except (OSError, RuntimeError) as e:  # the follower is gone; or this process ends
+            log.debug("an answer could not be sent: %s", e)
+        self._count(-1)
+
+    def _send_answer(self, channel: Channel, answer: Message) -> None:
+        _send(channel, answer)
+        self._count(-1)
 
     # what they are sent
 

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gunicorn import sock
@@ -127,6 +127,10 @@ class Worker(Base):  # type: ignore[misc]
             self._show_life(loop)
             loop.call(lambda: service.close_idle(STOP_LINGER))
             loop.watch(STEP)
+        under_way = [self._beside(call, "handing over") for call in self._extension("handing over")]  # while tasks go on
+        while any(thread.is_alive() for thread in under_way):
+            self._show_life(loop)
+            loop.watch(STEP)
 
     def _spent(self) -> None:
         """As many requests were served as gunicorn's `max_requests` says."""
@@ -149,12 +153,21 @@ class Worker(Base):  # type: ignore[misc]
         """End what waits or streams. The application says how: callables in its `extensions["ending"]`. Not called here, as this may be
         inside a signal handler.
         """
-        loaded = getattr(self, "wsgi", None)  # it may be told while it still loads the application
-        for end in getattr(loaded, "extensions", {}).get("ending", ()):
-            threading.Thread(target=self._end, args=(end,), name="ending", daemon=True).start()
+        for end in self._extension("ending"):
+            self._beside(end, "ending")
 
-    def _end(self, end: Callable[[], None]) -> None:
+    def _extension(self, name: str) -> Iterable[Callable[[], None]]:
+        loaded = getattr(self, "wsgi", None)  # it may be told while it still loads the application
+        found: Iterable[Callable[[], None]] = getattr(loaded, "extensions", {}).get(name, ())
+        return found
+
+    def _beside(self, call: Callable[[], None], name: str) -> threading.Thread:
+        thread = threading.Thread(target=self._try, args=(call, name), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _try(self, call: Callable[[], None], name: str) -> None:
         try:
-            end()
+            call()
         except Exception:
-            self.log.exception("what waits could not be ended")
+            self.log.exception("%s has failed", name)
