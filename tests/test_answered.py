@@ -104,9 +104,11 @@ def test_every_answer_of_a_server_is_told(tmp_path: Path, worker: str) -> None:
             "GET /pushed/ticks HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\nHost: x\n\n", f"GET /{'x' * 9000} HTTP/1.1\r\n\r\n",
             f"GET / HTTP/1.1\r\nX: {'x' * 9000}\r\n\r\n",
         ]  # fmt: skip
-    answers = [ask(server, text) for text in requests]
-    server.stop()
-    server.log.close()
+    try:
+        answers = [ask(server, text) for text in requests]
+    finally:
+        server.stop()
+        server.log.close()
     lines = [Answered(**json.loads(line)) for line in log.read_text().splitlines()]
     told = [one for one in lines if one.user_agent != "" or one.address][-len(requests) :]
     seen = [(one.method, one.path, one.status, one.bytes_in, one.bytes_out) for one in told]
