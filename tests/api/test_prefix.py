@@ -6,6 +6,7 @@ from base64 import b64encode
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import create_environ, run_wsgi_app
 
 from tests.conftest import DOMAIN, PASSWORD, MakeApp
 
@@ -68,6 +69,19 @@ def test_what_is_not_a_path_is_ignored(make_app: MakeApp, prefix: str) -> None:
     client = make_app(server_proxies="1").test_client()
     assert location(client, "/rest", FORWARDED | {"X-Forwarded-Prefix": prefix}).endswith("/rest/")
     assert prefix not in location(client, "/rest", FORWARDED | {"X-Forwarded-Prefix": prefix})
+
+
+@pytest.mark.parametrize("scheme", ["javascript", "a b", "https://evil.example", "ftp"])
+def test_a_scheme_that_is_not_of_http_is_ignored(make_app: MakeApp, scheme: str) -> None:
+    client = make_app(server_proxies="1").test_client()
+    assert stored(client, FORWARDED | {"X-Forwarded-Proto": scheme}).startswith("http://chat.example.net/gateway/data/")
+
+
+def test_a_host_that_cannot_be_decoded_is_in_the_location_as_it_is(make_app: MakeApp) -> None:
+    path = f"/data/{DOMAIN}/admin/notes"
+    environ = create_environ(path, method="PUT", json={"a": 1}, headers=ADMIN) | {"HTTP_HOST": "xn--zzzzzz.example"}
+    _, status, fields = run_wsgi_app(make_app(), environ)  # without Werkzeug's client, which decodes the host
+    assert (status.partition(" ")[0], fields["Location"].partition("?")[0]) == ("201", f"http://xn--zzzzzz.example{path}")
 
 
 def test_the_last_of_two_proxies(make_app: MakeApp) -> None:

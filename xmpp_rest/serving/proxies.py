@@ -14,6 +14,8 @@ Network = IPv4Network | IPv6Network
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")  # one slash at the start: with two it would be a host (RFC 3986 §4.2)
 
+_SCHEMES = frozenset({"http", "https"})
+
 
 class TrustedProxies:
     """WSGI: X-Forwarded-For, -Proto, -Host and -Prefix count if the peer is in `networks`, and as far as `count` proxies wrote them."""
@@ -22,7 +24,7 @@ class TrustedProxies:
         """`ignored` is called with the address of a client that sends such a field and is not believed."""
         self._ignored = ignored
         self._app = app
-        self._proxied = ProxyFix(self._prefixed, x_for=count, x_proto=count, x_host=count, x_prefix=count)
+        self._proxied = ProxyFix(self._checked, x_for=count, x_proto=count, x_host=count, x_prefix=count)
         self._networks = networks
         self._is_proxy = lru_cache(maxsize=1024)(self._look)
 
@@ -34,10 +36,13 @@ class TrustedProxies:
             self._ignored(peer)
         return self._app(environ, start_response)
 
-    def _prefixed(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Ignore a prefix that is not a path."""
+    def _checked(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Ignore a prefix that is not a path, and a scheme that is not of HTTP: proxies may hand on what a client wrote."""
+        before = environ["werkzeug.proxy_fix.orig"]
         if not _PREFIX.fullmatch(environ.get("SCRIPT_NAME", "")):
-            environ["SCRIPT_NAME"] = environ["werkzeug.proxy_fix.orig"]["SCRIPT_NAME"] or ""
+            environ["SCRIPT_NAME"] = before["SCRIPT_NAME"] or ""
+        if environ["wsgi.url_scheme"].lower() not in _SCHEMES:
+            environ["wsgi.url_scheme"] = before["wsgi.url_scheme"]
         return self._app(environ, start_response)
 
     def _look(self, peer: str) -> bool:

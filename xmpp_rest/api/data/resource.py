@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import NoReturn
 
 from flask import Response
-from werkzeug.sansio.utils import get_current_url
 
 from drivers import BadValue, StorageError
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.failures import retry_after
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.own_address import base_url
 from xmpp_rest.auth.authorization import DATA
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.auth.scopes import Use
@@ -25,8 +24,6 @@ from xmpp_rest.http.resource import Stop
 from xmpp_rest.service.accounts.data_usage import OverLimit
 
 MAX_DEBUG = 500  # characters
-_root_url = lru_cache(maxsize=64)(get_current_url)
-"""What the request's `root_url` is, which Werkzeug makes again for each; they are few."""
 log = logging.getLogger("xmpp_rest.storage")
 
 
@@ -52,9 +49,7 @@ class DataResource(Authenticated):
 
     def url(self, path: str) -> str:
         """The URL of a path of the gateway as clients see it."""
-        request = self.request
-        here = _root_url(request.scheme, request.host, request.root_path) if request.host else request.script_root  # no host: ignored
-        return (self.gateway.settings.server.public_url or here).rstrip("/") + path
+        return base_url(self.request, self.gateway) + path
 
     def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:
         """End the request with this error."""

@@ -6,8 +6,9 @@ import json
 import shlex
 
 from xmpp_rest import __version__
+from xmpp_rest.api.own_address import base_url
 from xmpp_rest.api.web.files import HTML, JSON, TEXT, WebContent, content_of
-from xmpp_rest.api.web.resource import FIELDS, FileResource, WebResource, base_url
+from xmpp_rest.api.web.resource import FIELDS, FileResource, WebResource
 from xmpp_rest.config.table import PagesSettings
 
 PLACES = {"docs": "docs/", "console": "console/"}  # of the pages that may be switched off
@@ -31,14 +32,14 @@ class Landing(WebResource):
     def content_types_provided(self) -> list[tuple[str, str]]:
         for name, value in FIELDS.items():
             self.set_field(name, value)
+        self.set_field("Vary", "Accept")  # of 406 too
         return [(TEXT, "to_bytes"), (HTML, "to_bytes"), (JSON, "to_bytes")]
 
     def find(self) -> WebContent | None:
         write = {HTML_TYPE: self._page, TEXT_TYPE: self._text, JSON: self._json}[self.media_type or TEXT_TYPE]
-        return content_of(write(base_url(self, self.gateway)).encode(), "")
+        return content_of(write(base_url(self.request, self.gateway)).encode(), "")
 
     def resource_exists(self) -> bool:
-        self.set_field("Vary", "Accept")
         self._found = self.find()
         return True
 
@@ -56,7 +57,8 @@ class Landing(WebResource):
     def _command(self, url: str) -> str:
         domain = self.gateway.settings.gateway.domain
         body = json.dumps({"to": f"friend@{domain}", "body": "Hello"}, separators=(",", ":"))
-        return f"curl -u you@{domain} {shlex.quote(url + '/rest')} \\\n     -H 'Content-Type: application/json' \\\n     -d '{body}'"
+        parts = f"curl -u you@{domain}", shlex.quote(f"{url}/rest"), "-H 'Content-Type: application/json'", f"-d '{body}'"
+        return " \\\n     ".join(parts)  # a line each, which stays short however long the names are
 
     def _text(self, url: str) -> str:
         links = self._links(url)

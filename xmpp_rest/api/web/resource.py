@@ -8,6 +8,7 @@ from typing import NamedTuple, NoReturn
 from flask import Response
 
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.own_address import base_url
 from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.api.web.files import Files, WebContent
 from xmpp_rest.http.resource import Resource, Stop
@@ -38,12 +39,6 @@ class Web(NamedTuple):
 
     gateway: Gateway
     files: Files
-
-
-def base_url(resource: Resource, gateway: Gateway) -> str:
-    """The gateway's address as this client sees it, without a slash at the end; the path alone where the Host field names none."""
-    request = resource.request
-    return (gateway.settings.server.public_url or (request.root_url if request.host else request.root_path)).rstrip("/")
 
 
 def navigation(gateway: Gateway, here: str, *beside: str) -> str:
@@ -89,7 +84,7 @@ class WebResource(ApiResource):
 def to_slash(resource: Resource, gateway: Gateway, page: str) -> NoReturn:
     """End the request for a page whose address lacks its slash: the links of the page would lead to places beside it."""
     query = resource.request.query_string.decode("ascii", "ignore")
-    location = base_url(resource, gateway) + page + (f"?{query}" if query else "")
+    location = base_url(resource.request, gateway) + page + (f"?{query}" if query else "")
     raise Stop(Response(b"", 308, {"Location": location, **FIELDS}, content_type="text/plain"))
 
 
