@@ -77,8 +77,9 @@ def test_the_modules_are_those_of_the_checkout_but_for_their_imports(files: dict
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
-    """Strings that are values, not documentation."""
+    """Strings that are values: neither documentation nor parts of paths."""
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    documentation |= {id(node.right) for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
             yield node.value
@@ -169,6 +170,10 @@ import importlib, pkgutil, sys
 import app, drivers
 import xmpp_rest
 assert app.FOREIGN and drivers.RAIL, "the folder's own modules are found under their names"
+from pathlib import Path
+from xmpp_rest.config import find
+find.CHECKOUT = Path.cwd()  # what somebody else has installed beside it
+assert not find._is_checkout(find.CHECKOUT), "what is installed is not a checkout"
 assert "xmpp_rest.application" not in sys.modules, "create_app is looked up when it is asked for"
 names = [found.name for found in pkgutil.walk_packages(xmpp_rest.__path__, "xmpp_rest.")]
 for name in names:

@@ -47,8 +47,9 @@ def places(environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
 
 
 def _is_checkout(folder: Path) -> bool:
-    """Whether this program runs from there. Beside an installed package there may be anything, and an app.py of anybody's."""
-    return folder.resolve() == CHECKOUT and (CHECKOUT / "app.py").exists() and (CHECKOUT / "drivers").is_dir()
+    """Whether this program runs from there. An installed package has its drivers inside; beside it there may be anybody's app.py."""
+    installed = (Path(__file__).parents[1] / "drivers").exists()
+    return folder.resolve() == CHECKOUT and not installed and (CHECKOUT / "app.py").exists() and (CHECKOUT / "drivers").is_dir()
 
 
 def _require_trust(path: Path) -> None:
