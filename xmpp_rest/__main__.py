@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from xmpp_rest.cli.parser import Parser
+from xmpp_rest.cli.streams import ended
 from xmpp_rest.cli.verbs import DEFAULT, FORMER, RAW, VERBS, make_parser
 from xmpp_rest.gateway.exit_codes import Exit
 
@@ -20,16 +20,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = make_parser()
-    try:
-        return _run(parser, words)
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
-    except BrokenPipeError:  # who reads what is printed wants no more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python reports the closed pipe again at exit
-        return Exit.DONE
-    except Exception as e:
-        return _fail(e, verbose="-v" in words or "--verbose" in words)
+    return ended(partial(_run, make_parser(), words), partial(_fail, verbose="-v" in words or "--verbose" in words))
 
 
 def _run(parser: Parser, words: list[str]) -> int:

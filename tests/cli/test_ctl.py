@@ -175,6 +175,13 @@ def test_options_without_their_words(line: Callable[..., Ran], words: list[str])
     assert "after it" in ran.err
 
 
+@pytest.mark.parametrize(("word", "says"), [("--confg", "--confg; did you mean --config?"), ("--offlin=x", "--offlin; did"), ("-x", "-x; write one of")])
+def test_an_unknown_option(line: Callable[..., Ran], word: str, says: str) -> None:
+    ran = line("--offline", word, "status")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"Error: there is no option {says}")
+
+
 def test_no_command(line: Callable[..., Ran]) -> None:
     ran = line()
     assert ran.code == 3

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from drivers import BadStorageURL, StorageError
 from drivers.lease import LeaseTaken
 from xmpp_rest.__main__ import main
-from xmpp_rest.cli import failures, prune
+from xmpp_rest.cli import failures, prune, streams
 from xmpp_rest.cli import serve as serving
 from xmpp_rest.cli.verbs import FORMER, RAW, VERBS, make_parser
 from xmpp_rest.config.load import SettingsError
@@ -21,6 +22,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.exit_codes import MEANINGS, CannotStart, Exit
 
 ROOT = Path(__file__).parents[2]
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 def ended(words: list[str]) -> int:
@@ -136,6 +138,60 @@ def test_a_reader_that_wants_no_more(tmp_path: Path) -> None:
     ran = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     os.close(write)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+PROGRAMS = [("xmpp_rest", "xmpp-rest: ", 73), ("xmpp_rest.cli", "Error: ", 1)]
+
+
+@pytest.mark.parametrize(("module", "begins", "code"), PROGRAMS)
+def test_output_that_cannot_be_written(module: str, begins: str, code: int) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", module, "--version"]
+        ran = subprocess.run(command, cwd=ROOT, env=BUFFERED, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (code, f"{begins}No space left on device\n")
+
+
+@pytest.mark.parametrize(("module", "begins", "code"), PROGRAMS)
+def test_help_that_nobody_reads(module: str, begins: str, code: int) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", module, "--help"]
+    ran = subprocess.run(command, cwd=ROOT, env=BUFFERED, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(write)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [("completion bash", ">&-", 0), ("--version", ">&-", 0), ("send a@b", "<&-", 64), ("snd", "2>&-", 64), ("send --bogus", "<&- >&- 2>&-", 64)],
+)
+def test_closed_streams(words: str, closed: str, code: int) -> None:
+    """What belongs on one of them does not appear on another."""
+    command = ["sh", "-c", f'exec "$0" -m xmpp_rest {words} {closed}', sys.executable]
+    ran = subprocess.run(command, cwd=ROOT, env=BUFFERED, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == code
+    assert ran.stdout == ""
+    assert ran.stderr.count("\n") == (closed == "<&-")
+    assert "fault" not in ran.stderr
+
+
+def test_a_pipe_that_is_not_the_output() -> None:
+    """That the reader of the output has gone is no failure; that another connection has broken is one."""
+
+    def fail() -> int:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    with open(os.devnull, "w") as nowhere, mock.patch.object(sys, "stdout", nowhere):
+        assert streams.ended(fail, lambda e: 69 if isinstance(e, BrokenPipeError) else 70) == 69
+
+
+def test_words_after_two_dashes_are_no_options() -> None:
+    parser = make_parser()
+    for words in (["send", "a@b", "--", "--to"], ["send", "--", "a@b", "--to"], ["send", "--wait", "3", "--", "a@b", "--to"]):
+        found = parser.parse_args(words)
+        assert (found.recipient, found.text, found.to) == ("a@b", "--to", [])
+    mixed = parser.parse_args(["send", "a@b", "--subject", "x y", "hi", "--quiet"])
+    assert (mixed.recipient, mixed.text, mixed.subject, mixed.quiet) == ("a@b", "hi", "x y", True)
 
 
 def test_what_happens_is_said_if_asked(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from xmpp_rest.api.commands.catalogue import Definition
 from xmpp_rest.api.commands.errors import CommandFailure
 from xmpp_rest.api.commands.results import NotDone, Rows, order
 from xmpp_rest.api.commands.types import ListOf, ScalarType, TupleOf, Type
+from xmpp_rest.cli.streams import give_up_output
 
 DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
 KINDS = {10090: "conflict", 10001: "cannot_register"}  # of a restuple's failure, by its code
@@ -30,7 +30,7 @@ def write(text: str) -> None:
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python reports the closed pipe again at exit
+        give_up_output()
 
 
 def remark(sentence: str) -> None:

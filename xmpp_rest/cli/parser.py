@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, NoReturn
 
 from xmpp_rest.gateway.exit_codes import Exit
@@ -19,7 +20,6 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
         self._verbs: Any = None  # the subparsers
-        self._mixes = False  # whether options are parsed apart from the other words now
 
     def add_subparsers(self, **options: Any) -> Any:
         """As argparse's. Unknown words in the place of a verb are named, with the nearest one."""
@@ -28,21 +28,30 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, but there is nothing that is not known: such words end the process."""
-        if self._mixes:
-            return super().parse_known_args(args, namespace)
         self._require_known(args)
-        found, extras = self._parse_mixed(args, namespace) if self._verbs is None else super().parse_known_args(args, namespace)
+        found, extras = super().parse_known_args(self._sorted(args) if self._verbs is None else args, namespace)
         if extras:
             self.error(f"{extras[0]!r} is one word too many")
         return found, extras
 
-    def _parse_mixed(self, args: Any, namespace: Any) -> Any:
-        """Parse words with options anywhere between them; argparse alone takes optional words only where they stand together."""
-        self._mixes = True
-        try:
-            return self.parse_known_intermixed_args(args, namespace)
-        finally:
-            self._mixes = False
+    def _sorted(self, words: Sequence[str]) -> list[str]:
+        """The options with their values, then the other words: argparse takes those only where they stand together."""
+        options: list[str] = []
+        others: list[str] = []
+        left = iter(words)
+        for word in left:
+            if word == "--":
+                others += left
+            elif not is_option(word):
+                others.append(word)
+            else:
+                options += [word, *islice(left, self._values_of(word))]
+        return [*options, "--", *others] if others else options
+
+    def _values_of(self, word: str) -> int:
+        """How many words after an option belong to it."""
+        action = self._option_string_actions.get(word)
+        return 0 if action is None or action.nargs == 0 else 1
 
     def error(self, message: str) -> NoReturn:
         """End with one line on standard error."""
@@ -55,8 +64,7 @@ class Parser(argparse.ArgumentParser):
             word = words[place]
             if not is_option(word):
                 return place
-            action = self._option_string_actions.get(word)
-            place += 1 if action is None or action.nargs == 0 else 2
+            place += 1 + self._values_of(word)
         return None
 
     def _require_known(self, words: Sequence[str]) -> None:

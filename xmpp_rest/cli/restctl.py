@@ -15,6 +15,7 @@ from xmpp_rest.cli.gateway import alone, place, require_started, running, say_pl
 from xmpp_rest.cli.helping import Help
 from xmpp_rest.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USAGE, Printed, write
 from xmpp_rest.cli.overview import USAGE
+from xmpp_rest.cli.parser import nearest
 from xmpp_rest.cli.runner import Runner, wrong_usage
 from xmpp_rest.cli.token import token
 from xmpp_rest.config.check import require_sense
@@ -40,7 +41,7 @@ class CommandLine:
 
 
 class BadLine(ValueError):
-    """An option without its value, or a word that is not text."""
+    """An unknown option, one without its value, or a word that is not text."""
 
 
 OPTIONS = {"--config": 1, "--version": 1, "--auth": 3, "--offline": 0, "--verbose": 0, "-v": 0}
@@ -61,6 +62,9 @@ def read_line(argv: Sequence[str]) -> CommandLine:
             raise BadLine(f"{option} needs {count} word{'s' if count > 1 else ''} after it")
         setattr(line, {"-v": "verbose"}.get(option, option[2:]), given if count > 1 else given[0] if count else True)
         del words[: count + 1]
+    if words and words[0].startswith("-") and words[0] not in HELP:
+        option = words[0].partition("=")[0]
+        raise BadLine(f"there is no option {option}; {nearest(option, [*OPTIONS])}")
     line.words = words
     return line
 
