@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ctl
+from drivers import open_driver
+from drivers.lease import NOTE, LeaseTaken
+from drivers.migrate import Report
+from tests.cli.conftest import Ctl, make_storage
+from tests.cli.inside import run
 from tests.conftest import DOMAIN, PASSWORD
 from xmpp_rest.application import build
+from xmpp_rest.cli import migrate
 from xmpp_rest.config.load import load_settings
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -149,10 +155,53 @@ def test_a_migration_beside_a_gateway(xmpp_rest: Ctl, config: Path, gateway: Gat
         assert f"a gateway uses {which} for {DOMAIN}" in ran.err
         assert "stop it first" in ran.err
         assert ran.err.count("\n") == 1
-    dry = xmpp_rest("migrate", mine, new, "--dry-run")
-    assert dry.code == 0
-    assert "a gateway uses FROM" in dry.err
+    assert xmpp_rest("migrate", mine, new, "--dry-run").code == 75
+    assert xmpp_rest("migrate", other, mine, "--dry-run").code == 75
     assert not (folder / "new").exists()
+
+
+@pytest.fixture
+def two_storages(tmp_path: Path) -> dict[str, Path]:
+    """Two configurations of the same domain, with storages that gateways have made."""
+    configs = {}
+    for name in ("from", "to"):
+        (tmp_path / name).mkdir()
+        configs[name] = tmp_path / name / "wsgi.ini"
+        configs[name].write_text(f"[gateway]\ndomain = {DOMAIN}\n[auth]\niterations = 4096\n")
+        make_storage(configs[name])
+    for config in configs.values():  # as long as a gateway that has crashed counts, none could be told apart
+        with closing(open_driver("sqlite:gateway.sqlite", config.parent / "data")) as driver:
+            driver.note(NOTE, lambda _: {})
+    return configs
+
+
+def test_a_gateway_that_is_started_during_a_migration(two_storages: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept out of both storages, and only until the migration has ended."""
+    said: list[str] = []
+
+    def copy(*_: object) -> Report:
+        for config in two_storages.values():
+            with pytest.raises(LeaseTaken) as refused:
+                make_storage(config)
+            said.append(str(refused.value))
+        return Report()
+
+    monkeypatch.setattr(migrate, "_migrate", copy)
+    urls = [f"sqlite:{config.parent}/data/gateway.sqlite" for config in two_storages.values()]
+    assert run("migrate", *urls).code == 0
+    assert len(said) == 2
+    assert all(f"another gateway uses this storage for {DOMAIN}: `xmpp-rest migrate`" in sentence for sentence in said)
+    for config in two_storages.values():
+        make_storage(config)
+
+
+def test_a_source_of_another_program_gets_no_lease(tmp_path: Path) -> None:
+    (tmp_path / "from" / "localhost" / "accounts").mkdir(parents=True)
+    (tmp_path / "from" / "localhost" / "accounts" / "juliet.dat").write_text('return { ["password"] = "x" };\n')
+    before = sorted((tmp_path / "from").rglob("*"))
+    ran = run("migrate", f"flatfile:{tmp_path}/from", f"sqlite:{tmp_path}/to.sqlite")
+    assert (ran.code, ran.out) == (0, "copied: 1 stores, 1 items\n")
+    assert sorted((tmp_path / "from").rglob("*")) == before
 
 
 def test_a_migration_from_another_folder(xmpp_rest: Ctl, config: Path, juliet: None) -> None:

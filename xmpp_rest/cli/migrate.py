@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from drivers import BadStorageURL, Driver, open_driver
+from drivers import BadStorageURL, Driver, StorageError, open_driver
 from drivers.batches import result_of
-from drivers.lease import held
+from drivers.lease import NOTE, LeaseTaken, held, holdings
 from drivers.migrate import MigrationStep, Report, migrate
 from drivers.progress import ProgressDisplay
 from xmpp_rest.cli.verbs import Load
@@ -19,8 +20,10 @@ from xmpp_rest.config.storage_url import shown_url
 from xmpp_rest.gateway.data_folder import unwritable
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.startup import storage_path
+from xmpp_rest.gateway.tool_lease import held_for
 
 log = logging.getLogger("xmpp_rest.storage")
+PROGRAM = "`xmpp-rest migrate`"
 
 
 def run(_: Load, options: argparse.Namespace) -> int:
@@ -40,12 +43,16 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         source.read_only()
         if options.dry_run and target.exists():
             target.read_only()
-        if _in_use(source, target) and not options.dry_run:
+        if _in_use(source, target):
             return Exit.TEMPFAIL
         if not (options.dry_run or target.exists()):
             _require_place(options.target, folder)
         log.info("reads %s, and writes %s", shown_url(options.source), "nothing" if options.dry_run else shown_url(options.target))
-        report = _try(source, target, options) if options.dry_run else _migrate(source, target, options)
+        if options.dry_run:
+            report = _try(source, target, options)
+        else:
+            with _leases(source, target, options.source, folder):
+                report = _migrate(source, target, options)
     _print(report, dry_run=options.dry_run)
     return Exit.REFUSED if report.problems else Exit.DONE
 
@@ -72,6 +79,26 @@ def _in_use(source: Driver, target: Driver) -> bool:
         remedy = "stop it first, or what it writes meanwhile will be missing"
         _say(f"a gateway uses {which} for {', '.join(domains)}: {where}; {remedy}", code=0)
     return bool(used)
+
+
+@contextmanager
+def _leases(source: Driver, target: Driver, source_url: str, folder: Path) -> Iterator[None]:
+    """Hold the leases of both, so that no gateway is started on one of them meanwhile. Raises LeaseTaken, StorageError.
+
+    A source that no gateway has ever used has no leases, and gets none: it may be another program's.
+    """
+    domains = sorted({*source.hosts(), *holdings(source.note(NOTE)), *(holdings(target.note(NOTE)) if target.exists() else ())})
+    with ExitStack() as stack:
+        stack.enter_context(held_for(target, None, domains, PROGRAM))
+        if source.note(NOTE) is not None:
+            itself = stack.enter_context(closing(open_driver(source_url, folder)))  # `source` only reads
+            try:
+                stack.enter_context(held_for(itself, None, domains, PROGRAM))
+            except LeaseTaken:
+                raise
+            except StorageError as e:
+                log.info("FROM cannot be written, so that no gateway can use it either: %s", e)
+        yield
 
 
 def _try(source: Driver, target: Driver, arguments: argparse.Namespace) -> Report:

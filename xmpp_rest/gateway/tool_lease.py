@@ -1,4 +1,4 @@
-"""The lease of a storage for a program that writes to it without being a gateway, such as an import: gateways are kept out meanwhile."""
+"""The lease of a storage for a program that works on it without being a gateway, such as an import: gateways are kept out meanwhile."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ log = logging.getLogger("xmpp_rest.storage")
 
 
 @contextmanager
-def held_for(driver: Driver, folder: Path, domains: Sequence[str], program: str) -> Iterator[None]:
-    """Hold the leases of the domains, which a thread renews. `folder`: the data folder of a gateway that does not run.
+def held_for(driver: Driver, folder: Path | None, domains: Sequence[str], program: str) -> Iterator[None]:
+    """Hold the leases of the domains, which a thread renews. `folder`: the data folder of a gateway that does not run, if it is known.
 
     The node is the program's own: a gateway of the same folder that is started meanwhile is refused too. Raises LeaseTaken if a gateway
     uses the storage, also for another domain, or has taken it meanwhile, as after this process was suspended; StorageError.
     """
-    own = node_of(folder)
+    own = node_of(folder) if folder else ""
     for domain, holding in held(driver):
         if holding.node != own:
             raise LeaseTaken(f"a gateway uses the storage for {domain}: {holding.where}; stop it first")
-    where = f"{program} into {folder.resolve()} at {socket.gethostname()}"
-    lease = Lease(driver, f"{program}-{secrets.token_hex(8)}", where, domains, over=own)
+    where = f"{program} into {folder.resolve()}" if folder else program
+    lease = Lease(driver, f"{program}-{secrets.token_hex(8)}", f"{where} at {socket.gethostname()}", domains, over=own)
     lease.claim()
     log.info("holds the lease of the storage for %s: gateways are kept out", ", ".join(domains))
     renewal = _LeaseRenewal(lease)
