@@ -22,7 +22,7 @@ TOLD = "xmpp_rest.told"
 """In an environ: the server tells the observers itself."""
 EXTENSION = "answers"
 """The Answers of an application are in its `extensions` under this name."""
-_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")  # RFC 9112 §3.2.2: the absolute form, which may hold a password
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[^/]*@")  # RFC 9112 §3.2.2, §3.2.3: what may hold a password
 
 
 class Answered(NamedTuple):

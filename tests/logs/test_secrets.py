@@ -37,6 +37,7 @@ RAW = [
     f"GET /?{SECRET} HTTP/9.9\r\n\r\n", f"{SECRET}\r\n\r\n", f"GET /?token={SECRET} x HTTP/1.1\r\n\r\n", f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization {SECRET}\r\n\r\n",
     f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: a\x00{SECRET}\r\n\r\n", f"GET / HTTP/1.1\r\nHost: {SECRET} x\r\n\r\n", f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {SECRET}\r\n\r\n",
     f"GET http://u:{SECRET}@x/rest HTTP/1.1\r\nHost: x\r\n\r\n", f"POST / HTTP/1.1\r\nHost: x\r\nExpect: {SECRET}\r\n\r\n",
+    f"CONNECT u:{SECRET}@x:1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
 ]  # fmt: skip
 
 

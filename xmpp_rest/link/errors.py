@@ -27,6 +27,26 @@ REMEDIES = {  # stream error condition (RFC 6120 §4.9.3) → what to do about i
 }
 
 
+STREAM_CONDITIONS = frozenset({
+    "bad-format", "bad-namespace-prefix", "conflict", "connection-timeout", "host-gone", "host-unknown", "improper-addressing",
+    "internal-server-error", "invalid-from", "invalid-id", "invalid-namespace", "invalid-xml", "not-authorized", "not-well-formed",
+    "policy-violation", "remote-connection-failed", "reset", "resource-constraint", "restricted-xml", "see-other-host",
+    "system-shutdown", "undefined-condition", "unsupported-encoding", "unsupported-feature", "unsupported-stanza-type",
+    "unsupported-version", "xml-not-well-formed",
+})  # fmt: skip
+"""RFC 6120 §4.9.3, with the two of RFC 3920 that it has no longer."""
+LONGEST_TEXT = 1000  # characters of a server's text
+
+
+def stream_error(condition: str, text: str = "") -> LinkDown:
+    """Why a stream is down that the server has ended with an error. Reasons are labels of metrics, so there are only so many:
+    a condition that nobody has defined is part of the text.
+    """
+    if condition in STREAM_CONDITIONS:
+        return LinkDown(condition, text[:LONGEST_TEXT])
+    return LinkDown("undefined-condition", f"{condition}: {text}"[:LONGEST_TEXT])
+
+
 class OutboxFull(Exception):
     """As many stanzas as may wait for the link are waiting."""
 

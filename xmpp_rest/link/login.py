@@ -5,7 +5,7 @@ from __future__ import annotations
 import xmpp
 from xmpp.protocol import StreamError, stream_exceptions
 
-from xmpp_rest.link.errors import LinkDown
+from xmpp_rest.link.errors import LinkDown, stream_error
 from xmpp_rest.link.transport import Transport
 
 _CONDITIONS = {cls: condition for condition, cls in stream_exceptions.items()}
@@ -33,5 +33,5 @@ def _reason(component: xmpp.Component, transport: Transport) -> LinkDown:
     dispatcher = getattr(component, "Dispatcher", None)
     condition = getattr(getattr(dispatcher, "Stream", None), "streamError", "")
     if condition:
-        return LinkDown(condition, "the server refused the handshake")
+        return stream_error(condition, "the server refused the handshake")
     return transport.failure or LinkDown("refused", "the server ended the login without a reason")

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
-from xmpp_rest.link.errors import LinkDown
+from xmpp_rest.link.errors import LinkDown, stream_error
 from xmpp_rest.protocol.element import MAX_NAME, BadXML, BeyondBounds, ElementBuilder
 from xmpp_rest.protocol.namespaces import CLIENT, COMPONENT, STREAM_ERRORS, STREAMS
 from xmpp_rest.protocol.stanza import condition_in
@@ -149,7 +149,7 @@ class StanzaStream:
         if builder is not None:
             stanza = builder.close()
             if stanza.tag == _STREAM_ERROR:  # RFC 6120 §4.9
-                raise LinkDown(condition_in(stanza, STREAM_ERRORS), stanza.findtext(f"{{{STREAM_ERRORS}}}text") or "")
+                raise stream_error(condition_in(stanza, STREAM_ERRORS), stanza.findtext(f"{{{STREAM_ERRORS}}}text") or "")
             self._on_stanza(stanza, size)
         else:
             self._skipped()
