@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xmpp_rest.cli.parser import Parser
-from xmpp_rest.cli.streams import ended
+from xmpp_rest.cli.streams import ended, one_line
 from xmpp_rest.cli.verbs import DEFAULT, FORMER, RAW, VERBS, make_parser
 from xmpp_rest.gateway.exit_codes import Exit
 
@@ -54,7 +54,7 @@ def _fail(error: Exception, *, verbose: bool) -> int:
 
         traceback.print_exception(error)
     for sentence in sentences:
-        print(f"xmpp-rest: {' '.join(sentence.splitlines())}", file=sys.stderr)
+        print(f"xmpp-rest: {one_line(sentence)}", file=sys.stderr)
     return code
 
 

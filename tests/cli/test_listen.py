@@ -249,6 +249,13 @@ def test_the_status(here: Place, away: bool) -> None:
     assert (told["running"], told["ready"], told["reasons"], told["domain"]) == (True, True, [], DOMAIN)
 
 
+def test_a_token_without_the_rights_of_its_account(here: Place) -> None:
+    ran = here.away("status", token=here.token(ADMIN))
+    assert (ran.code, f"this token of {ADMIN} has no scope of theirs, such as ejabberd:admin" in ran.err) == (77, True), ran
+    ran = here.away("status", token=here.token(JULIET))
+    assert (ran.code, f"{JULIET} is none of them" in ran.err) == (77, True), ran
+
+
 def test_a_gateway_that_is_not_ready(tmp_path: Path) -> None:
     with place(tmp_path, "[link]\nkind = component\nsecret = x\nport = 1\n[callback.bot]\naddress = bot@capulet.example\nurl = http://127.0.0.1:1/\n") as cut_off:
         ran = cut_off.run("status")

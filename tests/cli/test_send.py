@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +23,7 @@ from xmpp_rest.protocol.jid import parse_jid
 
 ADMIN, JULIET, NURSE = (parse_jid(f"{name}@{DOMAIN}") for name in ("admin", "juliet", "nurse"))
 Send = Callable[..., Ran]
+ODD_URLS = ["", " ", "http://[::1", "http://a..b/", f"http://{300 * 'a'}/", "http://\udcff/", "http://x/ü", "http://x/a b", "http://x y/", "http://x/\r\nX: y"]
 NOBODY = f"nobody@{DOMAIN}"
 
 
@@ -153,9 +160,57 @@ def test_a_gateway_that_cannot_be_reached(url: str) -> None:
     assert (ran.code, url in ran.err) == (69, True)
 
 
-@pytest.mark.parametrize("url", ["gw.example.net", "ftp://x", "http://", "http://x:y", "http://u:p@x", "http://x/?a"])
+@pytest.mark.parametrize("url", ["gw.example.net", "ftp://x", "http://", "http://x:y", "http://u:p@x", "http://x/?a", *ODD_URLS])
 def test_what_is_no_url(url: str) -> None:
-    assert run("send", str(NURSE), "x", "--url", url).code == 64
+    ran = run("send", str(NURSE), "x", "--url", url)
+    assert (ran.code, ran.err.count("\n")) == (64, 1), ran
+    assert "write one such as https://gw.example.net" in ran.err
+    assert ":p@" not in ran.err
+
+
+@contextmanager
+def server(answer: bytes) -> Iterator[str]:
+    """What answers one request with these bytes, and closes."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(10)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 302 Found\r\nLocation: http://x/\x1b[31m\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n[1,2]",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"outcome":7}',
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 404 \x1b[31m\r\nContent-Length: 0\r\n\r\n",
+        b"\x1b[31m \xff garbage\r\n",
+        b"",
+    ],
+)
+def test_answers_of_something_else(answer: bytes) -> None:
+    """One line that controls no terminal, and nothing counts as sent."""
+    with server(answer) as url:
+        ran = run("send", "--json", "--url", url, stdin=f'{{"to": "{NURSE}", "kind": "iq"}}')
+    assert (ran.code, ran.out) == (69, "")
+    assert ran.err.removesuffix("\n").isprintable(), ran.err
+
+
+def test_letters_that_standard_output_has_not(here: Place) -> None:
+    environ = {**os.environ, "XMPP_REST_CONFIG": str(here.config), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "xmpp_rest", "send", "--json"]
+    ran = subprocess.run(command, env=environ, input='{"to": "grüße"}\n'.encode(), capture_output=True, timeout=60, check=False)
+    assert json.loads(ran.stdout)["to"] == "grüße"
 
 
 def test_a_url_of_something_else(here: Place) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from xmpp_rest.cli.overview import OVERVIEW, TOOL
-from xmpp_rest.cli.streams import ended
+from xmpp_rest.cli.streams import ended, one_line
 
 FAILED = 1
 HELP = (["help"], ["--help"], ["-h"])
@@ -39,7 +39,7 @@ def _fail(error: Exception, *, verbose: bool) -> int:
 
         traceback.print_exception(error)
     said = (isinstance(error, OSError) and error.strerror) or f"a fault of {TOOL} itself: {type(error).__name__}: {error}; -v says where"
-    print(f"Error: {' '.join(said.splitlines())}", file=sys.stderr)
+    print(f"Error: {one_line(said)}", file=sys.stderr)
     return FAILED
 
 

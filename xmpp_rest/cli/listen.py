@@ -19,6 +19,7 @@ from typing import Any
 
 from xmpp_rest.cli.access import GAP, Access, Deadline, Happened, Interrupted
 from xmpp_rest.cli.access.choice import access
+from xmpp_rest.cli.streams import as_json, printable
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 
@@ -42,7 +43,7 @@ def run(load: Load, options: argparse.Namespace) -> int:
             if program:
                 _hand_over(program, happened)
             else:
-                _write(_as_json(happened) if options.json else _as_line(happened))
+                print(as_json(_as_object(happened)) if options.json else _as_line(happened), flush=True)
     return Exit.REFUSED if options.count is not None and told < options.count else Exit.DONE
 
 
@@ -105,14 +106,8 @@ def _warn(text: str) -> None:
 # -- what is printed
 
 
-def _write(text: str) -> None:
-    """Print a line at once; what the terminal cannot show is escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
-
-
-def _as_json(happened: Happened) -> str:
-    return json.dumps(happened.stanza | {"event_id": happened.id}, ensure_ascii=False) + "\n"
+def _as_object(happened: Happened) -> dict[str, Any]:
+    return happened.stanza | {"event_id": happened.id}
 
 
 def _as_line(happened: Happened) -> str:
@@ -122,11 +117,7 @@ def _as_line(happened: Happened) -> str:
     text = stanza.get("body")
     if not isinstance(text, str):
         text = f"[{' '.join(str(stanza[name]) for name in ('kind', 'type', 'subject', 'status', 'unmappable') if stanza.get(name))}]"
-    return f"{when} {_shown(str(stanza.get('from', '')))} {_shown(text)}\n"
-
-
-def _shown(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return f"{when} {printable(str(stanza.get('from', '')))} {printable(text)}"
 
 
 # -- --exec
@@ -151,8 +142,9 @@ def _hand_over(program: list[str], happened: Happened) -> None:
     """Run the program for one stanza, and wait for its end; its failure is said."""
     stanza = happened.stanza
     named = {f"XMPP_{name.upper()}": _variable(stanza.get(name)) for name in VARIABLES}
+    whole = f"{json.dumps(_as_object(happened), ensure_ascii=False)}\n".encode()
     try:
-        ran = subprocess.run(program, input=_as_json(happened).encode(), env=os.environ | named, check=False)  # noqa: S603
+        ran = subprocess.run(program, input=whole, env=os.environ | named, check=False)  # noqa: S603
     except OSError as e:
         _warn(f"--exec: {program[0]}: {e.strerror}")
         return

@@ -14,6 +14,7 @@ from xmpp_rest.cli.access import UNDECIDED, Access, Answer, Deadline
 from xmpp_rest.cli.access.choice import access
 from xmpp_rest.cli.arguments.messages import address
 from xmpp_rest.cli.in_room import Visit
+from xmpp_rest.cli.streams import as_json, one_line
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.protocol.element import BadXML, serialise
@@ -101,7 +102,7 @@ def _tell(to: str, answer: Answer) -> Exit:
     elif code is not Exit.DONE:
         why = error.get("context", {}).get("error")
         said = ": ".join(filter(None, (error.get("condition"), error.get("text"), why))) or answer["outcome"]
-        print(f"xmpp-rest send: {to}: {said}", file=sys.stderr)
+        print(f"xmpp-rest send: {to}: {one_line(said)}", file=sys.stderr)
     is_no_address = code is Exit.DATAERR and error.get("condition") in ("improper-addressing", "invalid-from")
     return Exit.USAGE if is_no_address else code  # the address was a word of the command line
 
@@ -150,7 +151,7 @@ def _send_some(gateway: Access, lines: Sequence[tuple[int, bytes]], seconds: flo
     for (number, _), obj, answer in zip(lines, objects, answers, strict=True):
         told = {"line": number, "to": obj.get("to"), "id": answer.get("id", obj.get("id")), "outcome": answer["outcome"]}
         told = {name: value for name, value in told.items() if value is not None}
-        print(json.dumps(told | {name: answer[name] for name in ("error", "answer") if name in answer}, ensure_ascii=False))
+        print(as_json(told | {name: answer[name] for name in ("error", "answer") if name in answer}))
         yield code_of(answer)
     sys.stdout.flush()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 from xmpp_rest.cli.access.choice import access
+from xmpp_rest.cli.streams import as_json, one_line, printable
 from xmpp_rest.cli.verbs import Load
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 
@@ -23,16 +23,16 @@ def run(load: Load, options: argparse.Namespace) -> int:
             raise
         return _not_running(str(e), options.json)
     if options.json:
-        print(json.dumps({"running": True} | figures, ensure_ascii=False))
+        print(as_json({"running": True} | figures))
     else:
-        print("\n".join(_lines(figures)))
+        print("\n".join(map(printable, _lines(figures))))
     return Exit.DONE if figures.get("ready") else Exit.REFUSED
 
 
-def _not_running(why: str, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps({"running": False, "ready": False, "reasons": []}))
-    print(f"xmpp-rest: not running: {why}", file=sys.stderr)
+def _not_running(why: str, by_json: bool) -> int:
+    if by_json:
+        print(as_json({"running": False, "ready": False, "reasons": []}))
+    print(f"xmpp-rest: not running: {one_line(why)}", file=sys.stderr)
     return Exit.UNAVAILABLE
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
+from typing import Any
 
 MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}  # in the order of their descriptors
 INTERRUPTED = 130
@@ -15,7 +17,7 @@ def ended(run: Callable[[], int], failed: Callable[[Exception], int]) -> int:
 
     A reader of the output that has gone, as `head` does, is no failure.
     """
-    _open_closed()
+    _prepare()
     try:
         code = run()
     except KeyboardInterrupt:
@@ -50,8 +52,30 @@ def _has_no_reader() -> bool:
     return any(state & POLLERR for _, state in waits.poll(0))
 
 
-def _open_closed() -> None:
-    """Open the null device for streams that are closed: else files opened later get their numbers, and what is printed by others."""
+def printable(text: str) -> str:
+    """A text of others as one line that controls no terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(sentence: str) -> str:
+    """As `printable`, of a sentence that may have been broken into lines."""
+    return printable(" ".join(sentence.splitlines()))
+
+
+def as_json(value: Any) -> str:
+    """A value as one line of JSON, in characters that standard output has."""
+    import json
+
+    return json.dumps(value, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))
+
+
+def _prepare() -> None:
+    """Open the null device for streams that are closed, else files opened later get their numbers, and what is printed by others.
+
+    What the terminal cannot show is escaped.
+    """
     for name, mode in MODES.items():
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -18,7 +18,10 @@ class Status(Authenticated, Health):
 
     def admits(self, caller: Caller) -> bool:
         if not caller.admin:
-            self.problem["detail"] = f"Only administrators may see this, and {caller.jid.bare} is none of them: [auth] admins lists them"
+            lacks = f"and {caller.jid.bare} is none of them: [auth] admins lists them"
+            if caller.jid.bare in self.gateway.settings.auth.admins:
+                lacks = f"and this token of {caller.jid.bare} has no scope of theirs, such as ejabberd:admin"
+            self.problem["detail"] = f"Only administrators may see this, {lacks}"
         return caller.admin
 
     def to_json(self) -> dict[str, Any]:

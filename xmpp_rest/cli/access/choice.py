@@ -37,7 +37,7 @@ def access(load: Load, options: argparse.Namespace, *, offline: bool = False) ->
 
     Raises CannotStart, SettingsError, and what opening a storage does.
     """
-    if url := url_of(options):
+    if (url := url_of(options)) or options.url is not None:  # one that is empty, as of a variable that is not set, is a mistake
         with closing(HttpClient(url, _token(options))) as client:
             if options.verbose:
                 print(f"xmpp-rest: gateway: {url}; no configuration is read", file=sys.stderr)

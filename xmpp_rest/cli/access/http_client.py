@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import ssl
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 
 TIMEOUT = 30.0  # seconds without a byte, on top of those that the gateway is asked to wait
+PRINTED = re.compile(r"[^\s\x00-\x20\x7f-\x9f]+")
 MOST = 256 << 20  # bytes of an answer
 
 
@@ -35,13 +37,7 @@ class HttpClient:
 
     def __init__(self, url: str, token: str) -> None:
         """`token`: "" for none. Raises CannotStart, USAGE, for what is not a URL."""
-        parts = urlsplit(url)
-        try:
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host = port = None
-        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username is not None:
-            raise CannotStart(Exit.USAGE, f"--url: {url!r} is not the URL of a gateway; write one such as https://gw.example.net")
+        parts, host, port = _read(url)
         self.url = url
         self.is_open_to_others = parts.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1")
         """Whether the token could be read on its way."""
@@ -114,6 +110,23 @@ class HttpClient:
     def _unreachable(self, error: Exception) -> CannotStart:
         reason = getattr(error, "verify_message", "") or getattr(error, "strerror", None) or str(error) or type(error).__name__
         return CannotStart(Exit.UNAVAILABLE, f"{self.url} cannot be reached: {reason}")
+
+
+def _read(url: str) -> tuple[SplitResult, str, int | None]:
+    """The parts of a URL, its host and port. Raises CannotStart, USAGE."""
+    remedy = "write one such as https://gw.example.net"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+        is_url = parts.scheme in ("http", "https") and host and not (parts.query or parts.fragment)
+    except ValueError as e:  # UnicodeError, too
+        raise CannotStart(Exit.USAGE, f"--url: {url!r} is not the URL of a gateway; {remedy}") from e
+    if parts.username is not None:  # which may be secret
+        raise CannotStart(Exit.USAGE, f"--url: write it without user and password: --token-file has a token; {remedy}")
+    if not is_url or not PRINTED.fullmatch(url) or not parts.path.isascii():
+        raise CannotStart(Exit.USAGE, f"--url: {url!r} is not the URL of a gateway; {remedy}")
+    return parts, host, port
 
 
 def _shut(sock: socket.socket) -> None:

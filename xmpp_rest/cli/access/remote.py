@@ -57,9 +57,9 @@ class RemoteAccess:
 
     def _send_batch(self, lines: Sequence[bytes]) -> list[Answer]:
         reply = self._client.request("POST", "/rest", b"\n".join(lines), wait=600, Content_Type=NDJSON, Accept=f"{NDJSON}, {JSON}")
-        if reply.status != 200:
-            raise self._refusal(reply)
         answers = [answer for answer in map(_object, reply.body.splitlines()) if answer is not None]
+        if reply.status != 200 or not all(isinstance(answer.get("outcome"), str) for answer in answers or [{}]):
+            raise self._refusal(reply)
         if len(answers) != len(lines):  # a limit of the gateway, which the last answer names
             last = answers.pop() if answers and answers[-1].get("outcome") == "error" else {"outcome": "error", "code": 413, "error": {}}
             answers += [last] * (len(lines) - len(answers))
