@@ -192,7 +192,7 @@ def test_wrong_secrets_are_counted_and_the_right_one_passes(make_app: MakeApp) -
     assert client.post("/oauth/token", data=form).status_code == 200
 
 
-CONSOLE = {"client_id": "xmpp-rest-console", "client_secret": None, "scope": "sasl_auth"}
+CONSOLE = {"client_id": "xmpp-rest-console", "client_secret": None, "scope": "sasl_auth", "ttl": "3600"}
 OWN = {"Origin": "http://localhost"}
 
 
@@ -207,6 +207,8 @@ OWN = {"Origin": "http://localhost"}
         ({"Origin": "null"}, {}, 401),
         (OWN, {"scope": "ejabberd:admin", "username": f"admin@{DOMAIN}"}, 401),
         (OWN, {"scope": None}, 401),
+        (OWN, {"ttl": "31536000"}, 401),
+        (OWN, {"ttl": None}, 401),
         (OWN, {"client_secret": "x"}, 401),
         (OWN | basic("x"), {}, 401),
         (OWN, {"password": "wrong"}, 400),

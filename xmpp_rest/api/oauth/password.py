@@ -32,8 +32,9 @@ from xmpp_rest.request_notes import note_account
 
 FORM = ("application", "x-www-form-urlencoded", "*")
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1
-CONSOLE = "xmpp-rest-console"  # the client_id of /console/
 ACCOUNT = "sasl_auth"  # the scope where none is asked for
+CONSOLE = {"client_id": "xmpp-rest-console", "scope": ACCOUNT, "ttl": "3600"}
+"""What /console/ asks for: nobody who pretends to be that page gets a token for longer, or for more."""
 MAX_BODY = 16_384  # bytes
 _SEPARATOR = re.compile("[ ,]")  # RFC 6749 §3.3 knows the blank; ProcessOne's client hands on commas
 
@@ -208,7 +209,7 @@ class PasswordGrant(Granting):
     def _is_console(self, form: Mapping[str, str]) -> bool:
         """Whether /console/ asks: a page of this gateway, which nobody has to register (decision 0051), and which has no secret."""
         environ, settings = self.request.environ, self.gateway.settings
-        asks = form.get("client_id") == CONSOLE and form.get("scope") == ACCOUNT
+        asks = all(form.get(name) == value for name, value in CONSOLE.items())
         alone = "client_secret" not in form and "HTTP_AUTHORIZATION" not in environ
         return settings.pages.console and asks and alone and is_own_page(environ, settings)
 
