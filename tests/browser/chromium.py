@@ -17,7 +17,11 @@ SECONDS = 20  # that anything may take
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-default-browser-check"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--mute-audio"),
-    *("--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider", "--password-store=basic", "--remote-debugging-port=0"),
+    *(
+        "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider",
+        "--password-store=basic",
+        "--remote-debugging-port=0",
+    ),
 )
 KEYS = {  # name → code, what Windows calls it, and the text that it writes
     "Tab": ("Tab", 9, ""),
@@ -25,6 +29,7 @@ KEYS = {  # name → code, what Windows calls it, and the text that it writes
     "Escape": ("Escape", 27, ""),
     " ": ("Space", 32, " "),
 }
+CONTROLS = frozenset({"button", "checkbox", "combobox", "link", "listbox", "searchbox", "switch", "tab", "textbox"})
 CTRL, SHIFT = 2, 8  # Input.dispatchKeyEvent
 WATCH = "window.reports = []; document.addEventListener('securitypolicyviolation', (e) => reports.push(`${e.violatedDirective} ${e.blockedURI}`));"
 
@@ -42,7 +47,12 @@ class Chromium(Child):
         return ["chromium", *FLAGS, f"--user-data-dir={self._profile}", "about:blank"]
 
     def environment(self) -> Mapping[str, str]:
-        return {"HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder), "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
+        return {
+            "HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder),
+            "XDG_CACHE_HOME": str(self.folder),
+            "DBUS_SESSION_BUS_ADDRESS": "disabled:",
+        }
 
     def ready(self) -> bool:
         return len(self._address()) == 2
@@ -148,6 +158,13 @@ class Page:
         found = [node["backendDOMNodeId"] for node in nodes if not node["ignored"]]
         assert len(found) == 1, f"{len(found)} elements are a {role} named {name!r}"
         return int(found[0])
+
+    def unnamed(self) -> list[str]:
+        """The roles of controls that have no accessible name."""
+        nodes = [node for node in self.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"] and "role" in node]
+        return [
+            str(n["role"]["value"]) for n in nodes if n["role"]["value"] in CONTROLS and not str(n.get("name", {}).get("value", "")).strip()
+        ]
 
     def click(self, role: str, name: str) -> None:
         node = self.find(role, name)

@@ -93,6 +93,9 @@ def test_a_token_in_place_of_the_password(page: Page, gateway: Gateway) -> None:
     page.type("wrong")
     page.press("Enter")
     page.wait_text("[role=alert]", "Credentials not accepted")
+    page.fill("textbox", "Token", "tok\u20acn")
+    page.press("Enter")
+    page.wait_text("[role=alert]", "A token has no blanks")
     page.fill("textbox", "Token", token)
     page.click("button", "Log in")
     page.wait_text("#jid", f"Logged in as {JULIET}")
@@ -115,6 +118,33 @@ def test_events_arrive_and_markup_is_text(inside: Page, gateway: Gateway) -> Non
     assert inside.find("log", "Events")
     inside.picture("events")
     assert inside.complaints() == []
+    assert inside.unnamed() == []
+    inside.click("button", "Log out")
+    inside.until("!login.hidden")
+    assert inside.js("events.textContent + rooms.textContent + contacts.textContent") == ""  # the next one here does not find them
+
+
+def test_a_text_cannot_look_like_lines_of_the_page(inside: Page, gateway: Gateway) -> None:
+    say(gateway, f"first\n12:00:00 admin@{GATEWAY} second")
+    say(gateway, "\u202ereversed and left open")
+    inside.until(f"{LINES}.length === 2")
+    text = "document.querySelector('#events span').firstChild"
+    starts = f"(() => {{ const r = document.createRange(); r.selectNodeContents({text}); return [...r.getClientRects()].map((line) => line.left); }})()"
+    begin = inside.js("document.querySelector('#events time').getBoundingClientRect().left")
+    assert begin + 12 < min(inside.js(starts))
+    assert set(
+        inside.js("[...document.querySelectorAll('#events b, #events span')].map((part) => getComputedStyle(part).unicodeBidi)")
+    ) == {"plaintext"}
+
+
+@pytest.mark.parametrize("answer", ["503", "429", "401"])
+def test_a_token_is_kept_while_the_gateway_is_busy(inside: Page, answer: str) -> None:
+    kept = inside.js(TOKEN)
+    fake = f"fetch = async () => new Response('null', {{ status: {answer} }});"
+    inside.call("Page.addScriptToEvaluateOnNewDocument", source=fake)
+    inside.call("Page.reload")
+    inside.wait_text("[role=alert]", f"status {answer}")
+    assert inside.js(TOKEN) == (None if answer == "401" else kept)
 
 
 def test_at_most_500_lines_are_kept(inside: Page, gateway: Gateway) -> None:

@@ -41,6 +41,14 @@ def test_the_apis_are_shown_in_a_narrow_dark_window(browser: Chromium, url: str)
     show(page, "client")
     assert page.js("[document.querySelectorAll('h1').length, document.querySelectorAll('main').length]") == [1, 1]
     assert not page.is_too_wide()
+    page.js("document.querySelector('.opblock-summary-control').click()")
+    page.until("document.querySelector('.try-out__btn')")
+    page.js("document.querySelector('.try-out__btn').click()")
+    page.until("document.querySelector('.execute')")
+    page.js("document.querySelector('.btn.authorize').click()")
+    page.until("document.querySelector('.close-modal[aria-label]')")
+    assert not page.is_too_wide()
+    assert page.unnamed() == []
     assert page.js("document.documentElement.className") == "dark-mode"
     page.picture("docs")
     assert page.complaints() == []

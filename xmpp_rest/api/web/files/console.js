@@ -100,7 +100,7 @@ async function logIn(getToken) {
         const token = await getToken();
         await begin(token, await ownerOf(token));
     } catch (error) {
-        if (error.status) sessionStorage.clear(); // a token that was kept is good no more
+        if (error.status >= 400 && error.status < 500 && error.status !== 429) sessionStorage.clear(); // what was kept is good no more
         complain(error.message);
         (at("by-token").hidden ? at("password") : at("token")).focus();
     } finally {
@@ -113,7 +113,6 @@ function begin(token, jid) {
     session = { token, jid, over: new AbortController(), rooms: new Map(), sent: 0, refreshing: false };
     at("token").value = "";
     at("jid").textContent = `Logged in as ${jid}`;
-    for (const id of ["events", "rooms", "contacts", "outcome"]) at(id).replaceChildren();
     at("login").hidden = true;
     at("who").hidden = at("work").hidden = false;
     at("to").focus();
@@ -129,6 +128,7 @@ function end(said = "") {
     state("Disconnected");
     at("who").hidden = at("work").hidden = true;
     at("message").value = at("to").value = at("jid").textContent = "";
+    for (const id of ["events", "rooms", "contacts", "outcome"]) at(id).replaceChildren(); // the next one here must not find them
     at("login").hidden = false;
     complain(said);
     (at("by-token").hidden ? at("address") : at("token")).focus();
@@ -435,8 +435,8 @@ at("login").addEventListener("submit", (event) => {
     event.preventDefault();
     if (!at("by-token").hidden) {
         const token = at("token").value.trim();
-        if (token) logIn(async () => token);
-        else complain("Write a token, or use a password.");
+        if (/^[!-~]+$/.test(token)) logIn(async () => token); // what else there may be cannot stand in a field of a request
+        else complain(token ? "A token has no blanks, and no letters with accents." : "Write a token, or use a password.");
         return;
     }
     const [username, password] = [at("address").value.trim(), at("password").value];
