@@ -3,6 +3,8 @@
 A system call for each line gives the interpreter lock away, and takes longer than to make the line. So lines up to level INFO of loggers
 that write one for each request, such as the audit's, are kept for at most 100 ms. Any other line is written at once, with all that came
 before it: the order never changes. Nothing is lost when the process stops or forks; a process that is killed loses what it kept.
+
+Nobody waits for the reader of standard error: where there is no room, lines are kept, and above MOST they are lost and counted.
 """
 
 from __future__ import annotations
@@ -16,8 +18,11 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TextIO
 
+from xmpp_rest.logs.output import Output
+
 DELAY = 0.1  # seconds
 MOST = 1000  # lines kept
+PARTING = 2.0  # seconds without a sign of the reader, after which a process that ends waits for it no longer
 
 
 class BufferedHandler(logging.StreamHandler[TextIO]):
@@ -27,7 +32,10 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         """`patient`: the names of loggers whose lines can wait; `stream`: standard error without one."""
         super().__init__(stream)
         self._patient = frozenset(patient)
+        self._output = Output(self.stream)
         self._lines: list[str] = []
+        self._stuck = False  # nobody reads what was written before
+        self._lost = 0  # lines, meanwhile
         self._due = threading.Event()  # set while lines are kept
         self._thread: threading.Thread | None = None
         me = weakref.ref(self)  # the hooks of a fork cannot be unregistered
@@ -36,8 +44,12 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line, or write it with all that are kept. Called with the handler's lock."""
         try:
+            is_stuck = self._stuck and self._thread is not None  # which looks again and again
+            if is_stuck and len(self._lines) >= MOST:
+                self._lost += 1
+                return
             self._lines.append(self.format(record) + self.terminator)
-            if record.name not in self._patient or record.levelno > logging.INFO or len(self._lines) >= MOST:
+            if not is_stuck and (record.name not in self._patient or record.levelno > logging.INFO or len(self._lines) >= MOST):
                 self.flush()
             elif not self._due.is_set():
                 self._write_later()
@@ -48,25 +60,49 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
 
     def _write_later(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=_write_kept, args=(weakref.ref(self), self._due), name="log", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=_write_kept, args=(weakref.ref(self), self._due), name="log", daemon=True)
+            thread.start()
+            self._thread = thread
         self._due.set()
 
     def flush(self) -> None:
-        """Write the lines that are kept. Raises OSError or ValueError where the stream cannot be written; then they are lost."""
+        """Write the lines that are kept, as far as there is room. Raises OSError or ValueError where the stream cannot be written; then
+        they are lost.
+        """
         self.acquire()
         try:
             lines, self._lines = self._lines, []
             self._due.clear()
-            if lines:
-                self.stream.write("".join(lines))
-            super().flush()
+            self._stuck = False
+            self._lines = self._output.write(lines)
+            self._stuck = self._output.is_stuck
+            if self._stuck:
+                with suppress(RuntimeError):  # no thread: the process ends, or has too many
+                    self._write_later()
+            elif self._lost:
+                self._tell_lost()
         finally:
             self.release()
+
+    def _tell_lost(self) -> None:
+        text = f"{self._lost} lines are missing here: nobody read standard error"
+        self._lost = 0
+        record = {"name": "xmpp_rest.server", "levelno": logging.WARNING, "levelname": "WARNING", "msg": text}
+        self.emit(logging.makeLogRecord(record))
+
+    def close(self) -> None:
+        """At the end of the process: a reader that is slow gets what is left."""
+        until = time.monotonic() + 4 * PARTING
+        while self._stuck and time.monotonic() < until and self._output.has_room(PARTING):
+            with suppress(OSError, ValueError):
+                self.flush()
+        super().close()
 
     def begin_again(self) -> None:
         """In a process that was forked off: what another thread added during the fork is the parent's to write, and no thread is here."""
         self._lines = []
+        self._stuck, self._lost = False, 0
+        self._output.begin_again()
         self._due = threading.Event()
         self._thread = None
 
