@@ -70,6 +70,14 @@ def test_other_methods_are_refused(client: FlaskClient, dialect: str, path: str)
         assert client.open(example(path), method=method).status_code in REFUSED.get(dialect, {405}), method
 
 
+@pytest.mark.parametrize(("dialect", "path"), sorted(PATHS - {("data", data_routes.ACCOUNT)}))
+def test_a_method_that_nobody_knows_is_told_the_methods_of_the_table(client: FlaskClient, dialect: str, path: str) -> None:
+    answer = client.open(example(path), method="BREW")
+    assert answer.status_code in REFUSED.get(dialect, {405})
+    if answer.status_code == 405:
+        assert sorted(answer.headers["Allow"].split(", ")) == sorted(methods(dialect, path))  # RFC 9110 §15.5.6
+
+
 def test_the_router_has_no_other_rules(app: Flask) -> None:
     """What the tables leave out: the redirects to the slash, `/api` alone, and the command API below a version."""
     found = {(rule.endpoint.partition(".")[0], rule.rule) for rule in app.url_map.iter_rules()}

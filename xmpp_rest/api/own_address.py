@@ -35,7 +35,7 @@ def base_url(asked: Request, gateway: Gateway) -> str:
 def is_host(text: str) -> bool:
     """Whether this can be the host of a URL, with a port or without."""
     try:
-        parts = urlsplit(f"//{text}")  # ValueError: brackets around what is no address
+        parts = urlsplit(f"//{text}")  # ValueError: brackets around what is not an address
         parts.port  # noqa: B018  # ValueError: above 65535
     except ValueError:
         return False

@@ -7,7 +7,7 @@ from xmpp_rest.http.resource import Resource
 
 
 class ApiResource(Resource):
-    """A resource that knows all registered methods, so that one that it lacks is 405 with `Allow`; 501 would be an error of the server."""
+    """A resource that knows all methods, so that one that it lacks is 405 with `Allow`; 501 would be an error of the server."""
 
     def known_methods(self) -> frozenset[str]:
-        return REGISTERED_METHODS
+        return REGISTERED_METHODS if self.request.method in REGISTERED_METHODS else frozenset((self.request.method,))

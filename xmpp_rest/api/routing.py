@@ -30,7 +30,8 @@ class Route(NamedTuple):
 def add_routes(blueprint: Blueprint, routes: Iterable[Route], *arguments: Any) -> None:
     """Register each resource under its name in lower case; `arguments` go to its constructor."""
     for route in routes:
-        blueprint.add_url_rule(route.path, view_func=route.resource.as_view(route.resource.__name__.lower(), *arguments))
+        name = route.resource.__name__.lower()
+        blueprint.record(any_method(route.path, name, route.resource.as_view(name, *arguments)))
 
 
 class Anything(BaseConverter):

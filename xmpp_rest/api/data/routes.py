@@ -15,8 +15,7 @@ from xmpp_rest.api.data.write import WriteResource
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.own_address import redirected
-from xmpp_rest.api.routing import Route
-from xmpp_rest.http.resource import Resource
+from xmpp_rest.api.routing import Route, any_method
 
 ACCOUNT = "/data/<host>/<user>/"  # names_account says which paths are
 STORE = "/data/<anything:path>"
@@ -45,7 +44,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         return (view or views.get((STORE, request.method), views[STORE, "OPTIONS"]))(path=path)
 
     routes.add_url_rule("/data", "slash", partial(_to_slash, gateway), methods=["GET", "OPTIONS"], provide_automatic_options=False)
-    routes.add_url_rule(STORE, "path", dispatch, methods=Resource.route_methods, provide_automatic_options=False)
+    routes.record(any_method(STORE, "path", dispatch))
     answer_failures(routes)
     return routes
 

@@ -9,7 +9,7 @@ from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.openapi.documents import Documents
 from xmpp_rest.api.openapi.resource import OpenAPI
-from xmpp_rest.api.routing import Route
+from xmpp_rest.api.routing import Route, any_method
 
 ROUTES = (
     Route("/openapi.json", "GET, HEAD, OPTIONS", OpenAPI),
@@ -28,7 +28,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes = Blueprint("openapi", __name__)
     view = OpenAPI.as_view("openapi", gateway, Documents(registry()))
     for route in ROUTES:
-        routes.add_url_rule(route.path, view_func=view)
+        routes.record(any_method(route.path, "openapi", view))
     answer_failures(routes)
     routes.after_request(_open)
     return routes
