@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,42 @@ def test_a_wrong_value_is_no_reason_to_try_its_default(tmp_path: Path, capsys: p
     for text in ("[server]\nbind = nowhere\ndata_dir = 'x'\n", "bind = 192.0.2.1:1\n", f"[server]\nbind = 127.0.0.1:{free_port()} ; here\n"):
         assert main(["check", "--config", str(written(tmp_path, text))]) == 78
         assert not [line for line in capsys.readouterr().err.splitlines() if "[server] bind = 127.0.0.1:8080" in line]
+
+
+HUGE = {
+    "lines": b"x\n" * 5_000_000,
+    "keys": b"[server]\nbind = 127.0.0.1:0\n" + b"".join(b"k%d = 1\n" % number for number in range(700_000)),
+    "sections": b"".join(b"[s%d]\n" % number for number in range(700_000)),
+    "one value": b"[server]\ndata_dir = " + b"x" * 10_000_000,
+    "a value of many lines": b"[server]\ndata_dir = x\n" + b" x\n" * 3_000_000,
+    "more than is read": b"# comment\n" * 2_000_000,
+}
+
+
+@pytest.mark.parametrize("content", HUGE.values(), ids=HUGE)
+@pytest.mark.timeout(20)
+def test_what_is_huge(tmp_path: Path, content: bytes) -> None:
+    """It is refused with one short sentence, and without looking at all of it."""
+    (tmp_path / "wsgi.ini").write_bytes(content)
+    start = time.process_time()
+    (problem,) = read_settings(tmp_path / "wsgi.ini", {}).problems
+    assert len(problem) < 1000
+    assert time.process_time() - start < 2
+
+
+def test_what_never_ends() -> None:
+    (problem,) = read_settings(Path("/dev/zero"), {}).problems
+    assert problem.startswith("/dev/zero: is larger than 16 MB, so it is no configuration; name the file with --config")
+
+
+def test_comments_count_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "wsgi.ini").write_text("# comment\n\n" * 100_000 + "[server]\r\nthreads = 7\r\n")
+    assert read_settings(tmp_path / "wsgi.ini", {}).settings.server.threads == 7
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "x/" * 2000, "é" * 130])
+def test_paths_that_no_system_has(tmp_path: Path, path: str) -> None:
+    (tmp_path / "wsgi.ini").write_text(f"[server]\ndata_dir = {path}\n")
+    (problem,) = read_settings(tmp_path / "wsgi.ini", {}).problems
+    assert "write the path of a folder that is shorter" in problem
+    assert len(problem) < 500 + len(str(tmp_path))

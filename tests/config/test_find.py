@@ -27,6 +27,12 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
+def test_an_empty_name() -> None:
+    """Such as that of a variable that is not set."""
+    with pytest.raises(SettingsError, match="--config: it is empty; write the path of a file"):
+        find_config("", {})
+
+
 def test_the_order(places: list[Path]) -> None:
     environ = {"XDG_CONFIG_HOME": str(places[2].parent.parent), "XMPP_REST_CONFIG": "named"}
     assert find_config("given", environ) == Path("given")

@@ -181,6 +181,7 @@ def shared() -> Iterator[Path]:
     [
         ("[server]\ndata_dir = locked\n", 73, "[server] data_dir = "),
         ("[server]\ndata_dir = locked/data\n", 73, "[server] data_dir = "),
+        ("[server]\ndata_dir = closed\n", 73, "[server] data_dir = "),
         ("[server]\nbind = 127.0.0.1:1\ndata_dir = mine\n", 71, "[server] bind = 127.0.0.1:1: this user may not listen there; write a port above 1023"),
         ("[storage]\nurl = sqlite:{folder}/locked/x.sqlite\n[server]\ndata_dir = mine\n", 69, "[storage] url = sqlite:/"),
         ("[link]\nkind = component\nsecret_file = secret\n[server]\ndata_dir = mine\n", 78, "[link] secret_file = 'secret': cannot be read: Permission denied"),
@@ -191,6 +192,8 @@ def test_what_another_user_may_not(shared: Path, text: str, code: int, says: str
     if os.geteuid():
         pytest.skip("needs root, to become somebody else")
     (shared / "locked").mkdir(mode=0o755)
+    (shared / "closed").mkdir(mode=0o700)
+    (shared / "closed" / "gateway.sqlite").touch()
     (shared / "mine").mkdir()
     os.chown(shared / "mine", 65534, 65534)
     (shared / "locked" / "x.sqlite").write_text("x")

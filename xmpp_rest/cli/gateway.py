@@ -124,7 +124,7 @@ def storage_remarks(settings: Settings) -> Iterator[str]:
             yield from islice(doubts, SHOWN)
             if next(doubts, None) is not None:
                 yield "there is more of this in the storage"
-    except StorageError:  # an error, not a remark: gateway/startup.py
+    except (StorageError, OSError):  # an error, not a remark: gateway/startup.py
         return
 
 

@@ -23,6 +23,8 @@ def find_config(named: str | None = None, environ: Mapping[str, str] = os.enviro
     A file that was found, and that others could have written, can name code to run: it is refused. Raises SettingsError.
     """
     if named is not None:
+        if not named:
+            raise SettingsError(["--config: it is empty; write the path of a file behind it"])
         return Path(named)
     if environ.get(CONFIG):
         return Path(environ[CONFIG])

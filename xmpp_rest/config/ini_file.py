@@ -12,6 +12,7 @@ UNOPENED = re.compile(r"[A-Za-z][\w.-]*\s*\]")
 BROKEN = "\0"
 """What the names of sections begin with that are not sections: their settings belong nowhere, and nothing is said about them."""
 COMMENT = ("#", ";")
+MOST_LINES = 5000  # that are neither blank nor comments: what has more was not written as a configuration
 REMEDY = "write KEY = VALUE; a comment begins with # or ;"
 
 
@@ -42,6 +43,7 @@ class IniFile:
     sections: dict[str, int] = field(default_factory=dict)  # name → line
     entries: list[IniEntry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    is_cut: bool = False  # whether it has more than MOST_LINES, of which the rest was not read
 
 
 def read_ini(text: str) -> IniFile:
@@ -49,10 +51,14 @@ def read_ini(text: str) -> IniFile:
     file = IniFile()
     section: str | None = None
     last: IniEntry | None = None
+    count = 0
     for number, line in enumerate(text.splitlines(), 1):
         content = line.strip()
         if not content or content.startswith(COMMENT):
             continue
+        if (count := count + 1) > MOST_LINES:
+            file.is_cut = True
+            break
         if match := SECTION.fullmatch(content):
             section, last = _section(file, match, number), None
         elif content.startswith("[") or UNOPENED.fullmatch(content):

@@ -12,6 +12,7 @@ from xmpp_rest.config.readers import domain_name
 from xmpp_rest.config.table import FAMILIES, SECTIONS, Settings, table_of
 from xmpp_rest.config.texts import Place, Written, read_texts, table
 
+LONGEST_SHOWN = 200  # characters of a value
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
 
@@ -76,6 +77,11 @@ def _hosted_domain(keys: dict[str, tuple[str, str]]) -> str:
         return default
 
 
+def _shown(written: str) -> str:
+    """A value, or the beginning of one that is too long for a sentence."""
+    return repr(written) if len(written) <= LONGEST_SHOWN else f"{written[:LONGEST_SHOWN]!r}…"
+
+
 def _hint(written: str) -> str:
     """A hint for a value that could not be read."""
     if re.search(r"[;#]", written):
@@ -97,7 +103,7 @@ def _section(section: str, keys: dict[str, tuple[str, str]], hosted: str, into: 
         try:
             values[f.name] = f.metadata["read"](written.replace("<domain>", hosted))
         except ValueError as e:
-            shown = "(hidden)" if f.metadata["secret"] else repr(written)
+            shown = "(hidden)" if f.metadata["secret"] else _shown(written)
             into.problems.append(f"{where} = {shown}: {e}{_hint(written)}")
             into.wrong.add((section, name))
             values[f.name] = f.metadata["read"](default.replace("<domain>", hosted)) if section in SECTIONS else None

@@ -60,12 +60,19 @@ def line(value: str) -> str:
     return value
 
 
+def _path(value: str, what: str) -> str:
+    """A path that the system can have: NAME_MAX and PATH_MAX of Linux, of which something is left for what stands below."""
+    if len(os.fsencode(value)) > 3072 or any(len(os.fsencode(part)) > 255 for part in value.split("/")):
+        raise ValueError(f"write {what} that is shorter")
+    return _bare(value, what)
+
+
 def folder(value: str) -> str:
-    return _bare(value, "the path of a folder")
+    return _path(value, "the path of a folder")
 
 
 def file_path(value: str) -> str:
-    return _bare(value, "the path of a file")
+    return _path(value, "the path of a file")
 
 
 def host_name(value: str) -> str:

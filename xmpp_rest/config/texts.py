@@ -10,7 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from xmpp_rest.config.ini_file import IniEntry, Problem, read_ini
+from xmpp_rest.config.ini_file import MOST_LINES, IniEntry, Problem, read_ini
 from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of, table_of
 
 PREFIX = "XMPP_REST_"
@@ -18,6 +18,8 @@ NOT_SETTINGS = {
     *("XMPP_REST_CONFIG", "XMPP_REST_REQUIRE_LIVE"),
     *("XMPP_REST_URL", "XMPP_REST_TOKEN", "XMPP_REST_TOKEN_FILE"),  # of the command line, for a gateway on another machine
 }
+MAX_FILE = 16 << 20  # bytes of a configuration
+REMEDY = "name the file with --config or XMPP_REST_CONFIG"
 MAX_SECRET = 65536  # characters of a <key>_file
 MOVED = {("client", "origins"): ("server", "origins")}
 """Renamed settings, which are read under their old section and key with a notice: old place → new one."""
@@ -104,13 +106,16 @@ def _is_one_of_many(section: str) -> bool:
 
 
 def _read_text(path: Path, written: Written) -> str:
-    remedy = "name the file with --config or XMPP_REST_CONFIG"
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
+        if len(content) <= MAX_FILE:
+            return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        written.problems.append(f"{path}: is larger than {MAX_FILE >> 20} MB, so it is no configuration; {REMEDY}")
     except UnicodeDecodeError as e:
-        written.problems.append(f"{path}: is not UTF-8 text (byte {e.start}); save it as UTF-8, or {remedy}")
+        written.problems.append(f"{path}: is not UTF-8 text (byte {e.start}); save it as UTF-8, or {REMEDY}")
     except (OSError, ValueError) as e:  # ValueError: a NUL in the path
-        written.problems.append(f"{path}: cannot be read: {getattr(e, 'strerror', None) or e}; {remedy}")
+        written.problems.append(f"{path}: cannot be read: {getattr(e, 'strerror', None) or e}; {REMEDY}")
     return ""
 
 
@@ -126,6 +131,9 @@ def _moved(section: str, key: str, where: str, notices: list[str]) -> tuple[str,
 def _read_file(path: Path, into: Written) -> None:
     problems, texts = into.problems, into.texts
     file = read_ini(_read_text(path, into))
+    if file.is_cut:
+        problems.append(f"{path}: has more than {MOST_LINES} lines beside comments, so it is no configuration; {REMEDY}")
+        return
     into.wrong.update(place for problem in file.problems for place in _meant(problem.section or "", problem.word))
     problems += [f"{path}, line {problem.line}:{_where(problem)} {problem.sentence}" for problem in file.problems]
     known = {name for name in file.sections if name in SECTIONS or _is_one_of_many(name)}

@@ -93,7 +93,7 @@ def _bound_path(path: Path, mode: int) -> socket.socket:
 def _require_place(path: Path) -> None:
     """Whether a socket may be made there. Raises OSError."""
     if len(os.fsencode(path)) > LONGEST_PATH:
-        raise OSError(errno.ENAMETOOLONG, f"the path of a socket has at most {LONGEST_PATH} bytes", str(path))
+        raise OSError(errno.ENAMETOOLONG, f"the path of a socket has at most {LONGEST_PATH} bytes; write a shorter one", str(path))
     _require_unused(path)
     os.stat(path.parent)
     if not os.access(path.parent, os.W_OK | os.X_OK):
