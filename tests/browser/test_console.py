@@ -182,6 +182,23 @@ def test_send_and_its_outcome(inside: Page, gateway: Gateway) -> None:
     inside.wait_text("#events", "to myself")
 
 
+@pytest.mark.parametrize("status", [404, 429, 503])
+def test_an_outcome_that_the_gateway_cannot_tell_is_not_made_up(inside: Page, status: int) -> None:
+    refused = f"new Response('null', {{ status: {status} }})"
+    fake = f"const real = fetch; let asked = 0; fetch = (path, how) => path.includes('outcome') && ++asked ? {refused} : real(path, how);"
+    inside.js(f"{fake} window.times = () => asked")
+    send(inside, NURSE, "Wilt thou be gone?")
+    inside.until(f"times() > {status != 404:d} && document.getElementById('outcome').textContent.startsWith('accepted')")
+    assert inside.js("message.value") == ""
+
+
+def test_an_answer_that_is_lost_is_said_to_be(inside: Page) -> None:
+    inside.js("{ const real = fetch; fetch = (path, how) => path === '../rest' ? Promise.reject(new TypeError()) : real(path, how); }")
+    send(inside, NURSE, "Wilt thou be gone?")
+    inside.wait_text("#outcome", "cannot be reached. It may have taken the message")
+    assert inside.js("message.value") == "Wilt thou be gone?"
+
+
 def test_a_receipt_is_a_delivery(inside: Page, gateway: Gateway) -> None:
     send(inside, NURSE, "Say that you have it")
     inside.wait_text("#outcome", "confirmed")

@@ -350,7 +350,8 @@ async function send() {
         }
         await follow(mine, response.headers.get("Stanza-Id"), text, isLatest);
     } catch (error) {
-        if (session === mine && !hasEnded(error)) outcome("refused", error.message);
+        const doubt = [0, 502, 504].includes(error.status) ? " It may have taken the message all the same." : ""; // the answer was lost
+        if (session === mine && !hasEnded(error)) outcome("refused", error.message + doubt);
     }
 }
 
@@ -359,28 +360,29 @@ async function follow(mine, id, text, isLatest) {
     const until = Date.now() + FOLLOWED;
     const field = at("message");
     let kept = true;
+    let last = { state: "accepted" };
     for (let wait = FIRST_PAUSE; isLatest(); wait = Math.min(1.6 * wait, 10_000)) {
-        const { state: word, error } = id ? await outcomeOf(id) : { state: "accepted" };
+        if (id) last = await outcomeOf(id, last);
         if (!isLatest()) return;
+        const { state: word, error, isForgotten } = last;
         outcome(word, word === "refused" ? stanzaError(error) || "no reason was given" : "");
         if (word === "refused" && !kept && !field.value) field.value = text;
         if (word !== "refused" && kept) {
             kept = false;
             if (field.value === text) field.value = "";
         }
-        if (!id || isDecided(word) || (word === "confirmed" && Date.now() > until)) return;
+        if (!id || isForgotten || isDecided(word) || (word === "confirmed" && Date.now() > until)) return;
         await pause(wait, mine.over.signal);
     }
 }
 
-/** What the gateway knows of the stanza; `accepted`, for a moment, where it cannot be asked. */
-async function outcomeOf(id) {
+/** What the gateway knows of the stanza; the last that was known, where it cannot say, or (404) was started anew and knows it no more. */
+async function outcomeOf(id, last) {
     try {
         return await (await ask(`../rest/outcome/${encodeURIComponent(id)}`)).json();
     } catch (error) {
-        if (error.status === 404) return { state: "confirmed" };
-        if (error.status && error.status < 500) throw error;
-        return { state: "accepted" };
+        if (error.isOver) throw error;
+        return { ...last, isForgotten: error.status === 404 };
     }
 }
 
