@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
@@ -41,6 +41,14 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """`-n auto`: two on each processor, as half of the time of a test is waiting for disks, sockets and other processes."""
     return 2 * len(os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test has logged may have surrogates, which pytest-xdist cannot send to the process that reports."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
