@@ -25,13 +25,16 @@ EXTENSION = "answers"
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[^/]*@")  # RFC 9112 §3.2.2, §3.2.3: what may hold a password
 
 
+PATH = 512  # characters of a path that are told
+
+
 class Answered(NamedTuple):
     """One answer that is finished, or has broken off. Fields of a request that could not be read are ""."""
 
     api: str
     method: str
     path: str
-    """As it was sent, without the query."""
+    """As it was sent, without the query; at most PATH characters."""
     status: int
     seconds: float
     """Until the answer was written; of a stream until its head was."""
@@ -99,9 +102,9 @@ def describe(environ: Mapping[str, Any], status: int, begun: float, headed: floa
 
 
 def path_of(environ: Mapping[str, Any]) -> str:
-    """The path as it was sent, where the server tells it."""
+    """The path for the log: as it was sent, where the server tells it, and so without blanks; at most PATH characters."""
     raw: str | None = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if raw is None:
-        return quote(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), encoding="latin-1")
+        return quote(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), encoding="latin-1")[:PATH]
     path = raw.partition("?")[0]
-    return path if path[:1] == "/" else _AUTHORITY.sub("", path)
+    return (path if path[:1] == "/" else _AUTHORITY.sub("", path))[:PATH]

@@ -44,6 +44,16 @@ def test_what_is_not_known(client: FlaskClient, caplog: pytest.LogCaptureFixture
     assert " account=null " in caplog.text
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_lines_of_other_areas_have_the_path_as_it_was_sent(client: FlaskClient, caplog: pytest.LogCaptureFixture, method: str) -> None:
+    caplog.set_level(logging.INFO, "xmpp_rest.server")
+    client.open("/api/messages/a%20status=200%0Ab" + "c" * 600 + "?secret=1", method=method, buffered=True)
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "xmpp_rest.server"]
+    assert line.startswith(f"{method} /api/messages/a%20status=200%0Abcccc")
+    assert " from 127.0.0.1: 4" in line
+    assert len(line) < 700
+
+
 def test_levels(caplog: pytest.LogCaptureFixture) -> None:
     log = AccessLog("all")
     for status in (200, 404, 500, 503):

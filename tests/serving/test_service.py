@@ -170,6 +170,18 @@ def shown(service: Service) -> bytes:
         return sock.getpeercert(binary_form=True) or b""
 
 
+def test_plain_http_is_an_answer_like_others(encrypted: Service) -> None:
+    with socket.create_connection(("127.0.0.1", encrypted.port), 30) as sock:
+        sock.sendall(b"GET /livez?secret=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = b""
+        while data := sock.recv(65536):
+            got += data
+    found = re.search(r"X-Request-Id: ([0-9a-f]{32})\r\n", got.decode())
+    assert found
+    line = f' status=400 seconds=0.000000 api=other account=null address=127.0.0.1 bytes_in=0 bytes_out=55 user_agent="" request_id={found[1]}\n'
+    until(lambda: line in encrypted.log(), "the access line")
+
+
 def test_a_certificate_is_read_again(encrypted: Service) -> None:
     before = shown(encrypted)
     make_certificate(encrypted.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import socket
 import ssl
@@ -150,6 +151,7 @@ def test_plain_http_is_told_of_https(server: Server) -> None:
             got += data
     assert got.startswith(b"HTTP/1.1 400 ")
     assert b"https://" in got
+    assert re.search(rb"\r\nX-Request-Id: [0-9a-f]{32}\r\n", got)
 
 
 def test_idle_connections_keep_no_processor_busy(server: Server) -> None:

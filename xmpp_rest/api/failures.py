@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from drivers import BadValue, StorageError
+from xmpp_rest.answered import path_of
 from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError, storage_failed
 from xmpp_rest.http.problem import render_problem
 
@@ -60,7 +61,7 @@ def answer_failures(routes: Blueprint | Flask, render: Render = as_problem, refu
         """The log has all of it, the client nothing."""
         if isinstance(error, HTTPException):
             return refused(error)
-        log.error("%s %r failed", request.method, request.path, exc_info=error)
+        log.error("%s %s failed", request.method, path_of(request.environ), exc_info=error)
         return render(GatewayError("internal"))
 
     def storage(error: StorageError) -> ResponseReturnValue:

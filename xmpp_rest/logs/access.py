@@ -12,7 +12,7 @@ from xmpp_rest.logs.lines import quoted, text_of
 
 log = logging.getLogger("xmpp_rest.access")
 
-PATH, AGENT = 512, 200  # characters at most
+AGENT = 200  # characters at most
 LEAST = {"all": 0, "errors": 400, "off": 1000}
 """`[server] access_log` → the lowest status that is logged."""
 
@@ -28,7 +28,7 @@ class AccessRecord(EventRecord):
     def fields(self) -> dict[str, Any]:
         a = self._answer
         return {
-            "method": a.method, "path": a.path[:PATH], "status": a.status, "seconds": a.lasted, "api": a.api, "account": a.account,
+            "method": a.method, "path": a.path, "status": a.status, "seconds": a.lasted, "api": a.api, "account": a.account,
             "address": a.address, "bytes_in": a.bytes_in, "bytes_out": a.bytes_out, "user_agent": a.user_agent[:AGENT],
             "request_id": a.request_id,
         }  # fmt: skip
@@ -39,7 +39,7 @@ class AccessRecord(EventRecord):
         a = self._answer
         account = "null" if a.account is None else quoted(a.account)
         return (
-            f" method={quoted(a.method)} path={quoted(a.path[:PATH])} status={a.status} seconds={a.lasted:.6f} api={a.api}"
+            f" method={quoted(a.method)} path={quoted(a.path)} status={a.status} seconds={a.lasted:.6f} api={a.api}"
             f" account={account} address={quoted(a.address)} bytes_in={a.bytes_in} bytes_out={a.bytes_out}"
             f" user_agent={quoted(a.user_agent[:AGENT])} request_id={text_of(a.request_id)}"
         )
@@ -50,7 +50,7 @@ class AccessRecord(EventRecord):
         a = self._answer
         account = "null" if a.account is None else in_json(a.account)
         return (
-            f'"request_id": {in_json(a.request_id)}, "event": "request", "method": {in_json(a.method)}, "path": {in_json(a.path[:PATH])}, '
+            f'"request_id": {in_json(a.request_id)}, "event": "request", "method": {in_json(a.method)}, "path": {in_json(a.path)}, '
             f'"status": {a.status}, "seconds": {a.lasted:.6f}, "api": "{a.api}", "account": {account}, "address": {in_json(a.address)}, '
             f'"bytes_in": {a.bytes_in}, "bytes_out": {a.bytes_out}, "user_agent": {in_json(a.user_agent[:AGENT])}'
         )

@@ -1,6 +1,6 @@
-"""Where the lines of the log go: a stream whose reader nobody waits for.
+"""Where the lines of the log go: a stream, without waiting for its reader.
 
-A pipe that is full, a terminal that was stopped and a journal that hangs would otherwise stop whoever logs, and so the server.
+A pipe that is full, a terminal that was stopped and a journal that hangs would otherwise stop the thread that logs, and so the server.
 """
 
 from __future__ import annotations

@@ -6,10 +6,9 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 
 CHUNK = 65536  # bytes that are read at once
-PLAIN = b"This port speaks TLS: the address begins with https://\n"
-REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
 
 
 class ClientSocket:
@@ -50,7 +49,9 @@ class ClientSocket:
 class TLSSocket(ClientSocket):
     """The same under TLS. OpenSSL reads and writes the same state: one of both at a time."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, refusal: Callable[[], bytes]) -> None:
+        """`refusal`: the answer to a client that speaks plain HTTP."""
+        self._refusal = refusal
         self._lock = threading.Lock()
         sock.setblocking(False)
         self._tls = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True)
@@ -87,7 +88,7 @@ class TLSSocket(ClientSocket):
         """Tell a client that speaks no TLS. What it has sent is read first, or the kernel would cut the answer off with a reset."""
         with contextlib.suppress(OSError):
             socket.socket.recv(self._tls, CHUNK)
-            socket.socket.send(self._tls, REFUSAL % (len(PLAIN), PLAIN))
+            socket.socket.send(self._tls, self._refusal())
 
     def drained(self, data: bytes) -> bool:
         return False  # OpenSSL gives at most one record at a time

@@ -11,6 +11,7 @@ from xmpp_rest.serving.response import ResponseHead
 log = logging.getLogger("xmpp_rest.server")
 
 END = b"0\r\n\r\n"
+PLAIN = b"This port speaks TLS: the address begins with https://\n"
 
 
 class ResponseWriter:
@@ -76,6 +77,12 @@ class ResponseWriter:
             return b""
         self.begun = True
         return self._head.serialise(keep_alive=self._keep_alive)
+
+
+def plain_http_page(request_id: str) -> bytes:
+    """The head of the answer to plain HTTP where TLS is spoken; the body is PLAIN."""
+    content = f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(PLAIN)}\r\n"
+    return f"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n{content}X-Request-Id: {request_id}\r\n\r\n".encode("latin-1")
 
 
 def refusal_page(error: BadRequest, request_id: str) -> tuple[bytes, bytes]:

@@ -21,7 +21,7 @@ from xmpp_rest.serving.limits import Limits
 from xmpp_rest.serving.loop import Loop
 from xmpp_rest.serving.reading import RequestReader, head_parser_of
 from xmpp_rest.serving.request import BadRequest, Request
-from xmpp_rest.serving.response_writer import ResponseWriter, refusal_page
+from xmpp_rest.serving.response_writer import PLAIN, ResponseWriter, plain_http_page, refusal_page
 from xmpp_rest.serving.unserved import Unserved
 from xmpp_rest.serving.wheel import Wheel
 
@@ -81,7 +81,7 @@ class Service:
         try:
             if sock.family in (AF_INET, AF_INET6):
                 sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-            client = ClientSocket(sock) if self._tls is None else TLSSocket(sock, self._tls)
+            client = ClientSocket(sock) if self._tls is None else TLSSocket(sock, self._tls, lambda: self._refusal_of_plain(peer))
             connection = Connection(self, client, peer, address)
             connection.open()
         except OSError as e:  # the client is gone already
@@ -154,7 +154,7 @@ class Service:
 
     def refusal(self, connection: Connection, error: BadRequest, request: Request | None = None) -> bytes:
         """The answer to what is not a request, or to one that cannot be served; the observers are told."""
-        peer = connection.peer[0] if isinstance(connection.peer, tuple) else ""
+        peer = _address(connection.peer)
         request_id = new_id()
         with on_behalf_of(request_id):
             self._log.warning("Invalid request from ip=%s: %d %s", peer, error.status, error.logged)
@@ -162,3 +162,13 @@ class Service:
         method, path = (request.head.method, path_of({"RAW_URI": request.head.target})) if request is not None else ("", "")
         self._answers.tell(Answered(OTHER, method, path, error.status, 0.0, 0.0, False, 0, len(page), None, peer, "", request_id))
         return head + page
+
+    def _refusal_of_plain(self, peer: Any) -> bytes:
+        """The answer to a client that speaks no TLS; the observers are told."""
+        request_id = new_id()
+        self._answers.tell(Answered(OTHER, "", "", 400, 0.0, 0.0, False, 0, len(PLAIN), None, _address(peer), "", request_id))
+        return plain_http_page(request_id) + PLAIN
+
+
+def _address(peer: Any) -> str:
+    return peer[0] if isinstance(peer, tuple) else ""

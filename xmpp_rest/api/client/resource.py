@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from drivers import StorageError
+from xmpp_rest.answered import path_of
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.client.refusal import JSON, Refusal, refusal_of
 from xmpp_rest.api.detail import detail_field
@@ -174,7 +175,8 @@ class ClientResource(Authenticated):
 
     def _log(self, status: int, reason: str) -> None:
         """Why, on the server's side: an empty 401 alone tells its user little."""
-        log.info("%s %s from %s: %d %s", self.request.method, self.request.path, self.request.remote_addr, status, reason)
+        r = self.request
+        log.info("%s %s from %s: %d %s", r.method, path_of(r.environ), r.remote_addr, status, reason)
 
     def _send(self, reply: ClientReply) -> NoReturn:
         body = b"" if reply.value is None else dump_json(reply.value)

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from xmpp_rest.answered import path_of
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.batch_resource import BatchCall, is_batch
@@ -54,7 +55,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
 def _refused(error: HTTPException) -> ResponseReturnValue:
     """A body that broke off, say: nothing that an administrator has to look at."""
-    log.info("%s %r from %s: %s", request.method, request.path, request.remote_addr, error.description)
+    log.info("%s %s from %s: %s", request.method, path_of(request.environ), request.remote_addr, error.description)
     return failure(error.code or 500, 0, error.description or "The request cannot be read").answer
 
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 from flask import Response
 
 from drivers import BadValue, StorageError
+from xmpp_rest.answered import path_of
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.failures import retry_after
 from xmpp_rest.api.gateway import Gateway
@@ -62,7 +63,7 @@ class DataResource(Authenticated):
         try:
             yield
         except StorageError as e:
-            log.error("%s %s: %s", self.request.method, self.request.path, e)
+            log.error("%s %s: %s", self.request.method, path_of(self.request.environ), e)
             debug = " ".join((e.told or str(e)).split()).encode("ascii", "replace").decode()
             self.refuse(500, "The storage failed; nothing was changed", Debug=debug[:MAX_DEBUG])
 
