@@ -111,12 +111,17 @@ def test_every_page_and_file_has_the_fields(client: FlaskClient, path: str) -> N
     assert client.get(path, headers={**BROWSER, "If-Match": '"other"'}).status_code == 412
     head = client.head(path, headers=BROWSER)
     assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", tag_of(answer))
-    assert client.post(path, data="x").status_code == 405
+    for method, status in (("POST", 405), ("BREW", 405), ("OPTIONS", 200)):
+        other = client.open(path, method=method)
+        assert (other.status_code, other.headers["Content-Security-Policy"], other.headers["Allow"]) == (status, POLICY, "GET, HEAD, OPTIONS")
 
 
 @pytest.mark.parametrize("path", NOTHING)
 def test_elsewhere_there_is_nothing(client: FlaskClient, path: str) -> None:
-    assert client.get(path, headers=BROWSER).status_code == 404
+    answer = client.get(path, headers=BROWSER)
+    assert answer.status_code == 404
+    if path.startswith(("/docs/", "/console/")):
+        assert answer.headers["Content-Security-Policy"] == POLICY
 
 
 @pytest.mark.parametrize(("path", "location"), [("/docs", "/docs/"), ("/console", "/console/"), ("/docs?a=b%20c", "/docs/?a=b%20c")])

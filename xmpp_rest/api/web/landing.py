@@ -8,7 +8,7 @@ import shlex
 from xmpp_rest import __version__
 from xmpp_rest.api.own_address import base_url
 from xmpp_rest.api.web.files import HTML, JSON, TEXT, WebContent, content_of
-from xmpp_rest.api.web.resource import FIELDS, FileResource, WebResource
+from xmpp_rest.api.web.resource import FileResource, WebResource
 from xmpp_rest.config.table import PagesSettings
 
 PLACES = {"docs": "docs/", "console": "console/"}  # of the pages that may be switched off
@@ -30,8 +30,6 @@ class Landing(WebResource):
     ignored_fields = frozenset()
 
     def content_types_provided(self) -> list[tuple[str, str]]:
-        for name, value in FIELDS.items():
-            self.set_field(name, value)
         self.set_field("Vary", "Accept")  # of 406 too
         return [(TEXT, "to_bytes"), (HTML, "to_bytes"), (JSON, "to_bytes")]
 

@@ -24,6 +24,7 @@ FIELDS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+"""Of every answer, errors included."""
 
 
 PAGES = {
@@ -61,8 +62,6 @@ class WebResource(ApiResource):
         return METHODS.split(", ")
 
     def content_types_provided(self) -> list[tuple[str, str]]:
-        for name, value in FIELDS.items():
-            self.set_field(name, value)
         self._found = self.find()
         return [("application/octet-stream" if self._found is None else self._found.type, "to_bytes")]
 
@@ -85,7 +84,7 @@ def to_slash(resource: Resource, gateway: Gateway, page: str) -> NoReturn:
     """End the request for a page whose address lacks its slash: the links of the page would lead to places beside it."""
     query = resource.request.query_string.decode("ascii", "ignore")
     location = base_url(resource.request, gateway) + page + (f"?{query}" if query else "")
-    raise Stop(Response(b"", 308, {"Location": location, **FIELDS}, content_type="text/plain"))
+    raise Stop(Response(b"", 308, {"Location": location}, content_type="text/plain"))
 
 
 class FileResource(WebResource):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
@@ -11,7 +11,7 @@ from xmpp_rest.api.web.console import Console, ConsoleToSlash
 from xmpp_rest.api.web.docs import Docs, DocsToSlash
 from xmpp_rest.api.web.files import Files
 from xmpp_rest.api.web.landing import Landing, LandingStyle, Manual
-from xmpp_rest.api.web.resource import METHODS, Favicon, Web
+from xmpp_rest.api.web.resource import FIELDS, METHODS, Favicon, Web
 
 ROUTES: dict[str, tuple[Route, ...]] = {
     "landing": (
@@ -38,4 +38,10 @@ def blueprint(gateway: Gateway) -> Blueprint:
     served = [route for page, table in ROUTES.items() if getattr(gateway.settings.pages, page) for route in table]
     add_routes(routes, [*served, ICON] if served else [], Web(gateway, Files()))
     answer_failures(routes)
+    routes.after_request(_with_fields)
     return routes
+
+
+def _with_fields(response: Response) -> Response:
+    response.headers.update(FIELDS)
+    return response
