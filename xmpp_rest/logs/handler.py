@@ -18,7 +18,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TextIO
 
-from xmpp_rest.logs.output import Output
+from xmpp_rest.logs.output import LogOutput
 
 DELAY = 0.1  # seconds
 MOST = 1000  # lines kept
@@ -32,7 +32,7 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         """`patient`: the names of loggers whose lines can wait; `stream`: standard error without one."""
         super().__init__(stream)
         self._patient = frozenset(patient)
-        self._output = Output(self.stream)
+        self._output = LogOutput(self.stream)
         self._lines: list[str] = []
         self._stuck = False  # nobody reads what was written before
         self._lost = 0  # lines, meanwhile

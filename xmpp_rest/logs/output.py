@@ -20,7 +20,7 @@ Put = Callable[[bytes], int]
 """Writes bytes; how many. Raises BlockingIOError where there is no room, and another OSError."""
 
 
-class Output:
+class LogOutput:
     """Writes lines to a stream. Used with the lock of its handler."""
 
     def __init__(self, stream: TextIO | None) -> None:
