@@ -176,7 +176,7 @@ def test_closed_streams(words: str, closed: str, code: int) -> None:
 
 
 def test_a_pipe_that_is_not_the_output() -> None:
-    """That the reader of the output has gone is no failure; that another connection has broken is one."""
+    """That the reader of the output has gone is not a failure; that another connection has broken is one."""
 
     def fail() -> int:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")

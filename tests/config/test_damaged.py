@@ -170,7 +170,7 @@ def test_what_is_huge(tmp_path: Path, content: bytes) -> None:
 
 def test_what_never_ends() -> None:
     (problem,) = read_settings(Path("/dev/zero"), {}).problems
-    assert problem.startswith("/dev/zero: is larger than 16 MB, so it is no configuration; name the file with --config")
+    assert problem.startswith("/dev/zero: is larger than 16 MB, so it is not a configuration; name the file with --config")
 
 
 def test_comments_count_for_nothing(tmp_path: Path) -> None:

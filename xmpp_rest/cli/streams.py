@@ -15,7 +15,7 @@ INTERRUPTED = 130
 def ended(run: Callable[[], int], failed: Callable[[Exception], int]) -> int:
     """Run a program; its exit code. `failed`: says what has gone wrong, and returns the exit code for it.
 
-    A reader of the output that has gone, as `head` does, is no failure.
+    A reader of the output that has gone, as `head` does, is not a failure.
     """
     _prepare()
     try:

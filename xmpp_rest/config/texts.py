@@ -111,7 +111,7 @@ def _read_text(path: Path, written: Written) -> str:
             content = file.read(MAX_FILE + 1)
         if len(content) <= MAX_FILE:
             return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-        written.problems.append(f"{path}: is larger than {MAX_FILE >> 20} MB, so it is no configuration; {REMEDY}")
+        written.problems.append(f"{path}: is larger than {MAX_FILE >> 20} MB, so it is not a configuration; {REMEDY}")
     except UnicodeDecodeError as e:
         written.problems.append(f"{path}: is not UTF-8 text (byte {e.start}); save it as UTF-8, or {REMEDY}")
     except (OSError, ValueError) as e:  # ValueError: a NUL in the path
@@ -132,7 +132,7 @@ def _read_file(path: Path, into: Written) -> None:
     problems, texts = into.problems, into.texts
     file = read_ini(_read_text(path, into))
     if file.is_cut:
-        problems.append(f"{path}: has more than {MOST_LINES} lines beside comments, so it is no configuration; {REMEDY}")
+        problems.append(f"{path}: has more than {MOST_LINES} lines beside comments, so it is not a configuration; {REMEDY}")
         return
     into.wrong.update(place for problem in file.problems for place in _meant(problem.section or "", problem.word))
     problems += [f"{path}, line {problem.line}:{_where(problem)} {problem.sentence}" for problem in file.problems]

@@ -120,7 +120,7 @@ def _read(url: str) -> tuple[SplitResult, str, int | None]:
         host, port = parts.hostname or "", parts.port
         host.encode("idna")
         is_url = parts.scheme in ("http", "https") and host and not (parts.query or parts.fragment)
-    except ValueError as e:  # UnicodeError, too
+    except ValueError as e:  # also UnicodeError
         raise CannotStart(Exit.USAGE, f"--url: {url!r} is not the URL of a gateway; {remedy}") from e
     if parts.username is not None:  # which may be secret
         raise CannotStart(Exit.USAGE, f"--url: write it without user and password: --token-file has a token; {remedy}")
