@@ -39,9 +39,10 @@ class Service:
 
     def end(self) -> None:
         if self.process.poll() is None:
+            workers = self.workers()
             self.process.kill()
             self.process.wait()
-            for pid in self.workers():
+            for pid in workers:
                 os.kill(pid, signal.SIGKILL)
         self._log.close()
         self._socket.close()

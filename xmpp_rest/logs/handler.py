@@ -18,6 +18,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TextIO
 
+from xmpp_rest.logs.areas import SERVER
 from xmpp_rest.logs.output import LogOutput
 
 DELAY = 0.1  # seconds
@@ -45,9 +46,10 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         """Keep the line, or write it with all that are kept. Called with the handler's lock."""
         try:
             is_stuck = self._stuck and self._thread is not None  # which looks again and again
-            if is_stuck and len(self._lines) >= MOST:
+            if is_stuck and len(self._lines) >= (MOST // 2 if self._lost else MOST):
                 self._lost += 1
                 return
+            self._note_lost()
             self._lines.append(self.format(record) + self.terminator)
             if not is_stuck and (record.name not in self._patient or record.levelno > logging.INFO or len(self._lines) >= MOST):
                 self.flush()
@@ -71,6 +73,8 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         """
         self.acquire()
         try:
+            if len(self._lines) <= MOST // 2:
+                self._note_lost()
             lines, self._lines = self._lines, []
             self._due.clear()
             self._stuck = False
@@ -80,15 +84,17 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
                 with suppress(RuntimeError):  # no thread: the process ends, or has too many
                     self._write_later()
             elif self._lost:
-                self._tell_lost()
+                self.flush()
         finally:
             self.release()
 
-    def _tell_lost(self) -> None:
-        text = f"{self._lost} lines are missing here: nobody read standard error"
-        self._lost = 0
-        record = {"name": "xmpp_rest.server", "levelno": logging.WARNING, "levelname": "WARNING", "msg": text}
-        self.emit(logging.makeLogRecord(record))
+    def _note_lost(self) -> None:
+        """Where lines were lost, one says so in their place."""
+        if self._lost:
+            text = f"{self._lost} lines are missing here: nobody read standard error"
+            record = {"name": SERVER, "levelno": logging.WARNING, "levelname": "WARNING", "msg": text}
+            self._lines.append(self.format(logging.makeLogRecord(record)) + self.terminator)
+            self._lost = 0
 
     def close(self) -> None:
         """At the end of the process: a reader that is slow gets what is left."""
