@@ -45,6 +45,10 @@ class IniFile:
     problems: list[Problem] = field(default_factory=list)
     is_cut: bool = False  # whether it has more than MOST_LINES, of which the rest was not read
 
+    def cut(self) -> None:
+        """Take note that lines are left."""
+        self.is_cut = True
+
 
 def read_ini(text: str) -> IniFile:
     """Read all lines of `text`. Sentences contain no values, which may be secrets."""
@@ -57,7 +61,7 @@ def read_ini(text: str) -> IniFile:
         if not content or content.startswith(COMMENT):
             continue
         if (count := count + 1) > MOST_LINES:
-            file.is_cut = True
+            file.cut()
             break
         if match := SECTION.fullmatch(content):
             section, last = _section(file, match, number), None
