@@ -89,6 +89,14 @@ def test_the_token_endpoint(make_app: MakeApp, caplog: pytest.LogCaptureFixture,
     assert [(line["account"], line["reason"], line["api"]) for line in lines(caplog)] == [(account, reason, "oauth")]
 
 
+@pytest.mark.parametrize("field", [f"Basic {SECRET}", f"Bearer {SECRET}", f"Digest {SECRET}", SECRET, "Basic /zp4"])
+@pytest.mark.parametrize("form", [{"grant_type": "password", "username": "juliet", "password": SECRET}, {"token": SECRET}])
+def test_credentials_of_a_client_that_cannot_be_read(client: FlaskClient, caplog: pytest.LogCaptureFixture, form: dict[str, str], field: str) -> None:
+    path = "/oauth/token" if "grant_type" in form else "/oauth/revoke"
+    assert client.post(path, data=form, headers={"Authorization": field}, buffered=True).status_code == 401
+    assert [(line["account"], line["reason"], line["api"]) for line in lines(caplog)] == [(None, "malformed", "oauth")]
+
+
 def test_what_a_client_names_ends_no_line(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     name = f"x\n2026-11-29 warning xmpp_rest.auth refused account=a address=192.0.2.1 api=rest reason=password {'y' * 500}"
     client.get("/data/juliet/vcard", headers=basic(name, SECRET), buffered=True)

@@ -198,8 +198,8 @@ class Authenticator:
         denied = self.guess(what, address, right)
         return denied and self._refuse(denied, PASSWORD, who, address)
 
-    def malformed(self, account: str, address: str) -> None:
-        """Note that an account was named that cannot exist."""
+    def malformed(self, account: str | None, address: str) -> None:
+        """Note that an account was named that cannot exist, or (None) that credentials cannot be read."""
         self._refuse(WRONG, MALFORMED, account, address)
 
     def guess(self, what: str, address: str, right: Callable[[], bool], tried: Callable[[], bytes] | None = None) -> Denial | None:

@@ -110,9 +110,10 @@ class OAuthResource(ApiResource):
         given = credentials.pair if credentials else None
         if given is None and "client_id" in form:
             given = form["client_id"], form.get("client_secret", "")
-        if given is None:
-            return False
         address = self.request.remote_addr or ""
+        if given is None:
+            self.gateway.parts.authenticator.malformed(None, address)
+            return False
         who = self.gateway.parts.authenticator.guess_noted(given[0], f"client {given[0]}", address, lambda: self.clients.check(*given))
         if isinstance(who, Denial) and who.reason is DenialReason.THROTTLED:
             self.fail(429, "invalid_client", "Too many wrong secrets; try again later", **{"Retry-After": str(who.retry_after)})
