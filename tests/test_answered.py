@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from tests.conftest import DOMAIN, basic
 from tests.serving.worker_server import Server
@@ -69,6 +71,25 @@ def test_an_application_that_raises_has_answered_500() -> None:
     with pytest.raises(OSError):
         Watched(app, Answers(lambda: (told.append,)))({"RAW_URI": "http://user:secret@host/path?x"}, lambda *_: None)
     assert [(one.status, one.path) for one in told] == [(500, "/path")]
+
+
+class Broken:
+    """The body of a request, as the parser of a server finds it."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise InvalidChunkSize(b"zz")
+
+
+@pytest.mark.parametrize("path", ["/rest", "/api/status", "/api/messages", "/oauth/revoke", "/data/x"])
+def test_a_broken_body_under_other_servers_is_the_error_of_its_client(client: FlaskClient, told: list[Answered], path: str) -> None:
+    more = {"wsgi.input": Broken(), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    kind = "application/x-www-form-urlencoded" if "oauth" in path else "application/json"
+    method = "PUT" if "data" in path else "POST"
+    environ = EnvironBuilder(path, method=method, headers=list(basic(ADMIN).items()) if "oauth" not in path else None, content_type=kind).get_environ() | more
+    environ.pop("CONTENT_LENGTH", None)
+    _, status, _ = run_wsgi_app(client.application, environ, buffered=True)
+    assert status.startswith("400 ")
+    assert [one.status for one in told] == [400]
 
 
 NOTING = """

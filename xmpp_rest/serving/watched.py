@@ -27,7 +27,7 @@ class Watched:
 
 
 class _Counted:
-    """A request's body of a length that was not said."""
+    """A request's body of a length that was not said. Where it is broken, reading raises OSError, whatever the server's parser raises."""
 
     def __init__(self, body: Any) -> None:
         self._body = body
@@ -39,7 +39,12 @@ class _Counted:
             return found
 
         def read(*args: Any) -> bytes:
-            data: bytes = found(*args)
+            try:
+                data: bytes = found(*args)
+            except (OSError, ValueError):
+                raise
+            except Exception as e:  # gunicorn's ParseException, where Werkzeug expects OSError
+                raise OSError(f"the body is broken: {type(e).__name__}") from e
             self.count += len(data)
             return data
 
