@@ -104,6 +104,13 @@ def test_an_id_that_nobody_knows(here: Place, listen: Listen) -> None:
     assert "there is no event 'no-such-id' any more" in ran.err
 
 
+@pytest.mark.parametrize("since", ["a\nb", "€", "\udcff", 1001 * "x"])
+def test_what_is_no_id(listen: Listen, since: str) -> None:
+    ran = listen("--since", since, "--timeout", "1")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (64, "", 1)
+    assert "is not the id of an event" in ran.err
+
+
 def test_nothing_is_missed_before_the_first_event(here: Place, listen: Listen) -> None:
     """The stream breaks before anything has come, and the archive is empty or not."""
 

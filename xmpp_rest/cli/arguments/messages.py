@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xmpp_rest.protocol.jid import JID
 
+MAX_ID = 1000  # characters of the id of an event
 TYPES = ("normal", "chat", "headline")
 ELSEWHERE = "From another machine: --url and --token-file, or $XMPP_REST_URL and $XMPP_REST_TOKEN_FILE; no configuration is read then."
 
@@ -39,7 +40,7 @@ def add_listen(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"It comes back after every interruption, and misses and repeats nothing that is archived. {ELSEWHERE}"
     account = "whose messages (default: the first of [auth] admins, or the account of the token)"
     parser.add_argument("--account", metavar="JID", type=address, help=account)
-    parser.add_argument("--since", metavar="ID", help="begin after the event of this id, as `event_id` of --json says")
+    parser.add_argument("--since", metavar="ID", type=event_id, help="begin after the event of this id, as `event_id` of --json says")
     parser.add_argument("--count", metavar="N", type=count, help="end after so many events; 1 is the exit code if the time is over before")
     parser.add_argument("--timeout", metavar="SECONDS", type=duration, help="end after so many seconds")
     parser.add_argument("--json", action="store_true", help="print each stanza as JSON, with `event_id`, one a line")
@@ -70,6 +71,13 @@ def address(text: str) -> JID:
         return parse_jid(text)
     except InvalidJID as e:
         raise argparse.ArgumentTypeError(f"{text!r} is not an address ({e})") from e
+
+
+def event_id(text: str) -> str:
+    """What may be the id of an event, and a field of HTTP; empty for none. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isprintable()) or len(text) > MAX_ID:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not the id of an event; `event_id` of --json says them")
+    return text
 
 
 def seconds(text: str) -> float:
