@@ -74,6 +74,13 @@ def test_what_is_made(run: Run, tmp_path: Path, open_driver: OpenDriver) -> None
     assert run("--offline", "send", "admin@localhost", "Hello") == (0, "", "")
 
 
+def test_a_folder_that_cannot_be_made(run: Run) -> None:
+    """Rights alone do not tell: there are file systems where nobody can make one."""
+    code, out, err = run("init", "/proc/self/new")
+    assert (code, out) == (73, "")
+    assert err.startswith("xmpp-rest: /proc/self/new: cannot be made: No such file or directory; choose another folder")
+
+
 def test_every_option(run: Run, tmp_path: Path, open_driver: OpenDriver) -> None:
     (tmp_path / "a secret").write_text("s3same #1\n")
     (tmp_path / "password").write_text("open s3same\n")

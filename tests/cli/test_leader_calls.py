@@ -105,7 +105,7 @@ def test_an_end_is_told(leader: LeaderClient, gateway: Gateway) -> None:
     assert gateway.parts.streams.count == 0
 
 
-@pytest.mark.parametrize(("account", "after", "error"), [(f"nobody@{DOMAIN}", "", "account-unknown"), (str(JULIET), "nothing", "event-unknown")])
+@pytest.mark.parametrize(("account", "after", "error"), [(f"nobody@{DOMAIN}", "", "account-unknown"), (str(JULIET), "nothing", "event-unknown"), (str(JULIET), 5000 * "x", "event-unknown")])
 def test_nothing_to_listen_to(leader: LeaderClient, account: str, after: str, error: str) -> None:
     with pytest.raises(GatewayError) as raised:
         leader.call(LeaderCalls.listen, account=parse_jid(account), after=after)

@@ -42,7 +42,10 @@ def run(_: Load, options: argparse.Namespace) -> int:
     _require_sense(values)
     _require_place(folder)
     is_new = not folder.exists()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        raise CannotStart(Exit.CANTCREAT, f"{folder}: cannot be made: {e.strerror}; choose another folder: xmpp-rest init DIR") from e
     try:
         with _scratch(folder) as scratch:
             settings = _make(scratch, values, password)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
-from drivers import ItemNotFound
+from drivers import BadValue, ItemNotFound
 from xmpp_rest.config.table import StreamSettings
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.events import Events
@@ -247,7 +247,7 @@ class Streams:
         last = archive_id(after)
         try:
             before = self._archive.page(owner, ArchiveFilter(before=last), MAX_LATE, newest=True).items if last else []
-        except ItemNotFound as e:
+        except (ItemNotFound, BadValue) as e:  # an impossible id is an unknown one
             raise GatewayError("event-unknown") from e
         return last, ArchiveReplay(self._archive, owner, self.order(owner), [*(kept.id for kept in before), last])
 
