@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xmpp_rest.logs.areas import AREAS, PREFIX
-from xmpp_rest.logs.setup import GUNICORN
+from xmpp_rest.logs.server_lines import GUNICORN
 
 NAMES = ["xmpp_rest", GUNICORN, *(PREFIX + area for area in AREAS)]
 

@@ -10,8 +10,9 @@ import pytest
 from gunicorn.workers.base import Worker
 
 from xmpp_rest.config.load import load_settings
-from xmpp_rest.logs.server_lines import FAILED, REFUSED
-from xmpp_rest.logs.setup import GUNICORN, set_up
+from xmpp_rest.logs.lines import TextLines
+from xmpp_rest.logs.server_lines import FAILED, GUNICORN, REFUSED
+from xmpp_rest.logs.setup import set_up
 
 SECRET = "s3cr3t"
 
@@ -27,7 +28,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[logging.Logger]:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> set[str]:
-    return {record.getMessage() for record in caplog.records}
+    return {TextLines().format(record).partition(" xmpp_rest.server ")[2] for record in caplog.records}
 
 
 @pytest.mark.parametrize("wrong", [f"Invalid HTTP request line: 'GET /?token={SECRET} x'", f"Invalid HTTP Header: 'Authorization: {SECRET}'"])

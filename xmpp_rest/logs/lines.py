@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, TextIO
 
 from xmpp_rest.logs.areas import logger_name
+from xmpp_rest.logs.server_lines import message_of
 from xmpp_rest.request_notes import current_id
 
 LEVEL_NAMES = {
@@ -94,7 +95,7 @@ class TextLines(_Lines):
         pairs = getattr(record, "pairs", None)
         if pairs is None:
             pairs = "".join([f" {key}={text_of(value)}" for key, value in self.fields(record).items()])
-        return f"{self.begin(record)} {logger_name(record.name)} {one_line(record.getMessage())}{pairs}"
+        return f"{self.begin(record)} {logger_name(record.name)} {one_line(message_of(record))}{pairs}"
 
     def begin(self, record: logging.LogRecord) -> str:
         """What is before the area."""
@@ -115,12 +116,12 @@ class JsonLines(_Lines):
         """The line."""
         if (text := getattr(record, "members", None)) is not None:
             where = f'"level": "{level_name(record.levelno)}", "logger": "{logger_name(record.name)}"'
-            return f'{{"time": "{self.time(record)}", {where}, "message": {_encode(record.getMessage())}, {text}}}'
+            return f'{{"time": "{self.time(record)}", {where}, "message": {_encode(message_of(record))}, {text}}}'
         members: dict[str, Any] = {
             "time": self.time(record),
             "level": level_name(record.levelno),
             "logger": logger_name(record.name),
-            "message": record.getMessage(),
+            "message": message_of(record),
         }
         fields = self.fields(record)
         if (request_id := fields.pop("request_id", None)) is not None:

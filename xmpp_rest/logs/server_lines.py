@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 
+GUNICORN = "gunicorn.error"
 REFUSED = "Invalid request from ip="
 FAILED = "Error handling request"
 BEGUN = "%s %s"
 """The method and the path of a request, at debug level: the access line has both."""
 
 
-def without_requests(record: logging.LogRecord) -> bool:
-    """A filter of gunicorn's logger: leaves out what was wrong in a request, and queries. Our worker's lines have neither."""
-    if record.levelno == logging.DEBUG and record.msg == BEGUN:
-        return False
-    if not isinstance(record.msg, str):
-        return True
-    if record.msg.startswith(REFUSED) and not record.args:
-        record.msg = record.msg.partition(": ")[0]
-    elif record.msg.startswith(FAILED) and isinstance(record.args, tuple):
-        record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
-    return True
+def is_new(record: logging.LogRecord) -> bool:
+    """A filter of gunicorn's logger: whether no other line says the same."""
+    return record.levelno != logging.DEBUG or record.msg != BEGUN
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """What a record says, without what was wrong in a request, and without queries. Our worker's lines have neither."""
+    text = record.getMessage()
+    if record.name != GUNICORN:
+        return text
+    if text.startswith(REFUSED) and not record.args:
+        return text.partition(": ")[0]
+    return text.partition("?")[0] if text.startswith(FAILED) else text

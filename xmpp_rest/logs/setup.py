@@ -11,11 +11,10 @@ from xmpp_rest.config.table import ServerSettings
 from xmpp_rest.logs.areas import AREAS, PREFIX
 from xmpp_rest.logs.handler import BufferedHandler
 from xmpp_rest.logs.lines import lines_for
-from xmpp_rest.logs.server_lines import without_requests
+from xmpp_rest.logs.server_lines import GUNICORN, is_new
 
 PATIENT = ("xmpp_rest.access", "xmpp_rest.audit")
 """The loggers of lines that are written for every request."""
-GUNICORN = "gunicorn.error"
 
 
 def set_up(server: ServerSettings) -> None:
@@ -25,7 +24,7 @@ def set_up(server: ServerSettings) -> None:
         root.addHandler(BufferedHandler(patient=PATIENT))
         root.setLevel(max(logging.WARNING, _number(server.log_level)))  # of other programs' libraries
         logging.getLogger("xmpp_rest").setLevel(_number(server.log_level))
-    logging.getLogger(GUNICORN).addFilter(without_requests)
+    logging.getLogger(GUNICORN).addFilter(is_new)
     _set_area_levels(server)
     _set_form(server)
 
