@@ -39,7 +39,8 @@ def described(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def opened(self: FlaskClient, *args: Any, **how: Any) -> TestResponse:
         response = plain(self, *args, **how)
-        assert misses(self.application, response) == []
+        if how.get("buffered", True):  # a test that reads an answer piece by piece does so itself
+            assert misses(self.application, response) == []
         return response
 
     monkeypatch.setattr(FlaskClient, "open", opened)

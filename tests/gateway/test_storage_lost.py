@@ -138,7 +138,7 @@ def test_a_start_with_a_wrong_url(tmp_path: Path, cluster: Cluster, part: str, s
         with pytest.raises(NotStarted):
             gateway.start()
         line, *_ = [line for line in gateway.output.read_text().splitlines() if line.startswith("xmpp-rest: ")]
-        assert line.startswith("xmpp-rest: [storage] url = postgres:…: ")
+        assert line.startswith("xmpp-rest: [storage] url = postgres://")
         assert says in line
     finally:
         gateway.stop()

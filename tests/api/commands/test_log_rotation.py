@@ -34,7 +34,7 @@ def test_numbers_of_connections(run: Run) -> None:
 
 
 def test_log_files(run: Run, tmp_path: Path) -> None:
-    path, logger = tmp_path / "log", logging.getLogger("drivers")
+    path, logger = tmp_path / "log", logging.getLogger("xmpp_rest")
     handler = RotatingFileHandler(path)
     logger.addHandler(handler)
     try:

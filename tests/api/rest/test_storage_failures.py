@@ -235,7 +235,8 @@ class Gone:
         monkeypatch.setattr(gateway.parts.remote.group, "call", self._call)
 
     def _call(self, name: str, arguments: Message, wait: Wait) -> Any:
-        self.called.append(name)
+        if name != "Collection.report":  # of the metrics, meanwhile
+            self.called.append(name)
         raise Unanswered("it ended")
 
 
