@@ -146,9 +146,9 @@ def test_migrating_under_a_running_gateway(
     assert main(["migrate", *words]) == 75
     assert "a gateway uses TO for gw.example: that of /data; stop it first" in capsys.readouterr().err
     assert target.load("juliet", "gw.example", "settings") is None
-    assert main(["migrate", *words, "--dry-run"]) == 0
+    assert main(["migrate", *words, "--dry-run"]) == 75
     running.release()
     Lease(source, "a", "that of /data", ("gw.example",)).claim()
     assert main(["migrate", *words]) == 75
     assert "a gateway uses FROM" in capsys.readouterr().err
-    assert main(["migrate", *words, "--dry-run"]) == 0
+    assert main(["migrate", *words, "--dry-run"]) == 75

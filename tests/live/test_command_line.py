@@ -59,7 +59,20 @@ PLACES = pytest.mark.parametrize("place", [here, away])
 def begin(environ: dict[str, str], *words: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XMPP_REST_")}
     command = [sys.executable, "-m", "xmpp_rest", *words]
-    return subprocess.Popen(command, env=kept | environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        env=kept | environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
+    )
+
+
+def interruptible() -> None:
+    """What a shell runs in the background is not interrupted, nor is what that runs."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(environ: dict[str, str], *words: str) -> tuple[int, str, str]:
@@ -117,12 +130,15 @@ def is_archived(gateway: Gateway, text: str) -> bool:
 
 
 def test_an_interruption(gateway: Gateway) -> None:
-    listening = begin(here(gateway), "listen", "-v")
-    assert listening.stderr is not None
-    while "listens" not in listening.stderr.readline():
-        assert listening.poll() is None
-    listening.send_signal(signal.SIGINT)
-    _, err = listening.communicate(timeout=30)
+    with begin(here(gateway), "listen", "-v") as listening:
+        assert listening.stderr is not None
+        while "listens" not in listening.stderr.readline():
+            assert listening.poll() is None
+        listening.send_signal(signal.SIGINT)
+        try:
+            _, err = listening.communicate(timeout=30)
+        finally:
+            listening.kill()
     assert (listening.returncode, "Traceback" in err) == (130, False)
 
 
