@@ -48,8 +48,10 @@ def gateway(config: Path) -> Iterator[Gateway]:
 def make_storage(config: Path) -> None:
     """Make the storage of the configuration, as a gateway does that has ended."""
     gateway = Gateway(load_settings(config, {}))
-    gateway.prepare()
-    gateway.stop()
+    try:
+        gateway.prepare()
+    finally:
+        gateway.stop()
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ def test_wrong_words(here: Place, words: list[str]) -> None:
 
 
 def test_by_restctl(here: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    here.token(JULIET)
     monkeypatch.setenv("XMPP_REST_CONFIG", str(here.config))
     for words, code in (("list",), 0), (("revoke", "0123456789"), 1), (("revoke", "x"), 2), (("nobody@capulet.example",), 1), ((DOMAIN,), 2):
         assert restctl.main(["token", *words]) == code, words
