@@ -59,7 +59,7 @@ def _settings(written: Written, file: Path | None, again: Callable[[], Settings]
     all_texts = {f"{section}.{key}": text for section in SECTIONS for key, text in _texts_of(section, texts[section], hosted).items()}
     rest: dict[str, Any] = {"file": str(file or ""), "base": base, "given": given, "written": all_texts, "again": again}
     rest["notices"] = tuple(written.notices)
-    return Settings(**single, callbacks=many["callback"], rights=many["rights"], **rest)
+    return Settings(**single, callbacks=many["callback"], rights=many["rights"], own_hooks=many["hook"], **rest)
 
 
 def _texts_of(section: str, keys: dict[str, tuple[str, str]], hosted: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from xmpp_rest.config.table import FAMILIES, SECTIONS, key_of
 
 WIDTH = 118
-MANY = {"callback": "callback.bot", "rights": "rights.figures"}
+MANY = {"callback": "callback.bot", "rights": "rights.figures", "hook": "hook.ops"}
 """Sections that may occur more than once, with the example in the file."""
 Values = Mapping[tuple[str, str], str]
 """(section, key) → value."""

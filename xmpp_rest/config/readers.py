@@ -258,6 +258,13 @@ def url_prefix(value: str) -> str:
     return value
 
 
+def optional_prefix(value: str) -> str | None:
+    """A path below which something is served, without a slash at its end: "" for /, None where it is not served."""
+    if not value:
+        return None
+    return "" if value == "/" else url_prefix(value)
+
+
 def origins(value: str) -> frozenset[str]:
     """`*`, or origins as browsers send them (RFC 6454 §6.2), those of apps and extensions too (capacitor://localhost)."""
     chosen = frozenset(split_list(value))

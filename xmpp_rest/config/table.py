@@ -10,22 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from xmpp_rest.config import readers
 from xmpp_rest.config.binds import Bind
 from xmpp_rest.config.binds import parse as parse_binds
+from xmpp_rest.config.hook_tables import (
+    AppriseSettings,
+    GotifySettings,
+    HookSettings,
+    HooksSettings,
+    LimitSettings,
+    NtfySettings,
+    PostMsgSettings,
+)
+from xmpp_rest.config.setting import setting
 from xmpp_rest.logs.areas import parse_levels
 from xmpp_rest.protocol.jid import JID
-
-T = TypeVar("T")
-
-
-def setting(default: str, read: Callable[[str], T], doc: str, *, secret: bool = False, required: bool = False) -> T:
-    """One line of the table: the default as text, its reader, and its description in the manual."""
-    metadata = {"default": default, "read": read, "doc": doc, "secret": secret, "required": required}
-    value: Any = field(metadata=metadata)
-    return value  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -296,8 +297,15 @@ class Settings:
     metrics: MetricsSettings
     health: HealthSettings
     pages: PagesSettings
+    hooks: HooksSettings
+    ntfy: NtfySettings
+    gotify: GotifySettings
+    apprise: AppriseSettings
+    post_msg: PostMsgSettings
+    limits: LimitSettings
     callbacks: dict[str, CallbackSettings]
     rights: dict[str, RightSettings]
+    own_hooks: dict[str, HookSettings]
     file: str
     base: str
     given: frozenset[str]
@@ -324,8 +332,14 @@ SECTIONS: dict[str, type] = {
     "metrics": MetricsSettings,
     "health": HealthSettings,
     "pages": PagesSettings,
+    "hooks": HooksSettings,
+    "ntfy": NtfySettings,
+    "gotify": GotifySettings,
+    "apprise": AppriseSettings,
+    "post_msg": PostMsgSettings,
+    "limits": LimitSettings,
 }
-FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings}
+FAMILIES: dict[str, type] = {"callback": CallbackSettings, "rights": RightSettings, "hook": HookSettings}
 """Sections that may occur more than once, such as `[callback.NAME]`: the word before the dot."""
 
 

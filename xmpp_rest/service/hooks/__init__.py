@@ -1,0 +1,1 @@
+"""Incoming hooks: URLs by which any program sends messages to people and rooms."""
