@@ -35,9 +35,14 @@ def _steps() -> None:
 
 def cheap(act: Callable[[], object], size: int, what: object = "") -> None:
     """Fails where every attempt takes more than BUDGET for each of the `size` bytes' kilobytes (at least one)."""
+    within(BUDGET * max(size / KB, 1), act, what)
+
+
+def within(loops: float, act: Callable[[], object], what: object = "") -> None:
+    """Fails where every attempt takes more than so many loops of 10,000 steps."""
     attempts = []
     for _ in range(ATTEMPTS):
-        attempts.append(spent(act) / loop() / max(size / KB, 1))
-        if attempts[-1] < BUDGET:
+        attempts.append(spent(act) / loop())
+        if attempts[-1] < loops:
             return
-    raise AssertionError(f"{what}: {min(attempts):.1f} loops for each kilobyte, and {BUDGET} are allowed")
+    raise AssertionError(f"{what}: {min(attempts):.1f} loops, and {loops:.1f} are allowed")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
+from functools import partial
 from json.encoder import encode_basestring_ascii as in_json
 from typing import Any
 
 from xmpp_rest.answered import Answered
 from xmpp_rest.logs.events import EventRecord
+from xmpp_rest.logs.handler import sole_handler
 from xmpp_rest.logs.lines import quoted, text_of
 
 log = logging.getLogger("xmpp_rest.access")
@@ -20,8 +23,9 @@ LEAST = {"all": 0, "errors": 400, "off": 1000}
 class AccessRecord(EventRecord):
     """The record of one answer."""
 
-    def __init__(self, answer: Answered) -> None:
-        super().__init__(log, logging.WARNING if answer.status >= 500 else logging.INFO, "request")
+    def __init__(self, answer: Answered, created: float) -> None:
+        """`created`: when it was finished."""
+        super().__init__(log, logging.WARNING if answer.status >= 500 else logging.INFO, "request", created)
         self._answer = answer
 
     @property
@@ -69,5 +73,10 @@ class AccessLog:
 
     def answered(self, answer: Answered) -> None:
         """An answer is finished."""
-        if answer.status >= self._least and log.isEnabledFor(logging.WARNING if answer.status >= 500 else logging.INFO):
-            log.handle(AccessRecord(answer))
+        if answer.status < self._least or not log.isEnabledFor(logging.WARNING if answer.status >= 500 else logging.INFO):
+            return
+        record = partial(AccessRecord, answer, time.time())
+        if answer.status < 500 and (handler := sole_handler()) is not None:
+            handler.keep(record)
+        else:
+            log.handle(record())

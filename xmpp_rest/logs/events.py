@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 _NOBODY = dict.fromkeys(("thread", "threadName", "taskName"))
@@ -13,14 +14,20 @@ _SAME: Mapping[str, Any] = logging.LogRecord("", 0, __file__, 0, "", (), None)._
 """What records of events have in common: the place in the code, which is the same, and the thread, which says nothing."""
 
 
+@lru_cache(maxsize=256)
+def _same(name: str, level: int, event: str) -> dict[str, Any]:
+    """What the records of one event have in common: a copy of it costs half of what it takes to set them one by one."""
+    return {**_SAME, "name": name, "levelno": level, "levelname": logging.getLevelName(level), "msg": event, "event": event}
+
+
 class EventRecord(logging.LogRecord):
     """A record of an event. `logging` takes longer to find the place in the code, the thread and the task than all else takes."""
 
-    def __init__(self, log: logging.Logger, level: int, event: str) -> None:
-        created = time.time()
-        self.__dict__ |= _SAME
-        self.name, self.levelno, self.levelname = log.name, level, logging.getLevelName(level)
-        self.msg = self.event = event
+    def __init__(self, log: logging.Logger, level: int, event: str, created: float | None = None) -> None:
+        """`created`: when it happened; None: now."""
+        if created is None:
+            created = time.time()
+        self.__dict__ = _same(log.name, level, event).copy()
         self.created, self.msecs, self.process = created, created % 1 * 1000, os.getpid()
 
     @property

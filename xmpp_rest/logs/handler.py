@@ -1,8 +1,12 @@
 """The log on standard error, of which lines that can wait are written together.
 
 A system call for each line gives the interpreter lock away, and takes longer than to make the line. So lines up to level INFO of loggers
-that write one for each request, such as the audit's, are kept for at most 100 ms. Any other line is written at once, with all that came
-before it: the order never changes. Nothing is lost when the process stops or forks; a process that is killed loses what it kept.
+that write one for each request, such as the audit's, are kept for at most 100 ms, and at most TOGETHER of them. Any other line is written
+at once, with all that came before it: the order never changes. Nothing is lost when the process stops or forks; a process that is killed
+loses what it kept.
+
+The access lines, one for each answer, are kept as what they will say (`keep`), and get their form when they are written: a hundred in a row
+cost a third of what they cost one by one, each of which would find the processor's caches full of the request that it is about.
 
 Nobody waits for the reader of standard error: where there is no room, lines are kept, and above MOST they are lost and counted.
 """
@@ -14,7 +18,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TextIO
 
@@ -22,8 +26,13 @@ from xmpp_rest.logs.areas import SERVER
 from xmpp_rest.logs.output import LogOutput
 
 DELAY = 0.1  # seconds
-MOST = 1000  # lines kept
+TOGETHER = 100  # lines that are written together: below a millisecond
+MOST = 1000  # lines kept while nobody reads
 PARTING = 2.0  # seconds without a sign of the reader, after which a process that ends waits for it no longer
+
+
+Later = Callable[[], logging.LogRecord]
+"""Makes a record of what has happened, which any thread may do: it says nothing of the thread, or the request, that is at hand then."""
 
 
 class BufferedHandler(logging.StreamHandler[TextIO]):
@@ -34,7 +43,7 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._patient = frozenset(patient)
         self._output = LogOutput(self.stream)
-        self._lines: list[str] = []
+        self._lines: list[str | Later] = []
         self._stuck = False  # nobody reads what was written before
         self._lost = 0  # lines, meanwhile
         self._due = threading.Event()  # set while lines are kept
@@ -45,20 +54,57 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line, or write it with all that are kept. Called with the handler's lock."""
         try:
-            is_stuck = self._stuck and self._thread is not None  # which looks again and again
-            if is_stuck and len(self._lines) >= (MOST // 2 if self._lost else MOST):
-                self._lost += 1
+            if self._loses():
                 return
-            self._note_lost()
-            self._lines.append(self.format(record) + self.terminator)
-            if not is_stuck and (record.name not in self._patient or record.levelno > logging.INFO or len(self._lines) >= MOST):
-                self.flush()
-            elif not self._due.is_set():
-                self._write_later()
+            self._lines.append(self._line(record))
+            self._write(at_once=record.name not in self._patient or record.levelno > logging.INFO)
         except RecursionError:  # as in logging's own handlers
             raise
         except Exception:
             self.handleError(record)
+
+    def keep(self, line: Later) -> None:
+        """Write a line that can wait."""
+        self.acquire()
+        try:
+            if not self._loses():
+                self._lines.append(line)
+                self._write(at_once=False)
+        except Exception:
+            self.handleError(line())
+        finally:
+            self.release()
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether nobody reads, and the thread looks again and again."""
+        return self._stuck and self._thread is not None
+
+    def _loses(self) -> bool:
+        """Whether there is no place for a line; then it is counted."""
+        if self._is_stuck and len(self._lines) >= (MOST // 2 if self._lost else MOST):
+            self._lost += 1
+            return True
+        self._note_lost()
+        return False
+
+    def _write(self, *, at_once: bool) -> None:
+        """Write what is kept, now or soon."""
+        if not self._is_stuck and (at_once or len(self._lines) >= TOGETHER):
+            self.flush()
+        elif not self._due.is_set():
+            self._write_later()
+
+    def _line(self, record: logging.LogRecord) -> str:
+        return self.format(record) + self.terminator
+
+    def _made(self, record: logging.LogRecord) -> str:
+        """The line of a record that was kept; one that has none costs the others nothing."""
+        try:
+            return self._line(record)
+        except Exception:
+            self.handleError(record)
+            return ""
 
     def _write_later(self) -> None:
         if self._thread is None:
@@ -78,7 +124,7 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
             lines, self._lines = self._lines, []
             self._due.clear()
             self._stuck = False
-            self._lines = self._output.write(lines)
+            self._lines = [*self._output.write([line if isinstance(line, str) else self._made(line()) for line in lines])]
             self._stuck = self._output.is_stuck
             if self._stuck:
                 with suppress(RuntimeError):  # no thread: the process ends, or has too many
@@ -93,7 +139,7 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         if self._lost:
             text = f"{self._lost} lines are missing here: nobody read standard error"
             record = {"name": SERVER, "levelno": logging.WARNING, "levelname": "WARNING", "msg": text}
-            self._lines.append(self.format(logging.makeLogRecord(record)) + self.terminator)
+            self._lines.append(self._line(logging.makeLogRecord(record)))
             self._lost = 0
 
     def close(self) -> None:
@@ -111,6 +157,12 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         self._output.begin_again()
         self._due = threading.Event()
         self._thread = None
+
+
+def sole_handler() -> BufferedHandler | None:
+    """The handler of the log, where all that is logged goes there and nowhere else."""
+    handlers = logging.root.handlers
+    return handlers[0] if len(handlers) == 1 and isinstance(handlers[0], BufferedHandler) else None
 
 
 def _write_kept(handler: weakref.ref[BufferedHandler], due: threading.Event) -> None:

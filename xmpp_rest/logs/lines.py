@@ -92,9 +92,9 @@ class TextLines(_Lines):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        pairs = getattr(record, "pairs", None)
-        if pairs is None:
-            pairs = "".join([f" {key}={text_of(value)}" for key, value in self.fields(record).items()])
+        if (pairs := getattr(record, "pairs", None)) is not None:  # an event, whose message is its name
+            return f"{self.begin(record)} {record.name} {record.msg}{pairs}"
+        pairs = "".join([f" {key}={text_of(value)}" for key, value in self.fields(record).items()])
         return f"{self.begin(record)} {logger_name(record.name)} {one_line(message_of(record))}{pairs}"
 
     def begin(self, record: logging.LogRecord) -> str:
@@ -115,8 +115,8 @@ class JsonLines(_Lines):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         if (text := getattr(record, "members", None)) is not None:
-            where = f'"level": "{level_name(record.levelno)}", "logger": "{logger_name(record.name)}"'
-            return f'{{"time": "{self.time(record)}", {where}, "message": {_encode(message_of(record))}, {text}}}'
+            where = f'"level": "{level_name(record.levelno)}", "logger": "{record.name}", "message": "{record.msg}"'
+            return f'{{"time": "{self.time(record)}", {where}, {text}}}'
         members: dict[str, Any] = {
             "time": self.time(record),
             "level": level_name(record.levelno),
