@@ -28,7 +28,7 @@ ALLOWED = {  # layer → layers of the project that it may import, besides itsel
     "xmpp_rest.processes": {"threads", "errors", "incidents", "protocol", "gateway.events", "request_notes"},
     "xmpp_rest.auth": LOWEST | {"processes", "drivers"},
     "xmpp_rest.link": LOWEST | {"processes"},
-    "xmpp_rest.service": LOWEST | {"processes", "link", "auth", "http.encodings", "__version__", "drivers"},
+    "xmpp_rest.service": LOWEST | {"processes", "link", "auth", "http.encodings", "http.dates", "__version__", "drivers"},
     "xmpp_rest.importing": LOWEST | {"processes", "auth", "service", "drivers"},
     "xmpp_rest.api": LOWEST | {"processes", "link", "auth", "service", "http", "__version__", "drivers"},
     "xmpp_rest.gateway": LOWEST | {"processes", "link", "auth", "service", "api", "serving", "http", "__version__", "drivers"},

@@ -1,0 +1,1 @@
+"""How much one caller may send: rate limits, shared by all processes."""

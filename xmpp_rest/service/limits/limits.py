@@ -1,0 +1,116 @@
+"""Token buckets that all processes of the gateway share: the leader keeps them. A bucket without a limit costs nothing."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
+
+WINDOW = 60.0  # seconds in which an empty bucket becomes full
+HOOK, TOKEN, ACCOUNT = "hook", "token", "account"
+"""Kinds of buckets, as clients read them."""
+
+
+class Bucket(NamedTuple):
+    """The requests of one hook, token or account. `per_minute`: how many it may make at once, and in a minute; 0: no limit."""
+
+    kind: str
+    name: str
+    per_minute: int
+
+
+class Allowance(NamedTuple):
+    """Whether a request may be made, and the tightest of its limits.
+
+    `kind`: of that limit, "" if there is none; `quota`: its requests in a minute; `left`: how many of them are left; `full_in`: seconds
+    until its bucket is full; `retry_after`: seconds until one request is possible, 0 where this one is.
+    """
+
+    allowed: bool = True
+    kind: str = ""
+    quota: int = 0
+    left: int = 0
+    full_in: int = 0
+    retry_after: int = 0
+
+    def fields(self) -> dict[str, str]:
+        """Header fields of the answer (draft-ietf-httpapi-ratelimit-headers); none where there is no limit."""
+        if not self.kind:
+            return {}
+        fields = {
+            "RateLimit-Policy": f'"{self.kind}";q={self.quota};w={WINDOW:.0f}',
+            "RateLimit": f'"{self.kind}";r={self.left};t={self.full_in}',
+        }
+        return fields if self.allowed else fields | {"Retry-After": str(self.retry_after)}
+
+
+UNLIMITED = Allowance()
+
+
+class _Level(NamedTuple):
+    """How full a bucket is, and when that was (monotonic time)."""
+
+    tokens: float
+    at: float
+
+    def now(self, bucket: Bucket, now: float) -> float:
+        return min(float(bucket.per_minute), self.tokens + (now - self.at) * bucket.per_minute / WINDOW)
+
+
+class Limits:
+    """The buckets. In memory only: full after a restart, and where another process leads."""
+
+    def __init__(self, remote: Remote, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._levels: OrderedDict[tuple[str, str], _Level] = OrderedDict()  # the one that was used last is at the end
+        self._lock = threading.Lock()
+        self._remote = remote
+        remote.offer(self)
+
+    def take(self, buckets: Sequence[Bucket]) -> Allowance:
+        """Take one request out of all of these, or none out of any. Raises GatewayError where there is no leader to ask."""
+        limited = [bucket for bucket in buckets if bucket.per_minute > 0]
+        return self.spend(limited, 1) if limited else UNLIMITED
+
+    def look(self, buckets: Sequence[Bucket]) -> Allowance:
+        """As `take`, but nothing is taken: for the answer to a request that costs nothing."""
+        limited = [bucket for bucket in buckets if bucket.per_minute > 0]
+        return self.spend(limited, 0) if limited else UNLIMITED
+
+    @on_leader(repeatable=True)
+    def spend(self, buckets: list[Bucket], cost: int) -> Allowance:
+        """Take so many requests out of all of these, which have a limit, or none out of any."""
+        with self._lock:
+            now = self._clock()
+            levels = [self._level(bucket, now) for bucket in buckets]
+            allowed = all(level >= cost for level in levels)
+            if allowed and cost:
+                levels = [level - cost for level in levels]
+                for bucket, level in zip(buckets, levels, strict=True):
+                    self._levels[bucket[:2]] = _Level(level, now)
+                    self._levels.move_to_end(bucket[:2])
+            self._forget_full(now)
+        told = [_allowance(bucket, level, allowed) for bucket, level in zip(buckets, levels, strict=True)]
+        return min(told, key=lambda allowance: (-allowance.retry_after, allowance.left, -allowance.full_in))
+
+    def _level(self, bucket: Bucket, now: float) -> float:
+        known = self._levels.get(bucket[:2])
+        return float(bucket.per_minute) if known is None else known.now(bucket, now)
+
+    def _forget_full(self, now: float) -> None:
+        """Whatever has not been used for WINDOW is full."""
+        while self._levels and now - next(iter(self._levels.values())).at >= WINDOW:
+            self._levels.popitem(last=False)
+
+
+def _allowance(bucket: Bucket, level: float, allowed: bool) -> Allowance:
+    seconds = WINDOW / bucket.per_minute  # for one request
+    wait = 0 if allowed or level >= 1 else max(1, math.ceil((1 - level) * seconds - 1e-6))
+    full_in = max(0, math.ceil((bucket.per_minute - level) * seconds - 1e-6))
+    return Allowance(allowed, bucket.kind, bucket.per_minute, math.floor(max(level, 0.0) + 1e-9), full_in, wait)

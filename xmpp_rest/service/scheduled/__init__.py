@@ -1,0 +1,1 @@
+"""Messages that are sent at a time of the sender's choice."""
