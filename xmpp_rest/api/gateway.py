@@ -25,7 +25,7 @@ from xmpp_rest.service.accounts.vcards import VCards
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
-from xmpp_rest.service.limits.limits import Limits
+from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.idempotency import Idempotency
@@ -73,7 +73,7 @@ class ApiParts:
     census: Census
     collection: Collection
     counts: Counts
-    limits: Limits
+    limits: RateLimits
     link_status: Callable[[], list[dict[str, Any]]]
     """How the streams of the link are. Raises GatewayError."""
 

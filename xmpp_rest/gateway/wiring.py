@@ -51,7 +51,7 @@ from xmpp_rest.service.contacts.privacy import PrivacyLists
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.contacts.roster import Roster
-from xmpp_rest.service.limits.limits import Limits
+from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
 from xmpp_rest.service.messages.archive_keep import KeepSettings
@@ -171,7 +171,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
-        limits=Limits(remote),
+        limits=RateLimits(remote),
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
         census=Census(remote), lease=StorageLease(driver, data_dir, domains, incidents),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.processes.memory import alone, cut, processes
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.processes.remote import Remote
-from xmpp_rest.service.limits.limits import UNLIMITED, Bucket, Limits
+from xmpp_rest.service.limits.limits import UNLIMITED, Bucket, RateLimits
 
 OPS = Bucket("hook", "ops", 60)
 
@@ -31,7 +31,7 @@ def start(remotes: Sequence[Remote]) -> None:
 
 def test_as_many_at_once_as_the_limit_and_then_one_a_second() -> None:
     clock = Clock()
-    limits = Limits(alone(), clock)
+    limits = RateLimits(alone(), clock)
     assert all(limits.take([OPS]).allowed for _ in range(60))
     refused = limits.take([OPS])
     assert not refused.allowed
@@ -44,7 +44,7 @@ def test_as_many_at_once_as_the_limit_and_then_one_a_second() -> None:
 
 
 def test_the_fields_tell_what_is_left() -> None:
-    limits = Limits(alone(), Clock())
+    limits = RateLimits(alone(), Clock())
     limits.take([OPS])
     assert limits.take([OPS]).fields() == {"RateLimit-Policy": '"hook";q=60;w=60', "RateLimit": '"hook";r=58;t=2'}
     assert limits.look([OPS]).fields()["RateLimit"] == '"hook";r=58;t=2'
@@ -53,7 +53,7 @@ def test_the_fields_tell_what_is_left() -> None:
 
 def test_without_a_limit_nobody_is_asked() -> None:
     remotes = processes(2)
-    _, limits = (Limits(remote) for remote in remotes)
+    _, limits = (RateLimits(remote) for remote in remotes)
     start(remotes)
     cut(remotes[1])
     assert limits.take([Bucket("account", "a", 0)]) is UNLIMITED
@@ -63,7 +63,7 @@ def test_without_a_limit_nobody_is_asked() -> None:
 
 
 def test_the_tightest_limit_is_told_and_a_refused_request_costs_nothing() -> None:
-    limits = Limits(alone(), Clock())
+    limits = RateLimits(alone(), Clock())
     account, token = Bucket("account", "a@x", 100), Bucket("token", "t", 2)
     assert limits.take([account, token]).kind == "token"
     limits.take([account, token])
@@ -76,7 +76,7 @@ def test_the_tightest_limit_is_told_and_a_refused_request_costs_nothing() -> Non
 def test_processes_share_the_buckets() -> None:
     clock = Clock()
     remotes = processes(3)
-    members = [Limits(remote, clock) for remote in remotes]
+    members = [RateLimits(remote, clock) for remote in remotes]
     start(remotes)
     allowed = [members[n % 3].take([OPS]).allowed for n in range(90)]
     assert allowed == [True] * 60 + [False] * 30
@@ -84,7 +84,7 @@ def test_processes_share_the_buckets() -> None:
 
 def test_what_is_full_again_is_forgotten() -> None:
     clock = Clock()
-    limits = Limits(alone(), clock)
+    limits = RateLimits(alone(), clock)
     for number in range(1000):
         limits.take([Bucket("account", str(number), 5)])
     clock.now += 60
@@ -95,7 +95,7 @@ def test_what_is_full_again_is_forgotten() -> None:
 @given(st.integers(1, 6000), st.lists(st.floats(0, 5), max_size=60))
 def test_never_more_than_the_limit_and_what_has_been_refilled(per_minute: int, pauses: Sequence[float]) -> None:
     clock = Clock()
-    limits, bucket, began, allowed = Limits(alone(), clock), Bucket("hook", "x", per_minute), clock.now, 0
+    limits, bucket, began, allowed = RateLimits(alone(), clock), Bucket("hook", "x", per_minute), clock.now, 0
     for pause in pauses:
         clock.now += pause
         allowance = limits.take([bucket])

@@ -63,7 +63,7 @@ class _Level(NamedTuple):
         return min(float(bucket.per_minute), self.tokens + (now - self.at) * bucket.per_minute / WINDOW)
 
 
-class Limits:
+class RateLimits:
     """The buckets. In memory only: full after a restart, and where another process leads."""
 
     def __init__(self, remote: Remote, clock: Callable[[], float] = time.monotonic) -> None:
