@@ -41,7 +41,11 @@ class Online:
 
     def all(self) -> list[Session]:
         """Every session, by address."""
-        return self._merged(map(_session_of, self._streams.directory.all()), self._presences.everybody(self._domain))
+        return self._merged(map(_session_of, self._of_accounts()), self._presences.everybody(self._domain))
+
+    def _of_accounts(self) -> Iterable[OpenStream]:
+        """The streams of accounts: those of hooks are nobody's sessions."""
+        return (stream for stream in self._streams.directory.all() if stream.jid.domain == self._domain)
 
     def of(self, account: JID) -> list[Session]:
         """The sessions of one account."""

@@ -147,11 +147,13 @@ class Streams:
         peer: tuple[str, int] = ("", 0),
         holds_thread: bool = True,
         api: str = "rest",
+        is_session: bool = True,
     ) -> Stream:
         """Open a stream of the events of `owner` from now on, or after the event with the id `after`.
 
         `wanted` chooses events; `gone` says whether the reader has left, and is asked when there is no room for another one; `peer`: its
-        address and port; `holds_thread`: whether it waits in a thread for events; `api`: by which it is read, for metrics.
+        address and port; `holds_thread`: whether it waits in a thread for events; `api`: by which it is read, for metrics;
+        `is_session`: whether the owner is an account, which is online by it.
         Raises GatewayError: streams-full, event-unknown for an `after` that is not (or no longer) archived; StorageError.
         """
         epoch = self._remote.listen()
@@ -165,7 +167,8 @@ class Streams:
             raise
         if self._remote.listen() != epoch:
             stream.end(LEADER_CHANGED)
-        self._events.came_online.emit(owner)
+        if is_session:
+            self._events.came_online.emit(owner)
         return stream
 
     def _add(self, stream: Stream, reader: Reader) -> None:

@@ -1,0 +1,1 @@
+"""What ntfy's clients and senders use (hooks §13)."""
