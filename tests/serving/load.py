@@ -7,16 +7,17 @@ import http.client
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from tests.live.child import LOOPBACK
 
 
-def until(reached: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Wait for that."""
+def until(reached: Callable[[], bool], what: str, seconds: float = 30, found: Callable[[], object] = str) -> None:
+    """Wait for that. `found`: what there is instead, when it does not come."""
     end = time.monotonic() + seconds
     while not reached():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, f"{what}: {found()}"
         time.sleep(0.02)
 
 
@@ -62,11 +63,16 @@ class Load:
     def until(self, answers: int) -> None:
         """Wait until there are so many more answers."""
         seen = len(self.pids)
-        until(lambda: len(self.pids) >= seen + answers, f"{answers} answers: {self.failures}")
+        until(lambda: len(self.pids) >= seen + answers, f"{answers} answers", found=lambda: (len(self.pids) - seen, self.failures))
 
     def until_only(self, pids: set[int]) -> None:
-        """Wait until all of them, and nobody else, have answered the latest hundred."""
-        until(lambda: set(self.pids[-100:]) == pids, f"answers of {pids} alone: {self.failures}")
+        """Wait until nobody else has answered the latest hundred, and each of them at least one from now on: how many of them is not promised."""
+        seen = len(self.pids)
+        until(
+            lambda: len(self.pids) >= seen + 100 and set(self.pids[-100:]) <= pids <= set(self.pids[seen:]),
+            f"answers of {pids} alone",
+            found=lambda: (Counter(self.pids[seen:]), self.failures),
+        )
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ class Service:
 
     def wait(self, line: str, count: int = 1) -> None:
         """Wait until as many messages with this line have come."""
-        until(lambda: self.count(line) >= count or self.process.poll() is not None, f"{line}: {self._heard} {self.log()}")
+        until(lambda: self.count(line) >= count or self.process.poll() is not None, line, found=lambda: (self._heard, self.log()))
         assert self.count(line) >= count, self.log()
 
     def status(self) -> str:

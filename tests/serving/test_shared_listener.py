@@ -16,7 +16,7 @@ LEAST = CONNECTIONS // 8  # of each: where a process waits for a processor, the 
 
 def test_idle_workers_take_connections_in_turn(tmp_path: Path) -> None:
     """Else one worker has all kept-alive connections of a proxy, and the others have nothing to do."""
-    with serving(tmp_path, "--workers", "2", "--keep-alive", "60") as server, ExitStack() as clients:
+    with serving(tmp_path, "--keep-alive", "60", processes=2) as server, ExitStack() as clients:
         seen: set[str] = set()
         until(lambda: seen.add(server.get("/pid")) or len(seen) == 2, "both workers")
         served = Counter[bytes]()

@@ -15,9 +15,13 @@ from tests.serving.worker_server import Server
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Server]:
-    server = Server(folder, *options)
+def serving(folder: Path, *options: str, processes: int = 1) -> Iterator[Server]:
+    """A server, once it has begun all processes: gunicorn pauses after each, while the first one serves already. What a test tells it
+    meanwhile is done when the rest have begun, which are old ones by then.
+    """
+    server = Server(folder, "--workers", str(processes), *options)
     try:
+        until(lambda: len(workers(server)) == processes, f"{processes} workers", found=server.output)
         yield server
         assert server.stop() < 30
         assert "Traceback" not in server.output()
@@ -36,11 +40,11 @@ def workers(server: Server) -> set[int]:
 
 def reload_twice(folder: Path, *options: str) -> list[str]:
     """What failed meanwhile."""
-    with serving(folder, "--workers", "2", *options) as server, load(server.port) as clients:
+    with serving(folder, *options, processes=2) as server, load(server.port) as clients:
         for _ in range(2):
             before = workers(server)
             server.process.send_signal(signal.SIGHUP)
-            until(lambda before=before: not workers(server) & before and len(workers(server)) == 2, "new workers")  # type: ignore[misc]
+            until(lambda before=before: not workers(server) & before and len(workers(server)) == 2, "new workers", found=server.output)  # type: ignore[misc]
             clients.until_only(workers(server))
     return clients.failures
 
@@ -73,7 +77,7 @@ def test_more_and_fewer_workers(tmp_path: Path) -> None:
 
 
 def test_workers_that_serve_so_many_requests(tmp_path: Path) -> None:
-    with serving(tmp_path, "--workers", "2", "--max-requests", "40", "--max-requests-jitter", "20") as server:
+    with serving(tmp_path, "--max-requests", "40", "--max-requests-jitter", "20", processes=2) as server:
         with load(server.port) as clients:
             until(lambda: len(set(clients.pids)) >= 5, "five workers")
             clients.until(50)
@@ -82,7 +86,7 @@ def test_workers_that_serve_so_many_requests(tmp_path: Path) -> None:
 
 
 def test_worker_that_is_killed(tmp_path: Path) -> None:
-    with serving(tmp_path, "--workers", "2") as server, load(server.port) as clients:
+    with serving(tmp_path, processes=2) as server, load(server.port) as clients:
         clients.until_only(workers(server))
         lost = min(workers(server))
         os.kill(lost, signal.SIGKILL)
