@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from xmpp_rest.http.client_gone import ClientConnection
-from xmpp_rest.http.sse import TICK, EndOfStream, EventStream, comment, event
+from xmpp_rest.http.sse import TICK, EndOfStream, EventStream, Framing, comment, event
 
 NOBODY = ClientConnection({})
 
@@ -152,3 +152,10 @@ def test_a_client_that_takes_nothing_does_not_hold_its_thread(ends: tuple[socket
 def test_a_server_that_tells_of_no_socket() -> None:
     assert not NOBODY.gone()
     NOBODY.bound_writes(1)
+
+
+def test_a_stream_of_another_framing() -> None:
+    clock = Clock()
+    framing = Framing(b"open\n", lambda: b"keepalive\n", lambda text: b"")
+    stream = EventStream(Script(clock, (0, b"a\n"), (50, b"b\n")), NOBODY, 45, clock, framing=framing)
+    assert list(stream) == [b"open\n", b"a\n", b"keepalive\n", b"b\n", b""]

@@ -10,13 +10,13 @@ from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.pushed_events import PushedEvents, Write
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.client_gone import ClientConnection
-from xmpp_rest.http.sse import PUSH, EndOfStream, EventStream, Push, comment
+from xmpp_rest.http.sse import COMMENTS, PUSH, EndOfStream, EventStream, Framing, Push
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.request_notes import NOTES
 from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded
 from xmpp_rest.threads.waits import there
 
-__all__ = ["FIELDS", "Admission", "EventSource", "Readers", "Write", "event_stream"]
+__all__ = ["FIELDS", "Admission", "EventSource", "Manner", "Readers", "Write", "event_stream"]
 
 FIELDS = {
     "Cache-Control": "no-cache",
@@ -24,7 +24,7 @@ FIELDS = {
 }
 """What the head of an answer with events says."""
 
-_UNKNOWN = comment("the event to resume after is unknown: the stream starts now")
+_UNKNOWN = "the event to resume after is unknown: the stream starts now"
 
 
 class Admission(NamedTuple):
@@ -41,6 +41,20 @@ class Readers(NamedTuple):
     wanted: Callable[[Event], bool]
     write: Write
     api: str
+
+
+class Manner(NamedTuple):
+    """What is special of a stream. `framing` is called once the stream is open, and may raise StorageError.
+
+    `heartbeat`: seconds, None: as the settings say; `is_session`: whether its owner is an account, which is online by it.
+    """
+
+    framing: Callable[[], Framing] = lambda: COMMENTS
+    heartbeat: float | None = None
+    is_session: bool = True
+
+
+USUAL = Manner()
 
 
 class EventSource:
@@ -69,7 +83,7 @@ class EventSource:
 
 
 def event_stream(
-    gateway: Gateway, environ: Mapping[str, Any], readers: Readers, after: str | None, admission: Admission
+    gateway: Gateway, environ: Mapping[str, Any], readers: Readers, after: str | None, admission: Admission, manner: Manner = USUAL
 ) -> Iterator[bytes]:
     """The body of a response: the events after the one of the archive id `after`; where nobody knows that one, or without, from now on.
 
@@ -86,21 +100,28 @@ def event_stream(
         return streams.open(
             readers.owner, after=last, wanted=readers.wanted, peer=connection.peer,
             gone=there if push else connection.gone, holds_thread=push is None, api=readers.api,
+            is_session=manner.is_session,
         )  # fmt: skip
 
-    stream, first = _resume(open_after, after)
+    stream, note = _resume(open_after, after)
+    try:
+        framing = manner.framing()
+    except BaseException:
+        stream.close()
+        raise
+    first, heartbeat = framing.note(note) if note else b"", bounds.heartbeat if manner.heartbeat is None else manner.heartbeat
     streams.admissions.watch(stream, admission.key, admission.check, EventSource.RECHECK)
     if push is None:
         connection.bound_writes(bounds.write_timeout)
-        return EventStream(EventSource(stream, readers.write, first), connection, bounds.heartbeat)
-    push(PushedEvents(stream, streams, readers.write, first, bounds.heartbeat), bounds.write_timeout)
+        return EventStream(EventSource(stream, readers.write, first), connection, heartbeat, framing=framing)
+    push(PushedEvents(stream, streams, readers.write, first, heartbeat, framing), bounds.write_timeout)
     return iter(())
 
 
-def _resume(open_after: Callable[[str | None], Stream], after: str | None) -> tuple[Stream, bytes]:
-    """A stream, and what is said before its first event."""
+def _resume(open_after: Callable[[str | None], Stream], after: str | None) -> tuple[Stream, str]:
+    """A stream, and what is to be told before its first event, "" for nothing."""
     try:
-        return open_after(after), b""
+        return open_after(after), ""
     except GatewayError as e:
         if e.name != "event-unknown":
             raise

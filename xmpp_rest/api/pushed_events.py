@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from drivers import StorageError
-from xmpp_rest.http.sse import HEARTBEAT, Out, comment
+from xmpp_rest.http.sse import COMMENTS, Framing, Out
 from xmpp_rest.service.streams.registry import Event, Stream, StreamEnded, Streams
 from xmpp_rest.threads.timers import Timer
 
@@ -27,14 +27,17 @@ class PushedEvents:
     What the reader does not take waits in the stream, which bounds it. Methods may be called by any thread, and do not wait.
     """
 
-    def __init__(self, stream: Stream, streams: Streams, write: Write, first: bytes, heartbeat: float) -> None:
-        """`first`: what goes before all events; `heartbeat`: seconds of silence after which a comment is sent."""
+    def __init__(
+        self, stream: Stream, streams: Streams, write: Write, first: bytes, heartbeat: float, framing: Framing = COMMENTS
+    ) -> None:  # fmt: skip
+        """`first`: what goes between the start of the framing and the events; `heartbeat`: seconds of silence until its beat is sent."""
         self._stream = stream
         self._streams = streams
         self._write = write
         self._heartbeat = heartbeat
         self._out: Out | None = None
-        self._rest = HEARTBEAT + first  # what goes before the next event, from the byte `_at`
+        self._framing = framing
+        self._rest = framing.first + first  # what goes before the next event, from the byte `_at`
         self._at = 0
         self._wrote = 0.0  # when something was taken last
         self._ended = False  # whether nothing follows the rest
@@ -101,9 +104,9 @@ class PushedEvents:
             while not text and (event := self._stream.take()) is not None:
                 text = self._write(event)
         except (StreamEnded, StorageError) as e:
-            text, self._ended = comment(str(e)), True
+            text, self._ended = self._framing.note(str(e)), True
         if not text and self._beat_is_due:
-            text = HEARTBEAT
+            text = self._framing.beat()
         self._beat_is_due = False
         self._rest, self._at = text or b"", 0
         return bool(text)

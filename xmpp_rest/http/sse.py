@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from xmpp_rest.http.client_gone import ClientConnection
 
@@ -86,14 +86,33 @@ def comment(text: str) -> bytes:
 HEARTBEAT = comment("ok")
 
 
-class EventStream(Iterator[bytes]):
-    """The body of a WSGI response: events, and a comment whenever there was none for `heartbeat` seconds.
+class Framing(NamedTuple):
+    """What a stream says beside its events."""
 
-    It ends when the source ends, with a comment that says why, or when the client is gone. The server closes it.
+    first: bytes
+    """What goes before all events; at once: with it the header fields go out."""
+    beat: Callable[[], bytes]
+    """What is said after a time of silence."""
+    note: Callable[[str], bytes]
+    """How it tells why it ends, or begins elsewhere than its reader asked."""
+
+
+COMMENTS = Framing(HEARTBEAT, lambda: HEARTBEAT, comment)
+"""That of server-sent events."""
+
+
+class EventStream(Iterator[bytes]):
+    """The body of a WSGI response: events, and what the framing says whenever there was none for `heartbeat` seconds.
+
+    It ends when the source ends, which the framing tells, or when the client is gone. The server closes it.
     """
 
-    def __init__(self, source: Source, connection: ClientConnection, heartbeat: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, source: Source, connection: ClientConnection, heartbeat: float, clock: Callable[[], float] = time.monotonic,
+        framing: Framing = COMMENTS,
+    ) -> None:  # fmt: skip
         self._source = source
+        self._framing = framing
         self._connection = connection
         self._heartbeat = heartbeat
         self._clock = clock
@@ -102,16 +121,16 @@ class EventStream(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         if self._due is None:
-            return self._sent(HEARTBEAT)  # at once: with it the header fields go out
+            return self._sent(self._framing.first)
         while not self._ended and not self._connection.gone():
             left = self._due - self._clock()
             try:
                 block = self._source.next(max(0.0, min(left, TICK)))
             except EndOfStream as e:
                 self._ended = True
-                return comment(str(e))
+                return self._framing.note(str(e))
             if block is not None or left <= 0:
-                return self._sent(block or HEARTBEAT)
+                return self._sent(block or self._framing.beat())
         raise StopIteration
 
     def _sent(self, block: bytes) -> bytes:
