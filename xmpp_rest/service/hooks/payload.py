@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class PostedForm(dict[str, str]):
+    """The fields of a form: what tells a form from a JSON object of strings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """One request, read.
 
-    `format`: one of config.hook_readers.FORMATS, as decided for this request. `value`: JSON, a form (dict of strings), or text (str).
+    `format`: one of config.hook_readers.FORMATS, as decided for this request. `value`: JSON, a PostedForm, or text (str).
     `event`: what a forge calls it, or "". `headers`: names in lower case, without credentials, tokens and signatures. `query`: without
     `token` and `auth`. `files`: names of files that came along and are not sent.
     """

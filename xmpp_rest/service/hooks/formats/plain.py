@@ -1,0 +1,71 @@
+"""Text, JSON of any shape, and forms."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from xmpp_rest.service.hooks.characters import one_line
+from xmpp_rest.service.hooks.payload import PostedForm
+from xmpp_rest.service.hooks.reading import HookRequest, Reading, first_string
+from xmpp_rest.service.hooks.said import NothingToSay
+
+INDENTED = 50_000
+"""Characters of JSON up to which it is indented: 25,000 numbers, each on a line of its own 64 levels deep, are 3 MB."""
+TITLE = ("title", "subject")
+TEXT = ("text", "message", "body", "msg", "content")
+URL = ("url", "link", "click")
+
+
+def read_text(request: HookRequest) -> Reading:
+    """A text."""
+    value = request.payload.value
+    if not isinstance(value, str) or not value.strip():
+        raise NothingToSay("there is no text")
+    return Reading(text=value)
+
+
+def read_json(request: HookRequest) -> Reading:
+    """JSON: the parts that have usual names, else all of it as a block."""
+    value = request.payload.value
+    if value is None or isinstance(value, bool | int | float) or not value:
+        raise NothingToSay("there is nothing to say: expected an object with text, message or body")
+    return _with_usual_names(value) or Reading(text=block(value))
+
+
+def read_form(request: HookRequest) -> Reading:
+    """A form: the fields that have usual names, else all of them as lines."""
+    value = request.payload.value
+    if not isinstance(value, dict) or not value:
+        raise NothingToSay("the form is empty: expected a field text, message or body")
+    return _with_usual_names(value) or Reading(text="\n".join(f"{name}: {text}" for name, text in value.items()))
+
+
+def read_whatever(request: HookRequest) -> Reading:
+    """What does not look as the hook's fixed format does: as text, form or JSON."""
+    value = request.payload.value
+    return read_text(request) if isinstance(value, str) else read_form(request) if isinstance(value, PostedForm) else read_json(request)
+
+
+def whatever(value: Any) -> str:
+    """The name of the format that `read_whatever` reads a value as."""
+    return "text" if isinstance(value, str) else "form" if isinstance(value, PostedForm) else "json"
+
+
+def _with_usual_names(value: Any) -> Reading | None:
+    if isinstance(value, str):
+        return Reading(text=value) if value.strip() else None
+    if not isinstance(value, dict):
+        return None
+    title, text = one_line(first_string(value, *TITLE)), first_string(value, *TEXT)
+    if not title and not text:
+        return None
+    return Reading(title=title, text=text, url=one_line(first_string(value, *URL), 2000))
+
+
+def block(value: Any) -> str:
+    """JSON as a preformatted block (XEP-0393 §4.2), indented where it is not too much."""
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) <= INDENTED:
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+    return f"```\n{text}\n```"
