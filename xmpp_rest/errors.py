@@ -106,6 +106,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "idempotency_key": Row(400, "modify", "bad-request", "Malformed Idempotency-Key"),
         "idempotency_batch": Row(400, "modify", "bad-request", "A batch cannot have an Idempotency-Key; give its stanzas ids instead"),
         "idempotency_running": Row(409, "wait", "conflict", "The first request with this Idempotency-Key is still running"),
+        "hook-running": Row(503, "wait", "conflict", "The first request of this name is still at work; try again later"),
         "idempotency_reused": Row(422, "modify", "conflict", "This Idempotency-Key came with another request before"),
         "idempotency_unkept": Row(409, "cancel", "conflict", "The first answer was too long to be kept; nothing was sent again"),
     },

@@ -18,8 +18,10 @@ from xmpp_rest.metrics.families import (
     BUCKETS,
     CALLBACK_RESULTS,
     FAMILIES,
+    HOOK_RESULTS,
     KINDS,
     LINK_FAILURES,
+    MAX_HOOKS,
     METHODS,
     OPENED,
     OPERATIONS,
@@ -107,6 +109,7 @@ class Counts:
         self._callbacks = self._family("callback_requests_total", product(names, CALLBACK_RESULTS))
         self._callback_durations = self._family("callback_request_duration_seconds", product(names))
         self._hooks = self._family("hook_requests_total")
+        self._hook_names: set[str] = set()
         self._auth_failures = self._family("auth_failures_total", product(APIS, REFUSALS))
         self._storage_errors = self._family("storage_errors_total", product(OPERATIONS))
         self._commits = self._family("storage_write_duration_seconds", ((),))[()]
@@ -175,6 +178,16 @@ class Counts:
         """An attempt to deliver a stanza to the URL of a callback is over; `result` is one of CALLBACK_RESULTS."""
         self._callbacks[callback, result].inc()
         self._callback_durations[callback,].observe(seconds)
+
+    def hook_requested(self, hook: str, result: str) -> None:
+        """A request to a hook was answered; `result` is one of HOOK_RESULTS."""
+        with self._counting:
+            if hook not in self._hook_names:
+                if len(self._hook_names) < MAX_HOOKS:
+                    self._hook_names.add(hook)
+                else:
+                    hook = OTHER
+        self._hooks[hook, result if result in HOOK_RESULTS else OTHER].inc()
 
     def auth_failed(self, api: str, reason: str) -> None:
         """Credentials were refused, for one of REFUSALS."""

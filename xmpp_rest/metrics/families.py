@@ -15,6 +15,11 @@ KINDS = ("message", "presence", "iq")
 STREAM_APIS = ("rest", "client", "hooks")
 STREAM_ENDS = ("closed", "slow", "credentials", "stopping")
 CALLBACK_RESULTS = ("answered", "empty", "refused", "failed", "unreachable", "timeout")
+HOOK_RESULTS = (
+    "delivered", "scheduled", "silent", "repeated", "refused", "unavailable", "limited", "invalid", "unsigned", "failed",
+)  # fmt: skip
+MAX_HOOKS = 500
+"""Hooks that have figures of their own; those of others are added up as OTHER."""
 REFUSALS = ("password", "unknown-account", "token", "banned", "throttled", "malformed")
 OPERATIONS = ("read", "write")
 LINK_FAILURES = (

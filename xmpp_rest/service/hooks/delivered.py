@@ -39,7 +39,8 @@ class Due:
 class Delivered:
     """One request that was delivered, or tried to be: the hook's name, what was said, and the results in the order of the targets.
 
-    `number`: of the hook's messages; `at`: Unix time; `due`: it was scheduled, and there are no results yet.
+    `number`: of the hook's messages; `at`: Unix time; `due`: it was scheduled, and there are no results yet. `replayed`: it is
+    what became of the same request before.
     """
 
     hook: str
@@ -49,6 +50,7 @@ class Delivered:
     number: int
     at: float
     due: Due | None = None
+    replayed: bool = False
 
     @property
     def anybody(self) -> bool:

@@ -61,33 +61,39 @@ class Claim(NamedTuple):
     name: str
     token: str
     request: str  # its fingerprint
-
-    @property
-    def store(self) -> str:
-        """The store of its answer."""
-        return f"idempotency_{int(self.name[:2], 16) % SHARDS:x}"
+    store: str  # that of its answer
 
 
 class Idempotency:
     """The answers of all callers. Methods raise StorageError."""
 
-    def __init__(self, driver: Driver, lease: float) -> None:
-        """`lease`: seconds after which an unanswered request counts as interrupted by a crash, and may be repeated."""
+    def __init__(self, driver: Driver, lease: float, stores: str = "idempotency", shards: int = SHARDS) -> None:
+        """`lease`: seconds after which an unanswered request counts as interrupted by a crash, and may be repeated.
+
+        `stores`: how the names of the tables begin; `shards`: how many there are.
+        """
         self._driver = driver
         self._lease = lease
-        self._unkept: OrderedDict[tuple[JID, str], tuple[Claim, Answer]] = OrderedDict()  # by the claim's owner and name
+        self._stores = stores
+        self._shards = shards
+        self._unkept: OrderedDict[tuple[JID, str], tuple[Claim, Answer, float]] = OrderedDict()  # by owner and name; Unix time
         self._lock = threading.Lock()
 
-    def begin(self, owner: JID, key: str, request: str) -> Claim | Answer:
-        """Claim the key for a request (its fingerprint), or return its earlier answer. Raises OtherRequest, StillRunning."""
-        claim = Claim(owner, hashlib.sha256(key.encode()).hexdigest(), secrets.token_urlsafe(9), request)
-        if (answer := self._recall_unkept(claim)) is not None:
-            return answer
+    def begin(self, owner: JID, key: str, request: str, kept: float = KEPT) -> Claim | Answer:
+        """Claim the key for a request (its fingerprint), or return its earlier answer. Raises OtherRequest, StillRunning.
+
+        `kept`: seconds after which an answer is not repeated any more, at most KEPT.
+        """
+        name = hashlib.sha256(key.encode()).hexdigest()
+        store = f"{self._stores}_{int(name[2:6] + name[:2], 16) % self._shards:x}"
+        claim = Claim(owner, name, secrets.token_urlsafe(9), request, store)
         now = time.time()
+        if (answer := self._recall_unkept(claim, now - kept)) is not None:
+            return answer
 
         def change(entries: Entries) -> None:
             entry = entries.get(claim.name)
-            if entry is not None:
+            if entry is not None and abs(now - _time(entry)) < kept:
                 self._recall(entry, request, now)
             entries[claim.name] = {"request": request, "at": now, "by": claim.token}
 
@@ -104,17 +110,19 @@ class Idempotency:
         except StorageError:
             short = answer if answer.body is None or len(answer.body) <= MAX_UNKEPT_BODY else answer._replace(body=None)
             with self._lock:
-                self._unkept[claim.owner, claim.name] = claim, short
+                self._unkept[claim.owner, claim.name] = claim, short, time.time()
                 if len(self._unkept) > MAX_UNKEPT:
                     self._unkept.popitem(last=False)
             raise
 
-    def _recall_unkept(self, claim: Claim) -> Answer | None:
-        """The answer that could not be stored; tries to store it again. Raises OtherRequest."""
+    def _recall_unkept(self, claim: Claim, since: float) -> Answer | None:
+        """The answer that could not be stored, unless it was given before `since`; tries to store it again. Raises OtherRequest."""
         place = claim.owner, claim.name
         if (unkept := self._unkept.get(place)) is None:  # the usual case
             return None
-        first, answer = unkept
+        first, answer, at = unkept
+        if at < since:
+            return None
         if first.request != claim.request:
             raise OtherRequest
         with contextlib.suppress(StorageError):
