@@ -106,6 +106,7 @@ def test_the_handlers_of_each_domain_are_asked_in_order(make_app: MakeApp) -> No
     assert table == {
         DOMAIN: [
             "Callbacks.handle_bot",
+            "HooksAddress.handle",
             "Guard.handle",
             "Contacts.handle",
             "PrivacyQueries.handle",

@@ -25,6 +25,7 @@ from xmpp_rest.service.accounts.vcards import VCards
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
+from xmpp_rest.service.hooks.sender import HookSender
 from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
@@ -67,6 +68,7 @@ class ApiParts:
     contacts: Contacts
     privacy: PrivacyQueries
     callbacks: Callbacks
+    hook_sender: HookSender
     muclight: MucLight | None
     conference: Conference | None
     remote: Remote

@@ -16,8 +16,8 @@ from xmpp_rest.service.messages.mam import ArchiveQueries
 
 
 def handlers(parts: Parts, settings: GatewaySettings) -> dict[str, tuple[Handler, ...]]:
-    """Domain → its handlers. The first that takes the stanza ends the search: bots, then what belongs to accounts, and at the end the
-    callback of the whole domain, and what every entity answers. Rooms come before all of these at their domains.
+    """Domain → its handlers. The first that takes the stanza ends the search: bots and hooks, then what belongs to accounts, and at the
+    end the callback of the whole domain, and what every entity answers. Rooms come before all of these at their domains.
     """
     account_features = ARCHIVE + VCARD + BLOCKING
     gateway = Entity(GATEWAY, tuple(settings.domains[1:]), parts.accounts.exists, account_features, PRIVACY + BLOCKING)
@@ -25,6 +25,7 @@ def handlers(parts: Parts, settings: GatewaySettings) -> dict[str, tuple[Handler
     table: dict[str, tuple[Handler, ...]] = {
         settings.domain: (
             parts.callbacks.handle_bot,
+            parts.hooks_address.handle,
             parts.guard.handle,
             parts.contacts.handle,
             parts.privacy.handle,

@@ -14,6 +14,7 @@ from xmpp_rest.logs.access import AccessLog
 from xmpp_rest.service.accounts.data_usage import Usage
 from xmpp_rest.service.contacts.blocking_iq import BlockingQueries
 from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.hooks.address import HooksAddress
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.muclight.entity import MucLightEntity
 
@@ -26,6 +27,7 @@ class Parts(ApiParts):
     data_usage: Usage
     mailbox: Mailbox
     guard: Guard
+    hooks_address: HooksAddress
     blocking: BlockingQueries
     muclight_entity: MucLightEntity | None
     gauges: Gauges

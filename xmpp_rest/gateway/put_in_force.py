@@ -38,6 +38,8 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     parts.passwords.configure(auth.password_hash, auth.iterations)
     parts.data_usage.configure(settings.data)
     parts.retention.configure(settings.archive)
+    parts.hooks_address.configure(settings.hooks.address)
+    parts.hook_sender.configure(settings.hooks)
     parts.access_log.configure(settings.server.access_log)
     if any(getattr(settings.server, key) != getattr(before.server, key) for key in LOG):
         follow(settings.server)

@@ -19,6 +19,7 @@ from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
+from xmpp_rest.gateway.wiring_hook_sending import hook_sender as build_hook_sender
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.pending import Pending
@@ -51,6 +52,7 @@ from xmpp_rest.service.contacts.privacy import PrivacyLists
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.contacts.roster import Roster
+from xmpp_rest.service.hooks.address import HooksAddress
 from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
@@ -116,7 +118,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     online = Online(domain, streams, presences)
     offline = Offline(driver, domain, online, events)
     clock = MonotonicClock()
-    mailbox = Mailbox(archive, queue, streams, accounts, clock, offline, incidents)
+    hooks_address = HooksAddress(settings.hooks.address, accounts.exists)
+    mailbox = Mailbox(archive, queue, streams, accounts, clock, offline, incidents, hooks_address.is_nobody)
     announcements = Announcements(driver, domain, router, events, incidents)
 
     privacy = PrivacyQueries(lists, mailbox.show)
@@ -124,6 +127,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
     sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
+    hook_sender = build_hook_sender(settings, router, sending, outcomes, guard, waits, remote, incidents)
     idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
 
@@ -170,6 +174,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         retention=retention,
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
+        hooks_address=hooks_address, hook_sender=hook_sender,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         limits=RateLimits(remote),
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),

@@ -59,7 +59,9 @@ class Mailbox:
         clock: MonotonicClock,
         offline: Offline,
         incidents: Incidents,
+        is_nobody: Callable[[JID], bool] = lambda _: False,
     ) -> None:
+        """`is_nobody`: tells addresses that send without being an account, and so have no archive."""
         self._archive = archive
         self._queue = queue
         self._archive_writer = ArchiveWriter(archive, streams, clock, queue.settle)
@@ -68,6 +70,7 @@ class Mailbox:
         self._clock = clock
         self._incidents = incidents
         self._offline = offline
+        self._is_nobody = is_nobody
 
     @property
     def domain(self) -> str:
@@ -150,7 +153,8 @@ class Mailbox:
         self.all_sent([m for n, m in enumerate(messages) if n not in kept] if numbers else messages)
 
     def _is_mine(self, message: SentMessage) -> bool:
-        return bool(message.sender.local) and message.sender.domain == self._accounts.domain
+        sender = message.sender
+        return bool(sender.local) and sender.domain == self._accounts.domain and not self._is_nobody(sender)
 
     @staticmethod
     def _write_of(message: SentMessage) -> ArchiveWrite:

@@ -25,6 +25,13 @@ _RECEIVED = f"{{{RECEIPTS}}}received"
 _RANK = {"accepted": 0, "written": 1, "confirmed": 2, "delivered": 3, "refused": 3}
 
 
+class _Watch(NamedTuple):
+    """Who is told once an outcome has got so far."""
+
+    rank: int
+    tell: Callable[[], None]
+
+
 class Outcome(NamedTuple):
     """The outcome of a stanza: `state`, since when (Unix time), and the error stanza that refused it.
 
@@ -57,7 +64,7 @@ class Outcomes:
         self._known: OrderedDict[Label, Outcome] = OrderedDict()
         self._request_ids: dict[Label, str] = {}  # of those that the link has written
         self._whole: deque[Label] = deque()  # of refusals that are kept as they came
-        self._watched: dict[Label, list[Callable[[], None]]] = {}
+        self._watched: dict[Label, list[_Watch]] = {}
         self._lock = threading.Lock()
 
     def all_accepted(self, stanzas: Iterable[tuple[JID, str]]) -> list[Label]:
@@ -154,32 +161,42 @@ class Outcomes:
         """The callbacks to call after progress of these."""
         if not self._watched:  # the usual case
             return []
-        return [tell for label in labels if self._is_decided(label) for tell in self._watched.pop(label, ())]
+        found: list[Callable[[], None]] = []
+        for label in labels:
+            if watches := self._watched.get(label):
+                rank = self._rank(label)
+                found += [watch.tell for watch in watches if watch.rank <= rank]
+                self._keep(label, [watch for watch in watches if watch.rank > rank])
+        return found
 
-    def _is_decided(self, label: Label) -> bool:
+    def _keep(self, label: Label, watches: list[_Watch]) -> None:
+        if watches:
+            self._watched[label] = watches
+        else:
+            self._watched.pop(label, None)
+
+    def _rank(self, label: Label) -> int:
         outcome = self._known.get(label)
-        return outcome is None or _RANK[outcome.state] >= _RANK["confirmed"]
+        return _RANK["refused" if outcome is None else outcome.state]
 
-    def watch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> bool:
+    def watch(self, sender: JID, identifier: str, tell: Callable[[], None], *, last: bool = False) -> bool:
         """Call `tell` once the server has processed the stanza or refused it; False if it has already, or the stanza is unknown.
 
-        `tell` is called on the stream's thread, and must be fast.
+        `last`: only once it is refused, or has been delivered. `tell` is called on the stream's thread, and must be fast.
         """
         label = Label(str(sender.bare), identifier)
+        watch = _Watch(_RANK["refused" if last else "confirmed"], tell)
         with self._lock:
-            if self._is_decided(label):
+            if self._rank(label) >= watch.rank:
                 return False
-            self._watched.setdefault(label, []).append(tell)
+            self._watched.setdefault(label, []).append(watch)
         return True
 
     def unwatch(self, sender: JID, identifier: str, tell: Callable[[], None]) -> None:
         """Do not call `tell` any more."""
         label = Label(str(sender.bare), identifier)
         with self._lock:
-            if others := [t for t in self._watched.get(label, ()) if t is not tell]:
-                self._watched[label] = others
-            else:
-                self._watched.pop(label, None)
+            self._keep(label, [watch for watch in self._watched.get(label, ()) if watch.tell is not tell])
 
     def wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
         """Wait until the server has processed the stanza or refused it; the outcome as it is then."""
