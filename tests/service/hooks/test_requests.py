@@ -75,7 +75,7 @@ class Around:
     def hook_requested(self, hook: str, result: str) -> None:
         self.counted.append((hook, result))
 
-    def publish(self, hook: Hook, delivered: Delivered) -> None:
+    def publish(self, hook: Hook, payload: Payload, delivered: Delivered) -> None:
         self.published.append(delivered)
 
 

@@ -68,7 +68,7 @@ class HookAllowance(Protocol):
     def fields(self) -> dict[str, str]: ...
 
 
-Publish = Callable[[Hook, Delivered], object]
+Publish = Callable[[Hook, Payload, Delivered], object]
 """Keeps what was delivered for those who read it again."""
 
 
@@ -89,7 +89,7 @@ class HookRequests:
 
     def __init__(
         self, once: OnceOnly, limits: LimitsHooks, sayings: SaysPayloads, sender: SendsSaid, scheduled: SchedulesSaid,
-        hooks: CountsDelivered, counts: CountsResults, publish: Publish = lambda hook, delivered: None,
+        hooks: CountsDelivered, counts: CountsResults, publish: Publish = lambda hook, payload, delivered: None,
     ) -> None:  # fmt: skip
         self._once = once
         self._limits = limits
@@ -168,13 +168,13 @@ class HookRequests:
             delivered = replace(delivered, results=self._sender.send(hook, said))
             if not delivered.anybody:
                 return delivered
-        return self._noted(hook, delivered)
+        return self._noted(hook, payload, delivered)
 
-    def _noted(self, hook: Hook, delivered: Delivered) -> Delivered:
+    def _noted(self, hook: Hook, payload: Payload, delivered: Delivered) -> Delivered:
         """With its number, and kept for those who read it again. The message is on its way: what fails now is logged alone."""
         try:
             delivered = replace(delivered, number=self._hooks.delivered(hook))
-            self._publish(hook, delivered)
+            self._publish(hook, payload, delivered)
         except Exception:
             log.exception("a request to the hook %s was delivered, but could not be noted", hook.name)
         return delivered
