@@ -6,9 +6,11 @@ import atexit
 import logging
 import os
 from functools import partial
+from typing import cast
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import BadRequest
+from werkzeug.local import LocalProxy
 
 from drivers import StorageError
 from drivers.lease import RENEWAL, LeaseTaken
@@ -93,12 +95,13 @@ def _begin(gateway: Gateway) -> Response | None:
 
     Raises BadRequest, StorageError, GatewayError.
     """
-    environ = request.environ
+    asked = cast("LocalProxy[Request]", request)._get_current_object()  # once, as each look through the proxy costs
+    environ = asked.environ
     if not names_host(environ):
         raise BadRequest("The Host field is missing, there twice, or names no host")
     if environ["REQUEST_METHOD"] == "OPTIONS" and environ.get("RAW_URI") == "*":  # RFC 9110 §9.3.7: the server as a whole
         return Response(b"", 200, {"Allow": "GET, HEAD, POST, PUT, DELETE, OPTIONS"})
-    if request.endpoint in PROBED:
+    if asked.endpoint in PROBED:
         return None
     try:
         gateway.start()
@@ -106,10 +109,10 @@ def _begin(gateway: Gateway) -> Response | None:
     except LeaseTaken as e:  # whatever the dialect, the answer is a problem document
         gateway.incidents.report(log, "storage-taken", "requests are refused: %s", e, level=logging.ERROR)
         detail = "Another gateway uses the storage for this domain; the log says which"
-        body, content_type = render_problem(503, {"instance": request.path, "detail": detail})
+        body, content_type = render_problem(503, {"instance": asked.path, "detail": detail})
         return Response(body, 503, {"Retry-After": f"{RENEWAL:.0f}"}, content_type=content_type)
     except StorageError:
-        if request.endpoint not in SPARED:
+        if asked.endpoint not in SPARED:
             raise
     return None
 

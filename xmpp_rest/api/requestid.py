@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from functools import cache
+from typing import Any, cast
 
-from xmpp_rest.request_notes import NOTES, REQUEST_ID, RequestNotes, given_id, note_request
+from flask import Flask, Request, Response, request
+from werkzeug.local import LocalProxy
+
+from xmpp_rest.request_notes import NOTES, OTHER, REQUEST_ID, RequestNotes, given_id, note_request
 
 APIS = {name: name for name in ("rest", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web")} | {"openapi": "ops"}
 """Blueprint → API, as the log and the metrics name it; what is in no blueprint of these is of another one."""
@@ -12,7 +16,11 @@ APIS = {name: name for name in ("rest", "client", "data", "commands", "oauth", "
 
 def notes() -> RequestNotes:
     """The notes of the request at hand."""
-    return request.environ.get(NOTES) or note_request(request.environ)
+    return _notes_in(request.environ)
+
+
+def _notes_in(environ: dict[str, Any]) -> RequestNotes:
+    return environ.get(NOTES) or note_request(environ)
 
 
 def request_id() -> str:
@@ -21,18 +29,25 @@ def request_id() -> str:
 
 
 def note_api() -> None:
-    """Note of which API the request is."""
-    there = notes()
-    there.is_of(APIS.get(request.blueprint or "", there.api))
+    """Note of which API the request is; where no route takes it, it is of another one."""
+    asked = cast("LocalProxy[Request]", request)._get_current_object()  # once, as each look through the proxy costs
+    there = _notes_in(asked.environ)
+    if asked.url_rule is not None:
+        there.is_of(_api_of(asked.url_rule.endpoint))
+
+
+@cache
+def _api_of(endpoint: str) -> str:
+    return APIS.get(endpoint.rpartition(".")[0], OTHER)
 
 
 def name(response: Response) -> Response:
     """The response with the field, whatever its status. A kept one that is sent again has its own, unless the client names this one."""
-    fields = response.headers
+    fields, environ = response.headers, request.environ
     if not any(field == REQUEST_ID for field, _ in fields):  # nearly always; three times as quick as `in`, and as to set it
-        fields.add(REQUEST_ID, request_id())
-    elif given_id(request.environ):
-        fields[REQUEST_ID] = request_id()
+        fields.add(REQUEST_ID, _notes_in(environ).request_id)
+    elif given_id(environ):
+        fields[REQUEST_ID] = _notes_in(environ).request_id
     return response
 
 
