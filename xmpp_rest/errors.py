@@ -98,6 +98,9 @@ TABLE: dict[str, dict[str, Row]] = {
     "docs/rest.md#delivery-status": {
         "outcome": Row(404, "cancel", "item-not-found", "There is no stanza of this id whose outcome is known"),
     },
+    "docs/scheduled.md#errors": {
+        "schedule-full": Row(403, "wait", "resource-constraint", "As many messages of the account wait for their time as may"),
+    },
     "docs/rest.md#event-stream": {
         "streams-full": Row(503, "wait", "resource-constraint", "Too many event streams are open; close one, or try again later"),
         "event-unknown": Row(404, "cancel", "item-not-found", "There is no event of this id, or it is not kept any more"),

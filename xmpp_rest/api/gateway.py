@@ -36,6 +36,7 @@ from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.monitoring.collection import Collection
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
+from xmpp_rest.service.scheduled.scheduled import Scheduled
 from xmpp_rest.service.streams.online import Online
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.service.streams.sessions import Sessions
@@ -76,6 +77,7 @@ class ApiParts:
     collection: Collection
     counts: Counts
     limits: RateLimits
+    scheduled: Scheduled
     link_status: Callable[[], list[dict[str, Any]]]
     """How the streams of the link are. Raises GatewayError."""
 

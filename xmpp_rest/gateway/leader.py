@@ -1,4 +1,4 @@
-"""What only the leader runs: link, inbound queue, callbacks, and the clearing of unused rooms and of old items of archives."""
+"""What only the leader runs: link, inbound queue, callbacks, scheduled messages, clearing of unused rooms and of old items of archives."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
+from xmpp_rest.service.scheduled.runner import ScheduledRunner
 
 log = logging.getLogger("xmpp_rest.server")
 
@@ -36,6 +37,7 @@ class Leader:
         conference: Conference | None,
         router: Router,
         retention: Retention,
+        scheduled: ScheduledRunner,
         incidents: Incidents,
         remote: Remote,
     ) -> None:
@@ -48,6 +50,7 @@ class Leader:
         self._conference = conference
         self._router = router
         self._retention = retention
+        self._scheduled = scheduled
         self._incidents = incidents
         self._to_begin = self._steps()
         self._lock = threading.Lock()
@@ -59,7 +62,8 @@ class Leader:
     def _steps(self) -> list[Callable[[], None]]:
         """What `begin` calls, in this order: the outboxes first, since one of them may be unreadable."""
         queues: list[Callable[[], None]] = [queue.start for queue in self._callbacks.queues.values()]
-        last: list[Callable[[], None]] = [*([self._conference.vacancy.start] if self._conference else ()), self._retention.start]
+        vacancy = [self._conference.vacancy.start] if self._conference else []
+        last: list[Callable[[], None]] = [*vacancy, self._retention.start, self._scheduled.start]
         if self._uplink is None:
             return [lambda: self._queue.restore(()), self._queue.start, self._inbound.start, *queues, *last]
         opened: list[Callable[[], None]] = [partial(self._uplink.open, self._inbound), partial(self._restore, self._uplink)]
@@ -105,6 +109,7 @@ class Leader:
             ended, self._has_ended = self._has_ended, True
         if ended:
             return
+        self._scheduled.stop()
         self._retention.stop()
         if self._conference:
             self._conference.vacancy.stop()

@@ -37,6 +37,7 @@ def put_in_force(parts: Parts, before: Settings, merged: Merged) -> None:
     parts.authenticator.configure(auth.admins, settings.rest.credentials, auth.failures)
     parts.passwords.configure(auth.password_hash, auth.iterations)
     parts.data_usage.configure(settings.data)
+    parts.scheduled.configure(settings.limits)
     parts.retention.configure(settings.archive)
     parts.hooks_address.configure(settings.hooks.address)
     parts.hook_sender.configure(settings.hooks)

@@ -20,6 +20,7 @@ from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.gateway.wiring_hook_sending import hook_sender as build_hook_sender
+from xmpp_rest.gateway.wiring_scheduled import build_scheduled
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
 from xmpp_rest.link.pending import Pending
@@ -161,7 +162,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
 
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
     retention = Retention(archive, own, domains, settings.archive, remote, incidents, on_pruned)
-    leader = Leader(uplink, queue, domain, inbound, callbacks, conference, router, retention, incidents, remote)
+    scheduled, runner = build_scheduled(settings, driver, sending, accounts, outcomes, None, remote, incidents)
+    leader = Leader(uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, incidents, remote)
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", authenticator.unban)
@@ -176,7 +178,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sender,
         callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
-        limits=RateLimits(remote),
+        limits=RateLimits(remote), scheduled=scheduled,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
         census=Census(remote), lease=StorageLease(driver, data_dir, domains, incidents),

@@ -54,12 +54,16 @@ STORES = {
     "account_activity": GUARDED, "accounts_cleanup": GUARDED, "tombstones": GUARDED,
     GRANTS: TOKEN_STORE, TOKENS_OF: TOKEN_STORE,
     TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS,
-    USAGE: GUARDED, "archive_keep": GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "shared_roster_groups": INTERNAL,
+    USAGE: GUARDED, "archive_keep": GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "scheduled": INTERNAL, "shared_roster_groups": INTERNAL,
     "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL, "muc_rooms": INTERNAL,
     "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
 }  # fmt: skip
 """The stores that their owner may not freely read and write."""
-FAMILIES = {re.compile(r"callback_.*_dead"): INTERNAL, re.compile(r"idempotency_[0-9a-f]"): INTERNAL}
+FAMILIES = {
+    re.compile(r"callback_.*_dead"): INTERNAL,
+    re.compile(r"idempotency_[0-9a-f]"): INTERNAL,
+    re.compile(r"scheduled_[0-9]+"): INTERNAL,
+}
 """The same, for all stores with names of this form."""
 
 

@@ -76,7 +76,7 @@ class Sending:
         return self._one(OutboundMessage(stanza, sender, to, request_id=current_id() or ""))
 
     def _one(self, outgoing: OutboundMessage) -> Element | None:
-        self._check(outgoing.stanza, outgoing.to)
+        self.require_sendable(outgoing.stanza, outgoing.to)
         self._counts.handed_in(outgoing.stanza.tag)
         try:
             return self._sent(outgoing)
@@ -164,7 +164,7 @@ class Sending:
         with self._waits.calling():
             return list(self._remote_batch.run(stanzas))
 
-    def _check(self, stanza: Element, to: JID) -> None:
+    def require_sendable(self, stanza: Element, to: JID) -> None:
         """Raise GatewayError, bad-recipient or id-too-long, for a stanza that cannot be sent."""
         if (error := self._unsendable(stanza, to)) is not None:
             raise error
@@ -266,7 +266,7 @@ class Sending:
         Raises GatewayError: waits-full before anything is sent, and those of `Router.ask`; BadXML.
         """
         sender = parse_jid(iq.get("from", ""))
-        self._check(iq, sender)
+        self.require_sendable(iq, sender)
         with self._waits.holding(str(sender.bare)):
             self._counts.handed_in("iq")
             refusal = self._guard.refuse(iq, sender, parse_jid(iq.get("to", str(sender.bare))))

@@ -1,0 +1,32 @@
+"""Builds scheduled sending."""
+
+from __future__ import annotations
+
+from drivers import Driver
+from xmpp_rest.config.table import Settings
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.accounts.accounts import Accounts
+from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.scheduled.hook_messages import HookMessages
+from xmpp_rest.service.scheduled.runner import ScheduledRunner
+from xmpp_rest.service.scheduled.scheduled import Scheduled
+from xmpp_rest.service.scheduled.sending import ScheduledSending
+from xmpp_rest.service.scheduled.store import ScheduledStore
+
+
+def build_scheduled(
+    settings: Settings,
+    driver: Driver,
+    sending: Sending,
+    accounts: Accounts,
+    outcomes: Outcomes,
+    hooks: HookMessages | None,
+    remote: Remote,
+    incidents: Incidents,
+) -> tuple[Scheduled, ScheduledRunner]:
+    """What the APIs schedule with, and what sends in the leader. `hooks`: sends for hooks."""
+    store = ScheduledStore(driver, settings.gateway.domain)
+    runner = ScheduledRunner(store, ScheduledSending(sending, accounts, outcomes, hooks), incidents)
+    return Scheduled(store, runner, sending, remote, settings.limits, settings.link.send_limit), runner

@@ -1,0 +1,155 @@
+"""The thread of the leader that sends messages at their times, and removes them then."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+
+from drivers import StorageError
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.scheduled.hints import Hints
+from xmpp_rest.service.scheduled.message import ScheduledMessage
+from xmpp_rest.service.scheduled.queue import DueHint, DueQueue
+from xmpp_rest.service.scheduled.sending import ScheduledSending
+from xmpp_rest.service.scheduled.store import Hint, ScheduledStore
+from xmpp_rest.threads.backoff import Backoff
+from xmpp_rest.threads.tasks import OrderLock
+
+log = logging.getLogger("xmpp_rest.link")
+
+FIRST, LONGEST = 1.0, 15.0  # seconds between two attempts to send what cannot be sent now
+MOST = 64  # messages that are sent together
+END = 5.0  # seconds that the end of the process waits for those that are being sent
+
+
+class ScheduledRunner:
+    """Sends what is due. In the leader alone, which calls `start` and `stop`."""
+
+    def __init__(self, store: ScheduledStore, sending: ScheduledSending, incidents: Incidents) -> None:
+        self._store = store
+        self._sending = sending
+        self._incidents = incidents
+        self._queue = DueQueue()
+        self._hints = Hints(store, self._queue)
+        self._under_way: set[str] = set()  # ids of what is being sent, or was and could not be removed
+        self._unremoved: dict[JID, set[str]] = {}
+        self._lock = OrderLock()  # of the two above: nobody is told that a message is removed that is being sent
+        self._aside: dict[JID, list[DueHint]] = {}  # what cannot be sent now, though others' messages can
+        self._aside_until = 0.0  # monotonic time
+        self._backoff = Backoff()
+        self._began = 0.0  # Unix time
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to send, with what fell due before."""
+        self._began = time.time()
+        thread = threading.Thread(target=self._run, name="scheduled messages", daemon=True)
+        thread.start()
+        self._thread = thread
+
+    def stop(self) -> None:
+        """End after the messages that are being sent."""
+        self._queue.stop()
+        if self._thread is not None:
+            self._thread.join(END)
+
+    def told(self, hint: Hint) -> None:
+        """There is a new message."""
+        self._hints.told(hint)
+
+    def remove(self, owner: JID, identifier: str) -> bool:
+        """Remove a message; False if there is none, or it is being sent. Raises StorageError."""
+        with self._lock:
+            return identifier not in self._under_way and bool(self._store.remove(owner, (identifier,)))
+
+    def _run(self) -> None:
+        pause = 0.0
+        while self._queue.wait(pause, for_due=False) and self._queue.wait(self._until_look()):
+            pause = 0.0
+            try:
+                self._hints.look()
+                self._end_aside()
+                if self._send_due():
+                    self._backoff.reset()
+                else:
+                    pause = self._backoff.next(FIRST, LONGEST)
+            except Exception as e:  # of the storage
+                trace = not isinstance(e, StorageError)
+                self._incidents.report(log, "scheduled-unsent", "scheduled messages cannot be sent now: %r", e, trace=trace)
+                pause = self._backoff.next(FIRST, LONGEST)
+
+    def _until_look(self) -> float:
+        """Seconds until there is something to do besides what is in the queue."""
+        seconds = 0.0 if self._unremoved else self._hints.until_look()
+        return min(seconds, max(0.0, self._aside_until - time.monotonic())) if self._aside else seconds
+
+    def _end_aside(self) -> None:
+        if self._aside and time.monotonic() >= self._aside_until:
+            for hints in self._aside.values():
+                self._queue.put_back(hints)
+            self._aside.clear()
+
+    def _send_due(self) -> bool:
+        """Send some of what is due; False if nothing can be sent now."""
+        self._remove_again()
+        left = {due.hint.id: due for due in self._queue.take(time.time(), MOST)}
+        for identifier, due in [*left.items()]:
+            if due.hint.owner in self._aside:  # in order, for each owner
+                self._aside[due.hint.owner].append(left.pop(identifier))
+        messages: list[ScheduledMessage] = []
+        try:
+            messages = self._claim(left)
+            unsent = self._sending.send(messages, known_before=self._began)
+            sent = [left.pop(m.id).hint for m in messages if m.id not in unsent.ids]
+        except BaseException:
+            self._release(left)
+            self._queue.put_back(left.values())
+            raise
+        self._release(left)
+        self._remove(sent)
+        if unsent.all_wait:
+            self._queue.put_back(left.values())
+        elif left:
+            self._aside_until = time.monotonic() + FIRST
+            for due in left.values():
+                self._aside.setdefault(due.hint.owner, []).append(due)
+        return not unsent.all_wait
+
+    def _claim(self, left: dict[str, DueHint]) -> list[ScheduledMessage]:
+        """The messages of these hints, in order; hints without one leave `left`. From now on nobody else removes them."""
+        owners: dict[JID, list[str]] = {}
+        for due in left.values():
+            owners.setdefault(due.hint.owner, []).append(due.hint.id)
+        with self._lock:
+            found = {k: m for owner, ids in owners.items() for k, m in self._store.some(owner, ids).items() if k not in self._under_way}
+            self._under_way.update(found)
+        for identifier in [i for i in left if i not in found]:
+            self._hints.absent(left.pop(identifier).hint)
+        messages = []
+        for identifier in [*left]:
+            message = found[identifier]
+            if isinstance(message, ValueError):
+                log.error("a scheduled message cannot be read, and is not sent: %s", message)
+                del left[identifier]
+            else:
+                messages.append(message)
+        return messages
+
+    def _release(self, ids: Iterable[str]) -> None:
+        with self._lock:
+            self._under_way.difference_update(ids)
+
+    def _remove(self, sent: Iterable[Hint]) -> None:
+        """Remove what was sent; what cannot be removed now is not sent again, and removed later."""
+        for hint in sent:
+            self._unremoved.setdefault(hint.owner, set()).add(hint.id)
+        self._remove_again()
+
+    def _remove_again(self) -> None:
+        for owner, ids in [*self._unremoved.items()]:
+            self._store.remove(owner, ids)
+            del self._unremoved[owner]
+            self._release(ids)

@@ -1,0 +1,125 @@
+"""Sends what is due, or drops it: the rights of the owner count as of then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import groupby
+
+from drivers import StorageError
+from xmpp_rest.auth.record import BANNED
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.logs.events import say
+from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.element import BadXML
+from xmpp_rest.protocol.jid import JID, parse_jid
+from xmpp_rest.protocol.parse import parse_stored
+from xmpp_rest.protocol.stanza import refusal
+from xmpp_rest.service.accounts.accounts import Accounts
+from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages, Result
+from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.service.messages.send import Sending
+from xmpp_rest.service.scheduled.hook_messages import HookMessages
+from xmpp_rest.service.scheduled.message import ScheduledMessage
+
+log = logging.getLogger("xmpp_rest.link")
+
+OUTBOX_SHARE = "outbox-share"  # the error of one sender, whose messages wait while those of others go out
+FORBIDDEN = StanzaError("auth", "forbidden", "The account may not send any more")
+
+
+class Unsent:
+    """The ids of messages that cannot be sent now. `all_wait`: nor can any other message, whoever's it is."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+        self.all_wait = False
+
+    def add(self, *ids: str, all_wait: bool = False) -> None:
+        """These cannot be sent now."""
+        self.ids.update(ids)
+        self.all_wait = self.all_wait or all_wait
+
+
+class ScheduledSending:
+    """Sends messages whose time has come; in the leader."""
+
+    def __init__(self, sending: Sending, accounts: Accounts, outcomes: Outcomes, hooks: HookMessages | None) -> None:
+        """`hooks`: None: there are none."""
+        self._sending = sending
+        self._accounts = accounts
+        self._outcomes = outcomes
+        self._hooks = hooks
+
+    def send(self, messages: Sequence[ScheduledMessage], *, known_before: float) -> Unsent:
+        """Send these, in order; what is left. Raises StorageError before anything is sent.
+
+        `known_before`: what was due by then (Unix time) may have been sent by an earlier process, which did not come to remove it.
+        """
+        unsent = Unsent()
+        barred = {owner for owner in dict.fromkeys(m.owner for m in messages) if self._is_barred(owner)}
+        for of_hooks, run in groupby(messages, lambda m: m.said is not None):
+            members = [m for m in run if self._may_be_sent(m, barred)]
+            if not of_hooks:
+                self._send_stanzas(members, known_before, unsent)
+            elif self._hooks is not None:
+                unsent.add(*self._hooks.send(members))
+        return unsent
+
+    def _is_barred(self, owner: JID) -> bool:
+        """Whether no account of this address may send anything."""
+        record = self._accounts.record(owner)
+        return record is None or bool(record.get(BANNED))
+
+    def _may_be_sent(self, message: ScheduledMessage, barred: set[JID]) -> bool:
+        if message.of_component or message.owner not in barred or (self._hooks is not None and self._hooks.need_no_account(message)):
+            return True
+        self._dropped(message, "the account is banned, or there is none any more")
+        return False
+
+    def _send_stanzas(self, messages: Sequence[ScheduledMessage], known_before: float, unsent: Unsent) -> None:
+        good = [(m, outgoing) for m in messages if (outgoing := self._outgoing(m)) is not None]
+        for may_be_known, group in groupby(good, lambda pair: pair[0].at <= known_before and not pair[0].is_id_given):
+            run = list(group)
+            for (message, outgoing), result in zip(run, self._results([o for _, o in run], may_be_known), strict=True):
+                self._settle(message, outgoing, result, unsent)
+
+    def _results(self, stanzas: Sequence[OutboundMessage], may_be_known: bool) -> Sequence[Result]:
+        if not may_be_known:
+            return self._sending.send_many(stanzas)
+        try:
+            return self._sending.send_again(OutboundMessages(stanzas))
+        except StorageError as e:  # it does not say whether they are known
+            return [e] * len(stanzas)
+
+    def _outgoing(self, message: ScheduledMessage) -> OutboundMessage | None:
+        try:
+            stanza = parse_stored(message.stanza)
+            sender = parse_jid(stanza.attrib["from"])
+            to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
+        except (BadXML, KeyError, ValueError) as e:
+            log.error("the scheduled message %s of %s cannot be read, and is dropped: %r", message.id, message.owner, e)
+            return None
+        return OutboundMessage(stanza, sender, to, message.stanza)
+
+    def _settle(self, message: ScheduledMessage, outgoing: OutboundMessage, result: Result, unsent: Unsent) -> None:
+        if result is None:
+            say(log, logging.DEBUG, "scheduled-sent", sender=str(message.owner), stanza_id=message.stanza_id, id=message.id)
+        elif not isinstance(result, Exception):  # its outcome is known already
+            say(log, logging.INFO, "scheduled-refused", sender=str(message.owner), stanza_id=message.stanza_id, id=message.id)
+        elif isinstance(result, StorageError) or (isinstance(result, GatewayError) and result.row.type == "wait"):
+            unsent.add(message.id, all_wait=not (isinstance(result, GatewayError) and result.name == OUTBOX_SHARE))
+        else:
+            error = StanzaError(result.row.type, result.row.condition, result.text) if isinstance(result, GatewayError) else None
+            self._dropped(message, str(result), error or StanzaError("modify", "bad-request", str(result)), outgoing)
+
+    def _dropped(
+        self, message: ScheduledMessage, why: str, error: StanzaError = FORBIDDEN, outgoing: OutboundMessage | None = None
+    ) -> None:
+        """Log that a message is not sent, and have its outcome tell so."""
+        named = {"hook": message.hook} if message.hook else {"stanza_id": message.stanza_id}
+        say(log, logging.WARNING, "scheduled-dropped", sender=str(message.owner), id=message.id, reason=why, **named)
+        if message.said is None and (sent := outgoing or self._outgoing(message)) is not None:
+            identifier = message.stanza_id
+            self._outcomes.all_accepted([(sent.sender, identifier)])
+            self._outcomes.processed(sent.sender, identifier, refusal(sent.stanza, error))
