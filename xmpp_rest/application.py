@@ -21,6 +21,7 @@ from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands import routes as commands
 from xmpp_rest.api.data import routes as data
 from xmpp_rest.api.failures import answer_failures
+from xmpp_rest.api.hooks import routes as hooks
 from xmpp_rest.api.oauth import routes as oauth
 from xmpp_rest.api.openapi import routes as openapi
 from xmpp_rest.api.ops import routes as ops
@@ -64,7 +65,7 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters["anything"] = Anything
-    for dialect in (rest, client, data, commands, oauth, ops, openapi, web):
+    for dialect in (rest, client, data, commands, oauth, hooks, ops, openapi, web):
         app.register_blueprint(dialect.blueprint(gateway))
     if settings.server.compress:
         compression.install(app)

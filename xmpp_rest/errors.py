@@ -142,6 +142,13 @@ TABLE: dict[str, dict[str, Row]] = {
         "room-full": Row(403, "wait", "resource-constraint", "The room holds as many occupants as it may"),
         "rooms-full": Row(503, "wait", "resource-constraint", "There are as many rooms as there may be"),
     },
+    "docs/hooks.md#errors": {
+        "hook-unknown": Row(404, "cancel", "item-not-found", "There is no such hook, or it is somebody else's"),
+        "hook-exists": Row(409, "cancel", "conflict", "There is a hook of that name already"),
+        "hook-configured": Row(409, "cancel", "not-allowed", "The hook is one of the configuration: change it there"),
+        "hook-changed": Row(412, "wait", "conflict", "Somebody has changed the hook meanwhile"),
+        "hooks-full": Row(403, "wait", "resource-constraint", "The account has as many hooks as it may"),
+    },
     "docs/conference.md#rules": {
         "room-crowded": Row(403, "wait", "resource-constraint", "The room has as many affiliations or subscribers as it may"),
         "bad-room-name": Row(400, "modify", "jid-malformed", "This cannot be the name of a room"),

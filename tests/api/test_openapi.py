@@ -21,7 +21,7 @@ from xmpp_rest import __version__
 from xmpp_rest.api.commands import registry
 
 PAGE = Path(__file__).parents[2] / "docs/openapi.json"
-APIS = ("rest", "client", "data", "commands", "oauth", "ops")
+APIS = ("rest", "client", "data", "commands", "oauth", "hooks", "ops")
 NAMES = (*APIS, *(f"commands-v{version}" for version in range(4)))
 ADDRESSES = ("/openapi.json", *(f"/openapi/{name}.json" for name in NAMES))
 IMPLIED = {"OPTIONS", "HEAD"}  # the one is a browser's question, the other what GET is without the body

@@ -13,6 +13,7 @@ from tests.conftest import DOMAIN, basic
 from xmpp_rest.api.client import routes as client_routes
 from xmpp_rest.api.commands import routes as command_routes
 from xmpp_rest.api.data import routes as data_routes
+from xmpp_rest.api.hooks import routes as hook_routes
 from xmpp_rest.api.oauth import routes as oauth_routes
 from xmpp_rest.api.openapi import routes as openapi_routes
 from xmpp_rest.api.ops import routes as ops_routes
@@ -29,6 +30,7 @@ TABLES: dict[str, tuple[Route, ...]] = {
     "data": data_routes.ROUTES,
     "commands": command_routes.ROUTES,
     "oauth": oauth_routes.ROUTES,
+    "hooks": hook_routes.ROUTES,
     "ops": (*ops_routes.ROUTES, *ops_routes.METRICS),
     "openapi": openapi_routes.ROUTES,
     "web": (*(route for table in web_routes.ROUTES.values() for route in table), web_routes.ICON),

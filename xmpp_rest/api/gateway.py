@@ -25,6 +25,7 @@ from xmpp_rest.service.accounts.vcards import VCards
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
+from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.sender import HookSender
 from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
@@ -70,6 +71,7 @@ class ApiParts:
     privacy: PrivacyQueries
     callbacks: Callbacks
     hook_sender: HookSender
+    hooks: Hooks
     muclight: MucLight | None
     conference: Conference | None
     remote: Remote

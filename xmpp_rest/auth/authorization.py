@@ -109,5 +109,6 @@ REST = Policy(lambda s: f"{s.gateway.domain}/rest", challenges=("Basic", "Bearer
 CLIENT = Policy(lambda s: s.client.realm, any_address)  # COMPAT MongooseIM: a user name alone is a domain
 DATA = Policy(lambda s: f"{s.gateway.domain}/data_access", whole_address, bare=True)  # COMPAT mod_data_access: as documented
 COMMANDS = Policy(lambda s: s.gateway.domain, whole_address)  # COMPAT ejabberd: it has several domains, and supplies none
+HOOKS = Policy(lambda s: "hooks")
 OPERATION = Policy(lambda s: s.gateway.domain)
 OAUTH_CLIENT = Policy(lambda s: f"{s.gateway.domain}/oauth")  # the user name is a client_id

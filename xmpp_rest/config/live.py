@@ -21,8 +21,11 @@ LIVE = {
     "metrics": {"allow", "token"},
     "health": {"ready_needs"},
     "pages": {"version"},
+    "hooks": {"address", "alerts", "per_account", "size_limit", "templates", "text_limit", "wait", "who"},
+    "limits": {"account", "hook", "schedule_days", "scheduled", "token"},
 }
-"""Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]`.
+"""Section → keys that are read for each request, or that `gateway/put_in_force.py` applies. Likewise all sections `[rights.NAME]` and
+`[hook.NAME]`.
 
 A part that got its section, or a value of it, when it was built works by the old one until a restart. To make such a key live, give the
 part a `configure` method and call it in `put_in_force`, or let the part read `gateway.settings` for each request; then list the key here.
@@ -41,19 +44,22 @@ class Merged(NamedTuple):
     waiting: list[str]  # until a restart
 
 
-OF_THE_DOMAIN = {"auth": {"admins"}}
-"""The live settings that, like the rights, name accounts of the domain: they change only together with it."""
+OF_THE_DOMAIN = {"auth": {"admins"}, "hooks": {"address"}}
+"""The live settings that, like rights and hooks, name accounts of the domain: they change only together with it."""
+LIVE_FAMILIES = ("rights", "own_hooks")
+FAMILIES = (("callback", "callbacks"), ("rights", "rights"), ("hook", "own_hooks"))
+"""The word before the dot of sections that may occur more than once, and where Settings has them."""
 
 
 def merge(old: Settings, new: Settings) -> Merged:
     """The settings of `new` that can take effect without a restart, over `old`."""
-    return _merge(old, new, LIVE, ("rights",))
+    return _merge(old, new, LIVE, LIVE_FAMILIES)
 
 
 def merge_for_new_processes(old: Settings, new: Settings) -> Merged:
     """The settings of `new` that can take effect in processes that come in place of others, over `old`: all but FIXED."""
     keys = {section: {key_of(f) for f in fields(table)} - FIXED.get(section, set()) for section, table in SECTIONS.items()}
-    return _merge(old, new, keys, ("rights", "callbacks"))
+    return _merge(old, new, keys, (*LIVE_FAMILIES, "callbacks"))
 
 
 def _merge(old: Settings, new: Settings, taken: Mapping[str, set[str]], families: Sequence[str]) -> Merged:
@@ -81,7 +87,7 @@ def _changed(old: Settings, new: Settings, lives: Mapping[str, set[str]], famili
             name = f"{section}.{key_of(f)}"
             if old.written[name] != new.written[name] and getattr(before, f.name) != getattr(after, f.name):
                 yield f"[{section}] {key_of(f)}", key_of(f) in lives.get(section, ())
-    for family, attribute in (("callback", "callbacks"), ("rights", "rights")):
+    for family, attribute in FAMILIES:
         olds, news = getattr(old, attribute), getattr(new, attribute)
         for name in sorted({*olds, *news}):
             if olds.get(name) != news.get(name):

@@ -226,5 +226,6 @@ class Gateway:
         self.parts.jobs.stop()  # while there is somebody to whom it can be said
         self.parts.streams.stop()
         if not self.parts.lease.lost:
+            self.parts.hooks.uses.settle()
             self.parts.leader.leave_rooms()
         self.parts.leader.end(has_storage=not self.parts.lease.lost)

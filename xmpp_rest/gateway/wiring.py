@@ -20,6 +20,7 @@ from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.gateway.wiring_hook_sending import hook_sender as build_hook_sender
+from xmpp_rest.gateway.wiring_hooks import hooks as build_hooks
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -158,7 +159,10 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
     jobs = Jobs(driver, domain, incidents)
-    AccountEnds(events, tokens, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive)  # works by signals alone
+    hook_parts = build_hooks(settings, driver, remote, incidents, authenticator)
+    AccountEnds(  # works by signals alone
+        events, tokens, hook_parts.hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive
+    )  # fmt: skip
 
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
     retention = Retention(archive, own, domains, settings.archive, remote, incidents, on_pruned)
@@ -177,8 +181,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sender,
-        callbacks=callbacks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         limits=RateLimits(remote), scheduled=scheduled,
+        callbacks=callbacks, hooks=hook_parts.hooks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
         census=Census(remote), lease=StorageLease(driver, data_dir, domains, incidents),

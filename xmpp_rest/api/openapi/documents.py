@@ -13,6 +13,7 @@ from xmpp_rest.api.commands.operations import describe as describe_commands
 from xmpp_rest.api.commands.operations import describe_version
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.data.operations import describe as describe_data
+from xmpp_rest.api.hooks.operations import describe as describe_hooks
 from xmpp_rest.api.oauth.operations import describe as describe_oauth
 from xmpp_rest.api.openapi.document import document
 from xmpp_rest.api.openapi.model import Description
@@ -48,7 +49,7 @@ class Documents:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         versions = range(registry.newest + 1)
-        self.apis: tuple[str, ...] = ("rest", "client", "data", "commands", "oauth", "ops")
+        self.apis: tuple[str, ...] = ("rest", "client", "data", "commands", "oauth", "hooks", "ops")
         self.names = (*self.apis, *(f"commands-v{version}" for version in versions))
         self.texts = lru_cache(maxsize=KEPT)(self._texts)
 
@@ -71,6 +72,7 @@ class Documents:
             "data": describe_data,
             "commands": partial(describe_commands, self._registry, commands),
             "oauth": describe_oauth,
+            "hooks": describe_hooks,
             "ops": partial(describe_ops, self.names, f"{client.prefix}-docs/openapi.json"),
             **{f"commands-v{version}": partial(describe_version, self._registry, version) for version in range(self._registry.newest + 1)},
         }

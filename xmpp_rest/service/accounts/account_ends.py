@@ -9,6 +9,7 @@ from xmpp_rest.gateway.events import Events
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.accounts.shared_groups import SharedGroups
 from xmpp_rest.service.contacts.contacts import Contacts
+from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.messages.archive import EVERYTHING, Archive
 from xmpp_rest.service.muc.conference import Conference
 from xmpp_rest.service.muclight.muclight import MucLight
@@ -25,6 +26,7 @@ class AccountEnds:
         self,
         events: Events,
         tokens: Tokens,
+        hooks: Hooks,
         contacts: Contacts,
         groups: SharedGroups,
         sessions: Sessions,
@@ -33,6 +35,7 @@ class AccountEnds:
         archive: Archive,
     ) -> None:
         self._tokens = tokens
+        self._hooks = hooks
         self._contacts = contacts
         self._groups = groups
         self._sessions = sessions
@@ -44,9 +47,10 @@ class AccountEnds:
         events.password_changed.subscribe(self._on_password_changed)
 
     def _on_unregistering(self, account: JID) -> None:
-        """End sessions, tokens, subscriptions and places in groups and rooms."""
+        """End sessions, tokens, hooks, subscriptions and places in groups and rooms."""
         self._sessions.end_all(account, GONE)
         self._tokens.revoke_all(account)
+        self._hooks.end_of(account)
         self._contacts.account_removed(account)
         self._groups.account_removed(account)
         if self._light:

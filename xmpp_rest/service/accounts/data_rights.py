@@ -15,6 +15,7 @@ from xmpp_rest.auth.roles import ROLES, ROLES_13, administers
 from xmpp_rest.auth.scopes import ADMIN_SCOPE
 from xmpp_rest.auth.tokens import TOKENS
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.service.hooks.stored import HOOK, HOOK_TOKEN, HOOK_USE, HOOKS_OF, NUMBERS
 
 USAGE = "data_usage"  # the store of an account's usage of all others
 
@@ -55,6 +56,7 @@ STORES = {
     GRANTS: TOKEN_STORE, TOKENS_OF: TOKEN_STORE,
     TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS,
     USAGE: GUARDED, "archive_keep": GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "scheduled": INTERNAL, "shared_roster_groups": INTERNAL,
+    HOOK: ALL_TOKENS, HOOK_TOKEN: ALL_TOKENS, HOOK_USE: INTERNAL, HOOKS_OF: INTERNAL, NUMBERS: INTERNAL,
     "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL, "muc_rooms": INTERNAL,
     "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from enum import Enum
@@ -50,6 +51,8 @@ class Hook:
     get: bool = False
     expires: float | None = None
     source: HookSource = HookSource.ACCOUNT
+    owned: float = math.inf
+    """Since when it is its owner's: an account that was made later is another one."""
 
     @property
     def called(self) -> str:
