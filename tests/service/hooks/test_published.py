@@ -22,7 +22,14 @@ from xmpp_rest.service.hooks.published import ALPHABET, MOST, STORE, Published, 
 from xmpp_rest.service.hooks.said import Kind, Said
 from xmpp_rest.service.streams.registry import Event
 
-OPS = Hook("ops", parse_jid("juliet@capulet.example"), parse_jid("juliet@capulet.example"), (HookTarget(parse_jid("nurse@capulet.example")),), 7, 1.0)
+OPS = Hook(
+    "ops",
+    parse_jid("juliet@capulet.example"),
+    parse_jid("juliet@capulet.example"),
+    (HookTarget(parse_jid("nurse@capulet.example")),),
+    7,
+    1.0,
+)
 SENT = (Result("nurse@capulet.example", "s1"),)
 REFUSED = (Result("nurse@capulet.example", "s1", error=StanzaError("cancel", "item-not-found")),)
 TEXT = Payload("text", "hot")
@@ -140,7 +147,9 @@ def test_without_a_cache_they_are_told_only(driver: Driver, told: Told) -> None:
     assert told.events
 
 
-def test_a_storage_that_fails_is_reported(published: Published, driver: Driver, told: Told, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_storage_that_fails_is_reported(
+    published: Published, driver: Driver, told: Told, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*_: object, **__: object) -> str:
         raise StorageError("full")
 

@@ -12,8 +12,8 @@ from xmpp_rest.service.hooks.characters import clean, one_line, shorten
 from xmpp_rest.service.hooks.formats import plain
 from xmpp_rest.service.hooks.formats.readers import READERS, looks_right
 from xmpp_rest.service.hooks.hook import Hook
+from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts
 from xmpp_rest.service.hooks.payload import Payload
-from xmpp_rest.service.hooks.reading import HookRequest, Reading
 from xmpp_rest.service.hooks.said import Kind, NothingToSay, Said
 from xmpp_rest.service.hooks.sandbox.errors import BadTemplate, TemplateFailed
 from xmpp_rest.service.hooks.template_files import Templates
@@ -72,7 +72,7 @@ class Sayings:
         return self._templates.shipped(format_name, names), False, failed
 
 
-def _names(hook: Hook, payload: Payload, content: Reading) -> dict[str, Any]:
+def _names(hook: Hook, payload: Payload, content: MessageParts) -> dict[str, Any]:
     """The names of a template."""
     return {
         **content.extra,
@@ -91,7 +91,7 @@ def _names(hook: Hook, payload: Payload, content: Reading) -> dict[str, Any]:
     }
 
 
-def _matter(content: Reading, payload: Payload) -> tuple[str, str, bool]:
+def _matter(content: MessageParts, payload: Payload) -> tuple[str, str, bool]:
     """Key, state and end of the matter: those of the format, else as the sender says."""
     key, state, ends = content.key, content.version or content.state, content.ends
     if not key:

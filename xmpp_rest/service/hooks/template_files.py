@@ -12,6 +12,7 @@ from typing import Any
 from xmpp_rest.config.hook_readers import FORMATS, MAX_TEMPLATE
 from xmpp_rest.service.hooks.sandbox.environment import BoundedEnvironment
 from xmpp_rest.service.hooks.sandbox.errors import BadTemplate
+from xmpp_rest.service.hooks.slack_text import slack_text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Of a file of templates, without its ending: no path leads out of the folder."""
@@ -25,7 +26,7 @@ class Templates:
 
     def __init__(self, folder: Callable[[], str]) -> None:
         self._folder = folder
-        self._environment = BoundedEnvironment()
+        self._environment = BoundedEnvironment(slack_text)
         self._compiled = lru_cache(KEPT)(self._environment.compiled)
         shipped = files("xmpp_rest.service.hooks") / "templates"
         found = {name: shipped / f"{name}{ENDING}" for name in FORMATS}
@@ -46,11 +47,11 @@ class Templates:
 
     def shipped(self, name: str, names: Mapping[str, Any]) -> str:
         """What the shipped template of the format says, however long: the text is cut off later."""
-        return self._environment.rendered(self._compiled(self._shipped[name]), names, output=0)
+        return self._environment.rendered(self._compiled(self._shipped[name]), names, bounded=False)
 
     def _source(self, template: str) -> str:
         if not template.startswith("@"):
-            return _short(template)
+            return short(template)
         name = template[1:].strip().removesuffix(ENDING)
         found = self._file(name)
         if found is None:
@@ -69,12 +70,13 @@ class Templates:
                 return None
             with path.open("rb") as file:
                 data = file.read(4 * MAX_TEMPLATE + 1)
-            return _short(data.decode("utf-8-sig"))
+            return short(data.decode("utf-8-sig"))
         except (OSError, ValueError) as error:
             raise BadTemplate(f"the template {name!r} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
 
 
-def _short(source: str) -> str:
+def short(source: str) -> str:
+    """The source. Raises BadTemplate where it is too long."""
     if len(source) > MAX_TEMPLATE:
         raise BadTemplate(f"a template has at most {MAX_TEMPLATE} characters")
     return source

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from xmpp_rest.service.hooks.characters import one_line
+from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, first_string
 from xmpp_rest.service.hooks.payload import PostedForm
-from xmpp_rest.service.hooks.reading import HookRequest, Reading, first_string
 from xmpp_rest.service.hooks.said import NothingToSay
 
 INDENTED = 50_000
@@ -17,31 +17,31 @@ TEXT = ("text", "message", "body", "msg", "content")
 URL = ("url", "link", "click")
 
 
-def read_text(request: HookRequest) -> Reading:
+def read_text(request: HookRequest) -> MessageParts:
     """A text."""
     value = request.payload.value
     if not isinstance(value, str) or not value.strip():
         raise NothingToSay("there is no text")
-    return Reading(text=value)
+    return MessageParts(text=value)
 
 
-def read_json(request: HookRequest) -> Reading:
+def read_json(request: HookRequest) -> MessageParts:
     """JSON: the parts that have usual names, else all of it as a block."""
     value = request.payload.value
     if value is None or isinstance(value, bool | int | float) or not value:
         raise NothingToSay("there is nothing to say: expected an object with text, message or body")
-    return _with_usual_names(value) or Reading(text=block(value))
+    return _with_usual_names(value) or MessageParts(text=block(value))
 
 
-def read_form(request: HookRequest) -> Reading:
+def read_form(request: HookRequest) -> MessageParts:
     """A form: the fields that have usual names, else all of them as lines."""
     value = request.payload.value
     if not isinstance(value, dict) or not value:
         raise NothingToSay("the form is empty: expected a field text, message or body")
-    return _with_usual_names(value) or Reading(text="\n".join(f"{name}: {text}" for name, text in value.items()))
+    return _with_usual_names(value) or MessageParts(text="\n".join(f"{name}: {text}" for name, text in value.items()))
 
 
-def read_whatever(request: HookRequest) -> Reading:
+def read_whatever(request: HookRequest) -> MessageParts:
     """What does not look as the hook's fixed format does: as text, form or JSON."""
     value = request.payload.value
     return read_text(request) if isinstance(value, str) else read_form(request) if isinstance(value, PostedForm) else read_json(request)
@@ -52,15 +52,15 @@ def whatever(value: Any) -> str:
     return "text" if isinstance(value, str) else "form" if isinstance(value, PostedForm) else "json"
 
 
-def _with_usual_names(value: Any) -> Reading | None:
+def _with_usual_names(value: Any) -> MessageParts | None:
     if isinstance(value, str):
-        return Reading(text=value) if value.strip() else None
+        return MessageParts(text=value) if value.strip() else None
     if not isinstance(value, dict):
         return None
     title, text = one_line(first_string(value, *TITLE)), first_string(value, *TEXT)
     if not title and not text:
         return None
-    return Reading(title=title, text=text, url=one_line(first_string(value, *URL), 2000))
+    return MessageParts(title=title, text=text, url=one_line(first_string(value, *URL), 2000))
 
 
 def block(value: Any) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from xmpp_rest.service.hooks.formats import plain
+from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts
 from xmpp_rest.service.hooks.payload import Payload, PostedForm
-from xmpp_rest.service.hooks.reading import HookRequest, Reading
 
-READERS: Mapping[str, Callable[[HookRequest], Reading]] = MappingProxyType(
+READERS: Mapping[str, Callable[[HookRequest], MessageParts]] = MappingProxyType(
     {"text": plain.read_text, "json": plain.read_json, "form": plain.read_form}
 )
 

@@ -20,7 +20,7 @@ class HookRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MessageParts:
     """The parts of a message, by the names of templates, and the matter that it is about (see Said)."""
 
     title: str = ""
