@@ -105,6 +105,7 @@ def test_the_handlers_of_each_domain_are_asked_in_order(make_app: MakeApp) -> No
     }
     assert table == {
         DOMAIN: [
+            "HookRooms.handle",
             "Callbacks.handle_bot",
             "HooksAddress.handle",
             "Guard.handle",

@@ -24,6 +24,7 @@ def handlers(parts: Parts, settings: GatewaySettings) -> dict[str, tuple[Handler
     component = Entity(COMPONENT, (), parts.accounts.exists, account_features)
     table: dict[str, tuple[Handler, ...]] = {
         settings.domain: (
+            parts.hook_rooms.handle,
             parts.callbacks.handle_bot,
             parts.hooks_address.handle,
             parts.guard.handle,

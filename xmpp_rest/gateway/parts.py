@@ -15,6 +15,7 @@ from xmpp_rest.service.accounts.data_usage import Usage
 from xmpp_rest.service.contacts.blocking_iq import BlockingQueries
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.hooks.address import HooksAddress
+from xmpp_rest.service.hooks.rooms import HookRooms
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.muclight.entity import MucLightEntity
 
@@ -28,6 +29,7 @@ class Parts(ApiParts):
     mailbox: Mailbox
     guard: Guard
     hooks_address: HooksAddress
+    hook_rooms: HookRooms
     blocking: BlockingQueries
     muclight_entity: MucLightEntity | None
     gauges: Gauges

@@ -19,7 +19,7 @@ from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
-from xmpp_rest.gateway.wiring_hook_sending import hook_sender as build_hook_sender
+from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
 from xmpp_rest.gateway.wiring_hooks import hooks as build_hooks
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
 from xmpp_rest.incidents import Incidents
@@ -129,7 +129,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
     sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
-    hook_sender = build_hook_sender(settings, router, sending, outcomes, guard, waits, remote, incidents)
+    hook_parts = build_hooks(settings, driver, remote, incidents, authenticator)
+    hook_sending = build_hook_sending(settings, hook_parts.hooks, router, sending, outcomes, guard, waits, remote, incidents)
     idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
 
@@ -159,7 +160,6 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     changed = dict.fromkeys(("blocklist", "privacy"), guard.lists_changed)
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
     jobs = Jobs(driver, domain, incidents)
-    hook_parts = build_hooks(settings, driver, remote, incidents, authenticator)
     AccountEnds(  # works by signals alone
         events, tokens, hook_parts.hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive
     )  # fmt: skip
@@ -180,7 +180,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         retention=retention,
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
-        hooks_address=hooks_address, hook_sender=hook_sender,
+        hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
         limits=RateLimits(remote), scheduled=scheduled,
         callbacks=callbacks, hooks=hook_parts.hooks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),

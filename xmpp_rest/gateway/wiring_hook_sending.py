@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from xmpp_rest.config.table import Settings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.hooks.hooks import Hooks
+from xmpp_rest.service.hooks.occupants import Occupants
+from xmpp_rest.service.hooks.rooms import HookRooms
 from xmpp_rest.service.hooks.sender import HookSender
+from xmpp_rest.service.hooks.targets import Targets
 from xmpp_rest.service.hooks.to_one import ToOne
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.waits import Waits
 
 
-def hook_sender(
+@dataclass(frozen=True)
+class HookSending:
+    """What sends, and what takes what rooms say to hooks."""
+
+    sender: HookSender
+    rooms: HookRooms
+
+
+def hook_sending(
     settings: Settings,
+    hooks: Hooks,
     router: Router,
     sending: Sending,
     outcomes: Outcomes,
@@ -23,6 +38,10 @@ def hook_sender(
     waits: Waits,
     remote: Remote,
     incidents: Incidents,
-) -> HookSender:
-    """The sender of one process."""
-    return HookSender(settings.hooks, ToOne(router, sending, outcomes, guard, remote), waits, remote, incidents)
+) -> HookSending:
+    """The parts of one process."""
+    targets = Targets(router, settings.gateway.rooms_domain, settings.gateway.conference_domain)
+    occupants = Occupants(router, remote, incidents)
+    rooms = HookRooms(router, sending, outcomes, occupants, targets, hooks, remote, incidents)
+    to_one = ToOne(router, sending, outcomes, guard, targets, rooms, remote, incidents)
+    return HookSending(HookSender(settings.hooks, to_one, waits, remote, incidents), rooms)

@@ -251,8 +251,11 @@ class Router:
             return self._pending.resolve(stanza, sender, to)
         return stanza.tag == "message" and self._pending.collect(stanza, sender, to)
 
-    def _ask_deferred(self, reply: Reply, iq: Element, wait: Wait) -> End:
-        """`ask` for a follower. If a hosted entity answers, which may be slow, another thread sends the iq."""
+    def begin_ask(self, reply: Reply, iq: Element, wait: Wait) -> End:
+        """As `ask`, without waiting; in the leader. `reply` gets what `ask` returns, or raises; what is returned ends the wait.
+
+        If a hosted entity answers, which may be slow, another thread sends the iq.
+        """
 
         def settled(outcome: Element | Exception) -> None:
             self._pending.forget(waiter)
@@ -279,7 +282,7 @@ class Router:
             send()
         return lambda: waiter.resolve(GatewayError("client-gone"))
 
-    @on_leader(deferred=_ask_deferred)
+    @on_leader(deferred=begin_ask)
     def ask(self, iq: Element, wait: Wait) -> tuple[Element, list[Element]]:
         """Send an iq of type get or set and wait for its answer: the iq of type result or error, and archive results that came before it.
 

@@ -1,14 +1,13 @@
-"""A gateway with a link that the test holds, and hooks."""
+"""A gateway with a link to servers that the test holds, and hooks."""
 
 from __future__ import annotations
 
 from typing import Any
-from xml.etree.ElementTree import Element
 
 import pytest
 
 from tests.conftest import DOMAIN, MakeApp, register_users
-from tests.link.fake import attach
+from tests.service.hooks.network import Network
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.service.hooks.hook import Hook, HookTarget
@@ -38,8 +37,5 @@ def gateway(make_app: MakeApp) -> Gateway:
 
 
 @pytest.fixture
-def out(gateway: Gateway) -> list[Element]:
-    """What goes out to other servers."""
-    sent: list[Element] = []
-    attach(gateway.parts.router, lambda _, stanza: sent.append(stanza))
-    return sent
+def network(gateway: Gateway) -> Network:
+    return Network(gateway.parts.router)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from xml.etree.ElementTree import Element
 
 import pytest
 
 from tests.conftest import DOMAIN
-from tests.link.fake import attach
 from tests.raising import raising
 from tests.service.hooks.conftest import hook, said
+from tests.service.hooks.network import Network
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
-from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.protocol.stanza import child, make, refusal
+from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.contacts import block_lists
+from xmpp_rest.service.hooks import targets
 
 JULIET, NURSE = parse_jid(f"juliet@{DOMAIN}"), parse_jid(f"nurse@{DOMAIN}")
 ROMEO = "romeo@montague.example"
@@ -41,30 +40,23 @@ def test_an_account_of_the_gateway_gets_it_at_once(gateway: Gateway) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_others_get_it_over_the_link_and_may_refuse_for_a_while(gateway: Gateway) -> None:
-    router = gateway.parts.router
-
-    def refuse(_: str, stanza: Element) -> None:
-        if stanza.get("to") == "nobody@montague.example":
-            answer = refusal(stanza, stanza_error("item-not-found", "nobody is here"))
-            router.resolve(answer, parse_jid(stanza.attrib["to"]), parse_jid(stanza.attrib["from"]))
-
-    attach(router, refuse)
+def test_others_get_it_over_the_link_and_may_refuse_for_a_while(gateway: Gateway, network: Network) -> None:
+    network.refused["nobody@montague.example"] = "item-not-found"
     results = gateway.parts.hook_sender.send(hook("nobody@montague.example", ROMEO, str(NURSE)), said("Fire"))
     assert [result.error and result.error.condition for result in results] == ["item-not-found", None, None]
     assert results[0].to_json() == {
         "to": "nobody@montague.example",
         "id": results[0].id,
         "outcome": "refused",
-        "error": {"type": "cancel", "condition": "item-not-found", "text": "nobody is here"},
+        "error": {"type": "cancel", "condition": "item-not-found"},
     }
 
 
-def test_an_address_without_an_account_gets_nothing_and_keeps_nothing(gateway: Gateway, out: list[Element]) -> None:
+def test_an_address_without_an_account_gets_nothing_and_keeps_nothing(gateway: Gateway, network: Network) -> None:
     address = parse_jid(f"hooks@{DOMAIN}/hooks")
     (result,) = gateway.parts.hook_sender.send(hook(ROMEO, speaks_as=f"hooks@{DOMAIN}"), said("Fire"))
     assert result.error is None
-    assert [stanza.get("from") for stanza in out if stanza.tag == "message"] == [str(address)]
+    assert [stanza.get("from") for stanza in network.messages] == [str(address)]
     assert kept(gateway, "hooks") == []
     router, romeo = gateway.parts.router, parse_jid(f"{ROMEO}/garden")
     for kind in ("chat", "normal", "groupchat", "error"):
@@ -84,36 +76,41 @@ def test_an_account_of_that_name_is_an_account(gateway: Gateway) -> None:
     assert len(kept(gateway, "hooks")) == 1
 
 
-def test_what_the_owner_has_blocked_is_refused(gateway: Gateway, out: list[Element]) -> None:
+def test_what_the_owner_has_blocked_is_refused(gateway: Gateway, network: Network) -> None:
     gateway.driver.store("juliet", DOMAIN, block_lists.STORE, block_lists.table_of([parse_jid(ROMEO)]))
     for speaks_as in (str(JULIET), f"hooks@{DOMAIN}"):
         results = gateway.parts.hook_sender.send(hook(ROMEO, str(NURSE), speaks_as=speaks_as), said("Fire"))
         assert [result.error and result.error.condition for result in results] == ["not-acceptable", None]
-    assert out == []
+    assert network.sent == []
 
 
 @pytest.mark.parametrize("name", ["outbox-full", "storage-failed"])
-def test_what_the_outbox_does_not_take_may_come_again(gateway: Gateway, name: str) -> None:
-    attach(gateway.parts.router, raising(GatewayError(name)))
+def test_what_the_outbox_does_not_take_may_come_again(gateway: Gateway, network: Network, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "take", raising(GatewayError(name)))
     (result,) = gateway.parts.hook_sender.send(hook(ROMEO), said("Fire"))
     assert result.error is not None
     assert result.error.type == "wait"
 
 
-def test_the_request_goes_along(gateway: Gateway) -> None:
+def test_the_request_goes_along(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     ids: list[str] = []
-    link = gateway.parts.router
-    attach(link, lambda _, stanza: None)
-    link._link.send_all = lambda domain, stanzas, texts, notes=(), request_ids=(): ids.extend(request_ids) or ()  # type: ignore[union-attr,method-assign]  # a link that tells
+    monkeypatch.setattr(network._router._link, "send_all", lambda _domain, _stanzas, _texts, _notes, request_ids: ids.extend(request_ids))
     with on_behalf_of("req-1"):
         gateway.parts.hook_sender.send(hook(ROMEO), said("Fire"))
-    assert "req-1" in ids
+    assert ids == ["req-1"]
+
+
+def test_one_recipient_does_not_hold_up_another(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "PATIENCE", 0.5)
+    network.silent.add("mute@montague.example")
+    results = gateway.parts.hook_sender.send(hook("mute@montague.example", ROMEO), said("Fire"))
+    assert [result.error for result in results] == [None, None]
+    assert [stanza.get("to") for stanza in network.messages] == [ROMEO, "mute@montague.example"]
 
 
 def test_followers_send_through_the_leader(pair: tuple[Gateway, Gateway]) -> None:
     leader, follower = pair
-    sent: list[Element] = []
-    attach(leader.parts.router, lambda _, stanza: sent.append(stanza))
+    network = Network(leader.parts.router)
     results = follower.parts.hook_sender.send(hook(ROMEO, str(NURSE)), said("Fire"))
     assert [result.error for result in results] == [None, None]
-    assert [stanza.get("id") for stanza in sent if stanza.tag == "message"] == [results[0].id]
+    assert [stanza.get("id") for stanza in network.messages] == [results[0].id]

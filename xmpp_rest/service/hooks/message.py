@@ -10,6 +10,8 @@ from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jid import JID
 
+HOOK = "hook-"
+"""Begins the resource of a hook in rooms."""
 SENT, CORRECTED, REPLIED = "sent", "corrected", "replied"
 
 
@@ -42,7 +44,7 @@ class HookMessage(NamedTuple):
     @property
     def room_actor(self) -> JID:
         """The full address of the hook in rooms: one of its own, so that two hooks of an account may be in one room."""
-        return self.speaks_as._replace(resource=f"hook-{self.hook}")
+        return self.speaks_as._replace(resource=f"{HOOK}{self.hook}")
 
     @property
     def chat_actor(self) -> JID:

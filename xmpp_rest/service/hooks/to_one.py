@@ -1,94 +1,187 @@
-"""Sends a message of a hook to one recipient."""
+"""Sends a message of a hook to one recipient: a person, or a room."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
+from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import STANZA_ID
 from xmpp_rest.protocol.stanza import child, condition_of, make
 from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.hooks.deadline import VerdictDeadline
 from xmpp_rest.service.hooks.in_order import Done, WorkInOrder
 from xmpp_rest.service.hooks.message import SENT, HookMessage, HookRecipient, Verdict, error_of_failure
+from xmpp_rest.service.hooks.rooms import HookRooms, RoomSending
+from xmpp_rest.service.hooks.targets import TargetKind, Targets
 from xmpp_rest.service.hooks.verdicts import OneVerdict
 from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
-from xmpp_rest.threads.timers import Timer
+
+log = logging.getLogger("xmpp_rest.hooks")
 
 FULL = StanzaError("wait", "resource-constraint", "Too many messages of this hook wait for this recipient")
+NO_PRESENCE = frozenset(("bad-request", "feature-not-implemented"))
+"""What services of rooms say that are not entered by presence (XEP Multi-User Chat Light §7.2)."""
+
+
+class OneSending:
+    """One message to one recipient, and who waits for it. `seconds`: for which a refusal is waited for."""
+
+    def __init__(self, message: HookMessage, recipient: HookRecipient, seconds: float, verdict: OneVerdict, done: Done) -> None:
+        self.message = message
+        self.recipient = recipient
+        self.seconds = seconds
+        self.verdict = verdict
+        self.done = done
+        """To be called when the next message to the recipient may follow."""
+
+    def fail(self, error: StanzaError) -> None:
+        """It is not sent."""
+        self.verdict.give(Verdict(error=error))
+        self.done()
 
 
 class ToOne:
     """Messages to one recipient stay in order, and those to several do not hold each other up. Runs in the leader."""
 
-    def __init__(self, router: Router, sending: Sending, outcomes: Outcomes, guard: Guard, remote: Remote) -> None:
+    def __init__(
+        self,
+        router: Router,
+        sending: Sending,
+        outcomes: Outcomes,
+        guard: Guard,
+        targets: Targets,
+        rooms: HookRooms,
+        remote: Remote,
+        incidents: Incidents,
+    ) -> None:
         self._router = router
         self._sending = sending
         self._outcomes = outcomes
         self._guard = guard
+        self._targets = targets
+        self._rooms = rooms
         self._remote = remote
+        self._incidents = incidents
         self._in_order = WorkInOrder(remote.pool.submit)
 
     def send(self, message: HookMessage, recipient: HookRecipient, seconds: float, verdict: OneVerdict) -> None:
         """Send it, after what was to be sent to this recipient before; `seconds`: for which a refusal is waited for."""
 
         def job(done: Done) -> None:
-            try:
-                with on_behalf_of(message.request_id):
-                    self._chat(message, recipient, seconds, verdict)
-            except Exception as e:
-                verdict.give(Verdict(error=error_of_failure(e)))
-                raise
-            finally:
-                done()
+            one = OneSending(message, recipient, seconds, verdict, done)
+            self._guarded(one, lambda: self._begin(one))
 
         if not self._in_order.put((message.speaks_as, recipient.jid), job):
             verdict.give(Verdict(error=FULL))
 
-    def _chat(self, message: HookMessage, recipient: HookRecipient, seconds: float, verdict: OneVerdict) -> None:
-        sender, to = message.chat_actor, recipient.jid
-        stanza = make("message", child("body", message.text), type_="chat", id_=recipient.id, from_=str(sender), to_=str(to))
-        if (error := self._refused(message.owner, stanza, sender, to)) is not None:
-            verdict.give(Verdict(error=error))
+    def _guarded(self, one: OneSending, step: Callable[[], None]) -> None:
+        """Do one step. If it fails, the message is not sent, and the next one follows."""
+        if one.verdict.is_given:  # nobody waits for it any more, and was told so
+            one.done()
             return
-        (result,) = self._sending.send_many([OutboundMessage(stanza, sender, to)])
+        try:
+            with on_behalf_of(one.message.request_id):
+                step()
+        except Exception as e:
+            self._incidents.report(log, "hook-unsent", "%s gets no message of %s: %r", one.recipient.jid, one.message.hook, e, trace=True)
+            one.fail(error_of_failure(e))
+
+    def _later(self, one: OneSending, step: Callable[[], None]) -> None:
+        self._remote.pool.submit(lambda: self._guarded(one, step))
+
+    def _begin(self, one: OneSending) -> None:
+        jid, room = one.recipient.jid, one.recipient.room
+        if (error := self._refused(one, jid)) is not None:
+            one.fail(error)
+            return
+        self._targets.find(jid, room, one.message.chat_actor, lambda kind: self._later(one, lambda: self._send(one, kind)))
+
+    def _send(self, one: OneSending, kind: TargetKind) -> None:
+        message, to = one.message, one.recipient.jid
+        sender = message.chat_actor if kind is TargetKind.PERSON else message.room_actor
+        stanza = _message(one, "chat" if kind is TargetKind.PERSON else "groupchat", sender)
+        if kind is TargetKind.ROOM:
+            self._rooms.enter(sender, to, message.nick, lambda error: self._later(one, lambda: self._entered(one, stanza, error)))
+        else:
+            self._send_plain(one, OutboundMessage(stanza, sender, to, request_id=message.request_id))
+
+    def _refused(self, one: OneSending, to: JID) -> StanzaError | None:
+        """Why the lists of the sender, or of the owner, deny this: then the recipient is not even asked what it is."""
+        for account in dict.fromkeys((one.message.speaks_as, one.message.owner)):
+            if (refusal := self._guard.refuse(_message(one, "chat", one.message.chat_actor), account, to)) is not None:
+                return condition_of(refusal)
+        return None
+
+    # -- rooms
+
+    def _entered(self, one: OneSending, stanza: Element, error: StanzaError | None) -> None:
+        message, to = one.message, one.recipient.jid
+        sender = message.room_actor
+        outgoing = OutboundMessage(stanza, sender, to, request_id=message.request_id)
+        if error is None:
+            self._rooms.say(RoomSending(outgoing, message.nick, self._deadline(one, SENT)))
+            one.done()
+        elif error.condition in NO_PRESENCE:  # perhaps nobody enters it
+            self._targets.ask(to, message.chat_actor, lambda kind: self._later(one, lambda: self._asked(one, outgoing, kind, error)))
+        else:
+            one.fail(error)
+
+    def _asked(self, one: OneSending, outgoing: OutboundMessage, kind: TargetKind, error: StanzaError) -> None:
+        if kind is TargetKind.LIGHT_ROOM:
+            self._send_plain(one, outgoing)
+        else:
+            one.fail(error)
+
+    # -- persons, and rooms that nobody enters
+
+    def _send_plain(self, one: OneSending, outgoing: OutboundMessage) -> None:
+        (result,) = self._sending.send_many([outgoing])
         if result is not None:
             error = error_of_failure(result) if isinstance(result, Exception) else condition_of(result)
-            verdict.give(Verdict(error=error))
-        elif to.domain in self._router.domains:
-            verdict.give(Verdict())
+            one.verdict.give(Verdict(error=error))
+        elif outgoing.to.domain in self._router.domains:
+            one.verdict.give(Verdict())
         else:
-            self._watch(sender, recipient, SENT, seconds, verdict)
+            self._watch(one, outgoing.sender, SENT)
+        one.done()
 
-    def _refused(self, owner: JID, stanza: Element, sender: JID, to: JID) -> StanzaError | None:
-        """Why the lists of the owner, who may not be the sender, deny this."""
-        if owner == sender.bare:
-            return None
-        refusal = self._guard.refuse(stanza, owner, to)
-        return None if refusal is None else condition_of(refusal)
-
-    def _watch(self, sender: JID, recipient: HookRecipient, how: str, seconds: float, verdict: OneVerdict) -> None:
+    def _watch(self, one: OneSending, sender: JID, how: str) -> None:
         """Give the verdict once the message is refused, or when the time is over.
 
         The server that has the link refuses what is to its own accounts before it confirms; others refuse later.
         """
 
         def decided() -> None:
-            timers.cancel(timer)
             self._outcomes.unwatch(sender, identifier, decided)
             outcome = self._outcomes.get(sender, identifier)
             refusal = outcome.refusal if outcome is not None else None
-            verdict.give(Verdict(how, None if refusal is None else condition_of(refusal)))
+            one.verdict.give(Verdict(how, None if refusal is None else condition_of(refusal)))
+            deadline.end()
 
-        timers, identifier = self._remote.timers, recipient.id
-        timer = Timer(decided)
-        timers.set(timer, seconds)
-        if not self._outcomes.watch(sender, identifier, decided, last=not _is_near(sender, recipient.jid)):
+        identifier = one.recipient.id
+        deadline = self._deadline(one, how)
+        deadline.begin(decided)
+        if not self._outcomes.watch(sender, identifier, decided, last=not _is_near(sender, one.recipient.jid)):
             decided()
+
+    def _deadline(self, one: OneSending, how: str) -> VerdictDeadline:
+        return VerdictDeadline(self._remote.timers, one.seconds, one.verdict, how)
+
+
+def _message(one: OneSending, kind: str, sender: JID) -> Element:
+    payload = [child("body", one.message.text)]
+    if kind == "groupchat":
+        payload.append(child(f"{{{STANZA_ID}}}origin-id", id=one.recipient.id))
+    return make("message", *payload, type_=kind, id_=one.recipient.id, from_=str(sender), to_=str(one.recipient.jid))
 
 
 def _is_near(sender: JID, to: JID) -> bool:

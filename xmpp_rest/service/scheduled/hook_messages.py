@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from xmpp_rest.logs.events import say
@@ -52,7 +53,7 @@ class HookMessages:
         if hook is None or message.said is None or hook.has_expired or _is_another(hook, message):
             say(log, logging.INFO, "scheduled-dropped", **named, reason="the hook was removed")
             return True
-        results = self._sender.send(hook, message.said)
+        results = self._sender.send(hook, replace(message.said, key=""))  # hooks §11: it takes no part in updates
         for result in results:
             if result.error is not None:
                 fields = {"to": result.to, "stanza_id": result.id, "condition": result.error.condition}

@@ -1,0 +1,210 @@
+"""What hooks say in rooms of XEP-0045, and what these answer (hooks §3).
+
+A message counts as said once the room has shown it to its own sender. A room that has lost an occupant says so when that speaks: then it
+comes in again, and the same message is sent once more.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from typing import Protocol
+from xml.etree.ElementTree import Element
+
+from xmpp_rest.gateway.events import Signal
+from xmpp_rest.incidents import Incidents
+from xmpp_rest.link.outbox import Label
+from xmpp_rest.link.router import NOT_MINE, Router, Unhandled
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.jid import JID
+from xmpp_rest.protocol.namespaces import STANZA_ID
+from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.request_notes import on_behalf_of
+from xmpp_rest.service.hooks.hook import Hook
+from xmpp_rest.service.hooks.message import HOOK, error_of_failure
+from xmpp_rest.service.hooks.occupants import Occupants, OnEntered
+from xmpp_rest.service.hooks.room_presence import leaving
+from xmpp_rest.service.hooks.targets import TargetKind, Targets
+from xmpp_rest.service.messages.batch import OutboundMessage
+from xmpp_rest.service.messages.outcomes import Outcomes
+from xmpp_rest.service.messages.send import Sending
+
+log = logging.getLogger("xmpp_rest.hooks")
+
+NOT_IN = frozenset(("not-acceptable", "not-allowed"))
+"""What rooms say to who speaks and is not in: XEP-0045 §7.4 has the first one, and some services the other."""
+MOST = 1000  # messages that no room has shown yet; what comes of older ones only their outcomes tell
+_ORIGIN = f"{{{STANZA_ID}}}origin-id"
+
+Key = tuple[JID, JID, str]  # actor, room, id
+
+
+class HookChanges(Protocol):
+    """What tells of changes of hooks, in the leader."""
+
+    @property
+    def changed(self) -> Signal[Hook]: ...
+    @property
+    def removed(self) -> Signal[Hook]: ...
+
+
+class RoomListener(Protocol):
+    """Who is told of a message to a room, by any thread. Must be quick."""
+
+    def accepted(self) -> None:
+        """It is in the outbox, or delivered to a room of the gateway."""
+
+    def held(self) -> None:
+        """It is not there any more: the sender has to come into the room again before."""
+
+    def heard(self, answer: Element | StanzaError) -> None:
+        """The message as the room shows it, or why it does not."""
+
+
+class RoomSending:
+    """One message on its way to a room."""
+
+    def __init__(self, outgoing: OutboundMessage, nick: str, listener: RoomListener) -> None:
+        self.outgoing = outgoing
+        self.nick = nick
+        self.listener = listener
+        self.again = False
+        """Whether it has been sent, or is to be sent, a second time."""
+
+    @property
+    def key(self) -> Key:
+        """By which the room's answer is known."""
+        return self.outgoing.sender, self.outgoing.to, self.outgoing.stanza.attrib["id"]
+
+    def begin_again(self) -> bool:
+        """Whether it may be sent once more."""
+        first, self.again = not self.again, True
+        return first
+
+
+class HookRooms:
+    """A handler for the router, and the way into rooms. In the leader, but for `handle`, which is the router's."""
+
+    def __init__(
+        self,
+        router: Router,
+        sending: Sending,
+        outcomes: Outcomes,
+        occupants: Occupants,
+        targets: Targets,
+        changes: HookChanges,
+        remote: Remote,
+        incidents: Incidents,
+    ) -> None:
+        self._router = router
+        self._sending = sending
+        self._outcomes = outcomes
+        self._occupants = occupants
+        self._targets = targets
+        self._remote = remote
+        self._incidents = incidents
+        self._unheard: OrderedDict[Key, RoomSending] = OrderedDict()
+        self._lock = threading.Lock()
+        changes.changed.subscribe(self.changed)
+        changes.removed.subscribe(self.removed)
+
+    def enter(self, actor: JID, room: JID, nick: str, then: OnEntered) -> None:
+        """Call `then`, by any thread, once the actor is in the room, or is not let in."""
+        self._occupants.enter(actor, room, nick, then)
+
+    def nick(self, actor: JID, room: JID) -> str:
+        """How the room calls the actor, which is in."""
+        return self._occupants.nick(actor, room) or ""
+
+    def say(self, message: RoomSending) -> None:
+        """Send a message of an actor that is in; what the room does with it comes to its listener. Raises nothing."""
+        with self._lock:
+            self._unheard[message.key] = message
+            self._unheard.move_to_end(message.key)
+            if len(self._unheard) > MOST:
+                self._unheard.popitem(last=False)
+        with on_behalf_of(message.outgoing.request_id):
+            (result,) = self._sending.send_many([message.outgoing])
+        if isinstance(result, Exception):
+            self._refused(message.key, error_of_failure(result), by_room=False)
+        elif result is not None:
+            self._refused(message.key, condition_of(result))
+        else:
+            message.listener.accepted()
+
+    def _take(self, key: Key) -> RoomSending | None:
+        with self._lock:
+            return self._unheard.pop(key, None)
+
+    def _refused(self, key: Key, error: StanzaError, *, by_room: bool = True) -> None:
+        message = self._take(key)
+        if message is None:
+            return
+        if by_room and error.condition in NOT_IN and message.begin_again():
+            message.listener.held()
+            self._remote.pool.submit(lambda: self._come_again(message))
+        else:
+            if error.condition in ("item-not-found", "gone"):
+                self._occupants.lost(*key[:2])
+            message.listener.heard(error)
+
+    def _come_again(self, message: RoomSending) -> None:
+        """The room has lost the actor: it comes in, and speaks."""
+        actor, room, identifier = message.key
+
+        def entered(error: StanzaError | None) -> None:
+            if error is not None:
+                message.listener.heard(error)
+                return
+            self._outcomes.forget([Label(str(actor.bare), identifier)])  # it is not refused after all
+            self._remote.pool.submit(lambda: self.say(message))
+
+        self._occupants.lost(actor, room)
+        self._occupants.enter(actor, room, message.nick, entered)
+
+    # -- what rooms say
+
+    def handle(self, stanza: Element, sender: JID, to: JID) -> Element | Unhandled | None:
+        """Take what rooms say to hooks, and drop it: nothing of it is answered, as rooms put out who answers errors."""
+        if stanza.tag == "iq" or not to.resource.startswith(HOOK):
+            return NOT_MINE
+        nick = self._occupants.nick(to, sender.bare)
+        if nick is None:
+            return None if self._router.is_of_room(stanza, sender, to) else NOT_MINE
+        if stanza.tag == "presence":
+            self._occupants.presence(stanza, sender, to)
+        elif stanza.get("type") == "error":
+            self._refused((to, sender.bare, stanza.get("id", "")), condition_of(stanza))
+        elif stanza.get("type") == "groupchat" and sender.resource == nick:
+            self._shown(stanza, sender, to)
+        return None
+
+    def _shown(self, stanza: Element, sender: JID, to: JID) -> None:
+        origin = stanza.find(_ORIGIN)
+        for identifier in (stanza.get("id"), origin.get("id") if origin is not None else None):
+            if identifier and (message := self._take((to, sender.bare, identifier))) is not None:
+                message.listener.heard(stanza)
+                return
+
+    # -- changes of hooks
+
+    def changed(self, hook: Hook) -> None:
+        """The hook has other members: it leaves the rooms that are no longer its targets, or where it has another nick or address."""
+        rooms = {target.jid for target in hook.targets}
+        self._occupants.leave(
+            lambda o: o.actor.resource == f"{HOOK}{hook.name}"
+            and (o.actor.bare != hook.speaks_as or o.room not in rooms or o.nick != hook.called)
+        )
+
+    def removed(self, hook: Hook) -> None:
+        """The hook is no longer there: it leaves its rooms, those too in which an earlier leader has let it in."""
+        actor = hook.speaks_as._replace(resource=f"{HOOK}{hook.name}")
+        left = self._occupants.leave(lambda occupant: occupant.actor.resource == actor.resource)
+        for target in hook.targets:
+            if target.jid not in left and self._targets.settled(target.jid, target.room) is TargetKind.ROOM:
+                try:
+                    self._router.send(leaving(actor, target.jid, hook.called))
+                except Exception as e:
+                    self._incidents.report(log, "hook-room", "%s is not told that %s leaves: %r", target.jid, actor, e)
