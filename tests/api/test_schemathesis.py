@@ -11,17 +11,16 @@ import pytest
 
 from tests.api.client.served import Served, serve
 from tests.conftest import basic
+from xmpp_rest.api.commands.operations import ANSWERED_500
 
 ST = Path(sys.executable).with_name("st")
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 STREAMS = ("restStream", "clientEvents")  # which do not end
 EXAMPLES = {"commands": "1"}  # made up for each operation, besides those of the description; there are 145 of them
 LIMITS = ("--seed", "1", "--request-timeout", "20", "--generation-database", "none", "--continue-on-failure", "--warnings", "off")
-COMPAT = ("muc_online_rooms_by_regex", "process_rosteritems", "register", "resource_num", "set_vcard2_multi", "stats", "stats_host")
-"""Commands that answer some mistakes with 500, as those of ejabberd do (commands-api §9, §12)."""
 CONFIG = f"""
 [[operations]]
-include-operation-id = {[f"command_{name}" for name in COMPAT]}
+include-operation-id = {[f"command_{name}" for name in ANSWERED_500]}
 checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 500]
 """
 

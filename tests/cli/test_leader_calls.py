@@ -79,6 +79,18 @@ def test_events_come_as_they_happen_and_from_the_archive(leader: LeaderClient, g
     assert bodies(told(leader, again)) == ["three"]
 
 
+def test_the_leader_itself_can_read_them_too(gateway: Gateway) -> None:
+    gateway.parts.accounts.register(JULIET, PASSWORD)
+    calls = LeaderCalls(gateway)
+    name = calls.listen(JULIET, "")
+    assert calls.events(name, Wait(0)) == {"events": [], "ended": ""}
+    say(gateway, "one")
+    assert bodies(calls.events(name, Wait(10))) == ["one"]
+    with pytest.raises(GatewayError, match="Nobody waits"):
+        calls.events(name, Wait(10, lambda: True))
+    assert gateway.parts.streams.count == 0
+
+
 def test_a_reader_that_has_gone_keeps_no_stream(config: Path, leader: LeaderClient, gateway: Gateway) -> None:
     other = LeaderClient(config.parent / "data")
     name = other.call(LeaderCalls.listen, account=JULIET, after="")

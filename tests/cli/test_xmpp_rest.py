@@ -235,6 +235,11 @@ def test_pruning(xmpp_rest: Ctl, config: Path, running: bool) -> None:
         gateway.stop()
 
 
+def audit_of(data: Path) -> str:
+    """Who did what by the command line."""
+    return (data / "audit.log").read_text("utf-8")
+
+
 @pytest.mark.parametrize("running", [True, False])
 @pytest.mark.usefixtures("juliet")
 def test_a_backup_and_back(xmpp_rest: Ctl, config: Path, tmp_path: Path, running: bool) -> None:
@@ -249,6 +254,8 @@ def test_a_backup_and_back(xmpp_rest: Ctl, config: Path, tmp_path: Path, running
     assert xmpp_rest("restore", str(file), "--to", str(there), "--quiet") == (0, "", "")
     assert xmpp_rest("restore", str(file), "--to", str(there)).code == 73
     assert xmpp_rest("restore", str(file), "--force").code == (75 if running else 0)
+    for data, is_restored in ((there / "data", True), (config.parent / "data", not running)):
+        assert audit_of(data).count(" command=restore ") == is_restored
     if running:
         gateway.stop()
     assert xmpp_rest("--config", str(there / "wsgi.ini"), "send", str(JULIET), "Madam!", "--offline").code == 0

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from drivers.progress import ProgressDisplay
 from xmpp_rest.api.commands.audit import record
@@ -34,9 +36,7 @@ def back_up(load: Load, options: argparse.Namespace) -> int:
         manifest = backup.make(options.file, storage=with_storage)
     for path in backup.left_out:
         print(f"xmpp-rest: {path}: is not a file, and not in the backup", file=sys.stderr)
-    if os.access(folder_of(settings), os.W_OK):
-        with audited(settings):
-            record(Principal(), PLACE, "backup", [("file", str(options.file)), ("storage", with_storage)], 200)
+    _note("backup", folder_of(settings), file=str(options.file), storage=with_storage)
     if not options.quiet:
         print(f"kept: {_amount(manifest)} in {options.file}")
     return Exit.DONE
@@ -47,16 +47,26 @@ def restore(load: Load, options: argparse.Namespace) -> int:
     with system_errors():
         if options.to is not None:
             manifest = to_folder(options.file, options.to, force=options.force)
+            folder = options.to / "data"
             where = f"{options.to}; start it with --config {options.to / 'wsgi.ini'}"
         else:
             settings = load()
             manifest = in_place(options.file, settings, force=options.force)
-            where = f"{folder_of(settings)}; the configuration was left as it is"
+            folder = folder_of(settings)
+            where = f"{folder}; the configuration was left as it is"
+        _note("restore", folder, file=str(options.file), backup_of=manifest.time, force=options.force)
     if not options.quiet:
         print(f"restored: {_amount(manifest)} of {manifest.time}, {manifest.domain}, to {where}")
     if not manifest.storage:
         print("xmpp-rest: there is no storage in this backup; restore the database with its own program", file=sys.stderr)
     return Exit.DONE
+
+
+def _note(verb: str, folder: Path, **arguments: Any) -> None:
+    """Leave a line in the audit of this data folder, if this user may."""
+    if os.access(folder, os.W_OK):
+        with audited(folder):
+            record(Principal(), PLACE, verb, list(arguments.items()), 200)
 
 
 def _amount(manifest: Manifest) -> str:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from drivers import StorageError, open_driver
@@ -109,7 +110,7 @@ def alone(settings: Settings, offline: bool) -> Iterator[Gateway]:
     try:
         gateway.parts.lease.require_free()
         archive_left_over(gateway.data_dir, settings.gateway.domain, gateway.driver, gateway.incidents)
-        with audited(settings):
+        with audited(folder_of(settings)):
             yield gateway
             gateway.parts.jobs.wait()
     finally:
@@ -129,16 +130,24 @@ def storage_remarks(settings: Settings) -> Iterator[str]:
 
 
 class _PrivateFile(logging.FileHandler):
-    """A log file that only its owner can read."""
+    """A log file that only its owner can read, who is the folder's: root makes none that the gateway's user could not write on."""
 
     def _open(self) -> Any:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=lambda path, flags: os.open(path, flags, 0o600))
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_open_private)
+
+
+def _open_private(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o600)
+    if os.geteuid() == 0:
+        owner = os.stat(os.path.dirname(path))
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
 
 
 @contextmanager
-def audited(settings: Settings) -> Iterator[None]:
-    """Write audit records in this context to a file in the data folder only."""
-    audit = _PrivateFile(folder_of(settings) / AUDIT, encoding="utf-8", delay=True)
+def audited(folder: Path) -> Iterator[None]:
+    """Write audit records in this context to a file in this data folder only."""
+    audit = _PrivateFile(folder / AUDIT, encoding="utf-8", delay=True)
     audit.setFormatter(TextLines())
     logger = logging.getLogger("xmpp_rest.audit")
     level, logger.propagate = logger.level, False

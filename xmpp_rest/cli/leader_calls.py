@@ -18,7 +18,10 @@ from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.messages.batch import OutboundMessages, Result
+from xmpp_rest.threads.future import OneShot
 from xmpp_rest.threads.waits import Wait
+
+LATE = 5.0  # seconds, at most, between the end of the time and the answer without events
 
 
 class LeaderCalls:
@@ -72,8 +75,17 @@ class LeaderCalls:
 
     @on_leader(deferred=_events_deferred)
     def events(self, name: str, wait: Wait) -> dict[str, Any]:
-        """The next events of a stream, at once or within the time; `ended` says why there will be no more. Only for the command line."""
-        raise NotImplementedError  # the leader itself has no use for it
+        """The next events of a stream, at once or within the time; `ended` says why there will be no more."""
+        came = OneShot[dict[str, Any]]()
+
+        def reply(events: dict[str, Any]) -> None:
+            came.give(events)
+
+        end = self._events_deferred(reply, name, wait)
+        if (events := came.wait(wait.seconds + LATE, wait.gone)) is None:
+            end()
+            raise GatewayError("event-unknown", "Nobody waits for these events")
+        return events
 
     @on_leader
     def end_listening(self, name: str) -> None:

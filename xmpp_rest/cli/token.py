@@ -105,7 +105,7 @@ def _issue(settings: Settings, options: argparse.Namespace, owner: JID, scopes: 
     seconds: int = options.ttl or BY_COMMAND_LINE
     with _tokens(settings, options, owner) as tokens:
         text = tokens.issue(owner, scopes, seconds)
-    with audited(settings):
+    with audited(folder_of(settings)):
         record(Principal(), PLACE, "token", [("jid", str(owner)), ("scopes", scopes), ("ttl", seconds)], 200)
     return text
 
@@ -143,6 +143,6 @@ def _revoke(settings: Settings, options: argparse.Namespace) -> str:
         if len(found) > 1:
             raise CannotStart(Exit.USAGE, f"{len(found)} tokens begin with {identifier}; write more of the id")
         tokens.revoke(found[0].hash)
-    with audited(settings):
+    with audited(folder_of(settings)):
         record(Principal(), PLACE, "token_revoke", [("id", found[0].hash[:SHOWN]), ("jid", str(found[0].owner))], 200)
     return ""

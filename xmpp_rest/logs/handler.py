@@ -75,22 +75,18 @@ class BufferedHandler(logging.StreamHandler[TextIO]):
         finally:
             self.release()
 
-    @property
-    def _is_stuck(self) -> bool:
-        """Whether nobody reads, and the thread looks again and again."""
-        return self._stuck and self._thread is not None
-
     def _loses(self) -> bool:
         """Whether there is no place for a line; then it is counted."""
-        if self._is_stuck and len(self._lines) >= (MOST // 2 if self._lost else MOST):
+        if self._stuck and self._thread is not None and len(self._lines) >= (MOST // 2 if self._lost else MOST):
             self._lost += 1
             return True
-        self._note_lost()
+        if self._lost:
+            self._note_lost()
         return False
 
     def _write(self, *, at_once: bool) -> None:
-        """Write what is kept, now or soon."""
-        if not self._is_stuck and (at_once or len(self._lines) >= TOGETHER):
+        """Write what is kept, now or soon; where nobody reads, the thread looks again and again."""
+        if (at_once or len(self._lines) >= TOGETHER) and not (self._stuck and self._thread is not None):
             self.flush()
         elif not self._due.is_set():
             self._write_later()

@@ -37,7 +37,20 @@ TEXTS = {
 AS_ERROR: dict[str, Schema] = {JSON: ref("CommandError")}
 REFUSED = refusals(TEXTS, AS_ERROR)
 REFUSED |= {status: REFUSED[status]._replace(content=AS_ERROR | AS_PROBLEM) for status in (400, 503)}
-MORE = {name: refusals({422: "The id of the stanza is too long."}, AS_ERROR) for name in ("send_stanza", "send_stanza_c2s")}
+ANSWERED_500 = {
+    "muc_online_rooms_by_regex": "an expression that cannot be read",
+    "process_rosteritems": "an action that there is not",
+    "register": "a name or a password that no account can have (code 10001)",
+    "resource_num": "a number that no session has",
+    "set_vcard2_multi": "no values",
+    "stats": "a figure that there is not",
+    "stats_host": "a figure that there is not",
+}
+"""Command → the mistake in its arguments that it answers with 500, as ejabberd's does, and its clients know (commands-api §9)."""
+MORE = {name: refusals({422: "The id of the stanza is too long."}, AS_ERROR) for name in ("send_stanza", "send_stanza_c2s")} | {
+    name: refusals({500: f"As in ejabberd, {mistake}. Else: {TEXTS[500][0].lower()}{TEXTS[500][1:]}"}, AS_ERROR)
+    for name, mistake in ANSWERED_500.items()
+}
 ONLY_DONE = ApiAnswer("Done (0), or not (1).", {JSON: {"type": "integer", "enum": [0, 1]}})
 
 TEXT = "Administration, compatible with ejabberd's mod_http_api. `POST /api` with `application/x-ndjson` runs a command on each line."

@@ -8,6 +8,7 @@ from pathlib import Path
 SOURCES = "ejabberd+sqlite:…, ejabberd+postgresql:…, ejabberd+dump:…, mongooseim+sqlite:…, mongooseim+postgresql:…, mongooseim+dump:…"
 """As in `importing/readers.py`, which imports all of them."""
 
+
 def add_backup(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `backup`."""
     parser.epilog = "Nothing that a running gateway accepted before is missing. FILE holds passwords and keys, and only you may read it."
