@@ -18,7 +18,7 @@ from xmpp_rest.service.hooks.said import Kind, NothingToSay, Said
 from xmpp_rest.service.hooks.sandbox.errors import BadTemplate, TemplateFailed
 from xmpp_rest.service.hooks.template_files import Templates
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("xmpp_rest.hooks")
 KEY = 512
 """Characters of a matter's key; longer ones are known by their hash."""
 ENDING = ("resolved", "ok", "up", "success")
