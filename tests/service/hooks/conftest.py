@@ -30,7 +30,9 @@ def said(text: str, **members: Any) -> Said:
 
 @pytest.fixture
 def gateway(make_app: MakeApp) -> Gateway:
-    app = register_users(make_app(hooks_wait=WAIT, gateway_conference_domain="rooms.capulet.example", gateway_rooms_domain="muclight.capulet.example"))
+    app = register_users(
+        make_app(hooks_wait=WAIT, gateway_conference_domain="rooms.capulet.example", gateway_rooms_domain="muclight.capulet.example")
+    )
     gateway: Gateway = app.extensions["gateway"]
     gateway.start()
     return gateway

@@ -63,7 +63,9 @@ def test_an_address_without_an_account_gets_nothing_and_keeps_nothing(gateway: G
         assert router.deliver(make("message", child("body", "?"), type_=kind, from_=str(romeo), to_=str(address)), romeo, address) is None
     for presence in ("subscribe", "probe", None):
         assert router.deliver(make("presence", type_=presence, from_=str(romeo), to_=str(address)), romeo, address) is None
-    answer = router.deliver(make("iq", child("{urn:xmpp:ping}ping"), type_="get", id_="1", from_=str(romeo), to_=str(address)), romeo, address)
+    answer = router.deliver(
+        make("iq", child("{urn:xmpp:ping}ping"), type_="get", id_="1", from_=str(romeo), to_=str(address)), romeo, address
+    )
     assert answer is not None
     assert answer.find("error/{urn:ietf:params:xml:ns:xmpp-stanzas}service-unavailable") is not None
     assert kept(gateway, "hooks") == []

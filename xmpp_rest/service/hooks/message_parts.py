@@ -37,6 +37,8 @@ class MessageParts:
     """The state of the matter in full, where `state` does not tell it."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further names for the format's own template."""
+    files: tuple[str, ...] = ()
+    """Names of files inside the payload, which are not sent."""
     ping: bool = False
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from xmpp_rest.config.hook_tables import HooksSettings
 from xmpp_rest.service.hooks.characters import clean, one_line, shorten
-from xmpp_rest.service.hooks.formats import plain
-from xmpp_rest.service.hooks.formats.readers import READERS, looks_right
+from xmpp_rest.service.hooks.formats.readers import read
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts
 from xmpp_rest.service.hooks.payload import Payload
@@ -40,12 +39,7 @@ class Sayings:
     def say(self, hook: Hook, payload: Payload) -> Said:
         """The message of a request. Raises NothingToSay."""
         settings = self._settings()
-        name = payload.format
-        request = HookRequest(hook, payload, settings.alerts)
-        if looks_right(name, payload):
-            content = READERS[name](request)
-        else:
-            content, name = plain.read_whatever(request), plain.whatever(payload.value)
+        content, name = read(HookRequest(hook, payload, settings.alerts))
         if content.ping:
             return Said(Kind.PING)
         key, state, ends = _matter(content, payload)
@@ -57,7 +51,7 @@ class Sayings:
             raise NothingToSay("there is nothing to say in it")
         text, truncated = shorten(text, settings.text_limit)
         title, message = clean(content.title), shorten(clean(content.text), settings.text_limit)[0]
-        return Said(Kind.MESSAGE, _with_files(text, payload), key, state, ends, truncated, failed, title, message)
+        return Said(Kind.MESSAGE, _with_files(text, (*content.files, *payload.files)), key, state, ends, truncated, failed, title, message)
 
     def _rendered(self, hook: Hook, format_name: str, names: Mapping[str, Any]) -> tuple[str, bool, str]:
         """The text; whether an own template has made it; and why an own template has not."""
@@ -105,7 +99,7 @@ def _bounded(text: str) -> str:
     return text if len(text) <= KEY else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _with_files(text: str, payload: Payload) -> str:
-    names = [one_line(clean(name), 100) for name in payload.files[:FILES]]
-    more = len(payload.files) - len(names)
+def _with_files(text: str, files: tuple[str, ...]) -> str:
+    names = [one_line(clean(name), 100) for name in files[:FILES]]
+    more = len(files) - len(names)
     return f"{text}\nNot sent: {', '.join(names)}{f' and {more} more' if more else ''}" if names else text

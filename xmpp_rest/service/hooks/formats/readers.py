@@ -4,19 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
-from xmpp_rest.service.hooks.formats import plain
+from xmpp_rest.service.hooks.formats import notifiers, ntfy, plain, slack
 from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts
 from xmpp_rest.service.hooks.payload import Payload, PostedForm
 
-READERS: Mapping[str, Callable[[HookRequest], MessageParts]] = MappingProxyType(
-    {"text": plain.read_text, "json": plain.read_json, "form": plain.read_form}
+Reader = Callable[[HookRequest], MessageParts]
+
+
+def _always(_: Any) -> bool:
+    """For formats that refuse what is without text themselves."""
+    return True
+
+
+def _is_json(value: Any) -> bool:
+    return not isinstance(value, str | PostedForm)
+
+
+def _has_msg(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("msg"), str) and bool(value["msg"].strip())
+
+
+READERS: Mapping[str, tuple[Callable[[Any], bool], Reader]] = MappingProxyType(
+    {
+        "text": (lambda value: isinstance(value, str), plain.read_text),
+        "json": (_is_json, plain.read_json),
+        "form": (lambda value: isinstance(value, PostedForm), plain.read_form),
+        "slack": (_always, slack.read_slack),
+        "uptime-kuma": (_has_msg, notifiers.read_uptime_kuma),
+        "gotify": (_always, notifiers.read_gotify),
+        "apprise": (_always, notifiers.read_apprise),
+        "ntfy": (_always, ntfy.read_ntfy),
+    }
 )
+"""Format → whether a payload looks like it, and its reader."""
 
 
-def looks_right(name: str, payload: Payload) -> bool:
-    """Whether the payload has what the format's reader needs; what has not is read as text, form or JSON."""
-    value = payload.value
-    return {"text": isinstance(value, str), "form": isinstance(value, PostedForm), "json": not isinstance(value, str | PostedForm)}.get(
-        name, False
-    )
+def read(request: HookRequest) -> tuple[MessageParts, str]:
+    """The parts of a message, and by which format's template it is said. Raises NothingToSay.
+
+    What does not look as the format should is read as text, form or JSON: no alert may be lost over its shape.
+    """
+    payload: Payload = request.payload
+    looks_right, reader = READERS.get(payload.format, (lambda _: False, plain.read_json))
+    if looks_right(payload.value):
+        return reader(request), payload.format
+    return plain.read_whatever(request), plain.whatever(payload.value)

@@ -1,0 +1,66 @@
+"""Gotify, Apprise and Uptime Kuma."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xmpp_rest.service.hooks.characters import one_line
+from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, first_string, items, number, scalar, string, table
+from xmpp_rest.service.hooks.said import NothingToSay
+
+URGENT = 8
+"""Gotify's priority from which on a message is marked."""
+URGENT_MARK = "❗"
+TYPES = {"success": "✅", "warning": "⚠️", "failure": "❌"}
+"""Apprise's types and their marks."""
+STATES = ("down", "up", "pending", "maintenance")
+"""Uptime Kuma's heartbeat.status as words."""
+UP = 1
+NO_URL = ("", "https://", "http://")
+"""What stands for no URL in Uptime Kuma's form."""
+MOST_FILES = 100
+
+
+def read_gotify(request: HookRequest) -> MessageParts:
+    """Title, message, and where a click leads to."""
+    value = _members(request.payload.value, "message")
+    message = first_string(value, "message")
+    if not message:
+        raise NothingToSay("Field 'message' is required")
+    urgent = (_whole(value.get("priority")) or 0) >= URGENT
+    url = one_line(string(value, "extras", "client::notification", "click", "url"), 2000)
+    return MessageParts(one_line(string(value, "title")), message, url, extra={"mark": URGENT_MARK if urgent else ""})
+
+
+def read_apprise(request: HookRequest) -> MessageParts:
+    """Title, body, and the mark of its type."""
+    value = _members(request.payload.value, "body")
+    body = first_string(value, "body", "message")
+    if not body:
+        raise NothingToSay("there is no body")
+    kind = string(value, "type")
+    files = tuple(string(each, "filename") or string(each, "name") or "a file" for each in items(value.get("attachments"), MOST_FILES))
+    return MessageParts(one_line(string(value, "title")), body, state=kind, files=files, extra={"mark": TYPES.get(kind, "")})
+
+
+def read_uptime_kuma(request: HookRequest) -> MessageParts:
+    """What Uptime Kuma says itself, and the address that it watches."""
+    value = table(request.payload.value)
+    url, status = one_line(string(value, "monitor", "url"), 2000), _whole(table(value, "heartbeat").get("status"))
+    return MessageParts(
+        text=string(value, "msg"),
+        url="" if url in NO_URL else url,
+        state=STATES[status] if status is not None and 0 <= status < len(STATES) else "",
+        key=scalar(table(value, "monitor").get("id")),
+        ends=status == UP,
+    )
+
+
+def _members(value: Any, text: str) -> dict[str, Any]:
+    """The members of an object or a form; a text is one member."""
+    return {text: value} if isinstance(value, str) else table(value)
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number, also where a form has it as digits."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9 else number(value)
