@@ -39,6 +39,7 @@ from xmpp_rest.gateway.startup import STARTING, explained, is_lasting
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import WholeRequest
 from xmpp_rest.logs.setup import set_up
+from xmpp_rest.service.hooks.template_files import check_template
 from xmpp_rest.serving.host import names_host
 from xmpp_rest.serving.proxies import WSGI, TrustedProxies
 from xmpp_rest.serving.synchronous import Synchronous
@@ -127,7 +128,7 @@ def create_app(config: str | None = None, *, start: bool = True) -> Flask:
     settings = None
     try:
         settings = load_settings(find_config(config))
-        require_sense(settings, registry())
+        require_sense(settings, registry(), check_template)
         set_up(settings.server)
         for remark in remarks(settings):
             log.warning("%s", remark)

@@ -15,6 +15,7 @@ from xmpp_rest.config.find import find_config
 from xmpp_rest.config.load import Reading, read_settings
 from xmpp_rest.gateway.exit_codes import CannotStart, Exit
 from xmpp_rest.gateway.startup import problems
+from xmpp_rest.service.hooks.template_files import check_template
 
 NEEDS = {("storage", "url"): ("server", "data_dir"), ("server", "data_dir"): ("storage", "url")}
 """Places with which another one is tried."""
@@ -43,7 +44,7 @@ def _mistakes(reading: Reading) -> Iterator[CannotStart]:
     if reading.problems:
         yield CannotStart(Exit.CONFIG, *reading.problems)
     if not any(section == "gateway" for section, _ in reading.wrong):  # nearly all of it compares addresses with the domain
-        senseless = [sentence for sentence in nonsense(reading.settings, registry()) if not _is_about(sentence, reading)]
+        senseless = [sentence for sentence in nonsense(reading.settings, registry(), check_template) if not _is_about(sentence, reading)]
         if senseless:
             yield CannotStart(Exit.CONFIG, *senseless)
             reading = reading._replace(wrong=reading.wrong | {_place(sentence) for sentence in senseless})

@@ -22,7 +22,8 @@ def load(options: argparse.Namespace) -> Settings:
     from xmpp_rest.api.commands import registry  # takes a while, and a mistake above is said without it
     from xmpp_rest.cli.gateway import say_place
     from xmpp_rest.config.check import require_sense
+    from xmpp_rest.service.hooks.template_files import check_template
 
-    require_sense(settings, registry())
+    require_sense(settings, registry(), check_template)
     say_place(settings, "xmpp-rest", asked=options.verbose)
     return settings

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from drivers import DRIVERS
 from xmpp_rest.config import certificates, descriptors
+from xmpp_rest.config.hook_check import CheckTemplate, hook_problems
 from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.config.worker_class import lacking, usable
@@ -64,15 +65,15 @@ def _connections(settings: Settings) -> str:
     return f"{line}, as the limit of open files (RLIMIT_NOFILE, `ulimit -Hn`) is {allowed}; {wanted} allow {descriptors.CONNECTIONS}"
 
 
-def require_sense(settings: Settings, commands: Commands) -> None:
-    """Refuse values that are each valid, but cannot work together. Raises SettingsError."""
-    if problems := nonsense(settings, commands):
+def require_sense(settings: Settings, commands: Commands, check_template: CheckTemplate | None = None) -> None:
+    """Refuse values that are each valid, but cannot work together. Raises SettingsError. `check_template`: None: they are not parsed."""
+    if problems := nonsense(settings, commands, check_template):
         raise SettingsError(problems)
 
 
-def nonsense(settings: Settings, commands: Commands) -> list[str]:
+def nonsense(settings: Settings, commands: Commands, check_template: CheckTemplate | None = None) -> list[str]:
     """The problems of values that are each valid, but cannot work together, a sentence each."""
-    return [*_problems(settings), *_rights_problems(settings, commands)]
+    return [*_problems(settings), *_rights_problems(settings, commands), *hook_problems(settings, check_template)]
 
 
 def _problems(settings: Settings) -> list[str]:

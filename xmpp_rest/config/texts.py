@@ -216,9 +216,11 @@ def _nearest_variable(name: str) -> str:
 
 
 def _place(name: str) -> tuple[str, str] | None:
-    section, _, key = name.partition("_")
-    if section in SECTIONS:
+    section = next((s for s in sorted(SECTIONS, key=len, reverse=True) if name.startswith(f"{s}_")), "")  # post_msg has a _ in it
+    if section:
+        key = name.removeprefix(f"{section}_")
         return (section, key) if key in _keys(section) or (section, key) in MOVED else None
+    section, _, key = name.partition("_")
     if section not in FAMILIES:
         return None
     for known in sorted(_keys(section), key=len, reverse=True):  # CALLBACK_BOT_CONTENT_TYPE: the longest key that fits

@@ -11,6 +11,7 @@ from xmpp_rest.config.load import SettingsError
 from xmpp_rest.config.table import Settings
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.logs.setup import follow
+from xmpp_rest.service.hooks.template_files import check_template
 
 log = logging.getLogger("xmpp_rest.config")
 
@@ -20,14 +21,14 @@ LOG = ("log_format", "log_level", "log_levels")
 def reread(settings: Settings) -> Merged:
     """The settings as the configuration has them now, as far as they can be in force. Raises SettingsError."""
     fresh = settings.again()
-    require_sense(fresh, registry())
+    require_sense(fresh, registry(), check_template)
     return merge(settings, fresh)
 
 
 def reread_for_new_processes(settings: Settings) -> Merged:
     """The settings of processes that come in place of others. Raises SettingsError."""
     fresh = settings.again()
-    require_sense(fresh, registry())
+    require_sense(fresh, registry(), check_template)
     return merge_for_new_processes(settings, fresh)
 
 

@@ -26,6 +26,7 @@ from xmpp_rest.protocol.strict_json import BadJSON, read_json
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.members import Asker, BadMember, MemberReader, NotAllowed, name_in, to_json
+from xmpp_rest.service.hooks.template_files import check_template
 
 MAX_BODY = 65_536  # bytes
 JSON = ("application", "json", "*")
@@ -89,7 +90,7 @@ class Management(Authenticated):
     def reader(self) -> MemberReader:
         """What reads the members of hooks."""
         parts = self.gateway.parts
-        return MemberReader(self.gateway.settings, parts.accounts.exists, parts.authenticator.is_admin, _any_template)
+        return MemberReader(self.gateway.settings, parts.accounts.exists, parts.authenticator.is_admin, check_template)
 
     def body(self) -> dict[str, Any]:
         """The members of the object in the body."""
@@ -254,7 +255,3 @@ class HookToken(HookResource):
         """Whatever the body is, it says nothing."""
         self.set_body(self.secret_of(self.hooks.renew(self.there)))
         return True
-
-
-def _any_template(_: str) -> None:
-    """No template is wrong."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from drivers import Driver, Table
+from xmpp_rest.config.hook_check import template_of
 from xmpp_rest.config.hook_tables import HookSettings
 from xmpp_rest.config.table import Settings
 from xmpp_rest.service.hooks.hook import Hook, HookSource
@@ -41,9 +42,9 @@ class Configured:
 
     def __init__(self, settings: Settings) -> None:
         """Raises OSError, ValueError for a template's file."""
-        base, address = Path(settings.base), settings.hooks.address
+        address = settings.hooks.address
         self._sections = {name.lower(): section for name, section in settings.own_hooks.items()}
-        self._templates = {name: _template(section, base) for name, section in self._sections.items()}
+        self._templates = {name: template_of(section, settings.base) for name, section in self._sections.items()}
         self._names = {hash_of(section.token): name for name, section in self._sections.items()}
         self._address = address
         self._made = Path(settings.file).stat().st_mtime if settings.file else 0.0
@@ -78,10 +79,3 @@ class Configured:
             section.format, self._templates[name], section.nick, section.update, section.rate, section.secret or None, section.get,
             None, HookSource.CONFIGURATION,
         )  # fmt: skip
-
-
-def _template(section: HookSettings, base: Path) -> str | None:
-    """The template of a section. Raises OSError, ValueError."""
-    if section.template_file:
-        return (base / section.template_file).read_text(encoding="utf-8")
-    return section.template or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,14 +42,28 @@ class Hooks(KnownHooks):
         remote.offer(self)
 
     def configure(self, settings: Settings) -> None:
-        """Work by these settings from now on. Raises OSError, ValueError for a template's file."""
-        before, after = self._configured, Configured(settings)
+        """Work by these settings from now on; those who listen hear of the hooks of the configuration that this has changed."""
+        before = self._configured
+        try:
+            after = Configured(settings)
+        except (OSError, ValueError) as e:  # a template has gone since the configuration was checked
+            self._incidents.report(log, "hook-template", "the hooks of the configuration stay as they were: %s", e)
+            after = before
         self._settings, self._configured = settings, after
+        if self._remote.follows():
+            return
+        try:
+            for old, new in self._compared(before, after):
+                (self.removed if new is None else self.changed).emit(new or old)
+        except StorageError as e:
+            self._incidents.report(log, "hook-untold", "that hooks of the configuration were changed is not told: %s", e)
+
+    def _compared(self, before: Configured, after: Configured) -> Iterator[tuple[Hook, Hook | None]]:
+        """The hooks of the configuration that are not as before, and as they are now."""
         for name in before:
-            hook = before.get(name, self._driver, self._domain)
-            if hook is not None:
-                signal = self.changed if name in after else self.removed
-                signal.emit(after.get(name, self._driver, self._domain) or hook)
+            old, new = before.get(name, self._driver, self._domain), after.get(name, self._driver, self._domain)
+            if old is not None and (new is None or replace(new, made=old.made) != old):
+                yield old, new
 
     # -- changing
 

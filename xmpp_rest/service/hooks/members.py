@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xmpp_rest.config.hook_check import NAME, SECRET_LENGTH, CheckTemplate, templates_folder
 from xmpp_rest.config.hook_readers import FORMATS, MAX_TARGETS, MAX_TEMPLATE, target
 from xmpp_rest.config.table import Settings
 from xmpp_rest.protocol.jid import JID, InvalidJID, is_bare_name, parse_jid
@@ -16,9 +16,7 @@ from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.times import read_time, write_time
 from xmpp_rest.service.hooks.uses import Use
 
-NAME = re.compile(r"(?!hk_)[a-z0-9][a-z0-9_-]{0,63}")
 MAX_RATE = 6000  # requests a minute
-SECRET = range(8, 257)  # characters
 MAX_NICK = 256  # characters
 AUTO = "auto"
 SET = ("name", "owner", "from", "targets", "format", "template", "nick", "update", "rate", "secret", "get", "expires")
@@ -53,8 +51,7 @@ class MemberReader:
     settings: Settings
     exists: Callable[[JID], bool]
     is_admin: Callable[[JID], bool]
-    check_template: Callable[[str], None]
-    """Raises ValueError with the line that is wrong."""
+    check_template: CheckTemplate
 
     def read(self, body: Mapping[str, Any], asker: Asker, before: Hook | None = None) -> Draft:
         """What the members say; `before`: of a hook that is there."""
@@ -128,7 +125,7 @@ class MemberReader:
         if not isinstance(template, str) or len(template) > MAX_TEMPLATE:
             raise BadMember("template", f"must be a string of at most {MAX_TEMPLATE} characters, or null")
         try:
-            self.check_template(template)
+            self.check_template(template, templates_folder(self.settings))
         except ValueError as e:
             raise BadMember("template", str(e)) from e
         return template or None
@@ -224,8 +221,8 @@ def _secret(body: Mapping[str, Any], before: str | None) -> str | None:
     secret = body.get("secret", before)
     if secret is None or secret is before:
         return before if "secret" not in body else None
-    if not isinstance(secret, str) or len(secret) not in SECRET:
-        raise BadMember("secret", f"must be a string of {SECRET.start} to {SECRET.stop - 1} characters, or null")
+    if not isinstance(secret, str) or len(secret) not in SECRET_LENGTH:
+        raise BadMember("secret", f"must be a string of {SECRET_LENGTH.start} to {SECRET_LENGTH.stop - 1} characters, or null")
     return secret
 
 

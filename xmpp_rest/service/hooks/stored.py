@@ -51,13 +51,14 @@ class StoredHook:
     expires: float | None
 
     def to_table(self) -> dict[str, Any]:
-        """The table of the store."""
-        return {
+        """The table of the store: without what is None, which Lua cannot keep."""
+        members = {
             "token": self.hash, "owner": _text(self.owner), "from": _text(self.speaks_as), "targets": [str(t) for t in self.targets],
-            "number": self.number, "made": self.made, "owned": self.owned, "version": self.version,
-            "format": self.format, "template": self.template,
-            "nick": self.nick, "update": self.update, "rate": self.rate, "secret": self.secret, "get": self.get, "expires": self.expires,
+            "number": self.number, "made": self.made, "owned": self.owned, "version": self.version, "format": self.format,
+            "template": self.template, "nick": self.nick, "update": self.update, "rate": self.rate, "secret": self.secret,
+            "get": self.get, "expires": self.expires,
         }  # fmt: skip
+        return {key: value for key, value in members.items() if value is not None}
 
     def to_hook(self, address: JID, *, speaks_as: JID) -> Hook:
         """The hook. `address`: that of [hooks]; `speaks_as`: the address of its messages, if it has none of its own."""
@@ -77,19 +78,20 @@ def read_stored(user: str, table: Table) -> StoredHook | None:
     if not isinstance(table, dict):
         return None
     try:
+        rate, expires = table.get("rate"), table.get("expires")
         return StoredHook(
-            name_of(user), str(table["token"]), _jid(table["owner"]), _jid(table["from"]), tuple(map(read_target, table["targets"])),
-            int(table["number"]), float(table["made"]), float(table["owned"]), int(table["version"]),
-            str(table["format"]), _optional(table["template"]),
-            str(table["nick"]), bool(table["update"]), None if table["rate"] is None else int(table["rate"]), _optional(table["secret"]),
-            bool(table["get"]), None if table["expires"] is None else float(table["expires"]),
+            name_of(user), str(table["token"]), _jid(table.get("owner")), _jid(table.get("from")),
+            tuple(map(read_target, table["targets"])), int(table["number"]), float(table["made"]), float(table["owned"]),
+            int(table["version"]), str(table["format"]), _optional(table.get("template")), str(table["nick"]), bool(table["update"]),
+            None if rate is None else int(rate), _optional(table.get("secret")), bool(table["get"]),
+            None if expires is None else float(expires),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError, InvalidJID):
         return None
 
 
-def _text(jid: JID | None) -> str:
-    return "" if jid is None else str(jid)
+def _text(jid: JID | None) -> str | None:
+    return None if jid is None else str(jid)
 
 
 def _jid(text: Any) -> JID | None:

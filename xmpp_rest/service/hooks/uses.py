@@ -57,7 +57,7 @@ class _Counted:
         self.unwritten = not yes
 
     def to_table(self, taken: int) -> dict[str, Any]:
-        return {"hook": self.number, "deliveries": self.deliveries, "used": self.used, "serial": taken}
+        return {"hook": self.number, "deliveries": self.deliveries, "serial": taken} | ({} if self.used is None else {"used": self.used})
 
 
 class Uses:
@@ -158,7 +158,7 @@ def _read(table: Table | None, number: int) -> _Counted:
     """What a table says of the hook of this number."""
     if isinstance(table, dict) and _number(table) == number:
         try:
-            used, serial = table["used"], int(table["serial"])
+            used, serial = table.get("used"), int(table["serial"])
             return _Counted(number, int(table["deliveries"]), None if used is None else float(used), serial, serial)
         except (KeyError, TypeError, ValueError):
             log.warning("the uses of hook %d cannot be read, and are counted anew", number)

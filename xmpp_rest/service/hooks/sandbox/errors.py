@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class BadTemplate(Exception):
+class BadTemplate(ValueError):
     """A template that cannot be read or parsed; the sentence names the line. `line`: from 1, 0 for none."""
 
     def __init__(self, sentence: str, line: int = 0) -> None:
