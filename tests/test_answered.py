@@ -33,7 +33,7 @@ def test_an_answer_is_described(client: FlaskClient, told: list[Answered]) -> No
     fields = basic(ADMIN) | {"User-Agent": "curl", "X-Request-Id": "mine"}
     answer = client.post("/rest?password=x", data="{}", headers=fields, content_type="application/json", buffered=True)
     (one,) = told
-    expected = ("rest", "POST", "/rest", answer.status_code, False, 2, len(answer.data), ADMIN, "127.0.0.1", "curl", "mine")
+    expected = ("rest", "POST", "/rest", answer.status_code, False, 2, len(answer.data), ADMIN, "127.0.0.1", "curl", "mine", "")
     assert (*one[:4], *one[6:]) == expected
     assert 0 < one.seconds == one.lasted < 60
 

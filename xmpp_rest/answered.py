@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from xmpp_rest.request_notes import NOTES, RequestNotes, new_id
 
@@ -23,8 +23,10 @@ TOLD = "xmpp_rest.told"
 EXTENSION = "answers"
 """The Answers of an application are in its `extensions` under this name."""
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[^/]*@")  # RFC 9112 §3.2.2, §3.2.3: what may hold a password
-
-
+_TOKEN = re.compile(r"(?<=/)hk_[^/]*")
+_WHOLE_TOKEN = re.compile("hk_[0-9A-Za-z]{27}")
+HIDDEN = "hk_…"
+"""In place of the token of a hook."""
 PATH = 512  # characters of a path that are told
 
 
@@ -34,7 +36,7 @@ class Answered(NamedTuple):
     api: str
     method: str
     path: str
-    """As it was sent, without the query; at most PATH characters."""
+    """As it was sent, without the query and without tokens; at most PATH characters."""
     status: int
     seconds: float
     """Until the answer was written; of a stream until its head was."""
@@ -50,6 +52,8 @@ class Answered(NamedTuple):
     address: str
     user_agent: str
     request_id: str
+    hook: str = ""
+    """The name of the hook that it was a request to."""
 
 
 Observer = Callable[[Answered], None]
@@ -97,7 +101,7 @@ def describe(environ: Mapping[str, Any], status: int, begun: float, headed: floa
     seconds = headed - begun if notes.streams and headed else lasted
     return Answered(
         notes.api, environ.get("REQUEST_METHOD", ""), path_of(environ), status, seconds, lasted, notes.streams,
-        *sizes, account, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_USER_AGENT", ""), notes.request_id,
+        *sizes, account, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_USER_AGENT", ""), notes.request_id, notes.hook,
     )  # fmt: skip
 
 
@@ -105,6 +109,21 @@ def path_of(environ: Mapping[str, Any]) -> str:
     """The path for the log: as it was sent, where the server tells it, and so without blanks; at most PATH characters."""
     raw: str | None = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if raw is None:
-        return quote(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), encoding="latin-1")[:PATH]
+        return shown_path(quote(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), encoding="latin-1"))[:PATH]
     path = raw.partition("?")[0]
-    return (path if path[:1] == "/" else _AUTHORITY.sub("", path))[:PATH]
+    return shown_path(path if path[:1] == "/" else _AUTHORITY.sub("", path))[:PATH]
+
+
+def shown_path(path: str) -> str:
+    """A path without tokens of hooks, and without what follows them: senders append other secrets."""
+    if "hk_" not in path and "%" not in path:  # nearly always
+        return path
+    for text in (path, unquote(path, errors="replace")):
+        if found := _TOKEN.search(text):
+            return f"{text[: found.start()]}{HIDDEN}"
+    return path
+
+
+def without_tokens(text: str) -> str:
+    """A text without whole tokens of hooks: for what is logged, wherever it comes from."""
+    return _WHOLE_TOKEN.sub(HIDDEN, text) if "hk_" in text else text

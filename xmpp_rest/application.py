@@ -16,17 +16,19 @@ from drivers import StorageError
 from drivers.lease import RENEWAL, LeaseTaken
 from xmpp_rest.answered import EXTENSION
 from xmpp_rest.api import compression, cors, requestid
+from xmpp_rest.api.apprise import routes as apprise
 from xmpp_rest.api.client import routes as client
 from xmpp_rest.api.commands import registry
 from xmpp_rest.api.commands import routes as commands
 from xmpp_rest.api.data import routes as data
 from xmpp_rest.api.failures import answer_failures
+from xmpp_rest.api.gotify import routes as gotify
 from xmpp_rest.api.hooks import routes as hooks
 from xmpp_rest.api.oauth import routes as oauth
 from xmpp_rest.api.openapi import routes as openapi
 from xmpp_rest.api.ops import routes as ops
 from xmpp_rest.api.rest import routes as rest
-from xmpp_rest.api.routing import Anything
+from xmpp_rest.api.routing import Anything, HookTokenPart
 from xmpp_rest.api.web import routes as web
 from xmpp_rest.cli.leader_calls import offer_calls
 from xmpp_rest.config.check import remarks, require_sense
@@ -65,8 +67,8 @@ def build(settings: Settings) -> Flask:
     app.extensions["loop"] = (gateway.read_by,)
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
-    app.url_map.converters["anything"] = Anything
-    for dialect in (rest, client, data, commands, oauth, hooks, ops, openapi, web):
+    app.url_map.converters |= {"anything": Anything, "hook_token": HookTokenPart}
+    for dialect in (rest, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise):
         app.register_blueprint(dialect.blueprint(gateway))
     if settings.server.compress:
         compression.install(app)

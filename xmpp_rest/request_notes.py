@@ -20,14 +20,18 @@ _TAKEN = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class RequestNotes:
-    """What is known of one request. `account`: what its text names; None: nobody has said. `streams`: its answer is an event stream."""
+    """What is known of one request. `account`: what its text names; None: nobody has said. `streams`: its answer is an event stream.
 
-    __slots__ = ("account", "api", "request_id", "streams")
+    `hook`: the name of the hook that it is to, "" for none.
+    """
+
+    __slots__ = ("account", "api", "hook", "request_id", "streams")
 
     def __init__(self, request_id: str, api: str = OTHER) -> None:
         self.request_id = request_id
         self.api = api
         self.account: object = None
+        self.hook = ""
         self.streams = False
 
     def is_of(self, api: str) -> None:
@@ -37,6 +41,10 @@ class RequestNotes:
     def is_by(self, account: object) -> None:
         """It is a request of this account."""
         self.account = account
+
+    def is_to(self, hook: str) -> None:
+        """It is a request to the hook of this name."""
+        self.hook = hook
 
     def is_streamed(self) -> None:
         """Its answer is an event stream."""
@@ -72,6 +80,12 @@ def note_account(account: object) -> None:
     """The request at hand is that of this account."""
     if (notes := CURRENT.get()) is not None:
         notes.is_by(account)
+
+
+def note_hook(name: str) -> None:
+    """The request at hand is one to the hook of this name."""
+    if (notes := CURRENT.get()) is not None:
+        notes.is_to(name)
 
 
 def new_id() -> str:

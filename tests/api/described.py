@@ -19,7 +19,7 @@ from xmpp_rest.config.table import ClientSettings, CommandsSettings
 
 Document = dict[str, Any]
 OWN_STORE = re.compile("(/data/[A-Za-z_]+/(?:json|lua))/")  # as the peer's clients write it: not an account
-SLASHES = {"to", "command"}  # parameters at the end of a path, which take what follows
+SLASHES = {"to", "command", "path"}  # parameters at the end of a path, which take what follows
 
 
 @cache

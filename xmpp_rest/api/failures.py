@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from drivers import BadValue, StorageError
-from xmpp_rest.answered import path_of
+from xmpp_rest.answered import path_of, shown_path
 from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError, storage_failed
 from xmpp_rest.http.problem import render_problem
 
@@ -46,7 +46,7 @@ def http_problem(error: HTTPException) -> Response | HTTPException:
     if error.response is not None or status < 400:
         return error
     there = {"detail": NOTHING_THERE} if status == 404 else {}
-    body, content_type = render_problem(status, {"instance": request.path} | there)
+    body, content_type = render_problem(status, {"instance": shown_path(request.path)} | there)
     response = Response(body, status, content_type=content_type)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

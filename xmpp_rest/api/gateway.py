@@ -26,6 +26,9 @@ from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.contacts.contacts import Contacts
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.hooks.hooks import Hooks
+from xmpp_rest.service.hooks.published import Published
+from xmpp_rest.service.hooks.requests import HookRequests
+from xmpp_rest.service.hooks.saying import Sayings
 from xmpp_rest.service.hooks.sender import HookSender
 from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
@@ -72,6 +75,9 @@ class ApiParts:
     callbacks: Callbacks
     hook_sender: HookSender
     hooks: Hooks
+    hook_requests: HookRequests
+    sayings: Sayings
+    published: Published
     muclight: MucLight | None
     conference: Conference | None
     remote: Remote

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -9,9 +10,12 @@ from urllib.parse import quote, unquote
 
 from flask import Blueprint, Request, Response
 from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
 
 from xmpp_rest.http.resource import Resource
+
+log = logging.getLogger("xmpp_rest.config")
 
 View = Callable[..., Response]
 _RAW = ("RAW_URI", "REQUEST_URI")  # gunicorn, werkzeug; mod_wsgi, uwsgi, Passenger
@@ -27,6 +31,32 @@ class Route(NamedTuple):
     resource: type[Resource]
 
 
+def add_free_routes(blueprint: Blueprint, prefix: str, routes: Iterable[Route], *arguments: Any) -> None:
+    """As `add_routes`, below a prefix of the configuration, but for paths that an API has which was registered before: that one wins."""
+    for route in routes:
+        name, path = route.resource.__name__.lower(), prefix + route.path
+        add = any_method(path, name, route.resource.as_view(name, *arguments))
+
+        def add_if_free(state: BlueprintSetupState, path: str = path, add: Callable[[BlueprintSetupState], None] = add) -> None:
+            if _is_taken(state, path):
+                log.warning("%s is a path of another API, and not served as one of %s: choose another prefix", path, state.name)
+            else:
+                add(state)
+
+        blueprint.record(add_if_free)
+
+
+def _is_taken(state: BlueprintSetupState, path: str) -> bool:
+    """Whether a path leads anywhere already; a part of it that is data is taken for any word."""
+    try:
+        state.app.url_map.bind("localhost").match(re.sub(r"<[^>]*>", "x", path), method="POST")
+    except NotFound:
+        return False
+    except HTTPException:  # a redirect, or another method
+        return True
+    return True
+
+
 def add_routes(blueprint: Blueprint, routes: Iterable[Route], *arguments: Any) -> None:
     """Register each resource under its name in lower case; `arguments` go to its constructor."""
     for route in routes:
@@ -39,6 +69,13 @@ class Anything(BaseConverter):
 
     regex = "(?s:.*)"
     part_isolating = False
+
+
+class HookTokenPart(BaseConverter):
+    """`<hook_token:name>`: a part that begins as the token of a hook does, before rules for any part."""
+
+    regex = "hk_[^/]*"
+    weight = 50  # of others 100; the least is asked first
 
 
 def any_method(rule: str, name: str, view: View, defaults: Mapping[str, Any] | None = None) -> Callable[[BlueprintSetupState], None]:

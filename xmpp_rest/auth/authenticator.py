@@ -202,6 +202,15 @@ class Authenticator:
         """Note that an account was named that cannot exist, or (None) that credentials cannot be read."""
         self._refuse(WRONG, MALFORMED, account, address)
 
+    def unknown_token(self, of: str, address: str) -> int:
+        """Note a token, or a signature, that is none. 0; or, after too many from this address, the seconds until the next may come.
+
+        `of`: what it would be good for. A good one is never refused for others that were wrong, as nobody guesses it.
+        """
+        wait = self._throttle.failed((of, address))
+        self._refuse(Denial(DenialReason.THROTTLED, wait) if wait else WRONG, TOKEN, None, address)
+        return wait
+
     def guess(self, what: str, address: str, right: Callable[[], bool], tried: Callable[[], bytes] | None = None) -> Denial | None:
         """None if a secret that a person may have chosen is `right`.
 

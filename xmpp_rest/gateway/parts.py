@@ -15,7 +15,9 @@ from xmpp_rest.service.accounts.data_usage import Usage
 from xmpp_rest.service.contacts.blocking_iq import BlockingQueries
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.hooks.address import HooksAddress
+from xmpp_rest.service.hooks.in_force import HookSettingsInForce
 from xmpp_rest.service.hooks.rooms import HookRooms
+from xmpp_rest.service.limits.of_hooks import HookLimits
 from xmpp_rest.service.messages.mailbox import Mailbox
 from xmpp_rest.service.muclight.entity import MucLightEntity
 
@@ -30,6 +32,8 @@ class Parts(ApiParts):
     guard: Guard
     hooks_address: HooksAddress
     hook_rooms: HookRooms
+    hook_limits: HookLimits
+    hook_settings: HookSettingsInForce
     blocking: BlockingQueries
     muclight_entity: MucLightEntity | None
     gauges: Gauges

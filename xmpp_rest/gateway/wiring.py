@@ -19,6 +19,7 @@ from xmpp_rest.gateway.handlers import handlers
 from xmpp_rest.gateway.leader import Leader
 from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
+from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
 from xmpp_rest.gateway.wiring_hooks import hooks as build_hooks
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
@@ -167,6 +168,10 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
     retention = Retention(archive, own, domains, settings.archive, remote, incidents, on_pruned)
     scheduled, runner = build_scheduled(settings, driver, sending, accounts, outcomes, None, remote, incidents)
+    limits = RateLimits(remote)
+    asked = build_hook_requests(
+        settings, driver, waits, limits, hook_parts.hooks, hook_sending.sender, scheduled, streams, counts, incidents
+    )  # fmt: skip
     leader = Leader(uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, incidents, remote)
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
@@ -181,7 +186,9 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         streams=streams, online=online, sessions=sessions, mailbox=mailbox, offline=offline, sending=sending,
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
-        limits=RateLimits(remote), scheduled=scheduled,
+        limits=limits, scheduled=scheduled,
+        hook_requests=asked.requests, sayings=asked.sayings, published=asked.published, hook_limits=asked.limits,
+        hook_settings=asked.in_force,
         callbacks=callbacks, hooks=hook_parts.hooks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,

@@ -15,6 +15,7 @@ from xmpp_rest.logs.lines import quoted, text_of
 
 log = logging.getLogger("xmpp_rest.access")
 
+HOOK = '"hook"'
 AGENT = 200  # characters at most
 LEAST = {"all": 0, "errors": 400, "off": 1000}
 """`[server] access_log` → the lowest status that is logged."""
@@ -34,7 +35,7 @@ class AccessRecord(EventRecord):
         return {
             "method": a.method, "path": a.path, "status": a.status, "seconds": a.lasted, "api": a.api, "account": a.account,
             "address": a.address, "bytes_in": a.bytes_in, "bytes_out": a.bytes_out, "user_agent": a.user_agent[:AGENT],
-            "request_id": a.request_id,
+            "request_id": a.request_id, **({"hook": a.hook} if a.hook else {}),
         }  # fmt: skip
 
     @property
@@ -45,7 +46,7 @@ class AccessRecord(EventRecord):
         return (
             f" method={quoted(a.method)} path={quoted(a.path)} status={a.status} seconds={a.lasted:.6f} api={a.api}"
             f" account={account} address={quoted(a.address)} bytes_in={a.bytes_in} bytes_out={a.bytes_out}"
-            f" user_agent={quoted(a.user_agent[:AGENT])} request_id={text_of(a.request_id)}"
+            f" user_agent={quoted(a.user_agent[:AGENT])} request_id={text_of(a.request_id)}{a.hook and f' hook={a.hook}'}"
         )
 
     @property
@@ -57,6 +58,7 @@ class AccessRecord(EventRecord):
             f'"request_id": {in_json(a.request_id)}, "event": "request", "method": {in_json(a.method)}, "path": {in_json(a.path)}, '
             f'"status": {a.status}, "seconds": {a.lasted:.6f}, "api": "{a.api}", "account": {account}, "address": {in_json(a.address)}, '
             f'"bytes_in": {a.bytes_in}, "bytes_out": {a.bytes_out}, "user_agent": {in_json(a.user_agent[:AGENT])}'
+            f"{a.hook and f', {HOOK}: {in_json(a.hook)}'}"
         )
 
 

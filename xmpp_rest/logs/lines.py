@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TextIO
 
+from xmpp_rest.answered import without_tokens
 from xmpp_rest.logs.areas import logger_name
 from xmpp_rest.logs.server_lines import message_of
 from xmpp_rest.request_notes import current_id
@@ -93,9 +94,9 @@ class TextLines(_Lines):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         if (pairs := getattr(record, "pairs", None)) is not None:  # an event, whose message is its name
-            return f"{self.begin(record)} {record.name} {record.msg}{pairs}"
+            return without_tokens(f"{self.begin(record)} {record.name} {record.msg}{pairs}")
         pairs = "".join([f" {key}={text_of(value)}" for key, value in self.fields(record).items()])
-        return f"{self.begin(record)} {logger_name(record.name)} {one_line(message_of(record))}{pairs}"
+        return without_tokens(f"{self.begin(record)} {logger_name(record.name)} {one_line(message_of(record))}{pairs}")
 
     def begin(self, record: logging.LogRecord) -> str:
         """What is before the area."""
@@ -116,7 +117,7 @@ class JsonLines(_Lines):
         """The line."""
         if (text := getattr(record, "members", None)) is not None:
             where = f'"level": "{level_name(record.levelno)}", "logger": "{record.name}", "message": "{record.msg}"'
-            return f'{{"time": "{self.time(record)}", {where}, {text}}}'
+            return without_tokens(f'{{"time": "{self.time(record)}", {where}, {text}}}')
         members: dict[str, Any] = {
             "time": self.time(record),
             "level": level_name(record.levelno),
@@ -128,7 +129,7 @@ class JsonLines(_Lines):
             members["request_id"] = request_id
         if (event := getattr(record, "event", None)) is not None:
             members["event"] = event
-        return _encode(members | fields)
+        return without_tokens(_encode(members | fields))
 
 
 def level_name(number: int) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from xmpp_rest.api.apprise import operations as apprise
+from xmpp_rest.api.gotify import operations as gotify
+from xmpp_rest.api.hooks import delivery_operations as delivery
 from xmpp_rest.api.openapi.model import (
-    AS_PROBLEM,
     JSON,
     STRING,
+    TEXT,
     ApiAnswer,
     ApiBody,
     ApiOperation,
@@ -38,7 +41,7 @@ TEXTS = {
     500: "The gateway has met an error of its own.",
     503: "Not now: see `Retry-After`.",
 }
-REFUSED = refusals(TEXTS, AS_PROBLEM)
+REFUSED = refusals(TEXTS, delivery.REFUSED)
 FOR_ALL = some(REFUSED, 400, 401, 403, 406, 412, 429, 500, 503)
 OF_ONE = FOR_ALL | some(REFUSED, 404)
 WRITING = some(REFUSED, 409, 413, 415, 422)
@@ -69,17 +72,24 @@ NAME = Parameter("name", "path", "The name of the hook.", example="ops")
 OWNER = Parameter("owner", "query", "Only the hooks of this account; for administrators.", example="juliet@localhost")
 IF_MATCH = Parameter("If-Match", "header", "The entity tag that the hook must still have.")
 MADE = ApiAnswer("It was made. The token is shown here only.", {JSON: ref("NewHook")}, {"Location": "Where the hook is managed."})
-ONE = ApiAnswer("The hook.", {JSON: ref("Hook")}, ETAG)
+OR_SENT: dict[str, Schema] = {JSON: {"anyOf": [ref("Hook"), ref("HookResults"), {"type": "object"}]}, TEXT: STRING}
+"""With the token of a hook the request is a delivery."""
+ONE = ApiAnswer("The hook.", OR_SENT, ETAG)
+REPLACEMENT = ApiAnswer("The hook as it is now.", OR_SENT)
 OPERATIONS = (
     ApiOperation(
         "get", "/hooks", "hooksList", "The hooks of the account, by name; to administrators those of all",
         {200: ApiAnswer("The hooks.", {JSON: record({"count": integer(0), "hooks": array(ref("Hook"))})})} | FOR_ALL, (OWNER,),
     ),
     ApiOperation("post", "/hooks", "hooksMake", "Make a hook", {201: MADE} | FOR_ALL | WRITING, body=NEW),
-    ApiOperation("get", "/hooks/{name}", "hooksRead", "One hook", {200: ONE, 304: ApiAnswer("As before.")} | OF_ONE, (NAME,)),
+    ApiOperation(
+        "get", "/hooks/{name}", "hooksRead", "One hook",
+        delivery.ANSWERS | {200: ONE, 304: ApiAnswer("As before.")} | OF_ONE, (NAME, delivery.MESSAGE, delivery.PAYLOAD),
+        text="With the token of a hook that allows GET, what is in the query is sent.",
+    ),
     ApiOperation(
         "put", "/hooks/{name}", "hooksReplace", "Replace a hook, or make it",
-        {200: ApiAnswer("The hook as it is now.", {JSON: ref("Hook")}), 201: MADE} | OF_ONE | WRITING, (NAME, IF_MATCH), REPLACED,
+        delivery.ANSWERS | {200: REPLACEMENT, 201: MADE} | OF_ONE | WRITING, (NAME, IF_MATCH), REPLACED,
         text="Its token stays, and its secret unless the body has one. What cannot be set is ignored: the answer of GET can be sent back.",
     ),
     ApiOperation(
@@ -96,4 +106,6 @@ SCHEMAS = {"Hook": record(SHOWN), "NewHook": record(SHOWN | WITH_TOKEN)}
 
 def describe() -> Description:
     """The API at /hooks."""
-    return Description("hooks", "Incoming hooks: URLs by which other programs send messages.", OPERATIONS, SCHEMAS)
+    operations = (*OPERATIONS, *delivery.OPERATIONS, *gotify.operations(""), *apprise.operations(""))
+    schemas = SCHEMAS | delivery.SCHEMAS | gotify.SCHEMAS | apprise.SCHEMAS
+    return Description("hooks", "Incoming hooks: URLs by which other programs send messages.", operations, schemas)

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
-from xmpp_rest.api.hooks.management import HookItem, HookList, HookToken
+from xmpp_rest.api.hooks.deliveries import NamedDelivery, TokenDelivery
+from xmpp_rest.api.hooks.management import HookList, HookToken
+from xmpp_rest.api.hooks.named import NamedHook, delivery_view
+from xmpp_rest.api.hooks.uncached import uncached
 from xmpp_rest.api.routing import Route, add_routes
 
 ROUTES = (
     Route("/hooks", "GET, HEAD, OPTIONS, POST", HookList),
-    Route("/hooks/<name>", "GET, HEAD, OPTIONS, PUT, DELETE", HookItem),
+    Route("/hooks/<hook_token:token>", "OPTIONS, POST, PUT", TokenDelivery),
+    Route("/hooks/<hook_token:token>/<anything:path>", "OPTIONS, POST, PUT", TokenDelivery),
+    Route("/hooks/<name>", "GET, HEAD, OPTIONS, POST, PUT, DELETE", NamedHook),
     Route("/hooks/<name>/token", "OPTIONS, POST", HookToken),
+    Route("/hooks/<name>/<anything:path>", "OPTIONS, POST, PUT", NamedDelivery),
 )
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
     """The routes of /hooks."""
     routes = Blueprint("hooks", __name__)
-    add_routes(routes, ROUTES, gateway)
-    routes.after_request(_uncached)
+    deliver = delivery_view(gateway)
+    for route in ROUTES:
+        add_routes(routes, [route], gateway, *((deliver,) if route.resource is NamedHook else ()))
+    routes.after_request(uncached)
     answer_failures(routes)
     return routes
-
-
-def _uncached(response: Response) -> Response:
-    """Every answer is for this request alone (hooks §4, §12)."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

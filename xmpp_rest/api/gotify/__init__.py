@@ -1,0 +1,1 @@
+"""What Gotify's senders use: `/message`, `/version`."""

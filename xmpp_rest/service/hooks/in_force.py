@@ -1,0 +1,25 @@
+"""The settings of hooks as they are in force now, for what asks for them each time."""
+
+from __future__ import annotations
+
+from xmpp_rest.config.hook_tables import HooksSettings
+from xmpp_rest.config.table import Settings
+
+
+class HookSettingsInForce:
+    """They are replaced when the configuration is read again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def configure(self, settings: Settings) -> None:
+        """Have these in force from now on."""
+        self._settings = settings
+
+    def hooks(self) -> HooksSettings:
+        """[hooks]."""
+        return self._settings.hooks
+
+    def cache(self) -> float:
+        """[ntfy] cache, in seconds."""
+        return self._settings.ntfy.cache
