@@ -99,7 +99,15 @@ TABLE: dict[str, dict[str, Row]] = {
         "outcome": Row(404, "cancel", "item-not-found", "There is no stanza of this id whose outcome is known"),
     },
     "docs/scheduled.md#errors": {
+        "schedule_time": Row(400, "modify", "bad-request", "This is not a time at which a message can be sent"),
+        "schedule_batch": Row(400, "modify", "bad-request", "The messages of a batch cannot be scheduled; send each by itself"),
+        "schedule_kind": Row(422, "modify", "bad-request", "Only a message can be scheduled"),
         "schedule-full": Row(403, "wait", "resource-constraint", "As many messages of the account wait for their time as may"),
+        "scheduled": Row(404, "cancel", "item-not-found", "No message of this id waits for its time"),
+        "scheduled_of": Row(403, "auth", "forbidden", "Only administrators may see what others have scheduled"),
+    },
+    "docs/rest.md#rate-limits": {
+        "rate": Row(429, "wait", "policy-violation", "Too many requests; Retry-After says when the next one is possible"),
     },
     "docs/rest.md#event-stream": {
         "streams-full": Row(503, "wait", "resource-constraint", "Too many event streams are open; close one, or try again later"),

@@ -14,13 +14,13 @@ from flask import Flask, Response, request
 
 ANY = "*"
 ALLOWED_FIELDS = (
-    "Authorization, Content-Type, Last-Event-ID, Idempotency-Key, Prefer, Cache-Control, Prosody-Rest-Timeout, "
+    "Authorization, Content-Type, Last-Event-ID, Idempotency-Key, Prefer, Send-At, Delay, Cache-Control, Prosody-Rest-Timeout, "
     "If-Match, If-None-Match, If-Range, Range, X-Admin"
 )
 """What a page may send. X-Admin: COMPAT ejabberd, where it means nothing, either."""
 EXPOSED_FIELDS = (
     "Stanza-Id, Retry-After, ETag, Location, Link, Allow, Accept-Ranges, Content-Range, Debug, Error-Detail, Idempotent-Replayed, "
-    "Preference-Applied, WWW-Authenticate, X-Request-Id"
+    "Preference-Applied, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Request-Id"
 )
 """What a page may read besides the fields that every page may."""
 _SHOWN = re.compile(r"[!-~]{1,300}")  # an Origin field that is sent back: bounded, and visible ASCII

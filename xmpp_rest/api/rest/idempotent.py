@@ -17,6 +17,7 @@ from drivers import StorageError
 from xmpp_rest.api.requestid import request_id
 from xmpp_rest.api.rest.errors import RestFailure, failure
 from xmpp_rest.api.rest.resource import Failed, RestResource
+from xmpp_rest.api.rest.time_fields import wanted_time
 from xmpp_rest.errors import RETRY_AFTER, storage_failed
 from xmpp_rest.http.resource import Accepted, Stop
 from xmpp_rest.protocol.codecs import media_type
@@ -35,7 +36,7 @@ MAX_KEY = 255
 _BARE = re.compile(r"[!#-+\--\[\]-~]+")  # visible ASCII but for quotation mark, comma and backslash
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')  # RFC 9651 §3.3.3, as the draft has it
 _UNSENT = ("conflict", "resource-constraint")  # of a 500: another iq has this id, or too many wait
-_OWN_FIELDS = frozenset(("content-length", "date"))  # each response has its own
+_OWN_FIELDS = frozenset(("content-length", "date", "ratelimit", "ratelimit-policy"))  # each response has its own
 
 
 def read_key(field: str) -> str | None:
@@ -95,7 +96,8 @@ def _replay(resource: RestResource, answer: KeptAnswer) -> NoReturn:
 
 def _fingerprint(resource: RestResource) -> str:
     kind = media_type(resource.request.environ.get("CONTENT_TYPE"))
-    told = hashlib.sha256(f"{resource.request.path}\n{kind}\n".encode("utf-8", "surrogatepass"))
+    at = wanted_time(resource.request)
+    told = hashlib.sha256(f"{resource.request.path}\n{kind}\n{at}".encode("utf-8", "surrogatepass"))
     told.update(resource.received)
     return told.hexdigest()
 

@@ -38,7 +38,7 @@ TEXTS = {
     413: "The body is too large.",
     415: "The body has a type or a coding that is not known here.",
     422: "The stanza cannot be sent as it is.",
-    429: "Too many wrong credentials.",
+    429: "Too many wrong credentials, or more requests than the limits allow.",
     500: "There was no answer in time, or the gateway has met an error of its own.",
     503: "Not now: the link, the storage or a limit.",
 }
@@ -53,7 +53,8 @@ ACCEPTED_FIELDS = {
     "Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`.",
     "Stanza-Outcome": "After `Prefer: wait`: its state by then.",
 }
-ACCEPTED = ApiAnswer("Accepted and kept.", {}, ACCEPTED_FIELDS)
+SCHEDULED_FIELDS = {"Location": "With a time: `/rest/scheduled/{id}`."}
+ACCEPTED = ApiAnswer("Accepted and kept; with a time, until then.", {JSON: ref("Due")}, ACCEPTED_FIELDS | SCHEDULED_FIELDS)
 WAITING = "An iq is waited for as long as `Prosody-Rest-Timeout` says, in seconds; then 500."
 REPLY = ApiAnswer("The answer to the iq, or what came back at once.", REPLIES)
 
@@ -69,7 +70,11 @@ LINES = Media({"type": "string", "description": "One stanza as JSON on each line
 
 IDEMPOTENCY = Parameter("Idempotency-Key", "header", "Sends the stanza once, however often the request is made.", example="2d1b0c7e")
 PREFER = Parameter("Prefer", "header", "`wait=N`: gives the recipient's server N seconds to refuse a message.", example="wait=5")
-OPTIONS = (IDEMPOTENCY, PREFER)
+SEND_AT = Parameter("Send-At", "header", "When to send a message: a time, or a duration from now.", example="2h")
+DELAY = Parameter("Delay", "header", "The same, where there is no `Send-At`.", example="30m")
+OPTIONS = (IDEMPOTENCY, PREFER, SEND_AT, DELAY)
+OF = Parameter("of", "query", "The account; for administrators, and with the component's credentials.")
+SCHEDULED_ID = Parameter("id", "path", "The id of a scheduled message.", example="sch_9mBv2xq0")
 KIND = Parameter("kind", "path", "The kind of the stanza.", choice("message", "presence", "iq"), "message")
 TYPE = Parameter("type", "path", "The type of the stanza; of an iq also the name of a query.", example="chat")
 TO = Parameter("to", "path", "The address of the recipient.", example="juliet@localhost")
@@ -121,6 +126,18 @@ OPERATIONS = (
     ApiOperation(
         "get", "/rest/outcome/{id}", "restOutcome", "What became of a stanza that the caller sent",
         {200: ApiAnswer("Its state.", {JSON: ref("Outcome")})} | some(REFUSED, 404) | READING, (IDENTIFIER, FROM),
+    ),
+    ApiOperation(
+        "get", "/rest/scheduled", "restScheduled", "The messages that wait for their time, the next first",
+        {200: ApiAnswer("A page of them.", {JSON: ref("ScheduledMessages")})} | some(REFUSED, 404, 422) | READING, (OF, *PAGE),
+    ),
+    ApiOperation(
+        "get", "/rest/scheduled/{id}", "restScheduledMessage", "A message that waits for its time",
+        {200: ApiAnswer("The message.", {JSON: ref("ScheduledMessage")})} | some(REFUSED, 404, 422) | READING, (SCHEDULED_ID, OF),
+    ),
+    ApiOperation(
+        "delete", "/rest/scheduled/{id}", "restUnschedule", "Have a scheduled message not sent",
+        {204: ApiAnswer("It will not be sent.")} | some(REFUSED, 401, 403, 404, 406, 412, 422, 429, 500, 503), (SCHEDULED_ID, OF),
     ),
     ApiOperation(
         "get", "/rest/callbacks", "restCallbacks", "The callbacks and how they are; for administrators",

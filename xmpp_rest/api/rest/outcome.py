@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from drivers import StorageError
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.resource import RestResource
 from xmpp_rest.auth.caller import CallerKind
+from xmpp_rest.errors import storage_failed
 from xmpp_rest.protocol.jid import JID, InvalidJID, parse_jid
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.messages.outcomes import Outcome
 
 
 class OutcomeResource(RestResource):
-    """accepted, written, confirmed (the server has processed it), delivered (by its receipt), or refused, and why."""
+    """scheduled, accepted, written, confirmed (the server has processed it), delivered (by its receipt), or refused, and why."""
 
     outcome: Outcome | None = None
 
@@ -26,11 +28,20 @@ class OutcomeResource(RestResource):
 
     def resource_exists(self) -> bool:
         sender = self._sender()
-        self.outcome = self.gateway.parts.sending.outcome(sender, self.args["id"]) if sender else None
+        self.outcome = self._outcome_of(sender) if sender else None
         if self.outcome is None:
             remedy = "write an id that the answer to a message or presence had as Stanza-Id, with the credentials that sent it"
             self.fail(failure("outcome", remedy=remedy))
         return True
+
+    def _outcome_of(self, sender: JID) -> Outcome | None:
+        if (outcome := self.gateway.parts.sending.outcome(sender, self.args["id"])) is not None:
+            return outcome
+        try:
+            waiting = self.gateway.parts.scheduled.of_stanza(sender.bare, self.args["id"])
+        except StorageError as e:
+            self.fail_for(storage_failed(e))
+        return None if waiting is None else Outcome("scheduled", waiting.made)
 
     def _sender(self) -> JID | None:
         """The caller; with the component token, whom `?from=` names."""

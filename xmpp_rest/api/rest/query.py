@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.detail import did_you_mean
-from xmpp_rest.api.rest.addressing import Addressed, address
+from xmpp_rest.api.rest.addressing import Addressed
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.idempotent import Answer
 from xmpp_rest.api.rest.send import Send
@@ -40,7 +40,7 @@ class QueryResource(Send):
             self.fail(failure("query", error=f"{self.request.query_string[:100].decode('ascii', 'replace')!r} would not be sent"))
         path = self._path(stanza_path)
         with self.refusing():
-            addressed = address(nothing_at(path), self.caller)
+            addressed = self.addressed(nothing_at(path))
         return self.process(addressed)
 
     def read(self, kind: str, body: bytes) -> Element:
@@ -52,7 +52,7 @@ class QueryResource(Send):
         path = self._path(query_path)
         query = self.request.query_string.decode("ascii", "replace")
         with self.refusing():
-            addressed = address(query_at(query, path), self.caller)
+            addressed = self.addressed(query_at(query, path))
         self.process(addressed)
 
     def process(self, addressed: Addressed) -> Answer:

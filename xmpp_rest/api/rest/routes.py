@@ -14,6 +14,7 @@ from xmpp_rest.api.rest.callbacks import CallbackList, DeadLetterList, Replay
 from xmpp_rest.api.rest.errors import failure_of, render
 from xmpp_rest.api.rest.outcome import OutcomeResource
 from xmpp_rest.api.rest.query import QueryResource
+from xmpp_rest.api.rest.scheduled import ScheduledList, ScheduledOne
 from xmpp_rest.api.rest.send import Echo
 from xmpp_rest.api.rest.send_many import SendMany
 from xmpp_rest.api.rest.stream import StreamResource
@@ -25,6 +26,8 @@ ROUTES = (  # GET /rest is redirected to /rest/
     Route("/rest/echo", "GET, OPTIONS, POST", Echo),
     Route("/rest/stream", "GET, OPTIONS", StreamResource),
     Route("/rest/outcome/<anything:id>", "GET, HEAD, OPTIONS", OutcomeResource),
+    Route("/rest/scheduled", "GET, HEAD, OPTIONS", ScheduledList),
+    Route("/rest/scheduled/<anything:id>", "DELETE, GET, HEAD, OPTIONS", ScheduledOne),
     Route("/rest/callbacks", "GET, HEAD, OPTIONS", CallbackList),
     Route("/rest/callbacks/<name>/dead", "GET, HEAD, OPTIONS", DeadLetterList),
     Route("/rest/callbacks/<name>/replay", "OPTIONS, POST", Replay),

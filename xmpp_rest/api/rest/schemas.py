@@ -16,7 +16,7 @@ TIME: Schema = {"type": "string", "format": "date-time"}
 STANZA_ERROR = record({"type": STRING, "condition": STRING}, {"text": STRING, "by": STRING})
 UNTYPED = ("payload",)
 """Members that are left to the page: what holds no JSON can be sent, and cannot be written as JSON again (json-mapping §2)."""
-STATES = ("accepted", "written", "confirmed", "reflected", "delivered", "refused")
+STATES = ("scheduled", "accepted", "written", "confirmed", "reflected", "delivered", "refused")
 
 
 def schemas() -> dict[str, Schema]:
@@ -85,6 +85,13 @@ _VALUES: dict[str, Any] = {
         {"id": STRING, "code": {"type": "integer"}, "answer": {"anyOf": [ref("Stanza"), ref("Stanzas")]}, "error": {"type": "object"}},
         description="What became of one line of a batch.",
     ),
+    "ScheduledMessage": record(
+        {"id": STRING, "at": TIME, "made": TIME, "to": array(STRING), "hook": {"type": ["string", "null"]}, "body": STRING},
+        {"stanza": ref("Stanza")},
+        description="A message that waits for its time. `stanza`: only where one message is asked for that has one recipient.",
+    ),
+    "ScheduledMessages": record({"count": integer(0), "scheduled": array(ref("ScheduledMessage"))}),
+    "Due": record({"id": STRING, "at": TIME, "stanza_id": STRING}, description="What waits for its time."),
     "Outcome": record({"id": STRING, "state": choice(*STATES), "since": TIME}, {"error": STANZA_ERROR}),
     "Callbacks": record({"callbacks": array(CALLBACK)}),
     "DeadLetters": record({"callback": STRING, "count": integer(0), "dead": array(LETTER)}),

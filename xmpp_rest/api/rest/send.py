@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element
@@ -15,14 +15,17 @@ from flask import Response
 from xmpp_rest.api.rest.addressing import Addressed, address, check_iq
 from xmpp_rest.api.rest.errors import failure, failure_of_status
 from xmpp_rest.api.rest.idempotent import KEY_FIELD, STANZA_ID, Answer, answer_once
+from xmpp_rest.api.rest.limited import LimitedResource
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
-from xmpp_rest.api.rest.resource import WILDCARD, RestResource
+from xmpp_rest.api.rest.resource import WILDCARD
+from xmpp_rest.api.rest.timing import schedule, time_of
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.http.resource import Accepted, Stop
 from xmpp_rest.protocol.codecs import CODECS, JSON, XMPP_XML, EmptyStanza, any_parameters, looks_like_json, media_type
 from xmpp_rest.protocol.element import BadXML
 from xmpp_rest.protocol.jsonmap import Unmappable
+from xmpp_rest.protocol.stanza import new_id
 from xmpp_rest.threads.waits import Gone, Wait
 
 STANZA_OUTCOME = "Stanza-Outcome"
@@ -33,8 +36,10 @@ TIMEOUT_FIELD = "HTTP_PROSODY_REST_TIMEOUT"
 _PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 
-class StanzaResource(RestResource):
+class StanzaResource(LimitedResource):
     """What reads a stanza from the body of a POST."""
+
+    is_id_given = True  # by the client
 
     def allowed_methods(self) -> list[str]:
         return ["GET", "OPTIONS", "POST"]
@@ -52,17 +57,27 @@ class StanzaResource(RestResource):
             self.fail(failure_of_status(415, remedy=f"Content-Type must be one of {types}"), Accept=types)  # RFC 9110 §12.5.1
         if self.accept in ("", WILDCARD):
             self.media_type = JSON
-        with self.refusing(data=body):
-            addressed = address(self.read(JSON, body), self.caller)
-        return self.process(addressed)
+        return self.process_body(JSON, body, data=body)
 
     def from_body(self) -> Answer:
         """Read, check and address the stanza in the body; then do with it what this resource is for."""
         kind = media_type(self.request.environ.get("CONTENT_TYPE"))
         body = self.body()
-        with self.refusing(type=kind, data=body):
-            addressed = address(self.read(kind, body), self.caller)
+        return self.process_body(kind, body, type=kind, data=body)
+
+    def process_body(self, kind: str, body: bytes, **context: str | bytes) -> Answer:
+        """Process the stanza that a body of this type is; `context` is told to the client where it cannot be read."""
+        with self.refusing(**context):
+            addressed = self.addressed(self.read(kind, body))
         return self.process(addressed)
+
+    def addressed(self, stanza: Element) -> Addressed:
+        """The stanza with its attributes. Raises Rejected."""
+        return address(stanza, self.caller, self._new_id)
+
+    def _new_id(self) -> str:
+        self.is_id_given = False
+        return new_id()
 
     def read(self, kind: str, body: bytes) -> Element:
         """The stanza that the body is. Raises UnreadableStanza."""
@@ -74,6 +89,7 @@ class StanzaResource(RestResource):
         try:
             yield
         except REFUSED as e:
+            self.charge()
             error = failure_for(e)
             if error.condition == "not-well-formed":
                 shown = {k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in context.items()}
@@ -110,13 +126,26 @@ class Send(StanzaResource):
         return Use.SEND if self.request.method == "POST" else Use.ACCOUNT
 
     def process(self, addressed: Addressed) -> Answer:
+        return self.once(lambda: self._send(addressed))
+
+    def once(self, send: Callable[[], Answer]) -> Answer:
+        """What `send` answers, once for an `Idempotency-Key`. A repetition costs nothing."""
         key = self.request.environ.get(KEY_FIELD)
         if key is None or self.request.method != "POST":
-            return self._send(addressed)
-        return answer_once(self, key, lambda: self._send(addressed))
+            return send()
+        try:
+            return answer_once(self, key, send)
+        except Stop as stop:
+            if isinstance(stop.response, Response):
+                stop.response.headers.update(self.limit_fields())
+            raise
 
     def _send(self, addressed: Addressed) -> Answer:
+        self.charge()
+        at = time_of(self)
         try:
+            if at is not None:
+                schedule(self, addressed, at, is_id_given=self.is_id_given)
             check_iq(addressed.stanza)
             return self._outcome(addressed)
         except REFUSED as e:
@@ -174,6 +203,9 @@ class Echo(StanzaResource):
 
     def process(self, addressed: Addressed) -> bool:
         return self.reply(addressed.stanza)
+
+    def charge(self) -> None:
+        """Nothing is sent, and nothing counts."""
 
     def to_reply(self) -> NoReturn:
         """COMPAT mod_rest: a GET has no body to give back."""

@@ -10,6 +10,7 @@ from xmpp_rest.api.rest.batch import Answer, Batch, Patience
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.idempotent import KEY_FIELD
 from xmpp_rest.api.rest.send import ACCEPTED, UNTYPED, Send
+from xmpp_rest.api.rest.time_fields import wanted_time
 from xmpp_rest.http.request import BadCoding
 from xmpp_rest.http.resource import Stop
 from xmpp_rest.protocol.codecs import media_type
@@ -32,10 +33,15 @@ class SendMany(Send):
         """Send what each line says; 200 with a line for each."""
         if KEY_FIELD in self.request.environ:
             self.fail(failure("idempotency_batch"))
+        if wanted_time(self.request):
+            self.fail(failure("schedule_batch"))
+        self.charge()
         try:
-            raise Stop(answer_lines(self._answers()))
+            response = answer_lines(self._answers())
         except BadCoding as e:
             self.fail(failure("parse", error=e.description))
+        response.headers.update(self.limit_fields())
+        raise Stop(response)
 
     def _answers(self) -> Iterator[Answer]:
         settings = self.gateway.settings.rest
