@@ -17,7 +17,7 @@ from xmpp_rest.service.scheduled.message import ScheduledMessage
 log = logging.getLogger("xmpp_rest.link")
 
 
-class KnownHooks(Protocol):
+class NamedHooks(Protocol):
     """Where hooks are found by their names."""
 
     def named(self, name: str) -> Hook | None: ...
@@ -32,7 +32,7 @@ class TargetSender(Protocol):
 class HookMessages:
     """Sends to the targets that the hook has when the time comes; a hook that was removed says nothing any more."""
 
-    def __init__(self, hooks: KnownHooks, sender: TargetSender, address: JID) -> None:
+    def __init__(self, hooks: NamedHooks, sender: TargetSender, address: JID) -> None:
         """`address`: whom the hooks of the configuration belong to, which is no account."""
         self._hooks = hooks
         self._sender = sender
