@@ -131,7 +131,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
     sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
     hook_parts = build_hooks(settings, driver, remote, incidents, authenticator)
-    hook_sending = build_hook_sending(settings, hook_parts.hooks, router, sending, outcomes, guard, waits, remote, incidents)
+    hook_sending = build_hook_sending(settings, hook_parts.hooks, driver, router, sending, outcomes, guard, waits, remote, incidents)
     idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
 

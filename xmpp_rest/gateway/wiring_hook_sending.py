@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drivers import Driver
 from xmpp_rest.config.table import Settings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.hooks.hooks import Hooks
+from xmpp_rest.service.hooks.matters import Matters
 from xmpp_rest.service.hooks.occupants import Occupants
 from xmpp_rest.service.hooks.rooms import HookRooms
 from xmpp_rest.service.hooks.sender import HookSender
 from xmpp_rest.service.hooks.targets import Targets
 from xmpp_rest.service.hooks.to_one import ToOne
+from xmpp_rest.service.hooks.updates import Updates
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.threads.waits import Waits
@@ -31,6 +34,7 @@ class HookSending:
 def hook_sending(
     settings: Settings,
     hooks: Hooks,
+    driver: Driver,
     router: Router,
     sending: Sending,
     outcomes: Outcomes,
@@ -43,5 +47,6 @@ def hook_sending(
     targets = Targets(router, settings.gateway.rooms_domain, settings.gateway.conference_domain)
     occupants = Occupants(router, remote, incidents)
     rooms = HookRooms(router, sending, outcomes, occupants, targets, hooks, remote, incidents)
-    to_one = ToOne(router, sending, outcomes, guard, targets, rooms, remote, incidents)
+    updates = Updates(Matters(driver, settings.gateway.domain), router.spoken, outcomes, hooks.removed, remote, incidents)
+    to_one = ToOne(router, sending, outcomes, guard, targets, rooms, updates, remote, incidents)
     return HookSending(HookSender(settings.hooks, to_one, waits, remote, incidents), rooms)

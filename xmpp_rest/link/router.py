@@ -13,6 +13,7 @@ from xmpp_rest.errors import GatewayError
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.occupancy import Occupancy
 from xmpp_rest.link.pending import OnOutcome, Pending, WaitingIq, jid_or_none
+from xmpp_rest.link.spoken import Spoken
 from xmpp_rest.processes.group import End, Reply
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
@@ -88,6 +89,7 @@ class Router:
         """
         self.domains = domains
         self.occupancy = Occupancy()
+        self.spoken = Spoken()
         self.afterwards = Afterwards()  # what may answer a stanza waits until its sender's archive has it
         self._rooms = rooms
         self._pending = pending
@@ -128,7 +130,9 @@ class Router:
         """
         if self._link is None:
             raise GatewayError("link-down")
-        return self._link.send_all(domain, stanzas, texts, notes, request_ids)
+        numbers = self._link.send_all(domain, stanzas, texts, notes, request_ids)
+        self.spoken.sent(stanzas)
+        return numbers
 
     def restored(self, text: str) -> bool:
         """Whether the process that had the link before had its outbox take this stanza, and did not know it to have arrived."""
@@ -146,12 +150,16 @@ class Router:
             raise ValueError(f"{sender} is not at a hosted domain")
         to = parse_jid(stanza.attrib["to"]) if "to" in stanza.attrib else sender.bare
         if to.domain in self.domains:
-            return None if self.resolve(stanza, sender, to) else self.deliver(stanza, sender, to)
+            answer = None if self.resolve(stanza, sender, to) else self.deliver(stanza, sender, to)
+            if answer is None:
+                self.spoken.sent((stanza,))
+            return answer
         if self._link is None:
             text = f"{to.domain} cannot be reached: the gateway has no link to the XMPP network"
             return refusal(stanza, stanza_error("remote-server-not-found", text)) if may_be_refused(stanza) else None
         self._link.send(sender.domain, stanza)
         self.occupancy.sent(stanza, sender, to)
+        self.spoken.sent((stanza,))
         return None
 
     def send_each(self, stanzas: Sequence[Element], text: Callable[[Element], str] = serialise) -> list[Sent]:

@@ -15,12 +15,15 @@ from xmpp_rest.threads.timers import Timer, Timers
 class VerdictDeadline:
     """Gives the verdict on one recipient that has not refused in time. A `RoomListener`. Safe to be used by several threads."""
 
-    def __init__(self, timers: Timers, seconds: float, verdict: OneVerdict, how: str) -> None:
-        """`how`: it is sent."""
+    def __init__(
+        self, timers: Timers, seconds: float, verdict: OneVerdict, how: str, on_shown: Callable[[Element], object] = lambda _: None
+    ) -> None:
+        """`how`: it is sent; `on_shown`: called when a room shows it."""
         self._timers = timers
         self._seconds = seconds
         self._verdict = verdict
         self._how = how
+        self._on_shown = on_shown
         self._timer: Timer | None = None
         self._lock = threading.Lock()
 
@@ -54,5 +57,7 @@ class VerdictDeadline:
 
     def heard(self, answer: Element | StanzaError) -> None:
         """The room has shown it, or refused it."""
-        self._verdict.give(Verdict(self._how, None) if isinstance(answer, Element) else Verdict(error=answer))
+        if isinstance(answer, Element):
+            self._on_shown(answer)
+        self._verdict.give(Verdict(self._how, None if isinstance(answer, Element) else answer))
         self.end()

@@ -118,8 +118,8 @@ class HookRooms:
         """How the room calls the actor, which is in."""
         return self._occupants.nick(actor, room) or ""
 
-    def say(self, message: RoomSending) -> None:
-        """Send a message of an actor that is in; what the room does with it comes to its listener. Raises nothing."""
+    def say(self, message: RoomSending) -> bool:
+        """Send a message of an actor that is in; whether it was accepted. What the room does with it comes to its listener."""
         with self._lock:
             self._unheard[message.key] = message
             self._unheard.move_to_end(message.key)
@@ -133,6 +133,7 @@ class HookRooms:
             self._refused(message.key, condition_of(result))
         else:
             message.listener.accepted()
+        return result is None
 
     def _take(self, key: Key) -> RoomSending | None:
         with self._lock:
@@ -159,10 +160,13 @@ class HookRooms:
                 message.listener.heard(error)
                 return
             self._outcomes.forget([Label(str(actor.bare), identifier)])  # it is not refused after all
-            self._remote.pool.submit(lambda: self.say(message))
+            self._remote.pool.submit(lambda: self._say_again(message))
 
         self._occupants.lost(actor, room)
         self._occupants.enter(actor, room, message.nick, entered)
+
+    def _say_again(self, message: RoomSending) -> None:
+        self.say(message)
 
     # -- what rooms say
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from xml.etree.ElementTree import Element
 
 from xmpp_rest.incidents import Incidents
@@ -17,9 +17,10 @@ from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.hooks.deadline import VerdictDeadline
 from xmpp_rest.service.hooks.in_order import Done, WorkInOrder
-from xmpp_rest.service.hooks.message import SENT, HookMessage, HookRecipient, Verdict, error_of_failure
+from xmpp_rest.service.hooks.message import HookMessage, HookRecipient, Verdict, error_of_failure
 from xmpp_rest.service.hooks.rooms import HookRooms, RoomSending
 from xmpp_rest.service.hooks.targets import TargetKind, Targets
+from xmpp_rest.service.hooks.updates import Updates
 from xmpp_rest.service.hooks.verdicts import OneVerdict
 from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.messages.outcomes import Outcomes
@@ -42,6 +43,12 @@ class OneSending:
         self.verdict = verdict
         self.done = done
         """To be called when the next message to the recipient may follow."""
+        self.shown: Element | None = None
+        """As the room has shown it."""
+
+    def is_shown(self, stanza: Element) -> None:
+        """The room has shown it."""
+        self.shown = stanza
 
     def fail(self, error: StanzaError) -> None:
         """It is not sent."""
@@ -60,6 +67,7 @@ class ToOne:
         guard: Guard,
         targets: Targets,
         rooms: HookRooms,
+        updates: Updates,
         remote: Remote,
         incidents: Incidents,
     ) -> None:
@@ -69,6 +77,7 @@ class ToOne:
         self._guard = guard
         self._targets = targets
         self._rooms = rooms
+        self._updates = updates
         self._remote = remote
         self._incidents = incidents
         self._in_order = WorkInOrder(remote.pool.submit)
@@ -107,51 +116,70 @@ class ToOne:
 
     def _send(self, one: OneSending, kind: TargetKind) -> None:
         message, to = one.message, one.recipient.jid
-        sender = message.chat_actor if kind is TargetKind.PERSON else message.room_actor
-        stanza = _message(one, "chat" if kind is TargetKind.PERSON else "groupchat", sender)
-        if kind is TargetKind.ROOM:
-            self._rooms.enter(sender, to, message.nick, lambda error: self._later(one, lambda: self._entered(one, stanza, error)))
+        if kind is TargetKind.PERSON:
+            self._send_plain(one, "chat", message.chat_actor, str(message.chat_actor))
+        elif kind is TargetKind.ROOM:
+            self._rooms.enter(message.room_actor, to, message.nick, lambda error: self._later(one, lambda: self._entered(one, error)))
         else:
-            self._send_plain(one, OutboundMessage(stanza, sender, to, request_id=message.request_id))
+            self._send_plain(one, "groupchat", message.room_actor, f"{to}/{message.speaks_as}")
 
     def _refused(self, one: OneSending, to: JID) -> StanzaError | None:
         """Why the lists of the sender, or of the owner, deny this: then the recipient is not even asked what it is."""
+        stanza = _message(one, "chat", one.message.chat_actor, [child("body", one.message.text)])
         for account in dict.fromkeys((one.message.speaks_as, one.message.owner)):
-            if (refusal := self._guard.refuse(_message(one, "chat", one.message.chat_actor), account, to)) is not None:
+            if (refusal := self._guard.refuse(stanza, account, to)) is not None:
                 return condition_of(refusal)
         return None
 
     # -- rooms
 
-    def _entered(self, one: OneSending, stanza: Element, error: StanzaError | None) -> None:
+    def _entered(self, one: OneSending, error: StanzaError | None) -> None:
         message, to = one.message, one.recipient.jid
-        sender = message.room_actor
-        outgoing = OutboundMessage(stanza, sender, to, request_id=message.request_id)
         if error is None:
-            self._rooms.say(RoomSending(outgoing, message.nick, self._deadline(one, SENT)))
-            one.done()
+            self._say(one, self._rooms.nick(message.room_actor, to))
         elif error.condition in NO_PRESENCE:  # perhaps nobody enters it
-            self._targets.ask(to, message.chat_actor, lambda kind: self._later(one, lambda: self._asked(one, outgoing, kind, error)))
+            self._targets.ask(to, message.chat_actor, lambda kind: self._later(one, lambda: self._asked(one, kind, error)))
         else:
             one.fail(error)
 
-    def _asked(self, one: OneSending, outgoing: OutboundMessage, kind: TargetKind, error: StanzaError) -> None:
+    def _asked(self, one: OneSending, kind: TargetKind, error: StanzaError) -> None:
         if kind is TargetKind.LIGHT_ROOM:
-            self._send_plain(one, outgoing)
+            self._send(one, kind)
         else:
             one.fail(error)
+
+    def _say(self, one: OneSending, nick: str) -> None:
+        """Say it in a room, under this nick."""
+        message, recipient = one.message, one.recipient
+        wording = self._updates.word(message, recipient, f"{recipient.jid}/{nick}")
+        outgoing = _outgoing(one, "groupchat", message.room_actor, wording.payload)
+
+        def shown(stanza: Element) -> None:
+            one.is_shown(stanza)
+            self._updates.shown(message, recipient, stanza)
+
+        if self._rooms.say(RoomSending(outgoing, message.nick, self._deadline(one, wording.how, shown))):
+            before = one.shown
+            self._updates.sent(message, recipient, wording, before)
+            if one.shown is not None and before is None:  # meanwhile
+                self._updates.shown(message, recipient, one.shown)
+        one.done()
 
     # -- persons, and rooms that nobody enters
 
-    def _send_plain(self, one: OneSending, outgoing: OutboundMessage) -> None:
+    def _send_plain(self, one: OneSending, kind: str, sender: JID, author: str) -> None:
+        wording = self._updates.word(one.message, one.recipient, author)
+        outgoing = _outgoing(one, kind, sender, wording.payload)
         (result,) = self._sending.send_many([outgoing])
         if result is not None:
             error = error_of_failure(result) if isinstance(result, Exception) else condition_of(result)
-            one.verdict.give(Verdict(error=error))
-        elif outgoing.to.domain in self._router.domains:
-            one.verdict.give(Verdict())
+            one.fail(error)
+            return
+        self._updates.sent(one.message, one.recipient, wording, None)
+        if outgoing.to.domain in self._router.domains:
+            one.verdict.give(Verdict(wording.how))
         else:
-            self._watch(one, outgoing.sender, SENT)
+            self._watch(one, sender, wording.how)
         one.done()
 
     def _watch(self, one: OneSending, sender: JID, how: str) -> None:
@@ -173,15 +201,17 @@ class ToOne:
         if not self._outcomes.watch(sender, identifier, decided, last=not _is_near(sender, one.recipient.jid)):
             decided()
 
-    def _deadline(self, one: OneSending, how: str) -> VerdictDeadline:
-        return VerdictDeadline(self._remote.timers, one.seconds, one.verdict, how)
+    def _deadline(self, one: OneSending, how: str, on_shown: Callable[[Element], object] = lambda _: None) -> VerdictDeadline:
+        return VerdictDeadline(self._remote.timers, one.seconds, one.verdict, how, on_shown)
 
 
-def _message(one: OneSending, kind: str, sender: JID) -> Element:
-    payload = [child("body", one.message.text)]
-    if kind == "groupchat":
-        payload.append(child(f"{{{STANZA_ID}}}origin-id", id=one.recipient.id))
-    return make("message", *payload, type_=kind, id_=one.recipient.id, from_=str(sender), to_=str(one.recipient.jid))
+def _outgoing(one: OneSending, kind: str, sender: JID, payload: Sequence[Element]) -> OutboundMessage:
+    return OutboundMessage(_message(one, kind, sender, payload), sender, one.recipient.jid, request_id=one.message.request_id)
+
+
+def _message(one: OneSending, kind: str, sender: JID, payload: Sequence[Element]) -> Element:
+    origin = [child(f"{{{STANZA_ID}}}origin-id", id=one.recipient.id)] if kind == "groupchat" else []
+    return make("message", *payload, *origin, type_=kind, id_=one.recipient.id, from_=str(sender), to_=str(one.recipient.jid))
 
 
 def _is_near(sender: JID, to: JID) -> bool:
