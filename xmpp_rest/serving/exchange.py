@@ -173,6 +173,7 @@ class Exchange:
         try:
             self._host.served(self.request, self._connection, self._environ, self._answer, (self._begun, self._headed))
         finally:
+            self._environ = {}  # which has `push` of this: a cycle, and so the collector's to find, with all that belongs to the request
             self._host.loop.call(self._connection.done)
 
     # what the application calls

@@ -29,14 +29,13 @@ def _upper(name: bytes) -> str:
 class _Found:
     """Receives what llhttp finds in one head."""
 
-    __slots__ = ("ends", "fields", "on_header")
+    __slots__ = ("ends", "fields")
 
     def __init__(self) -> None:
         self.fields: list[tuple[bytes, bytes]] = []
         self.ends = 0
-        self.on_header = self._on_header
 
-    def _on_header(self, name: bytes, value: bytes) -> None:
+    def on_header(self, name: bytes, value: bytes) -> None:
         self.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
