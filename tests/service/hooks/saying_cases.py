@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,4 +34,10 @@ def say(value: Any, headers: dict[str, str] | None = None, *, path: str = "", qu
     headers = {k.lower(): v for k, v in (headers or {}).items()}
     chosen = choose_format(path, hook, headers, value)
     request = Payload(chosen, value, event_of(chosen, headers), headers, query or {}, options.get("files", ()))
-    return Sayings(lambda: settings).say(hook, request)
+    return sayings(settings).say(hook, request)
+
+
+@cache
+def sayings(settings: HooksSettings) -> Sayings:
+    """Sayings with these settings."""
+    return Sayings(lambda: settings)

@@ -77,7 +77,8 @@ def test_two_hooks_of_one_account_are_in_one_room(gateway: Gateway, network: Net
 
 
 @pytest.mark.parametrize(
-    ("code", "condition"), [("301", "forbidden"), ("307", "not-allowed"), ("321", "registration-required"), ("322", "registration-required")]
+    ("code", "condition"),
+    [("301", "forbidden"), ("307", "not-allowed"), ("321", "registration-required"), ("322", "registration-required")],
 )
 def test_who_was_put_out_is_told_at_the_next_delivery_and_comes_back_after_that(
     gateway: Gateway, network: Network, code: str, condition: str
@@ -210,7 +211,10 @@ def test_rooms_of_the_gateway(gateway: Gateway, network: Network) -> None:
     conference.create("ward", {"persistent": "true", "mam": "true"}, [], [])
     assert conditions(send(gateway, f"ward@{CONFERENCE}") + send(gateway, f"ward@{CONFERENCE}", text="Smoke")) == [None, None]
     assert conference.occupants("ward") == [[ACTOR, "ops", "participant"]]
-    assert [f"<body>{text}</body>" in xml for text, (_, xml) in zip(("Fire", "Smoke"), conference.history("ward"), strict=True)] == [True, True]
+    assert [f"<body>{text}</body>" in xml for text, (_, xml) in zip(("Fire", "Smoke"), conference.history("ward"), strict=True)] == [
+        True,
+        True,
+    ]
     conference.destroy("ward", "", True)
     assert conditions(send(gateway, f"ward@{CONFERENCE}") + send(gateway, f"ward@{CONFERENCE}")) == ["gone", "item-not-found"]
     assert conference.names() == []

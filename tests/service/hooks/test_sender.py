@@ -87,7 +87,9 @@ def test_what_the_owner_has_blocked_is_refused(gateway: Gateway, network: Networ
 
 
 @pytest.mark.parametrize("name", ["outbox-full", "storage-failed"])
-def test_what_the_outbox_does_not_take_may_come_again(gateway: Gateway, network: Network, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_outbox_does_not_take_may_come_again(
+    gateway: Gateway, network: Network, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(network, "take", raising(GatewayError(name)))
     (result,) = gateway.parts.hook_sender.send(hook(ROMEO), said("Fire"))
     assert result.error is not None

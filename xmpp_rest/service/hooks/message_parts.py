@@ -61,7 +61,7 @@ def table(value: Any, *path: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def items(value: Any, limit: int = 1000) -> list[Any]:
+def items(value: Any, limit: int = 200) -> list[Any]:
     """The first items of an array, [] for anything else."""
     return value[:limit] if isinstance(value, list) else []
 

@@ -198,8 +198,10 @@ class HookRooms:
         """The hook has other members: it leaves the rooms that are no longer its targets, or where it has another nick or address."""
         rooms = {target.jid for target in hook.targets}
         self._occupants.leave(
-            lambda o: o.actor.resource == f"{HOOK}{hook.name}"
-            and (o.actor.bare != hook.speaks_as or o.room not in rooms or o.nick != hook.called)
+            lambda o: (
+                o.actor.resource == f"{HOOK}{hook.name}"
+                and (o.actor.bare != hook.speaks_as or o.room not in rooms or o.nick != hook.called)
+            )
         )
 
     def removed(self, hook: Hook) -> None:

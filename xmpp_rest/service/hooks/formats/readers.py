@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from xmpp_rest.service.hooks.formats import notifiers, ntfy, plain, slack
+from xmpp_rest.service.hooks.formats import alerts, forges, notifiers, ntfy, plain, slack
 from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts
 from xmpp_rest.service.hooks.payload import Payload, PostedForm
 
@@ -32,6 +32,12 @@ READERS: Mapping[str, tuple[Callable[[Any], bool], Reader]] = MappingProxyType(
         "json": (_is_json, plain.read_json),
         "form": (lambda value: isinstance(value, PostedForm), plain.read_form),
         "slack": (_always, slack.read_slack),
+        "alertmanager": (alerts.are_alerts, alerts.read_alerts),
+        "grafana": (alerts.are_alerts, alerts.read_alerts),
+        "github": (forges.is_of_a_forge, forges.read_github),
+        "gitea": (forges.is_of_a_forge, forges.read_github),
+        "forgejo": (forges.is_of_a_forge, forges.read_github),
+        "gitlab": (forges.is_of_a_forge, forges.read_gitlab),
         "uptime-kuma": (_has_msg, notifiers.read_uptime_kuma),
         "gotify": (_always, notifiers.read_gotify),
         "apprise": (_always, notifiers.read_apprise),
@@ -47,7 +53,7 @@ def read(request: HookRequest) -> tuple[MessageParts, str]:
     What does not look as the format should is read as text, form or JSON: no alert may be lost over its shape.
     """
     payload: Payload = request.payload
-    looks_right, reader = READERS.get(payload.format, (lambda _: False, plain.read_json))
+    looks_right, reader = READERS[payload.format]
     if looks_right(payload.value):
         return reader(request), payload.format
     return plain.read_whatever(request), plain.whatever(payload.value)

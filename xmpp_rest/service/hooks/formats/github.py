@@ -1,0 +1,193 @@
+"""GitHub, Gitea and Forgejo (hooks §7.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from xmpp_rest.service.hooks.characters import one_line
+from xmpp_rest.service.hooks.formats.forge_event import NOTHING, Spoken, commits, count_of, counted, numbered, quoted, ran, shown_ref
+from xmpp_rest.service.hooks.message_parts import items, scalar, string, table
+
+
+def repository(value: dict[str, Any]) -> str:
+    """owner/repo, or the organisation."""
+    found = string(value, "repository", "full_name") or string(value, "repository", "name")
+    return one_line(found or string(value, "organization", "login") or string(value, "organization", "username"))
+
+
+def who(value: dict[str, Any]) -> str:
+    """Who did it."""
+    paths = (("sender", "login"), ("sender", "username"), ("pusher", "login"), ("pusher", "name"), ("pusher", "username"))
+    return one_line(next((found for path in paths if (found := string(value, *path))), ""))
+
+
+def home(value: dict[str, Any]) -> str:
+    """The page of the repository."""
+    return string(value, "repository", "html_url")
+
+
+def push(value: dict[str, Any]) -> Spoken:
+    """Commits on a branch, or a tag."""
+    kind, name = shown_ref(string(value, "ref"))
+    made = value.get("created") is True or string(value, "before") == NOTHING
+    if value.get("deleted") is True or string(value, "after") == NOTHING:
+        return Spoken(f"deleted {kind} {name}", home(value))
+    url = string(value, "compare") or string(value, "compare_url") or home(value)
+    if kind == "tag":
+        return Spoken(f"{'created' if made else 'moved'} tag {name}", url)
+    how = ", ".join(word for word, fits in (("created", made), ("forced", value.get("forced") is True)) if fits)
+    return Spoken(f"pushed {counted(count_of(value), 'commit')} to {name}{f' ({how})' if how else ''}", url, commits(value))
+
+
+def made(word: str) -> Callable[[dict[str, Any]], Spoken]:
+    """A branch or a tag that was created or deleted."""
+
+    def say(value: dict[str, Any]) -> Spoken:
+        return Spoken(f"{word} {string(value, 'ref_type') or 'branch'} {shown_ref(string(value, 'ref'))[1]}", home(value))
+
+    return say
+
+
+def release(value: dict[str, Any]) -> Spoken:
+    """A release."""
+    found = table(value, "release")
+    tag, name = one_line(string(found, "tag_name")), one_line(string(found, "name"))
+    named = f"{tag} ({name})" if name and name != tag else tag
+    return Spoken(f"{_action(value)} release {named}", string(found, "html_url") or home(value))
+
+
+def thing(member: str, noun: str) -> Callable[[dict[str, Any]], Spoken]:
+    """An issue, a pull request, a discussion."""
+
+    def say(value: dict[str, Any]) -> Spoken:
+        found = table(value, member)
+        action = "merged" if found.get("merged") is True and string(value, "action") == "closed" else _action(value)
+        return Spoken(f"{action} {noun} {numbered('#', found)}", string(found, "html_url") or home(value))
+
+    return say
+
+
+def comment(value: dict[str, Any]) -> Spoken:
+    """A comment, on whatever it is."""
+    found = table(value, "comment")
+    did = {"edited": "edited a comment", "deleted": "deleted a comment"}.get(string(value, "action"), "commented")
+    on = _commented(value) or f"commit {string(found, 'commit_id')[:7]}".rstrip()
+    text = string(found, "body") or string(value, "review", "content") or string(value, "review", "body")
+    return Spoken(f"{did} on {on}", string(found, "html_url") or _page(value), quoted(text))
+
+
+def review(state: str) -> Callable[[dict[str, Any]], Spoken]:
+    """A review of a pull request. `state`: what the event's name tells, "" where the review has it."""
+
+    def say(value: dict[str, Any]) -> Spoken:
+        found = table(value, "review")
+        words = {"approved": "approved", "changes_requested": "requested changes on", "dismissed": "dismissed a review of"}
+        did = words.get(state or string(found, "state").lower(), "reviewed")
+        return Spoken(
+            f"{did} {_commented(value)}",
+            string(found, "html_url") or _page(value),
+            quoted(string(found, "body") or string(found, "content")),
+        )
+
+    return say
+
+
+def run(member: str) -> Callable[[dict[str, Any]], Spoken]:
+    """A workflow, a job of it, a check."""
+
+    def say(value: dict[str, Any]) -> Spoken:
+        found = table(value, member)
+        name = string(found, "name") or string(value, "workflow", "name") or string(found, "app", "name") or member.replace("_", " ")
+        branch = string(found, "head_branch") or string(found, "check_suite", "head_branch")
+        state = string(found, "conclusion") or string(found, "status")
+        identity = scalar(found.get("id")) if member in ("workflow_run", "check_suite") else ""
+        return Spoken(
+            ran(one_line(name), one_line(branch), state),
+            string(found, "html_url") or _commit(value, string(found, "head_sha")),
+            subject=f"{member} {identity}" if identity else "",
+            state=state,
+            ends=bool(string(found, "conclusion")),
+        )
+
+    return say
+
+
+def status(value: dict[str, Any]) -> Spoken:
+    """The status of a commit."""
+    branch = one_line(next((found for each in items(value.get("branches")) if (found := string(each, "name"))), ""))
+    state, about = string(value, "state"), one_line(string(value, "description"))
+    url = string(value, "target_url") or string(value, "commit", "html_url") or _commit(value, string(value, "sha"))
+    subject = f"status {branch}" if branch else ""
+    return Spoken(
+        ran(one_line(string(value, "context")) or "status", branch, state), url, (about,), subject, state, state not in ("", "pending")
+    )
+
+
+def other(event: str) -> Callable[[dict[str, Any]], Spoken]:
+    """Any other event: its name and action."""
+
+    def say(value: dict[str, Any]) -> Spoken:
+        found = table(value, event)
+        what = ": ".join(part for part in (f"{event.replace('_', ' ')} {_action(value)}".strip(), numbered("#", found)) if part)
+        return Spoken(what, string(found, "html_url") or home(value))
+
+    return say
+
+
+def _action(value: dict[str, Any]) -> str:
+    return one_line(string(value, "action").replace("_", " "), 60)
+
+
+def _commented(value: dict[str, Any]) -> str:
+    """What a comment or a review is about."""
+    for member, noun in (("pull_request", "pull request"), ("issue", "issue"), ("discussion", "discussion")):
+        found = table(value, member)
+        if found:
+            is_pull = member == "issue" and ("pull_request" in found or value.get("is_pull") is True)
+            return f"{'pull request' if is_pull else noun} {numbered('#', found)}"
+    return ""
+
+
+def _page(value: dict[str, Any]) -> str:
+    pages = (string(value, member, "html_url") for member in ("pull_request", "issue", "discussion"))
+    return next((page for page in pages if page), "") or home(value)
+
+
+def _commit(value: dict[str, Any], sha: str) -> str:
+    return f"{home(value)}/commit/{sha}" if sha and home(value) else home(value)
+
+
+EVENTS: Mapping[str, Callable[[dict[str, Any]], Spoken]] = MappingProxyType(
+    {
+        "push": push,
+        "create": made("created"),
+        "delete": made("deleted"),
+        "release": release,
+        "issues": thing("issue", "issue"),
+        "pull_request": thing("pull_request", "pull request"),
+        "discussion": thing("discussion", "discussion"),
+        "issue_comment": comment,
+        "commit_comment": comment,
+        "discussion_comment": comment,
+        "pull_request_review_comment": comment,
+        "pull_request_comment": comment,
+        "pull_request_review": review(""),
+        "pull_request_approved": review("approved"),
+        "pull_request_rejected": review("changes_requested"),
+        "pull_request_review_approved": review("approved"),
+        "pull_request_review_rejected": review("changes_requested"),
+        "workflow_run": run("workflow_run"),
+        "workflow_job": run("workflow_job"),
+        "check_suite": run("check_suite"),
+        "check_run": run("check_run"),
+        "status": status,
+        **{name: thing("issue", "issue") for name in ("issue_assign", "issue_label", "issue_milestone")},
+        **{
+            f"pull_request_{name}": thing("pull_request", "pull request")
+            for name in ("assign", "label", "milestone", "sync", "review_request")
+        },
+    }
+)
+"""Events and what they say: GitHub's, and those that Gitea and Forgejo name in another way."""
