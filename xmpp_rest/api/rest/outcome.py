@@ -28,7 +28,10 @@ class OutcomeResource(RestResource):
 
     def resource_exists(self) -> bool:
         sender = self._sender()
-        self.outcome = self._outcome_of(sender) if sender else None
+        try:
+            self.outcome = self._outcome_of(sender) or self._outcome_of_hooks(sender) if sender else None
+        except StorageError as e:
+            self.fail_for(storage_failed(e))
         if self.outcome is None:
             remedy = "write an id that the answer to a message or presence had as Stanza-Id, with the credentials that sent it"
             self.fail(failure("outcome", remedy=remedy))
@@ -37,11 +40,17 @@ class OutcomeResource(RestResource):
     def _outcome_of(self, sender: JID) -> Outcome | None:
         if (outcome := self.gateway.parts.sending.outcome(sender, self.args["id"])) is not None:
             return outcome
-        try:
-            waiting = self.gateway.parts.scheduled.of_stanza(sender.bare, self.args["id"])
-        except StorageError as e:
-            self.fail_for(storage_failed(e))
+        waiting = self.gateway.parts.scheduled.of_stanza(sender.bare, self.args["id"])
         return None if waiting is None else Outcome("scheduled", waiting.made)
+
+    def _outcome_of_hooks(self, caller: JID) -> Outcome | None:
+        """The same of what the caller's hooks have said as another address (hooks §8)."""
+        parts, own = self.gateway.parts, caller.bare
+        addresses = {hook.speaks_as for hook in parts.hooks.of(own)} if self.caller.kind is CallerKind.ACCOUNT else set()
+        if self.caller.admin:
+            addresses.add(self.gateway.settings.hooks.address)
+        found = (parts.sending.outcome(address, self.args["id"]) for address in addresses - {own})
+        return next((outcome for outcome in found if outcome is not None), None)
 
     def _sender(self) -> JID | None:
         """The caller; with the component token, whom `?from=` names."""
