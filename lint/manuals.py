@@ -43,6 +43,7 @@ EXAMPLES = {
         ("Send the end of a log, and know what became of it", "tail /var/log/backup.log | xmpp-rest send ops@example.net --subject backup"),
         ("Run a program for each message that comes", "xmpp-rest listen --account bot@gw.example.net --exec /usr/local/bin/answer"),
         ("Send at a gateway on another machine", "xmpp-rest send ops@example.net hello --url https://gw.example.net --token-file token"),
+        ("Make a URL for alerts to a room", "xmpp-rest hook add ops --to room:ops@conference.example.net --format alertmanager"),
         ("Keep everything in one file", "xmpp-rest backup gateway.tar.gz"),
     ],
     "xmpp-restctl": [
@@ -90,7 +91,7 @@ def page_of_gateway() -> str:
         f".TP\n.B {name}\n{plain(about)}"
         for name, about in {
             "XMPP_REST_CONFIG": "the configuration, if --config does not name it",
-            "XMPP_REST_URL, XMPP_REST_TOKEN, XMPP_REST_TOKEN_FILE": "a gateway on another machine, for send, listen and status",
+            "XMPP_REST_URL, XMPP_REST_TOKEN, XMPP_REST_TOKEN_FILE": "a gateway on another machine, for send, listen, status and hook",
             "XMPP_REST_<SECTION>_<KEY>": "a setting, which outranks that of the file",
         }.items()
     )

@@ -155,6 +155,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "hook-exists": Row(409, "cancel", "conflict", "There is a hook of that name already"),
         "hook-configured": Row(409, "cancel", "not-allowed", "The hook is one of the configuration: change it there"),
         "hook-changed": Row(412, "wait", "conflict", "Somebody has changed the hook meanwhile"),
+        "hook-member": Row(422, "modify", "bad-request", "A member of the hook has a wrong value, or is unknown"),
         "hooks-full": Row(403, "wait", "resource-constraint", "The account has as many hooks as it may"),
     },
     "docs/conference.md#rules": {

@@ -185,6 +185,7 @@ WORDS = {
     "prune": [],
     "send": ["admin@localhost", "x"],
     "token": ["admin@localhost"],
+    "hook": ["list"],
     "ctl": ["registered_users", "localhost"],
     "listen": ["--count", "1"],
     "status": [],
@@ -206,6 +207,6 @@ def test_who_makes_no_storage(run: Run, tmp_path: Path, verb: str, offline: bool
     if verb == "check":
         assert (code, err) == (0, "")
     else:
-        assert code == (3 if verb == "ctl" else 69)
+        assert code == (3 if verb in ("ctl", "hook") else 69)
         assert f"no storage in {tmp_path}/data ([server] data_dir of {tmp_path}/wsgi.ini): no gateway was ever started there" in err
     assert below(tmp_path) == {"wsgi.ini", "in.xml"}

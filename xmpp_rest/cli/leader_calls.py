@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from xmpp_rest.api.ops.figures import figures
 from xmpp_rest.api.rest.stream import is_received
+from xmpp_rest.cli.hook_calls import HookCalls
 from xmpp_rest.cli.listeners import LocalListener
 from xmpp_rest.cli.runner import line_runner
 from xmpp_rest.errors import GatewayError
@@ -103,4 +104,5 @@ class LeaderCalls:
 def offer_calls(gateway: Gateway, remote: Remote) -> None:
     """Offer what both programs call: this, and the commands of `xmpp-restctl`."""
     remote.offer(LeaderCalls(gateway))
+    remote.offer(HookCalls(gateway))
     remote.answer(line_runner(gateway))

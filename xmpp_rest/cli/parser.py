@@ -17,14 +17,21 @@ NUMBER = re.compile(r"-\.?[0-9].*")
 class Parser(argparse.ArgumentParser):
     """As argparse's, but options are written in full, and an unknown one is named whatever else is wrong."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, wrong: int = Exit.USAGE, **options: Any) -> None:
+        """`wrong`: the exit code for wrong words."""
         super().__init__(**options, allow_abbrev=False)
+        self._wrong = wrong
         self._verbs: Any = None  # the subparsers
 
     def add_subparsers(self, **options: Any) -> Any:
         """As argparse's. Unknown words in the place of a verb are named, with the nearest one."""
         self._verbs = super().add_subparsers(**options)
         return self._verbs
+
+    @property
+    def verbs(self) -> dict[str, Parser]:
+        """The parsers of the verbs, by name."""
+        return {} if self._verbs is None else self._verbs.choices
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, but there is nothing that is not known: such words end the process."""
@@ -55,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with one line on standard error."""
-        self.exit(Exit.USAGE, f"{self.prog}: {message} (`{self.prog} --help` lists what there is)\n")
+        self.exit(self._wrong, f"{self.prog}: {message} (`{self.prog} --help` lists what there is)\n")
 
     def index_of_verb(self, words: Sequence[str]) -> int | None:
         """The place of the first word that is neither an option nor the value of one."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xmpp_rest.cli.arguments import completion, messages, start, storage, tokens
+from xmpp_rest.cli.arguments import completion, hooks, messages, start, storage, tokens
 from xmpp_rest.cli.parser import Parser
+from xmpp_rest.gateway.exit_codes import Exit
 
 if TYPE_CHECKING:
     from xmpp_rest.config.table import Settings
@@ -23,6 +24,7 @@ class Verb(NamedTuple):
     help: str
     runs: str
     arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None  # adds them
+    wrong: int = Exit.USAGE  # the exit code for wrong words
 
     def run(self, load: Load, options: argparse.Namespace) -> int:
         """Run it; the exit code. Raises what `failures.told` knows."""
@@ -44,6 +46,7 @@ VERBS = {
     "listen": Verb("print what reaches an account, or run a program for each message", "xmpp_rest.cli.listen:run", messages.add_listen),
     "status": Verb("say whether the gateway runs and is ready, and what it does", "xmpp_rest.cli.status:run", messages.add_status),
     "token": Verb("make, list and revoke tokens for scripts", "xmpp_rest.cli.token:run", tokens.add_token),
+    "hook": Verb("make and manage incoming hooks", "xmpp_rest.cli.hook:run", hooks.add_hook, hooks.WRONG_USAGE),
     "completion": Verb("print the completion of both programs for a shell", "xmpp_rest.cli.completion:run", completion.add_completion),
 }
 DEFAULT = "run"
@@ -79,8 +82,10 @@ def make_parser() -> Parser:
     _add_common(parser, None, False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, verb in VERBS.items():
-        _add_common(made := commands.add_parser(name, help=verb.help), argparse.SUPPRESS, argparse.SUPPRESS)
+        _add_common(made := commands.add_parser(name, help=verb.help, wrong=verb.wrong), argparse.SUPPRESS, argparse.SUPPRESS)
         verb.arguments(made)
+        for below in made.verbs.values():
+            _add_common(below, argparse.SUPPRESS, argparse.SUPPRESS)
     for name, raw in RAW.items():
         commands.add_parser(name, help=raw.help, add_help=False)
     for name, present in FORMER.items():
@@ -95,7 +100,7 @@ def _add_common(parser: argparse.ArgumentParser, no_file: Any, no: Any) -> None:
     parser.add_argument("--config", metavar="FILE", default=no_file, help=about)
     says = "say which configuration and which data folder are used, and what happens"
     parser.add_argument("-v", "--verbose", action="store_true", default=no, help=says)
-    offline = "work on the storage although no gateway runs (send, token, prune, ctl)"
+    offline = "work on the storage although no gateway runs (send, token, hook, prune, ctl)"
     parser.add_argument("--offline", action="store_true", default=no, help=offline)
 
 

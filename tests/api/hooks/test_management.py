@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import DOMAIN, MakeApp, basic, register_users
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.service.messages.archive import EVERYTHING
 
 JULIET, NURSE, ADMIN = (basic(f"{user}@{DOMAIN}") for user in ("juliet", "nurse", "admin"))
 MADE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
@@ -245,3 +246,28 @@ def test_the_url_is_the_public_one(make_app: MakeApp) -> None:
     answer = make(client)
     assert answer.headers["Location"] == "/xmpp/hooks/ops"
     assert answer.get_json()["url"] == f"https://chat.example/xmpp/hooks/{answer.get_json()['token']}"
+
+
+def test_the_test_message(client: FlaskClient, gateway: Gateway) -> None:
+    nobody = f"nobody@{DOMAIN}"
+    make(client, targets=[f"nurse@{DOMAIN}", nobody])
+    answer = client.post("/hooks/ops/test", headers=JULIET)
+    assert answer.status_code == 200
+    told = answer.get_json()
+    first, second = told["results"]
+    assert (told["hook"], told["format"], first["to"], first["outcome"], first["how"]) == (
+        "ops",
+        "json",
+        f"nurse@{DOMAIN}",
+        "accepted",
+        "sent",
+    )
+    assert (second["to"], second["outcome"], second["error"]["condition"]) == (nobody, "refused", "service-unavailable")
+    (kept,) = gateway.parts.archive.page(gateway.parts.accounts.address("nurse", DOMAIN), EVERYTHING, 10).items
+    assert (kept.stanza.findtext("body"), kept.stanza.get("from")) == ("Test of the hook ops", f"juliet@{DOMAIN}/hooks")
+    assert client.get("/hooks/ops", headers=JULIET).get_json()["deliveries"] == 0
+    client.put("/hooks/ops", json={"targets": [nobody]}, headers=JULIET)
+    refused = client.post("/hooks/ops/test", headers=JULIET)
+    assert problem(refused, 502)
+    assert refused.get_json()["results"][0]["outcome"] == "refused"
+    assert problem(client.post("/hooks/ops/test", headers=NURSE), 404)

@@ -1,10 +1,10 @@
-"""Managing hooks: `/hooks`, `/hooks/NAME`, `/hooks/NAME/token` (hooks §4)."""
+"""Managing hooks: `/hooks`, `/hooks/NAME`, `/hooks/NAME/token`, `/hooks/NAME/test` (hooks §4)."""
 
 from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 from urllib.parse import urlsplit
 
 from flask import Response
@@ -12,11 +12,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.hooks.answers import Asked
+from xmpp_rest.api.hooks.failures import refused
+from xmpp_rest.api.hooks.native import NativeAnswers
 from xmpp_rest.api.own_address import base_url
 from xmpp_rest.auth.authorization import HOOKS
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.auth.scopes import Use
-from xmpp_rest.errors import ERRORS, GatewayError
+from xmpp_rest.errors import ERRORS, RETRY_AFTER, GatewayError
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import BadCoding, read_body
@@ -27,6 +30,7 @@ from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.members import Asker, BadMember, MemberReader, NotAllowed, name_in, to_json
 from xmpp_rest.service.hooks.template_files import check_template
+from xmpp_rest.service.hooks.testing import send_test
 
 MAX_BODY = 65_536  # bytes
 JSON = ("application", "json", "*")
@@ -38,13 +42,14 @@ DETAILS = {
     415: "Content-Type must be application/json, and Content-Encoding gzip, deflate or none",
 }
 """The details of what the state machine answers."""
-MAKING = frozenset(("POST", "PUT"))
 
 
 class Management(Authenticated):
     """Base of the resources by which hooks are managed: for accounts, with errors as problem documents."""
 
     policy = HOOKS
+    making: ClassVar[frozenset[str]] = frozenset(("POST", "PUT"))
+    """The methods that are for those who may make hooks."""
     uses = dict.fromkeys(("GET", "HEAD", "POST", "PUT", "DELETE"), Use.ADMINISTER)
 
     def __init__(self, gateway: Gateway) -> None:
@@ -62,7 +67,7 @@ class Management(Authenticated):
         return [(JSON, "from_json")]
 
     def admits(self, caller: Caller) -> bool:
-        if self.request.method not in MAKING or caller.admin or self.gateway.settings.hooks.who == "account":
+        if self.request.method not in self.making or caller.admin or self.gateway.settings.hooks.who == "account":
             return True
         self.problem["detail"] = "Only administrators make hooks here ([hooks] who)"
         return False
@@ -255,3 +260,23 @@ class HookToken(HookResource):
         """Whatever the body is, it says nothing."""
         self.set_body(self.secret_of(self.hooks.renew(self.there)))
         return True
+
+
+class HookTest(HookResource):
+    """`/hooks/NAME/test`: sends the test message."""
+
+    making = frozenset()
+
+    def allowed_methods(self) -> list[str]:
+        return ["OPTIONS", "POST"]
+
+    def content_types_accepted(self) -> list[tuple[Any, str]]:
+        return [("*", "send")]
+
+    def send(self) -> NoReturn:
+        """Whatever the body is, it says nothing. Answered as a request to the hook would be, of the format json."""
+        delivered = send_test(self.there, self.gateway.parts.hook_sender)
+        asked, native = Asked(self.there, delivered.format), NativeAnswers()
+        answer = native.delivered(asked, delivered) if delivered.anybody else native.failed(asked, refused(delivered.results))
+        fields = {"Retry-After": str(RETRY_AFTER)} if answer.status == 503 else {}
+        raise Stop(Response(answer.body, answer.status, fields, content_type=answer.type))

@@ -6,6 +6,7 @@ from xmpp_rest.api.apprise import operations as apprise
 from xmpp_rest.api.gotify import operations as gotify
 from xmpp_rest.api.hooks import delivery_operations as delivery
 from xmpp_rest.api.openapi.model import (
+    AS_PROBLEM,
     JSON,
     STRING,
     TEXT,
@@ -76,6 +77,11 @@ OR_SENT: dict[str, Schema] = {JSON: {"anyOf": [ref("Hook"), ref("HookResults"), 
 """With the token of a hook the request is a delivery."""
 ONE = ApiAnswer("The hook.", OR_SENT, ETAG)
 REPLACEMENT = ApiAnswer("The hook as it is now.", OR_SENT)
+TESTED = {
+    200: ApiAnswer("Accepted by one recipient at least.", {JSON: ref("HookResults")}),
+    502: ApiAnswer("Every recipient has refused it; `results` has why.", AS_PROBLEM),
+    503: ApiAnswer("Every recipient has refused it for now, or see `detail`.", AS_PROBLEM, REFUSED[503].fields),
+}
 OPERATIONS = (
     ApiOperation(
         "get", "/hooks", "hooksList", "The hooks of the account, by name; to administrators those of all",
@@ -99,6 +105,10 @@ OPERATIONS = (
     ApiOperation(
         "post", "/hooks/{name}/token", "hooksRenew", "A new token; the old one is no longer good",
         {200: ApiAnswer("The token. It is shown here only.", {JSON: record(WITH_TOKEN)})} | OF_ONE | some(REFUSED, 409, 413, 415), (NAME,),
+    ),
+    ApiOperation(
+        "post", "/hooks/{name}/test", "hooksTest", "Send a test message through the hook",
+        OF_ONE | some(REFUSED, 413, 415) | TESTED, (NAME,),
     ),
 )  # fmt: skip
 SCHEMAS = {"Hook": record(SHOWN), "NewHook": record(SHOWN | WITH_TOKEN)}

@@ -7,7 +7,7 @@ from flask import Blueprint
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.hooks.deliveries import NamedDelivery, TokenDelivery
-from xmpp_rest.api.hooks.management import HookList, HookToken
+from xmpp_rest.api.hooks.management import HookList, HookTest, HookToken
 from xmpp_rest.api.hooks.named import NamedHook, delivery_view
 from xmpp_rest.api.hooks.uncached import uncached
 from xmpp_rest.api.routing import Route, add_routes
@@ -18,6 +18,7 @@ ROUTES = (
     Route("/hooks/<hook_token:token>/<anything:path>", "OPTIONS, POST, PUT", TokenDelivery),
     Route("/hooks/<name>", "GET, HEAD, OPTIONS, POST, PUT, DELETE", NamedHook),
     Route("/hooks/<name>/token", "OPTIONS, POST", HookToken),
+    Route("/hooks/<name>/test", "OPTIONS, POST", HookTest),
     Route("/hooks/<name>/<anything:path>", "OPTIONS, POST, PUT", NamedDelivery),
 )
 

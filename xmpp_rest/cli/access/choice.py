@@ -31,18 +31,27 @@ def url_of(options: argparse.Namespace) -> str:
     return "" if is_here else os.environ.get(URL, "")
 
 
+def remote_client(options: argparse.Namespace) -> HttpClient | None:
+    """A client of the gateway on another machine; None for that of this machine. Raises CannotStart."""
+    url = url_of(options)
+    if not url and options.url is None:  # one that is empty, as of a variable that is not set, is a mistake
+        return None
+    client = HttpClient(url, _token(options))
+    if options.verbose:
+        print(f"xmpp-rest: gateway: {url}; no configuration is read", file=sys.stderr)
+    if client.is_open_to_others:
+        print(f"xmpp-rest: remark: {url} is not encrypted, and shows the token to others on the way", file=sys.stderr)
+    return client
+
+
 @contextmanager
 def access(load: Load, options: argparse.Namespace, *, offline: bool = False) -> Iterator[Access]:
     """The gateway that the options name. `offline`: its storage will do.
 
     Raises CannotStart, SettingsError, and what opening a storage does.
     """
-    if (url := url_of(options)) or options.url is not None:  # one that is empty, as of a variable that is not set, is a mistake
-        with closing(HttpClient(url, _token(options))) as client:
-            if options.verbose:
-                print(f"xmpp-rest: gateway: {url}; no configuration is read", file=sys.stderr)
-            if client.is_open_to_others:
-                print(f"xmpp-rest: remark: {url} is not encrypted, and shows the token to others on the way", file=sys.stderr)
+    if (client := remote_client(options)) is not None:
+        with closing(client):
             yield RemoteAccess(client)
         return
     with _here(load(), options, offline) as found:

@@ -5,7 +5,8 @@
 #    source ~/.local/share/bash_completion/xmpp-rest
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_xmpp_rest_subparsers=(run check init backup restore export import migrate prune send listen status token completion ctl)
+_shtab_xmpp_rest_hook_subparsers=(add list remove token test)
+_shtab_xmpp_rest_subparsers=(run check init backup restore export import migrate prune send listen status token hook completion ctl)
 
 _shtab_xmpp_rest_run_option_strings=(-h --help --config -v --verbose --offline)
 _shtab_xmpp_rest_check_option_strings=(-h --help --config -v --verbose --offline)
@@ -20,6 +21,12 @@ _shtab_xmpp_rest_send_option_strings=(-h --help --config -v --verbose --offline 
 _shtab_xmpp_rest_listen_option_strings=(-h --help --config -v --verbose --offline --account --since --count --timeout --json --exec --url --token-file)
 _shtab_xmpp_rest_status_option_strings=(-h --help --config -v --verbose --offline --json --url --token-file)
 _shtab_xmpp_rest_token_option_strings=(-h --help --config -v --verbose --offline --may-send-to --scope --ttl)
+_shtab_xmpp_rest_hook_add_option_strings=(-h --help --url --token-file --to --owner --format --template --nick --rate --secret-file --update --get --config -v --verbose --offline)
+_shtab_xmpp_rest_hook_list_option_strings=(-h --help --url --token-file --config -v --verbose --offline)
+_shtab_xmpp_rest_hook_remove_option_strings=(-h --help --url --token-file --config -v --verbose --offline)
+_shtab_xmpp_rest_hook_token_option_strings=(-h --help --url --token-file --config -v --verbose --offline)
+_shtab_xmpp_rest_hook_test_option_strings=(-h --help --url --token-file --payload --config -v --verbose --offline)
+_shtab_xmpp_rest_hook_option_strings=(-h --help --config -v --verbose --offline)
 _shtab_xmpp_rest_completion_option_strings=(-h --help --config -v --verbose --offline)
 _shtab_xmpp_rest_ctl_option_strings=()
 _shtab_xmpp_rest_option_strings=(-h --help --version --config -v --verbose --offline)
@@ -28,8 +35,10 @@ _shtab_xmpp_rest_option_strings=(-h --help --version --config -v --verbose --off
 
 _shtab_xmpp_rest_import___on_conflict_choices=(skip replace fail)
 _shtab_xmpp_rest_send___type_choices=(normal chat headline)
+_shtab_xmpp_rest_hook_add___format_choices=(auto text json form slack alertmanager grafana github gitea forgejo gitlab gotify apprise uptime-kuma ntfy)
+_shtab_xmpp_rest_hook_pos_0_choices=(add list remove token test)
 _shtab_xmpp_rest_completion_pos_0_choices=(bash zsh)
-_shtab_xmpp_rest_pos_0_choices=(run check init backup restore export import migrate prune send listen status token completion ctl)
+_shtab_xmpp_rest_pos_0_choices=(run check init backup restore export import migrate prune send listen status token hook completion ctl)
 
 _shtab_xmpp_rest_run__h_nargs=0
 _shtab_xmpp_rest_run___help_nargs=0
@@ -111,6 +120,39 @@ _shtab_xmpp_rest_token___help_nargs=0
 _shtab_xmpp_rest_token__v_nargs=0
 _shtab_xmpp_rest_token___verbose_nargs=0
 _shtab_xmpp_rest_token___offline_nargs=0
+_shtab_xmpp_rest_hook_add__h_nargs=0
+_shtab_xmpp_rest_hook_add___help_nargs=0
+_shtab_xmpp_rest_hook_add___update_nargs=0
+_shtab_xmpp_rest_hook_add___get_nargs=0
+_shtab_xmpp_rest_hook_add__v_nargs=0
+_shtab_xmpp_rest_hook_add___verbose_nargs=0
+_shtab_xmpp_rest_hook_add___offline_nargs=0
+_shtab_xmpp_rest_hook_list__h_nargs=0
+_shtab_xmpp_rest_hook_list___help_nargs=0
+_shtab_xmpp_rest_hook_list__v_nargs=0
+_shtab_xmpp_rest_hook_list___verbose_nargs=0
+_shtab_xmpp_rest_hook_list___offline_nargs=0
+_shtab_xmpp_rest_hook_remove__h_nargs=0
+_shtab_xmpp_rest_hook_remove___help_nargs=0
+_shtab_xmpp_rest_hook_remove__v_nargs=0
+_shtab_xmpp_rest_hook_remove___verbose_nargs=0
+_shtab_xmpp_rest_hook_remove___offline_nargs=0
+_shtab_xmpp_rest_hook_token__h_nargs=0
+_shtab_xmpp_rest_hook_token___help_nargs=0
+_shtab_xmpp_rest_hook_token__v_nargs=0
+_shtab_xmpp_rest_hook_token___verbose_nargs=0
+_shtab_xmpp_rest_hook_token___offline_nargs=0
+_shtab_xmpp_rest_hook_test__h_nargs=0
+_shtab_xmpp_rest_hook_test___help_nargs=0
+_shtab_xmpp_rest_hook_test__v_nargs=0
+_shtab_xmpp_rest_hook_test___verbose_nargs=0
+_shtab_xmpp_rest_hook_test___offline_nargs=0
+_shtab_xmpp_rest_hook_pos_0_nargs=A...
+_shtab_xmpp_rest_hook__h_nargs=0
+_shtab_xmpp_rest_hook___help_nargs=0
+_shtab_xmpp_rest_hook__v_nargs=0
+_shtab_xmpp_rest_hook___verbose_nargs=0
+_shtab_xmpp_rest_hook___offline_nargs=0
 _shtab_xmpp_rest_completion__h_nargs=0
 _shtab_xmpp_rest_completion___help_nargs=0
 _shtab_xmpp_rest_completion__v_nargs=0

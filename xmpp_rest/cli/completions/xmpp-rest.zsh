@@ -15,6 +15,7 @@ _shtab_xmpp_rest_commands() {
     completion:'print the completion of both programs for a shell'
     ctl:'run a command of /api; the same as xmpp-restctl'
     export:'export the accounts for another server'
+    hook:'Make and manage incoming hooks, URLs by which other programs send messages, as an administrator.'
     import:'import what another server has stored'
     init:'write a configuration, and make folder, storage and administrator'
     listen:'print what reaches an account, or run a program for each message'
@@ -29,12 +30,23 @@ _shtab_xmpp_rest_commands() {
   _describe 'xmpp-rest commands' _commands
 }
 
+_shtab_xmpp_rest_hook_commands() {
+  local _commands=(
+    add:'Make a hook, and print its URL and its token, which are shown once.'
+    list:'Print name, owner, format and targets of all hooks, one a line, parted by tabs.'
+    remove:'Remove a hook.'
+    test:'Send the message `Test of the hook NAME`, and print a line for each recipient.'
+    token:'Make a new token for a hook, and print it as `hook add` does; the old one is no longer good.'
+  )
+  _describe 'xmpp-rest hook commands' _commands
+}
+
 _shtab_xmpp_rest_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--version[print the version]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -44,7 +56,7 @@ _shtab_xmpp_rest_backup_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "--without-storage[leave the storage out, for a database that has backups of its own]"
   "--quiet[print nothing but errors]"
   ":what is written, such as gateway.tar.gz\; it must not exist:"
@@ -57,7 +69,7 @@ _shtab_xmpp_rest_check_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -67,7 +79,7 @@ _shtab_xmpp_rest_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   ":the shell that reads it:(bash zsh)"
 )
 
@@ -85,7 +97,7 @@ _shtab_xmpp_rest_export_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "--xep-0227[the file to write\; or a folder that is there, for a file of each account, as Prosody\'s mod_storage_xep0227 has them]:FILE:"
   "--domain[the domain whose accounts are exported (default\: the gateway\'s)]:DOMAIN:"
   "--for-ejabberd[write SCRAM credentials as ejabberd\'s import_piefxis reads them\: encoded twice]"
@@ -94,11 +106,95 @@ _shtab_xmpp_rest_export_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_xmpp_rest_export_defaults_added=0
 
+_shtab_xmpp_rest_hook_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_hook_defaults_added=0
+
+_shtab_xmpp_rest_hook_add_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--url[the URL of a gateway on another machine (default\: \$XMPP_REST_URL)]:URL:"
+  "--token-file[a file with a token for it (default\: \$XMPP_REST_TOKEN, or the file that \$XMPP_REST_TOKEN_FILE names)]:FILE:"
+  "*--to[whom it sends to\: a JID, or room\:JID\; may be given several times]:TARGET:"
+  "--owner[the account that it belongs to (default\: \[hooks\] address)]:JID:"
+  "--format[how requests are read (default\: auto\: as they look)]:format:(auto text json form slack alertmanager grafana github gitea forgejo gitlab gotify apprise uptime-kuma ntfy)"
+  "--template[what is said\: Jinja, or \@NAME, a file of \[hooks\] templates]:TEMPLATE:"
+  "--nick[how it is called in rooms (default\: its name)]:NICK:"
+  "--rate[requests in a minute at the most (default\: \[limits\] hook)]:N:"
+  "--secret-file[a file with the key by which requests have to be signed]:FILE:"
+  "--update[correct the message of what changes, instead of saying it again]"
+  "--get[let GET send too, where the sender can do nothing else]"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+  ":its name\: letters, digits, _ and -:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_hook_add_defaults_added=0
+
+_shtab_xmpp_rest_hook_list_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--url[the URL of a gateway on another machine (default\: \$XMPP_REST_URL)]:URL:"
+  "--token-file[a file with a token for it (default\: \$XMPP_REST_TOKEN, or the file that \$XMPP_REST_TOKEN_FILE names)]:FILE:"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_hook_list_defaults_added=0
+
+_shtab_xmpp_rest_hook_remove_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--url[the URL of a gateway on another machine (default\: \$XMPP_REST_URL)]:URL:"
+  "--token-file[a file with a token for it (default\: \$XMPP_REST_TOKEN, or the file that \$XMPP_REST_TOKEN_FILE names)]:FILE:"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+  ":the hook:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_hook_remove_defaults_added=0
+
+_shtab_xmpp_rest_hook_test_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--url[the URL of a gateway on another machine (default\: \$XMPP_REST_URL)]:URL:"
+  "--token-file[a file with a token for it (default\: \$XMPP_REST_TOKEN, or the file that \$XMPP_REST_TOKEN_FILE names)]:FILE:"
+  "--payload[send this file as if it had been POSTed to the hook, instead of the test message]:FILE:"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+  ":the hook:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_hook_test_defaults_added=0
+
+_shtab_xmpp_rest_hook_token_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--url[the URL of a gateway on another machine (default\: \$XMPP_REST_URL)]:URL:"
+  "--token-file[a file with a token for it (default\: \$XMPP_REST_TOKEN, or the file that \$XMPP_REST_TOKEN_FILE names)]:FILE:"
+  "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
+  {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
+  ":the hook (default\: none\: a token to be written below a \[hook.NAME\]):"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_xmpp_rest_hook_token_defaults_added=0
+
 _shtab_xmpp_rest_import_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "*--domain[import the domain OLD as NEW, in all addresses\; for rooms too, and may be given several times]:OLD=NEW:"
   "--dry-run[read everything, write nothing, and report what would be done]"
   "--on-conflict[what to do with accounts and rooms that are there already (default\: skip\; fail\: stop at the first one)]:on_conflict:(skip replace fail)"
@@ -113,7 +209,7 @@ _shtab_xmpp_rest_init_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "--domain[the hosted domain (default\: localhost)]:DOMAIN:"
   "--bind[address and port to listen on, or unix\:PATH\; several are separated by commas (default\: 127.0.0.1\:8080)]:HOST:PORT:"
   "--link[attach the domain as a component to the XMPP server that listens there\; needs --secret-file]:HOST:PORT:"
@@ -129,7 +225,7 @@ _shtab_xmpp_rest_listen_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "--account[whose messages (default\: the first of \[auth\] admins, or the account of the token)]:JID:"
   "--since[begin after the event of this id, as \`event_id\` of --json says]:ID:"
   "--count[end after so many events\; 1 is the exit code if the time is over before]:N:"
@@ -147,7 +243,7 @@ _shtab_xmpp_rest_migrate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "--dry-run[read everything, write nothing]"
   "--overwrite[replace what differs in TO (it is reported and left alone otherwise)]"
   "--quiet[show no progress, only problems and the result]"
@@ -162,7 +258,7 @@ _shtab_xmpp_rest_prune_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -172,7 +268,7 @@ _shtab_xmpp_rest_restore_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "--to[restore to DIR\/wsgi.ini and DIR\/data, not where the configuration has them]:DIR:"
   "--force[rename what is there to data.before-TIME]"
   "--quiet[print nothing but errors]"
@@ -186,7 +282,7 @@ _shtab_xmpp_rest_run_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -196,7 +292,7 @@ _shtab_xmpp_rest_send_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "*--to[to whom, instead of the first word\; may be given several times]:JID:"
   "--from[from whom, at the hosted domain (default\: the first of \[auth\] admins, or the account of the token)]:JID:"
   "--subject[subject of the message]:subject:"
@@ -219,7 +315,7 @@ _shtab_xmpp_rest_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "--json[print one JSON object]"
   "--url[the URL of a gateway on another machine (default\: \$XMPP_REST_URL)]:URL:"
   "--token-file[a file with a token for it (default\: \$XMPP_REST_TOKEN, or the file that \$XMPP_REST_TOKEN_FILE names)]:FILE:"
@@ -232,7 +328,7 @@ _shtab_xmpp_rest_token_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration (default\: \$XMPP_REST_CONFIG, or the first wsgi.ini that is found\; docs\/command-line.md says where)]:FILE:"
   {-v,--verbose}"[say which configuration and which data folder are used, and what happens]"
-  "--offline[work on the storage although no gateway runs (send, token, prune, ctl)]"
+  "--offline[work on the storage although no gateway runs (send, token, hook, prune, ctl)]"
   "*--may-send-to[it may do nothing but send messages to addresses like this one (\`\*\` for any letters)\; may be given several times]:GLOB:"
   "*--scope[ejabberd\:user (act as the account\: the default), ejabberd\:admin, a command\'s name\; may be given several times]:SCOPE:"
   "--ttl[how long it lasts\: 3600, 12h, 30d (default\: a year)]:TIME:"
@@ -267,6 +363,7 @@ _shtab_xmpp_rest() {
         completion) _arguments -C -s $_shtab_xmpp_rest_completion_options ;;
         ctl) _arguments -C -s $_shtab_xmpp_rest_ctl_options ;;
         export) _arguments -C -s $_shtab_xmpp_rest_export_options ;;
+        hook) _shtab_xmpp_rest_hook ;;
         import) _arguments -C -s $_shtab_xmpp_rest_import_options ;;
         init) _arguments -C -s $_shtab_xmpp_rest_init_options ;;
         listen) _arguments -C -s $_shtab_xmpp_rest_listen_options ;;
@@ -277,6 +374,33 @@ _shtab_xmpp_rest() {
         send) _arguments -C -s $_shtab_xmpp_rest_send_options ;;
         status) _arguments -C -s $_shtab_xmpp_rest_status_options ;;
         token) _arguments -C -s $_shtab_xmpp_rest_token_options ;;
+      esac
+  esac
+}
+
+_shtab_xmpp_rest_hook() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->hook'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_xmpp_rest_hook_defaults_added )); then
+    if (( ${_shtab_xmpp_rest_hook_options[(I)${(q)one_or_more}*]} +          ${_shtab_xmpp_rest_hook_options[(I)${(q)remainder}*]} +          ${_shtab_xmpp_rest_hook_options[(I)${(q)default}]} == 0 )); then
+      _shtab_xmpp_rest_hook_options+=(': :_shtab_xmpp_rest_hook_commands' '*::: :->hook')
+    fi
+    _shtab_xmpp_rest_hook_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_xmpp_rest_hook_options
+
+  case $state in
+    hook)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_xmpp_rest_hook-$line[1]:"
+      case $line[1] in
+        add) _arguments -C -s $_shtab_xmpp_rest_hook_add_options ;;
+        list) _arguments -C -s $_shtab_xmpp_rest_hook_list_options ;;
+        remove) _arguments -C -s $_shtab_xmpp_rest_hook_remove_options ;;
+        test) _arguments -C -s $_shtab_xmpp_rest_hook_test_options ;;
+        token) _arguments -C -s $_shtab_xmpp_rest_hook_token_options ;;
       esac
   esac
 }

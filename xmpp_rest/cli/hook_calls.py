@@ -1,0 +1,84 @@
+"""What the leader does for `xmpp-rest hook`; values are JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xmpp_rest.api.commands.audit import record
+from xmpp_rest.auth.rights import Principal
+from xmpp_rest.cli.runner import PLACE
+from xmpp_rest.errors import GatewayError
+from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.processes.on_leader import on_leader
+from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.hooks.hook import Hook
+from xmpp_rest.service.hooks.hooks import Hooks
+from xmpp_rest.service.hooks.members import Asker, BadMember, MemberReader, name_in
+from xmpp_rest.service.hooks.template_files import check_template
+from xmpp_rest.service.hooks.testing import send_test
+
+NOBODY = Asker(None, admin=True)
+"""Who may open the socket in the data folder acts as an administrator, without an account."""
+
+
+class HookCalls:
+    """Hooks by the command line. Methods raise GatewayError, StorageError."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    @property
+    def _remote(self) -> Remote:
+        return self._gateway.parts.remote
+
+    @property
+    def _hooks(self) -> Hooks:
+        return self._gateway.parts.hooks
+
+    @on_leader
+    def add(self, members: dict[str, Any]) -> str:
+        """Make a hook; its token."""
+        parts = self._gateway.parts
+        reader = MemberReader(self._gateway.settings, parts.accounts.exists, parts.authenticator.is_admin, check_template)
+        try:
+            name = name_in(members)
+            draft = reader.read(members, NOBODY)
+        except BadMember as e:
+            raise GatewayError("hook-member", str(e)) from e
+        token = self._hooks.make(name, draft)[1]
+        _audit("hook_add", list(members.items()))
+        return token
+
+    @on_leader
+    def listed(self) -> list[list[str]]:
+        """Name, owner, format and targets of each hook, by name."""
+        return [[h.name, str(h.owner), h.format, ",".join(map(str, h.targets))] for h in self._hooks.of(None)]
+
+    @on_leader
+    def remove(self, name: str) -> None:
+        """Remove a hook."""
+        self._hooks.remove(self._named(name))
+        _audit("hook_remove", [("name", name)])
+
+    @on_leader
+    def renew(self, name: str) -> str:
+        """A new token of a hook."""
+        token = self._hooks.renew(self._named(name))
+        _audit("hook_token", [("name", name)])
+        return token
+
+    @on_leader
+    def test(self, name: str, payload: str | None) -> list[dict[str, Any]]:
+        """Send the test message, or this (bytes as Latin-1) as if it had been POSTed; the results."""
+        delivered = send_test(self._named(name), self._gateway.parts.hook_sender)
+        return [result.to_json() for result in delivered.results]
+
+    def _named(self, name: str) -> Hook:
+        hook = self._hooks.named(name)
+        if hook is None:
+            raise GatewayError("hook-unknown", f"There is no hook {name[:100]}")
+        return hook
+
+
+def _audit(what: str, given: list[tuple[str, Any]]) -> None:
+    record(Principal(), PLACE, what, given, 200)
