@@ -167,7 +167,9 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
 
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
     retention = Retention(archive, own, domains, settings.archive, remote, incidents, on_pruned)
-    scheduled, runner = build_scheduled(settings, driver, sending, accounts, outcomes, None, remote, incidents)
+    scheduled, runner = build_scheduled(
+        settings, driver, sending, accounts, outcomes, hook_parts.hooks, hook_sending.sender, remote, incidents
+    )  # fmt: skip
     limits = RateLimits(remote)
     asked = build_hook_requests(
         settings, driver, waits, limits, hook_parts.hooks, hook_sending.sender, scheduled, streams, counts, incidents

@@ -7,6 +7,8 @@ from xmpp_rest.config.table import Settings
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.accounts import Accounts
+from xmpp_rest.service.hooks.hooks import Hooks
+from xmpp_rest.service.hooks.sender import HookSender
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.scheduled.hook_messages import HookMessages
@@ -22,11 +24,14 @@ def build_scheduled(
     sending: Sending,
     accounts: Accounts,
     outcomes: Outcomes,
-    hooks: HookMessages | None,
+    hooks: Hooks,
+    hook_sender: HookSender,
     remote: Remote,
     incidents: Incidents,
 ) -> tuple[Scheduled, ScheduledRunner]:
-    """What the APIs schedule with, and what sends in the leader. `hooks`: sends for hooks."""
+    """What the APIs schedule with, and what sends in the leader."""
     store = ScheduledStore(driver, settings.gateway.domain)
-    runner = ScheduledRunner(store, ScheduledSending(sending, accounts, outcomes, hooks), incidents)
-    return Scheduled(store, runner, sending, remote, settings.limits, settings.link.send_limit), runner
+    runner = ScheduledRunner(store, ScheduledSending(sending, accounts, outcomes, HookMessages(hooks, hook_sender)), incidents)
+    scheduled = Scheduled(store, runner, sending, remote, settings.limits, settings.link.send_limit)
+    hooks.removed.subscribe(scheduled.hook_removed)
+    return scheduled, runner

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
 
 from drivers import StorageError
-from tests.conftest import DOMAIN
+from tests.conftest import DOMAIN, MakeApp
 from tests.link.fake import attach
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.protocol.parse import parse_text
+from xmpp_rest.protocol.stanza import refusal
 from xmpp_rest.service.accounts.bans import Bans
 from xmpp_rest.service.hooks.delivered import Due
+from xmpp_rest.service.hooks.draft import Draft
+from xmpp_rest.service.hooks.hook import Hook
+from xmpp_rest.service.hooks.said import Kind, Said
+from xmpp_rest.service.scheduled.hook_messages import stanza_id
 from xmpp_rest.service.scheduled.scheduled import StanzaToSchedule
 
 pytestmark = pytest.mark.plain_thread
@@ -29,8 +36,21 @@ LONG = 20.0  # seconds that a loaded machine may take
 def sent(gateway: Gateway) -> list[str]:
     """What goes out: the ids."""
     ids: list[str] = []
-    attach(gateway.parts.router, lambda _, stanza: ids.append(stanza.attrib["id"]))
+    link(gateway, ids.append)
     return ids
+
+
+def link(gateway: Gateway, take: Callable[[str], object]) -> None:
+    """Have the ids of messages given to `take`; whoever is asked what it is says nothing of it."""
+
+    def out(_: str, stanza: Element) -> None:
+        if stanza.tag == "iq":
+            answer = refusal(stanza, StanzaError("cancel", "service-unavailable"))
+            gateway.parts.router.resolve(answer, parse_jid(stanza.attrib["to"]), parse_jid(stanza.attrib["from"]))
+        else:
+            take(stanza.attrib["id"])
+
+    attach(gateway.parts.router, out)
 
 
 def until(is_so: Callable[[], object]) -> None:
@@ -185,3 +205,70 @@ def test_a_follower_schedules_and_the_leader_sends(pair: tuple[Gateway, Gateway]
     schedule(follower, "m2", time.time() + 0.5)
     until(lambda: sent == ["m2"])
     until(lambda: not follower.parts.scheduled.all(JULIET))
+
+
+SAID = Said(Kind.MESSAGE, "Disk is full", key="disk", state="firing")
+
+
+def make_hook(gateway: Gateway, name: str = "ops", *targets: str) -> Hook:
+    draft = Draft(JULIET, None, targets or (str(ROMEO), f"nurse@{DOMAIN}"), nick=name, update=True)
+    return gateway.parts.hooks.make(name, draft)[0]
+
+
+def test_a_hook_says_it_to_all_of_its_targets(gateway: Gateway, sent: list[str]) -> None:
+    gateway.start()
+    hook = make_hook(gateway)
+    due = gateway.parts.scheduled.schedule_said(hook, SAID, time.time() + 0.1)
+    (waiting,) = gateway.parts.scheduled.all(JULIET)
+    assert (waiting.id, waiting.to, waiting.hook, waiting.body) == (due.id, (str(ROMEO), f"nurse@{DOMAIN}"), "ops", "Disk is full")
+    until(lambda: not gateway.parts.scheduled.all(JULIET))
+    assert sent == [stanza_id(due.id, str(ROMEO))]
+    assert state(gateway, stanza_id(due.id, f"nurse@{DOMAIN}")) == "confirmed"
+
+
+@pytest.mark.parametrize("what", ["removed", "made anew", "banned"])
+def test_a_hook_that_may_not_any_more_says_nothing(what: str, gateway: Gateway, sent: list[str]) -> None:
+    gateway.start()
+    hook = make_hook(gateway)
+    gateway.parts.scheduled.schedule_said(hook, SAID, time.time() + 0.5)
+    if what == "banned":
+        Bans(gateway.driver, DOMAIN).ban(JULIET, {})
+    else:
+        gateway.parts.hooks.remove(hook)
+        assert gateway.parts.scheduled.all(JULIET) == []
+    if what == "made anew":
+        make_hook(gateway)
+    schedule(gateway, "m2", time.time() + 0.6, sender=parse_jid(f"nurse@{DOMAIN}"))
+    until(lambda: sent == ["m2"])
+    assert gateway.parts.scheduled.all(JULIET) == []
+
+
+def test_what_no_target_can_take_now_is_said_later(gateway: Gateway) -> None:
+    ids: list[str] = []
+    failures = [GatewayError("outbox-full")]
+
+    def take(identifier: str) -> None:
+        if failures:
+            raise failures.pop()
+        ids.append(identifier)
+
+    link(gateway, take)
+    gateway.start()
+    due = gateway.parts.scheduled.schedule_said(make_hook(gateway, "ops", str(ROMEO)), SAID, time.time() + 0.1)
+    until(lambda: not gateway.parts.scheduled.all(JULIET))
+    assert ids == [stanza_id(due.id, str(ROMEO))]
+
+
+def test_at_the_end_what_a_hook_is_saying_is_waited_for(make_app: MakeApp, tmp_path: Path) -> None:
+    ids: list[str] = []
+    for _ in range(2):
+        gateway: Gateway = make_app(server_data_dir=str(tmp_path / "same")).extensions["gateway"]
+        link(gateway, ids.append)
+        if not ids:
+            gateway.parts.accounts.register(JULIET, "secret")
+            hook = make_hook(gateway, "ops", str(ROMEO))
+            gateway.parts.scheduled.schedule_said(hook, SAID, time.time())
+        gateway.start()
+        until(lambda: ids)
+        gateway.stop()
+    assert len(ids) == 1

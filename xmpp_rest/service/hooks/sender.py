@@ -58,6 +58,24 @@ class HookSender:
             for target, recipient, verdict in zip(hook.targets, recipients, verdicts, strict=True)
         )
 
+    def send_due(self, hook: Hook, said: Said, ids: Sequence[str], tell: Callable[[tuple[Result, ...]], object]) -> None:
+        """As `send`, but in the leader, with these ids of stanzas, one for each target, and without waiting; `tell` gets the results.
+
+        A message of its own, whatever matter it is about. `tell` may be called by any thread, also before this returns.
+        """
+        recipients = [HookRecipient(target.jid, target.room, each) for target, each in zip(hook.targets, ids, strict=True)]
+        message = HookMessage(hook.name, hook.owner, hook.speaks_as, hook.called, said.text, "", "", False, "", recipients)
+
+        def told(verdicts: Sequence[Verdict]) -> None:
+            pairs = zip(hook.targets, ids, verdicts, strict=True)
+            tell(tuple(Result(str(target), each, verdict.how, verdict.error) for target, each, verdict in pairs))
+
+        try:
+            self._begin(message, 0.0, Wait(LONGEST), told)
+        except Exception as e:
+            self._incidents.report(log, "hook-unsent", "a message of the hook %s is not sent: %r", hook.name, e, trace=True)
+            told([Verdict(error=error_of_failure(e))] * len(recipients))
+
     def _verdicts(self, message: HookMessage) -> Sequence[Verdict]:
         try:
             return self._waited_for(message)

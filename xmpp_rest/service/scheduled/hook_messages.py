@@ -2,63 +2,84 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from xmpp_rest.logs.events import say
-from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.hooks.delivered import Result
 from xmpp_rest.service.hooks.hook import Hook, HookSource
 from xmpp_rest.service.hooks.said import Said
 from xmpp_rest.service.scheduled.message import ScheduledMessage
 
-log = logging.getLogger("xmpp_rest.link")
+log = logging.getLogger("xmpp_rest.hooks")
+
+PATIENCE = 3600.0  # seconds for which is tried again what no target can take now, such as a room whose server is away
+OnResults = Callable[[tuple[Result, ...]], object]
+OnSettled = Callable[[str, bool], object]
+"""Is told the id of a message, and whether nothing is left to be done."""
 
 
 class NamedHooks(Protocol):
     """Where hooks are found by their names."""
 
     def named(self, name: str) -> Hook | None: ...
+    def is_usable(self, hook: Hook) -> bool: ...
 
 
-class TargetSender(Protocol):
-    """What sends to the targets of a hook; it raises nothing."""
+class DueSender(Protocol):
+    """What sends to the targets of a hook, in the leader, without waiting; it raises nothing."""
 
-    def send(self, hook: Hook, said: Said) -> tuple[Result, ...]: ...
+    def send_due(self, hook: Hook, said: Said, ids: Sequence[str], tell: OnResults, /) -> None: ...
 
 
 class HookMessages:
     """Sends to the targets that the hook has when the time comes; a hook that was removed says nothing any more."""
 
-    def __init__(self, hooks: NamedHooks, sender: TargetSender, address: JID) -> None:
-        """`address`: whom the hooks of the configuration belong to, which is no account."""
+    def __init__(self, hooks: NamedHooks, sender: DueSender) -> None:
         self._hooks = hooks
         self._sender = sender
-        self._address = address
 
-    def need_no_account(self, message: ScheduledMessage) -> bool:
-        """Whether the message is of a hook that belongs to no account."""
-        return message.said is not None and message.owner == self._address
-
-    def send(self, messages: Sequence[ScheduledMessage]) -> set[str]:
-        """Send these, in order; the ids of those that none of the targets could take now."""
-        return {message.id for message in messages if not self._send(message)}
-
-    def _send(self, message: ScheduledMessage) -> bool:
-        """Whether that is done."""
+    def send(self, message: ScheduledMessage, settled: OnSettled) -> None:
+        """Send the message. `settled` may be called by any thread, also before this returns. Raises StorageError."""
         hook = self._hooks.named(message.hook or "")
-        named = {"sender": str(message.owner), "hook": message.hook, "id": message.id}
-        if hook is None or message.said is None or hook.has_expired or _is_another(hook, message):
-            say(log, logging.INFO, "scheduled-dropped", **named, reason="the hook was removed")
-            return True
-        results = self._sender.send(hook, replace(message.said, key=""))  # hooks §11: it takes no part in updates
-        for result in results:
-            if result.error is not None:
-                fields = {"to": result.to, "stanza_id": result.id, "condition": result.error.condition}
-                say(log, logging.WARNING, "scheduled-refused", **named, **fields)
-        return not results or any(result.error is None or result.error.type != "wait" for result in results)
+        if hook is None or message.said is None or _is_another(hook, message):
+            _drop(message, "the hook was removed")
+        elif not self._hooks.is_usable(hook):
+            _drop(message, "the account of the hook is banned, or there is none any more")
+        else:
+            ids = [stanza_id(message.id, str(target)) for target in hook.targets]
+            self._sender.send_due(hook, message.said, ids, partial(_settle, message, settled))
+            return
+        settled(message.id, True)
+
+
+def stanza_id(identifier: str, target: str) -> str:
+    """The id of the stanza to one target: the same one if it is sent again, after a crash."""
+    return urlsafe_b64encode(hashlib.sha256(f"{identifier}\n{target}".encode()).digest()[:18]).decode()
+
+
+def _settle(message: ScheduledMessage, settled: OnSettled, results: tuple[Result, ...]) -> None:
+    waits = bool(results) and all(result.error is not None and result.error.type == "wait" for result in results)
+    again = waits and time.time() < message.at + PATIENCE
+    if not again:
+        _tell_refused(message, results)
+    settled(message.id, not again)
+
+
+def _tell_refused(message: ScheduledMessage, results: Sequence[Result]) -> None:
+    for result in results:
+        if result.error is not None:
+            fields = {"to": result.to, "stanza_id": result.id, "condition": result.error.condition}
+            say(log, logging.WARNING, "scheduled-refused", sender=str(message.owner), hook=message.hook, id=message.id, **fields)
+
+
+def _drop(message: ScheduledMessage, why: str) -> None:
+    say(log, logging.WARNING, "scheduled-dropped", sender=str(message.owner), hook=message.hook, id=message.id, reason=why)
 
 
 def _is_another(hook: Hook, message: ScheduledMessage) -> bool:

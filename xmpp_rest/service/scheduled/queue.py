@@ -29,6 +29,7 @@ class DueQueue:
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._stopped = False
+        self._woken = False
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -74,13 +75,21 @@ class DueQueue:
         """
         end = time.monotonic() + seconds
         with self._changed:
-            while not self._stopped and (left := end - time.monotonic()) > 0:
+            while not self._stopped and not (for_due and self._woken) and (left := end - time.monotonic()) > 0:
                 if for_due and self._heap:
                     if (until := self._heap[0].at - time.time()) <= 0:
                         break
                     left = min(left, until)
                 self._changed.wait(left)
+            if for_due:
+                self._woken = False
             return not self._stopped
+
+    def wake(self) -> None:
+        """End the wait for what is due."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify()
 
     def stop(self) -> None:
         """End the waits, for good."""

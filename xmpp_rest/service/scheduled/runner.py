@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Iterable
+from queue import Empty, SimpleQueue
 
 from drivers import StorageError
 from xmpp_rest.incidents import Incidents
@@ -22,6 +24,7 @@ log = logging.getLogger("xmpp_rest.link")
 
 FIRST, LONGEST = 1.0, 15.0  # seconds between two attempts to send what cannot be sent now
 MOST = 64  # messages that are sent together
+LEFT = 3.0  # seconds at the end for what hooks say to be settled
 END = 5.0  # seconds that the end of the process waits for those that are being sent
 
 
@@ -37,6 +40,8 @@ class ScheduledRunner:
         self._under_way: set[str] = set()  # ids of what is being sent, or was and could not be removed
         self._unremoved: dict[JID, set[str]] = {}
         self._lock = OrderLock()  # of the two above: nobody is told that a message is removed that is being sent
+        self._settled: SimpleQueue[tuple[str, bool]] = SimpleQueue()  # of what hooks say: the id, and whether it is done
+        self._later: dict[str, DueHint] = {}  # what hooks say and is not settled
         self._aside: dict[JID, list[DueHint]] = {}  # what cannot be sent now, though others' messages can
         self._aside_until = 0.0  # monotonic time
         self._backoff = Backoff()
@@ -71,6 +76,7 @@ class ScheduledRunner:
             pause = 0.0
             try:
                 self._hints.look()
+                self._settle()
                 self._end_aside()
                 if self._send_due():
                     self._backoff.reset()
@@ -80,6 +86,40 @@ class ScheduledRunner:
                 trace = not isinstance(e, StorageError)
                 self._incidents.report(log, "scheduled-unsent", "scheduled messages cannot be sent now: %r", e, trace=trace)
                 pause = self._backoff.next(FIRST, LONGEST)
+        self._end()
+
+    def _end(self) -> None:
+        """Wait for what hooks say, so that it is not said again."""
+        end = time.monotonic() + LEFT
+        try:
+            while self._later and (left := end - time.monotonic()) > 0:
+                self._settle(left)
+        except Exception as e:  # of the storage, or there was no time
+            log.warning("some messages of hooks may be sent again: %r", e)
+
+    def _on_settled(self, identifier: str, done: bool) -> None:
+        self._settled.put((identifier, done))
+        self._queue.wake()
+
+    def _settle(self, seconds: float = 0.0) -> None:
+        """Remove what hooks have said, and put aside what they could not; wait so long for the first."""
+        said = []
+        with contextlib.suppress(Empty):
+            while True:
+                identifier, done = self._settled.get(timeout=seconds) if seconds else self._settled.get_nowait()
+                seconds = 0.0
+                due = self._later.pop(identifier)
+                if done:
+                    said.append(due.hint)
+                else:
+                    self._release((identifier,))
+                    self._put_aside((due,))
+        self._remove(said)
+
+    def _put_aside(self, hints: Iterable[DueHint]) -> None:
+        self._aside_until = time.monotonic() + FIRST
+        for due in hints:
+            self._aside.setdefault(due.hint.owner, []).append(due)
 
     def _until_look(self) -> float:
         """Seconds until there is something to do besides what is in the queue."""
@@ -102,10 +142,14 @@ class ScheduledRunner:
         messages: list[ScheduledMessage] = []
         try:
             messages = self._claim(left)
-            unsent = self._sending.send(messages, known_before=self._began)
-            sent = [left.pop(m.id).hint for m in messages if m.id not in unsent.ids]
-        except BaseException:
-            self._release(left)
+            self._later |= {m.id: left[m.id] for m in messages if m.said is not None}
+            unsent = self._sending.send(messages, self._on_settled, known_before=self._began)
+            done = [left.pop(m.id) for m in messages if m.id not in unsent.ids]
+            sent = [due.hint for due in done if due.hint.id not in self._later]
+        except BaseException:  # before anything was sent
+            for message in messages:
+                self._later.pop(message.id, None)
+            self._release(message.id for message in messages)
             self._queue.put_back(left.values())
             raise
         self._release(left)
@@ -113,9 +157,7 @@ class ScheduledRunner:
         if unsent.all_wait:
             self._queue.put_back(left.values())
         elif left:
-            self._aside_until = time.monotonic() + FIRST
-            for due in left.values():
-                self._aside.setdefault(due.hint.owner, []).append(due)
+            self._put_aside(left.values())
         return not unsent.all_wait
 
     def _claim(self, left: dict[str, DueHint]) -> list[ScheduledMessage]:

@@ -19,7 +19,7 @@ from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.messages.batch import OutboundMessage, OutboundMessages, Result
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
-from xmpp_rest.service.scheduled.hook_messages import HookMessages
+from xmpp_rest.service.scheduled.hook_messages import HookMessages, OnSettled
 from xmpp_rest.service.scheduled.message import ScheduledMessage
 
 log = logging.getLogger("xmpp_rest.link")
@@ -44,27 +44,35 @@ class Unsent:
 class ScheduledSending:
     """Sends messages whose time has come; in the leader."""
 
-    def __init__(self, sending: Sending, accounts: Accounts, outcomes: Outcomes, hooks: HookMessages | None) -> None:
-        """`hooks`: None: there are none."""
+    def __init__(self, sending: Sending, accounts: Accounts, outcomes: Outcomes, hooks: HookMessages) -> None:
         self._sending = sending
         self._accounts = accounts
         self._outcomes = outcomes
         self._hooks = hooks
 
-    def send(self, messages: Sequence[ScheduledMessage], *, known_before: float) -> Unsent:
+    def send(self, messages: Sequence[ScheduledMessage], settled: OnSettled, *, known_before: float) -> Unsent:
         """Send these, in order; what is left. Raises StorageError before anything is sent.
 
-        `known_before`: what was due by then (Unix time) may have been sent by an earlier process, which did not come to remove it.
+        What hooks say is settled later, when `settled` is called. `known_before`: what was due by then (Unix time) may have been sent by an
+        earlier process, which did not come to remove it.
         """
         unsent = Unsent()
-        barred = {owner for owner in dict.fromkeys(m.owner for m in messages) if self._is_barred(owner)}
+        owners = dict.fromkeys(m.owner for m in messages if m.said is None and not m.of_component)
+        barred = {owner for owner in owners if self._is_barred(owner)}
         for of_hooks, run in groupby(messages, lambda m: m.said is not None):
-            members = [m for m in run if self._may_be_sent(m, barred)]
-            if not of_hooks:
-                self._send_stanzas(members, known_before, unsent)
-            elif self._hooks is not None:
-                unsent.add(*self._hooks.send(members))
+            if of_hooks:
+                for message in run:
+                    self._send_said(message, settled)
+            else:
+                self._send_stanzas([m for m in run if self._may_be_sent(m, barred)], known_before, unsent)
         return unsent
+
+    def _send_said(self, message: ScheduledMessage, settled: OnSettled) -> None:
+        try:
+            self._hooks.send(message, settled)
+        except StorageError as e:  # it does not say whether there is the hook
+            log.warning("the scheduled message %s of the hook %s cannot be sent now: %s", message.id, message.hook, e)
+            settled(message.id, False)
 
     def _is_barred(self, owner: JID) -> bool:
         """Whether no account of this address may send anything."""
@@ -72,7 +80,7 @@ class ScheduledSending:
         return record is None or bool(record.get(BANNED))
 
     def _may_be_sent(self, message: ScheduledMessage, barred: set[JID]) -> bool:
-        if message.of_component or message.owner not in barred or (self._hooks is not None and self._hooks.need_no_account(message)):
+        if message.of_component or message.owner not in barred:
             return True
         self._dropped(message, "the account is banned, or there is none any more")
         return False
@@ -117,9 +125,9 @@ class ScheduledSending:
         self, message: ScheduledMessage, why: str, error: StanzaError = FORBIDDEN, outgoing: OutboundMessage | None = None
     ) -> None:
         """Log that a message is not sent, and have its outcome tell so."""
-        named = {"hook": message.hook} if message.hook else {"stanza_id": message.stanza_id}
-        say(log, logging.WARNING, "scheduled-dropped", sender=str(message.owner), id=message.id, reason=why, **named)
-        if message.said is None and (sent := outgoing or self._outgoing(message)) is not None:
+        fields = {"stanza_id": message.stanza_id, "id": message.id, "reason": why}
+        say(log, logging.WARNING, "scheduled-dropped", sender=str(message.owner), **fields)
+        if (sent := outgoing or self._outgoing(message)) is not None:
             identifier = message.stanza_id
             self._outcomes.all_accepted([(sent.sender, identifier)])
             self._outcomes.processed(sent.sender, identifier, refusal(sent.stanza, error))
