@@ -24,9 +24,11 @@ from xmpp_rest.api.data import routes as data
 from xmpp_rest.api.failures import answer_failures
 from xmpp_rest.api.gotify import routes as gotify
 from xmpp_rest.api.hooks import routes as hooks
+from xmpp_rest.api.ntfy import routes as ntfy
 from xmpp_rest.api.oauth import routes as oauth
 from xmpp_rest.api.openapi import routes as openapi
 from xmpp_rest.api.ops import routes as ops
+from xmpp_rest.api.post_msg import routes as post_msg
 from xmpp_rest.api.rest import routes as rest
 from xmpp_rest.api.routing import Anything, HookTokenPart
 from xmpp_rest.api.web import routes as web
@@ -50,7 +52,7 @@ from xmpp_rest.serving.watched import Watched
 log = logging.getLogger("xmpp_rest.server")
 
 PROBED = frozenset({"ops.live", "ops.ready"})  # endpoints
-SPARED = frozenset({"ops.health", "ops.metrics"})  # answered without the storage as well
+SPARED = frozenset({"ops.health", "ops.metrics", "ntfy.ntfyhealth"})  # answered without the storage as well
 
 
 def build(settings: Settings) -> Flask:
@@ -68,7 +70,8 @@ def build(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.server.body_limit
     app.url_map.merge_slashes = False  # an empty part means something in /data and /rest
     app.url_map.converters |= {"anything": Anything, "hook_token": HookTokenPart}
-    for dialect in (rest, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise):
+    app.register_blueprint(ntfy.root(gateway))
+    for dialect in (rest, client, data, commands, oauth, hooks, ops, openapi, web, gotify, apprise, post_msg, ntfy):
         app.register_blueprint(dialect.blueprint(gateway))
     if settings.server.compress:
         compression.install(app)

@@ -14,23 +14,23 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from xmpp_rest.api.commands import registry
-from xmpp_rest.api.openapi.documents import ALL, Documents
+from xmpp_rest.api.openapi.documents import ALL, Documents, Prefixes
 from xmpp_rest.config.table import ClientSettings, CommandsSettings
 
 Document = dict[str, Any]
 OWN_STORE = re.compile("(/data/[A-Za-z_]+/(?:json|lua))/")  # as the peer's clients write it: not an account
-SLASHES = {"to", "command", "path"}  # parameters at the end of a path, which take what follows
+SLASHES = {"to", "command", "path", "any"}  # parameters at the end of a path, which take what follows
 
 
 @cache
-def described_by(client: ClientSettings, commands: CommandsSettings) -> Described:
-    return Described(Documents(registry()).document(ALL, "/", client, commands))
+def described_by(client: ClientSettings, commands: CommandsSettings, prefixes: Prefixes) -> Described:
+    return Described(Documents(registry()).document(ALL, "/", client, commands, prefixes))
 
 
 def misses(app: Flask, response: TestResponse) -> list[str]:
     """What the description of the application's APIs does not say of this answer."""
     settings = app.extensions["gateway"].settings
-    return list(described_by(settings.client, settings.commands).misses(response))
+    return list(described_by(settings.client, settings.commands, Prefixes.of(settings)).misses(response))
 
 
 class Described:

@@ -16,16 +16,18 @@ from xmpp_rest.api.commands import routes as command_routes
 from xmpp_rest.api.data import routes as data_routes
 from xmpp_rest.api.gotify import routes as gotify_routes
 from xmpp_rest.api.hooks import routes as hook_routes
+from xmpp_rest.api.ntfy import routes as ntfy_routes
 from xmpp_rest.api.oauth import routes as oauth_routes
 from xmpp_rest.api.openapi import routes as openapi_routes
 from xmpp_rest.api.ops import routes as ops_routes
+from xmpp_rest.api.post_msg import routes as post_msg_routes
 from xmpp_rest.api.rest import routes as rest_routes
 from xmpp_rest.api.routing import Route
 from xmpp_rest.api.web import routes as web_routes
 from xmpp_rest.http.methods import REGISTERED_METHODS
 
 PAGE = Path(__file__).parents[2] / "docs/routes.md"
-BELOW = {"client": "/api"}
+BELOW = {"client": "/api", "ntfy": "/ntfy", "post_msg": "/msg"}
 TABLES: dict[str, tuple[Route, ...]] = {
     "rest": rest_routes.ROUTES,
     "client": (*client_routes.ROUTES, client_routes.DESCRIPTION),
@@ -38,11 +40,15 @@ TABLES: dict[str, tuple[Route, ...]] = {
     "web": (*(route for table in web_routes.ROUTES.values() for route in table), web_routes.ICON),
     "gotify": gotify_routes.ROUTES,
     "apprise": apprise_routes.ROUTES,
+    "post_msg": post_msg_routes.ROUTES,
+    "ntfy": (*ntfy_routes.ROUTES, *ntfy_routes.OF_PREFIX),
 }
 PATHS = {(dialect, BELOW.get(dialect, "") + route.path) for dialect, table in TABLES.items() for route in table}
 REFUSED = {"commands": {400, 405}}  # statuses of a method that a path does not have
 NOT_OFFERED = {"/message": {404}}  # reading messages
-EXAMPLES = {"host": DOMAIN, "user": "juliet", "command": "status", "name": "rest", "token": "hk_x", "with": "nurse@capulet.example", "jid": "nurse@capulet.example"}
+EXAMPLES = {
+    "any": "x/y", "host": DOMAIN, "user": "juliet", "command": "status", "name": "rest", "token": "hk_x", "with": "nurse@capulet.example", "jid": "nurse@capulet.example",
+}  # fmt: skip
 
 
 def methods(dialect: str, path: str) -> list[str]:
@@ -88,7 +94,7 @@ def test_a_method_that_nobody_knows_is_told_the_methods_of_the_table(client: Fla
 def test_the_router_has_no_other_rules(app: Flask) -> None:
     """What the tables leave out: the redirects to the slash, `/api` alone, and the command API below a version."""
     found = {(rule.endpoint.partition(".")[0], rule.rule) for rule in app.url_map.iter_rules()}
-    beside = {("rest", "/rest"), ("data", "/data"), ("commands", "/api")}
+    beside = {("rest", "/rest"), ("data", "/data"), ("commands", "/api"), ("ntfy_root", "/")}
     versions = {rule for rule in found if rule[0] == "commands" and re.match("/v[0-9]+/api", rule[1])}
     assert {re.sub("/v[0-9]+", "", rule) for _, rule in versions} == {"/api", command_routes.PATH}
     heads = {("client", f"/api/{route.path.split('/')[1]}") for route in client_routes.ROUTES}

@@ -52,6 +52,7 @@ def test_the_environment_outranks_the_file_and_makes_callbacks(tmp_path: Path) -
         "XMPP_REST_CALLBACK_BOT_CONTENT_TYPE": "json",
         "XMPP_REST_CALLBACK_MY_BOT_KINDS": "message",
         "XMPP_REST_CALLBACK_MY_BOT_URL": "https://h/",
+        "XMPP_REST_POST_MSG_PREFIX": "/send",
         "XMPP_REST_CONFIG": "/elsewhere",
         "PATH": "/bin",
     }
@@ -60,6 +61,7 @@ def test_the_environment_outranks_the_file_and_makes_callbacks(tmp_path: Path) -
     assert (s.callbacks["bot"].url, s.callbacks["bot"].content_type) == ("http://127.0.0.1/x", "application/json")
     assert s.callbacks["bot"].kinds == {"iq"}
     assert s.callbacks["my_bot"].kinds == {"message"}
+    assert s.post_msg.prefix == "/send"
 
 
 def test_a_secret_in_a_file_of_its_own(tmp_path: Path) -> None:

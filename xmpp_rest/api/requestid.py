@@ -11,7 +11,7 @@ from werkzeug.local import LocalProxy
 from xmpp_rest.request_notes import NOTES, OTHER, REQUEST_ID, RequestNotes, given_id, note_request
 
 APIS = {name: name for name in ("rest", "client", "data", "commands", "oauth", "hooks", "files", "ops", "web")} | {
-    "openapi": "ops", "gotify": "hooks", "apprise": "hooks", "ntfy": "hooks", "post_msg": "hooks",
+    "openapi": "ops", "gotify": "hooks", "apprise": "hooks", "ntfy": "hooks", "ntfy_root": "hooks", "post_msg": "hooks",
 }  # fmt: skip
 """Blueprint → API, as the log and the metrics name it; what is in no blueprint of these is of another one."""
 

@@ -33,17 +33,18 @@ class Route(NamedTuple):
 
 def add_free_routes(blueprint: Blueprint, prefix: str, routes: Iterable[Route], *arguments: Any) -> None:
     """As `add_routes`, below a prefix of the configuration, but for paths that an API has which was registered before: that one wins."""
-    for route in routes:
-        name, path = route.resource.__name__.lower(), prefix + route.path
-        add = any_method(path, name, route.resource.as_view(name, *arguments))
+    below = [route._replace(path=prefix + route.path) for route in routes]
 
-        def add_if_free(state: BlueprintSetupState, path: str = path, add: Callable[[BlueprintSetupState], None] = add) -> None:
-            if _is_taken(state, path):
-                log.warning("%s is a path of another API, and not served as one of %s: choose another prefix", path, state.name)
-            else:
-                add(state)
+    def add_those_that_are_free(state: BlueprintSetupState) -> None:
+        taken = {route.path for route in below if _is_taken(state, route.path)}  # before any of them is there itself
+        for path in sorted(taken):
+            log.warning("%s is a path of another API, and not served as one of %s: choose another prefix", path, state.name)
+        for route in below:
+            if route.path not in taken:
+                name = route.resource.__name__.lower()
+                any_method(route.path, name, route.resource.as_view(name, *arguments))(state)
 
-        blueprint.record(add_if_free)
+    blueprint.record(add_those_that_are_free)
 
 
 def _is_taken(state: BlueprintSetupState, path: str) -> bool:

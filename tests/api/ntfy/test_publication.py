@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.api.ntfy.fields import Parameters
-from xmpp_rest.api.ntfy.publication import Publication, PublishedRequest, read_json_body, read_publication
+from xmpp_rest.api.ntfy.publication import Publication, PublishedRequest, checked_members, read_object, read_publication
 
 NOW = 1_800_000_000.0  # a Friday, 08:00 UTC
 
@@ -17,7 +16,7 @@ NOW = 1_800_000_000.0  # a Friday, 08:00 UTC
 def read(headers: dict[str, str] | None = None, body: bytes | str = b"", given: dict[str, Any] | None = None) -> Publication:
     fields = {name.lower(): value for name, value in (headers or {}).items()}
     body = body.encode() if isinstance(body, str) else body
-    request = PublishedRequest(Parameters(fields.get, {}), read_json_body(json.dumps(given).encode()) if given else {}, body)
+    request = PublishedRequest(Parameters(fields.get, {}), checked_members(given or {}), body)
     return read_publication(request, NOW, days=30, longest=5000)
 
 
@@ -131,7 +130,7 @@ def test_a_template_takes_the_body_as_that_format() -> None:
 )  # fmt: skip
 def test_json_of_another_shape_is_refused(body: bytes) -> None:
     with pytest.raises(NtfyError) as error:
-        read_json_body(body)
+        checked_members(read_object(body))
     assert code(error) == 40024
 
 

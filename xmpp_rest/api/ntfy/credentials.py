@@ -15,12 +15,11 @@ NTFY = Policy(lambda _: "ntfy", challenges=("Basic", "Bearer"))
 
 
 class NtfyCredentials(NamedTuple):
-    """What a request says of its caller. `field`: as that of Authorization, or None. `in_query`: no browser has added it by itself."""
+    """What a request says of its caller. `field`: as that of Authorization; None: nothing."""
 
     field: str | None
     address: str
     use: Use
-    in_query: bool = False
 
 
 def read_credentials(field: str | None, parameters: Parameters, address: str, use: Use) -> NtfyCredentials:
@@ -31,7 +30,7 @@ def read_credentials(field: str | None, parameters: Parameters, address: str, us
         text = base64.b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as e:
         raise NtfyError(40101) from e
-    return NtfyCredentials(_understood(text.strip()), address, use, in_query=True)
+    return NtfyCredentials(_understood(text.strip()), address, use)
 
 
 def _understood(field: str | None) -> str | None:

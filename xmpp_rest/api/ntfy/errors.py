@@ -86,4 +86,4 @@ def of_status(status: int) -> NtfyError:
 def of_gateway(error: GatewayError) -> NtfyError:
     """A service's error, whose sentence says more."""
     found = of_status(error.row.status)
-    return NtfyError(found.code, error.text, 5 if found.status == 503 else None)
+    return NtfyError(found.code, error.text)

@@ -52,14 +52,19 @@ class PublishedRequest:
         return str(self.given.get(name) or "").strip() or self.parameters.text(name)
 
 
-def read_json_body(body: bytes) -> dict[str, Any]:
-    """The members of a message as JSON, without those that are null. Raises NtfyError, 40024."""
+def read_object(body: bytes) -> dict[str, Any]:
+    """The object that a body is. Raises NtfyError, 40024."""
     try:
         value = read_json(body)
     except BadJSON as e:
         raise NtfyError(40024, str(e)) from e
     if not isinstance(value, dict):
         raise NtfyError(40024, "it has to be an object")
+    return value
+
+
+def checked_members(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a message as JSON, without those that are null. Raises NtfyError, 40024."""
     given = {name: member for name, member in value.items() if member is not None}
     for name, (kinds, what) in _TYPES.items():
         member = given.get(name)

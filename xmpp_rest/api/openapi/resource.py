@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from xmpp_rest.api.gateway import Gateway
-from xmpp_rest.api.openapi.documents import ALL, Documents, Texts
+from xmpp_rest.api.openapi.documents import ALL, Documents, Prefixes, Texts
 from xmpp_rest.api.resource import ApiResource
 
 
@@ -26,7 +26,7 @@ class OpenAPI(ApiResource):
 
     @cached_property
     def _texts(self) -> Texts:
-        return self.documents.texts(self.args.get("name", ALL), self.settings.client, self.settings.commands)
+        return self.documents.texts(self.args.get("name", ALL), self.settings.client, self.settings.commands, Prefixes.of(self.settings))
 
     @cached_property
     def _url(self) -> str:

@@ -1,0 +1,94 @@
+"""Sends what is published: through a hook, or as a message of the caller (hooks §13.1)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from flask import Request
+
+from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.ntfy.errors import NtfyError
+from xmpp_rest.api.ntfy.messages import TRIGGERED
+from xmpp_rest.api.ntfy.publication import Publication
+from xmpp_rest.api.ntfy.topics import AccountTopic, HookTopic, Topic
+from xmpp_rest.protocol.conditions import StanzaError
+from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
+from xmpp_rest.service.hooks.delivered import Delivered
+from xmpp_rest.service.hooks.hook import Hook, HookTarget
+from xmpp_rest.service.hooks.payload import Payload
+from xmpp_rest.service.hooks.published import PublishedMessage, id_of, short_id
+from xmpp_rest.service.hooks.requests import RateExceeded, is_for_now
+from xmpp_rest.service.hooks.said import Kind, NothingToSay, Said
+from xmpp_rest.service.scheduled.scheduled import StanzaToSchedule
+
+SetField = Callable[[str, str], None]
+SAID_TRIGGERED = {"message": TRIGGERED}
+
+
+class Publisher:
+    """Sends what one request publishes. Methods raise NtfyError, GatewayError, StorageError; then nothing was sent."""
+
+    def __init__(self, gateway: Gateway, request: Request, set_field: SetField) -> None:
+        """`set_field`: sets a field of the answer."""
+        self._gateway = gateway
+        self._parts = gateway.parts
+        self._request = request
+        self._set_field = set_field
+
+    def send(self, topic: Topic, publication: Publication) -> PublishedMessage:
+        """The message, as it was sent or will be."""
+        try:
+            return self._send(topic, publication)
+        except NothingToSay:
+            return self._send(topic, Publication(SAID_TRIGGERED, publication.at))
+
+    def _send(self, topic: Topic, publication: Publication) -> PublishedMessage:
+        return self._to_hook(topic, publication) if isinstance(topic, HookTopic) else self._to_account(topic, publication)
+
+    def _to_hook(self, topic: HookTopic, publication: Publication) -> PublishedMessage:
+        try:
+            delivered = self._parts.hook_requests.handle(topic.hook, self._payload(publication), at=publication.at, limited=self._limited)
+        except RateExceeded as e:
+            raise NtfyError(42901, retry_after=e.retry_after) from e
+        if delivered.said.kind is Kind.MESSAGE and not delivered.anybody and delivered.due is None:
+            raise NtfyError(50301 if is_for_now(delivered.results) else 50201, _why(delivered))
+        at = delivered.due.at if delivered.due else delivered.at
+        return PublishedMessage(id_of(delivered), at, publication.members or _members(delivered.said))
+
+    def _limited(self, fields: Mapping[str, str]) -> None:
+        for name, value in fields.items():
+            self._set_field(name, value)
+
+    def _payload(self, publication: Publication) -> Payload:
+        return publication.payload({}, {})
+
+    def _to_account(self, topic: AccountTopic, publication: Publication) -> PublishedMessage:
+        said = self._parts.sayings.say(_as_hook(topic), self._payload(publication))
+        sender, identifier = topic.caller.jid, new_id()
+        stanza = make("message", child("body", said.text), type_="chat", id_=identifier, from_=str(sender), to_=str(topic.to))
+        at = time.time()
+        if publication.at is not None:
+            at = self._parts.scheduled.schedule_stanza(StanzaToSchedule(stanza, sender, topic.to), publication.at).at
+        elif (refusal := self._parts.sending.send(stanza, sender, topic.to)) is not None:
+            raise _refused(condition_of(refusal))
+        return PublishedMessage(short_id(identifier), at, publication.members or _members(said))
+
+
+def _as_hook(topic: AccountTopic) -> Hook:
+    """What says something to an account: without a template of its own."""
+    return Hook(topic.name, topic.caller.jid, topic.caller.jid, (HookTarget(topic.to, room=False),), 0, 0.0)
+
+
+def _members(said: Said) -> dict[str, str]:
+    told = {"title": said.title, "message": said.message or said.text}
+    return {name: text for name, text in told.items() if text}
+
+
+def _refused(error: StanzaError) -> NtfyError:
+    return NtfyError(50301 if error.type == "wait" else 50201, error.text or error.condition)
+
+
+def _why(delivered: Delivered) -> str:
+    errors = (result.error for result in delivered.results)
+    return ", ".join(dict.fromkeys(error.text or error.condition for error in errors if error is not None))[:500]

@@ -1,0 +1,1 @@
+"""What clients of Prosody's mod_post_msg use (hooks §16)."""

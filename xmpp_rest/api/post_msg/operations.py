@@ -1,0 +1,52 @@
+"""The operations of post_msg, for its OpenAPI description."""
+
+from __future__ import annotations
+
+from xmpp_rest.api.openapi.model import (
+    AS_PROBLEM,
+    FORM,
+    JSON,
+    STRING,
+    TEXT,
+    ApiAnswer,
+    ApiBody,
+    ApiOperation,
+    Description,
+    Media,
+    Parameter,
+    choice,
+    record,
+    refusals,
+)  # fmt: skip
+
+TEXTS = {
+    400: "The body cannot be read.",
+    401: "No credentials, or wrong ones.",
+    403: "The credentials are not good for this.",
+    406: "`Accept` rules out all that there is.",
+    412: "A condition of the request does not hold.",
+    413: "The body is too large.",
+    415: "The body has a type or a coding that is not known here.",
+    422: "There is no recipient, or it is not an address, or there is nothing to send.",
+    429: "Too many wrong credentials, or too many messages.",
+    500: "The gateway has met an error of its own.",
+    502: "The recipient refuses the message.",
+    503: "Not now: the link, the storage or a limit.",
+}
+SENT = ApiAnswer("Accepted and kept.", {}, {"Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`."})
+ANSWERS = {201: SENT} | refusals(TEXTS, AS_PROBLEM)
+TYPES = choice("chat", "normal", "headline", "groupchat")
+MESSAGE = record({}, {"to": STRING, "type": TYPES, "body": STRING, "subject": STRING, "html": STRING}, closed=False)
+EXAMPLE = {"to": "juliet@localhost", "body": "Hello"}
+BODY = ApiBody({JSON: Media(MESSAGE, EXAMPLE), TEXT: Media(STRING, "Hello"), FORM: Media(MESSAGE, EXAMPLE)})
+TO = Parameter("to", "path", "The recipient; without an `@` an account of the hosted domain.", example="juliet@localhost")
+
+
+def describe(prefix: str | None) -> Description:
+    """What post_msg does below this prefix; None: nothing."""
+    operations = []
+    if prefix:
+        operations.append(ApiOperation("post", prefix, "post_msgSend", "Send a message to whom its body names", ANSWERS, (), BODY))
+    if prefix is not None:
+        operations.append(ApiOperation("post", f"{prefix}/{{to}}", "post_msgSendTo", "Send a message", ANSWERS, (TO,), BODY))
+    return Description("post_msg", "Messages as Prosody's mod_post_msg takes them.", operations, {})
