@@ -43,7 +43,7 @@ def hook_requests(
 ) -> HookRequestParts:  # fmt: skip
     """The parts of one process."""
     in_force = HookSettingsInForce(settings)
-    sayings = Sayings(in_force.hooks)
+    sayings = Sayings(in_force.hooks, in_force.templates_folder)
     published = Published(driver, settings.gateway.domain, streams, in_force.cache, incidents)
     of_hooks = HookLimits(limits, settings.limits, settings.hooks.address)
     once = OnceOnly(Idempotency(driver, INTERRUPTED, "hook_once", SHARDS), waits)

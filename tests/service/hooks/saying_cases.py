@@ -40,4 +40,4 @@ def say(value: Any, headers: dict[str, str] | None = None, *, path: str = "", qu
 @cache
 def sayings(settings: HooksSettings) -> Sayings:
     """Sayings with these settings."""
-    return Sayings(lambda: settings)
+    return Sayings(lambda: settings, lambda: settings.templates)

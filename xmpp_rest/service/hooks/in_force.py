@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xmpp_rest.config.hook_check import templates_folder
 from xmpp_rest.config.hook_tables import HooksSettings
 from xmpp_rest.config.table import Settings
 
@@ -19,6 +20,10 @@ class HookSettingsInForce:
     def hooks(self) -> HooksSettings:
         """[hooks]."""
         return self._settings.hooks
+
+    def templates_folder(self) -> str:
+        """The folder of [hooks] templates, "" for none."""
+        return templates_folder(self._settings)
 
     def cache(self) -> float:
         """[ntfy] cache, in seconds."""

@@ -26,11 +26,14 @@ FILES = 20
 
 
 class Sayings:
-    """Turns requests into messages, without any I/O but reading template files. `settings`: [hooks], asked for each time."""
+    """Turns requests into messages, without any I/O but reading template files.
 
-    def __init__(self, settings: Callable[[], HooksSettings]) -> None:
+    `settings`: [hooks]; `folder`: where its templates are, "" for none. Both are asked for each time.
+    """
+
+    def __init__(self, settings: Callable[[], HooksSettings], folder: Callable[[], str]) -> None:
         self._settings = settings
-        self._templates = Templates(lambda: settings().templates)
+        self._templates = Templates(folder)
 
     def check_template(self, template: str) -> None:
         """Raises BadTemplate where a template, source or @NAME, cannot be read or parsed."""

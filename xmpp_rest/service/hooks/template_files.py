@@ -70,9 +70,10 @@ class Templates:
                 return None
             with path.open("rb") as file:
                 data = file.read(4 * MAX_TEMPLATE + 1)
-            return short(data.decode("utf-8-sig"))
+            source = data.decode("utf-8-sig")
         except (OSError, ValueError) as error:
             raise BadTemplate(f"the template {name!r} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
+        return short(source)
 
 
 def short(source: str) -> str:

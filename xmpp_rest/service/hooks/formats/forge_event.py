@@ -21,7 +21,7 @@ MARKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ForgeEvent:
     """What an event says after the name of who did it: the rest of the first line, further lines, and where to look.
 
     `subject`: what its matter is called within the repository, "" for none; `state`, `ends`: see Said.

@@ -6,7 +6,7 @@ from typing import Any
 
 from xmpp_rest.service.hooks.characters import one_line
 from xmpp_rest.service.hooks.formats import github, gitlab
-from xmpp_rest.service.hooks.formats.forge_event import Spoken
+from xmpp_rest.service.hooks.formats.forge_event import ForgeEvent
 from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, string, table
 
 PING = "ping"
@@ -45,7 +45,7 @@ def _named(event: str) -> str:
     return name.removesuffix("_hook")
 
 
-def _parts(repository: str, who: str, spoken: Spoken) -> MessageParts:
+def _parts(repository: str, who: str, spoken: ForgeEvent) -> MessageParts:
     place = f"[{repository}]" if repository else ""
     return MessageParts(
         title=" ".join(part for part in (place, who, spoken.what.strip()) if part),

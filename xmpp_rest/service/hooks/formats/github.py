@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from xmpp_rest.service.hooks.characters import one_line
-from xmpp_rest.service.hooks.formats.forge_event import NOTHING, Spoken, commits, count_of, counted, numbered, quoted, ran, shown_ref
+from xmpp_rest.service.hooks.formats.forge_event import NOTHING, ForgeEvent, commits, count_of, counted, numbered, quoted, ran, shown_ref
 from xmpp_rest.service.hooks.message_parts import items, scalar, string, table
 
 
@@ -28,64 +28,64 @@ def home(value: dict[str, Any]) -> str:
     return string(value, "repository", "html_url")
 
 
-def push(value: dict[str, Any]) -> Spoken:
+def push(value: dict[str, Any]) -> ForgeEvent:
     """Commits on a branch, or a tag."""
     kind, name = shown_ref(string(value, "ref"))
     made = value.get("created") is True or string(value, "before") == NOTHING
     if value.get("deleted") is True or string(value, "after") == NOTHING:
-        return Spoken(f"deleted {kind} {name}", home(value))
+        return ForgeEvent(f"deleted {kind} {name}", home(value))
     url = string(value, "compare") or string(value, "compare_url") or home(value)
     if kind == "tag":
-        return Spoken(f"{'created' if made else 'moved'} tag {name}", url)
+        return ForgeEvent(f"{'created' if made else 'moved'} tag {name}", url)
     how = ", ".join(word for word, fits in (("created", made), ("forced", value.get("forced") is True)) if fits)
-    return Spoken(f"pushed {counted(count_of(value), 'commit')} to {name}{f' ({how})' if how else ''}", url, commits(value))
+    return ForgeEvent(f"pushed {counted(count_of(value), 'commit')} to {name}{f' ({how})' if how else ''}", url, commits(value))
 
 
-def made(word: str) -> Callable[[dict[str, Any]], Spoken]:
+def made(word: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """A branch or a tag that was created or deleted."""
 
-    def say(value: dict[str, Any]) -> Spoken:
-        return Spoken(f"{word} {string(value, 'ref_type') or 'branch'} {shown_ref(string(value, 'ref'))[1]}", home(value))
+    def say(value: dict[str, Any]) -> ForgeEvent:
+        return ForgeEvent(f"{word} {string(value, 'ref_type') or 'branch'} {shown_ref(string(value, 'ref'))[1]}", home(value))
 
     return say
 
 
-def release(value: dict[str, Any]) -> Spoken:
+def release(value: dict[str, Any]) -> ForgeEvent:
     """A release."""
     found = table(value, "release")
     tag, name = one_line(string(found, "tag_name")), one_line(string(found, "name"))
     named = f"{tag} ({name})" if name and name != tag else tag
-    return Spoken(f"{_action(value)} release {named}", string(found, "html_url") or home(value))
+    return ForgeEvent(f"{_action(value)} release {named}", string(found, "html_url") or home(value))
 
 
-def thing(member: str, noun: str) -> Callable[[dict[str, Any]], Spoken]:
+def thing(member: str, noun: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """An issue, a pull request, a discussion."""
 
-    def say(value: dict[str, Any]) -> Spoken:
+    def say(value: dict[str, Any]) -> ForgeEvent:
         found = table(value, member)
         action = "merged" if found.get("merged") is True and string(value, "action") == "closed" else _action(value)
-        return Spoken(f"{action} {noun} {numbered('#', found)}", string(found, "html_url") or home(value))
+        return ForgeEvent(f"{action} {noun} {numbered('#', found)}", string(found, "html_url") or home(value))
 
     return say
 
 
-def comment(value: dict[str, Any]) -> Spoken:
+def comment(value: dict[str, Any]) -> ForgeEvent:
     """A comment, on whatever it is."""
     found = table(value, "comment")
     did = {"edited": "edited a comment", "deleted": "deleted a comment"}.get(string(value, "action"), "commented")
     on = _commented(value) or f"commit {string(found, 'commit_id')[:7]}".rstrip()
     text = string(found, "body") or string(value, "review", "content") or string(value, "review", "body")
-    return Spoken(f"{did} on {on}", string(found, "html_url") or _page(value), quoted(text))
+    return ForgeEvent(f"{did} on {on}", string(found, "html_url") or _page(value), quoted(text))
 
 
-def review(state: str) -> Callable[[dict[str, Any]], Spoken]:
+def review(state: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """A review of a pull request. `state`: what the event's name tells, "" where the review has it."""
 
-    def say(value: dict[str, Any]) -> Spoken:
+    def say(value: dict[str, Any]) -> ForgeEvent:
         found = table(value, "review")
         words = {"approved": "approved", "changes_requested": "requested changes on", "dismissed": "dismissed a review of"}
         did = words.get(state or string(found, "state").lower(), "reviewed")
-        return Spoken(
+        return ForgeEvent(
             f"{did} {_commented(value)}",
             string(found, "html_url") or _page(value),
             quoted(string(found, "body") or string(found, "content")),
@@ -94,16 +94,16 @@ def review(state: str) -> Callable[[dict[str, Any]], Spoken]:
     return say
 
 
-def run(member: str) -> Callable[[dict[str, Any]], Spoken]:
+def run(member: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """A workflow, a job of it, a check."""
 
-    def say(value: dict[str, Any]) -> Spoken:
+    def say(value: dict[str, Any]) -> ForgeEvent:
         found = table(value, member)
         name = string(found, "name") or string(value, "workflow", "name") or string(found, "app", "name") or member.replace("_", " ")
         branch = string(found, "head_branch") or string(found, "check_suite", "head_branch")
         state = string(found, "conclusion") or string(found, "status")
         identity = scalar(found.get("id")) if member in ("workflow_run", "check_suite") else ""
-        return Spoken(
+        return ForgeEvent(
             ran(one_line(name), one_line(branch), state),
             string(found, "html_url") or _commit(value, string(found, "head_sha")),
             subject=f"{member} {identity}" if identity else "",
@@ -114,24 +114,24 @@ def run(member: str) -> Callable[[dict[str, Any]], Spoken]:
     return say
 
 
-def status(value: dict[str, Any]) -> Spoken:
+def status(value: dict[str, Any]) -> ForgeEvent:
     """The status of a commit."""
     branch = one_line(next((found for each in items(value.get("branches")) if (found := string(each, "name"))), ""))
     state, about = string(value, "state"), one_line(string(value, "description"))
     url = string(value, "target_url") or string(value, "commit", "html_url") or _commit(value, string(value, "sha"))
     subject = f"status {branch}" if branch else ""
-    return Spoken(
+    return ForgeEvent(
         ran(one_line(string(value, "context")) or "status", branch, state), url, (about,), subject, state, state not in ("", "pending")
     )
 
 
-def other(event: str) -> Callable[[dict[str, Any]], Spoken]:
+def other(event: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """Any other event: its name and action."""
 
-    def say(value: dict[str, Any]) -> Spoken:
+    def say(value: dict[str, Any]) -> ForgeEvent:
         found = table(value, event)
         what = ": ".join(part for part in (f"{event.replace('_', ' ')} {_action(value)}".strip(), numbered("#", found)) if part)
-        return Spoken(what, string(found, "html_url") or home(value))
+        return ForgeEvent(what, string(found, "html_url") or home(value))
 
     return say
 
@@ -159,7 +159,7 @@ def _commit(value: dict[str, Any], sha: str) -> str:
     return f"{home(value)}/commit/{sha}" if sha and home(value) else home(value)
 
 
-EVENTS: Mapping[str, Callable[[dict[str, Any]], Spoken]] = MappingProxyType(
+EVENTS: Mapping[str, Callable[[dict[str, Any]], ForgeEvent]] = MappingProxyType(
     {
         "push": push,
         "create": made("created"),

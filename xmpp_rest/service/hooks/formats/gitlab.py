@@ -9,7 +9,7 @@ from typing import Any
 from xmpp_rest.service.hooks.characters import one_line
 from xmpp_rest.service.hooks.formats.forge_event import (
     NOTHING,
-    Spoken,
+    ForgeEvent,
     commits,
     count_of,
     counted,
@@ -47,72 +47,72 @@ def home(value: dict[str, Any]) -> str:
     return string(value, "project", "web_url") or string(value, "repository", "homepage")
 
 
-def push(value: dict[str, Any]) -> Spoken:
+def push(value: dict[str, Any]) -> ForgeEvent:
     """Commits on a branch, or a tag."""
     kind, name = shown_ref(string(value, "ref"))
     before, after = string(value, "before"), string(value, "after")
     if after == NOTHING:
-        return Spoken(f"deleted {kind} {name}", home(value))
+        return ForgeEvent(f"deleted {kind} {name}", home(value))
     if kind == "tag":
-        return Spoken(f"{'created' if before in ('', NOTHING) else 'moved'} tag {name}", _below(value, f"tags/{name}"))
+        return ForgeEvent(f"{'created' if before in ('', NOTHING) else 'moved'} tag {name}", _below(value, f"tags/{name}"))
     created = before == NOTHING
     url = _below(value, f"commits/{name}") if created or not before else _below(value, f"compare/{before}...{after}")
-    return Spoken(f"pushed {counted(count_of(value), 'commit')} to {name}{' (created)' if created else ''}", url, commits(value))
+    return ForgeEvent(f"pushed {counted(count_of(value), 'commit')} to {name}{' (created)' if created else ''}", url, commits(value))
 
 
-def release(value: dict[str, Any]) -> Spoken:
+def release(value: dict[str, Any]) -> ForgeEvent:
     """A release."""
     tag, name = one_line(string(value, "tag")), one_line(string(value, "name"))
-    return Spoken(f"{_action(value)} release {f'{tag} ({name})' if name and name != tag else tag}", string(value, "url") or home(value))
+    return ForgeEvent(f"{_action(value)} release {f'{tag} ({name})' if name and name != tag else tag}", string(value, "url") or home(value))
 
 
-def thing(noun: str, sign: str) -> Callable[[dict[str, Any]], Spoken]:
+def thing(noun: str, sign: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """An issue, a merge request."""
 
-    def say(value: dict[str, Any]) -> Spoken:
+    def say(value: dict[str, Any]) -> ForgeEvent:
         found = table(value, "object_attributes")
-        return Spoken(f"{_action(value)} {noun} {numbered(sign, found, 'iid')}", string(found, "url") or home(value))
+        return ForgeEvent(f"{_action(value)} {noun} {numbered(sign, found, 'iid')}", string(found, "url") or home(value))
 
     return say
 
 
-def note(value: dict[str, Any]) -> Spoken:
+def note(value: dict[str, Any]) -> ForgeEvent:
     """A comment."""
     found = table(value, "object_attributes")
     on = next((f"{noun} {numbered(sign, table(value, name), 'iid')}" for name, noun, sign in NOTED if table(value, name)), "")
     if not on:
         on = f"commit {string(value, 'commit', 'id')[:7]} {first_line(string(value, 'commit', 'message'))}".strip()
     did = "edited a comment" if string(found, "action") == "update" else "commented"
-    return Spoken(f"{did} on {on}", string(found, "url") or home(value), quoted(string(found, "note") or string(found, "description")))
+    return ForgeEvent(f"{did} on {on}", string(found, "url") or home(value), quoted(string(found, "note") or string(found, "description")))
 
 
-def pipeline(value: dict[str, Any]) -> Spoken:
+def pipeline(value: dict[str, Any]) -> ForgeEvent:
     """A pipeline."""
     found = table(value, "object_attributes")
     identity, state = scalar(found.get("id")), string(found, "status")
     name = one_line(string(found, "name")) or f"pipeline #{identity}"
     url = string(found, "url") or _below(value, f"pipelines/{identity}")
-    return Spoken(
+    return ForgeEvent(
         ran(name, shown_ref(string(found, "ref"))[1], state), url, (), f"pipeline {identity}" if identity else "", state, state in ENDS
     )
 
 
-def job(value: dict[str, Any]) -> Spoken:
+def job(value: dict[str, Any]) -> ForgeEvent:
     """A job of a pipeline."""
     identity, state = scalar(value.get("build_id")), string(value, "build_status")
     name = one_line(string(value, "build_name")) or f"job #{identity}"
     stage = one_line(string(value, "build_stage"))
     what = ran(f"{stage}/{name}" if stage and stage != name else name, shown_ref(string(value, "ref"))[1], state)
-    return Spoken(what, _below(value, f"jobs/{identity}"), (), f"job {identity}" if identity else "", state, state in ENDS)
+    return ForgeEvent(what, _below(value, f"jobs/{identity}"), (), f"job {identity}" if identity else "", state, state in ENDS)
 
 
-def other(event: str) -> Callable[[dict[str, Any]], Spoken]:
+def other(event: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """Any other event: its name and action."""
 
-    def say(value: dict[str, Any]) -> Spoken:
+    def say(value: dict[str, Any]) -> ForgeEvent:
         found = table(value, "object_attributes")
         what = ": ".join(part for part in (f"{event.replace('_', ' ')} {_action(value)}".strip(), numbered("#", found, "iid")) if part)
-        return Spoken(what, string(found, "url") or home(value))
+        return ForgeEvent(what, string(found, "url") or home(value))
 
     return say
 
@@ -126,7 +126,7 @@ def _below(value: dict[str, Any], path: str) -> str:
     return f"{home(value)}/-/{path}" if home(value) else ""
 
 
-EVENTS: Mapping[str, Callable[[dict[str, Any]], Spoken]] = MappingProxyType(
+EVENTS: Mapping[str, Callable[[dict[str, Any]], ForgeEvent]] = MappingProxyType(
     {
         "push": push,
         "tag_push": push,

@@ -32,6 +32,17 @@ ATTRIBUTES: tuple[tuple[type, frozenset[str]], ...] = (
 """Attributes that can be read, besides members of dicts and of namespaces."""
 
 
+class _Rendering(threading.local):
+    """The budget of what is rendered in this thread."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+
+    def begin(self, budget: Budget) -> None:
+        """Count from now on in this one."""
+        self.budget = budget
+
+
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """Jinja2's immutable sandbox, in which values are those of JSON, and all that is made, repeated or compared is counted (Budget).
 
@@ -42,7 +53,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def __init__(self, slack: Callable[[str], str]) -> None:
         """`slack`: the filter of this name, Slack's markup as text."""
-        self._now = threading.local()
+        self._now = _Rendering(Unbounded())
         super().__init__(undefined=ChainableUndefined, optimized=False, finalize=self._printed, cache_size=0)
         self.filters.clear()
         self.filters.update(bounded_filters(lambda: self.budget, slack))
@@ -53,8 +64,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     @property
     def budget(self) -> Budget:
         """That of the rendering in this thread."""
-        found: Budget = self._now.budget
-        return found
+        return self._now.budget
 
     def compiled(self, source: str) -> Template:
         """A template, ready to be rendered. Raises BadTemplate."""
@@ -67,15 +77,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def rendered(self, template: Template, names: Mapping[str, Any], bounded: bool = True) -> str:
         """What the template says. Raises TemplateFailed. `bounded`: whether it may be anybody's."""
-        self._now.budget = Budget() if bounded else Unbounded()
+        self._now.begin(Budget() if bounded else Unbounded())
         try:
             return "".join(_up_to(OUTPUT if bounded else sys.maxsize, template.root_render_func(template.new_context(dict(names)))))
         except TemplateFailed:
             raise
         except Exception as error:  # of whatever the template has done
             raise TemplateFailed(f"{type(error).__name__}: {str(error)[:200]}") from None
-        finally:
-            del self._now.budget
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = rewritten(super()._parse(source, name, filename))

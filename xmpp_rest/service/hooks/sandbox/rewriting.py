@@ -58,13 +58,12 @@ class _Rewriter(NodeTransformer):
 
 
 def _key(node: nodes.Pair) -> nodes.Node:
-    node.key = _asks("key", node, node.key)
-    return node
+    return nodes.Pair(_asks("key", node, node.key), node.value, lineno=node.lineno)
 
 
 def _loop(node: nodes.For) -> nodes.Node:
-    node.iter = _asks("looped", node, node.iter)
-    return node
+    items = _asks("looped", node, node.iter)
+    return nodes.For(node.target, items, node.body, node.else_, node.test, node.recursive, lineno=node.lineno)
 
 
 def _part(node: nodes.Getitem) -> nodes.Node:
@@ -75,16 +74,16 @@ def _part(node: nodes.Getitem) -> nodes.Node:
 
 
 def _comparison(node: nodes.Compare) -> nodes.Node:
-    node.expr = _asks("compared", node, node.expr)
-    for operand in node.ops:
-        operand.expr = _asks("searched" if operand.op in ("in", "notin") else "compared", node, operand.expr)
-    return node
+    operands = [
+        nodes.Operand(each.op, _asks("searched" if each.op in ("in", "notin") else "compared", node, each.expr), lineno=node.lineno)
+        for each in node.ops
+    ]
+    return nodes.Compare(_asks("compared", node, node.expr), operands, lineno=node.lineno)
 
 
 def _call(node: nodes.Call) -> nodes.Node:
     """A method is called by the environment: the name of its member alone gives no method."""
-    if isinstance(node.node, nodes.Getattr):
-        owner, name = node.node.node, node.node.attr
-        node.args = [owner, nodes.Const(name, lineno=node.lineno), *node.args]
-        node.node = nodes.EnvironmentAttribute("method")
-    return node
+    if not isinstance(node.node, nodes.Getattr):
+        return node
+    args = [node.node.node, nodes.Const(node.node.attr, lineno=node.lineno), *node.args]
+    return nodes.Call(nodes.EnvironmentAttribute("method"), args, node.kwargs, node.dyn_args, node.dyn_kwargs, lineno=node.lineno)
