@@ -9,6 +9,7 @@ from flask import Request
 from xmpp_rest.api.hooks.bodies import HookBody, read_value
 from xmpp_rest.api.hooks.incoming import is_prefetch
 from xmpp_rest.api.hooks.taking import TakenRequest
+from xmpp_rest.service.hooks.said import NothingToSay
 
 MESSAGE, PAYLOAD = "msg", "payload"
 KUMA = ("heartbeat", "monitor")
@@ -37,4 +38,6 @@ class GetRequest(TakenRequest):
         for name in KUMA:
             sent = self.query.get(name, "")
             value[name] = read_value(sent.encode("utf-8", "surrogateescape"), JSON).value if sent.strip() else None
+        if not self.query[MESSAGE].strip() and not any(value[name] for name in KUMA):
+            raise NothingToSay("msg is empty")
         return HookBody(value)
