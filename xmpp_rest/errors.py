@@ -156,6 +156,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "hook-configured": Row(409, "cancel", "not-allowed", "The hook is one of the configuration: change it there"),
         "hook-changed": Row(412, "wait", "conflict", "Somebody has changed the hook meanwhile"),
         "hook-member": Row(422, "modify", "bad-request", "A member of the hook has a wrong value, or is unknown"),
+        "hook-payload": Row(422, "modify", "bad-request", "The payload cannot be sent through the hook"),
         "hooks-full": Row(403, "wait", "resource-constraint", "The account has as many hooks as it may"),
     },
     "docs/conference.md#rules": {

@@ -119,6 +119,24 @@ def test_the_test_message(here: Place) -> None:
     assert failed.out.startswith(f"nobody@{DOMAIN}\trefused\t")
 
 
+def test_a_payload(here: Place, tmp_path: Path) -> None:
+    told(here.run("hook", "add", "posted", "--to", str(JULIET)))
+    (file := tmp_path / "payload").write_text('{"text": "Disk <https://web1.example|full>"}')
+    assert here.run("hook", "test", "posted", "--payload", str(file)) == (0, f"{JULIET}\taccepted\n", "")
+    token = here.token(ADMIN, "ejabberd:admin", "ejabberd:user")
+    away = here.away("hook", "test", "conf", "--payload", str(file), token=token)
+    assert away == (0, "conf\taccepted\n", "")  # Slack's servers say no more than "ok"
+    assert here.bodies(JULIET)[-2:] == ["Disk full (https://web1.example)"] * 2
+    file.write_text("plain text")
+    assert here.run("hook", "test", "posted", "--payload", str(file)).code == 0
+    assert here.bodies(JULIET)[-1] == "plain text"
+    for text in ("", "{}", '{"text": "x"'):
+        file.write_text(text)
+        ran = here.run("hook", "test", "posted", "--payload", str(file))
+        assert ran.code == (1 if text != '{"text": "x"' else 0), ran
+    assert here.run("hook", "test", "posted", "--payload", str(tmp_path / "none")).code == 1
+
+
 def test_by_a_url(here: Place) -> None:
     of_admin = here.token(ADMIN, "ejabberd:admin", "ejabberd:user")
     token = told(here.away("hook", "add", "far", "--to", str(JULIET), token=of_admin))

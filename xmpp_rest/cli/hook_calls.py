@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from xmpp_rest.api.commands.audit import record
+from xmpp_rest.api.hooks.bodies import BadBody, read_value
+from xmpp_rest.api.hooks.failures import told
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.cli.runner import PLACE
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
+from xmpp_rest.service.hooks.choosing import choose_format
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.members import Asker, BadMember, MemberReader, name_in
-from xmpp_rest.service.hooks.template_files import check_template
+from xmpp_rest.service.hooks.payload import Payload
+from xmpp_rest.service.hooks.requests import RateExceeded
+from xmpp_rest.service.hooks.said import NothingToSay
 from xmpp_rest.service.hooks.testing import send_test
 
 NOBODY = Asker(None, admin=True)
@@ -39,7 +44,7 @@ class HookCalls:
     def add(self, members: dict[str, Any]) -> str:
         """Make a hook; its token."""
         parts = self._gateway.parts
-        reader = MemberReader(self._gateway.settings, parts.accounts.exists, parts.authenticator.is_admin, check_template)
+        reader = MemberReader(self._gateway.settings, parts.accounts.exists, parts.authenticator.is_admin, parts.sayings.check_template)
         try:
             name = name_in(members)
             draft = reader.read(members, NOBODY)
@@ -70,8 +75,14 @@ class HookCalls:
     @on_leader
     def test(self, name: str, payload: str | None) -> list[dict[str, Any]]:
         """Send the test message, or this (bytes as Latin-1) as if it had been POSTed; the results."""
-        delivered = send_test(self._named(name), self._gateway.parts.hook_sender)
-        return [result.to_json() for result in delivered.results]
+        hook = self._named(name)
+        if payload is None:
+            return told(send_test(hook, self._gateway.parts.hook_sender).results)
+        try:
+            delivered = self._gateway.parts.hook_requests.handle(hook, _read(hook, payload.encode("latin-1")))
+        except (BadBody, NothingToSay, RateExceeded) as e:
+            raise GatewayError("hook-payload", str(e)) from e
+        return told(delivered.results)
 
     def _named(self, name: str) -> Hook:
         hook = self._hooks.named(name)
@@ -82,3 +93,9 @@ class HookCalls:
 
 def _audit(what: str, given: list[tuple[str, Any]]) -> None:
     record(Principal(), PLACE, what, given, 200)
+
+
+def _read(hook: Hook, body: bytes) -> Payload:
+    """What a body says that is POSTed without a type. Raises BadBody."""
+    value = read_value(body, "", only_text=hook.format == "text").value
+    return Payload(choose_format("", hook, {}, value), value)

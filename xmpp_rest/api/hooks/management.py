@@ -29,7 +29,6 @@ from xmpp_rest.protocol.strict_json import BadJSON, read_json
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.members import Asker, BadMember, MemberReader, NotAllowed, name_in, to_json
-from xmpp_rest.service.hooks.template_files import check_template
 from xmpp_rest.service.hooks.testing import send_test
 
 MAX_BODY = 65_536  # bytes
@@ -95,7 +94,7 @@ class Management(Authenticated):
     def reader(self) -> MemberReader:
         """What reads the members of hooks."""
         parts = self.gateway.parts
-        return MemberReader(self.gateway.settings, parts.accounts.exists, parts.authenticator.is_admin, check_template)
+        return MemberReader(self.gateway.settings, parts.accounts.exists, parts.authenticator.is_admin, parts.sayings.check_template)
 
     def body(self) -> dict[str, Any]:
         """The members of the object in the body."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xmpp_rest.config.hook_check import NAME, SECRET_LENGTH, CheckTemplate, templates_folder
+from xmpp_rest.config.hook_check import NAME, SECRET_LENGTH
 from xmpp_rest.config.hook_readers import FORMATS, MAX_TARGETS, MAX_TEMPLATE, target
 from xmpp_rest.config.table import Settings
 from xmpp_rest.protocol.jid import JID, InvalidJID, is_bare_name, parse_jid
@@ -51,7 +51,8 @@ class MemberReader:
     settings: Settings
     exists: Callable[[JID], bool]
     is_admin: Callable[[JID], bool]
-    check_template: CheckTemplate
+    check_template: Callable[[str], object]
+    """Raises ValueError with the line that is wrong."""
 
     def read(self, body: Mapping[str, Any], asker: Asker, before: Hook | None = None) -> Draft:
         """What the members say; `before`: of a hook that is there."""
@@ -125,7 +126,7 @@ class MemberReader:
         if not isinstance(template, str) or len(template) > MAX_TEMPLATE:
             raise BadMember("template", f"must be a string of at most {MAX_TEMPLATE} characters, or null")
         try:
-            self.check_template(template, templates_folder(self.settings))
+            self.check_template(template)
         except ValueError as e:
             raise BadMember("template", str(e)) from e
         return template or None
