@@ -44,11 +44,11 @@ def lines() -> Lines:
 
 
 @pytest.fixture
-def handler(stream: Stream, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> Iterator[BufferedHandler]:
+def handler(stream: Stream, lines: Lines, caplog: pytest.LogCaptureFixture) -> Iterator[BufferedHandler]:
     """A handler of the log."""
+    caplog.set_level(logging.INFO, "xmpp_rest.access")
     handler = BufferedHandler(PATIENT, stream)
     handler.setFormatter(lines)
-    monkeypatch.setattr(logging.getLogger("xmpp_rest.access"), "level", logging.INFO)
     yield handler
     handler.close()
 
