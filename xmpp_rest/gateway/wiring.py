@@ -56,6 +56,8 @@ from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.contacts.roster import Roster
 from xmpp_rest.service.hooks.address import HooksAddress
+from xmpp_rest.service.hooks.in_force import HookSettingsInForce
+from xmpp_rest.service.hooks.published import Published
 from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.messages.announcements import Announcements
 from xmpp_rest.service.messages.archive import Archive
@@ -167,12 +169,15 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
 
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
     retention = Retention(archive, own, domains, settings.archive, remote, incidents, on_pruned)
+    hook_settings = HookSettingsInForce(settings)
+    published = Published(driver, domain, streams, hook_settings.cache, incidents)
+    hook_parts.hooks.removed.subscribe(published.forget)
     scheduled, runner = build_scheduled(
-        settings, driver, sending, accounts, outcomes, hook_parts.hooks, hook_sending.sender, remote, incidents
+        settings, driver, sending, accounts, outcomes, hook_parts.hooks, hook_sending.sender, published, remote, incidents
     )  # fmt: skip
     limits = RateLimits(remote)
     asked = build_hook_requests(
-        settings, driver, waits, limits, hook_parts.hooks, hook_sending.sender, scheduled, streams, counts, incidents
+        settings, driver, waits, limits, hook_parts.hooks, hook_sending.sender, scheduled, published, hook_settings, counts
     )  # fmt: skip
     leader = Leader(uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, incidents, remote)
     remote.on_broadcast("log_level", set_level)
@@ -189,8 +194,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         idempotency=idempotency, announcements=announcements, contacts=contacts, guard=guard, privacy=privacy, blocking=blocking,
         hooks_address=hooks_address, hook_sender=hook_sending.sender, hook_rooms=hook_sending.rooms,
         limits=limits, scheduled=scheduled,
-        hook_requests=asked.requests, sayings=asked.sayings, published=asked.published, hook_limits=asked.limits,
-        hook_settings=asked.in_force,
+        hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
+        hook_settings=hook_settings,
         callbacks=callbacks, hooks=hook_parts.hooks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,

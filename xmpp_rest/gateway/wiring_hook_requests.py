@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from drivers import Driver
 from xmpp_rest.config.table import Settings
-from xmpp_rest.incidents import Incidents
 from xmpp_rest.metrics.counts import Counts
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.in_force import HookSettingsInForce
@@ -19,7 +18,6 @@ from xmpp_rest.service.limits.limits import RateLimits
 from xmpp_rest.service.limits.of_hooks import HookLimits
 from xmpp_rest.service.messages.idempotency import Idempotency
 from xmpp_rest.service.scheduled.scheduled import Scheduled
-from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.threads.waits import Waits
 
 INTERRUPTED = 2 * LONGEST
@@ -32,20 +30,16 @@ class HookRequestParts:
 
     requests: HookRequests
     sayings: Sayings
-    published: Published
     limits: HookLimits
-    in_force: HookSettingsInForce
 
 
 def hook_requests(
     settings: Settings, driver: Driver, waits: Waits, limits: RateLimits, hooks: Hooks, sender: HookSender, scheduled: Scheduled,
-    streams: Streams, counts: Counts, incidents: Incidents,
+    published: Published, in_force: HookSettingsInForce, counts: Counts,
 ) -> HookRequestParts:  # fmt: skip
     """The parts of one process."""
-    in_force = HookSettingsInForce(settings)
     sayings = Sayings(in_force.hooks, in_force.templates_folder)
-    published = Published(driver, settings.gateway.domain, streams, in_force.cache, incidents)
     of_hooks = HookLimits(limits, settings.limits, settings.hooks.address)
     once = OnceOnly(Idempotency(driver, INTERRUPTED, "hook_once", SHARDS), waits)
     requests = HookRequests(once, of_hooks, sayings, sender, scheduled, hooks, counts, published.add)
-    return HookRequestParts(requests, sayings, published, of_hooks, in_force)
+    return HookRequestParts(requests, sayings, of_hooks)

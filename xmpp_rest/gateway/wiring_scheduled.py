@@ -8,6 +8,7 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.accounts.accounts import Accounts
 from xmpp_rest.service.hooks.hooks import Hooks
+from xmpp_rest.service.hooks.published import Published
 from xmpp_rest.service.hooks.sender import HookSender
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
@@ -26,12 +27,13 @@ def build_scheduled(
     outcomes: Outcomes,
     hooks: Hooks,
     hook_sender: HookSender,
+    published: Published,
     remote: Remote,
     incidents: Incidents,
 ) -> tuple[Scheduled, ScheduledRunner]:
     """What the APIs schedule with, and what sends in the leader."""
     store = ScheduledStore(driver, settings.gateway.domain)
-    runner = ScheduledRunner(store, ScheduledSending(sending, accounts, outcomes, HookMessages(hooks, hook_sender)), incidents)
-    scheduled = Scheduled(store, runner, sending, remote, settings.limits, settings.link.send_limit)
+    runner = ScheduledRunner(store, ScheduledSending(sending, accounts, outcomes, HookMessages(hooks, hook_sender, published)), incidents)
+    scheduled = Scheduled(store, runner, sending, remote, settings.limits, settings.link.send_limit, published.withdraw)
     hooks.removed.subscribe(scheduled.hook_removed)
     return scheduled, runner

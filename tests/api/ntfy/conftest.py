@@ -16,7 +16,7 @@ def token(gateway: Gateway) -> str:
     return make_hook(gateway)
 
 
-def make_hook(gateway: Gateway, name: str = "ops", to: str = "nurse") -> str:
+def make_hook(gateway: Gateway, name: str = "ops", to: str = "nurse", secret: str | None = None) -> str:
     juliet = parse_jid(f"juliet@{DOMAIN}")
-    draft = Draft(juliet, juliet, (f"{to}@{DOMAIN}",))
+    draft = Draft(juliet, juliet, (f"{to}@{DOMAIN}",), secret=secret)
     return gateway.parts.hooks.make(name, draft)[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import time
 from typing import Any
@@ -301,3 +302,47 @@ def test_no_token_is_logged(client: FlaskClient, token: str, caplog: pytest.LogC
     client.post("/ntfy", json={"topic": token, "message": "m"})
     assert token not in caplog.text
     assert in_query(bearer(token)) not in caplog.text
+
+
+def test_a_repetition_is_not_sent_again(client: FlaskClient, gateway: Gateway, token: str) -> None:
+    first = client.post(f"/ntfy/{token}", data="m", headers={"Idempotency-Key": "k"})
+    second = client.post(f"/ntfy/{token}", data="m", headers={"Idempotency-Key": "k"})
+    assert second.get_json() == first.get_json()
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert len(received(gateway)) == 1
+    assert client.post(f"/ntfy/{token}", data="m", headers={"Idempotency-Key": ""}).status_code == 400
+
+
+def test_a_hook_with_a_secret(client: FlaskClient, gateway: Gateway) -> None:
+    token = make_hook(gateway, secret="montague")
+    right = hmac.digest(b"montague", b"m", "sha256").hex()
+    assert client.post(f"/ntfy/{token}", data="m", headers={"X-Hub-Signature-256": f"sha256={right}"}).status_code == 200
+    for fields in ({}, {"X-Hub-Signature-256": "sha256=00"}, {"X-Hub-Signature-256": f"sha256={right}", "X-Gitea-Signature": "00"}):
+        assert code(client.post(f"/ntfy/{token}", data="m", headers=fields)) == (403, 40301)
+    assert len(received(gateway)) == 1
+
+
+def test_too_many_unknown_tokens(make_app: MakeApp) -> None:
+    app = register_users(make_app(auth_failures="3"))
+    client, token = app.test_client(), make_hook(app.extensions["gateway"])
+    answers = [client.post("/ntfy/hk_" + "x" * 27, data="m") for _ in range(6)]
+    assert code(answers[0]) == (403, 40301)
+    assert code(answers[-1]) == (429, 42909)
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert client.post(f"/ntfy/{token}", data="m").status_code == 200
+
+
+def test_a_limited_account(make_app: MakeApp) -> None:
+    client = register_users(make_app(limits_account="1")).test_client()
+    assert client.post("/ntfy/nurse", data="m", headers=JULIET).headers["RateLimit-Policy"] == '"account";q=1;w=60'
+    answer = client.post("/ntfy/nurse", data="m", headers=JULIET)
+    assert code(answer) == (429, 42901)
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_scheduled_message_to_an_account(client: FlaskClient, gateway: Gateway) -> None:
+    answer = client.post("/ntfy/nurse", data="later", headers=JULIET | {"In": "1h"})
+    assert answer.get_json()["time"] > time.time() + 3500
+    (waiting,) = gateway.parts.scheduled.all(parse_jid(f"juliet@{DOMAIN}"))
+    assert waiting.body == "later"
+    assert not received(gateway)

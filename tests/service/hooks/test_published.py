@@ -41,6 +41,11 @@ class Told:
     def __init__(self) -> None:
         self.events: list[tuple[JID, Event]] = []
 
+        self.pool = self
+
+    def submit(self, work: Callable[[], object]) -> None:
+        work()
+
     def publish(self, owner: JID, event: Event) -> None:
         self.events.append((owner, event))
 
@@ -106,7 +111,7 @@ def test_what_waits_is_shown_to_those_who_ask_and_told_when_it_is_sent(published
     published.sent(OPS, "sch_1")
     ((_, event),) = told.events
     assert event.id == id_of(request) == id_of_due("ops", "sch_1")
-    published.withdraw(OPS, "sch_1")
+    published.withdraw("ops", OPS.number, "sch_1")
     assert not published.kept(OPS, scheduled=True)
 
 

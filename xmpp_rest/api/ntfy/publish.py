@@ -50,6 +50,10 @@ class Publish(TopicBound):
         """What the request brings. Raises NtfyError."""
         return PublishedRequest(self.parameters, {}, self.body)
 
+    def signed(self) -> bytes:
+        """What a signature is made of, and a repetition is told by."""
+        return self.body
+
     def publish(self) -> NoReturn:
         """Send the message, and answer with it."""
         try:
@@ -57,7 +61,7 @@ class Publish(TopicBound):
             publication = read_publication(
                 self.published(), time.time(), days=settings.limits.schedule_days, longest=settings.hooks.text_limit
             )
-            message = Publisher(self.gateway, self.request, self.set_field).send(self.topic, publication)
+            message = Publisher(self.gateway, self.request, self.signed(), self.set_field).send(self.topic, publication)
         except NtfyError as e:
             self.fail(e)
         except (GatewayError, StorageError) as e:
@@ -80,6 +84,9 @@ class PublishByGet(Publish):
 
     def published(self) -> PublishedRequest:
         return PublishedRequest(self.parameters, {})
+
+    def signed(self) -> bytes:
+        return b""
 
     def to_json(self) -> NoReturn:
         self.publish()

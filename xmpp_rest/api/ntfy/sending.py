@@ -8,19 +8,29 @@ from collections.abc import Callable, Mapping
 from flask import Request
 
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.hooks.bodies import BadBody
+from xmpp_rest.api.hooks.incoming import fields_of, shown_fields, shown_query
+from xmpp_rest.api.hooks.names import name_in, name_of_alerts
+from xmpp_rest.api.hooks.unknown import note_wrong
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.api.ntfy.messages import TRIGGERED
 from xmpp_rest.api.ntfy.publication import Publication
 from xmpp_rest.api.ntfy.topics import AccountTopic, HookTopic, Topic
+from xmpp_rest.api.rate_limits import take
+from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
+from xmpp_rest.request_notes import note_hook
 from xmpp_rest.service.hooks.delivered import Delivered
 from xmpp_rest.service.hooks.hook import Hook, HookTarget
+from xmpp_rest.service.hooks.once import PATIENCE
 from xmpp_rest.service.hooks.payload import Payload
 from xmpp_rest.service.hooks.published import PublishedMessage, id_of, short_id
 from xmpp_rest.service.hooks.requests import RateExceeded, is_for_now
 from xmpp_rest.service.hooks.said import Kind, NothingToSay, Said
+from xmpp_rest.service.hooks.signatures import is_signed
 from xmpp_rest.service.scheduled.scheduled import StanzaToSchedule
+from xmpp_rest.threads.waits import Wait
 
 SetField = Callable[[str, str], None]
 SAID_TRIGGERED = {"message": TRIGGERED}
@@ -29,8 +39,10 @@ SAID_TRIGGERED = {"message": TRIGGERED}
 class Publisher:
     """Sends what one request publishes. Methods raise NtfyError, GatewayError, StorageError; then nothing was sent."""
 
-    def __init__(self, gateway: Gateway, request: Request, set_field: SetField) -> None:
-        """`set_field`: sets a field of the answer."""
+    def __init__(self, gateway: Gateway, request: Request, body: bytes, set_field: SetField) -> None:
+        """`body`: as it came; `set_field`: sets a field of the answer."""
+        self._body = body
+        self._fields = fields_of(request.environ)
         self._gateway = gateway
         self._parts = gateway.parts
         self._request = request
@@ -47,10 +59,20 @@ class Publisher:
         return self._to_hook(topic, publication) if isinstance(topic, HookTopic) else self._to_account(topic, publication)
 
     def _to_hook(self, topic: HookTopic, publication: Publication) -> PublishedMessage:
+        hook, requests = topic.hook, self._parts.hook_requests
+        note_hook(hook.name)
+        self._require_signature(hook)
+        payload = self._payload(publication, hook.secret)
+        wait = Wait(PATIENCE, ClientConnection(self._request.environ).gone)
         try:
-            delivered = self._parts.hook_requests.handle(topic.hook, self._payload(publication), at=publication.at, limited=self._limited)
+            once = name_in(self._fields, self._body) or name_of_alerts(payload.format, payload.value)
+            delivered = requests.handle(hook, payload, once=once, at=publication.at, limited=self._limited, wait=wait)
+        except BadBody as e:
+            raise NtfyError(40000, str(e)) from e
         except RateExceeded as e:
             raise NtfyError(42901, retry_after=e.retry_after) from e
+        if delivered.replayed:
+            self._set_field("Idempotent-Replayed", "true")
         if delivered.said.kind is Kind.MESSAGE and not delivered.anybody and delivered.due is None:
             raise NtfyError(50301 if is_for_now(delivered.results) else 50201, _why(delivered))
         at = delivered.due.at if delivered.due else delivered.at
@@ -60,11 +82,23 @@ class Publisher:
         for name, value in fields.items():
             self._set_field(name, value)
 
-    def _payload(self, publication: Publication) -> Payload:
-        return publication.payload({}, {})
+    def _require_signature(self, hook: Hook) -> None:
+        if hook.secret is None or is_signed(hook.secret, self._fields, self._body, time.time()):
+            return
+        self._parts.hook_requests.count(hook, "unsigned")
+        if wait := note_wrong(self._gateway, self._request):
+            raise NtfyError(42909, retry_after=wait)
+        raise NtfyError(40301, "the request is not signed by the secret of the hook")
+
+    def _payload(self, publication: Publication, secret: str | None) -> Payload:
+        return publication.payload(shown_fields(self._fields, secret), shown_query(self._request.args, secret))
 
     def _to_account(self, topic: AccountTopic, publication: Publication) -> PublishedMessage:
-        said = self._parts.sayings.say(_as_hook(topic), self._payload(publication))
+        allowance = take(self._gateway, topic.caller, topic.field)
+        self._limited(allowance.fields())
+        if not allowance.allowed:
+            raise NtfyError(42901, retry_after=allowance.retry_after)
+        said = self._parts.sayings.say(_as_hook(topic), self._payload(publication, None))
         sender, identifier = topic.caller.jid, new_id()
         stanza = make("message", child("body", said.text), type_="chat", id_=identifier, from_=str(sender), to_=str(topic.to))
         at = time.time()

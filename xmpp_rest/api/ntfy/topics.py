@@ -10,6 +10,7 @@ from typing import NamedTuple
 from xmpp_rest.api.eventsource import Admission
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.hooks.credentials import PREFIX, token_of_field
+from xmpp_rest.api.hooks.unknown import KIND
 from xmpp_rest.api.ntfy.credentials import NTFY, NtfyCredentials
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
@@ -34,6 +35,8 @@ class AccountTopic(NamedTuple):
     name: str
     to: JID
     caller: Caller
+    field: str | None
+    """The caller's Authorization field."""
     admission: Admission
 
 
@@ -81,7 +84,7 @@ class Topics:
             raise NtfyError(40401)
         if not caller.may_send_to(to):
             raise NtfyError(40301)
-        return AccountTopic(name, to, caller, admission)
+        return AccountTopic(name, to, caller, credentials.field, admission)
 
     def _by_token(self, name: str, token: str, credentials: NtfyCredentials) -> HookTopic:
         """The hook of a name whose token the caller has."""
@@ -113,6 +116,8 @@ class Topics:
 
     def _count_unknown(self, credentials: NtfyCredentials) -> None:
         """Count an unknown token of a hook against the address that sent it; too many: 42909."""
+        if wait := self._parts.authenticator.unknown_token(KIND, credentials.address):
+            raise NtfyError(42909, retry_after=wait)
 
 
 def _while_it_is_good(key: Hashable, find: Callable[[], Hook | None], hook: Hook) -> Admission:

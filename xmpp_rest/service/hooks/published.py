@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
@@ -98,45 +99,50 @@ class Published:
             self._tell(hook, message)
 
     def sent(self, hook: Hook, due: str) -> None:
-        """What waited, and has this id among what waits, has been sent: tell those who listen. Raises StorageError."""
-        identifier = id_of_due(hook.name, due)
-        for message in self._find(hook, ArchiveQuery(with_=_key(hook), ids=(identifier,))):
-            self._tell(hook, PublishedMessage(message.id, time.time(), message.members))
+        """What waited, and has this id among what waits, has been sent: have those told who listen. Raises nothing, and does not wait."""
+        self._streams.pool.submit(partial(self._tell_sent, hook, due))
 
-    def withdraw(self, hook: Hook, due: str) -> None:
-        """What waited will not be sent. Raises StorageError."""
-        wanted = ArchiveQuery(with_=_key(hook), ids=(id_of_due(hook.name, due),))
+    def _tell_sent(self, hook: Hook, due: str) -> None:
+        try:
+            for message in self._find(ArchiveQuery(with_=_key(hook.number), ids=(id_of_due(hook.name, due),))):
+                self._tell(hook, message)
+        except Exception as e:
+            self._incidents.report(log, "hook-unread", "nobody is told of a scheduled message of the hook %s: %r", hook.name, e)
+
+    def withdraw(self, name: str, number: int, due: str) -> None:
+        """What the hook of this name and number was to say at a later time will not be sent. Raises StorageError."""
+        wanted = ArchiveQuery(with_=_key(number), ids=(id_of_due(name, due),))
         self._driver.archive_delete(None, self._domain, STORE, wanted)
 
     def kept(self, hook: Hook, *, scheduled: bool = False) -> list[PublishedMessage]:
         """What can be read now, in the order of time; `scheduled`: with what waits. Raises StorageError."""
         now = time.time()
-        wanted = ArchiveQuery(start=now - self._cache(), with_=_key(hook), limit=MOST, newest_first=True)
-        found = [message for message in self._find(hook, wanted) if scheduled or message.when <= now]
+        wanted = ArchiveQuery(start=now - self._cache(), with_=_key(hook.number), limit=MOST, newest_first=True)
+        found = [message for message in self._find(wanted) if scheduled or message.when <= now]
         found.reverse()  # so that those of the same time stay in the order in which they came
         return sorted(found, key=lambda message: message.when)
 
     def forget(self, hook: Hook) -> None:
         """The hook has been removed. Raises StorageError."""
-        self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(with_=_key(hook)))
+        self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(with_=_key(hook.number)))
 
     def _keep(self, hook: Hook, message: PublishedMessage) -> None:
         if self._cache() > 0:
             text = serialise(_stanza(message))
-            self._driver.archive_append(None, self._domain, STORE, text, when=message.when, with_=_key(hook), key=message.id)
+            self._driver.archive_append(None, self._domain, STORE, text, when=message.when, with_=_key(hook.number), key=message.id)
 
     def _prune(self, hook: Hook) -> None:
         """Remove what is too old, of all hooks, and what is too much, of this one."""
         self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(end=time.time() - self._cache()))
-        newest = ArchiveQuery(with_=_key(hook), limit=MOST, newest_first=True)
+        newest = ArchiveQuery(with_=_key(hook.number), limit=MOST, newest_first=True)
         ids = [item.id for item in self._driver.archive_find(None, self._domain, STORE, newest)]
         if len(ids) == MOST:
             try:
-                self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(with_=_key(hook), before=ids[-1]))
+                self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(with_=_key(hook.number), before=ids[-1]))
             except ItemNotFound:
                 return  # another process has removed it meanwhile
 
-    def _find(self, hook: Hook, wanted: ArchiveQuery) -> Iterator[PublishedMessage]:
+    def _find(self, wanted: ArchiveQuery) -> Iterator[PublishedMessage]:
         for item in self._driver.archive_find(None, self._domain, STORE, wanted):
             if (message := _message(item)) is not None:
                 yield message
@@ -145,9 +151,9 @@ class Published:
         self._streams.publish(address_of(hook), Event(message.id, message.when, _stanza(message)))
 
 
-def _key(hook: Hook) -> str:
+def _key(number: int) -> str:
     """By what the messages of a hook are found: a hook that is made later under the same name has another number."""
-    return f"hook-{hook.number}@{NOWHERE}"
+    return f"hook-{number}@{NOWHERE}"
 
 
 def _members(payload: Payload, delivered: Delivered) -> dict[str, Any]:

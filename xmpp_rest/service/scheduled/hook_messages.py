@@ -37,12 +37,19 @@ class DueSender(Protocol):
     def send_due(self, hook: Hook, said: Said, ids: Sequence[str], tell: OnResults, /) -> None: ...
 
 
+class TellsReaders(Protocol):
+    """What tells those who read a hook's messages that one was sent. Raises nothing, and does not wait."""
+
+    def sent(self, hook: Hook, due: str, /) -> None: ...
+
+
 class HookMessages:
     """Sends to the targets that the hook has when the time comes; a hook that was removed says nothing any more."""
 
-    def __init__(self, hooks: NamedHooks, sender: DueSender) -> None:
+    def __init__(self, hooks: NamedHooks, sender: DueSender, published: TellsReaders) -> None:
         self._hooks = hooks
         self._sender = sender
+        self._published = published
 
     def send(self, message: ScheduledMessage, settled: OnSettled) -> None:
         """Send the message. `settled` may be called by any thread, also before this returns. Raises StorageError."""
@@ -53,22 +60,23 @@ class HookMessages:
             _drop(message, "the account of the hook is banned, or there is none any more")
         else:
             ids = [stanza_id(message.id, str(target)) for target in hook.targets]
-            self._sender.send_due(hook, message.said, ids, partial(_settle, message, settled))
+            self._sender.send_due(hook, message.said, ids, partial(self._settle, hook, message, settled))
             return
         settled(message.id, True)
+
+    def _settle(self, hook: Hook, message: ScheduledMessage, settled: OnSettled, results: tuple[Result, ...]) -> None:
+        waits = bool(results) and all(result.error is not None and result.error.type == "wait" for result in results)
+        again = waits and time.time() < message.at + PATIENCE
+        if not again:
+            _tell_refused(message, results)
+        if any(result.error is None for result in results):
+            self._published.sent(hook, message.id)
+        settled(message.id, not again)
 
 
 def stanza_id(identifier: str, target: str) -> str:
     """The id of the stanza to one target: the same one if it is sent again, after a crash."""
     return urlsafe_b64encode(hashlib.sha256(f"{identifier}\n{target}".encode()).digest()[:18]).decode()
-
-
-def _settle(message: ScheduledMessage, settled: OnSettled, results: tuple[Result, ...]) -> None:
-    waits = bool(results) and all(result.error is not None and result.error.type == "wait" for result in results)
-    again = waits and time.time() < message.at + PATIENCE
-    if not again:
-        _tell_refused(message, results)
-    settled(message.id, not again)
 
 
 def _tell_refused(message: ScheduledMessage, results: Sequence[Result]) -> None:

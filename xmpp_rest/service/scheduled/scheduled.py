@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -25,6 +26,10 @@ from xmpp_rest.service.scheduled.store import Hint, ScheduledStore
 log = logging.getLogger("xmpp_rest.link")
 
 
+Withdraw = Callable[[str, int, str], object]
+"""Takes the name and the number of a hook, and the id of a message that it will not say."""
+
+
 class StanzaToSchedule(NamedTuple):
     """A message, addressed and with an id, and whose it is.
 
@@ -42,14 +47,16 @@ class Scheduled:
     """The messages that wait for their time. `configure` may be called at any time."""
 
     def __init__(
-        self, store: ScheduledStore, runner: ScheduledRunner, sending: Sending, remote: Remote, limits: LimitSettings, send_limit: int
-    ) -> None:
-        """`runner`: sends them, in the leader. `send_limit`: bytes of a stanza that servers take."""
+        self, store: ScheduledStore, runner: ScheduledRunner, sending: Sending, remote: Remote, limits: LimitSettings,
+        send_limit: int, withdraw: Withdraw,
+    ) -> None:  # fmt: skip
+        """`runner`: sends them, in the leader. `send_limit`: bytes of a stanza that servers take; `withdraw`: from what can be read."""
         self._store = store
         self._runner = runner
         self._sending = sending
         self._limits = limits
         self._send_limit = send_limit
+        self._withdraw = withdraw
         self._remote = remote
         remote.offer(self)
 
@@ -114,7 +121,11 @@ class Scheduled:
     @on_leader
     def remove(self, owner: JID, identifier: str) -> bool:
         """Have a message not sent; False if there is none that waits any more. Raises StorageError."""
-        return self._runner.remove(owner, identifier)
+        message = self.get(owner, identifier)
+        removed = self._runner.remove(owner, identifier)
+        if removed and message is not None and message.hook:
+            self._withdraw(message.hook, message.hook_number, identifier)
+        return removed
 
     def of_stanza(self, owner: JID, stanza_id: str) -> ScheduledMessage | None:
         """The one whose stanza has this id. Raises StorageError."""
