@@ -122,6 +122,7 @@ class RestSettings:
     stanza_size_limit: int = setting("196608", readers.number(1024, 1 << 28), "Maximum request body size in bytes.")
     batch_size_limit: int = setting("67108864", readers.number(1024, 1 << 34), "Maximum size of a batch (application/x-ndjson) in bytes; stanza_size_limit applies to each line.")
     batch_stanzas: int = setting("100000", readers.number(1, 100_000_000), "Maximum number of lines in a batch.")
+    recipients: int = setting("100", readers.number(1, 10_000), "Maximum number of recipients of one message; more get 413.")
     iq_waiting: int = setting("4096", readers.number(1, 100_000), "Maximum number of requests that wait for the answer to an iq; more get 500.")
 
 

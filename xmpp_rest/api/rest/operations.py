@@ -40,6 +40,7 @@ TEXTS = {
     422: "The stanza cannot be sent as it is.",
     429: "Too many wrong credentials, or more requests than the limits allow.",
     500: "There was no answer in time, or the gateway has met an error of its own.",
+    502: "All of several recipients have refused.",
     503: "Not now: the link, the storage or a limit.",
 }
 REFUSED = refusals(TEXTS, ERROR)
@@ -55,6 +56,8 @@ ACCEPTED_FIELDS = {
 }
 SCHEDULED_FIELDS = {"Location": "With a time: `/rest/scheduled/{id}`."}
 ACCEPTED = ApiAnswer("Accepted and kept; with a time, until then.", {JSON: ref("Due")}, ACCEPTED_FIELDS | SCHEDULED_FIELDS)
+TO_MANY = ACCEPTED._replace(content={JSON: {"anyOf": [ref("Due"), ref("RecipientResults")]}})
+ONE_OR_MANY: Schema = {"anyOf": [ref("Stanza"), ref("StanzaToMany")]}
 WAITING = "An iq is waited for as long as `Prosody-Rest-Timeout` says, in seconds; then 500."
 REPLY = ApiAnswer("The answer to the iq, or what came back at once.", REPLIES)
 
@@ -102,8 +105,8 @@ OPERATIONS = (
     ),
     ApiOperation(
         "post", "/rest", "restSend", "Send a stanza, or one on each line of `application/x-ndjson`",
-        {200: REPLY._replace(content=REPLIES | {NDJSON: ref("BatchLine")}), 202: ACCEPTED} | SENDING, OPTIONS,
-        ApiBody({JSON: Media(ref("Stanza"), MESSAGE), **OTHER_BODIES, NDJSON: LINES}), text=WAITING,
+        {200: REPLY._replace(content=REPLIES | {NDJSON: ref("BatchLine")}), 202: TO_MANY} | some(REFUSED, 502) | SENDING, OPTIONS,
+        ApiBody({JSON: Media(ONE_OR_MANY, MESSAGE), **OTHER_BODIES, NDJSON: LINES}), text=WAITING,
     ),
     ApiOperation(
         "post", "/rest/{kind}/{type}/{to}", "restSendTo", "Send a stanza whose kind, type and recipient the path names",

@@ -77,7 +77,10 @@ _ERROR: dict[str, Schema] = {
 _VALUES: dict[str, Any] = {
     "RestError": record(
         {"type": {"const": "error"}, "code": {"type": "integer"}},
-        {"error": record(_ERROR, {"code": {"type": "integer"}, "source": STRING})},
+        {
+            "error": record(_ERROR, {"code": {"type": "integer"}, "source": STRING}),
+            "results": array(ref("RecipientResult")),
+        },
         description="`error` is missing where the status says all.",
     ),
     "BatchLine": record(
@@ -91,6 +94,15 @@ _VALUES: dict[str, Any] = {
         description="A message that waits for its time. `stanza`: only where one message is asked for that has one recipient.",
     ),
     "ScheduledMessages": record({"count": integer(0), "scheduled": array(ref("ScheduledMessage"))}),
+    "StanzaToMany": {
+        "type": "object", "required": ["to"], "properties": {"to": array(STRING, minItems=1)},
+        "description": "A message as Stanza has it, but for `to`: the recipients.",
+    },
+    "RecipientResults": record({"results": array(ref("RecipientResult"))}, description="What became of each recipient, in their order."),
+    "RecipientResult": record(
+        {"to": STRING, "id": STRING, "outcome": choice("accepted", "refused", "unknown")},
+        {"state": choice(*STATES), "scheduled": record({"id": STRING, "at": TIME}), "error": STANZA_ERROR},
+    ),
     "Due": record({"id": STRING, "at": TIME, "stanza_id": STRING}, description="What waits for its time."),
     "Outcome": record({"id": STRING, "state": choice(*STATES), "since": TIME}, {"error": STANZA_ERROR}),
     "Callbacks": record({"callbacks": array(CALLBACK)}),

@@ -157,7 +157,7 @@ class Send(StanzaResource):
         if stanza.tag == "iq":
             answer, collected = self.gateway.parts.sending.ask(stanza, Wait(self._timeout(), self.gone))
             return self.reply(*collected, answer)
-        seconds = self._wanted()
+        seconds = self.wanted_wait()
         if seconds is None:
             refusal = self.gateway.parts.sending.send(stanza, sender, to)
         else:
@@ -167,7 +167,7 @@ class Send(StanzaResource):
                 self.set_field(STANZA_OUTCOME, state)
         return self._accepted(stanza.attrib["id"]) if refusal is None else self.reply(refusal)
 
-    def _wanted(self) -> float | None:
+    def wanted_wait(self) -> float | None:
         """`Prefer: wait=N` (RFC 7240 §4.3): the seconds that the server is given to refuse the stanza; None: no such preference."""
         wanted = _PREFER_WAIT.search(self.request.environ.get("HTTP_PREFER", ""))
         return None if wanted is None else min(float(wanted[1]), self.gateway.settings.rest.iq_max_timeout)

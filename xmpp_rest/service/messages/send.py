@@ -283,10 +283,10 @@ class Sending:
         with self._waits.holding(str(sender.bare)):
             if (refusal := self.send(stanza, sender, to)) is not None:
                 return refusal, "refused"
-            outcome = self._wait(sender, stanza.get("id", ""), wait)
+            outcome = self.outcome_within(sender, stanza.get("id", ""), wait)
             return (None, "accepted") if outcome is None else (outcome.refusal, outcome.state)
 
-    def _wait(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
+    def outcome_within(self, sender: JID, identifier: str, wait: Wait) -> Outcome | None:
         """The outcome once it is decided, or when the wait is over. Raises nothing, as the stanza has been sent."""
         try:
             return self.decided(sender, identifier, wait)
