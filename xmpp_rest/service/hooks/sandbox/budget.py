@@ -73,6 +73,7 @@ class Budget:
             self.bytes(sys.getsizeof(value))
         elif isinstance(value, int):
             self.whole(value)
+            self.bytes(sys.getsizeof(value))
         elif isinstance(value, list | tuple | dict):
             self.bytes(sys.getsizeof(value))
         return value

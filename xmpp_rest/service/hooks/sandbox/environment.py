@@ -59,7 +59,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.filters.update(bounded_filters(lambda: self.budget, slack))
         self.tests.clear()
         self.tests.update(bounded_tests(lambda: self.budget))
-        self.globals = {"range": self._range, "dict": self._dict, "namespace": self._namespace, "cycler": self._cycler, "joiner": Joiner}
+        self.globals = {
+            "range": self._range,
+            "dict": self._dict,
+            "namespace": self._namespace,
+            "cycler": self._cycler,
+            "joiner": self._joiner,
+        }
 
     @property
     def budget(self) -> Budget:
@@ -95,7 +101,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """The text of a value where it is printed: into the message, or into what a macro or a block makes."""
         text = values.text_of(value, self.budget)
         self.budget.string(len(text))
-        self.budget.bytes(len(text))
+        self.budget.bytes(50 + len(text))
         return text
 
     # What Jinja2 asks.
@@ -106,14 +112,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """A member or an item; undefined where there is none."""
+        self.budget.work()
         try:
             if isinstance(obj, dict):
                 return obj[values.key(argument)]
             if isinstance(argument, int) and isinstance(obj, list | tuple | str | range):
                 return obj[argument]
-            if isinstance(argument, str) and (
-                isinstance(obj, Namespace) or any(isinstance(obj, k) and argument in n for k, n in ATTRIBUTES)
-            ):
+            if isinstance(argument, str) and _has(obj, argument):
                 return getattr(obj, argument)
         except (LookupError, AttributeError):
             pass  # undefined, as below
@@ -121,6 +126,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  # as Jinja2 has it: options may be called self
         """Calls a macro, a loop, a function of the globals or one of the methods below: there is nothing else that could be called."""
+        if not isinstance(__obj, Macro | LoopContext | Joiner) and getattr(__obj, "__self__", None) is not __self:
+            raise TemplateFailed("something is called that is not a function")
         budget = __self.budget
         if isinstance(__obj, LoopContext) and args:
             args = (values.counted(args[0], budget), *args[1:])
@@ -185,6 +192,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     # Functions of templates.
 
     def _range(self, *args: int) -> range:
+        if any(abs(each) > sys.maxsize for each in args):
+            raise TemplateFailed("a range of too large numbers")
         found = range(*args)
         if len(found) > LOOPS:
             raise TemplateFailed(f"a range of more than {LOOPS} numbers")
@@ -199,6 +208,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def _namespace(self, *args: Any, **members: Any) -> Namespace:
         return Namespace(self._dict(*args), **members)
 
+    def _joiner(self, separator: str = ", ") -> Joiner:
+        return Joiner(values.text_of(separator, self.budget))
+
     def _cycler(self, *items: Any) -> Cycler:
         self.budget.bytes(8 * len(items))
         return Cycler(*items)
@@ -206,7 +218,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 def _has(obj: Any, attribute: str) -> bool:
     """Whether the attribute can be read."""
-    return isinstance(obj, Namespace) or any(isinstance(obj, kind) and attribute in names for kind, names in ATTRIBUTES)
+    if isinstance(obj, Namespace):
+        return not attribute.startswith("_")
+    return any(isinstance(obj, kind) and attribute in names for kind, names in ATTRIBUTES)
 
 
 def _up_to(limit: int, chunks: Iterable[str]) -> Iterator[str]:

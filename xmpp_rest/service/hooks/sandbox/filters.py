@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from types import MappingProxyType
 from typing import Any
@@ -113,21 +113,25 @@ def _words(text: str) -> str:
     return text
 
 
+def _members(budget: Budget, values: Any, attribute: Any) -> Iterator[Any]:
+    """The members of values that an attribute names, such as `labels.instance`."""
+    parts = [] if attribute is None else text_of(attribute, budget).split(".")
+    for value in values:
+        budget.work(1 + len(parts))
+        for part in parts:
+            value = value.get(part) if isinstance(value, dict) else None
+        yield value
+
+
 def _sum(budget: Budget, values: Any, attribute: Any = None, start: Any = 0) -> Any:
     total = _number(start)
-    for value in values:
-        if attribute is not None:
-            for part in str(attribute).split("."):
-                value = value.get(part) if isinstance(value, dict) else value[int(part)] if isinstance(value, list) else None
+    for value in _members(budget, values, attribute):
         total = add(budget, total, _number(value))
     return total
 
 
 def _join(budget: Budget, values: Any, d: Any = "", attribute: Any = None) -> str:
-    if attribute is not None:
-        for part in str(attribute).split("."):
-            values = [value.get(part) if isinstance(value, dict) else None for value in values]
-    return methods.join(budget, text_of(d, budget), values)
+    return methods.join(budget, text_of(d, budget), _members(budget, values, attribute))
 
 
 def _indent(budget: Budget, value: Any, width: Any = 4, first: bool = False, blank: bool = False) -> str:

@@ -50,9 +50,12 @@ def replace(budget: Budget, text: str, old: str, new: str, count: int | None = N
 
 def join(budget: Budget, separator: str, values: Any) -> str:
     """The texts of values with a separator between them."""
-    texts = [text_of(value, budget) for value in values]
-    budget.work(len(texts))
-    budget.string(sum(map(len, texts)) + len(separator) * len(texts))
+    texts: list[str] = []
+    length = 0
+    for value in values:
+        texts.append(text_of(value, budget))
+        length += len(texts[-1]) + len(separator)
+        budget.string(length)
     return separator.join(texts)
 
 

@@ -61,9 +61,9 @@ def modulo(budget: Budget, left: Any, right: Any) -> Any:
 
 def percent(budget: Budget, text: str, values: Any) -> str:
     """`%s` and the like, with widths up to WIDTH."""
-    measured(values, budget)
+    size = measured(values, budget)
     parts = text.split("%")
-    budget.string(len(text))
+    budget.string(len(text) + size.characters * (len(parts) if isinstance(values, dict) else 1))
     if len(parts) > WIDTH:
         raise TemplateFailed("a format of too many parts")
     for part in parts[1:]:

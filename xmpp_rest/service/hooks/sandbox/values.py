@@ -32,7 +32,7 @@ def measured(value: Any, budget: Budget) -> Size:
         return Size(1, len(value), 0)
     if isinstance(value, SCALARS):
         budget.work()
-        return Size(1, 0, 0)
+        return Size(1, _digits(value), 0)
     if not isinstance(value, CONTAINERS):
         raise TemplateFailed(f"a {type(value).__name__} cannot be used here")
     return _of_container(value, budget)
@@ -58,10 +58,17 @@ def _of_container(value: Any, budget: Budget) -> Size:
                 characters += len(item)
             elif isinstance(item, CONTAINERS):
                 waiting.append((item, depth + 1))
-            elif not isinstance(item, SCALARS):
+            elif isinstance(item, SCALARS):
+                characters += _digits(item)
+            else:
                 raise TemplateFailed(f"a {type(item).__name__} cannot be used here")
         budget.string(characters)
     return Size(places, characters, deepest)
+
+
+def _digits(value: Any) -> int:
+    """About how many characters a number has as text."""
+    return value.bit_length() // 3 + 1 if isinstance(value, int) else 24 if isinstance(value, float) else 0
 
 
 def text_of(value: Any, budget: Budget) -> str:
