@@ -112,3 +112,25 @@ def test_the_prefix(make_app: MakeApp, prefix: str, path: str, status: int) -> N
     client = register_users(make_app(post_msg_prefix=prefix)).test_client()
     assert client.post(path, data="b", headers=JULIET).status_code == status
     assert client.post("/rest", json={"to": NURSE, "body": "b"}, headers=JULIET).status_code == 202
+
+
+@pytest.mark.parametrize(("fields", "query"), [({"Send-At": "2h"}, ""), ({"X-Delay": "2h"}, ""), ({"In": "2h"}, ""), ({}, "?delay=2h")])
+def test_a_message_that_waits_for_its_time(client: FlaskClient, gateway: Gateway, fields: dict[str, str], query: str) -> None:
+    answer = post(client, f"/nurse{query}", headers=JULIET | fields)
+    (waiting,) = gateway.parts.scheduled.all(parse_jid(f"juliet@{DOMAIN}"))
+    assert answer.status_code == 202
+    assert answer.get_json()["id"] == waiting.id
+    assert (answer.headers["Location"], answer.headers["Stanza-Id"]) == (f"/rest/scheduled/{waiting.id}", waiting.stanza_id)
+    assert not received(gateway)
+
+
+def test_a_time_that_is_none(client: FlaskClient) -> None:
+    assert post(client, headers=JULIET | {"Send-At": "soon"}).status_code == 400
+
+
+def test_an_account_that_has_sent_enough(make_app: MakeApp) -> None:
+    client = register_users(make_app(limits_account="1")).test_client()
+    assert post(client).headers["RateLimit"] == '"account";r=0;t=60'
+    answer = post(client)
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) >= 1

@@ -33,12 +33,15 @@ TEXTS = {
     502: "The recipient refuses the message.",
     503: "Not now: the link, the storage or a limit.",
 }
+DUE = record({"id": STRING, "at": STRING, "stanza_id": STRING})
 SENT = ApiAnswer("Accepted and kept.", {}, {"Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`."})
-ANSWERS = {201: SENT} | refusals(TEXTS, AS_PROBLEM)
+LATER = ApiAnswer("It waits for its time.", {JSON: DUE}, {"Stanza-Id": "The id of the stanza.", "Location": "What waits."})
+ANSWERS = {201: SENT, 202: LATER} | refusals(TEXTS, AS_PROBLEM)
 TYPES = choice("chat", "normal", "headline", "groupchat")
 MESSAGE = record({}, {"to": STRING, "type": TYPES, "body": STRING, "subject": STRING, "html": STRING}, closed=False)
 EXAMPLE = {"to": "juliet@localhost", "body": "Hello"}
 BODY = ApiBody({JSON: Media(MESSAGE, EXAMPLE), TEXT: Media(STRING, "Hello"), FORM: Media(MESSAGE, EXAMPLE)})
+AT = Parameter("Send-At", "header", "When it is to be sent: `2h`, a Unix time, ISO 8601.", example="2h")
 TO = Parameter("to", "path", "The recipient; without an `@` an account of the hosted domain.", example="juliet@localhost")
 
 
@@ -46,7 +49,7 @@ def describe(prefix: str | None) -> Description:
     """What post_msg does below this prefix; None: nothing."""
     operations = []
     if prefix:
-        operations.append(ApiOperation("post", prefix, "post_msgSend", "Send a message to whom its body names", ANSWERS, (), BODY))
+        operations.append(ApiOperation("post", prefix, "post_msgSend", "Send a message to whom its body names", ANSWERS, (AT,), BODY))
     if prefix is not None:
-        operations.append(ApiOperation("post", f"{prefix}/{{to}}", "post_msgSendTo", "Send a message", ANSWERS, (TO,), BODY))
+        operations.append(ApiOperation("post", f"{prefix}/{{to}}", "post_msgSendTo", "Send a message", ANSWERS, (TO, AT), BODY))
     return Description("post_msg", "Messages as Prosody's mod_post_msg takes them.", operations, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -12,17 +13,25 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from xmpp_rest.api.authentication import Authenticated
 from xmpp_rest.api.failures import retry_after
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.hooks.incoming import fields_of as sent_fields
+from xmpp_rest.api.hooks.incoming import time_in
 from xmpp_rest.api.post_msg.reading import TAKEN, UnknownMessageType, read_message
+from xmpp_rest.api.rate_limits import take
 from xmpp_rest.api.rest.addressing import Addressed, address
 from xmpp_rest.api.rest.errors import RestFailure
 from xmpp_rest.api.rest.refused import REFUSED, failure_for, fields_of
 from xmpp_rest.auth.authorization import Policy
+from xmpp_rest.auth.caller import CallerKind
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import GatewayError
+from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.problem import render_problem
 from xmpp_rest.http.request import read_body
 from xmpp_rest.http.resource import Stop
+from xmpp_rest.protocol.datetimes import write_datetime
 from xmpp_rest.protocol.stanza import condition_of
+from xmpp_rest.service.scheduled.scheduled import StanzaToSchedule
+from xmpp_rest.service.scheduled.times import BadTime, read_time
 
 POST_MSG = Policy(lambda settings: f"{settings.gateway.domain}/msg", challenges=("Basic", "Bearer"), component=True)
 STATUS_OF_TYPE = {"wait": 503}
@@ -49,14 +58,43 @@ class PostMessage(Authenticated):
         return (("*", "send"),)
 
     def send(self) -> NoReturn:
-        """Send the message: 201, with its id."""
+        """Send the message: 201, with its id; 202 for one that waits for its time."""
         with self.refusing():
-            stanza, sender, to = self._addressed()
-            refusal = self.gateway.parts.sending.send(stanza, sender, to)
+            addressed = self._addressed()
+            self._charge()
+            at = self._time()
+            if at is not None:
+                self._schedule(addressed, at)
+            refusal = self.gateway.parts.sending.send(*addressed)
         if refusal is not None:
             error = condition_of(refusal)
             self.refuse(STATUS_OF_TYPE.get(error.type, 502), error.text or error.condition)
-        raise Stop(Response(b"", 201, {"Stanza-Id": stanza.attrib["id"]}, content_type="text/plain"))
+        raise Stop(Response(b"", 201, {"Stanza-Id": addressed.stanza.attrib["id"]}, content_type="text/plain"))
+
+    def _charge(self) -> None:
+        """Take the request out of the caller's limits."""
+        allowance = take(self.gateway, self.caller, self.authorization)
+        for name, value in allowance.fields().items():
+            self.set_field(name, value)
+        if not allowance.allowed:
+            raise GatewayError("rate")
+
+    def _time(self) -> float | None:
+        """When the message is to be sent (Unix time); None: at once. Raises GatewayError, schedule_time."""
+        text, now = time_in(sent_fields(self.request.environ), self.request.args), time.time()
+        try:
+            at = read_time(text, now, self.gateway.settings.limits.schedule_days) if text else now
+        except BadTime as e:
+            raise GatewayError("schedule_time", str(e)) from e
+        return at if at > now else None
+
+    def _schedule(self, addressed: Addressed, at: float) -> NoReturn:
+        wanted = StanzaToSchedule(*addressed, of_component=self.caller.kind is CallerKind.COMPONENT)
+        due = self.gateway.parts.scheduled.schedule_stanza(wanted, at)
+        identifier = addressed.stanza.attrib["id"]
+        fields = {"Stanza-Id": identifier, "Location": f"{self.request.root_path}/rest/scheduled/{due.id}"}
+        said = {"id": due.id, "at": write_datetime(due.at), "stanza_id": identifier}
+        raise Stop(Response(dump_json(said), 202, fields, content_type="application/json"))
 
     def _addressed(self) -> Addressed:
         try:
