@@ -121,6 +121,15 @@ def test_who_refuses_does_not_keep_it_from_others(ward: Ward) -> None:
     ward.juliet.wait(ward.about("more", "unavailable"))
 
 
+def test_a_typing_error_makes_no_room(ward: Ward) -> None:
+    made = ward.gateway.post_json({"name": "typo", "targets": [f"room:wart@{CONFERENCE}"]}, "romeo", "/hooks")
+    answer = ward.gateway.post_json({"message": "Fire"}, "", f"/hooks/{made.json()['token']}")
+    assert answer.status == 502
+    assert answer.json()["results"][0]["error"]["condition"] == "item-not-found"
+    info = ward.juliet.iq(f"wart@{CONFERENCE}", "<query xmlns='http://jabber.org/protocol/disco#info'/>")
+    assert info.get("type") == "error"
+
+
 def test_the_stop_of_the_gateway_takes_it_out(ward: Ward) -> None:
     ward.says("Fire")
     ward.gateway.stop()

@@ -13,6 +13,7 @@ from xmpp_rest.protocol.namespaces import MUC, MUC_USER
 from xmpp_rest.protocol.stanza import child, make
 from xmpp_rest.service.hooks import occupants, targets
 from xmpp_rest.service.hooks.delivered import Result
+from xmpp_rest.service.hooks.draft import Draft
 from xmpp_rest.service.hooks.targets import Targets
 
 ACTOR = f"juliet@{DOMAIN}/hook-ops"
@@ -175,10 +176,19 @@ def test_what_rooms_say_is_taken_and_dropped(gateway: Gateway, network: Network)
         make("presence", id_="4", from_=str(nurse), to_=ACTOR),
     ):
         assert router.deliver(stanza, nurse, actor) is None
-    unknown = parse_jid("other@rooms.montague.example/nurse")
-    stanza = make("message", child("body", "hi"), type_="groupchat", id_="1", from_=str(unknown), to_=f"juliet@{DOMAIN}/hook-gone")
-    assert router.deliver(stanza, unknown, parse_jid(stanza.attrib["to"])) is None
     assert stream.next(0) is None
+
+
+def test_what_rooms_say_to_a_hook_that_an_earlier_leader_has_let_in(gateway: Gateway, network: Network) -> None:
+    stream = gateway.parts.streams.open(parse_jid(f"juliet@{DOMAIN}"))
+    there = hook(f"room:{ROOM}")
+    gateway.parts.hooks.make("ops", Draft(there.owner, None, (f"room:{ROOM}",)))
+    nurse = parse_jid(f"{ROOM}/nurse")
+    for name, is_shown in (("ops", False), ("phone", True)):  # the latter is a client of juliet's, whatever it is called
+        to = parse_jid(f"juliet@{DOMAIN}/hook-{name}")
+        stanza = make("message", child("body", "hi"), type_="groupchat", id_="1", from_=str(nurse), to_=str(to))
+        assert gateway.parts.router.deliver(stanza, nurse, to) is None
+        assert (stream.next(0) is not None) is is_shown
 
 
 def test_it_leaves_when_it_is_changed_or_removed(gateway: Gateway, network: Network) -> None:

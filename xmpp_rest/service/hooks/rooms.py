@@ -12,6 +12,7 @@ from collections import OrderedDict
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
+from drivers import StorageError
 from xmpp_rest.gateway.events import Signal
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.outbox import Label
@@ -41,9 +42,10 @@ _ORIGIN = f"{{{STANZA_ID}}}origin-id"
 Key = tuple[JID, JID, str]  # actor, room, id
 
 
-class HookChanges(Protocol):
-    """What tells of changes of hooks, in the leader."""
+class FoundHooks(Protocol):
+    """Where hooks are found by name, and what tells of their changes in the leader."""
 
+    def named(self, name: str) -> Hook | None: ...
     @property
     def changed(self) -> Signal[Hook]: ...
     @property
@@ -94,7 +96,7 @@ class HookRooms:
         outcomes: Outcomes,
         occupants: Occupants,
         targets: Targets,
-        changes: HookChanges,
+        hooks: FoundHooks,
         remote: Remote,
         incidents: Incidents,
     ) -> None:
@@ -103,12 +105,13 @@ class HookRooms:
         self._outcomes = outcomes
         self._occupants = occupants
         self._targets = targets
+        self._hooks = hooks
         self._remote = remote
         self._incidents = incidents
         self._unheard: OrderedDict[Key, RoomSending] = OrderedDict()
         self._lock = threading.Lock()
-        changes.changed.subscribe(self.changed)
-        changes.removed.subscribe(self.removed)
+        hooks.changed.subscribe(self.changed)
+        hooks.removed.subscribe(self.removed)
 
     def enter(self, actor: JID, room: JID, nick: str, then: OnEntered) -> None:
         """Call `then`, by any thread, once the actor is in the room, or is not let in."""
@@ -176,7 +179,7 @@ class HookRooms:
             return NOT_MINE
         nick = self._occupants.nick(to, sender.bare)
         if nick is None:
-            return None if self._router.is_of_room(stanza, sender, to) else NOT_MINE
+            return None if self._router.is_of_room(stanza, sender, to) and self._is_hook(to) else NOT_MINE
         if stanza.tag == "presence":
             self._occupants.presence(stanza, sender, to)
         elif stanza.get("type") == "error":
@@ -184,6 +187,14 @@ class HookRooms:
         elif stanza.get("type") == "groupchat" and sender.resource == nick:
             self._shown(stanza, sender, to)
         return None
+
+    def _is_hook(self, actor: JID) -> bool:
+        """Whether there is a hook with this address in rooms: then an earlier leader may have let it into one."""
+        try:
+            hook = self._hooks.named(actor.resource.removeprefix(HOOK))
+        except StorageError:
+            return True
+        return hook is not None and hook.speaks_as == actor.bare
 
     def _shown(self, stanza: Element, sender: JID, to: JID) -> None:
         origin = stanza.find(_ORIGIN)

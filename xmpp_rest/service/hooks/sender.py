@@ -20,6 +20,7 @@ from xmpp_rest.service.hooks.said import Said
 from xmpp_rest.service.hooks.to_one import ToOne
 from xmpp_rest.service.hooks.verdicts import Verdicts
 from xmpp_rest.threads.future import OneShot
+from xmpp_rest.threads.tasks import current_task
 from xmpp_rest.threads.waits import Wait, Waits
 
 log = logging.getLogger("xmpp_rest.hooks")
@@ -89,8 +90,9 @@ class HookSender:
             with self._waits.holding(str(message.owner)):
                 return self._deliver(message, self._settings.wait)
         except GatewayError as e:
-            if e.name != "waits-full":  # which is raised before anything is sent
+            if e.name != "waits-full" or current_task() is None:  # it is raised before anything is sent
                 raise
+        # a task costs no thread, so the message need not be refused because nothing is waited for
         return self._deliver(message, 0.0)
 
     def _deliver(self, message: HookMessage, seconds: float) -> Sequence[Verdict]:

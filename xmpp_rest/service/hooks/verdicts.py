@@ -51,7 +51,7 @@ class Verdicts:
         return self._places[place]
 
     def end(self) -> None:
-        """The time is over: whoever has no verdict was not reached."""
+        """The time is over: those without a verdict were not reached."""
         for place in self._places:
             place.give(LATE)
 
