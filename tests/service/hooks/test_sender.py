@@ -7,9 +7,10 @@ import time
 import pytest
 
 from tests.conftest import DOMAIN
+from tests.link.attached import until
 from tests.raising import raising
 from tests.service.hooks.conftest import hook, said
-from tests.service.hooks.network import Network
+from tests.service.hooks.network import ROOM, Network
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.jid import parse_jid
@@ -118,3 +119,19 @@ def test_followers_send_through_the_leader(pair: tuple[Gateway, Gateway]) -> Non
     results = follower.parts.hook_sender.send(hook(ROMEO, str(NURSE)), said("Fire"))
     assert [result.error for result in results] == [None, None]
     assert [stanza.get("id") for stanza in network.messages] == [results[0].id]
+
+
+def test_another_leader_goes_on(pair: tuple[Gateway, Gateway]) -> None:
+    leader, follower = pair
+    Network(leader.parts.router)
+    network = Network(follower.parts.router)
+    say = hook(f"room:{ROOM}", ROMEO, update=True)
+    first = follower.parts.hook_sender.send(say, said("Down", key="k", state="1"))
+    assert [(result.error, result.how) for result in first] == [(None, "sent")] * 2
+    leader.stop()
+    until(lambda: follower.parts.remote.group.is_leader)
+    until(lambda: bool(follower.parts.router.spoken._watched))
+    second = follower.parts.hook_sender.send(say, said("Up", key="k", state="2"))
+    assert [(result.error, result.how) for result in second] == [(None, "corrected")] * 2
+    assert list(network.rooms[ROOM].occupants) == [f"juliet@{DOMAIN}/hook-ops"]
+    assert [stanza.find("{urn:xmpp:message-correct:0}replace") is not None for stanza in network.messages] == [True, True]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from xml.etree.ElementTree import Element
 
@@ -162,11 +162,18 @@ class Occupants:
             timer, waiting = occupant.timer, occupant.end(membership)
         if timer is not None:
             self._remote.timers.cancel(timer)
-        if error is LATE:  # it may still come in, and nobody would know of it
-            self._remote.pool.submit(lambda: self._send(leaving(occupant.actor, occupant.room, occupant.asked)))
         log.info("%s is %s %s%s", occupant.actor, membership.value, occupant.room, f": {error.condition} {error.text}" if error else "")
+        if error is LATE:  # it may still come in, and nobody would know of it
+            self._remote.pool.submit(lambda: self._give_up(occupant, waiting))
+            return
         for then in waiting:
             then(error)
+
+    def _give_up(self, occupant: RoomActor, waiting: Sequence[OnEntered]) -> None:
+        """Leave, before anybody has it come in again."""
+        self._send(leaving(occupant.actor, occupant.room, occupant.asked))
+        for then in waiting:
+            then(LATE)
 
     def _send(self, stanza: Element) -> None:
         try:

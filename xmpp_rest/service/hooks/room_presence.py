@@ -18,7 +18,7 @@ _REASON = f"{{{MUC_USER}}}reason"
 
 PUT_OUT = {
     "301": StanzaError("auth", "forbidden", "The hook was banned from the room"),
-    "321": StanzaError("auth", "registration-required", "The hook was put out of the room, as it is no member any more"),
+    "321": StanzaError("auth", "registration-required", "The hook was put out of the room, as it is not a member any more"),
     "322": StanzaError("auth", "registration-required", "The hook was put out of the room, which is now for members only"),
     "307": StanzaError("cancel", "not-allowed", "The hook was kicked out of the room"),
 }

@@ -1,4 +1,4 @@
-"""Says anew what has changed: corrects the message of a matter, or replies to it (hooks §11, XEP-0308, XEP-0461).
+"""Says again what has changed: corrects the message of a matter, or replies to it (hooks §11, XEP-0308, XEP-0461).
 
 A message is corrected as long as it is the last that the address has said to the target, by whatever API: else nobody would see it.
 """
