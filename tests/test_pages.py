@@ -32,6 +32,7 @@ PAGES = {  # how many commands there are at least
     "docs/data.md": 17,
     "docs/commands.md": 3,
     "docs/command-line.md": 11,
+    "docs/hooks.md": 7,
     "docs/running.md": 1,
     "docs/console.md": 2,
 }
