@@ -224,6 +224,17 @@ def test_uses_cost_no_write_each(hooks: Hooks, driver: Driver, monkeypatch: pyte
     assert len(written) == 1
 
 
+def test_what_a_lookup_reads(hooks: Hooks, make: Make, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = [hooks.make(f"h{n}", DRAFT)[1] for n in range(20)]
+    other, read = make(), list[object]()
+    load = driver.load
+    monkeypatch.setattr(driver, "load", lambda *place: (read.append(place), load(*place))[1])
+    assert other.by_token(tokens[7])
+    assert [place[2] for place in read if isinstance(place, tuple)] == [HOOK_TOKEN, HOOK, ACCOUNTS]  # however many others there are
+    assert other.by_token(tokens[7])
+    assert len(read) == 3 or driver.unchanged("x", DOMAIN, HOOK) is None
+
+
 def test_a_hook_of_the_configuration(make: Make) -> None:
     token = "hk_" + "c" * 27
     given = {"hook_ops_token": token, "hook_ops_targets": "a@b.example", "hook_ops_owner": f"juliet@{DOMAIN}"}

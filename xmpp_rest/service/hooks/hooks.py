@@ -22,7 +22,7 @@ from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.known import PAGE, KnownHooks
 from xmpp_rest.service.hooks.stored import HOOK, HOOK_TOKEN, StoredHook, read_stored, read_target, user_of
 from xmpp_rest.service.hooks.tokens import hash_of, new_token
-from xmpp_rest.service.hooks.uses import Use, Uses
+from xmpp_rest.service.hooks.uses import HookUse, Uses
 
 log = logging.getLogger("xmpp_rest.hooks")
 
@@ -231,9 +231,9 @@ class Hooks(KnownHooks):
             self._incidents.report(log, "hook-uncounted", "that the hook %s was used is not noted: %s", hook.name, e)
             return 0
 
-    def uses_of(self, hooks: Sequence[Hook]) -> list[Use]:
+    def uses_of(self, hooks: Sequence[Hook]) -> list[HookUse]:
         """How often each of these was used, and when last. Raises GatewayError."""
-        found: list[Use] = []
+        found: list[HookUse] = []
         for first in range(0, len(hooks), PAGE):
             found += self.uses.all_of([(hook.name, hook.number) for hook in hooks[first : first + PAGE]])
         return found

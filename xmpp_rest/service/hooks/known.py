@@ -77,7 +77,9 @@ class KnownHooks:
         if owner is None or owner == self._settings.hooks.address:
             found = {hook.name: hook for hook in self._all()}
         else:
-            hooks = (self.named(name) for name in self._owned.names(owner))
+            names = self._owned.names(owner)
+            self._stored.prepare([user_of(name) for name in names], self._domain)
+            hooks = (self.named(name) for name in names)
             found = {hook.name: hook for hook in hooks if hook is not None}
         found |= {name: hook for name in self._configured if (hook := self.named(name)) is not None}
         return [found[name] for name in sorted(found) if owner is None or found[name].owner == owner]

@@ -14,7 +14,7 @@ from xmpp_rest.protocol.jid import JID, InvalidJID, is_bare_name, parse_jid
 from xmpp_rest.service.hooks.draft import Draft
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.times import read_time, write_time
-from xmpp_rest.service.hooks.uses import Use
+from xmpp_rest.service.hooks.uses import HookUse
 
 MAX_RATE = 6000  # requests a minute
 MAX_NICK = 256  # characters
@@ -156,7 +156,7 @@ def name_in(body: Mapping[str, Any], path: str | None = None) -> str:
     return name
 
 
-def to_json(hook: Hook, use: Use) -> dict[str, Any]:
+def to_json(hook: Hook, use: HookUse) -> dict[str, Any]:
     """A hook as answers have it: without token and secret."""
     return {
         "name": hook.name,

@@ -21,7 +21,7 @@ WRITTEN_EVERY = 5.0  # seconds: what was counted in the last of them is lost by 
 UNWRITTEN = "how often hooks were used is not written: %s"
 
 
-class Use(NamedTuple):
+class HookUse(NamedTuple):
     """How many requests were delivered, and when the last one was (Unix time)."""
 
     deliveries: int = 0
@@ -29,7 +29,7 @@ class Use(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Counted:
+class _UseCount:
     """What is counted of one hook, which is known by its number. `serial`: the last running number.
 
     `taken`: up to which they are written.
@@ -67,7 +67,7 @@ class Uses:
         self._driver = driver
         self._domain = domain
         self._remote = remote
-        self._counted: dict[str, _Counted] = {}
+        self._counted: dict[str, _UseCount] = {}
         self._lock = threading.Lock()
         self._writing = OrderLock()
         self._is_due = False  # what is not written yet is about to be
@@ -89,7 +89,7 @@ class Uses:
             self._remote.timers.after(WRITTEN_EVERY, self._write_soon)
         return serial
 
-    def _take(self, name: str, counted: _Counted) -> None:
+    def _take(self, name: str, counted: _UseCount) -> None:
         """Write some running numbers as taken. A failure is logged, and the next request tries again."""
         with self._writing:
             table = counted.to_table(counted.serial + AHEAD)
@@ -101,7 +101,7 @@ class Uses:
                 counted.has_taken(table["serial"])
 
     @on_leader
-    def all_of(self, hooks: list[tuple[str, int]]) -> list[Use]:
+    def all_of(self, hooks: list[tuple[str, int]]) -> list[HookUse]:
         """The uses of these hooks, by name and number. Raises StorageError, GatewayError."""
         unknown = [name for name, number in hooks if not self._knows(name, number)]
         tables = self._driver.bulk_read([Place(user_of(name), self._domain, HOOK_USE, "keyval") for name in unknown])
@@ -112,13 +112,13 @@ class Uses:
         counted = self._counted.get(name)
         return counted is not None and counted.number == number
 
-    def _use_of(self, name: str, number: int, table: Any) -> Use:
+    def _use_of(self, name: str, number: int, table: Any) -> HookUse:
         counted = self._counted.get(name)
         if counted is None or counted.number != number:
             if isinstance(table, Exception):
                 raise table
             counted = _read(table, number)
-        return Use(counted.deliveries, counted.used)
+        return HookUse(counted.deliveries, counted.used)
 
     def settle(self) -> None:
         """Write what is not written yet; before this process ends. A failure is logged."""
@@ -145,7 +145,7 @@ class Uses:
     def _write_soon(self) -> None:
         self._remote.pool.submit(self.settle)
 
-    def _load(self, name: str, number: int) -> _Counted:
+    def _load(self, name: str, number: int) -> _UseCount:
         return _read(self._driver.load(user_of(name), self._domain, HOOK_USE), number)
 
 
@@ -154,12 +154,12 @@ def _number(table: Table | None) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _read(table: Table | None, number: int) -> _Counted:
+def _read(table: Table | None, number: int) -> _UseCount:
     """What a table says of the hook of this number."""
     if isinstance(table, dict) and _number(table) == number:
         try:
             used, serial = table.get("used"), int(table["serial"])
-            return _Counted(number, int(table["deliveries"]), None if used is None else float(used), serial, serial)
+            return _UseCount(number, int(table["deliveries"]), None if used is None else float(used), serial, serial)
         except (KeyError, TypeError, ValueError):
             log.warning("the uses of hook %d cannot be read, and are counted anew", number)
-    return _Counted(number, 0, None, 0, 0)
+    return _UseCount(number, 0, None, 0, 0)
