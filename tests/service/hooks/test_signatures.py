@@ -80,6 +80,8 @@ def test_wrong_ones(secret: str, headers: dict[str, str]) -> None:
     assert not is_signed(secret, headers, BODY, NOW)
 
 
-@pytest.mark.parametrize("headers", [{"x-hub-signature-256": f"sha256={hexed(secret='')}"}, {"x-gitlab-token": ""}, {"x-gitea-signature": hexed(secret="")}])
+@pytest.mark.parametrize(
+    "headers", [{"x-hub-signature-256": f"sha256={hexed(secret='')}"}, {"x-gitlab-token": ""}, {"x-gitea-signature": hexed(secret="")}]
+)
 def test_an_empty_secret_signs_nothing(headers: dict[str, str]) -> None:
     assert not is_signed("", headers, BODY, NOW)

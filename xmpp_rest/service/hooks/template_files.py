@@ -28,7 +28,7 @@ class Templates:
         self._folder = folder
         self._environment = BoundedEnvironment(slack_text)
         self._compiled = lru_cache(KEPT)(self._environment.compiled)
-        shipped = files("xmpp_rest.service.hooks") / "templates"
+        shipped = files(__package__) / "templates"
         found = {name: shipped / f"{name}{ENDING}" for name in FORMATS}
         self._shipped = {name: file.read_text("utf-8") for name, file in found.items() if file.is_file()}
 
