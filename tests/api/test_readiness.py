@@ -40,10 +40,13 @@ def settled(client: FlaskClient) -> tuple[int, Any]:
     return answer
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
-def test_all_is_well(client: FlaskClient, path: str) -> None:
+GREEN = {"health": "green", "database": "green"}
+
+
+@pytest.mark.parametrize(("path", "more"), [("/livez", {}), ("/readyz", {}), ("/health", GREEN)])
+def test_all_is_well(client: FlaskClient, path: str, more: dict[str, str]) -> None:
     answer = client.get(path)
-    assert (answer.status_code, answer.json, answer.mimetype) == (200, {"status": "ok"}, "application/json")
+    assert (answer.status_code, answer.json, answer.mimetype) == (200, {"status": "ok", **more}, "application/json")
     assert answer.headers["Cache-Control"] == "no-store"
     head = client.head(path)
     assert (head.status_code, head.data, head.headers["Content-Length"]) == (200, b"", answer.headers["Content-Length"])
@@ -179,3 +182,11 @@ def test_the_owner_of_the_link(client: FlaskClient, gateway: Gateway) -> None:
     asked.set()
     while ready(client) != unavailable({"check": "lease", "reason": "no-owner"}):  # bounded by the time limit of the test
         pass
+
+
+def test_a_storage_that_does_not_answer(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/health").status_code == 200
+    monkeypatch.setattr(gateway, "storage_answers", lambda: False)
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json) == (500, {"status": "ok", "health": "orange", "database": "red"})
+    assert client.get("/livez").status_code == 200

@@ -101,7 +101,7 @@ def test_a_process_that_dies_while_the_database_is_down(tmp_path: Path, cluster:
         for _ in range(4 * count):
             for path in ("/api/status", "/rest/ping/x", "/api/messages", "/data/x"):
                 assert outcome(gateway, path) == (503, "5")
-            assert outcome(gateway, "/health")[0] == 200
+            assert [outcome(gateway, path)[0] for path in ("/livez", "/health")] == [200, 200]
         assert gateway.running
         assert said("Traceback") == 0
         assert said("still cannot begin") <= 2 * count

@@ -123,8 +123,15 @@ class Gateway(Protocol):
     def lost(self) -> bool:
         """Whether another gateway has the storage."""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether this process serves: until the storage is there for the first time, it does not."""
+
     def checks(self) -> list[Check]:
         """Whether it can do its work: all checks. Does not raise, and takes a few seconds at most."""
+
+    def storage_answers(self) -> bool:
+        """Whether the storage can be read. Does not raise, and takes a few seconds at most."""
 
     def start(self) -> None:
         """Begin to serve in this process, if that has not been done. Raises StorageError, GatewayError."""

@@ -199,6 +199,13 @@ class Gateway:
     def checks(self) -> list[Check]:
         return self._readiness.checks()
 
+    @property
+    def has_begun(self) -> bool:
+        return self._pid == os.getpid()
+
+    def storage_answers(self) -> bool:
+        return self._readiness.storage_answers()
+
     def _lose(self) -> None:
         """Another gateway has the storage: change nothing in it any more. Requests are refused (application.py)."""
         try:

@@ -35,6 +35,10 @@ class Readiness:
         storage, taken = self._of_storage()
         return [storage, *self._of_link(taken=taken), Check("process")]
 
+    def storage_answers(self) -> bool:
+        """Whether the storage can be read."""
+        return not self._of_storage()[0].reason
+
     def _read(self) -> None:
         self._gateway.start()
         self._gateway.driver.load(None, self._gateway.settings.gateway.domain, STORE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -178,6 +179,17 @@ def test_a_repetition_waits_for_the_first_request_and_then_gives_up(around: Arou
     around.send = send  # type: ignore[method-assign]
     assert not around.requests.handle(HOOK, WORDS, once=Once("a")).replayed
     assert nested == ["hook-running"]
+
+
+def test_no_alert_is_lost_over_an_error_of_ours(around: Around) -> None:
+    def say(hook: Hook, payload: Payload) -> Said:
+        if payload.format == "github":
+            raise KeyError("sender")
+        return Said(Kind.MESSAGE, f"{payload.format} {hook.template}")
+
+    around.say = say  # type: ignore[method-assign]
+    delivered = around.requests.handle(replace(HOOK, template="{{ x }}"), Payload("github", {"a": 1}))
+    assert (delivered.said.text, delivered.format, delivered.anybody) == ("json None", "github", True)
 
 
 def test_what_was_sent_is_told_though_it_cannot_be_noted(around: Around) -> None:

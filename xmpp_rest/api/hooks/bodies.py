@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
@@ -60,7 +60,7 @@ class HookBody:
 
 
 def received(request: Request, limit: int) -> bytes:
-    """The body as it came. Raises TooLarge, UnknownType for one that is compressed, ClientDisconnected for a part of one."""
+    """The body as it came. Raises TooLarge, UnknownType for one that is compressed, BadBody for a part of one."""
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The body has more than {limit} bytes")
     require_plain(request.environ)
@@ -68,6 +68,8 @@ def received(request: Request, limit: int) -> bytes:
         return read_body(request, limit)
     except RequestEntityTooLarge as e:
         raise TooLarge(f"The body has more than {limit} bytes") from e
+    except BadRequest as e:  # it broke off
+        raise BadBody(str(e.description)) from e
 
 
 def require_plain(environ: Mapping[str, Any]) -> None:

@@ -11,9 +11,9 @@ from flask import Response
 from xmpp_rest.api.authentication import WHY
 from xmpp_rest.api.foreign import is_misused
 from xmpp_rest.api.gateway import Gateway
-from xmpp_rest.api.hooks.bodies import TooLarge, UnknownType, received
+from xmpp_rest.api.hooks.bodies import BadBody, TooLarge, UnknownType, received
 from xmpp_rest.api.hooks.credentials import token_in
-from xmpp_rest.api.hooks.failures import failure_of
+from xmpp_rest.api.hooks.failures import STATUS, failure_of
 from xmpp_rest.api.hooks.incoming import fields_of
 from xmpp_rest.api.hooks.reached_by_get import GetRequest, may_deliver
 from xmpp_rest.api.hooks.taking import READ, TakenRequest
@@ -157,9 +157,9 @@ class NamedDelivery(DeliveryResource):
             return None
         try:
             body = received(self.request, self.gateway.settings.hooks.size_limit)
-        except (TooLarge, UnknownType) as e:
+        except (BadBody, TooLarge, UnknownType) as e:
             failure = failure_of(e)
-            self.refuse(413 if isinstance(e, TooLarge) else 415, failure.detail, **failure.fields)
+            self.refuse(STATUS[failure.failure], failure.detail, **failure.fields)
         self.request.environ[READ] = body
         hook = self.gateway.parts.hooks.named(name)
         secret = (hook.secret if hook is not None and self.gateway.parts.hooks.is_usable(hook) else None) or UNPROVEN

@@ -14,7 +14,7 @@ from xmpp_rest.http.resource import Stop
 RETRY_AFTER = "5"  # seconds
 
 
-class Health(ApiResource):
+class Live(ApiResource):
     """Whether the process answers; says nothing else, so it needs no credentials."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -28,11 +28,18 @@ class Health(ApiResource):
         return {"status": "ok"}
 
 
-class Live(Health):
-    """As Health, by the name that orchestrators ask for."""
+class Health(Live):
+    """Whether the process answers, and whether the storage does, in Gotify's words as well (hooks §14)."""
+
+    def to_json(self) -> dict[str, Any]:
+        if self.gateway.storage_answers():
+            return {"status": "ok", "health": "green", "database": "green"}
+        body = {"status": "ok", "health": "orange", "database": "red"}
+        status = 500 if self.gateway.has_begun else 200  # who waits for the storage before the start is all right
+        raise Stop(Response(json.dumps(body), status, content_type="application/json"))
 
 
-class Ready(Health):
+class Ready(Live):
     """Whether every check succeeds that `[health] ready_needs` names; with `verbose` in the query, how each went."""
 
     def to_json(self) -> dict[str, Any]:

@@ -40,7 +40,9 @@ REFUSED = refusals(TEXTS, AS_PROBLEM)
 UNCHANGED = {304: ApiAnswer("What `If-None-Match` names is what there is.")}
 FOR_ALL = some(REFUSED, 400, 406, 412, 500, 503) | UNCHANGED
 CLOSED = some(REFUSED, 401, 403, 429) | FOR_ALL
-LIVE = {200: ApiAnswer("It answers.", {JSON: ref("Health")})} | FOR_ALL
+LIVE = {200: ApiAnswer("It answers.", {JSON: ref("Live")})} | FOR_ALL
+FOR_HEALTH = {200: "All is well.", 500: "The storage does not answer."}
+HEALTH = FOR_ALL | {status: ApiAnswer(text, {JSON: ref("Health")} | AS_PROBLEM) for status, text in FOR_HEALTH.items()}
 AS_READY: dict[str, Schema] = {JSON: ref("Ready")}
 READY = {200: ApiAnswer("It is.", AS_READY), 503: ApiAnswer("It is not.", AS_READY | AS_PROBLEM, RETRY)}
 VERBOSE = Parameter("verbose", "query", "Whatever it says: list all checks.")
@@ -49,7 +51,7 @@ AS_PAGE: dict[str, Schema] = {"text/plain": STRING, "text/html": STRING, JSON: r
 DOCUMENT = {200: ApiAnswer("OpenAPI 3.1.", {JSON: ref("OpenAPI")}, {"ETag": "The entity tag."})} | FOR_ALL
 IF_NONE = Parameter("If-None-Match", "header", "The entity tag of what is known already.")
 OPERATIONS = (
-    ApiOperation("get", "/health", "opsHealth", "Whether the gateway answers", LIVE, security=OPEN),
+    ApiOperation("get", "/health", "opsHealth", "Whether the gateway and its storage answer", HEALTH, security=OPEN),
     ApiOperation("get", "/livez", "opsLive", "Whether the process lives", LIVE, security=OPEN),
     ApiOperation("get", "/readyz", "opsReady", "Whether the gateway is ready for its work", FOR_ALL | READY, (VERBOSE,), security=OPEN),
     ApiOperation(
@@ -70,7 +72,8 @@ OPERATIONS = (
 )  # fmt: skip
 WHERE = {"domain": STRING, "reason": STRING}
 SCHEMAS = {
-    "Health": record({"status": {"const": "ok"}}),
+    "Live": record({"status": {"const": "ok"}}),
+    "Health": record({"status": {"const": "ok"}, "health": choice("green", "orange"), "database": choice("green", "red")}),
     "Ready": record(
         {"status": choice("ok", "unavailable")},
         {

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.service.hooks.delivered import Delivered, Due, Result
+from xmpp_rest.service.hooks.formats.plain import whatever
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.once import PATIENCE, Once, OnceOnly
 from xmpp_rest.service.hooks.payload import Payload
@@ -157,7 +158,7 @@ class HookRequests:
             raise RateExceeded(int(fields.get("Retry-After", "1")))
 
     def _deliver(self, hook: Hook, payload: Payload, at: float | None) -> Delivered:
-        said = self._sayings.say(hook, payload)
+        said = self._say(hook, payload)
         now = time.time()
         delivered = Delivered(hook.name, payload.format, said, (), 0, now)
         if said.kind is not Kind.MESSAGE:
@@ -169,6 +170,16 @@ class HookRequests:
             if not delivered.anybody:
                 return delivered
         return self._noted(hook, payload, delivered)
+
+    def _say(self, hook: Hook, payload: Payload) -> Said:
+        """What the request says; where reading its format fails, as it is: no alert is lost over an error of ours. Raises NothingToSay."""
+        try:
+            return self._sayings.say(hook, payload)
+        except NothingToSay:
+            raise
+        except Exception:
+            log.exception("a request to the hook %s cannot be read as %s, and is shown as it is", hook.name, payload.format)
+            return self._sayings.say(replace(hook, template=None), replace(payload, format=whatever(payload.value)))
 
     def _noted(self, hook: Hook, payload: Payload, delivered: Delivered) -> Delivered:
         """With its number, and kept for those who read it again. The message is on its way: what fails now is logged alone."""
