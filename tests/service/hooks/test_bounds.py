@@ -91,7 +91,9 @@ def test_whoever_gets_no_answer_in_time_is_refused(gateway: Gateway, network: Ne
     assert result.error == LATE.error
 
 
-def test_where_nobody_may_wait_the_message_is_sent_all_the_same(gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nobody_may_wait_the_message_is_sent_all_the_same(
+    gateway: Gateway, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gateway.parts.waits, "_per_account", 0)
     (result,) = gateway.parts.hook_sender.send(hook("romeo@montague.example"), said("Fire"))
     assert result.error is None

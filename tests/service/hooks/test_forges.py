@@ -120,6 +120,11 @@ def test_matters() -> None:
     assert (said.key, said.state, said.ends) == ("capulet/verona job 1977", "success", True)
 
 
+def test_an_event_that_nobody_knows_is_said() -> None:
+    assert say({"action": "x"}, {"X-GitHub-Event": "unheard_of"}).text == "unheard of x"
+    assert say({"action": "x", "sender": {"login": "juliet"}}, {"X-Gitea-Event": "unheard_of"}).text == "juliet unheard of x"
+
+
 @pytest.mark.parametrize("forge", ["github", "gitea", "forgejo", "gitlab"])
 def test_what_no_forge_sends_is_said_as_it_is(forge: str) -> None:
     assert say({"text": "own"}, format=forge).text == "own"

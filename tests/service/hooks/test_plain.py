@@ -55,6 +55,11 @@ def test_files_are_told_in_the_last_line() -> None:
     assert say("see", files=("shot.png", "log.txt")).text == "see\nNot sent: shot.png, log.txt"
 
 
+def test_files_inside_are_told_as_well() -> None:
+    value = {"message": "see", "attachments": [{"filename": "shot.png", "base64": "AA=="}]}
+    assert say(value, format="json", files=("log.txt",)).text == "see\nNot sent: shot.png, log.txt"
+
+
 def test_key_and_state_of_the_sender() -> None:
     said = say("down", {"X-Hook-Key": "web1", "X-Hook-State": "down"})
     assert (said.key, said.state, said.ends) == ("web1", "down", False)

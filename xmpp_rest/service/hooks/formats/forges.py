@@ -18,9 +18,9 @@ GUESSED = (
 """Members that tell an event where no header does."""
 
 
-def is_of_a_forge(value: Any) -> bool:
-    """Whether a forge may have sent this."""
-    return isinstance(value, dict) and any(name in value for name in (*MEMBERS, "zen"))
+def is_of_a_forge(value: Any, event: str) -> bool:
+    """Whether a forge may have sent this: its header names an event, or there is what all events have."""
+    return isinstance(value, dict) and bool(value) and (bool(event) or any(name in value for name in (*MEMBERS, "zen")))
 
 
 def read_github(request: HookRequest) -> MessageParts:

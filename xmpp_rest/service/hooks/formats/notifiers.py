@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from xmpp_rest.service.hooks.characters import one_line
-from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, first_string, items, number, scalar, string, table
+from xmpp_rest.service.hooks.formats.plain import files_in
+from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, first_string, number, scalar, string, table
 from xmpp_rest.service.hooks.said import NothingToSay
 
 URGENT = 8
@@ -18,7 +19,6 @@ STATES = ("down", "up", "pending", "maintenance")
 UP = 1
 NO_URL = ("", "https://", "http://")
 """What stands for no URL in Uptime Kuma's form."""
-MOST_FILES = 100
 
 
 def read_gotify(request: HookRequest) -> MessageParts:
@@ -39,8 +39,7 @@ def read_apprise(request: HookRequest) -> MessageParts:
     if not body:
         raise NothingToSay("there is no body")
     kind = string(value, "type")
-    files = tuple(string(each, "filename") or string(each, "name") or "a file" for each in items(value.get("attachments"), MOST_FILES))
-    return MessageParts(one_line(string(value, "title")), body, state=kind, files=files, extra={"mark": TYPES.get(kind, "")})
+    return MessageParts(one_line(string(value, "title")), body, state=kind, files=files_in(value), extra={"mark": TYPES.get(kind, "")})
 
 
 def read_uptime_kuma(request: HookRequest) -> MessageParts:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from xmpp_rest.service.hooks.characters import one_line
-from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, first_string
+from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, first_string, items, string, table
 from xmpp_rest.service.hooks.payload import PostedForm
 from xmpp_rest.service.hooks.said import NothingToSay
 
@@ -60,7 +60,13 @@ def _with_usual_names(value: Any) -> MessageParts | None:
     title, text = one_line(first_string(value, *TITLE)), first_string(value, *TEXT)
     if not title and not text:
         return None
-    return MessageParts(title=title, text=text, url=one_line(first_string(value, *URL), 2000))
+    return MessageParts(title, text, one_line(first_string(value, *URL), 2000), files=files_in(value))
+
+
+def files_in(value: Any) -> tuple[str, ...]:
+    """Names of files inside an object, as Apprise puts them there."""
+    found = (table(each) for each in items(table(value).get("attachments")))
+    return tuple(string(each, "filename") or string(each, "name") or "a file" for each in found if "base64" in each)
 
 
 def block(value: Any) -> str:

@@ -4,40 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 from xmpp_rest.service.hooks.formats import alerts, forges, notifiers, ntfy, plain, slack
-from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts
+from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, string
 from xmpp_rest.service.hooks.payload import Payload, PostedForm
 
 Reader = Callable[[HookRequest], MessageParts]
 
 
-def _always(_: Any) -> bool:
+def _always(_: Payload) -> bool:
     """For formats that refuse what is without text themselves."""
     return True
 
 
-def _is_json(value: Any) -> bool:
-    return not isinstance(value, str | PostedForm)
+def _is_json(payload: Payload) -> bool:
+    return not isinstance(payload.value, str | PostedForm)
 
 
-def _has_msg(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("msg"), str) and bool(value["msg"].strip())
+def _has_msg(payload: Payload) -> bool:
+    return bool(string(payload.value, "msg").strip())
 
 
-READERS: Mapping[str, tuple[Callable[[Any], bool], Reader]] = MappingProxyType(
+def _is_of_a_forge(payload: Payload) -> bool:
+    return forges.is_of_a_forge(payload.value, payload.event)
+
+
+def _has_alerts(payload: Payload) -> bool:
+    return alerts.are_alerts(payload.value)
+
+
+READERS: Mapping[str, tuple[Callable[[Payload], bool], Reader]] = MappingProxyType(
     {
-        "text": (lambda value: isinstance(value, str), plain.read_text),
+        "text": (lambda payload: isinstance(payload.value, str), plain.read_text),
         "json": (_is_json, plain.read_json),
-        "form": (lambda value: isinstance(value, PostedForm), plain.read_form),
+        "form": (lambda payload: isinstance(payload.value, PostedForm), plain.read_form),
         "slack": (_always, slack.read_slack),
-        "alertmanager": (alerts.are_alerts, alerts.read_alerts),
-        "grafana": (alerts.are_alerts, alerts.read_alerts),
-        "github": (forges.is_of_a_forge, forges.read_github),
-        "gitea": (forges.is_of_a_forge, forges.read_github),
-        "forgejo": (forges.is_of_a_forge, forges.read_github),
-        "gitlab": (forges.is_of_a_forge, forges.read_gitlab),
+        "alertmanager": (_has_alerts, alerts.read_alerts),
+        "grafana": (_has_alerts, alerts.read_alerts),
+        "github": (_is_of_a_forge, forges.read_github),
+        "gitea": (_is_of_a_forge, forges.read_github),
+        "forgejo": (_is_of_a_forge, forges.read_github),
+        "gitlab": (_is_of_a_forge, forges.read_gitlab),
         "uptime-kuma": (_has_msg, notifiers.read_uptime_kuma),
         "gotify": (_always, notifiers.read_gotify),
         "apprise": (_always, notifiers.read_apprise),
@@ -54,6 +61,6 @@ def read(request: HookRequest) -> tuple[MessageParts, str]:
     """
     payload: Payload = request.payload
     looks_right, reader = READERS[payload.format]
-    if looks_right(payload.value):
+    if looks_right(payload):
         return reader(request), payload.format
     return plain.read_whatever(request), plain.whatever(payload.value)

@@ -75,7 +75,7 @@ def _part(node: nodes.Getitem) -> nodes.Node:
 
 def _comparison(node: nodes.Compare) -> nodes.Node:
     operands = [
-        nodes.Operand(each.op, _asks("searched" if each.op in ("in", "notin") else "compared", node, each.expr), lineno=node.lineno)
+        nodes.Operand(each.op, _asks("searched" if each.op.endswith("in") else "compared", node, each.expr), lineno=node.lineno)
         for each in node.ops
     ]
     return nodes.Compare(_asks("compared", node, node.expr), operands, lineno=node.lineno)
