@@ -150,6 +150,8 @@ WRONG = [
     ("template", 1), ("template", "x" * 8193), ("nick", ""), ("nick", 1), ("nick", None), ("update", 1), ("update", None), ("get", "yes"),
     ("rate", 0), ("rate", 6001), ("rate", "5"), ("rate", True), ("rate", 1.0), ("secret", ""), ("secret", "short"), ("secret", "x" * 257),
     ("secret", 12345678), ("expires", "tomorrow"), ("expires", "2001-01-01T00:00:00Z"), ("expires", 1), ("expires", "2999-12-24"),
+    ("secret", "\ud800hand in glove"), ("secret", "\0hand in glove"), ("template", "\ud800"), ("template", "a\0b"), ("template", "{{ x"),
+    ("nick", "\ud800"), ("owner", "\ud800"), ("expires", "9999-12-31T23:59:59-23:59"), ("targets", [f" a@{DOMAIN}"]),
     ("token", "hk_" + "a" * 27), ("channel", "#ops"),
 ]  # fmt: skip
 
@@ -234,6 +236,12 @@ def test_a_hook_of_the_configuration(make_app: MakeApp) -> None:
     assert problem(make(client, JULIET), 409)
     assert client.get("/hooks", headers=ADMIN).get_json()["count"] == 1
     assert client.get("/hooks", headers=JULIET).get_json()["count"] == 0
+
+
+@pytest.mark.parametrize("name", ["%ff", "OPS%00", "x" * 3000, "-x", "%F0%9F%94%A5"])
+def test_what_can_be_no_name(client: FlaskClient, name: str) -> None:
+    for method, status, member in (("GET", 404, ""), ("PUT", 422, "name"), ("DELETE", 404, "")):
+        assert problem(client.open(f"/hooks/{name}", method=method, json={}, headers=JULIET), status, member)
 
 
 def test_options(client: FlaskClient) -> None:

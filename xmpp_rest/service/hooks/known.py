@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from drivers import Driver, Table
 from xmpp_rest.auth.record import ACCOUNTS, BANNED, CREATED
 from xmpp_rest.auth.remembered import RememberedTables
+from xmpp_rest.config.hook_check import NAME
 from xmpp_rest.config.table import Settings
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.hooks.configured import Configured
@@ -56,6 +57,8 @@ class KnownHooks:
     def named(self, name: str) -> Hook | None:
         """The hook of this name, unless it has expired."""
         name = name.lower()
+        if not NAME.fullmatch(name):
+            return None
         if name in self._configured:
             return self._configured.get(name, self._driver, self._domain)
         stored = self._stored.get(user_of(name), self._domain)

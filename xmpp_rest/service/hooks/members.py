@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.times import read_time, write_time
 from xmpp_rest.service.hooks.uses import HookUse
 
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""What not every storage can keep: NUL, and halves of surrogate pairs."""
 MAX_RATE = 6000  # requests a minute
 MAX_NICK = 256  # characters
 AUTO = "auto"
@@ -123,7 +126,7 @@ class MemberReader:
         template = body.get("template")
         if template is None:
             return None
-        if not isinstance(template, str) or len(template) > MAX_TEMPLATE:
+        if not isinstance(template, str) or len(template) > MAX_TEMPLATE or UNSTORABLE.search(template):
             raise BadMember("template", f"must be a string of at most {MAX_TEMPLATE} characters, or null")
         try:
             self.check_template(template)
@@ -222,7 +225,7 @@ def _secret(body: Mapping[str, Any], before: str | None) -> str | None:
     secret = body.get("secret", before)
     if secret is None or secret is before:
         return before if "secret" not in body else None
-    if not isinstance(secret, str) or len(secret) not in SECRET_LENGTH:
+    if not isinstance(secret, str) or len(secret) not in SECRET_LENGTH or UNSTORABLE.search(secret):
         raise BadMember("secret", f"must be a string of {SECRET_LENGTH.start} to {SECRET_LENGTH.stop - 1} characters, or null")
     return secret
 
