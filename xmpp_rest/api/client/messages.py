@@ -32,6 +32,7 @@ class MessagesResource(ClientResource):
             raise Refusal(400, "Missing recipient JID")
         to = address(fields["to"], "Invalid recipient JID")
         self.require_recipient(to)
+        self.charge()
         if "body" not in fields:
             raise Refusal(400, "Missing message body")
         body = child("body", string(fields["body"], "Invalid message body"))

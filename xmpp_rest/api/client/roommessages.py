@@ -39,6 +39,7 @@ class RoomMessagesResource(RoomResource):
     def post(self) -> ClientReply:
         name = self.room_name(OLD_INVALID)
         self.require_recipient(JID(name, self.rooms.domain, ""))
+        self.charge()
         try:
             payload = message_elements(self.fields())
         except Refusal as e:

@@ -14,6 +14,7 @@ from xmpp_rest.api.commands import errors
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.batch import Answer, BatchCaller, CommandBatch
 from xmpp_rest.api.commands.caller import principal_of
+from xmpp_rest.api.commands.limited import charge
 from xmpp_rest.api.commands.path import batch_target
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
@@ -39,6 +40,8 @@ class BatchCall(Resource):
 
     ignored_fields = frozenset({"Content-Type", "Accept", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"})
 
+    principal: Principal
+
     def __init__(self, services: Services, registry: Registry) -> None:
         self.services = services
         self.settings = services.gateway.settings
@@ -58,7 +61,7 @@ class BatchCall(Resource):
         if is_foreign(environ, self.settings) and may_be_remembered(environ.get("HTTP_AUTHORIZATION")):
             raise self._refused(errors.foreign())  # also without credentials: rules may open commands to networks
         try:
-            self._principal()
+            self.principal = self._principal()
         except errors.CommandFailure as e:
             raise self._refused(e) from e
         return True
@@ -84,7 +87,9 @@ class BatchCall(Resource):
 
     def from_lines(self) -> NoReturn:
         """Run what each line says; 200 with a line for each."""
-        anonymous = "HTTP_AUTHORIZATION" not in self.request.environ
+        authorization = self.request.environ.get("HTTP_AUTHORIZATION")
+        anonymous = authorization is None
+        limits = charge(self.services, self.principal, authorization)  # one request, whatever is in it
         try:
             with self.services.unproven.reading(self.bounds.line) if anonymous else nullcontext():
                 response = answer_lines(self._answers())
@@ -94,6 +99,7 @@ class BatchCall(Resource):
             raise errors.unsupported(str(e.description)) from e
         except BadCoding as e:
             raise errors.bad_request(str(e.description)) from e
+        response.headers.update(limits)
         raise Stop(response)
 
     def _answers(self) -> Iterator[Answer]:

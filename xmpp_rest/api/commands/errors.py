@@ -73,6 +73,11 @@ def throttled(seconds: int) -> CommandFailure:
     return failure(429, 10, "Too many wrong passwords; try again later.", seconds)
 
 
+def rate_exceeded(fields: Mapping[str, str]) -> CommandFailure:
+    """Of our own: the peer has no such limit."""
+    return CommandFailure(429, {"status": "error", "code": 0, "message": ERRORS["rate"].text}, more=fields)
+
+
 def bad_token() -> CommandFailure:
     return failure(401, 10, "Oauth Token is invalid or expired.", detail="oauth_issue_token or POST /oauth/token makes a new one")
 

@@ -30,7 +30,7 @@ TEXTS = {
     409: "There is something of this name already, or something in the way.",
     413: "The body is too large.",
     415: "The body has a coding that is not known here.",
-    429: "Too many wrong passwords.",
+    429: "Too many wrong passwords, or more requests than the limits allow.",
     500: "The command has met an error.",
     503: "Not now: see `Retry-After`.",
 }

@@ -13,6 +13,7 @@ from xmpp_rest.api.commands import errors
 from xmpp_rest.api.commands.arguments import Given
 from xmpp_rest.api.commands.body import read_json, read_query
 from xmpp_rest.api.commands.caller import principal_of
+from xmpp_rest.api.commands.limited import SENDING, charge
 from xmpp_rest.api.commands.path import Target, target
 from xmpp_rest.api.commands.prepare import CallPreparer, PreparedCall
 from xmpp_rest.api.commands.reading_commands import READS
@@ -117,7 +118,11 @@ class Call(Resource):
             raise errors.foreign()
 
     def forbidden(self) -> bool:
-        self.prepared = self.calls.prepare(self.target, self.given, self.principal or Principal())
+        principal = self.principal or Principal()
+        self.prepared = self.calls.prepare(self.target, self.given, principal)
+        if self.target.name in SENDING:
+            for name, value in charge(self.services, principal, self.request.environ.get("HTTP_AUTHORIZATION")).items():
+                self.set_field(name, value)
         return False
 
     def content_types_provided(self) -> list[tuple[str, str]]:
