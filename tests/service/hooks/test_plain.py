@@ -66,3 +66,4 @@ def test_key_and_state_of_the_sender() -> None:
     said = say("up", query={"key": "web1", "state": "OK"})
     assert (said.key, said.state, said.ends) == ("web1", "OK", True)
     assert not say("up", query={"state": "ok"}).ends
+    assert say("up", {"X-Hook-Key": "web1", "X-Hook-State": "down"}, template="{{ key }} {{ state }}").text == "web1 down"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from xmpp_rest.config.hook_tables import HooksSettings
@@ -46,6 +47,7 @@ class Sayings:
         if content.ping:
             return Said(Kind.PING)
         key, state, ends = _matter(content, payload)
+        content = replace(content, key=content.key or key, state=content.state or state)
         text, own, failed = self._rendered(hook, name, _names(hook, payload, content))
         text = clean(text)
         if not text and own:
