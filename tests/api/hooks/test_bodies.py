@@ -39,7 +39,7 @@ PARTS = (
         (b"words", "", "words"),
         (b'{"a":1}', "", {"a": 1}),
         (b" [1]", "text/plain", [1]),
-        (b"[1] is no list", "text/plain", "[1] is no list"),
+        (b"[1] and more", "text/plain", "[1] and more"),
         (b'{"a":1}', "application/octet-stream", {"a": 1}),
         (b"\xe4", "text/plain; charset=ISO-8859-1", "ä"),
         (b"# words", "text/markdown", "# words"),

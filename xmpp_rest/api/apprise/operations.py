@@ -40,8 +40,10 @@ NOTICE = record(
 BODY = ApiBody({JSON: Media(NOTICE, {"title": "Backup", "body": "done", "type": "success"}), FORM: Media(NOTICE, {"body": "done"})})
 
 
-def operations(prefix: str) -> tuple[ApiOperation, ...]:
-    """Those below this prefix."""
+def operations(prefix: str | None) -> tuple[ApiOperation, ...]:
+    """Those below this prefix; None: there are none."""
+    if prefix is None:
+        return ()
     return (
         ApiOperation(
             "post", f"{prefix}/notify", "hooksNotify", "Send a notification by a hook, as by the Apprise API",

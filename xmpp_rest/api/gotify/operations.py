@@ -35,8 +35,10 @@ SENT = ApiAnswer("One recipient at least has it, or it is in the outbox.", {JSON
 FOR_VERSION = {500: ApiAnswer("The gateway has met an error of its own.", {JSON: ref("GotifyError")}), 503: FAILURES[503]}
 
 
-def operations(prefix: str) -> tuple[ApiOperation, ...]:
-    """Those below this prefix."""
+def operations(prefix: str | None) -> tuple[ApiOperation, ...]:
+    """Those below this prefix; None: there are none."""
+    if prefix is None:
+        return ()
     return (
         ApiOperation(
             "post", f"{prefix}/message", "hooksGotifySend", "Send a message by a hook, as to Gotify",

@@ -23,7 +23,7 @@ class HookAnswer(NamedTuple):
 
 class Asked(NamedTuple):
     """A request to a hook, as far as its answer tells of it. `value`: what was sent; `user_agent`: who sent it; `base`: what is before the
-    paths of the gateway.
+    paths of the gateway; `cache`: [ntfy] cache.
     """
 
     hook: Hook
@@ -32,6 +32,7 @@ class Asked(NamedTuple):
     user_agent: str = ""
     accept: str = ""
     base: str = ""
+    cache: float = 0.0
 
 
 class Answering(Protocol):

@@ -9,8 +9,14 @@ from xmpp_rest.api.gotify.answers import GotifyAnswers
 from xmpp_rest.api.hooks.answers import Answering
 from xmpp_rest.api.hooks.native import NativeAnswers
 from xmpp_rest.api.hooks.slack import SlackAnswers
+from xmpp_rest.api.ntfy.answers import NtfyAnswers
 
-ANSWERS: Mapping[str, Answering] = {"slack": SlackAnswers(), "gotify": GotifyAnswers(), "apprise": AppriseAnswers()}
+ANSWERS: Mapping[str, Answering] = {
+    "slack": SlackAnswers(),
+    "gotify": GotifyAnswers(),
+    "apprise": AppriseAnswers(),
+    "ntfy": NtfyAnswers(),
+}
 """Format → its answers, where they are not NATIVE."""
 NATIVE: Answering = NativeAnswers()
 

@@ -114,8 +114,8 @@ OPERATIONS = (
 SCHEMAS = {"Hook": record(SHOWN), "NewHook": record(SHOWN | WITH_TOKEN)}
 
 
-def describe() -> Description:
-    """The API at /hooks."""
-    operations = (*OPERATIONS, *delivery.OPERATIONS, *gotify.operations(""), *apprise.operations(""))
+def describe(gotify_prefix: str | None, apprise_prefix: str | None) -> Description:
+    """The APIs at /hooks, and of Gotify and Apprise below these prefixes; None: one is not served."""
+    operations = (*OPERATIONS, *delivery.OPERATIONS, *gotify.operations(gotify_prefix), *apprise.operations(apprise_prefix))
     schemas = SCHEMAS | delivery.SCHEMAS | gotify.SCHEMAS | apprise.SCHEMAS
     return Description("hooks", "Incoming hooks: URLs by which other programs send messages.", operations, schemas)

@@ -165,7 +165,7 @@ class TakenRequest:
     def _asked(self) -> Asked:
         base = urlsplit(base_url(self.request, self.gateway)).path
         agent, accept = self.fields.get("user-agent", ""), self.fields.get("accept", "")
-        return Asked(self.hook, self._told, self._value, agent, accept, base)
+        return Asked(self.hook, self._told, self._value, agent, accept, base, self.gateway.settings.ntfy.cache)
 
     def _failed(self, failure: HookFailure) -> HookAnswer:
         answer = self._answering.failed(self._asked, failure)

@@ -34,11 +34,13 @@ class Prefixes(NamedTuple):
 
     ntfy: str | None = "/ntfy"
     post_msg: str | None = "/msg"
+    gotify: str | None = ""
+    apprise: str | None = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Those of these settings."""
-        return cls(settings.ntfy.prefix, settings.post_msg.prefix)
+        return cls(settings.ntfy.prefix, settings.post_msg.prefix, settings.gotify.prefix, settings.apprise.prefix)
 
 
 USUAL = Prefixes()
@@ -93,7 +95,7 @@ class Documents:
             "data": describe_data,
             "commands": partial(describe_commands, self._registry, commands),
             "oauth": describe_oauth,
-            "hooks": describe_hooks,
+            "hooks": partial(describe_hooks, prefixes.gotify, prefixes.apprise),
             "ntfy": partial(describe_ntfy, prefixes.ntfy),
             "post_msg": partial(describe_post_msg, prefixes.post_msg),
             "ops": partial(describe_ops, self.names, f"{client.prefix}-docs/openapi.json"),

@@ -193,6 +193,21 @@ def test_what_is_cut_off_or_falls_back_says_so(client: FlaskClient, gateway: Gat
     assert (result["truncated"], result["template_error"]) == (True, "line 1")
 
 
+def test_what_ntfy_is_told(client: FlaskClient, recipients: Recipients) -> None:
+    answer = client.post(f"/hooks/{TOKEN}", json={"topic": "backups", "message": "done", "priority": 4})
+    check(answer, 200)
+    body = answer.get_json()
+    assert (body["event"], body["topic"], body["message"], body["priority"], len(body["id"])) == ("message", "backups", "done", 4, 12)
+    recipients.errors = (stanza_error("gone"),)
+    gone = client.post(f"/hooks/{TOKEN}/ntfy", json={"topic": "backups", "message": "done"})
+    assert (gone.status_code, gone.get_json()["code"]) == (502, 50201)
+    recipients.errors = (stanza_error("resource-constraint"),)
+    later = client.post(f"/hooks/{TOKEN}/ntfy", json={"topic": "backups", "message": "done"})
+    check(later, 503)
+    assert later.get_json()["code"] == 50301
+    assert client.post(f"/hooks/{TOKEN}/ntfy", data="{", content_type="application/json").get_json()["code"] == 40024
+
+
 class TestScheduled:
     def test_native(self, client: FlaskClient, recipients: Recipients) -> None:
         answer = send(client, "native", headers={"Send-At": "2h"})
