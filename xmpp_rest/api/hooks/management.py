@@ -107,7 +107,7 @@ class Management(Authenticated):
         except BadJSON as e:
             self.fail(400, str(e))
         if not isinstance(value, dict):
-            self.fail(400, "The body is no JSON object")
+            self.fail(400, "The body is not a JSON object")
         return value
 
     def shown(self, hook: Hook) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def _add_add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="auto", help="how requests are read (default: auto: as they look)")
     parser.add_argument("--template", metavar="TEMPLATE", help="what is said: Jinja, or @NAME, a file of [hooks] templates")
     parser.add_argument("--nick", metavar="NICK", help="how it is called in rooms (default: its name)")
-    parser.add_argument("--rate", metavar="N", type=int, help="requests in a minute at the most (default: [limits] hook)")
+    parser.add_argument("--rate", metavar="N", type=int, help="at most so many requests in a minute (default: [limits] hook)")
     secret = "a file with the key by which requests have to be signed"  # noqa: S105  # a help text
     parser.add_argument("--secret-file", metavar="FILE", type=Path, help=secret)
     parser.add_argument("--update", action="store_true", help="correct the message of what changes, instead of saying it again")

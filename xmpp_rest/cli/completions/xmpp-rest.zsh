@@ -125,7 +125,7 @@ _shtab_xmpp_rest_hook_add_options=(
   "--format[how requests are read (default\: auto\: as they look)]:format:(auto text json form slack alertmanager grafana github gitea forgejo gitlab gotify apprise uptime-kuma ntfy)"
   "--template[what is said\: Jinja, or \@NAME, a file of \[hooks\] templates]:TEMPLATE:"
   "--nick[how it is called in rooms (default\: its name)]:NICK:"
-  "--rate[requests in a minute at the most (default\: \[limits\] hook)]:N:"
+  "--rate[at most so many requests in a minute (default\: \[limits\] hook)]:N:"
   "--secret-file[a file with the key by which requests have to be signed]:FILE:"
   "--update[correct the message of what changes, instead of saying it again]"
   "--get[let GET send too, where the sender can do nothing else]"

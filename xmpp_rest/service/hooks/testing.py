@@ -11,7 +11,7 @@ from xmpp_rest.service.hooks.sender import HookSender
 
 
 def send_test(hook: Hook, sender: HookSender) -> Delivered:
-    """Send it to all targets; what became of it. It is no delivery: nothing is counted or limited, and it starts no matter."""
+    """Send it to all targets; what became of it. It is not a delivery: nothing is counted or limited, and it starts no matter."""
     text = f"Test of the hook {hook.name}"
     said = Said(Kind.MESSAGE, text, message=text)
     return Delivered(hook.name, "json", said, sender.send(hook, said), 0, time.time())

@@ -161,5 +161,5 @@ def _read(table: Table | None, number: int) -> _UseCount:
             used, serial = table.get("used"), int(table["serial"])
             return _UseCount(number, int(table["deliveries"]), None if used is None else float(used), serial, serial)
         except (KeyError, TypeError, ValueError):
-            log.warning("the uses of hook %d cannot be read, and are counted anew", number)
+            log.warning("the uses of hook %d cannot be read, and are counted again from 0", number)
     return _UseCount(number, 0, None, 0, 0)
