@@ -120,6 +120,18 @@ def test_matters() -> None:
     assert (said.key, said.state, said.ends) == ("capulet/verona job 1977", "success", True)
 
 
+def test_workflows_of_forgejo() -> None:
+    run = {
+        "title": "Mend",
+        "prettyref": "main",
+        "html_url": "https://x.example/a/1",
+        "trigger_user": {"login": "juliet"},
+        "repository": {"full_name": "capulet/verona"},
+    }
+    said = say({"action": "failure", "run": run, "prior_status": "success"}, {"X-Forgejo-Event": "action_run_failure"})
+    assert said.text == "[capulet/verona] juliet Mend on main: failure ❌\nhttps://x.example/a/1"
+
+
 def test_an_event_that_nobody_knows_is_said() -> None:
     assert say({"action": "x"}, {"X-GitHub-Event": "unheard_of"}).text == "unheard of x"
     assert say({"action": "x", "sender": {"login": "juliet"}}, {"X-Gitea-Event": "unheard_of"}).text == "juliet unheard of x"

@@ -13,13 +13,16 @@ from xmpp_rest.service.hooks.message_parts import items, scalar, string, table
 
 def repository(value: dict[str, Any]) -> str:
     """owner/repo, or the organisation."""
-    found = string(value, "repository", "full_name") or string(value, "repository", "name")
-    return one_line(found or string(value, "organization", "login") or string(value, "organization", "username"))
+    paths = (
+        ("repository", "full_name"), ("repository", "name"), ("run", "repository", "full_name"), ("organization", "login"),
+        ("organization", "username"),
+    )  # fmt: skip
+    return one_line(next((found for path in paths if (found := string(value, *path))), ""))
 
 
 def who(value: dict[str, Any]) -> str:
     """Who did it."""
-    paths = (("sender", "login"), ("sender", "username"), ("pusher", "login"), ("pusher", "name"), ("pusher", "username"))
+    paths = (("sender", "login"), ("sender", "username"), ("pusher", "login"), ("pusher", "name"), ("run", "trigger_user", "login"))
     return one_line(next((found for path in paths if (found := string(value, *path))), ""))
 
 
@@ -125,6 +128,15 @@ def status(value: dict[str, Any]) -> ForgeEvent:
     )
 
 
+def action_run(value: dict[str, Any]) -> ForgeEvent:
+    """A workflow of Forgejo: it tells of those that fail, and of those that succeed again."""
+    found = table(value, "run")
+    state = string(value, "action") or string(found, "status")
+    return ForgeEvent(
+        ran(one_line(string(found, "title")) or "workflow", one_line(string(found, "prettyref")), state), string(found, "html_url")
+    )
+
+
 def other(event: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """Any other event: its name and action."""
 
@@ -183,6 +195,7 @@ EVENTS: Mapping[str, Callable[[dict[str, Any]], ForgeEvent]] = MappingProxyType(
         "check_suite": run("check_suite"),
         "check_run": run("check_run"),
         "status": status,
+        **{f"action_run_{state}": action_run for state in ("failure", "recover", "success")},
         **{name: thing("issue", "issue") for name in ("issue_assign", "issue_label", "issue_milestone")},
         **{
             f"pull_request_{name}": thing("pull_request", "pull request")
