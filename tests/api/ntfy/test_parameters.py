@@ -147,3 +147,8 @@ def test_every_status_has_a_code() -> None:
     assert all(code // 100 == status and code in TABLE for status, code in OF_STATUS.items())
     assert (of_status(404).code, of_status(422).code, of_status(507).code) == (40401, 40000, 50001)
     assert of_gateway(GatewayError("outbox-full")).code == 50301
+
+
+def test_many_sections_are_read_in_good_time() -> None:
+    with pytest.raises(NtfyError):
+        read_actions("view, A, " + "url=a, " * 100_000 + "x=")

@@ -116,9 +116,9 @@ def test_a_body_that_is_a_file_is_refused(body: bytes | str) -> None:
 
 def test_a_template_takes_the_body_as_that_format() -> None:
     publication = read({"Template": "alertmanager"}, '{"alerts": []}')
-    payload = publication.payload({"a": "b"}, {})
+    payload = publication.payload("", {"a": "b"}, {})
     assert (payload.format, payload.value, payload.headers) == ("alertmanager", {"alerts": []}, {"a": "b"})
-    assert read({}, "m").payload({}, {}).value == {"message": "m"}
+    assert read({}, "m").payload("", {}, {}).value == {"message": "m"}
 
 
 @pytest.mark.parametrize(

@@ -346,3 +346,30 @@ def test_a_scheduled_message_to_an_account(client: FlaskClient, gateway: Gateway
     (waiting,) = gateway.parts.scheduled.all(parse_jid(f"juliet@{DOMAIN}"))
     assert waiting.body == "later"
     assert not received(gateway)
+
+
+@pytest.mark.parametrize("coding", ["aes128gcm", "gzip"])
+def test_a_body_in_a_coding_that_it_has_not(client: FlaskClient, token: str, coding: str) -> None:
+    assert code(client.post(f"/ntfy/{token}", data=b"\x00\xff", headers={"Content-Encoding": coding})) == (400, 40014)
+
+
+@pytest.mark.parametrize("fields", [{"If-None-Match": "*"}, {"If-Match": '"x"'}, {"Content-Range": "bytes 0-1/2"}, {"Accept": "image/png"}, {"Range": "bytes=0-1"}])
+def test_what_means_nothing_to_ntfy(client: FlaskClient, token: str, fields: dict[str, str]) -> None:
+    assert client.put(f"/ntfy/{token}", data="m", headers=fields).status_code == 200
+    assert client.get(f"/ntfy/{token}/json?poll=1", headers=fields).status_code == 200
+
+
+def test_a_ping_of_a_forge_is_no_message(client: FlaskClient, gateway: Gateway, token: str) -> None:
+    ping = {"zen": "Keep it logically awesome.", "hook_id": 1}
+    for topic in (token, "nurse"):
+        answer = client.post(f"/ntfy/{topic}", json=ping, headers=JULIET | {"Template": "github", "X-GitHub-Event": "ping"})
+        assert answer.status_code == 200
+    assert not received(gateway)
+
+
+def test_the_fields_of_a_limit_are_there_once(make_app: MakeApp) -> None:
+    app = register_users(make_app(limits_hook="1"))
+    client, token = app.test_client(), make_hook(app.extensions["gateway"])
+    answers = [client.post(f"/ntfy/{token}", data="m") for _ in range(2)]
+    assert len(answers[1].headers.getlist("Retry-After")) == 1
+    assert len(answers[1].headers.getlist("RateLimit")) == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from xmpp_rest.api.ntfy.errors import NtfyError
@@ -25,6 +26,7 @@ TABLES = ("headers", "extras")
 IN_ORDER = ("action", "label", "url")  # the keys of values without one
 _KEY = re.compile(r"([-.\w]+)\s*=\s*", re.ASCII)
 _PLAIN = re.compile(r"[^,;]*")
+_BLANKS = re.compile(r"\s*")
 _QUOTED = {quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}\s*(?=[,;]|$)", re.DOTALL) for quote in "\"'"}
 
 
@@ -39,7 +41,7 @@ def read_actions(text: str) -> list[dict[str, Any]]:
     """The actions of a text in either form. Raises NtfyError, 40018."""
     text = text.strip()
     if not text.startswith("["):
-        return checked(list(_short(text)))
+        return checked(list(islice(_short(text), MOST + 1)))
     try:
         return checked(read_json(text.encode("utf-8", "surrogatepass")))
     except BadJSON as e:
@@ -93,7 +95,7 @@ def _short(text: str) -> Iterator[dict[str, Any]]:
 def _sections(text: str) -> Iterator[_Section]:
     at = 0
     while at < len(text):
-        at = len(text) - len(text[at:].lstrip())
+        at = _after_blanks(text, at)
         key = ""
         if found := _KEY.match(text, at):
             key, at = found[1], found.end()
@@ -102,7 +104,12 @@ def _sections(text: str) -> Iterator[_Section]:
         yield _Section(key, value, ends)
         at += 1
         if ends:
-            at = len(text) - len(text[at:].lstrip())
+            at = _after_blanks(text, at)
+
+
+def _after_blanks(text: str, at: int) -> int:
+    blanks = _BLANKS.match(text, at)
+    return blanks.end() if blanks else at
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
@@ -110,7 +117,7 @@ def _value(text: str, at: int) -> tuple[str, int]:
     quote = text[at : at + 1]
     if quote not in _QUOTED:
         plain = _PLAIN.match(text, at)
-        assert plain is not None  # it matches nothing, too
+        assert plain is not None  # it matches nothing too
         return plain[0].strip(), plain.end()
     if (quoted := _QUOTED[quote].match(text, at)) is None:
         raise NtfyError(40018, f"the quotation that starts at position {at + 1} does not end as it should")

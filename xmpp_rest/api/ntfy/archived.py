@@ -12,8 +12,8 @@ from xmpp_rest.service.hooks.published import PublishedMessage, short_id
 from xmpp_rest.service.messages.archive import Archive, ArchivedMessage, ArchiveFilter
 from xmpp_rest.service.streams.registry import Event
 
-MOST = 1000  # messages of one poll
-PAGE = 500
+MOST = 200  # messages of one poll
+PAGE = 100
 SEARCHED = 10_000  # newest items among which that of an id is looked for
 
 

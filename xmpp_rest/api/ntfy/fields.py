@@ -98,7 +98,7 @@ def _decoded(text: str) -> str:
 
 
 def _words(text: str) -> list[tuple[bytes | str, str | None]]:
-    """The encoded words and what is between them; that, too, has to be encoded for the parser of the library."""
+    """The encoded words and what is between them; that has to be encoded for the parser of the library."""
     found: list[tuple[bytes | str, str | None]] = []
     for piece in re.split(r"(=\?[^?\s]+\?[bBqQ]\?[^?]*\?=(?:\s+=\?[^?\s]+\?[bBqQ]\?[^?]*\?=)*)", text):
         found.extend(decode_header(piece) if piece.startswith("=?") else [(piece, None)])

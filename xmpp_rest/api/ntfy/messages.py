@@ -39,7 +39,7 @@ SHOWN: Mapping[str, Callable[[Any], bool]] = {
     "icon": _is_text,
     "actions": _are_actions,
 }
-"""Members that are shown as they came, in this order, where they are what they should be: hooks take what looks different, too."""
+"""Members that are shown as they came, in this order, where they are what they should be: hooks take what looks different too."""
 
 
 def shown(message: PublishedMessage, topic: str, cache: float) -> dict[str, Any]:

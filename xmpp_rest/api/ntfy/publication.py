@@ -34,9 +34,9 @@ class Publication:
     format: str = "ntfy"
     value: Any = None
 
-    def payload(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Payload:
+    def payload(self, event: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Payload:
         """What a hook takes."""
-        return Payload(self.format, dict(self.members) if self.format == "ntfy" else self.value, "", headers, query)
+        return Payload(self.format, dict(self.members) if self.format == "ntfy" else self.value, event, headers, query)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from xmpp_rest.api.ntfy.resource import DELIVERY, JSON, TopicBound
 from xmpp_rest.api.ntfy.sending import Publisher
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import GatewayError
-from xmpp_rest.http.request import read_body
+from xmpp_rest.http.request import BadCoding, UnsupportedCoding, read_body
 from xmpp_rest.http.resource import Stop, SwitchHandler
 
 PREFETCHING = ("HTTP_PURPOSE", "HTTP_SEC_PURPOSE", "HTTP_X_MOZ")
@@ -45,6 +45,8 @@ class Publish(TopicBound):
             return read_body(self.request, limit)
         except RequestEntityTooLarge as e:
             raise NtfyError(self.too_large) from e
+        except (UnsupportedCoding, BadCoding) as e:  # nobody can read it
+            raise NtfyError(40014, str(e.description)) from e
 
     def published(self) -> PublishedRequest:
         """What the request brings. Raises NtfyError."""

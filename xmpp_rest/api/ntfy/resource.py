@@ -24,6 +24,13 @@ CORS = {"Access-Control-Allow-Origin": "*"}
 PREFLIGHT = {"Access-Control-Allow-Methods": "GET, PUT, POST", "Access-Control-Allow-Headers": "*"}
 DELIVERY = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 JSON = "application/json"
+IGNORED = frozenset(
+    (
+        "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Content-Encoding", "Content-Range", "Range",
+        "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since",
+    )
+)  # fmt: skip
+"""Header fields that mean nothing to ntfy."""
 
 
 class Ntfy:
@@ -45,7 +52,7 @@ class Ntfy:
 class NtfyResource(ApiResource):
     """A resource of ntfy. `use`: what tokens have to be good for."""
 
-    ignored_fields = frozenset({"Accept", "Accept-Charset", "Accept-Language", "Content-Range"})
+    ignored_fields = IGNORED
     methods: tuple[str, ...] = ("GET", "OPTIONS")
     use = Use.ACCOUNT
 
@@ -103,7 +110,7 @@ class TopicBound(NtfyResource):
         return False
 
     def require_topic(self) -> None:
-        """Raise NtfyError for what can be no topic."""
+        """Raise NtfyError for what cannot be a topic."""
         name = self.topic_name()
         require_name(name)
         if self.ntfy.prefix == "" and name in self.ntfy.names(current_app):

@@ -21,6 +21,7 @@ from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
 from xmpp_rest.request_notes import note_hook
+from xmpp_rest.service.hooks.choosing import event_of
 from xmpp_rest.service.hooks.delivered import Delivered
 from xmpp_rest.service.hooks.hook import Hook, HookTarget
 from xmpp_rest.service.hooks.once import PATIENCE
@@ -91,7 +92,8 @@ class Publisher:
         raise NtfyError(40301, "the request is not signed by the secret of the hook")
 
     def _payload(self, publication: Publication, secret: str | None) -> Payload:
-        return publication.payload(shown_fields(self._fields, secret), shown_query(self._request.args, secret))
+        headers, query = shown_fields(self._fields, secret), shown_query(self._request.args, secret)
+        return publication.payload(event_of(publication.format, self._fields), headers, query)
 
     def _to_account(self, topic: AccountTopic, publication: Publication) -> PublishedMessage:
         allowance = take(self._gateway, topic.caller, topic.field)
@@ -102,6 +104,8 @@ class Publisher:
         sender, identifier = topic.caller.jid, new_id()
         stanza = make("message", child("body", said.text), type_="chat", id_=identifier, from_=str(sender), to_=str(topic.to))
         at = time.time()
+        if said.kind is not Kind.MESSAGE:  # a forge asks whether anybody is there
+            return PublishedMessage(short_id(identifier), at, {"message": TRIGGERED})
         if publication.at is not None:
             at = self._parts.scheduled.schedule_stanza(StanzaToSchedule(stanza, sender, topic.to), publication.at).at
         elif (refusal := self._parts.sending.send(stanza, sender, topic.to)) is not None:

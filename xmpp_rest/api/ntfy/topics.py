@@ -44,7 +44,7 @@ Topic = HookTopic | AccountTopic
 
 
 def require_name(text: str) -> None:
-    """Raise NtfyError, 40009, for what can be no topic."""
+    """Raise NtfyError, 40009, for what cannot be a topic."""
     if not _NAME.fullmatch(text) and not _is_address(text):
         raise NtfyError(40009)
 
