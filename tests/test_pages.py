@@ -24,7 +24,7 @@ PAGES = {  # how many commands there are at least
     "README.md": 3,
     "docs/tutorial.md": 7,
     "docs/how-to/bot.md": 2,
-    "docs/how-to/alerts-to-a-room.md": 5,
+    "docs/how-to/alerts-to-a-room.md": 7,
     "docs/how-to/from-ejabberd.md": 4,
     "docs/client.md": 9,
     "docs/client-rooms-contacts.md": 18,
