@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xmpp_rest.api.commands import registry
-from xmpp_rest.config.check import require_sense
+from xmpp_rest.config.check import describe, require_sense
 from xmpp_rest.config.load import SettingsError, load_settings
 from xmpp_rest.service.hooks.template_files import check_template
 
@@ -89,3 +89,10 @@ def test_a_file_of_templates_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own/mine.txt").write_text("{{ text }}")
     assert problems(tmp_path, f"[hooks]\ntemplates = own\n{OPS}template = @mine\n") == []
+
+
+def test_what_they_do_is_described(tmp_path: Path) -> None:
+    (tmp_path / "wsgi.ini").write_text(OPS)
+    lines = list(describe(load_settings(tmp_path / "wsgi.ini", {})))
+    assert "send what comes by the URL of [hook.ops] to nurse@capulet.example" in lines
+    assert TOKEN not in "".join(lines)

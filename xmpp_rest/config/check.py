@@ -48,6 +48,8 @@ def describe(settings: Settings) -> Iterator[str]:
     for name, callback in settings.callbacks.items():
         addresses = ", ".join(map(str, callback.address))
         yield f"POST {', '.join(sorted(callback.kinds))} for {addresses} to the URL of [callback.{name}]"
+    for name, hook in settings.own_hooks.items():
+        yield f"send what comes by the URL of [hook.{name}] to {', '.join(hook.targets)}"
 
 
 def _worker_class(written: str) -> str:
