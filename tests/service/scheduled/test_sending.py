@@ -41,7 +41,7 @@ def sent(gateway: Gateway) -> list[str]:
 
 
 def link(gateway: Gateway, take: Callable[[str], object]) -> None:
-    """Have the ids of messages given to `take`; whoever is asked what it is says nothing of it."""
+    """Have the ids of messages given to `take`; an address that is asked what it is does not say."""
 
     def out(_: str, stanza: Element) -> None:
         if stanza.tag == "iq":
@@ -226,7 +226,7 @@ def test_a_hook_says_it_to_all_of_its_targets(gateway: Gateway, sent: list[str])
     assert state(gateway, stanza_id(due.id, f"nurse@{DOMAIN}")) == "confirmed"
 
 
-@pytest.mark.parametrize("what", ["removed", "made anew", "banned"])
+@pytest.mark.parametrize("what", ["removed", "made again", "banned"])
 def test_a_hook_that_may_not_any_more_says_nothing(what: str, gateway: Gateway, sent: list[str]) -> None:
     gateway.start()
     hook = make_hook(gateway)
@@ -236,7 +236,7 @@ def test_a_hook_that_may_not_any_more_says_nothing(what: str, gateway: Gateway, 
     else:
         gateway.parts.hooks.remove(hook)
         assert gateway.parts.scheduled.all(JULIET) == []
-    if what == "made anew":
+    if what == "made again":
         make_hook(gateway)
     schedule(gateway, "m2", time.time() + 0.6, sender=parse_jid(f"nurse@{DOMAIN}"))
     until(lambda: sent == ["m2"])

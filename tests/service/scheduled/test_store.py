@@ -9,6 +9,8 @@ import pytest
 
 from drivers import Driver, Place
 from tests.conftest import OpenDriver
+from tests.drivers.conftest import cluster
+from tests.drivers.postgrescluster import Cluster
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID, parse_jid
 from xmpp_rest.service.hooks.said import Kind, Said
@@ -17,13 +19,18 @@ from xmpp_rest.service.scheduled.message import ScheduledMessage
 from xmpp_rest.service.scheduled.queue import DueQueue
 from xmpp_rest.service.scheduled.store import HOUR, Hint, ScheduledStore
 
+__all__ = ["cluster"]
+
 JULIET, HOST = parse_jid("juliet@capulet.example"), parse_jid("capulet.example")
 AT = 1_798_131_600.125
 SAID = Said(Kind.MESSAGE, "*Disk* is full\n💾", key="disk", state="firing", truncated=True, title="Disk")
 
 
-@pytest.fixture(params=["sqlite:s.sqlite", "jsonfile:s", "flatfile:s"])
+@pytest.fixture(params=["sqlite:s.sqlite", "jsonfile:s", "flatfile:s", pytest.param("postgres", marks=pytest.mark.live)])
 def driver(request: pytest.FixtureRequest, tmp_path: Path, open_driver: OpenDriver) -> Driver:
+    if request.param == "postgres":
+        made: Cluster = request.getfixturevalue("cluster")
+        return open_driver(made.new_database(), tmp_path)
     return open_driver(request.param, tmp_path)
 
 

@@ -22,7 +22,7 @@ from xmpp_rest.service.scheduled.times import FORMS, BadTime, read_time
 
 
 def time_of(resource: LimitedResource) -> float | None:
-    """The time (Unix time) at which the request is to be sent; None: at once. Stop with an error for what is no time."""
+    """The time (Unix time) at which the request is to be sent; None: at once. Stop with an error for any other text."""
     text = wanted_time(resource.request)
     if not text:
         return None

@@ -12,7 +12,7 @@ class HookLimits:
     """Takes requests to hooks out of their buckets. `configure` may be called at any time."""
 
     def __init__(self, limits: RateLimits, settings: LimitSettings, address: JID) -> None:
-        """`address`: whom the hooks of the configuration belong to, which is no account."""
+        """`address`: the owner of the hooks of the configuration, without an account."""
         self._limits = limits
         self._settings = settings
         self._address = address

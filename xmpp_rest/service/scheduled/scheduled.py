@@ -16,7 +16,7 @@ from xmpp_rest.processes.remote import Remote
 from xmpp_rest.protocol.element import serialise
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.hooks.delivered import Due
-from xmpp_rest.service.hooks.hook import Hook
+from xmpp_rest.service.hooks.hook import Hook, HookSource
 from xmpp_rest.service.hooks.said import Said
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.scheduled.message import ScheduledMessage, new_id
@@ -133,7 +133,8 @@ class Scheduled:
 
     def hook_removed(self, hook: Hook) -> None:
         """Remove what a hook was to say. Raises StorageError."""
-        ids = [m.id for m in self.all(hook.owner) if m.hook == hook.name]
+        by_name = hook.source is HookSource.CONFIGURATION  # another hook may have an account's hook's name by now
+        ids = [m.id for m in self.all(hook.owner) if m.hook == hook.name and (by_name or m.hook_number == hook.number)]
         if ids:
             self._store.remove(hook.owner, ids)
 

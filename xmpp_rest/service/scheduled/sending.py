@@ -29,7 +29,7 @@ FORBIDDEN = StanzaError("auth", "forbidden", "The account may not send any more"
 
 
 class Unsent:
-    """The ids of messages that cannot be sent now. `all_wait`: nor can any other message, whoever's it is."""
+    """The ids of messages that cannot be sent now. `all_wait`: nor can any message of another owner."""
 
     def __init__(self) -> None:
         self.ids: set[str] = set()

@@ -37,7 +37,7 @@ class TimeFault(Enum):
 
 
 class BadTime(ValueError):
-    """A text that is no time at which a message can be sent; the sentence tells what would be right."""
+    """A text that does not name a time at which a message can be sent; the sentence tells what would be right."""
 
     def __init__(self, fault: TimeFault, text: str) -> None:
         self.fault = fault
@@ -122,7 +122,7 @@ def _clock(text: str) -> time | None:
         return None
     hour, half = int(match[1]), match[4]
     if half is None and match[2] is None:
-        return None  # a number alone is no time
+        return None  # a number alone
     if half is not None:
         if not 1 <= hour <= 12:
             return None
