@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from xmpp_rest.answered import shown_path
+
 GUNICORN = "gunicorn.error"
 REFUSED = "Invalid request from ip="
 FAILED = "Error handling request"
@@ -23,4 +25,7 @@ def message_of(record: logging.LogRecord) -> str:
         return text
     if text.startswith(REFUSED) and not record.args:
         return text.partition(": ")[0]
-    return text.partition("?")[0] if text.startswith(FAILED) else text
+    if not text.startswith(FAILED):
+        return text
+    said, blank, path = text.partition("?")[0].rpartition(" ")
+    return f"{said}{blank}{shown_path(path)}"

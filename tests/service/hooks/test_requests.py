@@ -125,7 +125,7 @@ def _unreadable() -> Payload:
 
 
 @pytest.mark.parametrize(
-    ("payload", "error", "counted"), [(Payload("text", "nothing"), NothingToSay, "invalid"), (_unreadable, ValueError, "failed")]
+    ("payload", "error", "counted"), [(Payload("text", "nothing"), NothingToSay, "invalid"), (_unreadable, ValueError, "invalid")]
 )
 def test_what_cannot_be_said_may_come_again(
     around: Around, payload: Payload | Callable[[], Payload], error: type[Exception], counted: str

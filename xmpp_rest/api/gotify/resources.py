@@ -46,7 +46,10 @@ class GotifyMessage(DeliveryResource):
 
     @cached_property
     def hook(self) -> Hook | None:
-        return self.gateway.parts.hooks.by_token(self.token) if self.token is not None else None
+        if self.token is None:
+            return None
+        self.refuse_misused()
+        return self.gateway.parts.hooks.by_token(self.token)
 
     def allowed_methods(self) -> list[str]:
         if self.request.method in NOT_OFFERED:
@@ -57,6 +60,9 @@ class GotifyMessage(DeliveryResource):
         if self.token is not None and (wait := note_wrong(self.gateway, self.request)):
             self.fail(429, "too many unknown tokens came from your address", **{"Retry-After": str(wait)})
         self.fail(401, UNPROVEN)
+
+    def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:
+        self.fail(status, detail, **fields)
 
     def fail(self, status: int, text: str, **fields: str) -> NoReturn:
         """End the request with an error in Gotify's words."""

@@ -90,6 +90,11 @@ class DeliveryResource(ApiResource):
         body, content_type = render_problem(status, {"detail": detail})
         raise Stop(Response(body, status, fields, content_type=content_type))
 
+    def refuse_misused(self) -> None:
+        """End a request by which a foreign page would act with what a browser remembers, which may be the token of a hook too."""
+        if is_misused(self.request.environ, self.gateway.settings):
+            self.refuse(403, ERRORS["foreign"].text)
+
     def refuse_token(self, status: int, detail: str, **fields: str) -> NoReturn:
         """End the request because of a token that is none; after too many from this address with 429."""
         if wait := note_wrong(self.gateway, self.request):
@@ -123,6 +128,7 @@ class NamedDelivery(DeliveryResource):
     def find(self, name: str) -> Hook | None:
         """The hook of this name, if something proves that the sender may use it."""
         if self.token is not None:
+            self.refuse_misused()
             return self.gateway.parts.hooks.holds(name, self.token)
         if self.request.method != "POST":
             return None
@@ -132,8 +138,7 @@ class NamedDelivery(DeliveryResource):
 
     def _by_account(self, name: str) -> Hook:
         """The hook of the caller, or any where an administrator calls."""
-        if is_misused(self.request.environ, self.gateway.settings):
-            self.refuse(403, ERRORS["foreign"].text)
+        self.refuse_misused()
         parts, address = self.gateway.parts, self.request.remote_addr or ""
         who = parts.authenticator.check(self.request.environ.get("HTTP_AUTHORIZATION"), address, HOOKS, Use.ACCOUNT)
         if not isinstance(who, Caller):

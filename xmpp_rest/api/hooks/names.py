@@ -41,9 +41,10 @@ def name_of_alerts(of: str, value: Any) -> Once | None:
     if not isinstance(alerts, list) or not alerts:
         return None
     states = sorted(_state(alert) for alert in alerts)
-    named = [str(value.get("groupKey", "")), str(value.get("status", "")), states]
-    text = json.dumps(named, default=str).encode()
-    return Once(f"alerts {hashlib.sha256(text).hexdigest()}", seconds=ALERTS_SECONDS)
+    said = json.dumps([str(value.get("status", "")), states], default=str).encode()
+    group = json.dumps(value.get("groupKey"), default=str)
+    # What fires, is resolved and fires again within a minute is said three times: only the latest of a group can be a repetition.
+    return Once(f"alerts {group}", hashlib.sha256(said).hexdigest(), ALERTS_SECONDS, latest=True)
 
 
 def _state(alert: Any) -> str:

@@ -34,13 +34,15 @@ FIELDS = [("Content-Type", "application/json")]
 class Once:
     """The name of a request among those of its hook. `request`: a fingerprint that has to be the same, "": whatever it is.
 
-    `seconds`: how long its answer is repeated; `whole`: a request that one recipient has refused may be made again.
+    `seconds`: how long its answer is repeated; `whole`: a request that one recipient has refused may be made again. `latest`: another
+    request of the name is delivered, and only the latest one is told as repeated.
     """
 
     name: str
     request: str = ""
     seconds: float = KEPT
     whole: bool = False
+    latest: bool = False
 
 
 class OnceOnly:
@@ -73,7 +75,7 @@ class OnceOnly:
     def _begun(self, hook: Hook, once: Once) -> Claim | Delivered:
         key = f"hook {hook.name} {hook.made} {once.name}"
         try:
-            begun = self._kept.begin(hook.owner, key, once.request, once.seconds)
+            begun = self._kept.begin(hook.owner, key, once.request, once.seconds, latest=once.latest)
         except OtherRequest:
             raise GatewayError("idempotency_reused") from None
         except StorageError as e:

@@ -138,7 +138,10 @@ class HookRequests:
         result = "failed"
         try:
             self._require_allowed(hook, limited)
-            delivered = self._deliver(hook, payload if isinstance(payload, Payload) else payload(), at)
+            result = "invalid"
+            read = payload if isinstance(payload, Payload) else payload()
+            result = "failed"
+            delivered = self._deliver(hook, read, at)
             result = _result_of(delivered)
         except RateExceeded:
             result = "limited"

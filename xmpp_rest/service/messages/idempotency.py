@@ -79,21 +79,23 @@ class Idempotency:
         self._unkept: OrderedDict[tuple[JID, str], tuple[Claim, Answer, float]] = OrderedDict()  # by owner and name; Unix time
         self._lock = threading.Lock()
 
-    def begin(self, owner: JID, key: str, request: str, kept: float = KEPT) -> Claim | Answer:
+    def begin(self, owner: JID, key: str, request: str, kept: float = KEPT, *, latest: bool = False) -> Claim | Answer:
         """Claim the key for a request (its fingerprint), or return its earlier answer. Raises OtherRequest, StillRunning.
 
-        `kept`: seconds after which an answer is not repeated any more, at most KEPT.
+        `kept`: seconds after which an answer is not repeated any more, at most KEPT. `latest`: another request with the key is not a
+        mistake, and takes the place of the first.
         """
         name = hashlib.sha256(key.encode()).hexdigest()
         store = f"{self._stores}_{int(name[2:6] + name[:2], 16) % self._shards:x}"
         claim = Claim(owner, name, secrets.token_urlsafe(9), request, store)
         now = time.time()
-        if (answer := self._recall_unkept(claim, now - kept)) is not None:
+        if (answer := self._recall_unkept(claim, now - kept, latest=latest)) is not None:
             return answer
 
         def change(entries: Entries) -> None:
             entry = entries.get(claim.name)
-            if entry is not None and abs(now - _time(entry)) < kept:
+            replaced = entry is not None and latest and entry.get("request") != request
+            if entry is not None and not replaced and abs(now - _time(entry)) < kept:
                 self._recall(entry, request, now)
             entries[claim.name] = {"request": request, "at": now, "by": claim.token}
 
@@ -115,13 +117,13 @@ class Idempotency:
                     self._unkept.popitem(last=False)
             raise
 
-    def _recall_unkept(self, claim: Claim, since: float) -> Answer | None:
+    def _recall_unkept(self, claim: Claim, since: float, *, latest: bool) -> Answer | None:
         """The answer that could not be stored, unless it was given before `since`; tries to store it again. Raises OtherRequest."""
         place = claim.owner, claim.name
         if (unkept := self._unkept.get(place)) is None:  # the usual case
             return None
         first, answer, at = unkept
-        if at < since:
+        if at < since or (latest and first.request != claim.request):
             return None
         if first.request != claim.request:
             raise OtherRequest

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from tests.api.hooks.deliveries.conftest import SECRET, SECRET_TOKEN, TOKEN, Recipients, counted
 from tests.conftest import DOMAIN, MakeApp, basic
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.conditions import stanza_error
 
 UNKNOWN = f"hk_{'x' * 27}"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -97,6 +98,8 @@ def test_its_owner_and_administrators_use_a_hook_by_their_credentials(client: Fl
 def test_a_foreign_page_does_not_act_with_remembered_credentials(client: FlaskClient, recipients: Recipients) -> None:
     foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
     assert client.post("/hooks/ops", data="words", headers=basic(f"admin@{DOMAIN}") | foreign).status_code == 403
+    assert client.post("/hooks/ops", data="words", headers=pair(TOKEN, "") | foreign).status_code == 403
+    assert client.post("/message", json={"message": "words"}, headers=pair(TOKEN, "") | foreign).status_code == 403
     assert client.post(f"/hooks/{TOKEN}", data="words", headers=foreign).status_code == 200  # a page that knows the token may use it
     assert len(recipients.said) == 1
 
@@ -131,6 +134,46 @@ def test_the_order_of_the_checks(make_app: MakeApp, recipients: Recipients, clie
     assert client.post(f"/hooks/{SECRET_TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code == 403
     assert client.post(f"/hooks/{TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code == 400
     assert client.post(f"/hooks/{TOKEN}", data=huge[:-1]).status_code == 200
+
+
+def alerts(status: str, **more: Any) -> dict[str, Any]:
+    alert = {"status": status, "fingerprint": "f", "labels": {"alertname": "Disk"}}
+    return {"version": "4", "groupKey": "g", "status": status, "alerts": [alert], **more}
+
+
+def test_the_same_alerts_are_said_once(client: FlaskClient, recipients: Recipients) -> None:
+    def post(status: str, **more: Any) -> bool:
+        answer = client.post(f"/hooks/{TOKEN}", json=alerts(status, **more))
+        assert (answer.status_code, answer.get_json()["format"]) == (200, "alertmanager")
+        return "Idempotent-Replayed" in answer.headers
+
+    assert [post("firing"), post("firing"), post("firing", receiver="other"), post("firing", groupKey="h")] == [False, True, True, False]
+    assert [post("resolved"), post("resolved"), post("firing")] == [False, True, False]  # it fires again
+    assert len(recipients.said) == 4
+
+
+def test_refused_alerts_may_come_again(client: FlaskClient, recipients: Recipients) -> None:
+    recipients.errors = (stanza_error("resource-constraint"),)
+    assert client.post(f"/hooks/{TOKEN}", json=alerts("firing")).status_code == 503
+    recipients.errors = (None,)
+    again = client.post(f"/hooks/{TOKEN}", json=alerts("firing"))
+    assert (again.status_code, "Idempotent-Replayed" in again.headers) == (200, False)
+
+
+@pytest.mark.parametrize("field", ["X-GitHub-Delivery", "X-Gitea-Delivery", "X-Forgejo-Delivery", "Idempotency-Key", "webhook-id"])
+def test_every_name_of_a_request(client: FlaskClient, recipients: Recipients, field: str) -> None:
+    first, again = (client.post(f"/hooks/{TOKEN}", data="words", headers={field: "1"}) for _ in range(2))
+    assert (first.status_code, again.headers.get("Idempotent-Replayed"), again.data) == (200, "true", first.data)
+    other = client.post(f"/hooks/{TOKEN}", data="other words", headers={field: "1"})
+    assert other.status_code == (422 if field == "Idempotency-Key" else 200)
+    assert recipients.said == ["words"]
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "\u00e4"])
+def test_what_cannot_be_a_name(client: FlaskClient, recipients: Recipients, key: str) -> None:
+    for field in ("Idempotency-Key", "webhook-id"):
+        assert client.post(f"/hooks/{TOKEN}", data="words", headers={field: key}).status_code == 400
+    assert recipients.said == []
 
 
 class TestRates:
