@@ -23,6 +23,7 @@ RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose 
     "http/*": ({"response", "headers", "self._response", "resource", "state", "state.resource", "request", "view", "Exact"}, "the state machine fills in its records"),
     "api/rest/idempotent.py": ({"self.response", "response"}, "a resource sets the status of its answer"),
     "api/commands/resource.py": ({"g"}, "what Flask keeps of a request"),
+    "api/ntfy/publish.py": ({"request"}, "Flask answers for the page at / by the rule of the request"),
     "api/compression.py": ({"response"}, "an answer to HEAD whose length is not known"),
     "application.py": ({"app", "app.url_map"}, "Flask is set up so"),
     "cli/*": ({"line", "logger"}, "what argparse has read, and a logger"),
