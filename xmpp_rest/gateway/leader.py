@@ -16,6 +16,7 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.processes.on_leader import on_leader
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.callbacks.callbacks import Callbacks
+from xmpp_rest.service.hooks.rooms import HookRooms
 from xmpp_rest.service.messages.archive_queue import ArchiveQueue
 from xmpp_rest.service.messages.retention import Retention
 from xmpp_rest.service.muc.conference import Conference
@@ -38,6 +39,7 @@ class Leader:
         router: Router,
         retention: Retention,
         scheduled: ScheduledRunner,
+        hook_rooms: HookRooms,
         incidents: Incidents,
         remote: Remote,
     ) -> None:
@@ -51,6 +53,7 @@ class Leader:
         self._router = router
         self._retention = retention
         self._scheduled = scheduled
+        self._hook_rooms = hook_rooms
         self._incidents = incidents
         self._to_begin = self._steps()
         self._lock = threading.Lock()
@@ -94,6 +97,7 @@ class Leader:
         if self._conference:
             self._conference.close()
         if self._uplink:
+            self._hook_rooms.leave()
             for presence in self._router.occupancy.leave():
                 try:
                     self._router.send(presence)

@@ -179,7 +179,9 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     asked = build_hook_requests(
         settings, driver, waits, limits, hook_parts.hooks, hook_sending.sender, scheduled, published, hook_settings, counts
     )  # fmt: skip
-    leader = Leader(uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, incidents, remote)
+    leader = Leader(
+        uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, incidents, remote
+    )  # fmt: skip
     remote.on_broadcast("log_level", set_level)
     remote.on_broadcast("forget", passwords.forget)
     remote.on_broadcast("unban", authenticator.unban)

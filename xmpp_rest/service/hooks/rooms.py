@@ -203,6 +203,10 @@ class HookRooms:
                 message.listener.heard(stanza)
                 return
 
+    def leave(self) -> None:
+        """Leave all rooms, as the gateway stops."""
+        self._occupants.leave(lambda _: True)
+
     # -- changes of hooks
 
     def changed(self, hook: Hook) -> None:
