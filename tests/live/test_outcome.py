@@ -47,12 +47,12 @@ def test_a_refusal_is_told(gateway: Gateway, juliet: User) -> None:
 
 def test_waiting_for_a_refusal(gateway: Gateway, juliet: User) -> None:
     started = time.monotonic()
-    answer = gateway.post_xml(chat(f"mercutio@{DOMAIN}", "lost-two"), "romeo", Prefer="wait=10")
+    answer = gateway.post_xml(chat(f"mercutio@{DOMAIN}", "lost-two"), "romeo", Prefer="wait=60")
     assert answer.status == 200
     bounce = ET.fromstring(answer.data)
     assert (bounce.tag, bounce.get("type"), bounce.get("id")) == ("message", "error", "lost-two")
-    good = gateway.post_xml(chat(juliet.jid, "found"), "romeo", Prefer="wait=10")
+    good = gateway.post_xml(chat(juliet.jid, "found"), "romeo", Prefer="wait=60")
     assert (good.status, good.data) == (202, b"")
     assert good.headers["Preference-Applied"].startswith("wait=")
     juliet.wait_message("found")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30, "neither took its time"

@@ -99,7 +99,7 @@ def test_a_waiting_iq_fails_at_once(start_gateway: Start, relay: Proxy, juliet: 
     cut = time.monotonic()
     relay.cut()
     failed = answer()
-    assert time.monotonic() - cut < 5
+    assert time.monotonic() - cut < 30, "half of its time"
     assert failed.status in (500, 503)
     assert failed.json()["error"]["type"] == "wait"
 

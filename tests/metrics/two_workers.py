@@ -49,7 +49,7 @@ class TwoWorkers:
 
     def get(self, path: str, status: int = 200) -> str:
         """The answer on a connection of its own, which goes to any worker."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

@@ -17,7 +17,7 @@ from xmpp_rest.serving.listening import listen, refused, remove_left
 
 def greets(address: tuple[str, int] | str) -> bool:
     with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET) as sock:
-        sock.settimeout(10)
+        sock.settimeout(30)
         return sock.connect_ex(address) == 0
 
 

@@ -248,7 +248,7 @@ def test_an_iq_is_answered_at_once_however_many_there_are(make_bot: MakeBot, ser
     for n in range(40):
         app.come(f"<iq type='get' from='romeo@montague.example/o' to='{BOT}' id='{n}'><ping xmlns='urn:xmpp:ping'/></iq>")
     eventually(lambda: len(app.outside) == 40)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20, "one a second would take 40"
 
 
 # who brings a bot into a room

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -119,9 +118,8 @@ def test_the_probe_decides_the_format(
 
 def test_probe_does_not_delay_the_start(make_bot: MakeBot, service: Service, caplog: pytest.LogCaptureFixture) -> None:
     service.options = Answer(200, delay=30)
-    started = time.monotonic()
-    app = make_bot(service.url("/"), timeout="3")
-    assert time.monotonic() - started < 2.5
+    app = make_bot(service.url("/"), timeout="2")
+    assert "did not answer" not in caplog.text
     app.post(body="x")
     service.wait_body('"x"')  # the callback is used all the same
     assert "did not answer OPTIONS: timed out" in caplog.text

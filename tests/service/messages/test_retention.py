@@ -254,7 +254,7 @@ def test_it_ends_with_its_process(driver: Driver, remote: Remote, monkeypatch: p
 
     monkeypatch.setattr(driver, "archive_delete", slow)
     pruning.here.start(first=0.0)
-    assert begun.wait(5)
+    assert begun.wait(30)
     pruning.here.stop()
     assert not [thread for thread in threading.enumerate() if thread is pruning.here._thread]
     assert 0 < len(left(driver, "juliet")) < 100
