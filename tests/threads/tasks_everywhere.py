@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -61,14 +63,13 @@ class HeldLocks:
         """What makes locks instead of `kind`: checked ones for the program, plain ones for all others."""
 
         def make() -> Any:
-            frame, place = sys._getframe(1), ""
+            frame = sys._getframe(1)
             while frame.f_back is not None and frame.f_globals["__name__"] in ("threading", "xmpp_rest.threads.tasks"):
                 frame = frame.f_back
             name = frame.f_globals["__name__"]
             if not name.startswith(OURS) or name in NOT_LOCKS:
                 return kind()
-            place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-            return CheckedLock(kind(), self, place)
+            return CheckedLock(kind(), self, frame.f_code.co_filename, frame.f_lineno)
 
         return make
 
@@ -76,10 +77,16 @@ class HeldLocks:
 class CheckedLock:
     """A lock that tells who holds it."""
 
-    def __init__(self, lock: Any, locks: HeldLocks, place: str) -> None:
+    def __init__(self, lock: Any, locks: HeldLocks, file: str, line: int) -> None:
+        """`file` and `line`: where it is made."""
         self._lock = lock
         self._locks = locks
-        self.place = place
+        self._file = file
+        self._line = line
+
+    @property
+    def place(self) -> str:
+        return f"{Path(self._file).name}:{self._line}"  # when asked: an application has 800 locks, and a path costs more than a lock
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         got: bool = self._lock.acquire(blocking, timeout)
@@ -110,6 +117,12 @@ class CheckedLock:
         return self in self._locks._held.get(getcurrent(), [])
 
 
+@cache
+def _imported(module: ModuleType) -> list[tuple[str, Any]]:
+    """The names under which a module has what makes locks, as long as nothing is installed."""
+    return [(name, value) for name, value in vars(module).items() if value is _make_lock or value is _make_rlock]
+
+
 def install(monkeypatch: pytest.MonkeyPatch) -> HeldLocks:
     """Have every WSGI request of this test run as a task, and locks that are made from now on checked."""
     locks = HeldLocks()
@@ -117,9 +130,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> HeldLocks:
     monkeypatch.setattr(threading, "Lock", lock)
     monkeypatch.setattr(threading, "RLock", rlock)
     for module in [module for name, module in tuple(sys.modules.items()) if name.startswith(OURS)]:
-        for name, value in tuple(vars(module).items()):
-            if value in (_make_lock, _make_rlock):
-                monkeypatch.setattr(module, name, lock if value is _make_lock else rlock)
+        for name, kind in _imported(module):
+            monkeypatch.setattr(module, name, lock if kind is _make_lock else rlock)
 
     def parking(task: Task, seconds: float = FOREVER) -> None:
         locks.check(task)
