@@ -113,10 +113,10 @@ def test_an_alert_fires_and_is_resolved(hosted: Hosted, alertmanager: Alertmanag
 
 
 def test_what_is_refused_for_good_is_given_up_and_counted(hosted: Hosted, alertmanager: Alertmanager) -> None:
-    before = alertmanager.count("alertmanager_notification_requests_total")
+    before = alertmanager.count("alertmanager_notification_requests_failed_total")
     alertmanager.tell("nobody", "Gone", "x")
     until(lambda: alertmanager.count("alertmanager_notifications_failed_total") == 1, "a failed notification")
-    assert alertmanager.count("alertmanager_notification_requests_total") == before + 1
+    assert alertmanager.count("alertmanager_notification_requests_failed_total") == before + 1  # it did not try again
 
 
 def test_what_is_limited_is_tried_again(hosted: Hosted, alertmanager: Alertmanager) -> None:
