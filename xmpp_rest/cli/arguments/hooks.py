@@ -45,7 +45,8 @@ def _add_add(parser: argparse.ArgumentParser) -> None:
     to = "whom it sends to: a JID, or room:JID; may be given several times"
     parser.add_argument("--to", metavar="TARGET", action="append", required=True, help=to)
     parser.add_argument("--owner", metavar="JID", help="the account that it belongs to (default: [hooks] address)")
-    parser.add_argument("--format", choices=FORMATS, default="auto", help="how requests are read (default: auto: as they look)")
+    how = f"how requests are read: {', '.join(FORMATS)} (default: auto: as they look)"
+    parser.add_argument("--format", choices=FORMATS, default="auto", metavar="FORMAT", help=how)
     parser.add_argument("--template", metavar="TEMPLATE", help="what is said: Jinja, or @NAME, a file of [hooks] templates")
     parser.add_argument("--nick", metavar="NICK", help="how it is called in rooms (default: its name)")
     parser.add_argument("--rate", metavar="N", type=int, help="at most so many requests in a minute (default: [limits] hook)")

@@ -122,7 +122,7 @@ _shtab_xmpp_rest_hook_add_options=(
   "--token-file[a file with a token for it (default\: \$XMPP_REST_TOKEN, or the file that \$XMPP_REST_TOKEN_FILE names)]:FILE:"
   "*--to[whom it sends to\: a JID, or room\:JID\; may be given several times]:TARGET:"
   "--owner[the account that it belongs to (default\: \[hooks\] address)]:JID:"
-  "--format[how requests are read (default\: auto\: as they look)]:format:(auto text json form slack alertmanager grafana github gitea forgejo gitlab gotify apprise uptime-kuma ntfy)"
+  "--format[how requests are read\: auto, text, json, form, slack, alertmanager, grafana, github, gitea, forgejo, gitlab, gotify, apprise, uptime-kuma, ntfy (default\: auto\: as they look)]:FORMAT:(auto text json form slack alertmanager grafana github gitea forgejo gitlab gotify apprise uptime-kuma ntfy)"
   "--template[what is said\: Jinja, or \@NAME, a file of \[hooks\] templates]:TEMPLATE:"
   "--nick[how it is called in rooms (default\: its name)]:NICK:"
   "--rate[at most so many requests in a minute (default\: \[limits\] hook)]:N:"
