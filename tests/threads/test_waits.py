@@ -189,7 +189,8 @@ def test_waits_of_several_processes(make: Make, asking: Asking, worker_class: st
     """Half of the requests wait in the leader, half in the follower; one that ends leaves nothing in either."""
     gateway = make(workers=2, worker_class=worker_class, rest={"iq_waiting": 2 * in_one})
     counts: list[int] = []
-    for _ in range(4):  # the second process may come a little later than the first
+    until(lambda: b"\nxmpp_rest_processes 2" in gateway.http.request("GET", "/metrics").data)
+    for _ in range(4):  # how many connections each gets is not promised
         still, refused = waiting([asking(gateway, user) for user in ("juliet", "romeo") for _ in range(2 * THREADS)], 2 * in_one)
         counts.append(len(still))
         assert {r.status for r in refused} == {503}
