@@ -189,7 +189,7 @@ def test_all_metrics_are_there_with_their_known_labels(make_app: MakeApp) -> Non
     assert len(found.labels("stanzas_total")) == 6
     assert len(found.labels("stanzas_refused_total")) == 23
     assert values("streams_ended_total", "reason") == set(STREAM_ENDS)
-    assert values("streams_open", "api") == {"rest", "client"}
+    assert values("streams_open", "api") == {"rest", "client", "hooks"}
     assert {tuple(sorted(dict(labels).values())) for labels in found.labels("callback_requests_total")} == {
         tuple(sorted(("bot", result))) for result in CALLBACK_RESULTS
     }
