@@ -49,7 +49,7 @@ class OneWorker:
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                urlopen(f"http://127.0.0.1:{self._port}/livez", timeout=5).close()
+                urlopen(f"http://127.0.0.1:{self._port}/health", timeout=5).close()
                 break
             except OSError:
                 if time.monotonic() > until:
