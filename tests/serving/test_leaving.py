@@ -31,9 +31,10 @@ LEAVING = {"by a reset": leave_with_a_reset, "by closing": socket.socket.close, 
 def test_clients_that_leave_a_long_answer_leave_nothing_behind(server: Server, way: str) -> None:
     pid = int(server.get("/pid"))
     before = descriptors(pid)
-    crowd = [server.connect() for _ in range(5)]
-    for sock in crowd:
-        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+    crowd = []
+    for _ in range(5):
+        crowd.append(sock := server.connect())
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")  # at once: HEAD_SECONDS is 1 here
         assert sock.recv(1) == b"H"
     for sock in crowd:
         LEAVING[way](sock)
