@@ -233,7 +233,7 @@ def test_rooms_of_the_gateway(gateway: Gateway, network: Network) -> None:
 
 def test_the_stop_of_the_gateway_takes_it_out(gateway: Gateway, network: Network) -> None:
     send(gateway)
-    gateway.parts.router.occupancy.leave()  # which knows of a hundred rooms of each address at the most
+    gateway.parts.router.occupancy.leave()  # which knows of a hundred rooms of each address at most
     gateway.parts.leader._uplink = object()  # type: ignore[assignment]  # there is a link
     gateway.parts.leader.leave_rooms()
     gateway.parts.leader._uplink = None
