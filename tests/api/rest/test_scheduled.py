@@ -31,7 +31,7 @@ def listed(client: FlaskClient, who: str = "juliet", query: str = "") -> Any:
 
 
 @pytest.mark.parametrize("field", ["Send-At", "Delay"])
-@pytest.mark.parametrize("text", FORMS)
+@pytest.mark.parametrize("text", FORMS, ids=["duration", "ISO 8601", "Unix time", "days"])
 def test_a_time_makes_it_wait(field: str, text: str, client: FlaskClient) -> None:
     answer = post(client, **{field: text, "Accept": "application/xmpp+xml"})
     assert (answer.status_code, answer.mimetype) == (202, "application/json")
