@@ -67,24 +67,33 @@ def test_a_room_and_a_person(client: FlaskClient) -> None:
     assert (kept["from"], kept["body"]) == (f"juliet@{DOMAIN}", "Fire")
 
 
-def test_who_is_kicked_is_told_once(client: FlaskClient, gateway: Gateway) -> None:
+def test_who_is_kicked_comes_in_again_and_who_is_banned_is_told_of_it(client: FlaskClient, gateway: Gateway) -> None:
     create_room(client)
     url = hook(client, targets=[f"room:{ROOM}"])
     assert client.post(url, json={"message": "Fire"}).status_code == 200
     owner, conference = parse_jid("romeo@montague.example/orchard"), gateway.parts.conference
     assert conference is not None
     conference.affiliate("ward", "romeo@montague.example", "owner", "")
-    admin = "{http://jabber.org/protocol/muc#admin}"
-    item = make(f"{admin}item", child(f"{admin}reason", "Too loud"), nick="ops", role="none")
     enter = make("presence", child("{http://jabber.org/protocol/muc}x"), from_=str(owner), to_=f"{ROOM}/Romeo")
-    kick = make("iq", make(f"{admin}query", item), type_="set", id_=new_id(), from_=str(owner), to_=ROOM)
-    gateway.parts.router.deliver(enter, owner, parse_jid(f"{ROOM}/Romeo"))
-    gateway.parts.router.deliver(kick, owner, parse_jid(ROOM))
-    refused = client.post(url, json={"message": "Fire"})
-    assert refused.status_code == 502
-    assert results(refused) == [("refused", "not-allowed")]
-    assert "Too loud" in refused.get_json()["results"][0]["error"]["text"]
-    assert client.post(url, json={"message": "Fire"}).status_code == 200
+
+    def put_out(**item: str) -> None:
+        gateway.parts.router.deliver(enter, owner, parse_jid(f"{ROOM}/Romeo"))  # whom the room loses, as nothing reaches romeo
+        admin = "{http://jabber.org/protocol/muc#admin}"
+        query = make(f"{admin}query", make(f"{admin}item", child(f"{admin}reason", "Too loud"), **item))
+        gateway.parts.router.deliver(make("iq", query, type_="set", id_=new_id(), from_=str(owner), to_=ROOM), owner, parse_jid(ROOM))
+
+    put_out(nick="ops", role="none")
+    again = client.post(url, json={"message": "Smoke"})
+    assert (again.status_code, results(again)) == (200, [("accepted", "sent")])
+    assert len(history(client)) == 2
+    put_out(jid=f"juliet@{DOMAIN}", affiliation="outcast")
+    for _ in range(2):
+        refused = client.post(url, json={"message": "Water"})
+        assert (refused.status_code, results(refused)) == (502, [("refused", "forbidden")])
+        text = refused.get_json()["results"][0]["error"]["text"]
+        assert text.endswith("The hook was put out of the room: banned by Romeo: Too loud")
+    put_out(jid=f"juliet@{DOMAIN}", affiliation="none")
+    assert client.post(url, json={"message": "Water"}).status_code == 200
 
 
 def test_a_room_that_is_not_there_is_not_made(client: FlaskClient) -> None:

@@ -83,13 +83,15 @@ class Room:
         self.occupants: dict[str, str] = {}  # full address → nick
         self.taken: set[str] = set()
         self.refuses: Callable[[Element], str | None] = lambda _: None
+        self.says = ""
+        """The text of its errors."""
         self.ids = True
         self.said = 0
 
     def take(self, stanza: Element, to: JID, *, created: bool) -> list[Element]:
         sender = stanza.attrib["from"]
         if (condition := self.refuses(stanza)) is not None:
-            return [refusal(stanza, stanza_error(condition))]
+            return [refusal(stanza, stanza_error(condition, self.says))]
         if stanza.tag == "message":
             return self.message(stanza, sender)
         if stanza.get("type") == "unavailable":
@@ -109,9 +111,11 @@ class Room:
     def subject(self, to: str) -> Element:
         return make("message", child("subject"), type_="groupchat", from_=self.name, to_=to)
 
-    def presence(self, to: str, kind: str | None, *codes: str, reason: str = "") -> Element:
+    def presence(self, to: str, kind: str | None, *codes: str, reason: str = "", **by: str) -> Element:
         """The presence of an occupant to itself; unavailable, it is not one any more."""
         nick = self.occupants[to] if kind is None else self.occupants.pop(to)
-        item = make(f"{{{MUC_USER}}}item", *([child(f"{{{MUC_USER}}}reason", reason)] if reason else ()), affiliation="none", role="none")
+        why = [child(f"{{{MUC_USER}}}actor", **by)] if by else []
+        why += [child(f"{{{MUC_USER}}}reason", reason)] if reason else []
+        item = make(f"{{{MUC_USER}}}item", *why, affiliation="none", role="none")
         x = make(f"{{{MUC_USER}}}x", item, *(child(f"{{{MUC_USER}}}status", code=code) for code in (*codes, "110")))
         return make("presence", x, type_=kind, from_=f"{self.name}/{nick}", to_=to)

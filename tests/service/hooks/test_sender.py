@@ -87,7 +87,7 @@ def test_what_the_owner_has_blocked_is_refused(gateway: Gateway, network: Networ
     assert network.sent == []
 
 
-@pytest.mark.parametrize("name", ["outbox-full", "storage-failed"])
+@pytest.mark.parametrize("name", ["outbox-full", "storage-failed", "unanswered", "internal"])
 def test_what_the_outbox_does_not_take_may_come_again(
     gateway: Gateway, network: Network, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

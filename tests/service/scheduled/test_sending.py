@@ -23,6 +23,7 @@ from xmpp_rest.service.hooks.delivered import Due
 from xmpp_rest.service.hooks.draft import Draft
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.said import Kind, Said
+from xmpp_rest.service.scheduled import hook_messages
 from xmpp_rest.service.scheduled.hook_messages import stanza_id
 from xmpp_rest.service.scheduled.scheduled import StanzaToSchedule
 
@@ -255,6 +256,24 @@ def test_what_no_target_can_take_now_is_said_later(gateway: Gateway) -> None:
     link(gateway, take)
     gateway.start()
     due = gateway.parts.scheduled.schedule_said(make_hook(gateway, "ops", str(ROMEO)), SAID, time.time() + 0.1)
+    until(lambda: not gateway.parts.scheduled.all(JULIET))
+    assert ids == [stanza_id(due.id, str(ROMEO))]
+
+
+def test_one_who_refuses_for_good_does_not_end_what_another_can_take_later(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids: list[str] = []
+    failures = [GatewayError("outbox-full")]
+    monkeypatch.setattr(hook_messages, "PATIENCE", LONG)
+
+    def take(identifier: str) -> None:
+        if failures:
+            raise failures.pop()
+        ids.append(identifier)
+
+    link(gateway, take)
+    hook = make_hook(gateway, "ops", f"nobody@{DOMAIN}", str(ROMEO))
+    due = gateway.parts.scheduled.schedule_said(hook, SAID, time.time() - 2 * LONG)  # since when no process has run
+    gateway.start()
     until(lambda: not gateway.parts.scheduled.all(JULIET))
     assert ids == [stanza_id(due.id, str(ROMEO))]
 

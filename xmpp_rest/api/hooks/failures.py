@@ -11,8 +11,8 @@ from xmpp_rest.api.failures import of_storage
 from xmpp_rest.api.hooks.bodies import TAKEN, BadBody, TooLarge, UnknownType
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.protocol.conditions import StanzaError
-from xmpp_rest.service.hooks.delivered import Result
-from xmpp_rest.service.hooks.requests import RateExceeded, is_for_now
+from xmpp_rest.service.hooks.delivered import Result, is_for_now
+from xmpp_rest.service.hooks.requests import RateExceeded
 from xmpp_rest.service.hooks.said import NothingToSay
 from xmpp_rest.service.scheduled.times import BadTime
 

@@ -22,12 +22,12 @@ from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
 from xmpp_rest.request_notes import note_hook
 from xmpp_rest.service.hooks.choosing import event_of
-from xmpp_rest.service.hooks.delivered import Delivered
+from xmpp_rest.service.hooks.delivered import Delivered, is_for_now
 from xmpp_rest.service.hooks.hook import Hook, HookTarget
 from xmpp_rest.service.hooks.once import PATIENCE
 from xmpp_rest.service.hooks.payload import Payload
 from xmpp_rest.service.hooks.published import PublishedMessage, id_of, short_id
-from xmpp_rest.service.hooks.requests import RateExceeded, is_for_now
+from xmpp_rest.service.hooks.requests import RateExceeded
 from xmpp_rest.service.hooks.said import Kind, NothingToSay, Said
 from xmpp_rest.service.hooks.signatures import is_signed
 from xmpp_rest.service.scheduled.scheduled import StanzaToSchedule

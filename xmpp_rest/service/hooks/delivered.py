@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,3 +57,8 @@ class Delivered:
     def anybody(self) -> bool:
         """Whether one recipient at least has accepted it."""
         return any(result.error is None for result in self.results)
+
+
+def is_for_now(results: Sequence[Result]) -> bool:
+    """Whether one recipient at least has refused for now, so that the same message may be delivered later."""
+    return any(result.error is not None and result.error.type == "wait" for result in results)

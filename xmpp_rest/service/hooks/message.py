@@ -60,10 +60,10 @@ class Verdict(NamedTuple):
 
 
 def error_of_failure(error: Exception) -> StanzaError:
-    """The stanza error for an exception of sending."""
+    """The stanza error for an exception of sending. Where the gateway fails, it is one for now: no program gives up an alert for that."""
     if isinstance(error, BadXML):
         return StanzaError("modify", "bad-request", str(error))
     if isinstance(error, GatewayError):
-        return StanzaError(error.row.type, error.row.condition, error.text)
+        return StanzaError("wait" if error.row.status >= 500 else error.row.type, error.row.condition, error.text)
     row = ERRORS["storage-failed" if isinstance(error, StorageError) else "internal"]
     return StanzaError("wait", row.condition, row.text)

@@ -1,7 +1,7 @@
 """The occupants of rooms: each an actor, by its full address, in one room, under a nick (XEP-0045 §7.2; hooks §3).
 
-An actor comes in before it speaks for the first time, and stays. Who was put out is told why when it next wants to speak, and the time
-after that it comes in again.
+An actor comes in before it speaks for the first time, and stays. Who was put out comes in again when it next wants to speak; if the room
+does not let it in, the error tells how it was put out before.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.jid import JID, InvalidJID
 from xmpp_rest.protocol.stanza import condition_of
 from xmpp_rest.service.hooks.message import error_of_failure
-from xmpp_rest.service.hooks.room_presence import CREATED, GONE, RENAMED, destruction, entering, leaving, said_by, why_out
+from xmpp_rest.service.hooks.room_presence import CREATED, GONE, RENAMED, WayOut, destruction, entering, leaving, said_by, way_out
 from xmpp_rest.threads.timers import Timer
 
 log = logging.getLogger("xmpp_rest.hooks")
@@ -57,8 +57,8 @@ class RoomActor:
         self.tries = 0
         self.waiting: list[OnEntered] = []
         self.timer: Timer | None = None
-        self.put_out: StanzaError | None = None
-        """Why it was put out, which nobody has been told yet."""
+        self.put_out: WayOut | None = None
+        """How it was put out since it was in last."""
 
     def begin(self, nick: str, then: OnEntered, timer: Timer) -> None:
         """It comes in."""
@@ -76,20 +76,21 @@ class RoomActor:
     def end(self, membership: Membership) -> list[OnEntered]:
         """It has come in, or not; who waits for that."""
         self.membership, waiting, self.waiting = membership, self.waiting, []
+        if membership is Membership.IN:
+            self.put_out = None
         return waiting
 
     def rename(self, nick: str) -> None:
         """The room calls it so."""
         self.asked = nick
 
-    def set_out(self, error: StanzaError | None) -> None:
-        """It is not in any more; `error`: what is to be told of that."""
-        self.membership, self.put_out = Membership.OUT, error
+    def set_out(self, way: WayOut | None) -> None:
+        """It is not in any more; `way`: what is to be told of that, should it not come in again."""
+        self.membership, self.put_out = Membership.OUT, way
 
-    def told(self) -> StanzaError | None:
-        """Why it was put out; from now on somebody has been told."""
-        error, self.put_out = self.put_out, None
-        return error
+    def explained(self, error: StanzaError) -> StanzaError:
+        """Why the room does not let it in, with what has happened before."""
+        return error if self.put_out is None else self.put_out.joined_to(error)
 
 
 class Occupants:
@@ -107,16 +108,15 @@ class Occupants:
         timer = Timer(lambda: self._ended(found, Membership.OUT, LATE))
         with self._lock:
             found = self._of(actor, room, nick)
-            error, before = found.told(), found.membership
-            joins = error is None and (before is Membership.OUT or found.nick != nick) and before is not Membership.JOINING
-            if joins:
-                old = found.asked
-                found.begin(nick, then, timer)
-            elif error is None and before is Membership.JOINING:
+            before, old = found.membership, found.asked
+            if before is Membership.JOINING:
                 found.waiting.append(then)
                 return
+            joins = before is Membership.OUT or found.nick != nick
+            if joins:
+                found.begin(nick, then, timer)
         if not joins:
-            then(error)
+            then(None)
             return
         self._remote.timers.set(timer, PATIENCE)
         if before is Membership.IN:  # under another nick
@@ -165,15 +165,19 @@ class Occupants:
         log.info("%s is %s %s%s", occupant.actor, membership.value, occupant.room, f": {error.condition} {error.text}" if error else "")
         if error is LATE:  # it may still come in, and nobody would know of it
             self._remote.pool.submit(lambda: self._give_up(occupant, waiting))
-            return
-        for then in waiting:
-            then(error)
+        else:
+            self._tell(occupant, waiting, error)
 
     def _give_up(self, occupant: RoomActor, waiting: Sequence[OnEntered]) -> None:
         """Leave, before anybody has it come in again."""
         self._send(leaving(occupant.actor, occupant.room, occupant.asked))
+        self._tell(occupant, waiting, LATE)
+
+    def _tell(self, occupant: RoomActor, waiting: Sequence[OnEntered], error: StanzaError | None) -> None:
+        with self._lock:
+            told = None if error is None else occupant.explained(error)
         for then in waiting:
-            then(LATE)
+            then(told)
 
     def _send(self, stanza: Element) -> None:
         try:
@@ -228,21 +232,20 @@ class Occupants:
         self._send(destruction(occupant.actor, occupant.room))
         self._send(leaving(occupant.actor, occupant.room, occupant.asked))
         self._ended(occupant, Membership.OUT, NO_ROOM)
-        for then in waiting:
-            then(NO_ROOM)
+        self._tell(occupant, waiting, NO_ROOM)
 
     def _is_out(self, occupant: RoomActor, stanza: Element, codes: frozenset[str], nick: str) -> None:
         if RENAMED in codes and nick:
             with self._lock:
                 occupant.rename(nick)
             return
-        error = why_out(stanza, codes)
+        way = way_out(stanza, codes)
         with self._lock:
             was_in = occupant.membership is Membership.IN
             if was_in:
-                occupant.set_out(error)
+                occupant.set_out(way)
         if was_in:  # else the room tells that it has left before, and is to answer it still
-            log.info("%s is out of %s%s", occupant.actor, occupant.room, f": {error.condition} {error.text}" if error else "")
+            log.info("%s is out of %s%s", occupant.actor, occupant.room, f": {way.text}" if way else "")
 
     # -- leaving
 

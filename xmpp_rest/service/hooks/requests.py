@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from xmpp_rest.errors import GatewayError
-from xmpp_rest.service.hooks.delivered import Delivered, Due, Result
+from xmpp_rest.service.hooks.delivered import Delivered, Due, Result, is_for_now
 from xmpp_rest.service.hooks.formats.plain import whatever
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.once import PATIENCE, Once, OnceOnly
@@ -202,11 +201,3 @@ def _result_of(delivered: Delivered) -> str:
     if delivered.anybody:
         return "delivered"
     return "unavailable" if is_for_now(delivered.results) else "refused"
-
-
-def is_for_now(results: Sequence[Result]) -> bool:
-    """Whether one recipient at least has refused for now, so that the same request may be delivered later."""
-    return any(result.error is not None and result.error.type == "wait" for result in results)
-
-
-__all__ = ["GatewayError", "HookRequests", "Once", "RateExceeded", "is_for_now"]

@@ -15,16 +15,31 @@ _SELF = "110"
 _USER = f"{{{MUC_USER}}}x"
 _OWNER = f"{{{MUC}#owner}}"
 _REASON = f"{{{MUC_USER}}}reason"
+_ACTOR = f"{{{MUC_USER}}}actor"
+WHO, WHY = 100, 500  # characters that are told of who put somebody out, and of the reason
 
 PUT_OUT = {
-    "301": StanzaError("auth", "forbidden", "The hook was banned from the room"),
-    "321": StanzaError("auth", "registration-required", "The hook was put out of the room, as it is not a member any more"),
-    "322": StanzaError("auth", "registration-required", "The hook was put out of the room, which is now for members only"),
-    "307": StanzaError("cancel", "not-allowed", "The hook was kicked out of the room"),
+    "301": "banned",
+    "321": "membership ended",
+    "322": "made for members only",
+    "307": "kicked",
 }
-"""Status → what that means for who wants to speak. The first that is there counts."""
+"""Status → what that means for the occupant. The first that is there counts."""
 DESTROYED = StanzaError("cancel", "gone", "The room was destroyed")
 GONE = StanzaError("wait", "recipient-unavailable", "The hook has left the room meanwhile")
+
+
+class WayOut(NamedTuple):
+    """How an occupant was put out for good: a sentence for people, and whether the room itself was destroyed."""
+
+    text: str
+    is_destroyed: bool = False
+
+    def joined_to(self, error: StanzaError) -> StanzaError:
+        """The error by which the occupant is not let in after that: its text tells both. A room that was destroyed is gone."""
+        if self.is_destroyed and error.condition == "item-not-found":
+            return DESTROYED._replace(text=self.text)
+        return error._replace(text=f"{error.text.rstrip('. ')}. {self.text}" if error.text else self.text)
 
 
 class RoomStatus(NamedTuple):
@@ -63,16 +78,19 @@ def said_by(presence: Element, sender: JID) -> RoomStatus:
     return RoomStatus(codes, item.get("nick", "") if item is not None else "")
 
 
-def why_out(presence: Element, codes: frozenset[str]) -> StanzaError | None:
-    """Why an occupant was put out for good; None for trouble of the room or of the network, after which it just comes in again."""
+def way_out(presence: Element, codes: frozenset[str]) -> WayOut | None:
+    """How an occupant was put out for good; None for trouble of the room or of the network."""
     destroyed = presence.find(f"{_USER}/{{{MUC_USER}}}destroy")
     if destroyed is not None:
-        return _with_reason(DESTROYED, destroyed.findtext(_REASON))
-    if FAILED in codes:
+        return WayOut(_told(DESTROYED.text, None, destroyed.findtext(_REASON)), is_destroyed=True)
+    what = None if FAILED in codes else next((text for code, text in PUT_OUT.items() if code in codes), None)
+    if what is None:
         return None
-    error = next((error for code, error in PUT_OUT.items() if code in codes), None)
-    return None if error is None else _with_reason(error, presence.findtext(f"{_USER}/{{{MUC_USER}}}item/{_REASON}"))
+    item = presence.find(f"{_USER}/{{{MUC_USER}}}item")
+    by = item.find(_ACTOR) if item is not None else None
+    return WayOut(_told(f"The hook was put out of the room: {what}", by, item.findtext(_REASON) if item is not None else None))
 
 
-def _with_reason(error: StanzaError, reason: str | None) -> StanzaError:
-    return error._replace(text=f"{error.text}: {reason[:500]}") if reason else error
+def _told(what: str, by: Element | None, reason: str | None) -> str:
+    who = "" if by is None else (by.get("nick") or by.get("jid") or "")[:WHO]
+    return f"{what}{f' by {who}' if who else ''}{f': {reason[:WHY]}' if reason else ''}"

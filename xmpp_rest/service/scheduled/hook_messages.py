@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from xmpp_rest.logs.events import say
-from xmpp_rest.service.hooks.delivered import Result
+from xmpp_rest.service.hooks.delivered import Result, is_for_now
 from xmpp_rest.service.hooks.hook import Hook, HookSource
 from xmpp_rest.service.hooks.said import Said
 from xmpp_rest.service.scheduled.message import ScheduledMessage
@@ -50,6 +50,7 @@ class HookMessages:
         self._hooks = hooks
         self._sender = sender
         self._published = published
+        self._tried: dict[str, float] = {}  # what could not be sent yet → when that was tried first, in monotonic time
 
     def send(self, message: ScheduledMessage, settled: OnSettled) -> None:
         """Send the message. `settled` may be called by any thread, also before this returns. Raises StorageError."""
@@ -65,13 +66,19 @@ class HookMessages:
         settled(message.id, True)
 
     def _settle(self, hook: Hook, message: ScheduledMessage, settled: OnSettled, results: tuple[Result, ...]) -> None:
-        waits = bool(results) and all(result.error is not None and result.error.type == "wait" for result in results)
-        again = waits and time.time() < message.at + PATIENCE
+        is_sent = any(result.error is None for result in results)
+        again = not is_sent and is_for_now(results) and self._is_tried_again(message.id)
         if not again:
+            self._tried.pop(message.id, None)
             _tell_refused(message, results)
-        if any(result.error is None for result in results):
+        if is_sent:
             self._published.sent(hook, message.id)
         settled(message.id, not again)
+
+    def _is_tried_again(self, identifier: str) -> bool:
+        """Counted from the first attempt, as what fell due while no process ran is to have its time."""
+        now = time.monotonic()
+        return now < self._tried.setdefault(identifier, now) + PATIENCE
 
 
 def stanza_id(identifier: str, target: str) -> str:
