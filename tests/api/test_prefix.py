@@ -99,3 +99,12 @@ def test_a_prefix_that_is_a_path_of_the_gateway(make_app: MakeApp, prefix: str) 
     uri = f"/rest/ping/{DOMAIN}%2Fphone"
     with_slash = client.get(uri, headers=fields, environ_overrides={"RAW_URI": uri})
     assert with_slash.status_code == client.get(uri, headers=ADMIN, environ_overrides={"RAW_URI": uri}).status_code
+
+
+@pytest.mark.parametrize(("path", "body"), [("/rest", {"to": f"admin@{DOMAIN}", "body": "b"}), ("/msg/admin", {"body": "b"})])
+def test_the_location_of_what_waits_for_its_time(make_app: MakeApp, path: str, body: dict[str, str]) -> None:
+    headers = ADMIN | FORWARDED | {"Send-At": "1h"}
+    for settings, expected in (({}, "/gateway/rest/scheduled/sch_"), ({"server_public_url": PUBLIC}, "/xmpp/rest/scheduled/sch_")):
+        answer = make_app(server_proxies="1", **settings).test_client().post(path, json=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        assert answer.headers["Location"].startswith(expected)

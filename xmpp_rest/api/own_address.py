@@ -31,6 +31,11 @@ def base_url(asked: Request, gateway: Gateway) -> str:
     return f"{asked.scheme}://{asked.host}{path}" if is_host(asked.host) else path
 
 
+def base_path(asked: Request, gateway: Gateway) -> str:
+    """The path of that address, which Location fields begin with."""
+    return urlsplit(base_url(asked, gateway)).path
+
+
 @lru_cache(maxsize=64)
 def is_host(text: str) -> bool:
     """Whether this can be the host of a URL, with a port or without."""

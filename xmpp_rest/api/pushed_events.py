@@ -98,7 +98,7 @@ class PushedEvents:
         return True
 
     def _next(self) -> bool:
-        """Put the next event into the rest; False: there is none now."""
+        """Put the next event, or how it ends, into the rest; False: there is nothing now."""
         try:
             text = None
             while not text and (event := self._stream.take()) is not None:
@@ -109,7 +109,7 @@ class PushedEvents:
             text = self._framing.beat()
         self._beat_is_due = False
         self._rest, self._at = text or b"", 0
-        return bool(text)
+        return bool(text) or self._ended  # of the end some say nothing
 
     def _read_soon(self) -> None:
         """Have a thread that may wait go on."""

@@ -17,6 +17,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from drivers import StorageError
 from tests.api.ntfy.conftest import make_hook
 from tests.api.ntfy.test_publish import JULIET, NURSE, bearer, code, in_query
+from tests.api.out import Pushed
 from tests.conftest import DOMAIN, MakeApp, register_users
 from xmpp_rest.gateway.gateway import Gateway
 
@@ -239,6 +240,16 @@ def test_a_hook_that_is_removed_ends_its_streams(server: BaseWSGIServer, gateway
     gateway.parts.hooks.remove(hook)
     assert listener.line() == ""
     listener.close()
+
+
+@pytest.mark.parametrize("kind", ["json", "sse"])
+def test_a_stream_that_says_nothing_of_its_end_ends_at_once(app: Flask, gateway: Gateway, token: str, kind: str) -> None:
+    """Not with the next keepalive: what is published until then would be lost to its reader."""
+    streams = [Pushed(app, f"/ntfy/{token}/{kind}", {}), Pushed(app, f"/ntfy/nurse/{kind}", NURSE)]
+    assert not any(stream.out.closed for stream in streams)
+    gateway.parts.streams.restart("another process leads now")
+    assert all(stream.out.closed for stream in streams)
+    assert gateway.parts.streams.count == 0
 
 
 def test_a_scheduled_message_that_is_withdrawn(client: FlaskClient, gateway: Gateway, token: str) -> None:

@@ -49,6 +49,12 @@ def test_a_message_is_sent(client: FlaskClient, gateway: Gateway, path: str, bod
     assert (stanza.findtext("body"), stanza.get("id")) == ("Peter!", answer.headers["Stanza-Id"])
 
 
+@pytest.mark.parametrize("fields", [{"Accept": "application/json"}, {"Accept": "image/png"}, {"If-None-Match": "*"}, {"If-Match": '"a"'}])
+def test_what_clients_say_of_the_answer_keeps_no_message_back(client: FlaskClient, gateway: Gateway, fields: dict[str, str]) -> None:
+    assert post(client, headers=JULIET | fields).status_code == 201
+    assert len(received(gateway)) == 1
+
+
 def test_all_that_a_message_may_have(client: FlaskClient, sent: list[Element]) -> None:
     message = {"to": "hall@rooms.example", "type": "groupchat", "body": "b", "subject": "s", "html": "<body><p>b</p></body>"}
     assert client.post("/msg", json=message, headers=JULIET).status_code == 201
@@ -73,6 +79,8 @@ def test_all_that_a_message_may_have(client: FlaskClient, sent: list[Element]) -
         (422, "/nurse", "  ", TEXT, JULIET),
         (422, "/nurse", '{"body": 1}', "application/json", JULIET),
         (422, "", "b", TEXT, JULIET),
+        (422, "/nurse", '{"body": "b", "type": "error"}', "application/json", JULIET),
+        (422, "/nurse", '{"body": "b", "type": ["chat"]}', "application/json", JULIET),
         (422, "/@", "b", TEXT, JULIET),
         (502, "/nobody", "b", TEXT, JULIET),
     ],

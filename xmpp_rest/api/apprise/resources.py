@@ -28,8 +28,8 @@ class AppriseRequest(TakenRequest):
         read = super().read(body)
         if not isinstance(read.value, dict):
             raise BadBody("Send JSON, or a form, with the text as body")
-        text, kind = read.value.get("body"), read.value.get("type") or "info"
-        if kind not in TYPES:
+        text, kind = read.value.get("body"), read.value.get("type")
+        if kind not in (None, "") and not (isinstance(kind, str) and kind in TYPES):
             raise BadBody(f"type must be one of {', '.join(sorted(TYPES))}")
         if not isinstance(text, str) or not text.strip():
             raise NothingToSay("body is required")
@@ -41,8 +41,9 @@ class Notify(NamedDelivery):
 
     @cached_property
     def key(self) -> str:
-        """The token of a hook, or its name; "" without one."""
-        return str(self.args.get("key") or self.request.environ.get(KEY_FIELD, "")).strip(" \t")
+        """The token of a hook, or its name; "" without one. A slash behind it is ignored, as there."""
+        key = self.args.get("key", "").removesuffix("/") or self.request.environ.get(KEY_FIELD, "")
+        return str(key).strip(" \t")
 
     @cached_property
     def hook(self) -> Hook | None:
@@ -57,7 +58,8 @@ class Notify(NamedDelivery):
         if self.key.startswith(PREFIX):
             self.refuse_token(404, "There is no hook with this token")
         if not self.key:
-            self.refuse(401, f"The key is missing: /notify/KEY, or X-Apprise-Config-ID. {MISSING}")
+            detail = f"The key is missing: /notify/KEY, or X-Apprise-Config-ID. {MISSING}"
+            self.refuse(401, detail, **{"WWW-Authenticate": self.challenges()})
         super().refuse_unknown()
 
     def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:

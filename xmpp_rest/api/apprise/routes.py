@@ -14,7 +14,7 @@ from xmpp_rest.errors import GatewayError
 
 ROUTES = (
     Route("/notify", "OPTIONS, POST", Notify),
-    Route("/notify/<key>", "OPTIONS, POST", Notify),
+    Route("/notify/<anything:key>", "OPTIONS, POST", Notify),
 )
 
 

@@ -12,7 +12,7 @@ from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.gotify.answers import UNPROVEN, gotify_error
 from xmpp_rest.api.hooks.bodies import HookBody
 from xmpp_rest.api.hooks.credentials import token_in
-from xmpp_rest.api.hooks.deliveries import DeliveryResource
+from xmpp_rest.api.hooks.deliveries import BEARER, DeliveryResource
 from xmpp_rest.api.hooks.taking import TakenRequest
 from xmpp_rest.api.hooks.unknown import note_wrong
 from xmpp_rest.api.resource import ApiResource
@@ -59,7 +59,7 @@ class GotifyMessage(DeliveryResource):
     def refuse_unknown(self) -> NoReturn:
         if self.token is not None and (wait := note_wrong(self.gateway, self.request)):
             self.fail(429, "too many unknown tokens came from your address", **{"Retry-After": str(wait)})
-        self.fail(401, UNPROVEN)
+        self.fail(401, UNPROVEN, **{"WWW-Authenticate": BEARER})
 
     def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:
         self.fail(status, detail, **fields)

@@ -172,7 +172,11 @@ class NamedDelivery(DeliveryResource):
             self.refuse_token(401, WRONG, **{"WWW-Authenticate": BEARER})
         return hook
 
+    def challenges(self) -> str:
+        """How a caller without credentials can prove itself."""
+        return f"{BEARER}, {HOOKS.challenge(self.gateway.settings)}"
+
     def refuse_unknown(self) -> NoReturn:
         if self.token is None:
-            self.refuse(401, MISSING, **{"WWW-Authenticate": f"{BEARER}, {HOOKS.challenge(self.gateway.settings)}"})
+            self.refuse(401, MISSING, **{"WWW-Authenticate": self.challenges()})
         self.refuse_token(401, WRONG, **{"WWW-Authenticate": BEARER})

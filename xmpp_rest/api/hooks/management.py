@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
-from urllib.parse import urlsplit
 
 from flask import Response
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -15,7 +14,7 @@ from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.hooks.answers import Asked
 from xmpp_rest.api.hooks.failures import refused
 from xmpp_rest.api.hooks.native import NativeAnswers
-from xmpp_rest.api.own_address import base_url
+from xmpp_rest.api.own_address import base_path, base_url
 from xmpp_rest.auth.authorization import HOOKS
 from xmpp_rest.auth.caller import Caller
 from xmpp_rest.auth.scopes import Use
@@ -117,7 +116,7 @@ class Management(Authenticated):
 
     def address_of(self, hook: Hook) -> str:
         """The path of the hook, as clients see it."""
-        return f"{urlsplit(base_url(self.request, self.gateway)).path}/hooks/{hook.name}"
+        return f"{base_path(self.request, self.gateway)}/hooks/{hook.name}"
 
     def secret_of(self, token: str) -> dict[str, str]:
         """The token, and the URL with it."""

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Request, Response
 
@@ -19,7 +18,7 @@ from xmpp_rest.api.hooks.formats import answering
 from xmpp_rest.api.hooks.incoming import fields_of, shown_fields, shown_query, time_in
 from xmpp_rest.api.hooks.names import name_in, name_of_alerts
 from xmpp_rest.api.hooks.unknown import note_wrong
-from xmpp_rest.api.own_address import base_url
+from xmpp_rest.api.own_address import base_path
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.service.hooks.choosing import choose_format, event_of
@@ -163,7 +162,7 @@ class TakenRequest:
 
     @property
     def _asked(self) -> Asked:
-        base = urlsplit(base_url(self.request, self.gateway)).path
+        base = base_path(self.request, self.gateway)
         agent, accept = self.fields.get("user-agent", ""), self.fields.get("accept", "")
         return Asked(self.hook, self._told, self._value, agent, accept, base, self.gateway.settings.ntfy.cache)
 

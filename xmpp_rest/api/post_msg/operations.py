@@ -18,13 +18,12 @@ from xmpp_rest.api.openapi.model import (
     record,
     refusals,
 )  # fmt: skip
+from xmpp_rest.api.post_msg.reading import TYPES
 
 TEXTS = {
     400: "The body cannot be read.",
     401: "No credentials, or wrong ones.",
     403: "The credentials are not good for this.",
-    406: "`Accept` rules out all that there is.",
-    412: "A condition of the request does not hold.",
     413: "The body is too large.",
     415: "The body has a type or a coding that is not known here.",
     422: "There is no recipient, or it is not an address, or there is nothing to send.",
@@ -37,8 +36,7 @@ DUE = record({"id": STRING, "at": STRING, "stanza_id": STRING})
 SENT = ApiAnswer("Accepted and kept.", {}, {"Stanza-Id": "The id of the stanza, for `/rest/outcome/{id}`."})
 LATER = ApiAnswer("It waits for its time.", {JSON: DUE}, {"Stanza-Id": "The id of the stanza.", "Location": "What waits."})
 ANSWERS = {201: SENT, 202: LATER} | refusals(TEXTS, AS_PROBLEM)
-TYPES = choice("chat", "normal", "headline", "groupchat")
-MESSAGE = record({}, {"to": STRING, "type": TYPES, "body": STRING, "subject": STRING, "html": STRING}, closed=False)
+MESSAGE = record({}, {"to": STRING, "type": choice(*TYPES), "body": STRING, "subject": STRING, "html": STRING}, closed=False)
 EXAMPLE = {"to": "juliet@localhost", "body": "Hello"}
 BODY = ApiBody({JSON: Media(MESSAGE, EXAMPLE), TEXT: Media(STRING, "Hello"), FORM: Media(MESSAGE, EXAMPLE)})
 AT = Parameter("Send-At", "header", "When it is to be sent: `2h`, a Unix time, ISO 8601.", example="2h")

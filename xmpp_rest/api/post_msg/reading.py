@@ -11,6 +11,7 @@ from xmpp_rest.protocol.strict_json import BadJSON, read_json, write_json
 
 FIELDS = ("to", "type", "body", "subject", "html")
 SAYING = ("body", "subject", "html")
+TYPES = ("chat", "normal", "headline", "groupchat")
 TAKEN = (TEXT, FORM, JSON)
 MOST_FIELDS = 1000
 
@@ -19,14 +20,22 @@ class UnknownMessageType(ValueError):
     """A media type that is not taken."""
 
 
+class BadField(ValueError):
+    """A field that is missing, or has a value that it cannot have; the sentence says which."""
+
+
 def read_message(content_type: str, data: bytes, to: str) -> Element:
     """The message that a body is; `to`: its recipient, where it names none.
 
-    Raises UnknownMessageType; UnreadableStanza, with BadStanzaAddress and EmptyStanza among them.
+    Raises UnknownMessageType, BadField; UnreadableStanza, with BadStanzaAddress and EmptyStanza among them.
     """
     fields = {"to": to, "type": "chat"} | {name: value for name, value in _fields(content_type, data).items() if name in FIELDS and value}
     if not any(str(fields.get(name, "")).strip() for name in SAYING):
         raise EmptyStanza("there is nothing to send: no body, subject or html", Element("message"))
+    if not fields["to"]:
+        raise BadField("Name the recipient in the path, or as `to`")
+    if fields["type"] not in TYPES:
+        raise BadField(f"type must be one of {', '.join(TYPES)}")
     return CODECS[JSON].read(write_json({"kind": "message", **fields}))
 
 

@@ -15,7 +15,8 @@ from xmpp_rest.api.failures import retry_after
 from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.hooks.incoming import fields_of as sent_fields
 from xmpp_rest.api.hooks.incoming import time_in
-from xmpp_rest.api.post_msg.reading import TAKEN, UnknownMessageType, read_message
+from xmpp_rest.api.own_address import base_path
+from xmpp_rest.api.post_msg.reading import TAKEN, BadField, UnknownMessageType, read_message
 from xmpp_rest.api.rate_limits import take
 from xmpp_rest.api.rest.addressing import Addressed, address
 from xmpp_rest.api.rest.errors import RestFailure
@@ -43,6 +44,7 @@ class PostMessage(Authenticated):
 
     policy = POST_MSG
     uses = {"POST": Use.SEND}
+    ignored_fields = frozenset(("Accept", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"))
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -92,7 +94,7 @@ class PostMessage(Authenticated):
         wanted = StanzaToSchedule(*addressed, of_component=self.caller.kind is CallerKind.COMPONENT)
         due = self.gateway.parts.scheduled.schedule_stanza(wanted, at)
         identifier = addressed.stanza.attrib["id"]
-        fields = {"Stanza-Id": identifier, "Location": f"{self.request.root_path}/rest/scheduled/{due.id}"}
+        fields = {"Stanza-Id": identifier, "Location": f"{base_path(self.request, self.gateway)}/rest/scheduled/{due.id}"}
         said = {"id": due.id, "at": write_datetime(due.at), "stanza_id": identifier}
         raise Stop(Response(dump_json(said), 202, fields, content_type="application/json"))
 
@@ -103,8 +105,6 @@ class PostMessage(Authenticated):
             self.refuse(413, f"A message has at most {self.limit} bytes")
         stanza = read_message(self.request.environ.get("CONTENT_TYPE", ""), data, self.args.get("to", ""))
         to = stanza.get("to", "")
-        if not to:
-            self.refuse(422, "Name the recipient in the path, or as `to`")
         if "@" not in to and "/" not in to and "." not in to:
             stanza.set("to", f"{to}@{self.gateway.settings.gateway.domain}")
         return address(stanza, self.caller)
@@ -114,6 +114,8 @@ class PostMessage(Authenticated):
         """End the request where a message cannot be read, addressed or sent."""
         try:
             yield
+        except BadField as e:
+            self.refuse(422, str(e))
         except UnknownMessageType as e:
             self.refuse(415, str(e), **{"Accept-Post": ", ".join(TAKEN)})
         except REFUSED as e:

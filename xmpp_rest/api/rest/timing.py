@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from flask import Response
 
+from xmpp_rest.api.own_address import base_path
 from xmpp_rest.api.rest.addressing import Addressed
 from xmpp_rest.api.rest.errors import failure
 from xmpp_rest.api.rest.idempotent import STANZA_ID
@@ -48,7 +49,7 @@ def schedule(resource: LimitedResource, addressed: Addressed, at: float, *, is_i
     identifier = addressed.stanza.attrib["id"]
     said = {"id": due.id, "at": write_datetime(due.at), "stanza_id": identifier}
     response = Response(dump_json(said), 202, content_type=JSON)
-    response.headers["Location"] = f"{resource.request.root_path}/rest/scheduled/{due.id}"
+    response.headers["Location"] = f"{base_path(resource.request, resource.gateway)}/rest/scheduled/{due.id}"
     if identifier.isascii() and identifier.isprintable():
         response.headers[STANZA_ID] = identifier
     response.headers.update(resource.limit_fields())

@@ -253,6 +253,7 @@ def test_what_gotify_is_told(client: FlaskClient, recipients: Recipients) -> Non
 @pytest.mark.parametrize("how", [{}, {"headers": {"X-Gotify-Key": f"hk_{'x' * 27}"}}, {"headers": {"Authorization": "Bearer A1"}}])
 def test_gotify_without_a_good_token(client: FlaskClient, how: dict[str, Any]) -> None:
     answer = client.post("/message", json={"message": "words"}, **how)
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="hooks"'
     assert (answer.status_code, answer.get_json()) == (
         401,
         {
@@ -275,7 +276,15 @@ class TestApprise:
         assert client.post("/notify", json={"body": "words"}, headers={"X-Apprise-Config-ID": TOKEN}).status_code == 200
         assert client.post("/notify", json={"body": "words"}, headers={"X-Apprise-Config-ID": "ops", "Authorization": f"Bearer {TOKEN}"}).status_code == 200
         assert client.post("/notify/ops", data={"body": "words", "title": "t"}, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
-        assert len(recipients.said) == 3
+        assert client.post(f"/notify/{TOKEN}/", json={"body": "words"}).status_code == 200
+        assert client.post("/notify/", json={"body": "words"}, headers={"X-Apprise-Config-ID": TOKEN}).status_code == 200
+        assert len(recipients.said) == 5
+
+    @pytest.mark.parametrize("kind", ["WARNING", "alarm", 1, False, ["info"], {}])
+    def test_a_type_that_is_none(self, client: FlaskClient, recipients: Recipients, kind: Any) -> None:
+        assert client.post(f"/notify/{TOKEN}", json={"body": "words", "type": kind}).status_code == 400
+        assert client.post(f"/notify/{TOKEN}", json={"body": "words", "type": None}).status_code == 200
+        assert len(recipients.said) == 1
 
     @pytest.mark.parametrize(
         ("path", "headers", "status"),
@@ -292,6 +301,7 @@ class TestApprise:
     def test_statuses(self, client: FlaskClient, recipients: Recipients, path: str, headers: dict[str, str], status: int) -> None:
         answer = client.post(path, json={"body": "words"}, headers=headers)
         assert answer.status_code == status
+        assert ("WWW-Authenticate" in answer.headers) == (status == 401)
         body = answer.get_json()
         assert set(body) == {"error", "details"}
         assert isinstance(body["error"], str) == (status != 200)
