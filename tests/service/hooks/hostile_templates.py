@@ -6,6 +6,7 @@ BIG = "1000000000"
 NESTED = "{% set a = [1] %}" + "".join("{% set a = [a, a, a, a, a, a, a, a] %}" for _ in range(30))
 TUPLES = "{% set a = (1, 1) %}" + "".join("{% set a = (a, a) %}" for _ in range(40))
 LONG = "{% set s = 'a' * 1000000 %}"
+KEEPS = "{% set n = namespace(l=[]) %}{% macro m() %}{% set n.l = [n.l, varargs, kwargs] %}{% endmacro %}"
 LOOP = "{% for i in range(100000) %}"
 
 REFUSED_OR_FAILED = (
@@ -137,6 +138,14 @@ REFUSED_OR_FAILED = (
     "{% set n = namespace(l=[]) %}" + LOOP + "{% set n.l = [n.l, 10 ** 4000 + i] %}{% endfor %}",
     "{% set x %}" + LOOP + "{{ i }}" * 1000 + "{% endfor %}{% endset %}",
     "{{ [10 ** 4000] * 99999 | join }}",
+    # arguments that are kept, and wide characters
+    KEEPS + "{% for i in range(9999) %}{{ m(*range(99999)) }}{% endfor %}",
+    KEEPS + "{% set d = namespace(m=m) %}{% for i in range(9999) %}{{ d.m(*range(99999)) }}{% endfor %}",
+    KEEPS + "{% set d = dict(payload, m=m) %}{% for i in range(99999) %}{{ m(**d) }}{{ m(**d) }}{{ m(*'" + "x" * 4000 + "') }}{% endfor %}",
+    "{% set n = namespace(l=[]) %}{% for i in range(9999) %}{% set n.l = [n.l, cycler(*range(99999))] %}{% endfor %}",
+    "{% set s = '😀' * 250000 %}{% set x %}" + "{{ s }}" * 64 + "{% endset %}",
+    "{% set s = '😀' * 250000 %}{% macro m() %}" + "{{ s }}" * 64 + "{% endmacro %}{{ m() | length }}",
+    LONG + "{% set x %}" + "{{ s }}" * 15 + "😀{% endset %}{{ x | length }}",
     # work without end
     "{{ range(99999) | selectattr('" + "a." * 3900 + "') | list }}",
     "{{ range(99999) | map(attribute='" + "a." * 3900 + "') | list | length }}",

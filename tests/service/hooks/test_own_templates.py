@@ -35,6 +35,7 @@ VALUE = {"title": "Backup", "text": "failed\nagain", "url": "https://x.example/"
         ("{{ payload.title == 'Backup' and 'a' in payload and 1 in payload.a.b and payload.a.b | length > 1 }}", "True"),
         ("{{ payload.nothing | default('none') }} {{ payload.title | upper | replace('A', 'O') }}", "none BOCKUP"),
         ("{% for g in [{'k': 1}, {'k': 2}, {'k': 1}] | groupby('k') %}{{ g.grouper }}:{{ g.list | length }} {% endfor %}", "1:2 2:1"),
+        ("{{ [1, 2, 3] | slice(2) | list }} {{ [1, 2, 3] | batch(2, 0) | list }}", "[[1, 2], [3]] [[1, 2], [3, 0]]"),
         ("{% for x in [[1, [2]]] recursive %}{{ x if x is number else loop(x) }}{% endfor %}", "12"),
     ],
 )  # fmt: skip

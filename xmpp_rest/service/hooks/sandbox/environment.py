@@ -30,6 +30,8 @@ ATTRIBUTES: tuple[tuple[type, frozenset[str]], ...] = (
     (tuple, frozenset({"grouper", "list"})),  # what groupby gives
 )
 """Attributes that can be read, besides members of dicts and of namespaces."""
+ARGUMENT = 64
+"""Bytes of an argument: its place and a number there."""
 
 
 class _Rendering(threading.local):
@@ -101,7 +103,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """The text of a value where it is printed: into the message, or into what a macro or a block makes."""
         text = values.text_of(value, self.budget)
         self.budget.string(len(text))
-        self.budget.bytes(50 + len(text))
+        self.budget.bytes(50 + 4 * len(text))  # one emoji among the chunks makes all of the joined string four bytes wide
         return text
 
     # What Jinja2 asks.
@@ -129,6 +131,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         if not isinstance(__obj, Macro | LoopContext | Joiner) and getattr(__obj, "__self__", None) is not __self:
             raise TemplateFailed("something is called that is not a function")
         budget = __self.budget
+        budget.work(len(args) + len(kwargs))
+        budget.bytes(ARGUMENT * (len(args) + len(kwargs)))  # macros can keep them: `varargs`, `kwargs`
         if isinstance(__obj, LoopContext) and args:
             args = (values.counted(args[0], budget), *args[1:])
         budget.called()

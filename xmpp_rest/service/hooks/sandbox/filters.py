@@ -8,7 +8,7 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any
 
-from jinja2.filters import FILTERS, do_batch, do_indent, do_round, do_slice
+from jinja2.filters import FILTERS, do_batch, do_indent, do_round, sync_do_slice
 from jinja2.tests import TESTS
 from markupsafe import escape
 
@@ -203,7 +203,7 @@ def _quote(budget: Budget, value: Any) -> str:
 _OWN: Mapping[str, Function] = MappingProxyType(
     {
         "batch": lambda b, value, n, fill=None: _rows(b, value, n, fill, do_batch),
-        "slice": lambda b, value, n, fill=None: _rows(b, value, n, fill, do_slice),
+        "slice": lambda b, value, n, fill=None: _rows(b, value, n, fill, sync_do_slice),
         "center": lambda b, value, width=80: methods.padded("center")(b, text_of(value, b), width),
         "cut": lambda b, value, n=300: cut(text_of(value, b), max(_within(n, STRING), 1)),
         "e": lambda b, value: str(escape(text_of(value, b))),
