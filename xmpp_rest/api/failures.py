@@ -19,7 +19,7 @@ from xmpp_rest.http.problem import render_problem
 
 log = logging.getLogger("xmpp_rest.server")
 Render = Callable[[GatewayError], ResponseReturnValue]
-NOTHING_THERE = "There is nothing at this path; the APIs are at /rest, /data, /api and /oauth"
+NOTHING_THERE = "There is nothing at this path; the APIs are at /rest, /data, /api, /oauth and /hooks"
 Turned = Callable[[HTTPException], ResponseReturnValue]
 
 

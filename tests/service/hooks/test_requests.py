@@ -143,6 +143,11 @@ def test_a_repetition_sends_nothing(around: Around) -> None:
     assert (around.sent, around.counted) == (1, [("ops", "delivered"), ("ops", "repeated")])
 
 
+def test_a_hook_that_was_changed_meanwhile_is_the_same(around: Around) -> None:
+    around.requests.handle(HOOK, WORDS, once=Once("a"))
+    assert around.requests.handle(replace(HOOK, made=2.0), WORDS, once=Once("a")).replayed  # a file of the configuration was written
+
+
 def test_a_name_is_that_of_one_hook_and_of_one_body(around: Around) -> None:
     around.requests.handle(HOOK, WORDS, once=Once("a", "body"))
     other = Hook("dev", NURSE, NURSE, (), 4, 2.0)

@@ -33,6 +33,8 @@ def standard(key: bytes, at: int = int(NOW), body: bytes = BODY) -> dict[str, st
         (SECRET, {"x-forgejo-signature": hexed()}),
         (SECRET, {"x-gogs-signature": hexed()}),
         (SECRET, {"x-gitlab-token": SECRET}),
+        ("Geheimnis-\u00e4", {"x-gitlab-token": "Geheimnis-\u00e4"}),
+        ("Geheimnis-\u00e4", {"x-gitlab-token": "Geheimnis-\u00c3\u00a4"}),  # UTF-8, as WSGI has it
         (SECRET, {"x-gitea-signature": hexed(), "x-gogs-signature": hexed(), "x-hub-signature-256": f"sha256={hexed()}", "x-hub-signature": "sha1=0"}),
         (STANDARD, standard(KEY)),
         (STANDARD, standard(KEY, int(NOW) - 299)),

@@ -38,11 +38,13 @@ UNPROVEN = "no such secret is known"
 
 
 class DeliveryResource(ApiResource):
-    """Base of the URLs of hooks. What a browser or a proxy asks about representations is ignored: there is one."""
+    """Base of the URLs of hooks. What a browser or a proxy asks about representations is ignored: there is one. Type and coding of a
+    body are looked at where it is read, so that the answer is in the words of the format.
+    """
 
     ignored_fields = frozenset(
         ("Accept", "Accept-Language", "Accept-Charset", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range",
-         "Content-Encoding")
+         "Content-Encoding", "Content-Type")
     )  # fmt: skip
 
     def __init__(self, gateway: Gateway) -> None:

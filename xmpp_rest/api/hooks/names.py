@@ -17,6 +17,8 @@ BOUND = "idempotency-key"
 """The one that may not come with another body."""
 ALERTS = frozenset(("alertmanager", "grafana"))
 ALERTS_SECONDS = 60.0  # repeat_interval sends the same again on purpose; a repeated attempt, and the second of a pair, come at once
+OF_GROUP = ("status", "state", "truncatedAlerts")
+"""Members that tell the state of a group beside its alerts; the last one counts those that are left out."""
 _VISIBLE = re.compile("[!-~]{1,255}")
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')  # RFC 9651 §3.3.3
 
@@ -41,14 +43,14 @@ def name_of_alerts(of: str, value: Any) -> Once | None:
     if not isinstance(alerts, list) or not alerts:
         return None
     states = sorted(_state(alert) for alert in alerts)
-    said = json.dumps([str(value.get("status", "")), states], default=str).encode()
+    said = json.dumps([*(value.get(each) for each in OF_GROUP), states], default=str).encode()
     group = json.dumps(value.get("groupKey"), default=str)
     # What fires, is resolved and fires again within a minute is said three times: only the latest of a group can be a repetition.
     return Once(f"alerts {group}", hashlib.sha256(said).hexdigest(), ALERTS_SECONDS, latest=True)
 
 
 def _state(alert: Any) -> str:
-    if not isinstance(alert, dict):
-        return json.dumps(alert, sort_keys=True, default=str)
-    known = alert.get("fingerprint") or alert.get("labels")
-    return json.dumps([known, alert.get("status")], sort_keys=True, default=str)
+    """Which alert it is, and its state; of an alert without these, as payloads of one's own have them, all that it says."""
+    known = (alert.get("fingerprint") or alert.get("labels")) if isinstance(alert, dict) else None
+    state = alert.get("status") if isinstance(alert, dict) else None
+    return json.dumps([known, state] if known and state else alert, sort_keys=True, default=str)

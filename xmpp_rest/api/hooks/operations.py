@@ -74,11 +74,14 @@ OWNER = Parameter("owner", "query", "Only the hooks of this account; for adminis
 IF_MATCH = Parameter("If-Match", "header", "The entity tag that the hook must still have.")
 MADE = ApiAnswer("It was made. The token is shown here only.", {JSON: ref("NewHook")}, {"Location": "Where the hook is managed."})
 OR_SENT: dict[str, Schema] = {JSON: {"anyOf": [ref("Hook"), ref("HookResults"), {"type": "object"}]}, TEXT: STRING}
-"""With the token of a hook the request is a delivery."""
+"""With the token of a hook any request is a delivery."""
 ONE = ApiAnswer("The hook.", OR_SENT, ETAG)
 REPLACEMENT = ApiAnswer("The hook as it is now.", OR_SENT)
+RENEWED = ApiAnswer(
+    "The token. It is shown here only.", {JSON: {"anyOf": [record(WITH_TOKEN), ref("HookResults"), {"type": "object"}]}, TEXT: STRING}
+)
 TESTED = {
-    200: ApiAnswer("Accepted by one recipient at least.", {JSON: ref("HookResults")}),
+    200: ApiAnswer("Accepted by one recipient at least.", delivery.AS_FORMAT),
     502: ApiAnswer("Every recipient has refused it; `results` has why.", AS_PROBLEM),
     503: ApiAnswer("Every recipient has refused it for now, or see `detail`.", AS_PROBLEM, REFUSED[503].fields),
 }
@@ -104,11 +107,11 @@ OPERATIONS = (
     ),
     ApiOperation(
         "post", "/hooks/{name}/token", "hooksRenew", "A new token; the old one is no longer good",
-        {200: ApiAnswer("The token. It is shown here only.", {JSON: record(WITH_TOKEN)})} | OF_ONE | some(REFUSED, 409, 413, 415), (NAME,),
+        delivery.ANSWERS | {200: RENEWED} | OF_ONE | some(REFUSED, 409, 413, 415), (NAME,),
     ),
     ApiOperation(
         "post", "/hooks/{name}/test", "hooksTest", "Send a test message through the hook",
-        OF_ONE | some(REFUSED, 413, 415) | TESTED, (NAME,),
+        delivery.ANSWERS | OF_ONE | some(REFUSED, 413, 415) | TESTED, (NAME,),
     ),
 )  # fmt: skip
 SCHEMAS = {"Hook": record(SHOWN), "NewHook": record(SHOWN | WITH_TOKEN)}

@@ -73,7 +73,7 @@ class OnceOnly:
         raise GatewayError("hook-running")
 
     def _begun(self, hook: Hook, once: Once) -> Claim | Delivered:
-        key = f"hook {hook.name} {hook.made} {once.name}"
+        key = f"hook {hook.number} {once.name}"
         try:
             begun = self._kept.begin(hook.owner, key, once.request, once.seconds, latest=once.latest)
         except OtherRequest:

@@ -166,6 +166,17 @@ def test_bodies_are_not_compressed(client: FlaskClient, api: str, expected: Any)
     assert answer.headers["Accept-Encoding"] == "identity"
 
 
+@pytest.mark.parametrize("api", ["native", "slack", "gotify", "apprise"])
+@pytest.mark.parametrize(
+    ("field", "taken"), [("application/json; charset", True), ('application/json; x="', True), ("json", False), ("application/json, text/plain", False)]
+)
+def test_a_type_is_told_whatever_its_parameters_are(client: FlaskClient, recipients: Recipients, api: str, field: str, taken: bool) -> None:
+    words = dict(WORDS[api])
+    answer = client.post(words.pop("path"), data=json.dumps(words.pop("json")), headers={"Content-Type": field})
+    check(answer, 200 if taken else (415, "invalid_payload") if api == "slack" else 415)
+    assert taken or "application/json" in answer.headers["Accept-Post"]
+
+
 def test_a_template_that_says_nothing(client: FlaskClient, gateway: Gateway, recipients: Recipients, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway.parts.sayings, "say", lambda hook, payload: Said(Kind.SILENT))
     native = send(client, "native")

@@ -43,6 +43,8 @@ def pair(name: str, password: str) -> dict[str, str]:
         ("/hooks/ops", {"X-Gotify-Key": TOKEN}, "text"),
         (f"/hooks/ops?token={TOKEN}", {}, "text"),
         ("/hooks/ops/json", BEARER, "json"),
+        ("/hooks/ops/test", BEARER, "text"),  # not management, as there is a token
+        (f"/hooks/ops/token?token={TOKEN}", {}, "text"),
         (f"/hooks/{TOKEN}", {"Authorization": f"Bearer {UNKNOWN}"}, "text"),  # the path's counts first
         (f"/hooks/ops?token={UNKNOWN}", BEARER, "text"),
         (f"/hooks/ops?token={TOKEN}", {"Authorization": "Bearer of something else"}, "text"),
@@ -150,6 +152,22 @@ def test_the_same_alerts_are_said_once(client: FlaskClient, recipients: Recipien
     assert [post("firing"), post("firing"), post("firing", receiver="other"), post("firing", groupKey="h")] == [False, True, True, False]
     assert [post("resolved"), post("resolved"), post("firing")] == [False, True, False]  # it fires again
     assert len(recipients.said) == 4
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ({"alerts": [{"title": "Disk full"}]}, {"alerts": [{"title": "On fire"}]}),
+        ({"alerts": [{"labels": {"host": "web1"}, "state": "alerting"}]}, {"alerts": [{"labels": {"host": "web1"}, "state": "ok"}]}),
+        ({"alerts": ["Disk full"]}, {"alerts": ["On fire"]}),
+        ({"state": "alerting", "alerts": [{}]}, {"state": "ok", "alerts": [{}]}),
+        (alerts("firing", truncatedAlerts=0), alerts("firing", truncatedAlerts=1)),
+    ],
+)
+def test_alerts_that_differ_are_all_said(client: FlaskClient, recipients: Recipients, first: dict[str, Any], other: dict[str, Any]) -> None:
+    for sent, said in ((first, 1), (first, 1), (other, 2), (other, 2)):
+        assert client.post(f"/hooks/{TOKEN}/grafana", json=sent).status_code == 200
+        assert len(recipients.said) == said
 
 
 def test_refused_alerts_may_come_again(client: FlaskClient, recipients: Recipients) -> None:
