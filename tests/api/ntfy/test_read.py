@@ -106,6 +106,23 @@ def test_who_may_read(client: FlaskClient, token: str, kind: str) -> None:
     assert client.get(f"/ntfy/nurse/{kind}?poll=1&auth={in_query(NURSE)}").status_code == 200
 
 
+@pytest.mark.parametrize("since", ["-1", "-999999999999999999", "999999999999999999", "999999999d", "-999999999d", "0s", "1.5h", "-5m"])
+def test_any_time_is_one_for_every_topic(client: FlaskClient, token: str, since: str) -> None:
+    client.post(f"/ntfy/{token}", data="one")
+    found = texts(poll(client, token, f"&since={since}"))
+    assert texts(poll(client, "nurse", f"&since={since}", headers=NURSE)) == found
+    assert found == ([] if since in {"999999999999999999", "-999999999d", "-5m"} else ["one"])
+
+
+@pytest.mark.parametrize("path", ["/ntfy", "/ntfy/", "/ntfy/v1/health", "/ntfy/nurse", "/ntfy/nurse/publish", "/ntfy/nurse/auth", "/ntfy/nurse/raw", "/ntfy/a/b/c"])
+def test_no_answer_may_be_kept_or_taken_for_another_type(client: FlaskClient, path: str) -> None:
+    for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS"):
+        answer = client.open(path, method=method)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
 @pytest.mark.parametrize(("query", "number"), [("since=yesterday", 40008), ("priority=9", 40007)])
 def test_what_is_refused(client: FlaskClient, token: str, query: str, number: int) -> None:
     assert code(client.get(f"/ntfy/{token}/json?poll=1&{query}")) == (400, number)

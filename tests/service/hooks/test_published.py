@@ -145,6 +145,14 @@ def test_the_newest_are_kept(published: Published, driver: Driver) -> None:
     assert driver.archive_count(None, "capulet.example", STORE, ArchiveQuery()) == MOST
 
 
+def test_what_waits_takes_no_place_of_what_was_said(published: Published, driver: Driver) -> None:
+    published.add(OPS, TEXT, delivered(1, said=Said(Kind.MESSAGE, "said", message="said"), at=time.time() - 5))
+    for number in range(2, MOST + 41):
+        published.add(OPS, TEXT, delivered(number, results=(), due=Due(f"sch_{number}", time.time() + 600)))
+    assert texts(published) == ["said"]
+    assert driver.archive_count(None, "capulet.example", STORE, ArchiveQuery()) == MOST + 40, "and is kept until it is sent"
+
+
 def test_without_a_cache_they_are_told_only(driver: Driver, told: Told) -> None:
     published = make(driver, told, lambda: 0.0)
     published.add(OPS, TEXT, delivered())

@@ -15,7 +15,7 @@ from drivers import StorageError
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.api.ntfy.messages import line, shown
 from xmpp_rest.api.ntfy.publication import PublishedRequest, checked_members, read_object, read_publication
-from xmpp_rest.api.ntfy.resource import DELIVERY, JSON, TopicBound
+from xmpp_rest.api.ntfy.resource import JSON, TopicBound
 from xmpp_rest.api.ntfy.sending import Publisher
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import GatewayError
@@ -69,7 +69,7 @@ class Publish(TopicBound):
         except (GatewayError, StorageError) as e:
             self.fail_for(e)
         body = line(shown(message, self.topic.name, settings.ntfy.cache))
-        raise Stop(Response(body, 200, DELIVERY, content_type=JSON))
+        raise Stop(Response(body, 200, content_type=JSON))
 
 
 class PublishByGet(Publish):

@@ -20,9 +20,9 @@ from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
 from xmpp_rest.http.resource import Stop
 
-CORS = {"Access-Control-Allow-Origin": "*"}
 PREFLIGHT = {"Access-Control-Allow-Methods": "GET, PUT, POST", "Access-Control-Allow-Headers": "*"}
-DELIVERY = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+FIELDS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""What all answers have that say nothing else."""
 JSON = "application/json"
 IGNORED = frozenset(
     (
@@ -138,6 +138,6 @@ class TopicBound(NtfyResource):
 def answer_error(error: NtfyError, fields: dict[str, str] | None = None) -> Response:
     """An error as ntfy answers it."""
     retry = {"Retry-After": str(error.retry_after or RETRY_AFTER)} if error.status in (429, 503) else {}
-    return Response(error.body, error.status, {**DELIVERY, **retry, **(fields or {})}, content_type=JSON)
+    return Response(error.body, error.status, {**retry, **(fields or {})}, content_type=JSON)
 
 

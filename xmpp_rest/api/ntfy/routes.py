@@ -9,7 +9,7 @@ from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.ntfy.errors import of_gateway, of_status
 from xmpp_rest.api.ntfy.publish import Publish, PublishAsJson, PublishAtRoot, PublishByGet
 from xmpp_rest.api.ntfy.read import NothingThere, NtfyHealth, ReadAuth, ReadEvents, ReadLines
-from xmpp_rest.api.ntfy.resource import CORS, Ntfy, answer_error
+from xmpp_rest.api.ntfy.resource import FIELDS, Ntfy, answer_error
 from xmpp_rest.api.routing import Route, add_free_routes
 from xmpp_rest.errors import GatewayError
 
@@ -59,7 +59,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
 def _with_failures(routes: Blueprint) -> Blueprint:
     answer_failures(routes, _failed)
-    routes.after_request(_with_cors)
+    routes.after_request(_with_fields)
     return routes
 
 
@@ -67,6 +67,7 @@ def _failed(error: GatewayError) -> Response:
     return answer_error(of_gateway(error) if error.name != "internal" else of_status(500))
 
 
-def _with_cors(response: Response) -> Response:
-    response.headers.update(CORS)
+def _with_fields(response: Response) -> Response:
+    for name, value in FIELDS.items():
+        response.headers.setdefault(name, value)
     return response

@@ -29,6 +29,7 @@ class Since(NamedTuple):
     time: float = 0.0
 
 
+LATEST_TIME = 4_102_444_800  # the year 2100
 WORDS = {start.value: Since(start) for start in (From.ALL, From.NONE, From.LATEST)}
 _ID = re.compile(rf"[0-9A-Za-z]{{{LENGTH}}}")
 _SECONDS = re.compile(r"-?[0-9]{1,18}")
@@ -46,11 +47,16 @@ def read_since(text: str, now: float, *, poll: bool) -> Since:
     if _ID.fullmatch(text):
         return Since(From.ID, id=text)
     if _SECONDS.fullmatch(text):
-        return Since(From.TIME, time=float(text))
+        return _from(int(text))
     if _DURATION.fullmatch(text):
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-        return Since(From.TIME, time=now + (seconds if text.startswith("-") else -seconds))
+        return _from(int(now + (seconds if text.startswith("-") else -seconds)))
     raise NtfyError(40008)
+
+
+def _from(seconds: int) -> Since:
+    """From a time on: whole seconds, as messages tell theirs, and within what every storage knows."""
+    return Since(From.TIME, time=float(min(max(seconds, 0), LATEST_TIME)))
 
 
 def chosen(messages: Sequence[PublishedMessage], since: Since, now: float) -> list[PublishedMessage]:
@@ -60,6 +66,6 @@ def chosen(messages: Sequence[PublishedMessage], since: Since, now: float) -> li
     if since.start is From.LATEST:
         return [message for message in messages if message.when <= now][-1:]
     if since.start is From.TIME:
-        return [message for message in messages if message.when >= int(since.time)]
+        return [message for message in messages if message.when >= since.time]
     places = [place for place, message in enumerate(messages) if message.id == since.id]
     return list(messages[places[0] + 1 :] if places else messages)

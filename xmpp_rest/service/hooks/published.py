@@ -117,8 +117,9 @@ class Published:
     def kept(self, hook: Hook, *, scheduled: bool = False) -> list[PublishedMessage]:
         """What can be read now, in the order of time; `scheduled`: with what waits. Raises StorageError."""
         now = time.time()
-        wanted = ArchiveQuery(start=now - self._cache(), with_=_key(hook.number), limit=MOST, newest_first=True)
-        found = [message for message in self._find(wanted) if scheduled or message.when <= now]
+        end = None if scheduled else now
+        wanted = ArchiveQuery(start=now - self._cache(), end=end, with_=_key(hook.number), limit=MOST, newest_first=True)
+        found = [*self._find(wanted)]
         found.reverse()  # so that those of the same time stay in the order in which they came
         return sorted(found, key=lambda message: message.when)
 
@@ -132,13 +133,14 @@ class Published:
             self._driver.archive_append(None, self._domain, STORE, text, when=message.when, with_=_key(hook.number), key=message.id)
 
     def _prune(self, hook: Hook) -> None:
-        """Remove what is too old, of all hooks, and what is too much, of this one."""
-        self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(end=time.time() - self._cache()))
-        newest = ArchiveQuery(with_=_key(hook.number), limit=MOST, newest_first=True)
+        """Remove what is too old, of all hooks, and what is too much, of this one; what waits for its time does not count."""
+        now = time.time()
+        self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(end=now - self._cache()))
+        newest = ArchiveQuery(end=now, with_=_key(hook.number), limit=MOST, newest_first=True)
         ids = [item.id for item in self._driver.archive_find(None, self._domain, STORE, newest)]
         if len(ids) == MOST:
             try:
-                self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(with_=_key(hook.number), before=ids[-1]))
+                self._driver.archive_delete(None, self._domain, STORE, ArchiveQuery(end=now, with_=_key(hook.number), before=ids[-1]))
             except ItemNotFound:
                 return  # another process has removed it meanwhile
 
