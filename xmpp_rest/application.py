@@ -15,7 +15,7 @@ from werkzeug.local import LocalProxy
 from drivers import StorageError
 from drivers.lease import RENEWAL, LeaseTaken
 from xmpp_rest.answered import EXTENSION
-from xmpp_rest.api import compression, cors, requestid
+from xmpp_rest.api import compression, cors, rate_limits, requestid
 from xmpp_rest.api.apprise import routes as apprise
 from xmpp_rest.api.client import routes as client
 from xmpp_rest.api.commands import registry
@@ -76,6 +76,7 @@ def build(settings: Settings) -> Flask:
     if settings.server.compress:
         compression.install(app)
     requestid.install(app)
+    rate_limits.install(app)
     cors.install(app, lambda: gateway.settings.server.origins)
     app.before_request(partial(_begin, gateway))
     answer_failures(app)

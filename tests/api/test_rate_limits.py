@@ -57,3 +57,54 @@ def test_a_batch_of_commands_is_one_request(client: FlaskClient) -> None:
     answers = [client.post("/api", data=lines, headers=fields) for _ in range(3)]
     assert [a.status_code for a in answers] == [200, 200, 429]
     assert answers[0].headers["RateLimit"][:13] == '"account";r=1'
+
+
+PNG = {"Content-Type": "image/png"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fields", "status"),
+    [
+        ("/rest", b"x", PNG, 415),
+        pytest.param("/rest", b"x" * 2_000_000, JSON, 413, id="too large"),
+        ("/rest/message/chat/" + NURSE, b"x", PNG, 415),
+        ("/rest", b'{"to":"nurse@localhost","body":"x"}', JSON | {"Idempotency-Key": "x" * 300}, 400),
+        ("/rest", b'{"to":["a@b","b@c"' + b',"c@d"' * 99 + b'],"body":"x"}', JSON, 413),
+        ("/msg/nurse", b"x", PNG, 415),
+        ("/ntfy/nurse", b"x", {"X-Priority": "9"}, 400),
+        ("/api/messages", b"x", PNG, 415),
+        ("/api/messages", b"{}", JSON, 400),
+    ],
+)
+def test_what_costs_nothing_tells_too(client: FlaskClient, path: str, body: bytes, fields: dict[str, str], status: int) -> None:
+    who = basic(JULIET)
+    answer = client.post(path, data=body, headers=who | fields)
+    told = (answer.status_code, answer.headers.getlist("RateLimit"), answer.headers.getlist("RateLimit-Policy"))
+    assert told == (status, ['"account";r=2;t=0'], ['"account";q=2;w=60'])
+    assert "Retry-After" not in answer.headers
+
+
+def test_what_sends_nothing_tells_nothing(client: FlaskClient) -> None:
+    who = basic(JULIET)
+    answers = [
+        client.post("/rest/echo", json=MESSAGE, headers=who),
+        client.get("/rest/ping/" + DOMAIN, headers=who),
+        client.get("/api/messages", headers=who),
+        client.options("/rest"),
+        client.post("/rest", json=MESSAGE, headers=basic(JULIET, "wrong")),
+        client.post("/api/status", json={}, headers=basic(f"admin@{DOMAIN}")),
+    ]
+    assert [a.status_code for a in answers] == [200, 200, 200, 200, 403, 200]
+    assert ["RateLimit" in a.headers for a in answers] == [False] * 6
+
+
+def test_a_command_with_wrong_arguments_tells_too(client: FlaskClient) -> None:
+    answer = client.post("/api/send_message", json={}, headers=basic(f"admin@{DOMAIN}"))
+    assert (answer.status_code, answer.headers["RateLimit"]) == (400, '"account";r=2;t=0')
+
+
+def test_what_is_refused_of_a_hook_at_ntfy_tells_too(client: FlaskClient) -> None:
+    token = client.post("/hooks", json={"name": "ops", "secret": "12345678", "rate": 6}, headers=basic("juliet")).json["token"]  # type: ignore[index]
+    answer = client.post(f"/ntfy/{token}", data=b"x")
+    assert (answer.status_code, answer.headers["RateLimit"]) == (403, '"account";r=2;t=0')

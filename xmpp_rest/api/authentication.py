@@ -11,6 +11,7 @@ from flask import Response
 from xmpp_rest.api.eventsource import Admission
 from xmpp_rest.api.foreign import SAFE, is_misused
 from xmpp_rest.api.gateway import Gateway
+from xmpp_rest.api.rate_limits import note_caller
 from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.auth.authorization import OPERATION, Policy
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
@@ -84,6 +85,8 @@ class Authenticated(ApiResource):
         who = self.authenticate()
         if isinstance(who, Caller):
             self.caller = who
+            if self.use() is Use.SEND:
+                note_caller(self.request.environ, self.gateway, who, self.authorization)
             return True
         self._denial = who
         self.problem.setdefault("detail", self.why_denied(who.reason))

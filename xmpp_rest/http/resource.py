@@ -37,7 +37,7 @@ class Resource:
 
     #: Whether HEAD is allowed wherever GET is (RFC 9110 §9.1), though the class does not name it.
     head_as_get: ClassVar[bool] = False
-    #: Header fields that the machine reads as if they had not been sent, such as "Accept".
+    #: Header fields that the machine reads as if they had not been sent, such as "Accept", whatever the next table says.
     ignored_fields: ClassVar[frozenset[str]] = frozenset()
     #: Header field → what the machine reads in place of what was sent ("" where it was not); "" means no such field.
     field_readers: ClassVar[Mapping[str, Callable[[str], str]]] = {}
@@ -101,7 +101,7 @@ class Resource:
 
         The callbacks are those that the class has now; the arguments after ``name`` go to its constructor.
         """
-        callbacks = callbacks_of(cls, Resource, dict.fromkeys(cls.ignored_fields, _ignored) | dict(cls.field_readers))
+        callbacks = callbacks_of(cls, Resource, dict(cls.field_readers) | dict.fromkeys(cls.ignored_fields, _ignored))
 
         def view(**args: Any) -> Response:
             resource = cls(*class_args, **class_kwargs)

@@ -42,7 +42,7 @@ def test_a_time_makes_it_wait(field: str, text: str, client: FlaskClient) -> Non
     assert datetime.fromisoformat(answer.json["at"]) > datetime.now(UTC)
     (one,) = listed(client)["scheduled"]
     assert one == {"id": answer.json["id"], "at": answer.json["at"], "made": one["made"], "to": [MESSAGE["to"]], "hook": None, "body": "Wake me"}
-    whole = client.get(answer.headers["Location"], headers=basic("juliet") | {"Accept": "text/html"}).json
+    whole = client.get(answer.headers["Location"], headers=basic("juliet") | {"Accept": "application/xmpp+xml"}).json
     assert whole is not None
     assert whole.pop("stanza") == {"kind": "message", "from": f"juliet@{DOMAIN}", "id": answer.json["stanza_id"], **MESSAGE}
     assert whole == one
@@ -130,6 +130,17 @@ def test_deleting(client: FlaskClient) -> None:
     assert client.get(place, headers=basic("juliet")).status_code == 404
     assert client.get(f"/rest/outcome/{answer.headers['Stanza-Id']}", headers=basic("juliet")).status_code == 404
     assert client.put(place, headers=basic("juliet")).status_code == 405
+
+
+@pytest.mark.parametrize("accept", ["application/xmpp+xml", "text/html", "image/png", "application/json;q=0"])
+def test_whatever_accept_says(accept: str, client: FlaskClient) -> None:
+    identifier = (post(client, **{"Send-At": "1h"}).json or {})["id"]
+    headers = basic("juliet") | {"Accept": accept}
+    answers = [client.open(path, method=method, headers=headers) for method, path in (
+        ("GET", "/rest/scheduled"), ("GET", f"/rest/scheduled/{identifier}"), ("DELETE", f"/rest/scheduled/{identifier}"),
+    )]  # fmt: skip
+    assert [(a.status_code, a.mimetype) for a in answers[:2]] == [(200, "application/json")] * 2
+    assert answers[2].status_code == 204
 
 
 def test_of_another_account(client: FlaskClient) -> None:

@@ -47,7 +47,7 @@ def test_each_gets_it_in_order_and_once(client: FlaskClient, sent: list[Element]
         assert client.get(f"/rest/outcome/{identifier}", headers=basic("juliet")).status_code == 200
 
 
-@pytest.mark.parametrize("body", [f"to={ROMEO}&to=tybalt%40montague.example&body=Hi", f'{{"to": ["{ROMEO}", "{TYBALT}"], "body": "Hi"}}'])
+@pytest.mark.parametrize("body", [f"to={ROMEO}&to=tybalt%40montague.example&body=Hi", f"%74o={ROMEO}&t%6F={TYBALT}&body=Hi", f'{{"to": ["{ROMEO}", "{TYBALT}"], "body": "Hi"}}'])
 def test_forms(body: str, client: FlaskClient, sent: list[Element]) -> None:
     answer = client.post("/rest", data=body, headers=basic("juliet") | {"Content-Type": "application/x-www-form-urlencoded"})
     assert outcomes(answer) == [(ROMEO, "accepted"), (TYBALT, "accepted")]

@@ -7,8 +7,7 @@ The order of checks (client-api §1.7) is that of the machine: method, credentia
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -57,7 +56,6 @@ class ClientResource(Authenticated):
     field_readers = {"Content-Type": lambda sent: sent or JSON}  # client-api §1.3: a body that says nothing of its type is JSON
     methods: ClassVar[tuple[str, ...]]
     account: JID
-    _limit_fields: Mapping[str, str] = MappingProxyType({})  # of the limits that the request counts for
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -162,9 +160,7 @@ class ClientResource(Authenticated):
         except StorageError as e:
             refusal = refusal_of(storage_failed(e))
         self._log(refusal.status, refusal.text)
-        response = refusal.response(self.settings.generation)
-        response.headers.update(self._limit_fields)
-        raise Stop(response)
+        raise Stop(refusal.response(self.settings.generation))
 
     def require_recipient(self, to: JID) -> None:
         """Raise Refusal, 403, where the caller's token does not let send there."""
@@ -173,11 +169,9 @@ class ClientResource(Authenticated):
 
     def charge(self) -> None:
         """Take the request out of the caller's limits; Stop with 429 if there is nothing left. Raises GatewayError."""
-        allowance = take(self.gateway, self.caller, self.authorization)
-        self._limit_fields = allowance.fields()
-        if not allowance.allowed:
+        if not take(self.request.environ).allowed:
             self._log(429, "the limit of requests is reached")
-            raise Stop(construct(dict(self._limit_fields) | detail_field(ERRORS["rate"].text), b"", 429))
+            raise Stop(construct(detail_field(ERRORS["rate"].text), b"", 429))
 
     def require_address(self, jid: JID, text: str) -> JID:
         """The same; raises Refusal, 400, with `text` where it is the name of a user without a domain."""
@@ -194,7 +188,7 @@ class ClientResource(Authenticated):
     def _send(self, reply: ClientReply) -> NoReturn:
         body = b"" if reply.value is None else dump_json(reply.value)
         fields = {} if reply.value is None else {"Content-Type": JSON}
-        raise Stop(construct(fields | dict(self._limit_fields), body, reply.status))
+        raise Stop(construct(fields, body, reply.status))
 
 
 _DETAILS: dict[int, Callable[[ClientResource], str]] = {

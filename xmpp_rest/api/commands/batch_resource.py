@@ -14,7 +14,7 @@ from xmpp_rest.api.commands import errors
 from xmpp_rest.api.commands.audit import record
 from xmpp_rest.api.commands.batch import Answer, BatchCaller, CommandBatch
 from xmpp_rest.api.commands.caller import principal_of
-from xmpp_rest.api.commands.limited import charge
+from xmpp_rest.api.commands.limited import charge, note_principal
 from xmpp_rest.api.commands.path import batch_target
 from xmpp_rest.api.commands.registry import Registry
 from xmpp_rest.api.commands.services import Services
@@ -64,6 +64,7 @@ class BatchCall(Resource):
             self.principal = self._principal()
         except errors.CommandFailure as e:
             raise self._refused(e) from e
+        note_principal(self.services, self.principal, environ)
         return True
 
     def _refused(self, error: errors.CommandFailure) -> errors.CommandFailure:
@@ -87,9 +88,8 @@ class BatchCall(Resource):
 
     def from_lines(self) -> NoReturn:
         """Run what each line says; 200 with a line for each."""
-        authorization = self.request.environ.get("HTTP_AUTHORIZATION")
-        anonymous = authorization is None
-        limits = charge(self.services, self.principal, authorization)  # one request, whatever is in it
+        anonymous = "HTTP_AUTHORIZATION" not in self.request.environ
+        charge(self.request.environ)  # one request, whatever is in it
         try:
             with self.services.unproven.reading(self.bounds.line) if anonymous else nullcontext():
                 response = answer_lines(self._answers())
@@ -99,7 +99,6 @@ class BatchCall(Resource):
             raise errors.unsupported(str(e.description)) from e
         except BadCoding as e:
             raise errors.bad_request(str(e.description)) from e
-        response.headers.update(limits)
         raise Stop(response)
 
     def _answers(self) -> Iterator[Answer]:

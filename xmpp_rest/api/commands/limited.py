@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 from xmpp_rest.api.commands import errors
 from xmpp_rest.api.commands.services import Services
-from xmpp_rest.api.rate_limits import buckets
+from xmpp_rest.api.rate_limits import note_sender, take
 from xmpp_rest.auth.rights import Principal
 from xmpp_rest.errors import GatewayError
 
@@ -14,19 +14,20 @@ SENDING = frozenset(
     ("announce_send_all", "announce_send_online", "send_direct_invitation", "send_message", "send_stanza", "send_stanza_c2s")
 )
 """The commands that send messages."""
-NONE: Mapping[str, str] = {}
 
 
-def charge(services: Services, principal: Principal, authorization: str | None) -> Mapping[str, str]:
-    """Take a call out of the caller's limits; the header fields that tell so. Raises CommandFailure: 429, or where nobody can be asked."""
-    limits = services.gateway.settings.limits
-    if principal.jid is None or not (limits.account or limits.token):
-        return NONE
+def note_principal(services: Services, principal: Principal, environ: dict[str, Any]) -> None:
+    """The call counts for the limits of this principal; one without an account has none."""
+    if principal.jid is not None:
+        token = environ.get("HTTP_AUTHORIZATION") if principal.scopes is not None else None
+        note_sender(environ, services.gateway, principal.jid, token)
+
+
+def charge(environ: dict[str, Any]) -> None:
+    """Take a call out of the caller's limits. Raises CommandFailure: 429, or where nobody can be asked."""
     try:
-        token = authorization if principal.scopes is not None else None
-        allowance = services.parts.limits.take(buckets(services.gateway, principal.jid, token))
+        allowance = take(environ)
     except GatewayError as e:
         raise errors.of_service(e) from e
     if not allowance.allowed:
         raise errors.rate_exceeded(allowance.fields())
-    return allowance.fields()

@@ -13,7 +13,7 @@ from xmpp_rest.api.commands import errors
 from xmpp_rest.api.commands.arguments import Given
 from xmpp_rest.api.commands.body import read_json, read_query
 from xmpp_rest.api.commands.caller import principal_of
-from xmpp_rest.api.commands.limited import SENDING, charge
+from xmpp_rest.api.commands.limited import SENDING, charge, note_principal
 from xmpp_rest.api.commands.path import Target, target
 from xmpp_rest.api.commands.prepare import CallPreparer, PreparedCall
 from xmpp_rest.api.commands.reading_commands import READS
@@ -94,6 +94,8 @@ class Call(Resource):
         if self.wrong is not None:
             raise self.wrong
         self.principal = self._caller()  # again: reading may have taken long
+        if self.target.name in SENDING:
+            note_principal(self.services, self.principal, self.request.environ)
         return True
 
     def _is_proven(self) -> bool:
@@ -121,8 +123,7 @@ class Call(Resource):
         principal = self.principal or Principal()
         self.prepared = self.calls.prepare(self.target, self.given, principal)
         if self.target.name in SENDING:
-            for name, value in charge(self.services, principal, self.request.environ.get("HTTP_AUTHORIZATION")).items():
-                self.set_field(name, value)
+            charge(self.request.environ)
         return False
 
     def content_types_provided(self) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NoReturn
 
 from flask import Flask, Response, current_app
@@ -14,7 +14,8 @@ from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.api.ntfy.credentials import NTFY, read_credentials
 from xmpp_rest.api.ntfy.errors import NtfyError, of_gateway, of_status
 from xmpp_rest.api.ntfy.fields import Parameters
-from xmpp_rest.api.ntfy.topics import Topic, Topics, require_name
+from xmpp_rest.api.ntfy.topics import HookTopic, Topic, Topics, require_name
+from xmpp_rest.api.rate_limits import note_caller, note_fields
 from xmpp_rest.api.resource import ApiResource
 from xmpp_rest.auth.scopes import Use
 from xmpp_rest.errors import RETRY_AFTER, GatewayError
@@ -126,7 +127,16 @@ class TopicBound(NtfyResource):
             if e.status == 401:
                 raise Stop(answer_error(e, {"WWW-Authenticate": NTFY.challenge(self.gateway.settings)})) from e
             self.fail(e)
+        if self.use is Use.SEND:
+            self._note_limits()
         return True
+
+    def _note_limits(self) -> None:
+        environ, topic = self.request.environ, self.topic
+        if isinstance(topic, HookTopic):
+            note_fields(environ, partial(self.gateway.parts.hook_requests.look, topic.hook))
+        else:
+            note_caller(environ, self.gateway, topic.caller, topic.field)
 
     def _field(self) -> str | None:
         """The Authorization field, unless a browser has added it to what a foreign page asks."""

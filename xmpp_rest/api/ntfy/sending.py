@@ -96,8 +96,7 @@ class Publisher:
         return publication.payload(event_of(publication.format, self._fields), headers, query)
 
     def _to_account(self, topic: AccountTopic, publication: Publication) -> PublishedMessage:
-        allowance = take(self._gateway, topic.caller, topic.field)
-        self._limited(allowance.fields())
+        allowance = take(self._request.environ)
         if not allowance.allowed:
             raise NtfyError(42901, retry_after=allowance.retry_after)
         said = self._parts.sayings.say(_as_hook(topic), self._payload(publication, None))

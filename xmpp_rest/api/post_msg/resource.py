@@ -75,10 +75,7 @@ class PostMessage(Authenticated):
 
     def _charge(self) -> None:
         """Take the request out of the caller's limits."""
-        allowance = take(self.gateway, self.caller, self.authorization)
-        for name, value in allowance.fields().items():
-            self.set_field(name, value)
-        if not allowance.allowed:
+        if not take(self.request.environ).allowed:
             raise GatewayError("rate")
 
     def _time(self) -> float | None:

@@ -133,12 +133,7 @@ class Send(StanzaResource):
         key = self.request.environ.get(KEY_FIELD)
         if key is None or self.request.method != "POST":
             return send()
-        try:
-            return answer_once(self, key, send)
-        except Stop as stop:
-            if isinstance(stop.response, Response):
-                stop.response.headers.update(self.limit_fields())
-            raise
+        return answer_once(self, key, send)
 
     def _send(self, addressed: Addressed) -> Answer:
         self.charge()

@@ -48,11 +48,9 @@ class SendMany(Send):
             self.fail(failure("schedule_batch"))
         self.charge()
         try:
-            response = answer_lines(self._answers())
+            raise Stop(answer_lines(self._answers()))
         except BadCoding as e:
             self.fail(failure("parse", error=e.description))
-        response.headers.update(self.limit_fields())
-        raise Stop(response)
 
     def _answers(self) -> Iterator[Answer]:
         settings = self.gateway.settings.rest

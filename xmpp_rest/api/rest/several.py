@@ -10,6 +10,7 @@ from xmpp_rest.protocol.codecs import FORM, JSON, looks_like_json
 from xmpp_rest.protocol.strict_json import BadJSON, read_json, write_json
 
 _LIST = re.compile(rb'"to"\s*:\s*\[')
+_FIELD = re.compile(rb"(?:t|%74)(?:o|%6f)=", re.IGNORECASE)
 
 
 class SeveralRecipients(NamedTuple):
@@ -24,7 +25,7 @@ def several_recipients(kind: str, body: bytes) -> SeveralRecipients | None:
     """The recipients that a body of this type names; None if it has one `to`, or none, or cannot be read."""
     if kind == JSON or (kind == FORM and looks_like_json(body)):
         return _in_json(body) if _LIST.search(body) else None
-    return _in_form(body) if kind == FORM and body.count(b"to=") > 1 else None
+    return _in_form(body) if kind == FORM and len(_FIELD.findall(body)) > 1 else None
 
 
 def _in_json(body: bytes) -> SeveralRecipients | None:

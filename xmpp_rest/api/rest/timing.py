@@ -52,5 +52,4 @@ def schedule(resource: LimitedResource, addressed: Addressed, at: float, *, is_i
     response.headers["Location"] = f"{base_path(resource.request, resource.gateway)}/rest/scheduled/{due.id}"
     if identifier.isascii() and identifier.isprintable():
         response.headers[STANZA_ID] = identifier
-    response.headers.update(resource.limit_fields())
     raise Stop(response)

@@ -62,7 +62,7 @@ def messages_to_all(resource: Send, template: Element, named: SeveralRecipients)
     if len(named.recipients) > most:
         resource.fail(failure("size", recipients=len(named.recipients), limit=most))
     if template.tag != "message":
-        raise Rejected("to", f"a {template.tag[:100]} has one recipient; only a message may have several")
+        raise Rejected("to", f"only a message may have several recipients, and this is {template.tag[:100]}")
     given = template.get("id")
     found: dict[JID, OneOfMany] = {}
     for number, written in enumerate(named.recipients, 1):
@@ -150,12 +150,11 @@ def _schedule(resource: Send, messages: Sequence[OneOfMany], at: float) -> list[
 def _answer(resource: Send, results: Sequence[ManyResult]) -> NoReturn:
     value: dict[str, Any] = {"results": [result.to_json() for result in results]}
     failures = [result.failure for result in results if result.failure is not None]
-    fields = resource.limit_fields()
     if len(failures) < len(results):
-        if applied := resource.response.headers.get("Preference-Applied"):
-            fields["Preference-Applied"] = applied
+        applied = resource.response.headers.get("Preference-Applied")
+        fields = {"Preference-Applied": applied} if applied else {}
         raise Stop(Response(dump_json(value), 202, fields, content_type=JSON))
     for_now = next((each for each in failures if each.status == 503), None)
     error = (for_now or failures[0])._replace(unsure=any(each.unsure for each in failures))
     value = {"type": "error", "code": error.status, "error": error_object(error)} | value
-    raise Failed(Response(dump_json(value), error.status, fields | fields_of(error), content_type=JSON), error)
+    raise Failed(Response(dump_json(value), error.status, fields_of(error), content_type=JSON), error)
