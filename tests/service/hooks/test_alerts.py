@@ -59,6 +59,19 @@ def test_one_alert_has_its_own_link() -> None:
     assert say(value).text.endswith("http://prometheus.example.net/graph?g0.expr=1")
 
 
+def test_what_is_no_address_is_no_link() -> None:
+    value = payload("grafana")
+    value["alerts"] = [{**value["alerts"][0], "panelURL": "", "dashboardURL": "", "generatorURL": "?orgId=1"}]
+    assert say({**value, "externalURL": "https://grafana.example.net/"}).text.endswith("\nhttps://grafana.example.net/")
+
+
+def test_labels_for_the_sender_are_left_out_of_values() -> None:
+    value = payload("grafana")
+    value["alerts"][0]["valueString"] = "[ var='A' labels={__name__=up, __x=y, zone=us-1} value=1 ], [ var='B' labels={zone=x, __uid__=y} value=2 ]"
+    text = say(value).text
+    assert "[ var='A' labels={zone=us-1} value=1 ], [ var='B' labels={zone=x} value=2 ]" in text
+
+
 def test_without_annotations_the_labels_tell() -> None:
     value = group()
     value["alerts"] = [{"status": "firing", "labels": {"alertname": "X", "job": "node", "disk": "sda"}}]

@@ -43,11 +43,18 @@ def test_pushes() -> None:
     [
         ("push", {"ref": "refs/heads/x/y", "deleted": True, "commits": []}, "juliet deleted branch x/y\nhttps://x.example/c/v"),
         ("push", {"ref": "refs/tags/v1", "created": True, "compare": "https://x.example/t"}, "juliet created tag v1\nhttps://x.example/t"),
+        ("push", {"ref": "refs/heads/x", "before": "0" * 64, "after": "1" * 64, "commits": []}, "juliet created branch x\nhttps://x.example/c/v"),
+        ("push", {"ref": "refs/heads/x", "before": "1" * 64, "after": "0" * 64, "commits": []}, "juliet deleted branch x\nhttps://x.example/c/v"),
         ("create", {"ref": "v1", "ref_type": "tag"}, "juliet created tag v1\nhttps://x.example/c/v"),
         ("delete", {"ref": "old", "ref_type": "branch"}, "juliet deleted branch old\nhttps://x.example/c/v"),
         ("release", {"action": "published", "release": {"tag_name": "v1", "name": "One", "html_url": "https://x.example/r"}}, "juliet published release v1 (One)\nhttps://x.example/r"),
         ("issues", {"action": "opened", "issue": ISSUE}, "juliet opened issue #7: Noise\nhttps://x.example/c/v/7"),
         ("pull_request", {"action": "closed", "pull_request": {**ISSUE, "merged": True}}, "juliet merged pull request #7: Noise\nhttps://x.example/c/v/7"),
+        ("pull_request", {"action": "synchronize", "pull_request": ISSUE}, "juliet synchronized pull request #7: Noise\nhttps://x.example/c/v/7"),
+        ("pull_request", {"action": "review_requested", "pull_request": ISSUE}, "juliet requested a review of pull request #7: Noise\nhttps://x.example/c/v/7"),
+        ("issues", {"action": "label_updated", "issue": ISSUE}, "juliet changed the labels of issue #7: Noise\nhttps://x.example/c/v/7"),
+        ("deployment_status", {"action": "created", "deployment_status": {"state": "success", "environment": "prod"}}, "juliet deployment to prod: success ✅\nhttps://x.example/c/v"),
+        ("dependabot_alert", {"action": "created", "alert": {"number": 3, "html_url": "https://x.example/a"}}, "juliet dependabot alert created: #3\nhttps://x.example/a"),
         ("issue_comment", {"action": "created", "issue": ISSUE, "comment": {"body": "a\nb", "html_url": "https://x.example/7#1"}}, "juliet commented on issue #7: Noise\n> a\n> b\nhttps://x.example/7#1"),
         ("issue_comment", {"action": "edited", "issue": {**ISSUE, "pull_request": {}}, "comment": {"body": "a"}}, "juliet edited a comment on pull request #7: Noise\n> a\nhttps://x.example/c/v/7"),
         ("commit_comment", {"action": "created", "comment": {"body": "a", "commit_id": "1234567890"}}, "juliet commented on commit 1234567\n> a\nhttps://x.example/c/v"),
@@ -67,12 +74,14 @@ def test_events(event: str, value: dict[str, Any], text: str) -> None:
     ("value", "text"),
     [
         ({"object_kind": "push", "ref": "refs/heads/x", "after": ZEROS}, "juliet deleted branch x\nhttps://x.example/c/v"),
+        ({"object_kind": "push", "ref": "refs/heads/x", "after": "0" * 64}, "juliet deleted branch x\nhttps://x.example/c/v"),
+        ({"object_kind": "push", "ref": "refs/heads/x", "before": ZEROS, "after": "1"}, "juliet created branch x\nhttps://x.example/c/v/-/commits/x"),
         ({"object_kind": "tag_push", "ref": "refs/tags/v1", "before": ZEROS}, "juliet created tag v1\nhttps://x.example/c/v/-/tags/v1"),
         ({"object_kind": "issue", "object_attributes": {"iid": 7, "title": "Noise", "action": "open", "url": "https://x.example/7"}}, "juliet opened issue #7: Noise\nhttps://x.example/7"),
         ({"object_kind": "merge_request", "object_attributes": {"iid": 8, "title": "Rope", "action": "merge", "url": "https://x.example/8"}}, "juliet merged merge request !8: Rope\nhttps://x.example/8"),
         ({"object_kind": "release", "action": "create", "tag": "v1", "name": "One", "url": "https://x.example/r"}, "juliet created release v1 (One)\nhttps://x.example/r"),
         ({"object_kind": "wiki_page", "object_attributes": {"title": "Home", "action": "update", "url": "https://x.example/w"}}, "juliet wiki page updated: Home\nhttps://x.example/w"),
-        ({"object_kind": "deployment", "status": "success"}, "juliet deployment success\nhttps://x.example/c/v"),
+        ({"object_kind": "deployment", "status": "success", "environment": "prod", "commit_title": "Mend"}, "juliet deployment to prod: success ✅\nMend\nhttps://x.example/c/v"),
     ],
 )  # fmt: skip
 def test_events_of_gitlab(value: dict[str, Any], text: str) -> None:
@@ -130,6 +139,8 @@ def test_workflows_of_forgejo() -> None:
     }
     said = say({"action": "failure", "run": run, "prior_status": "success"}, {"X-Forgejo-Event": "action_run_failure"})
     assert said.text == "[capulet/verona] juliet Mend on main: failure ❌\nhttps://x.example/a/1"
+    said = say({"action": "recover", "run": {**run, "workflow_id": "test.yml"}}, {"X-Forgejo-Event": "action_run_recover"})
+    assert said.text == "[capulet/verona] juliet test.yml on main: recovered ✅\nMend\nhttps://x.example/a/1"
 
 
 def test_an_event_that_nobody_knows_is_said() -> None:

@@ -79,6 +79,12 @@ def test_blocks() -> None:
     )
 
 
+def test_lines_of_an_item_stand_below_each_other() -> None:
+    item = {"type": "rich_text_section", "elements": [{"type": "text", "text": "one\ntwo"}]}
+    lists = {"type": "rich_text_list", "style": "bullet", "indent": 1, "elements": [item]}
+    assert say({"blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": []}, lists]}]}).text == "• one\n    two"
+
+
 def test_rich_text() -> None:
     assert say(payload("slack-rich-text")).text == (
         "Hello *bold* _it_ ~gone~ `code` @U012 #C034 @here 👍 :custom: docs (https://x.example/)\n"

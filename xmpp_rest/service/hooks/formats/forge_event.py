@@ -11,11 +11,9 @@ from xmpp_rest.service.hooks.message_parts import items, number, string, table
 QUOTED = 300
 """Characters of a comment that are quoted."""
 COMMITS = 5
-NOTHING = "0" * 40
-"""The id of no commit: before a branch is made, and after it is deleted."""
 MARKS = {
-    "success": "✅", "passed": "✅", "failure": "❌", "failed": "❌", "error": "❌", "timed_out": "❌", "startup_failure": "❌",
-    "cancelled": "🚫", "canceled": "🚫",
+    "success": "✅", "passed": "✅", "recovered": "✅", "failure": "❌", "failed": "❌", "error": "❌", "timed_out": "❌",
+    "startup_failure": "❌", "cancelled": "🚫", "canceled": "🚫",
 }  # fmt: skip
 """Conclusions and their marks."""
 
@@ -33,6 +31,19 @@ class ForgeEvent:
     subject: str = ""
     state: str = ""
     ends: bool = False
+
+
+def is_nothing(commit: str) -> bool:
+    """Whether this is the id of no commit, before a branch is made and after it is deleted: zeros, of SHA-1 or SHA-256."""
+    return bool(commit) and not commit.strip("0")
+
+
+def pushed(value: dict[str, Any], branch: str, how: str) -> str:
+    """How many commits were pushed to a branch, or that it was created without any. `how`: words that say more of it, or ""."""
+    count = count_of(value)
+    if not count and how == "created":
+        return f"created branch {branch}"
+    return f"pushed {counted(count, 'commit')} to {branch}{f' ({how})' if how else ''}"
 
 
 def shown_ref(ref: str) -> tuple[str, str]:

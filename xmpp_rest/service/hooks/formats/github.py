@@ -7,8 +7,20 @@ from types import MappingProxyType
 from typing import Any
 
 from xmpp_rest.service.hooks.characters import one_line
-from xmpp_rest.service.hooks.formats.forge_event import NOTHING, ForgeEvent, commits, count_of, counted, numbered, quoted, ran, shown_ref
+from xmpp_rest.service.hooks.formats.forge_event import ForgeEvent, commits, is_nothing, numbered, pushed, quoted, ran, shown_ref
 from xmpp_rest.service.hooks.message_parts import items, scalar, string, table
+
+RECOVERED = "recovered"
+ACTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "synchronize": "synchronized", "ready_for_review": "marked as ready for review", "converted_to_draft": "made a draft of",
+        "review_requested": "requested a review of", "review_request_removed": "no longer requests a review of",
+        "auto_merge_enabled": "enabled auto-merge of", "auto_merge_disabled": "disabled auto-merge of",
+        "label_updated": "changed the labels of", "label_cleared": "removed the labels of",
+        "milestoned": "set the milestone of", "demilestoned": "removed the milestone of",
+    }
+)  # fmt: skip
+"""Actions that are no verbs which could stand before what it was done to."""
 
 
 def repository(value: dict[str, Any]) -> str:
@@ -34,14 +46,14 @@ def home(value: dict[str, Any]) -> str:
 def push(value: dict[str, Any]) -> ForgeEvent:
     """Commits on a branch, or a tag."""
     kind, name = shown_ref(string(value, "ref"))
-    made = value.get("created") is True or string(value, "before") == NOTHING
-    if value.get("deleted") is True or string(value, "after") == NOTHING:
+    made = value.get("created") is True or is_nothing(string(value, "before"))
+    if value.get("deleted") is True or is_nothing(string(value, "after")):
         return ForgeEvent(f"deleted {kind} {name}", home(value))
     url = string(value, "compare") or string(value, "compare_url") or home(value)
     if kind == "tag":
         return ForgeEvent(f"{'created' if made else 'moved'} tag {name}", url)
     how = ", ".join(word for word, fits in (("created", made), ("forced", value.get("forced") is True)) if fits)
-    return ForgeEvent(f"pushed {counted(count_of(value), 'commit')} to {name}{f' ({how})' if how else ''}", url, commits(value))
+    return ForgeEvent(pushed(value, name, how), url, commits(value))
 
 
 def made(word: str) -> Callable[[dict[str, Any]], ForgeEvent]:
@@ -132,24 +144,34 @@ def action_run(value: dict[str, Any]) -> ForgeEvent:
     """A workflow of Forgejo: it tells of those that fail, and of those that succeed again."""
     found = table(value, "run")
     state = string(value, "action") or string(found, "status")
-    return ForgeEvent(
-        ran(one_line(string(found, "title")) or "workflow", one_line(string(found, "prettyref")), state), string(found, "html_url")
-    )
+    name, title = one_line(string(found, "workflow_id")), one_line(string(found, "title"))
+    what = ran(name or title or "workflow", one_line(string(found, "prettyref")), RECOVERED if state == "recover" else state)
+    return ForgeEvent(what, string(found, "html_url"), (title,) if name else ())
+
+
+def deployment_status(value: dict[str, Any]) -> ForgeEvent:
+    """What has become of a deployment."""
+    found = table(value, "deployment_status")
+    where = string(found, "environment") or string(value, "deployment", "environment")
+    url = next((page for name in ("environment_url", "log_url", "target_url") if (page := string(found, name))), "") or home(value)
+    return ForgeEvent(ran(f"deployment to {one_line(where)}" if where else "deployment", "", string(found, "state")), url)
 
 
 def other(event: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """Any other event: its name and action."""
 
     def say(value: dict[str, Any]) -> ForgeEvent:
-        found = table(value, event)
-        what = ": ".join(part for part in (f"{event.replace('_', ' ')} {_action(value)}".strip(), numbered("#", found)) if part)
+        found = table(value, event) or table(value, "alert")
+        action = one_line(string(value, "action").replace("_", " "), 60)
+        what = ": ".join(part for part in (f"{event.replace('_', ' ')} {action}".strip(), numbered("#", found)) if part)
         return ForgeEvent(what, string(found, "html_url") or home(value))
 
     return say
 
 
 def _action(value: dict[str, Any]) -> str:
-    return one_line(string(value, "action").replace("_", " "), 60)
+    action = string(value, "action")
+    return ACTIONS.get(action, one_line(action.replace("_", " "), 60))
 
 
 def _commented(value: dict[str, Any]) -> str:
@@ -195,6 +217,7 @@ EVENTS: Mapping[str, Callable[[dict[str, Any]], ForgeEvent]] = MappingProxyType(
         "check_suite": run("check_suite"),
         "check_run": run("check_run"),
         "status": status,
+        "deployment_status": deployment_status,
         **{f"action_run_{state}": action_run for state in ("failure", "recover", "success")},
         **{name: thing("issue", "issue") for name in ("issue_assign", "issue_label", "issue_milestone")},
         **{

@@ -8,13 +8,12 @@ from typing import Any
 
 from xmpp_rest.service.hooks.characters import one_line
 from xmpp_rest.service.hooks.formats.forge_event import (
-    NOTHING,
     ForgeEvent,
     commits,
-    count_of,
-    counted,
     first_line,
+    is_nothing,
     numbered,
+    pushed,
     quoted,
     ran,
     shown_ref,
@@ -32,7 +31,10 @@ NOTED = (("merge_request", "merge request", "!"), ("issue", "issue", "#"), ("sni
 
 def repository(value: dict[str, Any]) -> str:
     """group/project, or the group."""
-    paths = (("project", "path_with_namespace"), ("project_name",), ("repository", "name"), ("group", "full_path"), ("full_path",))
+    paths = (
+        ("project", "path_with_namespace"), ("project_name",), ("repository", "name"), ("group", "full_path"), ("full_path",),
+        ("path_with_namespace",), ("group_path",),
+    )  # fmt: skip
     return one_line(next((found for path in paths if (found := string(value, *path))), ""))
 
 
@@ -51,13 +53,13 @@ def push(value: dict[str, Any]) -> ForgeEvent:
     """Commits on a branch, or a tag."""
     kind, name = shown_ref(string(value, "ref"))
     before, after = string(value, "before"), string(value, "after")
-    if after == NOTHING:
+    if is_nothing(after):
         return ForgeEvent(f"deleted {kind} {name}", home(value))
     if kind == "tag":
-        return ForgeEvent(f"{'created' if before in ('', NOTHING) else 'moved'} tag {name}", _below(value, f"tags/{name}"))
-    created = before == NOTHING
+        return ForgeEvent(f"{'created' if not before or is_nothing(before) else 'moved'} tag {name}", _below(value, f"tags/{name}"))
+    created = is_nothing(before)
     url = _below(value, f"commits/{name}") if created or not before else _below(value, f"compare/{before}...{after}")
-    return ForgeEvent(f"pushed {counted(count_of(value), 'commit')} to {name}{' (created)' if created else ''}", url, commits(value))
+    return ForgeEvent(pushed(value, name, "created" if created else ""), url, commits(value))
 
 
 def release(value: dict[str, Any]) -> ForgeEvent:
@@ -106,6 +108,13 @@ def job(value: dict[str, Any]) -> ForgeEvent:
     return ForgeEvent(what, _below(value, f"jobs/{identity}"), (), f"job {identity}" if identity else "", state, state in ENDS)
 
 
+def deployment(value: dict[str, Any]) -> ForgeEvent:
+    """What has become of a deployment."""
+    where, about = one_line(string(value, "environment")), one_line(string(value, "commit_title"))
+    what = ran(f"deployment to {where}" if where else "deployment", shown_ref(string(value, "ref"))[1], string(value, "status"))
+    return ForgeEvent(what, string(value, "deployable_url") or home(value), (about,))
+
+
 def other(event: str) -> Callable[[dict[str, Any]], ForgeEvent]:
     """Any other event: its name and action."""
 
@@ -138,6 +147,7 @@ EVENTS: Mapping[str, Callable[[dict[str, Any]], ForgeEvent]] = MappingProxyType(
         "pipeline": pipeline,
         "build": job,
         "job": job,
+        "deployment": deployment,
     }
 )
 """Events and what they say, by `object_kind`."""

@@ -30,7 +30,7 @@ def _list(part: dict[str, Any]) -> str:
     indent = "  " * min(max(number(part.get("indent")) or 0, 0), INDENT)
     first = (number(part.get("offset")) or 0) + 1
     ordered = string(part, "style") == "ordered"
-    lines = (_line(table(each)) for each in items(part.get("elements")))
+    lines = (_line(table(each)).replace("\n", f"\n{indent}  ") for each in items(part.get("elements")))
     return "\n".join(f"{indent}{f'{n}.' if ordered else '•'} {line}" for n, line in enumerate(lines, first))
 
 
