@@ -42,7 +42,8 @@ def moved(config: Path, environ: dict[str, str], changes: dict[tuple[str, str], 
     there = config.parent / "there"
     (there / "secrets").mkdir(parents=True)
     (there / "wsgi.ini").write_text(made.text)
-    for name, content in made.secrets.items():
+    for name, content in made.files.items():
+        (there / name).parent.mkdir(exist_ok=True)
         (there / name).write_bytes(content)
     return there / "wsgi.ini"
 
@@ -56,6 +57,18 @@ def test_it_says_the_same(config: Path) -> None:
     assert "# of the house\n" in text
     assert "; where\ndata_dir = data\n" in text
     assert "secret_file = secrets/link.secret\n" in text
+
+
+def test_the_templates_of_hooks_go_with_it(config: Path) -> None:
+    templates = config.parent / "words"
+    templates.mkdir()
+    config.write_text(f"{TEXT}[hooks]\ntemplates = words\n")
+    assert load_settings(moved(config, {}, {}), {}).hooks.templates == ""
+    (templates / "json.txt").write_text("{{ text }}!")
+    (templates / "notes.md").write_text("of the house")
+    made = portable(str(config), {}, {})
+    assert "templates = secrets/hooks.templates\n" in made.text
+    assert {name: content for name, content in made.files.items() if "hooks" in name} == {"secrets/hooks.templates/json.txt": b"{{ text }}!"}
 
 
 def test_what_the_environment_says_is_in_it(config: Path) -> None:

@@ -10,18 +10,20 @@ from typing import NamedTuple
 from xmpp_rest.config.ini_file import COMMENT, SECTION, SETTING, read_ini
 from xmpp_rest.config.texts import MOVED, Texts, given_texts
 
-SECRETS = "secrets"  # the folder of secrets that come from files
+SECRETS = "secrets"  # the folder of secrets, and of other values, that come from files
 FILE = "_file"  # at the end of the keys that name one
+FOLDERS = (("hooks", "templates", "*.txt"),)
+"""Settings that name a folder, and what is read of it."""
 
 Changes = Mapping[tuple[str, str], str | None]
 """(section, key) → the value; None: no such line."""
 
 
 class PortableConfig(NamedTuple):
-    """The text of the configuration, and the files of secrets that it names: path in the folder of the configuration → content."""
+    """The text of the configuration, and the files that it names: path in the folder of the configuration → content."""
 
     text: str
-    secrets: dict[str, bytes]
+    files: dict[str, bytes]
 
 
 def portable(file: str, changes: Mapping[tuple[str, str], str], environ: Mapping[str, str] = os.environ) -> PortableConfig:
@@ -30,17 +32,24 @@ def portable(file: str, changes: Mapping[tuple[str, str], str], environ: Mapping
     text = path.read_text(encoding="utf-8-sig") if path else ""
     texts = given_texts(path, environ)
     wanted: dict[tuple[str, str], str | None] = dict(_from_elsewhere(text, texts))
-    secrets: dict[str, bytes] = {}
+    base = path.parent if path else Path()
+    files: dict[str, bytes] = {}
     for section, keys in texts.items():
         for key in (key for key in keys if key.endswith(FILE)):
             name = f"{SECRETS}/{section}.{key.removesuffix(FILE)}"
-            secrets[name] = ((path.parent if path else Path()) / keys[key][0]).read_bytes()
+            files[name] = (base / keys[key][0]).read_bytes()
             wanted[section, key] = name
+    for section, key, pattern in FOLDERS:
+        if folder := texts.get(section, {}).get(key, ("",))[0]:
+            name = f"{SECRETS}/{section}.{key}"
+            found = {f"{name}/{file.name}": file.read_bytes() for file in sorted((base / folder).glob(pattern)) if file.is_file()}
+            files |= found
+            wanted[section, key] = name if found else ""  # an empty folder would not be in the backup
     for (section, key), value in changes.items():
         wanted[section, key] = value
-        if secrets.pop(f"{SECRETS}/{section}.{key}", None) is not None:
+        if files.pop(f"{SECRETS}/{section}.{key}", None) is not None:
             wanted[section, f"{key}{FILE}"] = None
-    return PortableConfig(with_values(text, wanted), secrets)
+    return PortableConfig(with_values(text, wanted), files)
 
 
 def _from_elsewhere(text: str, texts: Texts) -> Changes:

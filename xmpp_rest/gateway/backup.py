@@ -112,7 +112,7 @@ class Backup:
             changes["storage", "url"] = f"{self._driver}:{storage}"
         made = portable(self._settings.file, changes)
         writer.add_bytes("wsgi.ini", made.text.encode())
-        for name, content in made.secrets.items():
+        for name, content in made.files.items():
             writer.add_bytes(name, content)
 
     def _add_storage(self, writer: BackupWriter, place: str, scratch: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -266,6 +267,18 @@ def test_what_a_reload_changes_is_told(make: Make) -> None:
     hooks.configure(load_settings(None, {k: v for k, v in environ.items() if "HOOK_B" not in k} | {"XMPP_REST_HOOK_A_NICK": "Alert"}))
     assert [(what, hook.name, hook.called) for what, hook in heard] == [("changed", "a", "Alert"), ("removed", "b", "b")]
     assert hooks.by_token("hk_" + "b" * 27) is None
+
+
+def test_who_listens_hears_of_hooks_that_speak_as_somebody_else_after_a_reload(hooks: Hooks) -> None:
+    hooks.make("of-juliet", DRAFT)
+    hooks.make("of-nobody", replace(DRAFT, owner=None))
+    heard: list[tuple[str, str]] = []
+    hooks.changed.subscribe(lambda hook: heard.append((hook.name, str(hook.speaks_as))))
+    environ = {"XMPP_REST_GATEWAY_DOMAIN": DOMAIN}
+    hooks.configure(load_settings(None, environ | {"XMPP_REST_HOOKS_WAIT": "3"}))
+    assert heard == []
+    hooks.configure(load_settings(None, environ | {"XMPP_REST_HOOKS_ADDRESS": f"desk@{DOMAIN}"}))
+    assert sorted(heard) == [("of-juliet", f"juliet@{DOMAIN}"), ("of-nobody", f"desk@{DOMAIN}")]
 
 
 def test_a_token_is_160_bits_of_letters_and_digits(hooks: Hooks) -> None:

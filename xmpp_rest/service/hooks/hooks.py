@@ -42,8 +42,9 @@ class Hooks(KnownHooks):
         remote.offer(self)
 
     def configure(self, settings: Settings) -> None:
-        """Work by these settings from now on; those who listen hear of the hooks of the configuration that this has changed."""
+        """Work by these settings from now on; those who listen hear of the hooks that this has changed."""
         before = self._configured
+        speak_otherwise = _addresses(settings) != _addresses(self._settings)
         try:
             after = Configured(settings)
         except (OSError, ValueError) as e:  # a template has gone since the configuration was checked
@@ -55,8 +56,11 @@ class Hooks(KnownHooks):
         try:
             for old, new in self._compared(before, after):
                 (self.removed if new is None else self.changed).emit(new or old)
+            for hook in self._all() if speak_otherwise else ():
+                if hook.name not in after:
+                    self.changed.emit(hook)
         except StorageError as e:
-            self._incidents.report(log, "hook-untold", "that hooks of the configuration were changed is not told: %s", e)
+            self._incidents.report(log, "hook-untold", "that the configuration has changed hooks is not told: %s", e)
 
     def _compared(self, before: Configured, after: Configured) -> Iterator[tuple[Hook, Hook | None]]:
         """The hooks of the configuration that are not as before, and as they are now."""
@@ -254,6 +258,11 @@ class Hooks(KnownHooks):
         if removed:
             self.uses.removed(hook.name, hook.number)
         (self.removed if removed else self.changed).emit(hook)
+
+
+def _addresses(settings: Settings) -> tuple[object, ...]:
+    """What decides as whom hooks speak that have no address of their own."""
+    return settings.hooks.address, settings.auth.admins
 
 
 def _stored(name: str, draft: Draft, hashed: str, number: int, made: float, owned: float, version: int) -> StoredHook:
