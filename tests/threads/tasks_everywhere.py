@@ -23,6 +23,7 @@ from xmpp_rest.threads.tasks import FOREVER, Task, current_task
 
 _make_lock, _make_rlock = threading.Lock, threading.RLock
 OURS = ("xmpp_rest.", "drivers.")
+BELOW = ("threading", "xmpp_rest.threads.tasks", "xmpp_rest.threads.stripes")  # make locks for others
 NOT_LOCKS = ("xmpp_rest.threads.future", "xmpp_rest.threads.pool")  # acquire to wait, or once and for all
 
 
@@ -64,7 +65,7 @@ class HeldLocks:
 
         def make() -> Any:
             frame = sys._getframe(1)
-            while frame.f_back is not None and frame.f_globals["__name__"] in ("threading", "xmpp_rest.threads.tasks"):
+            while frame.f_back is not None and frame.f_globals["__name__"] in BELOW:
                 frame = frame.f_back
             name = frame.f_globals["__name__"]
             if not name.startswith(OURS) or name in NOT_LOCKS:

@@ -49,13 +49,18 @@ Make = Callable[..., Child]
 
 
 class Children(dict[tuple[str, ...], Child]):
-    """The children of one family, each made once: those of the known label values at the start, so that they stand at 0."""
+    """The children of one family, each made once: those of the known label values before all are shown, so that they stand at 0."""
 
     def __init__(self, make: Make, known: Iterable[tuple[str, ...]] = ()) -> None:
         super().__init__()
         self._make = make
-        for values in known:
-            self[values] = make(*values)
+        self._known = tuple(known)
+
+    def make_known(self) -> None:
+        """Make those of the known label values that nothing has counted yet."""
+        for values in self._known:
+            if values not in self:
+                self[values] = self._make(*values)
 
     def __missing__(self, values: tuple[str, ...]) -> Child:
         child = self[values] = self._make(*values)
@@ -93,6 +98,7 @@ class Counts:
         """`domains`: those with a stream of their own; `callbacks`: the names of their sections."""
         self.enabled = enabled
         self._registry = _registry() if enabled else None
+        self._families: list[Children] = []
         names, streams = tuple(callbacks), tuple(domains)
         answers = product(APIS, ("GET", "POST"), ("200", "500"))  # what is good, and what alerts ask for
         durations = self._family("http_request_duration_seconds", product(APIS))
@@ -115,13 +121,17 @@ class Counts:
         self._commits = self._family("storage_write_duration_seconds", ((),))[()]
 
     def _family(self, name: str, known: Iterable[tuple[str, ...]] = ()) -> Children:
-        return Children(_nothing if self._registry is None else _maker(name, self._registry), known)
+        family = Children(_nothing if self._registry is None else _maker(name, self._registry), known)
+        self._families.append(family)
+        return family
 
     def figures(self) -> Figures:
         """All that was counted."""
         if self._registry is None:
             return {}
         self._count_answers()
+        for family in self._families:
+            family.make_known()
         samples = (each for metric in self._registry.collect() for each in metric.samples)
         return {sample(each.name, *each.labels.values()): each.value for each in samples if not each.name.endswith("_created")}
 

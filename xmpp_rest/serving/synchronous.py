@@ -10,7 +10,7 @@ first request. Processor time: `GET /health` 60 → 39 µs, `POST /rest` 146 →
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from flask import Flask, Request, Response, appcontext_tearing_down, request_tearing_down
@@ -103,8 +103,15 @@ class MatchingRule(Rule):
     """
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        compiled = cache(partial(super()._compile_builder, append_unknown))
-        return lambda rule, /, **values: compiled()(rule, **values)
+        compile_builder = super()._compile_builder
+        compiled: list[Callable[..., tuple[str, str]]] = []
+
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+            if not compiled:
+                compiled.append(compile_builder(append_unknown))
+            return compiled[0](rule, **values)
+
+        return build
 
 
 class Synchronous(Flask):

@@ -23,6 +23,7 @@ from xmpp_rest.service.muc.options import DEFAULTS
 from xmpp_rest.service.muc.room import Affiliation, Room
 from xmpp_rest.service.muc.room_index import MemoryIndex, StoredIndex
 from xmpp_rest.service.muc.stored import from_table, to_table, without_users
+from xmpp_rest.threads.stripes import Stripes
 from xmpp_rest.threads.tasks import OrderLock
 
 log = logging.getLogger("xmpp_rest.rooms")
@@ -44,7 +45,7 @@ class MucRooms:
         self.clock = clock
         self._defaults = {**DEFAULTS, **defaults}
         self._live: dict[str, Room] = {}
-        self._orders = [OrderLock() for _ in range(STRIPES)]  # held while a room is loaded or made; no other lock of a room is taken then
+        self._orders = Stripes(STRIPES)  # held while a room is loaded or made; no other lock of a room is taken then
         self._stored_index = StoredIndex(driver, domain, self._everybody)
         self._memory_index = MemoryIndex()
 
@@ -263,7 +264,7 @@ class MucRooms:
         return from_table(JID(name, self.domain, ""), self._driver.load(name, self.domain, STORE))
 
     def _order(self, name: str) -> OrderLock:
-        return self._orders[hash(name) % STRIPES]
+        return self._orders.of(name)
 
 
 def _is_vacant(room: Room, until: float) -> bool:

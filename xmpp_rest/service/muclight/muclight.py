@@ -34,6 +34,7 @@ from xmpp_rest.service.muclight.room import (
     new_room,
 )
 from xmpp_rest.service.muclight.rooms import MucLightRooms
+from xmpp_rest.threads.stripes import Stripes
 from xmpp_rest.threads.tasks import OrderLock
 
 log = logging.getLogger("xmpp_rest.rooms")
@@ -72,7 +73,7 @@ class MucLight:
         self.bounces = broadcaster.bounces
         self._remote = remote
         remote.offer(self)
-        self._orders = [OrderLock(reentrant=True) for _ in range(STRIPES)]
+        self._orders = Stripes(STRIPES, reentrant=True)
 
     # -- reading
 
@@ -264,4 +265,4 @@ class MucLight:
         return room
 
     def _order(self, name: str) -> OrderLock:
-        return self._orders[hash(name) % STRIPES]
+        return self._orders.of(name)

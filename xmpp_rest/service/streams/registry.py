@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from drivers import BadValue, ItemNotFound
@@ -25,6 +25,7 @@ from xmpp_rest.service.streams.directory import Directory
 from xmpp_rest.service.streams.stream import ArchiveReplay, Event, Stream, StreamEnded, archive_id
 from xmpp_rest.threads.backlog import Backlog
 from xmpp_rest.threads.pool import CompletingPool
+from xmpp_rest.threads.stripes import Stripes
 from xmpp_rest.threads.tasks import OrderLock, pause
 from xmpp_rest.threads.timers import Timers
 from xmpp_rest.threads.waits import Waits, there
@@ -76,7 +77,7 @@ class Streams:
         """The number of open streams."""
         self._lock = threading.Lock()  # guards the two above
         self._events = events
-        self._orders = [OrderLock() for _ in range(STRIPES)]
+        self._orders = Stripes(STRIPES)
         self._stopped = False
         self.timers = Timers("streams")
         """For heartbeats, and whatever else streams do at a time."""
@@ -96,15 +97,11 @@ class Streams:
 
     def order(self, owner: JID) -> OrderLock:
         """The lock to hold while a stanza is archived for `owner` and published, so that streams have the order of the archive."""
-        return self._orders[hash(owner) % STRIPES]
+        return self._orders.of(owner)
 
-    @contextmanager
-    def orders(self, owners: Iterable[JID]) -> Iterator[None]:
+    def orders(self, owners: Iterable[JID]) -> AbstractContextManager[None]:
         """Hold the `order` of all of these."""
-        with ExitStack() as held:
-            for stripe in sorted({hash(owner) % STRIPES for owner in owners}):
-                held.enter_context(self._orders[stripe])
-            yield
+        return self._orders.holding(owners)
 
     def publish(self, owner: JID, event: Event) -> None:
         """Publish a stanza that reached `owner`, or was sent by it; with an id, it is archived already. Raises nothing."""
