@@ -21,7 +21,6 @@ from xmpp_rest.gateway.parts import Parts
 from xmpp_rest.gateway.storage_lease import StorageLease
 from xmpp_rest.gateway.wiring_hook_requests import hook_requests as build_hook_requests
 from xmpp_rest.gateway.wiring_hook_sending import hook_sending as build_hook_sending
-from xmpp_rest.gateway.wiring_hooks import hooks as build_hooks
 from xmpp_rest.gateway.wiring_scheduled import build_scheduled
 from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.inbound_queue import InboundQueue
@@ -56,6 +55,7 @@ from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.contacts.privacy_iq import PrivacyQueries
 from xmpp_rest.service.contacts.roster import Roster
 from xmpp_rest.service.hooks.address import HooksAddress
+from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.in_force import HookSettingsInForce
 from xmpp_rest.service.hooks.published import Published
 from xmpp_rest.service.limits.limits import RateLimits
@@ -132,8 +132,8 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     bots = frozenset(jid for callback in settings.callbacks.values() for jid in callback.address if jid.local)
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
     sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
-    hook_parts = build_hooks(settings, driver, remote, incidents, authenticator)
-    hook_sending = build_hook_sending(settings, hook_parts.hooks, driver, router, sending, outcomes, guard, waits, remote, incidents)
+    hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
+    hook_sending = build_hook_sending(settings, hooks, driver, router, sending, outcomes, guard, waits, remote, incidents)
     idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
 
@@ -164,20 +164,20 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     data = Data(driver, accounts, data_usage, before={"vcard": vcards.require_stored}, changed=changed, unarchived=unarchived)
     jobs = Jobs(driver, domain, incidents)
     AccountEnds(  # works by signals alone
-        events, tokens, hook_parts.hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive
+        events, tokens, hooks, contacts, SharedGroups(driver, domain), sessions, muclight, conference, archive
     )  # fmt: skip
 
     own, on_pruned = KeepSettings(driver, incidents), conference.pruned if conference else _ignored
     retention = Retention(archive, own, domains, settings.archive, remote, incidents, on_pruned)
     hook_settings = HookSettingsInForce(settings)
     published = Published(driver, domain, streams, hook_settings.cache, incidents)
-    hook_parts.hooks.removed.subscribe(published.forget)
+    hooks.removed.subscribe(published.forget)
     scheduled, runner = build_scheduled(
-        settings, driver, sending, accounts, outcomes, hook_parts.hooks, hook_sending.sender, published, remote, incidents
+        settings, driver, sending, accounts, outcomes, hooks, hook_sending.sender, published, remote, incidents
     )  # fmt: skip
     limits = RateLimits(remote)
     asked = build_hook_requests(
-        settings, driver, waits, limits, hook_parts.hooks, hook_sending.sender, scheduled, published, hook_settings, counts
+        settings, driver, waits, limits, hooks, hook_sending.sender, scheduled, published, hook_settings, counts
     )  # fmt: skip
     leader = Leader(
         uplink, queue, domain, inbound, callbacks, conference, router, retention, runner, hook_sending.rooms, incidents, remote
@@ -198,7 +198,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
         limits=limits, scheduled=scheduled,
         hook_requests=asked.requests, sayings=asked.sayings, published=published, hook_limits=asked.limits,
         hook_settings=hook_settings,
-        callbacks=callbacks, hooks=hook_parts.hooks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
+        callbacks=callbacks, hooks=hooks, muclight=muclight, muclight_entity=muclight_entity, conference=conference,
         access_log=access_log, observers=(access_log.answered, *((counts.answered,) if counts.enabled else ())),
         gauges=gauges, collection=collection, counts=counts, leader=leader, link_status=leader.status, remote=remote,
         census=Census(remote), lease=StorageLease(driver, data_dir, domains, incidents),
