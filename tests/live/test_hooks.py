@@ -17,7 +17,7 @@ from .xmppserver import CONFERENCE, DOMAIN, GATEWAY, XMPPServer
 
 MUC = "<x xmlns='http://jabber.org/protocol/muc'/>"
 UNLOCK = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>"
-HOOKS = {**ONE_STREAM, "hooks": {"wait": 5}}
+HOOKS = {**ONE_STREAM, "hooks": {"wait": 3}}
 ACTOR = f"romeo@{GATEWAY}/hook-ops"
 
 

@@ -183,9 +183,9 @@ class ToOne:
         one.done()
 
     def _watch(self, one: OneSending, sender: JID, how: str) -> None:
-        """Give the verdict once the message is refused, or when the time is over.
+        """Give the verdict once the message is refused or delivered, or when the time is over.
 
-        The server that has the link refuses what is to its own accounts before it confirms; others refuse later.
+        That the server which has the link has processed it says nothing: the recipient's server may be another one, and refuse it later.
         """
 
         def decided() -> None:
@@ -198,7 +198,7 @@ class ToOne:
         identifier = one.recipient.id
         deadline = self._deadline(one, how)
         deadline.begin(decided)
-        if not self._outcomes.watch(sender, identifier, decided, last=not _is_near(sender, one.recipient.jid)):
+        if not self._outcomes.watch(sender, identifier, decided, last=True):
             decided()
 
     def _deadline(self, one: OneSending, how: str, on_shown: Callable[[Element], object] = lambda _: None) -> VerdictDeadline:
@@ -212,8 +212,3 @@ def _outgoing(one: OneSending, kind: str, sender: JID, payload: Sequence[Element
 def _message(one: OneSending, kind: str, sender: JID, payload: Sequence[Element]) -> Element:
     origin = [child(f"{{{STANZA_ID}}}origin-id", id=one.recipient.id)] if kind == "groupchat" else []
     return make("message", *payload, *origin, type_=kind, id_=one.recipient.id, from_=str(sender), to_=str(one.recipient.jid))
-
-
-def _is_near(sender: JID, to: JID) -> bool:
-    """Whether the recipient is of the server that has the link: hooks.example.net is a component of example.net."""
-    return sender.domain.endswith(f".{to.domain}")
