@@ -120,6 +120,20 @@ def test_a_hook_in_a_room(ward: Ward, relay: Proxy) -> None:
     ward.says("Water")
 
 
+def test_what_the_outbox_of_a_killed_gateway_has_left_is_said(ward: Ward, relay: Proxy) -> None:
+    ward.says("Fire")
+    relay.up = False
+    relay.cut()
+    ward.gateway.wait_streams(lambda streams: streams[GATEWAY]["state"] != "online")
+    ward.puts_out("nick='Ops'", "role='none'")
+    (result,) = ward.post("Smoke")
+    assert result["outcome"] == "accepted"
+    ward.gateway.kill()
+    relay.up = True
+    ward.gateway.start()
+    ward.juliet.wait(lambda stanza: stanza.tag.endswith("}message") and stanza.get("id") == result["id"], timeout=60)
+
+
 def test_who_refuses_does_not_keep_it_from_others(ward: Ward) -> None:
     targets = [f"nobody@{DOMAIN}", f"juliet@{DOMAIN}", f"room:{ward.room}"]
     made = ward.gateway.post_json({"name": "more", "targets": targets}, "romeo", "/hooks")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 import time
+from xml.etree.ElementTree import Element
 
 import pytest
 
@@ -13,8 +16,10 @@ from tests.service.hooks.conftest import hook, said
 from tests.service.hooks.network import ROOM, Network
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.link.outbox import Entry, Label, Progress
+from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import parse_jid
-from xmpp_rest.protocol.stanza import child, make
+from xmpp_rest.protocol.stanza import child, make, refusal
 from xmpp_rest.request_notes import on_behalf_of
 from xmpp_rest.service.contacts import block_lists
 from xmpp_rest.service.hooks import targets
@@ -51,6 +56,26 @@ def test_others_get_it_over_the_link_and_may_refuse_for_a_while(gateway: Gateway
         "outcome": "refused",
         "error": {"type": "cancel", "condition": "item-not-found"},
     }
+
+
+def test_what_the_server_of_the_link_has_processed_another_may_refuse(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at the domain above that of the gateway, which may be served by somebody else."""
+    nobody = parse_jid(f"nobody@{DOMAIN.partition('.')[2]}")
+    gateway.parts.hook_sender.configure(dataclasses.replace(gateway.parts.hook_sender._settings, wait=30.0))
+    network = Network(gateway.parts.router)
+
+    def take(stanza: Element) -> None:
+        if stanza.tag == "iq":
+            network.say(network.info(stanza, str(nobody)))
+            return
+        label = Label(stanza.attrib["from"].partition("/")[0], stanza.attrib["id"])
+        gateway.parts.sending._outcomes.progress([Entry(b"", label)], Progress.CONFIRMED)
+        threading.Timer(0.2, lambda: network.say(refusal(stanza, stanza_error("item-not-found")))).start()
+
+    monkeypatch.setattr(network, "take", take)
+    (result,) = gateway.parts.hook_sender.send(hook(str(nobody)), said("Fire"))
+    assert result.error is not None
+    assert result.error.condition == "item-not-found"
 
 
 def test_an_address_without_an_account_gets_nothing_and_keeps_nothing(gateway: Gateway, network: Network) -> None:

@@ -1,7 +1,7 @@
 """What hooks say in rooms of XEP-0045, and what these answer (hooks §3).
 
 A message counts as said once the room has shown it to its own sender. A room that has lost an occupant says so when that speaks: then it
-comes in again, and the same message is sent once more.
+comes in again, and the same message is sent once more. So it is with what the outbox of an earlier process has left.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import islice
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
@@ -27,8 +29,8 @@ from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.message import HOOK, error_of_failure
 from xmpp_rest.service.hooks.occupants import Occupants, OnEntered
 from xmpp_rest.service.hooks.room_presence import leaving
+from xmpp_rest.service.hooks.room_sending import Key, RoomSending, left_messages
 from xmpp_rest.service.hooks.targets import TargetKind, Targets
-from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
 
@@ -39,8 +41,6 @@ NOT_IN = frozenset(("not-acceptable", "not-allowed"))
 MOST = 1000  # messages that no room has shown yet; what comes of older ones only their outcomes tell
 _ORIGIN = f"{{{STANZA_ID}}}origin-id"
 
-Key = tuple[JID, JID, str]  # actor, room, id
-
 
 class FoundHooks(Protocol):
     """Where hooks are found by name, and what tells of their changes in the leader."""
@@ -50,40 +50,6 @@ class FoundHooks(Protocol):
     def changed(self) -> Signal[Hook]: ...
     @property
     def removed(self) -> Signal[Hook]: ...
-
-
-class RoomListener(Protocol):
-    """Who is told of a message to a room, by any thread. Must be quick."""
-
-    def accepted(self) -> None:
-        """It is in the outbox, or delivered to a room of the gateway."""
-
-    def held(self) -> None:
-        """It is not there any more: the sender has to come into the room again before."""
-
-    def heard(self, answer: Element | StanzaError) -> None:
-        """The message as the room shows it, or why it does not."""
-
-
-class RoomSending:
-    """One message on its way to a room."""
-
-    def __init__(self, outgoing: OutboundMessage, nick: str, listener: RoomListener) -> None:
-        self.outgoing = outgoing
-        self.nick = nick
-        self.listener = listener
-        self.again = False
-        """Whether it has been sent, or is to be sent, a second time."""
-
-    @property
-    def key(self) -> Key:
-        """By which the room's answer is known."""
-        return self.outgoing.sender, self.outgoing.to, self.outgoing.stanza.attrib["id"]
-
-    def begin_again(self) -> bool:
-        """Whether it may be sent once more."""
-        first, self.again = not self.again, True
-        return first
 
 
 class HookRooms:
@@ -138,6 +104,21 @@ class HookRooms:
             message.listener.accepted()
         return result is None
 
+    def restore(self, texts: Iterable[str]) -> None:
+        """Know what the outbox of an earlier process has left, before that is sent: a room may have lost who says it."""
+        for message in islice(left_messages(texts, self._nick_of), MOST):
+            with self._lock:
+                self._unheard[message.key] = message
+
+    def _nick_of(self, actor: JID) -> str | None:
+        """The nick of the hook that has this address in rooms; None if there is none, or it is not known."""
+        try:
+            hook = self._hook_of(actor)
+        except StorageError as e:
+            self._incidents.report(log, "hook-room", "it is not known whether there is a hook %s: %r", actor, e)
+            return None
+        return None if hook is None else hook.called
+
     def _take(self, key: Key) -> RoomSending | None:
         with self._lock:
             return self._unheard.pop(key, None)
@@ -177,13 +158,13 @@ class HookRooms:
         """Take what rooms say to hooks, and drop it: nothing of it is answered, as rooms put out who answers errors."""
         if stanza.tag == "iq" or not to.resource.startswith(HOOK):
             return NOT_MINE
-        nick = self._occupants.nick(to, sender.bare)
-        if nick is None:
+        nick, key = self._occupants.nick(to, sender.bare), (to, sender.bare, stanza.get("id", ""))
+        if nick is None and key not in self._unheard:
             return None if self._router.is_of_room(stanza, sender, to) and self._is_hook(to) else NOT_MINE
         if stanza.tag == "presence":
             self._occupants.presence(stanza, sender, to)
         elif stanza.get("type") == "error":
-            self._refused((to, sender.bare, stanza.get("id", "")), condition_of(stanza))
+            self._refused(key, condition_of(stanza))
         elif stanza.get("type") == "groupchat" and sender.resource == nick:
             self._shown(stanza, sender, to)
         return None
@@ -191,10 +172,15 @@ class HookRooms:
     def _is_hook(self, actor: JID) -> bool:
         """Whether there is a hook with this address in rooms: then an earlier leader may have let it into one."""
         try:
-            hook = self._hooks.named(actor.resource.removeprefix(HOOK))
+            return self._hook_of(actor) is not None
         except StorageError:
             return True
-        return hook is not None and hook.speaks_as == actor.bare
+
+    def _hook_of(self, actor: JID) -> Hook | None:
+        if not actor.resource.startswith(HOOK):
+            return None
+        hook = self._hooks.named(actor.resource.removeprefix(HOOK))
+        return hook if hook is not None and hook.speaks_as == actor.bare else None
 
     def _shown(self, stanza: Element, sender: JID, to: JID) -> None:
         origin = stanza.find(_ORIGIN)

@@ -18,7 +18,8 @@ from xmpp_rest.service.contacts.privacy_guard import Guard
 from xmpp_rest.service.hooks.deadline import VerdictDeadline
 from xmpp_rest.service.hooks.in_order import Done, WorkInOrder
 from xmpp_rest.service.hooks.message import HookMessage, HookRecipient, Verdict, error_of_failure
-from xmpp_rest.service.hooks.rooms import HookRooms, RoomSending
+from xmpp_rest.service.hooks.room_sending import RoomSending
+from xmpp_rest.service.hooks.rooms import HookRooms
 from xmpp_rest.service.hooks.targets import TargetKind, Targets
 from xmpp_rest.service.hooks.updates import Updates
 from xmpp_rest.service.hooks.verdicts import OneVerdict
