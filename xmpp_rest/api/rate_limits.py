@@ -5,7 +5,6 @@ They are noted in the environ of the request once its sender is known, so that e
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from xmpp_rest.api.gateway import Gateway
 from xmpp_rest.auth.caller import Caller, CallerKind
 from xmpp_rest.errors import GatewayError
 from xmpp_rest.protocol.jid import JID
-from xmpp_rest.service.limits.limits import ACCOUNT, TOKEN, UNLIMITED, Allowance, Bucket, RateLimits
+from xmpp_rest.service.limits.limits import ACCOUNT, TOKEN, UNLIMITED, Allowance, Bucket, RateLimits, name_of_token
 
 SENDER = "xmpp_rest.sender_limits"  # in the environ
 FIELDS = "xmpp_rest.limit_fields"  # in the environ: what tells of the limits
@@ -88,5 +87,4 @@ def _buckets(gateway: Gateway, account: JID, token: str | None) -> Sequence[Buck
     of_account = Bucket(ACCOUNT, str(account.bare), limits.account)
     if token is None:
         return (of_account,)
-    secret = token.strip().partition(" ")[2].strip()
-    return of_account, Bucket(TOKEN, hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()[:32], limits.token)
+    return of_account, Bucket(TOKEN, name_of_token(token), limits.token)

@@ -373,3 +373,48 @@ def test_the_fields_of_a_limit_are_there_once(make_app: MakeApp) -> None:
     answers = [client.post(f"/ntfy/{token}", data="m") for _ in range(2)]
     assert len(answers[1].headers.getlist("Retry-After")) == 1
     assert len(answers[1].headers.getlist("RateLimit")) == 1
+
+
+def test_what_is_refused_counts_as_at_hooks(make_app: MakeApp) -> None:
+    """Within the limit once the request is signed; what was refused before costs nothing, and is told how many are left."""
+    app = register_users(make_app(limits_hook="2"))
+    gateway, client = app.extensions["gateway"], app.test_client()
+    token = make_hook(gateway, secret="a good secret")
+    bad = client.post(f"/ntfy/{token}", data="m", headers={"Priority": "9"})
+    assert (code(bad), bad.headers["RateLimit"]) == ((403, 40301), '"hook";r=2;t=0')
+    signed = {"X-Hub-Signature-256": f"sha256={hmac.new(b'a good secret', b'm', 'sha256').hexdigest()}"}
+    bad = client.post(f"/ntfy/{token}", data="m", headers=signed | {"Priority": "9"})
+    assert (code(bad), bad.headers["RateLimit"]) == ((400, 40007), '"hook";r=1;t=30')
+    assert client.post(f"/ntfy/{token}", data="m", headers=signed).status_code == 200
+    assert code(client.post(f"/ntfy/{token}", data="m", headers=signed)) == (429, 42901)
+    assert bodies(gateway) == ["m"]
+
+
+@pytest.mark.parametrize("path", ["/ntfy/ops", "/hooks/ops", "/notify/ops"])
+def test_a_limited_token_of_the_owner(make_app: MakeApp, path: str) -> None:
+    app = register_users(make_app(limits_token="2"))
+    gateway, client = app.extensions["gateway"], app.test_client()
+    own = make_hook(gateway)
+    oauth = gateway.parts.tokens.issue(parse_jid(f"juliet@{DOMAIN}"), ["sasl_auth"], 60)
+    answers = [client.post(path, json={"body": "m", "message": "m"}, headers=bearer(oauth)) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[0].headers["RateLimit-Policy"] == '"token";q=2;w=60'
+    assert client.post("/msg/nurse", data="m", headers=bearer(oauth)).status_code == 429
+    for credentials in (JULIET, bearer(own)):
+        assert client.post(path, json={"body": "m", "message": "m"}, headers=credentials).status_code == 200
+
+
+@pytest.mark.parametrize("payload", [{"action": "opened"}, {}])
+def test_every_message_has_a_text(client: FlaskClient, token: str, payload: dict[str, str]) -> None:
+    """The apps show no message without one."""
+    answer = client.post(f"/ntfy/{token}?template=github", json=payload, headers={"X-GitHub-Event": "issues" if payload else "ping"})
+    assert answer.status_code == 200
+    assert answer.get_json()["message"]
+    for line in client.get(f"/ntfy/{token}/json?poll=1").text.splitlines():
+        assert json.loads(line) == answer.get_json()
+
+
+def test_a_title_alone_has_a_text_too(client: FlaskClient, token: str) -> None:
+    assert client.post(f"/hooks/{token}", json={"title": "words"}).status_code == 200
+    message = json.loads(client.get(f"/ntfy/{token}/json?poll=1").text)
+    assert (message["title"], bool(message["message"])) == ("words", True)

@@ -52,10 +52,10 @@ class Around:
             OnceOnly(Idempotency(driver, 60, "hook_once"), Waits(8)), self, self, self, self, self, self, self.publish
         )
 
-    def take(self, hook: Hook) -> Allowed:
+    def take(self, hook: Hook, token: str = "") -> Allowed:
         return Allowed(self.allowed)
 
-    def look(self, hook: Hook) -> Allowed:
+    def look(self, hook: Hook, token: str = "") -> Allowed:
         return Allowed(True)
 
     def say(self, hook: Hook, payload: Payload) -> Said:

@@ -77,6 +77,6 @@ class Notify(NamedDelivery):
         count = str(self.request.environ.get(RECURSION, "")).strip(" \t")
         if count.isascii() and count.isdigit() and (len(count) > 9 or int(count) > 1):
             self.refuse(406, "The notification came through another Apprise API before: somebody's hook leads back here")
-        raise Stop(AppriseRequest(self.gateway, self.request, self.hook, fixed="apprise").answer())
+        raise Stop(AppriseRequest(self.gateway, self.request, self.hook, fixed="apprise", token=self.oauth_token).answer())
 
 

@@ -28,6 +28,7 @@ from xmpp_rest.http.resource import Stop
 from xmpp_rest.request_notes import note_hook
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.signatures import is_signed, names_signature
+from xmpp_rest.service.limits.limits import name_of_token
 
 NO_HOOK = "There is no hook with this token"
 WRONG = "The token is unknown, or that of another hook; or name and password are wrong, or this is not your hook"
@@ -46,6 +47,9 @@ class DeliveryResource(ApiResource):
         ("Accept", "Accept-Language", "Accept-Charset", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range",
          "Content-Encoding", "Content-Type")
     )  # fmt: skip
+
+    oauth_token = ""
+    """The name of the bucket of the OAuth token that the hook's owner has sent, which counts for its limit; "" for another proof."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -85,7 +89,7 @@ class DeliveryResource(ApiResource):
         assert self.hook is not None
         note_hook(self.hook.name)
         taken = GetRequest if self.request.method == "GET" else TakenRequest
-        raise Stop(taken(self.gateway, self.request, self.hook, self.args.get("path", "")).answer())
+        raise Stop(taken(self.gateway, self.request, self.hook, self.args.get("path", ""), token=self.oauth_token).answer())
 
     def refuse(self, status: int, detail: str, **fields: str) -> NoReturn:
         """End the request with a problem document."""
@@ -141,13 +145,14 @@ class NamedDelivery(DeliveryResource):
     def _by_account(self, name: str) -> Hook:
         """The hook of the caller, or any where an administrator calls."""
         self.refuse_misused()
-        parts, address = self.gateway.parts, self.request.remote_addr or ""
-        who = parts.authenticator.check(self.request.environ.get("HTTP_AUTHORIZATION"), address, HOOKS, Use.ACCOUNT)
+        parts, field = self.gateway.parts, self.request.environ["HTTP_AUTHORIZATION"]
+        who = parts.authenticator.check(field, self.request.remote_addr or "", HOOKS, Use.ACCOUNT)
         if not isinstance(who, Caller):
             self._refuse_credentials(who)
         hook = parts.hooks.named(name)
         if hook is None or not (who.admin or hook.owner == who.jid) or not parts.hooks.is_usable(hook):
             self.refuse(404, "There is no such hook, or it is somebody else's")
+        self.oauth_token = name_of_token(field) if who.by_token else ""
         return hook
 
     def _refuse_credentials(self, who: Denial) -> NoReturn:

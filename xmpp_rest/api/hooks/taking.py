@@ -38,9 +38,12 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 class TakenRequest:
-    """One request to a hook that is known. `path`: what follows the token; `fixed`: the format, whatever path and hook say."""
+    """One request to a hook that is known.
 
-    def __init__(self, gateway: Gateway, request: Request, hook: Hook, path: str = "", fixed: str = "") -> None:
+    `path`: what follows the token; `fixed`: the format, whatever path and hook say; `token`: as of `HookRequests.handle`.
+    """
+
+    def __init__(self, gateway: Gateway, request: Request, hook: Hook, path: str = "", fixed: str = "", token: str = "") -> None:
         self.gateway = gateway
         self.request = request
         self.hook = hook
@@ -48,6 +51,7 @@ class TakenRequest:
         self.query: Mapping[str, str] = request.args
         self._path = path
         self._fixed = fixed
+        self._token = token
         self._limits: dict[str, str] = {}
         self._told = ""  # the format, as far as it is known
         self._value: Any = None
@@ -73,7 +77,7 @@ class TakenRequest:
         """Tell of the limits of the hook where the request has cost nothing."""
         if not self._limits:
             with suppress(GatewayError):
-                self._limits.update(self.gateway.parts.hook_requests.look(self.hook))
+                self._limits.update(self.gateway.parts.hook_requests.look(self.hook, self._token))
 
     def read(self, body: bytes) -> HookBody:
         """What the body says. Raises BadBody."""
@@ -131,7 +135,7 @@ class TakenRequest:
         wait = Wait(PATIENCE, ClientConnection(self.request.environ).gone)
         once = self._once(body, payload)
         return self.gateway.parts.hook_requests.handle(
-            self.hook, read, once=once, at=at, limited=self._limits.update, wait=wait
+            self.hook, read, once=once, at=at, limited=self._limits.update, wait=wait, token=self._token
         )
 
     def _payload(self, body: bytes) -> tuple[Payload | None, Exception | None]:

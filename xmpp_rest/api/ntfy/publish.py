@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from drivers import StorageError
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.api.ntfy.messages import line, shown
-from xmpp_rest.api.ntfy.publication import PublishedRequest, checked_members, read_object, read_publication
+from xmpp_rest.api.ntfy.publication import Publication, PublishedRequest, checked_members, read_object, read_publication
 from xmpp_rest.api.ntfy.resource import JSON, TopicBound
 from xmpp_rest.api.ntfy.sending import Publisher
 from xmpp_rest.auth.scopes import Use
@@ -59,17 +59,18 @@ class Publish(TopicBound):
     def publish(self) -> NoReturn:
         """Send the message, and answer with it."""
         try:
-            settings = self.gateway.settings
-            publication = read_publication(
-                self.published(), time.time(), days=settings.limits.schedule_days, longest=settings.hooks.text_limit
-            )
-            message = Publisher(self.gateway, self.request, self.signed(), self.set_field).send(self.topic, publication)
+            message = Publisher(self.gateway, self.request, self.signed(), self.set_field).send(self.topic, self.read)
         except NtfyError as e:
             self.fail(e)
         except (GatewayError, StorageError) as e:
             self.fail_for(e)
-        body = line(shown(message, self.topic.name, settings.ntfy.cache))
+        body = line(shown(message, self.topic.name, self.gateway.settings.ntfy.cache))
         raise Stop(Response(body, 200, content_type=JSON))
+
+    def read(self) -> Publication:
+        """What is to be said. Raises NtfyError."""
+        settings = self.gateway.settings
+        return read_publication(self.published(), time.time(), days=settings.limits.schedule_days, longest=settings.hooks.text_limit)
 
 
 class PublishByGet(Publish):

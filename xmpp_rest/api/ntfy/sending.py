@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from flask import Request
 
@@ -17,6 +18,7 @@ from xmpp_rest.api.ntfy.messages import TRIGGERED
 from xmpp_rest.api.ntfy.publication import Publication
 from xmpp_rest.api.ntfy.topics import AccountTopic, HookTopic, Topic
 from xmpp_rest.api.rate_limits import take
+from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
@@ -48,26 +50,46 @@ class Publisher:
         self._parts = gateway.parts
         self._request = request
         self._set_field = set_field
+        self._is_limit_told = False
 
-    def send(self, topic: Topic, publication: Publication) -> PublishedMessage:
-        """The message, as it was sent or will be."""
+    def send(self, topic: Topic, read: Callable[[], Publication]) -> PublishedMessage:
+        """The message, as it was sent or will be. `read` raises NtfyError."""
+        if isinstance(topic, AccountTopic):
+            return self._to_account(topic, read())
+        note_hook(topic.hook.name)
         try:
-            return self._send(topic, publication)
+            return self._to_hook(topic, read)
+        finally:
+            if not self._is_limit_told:  # the request has cost nothing
+                with suppress(GatewayError):
+                    self._limited(self._parts.hook_requests.look(topic.hook, topic.token))
+
+    def _to_hook(self, topic: HookTopic, read: Callable[[], Publication]) -> PublishedMessage:
+        self._require_signature(topic.hook)
+        try:
+            wanted: Publication | NtfyError = read()
+        except NtfyError as e:  # told once the request has been counted
+            wanted = e
+        try:
+            return self._deliver(topic, wanted)
         except NothingToSay:
-            return self._send(topic, Publication(SAID_TRIGGERED, publication.at))
+            return self._deliver(topic, Publication(SAID_TRIGGERED, None if isinstance(wanted, NtfyError) else wanted.at))
 
-    def _send(self, topic: Topic, publication: Publication) -> PublishedMessage:
-        return self._to_hook(topic, publication) if isinstance(topic, HookTopic) else self._to_account(topic, publication)
+    def _deliver(self, topic: HookTopic, wanted: Publication | NtfyError) -> PublishedMessage:
+        hook = topic.hook
 
-    def _to_hook(self, topic: HookTopic, publication: Publication) -> PublishedMessage:
-        hook, requests = topic.hook, self._parts.hook_requests
-        note_hook(hook.name)
-        self._require_signature(hook)
-        payload = self._payload(publication, hook.secret)
+        def payload() -> Payload:
+            if isinstance(wanted, NtfyError):
+                raise wanted
+            return self._payload(wanted, hook.secret)
+
+        publication = wanted if isinstance(wanted, Publication) else Publication({})
         wait = Wait(PATIENCE, ClientConnection(self._request.environ).gone)
         try:
-            once = name_in(self._fields, self._body) or name_of_alerts(payload.format, payload.value)
-            delivered = requests.handle(hook, payload, once=once, at=publication.at, limited=self._limited, wait=wait)
+            once = name_in(self._fields, self._body) or name_of_alerts(publication.format, publication.value)
+            delivered = self._parts.hook_requests.handle(
+                hook, payload, once=once, at=publication.at, limited=self._limited, wait=wait, token=topic.token
+            )
         except BadBody as e:
             raise NtfyError(40000, str(e)) from e
         except RateExceeded as e:
@@ -80,6 +102,7 @@ class Publisher:
         return PublishedMessage(id_of(delivered), at, publication.members or _members(delivered.said))
 
     def _limited(self, fields: Mapping[str, str]) -> None:
+        self._is_limit_told = True
         for name, value in fields.items():
             self._set_field(name, value)
 
@@ -99,17 +122,23 @@ class Publisher:
         allowance = take(self._request.environ)
         if not allowance.allowed:
             raise NtfyError(42901, retry_after=allowance.retry_after)
-        said = self._parts.sayings.say(_as_hook(topic), self._payload(publication, None))
+        said = self._said(topic, publication)
         sender, identifier = topic.caller.jid, new_id()
         stanza = make("message", child("body", said.text), type_="chat", id_=identifier, from_=str(sender), to_=str(topic.to))
         at = time.time()
         if said.kind is not Kind.MESSAGE:  # a forge asks whether anybody is there
-            return PublishedMessage(short_id(identifier), at, {"message": TRIGGERED})
+            return PublishedMessage(short_id(identifier), at, SAID_TRIGGERED)
         if publication.at is not None:
             at = self._parts.scheduled.schedule_stanza(StanzaToSchedule(stanza, sender, topic.to), publication.at).at
         elif (refusal := self._parts.sending.send(stanza, sender, topic.to)) is not None:
             raise _refused(condition_of(refusal))
         return PublishedMessage(short_id(identifier), at, publication.members or _members(said))
+
+    def _said(self, topic: AccountTopic, publication: Publication) -> Said:
+        try:
+            return self._parts.sayings.say(_as_hook(topic), self._payload(publication, None))
+        except NothingToSay:
+            return self._parts.sayings.say(_as_hook(topic), self._payload(Publication(SAID_TRIGGERED), None))
 
 
 def _as_hook(topic: AccountTopic) -> Hook:
@@ -118,7 +147,7 @@ def _as_hook(topic: AccountTopic) -> Hook:
 
 
 def _members(said: Said) -> dict[str, str]:
-    told = {"title": said.title, "message": said.message or said.text}
+    told = {"title": said.title, "message": said.message or said.text or TRIGGERED}
     return {name: text for name, text in told.items() if text}
 
 

@@ -16,17 +16,19 @@ from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.auth.caller import Caller, Denial, DenialReason
 from xmpp_rest.protocol.jid import JID, InvalidJID, local_jid, parse_jid
 from xmpp_rest.service.hooks.hook import Hook
+from xmpp_rest.service.limits.limits import name_of_token
 
 _NAME = re.compile(r"[-_A-Za-z0-9]{1,64}")
 DENIED = {DenialReason.MISSING: 40301, DenialReason.WRONG: 40101, DenialReason.FORBIDDEN: 40301, DenialReason.THROTTLED: 42909}
 
 
 class HookTopic(NamedTuple):
-    """A hook. `admission`: whether its caller may use it even later."""
+    """A hook. `admission`: whether its caller may use it even later; `token`: the bucket of its OAuth token, "" for none."""
 
     name: str
     hook: Hook
     admission: Admission
+    token: str = ""
 
 
 class AccountTopic(NamedTuple):
@@ -78,7 +80,7 @@ class Topics:
         admission = self._admission(credentials)
         hook = hooks.named(name) if _NAME.fullmatch(name) else None
         if hook is not None and caller.recipients is None and (caller.admin or hook.owner == caller.jid) and hooks.is_usable(hook):
-            return HookTopic(name, hook, admission)
+            return HookTopic(name, hook, admission, name_of_token(credentials.field) if caller.by_token else "")
         to = self._address(name)
         if to is None:
             raise NtfyError(40401)

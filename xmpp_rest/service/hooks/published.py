@@ -161,7 +161,7 @@ def _key(number: int) -> str:
 def _members(payload: Payload, delivered: Delivered) -> dict[str, Any]:
     said = delivered.said
     own = payload.value if payload.format == "ntfy" and isinstance(payload.value, dict) else {}
-    told = {"title": said.title, "message": said.message or ("" if said.title else said.text)}
+    told = {"title": said.title, "message": said.message or said.text}
     return {name: value for name, value in {**told, **own}.items() if value and name in MEMBERS}
 
 

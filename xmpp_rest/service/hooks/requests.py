@@ -56,8 +56,8 @@ class CountsResults(Protocol):
 class LimitsHooks(Protocol):
     """The limits of how often a hook may be used."""
 
-    def take(self, hook: Hook, /) -> HookAllowance: ...
-    def look(self, hook: Hook, /) -> HookAllowance: ...
+    def take(self, hook: Hook, token: str = "", /) -> HookAllowance: ...
+    def look(self, hook: Hook, token: str = "", /) -> HookAllowance: ...
 
 
 class HookAllowance(Protocol):
@@ -102,23 +102,24 @@ class HookRequests:
 
     def handle(
         self, hook: Hook, payload: Payload | Callable[[], Payload], *, once: Once | None = None, at: float | None = None,
-        limited: Limited = _ignored, wait: Wait = WHENEVER,
+        limited: Limited = _ignored, wait: Wait = WHENEVER, token: str = "",
     ) -> Delivered:  # fmt: skip
         """Deliver a request, or have it delivered at a time (Unix time); a repetition is answered with what became of the first one.
 
         `payload`: what it brings, or what reads that, which is called within the limits, and may raise anything. `limited` is given the
         header fields that tell of the limits, whatever is raised afterwards. `wait`: for the first request, where this is a repetition.
+        `token`: the name of the bucket of the OAuth token that it came with, "" for another proof.
         Raises NothingToSay, RateExceeded, GatewayError, StorageError; then nothing was sent.
         """
         if once is None:
-            return self._handle(hook, payload, at, limited)
+            return self._handle(hook, payload, at, limited, token)
         begun = self._once.begin(hook, once, wait)
         if isinstance(begun, Delivered):
-            limited(self._limits.look(hook).fields())
+            limited(self._limits.look(hook, token).fields())
             self.count(hook, "repeated")
             return begun
         try:
-            delivered = self._handle(hook, payload, at, limited)
+            delivered = self._handle(hook, payload, at, limited, token)
         except BaseException:
             self._once.release(begun)
             raise
@@ -129,14 +130,16 @@ class HookRequests:
         """Count a request by its result: one of metrics.families.HOOK_RESULTS."""
         self._counts.hook_requested(hook.name, result)
 
-    def look(self, hook: Hook) -> dict[str, str]:
+    def look(self, hook: Hook, token: str = "") -> dict[str, str]:
         """The header fields that tell of the limits of the hook, for an answer to a request that costs nothing."""
-        return self._limits.look(hook).fields()
+        return self._limits.look(hook, token).fields()
 
-    def _handle(self, hook: Hook, payload: Payload | Callable[[], Payload], at: float | None, limited: Limited) -> Delivered:
+    def _handle(
+        self, hook: Hook, payload: Payload | Callable[[], Payload], at: float | None, limited: Limited, token: str
+    ) -> Delivered:  # fmt: skip
         result = "failed"
         try:
-            self._require_allowed(hook, limited)
+            self._require_allowed(hook, limited, token)
             result = "invalid"
             read = payload if isinstance(payload, Payload) else payload()
             result = "failed"
@@ -152,8 +155,8 @@ class HookRequests:
             self.count(hook, result)
         return delivered
 
-    def _require_allowed(self, hook: Hook, limited: Limited) -> None:
-        allowance = self._limits.take(hook)
+    def _require_allowed(self, hook: Hook, limited: Limited, token: str) -> None:
+        allowance = self._limits.take(hook, token)
         fields = allowance.fields()
         limited(fields)
         if not allowance.allowed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 import time
@@ -107,6 +108,12 @@ class RateLimits:
         """Whatever has not been used for WINDOW is full."""
         while self._levels and now - next(iter(self._levels.values())).at >= WINDOW:
             self._levels.popitem(last=False)
+
+
+def name_of_token(field: str) -> str:
+    """The name of the bucket of the OAuth token in an Authorization field: a hash of it."""
+    secret = field.strip().partition(" ")[2].strip()
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _allowance(bucket: Bucket, level: float, allowed: bool) -> Allowance:

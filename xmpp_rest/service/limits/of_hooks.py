@@ -1,11 +1,11 @@
-"""The limits of requests to hooks: that of the hook, and that of the account which owns it."""
+"""The limits of requests to hooks: those of the hook, of the account which owns it, and of the OAuth token that they come with."""
 
 from __future__ import annotations
 
 from xmpp_rest.config.hook_tables import LimitSettings
 from xmpp_rest.protocol.jid import JID
 from xmpp_rest.service.hooks.hook import Hook
-from xmpp_rest.service.limits.limits import ACCOUNT, HOOK, Allowance, Bucket, RateLimits
+from xmpp_rest.service.limits.limits import ACCOUNT, HOOK, TOKEN, Allowance, Bucket, RateLimits
 
 
 class HookLimits:
@@ -21,15 +21,16 @@ class HookLimits:
         """Keep to these limits from now on."""
         self._settings = settings
 
-    def take(self, hook: Hook) -> Allowance:
-        """Take one request. Raises GatewayError where there is no leader to ask."""
-        return self._limits.take(self._buckets(hook))
+    def take(self, hook: Hook, token: str = "") -> Allowance:
+        """Take one request. `token`: the name of an OAuth token's bucket. Raises GatewayError where there is no leader to ask."""
+        return self._limits.take(self._buckets(hook, token))
 
-    def look(self, hook: Hook) -> Allowance:
+    def look(self, hook: Hook, token: str = "") -> Allowance:
         """As `take`, but nothing is taken: for a repetition."""
-        return self._limits.look(self._buckets(hook))
+        return self._limits.look(self._buckets(hook, token))
 
-    def _buckets(self, hook: Hook) -> list[Bucket]:
+    def _buckets(self, hook: Hook, token: str) -> list[Bucket]:
         rate = self._settings.hook if hook.rate is None else hook.rate
         of_account = 0 if hook.owner == self._address else self._settings.account
-        return [Bucket(HOOK, hook.name, rate), Bucket(ACCOUNT, str(hook.owner), of_account)]
+        of_token = self._settings.token if token else 0
+        return [Bucket(HOOK, hook.name, rate), Bucket(ACCOUNT, str(hook.owner), of_account), Bucket(TOKEN, token, of_token)]
