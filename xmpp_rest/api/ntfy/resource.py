@@ -134,7 +134,7 @@ class TopicBound(NtfyResource):
     def _note_limits(self) -> None:
         environ, topic = self.request.environ, self.topic
         if isinstance(topic, HookTopic):
-            note_fields(environ, partial(self.gateway.parts.hook_requests.look, topic.hook))
+            note_fields(environ, partial(self.gateway.parts.hook_requests.look, topic.hook, topic.token))
         else:
             note_caller(environ, self.gateway, topic.caller, topic.field)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from flask import Request
 
@@ -18,7 +17,6 @@ from xmpp_rest.api.ntfy.messages import TRIGGERED
 from xmpp_rest.api.ntfy.publication import Publication
 from xmpp_rest.api.ntfy.topics import AccountTopic, HookTopic, Topic
 from xmpp_rest.api.rate_limits import take
-from xmpp_rest.errors import GatewayError
 from xmpp_rest.http.client_gone import ClientConnection
 from xmpp_rest.protocol.conditions import StanzaError
 from xmpp_rest.protocol.stanza import child, condition_of, make, new_id
@@ -50,19 +48,13 @@ class Publisher:
         self._parts = gateway.parts
         self._request = request
         self._set_field = set_field
-        self._is_limit_told = False
 
     def send(self, topic: Topic, read: Callable[[], Publication]) -> PublishedMessage:
         """The message, as it was sent or will be. `read` raises NtfyError."""
         if isinstance(topic, AccountTopic):
             return self._to_account(topic, read())
         note_hook(topic.hook.name)
-        try:
-            return self._to_hook(topic, read)
-        finally:
-            if not self._is_limit_told:  # the request has cost nothing
-                with suppress(GatewayError):
-                    self._limited(self._parts.hook_requests.look(topic.hook, topic.token))
+        return self._to_hook(topic, read)
 
     def _to_hook(self, topic: HookTopic, read: Callable[[], Publication]) -> PublishedMessage:
         self._require_signature(topic.hook)
@@ -102,7 +94,6 @@ class Publisher:
         return PublishedMessage(id_of(delivered), at, publication.members or _members(delivered.said))
 
     def _limited(self, fields: Mapping[str, str]) -> None:
-        self._is_limit_told = True
         for name, value in fields.items():
             self._set_field(name, value)
 
