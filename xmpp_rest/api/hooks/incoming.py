@@ -17,7 +17,7 @@ TIMES = ("send-at", "x-delay", "delay", "x-at", "at", "x-in", "in")
 """Header fields, the first that is not empty."""
 TIME_PARAMETERS = ("delay", "at", "in")
 PREFETCHES = ("prefetch", "preview")
-_SECRET_NAME = re.compile("token|secret|signature|password|api-?key")
+_SECRET_NAME = re.compile("token|secret|signature|passw|session|jwt|api-?key|api_key")
 _TOKEN = re.compile("hk_[0-9A-Za-z]")
 
 

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.api.hooks.deliveries.conftest import SECRET, SECRET_TOKEN, TOKEN, Recipients, counted
 from tests.conftest import DOMAIN, MakeApp, basic
+from xmpp_rest.api.hooks import names
 from xmpp_rest.gateway.gateway import Gateway
 from xmpp_rest.protocol.conditions import stanza_error
 
@@ -50,7 +51,9 @@ def pair(name: str, password: str) -> dict[str, str]:
         (f"/hooks/ops?token={TOKEN}", {"Authorization": "Bearer of something else"}, "text"),
     ],
 )
-def test_where_the_token_is(client: FlaskClient, recipients: Recipients, method: str, path: str, headers: dict[str, str], format_: str) -> None:
+def test_where_the_token_is(
+    client: FlaskClient, recipients: Recipients, method: str, path: str, headers: dict[str, str], format_: str
+) -> None:
     answer = client.open(path, method=method, data="words", headers=headers)
     assert (answer.status_code, answer.get_json()["format"]) == (200, format_)
     assert recipients.said == ["words"]
@@ -133,8 +136,13 @@ def test_the_order_of_the_checks(make_app: MakeApp, recipients: Recipients, clie
     assert client.post(f"/hooks/{UNKNOWN}", data=huge, headers=markup).status_code == 404
     assert client.post(f"/hooks/{SECRET_TOKEN}", data=huge, headers=markup).status_code == 413
     assert client.post(f"/hooks/{SECRET_TOKEN}", data="{", headers=markup).status_code == 415
-    assert client.post(f"/hooks/{SECRET_TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code == 403
-    assert client.post(f"/hooks/{TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code == 400
+    assert (
+        client.post(f"/hooks/{SECRET_TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code
+        == 403
+    )
+    assert (
+        client.post(f"/hooks/{TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code == 400
+    )
     assert client.post(f"/hooks/{TOKEN}", data=huge[:-1]).status_code == 200
 
 
@@ -248,7 +256,11 @@ class TestGet:
     @pytest.mark.parametrize(
         ("query", "format_", "said"),
         [
-            ("msg=It+is+down&heartbeat=%7B%22status%22%3A0%7D&monitor=%7B%22url%22%3A%22https%3A%2F%2Fx.example%22%7D", "uptime-kuma", "It is down"),
+            (
+                "msg=It+is+down&heartbeat=%7B%22status%22%3A0%7D&monitor=%7B%22url%22%3A%22https%3A%2F%2Fx.example%22%7D",
+                "uptime-kuma",
+                "It is down",
+            ),
             ("msg=words", "uptime-kuma", "words"),
             ("payload=%7B%22message%22%3A%22words%22%7D", "json", "words"),
         ],
@@ -311,7 +323,12 @@ class TestSigned:
         assert recipients.said == ["words"]
 
     def test_too_many_wrong_ones(self, make_app: MakeApp) -> None:
-        settings = {"auth_failures": "2", "hook_signed_token": SECRET_TOKEN, "hook_signed_targets": f"admin@{DOMAIN}", "hook_signed_secret": SECRET}
+        settings = {
+            "auth_failures": "2",
+            "hook_signed_token": SECRET_TOKEN,
+            "hook_signed_targets": f"admin@{DOMAIN}",
+            "hook_signed_secret": SECRET,
+        }
         client = make_app(**settings).test_client()
         statuses = [client.post(f"/hooks/{SECRET_TOKEN}", data="words").status_code for _ in range(3)]
         assert statuses == [403, 403, 429]
@@ -344,19 +361,29 @@ def test_tokens_are_not_logged(client: FlaskClient, recipients: Recipients, capl
     assert (" hook=ops" in caplog.text) == ("nothing" not in path)
 
 
+def test_so_many_alerts_are_named_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(names, "_state", lambda alert: asked.append(alert) or "x")
+    many = [1] * (names.SORTED + 1)
+    first, again = (names.name_of_alerts("alertmanager", {"alerts": list(many)}) for _ in range(2))
+    assert (first, asked) == (again, [])
+    assert names.name_of_alerts("alertmanager", {"alerts": [*many[:-1], 2]}) != first
+
+
 def test_templates_see_no_secrets(client: FlaskClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     say = gateway.parts.sayings.say
     monkeypatch.setattr(gateway.parts.sayings, "say", lambda hook, payload: (seen.append(payload), say(hook, payload))[1])
     fields = {
         "Authorization": f"Bearer {TOKEN}", "Cookie": "a=b", "X-Gitlab-Token": "secret", "X-Forwarded-Uri": f"/hooks/{TOKEN}", "X-Api-Key": "x",
-        "X-Auth-Token": "x", "X-Hub-Signature": "sha1=x", "X-Custom": "seen",
+        "X-Auth-Token": "x", "X-Hub-Signature": "sha1=x", "X-Session": "x", "X-Jwt-Assertion": "x", "X-Passwd": "x", "X-Custom": "seen",
     }  # fmt: skip
     assert client.post(f"/hooks/ops?token={TOKEN}&auth=x&again={TOKEN}&a=b", data="words", headers=fields).status_code == 200
     (payload,) = seen
     assert payload.query == {"a": "b"}
     assert payload.headers["x-custom"] == "seen"
     hidden = {"authorization", "cookie", "x-gitlab-token", "x-forwarded-uri", "x-api-key", "x-auth-token", "x-hub-signature"}
+    hidden |= {"x-session", "x-jwt-assertion", "x-passwd"}
     assert hidden.isdisjoint(payload.headers)
 
 

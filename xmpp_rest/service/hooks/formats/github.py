@@ -20,7 +20,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "milestoned": "set the milestone of", "demilestoned": "removed the milestone of",
     }
 )  # fmt: skip
-"""Actions that are no verbs which could stand before what it was done to."""
+"""Actions whose names cannot stand as a verb before what it was done to."""
 
 
 def repository(value: dict[str, Any]) -> str:
