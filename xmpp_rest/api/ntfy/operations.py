@@ -34,7 +34,6 @@ TEXTS = {
     404: "There is no such topic, or this is not offered.",
     412: "A condition of the request does not hold.",
     413: "The body is too large.",
-    415: "The body has a coding that is not known here.",
     429: "Too many requests, or wrong credentials.",
     500: "The gateway has met an error of its own.",
     502: "All recipients refuse the message.",
@@ -46,7 +45,7 @@ REFUSED |= {status: REFUSED[status]._replace(content=ERROR | AS_PROBLEM) for sta
 GENERAL = some(REFUSED, 400, 412, 500, 503)
 OF_TOPIC = some(REFUSED, 401, 403, 404, 429) | GENERAL
 SENT = ApiAnswer("Sent, or to be sent: the message.", {JSON: ref("NtfyMessage")})
-PUBLISHED: Answers = {200: SENT} | some(REFUSED, 413, 415, 502) | OF_TOPIC
+PUBLISHED: Answers = {200: SENT} | some(REFUSED, 413, 502) | OF_TOPIC
 AT_ROOT: Answers = {**PUBLISHED, 404: PUBLISHED[404]._replace(content=ERROR | AS_PROBLEM)}
 READ: Answers = {200: ApiAnswer("A line for each message.", {NDJSON: ref("NtfyEvent")})} | OF_TOPIC
 HEARD: Answers = {200: ApiAnswer("Server-sent events.", {"text/event-stream": STRING})} | OF_TOPIC

@@ -366,6 +366,18 @@ class TestApprise:
         assert client.post(f"/notify/{TOKEN}", data=data, content_type="multipart/form-data").status_code == 200
         assert recipients.said[0].endswith("Not sent: shot.png")
 
+    @pytest.mark.parametrize(
+        ("attached", "names"),
+        [
+            ({"attach": "https://e.example/a/shot.png?x=1"}, "shot.png"),
+            ({"attachment": ["https://e.example/a.png", {"filename": "b.png", "base64": "aGk="}, {"url": "https://e.example/c.png"}, 5, ""]}, "a.png, b.png, c.png"),
+            ({"attachments": [{"name": "d.png", "base64": "aGk="}], "attach": {"base64": "aGk="}}, "d.png, a file"),
+        ],
+    )
+    def test_files_inside_json_are_told(self, client: FlaskClient, recipients: Recipients, attached: dict[str, Any], names: str) -> None:
+        assert client.post(f"/notify/{TOKEN}", json={"body": "words"} | attached).status_code == 200
+        assert recipients.said == [f"words\nNot sent: {names}"]
+
 
 def test_json_is_sent_as_utf8(client: FlaskClient, recipients: Recipients) -> None:
     body = client.post(f"/hooks/{TOKEN}/text", data="ä").data

@@ -6,7 +6,7 @@ from typing import Any
 
 from xmpp_rest.service.hooks.characters import one_line
 from xmpp_rest.service.hooks.formats.plain import files_in
-from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, first_string, number, scalar, string, table
+from xmpp_rest.service.hooks.message_parts import HookRequest, MessageParts, first_string, items, number, scalar, string, table
 from xmpp_rest.service.hooks.said import NothingToSay
 
 URGENT = 8
@@ -14,6 +14,8 @@ URGENT = 8
 URGENT_MARK = "❗"
 TYPES = {"success": "✅", "warning": "⚠️", "failure": "❌"}
 """Apprise's types and their marks."""
+ATTACHED = ("attach", "attachment")
+"""Where clients of Apprise's API put files, beside `attachments`."""
 STATES = ("down", "up", "pending", "maintenance")
 """Uptime Kuma's heartbeat.status as words."""
 UP = 1
@@ -39,7 +41,20 @@ def read_apprise(request: HookRequest) -> MessageParts:
     if not body:
         raise NothingToSay("there is no body")
     kind = string(value, "type")
-    return MessageParts(one_line(string(value, "title")), body, state=kind, files=files_in(value), extra={"mark": TYPES.get(kind, "")})
+    files = files_in(value) + tuple(_name_of_file(each) for name in ATTACHED for each in _listed(value.get(name)))
+    return MessageParts(one_line(string(value, "title")), body, state=kind, files=files, extra={"mark": TYPES.get(kind, "")})
+
+
+def _name_of_file(value: Any) -> str:
+    """The name of a file that is given by its URL, or as an object with its name or its URL."""
+    if isinstance(value, dict):
+        return string(value, "filename") or string(value, "name") or _name_of_file(string(value, "url"))
+    return str(value).partition("?")[0].strip().rstrip("/").rpartition("/")[2] or "a file"
+
+
+def _listed(value: Any) -> list[Any]:
+    """One file, or several."""
+    return [each for each in (items(value) if isinstance(value, list) else [value]) if each and isinstance(each, str | dict)]
 
 
 def read_uptime_kuma(request: HookRequest) -> MessageParts:
