@@ -176,6 +176,7 @@ def test_text_for_curl(client: FlaskClient) -> None:
     assert len(lines) <= 30
     assert max(map(len, lines)) <= 120
     assert text.splitlines()[6:8] == ["  curl -u you@capulet.example \\", "       http://localhost/rest \\"]
+    assert text.splitlines()[13:15] == ["  curl -u you@capulet.example \\", "       http://localhost/hooks \\"]
     for place in ("openapi.json", "docs/", "console/", "manual.txt", "health"):
         assert f"http://localhost/{place}\n" in text
     assert __version__ not in text

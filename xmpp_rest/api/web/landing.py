@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from textwrap import indent
 
 from xmpp_rest import __version__
 from xmpp_rest.api.own_address import base_url
@@ -13,6 +14,7 @@ from xmpp_rest.config.table import PagesSettings
 
 PLACES = {"docs": "docs/", "console": "console/"}  # of the pages that may be switched off
 ABOUT = "HTTP in front of XMPP: send, receive, and administer accounts and rooms with plain HTTP requests."
+HOOKS = "Programs for Slack, ntfy, Gotify, Alertmanager, GitHub and others send by the URL of a hook; an account makes one:"
 LINKS = {
     "docs": ("docs/", "the APIs, to read and to try"),
     "openapi": ("openapi.json", "the same for programs"),
@@ -55,23 +57,40 @@ class Landing(WebResource):
     def _command(self, url: str) -> str:
         domain = self.gateway.settings.gateway.domain
         body = json.dumps({"to": f"friend@{domain}", "body": "Hello"}, separators=(",", ":"))
-        parts = f"curl -u you@{domain}", shlex.quote(f"{url}/rest"), "-H 'Content-Type: application/json'", f"-d '{body}'"
-        return " \\\n     ".join(parts)  # a line each, which stays short however long the names are
+        return _curl(domain, f"{url}/rest", body)
+
+    def _hook_command(self, url: str) -> str:
+        return _curl(self.gateway.settings.gateway.domain, f"{url}/hooks", '{"name":"alerts"}')
 
     def _text(self, url: str) -> str:
         links = self._links(url)
         told = [f"{name:8}  {address}" for name, address in links.items()]
-        command = "\n".join(f"  {line}" for line in self._command(url).splitlines())
-        return "\n".join([self._title(), "", ABOUT, "", "Send a message:", "", command, "", *told]) + "\n"
+        command, hook = (indent(shown, "  ") for shown in (self._command(url), self._hook_command(url)))
+        return "\n".join([self._title(), "", ABOUT, "", "Send a message:", "", command, "", HOOKS, "", hook, "", *told]) + "\n"
 
     def _page(self, url: str) -> str:
-        values = {"title": self._title(), "about": ABOUT, "command": self._command(url)}
+        values = {
+            "title": self._title(), "about": ABOUT, "command": self._command(url), "hooks": HOOKS, "hook": self._hook_command(url),
+        }  # fmt: skip
         rows = [f'<li><a href="{place}">{name}</a> {what}</li>' for name, (place, what) in LINKS.items() if self._is_served(name)]
         return self.files.page("landing.html", values, links="\n".join(rows))
 
     def _json(self, url: str) -> str:
         links = {name: address for name, address in self._links(url).items() if name != "manual"}
         return json.dumps({"name": "xmpp-rest", "links": links}) + "\n"
+
+
+def _curl(domain: str, url: str, body: str) -> str:
+    """A command that POSTs JSON: a line each, which stays short however long the names are."""
+    parts = f"curl -u you@{domain}", shlex.quote(url), "-H 'Content-Type: application/json'", f"-d '{body}'"
+    return " \\\n     ".join(parts)
+
+
+class NoLanding(WebResource):
+    """There is no page: 404."""
+
+    def find(self) -> WebContent | None:
+        return None
 
 
 class LandingStyle(FileResource):

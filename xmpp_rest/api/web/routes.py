@@ -10,7 +10,7 @@ from xmpp_rest.api.routing import Route, add_routes
 from xmpp_rest.api.web.console import Console, ConsoleToSlash
 from xmpp_rest.api.web.docs import Docs, DocsToSlash
 from xmpp_rest.api.web.files import Files
-from xmpp_rest.api.web.landing import Landing, LandingStyle, Manual
+from xmpp_rest.api.web.landing import Landing, LandingStyle, Manual, NoLanding
 from xmpp_rest.api.web.resource import FIELDS, METHODS, Favicon, Web
 
 ROUTES: dict[str, tuple[Route, ...]] = {
@@ -30,13 +30,17 @@ ROUTES: dict[str, tuple[Route, ...]] = {
 }
 """By the key of `[pages]` that switches them off."""
 ICON = Route("/favicon.ico", METHODS, Favicon)
+NO_LANDING = Route("/", METHODS, NoLanding)
+"""In place of the page where that is switched off: JSON is POSTed there, as to ntfy."""
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
     """The routes of the pages that are switched on."""
     routes = Blueprint("web", __name__)
-    served = [route for page, table in ROUTES.items() if getattr(gateway.settings.pages, page) for route in table]
-    add_routes(routes, [*served, ICON] if served else [], Web(gateway, Files()))
+    pages = gateway.settings.pages
+    served = [route for page, table in ROUTES.items() if getattr(pages, page) for route in table]
+    beside = [*([ICON] if served else []), *([] if pages.landing else [NO_LANDING])]
+    add_routes(routes, [*served, *beside], Web(gateway, Files()))
     answer_failures(routes)
     routes.after_request(_with_fields)
     return routes
