@@ -7,6 +7,7 @@ NESTED = "{% set a = [1] %}" + "".join("{% set a = [a, a, a, a, a, a, a, a] %}" 
 TUPLES = "{% set a = (1, 1) %}" + "".join("{% set a = (a, a) %}" for _ in range(40))
 LONG = "{% set s = 'a' * 1000000 %}"
 KEEPS = "{% set n = namespace(l=[]) %}{% macro m() %}{% set n.l = [n.l, varargs, kwargs] %}{% endmacro %}"
+WIDE = "{% set s = '😀' * 1000000 %}"
 LOOP = "{% for i in range(100000) %}"
 
 REFUSED_OR_FAILED = (
@@ -146,6 +147,16 @@ REFUSED_OR_FAILED = (
     "{% set s = '😀' * 250000 %}{% set x %}" + "{{ s }}" * 64 + "{% endset %}",
     "{% set s = '😀' * 250000 %}{% macro m() %}" + "{{ s }}" * 64 + "{% endmacro %}{{ m() | length }}",
     LONG + "{% set x %}" + "{{ s }}" * 15 + "😀{% endset %}{{ x | length }}",
+    WIDE + "{{ s | list | length }}",
+    WIDE + "{{ s | sort | length }}",
+    WIDE + "{{ s | max }}{{ s | unique | list | length }}",
+    WIDE + "{{ s | map('upper') | list | length }}",
+    WIDE + "{{ ''.join(s) | length }}",
+    WIDE + "{{ cycler(*s) }}",
+    WIDE + "{% macro m() %}{% endmacro %}{{ m(*s) }}",
+    WIDE + "{{ 'x'.format(*s) }}",
+    WIDE + "{{ 'x' | format(*s) }}",
+    WIDE + "{{ 'x' is sameas(*s) }}",
     # work without end
     "{{ range(99999) | selectattr('" + "a." * 3900 + "') | list }}",
     "{{ range(99999) | map(attribute='" + "a." * 3900 + "') | list | length }}",

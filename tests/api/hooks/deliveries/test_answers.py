@@ -62,12 +62,7 @@ def test_what_is_delivered(client: FlaskClient, recipients: Recipients) -> None:
     recipients.errors = (None, stanza_error("gone", "It is closed"))
     results = [
         {"to": f"nurse0@{DOMAIN}", "id": "id0", "outcome": "accepted", "how": "sent"},
-        {
-            "to": f"nurse1@{DOMAIN}",
-            "id": "id1",
-            "outcome": "refused",
-            "error": {"type": "cancel", "condition": "gone", "text": "It is closed"},
-        },
+        {"to": f"nurse1@{DOMAIN}", "id": "id1", "outcome": "refused", "error": {"type": "cancel", "condition": "gone", "text": "It is closed"}},
     ]
     native = send(client, "native")
     check(native, 200)
@@ -104,16 +99,7 @@ def test_one_who_may_take_it_later_has_the_sender_try_again(client: FlaskClient,
         assert send(client, api).status_code == 503
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        StorageError("no disk"),
-        GatewayError("outbox-full"),
-        GatewayError("unanswered"),
-        GatewayError("waits-full"),
-        GatewayError("link-lost"),
-    ],
-)
+@pytest.mark.parametrize("error", [StorageError("no disk"), GatewayError("outbox-full"), GatewayError("unanswered"), GatewayError("waits-full"), GatewayError("link-lost")])
 def test_trouble_of_the_gateway_has_the_sender_try_again(client: FlaskClient, recipients: Recipients, error: Exception) -> None:
     recipients.fail = error
     for api in WORDS:
@@ -163,9 +149,7 @@ def test_a_storage_that_fails_as_the_hook_is_looked_up(client: FlaskClient, gate
         ("apprise", "x", "image/png", 415),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_or_says_nothing(
-    client: FlaskClient, recipients: Recipients, api: str, body: str, field: str, expected: Any
-) -> None:
+def test_what_cannot_be_read_or_says_nothing(client: FlaskClient, recipients: Recipients, api: str, body: str, field: str, expected: Any) -> None:
     answer = send(client, api, data=body, content_type=field, json=None)
     check(answer, expected)
     assert recipients.said == []
@@ -184,8 +168,7 @@ def test_bodies_are_not_compressed(client: FlaskClient, api: str, expected: Any)
 
 @pytest.mark.parametrize("api", ["native", "slack", "gotify", "apprise"])
 @pytest.mark.parametrize(
-    ("field", "taken"),
-    [("application/json; charset", True), ('application/json; x="', True), ("json", False), ("application/json, text/plain", False)],
+    ("field", "taken"), [("application/json; charset", True), ('application/json; x="', True), ("json", False), ("application/json, text/plain", False)]
 )
 def test_a_type_is_told_whatever_its_parameters_are(client: FlaskClient, recipients: Recipients, api: str, field: str, taken: bool) -> None:
     words = dict(WORDS[api])
@@ -194,9 +177,7 @@ def test_a_type_is_told_whatever_its_parameters_are(client: FlaskClient, recipie
     assert taken or "application/json" in answer.headers["Accept-Post"]
 
 
-def test_a_template_that_says_nothing(
-    client: FlaskClient, gateway: Gateway, recipients: Recipients, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_template_that_says_nothing(client: FlaskClient, gateway: Gateway, recipients: Recipients, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway.parts.sayings, "say", lambda hook, payload: Said(Kind.SILENT))
     native = send(client, "native")
     assert (native.status_code, native.data) == (204, b"")
@@ -216,9 +197,7 @@ def test_the_ping_of_a_forge(client: FlaskClient, gateway: Gateway, recipients: 
     assert recipients.said == []
 
 
-def test_what_is_cut_off_or_falls_back_says_so(
-    client: FlaskClient, gateway: Gateway, recipients: Recipients, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_cut_off_or_falls_back_says_so(client: FlaskClient, gateway: Gateway, recipients: Recipients, monkeypatch: pytest.MonkeyPatch) -> None:
     said = Said(Kind.MESSAGE, "words", truncated=True, template_error="line 1")
     monkeypatch.setattr(gateway.parts.sayings, "say", lambda hook, payload: said)
     (result,) = send(client, "native").get_json()["results"]
@@ -272,12 +251,7 @@ class TestScheduled:
 
 
 def test_what_gotify_is_told(client: FlaskClient, recipients: Recipients) -> None:
-    sent = {
-        "message": "done",
-        "title": "Backup",
-        "priority": 8,
-        "extras": {"client::notification": {"click": {"url": "https://x.example"}}},
-    }
+    sent = {"message": "done", "title": "Backup", "priority": 8, "extras": {"client::notification": {"click": {"url": "https://x.example"}}}}
     first = client.post("/message", json=sent, headers={"X-Gotify-Key": TOKEN}).get_json()
     assert {name: first[name] for name in sent} == sent
     assert set(first) == {"id", "appid", "date", *sent}
@@ -311,16 +285,8 @@ def test_gotify_reads_nothing(client: FlaskClient) -> None:
 class TestApprise:
     def test_the_key_in_a_field(self, client: FlaskClient, recipients: Recipients) -> None:
         assert client.post("/notify", json={"body": "words"}, headers={"X-Apprise-Config-ID": TOKEN}).status_code == 200
-        assert (
-            client.post(
-                "/notify", json={"body": "words"}, headers={"X-Apprise-Config-ID": "ops", "Authorization": f"Bearer {TOKEN}"}
-            ).status_code
-            == 200
-        )
-        assert (
-            client.post("/notify/ops", data={"body": "words", "title": "t"}, headers={"Authorization": f"Bearer {TOKEN}"}).status_code
-            == 200
-        )
+        assert client.post("/notify", json={"body": "words"}, headers={"X-Apprise-Config-ID": "ops", "Authorization": f"Bearer {TOKEN}"}).status_code == 200
+        assert client.post("/notify/ops", data={"body": "words", "title": "t"}, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
         assert client.post(f"/notify/{TOKEN}/", json={"body": "words"}).status_code == 200
         assert client.post("/notify/", json={"body": "words"}, headers={"X-Apprise-Config-ID": TOKEN}).status_code == 200
         assert len(recipients.said) == 5
@@ -351,9 +317,7 @@ class TestApprise:
         assert set(body) == {"error", "details"}
         assert isinstance(body["error"], str) == (status != 200)
 
-    @pytest.mark.parametrize(
-        ("accept", "text"), [("text/plain", True), ("text/html, text/plain;q=0.5", True), ("text/html, */*", False), ("", False)]
-    )
+    @pytest.mark.parametrize(("accept", "text"), [("text/plain", True), ("text/html, text/plain;q=0.5", True), ("text/html, */*", False), ("", False)])
     def test_text(self, client: FlaskClient, recipients: Recipients, accept: str, text: bool) -> None:
         good = client.post(f"/notify/{TOKEN}", json={"body": "words"}, headers={"Accept": accept})
         assert (good.text == "ok") == text

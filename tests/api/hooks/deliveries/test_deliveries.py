@@ -51,9 +51,7 @@ def pair(name: str, password: str) -> dict[str, str]:
         (f"/hooks/ops?token={TOKEN}", {"Authorization": "Bearer of something else"}, "text"),
     ],
 )
-def test_where_the_token_is(
-    client: FlaskClient, recipients: Recipients, method: str, path: str, headers: dict[str, str], format_: str
-) -> None:
+def test_where_the_token_is(client: FlaskClient, recipients: Recipients, method: str, path: str, headers: dict[str, str], format_: str) -> None:
     answer = client.open(path, method=method, data="words", headers=headers)
     assert (answer.status_code, answer.get_json()["format"]) == (200, format_)
     assert recipients.said == ["words"]
@@ -136,13 +134,8 @@ def test_the_order_of_the_checks(make_app: MakeApp, recipients: Recipients, clie
     assert client.post(f"/hooks/{UNKNOWN}", data=huge, headers=markup).status_code == 404
     assert client.post(f"/hooks/{SECRET_TOKEN}", data=huge, headers=markup).status_code == 413
     assert client.post(f"/hooks/{SECRET_TOKEN}", data="{", headers=markup).status_code == 415
-    assert (
-        client.post(f"/hooks/{SECRET_TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code
-        == 403
-    )
-    assert (
-        client.post(f"/hooks/{TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code == 400
-    )
+    assert client.post(f"/hooks/{SECRET_TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code == 403
+    assert client.post(f"/hooks/{TOKEN}", data="{", headers={"Content-Type": "application/json", "Idempotency-Key": "a b"}).status_code == 400
     assert client.post(f"/hooks/{TOKEN}", data=huge[:-1]).status_code == 200
 
 
@@ -256,11 +249,7 @@ class TestGet:
     @pytest.mark.parametrize(
         ("query", "format_", "said"),
         [
-            (
-                "msg=It+is+down&heartbeat=%7B%22status%22%3A0%7D&monitor=%7B%22url%22%3A%22https%3A%2F%2Fx.example%22%7D",
-                "uptime-kuma",
-                "It is down",
-            ),
+            ("msg=It+is+down&heartbeat=%7B%22status%22%3A0%7D&monitor=%7B%22url%22%3A%22https%3A%2F%2Fx.example%22%7D", "uptime-kuma", "It is down"),
             ("msg=words", "uptime-kuma", "words"),
             ("payload=%7B%22message%22%3A%22words%22%7D", "json", "words"),
         ],
@@ -323,12 +312,7 @@ class TestSigned:
         assert recipients.said == ["words"]
 
     def test_too_many_wrong_ones(self, make_app: MakeApp) -> None:
-        settings = {
-            "auth_failures": "2",
-            "hook_signed_token": SECRET_TOKEN,
-            "hook_signed_targets": f"admin@{DOMAIN}",
-            "hook_signed_secret": SECRET,
-        }
+        settings = {"auth_failures": "2", "hook_signed_token": SECRET_TOKEN, "hook_signed_targets": f"admin@{DOMAIN}", "hook_signed_secret": SECRET}
         client = make_app(**settings).test_client()
         statuses = [client.post(f"/hooks/{SECRET_TOKEN}", data="words").status_code for _ in range(3)]
         assert statuses == [403, 403, 429]

@@ -11,12 +11,7 @@ from tests.conftest import DOMAIN, MakeApp, register_users
 
 
 def test_once_only_and_within_shared_limits(make_app: MakeApp, tmp_path: Path) -> None:
-    settings = {
-        "server_data_dir": str(tmp_path / "shared"),
-        "hook_ops_token": TOKEN,
-        "hook_ops_targets": f"nurse@{DOMAIN}",
-        "hook_ops_rate": "3",
-    }
+    settings = {"server_data_dir": str(tmp_path / "shared"), "hook_ops_token": TOKEN, "hook_ops_targets": f"nurse@{DOMAIN}", "hook_ops_rate": "3"}
     apps = [make_app(**settings) for _ in range(2)]
     register_users(apps[0])
     for app in apps:

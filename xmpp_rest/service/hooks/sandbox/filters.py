@@ -30,6 +30,8 @@ LIGHT = frozenset({"default", "d", "length", "count", "first", "last", "random"}
 """Filters that do not look at the whole value."""
 OVER_ITEMS = frozenset({"map", "select", "reject", "selectattr", "rejectattr", "list", "items", "reverse", "batch", "slice"})
 """Filters that look at each item of the value, and not into it."""
+ITERATES = OVER_ITEMS | {"sort", "unique", "groupby", "max", "min"}
+"""Filters for which a string is a list of its characters, each of which takes up to 80 bytes."""
 LIGHT_TESTS = frozenset({
     "defined", "undefined", "none", "boolean", "false", "true", "integer", "float", "string", "mapping", "number", "sequence", "iterable",
     "callable", "sameas", "filter", "test",
@@ -67,6 +69,8 @@ def _filter(name: str, function: Any, budget: Callable[[], Budget]) -> Function:
     def run(*args: Any, **options: Any) -> Any:
         now = budget()
         if name in OVER_ITEMS and isinstance(args[passed], CONTAINERS):
+            now.work(len(args[passed]))
+        if name in ITERATES and isinstance(args[passed], str):
             now.work(len(args[passed]))
         for each in (*args[passed + (not whole) :], *options.values()):
             measured(each, now)

@@ -55,6 +55,7 @@ def join(budget: Budget, separator: str, values: Any) -> str:
     for value in values:
         texts.append(text_of(value, budget))
         length += len(texts[-1]) + len(separator)
+        budget.work()
         budget.string(length)
     return separator.join(texts)
 

@@ -49,6 +49,8 @@ class _Rewriter(NodeTransformer):
             nodes.Getitem: _part,
             nodes.Compare: _comparison,
             nodes.Call: _call,
+            nodes.Filter: _spread,
+            nodes.Test: _spread,
         }
 
     def get_visitor(self, node: nodes.Node) -> Callable[[nodes.Node], nodes.Node] | None:
@@ -81,8 +83,16 @@ def _comparison(node: nodes.Compare) -> nodes.Node:
     return nodes.Compare(_asks("compared", node, node.expr), operands, lineno=node.lineno)
 
 
+def _spread(node: nodes.Call | nodes.Filter | nodes.Test) -> nodes.Node:
+    """`*values` are counted as steps of a loop before there is a tuple of them."""
+    if node.dyn_args is not None:
+        node.dyn_args = _asks("looped", node, node.dyn_args)
+    return node
+
+
 def _call(node: nodes.Call) -> nodes.Node:
     """A method is called by the environment: the name of its member alone gives no method."""
+    _spread(node)
     if not isinstance(node.node, nodes.Getattr):
         return node
     args = [node.node.node, nodes.Const(node.node.attr, lineno=node.lineno), *node.args]
