@@ -418,3 +418,11 @@ def test_a_title_alone_has_a_text_too(client: FlaskClient, token: str) -> None:
     assert client.post(f"/hooks/{token}", json={"title": "words"}).status_code == 200
     message = json.loads(client.get(f"/ntfy/{token}/json?poll=1").text)
     assert (message["title"], bool(message["message"])) == ("words", True)
+
+
+@pytest.mark.parametrize("path", ["/ntfy/nurse", "/ntfy", "/"])
+def test_a_body_that_breaks_off(client: FlaskClient, gateway: Gateway, path: str) -> None:
+    body = '{"topic": "nurse", "message": "m"}'
+    answer = client.post(path, data=body, headers=JULIET, environ_overrides={"CONTENT_LENGTH": "100"})
+    assert code(answer) == (400, 40000)
+    assert not received(gateway)

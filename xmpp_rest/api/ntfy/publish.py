@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from flask import Response, current_app
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
 
 from drivers import StorageError
 from xmpp_rest.api.ntfy.errors import NtfyError
@@ -47,6 +47,8 @@ class Publish(TopicBound):
             raise NtfyError(self.too_large) from e
         except (UnsupportedCoding, BadCoding) as e:  # nobody can read it
             raise NtfyError(40014, str(e.description)) from e
+        except BadRequest as e:  # it broke off
+            raise NtfyError(40000, str(e.description)) from e
 
     def published(self) -> PublishedRequest:
         """What the request brings. Raises NtfyError."""
