@@ -133,7 +133,7 @@ def build(settings: Settings, driver: Driver, data_dir: Path, incidents: Inciden
     contacts = Contacts(roster, presences, router, accounts, bots=bots, push=mailbox.show, is_listening=online.has_session)
     sending = Sending(router, mailbox, contacts, guard, outcomes, waits, remote, incidents, counts)
     hooks = Hooks(driver, settings, remote, incidents, authenticator.is_admin)
-    hook_sending = build_hook_sending(settings, hooks, driver, router, sending, outcomes, guard, waits, remote, incidents)
+    hook_sending = build_hook_sending(settings, hooks, driver, router, sending, outcomes, guard, waits, hooks_address, remote, incidents)
     idempotency = Idempotency(driver, 2 * settings.rest.iq_max_timeout)  # longer than a request can take
     sessions = Sessions(online, streams, presences, sending, events)
 

@@ -10,6 +10,7 @@ from xmpp_rest.incidents import Incidents
 from xmpp_rest.link.router import Router
 from xmpp_rest.processes.remote import Remote
 from xmpp_rest.service.contacts.privacy_guard import Guard
+from xmpp_rest.service.hooks.address import HooksAddress
 from xmpp_rest.service.hooks.hooks import Hooks
 from xmpp_rest.service.hooks.matters import Matters
 from xmpp_rest.service.hooks.occupants import Occupants
@@ -40,6 +41,7 @@ def hook_sending(
     outcomes: Outcomes,
     guard: Guard,
     waits: Waits,
+    address: HooksAddress,
     remote: Remote,
     incidents: Incidents,
 ) -> HookSending:
@@ -48,5 +50,5 @@ def hook_sending(
     occupants = Occupants(router, remote, incidents)
     rooms = HookRooms(router, sending, outcomes, occupants, targets, hooks, remote, incidents)
     updates = Updates(Matters(driver, settings.gateway.domain), router.spoken, outcomes, hooks.removed, remote, incidents)
-    to_one = ToOne(router, sending, outcomes, guard, targets, rooms, updates, remote, incidents)
+    to_one = ToOne(router, sending, outcomes, guard, targets, rooms, updates, address.is_nobody, remote, incidents)
     return HookSending(HookSender(settings.hooks, to_one, waits, remote, incidents), rooms)

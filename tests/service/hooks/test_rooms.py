@@ -11,10 +11,11 @@ from tests.link.attached import until
 from tests.service.hooks.conftest import hook, said
 from tests.service.hooks.network import ROOM, Network
 from xmpp_rest.gateway.gateway import Gateway
+from xmpp_rest.protocol.conditions import stanza_error
 from xmpp_rest.protocol.jid import parse_jid
 from xmpp_rest.protocol.namespaces import MUC, MUC_USER
 from xmpp_rest.protocol.parse import parse_text
-from xmpp_rest.protocol.stanza import child, make
+from xmpp_rest.protocol.stanza import child, make, refusal
 from xmpp_rest.service.hooks import occupants, targets
 from xmpp_rest.service.hooks.delivered import Result
 from xmpp_rest.service.hooks.draft import Draft
@@ -145,6 +146,23 @@ def test_how_it_was_put_out_is_told_within_bounds(gateway: Gateway, network: Net
     assert len(result.error.text) < 700
 
 
+def test_who_is_in_the_room_cannot_refuse(gateway: Gateway, network: Network) -> None:
+    room = network.rooms[ROOM]
+    assert conditions(send(gateway)) == [None]
+    forged: list[Element] = []
+
+    def forge(stanza: Element) -> str | None:
+        if stanza.tag == "message":
+            forged.append(refusal(stanza, stanza_error("forbidden")))
+            forged[-1].set("from", f"{ROOM}/nurse")
+            network.say(forged[-1])
+        return None
+
+    room.refuses = forge
+    assert conditions(send(gateway)) == [None]
+    assert len(forged) == 1
+
+
 @pytest.mark.parametrize("codes", [(), ("332",), ("307", "333")])
 def test_who_got_lost_just_comes_back(gateway: Gateway, network: Network, codes: tuple[str, ...]) -> None:
     assert conditions(send(gateway)) == [None]
@@ -176,7 +194,7 @@ def test_what_an_earlier_process_has_sent_to_a_room_that_has_lost_it_is_sent_onc
     for text in left:
         network.take(parse_text(text))
     until(lambda: network.rooms[ROOM].said == 1)
-    assert [stanza.get("id") for stanza in network.messages] == ["m1", "m2", "m3", "m1"]
+    assert sorted(stanza.attrib["id"] for stanza in network.messages) == ["m1", "m1", "m2", "m3"]
     assert network.rooms[ROOM].occupants == {ACTOR: "Alarm"}
 
 

@@ -97,6 +97,11 @@ def test_an_address_without_an_account_gets_nothing_and_keeps_nothing(gateway: G
     assert kept(gateway, "hooks") == []
 
 
+def test_what_nobody_would_read_is_refused(gateway: Gateway) -> None:
+    results = gateway.parts.hook_sender.send(hook(f"hooks@{DOMAIN}", str(NURSE)), said("Fire"))
+    assert [result.error and result.error.condition for result in results] == ["service-unavailable", None]
+
+
 def test_an_account_of_that_name_is_an_account(gateway: Gateway) -> None:
     gateway.parts.accounts.register(parse_jid(f"hooks@{DOMAIN}"), "R0m30-forever")
     (result,) = gateway.parts.hook_sender.send(hook(str(NURSE), speaks_as=f"hooks@{DOMAIN}"), said("Fire"))

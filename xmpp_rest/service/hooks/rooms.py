@@ -163,7 +163,7 @@ class HookRooms:
             return None if self._router.is_of_room(stanza, sender, to) and self._is_hook(to) else NOT_MINE
         if stanza.tag == "presence":
             self._occupants.presence(stanza, sender, to)
-        elif stanza.get("type") == "error":
+        elif stanza.get("type") == "error" and not sender.resource:  # of the room, not of one who is in it
             self._refused(key, condition_of(stanza))
         elif stanza.get("type") == "groupchat" and sender.resource == nick:
             self._shown(stanza, sender, to)

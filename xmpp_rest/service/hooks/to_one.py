@@ -30,6 +30,7 @@ from xmpp_rest.service.messages.send import Sending
 log = logging.getLogger("xmpp_rest.hooks")
 
 FULL = StanzaError("wait", "resource-constraint", "Too many messages of this hook wait for this recipient")
+NOBODY = StanzaError("cancel", "service-unavailable", "This address is for the messages of hooks; nobody reads what is written to it")
 NO_PRESENCE = frozenset(("bad-request", "feature-not-implemented"))
 """What services of rooms say that are not entered by presence (XEP Multi-User Chat Light §7.2)."""
 
@@ -69,9 +70,11 @@ class ToOne:
         targets: Targets,
         rooms: HookRooms,
         updates: Updates,
+        is_nobody: Callable[[JID], bool],
         remote: Remote,
         incidents: Incidents,
     ) -> None:
+        """`is_nobody`: tells addresses to which nobody reads what is written. Raises StorageError."""
         self._router = router
         self._sending = sending
         self._outcomes = outcomes
@@ -79,6 +82,7 @@ class ToOne:
         self._targets = targets
         self._rooms = rooms
         self._updates = updates
+        self._is_nobody = is_nobody
         self._remote = remote
         self._incidents = incidents
         self._in_order = WorkInOrder(remote.pool.submit)
@@ -125,7 +129,9 @@ class ToOne:
             self._send_plain(one, "groupchat", message.room_actor, f"{to}/{message.speaks_as}")
 
     def _refused(self, one: OneSending, to: JID) -> StanzaError | None:
-        """Why the lists of the sender, or of the owner, deny this: then the recipient is not even asked what it is."""
+        """Why nobody reads it, or the lists of the sender or the owner deny it: then the recipient is not even asked what it is."""
+        if self._is_nobody(to):
+            return NOBODY
         stanza = _message(one, "chat", one.message.chat_actor, [child("body", one.message.text)])
         for account in dict.fromkeys((one.message.speaks_as, one.message.owner)):
             if (refusal := self._guard.refuse(stanza, account, to)) is not None:
