@@ -24,6 +24,7 @@ from .xmppserver import GATEWAY
 
 DEPLOY = ROOT / "deploy"
 ALONE: dict[str, dict[str, object]] = {"link": {"kind": "none"}, "server": {"proxies": 1}}
+TOKEN = "hk_" + "Zq9" * 9  # of no hook
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +168,13 @@ def test_nginx_compresses_and_names_requests(alone: Gateway, nginx: Nginx) -> No
         named = http_.request("GET", f"{url}/livez?token=hidden").headers["X-Request-Id"]
         assert re.fullmatch("[0-9a-f]{32}", named)
         assert http_.request("GET", f"{url}/metrics").status == 403
+        for path in (f"/hooks/{TOKEN}/ops/hk_2", f"/ntfy/{TOKEN}", f"/a/notify/%68k_{TOKEN[3:]}"):
+            assert http_.request("POST", f"{url}{path}", body=b"hello").status in (401, 403, 404)
     log = (nginx.folder / "xmpp-rest.log").read_text()
     assert named in log
     assert "hidden" not in log
+    assert re.findall(r'"POST (\S+)"', log)[-3:] == ["/hooks/hk_...", "/ntfy/hk_...", "/a/notify/hk_..."]
+    assert TOKEN[3:] not in log
 
 
 def test_nginx_keeps_its_connections(alone: Gateway, nginx: Nginx) -> None:
