@@ -332,6 +332,21 @@ def test_too_many_unknown_tokens(make_app: MakeApp) -> None:
     assert client.post(f"/ntfy/{token}", data="m").status_code == 200
 
 
+def test_who_gives_up_after_429_is_told_to_try_again(make_app: MakeApp) -> None:
+    app = register_users(make_app(limits_hook="1"))
+    client, token = app.test_client(), make_hook(app.extensions["gateway"])
+    assert client.post(f"/ntfy/{token}", data="m").status_code == 200
+    alert = {"version": "4", "groupKey": "g", "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}}]}
+    alertmanager = {"User-Agent": "Alertmanager/0.27.0"}
+    for answer in (
+        client.post(f"/ntfy/{token}?template=alertmanager", json=alert),
+        client.post(f"/ntfy/{token}", data="m", headers=alertmanager),
+        client.post(f"/hooks/{token}/ntfy", json={"message": "m"}, headers=alertmanager),
+    ):
+        assert (answer.status_code, answer.get_json()["code"]) == (503, 50301)
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
 def test_a_limited_account(make_app: MakeApp) -> None:
     client = register_users(make_app(limits_account="1")).test_client()
     assert client.post("/ntfy/nurse", data="m", headers=JULIET).headers["RateLimit-Policy"] == '"account";q=1;w=60'

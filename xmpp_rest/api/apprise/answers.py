@@ -25,7 +25,7 @@ class AppriseAnswers:
         return apprise_answer(200, asked.accept, None, delivered.results)
 
     def failed(self, asked: Asked, failure: HookFailure) -> HookAnswer:
-        status = limited_status(asked) if failure.failure is Failure.LIMITED else STATUSES[failure.failure]
+        status = limited_status(asked.format, asked.user_agent) if failure.failure is Failure.LIMITED else STATUSES[failure.failure]
         return apprise_answer(status, asked.accept, failure.detail, failure.results)
 
 

@@ -36,7 +36,7 @@ class GotifyAnswers:
         return HookAnswer(200, dump_json(body))
 
     def failed(self, asked: Asked, failure: HookFailure) -> HookAnswer:
-        status = limited_status(asked) if failure.failure is Failure.LIMITED else STATUSES[failure.failure]
+        status = limited_status(asked.format, asked.user_agent) if failure.failure is Failure.LIMITED else STATUSES[failure.failure]
         return gotify_error(status, NO_MESSAGE if failure.failure is Failure.NOTHING else failure.detail)
 
 

@@ -49,9 +49,9 @@ def status_of(asked: Asked, failure: Failure) -> int:
     """The status of a failure: one after which its sender does what is right."""
     if failure in FOR_GOOD and asked.format in ALERTS:
         return 424  # Alertmanager repeats any 5xx until the group's next turn
-    return limited_status(asked) if failure is Failure.LIMITED else STATUS[failure]
+    return limited_status(asked.format, asked.user_agent) if failure is Failure.LIMITED else STATUS[failure]
 
 
-def limited_status(asked: Asked) -> int:
-    """The status of a request that came too soon: one that its sender repeats."""
-    return 503 if asked.format in RETRYING or asked.user_agent.startswith(RETRYING_AGENTS) else 429
+def limited_status(format_: str, user_agent: str) -> int:
+    """The status of a request that came too soon: one after which its sender, of this format or User-Agent, tries again."""
+    return 503 if format_ in RETRYING or user_agent.startswith(RETRYING_AGENTS) else 429

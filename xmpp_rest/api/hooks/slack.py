@@ -34,5 +34,5 @@ class SlackAnswers:
     def failed(self, asked: Asked, failure: HookFailure) -> HookAnswer:
         status, word = WORDS[failure.failure]
         if failure.failure is Failure.LIMITED:
-            status = limited_status(asked)
+            status = limited_status(asked.format, asked.user_agent)
         return HookAnswer(status, word.encode(), TEXT)

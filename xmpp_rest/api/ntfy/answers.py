@@ -6,6 +6,7 @@ from typing import Any
 
 from xmpp_rest.api.hooks.answers import Asked, HookAnswer
 from xmpp_rest.api.hooks.failures import Failure, HookFailure
+from xmpp_rest.api.hooks.native import limited_status
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.api.ntfy.messages import line, shown
 from xmpp_rest.service.hooks.delivered import Delivered
@@ -28,6 +29,11 @@ CODES = {
 }
 
 
+def limited_code(format_: str, user_agent: str) -> int:
+    """The code of a request that came too soon: one after which its sender, of this format or User-Agent, tries again."""
+    return 50301 if limited_status(format_, user_agent) == 503 else CODES[Failure.LIMITED]
+
+
 class NtfyAnswers:
     """Answers as ntfy's."""
 
@@ -39,5 +45,7 @@ class NtfyAnswers:
         return HookAnswer(200, line(shown(message, topic if isinstance(topic, str) else asked.hook.name, asked.cache)))
 
     def failed(self, asked: Asked, failure: HookFailure) -> HookAnswer:
-        error = NtfyError(CODES[failure.failure], failure.detail)
+        limited = failure.failure is Failure.LIMITED
+        code = limited_code(asked.format, asked.user_agent) if limited else CODES[failure.failure]
+        error = NtfyError(code, failure.detail)
         return HookAnswer(error.status, error.body)

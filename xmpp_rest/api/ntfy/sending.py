@@ -12,6 +12,7 @@ from xmpp_rest.api.hooks.bodies import BadBody
 from xmpp_rest.api.hooks.incoming import fields_of, shown_fields, shown_query
 from xmpp_rest.api.hooks.names import name_in, name_of_alerts
 from xmpp_rest.api.hooks.unknown import note_wrong
+from xmpp_rest.api.ntfy.answers import limited_code
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.api.ntfy.messages import TRIGGERED
 from xmpp_rest.api.ntfy.publication import Publication
@@ -85,13 +86,16 @@ class Publisher:
         except BadBody as e:
             raise NtfyError(40000, str(e)) from e
         except RateExceeded as e:
-            raise NtfyError(42901, retry_after=e.retry_after) from e
+            raise NtfyError(self._limited_code(publication.format), retry_after=e.retry_after) from e
         if delivered.replayed:
             self._set_field("Idempotent-Replayed", "true")
         if delivered.said.kind is Kind.MESSAGE and not delivered.anybody and delivered.due is None:
             raise NtfyError(50301 if is_for_now(delivered.results) else 50201, _why(delivered))
         at = delivered.due.at if delivered.due else delivered.at
         return PublishedMessage(id_of(delivered), at, publication.members or _members(delivered.said))
+
+    def _limited_code(self, format_: str) -> int:
+        return limited_code(format_, self._fields.get("user-agent", ""))
 
     def _limited(self, fields: Mapping[str, str]) -> None:
         for name, value in fields.items():
@@ -112,7 +116,7 @@ class Publisher:
     def _to_account(self, topic: AccountTopic, publication: Publication) -> PublishedMessage:
         allowance = take(self._request.environ)
         if not allowance.allowed:
-            raise NtfyError(42901, retry_after=allowance.retry_after)
+            raise NtfyError(self._limited_code(publication.format), retry_after=allowance.retry_after)
         said = self._said(topic, publication)
         sender, identifier = topic.caller.jid, new_id()
         stanza = make("message", child("body", said.text), type_="chat", id_=identifier, from_=str(sender), to_=str(topic.to))
