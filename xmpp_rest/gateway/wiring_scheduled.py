@@ -16,6 +16,7 @@ from xmpp_rest.service.scheduled.hook_messages import HookMessages
 from xmpp_rest.service.scheduled.runner import ScheduledRunner
 from xmpp_rest.service.scheduled.scheduled import Scheduled
 from xmpp_rest.service.scheduled.sending import ScheduledSending
+from xmpp_rest.service.scheduled.side_by_side import SideBySide
 from xmpp_rest.service.scheduled.store import ScheduledStore
 
 
@@ -33,7 +34,9 @@ def build_scheduled(
 ) -> tuple[Scheduled, ScheduledRunner]:
     """What the APIs schedule with, and what sends in the leader."""
     store = ScheduledStore(driver, settings.gateway.domain)
-    runner = ScheduledRunner(store, ScheduledSending(sending, accounts, outcomes, HookMessages(hooks, hook_sender, published)), incidents)
+    side_by_side = SideBySide()
+    due_sending = ScheduledSending(sending, accounts, outcomes, HookMessages(hooks, hook_sender, published), side_by_side)
+    runner = ScheduledRunner(store, due_sending, incidents, side_by_side)
     scheduled = Scheduled(store, runner, sending, remote, settings.limits, settings.link.send_limit, published.withdraw)
     hooks.removed.subscribe(scheduled.hook_removed)
     return scheduled, runner

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Barrier
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -23,6 +24,7 @@ from xmpp_rest.service.hooks.delivered import Due
 from xmpp_rest.service.hooks.draft import Draft
 from xmpp_rest.service.hooks.hook import Hook
 from xmpp_rest.service.hooks.said import Kind, Said
+from xmpp_rest.service.messages.batch import OutboundMessage
 from xmpp_rest.service.scheduled import hook_messages
 from xmpp_rest.service.scheduled.hook_messages import stanza_id
 from xmpp_rest.service.scheduled.scheduled import StanzaToSchedule
@@ -85,11 +87,11 @@ def test_sent_at_its_time_in_order_and_then_gone(gateway: Gateway, sent: list[st
 
 def test_what_fell_due_while_nobody_ran_is_sent_at_the_start_once(gateway: Gateway, sent: list[str]) -> None:
     now = time.time()
-    for number in range(70):  # more than go together
+    for number in range(140):  # more than go together
         schedule(gateway, f"m{number}", now + 0.001 * number)
     gateway.start()
-    until(lambda: len(sent) == 70 and not gateway.parts.scheduled.all(JULIET))
-    assert sent == [f"m{number}" for number in range(70)]
+    until(lambda: len(sent) == 140 and not gateway.parts.scheduled.all(JULIET))
+    assert sent == [f"m{number}" for number in range(140)]
 
 
 def test_what_an_earlier_process_has_sent_already_is_not_sent_again(gateway: Gateway) -> None:
@@ -171,14 +173,14 @@ def test_the_share_of_one_sender_holds_up_nobody_else(gateway: Gateway) -> None:
 
     attach(gateway.parts.router, take)
     now = time.time()
-    for number in range(70):
+    for number in range(140):
         schedule(gateway, f"j{number}", now)
     schedule(gateway, "n", now + 0.001, sender=parse_jid(f"nurse@{DOMAIN}"))
     gateway.start()
     until(lambda: ids == ["n"])
     full[0] = False
     until(lambda: not gateway.parts.scheduled.all(JULIET))
-    assert ids == ["n", *(f"j{number}" for number in range(70))]
+    assert ids == ["n", *(f"j{number}" for number in range(140))]
 
 
 def test_what_is_sent_and_cannot_be_removed_is_not_sent_twice(gateway: Gateway, sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +197,51 @@ def test_what_is_sent_and_cannot_be_removed_is_not_sent_twice(gateway: Gateway, 
     gateway.start()
     until(lambda: not gateway.parts.scheduled.all(JULIET))
     assert sent == ["m1"]
+
+
+@pytest.mark.parametrize("step", ["load_members", "update_members"])
+def test_what_the_storage_fails_of_one_owner_holds_up_nobody_else(
+    step: str, gateway: Gateway, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, nurse = time.time(), parse_jid(f"nurse@{DOMAIN}")
+    schedule(gateway, "j", now)
+    schedule(gateway, "n", now + 0.001, sender=nurse)
+    plain, failing = getattr(gateway.driver, step), [True]
+
+    def fail(*args: object) -> object:
+        if failing[0] and args[0] == "juliet" and args[2] == "scheduled":
+            raise StorageError("the table cannot be read")
+        return plain(*args)
+
+    monkeypatch.setattr(gateway.driver, step, fail)
+    gateway.start()
+    until(lambda: not gateway.parts.scheduled.all(nurse))
+    schedule(gateway, "n2", time.time(), sender=nurse)
+    until(lambda: not gateway.parts.scheduled.all(nurse))
+    failing[0] = False
+    until(lambda: not gateway.parts.scheduled.all(JULIET))
+    assert sorted(sent) == ["j", "n", "n2"]
+
+
+def test_those_here_are_sent_side_by_side_and_each_gets_them_in_order(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    sending, two_at_work = gateway.parts.sending, Barrier(2)
+    plain = sending.send_many
+    got: list[str] = []
+
+    def send_many(stanzas: Sequence[OutboundMessage]) -> Sequence[object]:
+        two_at_work.wait(LONG)  # it fails if they wait for each other
+        got.extend(o.stanza.attrib["id"] for o in stanzas)
+        return plain(stanzas)
+
+    monkeypatch.setattr(sending, "send_many", send_many)
+    at = time.time() + 1
+    for number in range(3):
+        for name in ("nurse", "admin"):
+            schedule(gateway, f"{name}-{number}", at, parse_jid(f"{name}@{DOMAIN}"))
+    gateway.start()
+    until(lambda: not gateway.parts.scheduled.all(JULIET))
+    assert [i for i in got if i.startswith("nurse")] == ["nurse-0", "nurse-1", "nurse-2"]
+    assert [i for i in got if i.startswith("admin")] == ["admin-0", "admin-1", "admin-2"]
 
 
 def test_a_follower_schedules_and_the_leader_sends(pair: tuple[Gateway, Gateway]) -> None:

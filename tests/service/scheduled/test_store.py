@@ -118,3 +118,21 @@ def test_hints_reach_the_queue_once_and_past_hours_go(store: ScheduledStore, dri
     now[0] = AT + 3 * HOUR
     hints.look()
     assert [due.hint.id for due in queue.take(now[0], 10)] == ["sch_far"]
+
+
+def test_a_clock_that_was_set_is_looked_at(store: ScheduledStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    unix, monotonic = [AT], [1000.0]
+    monkeypatch.setattr(time, "time", lambda: unix[0])
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic[0])
+    queue = DueQueue()
+    hints = Hints(store, queue)
+    store.add(message("sch_1", AT + 5 * HOUR), 10)
+    hints.look()
+    unix[0] += 2
+    monotonic[0] += 2
+    assert hints.until_look() > 20
+    unix[0] += 5 * HOUR  # by hand, or as the machine was asleep
+    assert hints.until_look() == 0
+    hints.look()
+    assert [due.hint.id for due in queue.take(unix[0], 10)] == ["sch_1"]
+    assert hints.until_look() > 20

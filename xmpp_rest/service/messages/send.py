@@ -164,6 +164,10 @@ class Sending:
         with self._waits.calling():
             return list(self._remote_batch.run(stanzas))
 
+    def shares_commits(self, outgoing: OutboundMessage) -> bool:
+        """Whether `send_many` sends it together with others, with one wait for the disk."""
+        return self._batch_sender.is_batchable(outgoing)
+
     def require_sendable(self, stanza: Element, to: JID) -> None:
         """Raise GatewayError, bad-recipient or id-too-long, for a stanza that cannot be sent."""
         if (error := self._unsendable(stanza, to)) is not None:

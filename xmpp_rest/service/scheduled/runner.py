@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from drivers import StorageError
@@ -16,6 +17,7 @@ from xmpp_rest.service.scheduled.hints import Hints
 from xmpp_rest.service.scheduled.message import ScheduledMessage
 from xmpp_rest.service.scheduled.queue import DueHint, DueQueue
 from xmpp_rest.service.scheduled.sending import ScheduledSending
+from xmpp_rest.service.scheduled.side_by_side import SideBySide
 from xmpp_rest.service.scheduled.store import Hint, ScheduledStore
 from xmpp_rest.threads.backoff import Backoff
 from xmpp_rest.threads.tasks import OrderLock
@@ -23,7 +25,8 @@ from xmpp_rest.threads.tasks import OrderLock
 log = logging.getLogger("xmpp_rest.link")
 
 FIRST, LONGEST = 1.0, 15.0  # seconds between two attempts to send what cannot be sent now
-MOST = 64  # messages that are sent together
+TICK = 1.0  # seconds between two looks at the clock, which may have been set
+MOST = 128  # messages that are sent together
 LEFT = 3.0  # seconds at the end for what hooks say to be settled
 END = 5.0  # seconds that the end of the process waits for those that are being sent
 
@@ -31,8 +34,10 @@ END = 5.0  # seconds that the end of the process waits for those that are being 
 class ScheduledRunner:
     """Sends what is due. In the leader alone, which calls `start` and `stop`."""
 
-    def __init__(self, store: ScheduledStore, sending: ScheduledSending, incidents: Incidents) -> None:
+    def __init__(self, store: ScheduledStore, sending: ScheduledSending, incidents: Incidents, side_by_side: SideBySide) -> None:
+        """`side_by_side`: for the calls of this and of `sending`; it is stopped here."""
         self._store = store
+        self._side_by_side = side_by_side
         self._sending = sending
         self._incidents = incidents
         self._queue = DueQueue()
@@ -60,6 +65,7 @@ class ScheduledRunner:
         self._queue.stop()
         if self._thread is not None:
             self._thread.join(END)
+        self._side_by_side.stop()
 
     def told(self, hint: Hint) -> None:
         """There is a new message."""
@@ -83,8 +89,7 @@ class ScheduledRunner:
                 else:
                     pause = self._backoff.next(FIRST, LONGEST)
             except Exception as e:  # of the storage
-                trace = not isinstance(e, StorageError)
-                self._incidents.report(log, "scheduled-unsent", "scheduled messages cannot be sent now: %r", e, trace=trace)
+                self._report(e, trace=not isinstance(e, StorageError))
                 pause = self._backoff.next(FIRST, LONGEST)
         self._end()
 
@@ -123,7 +128,7 @@ class ScheduledRunner:
 
     def _until_look(self) -> float:
         """Seconds until there is something to do besides what is in the queue."""
-        seconds = 0.0 if self._unremoved else self._hints.until_look()
+        seconds = min(TICK, self._hints.until_look())
         return min(seconds, max(0.0, self._aside_until - time.monotonic())) if self._aside else seconds
 
     def _end_aside(self) -> None:
@@ -165,8 +170,14 @@ class ScheduledRunner:
         owners: dict[JID, list[str]] = {}
         for due in left.values():
             owners.setdefault(due.hint.owner, []).append(due.hint.id)
+        found: dict[str, ScheduledMessage | ValueError] = {}
         with self._lock:
-            found = {k: m for owner, ids in owners.items() for k, m in self._store.some(owner, ids).items() if k not in self._under_way}
+            for owner, ids in owners.items():
+                try:
+                    found |= {k: m for k, m in self._store.some(owner, ids).items() if k not in self._under_way}
+                except StorageError as e:  # of one owner alone, maybe
+                    self._report(e)
+                    self._put_aside([left.pop(identifier) for identifier in ids])
             self._under_way.update(found)
         for identifier in [i for i in left if i not in found]:
             self._hints.absent(left.pop(identifier).hint)
@@ -191,7 +202,18 @@ class ScheduledRunner:
         self._remove_again()
 
     def _remove_again(self) -> None:
-        for owner, ids in [*self._unremoved.items()]:
+        self._side_by_side.run([partial(self._remove_of, owner) for owner in self._unremoved])
+
+    def _remove_of(self, owner: JID) -> None:
+        """Remove what an owner's messages have left. The storage may fail that of one owner alone, which holds nobody else up."""
+        ids = self._unremoved[owner]
+        try:
             self._store.remove(owner, ids)
-            del self._unremoved[owner]
-            self._release(ids)
+        except StorageError as e:
+            self._report(e)
+            return
+        del self._unremoved[owner]
+        self._release(ids)
+
+    def _report(self, error: Exception, *, trace: bool = False) -> None:
+        self._incidents.report(log, "scheduled-unsent", "scheduled messages cannot be sent now: %r", error, trace=trace)

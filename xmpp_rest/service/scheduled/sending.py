@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 
 from drivers import StorageError
@@ -21,10 +22,12 @@ from xmpp_rest.service.messages.outcomes import Outcomes
 from xmpp_rest.service.messages.send import Sending
 from xmpp_rest.service.scheduled.hook_messages import HookMessages, OnSettled
 from xmpp_rest.service.scheduled.message import ScheduledMessage
+from xmpp_rest.service.scheduled.side_by_side import SideBySide
 
 log = logging.getLogger("xmpp_rest.link")
 
-OUTBOX_SHARE = "outbox-share"  # the error of one sender, whose messages wait while those of others go out
+OF_ONE = frozenset(("outbox-share", "storage-failed"))
+"""Errors of one sender, whose messages wait while those of others go out."""
 FORBIDDEN = StanzaError("auth", "forbidden", "The account may not send any more")
 
 
@@ -44,8 +47,9 @@ class Unsent:
 class ScheduledSending:
     """Sends messages whose time has come; in the leader."""
 
-    def __init__(self, sending: Sending, accounts: Accounts, outcomes: Outcomes, hooks: HookMessages) -> None:
+    def __init__(self, sending: Sending, accounts: Accounts, outcomes: Outcomes, hooks: HookMessages, side_by_side: SideBySide) -> None:
         self._sending = sending
+        self._side_by_side = side_by_side
         self._accounts = accounts
         self._outcomes = outcomes
         self._hooks = hooks
@@ -86,11 +90,23 @@ class ScheduledSending:
         return False
 
     def _send_stanzas(self, messages: Sequence[ScheduledMessage], known_before: float, unsent: Unsent) -> None:
+        """Send these in the order that one recipient sees; to those here, which wait for the disk one by one, side by side."""
         good = [(m, outgoing) for m in messages if (outgoing := self._outgoing(m)) is not None]
-        for may_be_known, group in groupby(good, lambda pair: pair[0].at <= known_before and not pair[0].is_id_given):
+        streams: dict[JID | None, list[tuple[ScheduledMessage, OutboundMessage]]] = {}
+        for message, outgoing in good:
+            streams.setdefault(None if self._sending.shares_commits(outgoing) else outgoing.to, []).append((message, outgoing))
+        results: dict[str, Result] = {m.id: StorageError("the message could not be handed on") for m, _ in good}
+        self._side_by_side.run([partial(self._send_stream, stream, known_before, results) for stream in streams.values()])
+        for message, outgoing in good:
+            self._settle(message, outgoing, results[message.id], unsent)
+
+    def _send_stream(
+        self, stream: Sequence[tuple[ScheduledMessage, OutboundMessage]], known_before: float, results: dict[str, Result]
+    ) -> None:
+        for may_be_known, group in groupby(stream, lambda pair: pair[0].at <= known_before and not pair[0].is_id_given):
             run = list(group)
-            for (message, outgoing), result in zip(run, self._results([o for _, o in run], may_be_known), strict=True):
-                self._settle(message, outgoing, result, unsent)
+            found = self._results([o for _, o in run], may_be_known)
+            results.update(zip([m.id for m, _ in run], found, strict=True))
 
     def _results(self, stanzas: Sequence[OutboundMessage], may_be_known: bool) -> Sequence[Result]:
         if not may_be_known:
@@ -116,7 +132,7 @@ class ScheduledSending:
         elif not isinstance(result, Exception):  # its outcome is known already
             say(log, logging.INFO, "scheduled-refused", sender=str(message.owner), stanza_id=message.stanza_id, id=message.id)
         elif isinstance(result, StorageError) or (isinstance(result, GatewayError) and result.row.type == "wait"):
-            unsent.add(message.id, all_wait=not (isinstance(result, GatewayError) and result.name == OUTBOX_SHARE))
+            unsent.add(message.id, all_wait=isinstance(result, GatewayError) and result.name not in OF_ONE)
         else:
             error = StanzaError(result.row.type, result.row.condition, result.text) if isinstance(result, GatewayError) else None
             self._dropped(message, str(result), error or StanzaError("modify", "bad-request", str(result)), outgoing)
