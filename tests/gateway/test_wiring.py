@@ -35,6 +35,7 @@ RECORDS = {  # files, as a pattern of paths below xmpp_rest → variables whose 
     "link/stream.py": ({"self._parser"}, "handlers of expat"),
     "processes/*": ({"self._procedures[BROADCAST]", "procedure", "follower"}, "records of their own"),
     "service/callbacks/worker.py": ({"attempts"}, "the state of a delivery"),
+    "service/hooks/sandbox/*": ({"node"}, "the tree of a template is rewritten"),
     "service/messages/*": ({"message", "outcome", "self._frozen", "self._texts"}, "records, and what belongs to a thread"),
     "service/muc/*": ({"room", "occupant"}, "the state of a room, which is held meanwhile"),
     "serving/*": ({"worker", "arbiter", "earlier", "self._earlier", "req"}, "what gunicorn hands to its hooks"),
