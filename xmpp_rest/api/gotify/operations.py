@@ -8,6 +8,7 @@ from xmpp_rest.api.openapi.model import (
     FORM,
     JSON,
     OPEN,
+    OPTIONAL,
     RETRY,
     STRING,
     ApiAnswer,
@@ -42,7 +43,7 @@ def operations(prefix: str | None) -> tuple[ApiOperation, ...]:
     return (
         ApiOperation(
             "post", f"{prefix}/message", "hooksGotifySend", "Send a message by a hook, as to Gotify",
-            {200: SENT} | FAILURES, (TOKEN, KEY, AT), BODY, OPEN,
+            {200: SENT} | FAILURES, (TOKEN, KEY, AT), BODY, OPTIONAL,
         ),
         ApiOperation(
             "get", f"{prefix}/version", "hooksGotifyVersion", "Which version this is, as of Gotify",

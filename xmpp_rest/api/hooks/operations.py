@@ -46,6 +46,7 @@ REFUSED = refusals(TEXTS, delivery.REFUSED)
 FOR_ALL = some(REFUSED, 400, 401, 403, 406, 412, 429, 500, 503)
 OF_ONE = FOR_ALL | some(REFUSED, 404)
 WRITING = some(REFUSED, 409, 413, 415, 422)
+ABOUT = "Incoming hooks: URLs by which other programs send messages, also those written for Gotify and the Apprise API."
 ETAG = {"ETag": "The entity tag of what can be set."}
 TIME: Schema = {"type": "string", "format": "date-time"}
 OR_NULL: Schema = {"type": "null"}
@@ -121,4 +122,4 @@ def describe(gotify_prefix: str | None, apprise_prefix: str | None) -> Descripti
     """The APIs at /hooks, and of Gotify and Apprise below these prefixes; None: one is not served."""
     operations = (*OPERATIONS, *delivery.OPERATIONS, *gotify.operations(gotify_prefix), *apprise.operations(apprise_prefix))
     schemas = SCHEMAS | delivery.SCHEMAS | gotify.SCHEMAS | apprise.SCHEMAS
-    return Description("hooks", "Incoming hooks: URLs by which other programs send messages.", operations, schemas)
+    return Description("hooks", ABOUT, operations, schemas)

@@ -13,7 +13,7 @@ from xmpp_rest.api.openapi.model import JSON, PROBLEM_SCHEMAS, ApiAnswer, ApiBod
 LICENSE = {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"}
 SCHEMES: dict[str, Schema] = {
     "basic": {"type": "http", "scheme": "basic", "description": "Address and password of an account."},
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A token, as from `/oauth/token`."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token, as from `/oauth/token`; for deliveries that of a hook."},
 }
 _IN_PATH = re.compile(r"\{(\w+)\}")
 
