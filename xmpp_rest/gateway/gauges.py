@@ -15,6 +15,7 @@ from xmpp_rest.link.uplink import Uplink
 from xmpp_rest.metrics.families import STREAM_APIS, Figures, sample
 from xmpp_rest.service.callbacks.callbacks import Callbacks
 from xmpp_rest.service.callbacks.dead_letters import DeadLetters
+from xmpp_rest.service.scheduled.runner import ScheduledRunner
 from xmpp_rest.service.streams.registry import Streams
 from xmpp_rest.threads.probe import Probe
 from xmpp_rest.threads.sockets import SocketLoop
@@ -27,7 +28,7 @@ class Gauges:
 
     def __init__(
         self, settings: Settings, under_way: Callable[[], int], streams: Streams, pending: Pending, uplink: Uplink | None,
-        callbacks: Callbacks, dead: DeadLetters,
+        callbacks: Callbacks, dead: DeadLetters, scheduled: ScheduledRunner,
     ) -> None:  # fmt: skip
         """`under_way`: how many requests are served in threads of the server's own."""
         self._threads = settings.server.threads
@@ -39,6 +40,7 @@ class Gauges:
         self._uplink = uplink
         self._callbacks = callbacks
         self._dead = dead
+        self._scheduled = scheduled
         self._letters: Figures = {}
         self._count_in_time: Probe[Figures] = Probe(self._count, patience=PATIENCE, kept=0.0)
 
@@ -65,6 +67,8 @@ class Gauges:
             "outbox_stanzas": float(sum(stream["outbox"] for stream in status)),
             "outbox_limit": float(self._outbox_size),
             "outbox_oldest_seconds": max(0.0, time.time() - oldest) if oldest is not None else 0.0,
+            "scheduled_soon": float(self._scheduled.soon),
+            "scheduled_late_seconds": self._scheduled.late,
         }
 
     def _of_callbacks(self) -> Figures:

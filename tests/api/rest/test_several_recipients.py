@@ -158,3 +158,11 @@ def test_the_component(client: FlaskClient, sent: list[Element]) -> None:
     answer = client.post("/rest", json={"to": [ROMEO, TYBALT], "from": f"alerts@{DOMAIN}", "body": "Hi"}, headers={"Authorization": TOKEN})
     assert answer.status_code == 202
     assert {s.get("from") for s in sent} == {f"alerts@{DOMAIN}"}
+
+
+@pytest.mark.parametrize("identifier", [None, "m"])
+def test_after_a_crash_only_ids_of_the_client_may_be_of_another_message(identifier: str | None, client: FlaskClient, gateway: Gateway) -> None:
+    more = {} if identifier is None else {"id": identifier}
+    assert post(client, [ROMEO, NURSE], {"Send-At": "1h"}, **more).status_code == 202
+    waiting = gateway.parts.scheduled.all(parse_jid(f"juliet@{DOMAIN}"))
+    assert [message.is_id_given for message in waiting] == [identifier is not None] * 2

@@ -178,8 +178,12 @@ def test_the_share_of_one_sender_holds_up_nobody_else(gateway: Gateway) -> None:
     schedule(gateway, "n", now + 0.001, sender=parse_jid(f"nurse@{DOMAIN}"))
     gateway.start()
     until(lambda: ids == ["n"])
+    until(lambda: gateway.parts.gauges(True)["scheduled_soon"] == 140)
+    assert 0 < gateway.parts.gauges(True)["scheduled_late_seconds"] < LONG
     full[0] = False
     until(lambda: not gateway.parts.scheduled.all(JULIET))
+    found = gateway.parts.gauges(True)
+    assert (found["scheduled_soon"], found["scheduled_late_seconds"]) == (0, 0)
     assert ids == ["n", *(f"j{number}" for number in range(140))]
 
 

@@ -34,10 +34,11 @@ BY_RECIPIENT = 502
 
 
 class OneOfMany(NamedTuple):
-    """The message to one recipient, and why it may not be sent, None if it may."""
+    """The message to one recipient. `refused`: why it may not be sent, or None. `is_id_given`: its id comes of that of the request."""
 
     message: Addressed
     refused: RestFailure | None = None
+    is_id_given: bool = False
 
 
 class ManyResult(NamedTuple):
@@ -70,7 +71,7 @@ def messages_to_all(resource: Send, template: Element, named: SeveralRecipients)
             raise Rejected("to", f"to[{number - 1}] is not a string")
         stanza = readdressed(template, written)
         stanza.set("id", f"{given}-{number}" if given else new_id())
-        one = _addressed(resource, stanza, written)
+        one = _addressed(resource, stanza, written)._replace(is_id_given=given is not None)
         resource.gateway.parts.sending.require_sendable(stanza, one.message.to)
         found.setdefault(one.message.to, one)
     if not found:
@@ -139,7 +140,7 @@ def _schedule(resource: Send, messages: Sequence[OneOfMany], at: float) -> list[
     results = []
     for one in messages:
         try:
-            due = scheduled.schedule_stanza(to_schedule(resource, one.message, is_id_given=True), at)
+            due = scheduled.schedule_stanza(to_schedule(resource, one.message, is_id_given=one.is_id_given), at)
         except REFUSED as e:
             results.append(ManyResult(one, failure_for(e)))
         else:

@@ -68,6 +68,11 @@ class DueQueue:
         with self._changed:
             return bool(self._heap) and self._heap[0].at < when
 
+    def first(self) -> float | None:
+        """When the next one is due (Unix time); None if there is none."""
+        with self._changed:
+            return self._heap[0].at if self._heap else None
+
     def wait(self, seconds: float, *, for_due: bool = True) -> bool:
         """Wait so long at most, and until something is due or added; False once it is stopped.
 

@@ -67,6 +67,23 @@ class ScheduledRunner:
             self._thread.join(END)
         self._side_by_side.stop()
 
+    @property
+    def soon(self) -> int:
+        """Messages that fall due in this hour, or are late; in the leader."""
+        return len(self._queue) + len(self._waiting())
+
+    @property
+    def late(self) -> float:
+        """Seconds for which the oldest of them has been due; in the leader."""
+        times = [due.at for due in self._waiting()]
+        if (first := self._queue.first()) is not None:
+            times.append(first)
+        return max(0.0, time.time() - min(times)) if times else 0.0
+
+    def _waiting(self) -> list[DueHint]:
+        """Those that are not in the queue, as they cannot be sent now, or are being said by a hook."""
+        return [*self._later.copy().values(), *(due for hints in self._aside.copy().values() for due in hints)]
+
     def told(self, hint: Hint) -> None:
         """There is a new message."""
         self._hints.told(hint)
