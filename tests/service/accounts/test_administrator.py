@@ -21,15 +21,35 @@ ROOT = Path(__file__).parents[3]
 ADMIN = parse_jid("admin@localhost")
 PROCESSES = 6
 WSGI = """
-import sys
-from app import create_app
+import os, sys
+from app import create_app  # by one process for all, as that takes longer than what is tested
+
+folder, count = sys.argv[1], int(sys.argv[2])
+begin, end = os.pipe(), os.pipe()  # read from until nobody can write there any more: by all at once
+
+def serve(number):
+    os.dup2(os.open(f"{folder}/said{number}", os.O_WRONLY | os.O_CREAT, 0o600), 2)
+    os.close(begin[1])
+    os.close(end[1])
+    os.read(begin[0], 1)
+    app = create_app()
+    status = app.test_client().get("/health").status_code
+    print("started", status, flush=True)
+    os.read(end[0], 1)
+    app.extensions["gateway"].stop()
+
+children = []
+for number in range(count):
+    child = os.fork()
+    if child == 0:
+        serve(number)
+        sys.exit()
+    children.append(child)
 print("loaded", flush=True)
-sys.stdin.readline()  # all at once
-app = create_app()
-status = app.test_client().get("/health").status_code
-print("started", status, flush=True)
-sys.stdin.readline()
-app.extensions["gateway"].stop()
+for pipe in (begin, end):
+    sys.stdin.readline()
+    os.close(pipe[1])
+sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 """
 URLS = ["sqlite:gateway.sqlite", "flatfile:accounts", "jsonfile:accounts"]
 
@@ -68,20 +88,17 @@ def tell(child: subprocess.Popen[str]) -> None:
 def start_at_once(config: Path) -> list[str]:
     """What plain WSGI processes say that all start now."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("XMPP_REST_")} | {"XMPP_REST_CONFIG": str(config)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT, "env": environ}
-    children = [subprocess.Popen([sys.executable, "-c", WSGI], **pipes) for _ in range(PROCESSES)]  # type: ignore[call-overload]
-    try:
-        assert [line(child.stdout) for child in children] == ["loaded\n"] * PROCESSES
-        for child in children:
-            tell(child)
-        assert [line(child.stdout) for child in children] == ["started 200\n"] * PROCESSES
-        for child in children:
-            tell(child)
-        return [child.communicate(timeout=60)[1] for child in children]
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
+    command = [sys.executable, "-c", WSGI, str(config.parent), str(PROCESSES)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environ) as parent:
+        try:
+            assert line(parent.stdout) == "loaded\n"
+            tell(parent)
+            assert [line(parent.stdout) for _ in range(PROCESSES)] == ["started 200\n"] * PROCESSES
+            tell(parent)
+            assert parent.wait(60) == 0
+        finally:
+            parent.kill()  # then its children come to their end
+    return [(config.parent / f"said{number}").read_text() for number in range(PROCESSES)]
 
 
 def one_won(config: Path) -> None:
