@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xmpp_rest.api.hooks.answers import TEXT, Asked, HookAnswer
 from xmpp_rest.api.hooks.failures import STATUS, Failure, HookFailure, told
-from xmpp_rest.api.hooks.native import limited_status
+from xmpp_rest.api.hooks.native import for_sender
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.service.hooks.delivered import Delivered, Result
 
@@ -25,7 +25,7 @@ class AppriseAnswers:
         return apprise_answer(200, asked.accept, None, delivered.results)
 
     def failed(self, asked: Asked, failure: HookFailure) -> HookAnswer:
-        status = limited_status(asked.format, asked.user_agent) if failure.failure is Failure.LIMITED else STATUSES[failure.failure]
+        status = for_sender(asked, failure.failure, STATUSES[failure.failure])
         return apprise_answer(status, asked.accept, failure.detail, failure.results)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from xmpp_rest.api.hooks.answers import Asked, HookAnswer
 from xmpp_rest.api.hooks.failures import STATUS, Failure, HookFailure
-from xmpp_rest.api.hooks.native import limited_status
+from xmpp_rest.api.hooks.native import for_sender
 from xmpp_rest.http.body import dump_json
 from xmpp_rest.http.problem import reason_phrase
 from xmpp_rest.service.hooks.delivered import Delivered
@@ -36,7 +36,7 @@ class GotifyAnswers:
         return HookAnswer(200, dump_json(body))
 
     def failed(self, asked: Asked, failure: HookFailure) -> HookAnswer:
-        status = limited_status(asked.format, asked.user_agent) if failure.failure is Failure.LIMITED else STATUSES[failure.failure]
+        status = for_sender(asked, failure.failure, STATUSES[failure.failure])
         return gotify_error(status, NO_MESSAGE if failure.failure is Failure.NOTHING else failure.detail)
 
 

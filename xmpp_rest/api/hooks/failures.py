@@ -24,6 +24,7 @@ class Failure(Enum):
     NOTHING = "nothing to say"
     UNAUTHORIZED = "wrong credentials"
     FORBIDDEN = "not allowed"
+    FULL = "as many messages wait for their time as may"
     TOO_LARGE = "too large"
     MEDIA_TYPE = "media type"
     REUSED = "name of another request"
@@ -40,6 +41,7 @@ STATUS: dict[Failure, int] = {
     Failure.NOTHING: 422,
     Failure.UNAUTHORIZED: 401,
     Failure.FORBIDDEN: 403,
+    Failure.FULL: 403,
     Failure.TOO_LARGE: 413,
     Failure.MEDIA_TYPE: 415,
     Failure.REUSED: 422,
@@ -102,6 +104,8 @@ def _of_gateway(error: GatewayError) -> HookFailure:
     status = error.row.status
     if status >= 500 or status in (409, 429):
         return HookFailure(Failure.FOR_NOW, error.text, retry_after=RETRY_AFTER)
+    if error.row.type == "wait":
+        return HookFailure(Failure.FULL, error.text, retry_after=RETRY_AFTER)
     kinds = {400: Failure.UNREADABLE, 403: Failure.FORBIDDEN, 413: Failure.TOO_LARGE, 422: Failure.REUSED}
     return HookFailure(kinds.get(status, Failure.UNREADABLE), error.text)
 

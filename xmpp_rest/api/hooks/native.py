@@ -49,7 +49,14 @@ def status_of(asked: Asked, failure: Failure) -> int:
     """The status of a failure: one after which its sender does what is right."""
     if failure in FOR_GOOD and asked.format in ALERTS:
         return 424  # Alertmanager repeats any 5xx until the group's next turn
-    return limited_status(asked.format, asked.user_agent) if failure is Failure.LIMITED else STATUS[failure]
+    return for_sender(asked, failure, STATUS[failure])
+
+
+def for_sender(asked: Asked, failure: Failure, usual: int) -> int:
+    """The status of a failure that is usually this one: where it may pass, one after which the sender tries again."""
+    if failure is Failure.LIMITED:
+        return limited_status(asked.format, asked.user_agent)
+    return 503 if failure is Failure.FULL and limited_status(asked.format, asked.user_agent) == 503 else usual
 
 
 def limited_status(format_: str, user_agent: str) -> int:

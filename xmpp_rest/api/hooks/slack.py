@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xmpp_rest.api.hooks.answers import TEXT, Asked, HookAnswer
 from xmpp_rest.api.hooks.failures import Failure, HookFailure
-from xmpp_rest.api.hooks.native import limited_status
+from xmpp_rest.api.hooks.native import for_sender
 from xmpp_rest.service.hooks.delivered import Delivered
 
 WORDS = {
@@ -12,6 +12,7 @@ WORDS = {
     Failure.NOTHING: (400, "no_text"),
     Failure.UNAUTHORIZED: (401, "invalid_token"),
     Failure.FORBIDDEN: (403, "action_prohibited"),
+    Failure.FULL: (403, "action_prohibited"),
     Failure.TOO_LARGE: (413, "invalid_payload"),
     Failure.MEDIA_TYPE: (415, "invalid_payload"),
     Failure.REUSED: (422, "invalid_payload"),
@@ -32,7 +33,5 @@ class SlackAnswers:
         return HookAnswer(200, b"ok", TEXT)
 
     def failed(self, asked: Asked, failure: HookFailure) -> HookAnswer:
-        status, word = WORDS[failure.failure]
-        if failure.failure is Failure.LIMITED:
-            status = limited_status(asked.format, asked.user_agent)
-        return HookAnswer(status, word.encode(), TEXT)
+        usual, word = WORDS[failure.failure]
+        return HookAnswer(for_sender(asked, failure.failure, usual), word.encode(), TEXT)

@@ -6,7 +6,7 @@ from typing import Any
 
 from xmpp_rest.api.hooks.answers import Asked, HookAnswer
 from xmpp_rest.api.hooks.failures import Failure, HookFailure
-from xmpp_rest.api.hooks.native import limited_status
+from xmpp_rest.api.hooks.native import for_sender, limited_status
 from xmpp_rest.api.ntfy.errors import NtfyError
 from xmpp_rest.api.ntfy.messages import line, shown
 from xmpp_rest.service.hooks.delivered import Delivered
@@ -17,6 +17,7 @@ CODES = {
     Failure.NOTHING: 40024,
     Failure.UNAUTHORIZED: 40101,
     Failure.FORBIDDEN: 40301,
+    Failure.FULL: 40301,
     Failure.TOO_LARGE: 41303,
     Failure.MEDIA_TYPE: 40000,
     Failure.REUSED: 40000,
@@ -45,7 +46,8 @@ class NtfyAnswers:
         return HookAnswer(200, line(shown(message, topic if isinstance(topic, str) else asked.hook.name, asked.cache)))
 
     def failed(self, asked: Asked, failure: HookFailure) -> HookAnswer:
-        limited = failure.failure is Failure.LIMITED
-        code = limited_code(asked.format, asked.user_agent) if limited else CODES[failure.failure]
+        code = CODES[failure.failure]
+        if for_sender(asked, failure.failure, code // 100) == 503:
+            code = CODES[Failure.FOR_NOW]
         error = NtfyError(code, failure.detail)
         return HookAnswer(error.status, error.body)

@@ -346,3 +346,20 @@ class TestApprise:
 def test_json_is_sent_as_utf8(client: FlaskClient, recipients: Recipients) -> None:
     body = client.post(f"/hooks/{TOKEN}/text", data="ä").data
     assert json.loads(body)["format"] == "text"
+
+
+class TestManyScheduled:
+    @pytest.fixture
+    def hook_settings(self) -> dict[str, str]:
+        return {"limits_scheduled": "0"}
+
+    @pytest.mark.parametrize(
+        ("api", "expected"),
+        [("native", 403), ("slack", (403, "action_prohibited")), ("gotify", 403), ("apprise", 403), ("alertmanager", 503), ("grafana", 503),
+         ("gitlab", 503), ("slack from Alertmanager", (503, "action_prohibited"))],
+    )  # fmt: skip
+    def test_who_would_try_again_does(self, client: FlaskClient, recipients: Recipients, api: str, expected: Any) -> None:
+        words = dict(WORDS[api])
+        answer = client.post(f"{words.pop('path')}{'&' if api == 'gotify' else '?'}delay=1h", **words)
+        check(answer, expected)
+        assert recipients.said == []
