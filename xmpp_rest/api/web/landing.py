@@ -6,6 +6,8 @@ import json
 import shlex
 from textwrap import indent
 
+from flask import abort
+
 from xmpp_rest import __version__
 from xmpp_rest.api.own_address import base_url
 from xmpp_rest.api.web.files import HTML, JSON, TEXT, WebContent, content_of
@@ -87,7 +89,10 @@ def _curl(domain: str, url: str, body: str) -> str:
 
 
 class NoLanding(WebResource):
-    """There is no page: 404."""
+    """There is no page: 404, whatever the method is."""
+
+    def init(self) -> None:
+        abort(404)
 
     def find(self) -> WebContent | None:
         return None
