@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,27 @@ KEPT = 128
 
 
 class Templates:
-    """Finds, compiles and renders templates. `folder`: that of the administrator, asked for each time, "" for none."""
+    """Finds, compiles and renders templates. `folder`: the administrator's, asked for each time, "" for none."""
 
     def __init__(self, folder: Callable[[], str]) -> None:
         self._folder = folder
-        self._environment = BoundedEnvironment(slack_text)
-        self._compiled = lru_cache(KEPT)(self._environment.compiled)
-        shipped = files(__package__) / "templates"
-        found = {name: shipped / f"{name}{ENDING}" for name in FORMATS}
-        self._shipped = {name: file.read_text("utf-8") for name, file in found.items() if file.is_file()}
+        self._making = threading.Lock()  # of the environment: a template is rendered by the one that has compiled it, which counts
+        self._compiled = lru_cache(KEPT)(lambda source: self._environment.compiled(source))
+
+    @property
+    def _environment(self) -> BoundedEnvironment:
+        with self._making:
+            return self._made_environment
+
+    @cached_property
+    def _made_environment(self) -> BoundedEnvironment:
+        return BoundedEnvironment(slack_text)
+
+    @cached_property
+    def _shipped(self) -> Mapping[str, str]:
+        folder = files(__package__) / "templates"
+        found = {name: folder / f"{name}{ENDING}" for name in FORMATS}
+        return {name: file.read_text("utf-8") for name, file in found.items() if file.is_file()}
 
     def check(self, template: str) -> None:
         """Raises BadTemplate where a hook's template, source or @NAME, cannot be read or parsed."""
