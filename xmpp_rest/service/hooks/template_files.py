@@ -18,8 +18,8 @@ from xmpp_rest.service.hooks.slack_text import slack_text
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Of a file of templates, without its ending: no path leads out of the folder."""
 ENDING = ".txt"
-KEPT = 128
-"""Compiled templates that are kept; each has up to about 200 kB."""
+KEPT = 64
+"""Compiled templates that are kept; a usual one has 10 kB, one that is made to be large 700 kB."""
 
 
 class Templates:
