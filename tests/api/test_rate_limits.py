@@ -108,3 +108,13 @@ def test_what_is_refused_of_a_hook_at_ntfy_tells_too(client: FlaskClient) -> Non
     token = client.post("/hooks", json={"name": "ops", "secret": "12345678", "rate": 6}, headers=basic("juliet")).json["token"]  # type: ignore[index]
     answer = client.post(f"/ntfy/{token}", data=b"x")
     assert (answer.status_code, answer.headers["RateLimit"]) == (403, '"account";r=2;t=0')
+
+
+def test_what_says_nothing_at_ntfy_counts_once(make_app: MakeApp) -> None:
+    client = register_users(make_app(limits_hook="3")).test_client()
+    token = client.post("/hooks", json={"name": "ops", "targets": [NURSE]}, headers=basic("juliet")).json["token"]  # type: ignore[index]
+    for left, fields in ((2, {"Template": "alertmanager"}), (1, {"Template": "github", "In": "1h"}), (0, {})):
+        answer = client.post(f"/ntfy/{token}", data=b"{}" if fields else b" ", headers=fields)
+        assert (answer.status_code, answer.get_json()["message"]) == (200, "triggered")
+        assert answer.headers["RateLimit"].startswith(f'"hook";r={left};')
+    assert len(client.get("/rest/scheduled", headers=basic("juliet")).json["scheduled"]) == 1  # type: ignore[index]

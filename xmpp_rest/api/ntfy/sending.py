@@ -63,10 +63,7 @@ class Publisher:
             wanted: Publication | NtfyError = read()
         except NtfyError as e:  # told once the request has been counted
             wanted = e
-        try:
-            return self._deliver(topic, wanted)
-        except NothingToSay:
-            return self._deliver(topic, Publication(SAID_TRIGGERED, None if isinstance(wanted, NtfyError) else wanted.at))
+        return self._deliver(topic, wanted)
 
     def _deliver(self, topic: HookTopic, wanted: Publication | NtfyError) -> PublishedMessage:
         hook = topic.hook
@@ -81,8 +78,9 @@ class Publisher:
         try:
             once = name_in(self._fields, self._body) or name_of_alerts(publication.format, publication.value)
             delivered = self._parts.hook_requests.handle(
-                hook, payload, once=once, at=publication.at, limited=self._limited, wait=wait, token=topic.token
-            )
+                hook, payload, once=once, at=publication.at, limited=self._limited, wait=wait, token=topic.token,
+                empty=self._payload(Publication(SAID_TRIGGERED), hook.secret),
+            )  # fmt: skip
         except BadBody as e:
             raise NtfyError(40000, str(e)) from e
         except RateExceeded as e:

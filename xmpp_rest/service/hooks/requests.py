@@ -102,24 +102,25 @@ class HookRequests:
 
     def handle(
         self, hook: Hook, payload: Payload | Callable[[], Payload], *, once: Once | None = None, at: float | None = None,
-        limited: Limited = _ignored, wait: Wait = WHENEVER, token: str = "",
+        limited: Limited = _ignored, wait: Wait = WHENEVER, token: str = "", empty: Payload | None = None,
     ) -> Delivered:  # fmt: skip
         """Deliver a request, or have it delivered at a time (Unix time); a repetition is answered with what became of the first one.
 
         `payload`: what it brings, or what reads that, which is called within the limits, and may raise anything. `limited` is given the
         header fields that tell of the limits, whatever is raised afterwards. `wait`: for the first request, where this is a repetition.
-        `token`: the name of the bucket of the OAuth token that it came with, "" for another proof.
+        `token`: the name of the bucket of the OAuth token that it came with, "" for another proof. `empty`: what is said where `payload`
+        says nothing.
         Raises NothingToSay, RateExceeded, GatewayError, StorageError; then nothing was sent.
         """
         if once is None:
-            return self._handle(hook, payload, at, limited, token)
+            return self._handle(hook, payload, empty, at, limited, token)
         begun = self._once.begin(hook, once, wait)
         if isinstance(begun, Delivered):
             limited(self._limits.look(hook, token).fields())
             self.count(hook, "repeated")
             return begun
         try:
-            delivered = self._handle(hook, payload, at, limited, token)
+            delivered = self._handle(hook, payload, empty, at, limited, token)
         except BaseException:
             self._once.release(begun)
             raise
@@ -135,7 +136,7 @@ class HookRequests:
         return self._limits.look(hook, token).fields()
 
     def _handle(
-        self, hook: Hook, payload: Payload | Callable[[], Payload], at: float | None, limited: Limited, token: str
+        self, hook: Hook, payload: Payload | Callable[[], Payload], empty: Payload | None, at: float | None, limited: Limited, token: str,
     ) -> Delivered:  # fmt: skip
         result = "failed"
         try:
@@ -143,7 +144,12 @@ class HookRequests:
             result = "invalid"
             read = payload if isinstance(payload, Payload) else payload()
             result = "failed"
-            delivered = self._deliver(hook, read, at)
+            try:
+                delivered = self._deliver(hook, read, at)
+            except NothingToSay:
+                if empty is None:
+                    raise
+                delivered = self._deliver(hook, empty, at)
             result = _result_of(delivered)
         except RateExceeded:
             result = "limited"
