@@ -49,8 +49,8 @@ class _Rewriter(NodeTransformer):
             nodes.Getitem: _part,
             nodes.Compare: _comparison,
             nodes.Call: _call,
-            nodes.Filter: _spread,
-            nodes.Test: _spread,
+            nodes.Filter: _filter_or_test,
+            nodes.Test: _filter_or_test,
         }
 
     def get_visitor(self, node: nodes.Node) -> Callable[[nodes.Node], nodes.Node] | None:
@@ -83,17 +83,19 @@ def _comparison(node: nodes.Compare) -> nodes.Node:
     return nodes.Compare(_asks("compared", node, node.expr), operands, lineno=node.lineno)
 
 
-def _spread(node: nodes.Call | nodes.Filter | nodes.Test) -> nodes.Node:
-    """`*values` are counted as steps of a loop before there is a tuple of them."""
-    if node.dyn_args is not None:
-        node.dyn_args = _asks("looped", node, node.dyn_args)
-    return node
+def _starred(node: nodes.Call | nodes.Filter | nodes.Test) -> nodes.Node | None:
+    """The `values` of `*values`, counted as steps of a loop before there is a tuple of them."""
+    return None if node.dyn_args is None else _asks("looped", node, node.dyn_args)
+
+
+def _filter_or_test(node: nodes.Filter | nodes.Test) -> nodes.Node:
+    return type(node)(node.node, node.name, node.args, node.kwargs, _starred(node), node.dyn_kwargs, lineno=node.lineno)
 
 
 def _call(node: nodes.Call) -> nodes.Node:
     """A method is called by the environment: the name of its member alone gives no method."""
-    _spread(node)
-    if not isinstance(node.node, nodes.Getattr):
-        return node
-    args = [node.node.node, nodes.Const(node.node.attr, lineno=node.lineno), *node.args]
-    return nodes.Call(nodes.EnvironmentAttribute("method"), args, node.kwargs, node.dyn_args, node.dyn_kwargs, lineno=node.lineno)
+    called, args = node.node, node.args
+    if isinstance(called, nodes.Getattr):
+        args = [called.node, nodes.Const(called.attr, lineno=node.lineno), *args]
+        called = nodes.EnvironmentAttribute("method")
+    return nodes.Call(called, args, node.kwargs, _starred(node), node.dyn_kwargs, lineno=node.lineno)
