@@ -203,6 +203,16 @@ def test_hooks_of_administrators_speak_as_the_address(client: FlaskClient) -> No
     assert client.get("/hooks/j", headers=JULIET).status_code == 200
 
 
+def test_an_account_of_the_name_of_the_address_has_no_hooks(make_app: MakeApp) -> None:
+    client = register_users(make_app(hooks_address=f"nurse@{DOMAIN}")).test_client()
+    assert make(client, ADMIN, targets=[f"juliet@{DOMAIN}"], owner=f"nurse@{DOMAIN}").status_code == 201
+    problem(client.get("/hooks", headers=NURSE), 403)
+    problem(make(client, NURSE, name="mine"), 403)
+    problem(client.post("/hooks/ops/token", headers=NURSE), 403)
+    problem(client.post("/hooks/ops", data="words", headers=NURSE), 404)
+    assert client.post("/hooks/ops", data="words", headers=ADMIN).status_code == 200
+
+
 def test_the_name_is_taken(client: FlaskClient) -> None:
     make(client)
     assert problem(make(client, name="OPS"), 409)

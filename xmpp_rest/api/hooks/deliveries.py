@@ -150,7 +150,8 @@ class NamedDelivery(DeliveryResource):
         if not isinstance(who, Caller):
             self._refuse_credentials(who)
         hook = parts.hooks.named(name)
-        if hook is None or not (who.admin or hook.owner == who.jid) or not parts.hooks.is_usable(hook):
+        owner = who.jid != self.gateway.settings.hooks.address and hook is not None and hook.owner == who.jid
+        if hook is None or not (who.admin or owner) or not parts.hooks.is_usable(hook):
             self.refuse(404, "There is no such hook, or it is somebody else's")
         self.oauth_token = name_of_token(field) if who.by_token else ""
         return hook

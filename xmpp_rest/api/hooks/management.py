@@ -65,6 +65,9 @@ class Management(Authenticated):
         return [(JSON, "from_json")]
 
     def admits(self, caller: Caller) -> bool:
+        if caller.jid == self.gateway.settings.hooks.address and not caller.admin:
+            self.problem["detail"] = "The hooks of [hooks] address are those of the administrators, also where an account has this name"
+            return False
         if self.request.method not in self.making or caller.admin or self.gateway.settings.hooks.who == "account":
             return True
         self.problem["detail"] = "Only administrators make hooks here ([hooks] who)"
