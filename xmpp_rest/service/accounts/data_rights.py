@@ -57,6 +57,7 @@ STORES = {
     TOKENS: ALL_TOKENS, "oauth_client": ALL_TOKENS,
     USAGE: GUARDED, "archive_keep": GUARDED, "jobs": INTERNAL, "motd": INTERNAL, "scheduled": INTERNAL, "shared_roster_groups": INTERNAL,
     HOOK: ALL_TOKENS, HOOK_TOKEN: ALL_TOKENS, HOOK_USE: INTERNAL, HOOKS_OF: INTERNAL, NUMBERS: INTERNAL,
+    "hook_matters": INTERNAL, "hook_published": INTERNAL,
     "muc": INTERNAL, "muc_history": INTERNAL, "muc_registered": INTERNAL, "muc_rooms": INTERNAL,
     "muclight": INTERNAL, "muclight_blocking": INTERNAL, "muclight_rooms": INTERNAL,
 }  # fmt: skip
@@ -64,6 +65,7 @@ STORES = {
 FAMILIES = {
     re.compile(r"callback_.*_dead"): INTERNAL,
     re.compile(r"idempotency_[0-9a-f]"): INTERNAL,
+    re.compile(r"hook_once_[0-9a-f]{1,3}"): INTERNAL,
     re.compile(r"scheduled_[0-9]+"): INTERNAL,
 }
 """The same, for all stores with names of this form."""
