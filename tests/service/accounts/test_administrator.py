@@ -34,7 +34,7 @@ def serve(number):
     os.read(begin[0], 1)
     app = create_app()
     status = app.test_client().get("/health").status_code
-    os.write(1, b"started %d\n" % status)  # in one piece, as others write there too
+    os.write(1, b"started %d\\n" % status)  # in one piece, as others write there too
     os.read(end[0], 1)
     app.extensions["gateway"].stop()
 
