@@ -6,6 +6,7 @@ They are noted in the environ of the request once its sender is known, so that e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Response, request
@@ -69,10 +70,8 @@ def tell(response: Response) -> Response:
     """The response, with the fields that tell of the limits."""
     fields: LimitFields | None = request.environ.get(FIELDS)
     if fields is not None and "RateLimit" not in response.headers:
-        try:
+        with suppress(GatewayError):  # nobody can tell now
             response.headers.update(fields())
-        except GatewayError:  # nobody can tell now
-            return response
     return response
 
 
